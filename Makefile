@@ -1,0 +1,55 @@
+# One set of commands for people and for CI. Needs Python 3.11+ with venv, and make; everything else is installed here.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: help setup setup-dev demo test test-long lint types bench lock clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
+
+setup: $(VENV)/.run            ## .venv with everything for running: .venv/bin/duanka
+setup-dev: $(VENV)/.dev        ## the same, and what the tests need
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Duanka needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what Duanka needs to run (about 300 MB, once) ..."
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: setup                    ## invent a province, scan it, say where report.html is
+	@$(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
+	@$(BIN)/duanka scan demo/province --out demo/out
+	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
+
+lint: setup-dev                ## ruff and the direction of the rooms
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@PYTHONPATH=src $(BIN)/lint-imports
+
+types: setup-dev               ## mypy, strict
+	@$(BIN)/mypy
+
+test: lint types               ## everything that must hold before a change lands
+	@$(BIN)/pytest --cov --cov-report=term -m "not long"
+
+test-long: setup-dev           ## the full count of every loop
+	@$(BIN)/pytest
+
+bench: setup-dev               ## all rules against the plain scan, interleaved, medians
+	@$(BIN)/python benchmarks/scan.py
+
+lock: setup-dev                ## resolve the dependencies again (uv resolves, pip installs)
+	@$(PIP) install "uv>=0.9"
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/run.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:                         ## remove what the commands above made
+	rm -rf $(VENV) demo bench-data build dist .mypy_cache .ruff_cache .pytest_cache

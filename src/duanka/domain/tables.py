@@ -1,0 +1,198 @@
+"""The canonical tables: what every rule, rollup and report may rely on.
+
+Times are local to the operator (default Asia/Shanghai), naive, with microseconds. A card is an E.164 number
+as text without `+`, or opaque text where an operator delivers pseudonyms. Empty means unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a column holds, and so how its text is read and checked."""
+
+    NUMBER = "number"  # E.164 without +, a short code, or opaque text
+    TEXT = "text"
+    TIME = "time"  # local, naive, microseconds
+    DAY = "day"
+    COUNT = "count"  # whole, not negative
+    FLAG = "flag"  # true or false
+    CHOICE = "choice"
+    HOLDER = "holder"  # keyed hash of a document number, never the number
+    IMEI = "imei"  # 14 to 16 digits, or opaque text
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a canonical table."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: str = ""
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A canonical table. `time` names the column that event time reads; without one it is a register."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    time: str | None = None
+    record: bool = False  # a stream of usage records, as opposed to a register
+
+    def column(self, name: str) -> Column:
+        """Return the column called `name`; KeyError without one."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns without which a row means nothing."""
+        return tuple(c.name for c in self.columns if c.required)
+
+
+def _number(name: str, meaning: str, *, required: bool = False) -> Column:
+    return Column(name, Kind.NUMBER, meaning, "E.164 without +", required)
+
+
+_CARD = _number("card", "the subscriber's number", required=True)
+_PEER = _number("peer", "the other party; short codes and service numbers as they stand", required=True)
+_DIRECTION = Column("direction", Kind.CHOICE, "seen from the card", required=True, choices=("out", "in"))
+_IMEI = Column("imei", Kind.IMEI, "device the card sat in", "15 digits")
+_CELL = Column("cell", Kind.TEXT, "serving cell")
+_CITY = Column("city", Kind.TEXT, "where the card was seen", "six-digit administrative code")
+
+
+def _time(name: str, meaning: str, *, required: bool = True) -> Column:
+    return Column(name, Kind.TIME, meaning, "local time", required)
+
+
+CARDS = Table(
+    "cards",
+    "the register of cards: one row per card",
+    (
+        _CARD,
+        Column("imsi", Kind.TEXT, "subscriber identity on the card", "15 digits"),
+        Column("iccid", Kind.TEXT, "serial number of the card"),
+        Column("holder", Kind.HOLDER, "keyed hash of the document number"),
+        Column("holder_kind", Kind.CHOICE, "who holds it", choices=("person", "organisation")),
+        Column("operator", Kind.TEXT, "network operator"),
+        Column("virtual_operator", Kind.FLAG, "sold by a resale operator"),
+        Column("kind", Kind.CHOICE, "a card for people or for machines", choices=("voice", "iot")),
+        _time("opened_at", "when the card was opened", required=False),
+        Column("outlet", Kind.TEXT, "shop that opened it"),
+        Column("home_city", Kind.TEXT, "where it was opened", "six-digit administrative code"),
+        _time("last_used_at", "last use before the records begin; opened_at when never used", required=False),
+        _time("verified_at", "last real-person verification", required=False),
+        Column("bound_imei", Kind.IMEI, "the device an IoT card is bound to", "15 digits"),
+    ),
+)
+
+CALLS = Table(
+    "calls",
+    "one row per call and subscriber seen; a call between two own cards gives two",
+    (
+        _CARD,
+        _PEER,
+        _DIRECTION,
+        _time("started_at", "start of the call"),
+        Column("seconds", Kind.COUNT, "talking time, 0 when not answered", "s"),
+        Column("answered", Kind.FLAG, "the called party answered"),
+        _IMEI,
+        _CELL,
+        _CITY,
+        _number("forwarded_from", "number that forwarded the call here"),
+    ),
+    time="started_at",
+    record=True,
+)
+
+MESSAGES = Table(
+    "messages",
+    "one row per short message and subscriber seen",
+    (_CARD, _PEER, _DIRECTION, _time("sent_at", "when it was sent"), _IMEI, _CELL, _CITY),
+    time="sent_at",
+    record=True,
+)
+
+SIGHTINGS = Table(
+    "sightings",
+    "attach and location update: the card showed itself to the network",
+    (_CARD, _time("seen_at", "when it was seen"), _IMEI, _CELL, _CITY),
+    time="seen_at",
+    record=True,
+)
+
+DATA_DAYS = Table(
+    "data_days",
+    "mobile data by card and day",
+    (
+        _CARD,
+        Column("day", Kind.DAY, "local day", required=True),
+        Column("bytes", Kind.COUNT, "up and down", "bytes", required=True),
+    ),
+    time="day",
+    record=True,
+)
+
+ACCOUNTS = Table(
+    "accounts",
+    "internet accounts bound to a card",
+    (
+        _CARD,
+        Column("platform", Kind.TEXT, "platform", required=True),
+        Column("account", Kind.TEXT, "account on the platform", required=True),
+        _time("bound_at", "when it was bound", required=False),
+    ),
+    time="bound_at",
+)
+
+COMPLAINTS = Table(
+    "complaints",
+    "verified complaints about a card",
+    (
+        _CARD,
+        _time("reported_at", "when it was reported"),
+        Column("channel", Kind.TEXT, "where it was reported, for example 12321"),
+        Column("category", Kind.TEXT, "what it was about"),
+    ),
+    time="reported_at",
+)
+
+CASES = Table(
+    "cases",
+    "cards that the police confirmed in a case (涉案); never what a model says (高风险)",
+    (
+        _CARD,
+        Column("case_id", Kind.TEXT, "the police's number of the case", required=True),
+        _time("confirmed_at", "when the police confirmed it"),
+        Column("source", Kind.TEXT, "who confirmed it"),
+    ),
+    time="confirmed_at",
+)
+
+OUTLETS = Table(
+    "outlets",
+    "shops that open cards",
+    (
+        Column("outlet", Kind.TEXT, "the shop", required=True),
+        Column("name", Kind.TEXT, "its name"),
+        Column("city", Kind.TEXT, "where it is", "six-digit administrative code"),
+        Column("operator", Kind.TEXT, "whose cards it opens"),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (CARDS, CALLS, MESSAGES, SIGHTINGS, DATA_DAYS, ACCOUNTS, COMPLAINTS, CASES, OUTLETS)
+}
+
+RECORD_TABLES = tuple(name for name, table in TABLES.items() if table.record)
