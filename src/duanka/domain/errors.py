@@ -1,4 +1,4 @@
-"""Every error that Duanka raises on purpose: the docstring is the message in general, the argument in particular.
+"""Every error that Duanka raises on purpose: the docstring says what in general, the argument in particular.
 
 DuankaError                 exit code 2: one clear line, with the next step
 ├── UnreadableInput         the records cannot be read at all

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
+
+from duanka.domain.rule import Hit, Literal, Rule
 
 
 class Progress(Protocol):
@@ -17,3 +23,64 @@ class Silent:
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
         """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The event time that the records cover, local; `until` is the "now" that absences are judged at."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class RuleRun:
+    """How one rule fared. `lacks`: "table.column" it needs and did not get; then it did not run.
+
+    `without`: tables it would also have read. `unsure`: cards that the records reach back too little to judge.
+    """
+
+    rule: str
+    hits: int = 0
+    cards: int = 0
+    unsure: int = 0
+    lacks: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def ran(self) -> bool:
+        """Whether the rule ran at all."""
+        return not self.lacks
+
+
+@dataclass(frozen=True)
+class CardHits:
+    """The hits of one card, and the police cases it was confirmed in (涉案)."""
+
+    card: str
+    hits: tuple[Hit, ...]
+    cases: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """What runs rules over canonical records. One engine value serves one scan."""
+
+    def load(
+        self,
+        tables: Mapping[str, Sequence[Path]],
+        lists: Mapping[str, Sequence[Mapping[str, object]]],
+        as_of: datetime | None,
+    ) -> Span:
+        """Open the canonical Parquet files; nothing after `as_of` is seen (None: the last record's hour)."""
+
+    def build(self, rules: Sequence[tuple[Rule, Mapping[str, Literal]]], progress: Progress) -> None:
+        """Build the rollups that `rules` read."""
+
+    def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
+        """Run one rule; its hits join the table `hits`."""
+
+    def write_hits(self, path: Path) -> None:
+        """Write hits.parquet: card, rule, seen_at, evidence (JSON), sorted."""
+
+    def cards_with_hits(self) -> Iterator[CardHits]:
+        """Each card with a hit or a police case: the first hit of every rule it tripped, cards in order."""

@@ -1,0 +1,130 @@
+"""Examples that live in a rule: small record sets that it must flag, and look-alikes that it must spare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import cycle
+
+Row = dict[str, object]
+CARD = "8613800000001"
+AS_OF = datetime(2021, 5, 18)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One example. `tables`: table name -> rows with the canonical columns that matter (others unknown).
+
+    `cards`: who must be flagged (in `flags`) or spared (in `spares`). `lists`: rows of the policy's lists.
+    `limits`: other limits than the defaults, where the defaults would make a case needlessly large.
+    """
+
+    title: str
+    tables: Mapping[str, tuple[Row, ...]]
+    cards: tuple[str, ...] = (CARD,)
+    as_of: datetime = AS_OF
+    lists: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    hits: tuple[Row, ...] = ()
+
+
+def case(
+    title: str,
+    *rows: Row | Iterable[Row],
+    cards: tuple[str, ...] = (CARD,),
+    as_of: datetime = AS_OF,
+    lists: Mapping[str, tuple[Row, ...]] | None = None,
+) -> Case:
+    """Sort `rows` (each says its `table`) into a Case."""
+    tables: dict[str, list[Row]] = {}
+    hits: list[Row] = []
+    for item in rows:
+        for row in [item] if isinstance(item, dict) else item:
+            content = {k: v for k, v in row.items() if k != "table"}
+            (hits if row["table"] == "hits" else tables.setdefault(str(row["table"]), [])).append(content)
+    return Case(title, {k: tuple(v) for k, v in tables.items()}, cards, as_of, lists or {}, tuple(hits))
+
+
+def at(text: str) -> datetime:
+    """Read `2021-05-17 09:00`."""
+    return datetime.fromisoformat(text)
+
+
+def opened(text: str, card: str = CARD, **columns: object) -> Row:
+    """A card of the register, opened at `text`; an ordinary voice card of a person unless told otherwise."""
+    kinds: Row = {"kind": "voice", "holder_kind": "person"}
+    return {"table": "cards", "card": card, "opened_at": at(text), **kinds, **columns}
+
+
+def calls(
+    n: int,
+    start: str,
+    *,
+    every: float = 30,
+    card: str = CARD,
+    peers: Iterable[str] | int = 1,
+    direction: str = "out",
+    answered: int | None = None,
+    seconds: int = 20,
+    **columns: object,
+) -> list[Row]:
+    """`n` calls from `start`, one `every` seconds, to `peers` in turn; the first `answered` are answered."""
+    numbers = [f"86139{i:08d}" for i in range(peers)] if isinstance(peers, int) else list(peers)
+    taken = n if answered is None else answered
+    return [
+        {
+            "table": "calls",
+            "card": card,
+            "peer": peer,
+            "direction": direction,
+            "started_at": at(start) + timedelta(seconds=every * i),
+            "seconds": seconds if i < taken else 0,
+            "answered": i < taken,
+            **columns,
+        }
+        for i, peer in zip(range(n), cycle(numbers), strict=False)
+    ]
+
+
+def messages(
+    n: int,
+    start: str,
+    *,
+    every: float = 60,
+    card: str = CARD,
+    peers: Iterable[str] = ("10690000",),
+    direction: str = "in",
+    **columns: object,
+) -> list[Row]:
+    """`n` messages from `start` on, one `every` seconds, with `peers` in turn."""
+    return [
+        {
+            "table": "messages",
+            "card": card,
+            "peer": peer,
+            "direction": direction,
+            "sent_at": at(start) + timedelta(seconds=every * i),
+            **columns,
+        }
+        for i, peer in zip(range(n), cycle(peers), strict=False)
+    ]
+
+
+def sighting(when: str, card: str = CARD, **columns: object) -> Row:
+    """The card showed itself to the network."""
+    return {"table": "sightings", "card": card, "seen_at": at(when), **columns}
+
+
+def data(day: str, megabytes: float, card: str = CARD) -> Row:
+    """A day of mobile data; a megabyte is a million bytes."""
+    return {
+        "table": "data_days",
+        "card": card,
+        "day": date.fromisoformat(day),
+        "bytes": round(megabytes * 1_000_000),
+    }
+
+
+def alert(rule: str, when: str, card: str = CARD) -> Row:
+    """A hit of another rule."""
+    return {"table": "hits", "card": card, "rule": rule, "seen_at": at(when), "evidence": "{}"}

@@ -1,0 +1,245 @@
+"""The rollups: what rules read instead of raw records.
+
+Each is declared once. Every aggregate is a sum, a minimum or a maximum, so partial rollups of any slices of
+the records merge into the rollup of all of them: a batch, a stream and a cluster read the same declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class How(StrEnum):
+    """How partial values of an aggregate merge."""
+
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A column of a rollup; what it means and in which unit."""
+
+    name: str
+    how: How
+    meaning: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """What one source row adds to an aggregate: `expression` where `condition` holds ("1" counts rows)."""
+
+    expression: str
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One source of a rollup: a raw table or a finer rollup.
+
+    `keys`: key of the rollup -> expression over the source; `rows`: which source rows take part.
+    """
+
+    source: str
+    keys: Mapping[str, str]
+    values: Mapping[str, Value]
+    rows: str = ""
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """A mergeable summary with one row per combination of `keys`."""
+
+    name: str
+    meaning: str
+    keys: tuple[str, ...]
+    aggregates: tuple[Aggregate, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Keys, then aggregates."""
+        return self.keys + tuple(a.name for a in self.aggregates)
+
+
+_OUT, _IN = "direction = 'out'", "direction = 'in'"
+
+# A verification code comes from a short code: three to six digits, or a service number under 106.
+# Opaque deliveries mark them with the prefix "short:" (see docs/MAPPING.md).
+SHORT_CODE = "(length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer, 'short:'))"
+
+
+def _sum(name: str, meaning: str, unit: str) -> Aggregate:
+    return Aggregate(name, How.SUM, meaning, unit)
+
+
+_CALL_SUMS = {
+    "calls_out": Value("1", _OUT),
+    "calls_in": Value("1", _IN),
+    "answered_out": Value("1", f"{_OUT} AND answered"),
+    "unanswered_out": Value("1", f"{_OUT} AND NOT answered"),
+    "seconds_out": Value("seconds", _OUT),
+    "seconds_in": Value("seconds", _IN),
+    "forwarded": Value("1", "forwarded_from IS NOT NULL"),
+}
+_MESSAGE_SUMS = {
+    "messages_out": Value("1", _OUT),
+    "messages_in": Value("1", _IN),
+    "codes_in": Value("1", f"{_IN} AND {SHORT_CODE}"),
+}
+_TRAFFIC = (
+    _sum("calls_out", "outgoing calls", "calls"),
+    _sum("calls_in", "incoming calls", "calls"),
+    _sum("answered_out", "outgoing calls known to be answered", "calls"),
+    _sum("unanswered_out", "outgoing calls known not to be answered", "calls"),
+    _sum("seconds_out", "talking time of outgoing calls", "s"),
+    _sum("seconds_in", "talking time of incoming calls", "s"),
+    _sum("forwarded", "calls that another number forwarded here", "calls"),
+    _sum("messages_out", "messages sent", "messages"),
+    _sum("messages_in", "messages received", "messages"),
+    _sum("codes_in", "messages received from short codes", "messages"),
+)
+
+CARD_HOURS = Rollup(
+    "card_hours",
+    "traffic of a card by hour",
+    ("card", "hour"),
+    _TRAFFIC,
+    (
+        Part("calls", {"card": "card", "hour": "date_trunc('hour', started_at)"}, _CALL_SUMS),
+        Part("messages", {"card": "card", "hour": "date_trunc('hour', sent_at)"}, _MESSAGE_SUMS),
+    ),
+)
+
+
+# Use is what the holder does: being rung in vain or sent a welcome message is none.
+_USED_CALL = f"{_OUT} OR coalesce(seconds, 1) > 0"
+
+
+def _first_last(kind: str, moment: str, condition: str = "") -> dict[str, Value]:
+    return {f"first_{kind}": Value(moment, condition), f"last_{kind}": Value(moment, condition)}
+
+
+def _first_last_columns(kind: str, word: str) -> tuple[Aggregate, Aggregate]:
+    return (
+        Aggregate(f"first_{kind}", How.MIN, f"first {word}", "local time"),
+        Aggregate(f"last_{kind}", How.MAX, f"last {word}", "local time"),
+    )
+
+
+_FIRSTS_AND_LASTS = (
+    *_first_last_columns("call", "call made, or taken"),
+    *_first_last_columns("message", "message sent"),
+    *_first_last_columns("data", "day with data, from midnight"),
+    *_first_last_columns("sighting", "attach or location update"),
+)
+
+CARD_DAYS = Rollup(
+    "card_days",
+    "traffic of a card by day",
+    ("card", "day"),
+    (
+        *_TRAFFIC,
+        _sum("bytes", "mobile data", "bytes"),
+        _sum("sightings", "attaches and location updates", "sightings"),
+        *_FIRSTS_AND_LASTS,
+    ),
+    (
+        Part(
+            "calls",
+            {"card": "card", "day": "CAST(started_at AS DATE)"},
+            {**_CALL_SUMS, **_first_last("call", "started_at", _USED_CALL)},
+        ),
+        Part(
+            "messages",
+            {"card": "card", "day": "CAST(sent_at AS DATE)"},
+            {**_MESSAGE_SUMS, **_first_last("message", "sent_at", _OUT)},
+        ),
+        Part(
+            "data_days",
+            {"card": "card", "day": "day"},
+            {"bytes": Value("bytes"), **_first_last("data", "CAST(day AS TIMESTAMP)", "bytes > 0")},
+        ),
+        Part(
+            "sightings",
+            {"card": "card", "day": "CAST(seen_at AS DATE)"},
+            {"sightings": Value("1"), **_first_last("sighting", "seen_at")},
+        ),
+    ),
+)
+
+CARD_LIFE = Rollup(
+    "card_life",
+    "first and last use of a card, by kind of use",
+    ("card",),
+    _FIRSTS_AND_LASTS,
+    (Part("card_days", {"card": "card"}, {a.name: Value(a.name) for a in _FIRSTS_AND_LASTS}),),
+)
+
+CARD_PEERS = Rollup(
+    "card_peers",
+    "traffic between a card and one other number by day; distinct peers are its rows",
+    ("card", "peer", "day"),
+    (
+        _sum("calls_out", "outgoing calls", "calls"),
+        _sum("calls_in", "incoming calls", "calls"),
+        _sum("answered_out", "outgoing calls known to be answered", "calls"),
+        _sum("unanswered_out", "outgoing calls known not to be answered", "calls"),
+        _sum("messages_out", "messages sent", "messages"),
+        _sum("messages_in", "messages received", "messages"),
+    ),
+    (
+        Part(
+            "calls",
+            {"card": "card", "peer": "peer", "day": "CAST(started_at AS DATE)"},
+            {k: _CALL_SUMS[k] for k in ("calls_out", "calls_in", "answered_out", "unanswered_out")},
+        ),
+        Part(
+            "messages",
+            {"card": "card", "peer": "peer", "day": "CAST(sent_at AS DATE)"},
+            {k: _MESSAGE_SUMS[k] for k in ("messages_out", "messages_in")},
+        ),
+    ),
+)
+
+
+def _events(source: str, moment: str, keys: tuple[str, ...]) -> Part:
+    by_key = {key: key if key != "day" else f"CAST({moment} AS DATE)" for key in keys}
+    known = keys[1]  # a row that does not say the device or the place says nothing here
+    return Part(
+        source,
+        by_key,
+        {"first_seen": Value(moment), "last_seen": Value(moment), "events": Value("1")},
+        rows=f"{known} IS NOT NULL",
+    )
+
+
+def _seen(name: str, meaning: str, keys: tuple[str, ...]) -> Rollup:
+    return Rollup(
+        name,
+        meaning,
+        keys,
+        (
+            Aggregate("first_seen", How.MIN, "first seen there", "local time"),
+            Aggregate("last_seen", How.MAX, "last seen there", "local time"),
+            _sum("events", "calls, messages and sightings", "events"),
+        ),
+        (
+            _events("calls", "started_at", keys),
+            _events("messages", "sent_at", keys),
+            _events("sightings", "seen_at", keys),
+        ),
+    )
+
+
+CARD_DEVICES = _seen("card_devices", "the devices a card sat in", ("card", "imei"))
+CARD_PLACES = _seen("card_places", "where a card was seen, by day", ("card", "city", "cell", "day"))
+
+# In the order in which they are built: a rollup may read those before it.
+ROLLUPS: dict[str, Rollup] = {
+    r.name: r for r in (CARD_DAYS, CARD_LIFE, CARD_DEVICES, CARD_HOURS, CARD_PEERS, CARD_PLACES)
+}

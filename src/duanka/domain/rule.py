@@ -1,0 +1,126 @@
+"""A rule: what it flags, on whose authority, why, whom it could wrong, and the SQL, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import IntEnum, StrEnum
+
+from duanka.domain.cases import Case
+from duanka.domain.words import Words
+
+Literal = int | float | date
+
+
+class Action(IntEnum):
+    """What is asked of the desk for a card, in rising order of weight."""
+
+    WATCH = 0
+    VERIFY = 1
+    VERIFY_AT_COUNTER = 2
+    STOP = 3
+
+    @property
+    def word(self) -> str:
+        """The action as it stands in files: `verify_at_counter`."""
+        return self.name.lower()
+
+
+class Grade(StrEnum):
+    """How good a source is."""
+
+    S1 = "S1"  # primary text
+    S2 = "S2"  # press or official statement
+    S3 = "S3"  # weak page
+    K = "K"  # common knowledge, ours
+
+    @property
+    def meaning(self) -> Words:
+        """The grade in words."""
+        return {
+            "S1": Words("原文", "primary text"),
+            "S2": Words("报道或官方说明", "press or official statement"),
+            "S3": Words("弱来源", "weak page"),
+            "K": Words("常识(本系统)", "common knowledge (ours)"),
+        }[self.value]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a rule or a limit comes from."""
+
+    text: str
+    grade: Grade
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A number that a policy may change. `step` is the smallest change that matters."""
+
+    value: Literal
+    unit: str
+    meaning: Words
+    step: int | float = 1
+
+    def neighbours(self) -> tuple[Literal, Literal]:
+        """The values one step below and above; a date moves by days."""
+        if isinstance(self.value, date):
+            step = timedelta(days=int(self.step))
+            return self.value - step, self.value + step
+        return self.value - self.step, self.value + self.step
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A column behind `card` and `seen_at` that a reviewer and the holder are shown."""
+
+    name: str
+    title: Words
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule. Its SQL is DuckDB's dialect and gives `card, seen_at` and the evidence columns, in order.
+
+    `reads`       rollups, registers, lists of the policy, or `hits`
+    `raw_reason`  why, when it reads a raw record table
+    `needs`       "table.column": without a value anywhere in it the rule does not run, and says so
+    `wants`       tables that it runs without, but then with less; said in the summary
+    `narrow`      rollup -> condition over its keys that every hit fulfils: the rest is not built (speed only)
+    `unsure`      SQL that counts the cards which these records reach back too little to judge
+    `monotone`    more records can only add hits; otherwise it fires when its window has closed
+    `seen_at`     windows: their first moment; absences: the moment they became due; events: the event
+    """
+
+    id: str
+    title: Words
+    source: Source
+    asks_for: Action
+    why: Words
+    look_alikes: Words
+    limits: Mapping[str, Limit]
+    reads: tuple[str, ...]
+    needs: tuple[str, ...]
+    look_back: timedelta
+    monotone: bool
+    sql: str
+    evidence: tuple[Evidence, ...]
+    reason: Words
+    flags: tuple[Case, ...]
+    spares: tuple[Case, ...]
+    raw_reason: str = ""
+    wants: tuple[str, ...] = ()
+    narrow: Mapping[str, str] = field(default_factory=dict)
+    unsure: str = ""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A card that tripped a rule; `evidence` holds the rule's evidence columns by name."""
+
+    card: str
+    rule: str
+    seen_at: datetime
+    evidence: Mapping[str, object]
