@@ -27,10 +27,18 @@ class Silent:
 
 @dataclass(frozen=True)
 class Span:
-    """The event time that the records cover, local; `until` is the "now" that absences are judged at."""
+    """The event time that the records cover, local.
 
+    `first`    the first record that counts
+    `since`    from here on every kind of use is in the records, so that an absence of use is certain
+    `until`    the "now" that absences are judged at; nothing after it is seen
+    `outside`  records before or after it, which the rules do not see: strays of a wrong clock, or after `as_of`
+    """
+
+    first: datetime
     since: datetime
     until: datetime
+    outside: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,14 @@ class Engine(Protocol):
     def load(
         self,
         tables: Mapping[str, Sequence[Path]],
+        columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> Span:
-        """Open the canonical Parquet files; nothing after `as_of` is seen (None: the last record's hour)."""
+        """Open canonical Parquet files; nothing after `as_of` is seen (None: the hour after the last record).
+
+        `columns`: table -> columns that hold at least one value.
+        """
 
     def build(self, rules: Sequence[tuple[Rule, Mapping[str, Literal]]], progress: Progress) -> None:
         """Build the rollups that `rules` read."""

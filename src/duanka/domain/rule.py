@@ -118,9 +118,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Hit:
-    """A card that tripped a rule; `evidence` holds the rule's evidence columns by name."""
+    """A card that tripped a rule, first at `seen_at`, `times` in all; `evidence` by column, of the first time."""
 
     card: str
     rule: str
     seen_at: datetime
     evidence: Mapping[str, object]
+    times: int = 1

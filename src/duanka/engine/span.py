@@ -1,0 +1,101 @@
+"""Which event time the records cover, and the views that hide everything else.
+
+One record of a wrong clock (1970, 2099) must not make every card look asleep or every silence certain. So in
+a table of any size, days that hold less than a twentieth of the median day and lie more than a week off the
+rest are strays: counted, reported, not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from statistics import median
+from typing import Any, NamedTuple
+
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.ports import Span
+from duanka.domain.tables import TABLES, Kind, Table
+
+Rows = list[tuple[Any, ...]]
+Run = Callable[[str], Rows]
+_DAY, _HOUR, _WEEK = timedelta(days=1), timedelta(hours=1), timedelta(days=7)
+_STRAY_SHARE = 0.05
+_STRAYS_FROM = 100  # records on the median day; a smaller table is too thin to tell strays from days
+_USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
+
+
+class _Day(NamedTuple):
+    day: date
+    records: int
+    last: datetime
+
+
+def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> Span:
+    """Find the Span of record tables (`sources`: name -> SQL source); UnreadableInput when all are empty."""
+    days = {
+        name: [_Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
+        for name, source in sources.items()
+    }
+    days = {name: of_table for name, of_table in days.items() if of_table}
+    if not days:
+        raise UnreadableInput("no usable record in any of the record tables: nothing can be judged")
+    covered = {name: _without_strays(of_table) for name, of_table in days.items()}
+    first = {name: datetime.combine(of_table[0].day, time()) for name, of_table in covered.items()}
+    until = as_of or max(_end(name, of_table[-1].last) for name, of_table in covered.items())
+    outside = sum(
+        day.records
+        for name, of_table in days.items()
+        for day in of_table
+        if day.day < min(first.values()).date() or datetime.combine(day.day, time()) >= until
+    )
+    return Span(
+        first=min(first.values()),
+        since=max([first[name] for name in _USE if name in first] or first.values()),
+        until=until,
+        outside=outside,
+    )
+
+
+_DAYS = (
+    "SELECT CAST({moment} AS DATE) AS day, count(*), CAST(max({moment}) AS TIMESTAMP)"
+    " FROM {source} GROUP BY ALL ORDER BY day"
+)
+
+
+def _without_strays(days: Sequence[_Day]) -> Sequence[_Day]:
+    typical = median(d.records for d in days)
+    if typical < _STRAYS_FROM:
+        return days
+    solid = [i for i, d in enumerate(days) if d.records >= _STRAY_SHARE * typical]
+    start, end = solid[0], solid[-1]
+    while start > 0 and days[start].day - days[start - 1].day <= _WEEK:
+        start -= 1
+    while end + 1 < len(days) and days[end + 1].day - days[end].day <= _WEEK:
+        end += 1
+    return days[start : end + 1]
+
+
+def _end(table: str, last: datetime) -> datetime:
+    """The full hour after the last record; data volumes speak for their whole day."""
+    if TABLES[table].column(str(TABLES[table].time)).kind is Kind.DAY:
+        return last + _DAY
+    return last.replace(minute=0, second=0, microsecond=0) + _HOUR
+
+
+def seen(table: Table, source: str, span: Span) -> str:
+    """A SELECT over `source` that shows what is known at `span.until`, and nothing after it."""
+    first, until = f"TIMESTAMP '{span.first}'", f"TIMESTAMP '{span.until}'"
+    if table.name == "cards":
+        moments = ("last_used_at", "verified_at")
+        known = ", ".join(f"CASE WHEN {c} <= {until} THEN {c} END AS {c}" for c in moments)
+        return f"SELECT * REPLACE ({known}) FROM {source} WHERE opened_at IS NULL OR opened_at <= {until}"
+    if table.time is None:
+        return f"SELECT * FROM {source}"
+    if table.column(table.time).kind is Kind.DAY:  # a day's total is known when the day is over
+        return (
+            f"SELECT * FROM {source} WHERE {table.time} >= CAST({first} AS DATE)"
+            f" AND {table.time} < CAST({until} AS DATE)"
+        )
+    if table.record:
+        return f"SELECT * FROM {source} WHERE {table.time} >= {first} AND {table.time} <= {until}"
+    return f"SELECT * FROM {source} WHERE {table.time} <= {until}"

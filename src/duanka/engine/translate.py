@@ -1,0 +1,77 @@
+"""A rule's SQL with its limits filled in, in the dialect of the engine that runs it.
+
+Rules are written once, in DuckDB's dialect, with `$name` for a limit, `$as_of` and `$records_from`.
+Literals are put in through the syntax tree, never by pasting text, so both engines see the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Literal as OneOf
+
+import sqlglot
+from sqlglot import exp
+
+from duanka.domain.errors import RuleError
+
+Dialect = OneOf["duckdb", "spark"]
+Value = int | float | str | date | datetime
+
+
+def _literal(value: Value) -> exp.Expression:
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    return exp.Literal.number(value)
+
+
+def render(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -> str:
+    """Return `sql` with every `$name` replaced from `values`, written in `dialect`.
+
+    Raises RuleError when the SQL does not parse or names a value that is not given.
+    """
+    try:
+        tree = sqlglot.parse_one(sql, read="duckdb")
+    except sqlglot.ParseError as error:
+        raise RuleError(f"SQL does not parse: {error}") from error
+
+    def fill(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Parameter | exp.Placeholder):
+            name = node.name
+            if name not in values:
+                raise RuleError(f"SQL names ${name}, which is neither a limit nor $as_of nor $records_from")
+            return _literal(values[name])
+        return node
+
+    return tree.transform(fill).sql(dialect=dialect)
+
+
+def condition(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -> str:
+    """The same for a bare condition, such as a rule's `narrow`."""
+    prefix = "SELECT 1 WHERE "
+    return render(prefix + sql, values, dialect)[len(prefix) :]
+
+
+def output_columns(sql: str) -> tuple[str, ...]:
+    """Names of the columns that a statement gives, in order."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    if not isinstance(tree, exp.Query):
+        raise RuleError("SQL must be one SELECT")
+    return tuple(tree.named_selects)
+
+
+def parameters(sql: str) -> frozenset[str]:
+    """Names behind `$` in a statement."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    return frozenset(node.name for node in tree.find_all(exp.Parameter, exp.Placeholder))
+
+
+def tables(sql: str) -> frozenset[str]:
+    """Names of the tables that a statement reads, without its own named steps."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    steps = {cte.alias for cte in tree.find_all(exp.CTE)}
+    return frozenset(t.name for t in tree.find_all(exp.Table)) - steps
