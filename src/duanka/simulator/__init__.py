@@ -1,0 +1,6 @@
+"""An invented province with known truth, calibrated on measured users: for demonstration, evaluation and tests."""
+
+from duanka.simulator.gangs import Strategy
+from duanka.simulator.world import ROLES, World, simulate
+
+__all__ = ["ROLES", "Strategy", "World", "simulate"]

@@ -1,0 +1,229 @@
+"""The calls of a day: how many each card makes, to whom, when, how long, and the other side's row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duanka.simulator.chance import Flags, Floats, Ints, below, hashed
+from duanka.simulator.province import (
+    BANKS,
+    EMERGENCY,
+    OPERATOR_LINES,
+    PUBLIC_LINES,
+    foreign_to_us,
+    numbers_abroad,
+)
+from duanka.simulator.traits import DAY, PARTNERS, Traits
+
+LONGEST = 7_200  # seconds; operators cut calls of two hours
+
+# Weight of each hour of the day, in the order of people.*_RHYTHM. The first is fitted to the measured busiest hours
+# of honest users (peaks 10-11 and 17-18), the second to those of fraud users (flat from 10 to 17).
+RHYTHMS: tuple[tuple[float, ...], ...] = (
+    (4, 2, 1, 1, 1, 3, 12, 32, 58, 78, 93, 92, 74, 58, 54, 56, 66, 86, 89, 68, 48, 31, 16, 8),
+    (0, 0, 0, 0, 0, 0, 0, 1, 12, 55, 100, 100, 98, 100, 100, 100, 100, 98, 45, 22, 18, 5, 0, 0),
+    (0, 0, 0, 0, 0, 0, 4, 25, 80, 105, 110, 105, 80, 75, 85, 90, 95, 105, 90, 60, 30, 8, 0, 0),
+    (0, 0, 0, 0, 0, 0, 0, 0, 30, 100, 115, 105, 40, 60, 105, 110, 105, 85, 25, 10, 5, 0, 0, 0),
+    (18, 10, 6, 4, 5, 12, 35, 65, 70, 60, 58, 60, 58, 54, 54, 56, 62, 74, 74, 66, 60, 55, 48, 32),
+    (0, 0, 0, 0, 0, 0, 1, 8, 40, 80, 100, 98, 75, 80, 92, 95, 92, 95, 80, 55, 45, 25, 5, 0),
+)
+
+
+@dataclass(frozen=True)
+class CallRows:
+    """Calls as columns of one length. peer is a number; at: second of the window; forwarded 0: not forwarded."""
+
+    card: Ints
+    peer: Ints
+    out: Flags
+    at: Ints
+    seconds: Ints
+    answered: Flags
+    forwarded: Ints
+
+    def where(self, keep: Flags | Ints) -> CallRows:
+        """Return the rows picked by a mask or by indices."""
+        return CallRows(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
+
+
+def stack(parts: list[CallRows]) -> CallRows:
+    """Put rows under one another."""
+    return CallRows(*(np.concatenate([getattr(p, n) for p in parts]) for n in CallRows.__dataclass_fields__))
+
+
+_HOURS: NDArray[np.int64] = np.stack(
+    [
+        np.searchsorted(np.cumsum(row) / np.sum(row), (np.arange(2048) + 0.5) / 2048).astype(np.int64)
+        for row in (np.array(rhythm, dtype=np.float64) for rhythm in RHYTHMS)
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CallDay:
+    """What the calls of one day depend on: the cards of this turn, and who is in use."""
+
+    traits: Traits
+    numbers: Ints  # own number of every card
+    cards: Ints  # cards whose calls are invented in this turn
+    day: int
+    weekend: bool
+    callable_cards: Ints  # voice cards in use today, as targets of strangers
+    mood: Floats  # factor of the day for every card
+
+    def counts(self, rates: Floats, rng: np.random.Generator) -> Ints:
+        """Draw how often each card of the turn does what happens at `rates` per day."""
+        t, cards = self.traits, self.cards
+        expected = rates[cards] * self.mood[cards]
+        if self.weekend:
+            expected = expected * t.weekend[cards]
+        used = (t.alive_from[cards] < (self.day + 1) * DAY) & (t.alive_until[cards] > self.day * DAY)
+        return rng.poisson(np.where(used, expected, 0.0))
+
+
+def invent_calls(today: CallDay, rng: np.random.Generator) -> CallRows:
+    """Invent the calls of one day; a call between two cards of the province stands twice, once per subscriber."""
+    t = today.traits
+    parts = []
+    for out, rates in ((True, t.out_rate), (False, t.in_rate)):
+        card = np.repeat(today.cards, today.counts(rates, rng))
+        parts.append(_with_others(today, card, out, rng))
+    card = np.repeat(today.cards, today.counts(t.link_rate, rng))
+    parts.append(_with_partners(today, card, rng))
+    rows = stack([part for part, _ in parts])
+    other = np.concatenate([other for _, other in parts])
+    return _both_sides(today, rows, other, rng)
+
+
+def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator) -> tuple[CallRows, Ints]:
+    t, n = today.traits, len(card)
+    stranger = rng.random(n) < (t.stranger_out if out else t.stranger_in)[card]
+    rank = np.power(t.favourites[card] + 1.0, rng.random(n)).astype(np.int64)  # P(rank) ~ 1/rank
+    words = hashed(t.key[card], 71, rank)
+    at = np.flatnonzero(stranger)
+    some = card[at]
+    pool = t.day_strangers[some]
+    of_day = hashed(
+        t.key[some], 72 + today.day * 4096, (rng.random(len(at)) * np.ceil(pool)).astype(np.int64)
+    )
+    words[at] = np.where(pool > 0, of_day, rng.integers(0, 2**63, len(at), dtype=np.uint64))
+    peer = foreign_to_us(words)
+    abroad = np.flatnonzero(rng.random(n) < t.foreign[card])
+    peer[abroad] = numbers_abroad(words[abroad])
+    _short_codes(t, card, peer, out, rng)
+    other = np.full(n, -1, dtype=np.int64)
+    ours = at[rng.random(len(at)) < t.ours[some]]
+    if len(today.callable_cards):
+        # The word decides, so that a list dialled twice reaches the same card of ours twice.
+        other[ours] = today.callable_cards[below(words[ours], len(today.callable_cards))]
+        peer[ours] = today.numbers[other[ours]]
+    chance = (t.answer_out if out else t.answer_in)[card]
+    rows = _calls(today, card, peer, np.full(n, out), chance, rng)
+    return rows, other
+
+
+def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: np.random.Generator) -> None:
+    """Let some calls of people (not of boxes) go to banks, operators and public lines, or come from them."""
+    lines = np.concatenate((BANKS, OPERATOR_LINES, PUBLIC_LINES))
+    chance = rng.random(len(card))
+    at = np.flatnonzero((chance < (0.014 if out else 0.02)) & (t.day_strangers[card] == 4.0))
+    peer[at] = lines[rng.integers(0, len(lines), len(at))]
+    if out:
+        at = np.flatnonzero((chance > 0.9998) & (t.day_strangers[card] == 4.0))
+        peer[at] = EMERGENCY[rng.integers(0, len(EMERGENCY), len(at))]
+
+
+def _with_partners(today: CallDay, card: Ints, rng: np.random.Generator) -> tuple[CallRows, Ints]:
+    t, n = today.traits, len(card)
+    column = (PARTNERS * rng.random(n) ** 1.6).astype(np.int64)
+    other = t.partners[card, column].astype(np.int64)
+    known = other >= 0
+    card, other = card[known], other[known]
+    rows = _calls(today, card, today.numbers[other], np.full(len(card), True), t.answer_out[card], rng)
+    return rows, other
+
+
+def _calls(
+    today: CallDay, card: Ints, peer: Ints, out: Flags, chance: Floats, rng: np.random.Generator
+) -> CallRows:
+    t, n = today.traits, len(card)
+    answered = rng.random(n) < chance
+    seconds = np.where(answered, _lengths(t.median_seconds[card], t.shape[card], rng), 0)
+    hour = _HOURS[t.rhythm[card], rng.integers(0, 2048, n)]
+    second = hour * 3600 + rng.integers(0, 3600, n)
+    at = np.flatnonzero(t.burst_from[card] >= 0)
+    if len(at):
+        second[at] = _back_to_back(card[at], seconds[at], t.burst_from[card[at]], rng)
+    # Incoming calls now and then come over another number of the same person.
+    forwarded = np.zeros(n, dtype=np.int64)
+    over = np.flatnonzero(~out & (rng.random(n) < 0.004))
+    forwarded[over] = foreign_to_us(hashed(t.key[card[over]], 73))
+    return CallRows(card, peer, out, second + today.day * DAY, seconds, answered, forwarded)
+
+
+def _lengths(median: Floats, shape: Floats, rng: np.random.Generator) -> Ints:
+    """Draw call lengths: log-logistic, cut at LONGEST by drawing within the cut; at least 1 s."""
+    most = 1.0 / (1.0 + (LONGEST / median) ** -shape)
+    u = np.maximum(rng.random(len(median)) * most, 1e-9)
+    return np.maximum(median * (u / (1.0 - u)) ** (1.0 / shape), 1.0).astype(np.int64)
+
+
+def _back_to_back(card: Ints, seconds: Ints, start: Ints, rng: np.random.Generator) -> Ints:
+    """Place the calls of each card one after the other from its start; `card` comes grouped."""
+    spent = (
+        seconds + rng.integers(9, 26, len(card)) + rng.geometric(0.18, len(card))
+    )  # ringing, then a short gap
+    before = np.cumsum(spent) - spent
+    first = np.flatnonzero(np.diff(card, prepend=-1) != 0)
+    group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(card))))
+    jitter = rng.integers(0, 240, len(first))
+    return np.minimum(start + jitter[group] + before - before[first][group], DAY - 1)
+
+
+def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Generator) -> CallRows:
+    """Drop calls outside a card's life or with itself; add the row of the other side where it is a card of ours."""
+    t = today.traits
+    keep = (rows.at >= t.alive_from[rows.card]) & (rows.at <= t.alive_until[rows.card])
+    at = np.flatnonzero(other >= 0)
+    there = other[at]
+    alive = (
+        (rows.at[at] >= t.alive_from[there])
+        & (rows.at[at] <= t.alive_until[there])
+        & (there != rows.card[at])
+    )
+    keep[at] &= alive
+    rows, other = rows.where(keep), other[keep]
+    heard = _bridged(today, rows, rng)
+    mirrored = np.flatnonzero(other >= 0)
+    seen = rows.where(mirrored)
+    mirror = CallRows(
+        other[mirrored],
+        today.numbers[seen.card],
+        ~seen.out,
+        seen.at,
+        seen.seconds,
+        seen.answered,
+        np.zeros(len(mirrored), dtype=np.int64),
+    )
+    return stack([rows, mirror, heard])
+
+
+def _bridged(today: CallDay, rows: CallRows, rng: np.random.Generator) -> CallRows:
+    """Add, for each call that a bridging phone makes, the call that the phone beside it is on meanwhile."""
+    t = today.traits
+    said = rows.where((t.bridge[rows.card] >= 0) & rows.out & (rows.peer > 10_000_000))
+    ear, n = t.bridge[said.card], len(said.card)
+    begun = said.at - rng.integers(3, 20, n)
+    room = hashed(
+        t.gang[ear].astype(np.uint64), 74, rng.integers(0, 5, n)
+    )  # the room uses a handful of lines
+    peer = np.where(rng.random(n) < 0.6, numbers_abroad(room), foreign_to_us(room))
+    lasting = said.seconds + (said.at - begun) + rng.integers(1, 9, n)
+    lasting = np.where(said.answered, lasting, rng.integers(8, 40, n))
+    forwarded = np.where(rng.random(n) < 0.1, foreign_to_us(hashed(t.key[ear], 75)), 0)
+    return CallRows(
+        ear, peer, np.zeros(n, dtype=np.bool_), begun, lasting, np.ones(n, dtype=np.bool_), forwarded
+    )

@@ -1,0 +1,115 @@
+"""What cards leave behind besides calls: messages, sightings, data volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from duanka.simulator.calls import RHYTHMS, CallDay
+from duanka.simulator.chance import Flags, Ints, hashed
+from duanka.simulator.province import BANKS, OPERATOR_LINES, PUBLIC_LINES, foreign_to_us, platform_numbers
+from duanka.simulator.traits import DAY
+
+_WAKING = np.cumsum(np.array(RHYTHMS[4]) / np.sum(RHYTHMS[4]))
+
+
+@dataclass(frozen=True)
+class MessageRows:
+    """Messages as columns of one length; at: second of the window."""
+
+    card: Ints
+    peer: Ints
+    out: Flags
+    at: Ints
+
+
+def _moments(count: int, day: int, rng: np.random.Generator) -> Ints:
+    hour = np.searchsorted(_WAKING, rng.random(count)).astype(np.int64)
+    return np.asarray(np.minimum(hour, 23) * 3600 + rng.integers(0, 3600, count) + day * DAY, dtype=np.int64)
+
+
+def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
+    """Invent the messages of one day: codes of platforms, notices, texts to favourites and own partners."""
+    t = today.traits
+    code = np.repeat(today.cards, today.counts(t.codes_in, rng))
+    notice = np.repeat(today.cards, today.counts(t.notices_in, rng))
+    text = np.repeat(today.cards, today.counts(t.texts_out, rng))
+    # The card's own platforms are a shifted choice: two cards of few platforms do not share all.
+    words = rng.integers(0, 2**63, len(code), dtype=np.uint64)
+    senders = platform_numbers(words, t.platforms[code])
+    lines = np.concatenate((BANKS[:8], OPERATOR_LINES.repeat(4), PUBLIC_LINES[:2]))
+    pick = (hashed(t.key[notice], 81, rng.integers(0, 4, len(notice))) % np.uint64(len(lines))).astype(
+        np.int64
+    )
+    partner = t.partners[text, 0].astype(np.int64)
+    rank = np.power(t.favourites[text] + 1.0, rng.random(len(text))).astype(np.int64)
+    peer = foreign_to_us(hashed(t.key[text], 71, rank))
+    own = (partner >= 0) & (rng.random(len(text)) < 0.25)
+    peer[own] = today.numbers[partner[own]]
+    card = np.concatenate((code, notice, text))
+    moment = _moments(len(card), today.day, rng)
+    rows = MessageRows(
+        card,
+        np.concatenate((senders, lines[pick], peer)),
+        np.arange(len(card)) >= len(code) + len(notice),
+        moment,
+    )
+    other = np.concatenate((np.full(len(code) + len(notice), -1, dtype=np.int64), np.where(own, partner, -1)))
+    return _received_too(today, rows, other)
+
+
+def _received_too(today: CallDay, rows: MessageRows, other: Ints) -> MessageRows:
+    t = today.traits
+
+    def alive(card: Ints) -> Flags:
+        at: Flags = (rows.at >= t.alive_from[card]) & (rows.at <= t.alive_until[card])
+        return at
+
+    keep = alive(rows.card) & ((other < 0) | alive(other))
+    card, peer, out, at, other = rows.card[keep], rows.peer[keep], rows.out[keep], rows.at[keep], other[keep]
+    # Texts are mostly answered by app; the answer by message is left out, the arrival is not.
+    to = np.flatnonzero(other >= 0)
+    return MessageRows(
+        np.concatenate((card, other[to])),
+        np.concatenate((peer, today.numbers[card[to]])),
+        np.concatenate((out, np.zeros(len(to), dtype=np.bool_))),
+        np.concatenate((at, at[to])),
+    )
+
+
+def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Invent location updates: (card, second of the window)."""
+    t = today.traits
+    card = np.repeat(today.cards, today.counts(t.sightings, rng))
+    at = _moments(len(card), today.day, rng)
+    # A card that is put into a phone attaches within moments.
+    start = t.alive_from[today.cards]
+    fresh = today.cards[
+        (start >= today.day * DAY) & (start < (today.day + 1) * DAY) & (t.sightings[today.cards] > 0)
+    ]
+    card, at = np.concatenate((card, fresh)), np.concatenate((at, t.alive_from[fresh] + 5))
+    keep = (at >= t.alive_from[card]) & (at <= t.alive_until[card])
+    return card[keep], at[keep]
+
+
+def invent_data(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Invent data volumes of the day: (card, bytes)."""
+    t, cards = today.traits, today.cards
+    used = (t.alive_from[cards] < (today.day + 1) * DAY) & (t.alive_until[cards] > today.day * DAY)
+    card = cards[used & (t.megabytes[cards] > 0) & (rng.random(len(cards)) < 0.96)]
+    volume = t.megabytes[card] * 1e6 * np.exp(0.8 * rng.standard_normal(len(card)))
+    return card, np.maximum(volume, 400).astype(np.int64)
+
+
+def invent_shop_visits(
+    today: CallDay, trader_role: int, rng: np.random.Generator
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Invent the cards that customers try in a second-hand phone of a shop: (card, second, trader, phone 0..3)."""
+    t = today.traits
+    traders = np.flatnonzero(t.role == trader_role)
+    trader = np.repeat(traders, rng.poisson(1.4, len(traders))) if len(today.callable_cards) else traders[:0]
+    card = rng.choice(today.callable_cards, len(trader)) if len(trader) else trader
+    at = today.day * DAY + rng.integers(10 * 3600, 19 * 3600, len(trader))
+    keep = (at >= t.alive_from[card]) & (at <= t.alive_until[card]) & (t.strategy[card] == 0)
+    return card[keep], at[keep], trader[keep], rng.integers(0, 4, len(trader))[keep]

@@ -1,0 +1,209 @@
+"""Invents a whole world: settles the people, founds the gangs, then writes day after day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.ports import Progress, Silent
+from duanka.simulator import register
+from duanka.simulator.calls import CallDay
+from duanka.simulator.chance import Ints, generator
+from duanka.simulator.devices import first_devices, next_day
+from duanka.simulator.fraud import Cast, cast_gangs
+from duanka.simulator.gangs import FRAUD_ROLES, Strategy, found_gangs, fraud_counts
+from duanka.simulator.people import HONEST_ROLES, honest_counts, pair_partners, settle_people
+from duanka.simulator.province import (
+    AUTHORITY,
+    FRAUD_PRONE_PLACES,
+    HIGH_RISK_AREAS,
+    Places,
+    build_places,
+    own_numbers,
+)
+from duanka.simulator.register import Clock, Outlets
+from duanka.simulator.traits import DAY, Traits, blank, draw_ordinary
+from duanka.simulator.whereabouts import on_day
+from duanka.simulator.writing import Scene, write_day
+
+ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
+FRAUD_SHARE = 0.02
+RECORDS = ("calls", "messages", "sightings", "data_days")
+_TURN = 250_000  # cards whose day is invented at once: bounds the memory of a day
+_SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class World:
+    """What was written: rows and path (file or folder) of each table, cards by role, cards of gangs."""
+
+    out: Path
+    rows: dict[str, int]
+    paths: dict[str, Path]
+    roles: dict[str, int]
+    fraud: int
+
+
+@dataclass(frozen=True)
+class _Province:
+    """Everything that stays the same from day to day."""
+
+    traits: Traits
+    places: Places
+    outlets: Outlets
+    numbers: Ints
+    gang_names: list[str]
+
+
+def simulate(
+    out: Path,
+    *,
+    cards: int,
+    days: int,
+    seed: int,
+    strategy: Strategy = "mixed",
+    start: date = date(2021, 5, 3),
+    progress: Progress = _SILENT,
+    fraud_share: float = FRAUD_SHARE,
+) -> World:
+    """Write an invented province of `cards` cards over `days` days to the empty directory `out`.
+
+    The tables stand in the native format (domain/tables.py); beside them truth.parquet (card, fraud, gang, role,
+    strategy) and world.toml (the arguments and the invented area lists). Equal arguments give equal tables.
+    Raises DuankaError when an argument is out of range or `out` holds something.
+    """
+    _check(out, cards, days, strategy, fraud_share)
+    progress.step("settling the province", 0, 1)
+    province = _settle(cards, days, seed, strategy, fraud_share)
+    clock = Clock(start)
+    tables = _registers(province, clock, days, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.write_parquet(out / f"{name}.parquet", compression="zstd")
+    (out / "world.toml").write_text(_toml(cards, days, seed, strategy, start, fraud_share), encoding="utf-8")
+    rows = {name: table.height for name, table in tables.items()}
+    counted = tables["truth"].group_by("role").len().sort("role")
+    roles = dict(zip(counted["role"].to_list(), counted["len"].to_list(), strict=True))
+    fraud = int(tables["truth"]["fraud"].sum())
+    del tables
+    rows |= _live_through(out, province, clock, days, seed, progress)
+    paths = {name: out / name if name in RECORDS else out / f"{name}.parquet" for name in rows}
+    return World(out, rows, paths, roles, fraud)
+
+
+def _check(out: Path, cards: int, days: int, strategy: str, fraud_share: float) -> None:
+    if cards < 100:
+        raise DuankaError(f"{cards} cards are too few for a province; ask for at least 100")
+    if cards > 10_000_000:
+        raise DuankaError(
+            f"{cards} cards are more than the invented number range holds; ask for at most 10000000"
+        )
+    if days < 1:
+        raise DuankaError(f"{days} days are too few; ask for at least 1")
+    if strategy not in get_args(Strategy):
+        raise DuankaError(f"no strategy {strategy!r}; take one of {', '.join(get_args(Strategy))}")
+    if not 0 <= fraud_share <= 0.5:
+        raise DuankaError(f"a fraud share of {fraud_share} is out of range; take 0 to 0.5")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DuankaError(f"{out} is not an empty directory; name a new one or empty it first")
+
+
+def _settle(cards: int, days: int, seed: int, strategy: Strategy, fraud_share: float) -> _Province:
+    places = build_places(cards)
+    traits = blank(cards, seed)
+    draw_ordinary(traits, places, seed, days)
+    gang_cards = fraud_counts(round(cards * fraud_share), strategy)
+    people = honest_counts(cards - sum(gang_cards.values()), days)
+    at, gang_at, first = {}, {}, 0
+    for role, count in people.items():
+        at[role] = np.arange(first, first + count)
+        traits.role[at[role]] = ROLES.index(role)
+        first += count
+    for (kind, role), count in gang_cards.items():
+        gang_at[kind, role] = np.arange(first, first + count)
+        traits.role[gang_at[kind, role]] = ROLES.index(role)
+        first += count
+    settle_people(traits, at, places, seed, days)
+    outlets = register.build_outlets(cards, places)
+    gangs = found_gangs(sum(gang_cards.values()), strategy, places, outlets.first, seed)
+    register.assign_outlets(traits, outlets)
+    cast_gangs(Cast(traits, places, gangs, days), gang_at, seed)
+    pair_partners(traits, traits.link_rate > 0, seed)
+    numbers = own_numbers(traits.key, traits.operator, traits.iot)
+    return _Province(traits, places, outlets, numbers, [gang.name for gang in gangs])
+
+
+def _registers(province: _Province, clock: Clock, days: int, seed: int) -> dict[str, pl.DataFrame]:
+    traits, numbers = province.traits, province.numbers
+    return {
+        "cards": register.cards_table(traits, numbers, province.places, clock, seed),
+        "outlets": register.outlets_table(province.outlets, province.places),
+        "accounts": register.accounts_table(traits, numbers, clock, days, seed),
+        "complaints": register.complaints_table(traits, numbers, clock, days, seed),
+        "cases": register.cases_table(traits, numbers, clock, days, seed),
+        "truth": register.truth_table(traits, numbers, ROLES, province.gang_names),
+    }
+
+
+def _live_through(
+    out: Path, province: _Province, clock: Clock, days: int, seed: int, progress: Progress
+) -> dict[str, int]:
+    """Write the records of all days; returns the rows per table."""
+    traits, numbers = province.traits, province.numbers
+    for table in RECORDS:
+        (out / table).mkdir()
+    devices = first_devices(traits)
+    text = pl.Series("card", numbers).cast(pl.String)
+    rows = dict.fromkeys(RECORDS, 0)
+    # Turns take every k-th card, so that gangs do not fill one of them.
+    turns = -(-traits.count // _TURN)
+    for day in range(days):
+        progress.step("inventing calls", day, days)
+        today = clock.start + timedelta(days=day)
+        rng = generator(seed, 45, day)
+        if day:
+            next_day(devices, day, today, rng)
+        weekend = today.weekday() >= 5
+        used = (traits.alive_from < (day + 1) * DAY) & (traits.alive_until > day * DAY)
+        reachable = np.flatnonzero(used & ~traits.iot & (traits.in_rate > 0))
+        mood = rng.gamma(3.0, 1 / 3.0, traits.count)
+        calls = [
+            CallDay(traits, numbers, np.arange(turn, traits.count, turns), day, weekend, reachable, mood)
+            for turn in range(turns)
+        ]
+        where = on_day(traits, province.places, day, not weekend)
+        scene = Scene(calls, where, clock, text, devices.text(), seed, ROLES.index("phone_trader"))
+        for table, count in write_day(out, scene, today).items():
+            rows[table] += count
+    progress.step("inventing calls", days, days)
+    return rows
+
+
+def _toml(cards: int, days: int, seed: int, strategy: Strategy, start: date, fraud_share: float) -> str:
+    lines = [
+        "# An invented province: no place, number, person or authority in it is real.",
+        f"seed = {seed}",
+        f"cards = {cards}",
+        f"days = {days}",
+        f"start = {start.isoformat()}",
+        f'strategy = "{strategy}"',
+        f"fraud_share = {fraud_share}",
+    ]
+    for name, areas in (("high_risk_areas", HIGH_RISK_AREAS), ("fraud_prone_places", FRAUD_PRONE_PLACES)):
+        for city, title in areas:
+            lines += [
+                "",
+                f"[[lists.{name}]]",
+                f'city = "{city}"',
+                f'title = "{title}"',
+                f'authority = "{AUTHORITY}"',
+                f"since = {start.year}-01-01",
+                f"until = {start.year}-12-31",
+            ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,163 @@
+"""Turns a day's invented rows into the canonical tables, one Parquet file per table and day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from duanka.simulator.calls import CallDay, invent_calls
+from duanka.simulator.chance import Ints, generator, hashed
+from duanka.simulator.devices import imeis
+from duanka.simulator.register import Clock
+from duanka.simulator.signals import invent_data, invent_messages, invent_shop_visits, invent_sightings
+from duanka.simulator.traits import DAY
+from duanka.simulator.whereabouts import Whereabouts
+
+_DIRECTIONS = pl.Series(["in", "out"])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One day of the world, ready to be looked at. card, imei: text per card; seed: of the day's draws."""
+
+    calls: list[CallDay]  # one per turn
+    where: Whereabouts
+    clock: Clock
+    card: pl.Series
+    imei: pl.Series
+    seed: int
+    trader_role: int
+
+    @property
+    def day(self) -> int:
+        """Number of the day, 0 = first of the window."""
+        return self.where.day
+
+    def seen(self, card: Ints, at: Ints, *, recorded: bool) -> tuple[pl.Series, pl.Series, pl.Series]:
+        """Return (imei, cell, city) of `card` at second `at`; `recorded`: as the usage records tell it."""
+        place, cell = self.where.at(card, np.clip(at - self.day * DAY, 0, DAY - 1))
+        places, unknown = self.where.places, self.where.traits.unknown_place[card]
+        if recorded:  # -1 is out of bounds and becomes null
+            place, cell = np.where(unknown > 0, -1, place), np.where(unknown > 1, -1, cell)
+        return self.imei.gather(card), _pick(places.cell_names, cell), _pick(places.codes, place)
+
+
+def _pick(values: pl.Series, index: Ints) -> pl.Series:
+    """Gather by index; -1 gives null."""
+    absent = index < 0
+    if not absent.any():
+        return values.gather(index)
+    return values.gather(pl.Series(np.maximum(index, 0)).set(pl.Series(absent), None))
+
+
+def write_day(out: Path, scene: Scene, today: date) -> dict[str, int]:
+    """Write all record tables of one day under `out`; returns the rows of each."""
+    rows = {}
+    for table, frames in (
+        ("calls", _calls(scene)),
+        ("messages", _messages(scene)),
+        ("sightings", _sightings(scene)),
+        ("data_days", _data_days(scene, today)),
+    ):
+        frame = pl.concat(frames)
+        del frames
+        frame.write_parquet(
+            out / table / f"{today.isoformat()}.parquet", compression="zstd", compression_level=1
+        )
+        rows[table] = frame.height
+    return rows
+
+
+def _calls(scene: Scene) -> list[pl.DataFrame]:
+    frames = []
+    for turn, today in enumerate(scene.calls):
+        rows = invent_calls(today, generator(scene.seed, 40, scene.day, turn))
+        rows = rows.where(np.argsort(rows.at, kind="stable"))
+        imei, cell, city = scene.seen(rows.card, rows.at, recorded=True)
+        forwarded = rows.forwarded
+        frames.append(
+            pl.DataFrame(
+                {
+                    "card": scene.card.gather(rows.card),
+                    "peer": pl.Series(rows.peer).cast(pl.String),
+                    "direction": _DIRECTIONS.gather(rows.out.astype(np.int64)),
+                    "started_at": scene.clock.times("started_at", rows.at),
+                    "seconds": rows.seconds.astype(np.int32),
+                    "answered": rows.answered,
+                    "imei": imei,
+                    "cell": cell,
+                    "city": city,
+                    "forwarded_from": pl.Series(forwarded)
+                    .set(pl.Series(forwarded == 0), None)
+                    .cast(pl.String),
+                }
+            )
+        )
+    return frames
+
+
+def _messages(scene: Scene) -> list[pl.DataFrame]:
+    frames = []
+    for turn, today in enumerate(scene.calls):
+        rows = invent_messages(today, generator(scene.seed, 41, scene.day, turn))
+        order = np.argsort(rows.at, kind="stable")
+        card, at = rows.card[order], rows.at[order]
+        imei, cell, city = scene.seen(card, at, recorded=True)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "card": scene.card.gather(card),
+                    "peer": pl.Series(rows.peer[order]).cast(pl.String),
+                    "direction": _DIRECTIONS.gather(rows.out[order].astype(np.int64)),
+                    "sent_at": scene.clock.times("sent_at", at),
+                    "imei": imei,
+                    "cell": cell,
+                    "city": city,
+                }
+            )
+        )
+    return frames
+
+
+def _sightings(scene: Scene) -> list[pl.DataFrame]:
+    frames = []
+    for turn, today in enumerate(scene.calls):
+        card, at = invent_sightings(today, generator(scene.seed, 42, scene.day, turn))
+        order = np.argsort(at, kind="stable")
+        card, at = card[order], at[order]
+        imei, cell, city = scene.seen(card, at, recorded=False)
+        frames.append(_sighting_frame(scene, card, at, imei, cell, city))
+    visits = invent_shop_visits(scene.calls[0], scene.trader_role, generator(scene.seed, 43, scene.day))
+    card, at, trader, phone = visits
+    t = scene.where.traits
+    shop_phone = imeis(hashed(t.device[trader], 64, phone), np.zeros(len(trader), dtype=np.int64))
+    _, cell, city = scene.seen(trader, at, recorded=False)
+    frames.append(_sighting_frame(scene, card, at, pl.Series(shop_phone).cast(pl.String), cell, city))
+    return frames
+
+
+def _sighting_frame(
+    scene: Scene, card: Ints, at: Ints, imei: pl.Series, cell: pl.Series, city: pl.Series
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "card": scene.card.gather(card),
+            "seen_at": scene.clock.times("seen_at", at),
+            "imei": imei,
+            "cell": cell,
+            "city": city,
+        }
+    )
+
+
+def _data_days(scene: Scene, today: date) -> list[pl.DataFrame]:
+    frames = []
+    for turn, cards in enumerate(scene.calls):
+        card, volume = invent_data(cards, generator(scene.seed, 44, scene.day, turn))
+        frame = pl.DataFrame({"card": scene.card.gather(card), "bytes": volume})
+        frames.append(frame.select("card", pl.lit(today).alias("day"), "bytes"))
+    return frames
