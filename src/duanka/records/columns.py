@@ -1,0 +1,276 @@
+"""One column of a source -> one canonical column, with a reason for every value that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from duanka.domain.tables import Column, Kind
+from duanka.records import times
+from duanka.records.holders import Holders
+from duanka.records.mapping import How, Rows
+from duanka.records.numbers import SHORT_PREFIX, Numbers
+from duanka.records.reasons import CODES, Reason
+
+Faults = npt.NDArray[np.uint8]
+
+DTYPES: dict[Kind, pl.DataType] = {
+    Kind.TIME: pl.Datetime("us"),
+    Kind.DAY: pl.Date(),
+    Kind.COUNT: pl.Int64(),
+    Kind.FLAG: pl.Boolean(),
+}
+_BIGGEST = float(2**53)  # up to here a float holds every whole number
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What reading a value may need besides the value: the operator's zone, numbering plan and holder key."""
+
+    zone: str
+    numbers: Numbers
+    holders: Holders
+    empty: frozenset[str] = frozenset()
+
+
+class Given(NamedTuple):
+    """What the reader of one kind of column works on; `source` is what the file says, trimmed."""
+
+    column: Column
+    how: How
+    source: pl.Series
+    frame: pl.DataFrame
+    tools: Tools
+    where: str
+
+
+class Read(NamedTuple):
+    """A canonical column, and per row the code of what is wrong with it (0: nothing); None: nothing anywhere."""
+
+    values: pl.Series
+    faults: Faults | None
+
+
+def dtype(column: Column) -> pl.DataType:
+    """Return the type that `column` has on disk."""
+    return DTYPES.get(column.kind, pl.String())
+
+
+def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str) -> Read:
+    """Read `column` of `frame` as `how` says; `where` names file and column in an error (MissingKey)."""
+    source = _source(how, frame, tools)
+    if source is None:
+        values = pl.repeat(None, frame.height, dtype=dtype(column), eager=True)
+        given = None
+    else:
+        given = source.is_not_null()
+        values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
+    faults = _faults(column, how, values, source, given)
+    return Read(values.alias(column.name), faults)
+
+
+def as_text(series: pl.Series) -> pl.Series:
+    """Return `series` as text; whole floats without `.0`, for other programs turn numbers into floats."""
+    if series.dtype == pl.String:
+        return series
+    if series.dtype == pl.Boolean:
+        return series.cast(pl.String)
+    if series.dtype.is_float():
+        series = series.cast(pl.Float64)
+        whole = ((series == series.floor()) & (series.abs() <= _BIGGEST)).fill_null(False)
+        digits = series.set(~whole, None).cast(pl.Int64).cast(pl.String)
+        return digits.zip_with(whole, series.cast(pl.String))
+    return series.cast(pl.String)
+
+
+def meets(rows: Rows, frame: pl.DataFrame) -> pl.Series:
+    """Tell which rows of `frame` are those that `rows` describes."""
+    taken = pl.repeat(True, frame.height, dtype=pl.Boolean, eager=True)
+    for name, values in rows.items():
+        text = as_text(frame[name]).str.strip_chars().fill_null("")
+        taken &= text.is_in(sorted(values))
+    return taken
+
+
+def _source(how: How, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
+    """Return what the source says, text trimmed and empty text null; None when it has no such column."""
+    if how.value is not None:
+        return pl.repeat(how.value, frame.height, dtype=pl.String, eager=True)
+    present = [frame[name] for name in how.sources if name in frame.columns]
+    if not present:
+        return None
+    if len(present) == 1 and present[0].dtype != pl.String and not _by_text(how):
+        return present[0]
+    texts = [_clean(as_text(series), how, tools) for series in present]
+    found = texts[0]
+    for other in texts[1:]:
+        found = found.zip_with(found.is_not_null(), other) if how.join is None else found + how.join + other
+    return found
+
+
+def _by_text(how: How) -> bool:
+    """Tell whether a key of the mapping is about the text of a value, whatever type it has."""
+    return bool(how.codes or how.strip or how.formats)
+
+
+def _clean(text: pl.Series, how: How, tools: Tools) -> pl.Series:
+    text = text.str.strip_chars()
+    if how.strip:
+        text = text.str.strip_suffix(how.strip)
+    unknown = text == ""
+    if tools.empty:
+        unknown |= text.is_in(sorted(tools.empty))
+    return text.set(unknown, None) if unknown.any() else text
+
+
+def _coded(how: How, text: pl.Series) -> pl.Series:
+    """Return `text` with the mapping's codes put in; a text that is no code becomes null."""
+    if not how.codes:
+        return text
+    return text.replace_strict(
+        list(how.codes), list(how.codes.values()), default=None, return_dtype=pl.String
+    )
+
+
+def _text(given: Given) -> pl.Series:
+    text = as_text(given.source)
+    return text.replace(list(given.how.codes), list(given.how.codes.values())) if given.how.codes else text
+
+
+def _number(given: Given) -> pl.Series:
+    # A card is a whole number; whoever it speaks with may be a service.
+    values = given.tools.numbers.normalise(
+        as_text(given.source), peer=given.column.name != "card", opaque=given.how.opaque
+    )
+    if given.how.short_when:
+        short = meets(given.how.short_when, given.frame)
+        # Among numbers that are numbers, a short code speaks for itself.
+        mark = SHORT_PREFIX if given.how.opaque or given.tools.numbers.opaque else ""
+        values = (mark + as_text(given.source)).zip_with(short, values)
+    return values
+
+
+def _time(given: Given) -> pl.Series:
+    return times.moments(given.source, given.how.formats, given.how.epoch, given.tools.zone)
+
+
+def _day(given: Given) -> pl.Series:
+    return times.moments(given.source, given.how.formats, given.how.epoch, given.tools.zone).dt.date()
+
+
+def _count(given: Given) -> pl.Series:
+    if given.source.dtype.is_integer() and given.how.factor == 1.0:
+        return given.source.cast(pl.Int64, strict=False)
+    if given.source.dtype == pl.String:
+        whole = given.source.cast(pl.Int64, strict=False)
+        if given.how.factor == 1.0 and whole.null_count() == given.source.null_count():
+            return whole
+    amount = _amount(given.source) * given.how.factor
+    fits = (amount.abs() <= _BIGGEST).fill_null(False)
+    return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # half a second and more is one
+
+
+def _amount(source: pl.Series) -> pl.Series:
+    """Return a column as floats; null where it is no finite number."""
+    if source.dtype == pl.Boolean or source.dtype.is_temporal():
+        return pl.repeat(None, len(source), dtype=pl.Float64, eager=True)
+    amount = source.cast(pl.Float64, strict=False)
+    return amount.set(~amount.is_finite().fill_null(True), None)
+
+
+def _flag(given: Given) -> pl.Series:
+    if given.source.dtype == pl.Boolean and not given.how.codes:
+        return given.source
+    if given.how.over is not None:
+        return _amount(given.source) > given.how.over
+    text = _coded(given.how, as_text(given.source)).str.to_lowercase()
+    return text.replace_strict(list(_FLAGS), list(_FLAGS.values()), default=None, return_dtype=pl.Boolean)
+
+
+def _choice(given: Given) -> pl.Series:
+    text = _coded(given.how, as_text(given.source))
+    known = text.is_in(list(given.column.choices)).fill_null(True)
+    if not known.all():
+        text = text.str.to_lowercase()
+        text = text.set(~text.is_in(list(given.column.choices)).fill_null(True), None)
+    return text
+
+
+def _holder(given: Given) -> pl.Series:
+    return given.tools.holders.hashed(as_text(given.source), everything=given.how.hashed, where=given.where)
+
+
+def _imei(given: Given) -> pl.Series:
+    text = as_text(given.source)
+    if given.how.opaque:
+        return text
+    if (text.str.len_bytes() == 15).all() and text.str.contains(r"^[0-9]{15}$").all():
+        return text
+    return imei15(text)
+
+
+def imei15(text: pl.Series) -> pl.Series:
+    """Return IMEIs of 14 to 16 digits with 15, null for anything else.
+
+    14 digits lack the check digit, 16 carry the software version instead of it: one device, one IMEI.
+    """
+    fits = text.str.contains(r"^[0-9]{14,16}$").fill_null(True)
+    text = text.set(~fits, None) if not fits.all() else text
+    odd = text.filter((text.str.len_bytes() != 15).fill_null(False)).unique().to_list()
+    return text.replace(odd, [value[:14] + _check_digit(value[:14]) for value in odd]) if odd else text
+
+
+def _check_digit(digits: str) -> str:
+    """Return the Luhn check digit of an IMEI's first 14 digits."""
+    from stdnum import luhn  # noqa: PLC0415  # only deliveries with odd IMEIs need it
+
+    return str(luhn.calc_check_digit(digits))
+
+
+_READERS: dict[Kind, Callable[[Given], pl.Series]] = {
+    Kind.NUMBER: _number,
+    Kind.TEXT: _text,
+    Kind.TIME: _time,
+    Kind.DAY: _day,
+    Kind.COUNT: _count,
+    Kind.FLAG: _flag,
+    Kind.CHOICE: _choice,
+    Kind.HOLDER: _holder,
+    Kind.IMEI: _imei,
+}
+
+
+def _reason(column: Column) -> Reason:
+    if column.name == "direction":
+        return Reason.UNKNOWN_DIRECTION
+    by_kind = {
+        Kind.NUMBER: Reason.IMPOSSIBLE_NUMBER,
+        Kind.TIME: Reason.BAD_TIME,
+        Kind.DAY: Reason.BAD_DAY,
+        Kind.COUNT: Reason.NOT_A_NUMBER,
+        Kind.FLAG: Reason.NOT_A_FLAG,
+        Kind.IMEI: Reason.BAD_IMEI,
+    }
+    return by_kind.get(column.kind, Reason.UNKNOWN_CHOICE)
+
+
+def _faults(
+    column: Column, how: How, values: pl.Series, source: pl.Series | None, given: pl.Series | None
+) -> Faults | None:
+    """Say what is wrong with each value: given and not understood, required and not given, below zero."""
+    faults = np.zeros(len(values), np.uint8)
+    if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
+        faults[(given & values.is_null()).to_numpy()] = CODES[_reason(column)]
+    if column.required and values.null_count():
+        missing = values.is_null() if given is None else ~given
+        faults[missing.to_numpy()] = CODES[Reason.MISSING]
+    if column.kind is Kind.COUNT:
+        below = Reason.NEGATIVE_DURATION if column.unit == "s" else Reason.NEGATIVE_COUNT
+        faults[(values < 0).fill_null(False).to_numpy()] = CODES[below]
+    return faults if faults.any() else None

@@ -1,0 +1,295 @@
+"""CSV and gzip CSV, in blocks of whole lines: one record is one physical line.
+
+The fast path hands a block to Arrow as it is. Line numbers are plain arithmetic, so a block counts only when
+as many rows come out as lines went in; otherwise it is cut smaller and smaller, and the last few lines around
+the fault are read one by one, good ones told from bad.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from duanka.domain.errors import UnreadableInput
+from duanka.records.blocks import RAW_LIMIT, Bad, Block, Rows
+from duanka.records.mapping import Layout
+from duanka.records.reasons import Reason
+from duanka.records.unpacked import Unpacked
+
+BLOCK_BYTES = 1 << 24
+LINE_LIMIT = 1 << 16  # bytes; a longer line is no record
+_PIECES = 16  # a block that Arrow refuses is cut into so many
+_FEW = 400  # lines; so few are read one by one
+_BOM = b"\xef\xbb\xbf"
+
+
+class CsvReading:
+    """One CSV file. Raises UnreadableInput when its header line is no text."""
+
+    def __init__(self, path: Path, layout: Layout, block_bytes: int = BLOCK_BYTES) -> None:
+        self.unreadable = ""
+        self._path = path
+        self._layout = layout
+        self._block_bytes = block_bytes
+        self._names = layout.names or ()
+        self._header_bytes = 0
+        self._bom = 0
+        with Unpacked(path) as data:
+            self._look_at(data)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns; an unnamed one is called `column N`, counted from 1."""
+        return self._names
+
+    def _look_at(self, data: Unpacked) -> None:
+        start = data.read(LINE_LIMIT)
+        self._bom = len(_BOM) if start.startswith(_BOM) else 0
+        if self._layout.names is not None:
+            return
+        end = start.find(b"\n") + 1
+        if end == 0:
+            if data.broken or not start or data.read(1):
+                # No header at all: blocks() accounts for what there is, and there is nothing to check.
+                self._header_bytes = 0
+                self.unreadable = data.broken or ("the file is empty" if not start else "no header line")
+                return
+            end = len(start)
+        self._header_bytes = end
+        line = start[self._bom : end].rstrip(b"\r\n")
+        self._names = _header(self._path, line, self._layout)
+
+    def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
+        """Yield the file's lines below the header, of its columns the `wanted` ones as text."""
+        with Unpacked(self._path) as data:
+            if not self._names:
+                yield from self._nothing_but_a_break(data)
+                return
+            data.read(self._header_bytes or self._bom)
+            reader = _Reader(self._layout, self._names, wanted)
+            line = 2 if self._header_bytes else 1
+            rest = b""
+            while piece := data.read(self._block_bytes):
+                body, rest = _cut(rest + piece, self._block_bytes)
+                if body:
+                    block = reader.block(body, line, data.done)
+                    line += block.records
+                    yield block
+            self.unreadable = data.broken
+            yield from self._ending(reader, rest, line, data)
+
+    def _ending(self, reader: _Reader, rest: bytes, line: int, data: Unpacked) -> Iterator[Block]:
+        """Yield what follows the last whole line."""
+        if not data.broken:
+            # Only the end of the file may be empty lines; a last line needs no line end.
+            if rest.strip(b"\r\n"):
+                yield reader.block(rest.rstrip(b"\r\n") + b"\n", line, data.done)
+            return
+        whole = rest.rfind(b"\n") + 1
+        if whole:
+            block = reader.block(rest[:whole], line, data.done)
+            line += block.records
+            yield block
+        raw = _text(rest[whole:], self._layout.encoding)
+        yield reader.only_bad(Bad(line, Reason.CUT_OFF, raw), data.done)
+
+    def _nothing_but_a_break(self, data: Unpacked) -> Iterator[Block]:
+        start = data.read(LINE_LIMIT)
+        if start or data.broken:
+            reason = Reason.CUT_OFF if data.broken and start else Reason.UNREADABLE_FILE
+            bad = Bad(1 if start else None, reason, _text(start, self._layout.encoding))
+            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, data.done, (bad,))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Whole lines: their bytes, the number of the first, and where each ends."""
+
+    body: bytes
+    number: int
+    ends: npt.NDArray[np.int64]
+
+    def begin(self, place: int) -> int:
+        return int(self.ends[place - 1]) + 1 if place else 0
+
+    def at(self, place: int) -> bytes:
+        """Return the line at `place` (from 0) without its end."""
+        line = self.body[self.begin(place) : int(self.ends[place])]
+        return line[:-1] if line.endswith(b"\r") else line
+
+
+@dataclass
+class _Sorted:
+    """Lines that became rows (`kept` says which), and those that did not."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    kept: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+
+
+class _Reader:
+    """Turns whole lines into blocks."""
+
+    def __init__(self, layout: Layout, names: Sequence[str], wanted: Sequence[str]) -> None:
+        self._layout = layout
+        self._width = len(names)
+        self._wanted = tuple(wanted)
+        self._places = [names.index(name) for name in wanted]
+        keys = [str(at) for at in range(self._width)]
+        used = [str(at) for at in self._places]
+        self._convert = pacsv.ConvertOptions(
+            column_types={key: pa.string() for key in used},
+            include_columns=used or keys[:1],  # no column wanted: rows still have to be counted
+            strings_can_be_null=True,
+            null_values=[""],
+        )
+        self._read = pacsv.ReadOptions(column_names=keys, block_size=1 << 20)
+        self._parse = pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False)
+
+    def only_bad(self, bad: Bad, done: int) -> Block:
+        return Block(self._frame([[] for _ in self._wanted]), np.empty(0, np.int64), 1, done, (bad,))
+
+    def block(self, body: bytes, line: int, done: int) -> Block:
+        """Return the block for `body`: whole lines, the first of which is number `line` of the file."""
+        lines = _Lines(body, line, np.flatnonzero(np.frombuffer(body, np.uint8) == 10))
+        sorted_ = _Sorted()
+        self._gather(lines, 0, len(lines.ends), sorted_)
+        places = np.concatenate(sorted_.kept)
+
+        def raw(rows: Rows) -> list[str]:
+            return [_text(lines.at(int(place)), self._layout.encoding) for place in places[rows]]
+
+        frame = sorted_.frames[0] if len(sorted_.frames) == 1 else pl.concat(sorted_.frames)
+        return Block(frame, places + line, len(lines.ends), done, sorted_.bad, raw)
+
+    def _gather(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
+        """Read the lines from `first` up to `last`, whole if Arrow can, else in smaller pieces."""
+        begin = lines.begin(first)
+        longest = int(np.diff(lines.ends[first:last], prepend=begin - 1).max())
+        frame = None
+        if longest <= LINE_LIMIT:
+            frame = self._whole(lines.body[begin : int(lines.ends[last - 1]) + 1], last - first)
+        if frame is not None:
+            into.frames.append(frame)
+            into.kept.append(np.arange(first, last, dtype=np.int64))
+        elif last - first <= _FEW:
+            self._one_by_one(lines, first, last, into)
+        else:
+            step = max(_FEW, -(-(last - first) // _PIECES))
+            for at in range(first, last, step):
+                self._gather(lines, at, min(at + step, last), into)
+
+    def _whole(self, body: bytes, lines: int) -> pl.DataFrame | None:
+        """Return all `lines` of `body` as rows, or None when a line of it is not plain."""
+        if b"\0" in body or body.count(b"\r") != body.count(b"\r\n"):
+            return None
+        if body.startswith((b"\n", b"\r\n")) or b"\n\n" in body or b"\n\r\n" in body:
+            return None  # an empty line would become a row of empty fields
+        try:
+            if self._layout.encoding != "utf-8":
+                body = body.decode(self._layout.encoding).encode()
+            table = pacsv.read_csv(pa.py_buffer(body), self._read, self._parse, self._convert)
+        except (pa.ArrowException, UnicodeError, OSError):
+            return None
+        if table.num_rows != lines:
+            return None
+        if not self._wanted:
+            return pl.DataFrame(height=lines)
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table becomes a frame
+        return frame.rename(dict(zip(frame.columns, self._wanted, strict=True)))
+
+    def _one_by_one(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
+        cells: list[list[str]] = [[] for _ in self._wanted]
+        good: list[int] = []
+        for place in range(first, last):
+            data = lines.at(place)
+            fields = self._fields(data)
+            if isinstance(fields, Reason):
+                into.bad.append(Bad(lines.number + place, fields, _text(data, self._layout.encoding)))
+                continue
+            good.append(place)
+            for cell, at in zip(cells, self._places, strict=True):
+                cell.append(fields[at])
+        into.frames.append(self._frame(cells, len(good)))
+        into.kept.append(np.array(good, np.int64))
+
+    def _fields(self, data: bytes) -> list[str] | Reason:
+        """Split one line, or say why it cannot be."""
+        if len(data) > LINE_LIMIT:
+            return Reason.TOO_LONG
+        if not data.strip():
+            return Reason.EMPTY_LINE
+        if b"\0" in data:
+            return Reason.NUL_BYTE
+        if b"\r" in data:
+            return Reason.STRAY_RETURN
+        try:
+            text = data.decode(self._layout.encoding)
+        except UnicodeError:
+            return Reason.BROKEN_ENCODING
+        return split(text, self._layout.delimiter, self._width)
+
+    def _frame(self, cells: list[list[str]], height: int = 0) -> pl.DataFrame:
+        if not self._wanted:
+            return pl.DataFrame(height=height)
+        columns = zip(self._wanted, cells, strict=True)
+        return pl.DataFrame([pl.Series(name, cell, dtype=pl.String) for name, cell in columns])
+
+
+def split(text: str, delimiter: str, width: int | None) -> list[str] | Reason:
+    """Split a line of text into `width` fields (None: as many as there are), or say why it cannot be."""
+    # The second line is bait: an open quote swallows it.
+    lines = csv.reader([text + "\n", "\n"], delimiter=delimiter)
+    try:
+        fields = next(lines)
+    except csv.Error:
+        return Reason.OPEN_QUOTE
+    if lines.line_num != 1:
+        return Reason.OPEN_QUOTE
+    if width is not None and len(fields) != width:
+        return Reason.WRONG_COLUMN_COUNT
+    return fields
+
+
+def _header(path: Path, line: bytes, layout: Layout) -> tuple[str, ...]:
+    try:
+        text = line.decode(layout.encoding)
+    except UnicodeError:
+        raise UnreadableInput(
+            f"{path}: the header line is not {layout.encoding} text; name the encoding in a mapping, "
+            'for example encoding = "gb18030"'
+        ) from None
+    fields = split(text, layout.delimiter, None)
+    if isinstance(fields, Reason) or "\0" in text:
+        raise UnreadableInput(f"{path}: the header line is no CSV; look at its first line and correct it")
+    return tuple(field.strip() or f"column {at}" for at, field in enumerate(fields, start=1))
+
+
+def _cut(buffer: bytes, block_bytes: int) -> tuple[bytes, bytes]:
+    """Cut `buffer` into whole lines and the rest.
+
+    Empty lines at the end stay in the rest, for the end of a file may have them. A line that is too long anyway
+    is kept only so far that it stays too long, for memory has to hold whatever comes.
+    """
+    cut = buffer.rfind(b"\n") + 1
+    if cut == 0:
+        return b"", buffer[: LINE_LIMIT + 1]
+    filled = len(buffer[:cut].rstrip(b"\r\n"))
+    if cut - filled < block_bytes // 2:
+        cut = buffer.find(b"\n", filled) + 1 if filled else 0
+    rest = buffer[cut:]
+    return buffer[:cut], rest
+
+
+def _text(data: bytes, encoding: str) -> str:
+    """Return `data` as text whatever it is, cut to what a quarantined row may keep."""
+    return data[:RAW_LIMIT].decode(encoding, errors="backslashreplace")

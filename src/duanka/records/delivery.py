@@ -1,0 +1,139 @@
+"""Which files were delivered, which tables each feeds, and which of them are the same file twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from duanka.domain.errors import MappingError, UnreadableInput
+from duanka.domain.tables import RECORD_TABLES, TABLES
+from duanka.records.mapping import Mapping, Source
+from duanka.records.unpacked import opened
+
+OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
+_DATA_ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One file to read. `duplicate_of`: the delivered file that has the same bytes and feeds the same tables."""
+
+    path: Path
+    name: str
+    sources: tuple[Source, ...]
+    size: int
+    duplicate_of: str = ""
+
+    @property
+    def table(self) -> str:
+        """The tables it feeds, joined by `+`."""
+        return "+".join(dict.fromkeys(source.table for source in self.sources))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """`files` in the order in which they are read; `others`: names of data files that no source takes."""
+
+    files: tuple[Delivered, ...]
+    others: tuple[str, ...]
+
+
+def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
+    """Find what `data` (a directory, or one file) delivers.
+
+    Raises UnreadableInput when there is nothing to read, MappingError when sources disagree about a file.
+    """
+    if not data.exists():
+        raise UnreadableInput(f"{data}: no such file or directory; check the path")
+    paths = [data] if data.is_file() else sorted(_files(data, out))
+    files: list[Delivered] = []
+    others: list[str] = []
+    for path in paths:
+        name = path.name if path == data else path.relative_to(data).as_posix()
+        sources = tuple(source for source in mapping.sources if _matches(source, name))
+        if sources:
+            _agree(name, sources, mapping)
+            files.append(Delivered(path, name, sources, path.stat().st_size))
+        elif name.lower().endswith(_DATA_ENDINGS):
+            others.append(name)
+    _enough(data, files, mapping)
+    return Delivery(tuple(_without_copies(files)), tuple(others))
+
+
+def _files(data: Path, out: Path) -> Iterable[Path]:
+    """Yield the files below `data`, except hidden ones and our own output."""
+    own = out.resolve()
+    for path in data.rglob("*"):
+        parts = path.relative_to(data).parts
+        if any(part.startswith((".", "_")) or part == OUTPUT_FOLDER for part in parts):
+            continue
+        if path.is_file() and own not in path.resolve().parents:
+            yield path
+
+
+def _matches(source: Source, name: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
+
+
+def _agree(name: str, sources: Sequence[Source], mapping: Mapping) -> None:
+    if any(source.layout != sources[0].layout for source in sources):
+        raise MappingError(
+            f"{mapping.name}: the sources that take {name} disagree on its format, delimiter, encoding, header, "
+            "columns or empty; say the same in each"
+        )
+
+
+def _enough(data: Path, files: Sequence[Delivered], mapping: Mapping) -> None:
+    found = {source.table for file in files for source in file.sources}
+    if not mapping.strict:
+        if not files:
+            patterns = ", ".join(sorted({p for source in mapping.sources for p in source.files}))
+            raise UnreadableInput(f"{data}: no file matches the mapping's {patterns}; check `files` in it")
+        return
+    if data.is_file():
+        raise UnreadableInput(
+            f"{data}: one file alone needs a mapping; give the directory, or --mapping FILE.toml"
+        )
+    missing = [] if "cards" in found else ["cards"]
+    if not found & set(RECORD_TABLES):
+        missing.append("any of " + ", ".join(RECORD_TABLES))
+    if missing:
+        there = ", ".join(sorted(found)) or "none of " + ", ".join(TABLES)
+        raise UnreadableInput(
+            f"{data}: found {there}, but not {' nor '.join(missing)} (as .parquet, .csv, .csv.gz or a folder of "
+            "these); deliver them, or describe your own files with --mapping FILE.toml"
+        )
+
+
+def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
+    """Mark files that equal an earlier one; only files of equal size are looked into."""
+    alike: dict[tuple[int, str], list[Delivered]] = {}
+    for file in files:
+        alike.setdefault((file.size, _purpose(file)), []).append(file)
+    first: dict[tuple[str, str], str] = {}
+    marked: list[Delivered] = []
+    for file in files:
+        purpose = _purpose(file)
+        # An empty file is empty each time, not a copy.
+        if len(alike[file.size, purpose]) > 1 and file.size:
+            known = first.setdefault((_digest(file.path), purpose), file.name)
+            if known != file.name:
+                file = Delivered(file.path, file.name, file.sources, file.size, duplicate_of=known)  # noqa: PLW2901
+        marked.append(file)
+    return marked
+
+
+def _purpose(file: Delivered) -> str:
+    # A file's ending is part of what it is: the same bytes are read otherwise as .parquet than as .csv.
+    return f"{file.table} {file.path.suffix.lower()}"
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with opened(path) as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

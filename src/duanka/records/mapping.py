@@ -1,0 +1,103 @@
+"""A mapping: which files feed which canonical table, and how each column is read. See docs/MAPPING.md."""
+
+from __future__ import annotations
+
+from collections import abc
+from dataclasses import dataclass, field
+
+from duanka.domain.tables import TABLES
+
+Rows = abc.Mapping[str, frozenset[str]]
+"""Which rows are meant: for every column named, the row's text is one of those given."""
+
+NO_ROWS: Rows = {}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file looks like. `names`: its columns when it has no header line (None: it has one)."""
+
+    format: str = "auto"
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    names: tuple[str, ...] | None = None
+    empty: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class How:
+    """How one canonical column is read. The fields are the keys of docs/MAPPING.md."""
+
+    sources: tuple[str, ...] = ()
+    join: str | None = None
+    value: str | None = None
+    formats: tuple[str, ...] = ()
+    epoch: str | None = None
+    factor: float = 1.0
+    codes: abc.Mapping[str, str] | None = None
+    strip: str = ""
+    over: float | None = None
+    hashed: bool = False
+    opaque: bool = False
+    short_when: Rows = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The source's own name for it, for the quarantine."""
+        return "+".join(self.sources)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Every column of the source that it looks at."""
+        return frozenset(self.sources) | frozenset(self.short_when)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files that feed one table. A row goes to the first source of its file whose `where` it meets."""
+
+    files: tuple[str, ...]
+    table: str
+    columns: abc.Mapping[str, How]
+    layout: Layout = Layout()
+    where: Rows = field(default_factory=dict)
+    swap_when: Rows = field(default_factory=dict)
+    record_id: str | None = None
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Every column of the source that it looks at."""
+        named = frozenset(self.where) | frozenset(self.swap_when)
+        named = named.union(*(how.reads for how in self.columns.values()))
+        return named | {self.record_id} if self.record_id is not None else named
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A whole mapping. `region` None: the one that `take_in` is told."""
+
+    name: str
+    sources: tuple[Source, ...]
+    about: str = ""
+    zone: str = "Asia/Shanghai"
+    opaque: bool = False
+    bare: str = "e164"
+    region: str | None = None
+    strict: bool = False  # the native format: cards and at least one table of records must be there
+
+
+NATIVE_FILES = ("{0}.parquet", "{0}.csv", "{0}.csv.gz", "{0}/*.parquet", "{0}/*.csv", "{0}/*.csv.gz")
+
+NATIVE = Mapping(
+    name="native",
+    about="Duanka's own format",
+    sources=tuple(
+        Source(
+            files=tuple(pattern.format(table.name) for pattern in NATIVE_FILES),
+            table=table.name,
+            columns={column.name: How(sources=(column.name,)) for column in table.columns},
+        )
+        for table in TABLES.values()
+    ),
+    strict=True,
+)

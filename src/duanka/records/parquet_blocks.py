@@ -1,0 +1,162 @@
+"""Parquet files, in batches; a damaged row group costs its own rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.domain.errors import UnreadableInput
+from duanka.records.blocks import RAW_LIMIT, Bad, Block
+from duanka.records.reasons import Reason
+from duanka.records.unpacked import opened
+
+BATCH_ROWS = 1 << 17
+# What Arrow raises on damaged files, besides its own: a huge allocation, a wrong length, a name that is no text.
+_DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
+
+
+class ParquetReading:
+    """One Parquet file. A file that is none has no columns and is one quarantined record."""
+
+    def __init__(self, path: Path) -> None:
+        self.unreadable = ""
+        self._path = path
+        self._names: tuple[str, ...] = ()
+        opened(path).close()
+        try:
+            with pq.ParquetFile(path) as file:
+                self._schema: Any = file.schema_arrow
+                self._names = tuple(self._schema.names)
+        except _DAMAGE as fault:
+            self.unreadable = f"not a whole Parquet file ({_first_line(fault)})"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns; nested fields are not told apart."""
+        return self._names
+
+    def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
+        """Yield the file's rows, of its columns the `wanted` ones, typed as they are."""
+        size = self._path.stat().st_size
+        if not self._names:
+            bad = Bad(None, Reason.UNREADABLE_FILE, "")
+            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
+            return
+        for name in wanted:
+            _check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
+        with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
+            total = max(file.metadata.num_rows, 1)
+            record = 1
+            for group in range(file.num_row_groups):
+                end = record + file.metadata.row_group(group).num_rows
+                for block in self._group(file, group, list(wanted), record, end):
+                    record += block.records
+                    yield Block(
+                        block.frame, block.lines, block.records, size * (record - 1) // total, block.bad, None
+                    )
+
+    def _group(self, file: Any, group: int, wanted: list[str], record: int, end: int) -> Iterator[Block]:
+        """Yield the records numbered from `record` up to `end`, whatever can be read of them."""
+        try:
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted):
+                rows = min(batch.num_rows, end - record)
+                yield _block(batch.slice(0, rows), record)
+                record += rows
+        except _DAMAGE as fault:
+            self.unreadable = f"row group {group} is damaged ({_first_line(fault)})"
+        while record < end:
+            lost = min(BATCH_ROWS, end - record)
+            bad = [Bad(at, Reason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]
+            record += lost
+            yield Block(pl.DataFrame(), np.empty(0, np.int64), lost, 0, bad)
+
+
+def _block(batch: Any, record: int) -> Block:
+    rows = batch.num_rows
+    if not batch.num_columns:
+        return Block(pl.DataFrame(height=rows), np.arange(record, record + rows), rows, 0)
+    bad: list[Bad] = []
+    columns = [_plain(column) for column in batch.columns]
+    broken = np.zeros(rows, bool)
+    for column in columns:
+        if not _is_text(column.type):
+            continue
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            broken |= _broken_text(column)
+    if broken.any():
+        keep = pa.array(~broken)
+        bad = [_broken_row(columns, int(at), record) for at in np.flatnonzero(broken)]
+        columns = [column.filter(keep) for column in columns]
+    frame = pl.DataFrame(
+        [pl.Series(name, pl.from_arrow(c)) for name, c in zip(batch.schema.names, columns, strict=True)]
+    )
+    return Block(frame, record + np.flatnonzero(~broken), rows, 0, bad)
+
+
+def _plain(column: Any) -> Any:
+    """Return `column` as a type that polars takes without loss: no dictionaries, bytes as text, zones as UTC."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.dictionary_decode())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return column.cast(pa.large_binary()).view(pa.large_string())
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.float64())
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return column.cast(pa.timestamp(kind.unit, "UTC"))
+    return column
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _broken_text(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Tell which values of a text column are not UTF-8."""
+    return np.array([_decoded(value) is None for value in _bytes(column)], bool)
+
+
+def _bytes(column: Any) -> list[bytes | None]:
+    binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+    values: list[bytes | None] = column.view(binary).to_pylist()
+    return values
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return "" if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
+    cells = []
+    for column in columns:
+        one = column.slice(at, 1)
+        value = _bytes(one)[0] if _is_text(one.type) else one[0]
+        cells.append(
+            value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value or "")
+        )
+    return Bad(record + at, Reason.BROKEN_ENCODING, ",".join(cells)[:RAW_LIMIT])
+
+
+def _check_type(path: Path, name: str, kind: Any) -> None:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    nested = pa.types.is_nested(inner) or pa.types.is_time(inner) or pa.types.is_duration(inner)
+    if nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner):
+        raise UnreadableInput(
+            f"{path}: column {name!r} is of type {kind}, which no mapping can read; "
+            "write it as text, number, date or timestamp"
+        )
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).strip().splitlines() or [type(fault).__name__])[0][:200]

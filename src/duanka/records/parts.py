@@ -1,0 +1,151 @@
+"""Canonical records on disk, `<table>/part-NNNNN.parquet`; beside each part, while intake runs, its rows' origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.domain.tables import TABLES
+from duanka.records import columns
+
+GROUP_ROWS = 1 << 17
+PART_ROWS = 1_000_000
+
+_ARROW: dict[pl.DataType, Any] = {
+    pl.Datetime("us"): pa.timestamp("us"),
+    pl.Date(): pa.date32(),
+    pl.Int64(): pa.int64(),
+    pl.Boolean(): pa.bool_(),
+    pl.String(): pa.string(),
+}
+
+# What a repeat is told by: the one column that says which thing a register's row describes.
+REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of canonical rows, and the file that says where each row comes from.
+
+    The origin has, row by row, `file` (number of the delivered file), `line`, `hash` (of what makes the record
+    the same as another) and, when the mapping names one, `id`.
+    """
+
+    path: Path
+    origin: Path
+    rows: int
+
+
+def schema(table: str) -> Any:
+    """Return the Arrow schema of a canonical table."""
+    return pa.schema([(c.name, _ARROW[columns.dtype(c)]) for c in TABLES[table].columns])
+
+
+def write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
+    """Write `frame` as one row group."""
+    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    writer.write_table(arrow.cast(shape), row_group_size=GROUP_ROWS)
+
+
+class Shelf:
+    """The parts of one table, written one after the other in the order of delivery."""
+
+    def __init__(self, out: Path, table: str) -> None:
+        self.parts: list[Part] = []
+        self.filled: set[str] = set()
+        self._table = table
+        self._folder = out / table
+        self._schema = schema(table)
+        self._frames: list[pl.DataFrame] = []
+        self._held = 0
+        self._origins: list[pl.DataFrame] = []
+        self._rows = 0
+        self._writer: Any = None
+
+    def add(
+        self, frame: pl.DataFrame, file: int, lines: npt.NDArray[np.int64], ids: pl.Series | None
+    ) -> None:
+        """Append canonical rows that stand at `lines` of delivered file number `file`."""
+        if not frame.height:
+            return
+        if len(self.filled) < frame.width:
+            self.filled.update(s.name for s in frame if s.name not in self.filled and s.null_count() < len(s))
+        same = [ids] if ids is not None else frame
+        if self._table in REGISTER_KEYS:
+            same = [frame[REGISTER_KEYS[self._table]]]
+        origin = pl.DataFrame(
+            {
+                "file": pl.repeat(file, frame.height, dtype=pl.Int32, eager=True),
+                "line": pl.Series(lines),
+                "hash": pl.DataFrame(same).hash_rows(),
+                "id": ids if ids is not None else pl.repeat(None, frame.height, dtype=pl.String, eager=True),
+            }
+        )
+        self._frames.append(frame)
+        self._origins.append(origin)
+        self._held += frame.height
+        if self._held >= GROUP_ROWS:
+            self._write_group()
+
+    def close(self) -> None:
+        """Write what is held back and close the last part."""
+        self._write_group()
+        self._close_part()
+
+    def abandon(self) -> None:
+        """Close the open part as it is, after an error."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _part_path(self) -> Path:
+        return self._folder / f"part-{len(self.parts):05d}.parquet"
+
+    def _write_group(self) -> None:
+        if not self._held:
+            return
+        if self._writer is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._part_path(), self._schema, compression="zstd")
+        write(pl.concat(self._frames), self._writer, self._schema)
+        self._rows += self._held
+        self._frames.clear()
+        self._held = 0
+        if self._rows >= PART_ROWS:
+            self._close_part()
+
+    def _close_part(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        path = self._part_path()
+        origin = path.with_suffix(".origin")
+        pl.concat(self._origins).write_ipc(origin)
+        self.parts.append(Part(path, origin, self._rows))
+        self._origins.clear()
+        self._rows = 0
+        self._writer = None
+
+
+def clear(out: Path) -> None:
+    """Remove what an earlier intake left in `out`."""
+    for path in _own_files(out):
+        path.unlink(missing_ok=True)
+    for table in TABLES:
+        with suppress(OSError):  # a folder that holds something else stays
+            (out / table).rmdir()
+
+
+def _own_files(out: Path) -> Iterator[Path]:
+    yield out / "quarantine.parquet"
+    for table in TABLES:
+        yield from (out / table).glob("part-*.parquet")
+        yield from (out / table).glob("part-*.origin")

@@ -1,0 +1,62 @@
+"""Records set aside: `quarantine.parquet`, written as they come, so that many of them cost no memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.records.blocks import RAW_LIMIT
+from duanka.records.holders import without_documents
+from duanka.records.reasons import Reason
+
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("column", pa.string()),
+        ("reason", pa.string()),
+        ("raw", pa.string()),
+    ]
+)
+_FLUSH = 20_000  # rows held before they are written
+
+
+class Quarantine:
+    """Collects records set aside; `counts` has them by file. A context: leaving it closes the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.counts: Counter[str] = Counter()
+        self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._rows: list[tuple[str, int | None, str, str, str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._flush()
+        self._writer.close()
+
+    def add(self, file: str, line: int | None, column: str, reason: Reason, raw: str) -> None:
+        """Set one record aside. `raw` is kept without what looks like an identity number."""
+        self.counts[file] += 1
+        # Half a surrogate pair cannot be written; it comes from text that was broken already.
+        raw = without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
+        self._rows.append((file, line, column, reason.value, raw))
+        if len(self._rows) >= _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            columns = [
+                pa.array(cells, kind)
+                for cells, kind in zip(zip(*self._rows, strict=True), SCHEMA.types, strict=True)
+            ]
+            self._writer.write_table(pa.table(columns, schema=SCHEMA))
+            self._rows.clear()

@@ -1,0 +1,26 @@
+"""Opens a delivered file as what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from duanka.records.blocks import Reading
+from duanka.records.csv_blocks import CsvReading
+from duanka.records.mapping import Layout
+from duanka.records.parquet_blocks import ParquetReading
+from duanka.records.unpacked import opened
+
+_PARQUET_MAGIC = b"PAR1"
+_PARQUET_ENDINGS = (".parquet", ".pq")
+
+
+def open_reading(path: Path, layout: Layout) -> Reading:
+    """Open `path` in the format that `layout` names; "auto" tells Parquet from CSV by ending and first bytes."""
+    form = layout.format
+    if form == "auto":
+        with opened(path) as file:
+            parquet = file.read(4) == _PARQUET_MAGIC
+        form = "parquet" if parquet or path.name.lower().endswith(_PARQUET_ENDINGS) else "csv"
+    if form == "parquet":
+        return ParquetReading(path)
+    return CsvReading(path, layout)

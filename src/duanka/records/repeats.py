@@ -1,0 +1,200 @@
+"""Records delivered twice: the first is used, later ones are set aside.
+
+Every row's hash lies beside its part. Hashes that occur twice are found in passes over ranges of hashes, which
+bound the memory whatever came in; only rows with such a hash are then read and compared in full, and only parts
+that lose rows are written again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow.parquet as pq
+
+from duanka.domain.tables import TABLES, Kind
+from duanka.records.holders import WITHHELD
+from duanka.records.parts import GROUP_ROWS, REGISTER_KEYS, Part, schema, write
+from duanka.records.quarantine import Quarantine
+from duanka.records.reasons import Reason
+
+HASHES_AT_ONCE = 16_000_000  # 128 MB
+CANDIDATES_AT_ONCE = 1_000_000  # rows compared in full at a time
+_DESCRIBED_TWICE = {"cards": Reason.CARD_TWICE, "outlets": Reason.OUTLET_TWICE}
+
+Hashes = npt.NDArray[np.uint64]
+
+
+class Settled(NamedTuple):
+    """The parts that are left, and how many rows each delivered file (by number) lost."""
+
+    parts: list[Part]
+    lost: Counter[int]
+
+
+def settle(
+    table: str,
+    parts: Sequence[Part],
+    files: Sequence[str],
+    quarantine: Quarantine,
+    *,
+    hashes_at_once: int = HASHES_AT_ONCE,
+    candidates_at_once: int = CANDIDATES_AT_ONCE,
+) -> Settled:
+    """Take repeated records out of the `parts` of `table`; `files` names the delivered files by number."""
+    lost: Counter[int] = Counter()
+    drop: dict[int, list[npt.NDArray[np.int64]]] = {}
+    for repeated in _repeated(parts, hashes_at_once):
+        for some in _chunks(parts, repeated, candidates_at_once):
+            later = _later(table, _candidates(table, parts, some))
+            _set_aside(table, later, files, quarantine)
+            for (part,), rows in later.group_by("_part"):
+                drop.setdefault(int(str(part)), []).append(rows["_row"].to_numpy())
+            lost.update(later["_file"].to_list())
+    left: list[Part] = []
+    for number, part in enumerate(parts):
+        kept = part if number not in drop else _without(table, part, np.concatenate(drop[number]))
+        if kept is not None:
+            left.append(kept)
+    return Settled(left, lost)
+
+
+def _hashes(part: Part) -> Hashes:
+    hashes: Hashes = pl.read_ipc(part.origin, columns=["hash"])["hash"].to_numpy()
+    return hashes
+
+
+def _repeated(parts: Sequence[Part], at_once: int) -> Iterator[Hashes]:
+    """Yield, range by range, the hashes that occur more than once, sorted."""
+    total = sum(part.rows for part in parts)
+    passes = max(1, -(-total // at_once))
+    width = (1 << 64) // passes + 1
+    for number in range(passes):
+        low = np.uint64(number * width)
+        high = np.uint64(min((number + 1) * width, 1 << 64) - 1)
+        pieces = []
+        for part in parts:
+            hashes = _hashes(part)
+            pieces.append(hashes if passes == 1 else hashes[(hashes >= low) & (hashes <= high)])
+        if not pieces:
+            return
+        hashes = np.concatenate(pieces)
+        pieces.clear()
+        hashes.sort()
+        again = hashes[1:] == hashes[:-1]
+        if again.any():
+            yield np.unique(hashes[1:][again])
+
+
+def _among(hashes: Hashes, repeated: Hashes) -> npt.NDArray[np.bool_]:
+    places = np.searchsorted(repeated, hashes)
+    places[places == len(repeated)] = 0
+    found: npt.NDArray[np.bool_] = repeated[places] == hashes
+    return found
+
+
+def _chunks(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[Hashes]:
+    """Split the repeated hashes so that the rows that have them fit into memory."""
+    counts = np.zeros(len(repeated), np.int64)
+    for part in parts:
+        hashes = _hashes(part)
+        places = np.searchsorted(repeated, hashes[_among(hashes, repeated)])
+        counts += np.bincount(places, minlength=len(repeated))
+    begin = 0
+    reached = np.cumsum(counts)
+    while begin < len(repeated):
+        before = reached[begin - 1] if begin else 0
+        end = max(begin + 1, int(np.searchsorted(reached, before + at_once, side="right")))
+        yield repeated[begin:end]
+        begin = end
+
+
+def _candidates(table: str, parts: Sequence[Part], repeated: Hashes) -> pl.DataFrame:
+    """Return the rows with a repeated hash, in the order of delivery, with where they stand."""
+    found = []
+    for number, part in enumerate(parts):
+        rows = np.flatnonzero(_among(_hashes(part), repeated))
+        if not len(rows):
+            continue
+        origin = pl.read_ipc(part.origin)[rows]
+        frame = _taken(part.path, rows)
+        found.append(
+            frame.with_columns(
+                origin["file"].alias("_file"),
+                origin["line"].alias("_line"),
+                origin["id"].alias("_id"),
+                pl.Series("_row", rows, dtype=pl.Int64),
+                pl.lit(number, pl.Int32).alias("_part"),
+            )
+        )
+    return pl.concat(found)
+
+
+def _taken(path: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Return some rows (ascending) of a part, reading one row group after the other."""
+    pieces = []
+    with pq.ParquetFile(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            mine = rows[(rows >= first) & (rows < first + count)] - first
+            if len(mine):
+                piece = pl.from_arrow(file.read_row_group(group))
+                assert isinstance(piece, pl.DataFrame)  # noqa: S101  # a table becomes a frame
+                pieces.append(piece[mine])
+            first += count
+    frame: pl.DataFrame = pl.concat(pieces)
+    return frame
+
+
+def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return of `rows` those that came before, with `_reason` saying how."""
+    names = [column.name for column in TABLES[table].columns]
+    key = REGISTER_KEYS.get(table)
+    if key is not None:
+        again = ~rows.select(pl.struct(names).is_first_distinct()).to_series()
+        reasons = pl.Series([_DESCRIBED_TWICE[table].value, Reason.DELIVERED_TWICE.value])[
+            again.cast(pl.UInt32)
+        ]
+        return rows.with_columns(reasons.alias("_reason")).filter(~rows[key].is_first_distinct())
+    # Records with an id are the same when the id is; the others when everything is.
+    whole = pl.when(pl.col("_id").is_null()).then(pl.struct(names))
+    first = rows.select(pl.struct("_id", whole.alias("_whole")).is_first_distinct()).to_series()
+    return rows.with_columns(pl.lit(Reason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)
+
+
+def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine: Quarantine) -> None:
+    names = [c.name for c in TABLES[table].columns]
+    secret = {c.name for c in TABLES[table].columns if c.kind is Kind.HOLDER}
+    for row in later.select([*names, "_file", "_line", "_reason"]).iter_rows(named=True):
+        fields = {name: WITHHELD if name in secret else row[name] for name in names if row[name] is not None}
+        raw = json.dumps(fields, ensure_ascii=False, default=str)
+        quarantine.add(files[row["_file"]], row["_line"], "", Reason(row["_reason"]), raw)
+
+
+def _without(table: str, part: Part, rows: npt.NDArray[np.int64]) -> Part | None:
+    """Write `part` again without `rows`; None when nothing is left of it."""
+    keep = np.ones(part.rows, bool)
+    keep[rows] = False
+    left = int(keep.sum())
+    if left == 0:
+        part.path.unlink()
+        part.origin.unlink()
+        return None
+    shape = schema(table)
+    again = part.path.with_suffix(".again")
+    with pq.ParquetFile(part.path) as file, pq.ParquetWriter(again, shape, compression="zstd") as writer:
+        first = 0
+        for batch in file.iter_batches(GROUP_ROWS):
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a batch becomes a frame
+            write(frame.filter(pl.Series(keep[first : first + frame.height])), writer, shape)
+            first += frame.height
+    again.replace(part.path)
+    return Part(part.path, part.origin, left)
