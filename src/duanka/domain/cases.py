@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import cycle
+from typing import Any
 
-Row = dict[str, object]
+Row = dict[str, Any]
 CARD = "8613800000001"
 AS_OF = datetime(2021, 5, 18)
 
@@ -50,7 +51,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def opened(text: str, card: str = CARD, **columns: object) -> Row:
+def opened(text: str, card: str = CARD, **columns: Any) -> Row:
     """A card of the register, opened at `text`; an ordinary voice card of a person unless told otherwise."""
     kinds: Row = {"kind": "voice", "holder_kind": "person"}
     return {"table": "cards", "card": card, "opened_at": at(text), **kinds, **columns}
@@ -66,7 +67,7 @@ def calls(
     direction: str = "out",
     answered: int | None = None,
     seconds: int = 20,
-    **columns: object,
+    **columns: Any,
 ) -> list[Row]:
     """`n` calls from `start`, one `every` seconds, to `peers` in turn; the first `answered` are answered."""
     numbers = [f"86139{i:08d}" for i in range(peers)] if isinstance(peers, int) else list(peers)
@@ -94,7 +95,7 @@ def messages(
     card: str = CARD,
     peers: Iterable[str] = ("10690000",),
     direction: str = "in",
-    **columns: object,
+    **columns: Any,
 ) -> list[Row]:
     """`n` messages from `start` on, one `every` seconds, with `peers` in turn."""
     return [
@@ -110,7 +111,7 @@ def messages(
     ]
 
 
-def sighting(when: str, card: str = CARD, **columns: object) -> Row:
+def sighting(when: str, card: str = CARD, **columns: Any) -> Row:
     """The card showed itself to the network."""
     return {"table": "sightings", "card": card, "seen_at": at(when), **columns}
 

@@ -209,12 +209,13 @@ CARD_PEERS = Rollup(
 
 def _events(source: str, moment: str, keys: tuple[str, ...]) -> Part:
     by_key = {key: key if key != "day" else f"CAST({moment} AS DATE)" for key in keys}
-    known = keys[1]  # a row that does not say the device or the place says nothing here
+    # a row that says neither device nor place adds nothing here
+    known = " OR ".join(f"{key} IS NOT NULL" for key in keys if key not in ("card", "day"))
     return Part(
         source,
         by_key,
         {"first_seen": Value(moment), "last_seen": Value(moment), "events": Value("1")},
-        rows=f"{known} IS NOT NULL",
+        rows=known,
     )
 
 

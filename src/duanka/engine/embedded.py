@@ -194,10 +194,9 @@ class Embedded:
 
     def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Put hits of other rules beside the records: for the examples of rules that read `hits`."""
-        self._db.executemany(
-            "INSERT INTO hits VALUES (?, ?, ?, ?)",
-            [[row["card"], row["rule"], row["seen_at"], row["evidence"]] for row in rows],
-        )
+        for row in rows:
+            values = [row[name] for name in ("card", "rule", "seen_at", "evidence")]
+            self._db.execute("INSERT INTO hits VALUES (?, ?, ?, ?)", values)
 
     def _register(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         schema = arrow_schema(table)

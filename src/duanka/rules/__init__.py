@@ -1,0 +1,46 @@
+"""The catalogue: one file per rule, and this tuple in the order in which they run."""
+
+from duanka.domain.rule import Rule
+from duanka.rules import (
+    bank_line_stranger,
+    cards_per_holder,
+    code_receiver,
+    complained,
+    device_changed,
+    fan_out,
+    fraud_prone_abroad,
+    high_risk_area,
+    iot_misuse,
+    new_card_unused,
+    over_frequency,
+    repeat_alerts,
+    shared_device,
+    silent_card,
+    sim_box,
+    sleeping_card,
+    virtual_operator_stock,
+)
+
+RULES: tuple[Rule, ...] = (
+    # the four triggers of the Hebei notice
+    new_card_unused.RULE,
+    device_changed.RULE,
+    high_risk_area.RULE,
+    over_frequency.RULE,
+    # abnormal cards
+    sleeping_card.RULE,
+    silent_card.RULE,
+    cards_per_holder.RULE,
+    virtual_operator_stock.RULE,
+    iot_misuse.RULE,
+    # what fraud does with a card
+    fan_out.RULE,
+    sim_box.RULE,
+    shared_device.RULE,
+    code_receiver.RULE,
+    bank_line_stranger.RULE,
+    fraud_prone_abroad.RULE,
+    complained.RULE,
+    # reads the hits of all the others
+    repeat_alerts.RULE,
+)

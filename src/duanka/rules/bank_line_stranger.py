@@ -1,0 +1,123 @@
+"""Several cards opened on one day, used for bank hotlines and for nobody else."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import Row, calls, case, messages, opened
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_TWIN, _THIRD = "8613800000002", "8613800000003"
+_LISTS: dict[str, tuple[Row, ...]] = {"bank_hotlines": ({"number": "95588", "title": "ICBC"},)}
+_BEGIN = calls(1, "2021-05-10 08:00", card="8613800000099")  # the records begin before the cards were opened
+_PAIR = [
+    *_BEGIN,
+    opened("2021-05-12 10:00", holder="h1"),
+    opened("2021-05-12 17:00", card=_TWIN, holder="h1"),
+]
+
+RULE = Rule(
+    id="bank_line_stranger",
+    title=Words("同日多卡只通银行热线", "Cards of one day that only know the bank"),
+    source=Source(
+        "Hubei regulator 2020: two cards the same day, bank hotline traffic, no local calls", Grade.S2
+    ),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "为银行账户配卡的“跑分”团伙同日开多张卡，只与银行往来。",
+        "Money mules open several cards at once to go with bank accounts, and talk to the bank only.",
+    ),
+    look_alikes=Words(
+        "为家人同日办卡并绑定银行卡的人，几天内会有亲友通话。",
+        "Somebody who opens cards for the family and binds a bank card: calls with relatives follow within days.",
+    ),
+    limits={
+        "min_cards": Limit(2, "cards", Words("同日同证开卡数达到", "cards of a holder on one day, from")),
+        "max_people": Limit(
+            0, "numbers", Words("通话的普通号码上限", "ordinary numbers in touch with, at most")
+        ),
+        "min_days": Limit(3, "days", Words("开卡后观察天数", "days after opening before it is judged")),
+    },
+    reads=("card_peers", "cards", "bank_hotlines"),
+    needs=("cards.holder", "cards.opened_at", "calls", "bank_hotlines"),
+    wants=("messages",),
+    look_back=timedelta(days=30),
+    monotone=False,  # a call with a friend spares it
+    narrow={
+        "card_peers": (
+            "card IN (SELECT c.card FROM cards c JOIN (SELECT holder, CAST(opened_at AS DATE) AS day FROM cards"
+            " WHERE holder IS NOT NULL AND opened_at >= $records_from GROUP BY ALL"
+            " HAVING count(*) >= $min_cards) s ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE))"
+        )
+    },
+    sql="""
+        WITH same_day AS (
+            SELECT holder, CAST(opened_at AS DATE) AS day, count(*) AS cards_that_day FROM cards
+            WHERE holder IS NOT NULL AND opened_at >= $records_from
+              AND coalesce(holder_kind, 'person') = 'person' AND coalesce(kind, 'voice') = 'voice'
+            GROUP BY holder, CAST(opened_at AS DATE) HAVING count(*) >= $min_cards
+        ),
+        suspects AS (
+            SELECT c.card, c.opened_at, s.cards_that_day
+            FROM cards c JOIN same_day s ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE)
+            WHERE c.opened_at + $min_days * INTERVAL '1' DAY <= $as_of
+        ),
+        contacts AS (
+            SELECT s.card, s.opened_at, s.cards_that_day,
+                   count(DISTINCT CASE WHEN b.number IS NOT NULL THEN p.peer END) AS bank_lines,
+                   count(DISTINCT CASE WHEN length(p.peer) > 6 AND NOT starts_with(p.peer, '106')
+                                        AND NOT starts_with(p.peer, 'short:') THEN p.peer END) AS people
+            FROM suspects s
+            JOIN card_peers p ON p.card = s.card AND p.day <= CAST(s.opened_at AS DATE) + $min_days * INTERVAL '1' DAY
+            LEFT JOIN bank_hotlines b ON p.peer = b.number
+            GROUP BY s.card, s.opened_at, s.cards_that_day
+        )
+        SELECT card, opened_at + $min_days * INTERVAL '1' DAY AS seen_at, cards_that_day, bank_lines, people
+        FROM contacts WHERE bank_lines > 0 AND people <= $max_people
+    """,
+    evidence=(
+        Evidence("cards_that_day", Words("同证同日开卡", "Cards opened that day"), "cards"),
+        Evidence("bank_lines", Words("往来的银行热线", "Bank hotlines in touch with"), "numbers"),
+        Evidence("people", Words("往来的普通号码", "Ordinary numbers in touch with"), "numbers"),
+    ),
+    reason=Words(
+        "同证同日开卡 {cards_that_day} 张，{min_days} 天内只与银行热线往来",
+        "{cards_that_day} cards opened on one day; in {min_days} days only bank hotlines in touch",
+    ),
+    flags=(
+        case("two cards, one hotline", _PAIR, calls(2, "2021-05-13 09:00", peers=["95588"]), lists=_LISTS),
+        case(
+            "judged on the third day",
+            [opened("2021-05-15 00:00", holder="h1"), opened("2021-05-15 17:00", card=_TWIN, holder="h1")],
+            calls(1, "2021-05-15 09:00", peers=["95588"]),
+            lists=_LISTS,
+        ),
+        case(
+            "a message of the bank",
+            _PAIR,
+            messages(3, "2021-05-13 09:00", peers=["95588"]),
+            lists=_LISTS,
+        ),
+    ),
+    spares=(
+        case(
+            "a single card",
+            opened("2021-05-12 10:00", holder="h1"),
+            calls(2, "2021-05-13 09:00", peers=["95588"]),
+            lists=_LISTS,
+        ),
+        case(
+            "calls a friend too",
+            _PAIR,
+            calls(2, "2021-05-13 09:00", peers=["95588"]),
+            calls(1, "2021-05-13 10:00", peers=["8613900000009"]),
+            lists=_LISTS,
+        ),
+        case("no bank", _PAIR, calls(2, "2021-05-13 09:00", peers=["10086"]), lists=_LISTS),
+        case(
+            "the three days are not over",
+            [opened("2021-05-15 00:01", holder="h1"), opened("2021-05-15 17:00", card=_TWIN, holder="h1")],
+            calls(1, "2021-05-15 09:00", peers=["95588"]),
+            lists=_LISTS,
+        ),
+    ),
+)

@@ -1,0 +1,97 @@
+"""A card that receives verification codes of many platforms and says nothing."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import calls, case, messages
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_PLATFORMS = [f"1069{i:04}" for i in range(30)]
+
+RULE = Rule(
+    id="code_receiver",
+    title=Words("接码卡", "Code receiver"),
+    source=Source(
+        "Anti-fraud law, article 14 (code-receiving devices and platforms); the numbers are ours", Grade.K
+    ),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "接码平台用卡批量注册账号：只收验证码，不打不发。",
+        "Code platforms register accounts in bulk: the card only takes codes and never speaks.",
+    ),
+    look_alikes=Words(
+        "爱网购的人也收许多验证码，但会打电话、发短信。",
+        "Keen online shoppers get many codes too, but they call and write.",
+    ),
+    limits={
+        "min_platforms": Limit(
+            6, "senders", Words("一天内发来短信的平台数达到", "short codes heard from in a day, from")
+        ),
+        "max_out": Limit(
+            1, "events", Words("此前七天呼出和发出上限", "calls and messages sent in seven days, at most")
+        ),
+    },
+    reads=("card_peers", "card_days"),
+    needs=("messages",),
+    look_back=timedelta(days=7),
+    monotone=False,  # one call more spares it
+    narrow={
+        "card_peers": (
+            "card IN (SELECT card FROM card_days WHERE codes_in >= $min_platforms"
+            " AND calls_out + messages_out <= $max_out)"
+        )
+    },
+    sql="""
+        WITH quiet AS (
+            SELECT card, day, codes_in, calls_in,
+                   sum(calls_out + messages_out) OVER (
+                       PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW
+                   ) AS sent
+            FROM card_days
+            WHERE card IN (SELECT card FROM card_days WHERE codes_in >= $min_platforms)
+        ),
+        platforms AS (
+            SELECT card, day, count(*) AS platforms FROM card_peers
+            WHERE messages_in > 0
+              AND (length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer, 'short:'))
+            GROUP BY card, day HAVING count(*) >= $min_platforms
+        )
+        SELECT p.card, CAST(p.day AS TIMESTAMP) AS seen_at, p.platforms, q.codes_in, CAST(q.sent AS BIGINT) AS sent
+        FROM platforms p JOIN quiet q ON q.card = p.card AND q.day = p.day
+        WHERE q.sent <= $max_out AND p.day < CAST($as_of AS DATE)
+    """,
+    evidence=(
+        Evidence("platforms", Words("当天平台数", "Platforms that day"), "senders"),
+        Evidence("codes_in", Words("当天验证类短信", "Messages from them"), "messages"),
+        Evidence("sent", Words("七天内呼出和发出", "Sent or called in seven days"), "events"),
+    ),
+    reason=Words(
+        "一天收到 {platforms} 个平台的验证类短信 {codes_in} 条，七天内几乎无主叫",
+        "{codes_in} code messages of {platforms} platforms in a day, next to nothing sent in seven days",
+    ),
+    flags=(
+        case("six platforms in a day", messages(6, "2021-05-17 09:00", peers=_PLATFORMS)),
+        case(
+            "twenty platforms and a single call",
+            messages(20, "2021-05-17 09:00", peers=_PLATFORMS),
+            calls(1, "2021-05-17 08:00"),
+        ),
+    ),
+    spares=(
+        case("five platforms in a day", messages(25, "2021-05-17 09:00", peers=_PLATFORMS[:5])),
+        case(
+            "two calls in the week",
+            messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
+            calls(2, "2021-05-12 08:00"),
+        ),
+        case(
+            "friends, not platforms",
+            messages(9, "2021-05-17 09:00", peers=[f"86139{i:08}" for i in range(9)]),
+        ),
+        case(
+            "the day is not over",
+            messages(9, "2021-05-18 09:00", peers=_PLATFORMS),
+            calls(1, "2021-05-10 08:00"),
+        ),
+    ),
+)

@@ -1,0 +1,71 @@
+"""A card about which verified complaints pile up."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import CARD as _CARD
+from duanka.domain.cases import Row, at, calls, case
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_USED = calls(1, "2021-05-01 08:00") + calls(1, "2021-05-17 08:00")
+
+
+def _complaints(n: int, days_apart: float) -> list[Row]:
+    return [
+        {
+            "table": "complaints",
+            "card": _CARD,
+            "reported_at": at("2021-05-02 09:00") + i * timedelta(days=days_apart),
+            "channel": "12321",
+        }
+        for i in range(n)
+    ]
+
+
+RULE = Rule(
+    id="complained",
+    title=Words("投诉集中", "Complaints pile up"),
+    source=Source("TRAI (India): five verified complaints in ten days", Grade.S2),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "被骗的人会举报；多人短期内举报同一号码。",
+        "Victims report; many reports of one number in days mean it.",
+    ),
+    look_alikes=Words(
+        "号码被冒用显示（改号）、恶意举报。",
+        "A number that others spoof, or a grudge.",
+    ),
+    limits={
+        "min_complaints": Limit(5, "complaints", Words("投诉次数达到", "complaints from")),
+        "days": Limit(10, "days", Words("期间", "within")),
+    },
+    reads=("complaints",),
+    needs=("complaints",),
+    look_back=timedelta(days=10),
+    monotone=True,
+    sql="""
+        WITH in_order AS (
+            SELECT card, reported_at,
+                   lag(reported_at, $min_complaints - 1) OVER (PARTITION BY card ORDER BY reported_at) AS start_at,
+                   count(*) OVER (PARTITION BY card) AS complaints
+            FROM complaints
+        )
+        SELECT card, min(reported_at) AS seen_at, max(complaints) AS complaints
+        FROM in_order WHERE start_at >= reported_at - $days * INTERVAL '1' DAY
+        GROUP BY card
+    """,
+    evidence=(Evidence("complaints", Words("投诉总数", "Complaints in all"), "complaints"),),
+    reason=Words(
+        "{days} 天内被投诉 {min_complaints} 次以上，共 {complaints} 次",
+        "{min_complaints} or more verified complaints within {days} days, {complaints} in all",
+    ),
+    flags=(
+        case("five in ten days", _USED, _complaints(5, 2.5)),
+        case("seven over a longer time", _USED, _complaints(7, 2)),
+    ),
+    spares=(
+        case("four in ten days", _USED, _complaints(4, 1)),
+        case("five in eleven days", _USED, _complaints(5, 2.75)),
+        case("five over a month", _USED, _complaints(5, 3)),
+    ),
+)

@@ -1,0 +1,67 @@
+"""A card that dials many strangers, few of whom answer."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import calls, case
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+RULE = Rule(
+    id="fan_out",
+    title=Words("广撒网外呼", "Fan-out of calls"),
+    source=Source("operators' practice against harassment calls; the numbers are ours", Grade.K),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "诈骗窝点照名单拨号，接听的少；普通人多打给会接的人。",
+        "Scam rooms dial from lists and few answer; honest cards mostly call people who do.",
+    ),
+    look_alikes=Words(
+        "快递员、司机也打给许多生人，但对方多会接听。",
+        "Couriers and drivers call many strangers too, but they are answered.",
+    ),
+    limits={
+        "min_peers": Limit(
+            50, "numbers", Words("一天主叫的不同号码达到", "distinct numbers called in a day, from")
+        ),
+        "max_answer_rate": Limit(0.4, "share", Words("接通率不高于", "share answered, at most"), step=0.02),
+    },
+    reads=("card_peers", "cards"),
+    needs=("calls.answered",),
+    look_back=timedelta(days=1),
+    monotone=False,  # an answer rate can rise again: it fires when the day is over
+    narrow={"card_peers": "card IN (SELECT card FROM card_days WHERE calls_out >= $min_peers)"},
+    sql="""
+        WITH days AS (
+            SELECT card, day, count(*) AS peers, CAST(sum(calls_out) AS BIGINT) AS calls,
+                   sum(answered_out) / sum(answered_out + unanswered_out) AS answer_rate
+            FROM card_peers WHERE calls_out > 0 AND day < CAST($as_of AS DATE)
+            GROUP BY card, day HAVING count(*) >= $min_peers AND sum(answered_out + unanswered_out) > 0
+        )
+        SELECT d.card, CAST(d.day AS TIMESTAMP) AS seen_at, d.peers, d.calls, round(d.answer_rate, 3) AS answer_rate
+        FROM days d LEFT JOIN cards c ON c.card = d.card
+        WHERE d.answer_rate <= $max_answer_rate AND coalesce(c.kind, 'voice') = 'voice'
+    """,
+    evidence=(
+        Evidence("peers", Words("当天主叫不同号码", "Numbers called that day"), "numbers"),
+        Evidence("calls", Words("当天主叫次数", "Calls that day"), "calls"),
+        Evidence("answer_rate", Words("接通率", "Share answered"), "share"),
+    ),
+    reason=Words(
+        "一天主叫 {peers} 个不同号码，接通率 {answer_rate:.0%}",
+        "called {peers} different numbers in a day, {answer_rate:.0%} of calls answered",
+    ),
+    flags=(
+        case("50 numbers, 20 answer", calls(50, "2021-05-17 09:00", every=300, peers=50, answered=20)),
+        case(
+            "200 numbers, hardly any answers",
+            calls(200, "2021-05-17 09:00", every=120, peers=200, answered=9),
+        ),
+    ),
+    spares=(
+        case("49 numbers", calls(80, "2021-05-17 09:00", every=300, peers=49, answered=9)),
+        case("50 numbers, 21 answer", calls(50, "2021-05-17 09:00", every=300, peers=50, answered=21)),
+        case("a courier", calls(150, "2021-05-17 08:00", every=200, peers=120, answered=110)),
+        case("50 numbers over two days", calls(50, "2021-05-16 09:00", every=1800, peers=50, answered=5)),
+        case("the day is not over", calls(60, "2021-05-18 00:00", every=1, peers=60, answered=0)),
+    ),
+)

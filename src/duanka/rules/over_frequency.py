@@ -1,0 +1,64 @@
+"""A card that makes more calls in an hour than a person does."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import calls, case, opened
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+RULE = Rule(
+    id="over_frequency",
+    title=Words("超频呼出", "Calling over frequency"),
+    source=Source(
+        "Hebei notice in force 2020-12-01, trigger 4 (S1); the number is the Hubei regulator's of 2016 (S2)",
+        Grade.S2,
+    ),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "诈骗窝点按名单连续拨号，普通人一小时打不了这么多电话。",
+        "Scam rooms dial down a list without pause; nobody keeps that up by hand for an hour.",
+    ),
+    look_alikes=Words(
+        "呼叫中心、快递派件高峰：同样频繁，但登记为单位或多有接听。",
+        "Call centres and couriers at the peak: as frequent, but registered to an organisation, or answered.",
+    ),
+    limits={
+        "max_calls": Limit(60, "calls/h", Words("一小时主叫次数上限", "outgoing calls allowed in one hour")),
+    },
+    reads=("card_hours", "cards"),
+    needs=("calls",),
+    look_back=timedelta(hours=1),
+    monotone=True,
+    narrow={"card_hours": "card IN (SELECT card FROM card_days WHERE calls_out > $max_calls)"},
+    sql="""
+        SELECT h.card, h.hour AS seen_at, h.calls_out, h.answered_out
+        FROM card_hours h LEFT JOIN cards c ON c.card = h.card
+        WHERE h.calls_out > $max_calls AND coalesce(c.kind, 'voice') = 'voice'
+    """,
+    evidence=(
+        Evidence("calls_out", Words("该小时主叫次数", "Outgoing calls in that hour"), "calls"),
+        Evidence("answered_out", Words("其中已接通", "Of them answered"), "calls"),
+    ),
+    reason=Words(
+        "一小时内主叫 {calls_out} 次，超过 {max_calls} 次",
+        "{calls_out} outgoing calls within one hour, more than {max_calls}",
+    ),
+    flags=(
+        case("61 calls in one hour", calls(61, "2021-05-17 09:00")),
+        case(
+            "61 calls in the hour of an ordinary card",
+            opened("2020-01-01 10:00"),
+            calls(61, "2021-05-17 09:00"),
+        ),
+    ),
+    spares=(
+        case("60 calls in one hour", calls(60, "2021-05-17 09:00")),
+        case("61 calls over two hours", calls(61, "2021-05-17 09:00", every=118)),
+        case("a hotline that is called 200 times", calls(200, "2021-05-17 09:00", every=15, direction="in")),
+        case(
+            "an IoT card has its own rule",
+            opened("2020-01-01 10:00", kind="iot"),
+            calls(61, "2021-05-17 09:00"),
+        ),
+    ),
+)

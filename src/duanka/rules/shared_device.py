@@ -1,0 +1,87 @@
+"""Many cards in one device."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import Row, calls, case
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_BOX = "356938035643809"
+_NUMBERS = tuple(f"86138000001{i:02}" for i in range(6))
+
+
+def _in_the_box(cards: int, events: int) -> list[Row]:
+    return [c for n in _NUMBERS[:cards] for c in calls(events, "2021-05-16 09:00", card=n, imei=_BOX)]
+
+
+RULE = Rule(
+    id="shared_device",
+    title=Words("一机多卡", "Many cards in one device"),
+    source=Source("press on number farming (养机): four or more numbers in one IMEI", Grade.S3),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "猫池和养卡设备让许多卡轮流使用同一终端。",
+        "SIM boxes and card farms take many cards in turns through the same device.",
+    ),
+    look_alikes=Words(
+        "维修店试卡、二手手机、家人共用；仿制手机会重复同一 IMEI。",
+        "Repair shops trying cards, second-hand phones, families; counterfeit phones repeat one IMEI.",
+    ),
+    limits={
+        "min_cards": Limit(4, "cards", Words("同一终端的卡数达到", "cards in one device from")),
+        "min_events": Limit(
+            3,
+            "events",
+            Words("每张卡在该终端上的活动数达到", "events of a card in the device for it to count, from"),
+        ),
+    },
+    reads=("card_devices",),
+    needs=(),
+    look_back=timedelta(days=30),
+    monotone=True,
+    sql="""
+        WITH users AS (SELECT card, imei, first_seen, events FROM card_devices WHERE events >= $min_events),
+        shared AS (SELECT imei FROM users GROUP BY imei HAVING count(*) >= $min_cards),
+        numbered AS (
+            SELECT u.*, count(*) OVER (PARTITION BY u.imei) AS cards_in_device,
+                   row_number() OVER (PARTITION BY u.imei ORDER BY u.first_seen, u.card) AS place
+            FROM users u JOIN shared s ON s.imei = u.imei
+        ),
+        reached AS (
+            SELECT *, min(CASE WHEN place = $min_cards THEN first_seen END) OVER (PARTITION BY imei) AS reached_at
+            FROM numbered
+        )
+        SELECT card, min(greatest(reached_at, first_seen)) AS seen_at,
+               max(cards_in_device) AS cards_in_device, count(*) AS shared_devices,
+               arg_max(imei, cards_in_device) AS imei
+        FROM reached GROUP BY card
+    """,
+    evidence=(
+        Evidence("cards_in_device", Words("同机卡数", "Cards in the device"), "cards"),
+        Evidence("shared_devices", Words("共用终端数", "Shared devices the card sat in"), "devices"),
+        Evidence("imei", Words("终端", "Device"), "IMEI"),
+    ),
+    reason=Words(
+        "与另外的卡共用终端，同机共 {cards_in_device} 张卡",
+        "shares a device that took {cards_in_device} cards",
+    ),
+    flags=(case("four cards in one device", _in_the_box(4, 3), cards=_NUMBERS[:4]),),
+    spares=(
+        case("three cards in one device", _in_the_box(3, 9), cards=_NUMBERS[:3]),
+        case("four cards tried twice at a repair shop", _in_the_box(4, 2), cards=_NUMBERS[:4]),
+        case(
+            "four cards, each in a device of its own",
+            [
+                c
+                for i, n in enumerate(_NUMBERS[:4])
+                for c in calls(9, "2021-05-16 09:00", card=n, imei=f"35693803564380{i}")
+            ],
+            cards=_NUMBERS[:4],
+        ),
+        case(
+            "devices unknown",
+            [c for n in _NUMBERS for c in calls(9, "2021-05-16 09:00", card=n)],
+            cards=_NUMBERS,
+        ),
+    ),
+)

@@ -1,0 +1,75 @@
+"""A card that was opened and never used."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import at, calls, case, data, opened
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_OTHER = "8613800000099"
+_BEGIN = calls(1, "2021-04-01 08:00", card=_OTHER) + calls(1, "2021-05-17 08:00", card=_OTHER)
+
+RULE = Rule(
+    id="silent_card",
+    title=Words("静默卡", "Silent card"),
+    source=Source("the seed names silent cards; 30 days are ours", Grade.K),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "批量开出的卡在出手前一直静默。",
+        "Cards opened in bulk stay silent until they are sold on.",
+    ),
+    look_alikes=Words("备用卡、套餐赠送的副卡。", "Spares, and second cards that come with a plan."),
+    limits={"days": Limit(30, "days", Words("开卡后从未使用的天数", "days since opening without any use"))},
+    reads=("cards", "card_life"),
+    needs=("cards.opened_at", "calls"),
+    wants=("messages", "data_days"),
+    look_back=timedelta(days=30),
+    monotone=False,  # an absence: it fires when the days are over
+    sql="""
+        WITH first_uses AS (
+            SELECT card, least(first_call, first_message, first_data) AS first_used_at FROM card_life
+        )
+        SELECT c.card, c.opened_at + $days * INTERVAL '1' DAY AS seen_at, c.opened_at, u.first_used_at
+        FROM cards c LEFT JOIN first_uses u ON u.card = c.card
+        WHERE coalesce(c.kind, 'voice') = 'voice'
+          AND (c.opened_at >= $records_from OR c.last_used_at <= c.opened_at)
+          AND c.opened_at + $days * INTERVAL '1' DAY <= $as_of
+          AND (u.first_used_at IS NULL OR u.first_used_at >= c.opened_at + $days * INTERVAL '1' DAY)
+    """,
+    unsure="""
+        SELECT count(*) FROM cards c LEFT JOIN card_life l ON l.card = c.card
+        WHERE coalesce(c.kind, 'voice') = 'voice' AND c.last_used_at IS NULL
+          AND c.opened_at < $records_from AND c.opened_at + $days * INTERVAL '1' DAY <= $as_of
+          AND coalesce(l.first_call, l.first_message, l.first_data) IS NULL
+    """,
+    evidence=(
+        Evidence("opened_at", Words("开卡时间", "Opened"), "local time"),
+        Evidence("first_used_at", Words("首次使用", "First used"), "local time"),
+    ),
+    reason=Words("开卡 {days} 天从未使用", "never used in {days} days since opening"),
+    flags=(
+        case("never used for just 30 days", _BEGIN, opened("2021-04-18 00:00")),
+        case(
+            "first used on the thirtieth day",
+            _BEGIN,
+            opened("2021-04-10 09:00"),
+            calls(1, "2021-05-10 09:00"),
+        ),
+        case(
+            "known never used before the records",
+            _BEGIN,
+            opened("2020-06-01 09:00", last_used_at=at("2020-06-01 09:00")),
+        ),
+    ),
+    spares=(
+        case("29 days and 23 hours", _BEGIN, opened("2021-04-18 01:00")),
+        case("used in time", _BEGIN, opened("2021-04-10 09:00"), calls(1, "2021-05-10 08:59")),
+        case("data only", _BEGIN, opened("2021-04-10 09:00"), data("2021-04-11", 1)),
+        case("opened before the records begin: nobody knows", _BEGIN, opened("2020-06-01 09:00")),
+        case(
+            "used before, then asleep",
+            _BEGIN,
+            opened("2020-06-01 09:00", last_used_at=at("2020-09-01 09:00")),
+        ),
+    ),
+)

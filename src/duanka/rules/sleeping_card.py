@@ -1,0 +1,118 @@
+"""A card that was used once and then sleeps for months."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import at, calls, case, data, messages, opened
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_OTHER = calls(1, "2021-05-17 08:00", card="8613800000099")
+
+RULE = Rule(
+    id="sleeping_card",
+    title=Words("睡眠卡", "Sleeping card"),
+    source=Source(
+        "MIIT notice 133 of 2021, article 4 names it; 90 days: Henan fraud centre (S2-S3)", Grade.S2
+    ),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "睡眠卡被收购后突然启用，是诈骗用卡的重要来源。",
+        "Sleeping cards are bought up and woken all at once: a main source of fraudsters' cards.",
+    ),
+    look_alikes=Words(
+        "老人的备用卡、出国的人、留作收验证码的旧号。",
+        "An elderly person's spare, somebody abroad, an old number kept for codes.",
+    ),
+    limits={
+        "days": Limit(90, "days", Words("无语音、短信、流量的天数", "days without voice, message or data"))
+    },
+    reads=("card_life", "card_days", "cards"),
+    needs=("cards", "calls"),
+    wants=("messages", "data_days"),
+    look_back=timedelta(days=90),
+    monotone=False,  # an absence: it fires when the days are over
+    sql="""
+        WITH lives AS (
+            SELECT c.card, CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END AS used_before,
+                   least(l.first_call, l.first_message, l.first_data) AS first_use,
+                   greatest(l.last_call, l.last_message, l.last_data) AS last_use
+            FROM cards c LEFT JOIN card_life l ON l.card = c.card
+            WHERE coalesce(c.kind, 'voice') = 'voice'
+        ),
+        suspects AS (
+            SELECT * FROM lives
+            WHERE coalesce(first_use, $as_of) >= used_before + $days * INTERVAL '1' DAY
+               OR $as_of >= last_use + $days * INTERVAL '1' DAY
+               OR last_use >= first_use + $days * INTERVAL '1' DAY
+        ),
+        uses AS (
+            SELECT card, used_before AS used_at FROM suspects WHERE used_before IS NOT NULL
+            UNION ALL
+            SELECT card, first_use FROM suspects WHERE first_use IS NOT NULL
+            UNION ALL
+            SELECT d.card, greatest(d.last_call, d.last_message, d.last_data) FROM card_days d
+            JOIN suspects s ON s.card = d.card
+            WHERE greatest(d.last_call, d.last_message, d.last_data) IS NOT NULL
+        ),
+        gaps AS (
+            SELECT card, used_at, lead(used_at) OVER (PARTITION BY card ORDER BY used_at) AS next_use FROM uses
+        )
+        SELECT card, used_at + $days * INTERVAL '1' DAY AS seen_at, used_at AS last_used_at, next_use AS woken_at
+        FROM gaps
+        WHERE coalesce(next_use, $as_of) >= used_at + $days * INTERVAL '1' DAY
+    """,
+    unsure="""
+        SELECT count(*) FROM cards c LEFT JOIN card_life l ON l.card = c.card
+        WHERE coalesce(c.kind, 'voice') = 'voice' AND c.last_used_at IS NULL
+          AND coalesce(c.opened_at, $records_from) < $records_from
+          AND coalesce(l.first_call, l.first_message, l.first_data) IS NULL
+          AND $as_of < $records_from + $days * INTERVAL '1' DAY
+    """,
+    evidence=(
+        Evidence("last_used_at", Words("休眠前最后使用", "Last used before"), "local time"),
+        Evidence("woken_at", Words("再次启用", "Woken"), "local time"),
+    ),
+    reason=Words(
+        "自 {last_used_at} 起 {days} 天以上无语音、短信、流量",
+        "no voice, message or data for {days} days or more after {last_used_at}",
+    ),
+    flags=(
+        case(
+            "asleep for just 90 days", opened("2020-01-01 09:00", last_used_at=at("2021-02-17 00:00")), _OTHER
+        ),
+        case(
+            "woken after 91 days",
+            opened("2020-01-01 09:00", last_used_at=at("2021-02-14 09:00")),
+            calls(1, "2021-05-16 10:00"),
+        ),
+        case(
+            "slept inside the records",
+            opened("2020-01-01 09:00"),
+            calls(1, "2021-01-02 09:00"),
+            calls(1, "2021-05-16 10:00"),
+        ),
+    ),
+    spares=(
+        case(
+            "asleep a minute short", opened("2020-01-01 09:00", last_used_at=at("2021-02-17 00:01")), _OTHER
+        ),
+        case(
+            "data every month",
+            opened("2020-01-01 09:00", last_used_at=at("2021-01-01 09:00")),
+            [data(f"2021-{month:02}-15", 1) for month in range(1, 6)],
+        ),
+        case(
+            "a message sent on the way",
+            opened("2020-01-01 09:00"),
+            calls(1, "2021-01-02 09:00"),
+            messages(1, "2021-03-20 09:00", direction="out"),
+            calls(1, "2021-05-16 10:00"),
+        ),
+        case("last use unknown: nobody knows", opened("2020-01-01 09:00"), _OTHER),
+        case(
+            "never used is silent, not asleep",
+            opened("2020-01-01 09:00", last_used_at=at("2020-01-01 09:00")),
+            _OTHER,
+        ),
+    ),
+)

@@ -1,0 +1,90 @@
+"""Old stock of resale operators that nobody verified again."""
+
+from datetime import date, timedelta
+
+from duanka.domain.cases import Row, at, calls, case, opened
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_RESOLD = "8617000000001"
+_USED = calls(1, "2021-05-10 08:00", card="8613800000099")
+_LISTS: dict[str, tuple[Row, ...]] = {"resale_prefixes": ({"prefix": "86170"}, {"prefix": "86162"})}
+_LONG_AGO = at("2018-03-01 10:00")
+
+RULE = Rule(
+    id="virtual_operator_stock",
+    title=Words("转售企业存量卡", "Stock of resale operators"),
+    source=Source("the seed: stock of resale operators; the date (start of the campaign) is ours", Grade.S2),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "转售号段早期实名不严，存量卡常被冒用。",
+        "Resale ranges were opened with loose checks in their first years; the stock is often misused.",
+    ),
+    look_alikes=Words("多年正常使用的老用户。", "Customers who have used their number honestly for years."),
+    limits={
+        "opened_before": Limit(
+            date(2020, 10, 10), "date", Words("此日前开卡且此后未复核", "opened, and last verified, before")
+        ),
+    },
+    reads=("cards", "resale_prefixes"),
+    needs=("cards.opened_at", "cards.verified_at"),
+    look_back=timedelta(days=3650),
+    monotone=True,
+    sql="""
+        SELECT c.card, CAST($opened_before AS TIMESTAMP) AS seen_at, c.opened_at, c.verified_at, c.operator
+        FROM cards c
+        WHERE coalesce(c.kind, 'voice') = 'voice'
+          AND c.opened_at < $opened_before
+          AND (c.verified_at IS NULL OR c.verified_at < $opened_before)
+          AND coalesce(c.virtual_operator,
+                       EXISTS (SELECT 1 FROM resale_prefixes p WHERE starts_with(c.card, p.prefix)))
+    """,
+    evidence=(
+        Evidence("opened_at", Words("开卡时间", "Opened"), "local time"),
+        Evidence("verified_at", Words("最近实人核验", "Last verified"), "local time"),
+        Evidence("operator", Words("运营商", "Operator"), ""),
+    ),
+    reason=Words(
+        "转售企业存量卡，{opened_before} 后未再核验",
+        "resale operator's stock, not verified since {opened_before}",
+    ),
+    flags=(
+        case(
+            "opened the day before and never verified",
+            _USED,
+            opened("2020-10-09 23:59", virtual_operator=True),
+            opened("2020-10-09 23:59", card="8613800000098", verified_at=at("2021-01-01 09:00")),
+        ),
+        case(
+            "last verified before the date",
+            _USED,
+            opened("2018-03-01 10:00", virtual_operator=True, verified_at=at("2020-10-09 23:59")),
+        ),
+        case(
+            "known by its range",
+            _USED,
+            opened("2018-03-01 10:00", card=_RESOLD, verified_at=_LONG_AGO),
+            cards=(_RESOLD,),
+            lists=_LISTS,
+        ),
+    ),
+    spares=(
+        case(
+            "opened on the date",
+            _USED,
+            opened("2020-10-10 00:00", virtual_operator=True),
+            opened("2018-03-01 10:00", card="8613800000098", verified_at=at("2021-01-01 09:00")),
+        ),
+        case(
+            "verified on the date",
+            _USED,
+            opened("2018-03-01 10:00", virtual_operator=True, verified_at=at("2020-10-10 00:00")),
+        ),
+        case(
+            "network operator's card",
+            _USED,
+            opened("2018-03-01 10:00", virtual_operator=False, verified_at=_LONG_AGO),
+        ),
+        case("other range", _USED, opened("2018-03-01 10:00", verified_at=_LONG_AGO), lists=_LISTS),
+    ),
+)
