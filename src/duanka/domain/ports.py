@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +39,35 @@ class Span:
     since: datetime
     until: datetime
     outside: int = 0
+
+
+@dataclass(frozen=True)
+class Share:
+    """A place, outlet or device: `at_risk` of its `cards` have an action beyond watch."""
+
+    name: str
+    title: str
+    at_risk: int
+    cards: int
+
+
+@dataclass(frozen=True)
+class HitsOfDay:
+    """How often a rule was tripped on a day."""
+
+    day: date
+    rule: str
+    hits: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where and when the cards at risk are: the largest first, at most a few dozen each."""
+
+    outlets: tuple[Share, ...]
+    cities: tuple[Share, ...]
+    devices: tuple[Share, ...]
+    days: tuple[HitsOfDay, ...]
 
 
 @dataclass(frozen=True)
@@ -96,3 +125,9 @@ class Engine(Protocol):
 
     def cards_with_hits(self) -> Iterator[CardHits]:
         """Each card with a hit or a police case: the first hit of every rule it tripped, cards in order."""
+
+    def profile(self, cards_at_risk: Path) -> Profile:
+        """Where and when the cards of cards_at_risk.csv are."""
+
+    def cards(self) -> int:
+        """How many cards there are: in the register, or without one in the records."""

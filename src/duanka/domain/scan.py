@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from duanka.domain.decide import Tier
 from duanka.domain.intake import Intake
 from duanka.domain.policy import Policy
-from duanka.domain.ports import RuleRun, Span
+from duanka.domain.ports import HitsOfDay, Profile, RuleRun, Share, Span
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.words import Words
+
+__all__ = ["CardAtRisk", "Findings", "HitsOfDay", "Profile", "Share"]
 
 
 @dataclass(frozen=True)
@@ -26,35 +27,6 @@ class CardAtRisk:
     reasons: Mapping[str, Words]
     hits: tuple[Hit, ...]
     cases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Share:
-    """A place, outlet or device: `at_risk` of its `cards` have an action beyond watch."""
-
-    name: str
-    title: str
-    at_risk: int
-    cards: int
-
-
-@dataclass(frozen=True)
-class HitsOfDay:
-    """How often a rule was tripped on a day."""
-
-    day: date
-    rule: str
-    hits: int
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Where and when the cards at risk are: the largest first, at most a few dozen each."""
-
-    outlets: tuple[Share, ...]
-    cities: tuple[Share, ...]
-    devices: tuple[Share, ...]
-    days: tuple[HitsOfDay, ...]
 
 
 @dataclass(frozen=True)

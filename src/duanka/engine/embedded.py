@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from duanka.domain.errors import RuleError
 from duanka.domain.policy import LISTS
-from duanka.domain.ports import CardHits, Progress, RuleRun, Span
+from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
 from duanka.domain.rollups import ROLLUPS, Rollup
-from duanka.domain.rule import Hit, Literal, Rule
+from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.tables import TABLES, Kind, Table
 from duanka.engine import span
+from duanka.engine.profile import profile
 from duanka.engine.rollup_sql import rollup_sql
 from duanka.engine.translate import Value, condition, output_columns, render
 
@@ -167,6 +168,22 @@ class Embedded:
             of_card = list(rows)
             hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
             yield CardHits(card, hits, tuple(r[5] for r in of_card if r[5] is not None))
+
+    def profile(self, cards_at_risk: Path) -> Profile:
+        """Where and when the cards of cards_at_risk.csv with an action beyond watch are."""
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
+            f" read_csv({_quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
+            f" WHERE action <> {_quoted(Action.WATCH.word)}"
+        )
+        return profile(self._run, self._rollups)
+
+    def cards(self) -> int:
+        """How many cards there are: in the register, or without one in the records."""
+        if "cards" in self._columns:
+            return self._one("SELECT count(*) FROM cards")
+        records = [name for name in self._columns if TABLES[name].record]
+        return self._one(f"SELECT count(*) FROM ({' UNION '.join(f'SELECT card FROM {r}' for r in records)})")
 
     def _open(
         self,

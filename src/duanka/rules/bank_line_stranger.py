@@ -94,6 +94,7 @@ RULE = Rule(
         case(
             "a message of the bank",
             _PAIR,
+            messages(1, "2021-05-10 08:00", card="8613800000099"),
             messages(3, "2021-05-13 09:00", peers=["95588"]),
             lists=_LISTS,
         ),

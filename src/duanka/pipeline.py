@@ -1,0 +1,158 @@
+"""The main path: records in, the cards at risk out, with reasons. Read this first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from heapq import nlargest
+from pathlib import Path
+from typing import Protocol
+
+from duanka.domain.decide import Decision, Tier, decide
+from duanka.domain.errors import LostRecords
+from duanka.domain.intake import Intake
+from duanka.domain.policy import Policy
+from duanka.domain.ports import CardHits, Engine, Progress
+from duanka.domain.rule import Hit, Literal, Rule
+from duanka.domain.scan import CardAtRisk, Findings
+from duanka.domain.words import Words
+
+TOP = 30  # cards that the report shows with their evidence
+
+
+class TakeIn(Protocol):
+    """Reads an operator's records into canonical Parquet."""
+
+    def __call__(self, progress: Progress) -> Intake:
+        """Read them all; what does not fit goes to quarantine."""
+
+
+class CardList(Protocol):
+    """The file of the cards at risk: open it, add card by card, and it is whole when it is closed."""
+
+    def __enter__(self) -> CardList:
+        """Open it."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What to scan, and by what."""
+
+    data: Path
+    policy: Policy
+    rules: Sequence[Rule]
+    out: Path
+    as_of: datetime | None = None
+    lists_from: Path | None = None
+
+
+HITS, CARDS_AT_RISK = "hits.parquet", "cards_at_risk.csv"
+
+
+def scan_records(
+    scan: Scan, take_in: TakeIn, engine: Engine, card_list: CardList, progress: Progress
+) -> Findings:
+    """Take the records in, run the rules, decide about every card that tripped one.
+
+    Writes hits.parquet, and each card to `card_list`, which must write cards_at_risk.csv, both in `scan.out`.
+    """
+    intake = take_in(progress)
+    _nothing_lost(intake)
+    span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
+
+    rules = [rule for rule in scan.rules if rule.id in scan.policy.rules]
+    limits = {rule.id: scan.policy.limits(rule) for rule in rules}
+    engine.build([(rule, limits[rule.id]) for rule in rules], progress)
+    runs = []
+    for done, rule in enumerate(rules):
+        progress.step(f"rule {rule.id}", done, len(rules))
+        runs.append(engine.run(rule, limits[rule.id]))
+    progress.step("rules", len(rules), len(rules))
+    engine.write_hits(scan.out / HITS)
+
+    tiers: Counter[Tier] = Counter()
+    counts: Counter[tuple[str, Tier]] = Counter()
+    top: list[CardAtRisk] = []
+    with card_list:
+        for card in _decided(engine.cards_with_hits(), scan.policy, rules, limits):
+            card_list.add(card)
+            tiers[card.tier] += 1
+            counts.update((hit.rule, card.tier) for hit in card.hits)
+            top.append(card)
+            if len(top) > 100 * TOP:
+                top = _heaviest(top)
+    return Findings(
+        data=scan.data,
+        policy=scan.policy,
+        rules=tuple(rules),
+        limits=limits,
+        span=span,
+        intake=intake,
+        runs=tuple(runs),
+        tiers=tiers,
+        counts=counts,
+        profile=engine.profile(scan.out / CARDS_AT_RISK),
+        top=tuple(_heaviest(top)),
+        cards=engine.cards(),
+        lists_from=scan.lists_from,
+    )
+
+
+CONFIRMED = "police_confirmed"  # stands among the reasons of a card, but is no rule: 涉案, not 高风险
+
+
+def _decided(
+    cards: Iterator[CardHits],
+    policy: Policy,
+    rules: Sequence[Rule],
+    limits: Mapping[str, Mapping[str, Literal]],
+) -> Iterator[CardAtRisk]:
+    by_id = {rule.id: rule for rule in rules}
+    asks_for = {rule.id: rule.asks_for for rule in rules}
+
+    @cache  # millions of cards trip a few hundred different sets of rules
+    def decision(tripped: frozenset[str], confirmed: bool) -> Decision:
+        return decide(tripped, policy, asks_for, confirmed=confirmed)
+
+    for card in cards:
+        hits = {hit.rule: hit for hit in card.hits}
+        decided = decision(frozenset(hits), bool(card.cases))
+        reasons = {CONFIRMED: _police_words(card.cases)} if card.cases else {}
+        reasons |= {rule: in_words(by_id[rule], hits[rule], limits[rule]) for rule in decided.reasons}
+        in_order = tuple(hits[rule] for rule in decided.reasons)
+        yield CardAtRisk(
+            card.card, decided.tier, decided.action, decided.points, reasons, in_order, card.cases
+        )
+
+
+def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> Words:
+    """Say why `hit` is one, with its evidence and the limits in place."""
+    values = {**limits, **hit.evidence}
+    return Words(rule.reason.zh.format(**values), rule.reason.en.format(**values))
+
+
+def _police_words(cases: Sequence[str]) -> Words:
+    numbers = ", ".join(cases)
+    return Words(f"公安机关确认涉案（{numbers}）", f"confirmed by the police in case {numbers}")
+
+
+def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:
+    return nlargest(TOP, cards, key=lambda c: (c.tier, c.points, len(c.hits)))
+
+
+def _nothing_lost(intake: Intake) -> None:
+    for file in intake.files:
+        if file.records != file.used + file.quarantined:
+            raise LostRecords(
+                f"{file.file}: {file.records} records came in, {file.used} are used and {file.quarantined}"
+                " quarantined: the rest is lost, which is a defect; please report it with the file's first lines"
+            )

@@ -1,0 +1,67 @@
+"""cards_at_risk.csv: what the desk works through. The format is public and stable; see docs/OUTPUT.md."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from duanka.domain.decide import Tier
+from duanka.domain.scan import CardAtRisk
+from duanka.domain.words import Language
+
+COLUMNS = ("card", "tier", "rules", "reasons", "action")
+_BOM = "\ufeff"  # so that Excel reads UTF-8
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CardsAtRisk:
+    """Writes the heaviest tier first, without holding the cards in memory: one file per tier, joined at the end."""
+
+    def __init__(self, path: Path, language: Language) -> None:
+        self._path, self._language = path, language
+        self._parts = {tier: path.with_suffix(f".{tier.word}") for tier in sorted(Tier, reverse=True)}
+        self._files = ExitStack()
+
+    def __enter__(self) -> CardsAtRisk:
+        self._writers = {
+            tier: csv.writer(self._files.enter_context(part.open("w", encoding="utf-8", newline="")))
+            for tier, part in self._parts.items()
+        }
+        return self
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card."""
+        reasons = "；" if self._language == "zh" else "; "
+        self._writers[card.tier].writerow(
+            (
+                _inert(card.card),
+                card.tier.word,
+                ";".join(card.reasons),
+                _inert(reasons.join(words.in_(self._language) for words in card.reasons.values())),
+                card.action.word,
+            )
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+        if kind is None:
+            unfinished = self._path.with_suffix(".unfinished")
+            with unfinished.open("w", encoding="utf-8", newline="") as whole:
+                whole.write(_BOM)
+                csv.writer(whole).writerow(COLUMNS)
+                for part in self._parts.values():
+                    with part.open(encoding="utf-8", newline="") as rows:
+                        shutil.copyfileobj(rows, whole)
+            unfinished.replace(self._path)
+        for part in self._parts.values():
+            part.unlink(missing_ok=True)
+
+
+def _inert(text: str) -> str:
+    """A cell that a spreadsheet would run as a formula, made harmless: numbers and names come from records."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,31 @@
+"""Every setting, in one place; read from the environment with the prefix DUANKA_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from duanka.domain.words import Language
+
+
+class Settings(BaseSettings):
+    """Settings of this process. Secrets are never printed."""
+
+    model_config = SettingsConfigDict(env_prefix="DUANKA_", frozen=True)
+
+    holder_key: SecretStr | None = None
+    """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
+
+    language: Language = "zh"
+    """Language of the reasons in cards_at_risk.csv."""
+
+    memory: str = "1GB"
+    """Memory that a scan may use; beyond it, it spills to disk."""
+
+    threads: int | None = None
+    """Threads of the engine; None: all cores."""
+
+    work: Path | None = None
+    """Folder for what spills; None: inside the scan's output folder."""
