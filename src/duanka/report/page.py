@@ -1,0 +1,66 @@
+"""Sets report.html: one file that needs nothing else, the same bytes for the same findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from duanka.domain.policy import Deciding
+from duanka.domain.scan import Findings
+from duanka.report import sections
+from duanka.report.figures import figures
+from duanka.report.wording import number, share, when
+
+
+def write_page(findings: Findings, path: Path, *, masked: bool = True) -> None:
+    """Write the report on `findings` to `path`, whole or not at all.
+
+    `masked`: card numbers and IMEIs are shortened. Without it the page names people's numbers in full and is
+    for those who may see them.
+    """
+    page = _environment().get_template("report.html.j2").render(_content(findings, masked=masked))
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        # a file name that is no UTF-8 comes as lone surrogates, and must not cost the whole report
+        unfinished.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("duanka.report", package_path=""),
+        autoescape=True,  # shop names, reasons and file names come from data
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(n=number, when=when)
+    return environment
+
+
+def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
+    intake = findings.intake
+    tiers = sections.tier_rows(findings)
+    return {
+        "findings": findings,
+        "masked": masked,
+        "data": findings.data.name or str(findings.data),
+        "lists_from": findings.lists_from.name if findings.lists_from else "",
+        "deciding": sections.deciding(findings.policy),
+        "tiers": tiers,
+        "quiet": max(0, findings.cards - sum(row.cards for row in tiers)),
+        "gaps": sections.gaps(findings),
+        "duplicates": [file for file in intake.files if file.duplicate_of],
+        "unreadable": [file for file in intake.files if file.unreadable],
+        "bad_share": share(intake.quarantined, intake.records, 2),
+        "quarantine": intake.quarantine.name,
+        "ignored": {file: columns for file, columns in intake.ignored.items() if columns},
+        "figures": figures(findings, masked=masked),
+        "weighed": findings.policy.deciding is Deciding.WEIGH,
+        "entries": sections.entries(findings, masked=masked),
+        "rules": sections.rule_entries(findings),
+        "lists": sections.list_entries(findings.policy),
+    }
