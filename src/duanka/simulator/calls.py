@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duanka.simulator.chance import Flags, Floats, Ints, below, hashed
+from duanka.simulator.chance import words as drawn_words
 from duanka.simulator.province import (
     BANKS,
     EMERGENCY,
@@ -109,7 +110,7 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator
     of_day = hashed(
         t.key[some], 72 + today.day * 4096, (rng.random(len(at)) * np.ceil(pool)).astype(np.int64)
     )
-    words[at] = np.where(pool > 0, of_day, rng.integers(0, 2**63, len(at), dtype=np.uint64))
+    words[at] = np.where(pool > 0, of_day, drawn_words(rng, len(at)))
     peer = foreign_to_us(words)
     abroad = np.flatnonzero(rng.random(n) < t.foreign[card])
     peer[abroad] = numbers_abroad(words[abroad])
@@ -156,7 +157,8 @@ def _calls(
     second = hour * 3600 + rng.integers(0, 3600, n)
     at = np.flatnonzero(t.burst_from[card] >= 0)
     if len(at):
-        second[at] = _back_to_back(card[at], seconds[at], t.burst_from[card[at]], rng)
+        some = card[at]
+        second[at] = _back_to_back(some, seconds[at], t.burst_from[some], t.burst_span[some], rng)
     # Incoming calls now and then come over another number of the same person.
     forwarded = np.zeros(n, dtype=np.int64)
     over = np.flatnonzero(~out & (rng.random(n) < 0.004))
@@ -171,16 +173,19 @@ def _lengths(median: Floats, shape: Floats, rng: np.random.Generator) -> Ints:
     return np.maximum(median * (u / (1.0 - u)) ** (1.0 / shape), 1.0).astype(np.int64)
 
 
-def _back_to_back(card: Ints, seconds: Ints, start: Ints, rng: np.random.Generator) -> Ints:
-    """Place the calls of each card one after the other from its start; `card` comes grouped."""
+def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: np.random.Generator) -> Ints:
+    """Place the calls of each card one after the other within its turn; `card` comes grouped."""
     spent = (
         seconds + rng.integers(9, 26, len(card)) + rng.geometric(0.18, len(card))
     )  # ringing, then a short gap
     before = np.cumsum(spent) - spent
     first = np.flatnonzero(np.diff(card, prepend=-1) != 0)
     group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(card))))
-    jitter = rng.integers(0, 240, len(first))
-    return np.minimum(start + jitter[group] + before - before[first][group], DAY - 1)
+    total = np.bincount(group, weights=spent, minlength=len(first))
+    jitter = (rng.random(len(first)) * np.maximum(span[first] - total, 60)).astype(np.int64)
+    place = start + jitter[group] + before - before[first][group]
+    # What does not fit into the turn is not dialled: the moment lies outside every life.
+    return np.asarray(np.where(place > start + span, -(1 << 40), place), dtype=np.int64)
 
 
 def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Generator) -> CallRows:
@@ -196,6 +201,7 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Gene
     )
     keep[at] &= alive
     rows, other = rows.where(keep), other[keep]
+    rows, other = _one_at_a_time(rows, other)
     heard = _bridged(today, rows, rng)
     mirrored = np.flatnonzero(other >= 0)
     seen = rows.where(mirrored)
@@ -209,6 +215,20 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Gene
         np.zeros(len(mirrored), dtype=np.int64),
     )
     return stack([rows, mirror, heard])
+
+
+def _one_at_a_time(rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:
+    """A card in a call finds nobody else: who calls it meanwhile hears the busy tone, and it dials nobody."""
+    order = np.argsort((rows.card << 32) + rows.at, kind="stable")
+    rows, other = rows.where(order), other[order]
+    base = rows.card << 32  # keeps the running maximum within the card
+    until = np.maximum.accumulate(base + rows.at + rows.seconds)
+    busy = np.zeros(len(order), dtype=np.bool_)
+    busy[1:] = (rows.card[1:] == rows.card[:-1]) & (until[:-1] > base[1:] + rows.at[1:])
+    rows.answered[busy] = False
+    rows.seconds[busy] = 0
+    keep = ~(busy & rows.out)
+    return rows.where(keep), other[keep]
 
 
 def _bridged(today: CallDay, rows: CallRows, rng: np.random.Generator) -> CallRows:

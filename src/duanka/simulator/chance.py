@@ -55,6 +55,11 @@ def generator(seed: int, *where: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, *where]))
 
 
+def words(rng: np.random.Generator, count: int) -> Hash:
+    """Draw `count` hashes that depend on no key."""
+    return rng.integers(0, 2**64, count, dtype=np.uint64)
+
+
 def apportion(total: int, shares: dict[str, float]) -> dict[str, int]:
     """Split `total` by shares (they need not sum to 1) into whole numbers with the largest remainders."""
     weight = sum(shares.values())

@@ -1,4 +1,7 @@
-"""What the cards of gangs do. Levels are fitted to 1,962 fraud users of Sichuan, 2019-20; forms follow police reports."""
+"""What the cards of gangs do.
+
+Levels are fitted to 1,962 fraud users of Sichuan, 2019-20; forms follow published police reports (K).
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,13 @@ from duanka.simulator.chance import Ints, generator
 from duanka.simulator.gangs import Gang, enlist, live, open_in_bulk
 from duanka.simulator.people import EVASIVE_RHYTHM, FLAT_RHYTHM
 from duanka.simulator.province import OPERATORS, Places
-from duanka.simulator.traits import DAY, EVASIVE, Traits, lognormal, set_calls, shrink, silence
+from duanka.simulator.traits import DAY, EVASIVE, Traits, lognormal, set_calls, silence
 
-BLOCKS = (9 * 3600 + 1200, 11 * 3600 + 1800, 13 * 3600 + 1800, 15 * 3600 + 1800)  # a card's turn in its slot
-UNKNOWN_PLACE = 0.34  # of measured fraud users have calls without any place
+# A card's turns in its slot: three a day, or the whole day; start and length in seconds.
+TURNS = ((33_600, 9_600), (43_500, 9_600), (53_400, 9_600))
+WHOLE_DAY = ((34_200, 28_800),)
+MOST_IN_TURN, MOST_IN_DAY = 200, 500  # attempts that fit into a turn of 2 h 40 min, into 8 h
+UNKNOWN_PLACE = 0.38  # of measured fraud users have calls without any place
 
 
 @dataclass
@@ -50,7 +56,7 @@ def _plain(t: Traits, at: Ints, rng: np.random.Generator) -> None:
     t.link_rate[at] = 0.0
     t.codes_in[at], t.notices_in[at], t.texts_out[at] = 0.05, 0.12, 0.0
     t.megabytes[at], t.accounts[at], t.swap[at] = 0.0, 0.1, 0.0
-    t.sightings[at], t.complaints[at], t.weekend[at] = 1.5, 0.03, 0.9
+    t.sightings[at], t.complaints[at], t.weekend[at] = 1.5, 0.05, 0.9
     t.rhythm[at], t.day_strangers[at], t.ours[at] = FLAT_RHYTHM, 0.0, 0.03
     unknown = rng.random(len(at)) < UNKNOWN_PLACE
     t.unknown_place[at] = np.where(unknown, rng.integers(1, 3, len(at)), 0)
@@ -65,55 +71,64 @@ def _dial_lists(
     t.answer_out[at] = rng.uniform(0.18, 0.42, len(at))
     volume = lognormal(rng, connected, spread * 1.15, spread, len(at))
     volume = np.minimum(volume, most * t.answer_out[at])
-    returned = np.where(rng.random(len(at)) < 0.55, 0.0, rng.uniform(0.0, 0.03, len(at)))
+    returned = np.where(rng.random(len(at)) < 0.45, 0.0, rng.uniform(0.0, 0.06, len(at)))
     set_calls(t, at, volume, volume * returned)
     t.stranger_out[at], t.stranger_in[at] = rng.uniform(0.93, 1.0, len(at)), 0.9
     # Lists are dialled more than once: the day's list is 0.8 to 10 times the day's attempts.
-    t.day_strangers[at] = t.out_rate[at] * lognormal(rng, 2.6, 0.9, 0.8, len(at))
+    t.day_strangers[at] = t.out_rate[at] * lognormal(rng, 1.5, 0.9, 0.9, len(at))
     t.favourites[at] = 6.0
-    t.median_seconds[at] = np.clip(lognormal(rng, 46, 0.55, 0.55, len(at)), 8, 500)
+    t.median_seconds[at] = np.clip(lognormal(rng, 53, 0.8, 0.75, len(at)), 8, 500)
     t.shape[at] = rng.uniform(1.5, 1.9, len(at))
 
 
 def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
     t = cast.traits
-    live(t, at, rng, cast.days, 6.0, 0.95)
-    _dial_lists(t, at, rng, 21.0, 0.85, 170.0)
+    live(t, at, rng, cast.days, 6.0, 1.0)
+    _dial_lists(t, at, rng, 42.0, 0.95, 550.0)
     t.wander[at] = 2
     for gang in cast.gangs:
         mine = at[t.gang[at] == gang.number]
         if len(mine):
             _fill_boxes(cast, mine, rng)
-    open_in_bulk(t, at, cast.gangs, rng, 40, 0.42)
+    open_in_bulk(t, at, cast.gangs, rng, 40, 0.55)
 
 
 def _fill_boxes(cast: Cast, at: Ints, rng: np.random.Generator) -> None:
     """Spread a gang's cards over its boxes: at most 15 of 32 to 128 slots, a whole box stands at one site."""
     t = cast.traits
-    boxes = int(np.clip(len(at) // 48, 1, 15))
+    boxes = int(np.clip(len(at) // 36, 1, 15))
+    lost = rng.random()
     at = at[np.argsort(t.county[at] * 100_000 + t.cell[at], kind="stable")]
     for number, cards in enumerate(np.array_split(at, boxes)):
-        size = next((s for s in (32, 64, 128) if s * len(BLOCKS) * 0.8 >= len(cards)), 128)
+        turns = WHOLE_DAY if rng.random() < 0.3 else TURNS
+        size = next((s for s in (32, 64, 128) if s * len(turns) * 0.8 >= len(cards)), 128)
         t.county[cards], t.cell[cards] = t.county[cards[0]], t.cell[cards[0]]
-        t.unknown_place[cards] = t.unknown_place[cards[0]]
+        # Boxes with unknown place are spread evenly, so that one large box does not decide the share.
+        unknown = int((number + 1 + lost) * UNKNOWN_PLACE) > int((number + lost) * UNKNOWN_PLACE)
+        t.unknown_place[cards] = 1 + number % 2 if unknown else 0
         # Days per move over the slots; 0: each card stays in its slot.
-        pace = int(rng.choice([0, 1, 2, 3], p=[0.34, 0.42, 0.14, 0.1]))
+        pace = int(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.15, 0.15]))
         t.pool[cards], t.pool_size[cards] = cast.slots(size), size
         t.shift_key[cards] = (t.pool[cards[0]] + number) * 100_000 + int(rng.integers(7)) * 100 + pace
-        _seat(t, cards, size, int(rng.integers(-600, 600)))
+        most = MOST_IN_TURN if len(turns) > 1 else MOST_IN_DAY
+        t.out_rate[cards] = np.minimum(t.out_rate[cards] * 1.3 * most / MOST_IN_TURN, most)
+        late = int(rng.integers(-1_800, 3_600))  # every box has its own switching-on
+        _seat(t, cards, size, tuple((start + late, length) for start, length in turns))
         # One switch for the whole box: every card rests on the same days of the week.
         t.weekend[cards] = float(rng.choice([0.0, 0.9, 1.0]))
 
 
-def _seat(t: Traits, cards: Ints, slots: int, late: int) -> None:
+def _seat(t: Traits, cards: Ints, slots: int, turns: tuple[tuple[int, int], ...]) -> None:
     """Give every card a slot and a turn of the day that no other living card has; they follow one another."""
-    free = [(-(1 << 40), slot * len(BLOCKS) + turn) for slot in range(slots) for turn in range(len(BLOCKS))]
+    free = [(-(1 << 40), slot, turn) for slot in range(slots) for turn in range(len(turns))]
     heapq.heapify(free)
     for card in cards[np.argsort(t.alive_from[cards], kind="stable")]:
-        _, seat = heapq.heappop(free)
-        t.slot[card] = seat // len(BLOCKS)
-        t.burst_from[card] = BLOCKS[seat % len(BLOCKS)] + late
-        heapq.heappush(free, (int(t.alive_until[card]), seat))
+        until, slot, turn = heapq.heappop(free)
+        t.slot[card] = slot
+        t.burst_from[card], t.burst_span[card] = turns[turn]
+        # In a full box a card waits for its seat, as long as some of its life is left.
+        t.alive_from[card] = max(int(t.alive_from[card]), min(until, int(t.alive_until[card]) - DAY))
+        heapq.heappush(free, (int(t.alive_until[card]), slot, turn))
 
 
 def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
@@ -121,7 +136,7 @@ def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator)
     silence(t, at)
     t.notices_in[at] = t.codes_in[at] = t.sightings[at] = t.accounts[at] = t.complaints[at] = 0.0
     t.alive_from[at] = rng.integers(-90, cast.days, len(at)) * DAY
-    open_in_bulk(t, at, cast.gangs, rng, 25, 0.4)
+    open_in_bulk(t, at, cast.gangs, rng, 25, 0.5)
     t.opened[at] = np.minimum(t.opened[at], (cast.days - 1) * DAY)
     t.idle_days[at] = np.nan
 
@@ -129,10 +144,11 @@ def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator)
 def _member(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
     """Operators and minders lead a life of their own and go to the site by day."""
     t = cast.traits
-    monthly = lognormal(rng, 110, 0.9, 0.9, len(at))
+    monthly = np.minimum(lognormal(rng, 140, 1.0, 1.4, len(at)), 5_000)
     t.answer_out[at], t.answer_in[at] = 0.72, 0.72
     share = rng.uniform(0.4, 0.7, len(at))
     set_calls(t, at, monthly * share / 30, monthly * (1 - share) / 30)
+    t.link_rate[at] = 0.1 * monthly / 30  # they talk to one another
     t.favourites[at], t.stranger_out[at], t.stranger_in[at] = 20.0, 0.06, 0.08
     t.day_strangers[at], t.rhythm[at], t.unknown_place[at] = 4.0, 0, 0
     t.work_county[at], t.work_cell[at] = t.county[at], t.cell[at]
@@ -145,8 +161,8 @@ def _member(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> No
 
 def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
     t, n = cast.traits, len(at)
-    live(t, at, rng, cast.days, 17.0, 0.7)
-    _dial_lists(t, at, rng, 8.0, 0.75, 60.0)
+    live(t, at, rng, cast.days, 15.0, 0.8)
+    _dial_lists(t, at, rng, 14.0, 0.85, 90.0)
     t.answer_out[at] = rng.uniform(0.35, 0.6, n)
     dialled = t.out_rate[at] * 0.6
     set_calls(t, at, dialled * t.answer_out[at], dialled * rng.uniform(0.0, 0.06, n))
@@ -154,8 +170,8 @@ def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generato
     t.link_rate[at] = t.out_rate[at] * rng.uniform(0.05, 0.25, n)
     t.stranger_out[at] = rng.uniform(0.75, 0.95, n)
     t.rhythm[at], t.weekend[at] = EVASIVE_RHYTHM, 0.75
-    t.wander[at], t.away[at], t.away_places[at] = 3, rng.uniform(0.0, 0.5, n), 8.0
-    t.swap[at], t.back[at] = rng.uniform(0.05, 0.35, n), 0.25
+    t.wander[at], t.away[at], t.away_places[at] = 3, rng.uniform(0.0, 0.5, n), 14.0
+    t.swap[at], t.back[at] = rng.uniform(0.02, 0.24, n), 0.25
     t.codes_in[at], t.notices_in[at], t.texts_out[at] = 0.2, 0.4, 0.03
     t.megabytes[at], t.sightings[at], t.complaints[at] = lognormal(rng, 25, 1.0, 1.0, n), 2.4, 0.01
     for gang in cast.gangs:
@@ -207,15 +223,16 @@ def _code_receiver(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator
 
 def _mule_abroad(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
     t, n = cast.traits, len(at)
-    live(t, at, rng, cast.days, 55.0, 0.7)
-    monthly = lognormal(rng, 75, 1.0, 0.9, n)
-    share = rng.uniform(0.45, 0.85, n)
+    live(t, at, rng, cast.days, 60.0, 0.9)
+    monthly = np.minimum(lognormal(rng, 150, 1.3, 1.65, n), 5_000)
+    share = rng.uniform(0.25, 0.8, n)
     t.answer_out[at], t.answer_in[at] = 0.6, 0.7
     set_calls(t, at, monthly * share / 30, monthly * (1 - share) / 30)
-    t.stranger_out[at], t.stranger_in[at] = rng.uniform(0.1, 0.6, n), 0.2
+    t.stranger_out[at], t.stranger_in[at] = rng.uniform(0.03, 0.4, n), 0.12
     t.favourites[at], t.foreign[at] = 12.0, rng.uniform(0.05, 0.4, n)
     t.trip[at], t.trip_kind[at] = (0.6 if evasive else 0.95), 3
-    t.swap[at], t.back[at], t.rhythm[at] = 0.025, 0.2, 0
+    t.away[at], t.away_places[at] = 0.5, 25.0
+    t.swap[at], t.back[at], t.rhythm[at] = 0.05, 0.2, 0
     t.megabytes[at], t.sightings[at], t.complaints[at] = 40.0, 2.0, 0.004
     t.codes_in[at], t.notices_in[at] = 0.3, 0.4
     t.idle_days[at] = 0.4
@@ -224,12 +241,12 @@ def _mule_abroad(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) 
 def _resold_dormant(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
     """Old cards asleep for months, bought up and woken in another phone."""
     t, n = cast.traits, len(at)
-    live(t, at, rng, cast.days, 14.0, 0.7)
+    live(t, at, rng, cast.days, 10.0, 0.8)
     t.alive_until[at] -= np.minimum(t.alive_from[at], 0)
     t.alive_from[at] = np.maximum(t.alive_from[at], 0) + rng.integers(0, 6 * 3600, n)
     t.idle_days[at] = np.clip(lognormal(rng, 260, 0.5, 0.5, n), 95, 1500)
     t.opened[at] = np.minimum(t.opened[at], -((t.idle_days[at] + 60) * DAY).astype(np.int64))
-    _dial_lists(t, at, rng, 5.0 if evasive else 14.0, 0.8, 90.0)
+    _dial_lists(t, at, rng, 7.0 if evasive else 20.0, 0.9, 120.0)
     if evasive:
         t.in_rate[at] = t.out_rate[at] * rng.uniform(0.05, 0.25, n)
         t.rhythm[at], t.megabytes[at] = EVASIVE_RHYTHM, 15.0
@@ -240,6 +257,7 @@ def _iot_misuse(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 22.0, 0.7)
     t.iot[at] = t.organisation[at] = True
+    t.operator[at] %= len(OPERATORS)
     _dial_lists(t, at, rng, 2.0 if evasive else 7.0, 0.9, 90.0)
     t.megabytes[at] = lognormal(rng, 60 if evasive else 600, 0.8, 0.8, n)
     t.swap[at], t.complaints[at] = 0.05, 0.008
@@ -259,10 +277,3 @@ _ROLES: dict[str, Callable[[Cast, Ints, bool, np.random.Generator], None]] = {
     "evasive_caller": _evasive_caller,
     "bridge_phone": _bridge_phone,
 }
-
-
-def tie_gangs(traits: Traits) -> None:
-    """Drop link rates of gang cards that found no partner, so that nobody calls no one."""
-    alone = (traits.partners < 0).all(axis=1)
-    shrink(traits, np.flatnonzero(alone & (traits.gang >= 0) & (traits.link_rate > 0)), 1.0)
-    traits.link_rate[alone] = 0.0

@@ -15,23 +15,23 @@ Strategy = Literal["naive", "evasive", "mixed"]
 
 # Shares within a gang (K). The naive gang is the one of the R11 case: boxes first, stock in the drawer, a few people.
 NAIVE_ROLES: dict[str, float] = {
-    "sim_box": 0.66,
+    "sim_box": 0.57,
     "unused_stock": 0.06,
-    "gang_operator": 0.01,
-    "gang_minder": 0.01,
+    "gang_operator": 0.02,
+    "gang_minder": 0.02,
     "code_receiver": 0.08,
-    "mule_abroad": 0.05,
+    "mule_abroad": 0.11,
     "resold_dormant": 0.08,
     "iot_misuse": 0.05,
 }
 EVASIVE_ROLES: dict[str, float] = {
-    "evasive_caller": 0.48,
+    "evasive_caller": 0.42,
     "bridge_phone": 0.09,
     "unused_stock": 0.03,
     "gang_operator": 0.03,
     "gang_minder": 0.02,
     "code_receiver": 0.08,
-    "mule_abroad": 0.09,
+    "mule_abroad": 0.15,
     "resold_dormant": 0.12,
     "iot_misuse": 0.06,
 }
@@ -125,7 +125,7 @@ def open_in_bulk(
         mine = mine[np.argsort(traits.alive_from[mine], kind="stable")]
         for start in range(0, len(mine), batch):
             cards = mine[start : start + batch]
-            waits = int(rng.integers(1, 40))
+            waits = 1 + int(rng.exponential(10))
             day = int(traits.alive_from[cards].min()) // DAY - waits
             second = int(rng.integers(9 * 3600, 17 * 3600))
             traits.opened[cards] = day * DAY + second + np.sort(rng.integers(0, 2 * 3600, len(cards)))

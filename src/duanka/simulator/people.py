@@ -14,7 +14,7 @@ from duanka.simulator.province import BORDER_CITY, COUNTIES, Places
 from duanka.simulator.traits import DAY, PARTNERS, Traits, lognormal, set_calls, shrink, silence
 
 HONEST_ROLES: dict[str, float] = {
-    "person": 0.702,
+    "person": 0.7136,
     "courier": 0.006,
     "driver": 0.006,
     "call_centre": 0.002,
@@ -22,14 +22,14 @@ HONEST_ROLES: dict[str, float] = {
     "new_phone": 0.02,
     "traveller": 0.015,
     "border_trader": 0.003,
-    "family": 0.032,
+    "family": 0.021,
     "elderly": 0.02,
     "spare_card": 0.015,
     "data_only": 0.025,
     "fleet": 0.015,
     "honest_iot": 0.06,
     "dual_sim": 0.04,
-    "phone_trader": 0.001,
+    "phone_trader": 0.0004,
     "shopper": 0.03,
 }
 NEW_CUSTOMERS_PER_DAY = 0.001  # of the cards; at most a tenth of a world is new
@@ -97,11 +97,11 @@ def _call_centre(t: Traits, at: Ints, places: Places, rng: np.random.Generator) 
 
 def _hotline(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
     t.answer_in[at] = rng.uniform(0.85, 0.98, len(at))
-    volume = lognormal(rng, 110, 0.5, 0.5, len(at))
+    volume = lognormal(rng, 70, 0.5, 0.4, len(at))
     set_calls(t, at, volume * rng.uniform(0.05, 0.2, len(at)), volume)
     t.stranger_out[at], t.stranger_in[at] = 0.8, 0.9
     t.day_strangers[at] = volume * 1.5
-    t.median_seconds[at] = rng.uniform(60, 140, len(at))
+    t.median_seconds[at] = rng.uniform(40, 80, len(at))
     _desk(t, at)
 
 
@@ -169,6 +169,7 @@ def _fleet(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> Non
 def _honest_iot(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
     silence(t, at)
     t.iot[at] = t.organisation[at] = True
+    t.operator[at] %= 3  # resale brands sell no cards for machines here
     t.holder[at] = t.holder[at[0]] + np.arange(len(at)) // 120 if len(at) else 0
     t.megabytes[at] = lognormal(rng, 0.4, 1.0, 1.0, len(at))
     t.notices_in[at] = t.codes_in[at] = t.accounts[at] = t.swap[at] = 0.0

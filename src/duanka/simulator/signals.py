@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from duanka.simulator.calls import RHYTHMS, CallDay
-from duanka.simulator.chance import Flags, Ints, hashed
+from duanka.simulator.chance import Flags, Ints, hashed, words
 from duanka.simulator.province import BANKS, OPERATOR_LINES, PUBLIC_LINES, foreign_to_us, platform_numbers
-from duanka.simulator.traits import DAY
+from duanka.simulator.traits import DAY, Traits
 
 _WAKING = np.cumsum(np.array(RHYTHMS[4]) / np.sum(RHYTHMS[4]))
 
@@ -24,9 +24,13 @@ class MessageRows:
     at: Ints
 
 
-def _moments(count: int, day: int, rng: np.random.Generator) -> Ints:
-    hour = np.searchsorted(_WAKING, rng.random(count)).astype(np.int64)
-    return np.asarray(np.minimum(hour, 23) * 3600 + rng.integers(0, 3600, count) + day * DAY, dtype=np.int64)
+def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
+    """Draw seconds of the window: any waking hour; a card of a box shows itself in its turn only."""
+    hour = np.searchsorted(_WAKING, rng.random(len(card))).astype(np.int64)
+    second = np.minimum(hour, 23) * 3600 + rng.integers(0, 3600, len(card))
+    turn = t.burst_from[card]
+    within = turn - 60 + (rng.random(len(card)) ** 2 * t.burst_span[card]).astype(np.int64)
+    return np.asarray(np.where(turn >= 0, within, second) + day * DAY, dtype=np.int64)
 
 
 def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
@@ -35,9 +39,7 @@ def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
     code = np.repeat(today.cards, today.counts(t.codes_in, rng))
     notice = np.repeat(today.cards, today.counts(t.notices_in, rng))
     text = np.repeat(today.cards, today.counts(t.texts_out, rng))
-    # The card's own platforms are a shifted choice: two cards of few platforms do not share all.
-    words = rng.integers(0, 2**63, len(code), dtype=np.uint64)
-    senders = platform_numbers(words, t.platforms[code])
+    senders = platform_numbers(words(rng, len(code)), t.platforms[code])
     lines = np.concatenate((BANKS[:8], OPERATOR_LINES.repeat(4), PUBLIC_LINES[:2]))
     pick = (hashed(t.key[notice], 81, rng.integers(0, 4, len(notice))) % np.uint64(len(lines))).astype(
         np.int64
@@ -48,7 +50,7 @@ def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
     own = (partner >= 0) & (rng.random(len(text)) < 0.25)
     peer[own] = today.numbers[partner[own]]
     card = np.concatenate((code, notice, text))
-    moment = _moments(len(card), today.day, rng)
+    moment = _moments(t, card, today.day, rng)
     rows = MessageRows(
         card,
         np.concatenate((senders, lines[pick], peer)),
@@ -82,7 +84,7 @@ def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, In
     """Invent location updates: (card, second of the window)."""
     t = today.traits
     card = np.repeat(today.cards, today.counts(t.sightings, rng))
-    at = _moments(len(card), today.day, rng)
+    at = _moments(t, card, today.day, rng)
     # A card that is put into a phone attaches within moments.
     start = t.alive_from[today.cards]
     fresh = today.cards[

@@ -59,6 +59,7 @@ class Traits:
     rhythm: Bytes  # index into calls.RHYTHMS
     weekend: Floats  # factor on rates
     burst_from: Ints  # second of the day at which dialling back to back begins; -1: calls come one by one
+    burst_span: Ints  # seconds that its turn in the slot lasts
     # places
     county: Ints
     cell: Ints  # within the county
@@ -139,10 +140,10 @@ def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Float
     Returns connected calls per 30 days (median 62). Spreads are fitted to 4,144 normal users of Sichuan, 2019-20.
     """
     n, rng = traits.count, generator(seed, 2)
-    monthly = lognormal(rng, 66, 1.6, 1.12, n)
+    monthly = lognormal(rng, 64, 1.8, 1.02, n)
     _draw_calls(traits, monthly, rng)
     _draw_places(traits, places, monthly, rng)
-    traits.swap[:] = rng.gamma(1.25, 0.66, n) / 240
+    traits.swap[:] = rng.gamma(1.25, 0.62, n) / 240
     traits.back[:] = 0.25
     traits.codes_in[:] = lognormal(rng, 0.35, 0.7, 0.7, n)
     traits.platforms[:] = np.clip(lognormal(rng, 14, 0.7, 0.6, n), 2, 90).astype(np.int64)
@@ -176,15 +177,15 @@ def _draw_calls(traits: Traits, monthly: Floats, rng: np.random.Generator) -> No
     traits.link_rate[:] = begun / ANSWERED_OUT
     traits.out_rate[:] = np.maximum(monthly * share / 30 - begun, 0) / traits.answer_out
     traits.in_rate[:] = np.maximum(monthly * (1 - share) / 30 - begun, 0) / traits.answer_in
-    traits.favourites[:] = np.clip(lognormal(rng, 23, 0.6, 0.55, n) * (monthly / 62) ** 0.18, 2, 400)
-    strange = np.clip(lognormal(rng, 0.085, 0.6, 0.62, n) * np.where(monthly < 12, 1.7, 1.0), 0.01, 0.7)
+    traits.favourites[:] = np.clip(lognormal(rng, 19, 0.6, 0.6, n) * (monthly / 62) ** 0.25, 2, 400)
+    strange = np.clip(lognormal(rng, 0.06, 0.8, 1.0, n) * np.where(monthly < 12, 1.2, 1.0), 0.01, 0.7)
     traits.stranger_out[:] = strange * 0.8
     traits.stranger_in[:] = np.minimum(strange * 1.2, 0.8)
     traits.day_strangers[:] = 4.0
     traits.ours[:] = 0.02
     traits.foreign[:] = 0.002
-    traits.median_seconds[:] = np.clip(lognormal(rng, 37, 0.37, 0.46, n), 8, 400)
-    traits.shape[:] = rng.uniform(1.45, 1.9, n)
+    traits.median_seconds[:] = np.clip(lognormal(rng, 37, 0.37, 0.68, n), 8, 400)
+    traits.shape[:] = rng.uniform(1.35, 1.8, n)
     traits.weekend[:] = rng.uniform(0.7, 1.1, n)
 
 
@@ -192,16 +193,16 @@ def _draw_places(traits: Traits, places: Places, monthly: Floats, rng: np.random
     n = traits.count
     traits.county[:] = rng.choice(places.home, n, p=places.weight)
     traits.cell[:] = (rng.random(n) * places.cells[traits.county]).astype(np.int64)
-    elsewhere = rng.random(n) < 0.28
+    elsewhere = rng.random(n) < 0.22
     works = rng.random(n) < 0.62
     near = places.near(mix(traits.key), traits.county)
     near = np.where(near < places.home, near, traits.county)
     traits.work_county[:] = np.where(works, np.where(elsewhere, near, traits.county), -1)
     traits.work_cell[:] = (rng.random(n) * places.cells[np.maximum(traits.work_county, 0)]).astype(np.int64)
     busy = np.clip((monthly / 62) ** 0.2, 0.4, 2.0)
-    traits.away[:] = np.clip(lognormal(rng, 0.09, 1.2, 1.0, n) * busy, 0, 0.8)
-    traits.away_places[:] = np.clip(lognormal(rng, 6, 0.9, 0.9, n), 1, 40)
-    traits.trip[:] = np.clip(lognormal(rng, 0.03, 1.5, 1.2, n), 0, 0.5)
+    traits.away[:] = np.clip(lognormal(rng, 0.037, 1.6, 1.95, n) * busy, 0, 0.8)
+    traits.away_places[:] = np.clip(lognormal(rng, 5, 1.0, 1.35, n), 1, 60)
+    traits.trip[:] = np.clip(lognormal(rng, 0.023, 1.6, 1.4, n), 0, 0.5)
 
 
 def shrink(traits: Traits, at: Ints, factor: float) -> None:

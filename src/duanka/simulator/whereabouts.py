@@ -11,12 +11,13 @@ from duanka.simulator.province import Places
 from duanka.simulator.traits import Traits
 
 NEVER = 1 << 40
-# kind -> (block of days, longest stay, chances of: other province, high-risk area, abroad, fraud-prone, border)
-TRIPS: tuple[tuple[int, int, tuple[float, float, float, float, float]], ...] = (
-    (12, 4, (0.93, 0.03, 0.04, 0.0, 0.0)),
-    (12, 7, (0.66, 0.17, 0.15, 0.02, 0.0)),
-    (4, 2, (0.0, 0.0, 0.0, 0.0, 1.0)),
-    (4, 4, (0.0, 0.0, 0.0, 1.0, 0.0)),
+# kind -> (block of days, shortest and longest stay, chances of: other province, high-risk area, abroad,
+# fraud-prone place, border)
+TRIPS: tuple[tuple[int, int, int, tuple[float, float, float, float, float]], ...] = (
+    (12, 1, 4, (0.93, 0.03, 0.04, 0.0, 0.0)),
+    (12, 2, 7, (0.66, 0.17, 0.15, 0.02, 0.0)),
+    (4, 1, 2, (0.0, 0.0, 0.0, 0.0, 1.0)),
+    (4, 4, 4, (0.0, 0.0, 0.0, 1.0, 0.0)),
 )
 
 
@@ -83,11 +84,12 @@ def _trips(traits: Traits, places: Places, day: int) -> Ints:
     key: Hash = traits.key[at]
     kind = traits.trip_kind[at].astype(np.int64)
     block = np.array([k[0] for k in TRIPS], dtype=np.int64)[kind]
-    longest = np.array([k[1] for k in TRIPS], dtype=np.int64)[kind]
+    shortest = np.array([k[1] for k in TRIPS], dtype=np.int64)[kind]
+    longest = np.array([k[2] for k in TRIPS], dtype=np.int64)[kind]
     moment = day + below(hashed(key, 48), block) + 4 * 12
     number, within = moment // block, moment % block
     words = hashed(key, 49, number)
-    stay = 1 + below(hashed(key, 50, number), longest)
+    stay = shortest + below(hashed(key, 50, number), longest - shortest + 1)
     away = (unit(words) < traits.trip[at]) & (within < stay)
     at, key, kind, number = at[away], key[away], kind[away], number[away]
     trip[at] = _destination(places, hashed(key, 51, number), kind)
@@ -95,7 +97,7 @@ def _trips(traits: Traits, places: Places, day: int) -> Ints:
 
 
 def _destination(places: Places, words: Hash, kind: Ints) -> Ints:
-    chances = np.cumsum(np.array([k[2] for k in TRIPS]), axis=1)[kind]
+    chances = np.cumsum(np.array([k[3] for k in TRIPS]), axis=1)[kind]
     which = (unit(words)[:, None] >= chances).sum(axis=1)
     pick = hashed(words, 52)
     first, last = places.elsewhere
@@ -107,4 +109,4 @@ def _destination(places: Places, words: Hash, kind: Ints) -> Ints:
         places.fraud_prone[below(pick, len(places.fraud_prone))],
         places.border_abroad[below(pick, len(places.border_abroad))],
     )
-    return np.choose(np.minimum(which, 4), options)
+    return np.asarray(np.choose(np.minimum(which, 4), options), dtype=np.int64)

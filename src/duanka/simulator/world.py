@@ -204,6 +204,6 @@ def _toml(cards: int, days: int, seed: int, strategy: Strategy, start: date, fra
                 f'title = "{title}"',
                 f'authority = "{AUTHORITY}"',
                 f"since = {start.year}-01-01",
-                f"until = {start.year}-12-31",
+                f"until = {(start + timedelta(days=days)).year}-12-31",
             ]
     return "\n".join(lines) + "\n"
