@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cache
 from heapq import nlargest
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 from duanka.domain.decide import Decision, Tier, decide
@@ -33,10 +34,12 @@ class TakeIn(Protocol):
 class CardList(Protocol):
     """The file of the cards at risk: open it, add card by card, and it is whole when it is closed."""
 
-    def __enter__(self) -> CardList:
+    def __enter__(self) -> object:
         """Open it."""
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
         """Close it."""
 
     def add(self, card: CardAtRisk) -> None:
@@ -105,6 +108,55 @@ def scan_records(
         cards=engine.cards(),
         lists_from=scan.lists_from,
     )
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """The cards that a rule flags before and after a change of its limits."""
+
+    rule: str
+    before: frozenset[str]
+    after: frozenset[str]
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def gained(self) -> frozenset[str]:
+        """Flagged only with the changed limits."""
+        return self.after - self.before
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Flagged only with the limits as they are."""
+        return self.before - self.after
+
+
+def backtest_rule(
+    scan: Scan,
+    rule: Rule,
+    changed: Mapping[str, Literal],
+    take_in: TakeIn,
+    engine: Engine,
+    progress: Progress,
+) -> Backtest:
+    """Run `rule` over history with the policy's limits and with `changed` ones."""
+    intake = take_in(progress)
+    _nothing_lost(intake)
+    engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
+    as_it_is = scan.policy.limits(rule)
+    # a rule that reads hits needs those of the others first
+    others = [r for r in scan.rules if "hits" in rule.reads and r.id != rule.id and r.id in scan.policy.rules]
+    variants = [(r, scan.policy.limits(r)) for r in others] + [
+        (rule, as_it_is),
+        (rule, {**as_it_is, **changed}),
+    ]
+    engine.build(variants, progress)
+    flagged = []
+    for one, limits in variants:
+        run = engine.run(one, limits)
+        if one is rule:
+            flagged.append(engine.flagged(rule.id))
+            engine.forget(rule.id)
+    return Backtest(rule.id, flagged[0], flagged[1], run.lacks)
 
 
 CONFIRMED = "police_confirmed"  # stands among the reasons of a card, but is no rule: 涉案, not 高风险

@@ -120,6 +120,12 @@ class Engine(Protocol):
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Run one rule; its hits join the table `hits`."""
 
+    def flagged(self, rule: str) -> frozenset[str]:
+        """The cards that `rule` hit."""
+
+    def forget(self, rule: str) -> None:
+        """Take the hits of `rule` back, so that it can run again with other limits."""
+
     def write_hits(self, path: Path) -> None:
         """Write hits.parquet: card, rule, seen_at, evidence (JSON), sorted."""
 

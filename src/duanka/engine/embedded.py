@@ -152,6 +152,16 @@ class Embedded:
         )[0]
         return RuleRun(rule.id, int(hits), int(cards), int(unsure), without=without)
 
+    def flagged(self, rule: str) -> frozenset[str]:
+        """The cards that `rule` hit."""
+        return frozenset(
+            row[0] for row in self._run(f"SELECT DISTINCT card FROM hits WHERE rule = {_quoted(rule)}")
+        )
+
+    def forget(self, rule: str) -> None:
+        """Take the hits of `rule` back, so that it can run again with other limits."""
+        self._run(f"DELETE FROM hits WHERE rule = {_quoted(rule)}")
+
     def write_hits(self, path: Path) -> None:
         """Write hits.parquet, sorted, whole or not at all."""
         unfinished = path.with_suffix(".unfinished")

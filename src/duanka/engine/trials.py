@@ -37,7 +37,7 @@ def flagged(
         engine.add_hits(example.hits)
         engine.build([(rule, limits)], Silent(), narrowed=narrowed)
         engine.run(rule, limits)
-        return frozenset(c.card for c in engine.cards_with_hits() for h in c.hits if h.rule == rule.id)
+        return engine.flagged(rule.id)
 
 
 def trials(rule: Rule, limits: Mapping[str, Literal] | None = None) -> list[Trial]:

@@ -102,6 +102,7 @@ RULE = Rule(
     spares=(
         case(
             "a single card",
+            _BEGIN,
             opened("2021-05-12 10:00", holder="h1"),
             calls(2, "2021-05-13 09:00", peers=["95588"]),
             lists=_LISTS,

@@ -25,8 +25,8 @@ RULE = Rule(
     limits={
         "max_voice": Limit(0, "events", Words("允许的通话和发出短信数", "calls and sent messages allowed")),
         "max_mb": Limit(100, "MB/month", Words("每月流量上限", "data allowed in a calendar month")),
-        "other_device_events": Limit(
-            1, "events", Words("在非绑定终端上的活动数达到", "events in another than the bound device, from")
+        "max_other_device": Limit(
+            0, "events", Words("非绑定终端上的活动上限", "events allowed in another than the bound device")
         ),
     },
     reads=("card_days", "card_devices", "cards"),
@@ -49,7 +49,7 @@ RULE = Rule(
             SELECT d.card, min(d.first_seen) AS first_seen, sum(d.events) AS events
             FROM card_devices d JOIN machines m ON m.card = d.card
             WHERE m.bound_imei IS NOT NULL AND substr(d.imei, 1, 14) <> substr(m.bound_imei, 1, 14)
-            GROUP BY d.card HAVING sum(d.events) >= $other_device_events
+            GROUP BY d.card
         ),
         signs AS (
             SELECT card, min(CASE WHEN voice_so_far > $max_voice THEN CAST(day AS TIMESTAMP) END) AS voice_at,
@@ -57,11 +57,12 @@ RULE = Rule(
                    sum(voice) AS voice, max(bytes_of_month) / 1000000 AS mb
             FROM days GROUP BY card
         )
-        SELECT m.card, least(s.voice_at, s.data_at, e.first_seen) AS seen_at,
+        SELECT m.card,
+               least(s.voice_at, s.data_at, CASE WHEN e.events > $max_other_device THEN e.first_seen END) AS seen_at,
                coalesce(s.voice, 0) AS voice, CAST(round(coalesce(s.mb, 0)) AS BIGINT) AS mb,
                coalesce(e.events, 0) AS other_device
         FROM machines m LEFT JOIN signs s ON s.card = m.card LEFT JOIN elsewhere e ON e.card = m.card
-        WHERE s.voice_at IS NOT NULL OR s.data_at IS NOT NULL OR e.first_seen IS NOT NULL
+        WHERE s.voice_at IS NOT NULL OR s.data_at IS NOT NULL OR coalesce(e.events, 0) > $max_other_device
     """,
     evidence=(
         Evidence("voice", Words("通话和发出短信", "Calls and sent messages"), "events"),

@@ -117,12 +117,10 @@ RULE = Rule(
         ),
         case("no box known, but quick", calls(20, "2021-05-17 09:00", every=60, peers=16, cell="c1")),
         case(
-            "one call in twenty comes in, and two cells",
-            calls(10, "2021-05-17 09:00", every=100, peers=19, cell="c1"),
-            calls(9, "2021-05-17 09:30", every=100, peers=[f"86137{i:08}" for i in range(9)], cell="c2"),
-            calls(1, "2021-05-17 12:00", direction="in", cell="c1"),
-            calls(1, "2021-05-17 09:50", peers=["8613600000000"], cell="c2"),
-            calls(2, "2021-05-15 09:00", imei=_BOX),
+            "one call in twenty comes in, two cells",
+            calls(10, "2021-05-17 09:00", every=100, peers=10, imei=_BOX, cell="c1"),
+            calls(9, "2021-05-17 13:00", every=100, peers=[f"86137{i:08}" for i in range(9)], cell="c2"),
+            calls(1, "2021-05-17 17:00", direction="in", cell="c1"),
             _others_in_the_box(3),
         ),
     ),
@@ -152,6 +150,13 @@ RULE = Rule(
                     cell=f"c{i}",
                 )
             ],
+        ),
+        case(
+            "one call in nineteen comes in",
+            calls(9, "2021-05-17 09:00", every=100, peers=9, imei=_BOX, cell="c1"),
+            calls(9, "2021-05-17 13:00", every=100, peers=[f"86137{i:08}" for i in range(9)], cell="c1"),
+            calls(1, "2021-05-17 17:00", direction="in", cell="c1"),
+            _others_in_the_box(3),
         ),
         case(
             "a hotline that is called back",

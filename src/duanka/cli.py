@@ -1,0 +1,267 @@
+"""The command line. Exit codes: 0 done; 2 wrong use or unreadable input; 3 done, but too many records quarantined."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from duanka import __version__, app, evaluation, simulator, specification
+from duanka.cli_tables import (
+    backtest_table,
+    evaluation_tables,
+    rule_page,
+    rules_table,
+    specification_table,
+    summary,
+    trials_table,
+)
+from duanka.domain.errors import DuankaError
+from duanka.domain.rule import Literal as LimitValue
+from duanka.domain.rule import Rule
+from duanka.rules import RULES
+from duanka.settings import Settings
+
+_TOO_MANY_QUARANTINED = 3
+_WRONG_USE = 2
+
+cli = typer.Typer(
+    name="duanka",
+    help="断卡 Duanka: find the phone cards that fraud runs on, and say why. Times are local to the operator.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
+cli.add_typer(rules_cli, name="rules")
+_out, _err = Console(), Console(stderr=True)
+
+Data = Annotated[
+    Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
+]
+PolicyName = Annotated[str, typer.Option("--policy", help="national, hebei, or a FILE.toml.")]
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", help="Mapping of a foreign format, FILE.toml (docs/MAPPING.md).")
+]
+
+
+class _Steps:
+    """Shows long work on a terminal's error stream; says nothing into a pipe."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+
+    def step(self, what: str, done: float, total: float | None = None) -> None:
+        """`what` has come to `done` of `total`."""
+        self._progress.update(self._task, description=what, completed=done, total=total)
+
+
+@contextmanager
+def _steps() -> Iterator[_Steps]:
+    columns = (SpinnerColumn(), TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
+        yield _Steps(progress)
+
+
+@cli.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Empty or new directory for the invented province.")],
+    cards: Annotated[int, typer.Option(help="How many cards, from 100.")] = 200_000,
+    days: Annotated[int, typer.Option(help="How many days of records.")] = 14,
+    seed: Annotated[int, typer.Option(help="Same seed, same province.")] = 7,
+    strategy: Annotated[
+        Literal["naive", "evasive", "mixed"], typer.Option(help="How the invented gangs behave.")
+    ] = "mixed",
+) -> None:
+    """Invent a province with known truth: records in our own format, and truth.parquet."""
+    with _steps() as steps:
+        world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=steps)
+    counts = ", ".join(f"{name} {n:,}" for name, n in world.counts.items())
+    _out.print(f"Invented province in {out}: {counts}.", highlight=False)
+    _out.print(f"Next: duanka scan {out}", highlight=False)
+
+
+@cli.command()
+def scan(
+    data: Data,
+    mapping: MappingFile = None,
+    policy: PolicyName = "national",
+    lists: Annotated[
+        Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="Now, local time; nothing after it is seen. Default: the full hour after the last record.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default: DATA/duanka-out.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory to stay within; then it spills. Default 1GB.")
+    ] = None,
+    language: Annotated[
+        Literal["zh", "en"] | None,
+        typer.Option(help="Language of the reasons in cards_at_risk.csv; default zh."),
+    ] = None,
+    max_bad: Annotated[
+        str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")
+    ] = "1%",
+) -> None:
+    """Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined."""
+    allowed = _share(max_bad)
+    settings = _settings()
+    folder = app.output_folder(data, out)
+    with _steps() as steps:
+        findings = app.scan(
+            settings,
+            data,
+            folder,
+            policy=app.policy_named(policy),
+            mapping=mapping,
+            lists=lists,
+            as_of=as_of,
+            memory=memory,
+            language=language,
+            progress=steps,
+        )
+    intake = findings.intake
+    too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
+    _out.print(summary(findings, folder, too_bad=too_bad, allowed=allowed))
+    if too_bad:
+        raise typer.Exit(_TOO_MANY_QUARANTINED)
+
+
+@cli.command()
+def evaluate(
+    out: Annotated[Path, typer.Argument(help="Output folder of a scan.")],
+    truth: Annotated[Path, typer.Option(help="Parquet file: card, fraud, role, strategy.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+) -> None:
+    """Compare a scan with the truth: precision, recall, and what it costs honest people."""
+    _out.print(evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown), highlight=False)
+
+
+@cli.command()
+def spec(
+    results: Annotated[
+        Path | None, typer.Option(help="Results of a test run; default: the last `make test` in this folder.")
+    ] = None,
+) -> None:
+    """Print every requirement of SPECIFICATION.md with its state from the tests that ran."""
+    stated = specification.read(app.shipped("", "SPECIFICATION.md"))
+    ran = specification.results(results or Path(specification.RESULTS))
+    _out.print(specification_table(stated, ran))
+
+
+@rules_cli.command("list")
+def rules_list(policy: PolicyName = "national") -> None:
+    """List the rules in the order in which they run."""
+    _out.print(rules_table(RULES, app.policy_named(policy)))
+
+
+@rules_cli.command("show")
+def rules_show(
+    rule: Annotated[str, typer.Argument(help="Id of the rule.")], policy: PolicyName = "national"
+) -> None:
+    """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
+    _out.print(rule_page(app.rule_named(rule), app.policy_named(policy)))
+
+
+@rules_cli.command("test")
+def rules_test(
+    rule: Annotated[str | None, typer.Argument(help="Id of the rule; all without one.")] = None,
+) -> None:
+    """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
+    chosen = [app.rule_named(rule)] if rule else list(RULES)
+    outcomes = [outcome for one in chosen for outcome in app.try_examples(one)]
+    _out.print(trials_table(outcomes))
+    if any(not outcome.passed for outcome in outcomes):
+        raise typer.Exit(_WRONG_USE)
+
+
+@rules_cli.command("backtest")
+def rules_backtest(
+    rule: Annotated[str, typer.Argument(help="Id of the rule.")],
+    data: Data,
+    change: Annotated[list[str], typer.Option("--set", help="limit=value; may be given several times.")],
+    policy: PolicyName = "national",
+    mapping: MappingFile = None,
+) -> None:
+    """Run a rule over history with changed limits: cards gained and lost, with the truth where known."""
+    one = app.rule_named(rule)
+    changed = dict(_limit(one, text) for text in change)
+    with _steps() as steps:
+        outcome = app.backtest(
+            _settings(), data, one, changed, policy=app.policy_named(policy), mapping=mapping, progress=steps
+        )
+    truth = data / "truth.parquet"
+    _out.print(backtest_table(outcome, changed, evaluation.fraud_in(truth) if truth.is_file() else None))
+
+
+@cli.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        _out.print(f"duanka {__version__}", highlight=False)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; whatever a person can put right comes as one line, never as a traceback."""
+    warnings.simplefilter("ignore")
+    try:
+        cli()
+    except DuankaError as error:
+        _err.print(f"duanka: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(_WRONG_USE)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _err.print(f"duanka: {where}{error.strerror or error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(_WRONG_USE)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise DuankaError(f"the setting DUANKA_{name} is wrong: {first['msg']}") from None
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise DuankaError(f"--max-bad {text!r} is not a share; write it like 1% or 0.01")
+    return share
+
+
+def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
+    name, _, value = text.partition("=")
+    if name not in rule.limits:
+        raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")
+    default = rule.limits[name].value
+    try:
+        return name, date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
+    except ValueError as error:
+        raise DuankaError(f"--set {text!r}: {name} must be like {default}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""What the command line prints: a summary that a person can act on, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from duanka.domain.decide import Tier
+from duanka.domain.policy import Deciding, Policy
+from duanka.domain.rule import Literal, Rule
+from duanka.domain.scan import Findings
+from duanka.engine import Trial
+from duanka.evaluation import Evaluation, Row
+from duanka.pipeline import Backtest
+from duanka.specification import Requirement, Results, state_of
+
+_TIER_WORDS = {
+    Tier.EXTREME: ("极高 extreme", "stop now (police-confirmed, 涉案); verify through the fraud centre"),
+    Tier.HIGH: ("高 high", "verify in person at the operator's counter"),
+    Tier.MEDIUM: ("中 medium", "verify online"),
+    Tier.LOW: ("低 low", "watch"),
+}
+
+
+def _grid(*columns: str, title: str = "", right: Collection[str] = ()) -> Table:
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", header_style="bold")
+    return table
+
+
+def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
+    """What was found, what did not run, what was set aside, and where to look next."""
+    intake, span = findings.intake, findings.span
+    parts: list[RenderableType] = [
+        Text(
+            f"Scanned {intake.records:,} records of {findings.cards:,} cards,"
+            f" {span.first:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} local time,"
+            f" under policy {findings.policy.id} ({findings.policy.source.text})."
+        )
+    ]
+    tiers = _grid("tier", "cards", "per 100,000", "what to do", right=("cards", "per 100,000"))
+    for tier, (word, what) in _TIER_WORDS.items():
+        n = findings.tiers.get(tier, 0)
+        tiers.add_row(word, f"{n:,}", f"{1e5 * n / findings.cards:,.0f}" if findings.cards else "-", what)
+    parts.append(tiers)
+    parts += [Text(line, style="yellow") for line in _cautions(findings)]
+    aside = f"{intake.quarantined:,} of {intake.records:,} records quarantined"
+    if too_bad:
+        unreadable = [f"{f.file}: {f.unreadable}" for f in intake.files if f.unreadable]
+        why = "; ".join(unreadable[:3]) or f"more than --max-bad {allowed:.3%}".rstrip("0")
+        parts.append(
+            Text(f"{aside}: {why}. Reasons by file and line: {out / 'quarantine.parquet'}", style="red")
+        )
+    elif intake.quarantined:
+        parts.append(Text(f"{aside}; reasons by file and line: {out / 'quarantine.parquet'}"))
+    parts.append(
+        Text(f"Work list: {out / 'cards_at_risk.csv'}\nWith reasons, for people: {out / 'report.html'}")
+    )
+    return Group(*parts)
+
+
+def _cautions(findings: Findings) -> list[str]:
+    lines = [
+        f"Not run: {run.rule}, the data lack {', '.join(run.lacks)}" for run in findings.runs if not run.ran
+    ]
+    lines += [
+        f"Ran without {', '.join(run.without)}: {run.rule}"
+        for run in findings.runs
+        if run.ran and run.without
+    ]
+    lines += [
+        f"Could not judge {run.unsure:,} cards: {run.rule}, the records reach back too little"
+        for run in findings.runs
+        if run.unsure
+    ]
+    lines += [f"Delivered twice, not read again: {f.file}" for f in findings.intake.files if f.duplicate_of]
+    if findings.span.outside:
+        lines.append(f"{findings.span.outside:,} records lie outside the time judged and were not seen")
+    ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
+    if ignored:
+        lines.append(f"Columns not read: {', '.join(ignored)}")
+    if findings.lists_from:
+        lines.append(f"Area lists from {findings.lists_from}")
+    return lines
+
+
+def rules_table(rules: Sequence[Rule], policy: Policy) -> RenderableType:
+    """The catalogue under a policy."""
+    table = _grid("id", "名称 title", "grade", "asks for", "weight", "limits", right=("weight",))
+    for rule in rules:
+        if rule.id not in policy.rules:
+            continue
+        limits = ", ".join(f"{name}={value}" for name, value in policy.limits(rule).items())
+        weight = f"{policy.rules[rule.id].weight:g}" if policy.deciding is Deciding.WEIGH else "-"
+        title = f"{rule.title.zh} {rule.title.en}"
+        table.add_row(rule.id, title, rule.source.grade, rule.asks_for.word, weight, limits)
+    return Group(
+        Text(f"Policy {policy.id}: {policy.title.zh} {policy.title.en}, since {policy.since}"), table
+    )
+
+
+def rule_page(rule: Rule, policy: Policy) -> RenderableType:
+    """One rule, whole."""
+    limits = _grid("limit", "value", "unit", "meaning", "authority")
+    for name, value in (policy.limits(rule) if rule.id in policy.rules else {}).items():
+        by = policy.authority(rule, name)
+        meaning = rule.limits[name].meaning
+        authority = f"{by.text} ({by.grade})" if by else "ours"
+        limits.add_row(name, str(value), rule.limits[name].unit, f"{meaning.zh} {meaning.en}", authority)
+    evidence = _grid("evidence", "meaning", "unit")
+    for e in rule.evidence:
+        evidence.add_row(e.name, f"{e.title.zh} {e.title.en}", e.unit)
+    text = Text()
+    for head, body in (
+        ("Rule", f"{rule.id}: {rule.title.zh} {rule.title.en}"),
+        ("Source", f"{rule.source.text} [{rule.source.grade}: {rule.source.grade.meaning.en}]"),
+        ("Asks for", rule.asks_for.word),
+        ("Why", f"{rule.why.zh} {rule.why.en}"),
+        ("Look-alikes", f"{rule.look_alikes.zh} {rule.look_alikes.en}"),
+        ("Reads", ", ".join(rule.reads) + f"; looks back {rule.look_back.days} days"),
+        ("Needs", ", ".join(rule.needs) or "nothing in particular"),
+        ("Fires", "at once" if rule.monotone else "when its window has closed"),
+    ):
+        text.append(f"{head}: ", style="bold")
+        text.append(f"{body}\n")
+    examples = Text("Flags: " + "; ".join(c.title for c in rule.flags) + "\n")
+    examples.append("Spares: " + "; ".join(c.title for c in rule.spares))
+    return Group(text, limits, "", evidence, "", examples, "", Syntax(_dedented(rule.sql), "sql"))
+
+
+def _dedented(sql: str) -> str:
+    return "\n".join(line.removeprefix(" " * 8) for line in sql.strip("\n").rstrip().splitlines())
+
+
+def trials_table(outcomes: Sequence[Trial]) -> RenderableType:
+    """Each example, with a mark, the wrong ones in words."""
+    table = _grid("rule", "must", "example", "outcome")
+    for o in outcomes:
+        outcome = "ok" if o.passed else f"wrong: {', '.join(o.wrong)}"
+        table.add_row(
+            o.rule, "flag" if o.flags else "spare", o.title, outcome, style="" if o.passed else "red"
+        )
+    wrong = sum(not o.passed for o in outcomes)
+    return Group(
+        table, Text(f"{len(outcomes)} examples, {wrong} wrong", style="bold red" if wrong else "bold")
+    )
+
+
+def backtest_table(
+    outcome: Backtest, changed: Mapping[str, Literal], fraud: frozenset[str] | None
+) -> RenderableType:
+    """Cards before, after, gained, lost; of them fraud, where the truth is known."""
+    if outcome.lacks:
+        return Text(f"{outcome.rule} did not run: the data lack {', '.join(outcome.lacks)}", style="yellow")
+    table = _grid("", "cards", "fraud", "honest", right=("cards", "fraud", "honest"))
+    for name, cards in (
+        ("as it is", outcome.before),
+        ("changed", outcome.after),
+        ("gained", outcome.gained),
+        ("lost", outcome.lost),
+    ):
+        known = (f"{len(cards & fraud):,}", f"{len(cards - fraud):,}") if fraud is not None else ("?", "?")
+        table.add_row(name, f"{len(cards):,}", *known)
+    what = ", ".join(f"{name}={value}" for name, value in changed.items())
+    return Group(Text(f"{outcome.rule} with {what}"), table)
+
+
+def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
+    """The tables of `duanka evaluate`."""
+    tables = (
+        ("Orders (action beyond watch)", "", (found.asked, found.stopped)),
+        ("By tier", "tier", found.tiers),
+        ("By rule", "rule", found.rules),
+        ("Fraud that an order reaches, by strategy", "strategy", found.strategies),
+        ("Fraud that an order reaches, by role", "role", found.roles),
+    )
+    head = (
+        f"{found.cards:,} cards, {found.fraud:,} of them fraud. Orders reach {found.asked_per_100k:,.0f} of 100,000"
+        f" cards, and {found.honest_asked_per_100k:,.0f} of 100,000 honest ones;"
+        f" honest cards stopped outright: {found.stopped.honest}."
+    )
+    honest = [
+        (r.name, f"{r.cards:,}", f"{r.of:,}", f"{1e5 * r.cards / r.of:,.0f}") for r in found.honest_roles
+    ]
+    titled: list[_Titled] = [
+        (
+            title,
+            (name or "orders", "cards", "fraud", "honest", "precision", "recall"),
+            [_cells(r) for r in rows],
+        )
+        for title, name, rows in tables
+    ]
+    titled.append(("Honest people whom an order reaches", ("role", "asked", "of", "per 100,000"), honest))
+    if markdown:
+        return "\n\n".join([head, *(_markdown(*one) for one in titled)])
+    return Group(head, *(_rich(*one) for one in titled))
+
+
+_Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    name = {"asked": "all orders", "stop": "of them stop"}.get(row.name, row.name)
+    return (
+        name,
+        f"{row.cards:,}",
+        f"{row.fraud:,}",
+        f"{row.honest:,}",
+        share(row.precision),
+        share(row.recall),
+    )
+
+
+def _rich(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> RenderableType:
+    table = _grid(*columns, title=f"\n{title}", right=columns[1:])
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _markdown(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * 1}{'---:|' * (len(columns) - 1)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return f"**{title}**\n\n" + "\n".join(lines)
+
+
+def specification_table(stated: Sequence[Requirement], ran: Results | None) -> RenderableType:
+    """Each requirement with the state that the tests show."""
+    table = _grid("number", "requirement", "state", "tests", right=("tests",))
+    for requirement in stated:
+        state, tests = state_of(requirement, ran)
+        style = {"works": "green", "partly": "yellow"}.get(state, "")
+        table.add_row(requirement.number, requirement.title, Text(state, style=style), str(tests))
+    note = (
+        ""
+        if ran
+        else "No test run found here: the states are those of SPECIFICATION.md. Run `make test` for fresh ones."
+    )
+    return Group(table, Text(note))

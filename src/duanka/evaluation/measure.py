@@ -1,0 +1,133 @@
+"""Compares a scan's output with a known truth: precision and recall, and what it costs honest people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from duanka.domain.errors import UnreadableInput
+
+_ASKED = pl.col("action") != "watch"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: `cards` flagged, `fraud` of them; `of` fraud cards there are to find."""
+
+    name: str
+    cards: int
+    fraud: int
+    of: int
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the flagged that is fraud; None when nothing is flagged."""
+        return self.fraud / self.cards if self.cards else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the fraud that is flagged; None when there is none."""
+        return self.fraud / self.of if self.of else None
+
+    @property
+    def honest(self) -> int:
+        """Honest cards among the flagged."""
+        return self.cards - self.fraud
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that `duanka evaluate` tells; an order is an action beyond watch.
+
+    `roles`: fraud roles with recall of orders; `honest_roles`: honest roles with the cards that an order reaches.
+    """
+
+    cards: int
+    fraud: int
+    asked: Row
+    stopped: Row
+    rules: tuple[Row, ...]
+    tiers: tuple[Row, ...]
+    strategies: tuple[Row, ...]
+    roles: tuple[Row, ...]
+    honest_roles: tuple[Row, ...]
+
+    @property
+    def honest_asked_per_100k(self) -> float:
+        """Honest cards that an order reaches, per 100,000 honest cards."""
+        honest = self.cards - self.fraud
+        return 1e5 * self.asked.honest / honest if honest else 0.0
+
+    @property
+    def asked_per_100k(self) -> float:
+        """Cards that an order reaches, per 100,000 cards."""
+        return 1e5 * self.asked.cards / self.cards if self.cards else 0.0
+
+
+def evaluate(out: Path, truth: Path) -> Evaluation:
+    """Compare the output of a scan in `out` with `truth` (Parquet: card, fraud, gang, role, strategy)."""
+    known = _read(truth, lambda: pl.read_parquet(truth))
+    for column in ("card", "fraud", "role", "strategy"):
+        if column not in known.columns:
+            raise UnreadableInput(f"{truth}: has no column {column}; a truth has card, fraud, role, strategy")
+    csv = out / "cards_at_risk.csv"
+    at_risk = _read(csv, lambda: pl.read_csv(csv, infer_schema=False, encoding="utf8"))
+    parquet = out / "hits.parquet"
+    hits = _read(parquet, lambda: pl.read_parquet(parquet, columns=["card", "rule"])).unique()
+
+    judged = known.join(at_risk.select("card", "tier", "action"), on="card", how="left").with_columns(
+        asked=(pl.col("action").is_not_null() & _ASKED).fill_null(value=False),
+        flagged=pl.col("action").is_not_null(),
+    )
+    fraud = int(known["fraud"].sum())
+
+    def row(name: str, chosen: pl.DataFrame, of: int = fraud) -> Row:
+        return Row(name, chosen.height, int(chosen["fraud"].sum()), of)
+
+    asked = judged.filter("asked")
+    by_rule = hits.join(known, on="card", how="inner")
+    return Evaluation(
+        cards=known.height,
+        fraud=fraud,
+        asked=row("asked", asked),
+        stopped=row("stop", judged.filter(pl.col("action") == "stop")),
+        rules=tuple(row(str(rule), part) for (rule,), part in sorted(by_rule.group_by("rule"))),
+        tiers=tuple(
+            row(tier, judged.filter(pl.col("tier") == tier)) for tier in ("extreme", "high", "medium", "low")
+        ),
+        strategies=_recalls(judged.filter("fraud"), "strategy"),
+        roles=_recalls(judged.filter("fraud"), "role"),
+        honest_roles=tuple(
+            Row(name, cards, 0, of)
+            for name, cards, of in judged.filter(~pl.col("fraud"))
+            .group_by("role")
+            .agg(pl.col("asked").sum(), pl.len())
+            .sort("role")
+            .iter_rows()
+        ),
+    )
+
+
+def _recalls(fraud: pl.DataFrame, column: str) -> tuple[Row, ...]:
+    counted = fraud.group_by(column).agg(pl.col("asked").sum(), pl.len()).sort(column)
+    return tuple(Row(str(name), asked, asked, of) for name, asked, of in counted.iter_rows())
+
+
+def _read(path: Path, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    if not path.is_file():
+        raise UnreadableInput(
+            f"{path}: no such file; evaluate wants the output folder of a scan and a truth.parquet"
+        )
+    try:
+        return read()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UnreadableInput(f"{path}: cannot be read: {error}") from error
+
+
+def fraud_in(truth: Path) -> frozenset[str]:
+    """The cards that `truth` calls fraud."""
+    known = _read(truth, lambda: pl.read_parquet(truth, columns=["card", "fraud"]))
+    return frozenset(known.filter("fraud")["card"])

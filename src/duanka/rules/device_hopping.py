@@ -1,0 +1,83 @@
+"""A card that hops through devices."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import Row, calls, case, opened
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_DEVICES = ("356938035643809", "490154203237518", "352099001761481", "358240051111110")
+
+
+def _in_turn(devices: int, first: str, last: str) -> list[Row]:
+    """All but the last device on the first moment's day, the last one at `last`."""
+    early = [c for i in range(devices - 1) for c in calls(3, f"{first} 0{8 + i}:00", imei=_DEVICES[i])]
+    return early + calls(3, last, imei=_DEVICES[devices - 1])
+
+
+RULE = Rule(
+    id="device_hopping",
+    title=Words("频繁换机", "Hopping through devices"),
+    source=Source("practice against number farming (养卡): frequent swaps; the numbers are ours", Grade.K),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "团伙让卡在多台设备间轮换，以躲避“一机一卡多呼”的识别。",
+        "Gangs rotate cards through devices, so that no single device stands out.",
+    ),
+    look_alikes=Words(
+        "卖二手机和修手机的人；普通人一个月很少用到三部终端。",
+        "People who trade or repair phones; hardly anybody else uses three devices in a month.",
+    ),
+    limits={
+        "min_devices": Limit(
+            3, "devices", Words("期间用过的终端数达到", "distinct devices within the time, from")
+        ),
+        "days": Limit(30, "days", Words("期间", "within")),
+    },
+    reads=("card_devices", "cards"),
+    needs=(),
+    look_back=timedelta(days=30),
+    monotone=True,
+    sql="""
+        WITH hoppers AS (SELECT card FROM card_devices GROUP BY card HAVING count(*) >= $min_devices),
+        in_order AS (
+            SELECT d.card, d.first_seen,
+                   -- a device counts from its last use, so an old phone put away long ago does not
+                   lag(d.last_seen, $min_devices - 1) OVER (PARTITION BY d.card ORDER BY d.first_seen, d.imei)
+                       AS earliest_last_seen,
+                   row_number() OVER (PARTITION BY d.card ORDER BY d.first_seen, d.imei) AS place,
+                   count(*) OVER (PARTITION BY d.card) AS devices
+            FROM card_devices d JOIN hoppers h ON h.card = d.card
+            LEFT JOIN cards c ON c.card = d.card
+            WHERE coalesce(c.kind, 'voice') = 'voice'
+        )
+        SELECT card, min(first_seen) AS seen_at, max(devices) AS devices
+        FROM in_order
+        WHERE place >= $min_devices AND first_seen <= earliest_last_seen + $days * INTERVAL '1' DAY
+        GROUP BY card
+    """,
+    evidence=(Evidence("devices", Words("用过的终端数", "Devices used"), "devices"),),
+    reason=Words(
+        "{days} 天内在 {min_devices} 部以上终端间换用，共 {devices} 部",
+        "{min_devices} or more devices within {days} days, {devices} in all",
+    ),
+    flags=(
+        case("three devices in a day", _in_turn(3, "2021-05-16", "2021-05-16 15:00")),
+        case(
+            "the third thirty days after the first was put away",
+            _in_turn(3, "2021-04-16", "2021-05-16 08:01"),
+        ),
+    ),
+    spares=(
+        case("two devices", _in_turn(2, "2021-05-16", "2021-05-16 15:00")),
+        case(
+            "the third thirty-one days after the first was put away",
+            _in_turn(3, "2021-04-16", "2021-05-17 08:00"),
+        ),
+        case(
+            "a tracker that is repaired has its own rule",
+            opened("2020-01-01 09:00", kind="iot"),
+            _in_turn(3, "2021-05-16", "2021-05-16 15:00"),
+        ),
+    ),
+)

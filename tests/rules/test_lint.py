@@ -1,0 +1,117 @@
+"""The rules themselves are linted: a rule that breaks its own declaration does not land."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+
+import duanka.rules
+from duanka.domain.policy import LISTS
+from duanka.domain.policy_file import read_policy
+from duanka.domain.rollups import ROLLUPS
+from duanka.domain.rule import Rule
+from duanka.domain.tables import RECORD_TABLES, TABLES
+from duanka.engine.translate import output_columns, parameters, render, tables
+from duanka.rules import RULES
+
+POLICIES = Path(__file__).parents[2] / "policies"
+each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+
+
+def test_ids_are_unique_and_are_file_names() -> None:
+    ids = [rule.id for rule in RULES]
+    files = {path.stem for path in Path(duanka.rules.__file__).parent.glob("*.py")} - {"__init__"}
+    assert len(ids) == len(set(ids))
+    assert set(ids) == files
+
+
+def test_a_rule_that_reads_hits_runs_after_those_it_reads() -> None:
+    readers = ["hits" in rule.reads for rule in RULES]
+    assert readers == sorted(readers)
+
+
+@each_rule
+def test_texts_are_there_in_both_languages(rule: Rule) -> None:
+    texts = [rule.title, rule.why, rule.look_alikes, rule.reason]
+    texts += [limit.meaning for limit in rule.limits.values()] + [e.title for e in rule.evidence]
+    assert all(words.zh.strip() and words.en.strip() for words in texts)
+    assert rule.source.text
+
+
+@each_rule
+def test_examples_go_both_ways_and_have_titles_of_their_own(rule: Rule) -> None:
+    assert rule.flags
+    assert rule.spares
+    titles = [example.title for example in rule.flags + rule.spares]
+    assert len(titles) == len(set(titles))
+
+
+@each_rule
+def test_sql_gives_card_seen_at_and_the_declared_evidence(rule: Rule) -> None:
+    assert output_columns(rule.sql) == ("card", "seen_at", *(e.name for e in rule.evidence))
+
+
+@each_rule
+def test_sql_reads_what_the_rule_says(rule: Rule) -> None:
+    read = tables(rule.sql) | (tables(rule.unsure) if rule.unsure else frozenset())
+    assert read == set(rule.reads)
+    known = {*ROLLUPS, *TABLES, *LISTS, "hits"}
+    assert read <= known
+    raw = read & set(RECORD_TABLES)
+    assert bool(raw) == bool(rule.raw_reason), "reading a raw record table needs a reason, and only that does"
+
+
+@each_rule
+def test_every_limit_is_used_and_no_number_hides_in_the_sql(rule: Rule) -> None:
+    named = parameters(rule.sql) | parameters(rule.unsure or "SELECT 1")
+    named |= {p for text in rule.narrow.values() for p in parameters(f"SELECT 1 WHERE {text}")}
+    assert set(rule.limits) <= parameters(rule.sql)
+    assert named <= {*rule.limits, "as_of", "records_from"}
+
+
+@each_rule
+def test_needs_and_wants_name_what_exists(rule: Rule) -> None:
+    for need in rule.needs:
+        table, _, column = need.partition(".")
+        assert table in TABLES or table in LISTS
+        assert not column or TABLES[table].column(column)
+    assert set(rule.wants) <= set(TABLES)
+
+
+@each_rule
+def test_narrow_speaks_of_rollups_that_the_rule_reads(rule: Rule) -> None:
+    assert set(rule.narrow) <= set(rule.reads) & set(ROLLUPS)
+
+
+@each_rule
+def test_the_reason_uses_evidence_and_limits_only(rule: Rule) -> None:
+    known = {*(e.name for e in rule.evidence), *rule.limits}
+    for text in rule.reason:
+        assert {name for _, name, _, _ in string.Formatter().parse(text) if name} <= known
+
+
+@each_rule
+def test_sql_translates_to_spark(rule: Rule) -> None:
+    values = {name: limit.value for name, limit in rule.limits.items()}
+    text = render(rule.sql, {**values, "as_of": values.get("opened_before", 0), "records_from": 0}, "spark")
+    assert "$" not in text
+
+
+@pytest.mark.parametrize("path", sorted(POLICIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_policy_reads_and_brings_no_area_list(path: Path) -> None:
+    policy = read_policy(path, RULES)
+    assert policy.id == path.stem
+    assert not policy.lists.get("high_risk_areas")
+    assert not policy.lists.get("fraud_prone_places")
+    assert {rule.id for rule in RULES} == set(policy.rules), (
+        "a rule without a word in the policy would not run"
+    )
+
+
+def test_the_catalogue_is_the_designs() -> None:
+    wanted = """new_card_unused device_changed high_risk_area over_frequency sleeping_card silent_card cards_per_holder
+        virtual_operator_stock fraud_prone_abroad repeat_alerts iot_misuse shared_device sim_box code_receiver
+        bank_line_stranger complained fan_out device_hopping""".split()
+    assert {rule.id for rule in RULES} == set(wanted)
