@@ -58,7 +58,7 @@ def _top(rules: tuple[Rule, ...], limits: dict[str, dict[str, object]]) -> tuple
 
 def _profile(rules: tuple[Rule, ...]) -> Profile:
     outlets = tuple(
-        Share(f"out{990100 + n}", name, 212 // (n + 1), 260 + 377 * n)
+        Share(f"out{990100 + n}", name, 212 // (n + 1), 1260 + 377 * n)
         for n, name in enumerate(
             [
                 OUTLET,

@@ -169,7 +169,7 @@ def _bars(
     """The largest, with a name first and the code beneath, or the code alone where there is no name."""
     return tuple(
         plots.ShareBar(
-            shown(one.title) or (code or shown)(one.name),
+            shown(one.title) if one.title else (code or shown)(one.name),
             (code or shown)(one.name) if one.title and one.title != one.name else "",
             one.at_risk,
             one.cards,

@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from duanka.domain.policy import Deciding
+from duanka.domain.rule import Grade
 from duanka.domain.scan import Findings
 from duanka.report import sections
 from duanka.report.figures import figures
@@ -61,6 +62,7 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
         "figures": figures(findings, masked=masked),
         "weighed": findings.policy.deciding is Deciding.WEIGH,
         "entries": sections.entries(findings, masked=masked),
+        "grades": list(Grade),
         "rules": sections.rule_entries(findings),
         "lists": sections.list_entries(findings.policy),
     }

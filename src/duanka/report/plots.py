@@ -19,15 +19,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from duanka.domain.decide import Tier
 from duanka.report.wording import TIERS, number, share
 
-# All sizes are CSS pixels of a figure that fills half of the page.
-_WIDTH = 520
-_ROW = 30
+# In CSS pixels: narrow, so that the text is still readable on a telephone and in half a printed page.
+_WIDTH = 440
+_ROW = 31
 _TOP, _BOTTOM = 26, 26
-_LABEL = 158  # room for the names of rules, places and shops
+_LABEL = 148  # room for the names of rules, places and shops
 _INK, _QUIET, _RULE, _PALE = "#1d2530", "#586472", "#dfe4e9", "#d5dde4"
 _ACCENT = TIERS[Tier.HIGH].colour
 _MOST_BINS = 120
-_LONGEST_LABEL = 13
+_LONGEST_LABEL = 11
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def cards_per_rule(bars: Sequence[RuleBar]) -> str:
     """Draw one horizontal bar per rule, stacked by tier, the heaviest tier first."""
     with _style():
         figure = _figure(len(bars))
-        axes = _axes(figure, len(bars), _LABEL, _WIDTH - 60)
+        axes = _axes(figure, len(bars), _LABEL, _WIDTH - 56)
         for row, bar in enumerate(bars):
             _label(axes, row, bar.title, bar.id)
             start = 0
@@ -84,13 +84,13 @@ def hits_by_day(rows: Sequence[DayRow], first: date, last: date) -> str:
     last = max([last, *(day for row in rows for day in row.hits)])
     step = -(-((last - first).days + 1) // _MOST_BINS)
     bins = ((last - first).days // step) + 1
-    left, right = _LABEL + 44, _WIDTH - 62
+    left, right = _LABEL + 42, _WIDTH - 56
     binned = [_binned(row.hits, first, step, bins) for row in rows]
     with _style():
         figure = _figure(len(rows))
         axes = _axes(figure, len(rows), left, right)
         for place, row in enumerate(rows):
-            _label(axes, place, row.title, "", room=44)
+            _label(axes, place, row.title, "", room=42)
             _day_row(axes, place, binned[place], row.ran)
         axes.set_xlim(0, bins)
         marks = sorted({round(i * (bins - 1) / 4) for i in range(5)})
@@ -131,19 +131,19 @@ def _day_row(axes: Axes, place: int, binned: tuple[int, list[int]], ran: bool) -
 
 def shares(bars: Sequence[ShareBar], name: str) -> str:
     """Draw the cards at risk as bars, and their share of the place's or shop's cards as dots beside them."""
-    middle = 356
+    middle = 300
     with _style():
         figure = _figure(len(bars))
-        counts = _axes(figure, len(bars), _LABEL, middle - 40)
-        rates = _axes(figure, len(bars), middle, _WIDTH - 56)
+        counts = _axes(figure, len(bars), _LABEL, middle - 44)
+        rates = _axes(figure, len(bars), middle, _WIDTH - 50)
         for row, bar in enumerate(bars):
             _label(counts, row, bar.title, bar.detail)
             counts.barh(row, bar.at_risk, height=0.56, color=_ACCENT)
             _write(counts, (bar.at_risk, row), (6, 0), number(bar.at_risk))
             rate = bar.at_risk / bar.cards if bar.cards else 0.0
             rates.plot([0, rate], [row, row], color=_PALE, linewidth=1.5, zorder=1)
-            rates.plot([rate], [row], marker="o", markersize=5.5, color=_INK, zorder=2)
-            _write(rates, (rate, row), (6, 0), share(bar.at_risk, bar.cards))
+            rates.plot([rate], [row], marker="o", markersize=5.5, color=_INK, zorder=2, clip_on=False)
+            _write(rates, (rate, row), (7, 0), share(bar.at_risk, bar.cards))
         _count_axis(counts, 3)
         rates.set_xlim(left=0)
         rates.xaxis.set_major_locator(MaxNLocator(2))
@@ -157,7 +157,7 @@ def devices(bars: Sequence[ShareBar]) -> str:
     """Draw the cards that sat in each device, and how many of them are at risk."""
     with _style():
         figure = _figure(len(bars))
-        axes = _axes(figure, len(bars), _LABEL, _WIDTH - 80)
+        axes = _axes(figure, len(bars), _LABEL, _WIDTH - 76)
         for row, bar in enumerate(bars):
             _label(axes, row, bar.title, bar.detail)
             axes.barh(row, bar.cards, height=0.56, color=_PALE)
@@ -242,9 +242,9 @@ def _write(
 
 def _label(axes: Axes, row: int, title: str, detail: str, room: float = 0) -> None:
     """Write a name left of its row, with its code beneath; `room` stays free between them and the axes."""
-    _write(axes, (0, row), (-8 - room, 5 if detail else 0), _short(title), size=11.5, ha="right", edge=True)
+    _write(axes, (0, row), (-8 - room, 5.5 if detail else 0), _short(title), size=11.5, ha="right", edge=True)
     if detail:
-        _write(axes, (0, row), (-8, -8), _short(detail, 12), size=9, colour=_QUIET, ha="right", edge=True)
+        _write(axes, (0, row), (-8, -6.5), _short(detail, 12), size=9, colour=_QUIET, ha="right", edge=True)
 
 
 def _head(figure: Figure, x: float, said: str, ha: str = "left") -> None:
@@ -255,9 +255,12 @@ def _head(figure: Figure, x: float, said: str, ha: str = "left") -> None:
 def _short(name: str, longest: int = _LONGEST_LABEL) -> str:
     """The name in the room that a label has; a Chinese character takes the room of two letters."""
     name = " ".join(name.split())
-    room = 2 * longest
-    for place, sign in enumerate(name):
-        room -= 1 if sign.isascii() else 2
+    widths = [1 if sign.isascii() else 2 for sign in name]
+    if sum(widths) <= 2 * longest:
+        return name
+    room = 2 * longest - 2
+    for place, width in enumerate(widths):
+        room -= width
         if room < 0:
             return name[:place] + "…"
     return name
