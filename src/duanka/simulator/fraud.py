@@ -83,8 +83,8 @@ def _dial_lists(
 
 def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
     t = cast.traits
-    live(t, at, rng, cast.days, 6.0, 1.0)
-    _dial_lists(t, at, rng, 42.0, 0.95, 550.0)
+    live(t, at, rng, cast.days, 5.5, 1.2)
+    _dial_lists(t, at, rng, 35.0, 1.0, 550.0)
     t.wander[at] = 2
     for gang in cast.gangs:
         mine = at[t.gang[at] == gang.number]
@@ -100,7 +100,7 @@ def _fill_boxes(cast: Cast, at: Ints, rng: np.random.Generator) -> None:
     lost = rng.random()
     at = at[np.argsort(t.county[at] * 100_000 + t.cell[at], kind="stable")]
     for number, cards in enumerate(np.array_split(at, boxes)):
-        turns = WHOLE_DAY if rng.random() < 0.3 else TURNS
+        turns = WHOLE_DAY if rng.random() < 0.42 else TURNS
         size = next((s for s in (32, 64, 128) if s * len(turns) * 0.8 >= len(cards)), 128)
         t.county[cards], t.cell[cards] = t.county[cards[0]], t.cell[cards[0]]
         # Boxes with unknown place are spread evenly, so that one large box does not decide the share.

@@ -140,7 +140,7 @@ def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Float
     Returns connected calls per 30 days (median 62). Spreads are fitted to 4,144 normal users of Sichuan, 2019-20.
     """
     n, rng = traits.count, generator(seed, 2)
-    monthly = lognormal(rng, 64, 1.8, 1.02, n)
+    monthly = lognormal(rng, 69, 1.85, 1.02, n)
     _draw_calls(traits, monthly, rng)
     _draw_places(traits, places, monthly, rng)
     traits.swap[:] = rng.gamma(1.25, 0.62, n) / 240
