@@ -26,9 +26,12 @@ def _evidence(rule: Rule, turn: int) -> dict[str, object]:
         "IMEI": BOX,
         "local time": NOW - timedelta(days=20 + turn, hours=3),
         "": "示例",
+        "of 5": 4,
+        "MB": 240 + turn,
+        "devices": 3 + turn % 9,
     }
     return {
-        column.name: values.get(column.unit, 12 + 7 * turn + place)
+        column.name: values.get(column.unit, (12 + 7 * turn + place) % 90)
         for place, column in enumerate(rule.evidence)
     }
 
@@ -44,6 +47,8 @@ def _top(rules: tuple[Rule, ...], limits: dict[str, dict[str, object]]) -> tuple
     cards = []
     for turn, tier in enumerate(tiers):
         tripped = [rules[(turn * 5 + step * 3) % len(rules)] for step in range(1 + (turn * 7) % 4)]
+        if turn % 5 == 2:
+            tripped += [rule for rule in rules if rule.id == "fan_out" and rule not in tripped]
         card = f"86138{turn * 7919 % 10_000:04}{turn:04}"
         evidence = {rule.id: _evidence(rule, turn) for rule in tripped}
         hits = tuple(
@@ -104,10 +109,9 @@ def invented(policy: str = "national") -> Findings:
     read = read_policy(POLICIES / f"{policy}.toml", RULES)
     limits = {rule.id: read.limits(rule) for rule in RULES}
     running = tuple(rule for rule in RULES if rule.id not in NOT_RUN)
+    per_tier = {Tier.LOW: 60, Tier.MEDIUM: 21, Tier.HIGH: 9, Tier.EXTREME: 1}
     counts = {
-        (rule.id, tier): (place * 37 + 11)
-        * (5, 3, 2, 1)[tier.value * 1]
-        // (1 if tier is not Tier.EXTREME else 60)
+        (rule.id, tier): (place * 37 + 11) * per_tier[tier] % 1_900
         for place, rule in enumerate(running)
         for tier in Tier
     }

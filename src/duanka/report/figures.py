@@ -88,7 +88,7 @@ def _rules(findings: Findings) -> Figure:
             "A card can trip several rules; the tier is that of the whole card.",
         ),
         says,
-        plots.cards_per_rule(bars) if bars else "",
+        plots.cards_per_rule(bars) if any(totals.values()) else "",
         (
             Words("规则", "rule"),
             *(TIERS[tier].words for tier in tiers),
