@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.errors import LostRecords, UnreadableInput
@@ -152,6 +153,7 @@ class _Work:
             self._block(number, file, block, there)
             self.progress.step(_STEP, self.done + block.done, self.total)
         self._step(file.size)
+        pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
         return replace(account, records=records, unreadable=reading.unreadable)
 
     def _step(self, size: int) -> None:

@@ -16,7 +16,7 @@ from duanka.records.blocks import RAW_LIMIT, Bad, Block
 from duanka.records.reasons import Reason
 from duanka.records.unpacked import opened
 
-BATCH_ROWS = 1 << 17
+BATCH_ROWS = 1 << 16
 # What Arrow raises on damaged files, besides its own: a huge allocation, a wrong length, a name that is no text.
 _DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
 

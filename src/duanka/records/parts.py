@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from duanka.domain.tables import TABLES
 from duanka.records import columns
 
-GROUP_ROWS = 1 << 17
+GROUP_ROWS = 1 << 16
 PART_ROWS = 1_000_000
 
 _ARROW: dict[pl.DataType, Any] = {
@@ -34,26 +35,29 @@ REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
 
 @dataclass(frozen=True)
 class Part:
-    """One file of canonical rows, and the file that says where each row comes from.
-
-    The origin has, row by row, `file` (number of the delivered file), `line`, `hash` (of what makes the record
-    the same as another) and, when the mapping names one, `id`.
-    """
+    """One file of canonical rows, and the file that says of each row, as ORIGIN, where it comes from."""
 
     path: Path
     origin: Path
     rows: int
 
 
+ORIGIN = np.dtype([("file", "<i4"), ("line", "<i8"), ("hash", "<u8"), ("id", "<u8")])
+"""Of a row: the number of its delivered file, its line, the hash of what makes it the same as another, and a
+second hash of its record id (0: it has none), so that ids are compared by 128 bits."""
+
+NO_ID = 0
+_ID_SEED = 0x5EED
+
+
+def origins(part: Part) -> npt.NDArray[np.void]:
+    """Return the origin of every row of `part`, mapped into memory."""
+    return np.memmap(part.origin, ORIGIN, "r")
+
+
 def schema(table: str) -> Any:
     """Return the Arrow schema of a canonical table."""
     return pa.schema([(c.name, _ARROW[columns.dtype(c)]) for c in TABLES[table].columns])
-
-
-def write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
-    """Write `frame` as one row group."""
-    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    writer.write_table(arrow.cast(shape), row_group_size=GROUP_ROWS)
 
 
 class Shelf:
@@ -67,9 +71,11 @@ class Shelf:
         self._schema = schema(table)
         self._frames: list[pl.DataFrame] = []
         self._held = 0
-        self._origins: list[pl.DataFrame] = []
+        self._origins: list[npt.NDArray[np.void]] = []
         self._rows = 0
         self._writer: Any = None
+        self._pool = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
 
     def add(
         self, frame: pl.DataFrame, file: int, lines: npt.NDArray[np.int64], ids: pl.Series | None
@@ -82,14 +88,12 @@ class Shelf:
         same = [ids] if ids is not None else frame
         if self._table in REGISTER_KEYS:
             same = [frame[REGISTER_KEYS[self._table]]]
-        origin = pl.DataFrame(
-            {
-                "file": pl.repeat(file, frame.height, dtype=pl.Int32, eager=True),
-                "line": pl.Series(lines),
-                "hash": pl.DataFrame(same).hash_rows(),
-                "id": ids if ids is not None else pl.repeat(None, frame.height, dtype=pl.String, eager=True),
-            }
-        )
+        origin = np.empty(frame.height, ORIGIN)
+        origin["file"] = file
+        origin["line"] = lines
+        origin["hash"] = pl.DataFrame(same).hash_rows().to_numpy()
+        # A record without an id, of a source that has ids, is told by its hash of nothing and is compared whole.
+        origin["id"] = NO_ID if ids is None else _id_hashes(ids)
         self._frames.append(frame)
         self._origins.append(origin)
         self._held += frame.height
@@ -103,8 +107,10 @@ class Shelf:
 
     def abandon(self) -> None:
         """Close the open part as it is, after an error."""
+        self._pool.shutdown(cancel_futures=True)
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
     def _part_path(self) -> Path:
         return self._folder / f"part-{len(self.parts):05d}.parquet"
@@ -115,24 +121,45 @@ class Shelf:
         if self._writer is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(self._part_path(), self._schema, compression="zstd")
-        write(pl.concat(self._frames), self._writer, self._schema)
+        frame = pl.concat(self._frames)
+        self._wait()
+        # Compressing takes as long as reading: the next blocks are read meanwhile.
+        self._writing = self._pool.submit(_write, frame, self._writer, self._schema)
+        with self._part_path().with_suffix(".origin").open("ab") as file:
+            for origin in self._origins:
+                file.write(origin.tobytes())
         self._rows += self._held
         self._frames.clear()
+        self._origins.clear()
         self._held = 0
         if self._rows >= PART_ROWS:
             self._close_part()
 
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
     def _close_part(self) -> None:
         if self._writer is None:
             return
+        self._wait()
         self._writer.close()
         path = self._part_path()
-        origin = path.with_suffix(".origin")
-        pl.concat(self._origins).write_ipc(origin)
-        self.parts.append(Part(path, origin, self._rows))
-        self._origins.clear()
+        self.parts.append(Part(path, path.with_suffix(".origin"), self._rows))
         self._rows = 0
         self._writer = None
+
+
+def _id_hashes(ids: pl.Series) -> npt.NDArray[np.uint64]:
+    hashes = ids.hash(_ID_SEED).set(ids.is_null(), NO_ID)
+    return hashes.to_numpy()
+
+
+def _write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
+    """Write `frame` as one row group."""
+    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    writer.write_table(arrow.cast(shape), row_group_size=max(frame.height, 1))
 
 
 def clear(out: Path) -> None:

@@ -10,21 +10,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.tables import TABLES, Kind
 from duanka.records.holders import WITHHELD
-from duanka.records.parts import GROUP_ROWS, REGISTER_KEYS, Part, schema, write
+from duanka.records.parts import GROUP_ROWS, NO_ID, REGISTER_KEYS, Part, origins, schema
 from duanka.records.quarantine import Quarantine
 from duanka.records.reasons import Reason
 
-HASHES_AT_ONCE = 16_000_000  # 128 MB
+HASHES_AT_ONCE = 8_000_000  # 64 MB
 CANDIDATES_AT_ONCE = 1_000_000  # rows compared in full at a time
 _DESCRIBED_TWICE = {"cards": Reason.CARD_TWICE, "outlets": Reason.OUTLET_TWICE}
 
@@ -57,39 +59,55 @@ def settle(
             for (part,), rows in later.group_by("_part"):
                 drop.setdefault(int(str(part)), []).append(rows["_row"].to_numpy())
             lost.update(later["_file"].to_list())
-    left: list[Part] = []
-    for number, part in enumerate(parts):
-        kept = part if number not in drop else _without(table, part, np.concatenate(drop[number]))
-        if kept is not None:
-            left.append(kept)
+
+    def rest(number: int) -> Part | None:
+        part = parts[number]
+        return part if number not in drop else _without(table, part, np.concatenate(drop[number]))
+
+    with ThreadPoolExecutor(2) as pool:
+        left = [part for part in pool.map(rest, range(len(parts))) if part is not None]
+    pa.default_memory_pool().release_unused()
     return Settled(left, lost)
 
 
 def _hashes(part: Part) -> Hashes:
-    hashes: Hashes = pl.read_ipc(part.origin, columns=["hash"])["hash"].to_numpy()
+    hashes: Hashes = np.ascontiguousarray(origins(part)["hash"])
     return hashes
 
 
 def _repeated(parts: Sequence[Part], at_once: int) -> Iterator[Hashes]:
     """Yield, range by range, the hashes that occur more than once, sorted."""
     total = sum(part.rows for part in parts)
-    passes = max(1, -(-total // at_once))
-    width = (1 << 64) // passes + 1
+    passes = -(-total // at_once)
+    width = (1 << 64) // max(passes, 1) + 1
     for number in range(passes):
         low = np.uint64(number * width)
         high = np.uint64(min((number + 1) * width, 1 << 64) - 1)
-        pieces = []
-        for part in parts:
-            hashes = _hashes(part)
-            pieces.append(hashes if passes == 1 else hashes[(hashes >= low) & (hashes <= high)])
-        if not pieces:
-            return
-        hashes = np.concatenate(pieces)
-        pieces.clear()
-        hashes.sort()
-        again = hashes[1:] == hashes[:-1]
-        if again.any():
-            yield np.unique(hashes[1:][again])
+        repeated = _twice(_within(parts, low, high))
+        if len(repeated):
+            yield repeated
+
+
+def _twice(hashes: Hashes) -> Hashes:
+    """Return the values that occur more than once, sorted; `hashes` is sorted in place."""
+    hashes.sort()
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+
+
+def _within(parts: Sequence[Part], low: np.uint64, high: np.uint64) -> Hashes:
+    """Return all hashes from `low` to `high`: counted first, so that memory holds them only once."""
+    size = 0
+    for part in parts:
+        hashes = _hashes(part)
+        size += int(np.count_nonzero((hashes >= low) & (hashes <= high)))
+    found = np.empty(size, np.uint64)
+    end = 0
+    for part in parts:
+        hashes = _hashes(part)
+        mine = hashes[(hashes >= low) & (hashes <= high)]
+        found[end : end + len(mine)] = mine
+        end += len(mine)
+    return found
 
 
 def _among(hashes: Hashes, repeated: Hashes) -> npt.NDArray[np.bool_]:
@@ -122,13 +140,14 @@ def _candidates(table: str, parts: Sequence[Part], repeated: Hashes) -> pl.DataF
         rows = np.flatnonzero(_among(_hashes(part), repeated))
         if not len(rows):
             continue
-        origin = pl.read_ipc(part.origin)[rows]
+        origin = origins(part)[rows]
         frame = _taken(part.path, rows)
         found.append(
             frame.with_columns(
-                origin["file"].alias("_file"),
-                origin["line"].alias("_line"),
-                origin["id"].alias("_id"),
+                *(
+                    pl.Series(f"_{name}", np.ascontiguousarray(origin[name]))
+                    for name in ("file", "line", "hash", "id")
+                ),
                 pl.Series("_row", rows, dtype=pl.Int64),
                 pl.lit(number, pl.Int32).alias("_part"),
             )
@@ -145,9 +164,10 @@ def _taken(path: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
             count = file.metadata.row_group(group).num_rows
             mine = rows[(rows >= first) & (rows < first + count)] - first
             if len(mine):
-                piece = pl.from_arrow(file.read_row_group(group))
+                # Arrow copies what is taken; a polars frame would keep the whole group for the sake of a row.
+                piece = pl.from_arrow(file.read_row_group(group).take(pa.array(mine)))
                 assert isinstance(piece, pl.DataFrame)  # noqa: S101  # a table becomes a frame
-                pieces.append(piece[mine])
+                pieces.append(piece)
             first += count
     frame: pl.DataFrame = pl.concat(pieces)
     return frame
@@ -164,8 +184,8 @@ def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
         ]
         return rows.with_columns(reasons.alias("_reason")).filter(~rows[key].is_first_distinct())
     # Records with an id are the same when the id is; the others when everything is.
-    whole = pl.when(pl.col("_id").is_null()).then(pl.struct(names))
-    first = rows.select(pl.struct("_id", whole.alias("_whole")).is_first_distinct()).to_series()
+    whole = pl.when(pl.col("_id") == NO_ID).then(pl.struct(names))
+    first = rows.select(pl.struct("_hash", "_id", whole.alias("_whole")).is_first_distinct()).to_series()
     return rows.with_columns(pl.lit(Reason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)
 
 
@@ -192,9 +212,7 @@ def _without(table: str, part: Part, rows: npt.NDArray[np.int64]) -> Part | None
     with pq.ParquetFile(part.path) as file, pq.ParquetWriter(again, shape, compression="zstd") as writer:
         first = 0
         for batch in file.iter_batches(GROUP_ROWS):
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a batch becomes a frame
-            write(frame.filter(pl.Series(keep[first : first + frame.height])), writer, shape)
-            first += frame.height
+            writer.write_batch(batch.filter(pa.array(keep[first : first + batch.num_rows])))
+            first += batch.num_rows
     again.replace(part.path)
     return Part(part.path, part.origin, left)
