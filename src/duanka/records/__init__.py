@@ -2,5 +2,6 @@
 
 from duanka.records.intake import take_in
 from duanka.records.mapping import NATIVE, Mapping
+from duanka.records.mapping_file import read_mapping
 
-__all__ = ["NATIVE", "Mapping", "take_in"]
+__all__ = ["NATIVE", "Mapping", "read_mapping", "take_in"]
