@@ -1,0 +1,172 @@
+"""The specification reads as it is written, and says of itself what the tests show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from duanka.domain.errors import UnreadableInput
+from duanka.specification import Requirement, Results, read, results, state_of
+from duanka.specification.states import State
+
+ROOT = Path(__file__).parents[2]
+SPECIFICATION = ROOT / "SPECIFICATION.md"
+COLLECTED = ROOT / "tests" / "specification" / "collected_markers.py"
+
+NUMBERS = """R1 R1.1 R1.2 R1.3 R1.4 R1.5 R2 R3 R3.1 R3.2 R3.3 R3.4 R3.5 R4 R5 R6 R7 R7.1 R7.2 R7.3 R8 R9 R10 R11
+    R12 R13""".split()
+
+
+# read
+
+
+def test_requirements_come_in_order_with_number_title_and_state(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A page\n\n## Words\n\n- **State**: works, but of nothing\n\n"
+        "## R1 All of it · 全部\n\n- **Means**: much\n- **State**: partly: a beginning\n\n"
+        "### R1.1 A part · 部分\n\n- **State**: works\n\n"
+        "#### R10.12 Deep · 深\n\n- **State**: not yet\n",
+        encoding="utf-8",
+    )
+    assert read(page) == (
+        Requirement("R1", "All of it · 全部", "partly"),
+        Requirement("R1.1", "A part · 部分", "works"),
+        Requirement("R10.12", "Deep · 深", "not yet"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### R1 First\n\n### R2 Second\n\n- **State**: works\n",
+        "### R1 First\n\n- **Means**: something\n",
+        "### R1 First\n\n- **State**: nearly\n",
+        "### R1 First\n\n- **State**: workshop\n",
+        "### R1 First\n\n  - **State**: works\n",
+    ],
+    ids=["before the next", "at the end", "another word", "a longer word", "indented"],
+)
+def test_a_requirement_without_a_state_is_refused(tmp_path: Path, text: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    with pytest.raises(UnreadableInput, match=r"R1 has no line"):
+        read(page)
+
+
+def test_a_page_without_requirements_has_none(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Only words\n\n##### R1 Too deep\n\n## R Without a number\n", encoding="utf-8")
+    assert read(page) == ()
+
+
+# results
+
+
+def test_no_run_no_results(tmp_path: Path) -> None:
+    assert results(tmp_path / "requirements.json") is None
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.json"
+    path.write_text(json.dumps({"R1.1": {"test_a": True, "test_b": False}}), encoding="utf-8")
+    assert results(path) == Results({"R1.1": {"test_a": True, "test_b": False}})
+
+
+# state_of
+
+GOOD, BAD = {"test_a": True, "test_b": True}, {"test_a": False, "test_b": False}
+MIXED = {"test_a": True, "test_b": False}
+
+
+@pytest.mark.parametrize(
+    ("stated", "outcomes", "state", "tests"),
+    [
+        ("works", {}, "not yet", 0),
+        ("partly", {}, "not yet", 0),
+        ("works", BAD, "not yet", 2),
+        ("works", MIXED, "partly", 2),
+        ("not yet", MIXED, "partly", 2),
+        ("works", GOOD, "works", 2),
+        ("partly", GOOD, "partly", 2),
+        ("not yet", GOOD, "works", 2),  # the page lags behind; the agreement below says so
+    ],
+)
+def test_the_tests_show_the_state(
+    stated: State, outcomes: Mapping[str, bool], state: State, tests: int
+) -> None:
+    requirement = Requirement("R1", "All of it", stated)
+    assert state_of(requirement, Results({"R1": outcomes, "R2": GOOD})) == (state, tests)
+
+
+@pytest.mark.parametrize("stated", ["works", "partly", "not yet"])
+def test_without_a_run_the_page_is_believed(stated: State) -> None:
+    assert state_of(Requirement("R1", "All of it", stated), None) == (stated, 0)
+
+
+# SPECIFICATION.md itself
+
+
+def test_every_requirement_is_there_once_and_in_order() -> None:
+    assert [requirement.number for requirement in read(SPECIFICATION)] == NUMBERS
+
+
+def test_every_requirement_says_its_four_things_in_two_languages() -> None:
+    sections = re.split(r"^(?=#+ )", SPECIFICATION.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    stated = [section for section in sections if re.match(r"#+ R\d", section)]
+    assert len(stated) == len(NUMBERS)
+    for section in stated:
+        heading = section.splitlines()[0]
+        assert re.fullmatch(r"#{2,3} R[\d.]+ [^·]+ · .*[\u4e00-\u9fff].*", heading), heading
+        items = re.findall(r"^- \*\*(.+?)\*\*: (?=\S)", section, flags=re.MULTILINE)
+        assert items == ["Means", "Shown by", "Room", "State"], heading
+
+
+def disagreements(stated: Sequence[Requirement], marked: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the page and the markers of the tests (number -> test ids) say against each other."""
+    known = {requirement.number for requirement in stated}
+    found = [
+        f"{number} is marked by {marked[number][0]}, but not specified" for number in marked.keys() - known
+    ]
+    for requirement in stated:
+        tests = marked.get(requirement.number, ())
+        if requirement.state == "not yet" and tests:
+            found.append(f"{requirement.number} is said to be `not yet`, but {tests[0]} shows it")
+        if requirement.state != "not yet" and not tests:
+            found.append(f"{requirement.number} is said to be `{requirement.state}`, but no test shows it")
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("state", "marked", "wrong"),
+    [
+        ("works", {"R1": ["test_a"]}, []),
+        ("partly", {"R1": ["test_a"]}, []),
+        ("not yet", {}, []),
+        ("works", {}, ["R1 is said to be `works`, but no test shows it"]),
+        ("partly", {}, ["R1 is said to be `partly`, but no test shows it"]),
+        ("not yet", {"R1": ["test_a"]}, ["R1 is said to be `not yet`, but test_a shows it"]),
+        ("not yet", {"R9": ["test_a"]}, ["R9 is marked by test_a, but not specified"]),
+    ],
+)
+def test_disagreements_are_seen(state: State, marked: Mapping[str, Sequence[str]], wrong: list[str]) -> None:
+    assert disagreements([Requirement("R1", "All of it", state)], marked) == wrong
+
+
+def test_the_page_and_the_tests_agree(tmp_path: Path) -> None:
+    out = tmp_path / "markers.json"
+    # of its own: this run may have collected only a part of the tests, and its coverage is none of theirs
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_"))}
+    run = subprocess.run(
+        [sys.executable, COLLECTED, out], cwd=ROOT, env=own, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, f"the tests do not collect:\n{run.stdout[-3000:]}{run.stderr[-3000:]}"
+    found = disagreements(read(SPECIFICATION), json.loads(out.read_text(encoding="utf-8")))
+    assert not found, "\n".join(found)
