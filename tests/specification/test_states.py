@@ -20,8 +20,10 @@ ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "SPECIFICATION.md"
 COLLECTED = ROOT / "tests" / "specification" / "collected_markers.py"
 
-NUMBERS = """R1 R1.1 R1.2 R1.3 R1.4 R1.5 R2 R3 R3.1 R3.2 R3.3 R3.4 R3.5 R4 R5 R6 R7 R7.1 R7.2 R7.3 R8 R9 R10 R11
-    R12 R13""".split()
+NUMBERS = [
+    *("R1", "R1.1", "R1.2", "R1.3", "R1.4", "R1.5", "R2", "R3", "R3.1", "R3.2", "R3.3", "R3.4", "R3.5", "R4"),
+    *("R5", "R6", "R7", "R7.1", "R7.2", "R7.3", "R8", "R9", "R10", "R11", "R12", "R13"),
+]
 
 
 # read
