@@ -1,0 +1,198 @@
+"""The reference pages say what the code does. Run as a program, this writes the generated parts of docs/FORMAT.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from duanka import cli
+from duanka.domain.decide import ACTION_OF_TIER, Tier
+from duanka.domain.policy import LISTS
+from duanka.domain.tables import RECORD_TABLES, TABLES, Column, Kind, Table
+from duanka.pipeline import CONFIRMED
+from duanka.records.reasons import Reason
+
+ROOT = Path(__file__).parents[1]
+FORMAT, OUTPUT = ROOT / "docs" / "FORMAT.md", ROOT / "docs" / "OUTPUT.md"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+HOW_TO_WRITE = "docs/FORMAT.md lags behind the code; write it anew with: .venv/bin/python tests/test_docs.py"
+
+
+# docs/FORMAT.md
+
+
+def generated(tables: Mapping[str, Table]) -> str:
+    """The tables as Markdown."""
+    return "\n".join(line for table in tables.values() for line in _section(table))
+
+
+def _section(table: Table) -> Iterable[str]:
+    yield ""
+    yield f"### `{table.name}`"
+    yield ""
+    yield f"{table.meaning[0].upper()}{table.meaning[1:]}." + (
+        f" Event time: `{table.time}`." if table.time else ""
+    )
+    yield ""
+    yield "| column | type | unit | meaning |"
+    yield "|---|---|---|---|"
+    for column in table.columns:
+        name = f"**`{column.name}`**" if column.required else f"`{column.name}`"
+        yield f"| {name} | {_type(column)} | {column.unit} | {column.meaning} |"
+
+
+def _type(column: Column) -> str:
+    return " or ".join(f"`{c}`" for c in column.choices) if column.kind is Kind.CHOICE else column.kind.value
+
+
+def _written(page: str) -> str:
+    """`page` with what lies between each pair of marks generated."""
+    for source, tables in (("tables.py", TABLES), ("policy.py", LISTS)):
+        mark = rf"(<!-- from src/duanka/domain/{source}; [^\n]*-->\n).*?(?=<!-- end -->)"
+        text = generated(tables) + "\n\n"
+        page, found = re.subn(mark, lambda m, text=text: m[1] + text, page, flags=re.DOTALL)  # type: ignore[misc]
+        assert found == 1, f"{FORMAT}: no place for what {source} says"
+    return page
+
+
+def test_the_format_page_has_every_table_and_column() -> None:
+    page = FORMAT.read_text(encoding="utf-8")
+    assert page == _written(page), HOW_TO_WRITE
+
+
+def test_a_column_that_is_missing_in_the_page_is_seen() -> None:
+    page = FORMAT.read_text(encoding="utf-8")
+    without = re.sub(r"^\| `seconds` .*\n", "", page, count=1, flags=re.MULTILINE)
+    assert len(without) < len(page)
+    assert _written(without) == page
+
+
+def test_every_type_is_explained() -> None:
+    types = _first_cells(FORMAT.read_text(encoding="utf-8"), "## Types")
+    assert types == [kind.value for kind in Kind]
+
+
+def test_the_page_names_the_tables_of_which_one_must_be_there() -> None:
+    assert "at least one of " + ", ".join(f"`{name}`" for name in RECORD_TABLES) in FORMAT.read_text(
+        encoding="utf-8"
+    )
+
+
+# docs/OUTPUT.md
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a real scan of a few records, one of them bad, by the command line."""
+    data = tmp_path_factory.mktemp("data")
+    (data / "cards.csv").write_text(
+        "card,kind,opened_at,holder,operator\n"
+        + "".join(f"861380000000{n},voice,2020-01-01 10:00:00,h1,A\n" for n in range(6)),
+        encoding="utf-8",
+    )
+    (data / "cases.csv").write_text(
+        "card,case_id,confirmed_at\n8613800000001,invented-1,2021-05-16 10:00:00\n", encoding="utf-8"
+    )
+    rows = [f"8613800000002,861390000{n:04},out,2021-05-17 09:{n % 60:02}:00,9,true" for n in range(61)]
+    rows += ["8613800000002,8613900000000,sideways,2021-05-17 10:00:00,9,true"]
+    (data / "calls.csv").write_text(
+        "card,peer,direction,started_at,seconds,answered\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
+    folder = tmp_path_factory.mktemp("out")
+    with pytest.raises(SystemExit) as ended:
+        cli.cli(["scan", str(data), "--out", str(folder), "--max-bad", "50%"])
+    assert ended.value.code == 0
+    return folder
+
+
+def test_the_output_page_names_every_file(out: Path) -> None:
+    assert sorted(_first_cells(OUTPUT.read_text(encoding="utf-8"), "# What")) == sorted(
+        f"`{path.name}`" for path in out.iterdir()
+    )
+
+
+@pytest.mark.parametrize("file", ["hits.parquet", "quarantine.parquet"])
+def test_parquet_columns_are_those_of_the_page(out: Path, file: str) -> None:
+    found = [[f"`{field.name}`", str(field.type)] for field in pq.read_schema(out / file)]
+    stated = [row[:2] for row in _rows(OUTPUT.read_text(encoding="utf-8"), f"## {file}")]
+    assert stated[: len(found)] == found
+
+
+def test_the_work_list_is_as_the_page_says(out: Path) -> None:
+    page = OUTPUT.read_text(encoding="utf-8")
+    raw = (out / "cards_at_risk.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+    cards = pl.read_csv(out / "cards_at_risk.csv", infer_schema=False, encoding="utf8")
+    stated = [row[0].strip("`") for row in _rows(page, "## cards_at_risk.csv")]
+    assert stated[: len(cards.columns)] == cards.columns
+    first = cards.row(0, named=True)
+    assert (first["tier"], first["action"]) == ("extreme", "stop")
+    assert first["rules"].split(";")[0] == CONFIRMED
+    assert f"`{CONFIRMED}`" in page
+    assert {len(r.split(";")) - len(s.split("；")) for r, s in cards.select("rules", "reasons").rows()} == {0}
+
+
+def test_tiers_and_actions_are_those_of_the_page() -> None:
+    rows = _rows(OUTPUT.read_text(encoding="utf-8"), "## cards_at_risk.csv")
+    stated = [tuple(row[:2]) for row in rows if len(row) == 3]
+    assert stated == [(f"`{tier.word}`", f"`{ACTION_OF_TIER[tier].word}`") for tier in Tier]
+
+
+def test_every_reason_for_quarantine_is_explained() -> None:
+    rows = _rows(OUTPUT.read_text(encoding="utf-8"), "## quarantine.parquet")
+    assert [row[0] for row in rows if len(row) == 2] == [f"`{reason.value}`" for reason in Reason]
+
+
+# every page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), f"{page.name}: {link}"
+        if anchor and target.suffix == ".md":
+            assert anchor in _anchors(target), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(
+        r"`((?:src|tests|policies|mappings|docs|requirements|benchmarks)/[\w./-]+)`",
+        page.read_text(encoding="utf-8"),
+    )
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert not missing
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def _rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of every table row below the heading that begins so, up to the next heading; no head rows."""
+    part = re.search(rf"^{re.escape(heading)}.*?\n(.*?)(?=^#|\Z)", page, flags=re.DOTALL | re.MULTILINE)
+    assert part, heading
+    rows = []
+    for table in re.findall(r"(?:^\|.*\n?)+", part[1], flags=re.MULTILINE):
+        rows += [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return rows
+
+
+def _first_cells(page: str, heading: str) -> list[str]:
+    return [row[0] for row in _rows(page, heading)]
+
+
+if __name__ == "__main__":
+    FORMAT.write_text(_written(FORMAT.read_text(encoding="utf-8")), encoding="utf-8")
