@@ -86,7 +86,7 @@ def simulate(
     """Invent a province with known truth: records in our own format, and truth.parquet."""
     with _steps() as steps:
         world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=steps)
-    counts = ", ".join(f"{name} {n:,}" for name, n in world.counts.items())
+    counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
     _out.print(f"Invented province in {out}: {counts}.", highlight=False)
     _out.print(f"Next: duanka scan {out}", highlight=False)
 

@@ -13,7 +13,7 @@ from duanka.domain.tables import Column, Kind, Table
 from duanka.domain.words import Words
 
 _PLACE = (
-    Column("city", Kind.TEXT, "the listed place; every code that begins so belongs to it", required=True),
+    Column("city", Kind.TEXT, "the listed place: a code of two, four or six digits", required=True),
     Column("title", Kind.TEXT, "its name"),
     Column("authority", Kind.TEXT, "who listed it", required=True),
     Column("since", Kind.DAY, "listed from this day", required=True),

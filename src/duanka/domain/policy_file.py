@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -12,7 +13,7 @@ from typing import Any
 from duanka.domain.errors import PolicyError
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
 from duanka.domain.rule import Grade, Rule, Source
-from duanka.domain.tables import Kind
+from duanka.domain.tables import Column, Kind, Table
 from duanka.domain.words import Words
 
 Lists = dict[str, tuple[Mapping[str, object], ...]]
@@ -111,17 +112,20 @@ def _lists(path: Path, given: Mapping[str, Any]) -> Lists:
         for row in rows:
             _known(path, f"[[lists.{name}]]", row, {c.name for c in table.columns})
             for column in table.columns:
-                value = row.get(column.name)
-                if column.required and not value:
-                    raise PolicyError(
-                        f"{path}: an entry of [[lists.{name}]] has no {column.name}; an area list without"
-                        " authority and dates is refused"
-                        if "authority" in {c.name for c in table.columns}
-                        else f"{path}: an entry of [[lists.{name}]] has no {column.name}"
-                    )
-                if value is not None and isinstance(value, date) != (column.kind is Kind.DAY):
-                    raise PolicyError(
-                        f"{path}: [[lists.{name}]] {column.name} must be a {column.kind}, not {value!r}"
-                    )
+                _entry(path, table, column, row.get(column.name))
         found[name] = tuple(rows)
     return found
+
+
+def _entry(path: Path, table: Table, column: Column, value: object) -> None:
+    where = f"{path}: an entry of [[lists.{table.name}]]"
+    if column.required and not value:
+        areas = "; an area list without authority and dates is refused"
+        why = areas if "authority" in table.required else ""
+        raise PolicyError(f"{where} has no {column.name}{why}")
+    if value is None:
+        return
+    if isinstance(value, date) != (column.kind is Kind.DAY):
+        raise PolicyError(f"{where}: {column.name} must be a {column.kind}, not {value!r}")
+    if column.name == "city" and not re.fullmatch(r"\d{2}|\d{4}|\d{6}", str(value)):
+        raise PolicyError(f"{where}: city must be an administrative code of 2, 4 or 6 digits, not {value!r}")

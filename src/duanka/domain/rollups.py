@@ -6,8 +6,8 @@ the records merge into the rollup of all of them: a batch, a stream and a cluste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -64,6 +64,13 @@ class Rollup:
     def columns(self) -> tuple[str, ...]:
         """Keys, then aggregates."""
         return self.keys + tuple(a.name for a in self.aggregates)
+
+    def only(self, wanted: Collection[str]) -> Rollup:
+        """The same rollup with no more than the aggregates `wanted`, and the sources that add to them."""
+        aggregates = tuple(a for a in self.aggregates if a.name in wanted)
+        kept = {a.name for a in aggregates}
+        parts = tuple(p for p in self.parts if not kept or kept & set(p.values))
+        return replace(self, aggregates=aggregates, parts=parts)
 
 
 _OUT, _IN = "direction = 'out'", "direction = 'in'"

@@ -17,12 +17,12 @@ import pyarrow as pa
 from duanka.domain.errors import RuleError
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
-from duanka.domain.rollups import ROLLUPS, Rollup
+from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.tables import TABLES, Kind, Table
 from duanka.engine import span
 from duanka.engine.profile import profile
-from duanka.engine.rollup_sql import rollup_sql
+from duanka.engine.rollup_sql import rollup_sql, rollups_for
 from duanka.engine.translate import Value, condition, output_columns, render
 
 TYPES = {Kind.TIME: "TIMESTAMP", Kind.DAY: "DATE", Kind.COUNT: "BIGINT", Kind.FLAG: "BOOLEAN"}
@@ -110,14 +110,12 @@ class Embedded:
         *,
         narrowed: bool = True,
     ) -> None:
-        """Build the rollups that those of `rules` read which can run; `narrowed` False builds them whole."""
+        """Build the rollups that those of `rules` read which can run, and in them only what is read.
+
+        `narrowed` False builds every group of them, whatever the rules say that they can do without.
+        """
         able = [(rule, limits) for rule, limits in rules if not self._lacks(rule)]
-        wanted = {name for rule, _ in able for name in rule.reads if name in ROLLUPS}
-        wanted |= {part.source for name in wanted for part in ROLLUPS[name].parts if part.source in ROLLUPS}
-        wanted |= {
-            name for rule, _ in able for text in rule.narrow.values() for name in ROLLUPS if name in text
-        }
-        order = [r for r in ROLLUPS.values() if r.name in wanted]
+        order = rollups_for([rule for rule, _ in able])
         for done, rollup in enumerate(order):
             progress.step(f"rollup {rollup.name}", done, len(order))
             narrow = self._narrow(rollup, able) if narrowed else ""

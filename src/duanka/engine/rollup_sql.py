@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from duanka.domain.rollups import Aggregate, How, Part, Rollup
+from duanka.domain.rollups import ROLLUPS, Aggregate, How, Part, Rollup
+from duanka.domain.rule import Rule
+from duanka.engine.translate import columns, tables
+
+
+def rollups_for(rules: Sequence[Rule]) -> list[Rollup]:
+    """The rollups that `rules` read, in the order to build them, with the aggregates that some rule mentions."""
+    texts = [text for rule in rules for text in (rule.sql, rule.unsure) if text]
+    texts += [f"SELECT 1 WHERE {text}" for rule in rules for text in rule.narrow.values()]
+    read = {name for text in texts for name in tables(text)}
+    mentioned = {name for text in texts for name in columns(text)}
+    wanted: list[Rollup] = []
+    for rollup in reversed(ROLLUPS.values()):  # what is built from a rollup comes after it
+        if rollup.name in read:
+            lean = rollup.only(mentioned)
+            read |= {part.source for part in lean.parts}
+            mentioned |= {n for p in lean.parts for v in p.values.values() for n in (v.expression,)}
+            wanted.insert(0, lean)
+    return wanted
+
 
 TYPES = {How.SUM: "BIGINT", How.MIN: "TIMESTAMP", How.MAX: "TIMESTAMP"}
 
@@ -24,13 +43,13 @@ def _partial(aggregate: Aggregate, part: Part) -> str:
 
 
 def part_sql(rollup: Rollup, part: Part, narrow: str = "") -> str:
-    """The partial rollup of one source; `narrow` is a condition over keys that are plain columns of it."""
-    keys = [f"{part.keys[key]} AS {key}" for key in rollup.keys]
-    columns = ", ".join(keys + [_partial(a, part) for a in rollup.aggregates])
-    conditions = [c for c in (part.rows, narrow) if c]
-    where = f" WHERE {' AND '.join(f'({c})' for c in conditions)}" if conditions else ""
-    group = ", ".join(part.keys[key] for key in rollup.keys)
-    return f"SELECT {columns} FROM {part.source}{where} GROUP BY {group}"
+    """The partial rollup of one source; `narrow` is a condition over the rollup's keys."""
+    given = ", ".join([*rollup.keys, *(_partial(a, part) for a in rollup.aggregates)])
+    computed = [f"{expression} AS {key}" for key, expression in part.keys.items() if expression != key]
+    source = f"(SELECT *, {', '.join(computed)} FROM {part.source})" if computed else part.source
+    conditions = " AND ".join(f"({c})" for c in (part.rows, narrow) if c)
+    where = f" WHERE {conditions}" if conditions else ""
+    return f"SELECT {given} FROM {source}{where} GROUP BY {', '.join(rollup.keys)}"
 
 
 def merge_sql(rollup: Rollup, partials: Sequence[str]) -> str:

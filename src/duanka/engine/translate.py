@@ -64,6 +64,12 @@ def output_columns(sql: str) -> tuple[str, ...]:
     return tuple(tree.named_selects)
 
 
+def columns(sql: str) -> frozenset[str]:
+    """Names of all columns that a statement mentions, wherever they come from."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    return frozenset(node.name for node in tree.find_all(exp.Column))
+
+
 def parameters(sql: str) -> frozenset[str]:
     """Names behind `$` in a statement."""
     tree = sqlglot.parse_one(sql, read="duckdb")

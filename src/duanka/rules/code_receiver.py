@@ -37,7 +37,7 @@ RULE = Rule(
     monotone=False,  # one call more spares it
     narrow={
         "card_peers": (
-            "card IN (SELECT card FROM card_days WHERE codes_in >= $min_platforms"
+            "(card, day) IN (SELECT card, day FROM card_days WHERE codes_in >= $min_platforms"
             " AND calls_out + messages_out <= $max_out)"
         )
     },

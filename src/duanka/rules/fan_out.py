@@ -29,7 +29,7 @@ RULE = Rule(
     needs=("calls.answered",),
     look_back=timedelta(days=1),
     monotone=False,  # an answer rate can rise again: it fires when the day is over
-    narrow={"card_peers": "card IN (SELECT card FROM card_days WHERE calls_out >= $min_peers)"},
+    narrow={"card_peers": "(card, day) IN (SELECT card, day FROM card_days WHERE calls_out >= $min_peers)"},
     sql="""
         WITH days AS (
             SELECT card, day, count(*) AS peers, CAST(sum(calls_out) AS BIGINT) AS calls,

@@ -37,7 +37,12 @@ RULE = Rule(
     look_back=timedelta(days=30),
     monotone=True,
     narrow={
-        "card_places": "EXISTS (SELECT 1 FROM fraud_prone_places a WHERE starts_with(city, a.city))",
+        # a listed place is a province, a prefecture or a county: two, four or six digits
+        "card_places": (
+            "city IN (SELECT a.city FROM fraud_prone_places a)"
+            " OR substr(city, 1, 4) IN (SELECT a.city FROM fraud_prone_places a)"
+            " OR substr(city, 1, 2) IN (SELECT a.city FROM fraud_prone_places a)"
+        ),
     },
     sql="""
         WITH days AS (

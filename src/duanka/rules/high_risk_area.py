@@ -39,7 +39,12 @@ RULE = Rule(
     look_back=timedelta(days=30),
     monotone=True,
     narrow={
-        "card_places": "EXISTS (SELECT 1 FROM high_risk_areas a WHERE starts_with(city, a.city))",
+        # a listed place is a province, a prefecture or a county: two, four or six digits
+        "card_places": (
+            "city IN (SELECT a.city FROM high_risk_areas a)"
+            " OR substr(city, 1, 4) IN (SELECT a.city FROM high_risk_areas a)"
+            " OR substr(city, 1, 2) IN (SELECT a.city FROM high_risk_areas a)"
+        ),
     },
     sql="""
         WITH days AS (

@@ -29,7 +29,9 @@ RULE = Rule(
     needs=("calls",),
     look_back=timedelta(hours=1),
     monotone=True,
-    narrow={"card_hours": "card IN (SELECT card FROM card_days WHERE calls_out > $max_calls)"},
+    narrow={
+        "card_hours": "(card, CAST(hour AS DATE)) IN (SELECT card, day FROM card_days WHERE calls_out > $max_calls)"
+    },
     sql="""
         SELECT h.card, h.hour AS seen_at, h.calls_out, h.answered_out
         FROM card_hours h LEFT JOIN cards c ON c.card = h.card

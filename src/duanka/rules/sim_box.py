@@ -15,6 +15,22 @@ def _others_in_the_box(n: int) -> list[Row]:
     return [c for card in _SLOTS[:n] for c in calls(2, "2021-05-15 09:00", card=card, imei=_BOX)]
 
 
+# Days on which the signs that cost little to know leave the other two (strangers, cells) a chance.
+_HALF_MET = """
+    (card, day) IN (
+        SELECT d.card, d.day FROM card_days d
+        LEFT JOIN (
+            SELECT DISTINCT card FROM card_devices WHERE imei IN (
+                SELECT imei FROM card_devices GROUP BY imei HAVING count(*) >= $min_cards
+            )
+        ) b ON b.card = d.card
+        WHERE d.calls_out >= $min_calls
+          AND CASE WHEN d.calls_in <= $max_in_share * (d.calls_in + d.calls_out) THEN 1 ELSE 0 END
+              + CASE WHEN b.card IS NOT NULL THEN 1 ELSE 0 END
+              + CASE WHEN d.calls_out >= $min_per_hour THEN 1 ELSE 0 END >= $min_signs - 2
+    )
+"""
+
 RULE = Rule(
     id="sim_box",
     title=Words("疑似 GOIP/猫池用卡", "As if in a SIM box"),
@@ -54,9 +70,9 @@ RULE = Rule(
     look_back=timedelta(days=30),
     monotone=False,  # a call taken can spare it: it fires when the day is over
     narrow={
-        "card_hours": "card IN (SELECT card FROM card_days WHERE calls_out >= $min_calls)",
-        "card_peers": "card IN (SELECT card FROM card_days WHERE calls_out >= $min_calls)",
-        "card_places": "card IN (SELECT card FROM card_days WHERE calls_out >= $min_calls)",
+        "card_hours": "(card, CAST(hour AS DATE)) IN (SELECT card, day FROM card_days WHERE calls_out >= $min_calls)",
+        "card_peers": _HALF_MET,
+        "card_places": _HALF_MET,
     },
     sql="""
         WITH days AS (
