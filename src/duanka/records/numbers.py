@@ -106,11 +106,14 @@ def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | Non
         return digits
     if peer and _SHORT.fullmatch(digits):
         return (_read(digits, region, sure=True) if len(digits) > 6 else None) or digits
-    national = None if len(digits) < 5 else _read(digits, region)
+    if len(digits) < 5:
+        return None
     if digits.startswith("0") or bare == "national":
-        found = national
+        found = _read(digits, region)
     else:
-        found = _read("+" + digits, None, sure=True) or national or _read("+" + digits, None)
+        # A plan that knows the number decides; failing that, the contract says E.164.
+        found = _read("+" + digits, None, sure=True) or _read(digits, region, sure=True)
+        found = found or _read("+" + digits, None) or _read(digits, region)
     if found is None and peer and china and _LONG_SERVICE.fullmatch(digits):
         return digits
     return found

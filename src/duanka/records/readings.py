@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from duanka.records import asn1_blocks
 from duanka.records.blocks import Reading
 from duanka.records.csv_blocks import CsvReading
 from duanka.records.mapping import Layout
@@ -21,6 +22,8 @@ def open_reading(path: Path, layout: Layout) -> Reading:
         with opened(path) as file:
             parquet = file.read(4) == _PARQUET_MAGIC
         form = "parquet" if parquet or path.name.lower().endswith(_PARQUET_ENDINGS) else "csv"
+    if form in asn1_blocks.FORMATS:
+        return asn1_blocks.Asn1Reading(path, form)
     if form == "parquet":
         return ParquetReading(path)
     return CsvReading(path, layout)

@@ -72,12 +72,12 @@ class Section:
         if key not in self.values and default is not None:
             return default
         value = self.maybe_text(key)
+        if value is None:
+            raise self.wrong(key, "is missing; write one of " + ", ".join(choices))
         if value not in choices:
-            near = get_close_matches(value or "", choices, n=1)
+            near = get_close_matches(value, choices, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "write one of " + ", ".join(choices)
-            raise self.wrong(
-                key, f"cannot be {value!r}; {hint}" if value is not None else f"is missing; {hint}"
-            )
+            raise self.wrong(key, f"cannot be {value!r}; {hint}")
         return value
 
     def flag(self, key: str) -> bool:

@@ -1,0 +1,36 @@
+"""Digits in half octets, as charging records carry them."""
+
+from __future__ import annotations
+
+_TBCD = "0123456789*#abc"
+_INTERNATIONAL = 1  # type of number, 3GPP TS 24.008 10.5.4.7
+
+
+def tbcd(octets: bytes) -> str:
+    """Return the digits of `octets`, low half first, up to the filler (3GPP TS 29.002, TBCD-STRING)."""
+    digits: list[str] = []
+    for octet in octets:
+        for half in (octet & 0x0F, octet >> 4):
+            if half == 0x0F:
+                return "".join(digits)
+            digits.append(_TBCD[half])
+    return "".join(digits)
+
+
+def bcd(octets: bytes) -> str:
+    """Return the digits of `octets`, high half first, without the filler (GSMA TD.57, BCDString)."""
+    return octets.hex().rstrip("f")
+
+
+def address(octets: bytes) -> str:
+    """Return a number whose first octet is its type and plan, an international one with `+`."""
+    if not octets:
+        return ""
+    sign = "+" if octets[0] >> 4 & 7 == _INTERNATIONAL else ""
+    digits = tbcd(octets[1:])
+    return sign + digits if digits else ""
+
+
+def device(digits: str) -> str:
+    """Return an IMEI of a record: the check digit is not sent, a spare 0 stands for it and is left out."""
+    return digits[:14] if len(digits) == 15 and digits[14] == "0" else digits
