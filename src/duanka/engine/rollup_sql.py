@@ -10,17 +10,20 @@ from duanka.engine.translate import columns, tables
 
 
 def rollups_for(rules: Sequence[Rule]) -> list[Rollup]:
-    """The rollups that `rules` read, in the order to build them, with the aggregates that some rule mentions."""
+    """The rollups that `rules` read, in the order to build them, each with the aggregates that are read of it."""
     texts = [text for rule in rules for text in (rule.sql, rule.unsure) if text]
     texts += [f"SELECT 1 WHERE {text}" for rule in rules for text in rule.narrow.values()]
-    read = {name for text in texts for name in tables(text)}
-    mentioned = {name for text in texts for name in columns(text)}
+    reads = [(tables(text), columns(text)) for text in texts]
     wanted: list[Rollup] = []
     for rollup in reversed(ROLLUPS.values()):  # what is built from a rollup comes after it
-        if rollup.name in read:
-            lean = rollup.only(mentioned)
-            read |= {part.source for part in lean.parts}
-            mentioned |= {n for p in lean.parts for v in p.values.values() for n in (v.expression,)}
+        mentioned = [names for sources, names in reads if rollup.name in sources]
+        if mentioned:
+            lean = rollup.only(frozenset().union(*mentioned))
+            kept = [a.name for a in lean.aggregates]
+            reads += [
+                (frozenset({p.source}), frozenset(p.values[k].expression for k in kept if k in p.values))
+                for p in lean.parts
+            ]
             wanted.insert(0, lean)
     return wanted
 
