@@ -13,6 +13,7 @@ from duanka.rules import (
     high_risk_area,
     iot_misuse,
     new_card_unused,
+    one_way_calls,
     over_frequency,
     repeat_alerts,
     shared_device,
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     iot_misuse.RULE,
     # what fraud does with a card
     fan_out.RULE,
+    one_way_calls.RULE,
     sim_box.RULE,
     shared_device.RULE,
     device_hopping.RULE,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import calls, case, messages
+from duanka.domain.cases import calls, case, data, messages
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
 from duanka.domain.words import Words
 
@@ -16,39 +16,42 @@ RULE = Rule(
     ),
     asks_for=Action.VERIFY,
     why=Words(
-        "接码平台用卡批量注册账号：只收验证码，不打不发。",
-        "Code platforms register accounts in bulk: the card only takes codes and never speaks.",
+        "接码平台用卡批量注册账号：卡插在猫池里，只收验证码，不打不发，几乎不上网。",
+        "Code platforms register accounts in bulk: the card sits in a modem, takes codes, and does little else.",
     ),
     look_alikes=Words(
-        "爱网购的人也收许多验证码，但会打电话、发短信。",
-        "Keen online shoppers get many codes too, but they call and write.",
+        "爱网购的人也收许多验证码，但会打电话、接电话、上网。",
+        "Keen online shoppers get many codes too, but they call, are called, and use data.",
     ),
     limits={
         "min_platforms": Limit(
             6, "senders", Words("一天内发来短信的平台数达到", "short codes heard from in a day, from")
         ),
-        "max_out": Limit(
-            1, "events", Words("此前七天呼出和发出上限", "calls and messages sent in seven days, at most")
+        "max_spoken": Limit(
+            1, "events", Words("七天内通话和发出短信上限", "calls, and messages sent, in seven days, at most")
         ),
+        "max_mb": Limit(100, "MB", Words("七天内流量上限", "mobile data in seven days, at most")),
     },
     reads=("card_peers", "card_days"),
     needs=("messages",),
+    wants=("calls", "data_days"),
     look_back=timedelta(days=7),
     monotone=False,  # one call more spares it
     narrow={
         "card_peers": (
             "(card, day) IN (SELECT card, day FROM card_days WHERE codes_in >= $min_platforms"
-            " AND calls_out + messages_out <= $max_out)"
+            " AND calls_out + calls_in + messages_out <= $max_spoken)"
         )
     },
     sql="""
         WITH quiet AS (
-            SELECT card, day, codes_in, calls_in,
-                   sum(calls_out + messages_out) OVER (
-                       PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW
-                   ) AS sent
+            SELECT card, day, codes_in,
+                   sum(calls_out + calls_in + messages_out) OVER week AS spoken, sum(bytes) OVER week AS bytes
             FROM card_days
             WHERE card IN (SELECT card FROM card_days WHERE codes_in >= $min_platforms)
+            WINDOW week AS (
+                PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW
+            )
         ),
         platforms AS (
             SELECT card, day, count(*) AS platforms FROM card_peers
@@ -56,18 +59,18 @@ RULE = Rule(
               AND (length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer, 'short:'))
             GROUP BY card, day HAVING count(*) >= $min_platforms
         )
-        SELECT p.card, CAST(p.day AS TIMESTAMP) AS seen_at, p.platforms, q.codes_in, CAST(q.sent AS BIGINT) AS sent
+        SELECT p.card, CAST(p.day AS TIMESTAMP) AS seen_at, p.platforms, q.codes_in, CAST(q.spoken AS BIGINT) AS spoken
         FROM platforms p JOIN quiet q ON q.card = p.card AND q.day = p.day
-        WHERE q.sent <= $max_out AND p.day < CAST($as_of AS DATE)
+        WHERE q.spoken <= $max_spoken AND q.bytes <= $max_mb * 1000000 AND p.day < CAST($as_of AS DATE)
     """,
     evidence=(
         Evidence("platforms", Words("当天平台数", "Platforms that day"), "senders"),
         Evidence("codes_in", Words("当天验证类短信", "Messages from them"), "messages"),
-        Evidence("sent", Words("七天内呼出和发出", "Sent or called in seven days"), "events"),
+        Evidence("spoken", Words("七天内通话和发出", "Calls, and messages sent, in seven days"), "events"),
     ),
     reason=Words(
-        "一天收到 {platforms} 个平台的验证类短信 {codes_in} 条，七天内几乎无主叫",
-        "{codes_in} code messages of {platforms} platforms in a day, next to nothing sent in seven days",
+        "一天收到 {platforms} 个平台的验证类短信 {codes_in} 条，七天内几乎无通话",
+        "{codes_in} code messages of {platforms} platforms in a day, next to no call in seven days",
     ),
     flags=(
         case("six platforms in a day", messages(6, "2021-05-17 09:00", peers=_PLATFORMS)),
@@ -76,6 +79,7 @@ RULE = Rule(
             messages(20, "2021-05-17 09:00", peers=_PLATFORMS),
             calls(1, "2021-05-17 08:00"),
         ),
+        case("hardly any data", messages(6, "2021-05-17 09:00", peers=_PLATFORMS), data("2021-05-12", 100)),
     ),
     spares=(
         case("five platforms in a day", messages(25, "2021-05-17 09:00", peers=_PLATFORMS[:5])),
@@ -83,6 +87,16 @@ RULE = Rule(
             "two calls in the week",
             messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
             calls(2, "2021-05-12 08:00"),
+        ),
+        case(
+            "is called by people",
+            messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
+            calls(2, "2021-05-12 08:00", direction="in"),
+        ),
+        case(
+            "a phone that uses data",
+            messages(9, "2021-05-17 09:00", peers=_PLATFORMS),
+            data("2021-05-12", 100.5),
         ),
         case(
             "friends, not platforms",

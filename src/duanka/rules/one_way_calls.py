@@ -1,0 +1,118 @@
+"""A card that calls number after number in a week, is seldom answered, and whom nobody calls back."""
+
+from datetime import timedelta
+
+from duanka.domain.cases import Row, calls, case
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.words import Words
+
+_PEOPLE = [f"86135{i:08}" for i in range(40)]
+
+# The traffic of each card over the seven days that end with each of its days.
+_WEEKS = """
+    SELECT card, day,
+           sum(calls_out) OVER week AS calls_out,
+           sum(answered_out) OVER week AS answered,
+           sum(answered_out + unanswered_out) OVER week AS known
+    FROM card_days
+    WHERE card IN (SELECT card FROM card_days GROUP BY card HAVING sum(calls_out) >= $min_calls)
+    WINDOW week AS (PARTITION BY card ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW)
+"""
+_SELDOM_ANSWERED = "calls_out >= $min_calls AND known > 0 AND answered <= $max_answer_rate * known"
+
+
+def _week(numbers: int, answered: int, *, out: int = 20) -> list[Row]:
+    """`out` calls to `numbers` numbers on five days of a week, the first ones answered."""
+    return calls(out, "2021-05-12 09:00", every=86400 / 4, peers=_PEOPLE[:numbers], answered=answered)
+
+
+def _calls_back(people: int) -> list[Row]:
+    return calls(people, "2021-05-16 20:00", every=600, peers=_PEOPLE[:people], direction="in")
+
+
+RULE = Rule(
+    id="one_way_calls",
+    title=Words("单向外呼", "One-way calls"),
+    source=Source(
+        "contacts per call and outgoing share of 6,106 measured users; the numbers are ours", Grade.K
+    ),
+    asks_for=Action.VERIFY,
+    why=Words(
+        "低频轮换的诈骗卡每天打得不多，但一周内打给许多生人、少有人接、无人回拨。",
+        "Cards of a careful gang call little each day; over a week they still call strangers who seldom answer and"
+        " never call back.",
+    ),
+    look_alikes=Words(
+        "快递员和司机有人接、有人回拨；推销员可能触发，须人工看证据。",
+        "Couriers and drivers are answered and called back. A salesman may trip it: read the evidence.",
+    ),
+    limits={
+        "min_calls": Limit(20, "calls", Words("七天内主叫次数达到", "outgoing calls in seven days, from")),
+        "min_peers": Limit(10, "numbers", Words("七天内主叫不同号码达到", "distinct numbers called, from")),
+        "max_answer_rate": Limit(0.5, "share", Words("接通率不高于", "share answered, at most"), step=0.05),
+        "max_back_share": Limit(
+            0.1, "share", Words("回拨号码占比不高于", "share of numbers that call back, at most"), step=0.02
+        ),
+    },
+    reads=("card_days", "card_peers", "cards"),
+    needs=("calls.answered",),
+    look_back=timedelta(days=7),
+    monotone=False,  # an answered call, or one that comes back, spares it
+    narrow={"card_peers": f"card IN (SELECT card FROM ({_WEEKS}) WHERE {_SELDOM_ANSWERED})"},
+    sql=f"""
+        WITH weeks AS ({_WEEKS}),
+        suspects AS (
+            SELECT w.* FROM weeks w LEFT JOIN cards c ON c.card = w.card
+            WHERE {_SELDOM_ANSWERED} AND w.day < CAST($as_of AS DATE) AND coalesce(c.kind, 'voice') = 'voice'
+        ),
+        contacts AS (
+            SELECT s.card, s.day, p.peer, sum(p.calls_out) AS called, sum(p.calls_in) AS called_back
+            FROM suspects s
+            JOIN card_peers p ON p.card = s.card AND p.day BETWEEN s.day - INTERVAL 6 DAYS AND s.day
+            GROUP BY s.card, s.day, p.peer
+        ),
+        circles AS (
+            SELECT card, day, count(*) AS peers,
+                   sum(CASE WHEN called_back > 0 THEN 1 ELSE 0 END) AS peers_back
+            FROM contacts WHERE called > 0 GROUP BY card, day
+        ),
+        found AS (
+            SELECT s.card, s.day, s.calls_out, c.peers, c.peers_back, s.answered / s.known AS answer_rate,
+                   row_number() OVER (PARTITION BY s.card ORDER BY s.day) AS place
+            FROM suspects s JOIN circles c ON c.card = s.card AND c.day = s.day
+            WHERE c.peers >= $min_peers AND c.peers_back <= $max_back_share * c.peers
+        )
+        SELECT card, CAST(day AS TIMESTAMP) AS seen_at, CAST(calls_out AS BIGINT) AS calls_out, peers,
+               CAST(peers_back AS BIGINT) AS peers_back, round(answer_rate, 3) AS answer_rate
+        FROM found WHERE place = 1
+    """,
+    evidence=(
+        Evidence("calls_out", Words("七天内主叫", "Outgoing calls in seven days"), "calls"),
+        Evidence("peers", Words("主叫不同号码", "Numbers called"), "numbers"),
+        Evidence("peers_back", Words("其中有来电", "Of them calling back"), "numbers"),
+        Evidence("answer_rate", Words("接通率", "Share answered"), "share"),
+    ),
+    reason=Words(
+        "七天内主叫 {calls_out} 次、{peers} 个号码，接通率 {answer_rate:.0%}，仅 {peers_back} 个号码有来电",
+        "{calls_out} calls to {peers} numbers in seven days, {answer_rate:.0%} answered, {peers_back} call back",
+    ),
+    flags=(
+        case("half is answered, one in ten calls back", _week(10, 10), _calls_back(1)),
+        case("nobody answers, nobody calls back", _week(20, 0)),
+    ),
+    spares=(
+        case("nineteen calls", _week(15, 5, out=19)),
+        case("nine numbers", _week(9, 5)),
+        case("eleven of twenty are answered", _week(20, 11)),
+        case("one in nine calls back", _week(18, 5, out=22), _calls_back(2)),
+        case(
+            "over two weeks",
+            calls(20, "2021-05-03 09:00", every=86400 / 2, peers=_PEOPLE[:20], answered=0),
+        ),
+        case(
+            "the week's last day is not over",
+            calls(20, "2021-05-18 00:00", every=0, peers=_PEOPLE[:20], answered=0),
+        ),
+        case("whether they answer is unknown", [{**c, "answered": None} for c in _week(20, 0)]),
+    ),
+)
