@@ -101,11 +101,21 @@ def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | Non
         return None
     if abroad:
         return _read("+" + digits, None)
-    china = region == "CN"
-    if peer and china and _SHORT_CN.fullmatch(digits):
+    if _SHORT.fullmatch(digits):
+        return _few_digits(digits, region, peer=peer)
+    if peer and region == "CN" and _SHORT_CN.fullmatch(digits):
         return digits
-    if peer and _SHORT.fullmatch(digits):
-        return (_read(digits, region, sure=True) if len(digits) > 6 else None) or digits
+    return _at_home(digits, region, peer=peer, bare=bare)
+
+
+def _few_digits(digits: str, region: str, *, peer: bool) -> str | None:
+    """Read three to eight digits: elsewhere they may be a whole number, else they are a short code as it stands."""
+    whole = None if region == "CN" or len(digits) < 7 else _read(digits, region, sure=True)
+    return whole or (digits if peer else None)
+
+
+def _at_home(digits: str, region: str, *, peer: bool, bare: str) -> str | None:
+    """Read digits without `+` or `00`."""
     if len(digits) < 5:
         return None
     if digits.startswith("0") or bare == "national":
@@ -114,7 +124,7 @@ def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | Non
         # A plan that knows the number decides; failing that, the contract says E.164.
         found = _read("+" + digits, None, sure=True) or _read(digits, region, sure=True)
         found = found or _read("+" + digits, None) or _read(digits, region)
-    if found is None and peer and china and _LONG_SERVICE.fullmatch(digits):
+    if found is None and peer and region == "CN" and _LONG_SERVICE.fullmatch(digits):
         return digits
     return found
 
