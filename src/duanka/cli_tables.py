@@ -185,7 +185,7 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
         f" cards, and {found.honest_asked_per_100k:,.0f} of 100,000 honest ones;"
         f" honest cards stopped outright: {found.stopped.honest}."
     )
-    honest = [
+    honest: list[tuple[str, ...]] = [
         (r.name, f"{r.cards:,}", f"{r.of:,}", f"{1e5 * r.cards / r.of:,.0f}") for r in found.honest_roles
     ]
     titled: list[_Titled] = [

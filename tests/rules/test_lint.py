@@ -113,5 +113,5 @@ def test_a_shipped_policy_reads_and_brings_no_area_list(path: Path) -> None:
 def test_the_catalogue_is_the_designs() -> None:
     wanted = """new_card_unused device_changed high_risk_area over_frequency sleeping_card silent_card cards_per_holder
         virtual_operator_stock fraud_prone_abroad repeat_alerts iot_misuse shared_device sim_box code_receiver
-        bank_line_stranger complained fan_out device_hopping one_way_calls""".split()
+        bank_line_stranger complained fan_out device_hopping one_way_calls outgoing_only""".split()
     assert {rule.id for rule in RULES} == set(wanted)

@@ -14,6 +14,7 @@ from duanka.rules import (
     iot_misuse,
     new_card_unused,
     one_way_calls,
+    outgoing_only,
     over_frequency,
     repeat_alerts,
     shared_device,
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     # what fraud does with a card
     fan_out.RULE,
     one_way_calls.RULE,
+    outgoing_only.RULE,
     sim_box.RULE,
     shared_device.RULE,
     device_hopping.RULE,
