@@ -26,6 +26,7 @@ from duanka.records.unpacked import Unpacked
 
 BLOCK_BYTES = 1 << 24
 LINE_LIMIT = 1 << 16  # bytes; a longer line is no record
+_EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the file
 _PIECES = 16  # a block that Arrow refuses is cut into so many
 _FEW = 400  # lines; so few are read one by one
 _BOM = b"\xef\xbb\xbf"
@@ -78,7 +79,7 @@ class CsvReading:
             line = 2 if self._header_bytes else 1
             rest = b""
             while piece := data.read(self._block_bytes):
-                body, rest = _cut(rest + piece, self._block_bytes)
+                body, rest = _cut(rest + piece)
                 if body:
                     block = reader.block(body, line, data.done)
                     line += block.records
@@ -274,7 +275,7 @@ def _header(path: Path, line: bytes, layout: Layout) -> tuple[str, ...]:
     return tuple(field.strip() or f"column {at}" for at, field in enumerate(fields, start=1))
 
 
-def _cut(buffer: bytes, block_bytes: int) -> tuple[bytes, bytes]:
+def _cut(buffer: bytes) -> tuple[bytes, bytes]:
     """Cut `buffer` into whole lines and the rest.
 
     Empty lines at the end stay in the rest, for the end of a file may have them. A line that is too long anyway
@@ -284,7 +285,7 @@ def _cut(buffer: bytes, block_bytes: int) -> tuple[bytes, bytes]:
     if cut == 0:
         return b"", buffer[: LINE_LIMIT + 1]
     filled = len(buffer[:cut].rstrip(b"\r\n"))
-    if cut - filled < block_bytes // 2:
+    if cut - filled < _EMPTY_LINES:
         cut = buffer.find(b"\n", filled) + 1 if filled else 0
     rest = buffer[cut:]
     return buffer[:cut], rest

@@ -56,7 +56,7 @@ class Unpacked:
             return self._file.read(size)
         pieces: list[bytes] = []
         missing = size
-        while missing > 0:
+        while missing > 0 and not self.broken:
             piece = self._inflate(missing)
             if piece is None:
                 break
