@@ -13,6 +13,8 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
+import pyarrow as pa
+
 from duanka.domain.errors import DuankaError, PolicyError
 from duanka.domain.intake import Intake
 from duanka.domain.policy import Policy
@@ -117,9 +119,10 @@ def try_examples(rule: Rule) -> list[Trial]:
 
 def _take_in(settings: Settings, data: Path, work: Path, mapping: Path | None, progress: Progress) -> Intake:
     key = settings.holder_key.get_secret_value().encode() if settings.holder_key else None
-    return take_in(
-        data, work, mapping=read_mapping(mapping) if mapping else None, holder_key=key, progress=progress
-    )
+    known = read_mapping(mapping) if mapping else None
+    intake = take_in(data, work, mapping=known, holder_key=key, progress=progress)
+    pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held
+    return intake
 
 
 def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:

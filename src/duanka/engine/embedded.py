@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.errors import RuleError
+from duanka.domain.errors import DuankaError, RuleError
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
 from duanka.domain.rollups import Rollup
@@ -33,6 +33,7 @@ ARROW = {
     Kind.FLAG: pa.bool_(),
 }
 _ROWS_AT_ONCE = 20_000
+_SLICES = (1, 4, 16, 64)
 _CARDS_WITH_HITS = """
     SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
     FROM hits GROUP BY card, rule
@@ -119,10 +120,28 @@ class Embedded:
         for done, rollup in enumerate(order):
             progress.step(f"rollup {rollup.name}", done, len(order))
             narrow = self._narrow(rollup, able) if narrowed else ""
-            sources = {*self._columns, *self._rollups}
-            self._run(f"CREATE OR REPLACE TABLE {rollup.name} AS {rollup_sql(rollup, sources, narrow)}")
-            self._rollups[rollup.name] = rollup
+            self._build_one(rollup, narrow)
         progress.step("rollups", len(order), len(order))
+
+    def _build_one(self, rollup: Rollup, narrow: str) -> None:
+        """Build `rollup` whole, or where memory ends, in slices of cards: each card lies in one slice."""
+        sources = {*self._columns, *self._rollups}
+        for slices in _SLICES:
+            parts = (
+                rollup_sql(
+                    rollup, sources, _and(narrow, f"hash(card) % {slices} = {k}") if slices > 1 else narrow
+                )
+                for k in range(slices)
+            )
+            try:
+                self._run(f"CREATE OR REPLACE TABLE {rollup.name} AS {next(parts)}")
+                for part in parts:
+                    self._run(f"INSERT INTO {rollup.name} {part}")
+            except duckdb.OutOfMemoryException:
+                continue
+            self._rollups[rollup.name] = rollup
+            return
+        raise _too_little_memory(f"rollup {rollup.name}")
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Run one rule; its hits join the table `hits`."""
@@ -138,11 +157,13 @@ class Embedded:
             )
         fields = ", ".join(f"{_quoted(name)}, {name}" for name in columns[2:])
         try:
-            self._run(
+            self._run_tight(
                 f"INSERT INTO hits SELECT DISTINCT card, {_quoted(rule.id)}, CAST(seen_at AS TIMESTAMP),"
                 f" CAST(json_object({fields}) AS VARCHAR) FROM ({render(rule.sql, values)})"
             )
             unsure = self._one(render(rule.unsure, values)) if rule.unsure else 0
+        except duckdb.OutOfMemoryException as error:
+            raise _too_little_memory(f"rule {rule.id}") from error
         except duckdb.Error as error:
             raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
         hits, cards = self._run(
@@ -251,6 +272,16 @@ class Embedded:
     def _set(self, name: str, value: str) -> None:
         self._run(f"SET {name} = {_quoted(value)}")
 
+    def _run_tight(self, sql: str) -> None:
+        """Run `sql`; where memory ends, once more on one thread, which holds half as much at a time."""
+        try:
+            self._run(sql)
+        except duckdb.OutOfMemoryException:
+            threads = self._one("SELECT current_setting('threads')")
+            self._set("threads", "1")
+            self._run(sql)
+            self._set("threads", str(threads))
+
     def _one(self, sql: str) -> int:
         return int(self._run(sql)[0][0])
 
@@ -261,6 +292,16 @@ class Embedded:
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     while rows := result.fetchmany(_ROWS_AT_ONCE):
         yield from rows
+
+
+def _and(condition: str, more: str) -> str:
+    return f"({condition}) AND {more}" if condition else more
+
+
+def _too_little_memory(what: str) -> DuankaError:
+    return DuankaError(
+        f"{what} does not fit into the memory allowed, nor in slices; give it more with --memory"
+    )
 
 
 def _quoted(text: str) -> str:

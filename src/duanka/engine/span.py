@@ -98,4 +98,4 @@ def seen(table: Table, source: str, span: Span) -> str:
         )
     if table.record:
         return f"SELECT * FROM {source} WHERE {table.time} >= {first} AND {table.time} <= {until}"
-    return f"SELECT * FROM {source} WHERE {table.time} <= {until}"
+    return f"SELECT * FROM {source} WHERE {table.time} IS NULL OR {table.time} <= {until}"

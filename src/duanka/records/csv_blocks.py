@@ -11,6 +11,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from duanka.records.unpacked import Unpacked
 BLOCK_BYTES = 1 << 24
 LINE_LIMIT = 1 << 16  # bytes; a longer line is no record
 _EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the file
+_CHUNK = 1 << 20  # bytes that Arrow parses at once, on one core each
 _PIECES = 16  # a block that Arrow refuses is cut into so many
 _FEW = 400  # lines; so few are read one by one
 _BOM = b"\xef\xbb\xbf"
@@ -152,7 +154,8 @@ class _Reader:
             strings_can_be_null=True,
             null_values=[""],
         )
-        self._read = pacsv.ReadOptions(column_names=keys, block_size=1 << 20)
+        self._keys = keys
+        self._bait = layout.delimiter.encode() * (self._width - 1) + b"\n"
         self._parse = pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False)
 
     def only_bad(self, bad: Bad, done: int) -> Block:
@@ -197,16 +200,29 @@ class _Reader:
         try:
             if self._layout.encoding != "utf-8":
                 body = body.decode(self._layout.encoding).encode()
-            table = pacsv.read_csv(pa.py_buffer(body), self._read, self._parse, self._convert)
+            table = self._parsed(body, lines)
         except (pa.ArrowException, UnicodeError, OSError):
             return None
-        if table.num_rows != lines:
+        if table is None:
             return None
         if not self._wanted:
             return pl.DataFrame(height=lines)
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table becomes a frame
         return frame.rename(dict(zip(frame.columns, self._wanted, strict=True)))
+
+    def _parsed(self, body: bytes, lines: int) -> Any:
+        """Parse `body`; None when it is not as many rows as `lines`."""
+        quoted = b'"' in body
+        size = _CHUNK
+        if quoted:
+            # Arrow closes an open quote at the end of what it parses at once: let that be everything, and end it
+            # with a line that an open quote swallows.
+            body += self._bait if self._width > 1 else b"x\n"
+            size = len(body) + 1
+        read = pacsv.ReadOptions(column_names=self._keys, block_size=size)
+        table = pacsv.read_csv(pa.py_buffer(body), read, self._parse, self._convert)
+        return table.slice(0, lines) if table.num_rows == lines + quoted else None
 
     def _one_by_one(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
         cells: list[list[str]] = [[] for _ in self._wanted]

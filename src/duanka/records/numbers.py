@@ -13,8 +13,8 @@ import polars as pl
 
 # Mobile (86 1xx, 13 digits), machine cards (86 + 13 digits) and landlines, as they are to be.
 _CHINESE = r"86(?:1[3-9][0-9]{9}|1064[6-9][0-9]{8}|14[0-9]{11}|10[0-9]{8}|[2-9][0-9]{9,10})"
-_SERVICE_CN = r"[0-9]{3,8}|106[0-9]{2,18}"
-_SERVICE = r"[0-9]{3,6}"  # elsewhere seven digits may be a whole number
+_SERVICE_CN = r"[1-9][0-9]{2,7}|106[0-9]{2,18}"
+_SERVICE = r"[1-9][0-9]{2,5}"  # elsewhere seven digits may be a whole number
 _CARD = f"^(?:{_CHINESE})$"
 _PEER_CN = f"^(?:{_CHINESE}|{_SERVICE_CN})$"
 _PEER = f"^(?:{_CHINESE}|{_SERVICE})$"
@@ -26,7 +26,7 @@ _ABROAD = r"^(?:\+|00)86(1[3-9][0-9]{9}|1064[6-9][0-9]{8}|14[0-9]{11})$"
 
 _LONG_SERVICE = re.compile(r"(?:10|12|95|96)[0-9]{3,19}")
 _SHORT_CN = re.compile(_SERVICE_CN)
-_SHORT = re.compile(r"[0-9]{3,8}")
+_SHORT = re.compile(r"[1-9][0-9]{2,7}")
 _DIGITS = re.compile(r"[0-9]{1,40}")
 _CACHE_LIMIT = 500_000  # distinct numbers remembered between blocks, about 100 MB
 

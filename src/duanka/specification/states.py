@@ -54,7 +54,11 @@ def results(path: Path) -> Results | None:
     """Read the results of a test run; None when there was none."""
     if not path.is_file():
         return None
-    return Results(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        outcomes = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnreadableInput(f"{path}: holds no results of a test run ({error}); run `make test` again") from error
+    return Results(outcomes)
 
 
 def state_of(requirement: Requirement, ran: Results | None) -> tuple[State, int]:
