@@ -250,8 +250,15 @@ class _Columns:
                 )
 
     def _missing(self, what: str, name: str) -> None:
-        there = ", ".join(self._columns[:20]) + (", …" if len(self._columns) > 20 else "")
+        there = ", ".join(_shown(name) for name in self._columns[:20]) + (
+            ", …" if len(self._columns) > 20 else ""
+        )
         raise UnreadableInput(
             f"{self._file.name}: no column {name!r} for {what}; found {there}; "
             "name the right columns with --mapping FILE.toml (docs/MAPPING.md)"
         )
+
+
+def _shown(name: str) -> str:
+    """Return a column's name as it may stand in a message of one line, whatever the file calls it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:40])

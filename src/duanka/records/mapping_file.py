@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import tomllib
 from collections.abc import Mapping as Values
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ _SOURCE = (
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _BYTES = {"bytes": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3}
 
+_A_DAY = datetime(2021, 5, 17, 9, 30, 15)
 _ANY = ("from", "join", "value", "strip")
 _KEYS: dict[Kind, tuple[str, ...]] = {
     Kind.NUMBER: (*_ANY, "opaque", "short_when"),
@@ -177,11 +179,21 @@ def _how(columns: Section, column: Column, name: str) -> How:
 def _time_formats(section: Section) -> tuple[str, ...]:
     formats = section.texts("formats")
     for form in formats:
-        try:
-            strptime(pl.Series([None, "x"], dtype=pl.String), form, "UTC")
-        except Exception as fault:
-            raise section.wrong("formats", f"{form!r} says no time: {str(fault).splitlines()[0]}") from None
+        if not _says_a_time(form):
+            raise section.wrong(
+                "formats", f"{form!r} says no time; write strptime codes such as '%Y-%m-%d %H:%M:%S'"
+            )
     return formats
+
+
+def _says_a_time(form: str) -> bool:
+    """Tell whether a day that is written in this format can be read back from it."""
+    day = pl.Series([_A_DAY]).dt.replace_time_zone("UTC")
+    try:
+        back = strptime(day.dt.strftime(form), form, "UTC").to_list()
+    except Exception:  # polars raises one of several errors, or a panic
+        return False
+    return back[0] is not None and back[0].date() == _A_DAY.date()
 
 
 def _factor(section: Section, column: Column) -> float:
