@@ -104,7 +104,7 @@ def scan(
         typer.Option(
             "--as-of",
             formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-            help="Now, local time; nothing after it is seen. Default: the full hour after the last record.",
+            help="Now, local time; nothing after it is seen. Default: the end of the last day in the records.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Output folder; default: DATA/duanka-out.")] = None,

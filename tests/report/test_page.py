@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from invented_findings import NOT_RUN, empty, invented
 
 from duanka.domain.decide import Tier
 from duanka.domain.intake import FileAccount
@@ -14,6 +13,7 @@ from duanka.domain.scan import Findings
 from duanka.report.page import write_page
 from duanka.report.wording import TIERS
 from duanka.rules import RULES
+from invented_findings import NOT_RUN, empty, invented
 
 VOID = {"meta", "br", "use", "path", "hr", "img", "input", "link"}
 

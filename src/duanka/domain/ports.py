@@ -31,13 +31,15 @@ class Span:
 
     `first`    the first record that counts
     `since`    from here on every kind of use is in the records, so that an absence of use is certain
-    `until`    the "now" that absences are judged at; nothing after it is seen
+    `until`    "now": windows that ended by then are closed, and nothing after it is seen
+    `certain`  to here the records reach, so that an absence of use is certain
     `outside`  records before or after it, which the rules do not see: strays of a wrong clock, or after `as_of`
     """
 
     first: datetime
     since: datetime
     until: datetime
+    certain: datetime
     outside: int = 0
 
 
@@ -109,7 +111,7 @@ class Engine(Protocol):
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> Span:
-        """Open canonical Parquet files; nothing after `as_of` is seen (None: the hour after the last record).
+        """Open canonical Parquet files; nothing after `as_of` is seen (None: the end of the last day).
 
         `columns`: table -> columns that hold at least one value.
         """

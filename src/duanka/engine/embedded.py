@@ -93,7 +93,7 @@ class Embedded:
         self,
         tables: Mapping[str, Sequence[Mapping[str, object]]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
-        as_of: datetime,
+        as_of: datetime | None,
     ) -> Span:
         """Open rows held in memory: the examples of a rule."""
         for name, rows in tables.items():
@@ -225,12 +225,16 @@ class Embedded:
         found = span.of_records(
             {t: s for t, s in sources.items() if TABLES[t].record and t in self._columns}, as_of, self._run
         )
-        self._values = {"as_of": found.until, "records_from": found.since}
+        self._values = {
+            "as_of": found.until,
+            "records_from": found.since,
+            "records_until": found.certain,
+        }
         for name, table in TABLES.items():
-            if name in self._columns:
-                self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, sources[name], found)}")
-            else:
-                self._register(name, table, ())
+            if name not in self._columns:
+                self._register(f"given_{name}", table, ())
+            source = sources[name] if name in self._columns else f"given_{name}"
+            self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, source, found)}")
         for name, table in LISTS.items():
             self._register(name, table, lists.get(name, ()))
         self._run(

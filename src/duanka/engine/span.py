@@ -18,7 +18,8 @@ from duanka.domain.tables import TABLES, Kind, Table
 
 Rows = list[tuple[Any, ...]]
 Run = Callable[[str], Rows]
-_DAY, _HOUR, _WEEK = timedelta(days=1), timedelta(hours=1), timedelta(days=7)
+_MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _STRAY_SHARE = 0.05
 _STRAYS_FROM = 100  # records on the median day; a smaller table is too thin to tell strays from days
 _USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
@@ -41,7 +42,8 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         raise UnreadableInput("no usable record in any of the record tables: nothing can be judged")
     covered = {name: _without_strays(of_table) for name, of_table in days.items()}
     first = {name: datetime.combine(of_table[0].day, time()) for name, of_table in covered.items()}
-    until = as_of or max(_end(name, of_table[-1].last) for name, of_table in covered.items())
+    reach = max(_end(name, of_table[-1].last) for name, of_table in covered.items())
+    until = as_of or datetime.combine(reach - _MOMENT, time()) + _DAY
     outside = sum(
         day.records
         for name, of_table in days.items()
@@ -52,6 +54,7 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         first=min(first.values()),
         since=max([first[name] for name in _USE if name in first] or first.values()),
         until=until,
+        certain=as_of or reach,  # whoever says what "now" is says that the records reach it
         outside=outside,
     )
 

@@ -1,6 +1,7 @@
 """A rule's SQL with its limits filled in, in the dialect of the engine that runs it.
 
-Rules are written once, in DuckDB's dialect, with `$name` for a limit, `$as_of` and `$records_from`.
+Rules are written once, in DuckDB's dialect, with `$name` for a limit, and for three moments: `$as_of` (now),
+`$records_from` and `$records_until` (between them an absence of use is certain).
 Literals are put in through the syntax tree, never by pasting text, so both engines see the same statement.
 """
 
@@ -29,7 +30,9 @@ def _literal(value: Value) -> exp.Expression:
     return exp.Literal.number(value)
 
 
-def render(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -> str:
+def render(
+    sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb", *, pretty: bool = False
+) -> str:
     """Return `sql` with every `$name` replaced from `values`, written in `dialect`.
 
     Raises RuleError when the SQL does not parse or names a value that is not given.
@@ -43,11 +46,13 @@ def render(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -
         if isinstance(node, exp.Parameter | exp.Placeholder):
             name = node.name
             if name not in values:
-                raise RuleError(f"SQL names ${name}, which is neither a limit nor $as_of nor $records_from")
+                raise RuleError(
+                    f"SQL names ${name}, which is no limit and none of $as_of, $records_from, $records_until"
+                )
             return _literal(values[name])
         return node
 
-    return tree.transform(fill).sql(dialect=dialect)
+    return tree.transform(fill).sql(dialect=dialect, pretty=pretty)
 
 
 def condition(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -> str:

@@ -59,7 +59,7 @@ RULE = Rule(
         suspects AS (
             SELECT c.card, c.opened_at, s.cards_that_day
             FROM cards c JOIN same_day s ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE)
-            WHERE c.opened_at + $min_days * INTERVAL '1' DAY <= $as_of
+            WHERE c.opened_at + $min_days * INTERVAL '1' DAY <= $records_until
         ),
         contacts AS (
             SELECT s.card, s.opened_at, s.cards_that_day,

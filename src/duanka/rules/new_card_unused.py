@@ -39,7 +39,7 @@ RULE = Rule(
         FROM cards c LEFT JOIN first_uses u ON u.card = c.card
         WHERE coalesce(c.kind, 'voice') = 'voice'
           AND c.opened_at >= $records_from
-          AND c.opened_at + $hours * INTERVAL '1' HOUR <= $as_of
+          AND c.opened_at + $hours * INTERVAL '1' HOUR <= $records_until
           AND (u.first_used_at IS NULL OR u.first_used_at > c.opened_at + $hours * INTERVAL '1' HOUR)
     """,
     evidence=(

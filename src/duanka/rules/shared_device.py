@@ -48,12 +48,13 @@ RULE = Rule(
             FROM users u JOIN shared s ON s.imei = u.imei
         ),
         reached AS (
-            SELECT *, min(CASE WHEN place = $min_cards THEN first_seen END) OVER (PARTITION BY imei) AS reached_at
+            SELECT *, min(CASE WHEN place = $min_cards THEN first_seen END) OVER (PARTITION BY imei) AS reached_at,
+                   row_number() OVER (PARTITION BY card ORDER BY cards_in_device DESC, imei) AS size_place
             FROM numbered
         )
         SELECT card, min(greatest(reached_at, first_seen)) AS seen_at,
                max(cards_in_device) AS cards_in_device, count(*) AS shared_devices,
-               arg_max(imei, cards_in_device) AS imei
+               min(CASE WHEN size_place = 1 THEN imei END) AS imei
         FROM reached GROUP BY card
     """,
     evidence=(

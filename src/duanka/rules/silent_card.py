@@ -33,13 +33,13 @@ RULE = Rule(
         FROM cards c LEFT JOIN first_uses u ON u.card = c.card
         WHERE coalesce(c.kind, 'voice') = 'voice'
           AND (c.opened_at >= $records_from OR c.last_used_at <= c.opened_at)
-          AND c.opened_at + $days * INTERVAL '1' DAY <= $as_of
+          AND c.opened_at + $days * INTERVAL '1' DAY <= $records_until
           AND (u.first_used_at IS NULL OR u.first_used_at >= c.opened_at + $days * INTERVAL '1' DAY)
     """,
     unsure="""
         SELECT count(*) FROM cards c LEFT JOIN card_life l ON l.card = c.card
         WHERE coalesce(c.kind, 'voice') = 'voice' AND c.last_used_at IS NULL
-          AND c.opened_at < $records_from AND c.opened_at + $days * INTERVAL '1' DAY <= $as_of
+          AND c.opened_at < $records_from AND c.opened_at + $days * INTERVAL '1' DAY <= $records_until
           AND coalesce(l.first_call, l.first_message, l.first_data) IS NULL
     """,
     evidence=(

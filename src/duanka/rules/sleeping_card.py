@@ -41,8 +41,8 @@ RULE = Rule(
         ),
         suspects AS (
             SELECT * FROM lives
-            WHERE coalesce(first_use, $as_of) >= used_before + $days * INTERVAL '1' DAY
-               OR $as_of >= last_use + $days * INTERVAL '1' DAY
+            WHERE coalesce(first_use, $records_until) >= used_before + $days * INTERVAL '1' DAY
+               OR $records_until >= last_use + $days * INTERVAL '1' DAY
                OR last_use >= first_use + $days * INTERVAL '1' DAY
         ),
         uses AS (
@@ -59,14 +59,14 @@ RULE = Rule(
         )
         SELECT card, used_at + $days * INTERVAL '1' DAY AS seen_at, used_at AS last_used_at, next_use AS woken_at
         FROM gaps
-        WHERE coalesce(next_use, $as_of) >= used_at + $days * INTERVAL '1' DAY
+        WHERE coalesce(next_use, $records_until) >= used_at + $days * INTERVAL '1' DAY
     """,
     unsure="""
         SELECT count(*) FROM cards c LEFT JOIN card_life l ON l.card = c.card
         WHERE coalesce(c.kind, 'voice') = 'voice' AND c.last_used_at IS NULL
           AND coalesce(c.opened_at, $records_from) < $records_from
           AND coalesce(l.first_call, l.first_message, l.first_data) IS NULL
-          AND $as_of < $records_from + $days * INTERVAL '1' DAY
+          AND $records_until < $records_from + $days * INTERVAL '1' DAY
     """,
     evidence=(
         Evidence("last_used_at", Words("休眠前最后使用", "Last used before"), "local time"),

@@ -57,7 +57,9 @@ def results(path: Path) -> Results | None:
     try:
         outcomes = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UnreadableInput(f"{path}: holds no results of a test run ({error}); run `make test` again") from error
+        raise UnreadableInput(
+            f"{path}: holds no results of a test run ({error}); run `make test` again"
+        ) from error
     return Results(outcomes)
 
 

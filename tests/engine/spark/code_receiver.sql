@@ -1,0 +1,51 @@
+WITH quiet AS (
+  SELECT
+    card,
+    day,
+    codes_in,
+    SUM(calls_out + calls_in + messages_out) OVER week AS spoken,
+    SUM(bytes) OVER week AS bytes
+  FROM card_days
+  WHERE
+    card IN (
+      SELECT
+        card
+      FROM card_days
+      WHERE
+        codes_in >= 6
+    )
+  WINDOW week AS (
+    PARTITION BY card
+    ORDER BY day NULLS LAST
+    RANGE BETWEEN INTERVAL '6' DAYS PRECEDING AND CURRENT ROW
+  )
+), platforms AS (
+  SELECT
+    card,
+    day,
+    COUNT(*) AS platforms
+  FROM card_peers
+  WHERE
+    messages_in > 0
+    AND (
+      LENGTH(peer) <= 6 OR STARTSWITH(peer, '106') OR STARTSWITH(peer, 'short:')
+    )
+  GROUP BY
+    card,
+    day
+  HAVING
+    COUNT(*) >= 6
+)
+SELECT
+  p.card,
+  CAST(p.day AS TIMESTAMP_NTZ) AS seen_at,
+  p.platforms,
+  q.codes_in,
+  CAST(q.spoken AS BIGINT) AS spoken
+FROM platforms AS p
+JOIN quiet AS q
+  ON q.card = p.card AND q.day = p.day
+WHERE
+  q.spoken <= 1
+  AND q.bytes <= 100 * 1000000
+  AND p.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP) AS DATE)

@@ -1,0 +1,35 @@
+WITH days AS (
+  SELECT
+    p.card,
+    a.title AS place_name,
+    a.authority,
+    p.day,
+    MIN(p.first_seen) AS first_seen
+  FROM card_places AS p
+  JOIN fraud_prone_places AS a
+    ON STARTSWITH(p.city, a.city) AND p.day BETWEEN a.since AND a.until
+  LEFT JOIN cards AS c
+    ON c.card = p.card
+  WHERE
+    COALESCE(c.kind, 'voice') = 'voice'
+  GROUP BY
+    p.card,
+    a.title,
+    a.authority,
+    p.day
+), in_order AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (PARTITION BY card, place_name ORDER BY day NULLS LAST) AS place,
+    COUNT(*) OVER (PARTITION BY card, place_name) AS days_seen
+  FROM days
+)
+SELECT
+  card,
+  first_seen AS seen_at,
+  place_name,
+  authority,
+  days_seen
+FROM in_order
+WHERE
+  place = 1

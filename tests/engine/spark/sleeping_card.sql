@@ -1,0 +1,57 @@
+WITH lives AS (
+  SELECT
+    c.card,
+    CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END AS used_before,
+    LEAST(l.first_call, l.first_message, l.first_data) AS first_use,
+    GREATEST(l.last_call, l.last_message, l.last_data) AS last_use
+  FROM cards AS c
+  LEFT JOIN card_life AS l
+    ON l.card = c.card
+  WHERE
+    COALESCE(c.kind, 'voice') = 'voice'
+), suspects AS (
+  SELECT
+    *
+  FROM lives
+  WHERE
+    COALESCE(first_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP)) >= used_before + 90 * INTERVAL '1' DAY
+    OR CAST('2021-05-18 00:00:00' AS TIMESTAMP) >= last_use + 90 * INTERVAL '1' DAY
+    OR last_use >= first_use + 90 * INTERVAL '1' DAY
+), uses AS (
+  SELECT
+    card,
+    used_before AS used_at
+  FROM suspects
+  WHERE
+    NOT used_before IS NULL
+  UNION ALL
+  SELECT
+    card,
+    first_use
+  FROM suspects
+  WHERE
+    NOT first_use IS NULL
+  UNION ALL
+  SELECT
+    d.card,
+    GREATEST(d.last_call, d.last_message, d.last_data)
+  FROM card_days AS d
+  JOIN suspects AS s
+    ON s.card = d.card
+  WHERE
+    NOT GREATEST(d.last_call, d.last_message, d.last_data) IS NULL
+), gaps AS (
+  SELECT
+    card,
+    used_at,
+    LEAD(used_at) OVER (PARTITION BY card ORDER BY used_at NULLS LAST) AS next_use
+  FROM uses
+)
+SELECT
+  card,
+  used_at + 90 * INTERVAL '1' DAY AS seen_at,
+  used_at AS last_used_at,
+  next_use AS woken_at
+FROM gaps
+WHERE
+  COALESCE(next_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP)) >= used_at + 90 * INTERVAL '1' DAY

@@ -1,0 +1,168 @@
+"""Rollups: what they count, that partial ones merge, and that narrow or little memory change no hit."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from duanka.domain.cases import Row, at, calls, data, messages, sighting
+from duanka.domain.ports import Silent
+from duanka.domain.rollups import CARD_DAYS, ROLLUPS
+from duanka.domain.rule import Rule
+from duanka.domain.tables import TABLES
+from duanka.engine.embedded import Embedded, arrow_schema
+from duanka.engine.rollup_sql import merge_sql, rollup_sql, rollups_for
+from duanka.rules import RULES
+
+AS_OF = at("2021-05-18 00:00")
+DEFAULTS = [(rule, {name: limit.value for name, limit in rule.limits.items()}) for rule in RULES]
+
+
+def _tables(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    tables: dict[str, list[Row]] = {}
+    for row in rows:
+        tables.setdefault(str(row["table"]), []).append({k: v for k, v in row.items() if k != "table"})
+    return tables
+
+
+def test_card_days_counts_every_kind_of_use(tmp_path: Path) -> None:
+    rows = [
+        *calls(3, "2021-05-17 09:00", answered=1, seconds=60),
+        *calls(2, "2021-05-17 20:00", direction="in", answered=0),
+        *messages(2, "2021-05-17 10:00", peers=["95588", "8613900000000"]),
+        *messages(1, "2021-05-17 11:00", direction="out"),
+        data("2021-05-17", 5),
+        sighting("2021-05-17 08:00"),
+    ]
+    with Embedded(tmp_path) as engine:
+        engine.load_rows(_tables(rows), {}, AS_OF)
+        engine._run(
+            f"CREATE TABLE d AS {rollup_sql(CARD_DAYS, ('calls', 'messages', 'data_days', 'sightings'))}"
+        )
+        ((day),) = engine._run("SELECT * FROM d")
+    row = dict(zip(CARD_DAYS.columns, day, strict=True))
+    counted = {k: row[k] for k in ("calls_out", "calls_in", "answered_out", "unanswered_out", "seconds_out")}
+    assert counted == {
+        "calls_out": 3,
+        "calls_in": 2,
+        "answered_out": 1,
+        "unanswered_out": 2,
+        "seconds_out": 60,
+    }
+    assert (row["messages_in"], row["codes_in"], row["messages_out"]) == (2, 1, 1)
+    assert (row["bytes"], row["sightings"]) == (5_000_000, 1)
+    # to be rung in vain is no use, to be sent a message neither
+    assert row["last_call"] == at("2021-05-17 09:01")
+    assert row["first_message"] == row["last_message"] == at("2021-05-17 11:00")
+    assert row["first_data"] == at("2021-05-17 00:00")
+
+
+@given(
+    cuts=st.lists(st.integers(0, 60), max_size=4),
+    seed=st.integers(0, 3),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_partial_rollups_of_any_slices_merge(tmp_path: Path, cuts: list[int], seed: int) -> None:
+    rows = [
+        *calls(30, "2021-05-16 20:00", every=600 + 60 * seed, peers=4, answered=11),
+        *messages(20, "2021-05-17 06:00", every=900, peers=["95588", "8613900000000"], direction="out"),
+        *calls(11, "2021-05-17 01:00", every=3000, direction="in", answered=5),
+    ]
+    bounds = [0, *sorted(min(c, len(rows)) for c in cuts), len(rows)]
+    with Embedded(tmp_path, threads=1) as engine:
+        for rollup in ROLLUPS.values():
+            if rollup.parts[0].source in ROLLUPS:
+                continue
+            engine.load_rows(_tables(rows), {}, AS_OF)
+            whole = engine._run(f"SELECT * FROM ({rollup_sql(rollup, ('calls', 'messages'))}) ORDER BY ALL")
+            partials = []
+            for i, (a, b) in enumerate(itertools.pairwise(bounds)):
+                if a < b:
+                    tables = _tables(rows[a:b])
+                    engine.load_rows(tables, {}, AS_OF)
+                    engine._run(f"CREATE OR REPLACE TABLE partial_{i} AS {rollup_sql(rollup, tuple(tables))}")
+                    partials.append(f"SELECT * FROM partial_{i}")
+            merged = engine._run(f"SELECT * FROM ({merge_sql(rollup, partials)}) ORDER BY ALL")
+            assert merged == whole, rollup.name
+
+
+def _write(tmp_path: Path, rows: Sequence[Row]) -> dict[str, list[Path]]:
+    paths: dict[str, list[Path]] = {}
+    for name, of_table in _tables(rows).items():
+        schema = arrow_schema(TABLES[name])
+        known = [{field: row.get(field) for field in schema.names} for row in of_table]
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.Table.from_pylist(known, schema=schema), path)
+        paths[name] = [path]
+    return paths
+
+
+def _hits(
+    tmp_path: Path, paths: dict[str, list[Path]], *, memory: str, narrowed: bool
+) -> list[tuple[object, ...]]:
+    columns = {name: frozenset(c.name for c in TABLES[name].columns) for name in paths}
+    with Embedded(tmp_path / "work", memory=memory) as engine:
+        engine.load(paths, columns, {}, AS_OF)
+        engine.build(DEFAULTS, Silent(), narrowed=narrowed)
+        for rule, limits in DEFAULTS:
+            engine.run(rule, limits)
+        return engine._run("SELECT * FROM hits ORDER BY ALL")
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[Row]:
+    """The record examples of all rules in one world, each card under a number of its own."""
+    rows: list[Row] = []
+    for i, example in enumerate(e for rule in RULES for e in rule.flags + rule.spares):
+        for name, of_table in example.tables.items():
+            rows += [{"table": name, **row, "card": f"{i:04}{row['card']}"} for row in of_table]
+    return rows
+
+
+def test_narrowed_or_whole_the_hits_are_the_same(tmp_path: Path, examples: list[Row]) -> None:
+    paths = _write(tmp_path, examples)
+    narrowed = _hits(tmp_path, paths, memory="500MB", narrowed=True)
+    assert narrowed == _hits(tmp_path, paths, memory="500MB", narrowed=False)
+    assert len({rule for _, rule, *_ in narrowed}) >= 15
+
+
+def test_little_memory_changes_no_hit(tmp_path: Path) -> None:
+    start = datetime(2021, 5, 10)
+    rows: list[Row] = [
+        {
+            "table": "calls",
+            "card": f"86138{i % 30011:08}",
+            "peer": f"86139{(i * 7919) % 90001:08}",
+            "direction": "out" if i % 3 else "in",
+            "started_at": start + timedelta(seconds=i * 1.7),
+            "seconds": i % 90,
+            "answered": i % 4 == 0,
+            "imei": f"35{i % 20011:013}",
+            "cell": f"c{i % 501}",
+            "city": "990100",
+        }
+        for i in range(300_000)
+    ]
+    rows += calls(90, "2021-05-17 09:00", every=30, peers=90, answered=4)
+    paths = _write(tmp_path, rows)
+    assert _hits(tmp_path, paths, memory="60MB", narrowed=True) == _hits(
+        tmp_path, paths, memory="1GB", narrowed=True
+    )
+
+
+def test_only_what_is_read_is_built() -> None:
+    lean = {r.name: [a.name for a in r.aggregates] for r in rollups_for([_rule("over_frequency")])}
+    assert lean == {"card_days": ["calls_out"], "card_hours": ["calls_out", "answered_out"]}
+    assert [p.source for r in rollups_for([_rule("over_frequency")]) for p in r.parts] == ["calls", "calls"]
+
+
+def _rule(rule_id: str) -> Rule:
+    return next(rule for rule in RULES if rule.id == rule_id)

@@ -1,0 +1,63 @@
+"""Rules' SQL is filled and translated through the syntax tree; the Spark text is a reviewed snapshot."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from duanka.domain.errors import RuleError
+from duanka.domain.rule import Rule
+from duanka.engine.translate import columns, condition, output_columns, parameters, render, tables
+from duanka.rules import RULES
+
+SNAPSHOTS = Path(__file__).parent / "spark"
+
+
+def test_values_are_put_in_as_literals_of_their_type() -> None:
+    text = render(
+        "SELECT 1 WHERE a > $n AND b = $t AND c >= $d AND e < $m",
+        {"n": 3, "t": "it's", "d": date(2021, 5, 1), "m": datetime(2021, 5, 1, 9, 30)},
+    )
+    assert "a > 3" in text
+    assert "'it''s'" in text
+    assert "CAST('2021-05-01' AS DATE)" in text
+    assert "CAST('2021-05-01 09:30:00' AS TIMESTAMP)" in text
+
+
+def test_a_value_cannot_smuggle_sql() -> None:
+    text = render("SELECT 1 WHERE a = $t", {"t": "x' OR 1 = 1 --"})
+    assert text == "SELECT 1 WHERE a = 'x'' OR 1 = 1 --'"
+
+
+def test_an_unknown_value_and_broken_sql_are_refused() -> None:
+    with pytest.raises(RuleError, match="names \\$who"):
+        render("SELECT $who", {})
+    with pytest.raises(RuleError, match="does not parse"):
+        render("SELECT FROM WHERE (", {})
+    with pytest.raises(RuleError, match="one SELECT"):
+        output_columns("DELETE FROM calls")
+
+
+def test_what_a_statement_mentions() -> None:
+    sql = "WITH x AS (SELECT a FROM card_days WHERE b > $n) SELECT a AS c, d FROM x JOIN cards USING (a)"
+    assert tables(sql) == {"card_days", "cards"}
+    assert output_columns(sql) == ("c", "d")
+    assert {"a", "b", "d"} <= columns(sql)
+    assert parameters(sql) == {"n"}
+    assert condition("a > $n", {"n": 1}) == "a > 1"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_spark_text_is_the_reviewed_one(rule: Rule) -> None:
+    values = {name: limit.value for name, limit in rule.limits.items()}
+    day = datetime(2021, 5, 18)
+    now = {"as_of": day, "records_from": datetime(2021, 5, 4), "records_until": day}
+    text = render(rule.sql, {**values, **now}, "spark", pretty=True) + "\n"
+    snapshot = SNAPSHOTS / f"{rule.id}.sql"
+    if os.environ.get("DUANKA_REVIEW") == "1":  # writes what is to be reviewed and committed
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(text)
+    assert snapshot.read_text() == text, "review the change, then DUANKA_REVIEW=1 pytest tests/engine"

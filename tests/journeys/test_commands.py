@@ -1,0 +1,85 @@
+"""The commands beside scan: evaluate, rules, spec, simulate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+
+from desk import cards_at_risk, duanka, flagged
+from duanka.evaluation import evaluate
+from duanka.rules import RULES
+
+
+def test_evaluate_counts_what_the_files_say(national: Path, province: Path) -> None:
+    truth = pl.read_parquet(province / "truth.parquet")
+    fraud = set(truth.filter("fraud")["card"])
+    asked = {row["card"] for row in cards_at_risk(national) if row["action"] != "watch"}
+    found = evaluate(national, province / "truth.parquet")
+    assert (found.cards, found.fraud) == (truth.height, len(fraud))
+    assert (found.asked.cards, found.asked.fraud) == (len(asked), len(asked & fraud))
+    assert found.asked.precision == len(asked & fraud) / len(asked)
+    assert found.stopped.honest == 0
+    by_rule = {row.name: row for row in found.rules}
+    tripped = flagged(national, "fan_out")
+    assert (by_rule["fan_out"].cards, by_rule["fan_out"].fraud) == (len(tripped), len(tripped & fraud))
+    assert sum(row.of for row in found.roles) == len(fraud)
+    assert sum(row.cards for row in found.honest_roles) == found.asked.honest
+
+
+def test_evaluate_prints_tables_for_people_and_for_pages(national: Path, province: Path) -> None:
+    plain = duanka("evaluate", national, "--truth", province / "truth.parquet")
+    pages = duanka("evaluate", national, "--truth", province / "truth.parquet", "--markdown")
+    assert plain.code == pages.code == 0
+    assert "honest cards stopped outright: 0" in plain.out
+    assert re.search(r"^\| fan_out \| [\d,]+ \|", pages.out, re.MULTILINE)
+
+
+def test_rules_are_listed_and_shown() -> None:
+    listed = duanka("rules", "list", "--policy", "hebei")
+    assert all(rule.id in listed.out for rule in RULES)
+    shown = duanka("rules", "show", "fan_out")
+    assert "min_peers" in shown.out
+    assert "ours" in shown.out
+    assert "SELECT" in shown.out
+
+
+def test_rules_test_runs_the_examples() -> None:
+    typed = duanka("rules", "test", "over_frequency")
+    assert typed.code == 0, typed.err
+    assert "61 calls in one hour" in typed.out
+    assert "0 wrong" in typed.out
+
+
+def test_backtest_shows_cards_gained_and_lost_with_the_truth(province: Path, national: Path) -> None:
+    typed = duanka("rules", "backtest", "over_frequency", province, "--set", "max_calls=30")
+    assert typed.code == 0, typed.err
+    rows = {
+        words[0]: [int(n.replace(",", "")) for n in words[-3:]]
+        for words in (re.split(r"\s{2,}", line.strip()) for line in typed.out.splitlines())
+        if words[0] in ("as it is", "changed", "gained", "lost")
+    }
+    assert rows["as it is"][0] == len(flagged(national, "over_frequency"))
+    assert rows["lost"] == [0, 0, 0]
+    assert rows["changed"][0] == rows["as it is"][0] + rows["gained"][0]
+    assert rows["gained"][0] > 0
+
+
+def test_spec_prints_every_requirement() -> None:
+    typed = duanka("spec")
+    assert typed.code == 0, typed.err
+    for number in ("R1.1", "R3.5", "R7.3", "R13"):
+        assert re.search(rf"^{re.escape(number)}\s", typed.out, re.MULTILINE)
+
+
+def test_simulate_says_what_it_made_and_what_comes_next(tmp_path: Path) -> None:
+    typed = duanka("simulate", "world", "--cards", "300", "--days", "2", cwd=tmp_path)
+    assert typed.code == 0, typed.err
+    assert "Next: duanka scan world" in typed.out
+    assert duanka("scan", "world", cwd=tmp_path).code == 0
+
+
+def test_help_and_version() -> None:
+    assert "Exit" in duanka("scan", "--help").out or "exit code 3" in duanka("scan", "--help").out
+    assert duanka("--version").out.startswith("duanka ")
