@@ -180,7 +180,9 @@ def entries(findings: Findings, *, masked: bool) -> tuple[Entry, ...]:
 
 def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool) -> Entry:
     hits = {hit.rule: hit for hit in card.hits}
-    order = [*card.reasons, *(rule for rule in hits if rule not in card.reasons)]
+    # the police's confirmation is no hit: the card's own line tells it, and apart from what rules say
+    by_rules = [rule for rule in card.reasons if rule in hits or not card.cases]
+    order = [*by_rules, *(rule for rule in hits if rule not in card.reasons)]
     return Entry(
         masked_card(card.card) if masked else spelled_card(card.card),
         card.tier,
