@@ -174,29 +174,36 @@ def backtest_table(
 def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
     """The tables of `duanka evaluate`."""
     tables = (
-        ("Orders (action beyond watch)", "", (found.asked, found.stopped)),
+        ("Orders (action beyond watch)", "orders", (found.asked, found.stopped)),
         ("By tier", "tier", found.tiers),
         ("By rule", "rule", found.rules),
-        ("Fraud that an order reaches, by strategy", "strategy", found.strategies),
-        ("Fraud that an order reaches, by role", "role", found.roles),
     )
     head = (
         f"{found.cards:,} cards, {found.fraud:,} of them fraud. Orders reach {found.asked_per_100k:,.0f} of 100,000"
         f" cards, and {found.honest_asked_per_100k:,.0f} of 100,000 honest ones;"
         f" honest cards stopped outright: {found.stopped.honest}."
     )
+    strategies = [row.name for row in found.strategies]
+    roles = [row.name for row in found.roles]
+    columns = ("cards", "per 100,000", "fraud", "honest", "precision", "recall", *strategies)
+    titled: list[_Titled] = [
+        (title, (name, *columns), [_cells(row, found.cards, strategies) for row in rows])
+        for title, name, rows in tables
+    ]
+    reached: list[tuple[str, ...]] = [
+        (r.name, f"{r.cards:,}", f"{r.of:,}", _share(r.recall)) for r in (*found.strategies, *found.roles)
+    ]
+    titled.append(("Fraud that an order reaches", ("strategy or role", "reached", "of", "recall"), reached))
+    by_role: list[tuple[str, ...]] = [
+        (r.name, *(_share(r.recalls.get(role)) for role in roles)) for r in found.rules
+    ]
+    titled.append(("Recall of each rule by role", ("rule", *roles), by_role))
     honest: list[tuple[str, ...]] = [
         (r.name, f"{r.cards:,}", f"{r.of:,}", f"{1e5 * r.cards / r.of:,.0f}") for r in found.honest_roles
     ]
-    titled: list[_Titled] = [
-        (
-            title,
-            (name or "orders", "cards", "fraud", "honest", "precision", "recall"),
-            [_cells(r) for r in rows],
-        )
-        for title, name, rows in tables
-    ]
-    titled.append(("Honest people whom an order reaches", ("role", "asked", "of", "per 100,000"), honest))
+    titled.append(
+        ("Honest people whom an order reaches", ("role", "asked", "of", "per 100,000"), list(honest))
+    )
     if markdown:
         return "\n\n".join([head, *(_markdown(*one) for one in titled)])
     return Group(head, *(_rich(*one) for one in titled))
@@ -205,19 +212,22 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
 _Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    def share(value: float | None) -> str:
-        return "-" if value is None else f"{value:.3f}"
-
+def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
     name = {"asked": "all orders", "stop": "of them stop"}.get(row.name, row.name)
     return (
         name,
         f"{row.cards:,}",
+        f"{1e5 * row.cards / cards:,.0f}",
         f"{row.fraud:,}",
         f"{row.honest:,}",
-        share(row.precision),
-        share(row.recall),
+        _share(row.precision),
+        _share(row.recall),
+        *(_share(row.recalls.get(strategy)) for strategy in strategies),
     )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _rich(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> RenderableType:

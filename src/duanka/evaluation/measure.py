@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +15,16 @@ _ASKED = pl.col("action") != "watch"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: `cards` flagged, `fraud` of them; `of` fraud cards there are to find."""
+    """One line of a table: `cards` flagged, `fraud` of them; `of` fraud cards there are to find.
+
+    `recalls`: strategy or role of fraud -> share of its cards that are flagged.
+    """
 
     name: str
     cards: int
     fraud: int
     of: int
+    recalls: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def precision(self) -> float | None:
@@ -84,8 +88,18 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
     fraud = int(known["fraud"].sum())
 
-    def row(name: str, chosen: pl.DataFrame, of: int = fraud) -> Row:
-        return Row(name, chosen.height, int(chosen["fraud"].sum()), of)
+    groups = {
+        value: count
+        for column in ("strategy", "role")
+        for value, count in known.filter("fraud").group_by(column).len().sort(column).iter_rows()
+    }
+
+    def row(name: str, chosen: pl.DataFrame) -> Row:
+        theirs = chosen.filter("fraud")
+        found = dict(theirs.group_by("strategy").len().iter_rows())
+        found |= dict(theirs.group_by("role").len().iter_rows())
+        recalls = {value: found.get(value, 0) / count for value, count in groups.items()}
+        return Row(name, chosen.height, theirs.height, fraud, recalls)
 
     asked = judged.filter("asked")
     by_rule = hits.join(known, on="card", how="inner")
@@ -98,8 +112,8 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
         tiers=tuple(
             row(tier, judged.filter(pl.col("tier") == tier)) for tier in ("extreme", "high", "medium", "low")
         ),
-        strategies=_recalls(judged.filter("fraud"), "strategy"),
-        roles=_recalls(judged.filter("fraud"), "role"),
+        strategies=_groups(known, asked, "strategy"),
+        roles=_groups(known, asked, "role"),
         honest_roles=tuple(
             Row(name, cards, 0, of)
             for name, cards, of in judged.filter(~pl.col("fraud"))
@@ -111,9 +125,10 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
 
 
-def _recalls(fraud: pl.DataFrame, column: str) -> tuple[Row, ...]:
-    counted = fraud.group_by(column).agg(pl.col("asked").sum(), pl.len()).sort(column)
-    return tuple(Row(str(name), asked, asked, of) for name, asked, of in counted.iter_rows())
+def _groups(known: pl.DataFrame, asked: pl.DataFrame, column: str) -> tuple[Row, ...]:
+    reached = dict(asked.filter("fraud").group_by(column).len().iter_rows())
+    counts = known.filter("fraud").group_by(column).len().sort(column).iter_rows()
+    return tuple(Row(str(name), reached.get(name, 0), reached.get(name, 0), of) for name, of in counts)
 
 
 def _read(path: Path, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:

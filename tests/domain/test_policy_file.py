@@ -1,0 +1,85 @@
+"""A policy file says clearly what it means, or is refused with the key that is wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from duanka.domain.errors import PolicyError
+from duanka.domain.policy_file import read_lists, read_policy
+from duanka.domain.rule import Grade, Source
+from duanka.rules import RULES
+
+POLICIES = Path(__file__).parents[2] / "policies"
+GOOD = (POLICIES / "national.toml").read_text(encoding="utf-8")
+AREA = '[[lists.high_risk_areas]]\ncity = "9902"\nauthority = "A"\nsince = 2021-01-01\nuntil = 2021-12-31\n'
+
+
+def test_limits_weights_and_authorities_are_read() -> None:
+    policy = read_policy(POLICIES / "national.toml", RULES)
+    rule = next(r for r in RULES if r.id == "new_card_unused")
+    assert policy.limits(rule) == {"hours": 24}
+    assert policy.authority(rule, "hours") == Source("Hubei cities' practice, press", Grade.S2)
+    fan_out = next(r for r in RULES if r.id == "fan_out")
+    assert policy.authority(fan_out, "min_peers") is None, "a limit without authority is ours"
+    hebei = read_policy(POLICIES / "hebei.toml", RULES)
+    assert hebei.limits(rule) == {"hours": 12}
+    assert hebei.since == date(2020, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[rules.fan_out]", "[rules.fan_in]", "fan_in.*did you mean fan_out"),
+        ("limits.min_days = 2", "limits.min_weeks = 2", "min_weeks"),
+        ("medium = 3 ", "medium = 9 ", "0 < medium <= high"),
+        ('mode = "weigh"', 'mode = "guess"', "guess"),
+        ("since = 2021-06-02", "", "since is missing"),
+        ('grade = "S1"\nsince', 'grade = "S9"\nsince', "S9"),
+        ("[policy]", "[politics]", "politics"),
+        ("weight = 1\n", "weight = -1\n", "weight must be a number from 0"),
+        ("limits.min_days = 2", 'limits.min_days = "two"', "min_days must be like 1"),
+        ("limits.min_days = 2", "limits.min_days = true", "min_days must be like 1"),
+        ("[deciding]", "[deciding", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in GOOD
+    path = tmp_path / "policy.toml"
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(PolicyError, match=says):
+        read_policy(path, RULES)
+
+
+@pytest.mark.requirement("R1.3")
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('authority = "A"\n', "", "no authority; an area list without authority and dates is refused"),
+        ("since = 2021-01-01\n", "", "no since; an area list without"),
+        ("until = 2021-12-31\n", "", "no until; an area list without"),
+        ("since = 2021-01-01", 'since = "2021-01-01"', "since must be a day"),
+        ('city = "9902"', 'city = "99020"', "2, 4 or 6 digits"),
+        ('city = "9902"', 'town = "9902"', "does not know 'town'"),
+    ],
+)
+def test_an_area_list_without_authority_and_dates_is_refused(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    path = tmp_path / "lists.toml"
+    path.write_text(AREA)
+    assert len(read_lists(path)["high_risk_areas"]) == 1
+    path.write_text(AREA.replace(old, new))
+    with pytest.raises(PolicyError, match=says):
+        read_lists(path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PolicyError, match="UTF-8"):
+        read_lists(path)
+    with pytest.raises(PolicyError, match="cannot be read"):
+        read_lists(tmp_path / "none.toml")
