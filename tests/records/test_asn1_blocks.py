@@ -7,12 +7,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-import asn1_samples as samples
+import polars as pl
 import pytest
-from deliveries import quarantined, shipped, table, taken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import asn1_samples as samples
+from deliveries import quarantined, shipped, table, taken
 from duanka.records import tap3, ts32298
 from duanka.records.asn1_blocks import Asn1Reading
 from duanka.records.ber import elements
@@ -176,3 +177,15 @@ def test_no_bytes_crash_a_reader(tmp_path: Path, octets: bytes, form: str, where
 )
 def test_what_is_no_element(data: bytes) -> None:
     assert list(elements(data, 0, len(data))) == [0]
+
+
+def test_an_event_without_its_offset_has_no_time(tmp_path: Path) -> None:
+    stamp = {"localTimeStamp": b"20210517080000", "utcTimeOffsetCode": 7}
+    short = {"localTimeStamp": b"20210517      ", "utcTimeOffsetCode": 0}
+    events = [
+        samples.event("mobileOriginatedCall", "11", callEventStartTimeStamp=one) for one in (stamp, short)
+    ]
+    intake = taken(tmp_path, {"TDMMRMTCHNCT00001": samples.tap3(*events)}, mapping=shipped("tap3"))
+    assert quarantined(intake) == [(1, "event_time", "bad time"), (2, "event_time", "bad time")]
+    raw = pl.read_parquet(intake.quarantine)["raw"][0]
+    assert '"event_time": "2021-05-17 08:00:00 at an unknown offset"' in raw

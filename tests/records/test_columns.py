@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
 from duanka.records.columns import as_text, imei15
 from duanka.records.times import moments
 
@@ -311,3 +311,21 @@ def test_opaque_numbers_and_short_codes(tmp_path: Path) -> None:
     intake = taken(tmp_path, {"x.csv": rows}, mapping=mapping(tmp_path, text))
     assert table(intake, "messages")["peer"].to_list() == ["short:95588", "95588", "short:1"]
     assert CARDS.startswith("card")
+
+
+def test_parties_that_change_places_are_judged_where_they_come_to_stand(tmp_path: Path) -> None:
+    text = """
+        [[source]]
+        files = "*.csv"
+        table = "calls"
+        swap_when = { way = "in" }
+        [source.columns]
+        card = "a"
+        peer = "b"
+        direction = "way"
+        started_at = "t"
+    """
+    rows = "a,b,way,t\n10086,13800138000,in,2021-05-17\n10086,13800138000,out,2021-05-17\n13800138000,x,in,2021-05-17\n"
+    intake = taken(tmp_path, {"x.csv": rows}, mapping=mapping(tmp_path, text))
+    assert table(intake, "calls").select("card", "peer").rows() == [("8613800138000", "10086")]
+    assert quarantined(intake) == [(3, "a", "impossible number"), (4, "b", "impossible number")]

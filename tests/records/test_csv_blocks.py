@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from deliveries import CALL, CALLS, delivered, mapping, quarantined, reasons, table, taken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deliveries import CALL, CALLS, delivered, mapping, quarantined, reasons, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.records import take_in
 from duanka.records.blocks import Block

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from deliveries import CALL, CALLS, KEY, delivered, mapping, table, taken
 
+from deliveries import CALL, CALLS, KEY, delivered, mapping, table, taken
 from duanka.domain.errors import MissingKey
 from duanka.records import take_in
 from duanka.records.holders import looks_like_document, without_documents

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from deliveries import (
     CALL,
     CALLS,
@@ -19,7 +20,6 @@ from deliveries import (
     table,
     taken,
 )
-
 from duanka.domain.errors import LostRecords, MappingError, UnreadableInput
 from duanka.domain.tables import TABLES
 from duanka.records import take_in

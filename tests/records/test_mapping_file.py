@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deliveries import ROOT, mapping, shipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deliveries import ROOT, mapping, shipped
 from duanka.domain.errors import MappingError
 from duanka.domain.tables import TABLES
 from duanka.records import read_mapping

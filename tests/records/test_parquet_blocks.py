@@ -11,10 +11,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deliveries import CALL, CALLS, quarantined, reasons, table, taken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deliveries import CALL, CALLS, quarantined, reasons, table, taken
 from duanka.domain.errors import UnreadableInput
 from duanka.records.parquet_blocks import ParquetReading
 

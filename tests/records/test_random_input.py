@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
-from deliveries import CARDS, KEY, table, taken
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deliveries import CARDS, KEY, table, taken
 from duanka.domain.errors import DuankaError
 from duanka.domain.intake import Intake
 
@@ -86,24 +86,17 @@ def rows_of(intake: Intake) -> set[tuple[object, ...]]:
     return set(rows)
 
 
-def fresh(files: Mapping[str, str | bytes | pl.DataFrame]) -> Intake:
-    """Take `files` in, in a folder of their own; the files stay for the test to read."""
-    folder = tempfile.TemporaryDirectory()
-    KEPT.append(folder)
-    if len(KEPT) > 20:
-        KEPT.pop(0).cleanup()
-    return taken(Path(folder.name), files, holder_key=KEY)
+def fresh(folder: Path, files: Mapping[str, str | bytes | pl.DataFrame]) -> Intake:
+    """Take `files` in, in a new folder below `folder`."""
+    return taken(Path(tempfile.mkdtemp(dir=folder)), files, holder_key=KEY)
 
 
-KEPT: list[tempfile.TemporaryDirectory[str]] = []
-
-
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(NAMES, st.tuples(st.booleans(), JUNK), min_size=1, max_size=4))
-def test_no_delivery_crashes_or_loses_a_record(files: dict[str, tuple[bool, bytes]]) -> None:
+def test_no_delivery_crashes_or_loses_a_record(tmp_path: Path, files: dict[str, tuple[bool, bytes]]) -> None:
     given_ = {name: HEADER.encode() + junk if headed else junk for name, (headed, junk) in files.items()}
     try:
-        intake = fresh({"cards.csv": CARDS, **given_})
+        intake = fresh(tmp_path, {"cards.csv": CARDS, **given_})
     except DuankaError as error:
         return one_line(error)
     return adds_up(intake)
@@ -114,34 +107,38 @@ def one_line(error: DuankaError) -> None:
     assert len(str(error).splitlines()) == 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(good_rows(), BAD_ROWS), max_size=30))
-def test_good_rows_among_bad_ones_are_all_used(lines: list[str | bytes]) -> None:
+def test_good_rows_among_bad_ones_are_all_used(tmp_path: Path, lines: list[str | bytes]) -> None:
     good = "".join(line for line in lines if isinstance(line, str))
     octets = b"".join(line.encode() if isinstance(line, str) else line for line in lines)
-    intake = fresh({"calls.csv": HEADER.encode() + octets})
+    intake = fresh(tmp_path, {"calls.csv": HEADER.encode() + octets})
     adds_up(intake)
-    assert rows_of(intake) == rows_of(fresh({"calls.csv": HEADER + good}))
+    assert rows_of(intake) == rows_of(fresh(tmp_path, {"calls.csv": HEADER + good}))
     bad = [line for line in octets.rstrip(b"\r\n").split(b"\n") if line.strip()]
     assert intake.records >= len(bad)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(good_rows(), min_size=1, max_size=25), st.data())
-def test_split_and_order_of_a_delivery_change_nothing(lines: list[str], data: st.DataObject) -> None:
-    whole = fresh({"calls.csv": HEADER + "".join(lines)})
+def test_split_and_order_of_a_delivery_change_nothing(
+    tmp_path: Path, lines: list[str], data: st.DataObject
+) -> None:
+    whole = fresh(tmp_path, {"calls.csv": HEADER + "".join(lines)})
     adds_up(whole)
     shuffled = data.draw(st.permutations(lines))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=3)))
     edges = [0, *cuts, len(lines)]
     endings = ["a.csv", "b.csv.gz", "c.csv", "d.csv.gz", "e.csv"]
     pieces = [shuffled[begin:end] for begin, end in pairwise(edges)]
-    split = fresh({f"calls/{endings[at]}": HEADER + "".join(piece) for at, piece in enumerate(pieces)})
+    split = fresh(
+        tmp_path, {f"calls/{endings[at]}": HEADER + "".join(piece) for at, piece in enumerate(pieces)}
+    )
     adds_up(split)
     assert rows_of(split) == rows_of(whole)
     # Delivered again, as a file of the same bytes and as one of other bytes.
     again = {"calls.csv": HEADER + "".join(lines), "calls/copy.csv": HEADER + "".join(lines)}
-    twice = fresh({**again, "calls/turned.csv": HEADER + "".join(reversed(lines))})
+    twice = fresh(tmp_path, {**again, "calls/turned.csv": HEADER + "".join(reversed(lines))})
     adds_up(twice)
     assert rows_of(twice) == rows_of(whole)
     assert sum(bool(f.duplicate_of) for f in twice.files) >= 1

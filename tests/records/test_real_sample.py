@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from deliveries import quarantined, shipped, table
 
+from deliveries import quarantined, shipped, table
 from duanka.records import take_in
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
 from duanka.records import parts, repeats
 from duanka.records.quarantine import Quarantine
 from duanka.records.repeats import settle

@@ -177,9 +177,9 @@ class _Reader:
     def _gather(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
         """Read the lines from `first` up to `last`, whole if Arrow can, else in smaller pieces."""
         begin = lines.begin(first)
-        longest = int(np.diff(lines.ends[first:last], prepend=begin - 1).max())
+        sizes = np.diff(lines.ends[first:last], prepend=begin - 1)
         frame = None
-        if longest <= LINE_LIMIT:
+        if sizes.min() > 1 and sizes.max() <= LINE_LIMIT:  # an empty line would become a row of empty fields
             frame = self._whole(lines.body[begin : int(lines.ends[last - 1]) + 1], last - first)
         if frame is not None:
             into.frames.append(frame)
@@ -193,10 +193,12 @@ class _Reader:
 
     def _whole(self, body: bytes, lines: int) -> pl.DataFrame | None:
         """Return all `lines` of `body` as rows, or None when a line of it is not plain."""
-        if b"\0" in body or body.count(b"\r") != body.count(b"\r\n"):
+        if b"\0" in body:
             return None
-        if body.startswith((b"\n", b"\r\n")) or b"\n\n" in body or b"\n\r\n" in body:
-            return None  # an empty line would become a row of empty fields
+        if b"\r" in body and (
+            body.count(b"\r") != body.count(b"\r\n") or b"\n\r\n" in body or body.startswith(b"\r\n")
+        ):
+            return None
         try:
             if self._layout.encoding != "utf-8":
                 body = body.decode(self._layout.encoding).encode()
@@ -300,7 +302,9 @@ def _cut(buffer: bytes) -> tuple[bytes, bytes]:
     cut = buffer.rfind(b"\n") + 1
     if cut == 0:
         return b"", buffer[: LINE_LIMIT + 1]
-    filled = len(buffer[:cut].rstrip(b"\r\n"))
+    filled = cut
+    while filled and buffer[filled - 1] in b"\r\n":
+        filled -= 1
     if cut - filled < _EMPTY_LINES:
         cut = buffer.find(b"\n", filled) + 1 if filled else 0
     rest = buffer[cut:]

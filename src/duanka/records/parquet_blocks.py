@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from duanka.records.reasons import Reason
 from duanka.records.unpacked import opened
 
 BATCH_ROWS = 1 << 16
+_MOST_ROWS = 10_000_000  # rows of a damaged group that are set aside one by one
 # What Arrow raises on damaged files, besides its own: a huge allocation, a wrong length, a name that is no text.
 _DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
 
@@ -57,9 +59,8 @@ class ParquetReading:
                 end = record + file.metadata.row_group(group).num_rows
                 for block in self._group(file, group, list(wanted), record, end):
                     record += block.records
-                    yield Block(
-                        block.frame, block.lines, block.records, size * (record - 1) // total, block.bad, None
-                    )
+                    yield replace(block, done=size * (record - 1) // total)
+                record = end
 
     def _group(self, file: Any, group: int, wanted: list[str], record: int, end: int) -> Iterator[Block]:
         """Yield the records numbered from `record` up to `end`, whatever can be read of them."""
@@ -70,6 +71,13 @@ class ParquetReading:
                 record += rows
         except _DAMAGE as fault:
             self.unreadable = f"row group {group} is damaged ({_first_line(fault)})"
+        if end - record > _MOST_ROWS:
+            # A damaged footer says whatever it likes: nobody delivers so many rows in one group.
+            why = f"row group {group} claims {end - record} rows"
+            yield Block(
+                pl.DataFrame(), np.empty(0, np.int64), 1, 0, [Bad(record, Reason.UNREADABLE_ROWS, why)]
+            )
+            return
         while record < end:
             lost = min(BATCH_ROWS, end - record)
             bad = [Bad(at, Reason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]

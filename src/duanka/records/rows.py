@@ -21,12 +21,14 @@ _ABSENT = How()
 @dataclass(frozen=True)
 class Fitted:
     """`frame`: exactly the canonical columns, all rows. `faults`: per row 0 or the code of its first fault in
-    the order of the columns; `at`: the place of the column that has it. `ids`: the source's record ids."""
+    the order of the columns; `at`: the place of the column that has it. `ids`: the source's record ids. `swapped`:
+    rows in which the two parties change places."""
 
     frame: pl.DataFrame
     faults: Faults
     at: Faults
     ids: pl.Series | None
+    swapped: pl.Series | None = None
 
 
 def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor) -> Fitted:
@@ -56,7 +58,7 @@ def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: Thr
     ids = None
     if source.record_id is not None:
         ids = columns.as_text(frame[source.record_id]).str.strip_chars()
-    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids)
+    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped)
 
 
 _SWAPPED = {"card": "peer", "peer": "card"}
@@ -78,5 +80,6 @@ def misfits(source: Source, fitted: Fitted) -> Iterator[tuple[int, str, Reason]]
     names = [column.name for column in TABLES[source.table].columns]
     for row in np.flatnonzero(fitted.faults).tolist():
         name = names[int(fitted.at[row])]
-        label = source.columns.get(name, _ABSENT).label or name
+        read = _SWAPPED.get(name, name) if fitted.swapped is not None and fitted.swapped[row] else name
+        label = source.columns.get(read, _ABSENT).label or name
         yield row, label, reason_of(int(fitted.faults[row]))
