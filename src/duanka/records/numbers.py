@@ -83,12 +83,17 @@ class Numbers:
         return pl.repeat(None, len(plain), dtype=pl.String, eager=True).scatter(positions, mobile)
 
     def _one(self, text: str, peer: bool) -> str | None:
+        # Two columns are read at a time: the other one may empty the cache at any moment.
+        known = self._known
         key = (text, peer)
-        if key not in self._known:
-            if len(self._known) >= _CACHE_LIMIT:
-                self._known.clear()
-            self._known[key] = e164(text, self._region, peer=peer, bare=self._bare)
-        return self._known[key]
+        try:
+            return known[key]
+        except KeyError:
+            found = e164(text, self._region, peer=peer, bare=self._bare)
+        if len(known) >= _CACHE_LIMIT:
+            known.clear()
+        known[key] = found
+        return found
 
 
 def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | None:
