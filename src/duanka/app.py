@@ -26,7 +26,7 @@ from duanka.domain.words import Language
 from duanka.engine import Embedded, Trial, trials
 from duanka.pipeline import CARDS_AT_RISK, Backtest, Scan, backtest_rule, scan_records
 from duanka.records import read_mapping, take_in
-from duanka.report import CardsAtRisk, write_page
+from duanka.report import CardsAtRisk
 from duanka.rules import RULES
 from duanka.settings import Settings
 
@@ -85,6 +85,8 @@ def scan(
             progress,
         )
         shutil.move(findings.intake.quarantine, out / QUARANTINE)
+    from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
+
     write_page(findings, out / REPORT)
     return findings
 

@@ -82,6 +82,9 @@ def _cautions(findings: Findings) -> list[str]:
     lines += [f"Delivered twice, not read again: {f.file}" for f in findings.intake.files if f.duplicate_of]
     if findings.span.outside:
         lines.append(f"{findings.span.outside:,} records lie outside the time judged and were not seen")
+    unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)
+    if unread:
+        lines.append(f"Files not read, no table takes them: {', '.join(unread)}")
     ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
     if ignored:
         lines.append(f"Columns not read: {', '.join(ignored)}")

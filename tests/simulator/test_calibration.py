@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from simulated import number
 
 from duanka.simulator import World, simulate
+from simulated import number
 
 QUANTILES = (0.05, 0.5, 0.95)
 

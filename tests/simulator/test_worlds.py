@@ -10,11 +10,11 @@ from typing import get_args
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from simulated import number, read
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.tables import TABLES, Kind
 from duanka.simulator import ROLES, Strategy, World, simulate
+from simulated import number, read
 
 TYPES: dict[Kind, tuple[pl.DataType, ...]] = {
     Kind.TIME: (pl.Datetime("us"),),

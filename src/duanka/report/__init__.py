@@ -1,6 +1,5 @@
-"""What a scan leaves for people: cards_at_risk.csv and report.html."""
+"""What a scan leaves for people: cards_at_risk.csv, and report.html (`report.page`, which brings the plots)."""
 
 from duanka.report.cards_at_risk import CardsAtRisk
-from duanka.report.page import write_page
 
-__all__ = ["CardsAtRisk", "write_page"]
+__all__ = ["CardsAtRisk"]
