@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from duanka.app import _PYTHON_KEEPS, in_bytes, policy_named
+from duanka.app import engine_memory, policy_named
 from duanka.domain.policy_file import read_lists
 from duanka.domain.ports import Silent
 from duanka.domain.tables import TABLES
@@ -146,7 +146,7 @@ def one_process(world: Path, rounds: int, memory: str) -> None:
     if (world / "world.toml").exists():
         policy = replace(policy, lists={**policy.lists, **read_lists(world / "world.toml")})
     rules = [(rule, policy.limits(rule)) for rule in RULES]
-    limit = f"{max(in_bytes(memory) - _PYTHON_KEEPS, 100 << 20) >> 20}MiB"
+    limit = engine_memory(memory)
     records = {n: sum(pq.read_metadata(p).num_rows for p in tables[n]) for n in tables if TABLES[n].record}
     ran = 0
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,9 +24,10 @@ from duanka.domain.policy_file import read_lists, read_policy
 from duanka.domain.ports import Progress
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.scan import Findings
+from duanka.domain.tables import TABLES
 from duanka.domain.words import Language
 from duanka.engine import Embedded, Trial, trials
-from duanka.pipeline import CARDS_AT_RISK, Backtest, Scan, backtest_rule, scan_records
+from duanka.pipeline import CARDS_AT_RISK, HITS, Backtest, Scan, backtest_rule, scan_records
 from duanka.records import read_mapping, take_in
 from duanka.report import CardsAtRisk
 from duanka.rules import RULES
@@ -32,9 +35,11 @@ from duanka.settings import Settings
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _OWN_LISTS = "world.toml"  # a directory of records may bring its own area lists
-_PYTHON_KEEPS = (
-    300 << 20
-)  # bytes of a scan's memory that are not the engine's: the interpreter and its libraries
+# what a scan holds beside the engine: the interpreter, its libraries, what intake leaves, blocks in flight
+_PYTHON_KEEPS = 400 << 20
+_LEAST_MEMORY, _MOST_MEMORY = 400 << 20, 1000 << 40
+_OUT = "duanka-out"
+_WORK, _LOCK = ".duanka-work-", "in-use"
 
 
 def shipped(folder: str, name: str) -> Path:
@@ -74,20 +79,25 @@ def scan(
     progress: Progress,
 ) -> Findings:
     """Scan `data` and write hits.parquet, cards_at_risk.csv, quarantine.parquet and report.html to `out`."""
-    _make(out)
+    _make(data, out, mapping)
     policy, lists_from = _with_lists(policy, data, lists)
-    with _working_folder(settings, out) as work, _engine(settings, work, memory) as engine:
-        findings = scan_records(
-            Scan(data, policy, RULES, out, as_of, lists_from),
-            partial(_take_in, settings, data, work / "records", mapping),
-            engine,
-            CardsAtRisk(out / CARDS_AT_RISK, language or settings.language),
-            progress,
-        )
-        shutil.move(findings.intake.quarantine, out / QUARANTINE)
-    from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
+    # Written aside and put in place together: a scan that breaks off leaves an earlier one's files as they were,
+    # and two scans into one folder do not write into each other's.
+    with working_folder(out) as new:
+        with working_folder(settings.work or out) as work, _engine(settings, work, memory) as engine:
+            findings = scan_records(
+                Scan(data, policy, RULES, new, as_of, lists_from),
+                partial(_take_in, settings, data, work / "records", mapping),
+                engine,
+                CardsAtRisk(new / CARDS_AT_RISK, language or settings.language),
+                progress,
+            )
+            shutil.move(findings.intake.quarantine, new / QUARANTINE)
+        from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
 
-    write_page(findings, out / REPORT)
+        write_page(findings, new / REPORT)
+        for name in (HITS, CARDS_AT_RISK, QUARANTINE, REPORT):
+            (new / name).replace(out / name)
     return findings
 
 
@@ -108,7 +118,7 @@ def backtest(
             f"rule {rule.id} has no limit {sorted(unknown)[0]}; it has {', '.join(rule.limits)}"
         )
     policy, lists_from = _with_lists(policy, data, None)
-    with _working_folder(settings, Path.cwd()) as work, _engine(settings, work, None) as engine:
+    with working_folder(settings.work or Path.cwd()) as work, _engine(settings, work, None) as engine:
         scanned = Scan(data, policy, RULES, work, None, lists_from)
         records = partial(_take_in, settings, data, work / "records", mapping)
         return backtest_rule(scanned, rule, changed, records, engine, progress)
@@ -137,8 +147,17 @@ def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy,
 
 
 def _engine(settings: Settings, work: Path, memory: str | None) -> Embedded:
-    limit = max(in_bytes(memory or settings.memory) - _PYTHON_KEEPS, 100 << 20)
-    return Embedded(work / "engine", memory=f"{limit >> 20}MiB", threads=settings.threads)
+    return Embedded(
+        work / "engine", memory=engine_memory(memory or settings.memory), threads=settings.threads
+    )
+
+
+def engine_memory(allowed: str) -> str:
+    """The engine's share of the memory that a scan is `allowed`, for example "1GB"."""
+    size = in_bytes(allowed)
+    if not _LEAST_MEMORY <= size <= _MOST_MEMORY:
+        raise DuankaError(f"memory {allowed!r} is out of range; give from 400MB to 1000TB")
+    return f"{max(size - _PYTHON_KEEPS, size // 3) >> 20}MiB"
 
 
 def in_bytes(text: str) -> int:
@@ -156,15 +175,34 @@ def output_folder(data: Path, out: Path | None) -> Path:
         return out
     inside = data if data.is_dir() else data.parent
     writable = os.access(inside, os.W_OK) and inside.exists() and inside.stat().st_mode & 0o222
-    return (inside if writable else Path.cwd()) / "duanka-out"
+    return (inside if writable else Path.cwd()) / _OUT
 
 
-def _make(out: Path) -> None:
+def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
+    """Whether a later scan of `data` would take what stands in `out` for records."""
+    if not data.is_dir() or not out.resolve().is_relative_to(data.resolve()):
+        return False
+    inside = out.resolve().relative_to(data.resolve()).parts
+    if any(part.startswith((".", "_")) or part == _OUT for part in inside):
+        return False
+    # a mapping's patterns may take any file; our own format looks only into the folders of its tables
+    return mapping is not None or (bool(inside) and inside[0].lower() in TABLES)
+
+
+def _make(data: Path, out: Path, mapping: Path | None) -> None:
+    if _would_be_read(data, out, mapping):
+        raise DuankaError(
+            f"--out {out} lies among the records of {data}, where the next scan would read it; leave --out away"
+            " (the default is not read), or choose another folder"
+        )
+    for name in (HITS, CARDS_AT_RISK, QUARANTINE, REPORT):
+        if (out / name).is_dir():
+            raise DuankaError(f"{out / name} is a folder; choose another folder with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise DuankaError(
             f"cannot write to {out} ({error.strerror}); choose another folder with --out"
@@ -172,10 +210,27 @@ def _make(out: Path) -> None:
 
 
 @contextmanager
-def _working_folder(settings: Settings, out: Path) -> Iterator[Path]:
-    work = (settings.work or out) / f".duanka-work-{os.getpid()}"
+def working_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in `parent`, gone afterwards; what killed runs left behind goes too."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_WORK}*"):
+        _discard(left)
+    work = Path(tempfile.mkdtemp(prefix=_WORK, dir=parent))
     try:
-        work.mkdir(parents=True, exist_ok=True)
-        yield work
+        with (work / _LOCK).open("w") as lock:
+            fcntl.flock(
+                lock, fcntl.LOCK_EX
+            )  # the system gives it back when the process ends, however it ends
+            yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _discard(left: Path) -> None:
+    """Remove a working folder whose run has ended."""
+    try:
+        with (left / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    except OSError:  # at work, or just being made
+        return

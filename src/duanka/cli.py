@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,6 +34,7 @@ from duanka.settings import Settings
 
 _TOO_MANY_QUARANTINED = 3
 _WRONG_USE = 2
+_INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
 cli = typer.Typer(
     name="duanka",
@@ -43,7 +45,8 @@ cli = typer.Typer(
 )
 rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
 cli.add_typer(rules_cli, name="rules")
-_out, _err = Console(), Console(stderr=True)
+# what a file says is text: [brackets] in it are no markup, :words: no emoji
+_out, _err = (Console(markup=False, emoji=False, stderr=stderr) for stderr in (False, True))
 
 Data = Annotated[
     Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
@@ -150,7 +153,8 @@ def evaluate(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """Compare a scan with the truth: precision, recall, and what it costs honest people."""
-    _out.print(evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown), highlight=False)
+    tables = evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
+    _out.print(tables, highlight=False, soft_wrap=markdown)
 
 
 @cli.command()
@@ -222,14 +226,21 @@ def _root(
 def main() -> None:
     """Run the command line; whatever a person can put right comes as one line, never as a traceback."""
     warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # None or another thing where a desk's program starts us
+            stream.reconfigure(errors="replace")  # a terminal without Chinese must not cost the answer
     try:
         cli()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _err.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
+        raise
     except DuankaError as error:
-        _err.print(f"duanka: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        _err.print(f"duanka: {error}", style="red", highlight=False, soft_wrap=True)
         sys.exit(_WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _err.print(f"duanka: {where}{error.strerror or error}", style="red", markup=False, soft_wrap=True)
+        _err.print(f"duanka: {where}{error.strerror or error}", style="red", soft_wrap=True)
         sys.exit(_WRONG_USE)
 
 
@@ -244,7 +255,7 @@ def _settings() -> Settings:
 
 def _share(text: str) -> float:
     try:
-        share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
@@ -258,9 +269,12 @@ def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
         raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")
     default = rule.limits[name].value
     try:
-        return name, date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
+        given = date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
     except ValueError as error:
         raise DuankaError(f"--set {text!r}: {name} must be like {default}") from error
+    if fault := rule.limit_fault(name, given):
+        raise DuankaError(f"--set {text!r}: {name} {fault}")
+    return name, given
 
 
 if __name__ == "__main__":

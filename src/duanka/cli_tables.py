@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -79,6 +80,12 @@ def _cautions(findings: Findings) -> list[str]:
         for run in findings.runs
         if run.unsure
     ]
+    span = findings.span
+    if span.reach and span.until - span.reach > timedelta(days=1):
+        lines.append(
+            f"--as-of lies {(span.until - span.reach).days:,} days after the last record: cards unused since then"
+            " count as unused, as if records reached it"
+        )
     lines += [f"Delivered twice, not read again: {f.file}" for f in findings.intake.files if f.duplicate_of]
     if findings.span.outside:
         lines.append(f"{findings.span.outside:,} records lie outside the time judged and were not seen")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duanka.domain.words import Language
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     memory: str = "1GB"
     """Memory that a scan may use; beyond it, it spills to disk."""
 
-    threads: int | None = None
+    threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of the engine; None: all cores."""
 
     work: Path | None = None

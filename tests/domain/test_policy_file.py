@@ -40,9 +40,35 @@ def test_limits_weights_and_authorities_are_read() -> None:
         ('grade = "S1"\nsince', 'grade = "S9"\nsince', "S9"),
         ("[policy]", "[politics]", "politics"),
         ("weight = 1\n", "weight = -1\n", "weight must be a number from 0"),
-        ("limits.min_days = 2", 'limits.min_days = "two"', "min_days must be like 1"),
-        ("limits.min_days = 2", "limits.min_days = true", "min_days must be like 1"),
+        ("limits.min_days = 2", 'limits.min_days = "two"', "min_days must be a whole number from 1"),
+        ("limits.min_days = 2", "limits.min_days = true", "min_days must be a whole number from 1"),
         ("[deciding]", "[deciding", "is not TOML"),
+        ("weight = 1\n", "weight = nan\n", "weight must be a number from 0"),
+        ("weight = 1\n", "weight = true\n", "weight must be a number from 0"),
+        ("weight = 1\n", f"weight = {'9' * 400}\n", "weight must be a number from 0"),
+        ("medium = 3 ", 'medium = "3" ', "medium must be a number"),
+        ("medium = 3 ", "medium = [3] ", "medium must be a number"),
+        ("high = 6 ", "high = inf ", "high must be a number"),
+        ('id = "national"', "id = [1]", "id must be a text"),
+        (
+            'authority = "MIIT notice 133 of 2021; Anti-fraud law; weights are ours"',
+            "authority = 5",
+            "a text",
+        ),
+        ("since = 2021-06-02", 'since = "June"', "since must be a day"),
+        ("[rules.fan_out]\nweight = 3", "[rules]\nfan_out = 3", "must be a table with weight and limits"),
+        ("limits.min_days = 2", "limits = [1]", "limits must be a table"),
+        ("limits.min_days = 2", "limits.min_days = inf", "min_days must be a whole number from 1"),
+        ("limits.min_days = 2", "limits.min_days = 2.5", "min_days must be a whole number from 1"),
+        ("limits.min_days = 2", "limits.min_days = 0", "min_days must be a whole number from 1"),
+        ("limits.min_days = 2", "limits.min_days = 999999999999", "from 1 to 100000000"),
+        ("[rules.fan_out]", "[rules.fan_out]\nlimits.max_answer_rate = 40", "a number from 0 to 1"),
+        (
+            "[rules.virtual_operator_stock]",
+            "[rules.virtual_operator_stock]\nlimits.opened_before = 2020-10-10T10:00:00Z",
+            "opened_before must be a day",
+        ),
+        ('prefix = "86162"', "prefix = 86162", "in quotes"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -63,6 +89,13 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, says: str) -
         ("since = 2021-01-01", 'since = "2021-01-01"', "since must be a day"),
         ('city = "9902"', 'city = "99020"', "2, 4 or 6 digits"),
         ('city = "9902"', 'town = "9902"', "does not know 'town'"),
+        ('city = "9902"', "city = 9902", "digits, not 9902"),
+        ('authority = "A"', 'authority = " "', "no authority; an area list without"),
+        ('authority = "A"', "authority = 7", "authority must be a text"),
+        ("since = 2021-01-01", "since = 2021-01-01T08:00:00", "since must be a day"),
+        ("until = 2021-12-31", "until = 2020-12-31", "ends before it begins"),
+        ("[[lists.high_risk_areas]]", "[lists.high_risk_areas]", "written as"),
+        (AREA, "lists = 3", "written as"),
     ],
 )
 def test_an_area_list_without_authority_and_dates_is_refused(
@@ -74,6 +107,19 @@ def test_an_area_list_without_authority_and_dates_is_refused(
     path.write_text(AREA.replace(old, new))
     with pytest.raises(PolicyError, match=says):
         read_lists(path)
+
+
+def test_a_policy_without_rules_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(GOOD[: GOOD.index("[rules.")] + "[rules]\n", encoding="utf-8")
+    with pytest.raises(PolicyError, match="names no rule"):
+        read_policy(path, RULES)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(GOOD, encoding="utf-8-sig")
+    assert read_policy(path, RULES).id == "national"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def span_of(tmp_path: Path, rows: list[Row], as_of: datetime | None = None) -> S
 def test_now_is_the_end_of_the_last_day_but_absences_are_certain_to_the_last_hour(tmp_path: Path) -> None:
     found = span_of(tmp_path, calls(3, "2021-05-16 09:10") + calls(1, "2021-05-17 14:20"))
     first = at("2021-05-16 00:00")
-    assert found == Span(first, first, at("2021-05-18 00:00"), certain=at("2021-05-17 15:00"))
+    last = at("2021-05-17 15:00")
+    assert found == Span(first, first, at("2021-05-18 00:00"), certain=last, reach=last)
 
 
 def test_a_last_record_before_midnight_ends_the_day(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_a_wrong_clock_moves_nothing(tmp_path: Path) -> None:
     strays = calls(1, "1970-01-01 00:00") + calls(1, "2099-01-01 00:00")
     found = span_of(tmp_path, honest + strays)
     first, last = at("2021-05-01 00:00"), at("2021-05-10 11:00")
-    assert found == Span(first, first, at("2021-05-11 00:00"), certain=last, outside=2)
+    assert found == Span(first, first, at("2021-05-11 00:00"), certain=last, outside=2, reach=last)
 
 
 def test_a_quiet_day_beside_busy_ones_is_no_stray(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
-from duanka.domain.rule import Grade, Rule, Source
+from duanka.domain.rule import MOST, Grade, Rule, Source
 from duanka.domain.tables import Column, Kind, Table
 from duanka.domain.words import Words
 
@@ -32,20 +32,22 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
     _known(path, "[rules]", settings, set(known))
     try:
         policy = Policy(
-            id=head["id"],
-            title=Words(head["title"], head["title_en"]),
-            source=Source(head["authority"], Grade(head["grade"])),
-            since=head["since"],
+            id=_text(path, "[policy] id", head["id"]),
+            title=Words(*(_text(path, f"[policy] {key}", head[key]) for key in ("title", "title_en"))),
+            source=_source(path, "[policy]", head),
+            since=_day(path, "[policy] since", head["since"]),
             deciding=Deciding(deciding["mode"]),
-            medium=float(deciding.get("medium", 1)),
-            high=float(deciding.get("high", 1)),
+            medium=_number(path, "[deciding] medium", deciding.get("medium", 1)),
+            high=_number(path, "[deciding] high", deciding.get("high", 1)),
             rules={name: _setting(path, known[name], entry) for name, entry in settings.items()},
-            lists=_lists(path, content.get("lists", {})),
+            lists=_lists(path, content),
         )
     except KeyError as error:
         raise PolicyError(f"{path}: {error.args[0]} is missing") from error
-    except ValueError as error:
+    except ValueError as error:  # a word that Grade or Deciding does not know
         raise PolicyError(f"{path}: {error}") from error
+    if not policy.rules:
+        raise PolicyError(f"{path}: [rules] names no rule, so nothing would be found; add [rules.NAME]")
     if not 0 < policy.medium <= policy.high:
         raise PolicyError(f"{path}: [deciding] needs 0 < medium <= high")
     return policy
@@ -53,12 +55,12 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
 
 def read_lists(path: Path) -> Lists:
     """Read the `[[lists.NAME]]` of a file that brings lists and nothing else, such as an area list."""
-    return _lists(path, _toml(path).get("lists", {}))
+    return _lists(path, _toml(path))
 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -82,50 +84,90 @@ def _known(path: Path, where: str, found: Mapping[str, Any], known: Collection[s
             raise PolicyError(f"{path}: {where} does not know {name!r}{hint}")
 
 
-def _setting(path: Path, rule: Rule, entry: Mapping[str, Any]) -> Setting:
+def _text(path: Path, where: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise PolicyError(f"{path}: {where} must be a text, not {value!r}")
+    return value
+
+
+def _day(path: Path, where: str, value: object) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise PolicyError(f"{path}: {where} must be a day like 2021-06-02, not {value!r}")
+    return value
+
+
+def _number(path: Path, where: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST:
+        return float(value)  # neither nan nor inf comes here
+    raise PolicyError(f"{path}: {where} must be a number from 0, not {value!r:.40}")
+
+
+def _source(path: Path, where: str, entry: Mapping[str, Any]) -> Source:
+    return Source(_text(path, f"{where} authority", entry["authority"]), Grade(entry["grade"]))
+
+
+def _setting(path: Path, rule: Rule, entry: object) -> Setting:
     where = f"[rules.{rule.id}]"
+    if not isinstance(entry, dict):
+        raise PolicyError(f"{path}: {where} must be a table with weight and limits, not {entry!r:.40}")
     _known(path, where, entry, {"weight", "limits"})
-    weight = entry.get("weight", 1.0)
-    if not isinstance(weight, int | float) or weight < 0:
-        raise PolicyError(f"{path}: {where} weight must be a number from 0")
+    weight = _number(path, f"{where} weight", entry.get("weight", 1.0))
     given = entry.get("limits", {})
+    if not isinstance(given, dict):
+        raise PolicyError(f"{path}: {where} limits must be a table of limits, not {given!r:.40}")
     _known(path, f"{where} limits", given, set(rule.limits))
     limits, authority = {}, {}
     for name, value in given.items():
+        limits[name] = value
         if isinstance(value, dict):
             _known(path, f"{where} limits.{name}", value, {"value", "authority", "grade"})
-            authority[name] = Source(value["authority"], Grade(value["grade"]))
+            authority[name] = _source(path, f"{where} limits.{name}", value)
             limits[name] = value["value"]
-        else:
-            limits[name] = value
-        wanted = date if isinstance(rule.limits[name].value, date) else int | float
-        if not isinstance(limits[name], wanted) or isinstance(limits[name], bool):
-            raise PolicyError(f"{path}: {where} limits.{name} must be like {rule.limits[name].value}")
-    return Setting(float(weight), limits, authority)
+        if fault := rule.limit_fault(name, limits[name]):
+            raise PolicyError(f"{path}: {where} limits.{name} {fault}")
+    return Setting(weight, limits, authority)
 
 
-def _lists(path: Path, given: Mapping[str, Any]) -> Lists:
+def _lists(path: Path, content: Mapping[str, Any]) -> Lists:
+    given = content.get("lists", {})
+    if not isinstance(given, dict):
+        raise PolicyError(f"{path}: lists are written as [[lists.NAME]], not {given!r:.40}")
     _known(path, "[lists]", given, set(LISTS))
     found: Lists = {}
     for name, rows in given.items():
         table = LISTS[name]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise PolicyError(f"{path}: the entries of a list are written as [[lists.{name}]]")
         for row in rows:
             _known(path, f"[[lists.{name}]]", row, {c.name for c in table.columns})
             for column in table.columns:
                 _entry(path, table, column, row.get(column.name))
+            if "since" in row and row["since"] > row["until"]:
+                raise PolicyError(
+                    f"{path}: an entry of [[lists.{name}]] ends before it begins: {row['until']}"
+                )
         found[name] = tuple(rows)
     return found
 
 
+_FORMS = {
+    "city": (r"[0-9]{2}|[0-9]{4}|[0-9]{6}", "an administrative code of 2, 4 or 6 digits"),
+    "prefix": (r"[0-9]{1,15}", "the first digits of a number, in quotes"),
+    "number": (r"[0-9]{3,15}", "digits as dialled, in quotes"),
+}
+
+
 def _entry(path: Path, table: Table, column: Column, value: object) -> None:
     where = f"{path}: an entry of [[lists.{table.name}]]"
-    if column.required and not value:
+    if column.required and (value is None or not str(value).strip()):
         areas = "; an area list without authority and dates is refused"
         why = areas if "authority" in table.required else ""
         raise PolicyError(f"{where} has no {column.name}{why}")
     if value is None:
         return
-    if isinstance(value, date) != (column.kind is Kind.DAY):
-        raise PolicyError(f"{where}: {column.name} must be a {column.kind}, not {value!r}")
-    if column.name == "city" and not re.fullmatch(r"\d{2}|\d{4}|\d{6}", str(value)):
-        raise PolicyError(f"{where}: city must be an administrative code of 2, 4 or 6 digits, not {value!r}")
+    if column.kind is Kind.DAY:
+        _day(path, f"an entry of [[lists.{table.name}]]: {column.name}", value)
+        return
+    form, words = _FORMS.get(column.name, (r"(?s).*", "a text in quotes"))
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        raise PolicyError(f"{where}: {column.name} must be {words}, not {value!r:.40}")

@@ -33,6 +33,7 @@ class Span:
     `since`    from here on every kind of use is in the records, so that an absence of use is certain
     `until`    "now": windows that ended by then are closed, and nothing after it is seen
     `certain`  to here the records reach, so that an absence of use is certain
+    `reach`    the last record ends here; `certain` is later where `as_of` says so
     `outside`  records before or after it, which the rules do not see: strays of a wrong clock, or after `as_of`
     """
 
@@ -41,6 +42,7 @@ class Span:
     until: datetime
     certain: datetime
     outside: int = 0
+    reach: datetime | None = None
 
 
 @dataclass(frozen=True)

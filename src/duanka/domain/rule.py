@@ -11,6 +11,7 @@ from duanka.domain.cases import Case
 from duanka.domain.words import Words
 
 Literal = int | float | date
+MOST = 100_000_000  # no limit is larger: beyond, days leave the calendar and bytes the integers
 
 
 class Action(IntEnum):
@@ -114,6 +115,22 @@ class Rule:
     wants: tuple[str, ...] = ()
     narrow: Mapping[str, str] = field(default_factory=dict)
     unsure: str = ""
+
+    def limit_fault(self, name: str, value: object) -> str:
+        """Why `value` cannot be the limit `name`; empty when it can."""
+        default = self.limits[name].value
+        if isinstance(default, date):
+            fine = isinstance(value, date) and not isinstance(value, datetime)
+            return "" if fine else f"must be a day like {default}, not {value!r:.40}"
+        whole = isinstance(default, int)
+        # An upper bound may be nothing; a time, or a count to be reached, is at least one.
+        least = 0 if name.startswith("max_") or not whole else 1
+        most = 1 if self.limits[name].unit == "share" else MOST
+        kinds = int if whole else int | float
+        if isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most:
+            return ""  # neither nan nor inf comes here
+        kind = "whole number" if whole else "number"
+        return f"must be a {kind} from {least} to {most}, like {default}, not {value!r:.40}"
 
 
 @dataclass(frozen=True)

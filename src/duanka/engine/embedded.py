@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.errors import DuankaError, RuleError
+from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
 from duanka.domain.rollups import Rollup
@@ -87,7 +88,10 @@ class Embedded:
             for name, paths in tables.items()
             if paths
         }
-        return self._open(sources, columns, lists, as_of)
+        found = self._open(sources, columns, lists, as_of)
+        if as_of and as_of <= found.first:
+            raise UnreadableInput(f"--as-of {as_of} sees nothing: the records begin at {found.first}")
+        return found
 
     def load_rows(
         self,
@@ -192,7 +196,8 @@ class Embedded:
 
     def cards_with_hits(self) -> Iterator[CardHits]:
         """Each card with a hit or a police case, cards in order."""
-        result = self._db.execute(_CARDS_WITH_HITS)
+        with _plainly():
+            result = self._db.execute(_CARDS_WITH_HITS)
         for card, rows in groupby(_rows(result), key=itemgetter(0)):
             of_card = list(rows)
             hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
@@ -290,12 +295,30 @@ class Embedded:
         return int(self._run(sql)[0][0])
 
     def _run(self, sql: str) -> span.Rows:  # a result is read whole before the next statement
-        return self._db.execute(sql).fetchall()
+        with _plainly():
+            return self._db.execute(sql).fetchall()
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while rows := result.fetchmany(_ROWS_AT_ONCE):
+    while True:
+        with _plainly():
+            rows = result.fetchmany(_ROWS_AT_ONCE)
+        if not rows:
+            return
         yield from rows
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What stops DuckDB from outside, as the rest of the house knows it: Ctrl-C, and a disk that is full."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise DuankaError(str(error).splitlines()[0]) from error
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _and(condition: str, more: str) -> str:

@@ -56,6 +56,7 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         until=until,
         certain=as_of or reach,  # whoever says what "now" is says that the records reach it
         outside=outside,
+        reach=reach,
     )
 
 

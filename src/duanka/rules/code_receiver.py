@@ -61,7 +61,7 @@ RULE = Rule(
         )
         SELECT p.card, CAST(p.day AS TIMESTAMP) AS seen_at, p.platforms, q.codes_in, CAST(q.spoken AS BIGINT) AS spoken
         FROM platforms p JOIN quiet q ON q.card = p.card AND q.day = p.day
-        WHERE q.spoken <= $max_spoken AND q.bytes <= $max_mb * 1000000 AND p.day < CAST($as_of AS DATE)
+        WHERE q.spoken <= $max_spoken AND q.bytes / 1000000 <= $max_mb AND p.day < CAST($as_of AS DATE)
     """,
     evidence=(
         Evidence("platforms", Words("当天平台数", "Platforms that day"), "senders"),

@@ -53,7 +53,7 @@ RULE = Rule(
         ),
         signs AS (
             SELECT card, min(CASE WHEN voice_so_far > $max_voice THEN CAST(day AS TIMESTAMP) END) AS voice_at,
-                   min(CASE WHEN bytes_of_month > $max_mb * 1000000 THEN CAST(day AS TIMESTAMP) END) AS data_at,
+                   min(CASE WHEN bytes_of_month / 1000000 > $max_mb THEN CAST(day AS TIMESTAMP) END) AS data_at,
                    sum(voice) AS voice, max(bytes_of_month) / 1000000 AS mb
             FROM days GROUP BY card
         )

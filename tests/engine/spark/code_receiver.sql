@@ -47,5 +47,5 @@ JOIN quiet AS q
   ON q.card = p.card AND q.day = p.day
 WHERE
   q.spoken <= 1
-  AND q.bytes <= 100 * 1000000
+  AND q.bytes / 1000000 <= 100
   AND p.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP) AS DATE)

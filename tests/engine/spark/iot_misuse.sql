@@ -34,7 +34,7 @@ WITH machines AS (
   SELECT
     card,
     MIN(CASE WHEN voice_so_far > 0 THEN CAST(day AS TIMESTAMP_NTZ) END) AS voice_at,
-    MIN(CASE WHEN bytes_of_month > 100 * 1000000 THEN CAST(day AS TIMESTAMP_NTZ) END) AS data_at,
+    MIN(CASE WHEN bytes_of_month / 1000000 > 100 THEN CAST(day AS TIMESTAMP_NTZ) END) AS data_at,
     SUM(voice) AS voice,
     MAX(bytes_of_month) / 1000000 AS mb
   FROM days

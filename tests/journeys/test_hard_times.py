@@ -1,0 +1,178 @@
+"""What a desk meets on a bad day: wrong policies, narrow terminals, interruptions, two scans at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from desk import cards_at_risk, duanka, flagged
+from duanka.app import working_folder
+
+WRITTEN = {"hits.parquet", "cards_at_risk.csv", "quarantine.parquet", "report.html"}
+HEAD = """
+[policy]
+id = "own"
+title = "t"
+title_en = "t"
+authority = "A"
+grade = "S1"
+since = 2021-06-02
+[deciding]
+mode = "weigh"
+medium = 3
+high = 6
+"""
+
+
+def _data(folder: Path, **tables: list[str]) -> Path:
+    """Write each table (its lines, the header first) as CSV; a register and a call where none are given."""
+    calls = [
+        "card,peer,direction,started_at,answered",
+        "8613800000001,8613900000001,out,2021-05-17 09:00:00,true",
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in {"cards": ["card", "8613800000001"], "calls": calls, **tables}.items():
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def _policy(folder: Path, text: str) -> Path:
+    path = folder / "own.toml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    return path
+
+
+def test_a_full_data_plan_is_counted_whatever_the_limit(tmp_path: Path) -> None:
+    """3,000 MB are more bytes than 32 bits hold."""
+    data = _data(
+        tmp_path / "data",
+        cards=["card,kind", "8613800000001,iot", "8613800000002,iot"],
+        data_days=[
+            "card,day,bytes",
+            "8613800000001,2021-05-17,3000000001",
+            "8613800000002,2021-05-17,3000000000",
+        ],
+    )
+    policy = _policy(tmp_path, "[rules.iot_misuse]\nlimits.max_mb = 3000\nlimits.max_voice = 9\n")
+    typed = duanka("scan", data, "--policy", policy)
+    assert typed.code == 0, typed.err
+    assert flagged(data / "duanka-out", "iot_misuse") == {"8613800000001"}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_chinese_gets_its_answer(encoding: str) -> None:
+    typed = duanka("rules", "list", PYTHONIOENCODING=encoding, LC_ALL="C", PYTHONUTF8="0")
+    assert typed.code == 0, typed.err
+    assert "over_frequency" in typed.out
+
+
+def test_brackets_in_a_file_are_text(tmp_path: Path) -> None:
+    limit = 'limits.max_calls = { value = 60, authority = "the [/city] office", grade = "S2" }'
+    policy = _policy(tmp_path, f"[rules.over_frequency]\n{limit}\n")
+    typed = duanka("rules", "show", "over_frequency", "--policy", policy)
+    assert typed.code == 0, typed.err
+    assert "the [/city] office" in typed.out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--as-of", "2021-05-17"], "the records begin at 2021-05-17"),
+        (["--as-of", "0001-01-01"], "sees nothing"),
+        (["--memory", "1KB"], "from 400MB"),
+        (["--memory", "999999999TB"], "from 400MB"),
+        (["--max-bad", "1%%"], "write it like 1%"),
+        (["--out", "data", "--mapping", "any.toml"], "lies among the records"),
+        (["--out", "data/calls"], "lies among the records"),
+        (["--out", "taken"], "hits.parquet is a folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_meant_is_one_clear_line(tmp_path: Path, words: list[str], says: str) -> None:
+    _data(tmp_path / "data")
+    (tmp_path / "taken" / "hits.parquet").mkdir(parents=True)
+    typed = duanka("scan", "data", *words, cwd=tmp_path)
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert says in typed.err
+
+
+@pytest.mark.parametrize("threads", ["-1", "0", "99999"])
+def test_threads_that_no_machine_has_are_refused(tmp_path: Path, threads: str) -> None:
+    typed = duanka("scan", _data(tmp_path / "data"), DUANKA_THREADS=threads)
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert "DUANKA_THREADS" in typed.err
+
+
+def test_a_now_far_behind_the_records_is_said(tmp_path: Path) -> None:
+    data = _data(tmp_path / "data")
+    assert "--as-of lies" not in duanka("scan", data, "--as-of", "2021-05-18").out
+    assert (
+        "--as-of lies 28,841 days after the last record" in duanka("scan", data, "--as-of", "2100-05-05").out
+    )
+
+
+def test_a_scan_that_breaks_off_leaves_the_earlier_files(tmp_path: Path) -> None:
+    data = _data(tmp_path / "data", complaints=["card,reported_at", "8613800000001,2021-05-17 09:00:00"])
+    assert duanka("scan", data).code == 0
+    before = {path.name: path.read_bytes() for path in (data / "duanka-out").iterdir()}
+    (data / "cards.csv").write_text("card\n8613800000001\n8613800000002\n")
+    # the engine has written hits by the time the page cannot be set
+    code = (
+        "import sys, duanka.report.page as page, duanka.cli as cli\n"
+        "def full(*_): raise OSError(28, 'No space left on device')\n"
+        f"page.write_page, sys.argv = full, ['duanka', 'scan', {str(data)!r}]\ncli.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (2, "duanka: No space left on device\n")
+    assert {path.name: path.read_bytes() for path in (data / "duanka-out").iterdir()} == before
+
+
+def test_what_a_killed_run_left_behind_goes_with_the_next(tmp_path: Path) -> None:
+    data, out = _data(tmp_path / "data"), tmp_path / "out"
+    script = (
+        "from pathlib import Path\nimport os, signal\nfrom duanka.app import working_folder\n"
+        f"with working_folder(Path({str(out)!r})) as work:\n"
+        "    (work / 'half.parquet').write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert list(out.glob(".duanka-work-*/half.parquet"))
+    with working_folder(out) as at_work:  # another scan, not yet done
+        assert duanka("scan", data, "--out", out).code == 0
+        assert {path.name for path in out.iterdir()} == WRITTEN | {at_work.name}
+    assert {path.name for path in out.iterdir()} == WRITTEN
+
+
+def test_two_scans_into_one_folder_do_not_mix(province: Path, national: Path, tmp_path: Path) -> None:
+    typed = [sys.executable, "-m", "duanka.cli", "scan", str(province), "--out", str(tmp_path)]
+    runs = [subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(run.communicate()[1], run.returncode) for run in runs] == [(b"", 0)] * 2
+    assert {path.name for path in tmp_path.iterdir()} == WRITTEN
+    assert cards_at_risk(tmp_path) == cards_at_risk(national)
+
+
+def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    typed = [sys.executable, "-m", "duanka.cli", "scan", str(province), "--out", str(out)]
+    run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if out.is_dir() and any(out.glob(".duanka-work-*/engine")):
+            break
+        time.sleep(0.05)
+    time.sleep(0.2)
+    os.kill(run.pid, signal.SIGINT)
+    printed, said = run.communicate()
+    assert (run.returncode, printed) == (130, "")
+    assert said == "duanka: interrupted; what an earlier scan wrote is as it was\n"
+    assert not list(out.iterdir())
+
+
+def test_time_zone_of_the_machine_changes_nothing(province: Path, national: Path, tmp_path: Path) -> None:
+    assert duanka("scan", province, "--out", tmp_path, TZ="America/New_York").code == 0
+    assert pl.read_parquet(tmp_path / "hits.parquet").equals(pl.read_parquet(national / "hits.parquet"))
