@@ -26,9 +26,10 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@touch $@
 
 demo: setup                    ## invent a province, scan it, say where report.html is
-	@$(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
+	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
 	@$(BIN)/duanka scan demo/province --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
+	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.csv"
 
 lint: setup-dev                ## ruff and the direction of the rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

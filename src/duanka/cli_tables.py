@@ -204,10 +204,10 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
         (r.name, f"{r.cards:,}", f"{r.of:,}", _share(r.recall)) for r in (*found.strategies, *found.roles)
     ]
     titled.append(("Fraud that an order reaches", ("strategy or role", "reached", "of", "recall"), reached))
-    by_role: list[tuple[str, ...]] = [
-        (r.name, *(_share(r.recalls.get(role)) for role in roles)) for r in found.rules
-    ]
-    titled.append(("Recall of each rule by role", ("rule", *roles), by_role))
+    by_role: list[tuple[str, ...]] = [(r.name, _largest(r, roles)) for r in found.rules]
+    titled.append(
+        ("Recall of each rule, role by role", ("rule", "roles of which it finds 1% or more"), by_role)
+    )
     honest: list[tuple[str, ...]] = [
         (r.name, f"{r.cards:,}", f"{r.of:,}", f"{1e5 * r.cards / r.of:,.0f}") for r in found.honest_roles
     ]
@@ -236,12 +236,18 @@ def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _largest(row: Row, roles: Sequence[str]) -> str:
+    found = sorted(((row.recalls.get(role, 0.0), role) for role in roles), reverse=True)
+    return ", ".join(f"{role} {recall:.2f}" for recall, role in found if recall >= 0.01)
+
+
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
 def _rich(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> RenderableType:
-    table = _grid(*columns, title=f"\n{title}", right=columns[1:])
+    words = ("roles of which it finds 1% or more",)
+    table = _grid(*columns, title=f"\n{title}", right=set(columns[1:]) - set(words))
     for row in rows:
         table.add_row(*row)
     return table
