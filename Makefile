@@ -15,7 +15,7 @@ setup-dev: $(VENV)/.dev        ## the same, and what the tests need
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duanka needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what Duanka needs to run (about 300 MB, once) ..."
+	@echo "Installing what Duanka needs to run (about 1 GB on disk, once) ..."
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
