@@ -176,3 +176,28 @@ def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path
 def test_time_zone_of_the_machine_changes_nothing(province: Path, national: Path, tmp_path: Path) -> None:
     assert duanka("scan", province, "--out", tmp_path, TZ="America/New_York").code == 0
     assert pl.read_parquet(tmp_path / "hits.parquet").equals(pl.read_parquet(national / "hits.parquet"))
+
+
+def test_an_area_without_a_title_is_named_by_its_code(tmp_path: Path) -> None:
+    data = _data(
+        tmp_path / "data",
+        cards=["card,home_city", "8613800000001,990101"],
+        calls=["card,peer,direction,started_at,city", "8613800000001,95588,out,2021-05-17 09:00:00,990201"],
+    )
+    (data / "world.toml").write_text(
+        '[[lists.high_risk_areas]]\ncity = "9902"\nauthority = "A"\nsince = 2021-01-01\nuntil = 2021-12-31\n'
+    )
+    assert duanka("scan", data, "--policy", "hebei", "--language", "en").code == 0
+    (row,) = cards_at_risk(data / "duanka-out")
+    assert row["reasons"] == "roamed into 9902, listed as high-risk by A"
+
+
+def test_alerts_on_three_days_are_found_in_files(tmp_path: Path) -> None:
+    calls = [
+        f"8613800000001,86139{n:08},out,2021-05-{day} 09:{n // 2:02}:{n % 2 * 30:02}"
+        for day in (10, 12, 17)
+        for n in range(61)
+    ]
+    data = _data(tmp_path / "data", calls=["card,peer,direction,started_at", *calls])
+    assert duanka("scan", data).code == 0
+    assert flagged(data / "duanka-out", "repeat_alerts") == {"8613800000001"}

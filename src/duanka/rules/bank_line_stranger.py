@@ -60,6 +60,7 @@ RULE = Rule(
             SELECT c.card, c.opened_at, s.cards_that_day
             FROM cards c JOIN same_day s ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE)
             WHERE c.opened_at + $min_days * INTERVAL '1' DAY <= $records_until
+              AND coalesce(c.holder_kind, 'person') = 'person' AND coalesce(c.kind, 'voice') = 'voice'
         ),
         contacts AS (
             SELECT s.card, s.opened_at, s.cards_that_day,
@@ -112,6 +113,14 @@ RULE = Rule(
             _PAIR,
             calls(2, "2021-05-13 09:00", peers=["95588"]),
             calls(1, "2021-05-13 10:00", peers=["8613900000009"]),
+            lists=_LISTS,
+        ),
+        case(
+            "a machine's card opened with the two",
+            _PAIR,
+            opened("2021-05-12 18:00", card=_THIRD, holder="h1", kind="iot"),
+            calls(2, "2021-05-13 09:00", card=_THIRD, peers=["95588"]),
+            cards=(_THIRD,),
             lists=_LISTS,
         ),
         case("no bank", _PAIR, calls(2, "2021-05-13 09:00", peers=["10086"]), lists=_LISTS),

@@ -7,6 +7,7 @@ from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
 from duanka.domain.words import Words
 
 _DEVICES = ("356938035643809", "490154203237518", "352099001761481", "358240051111110")
+_PUT_AWAY = ("861234567890124", "861234567890132")
 
 
 def _in_turn(devices: int, first: str, last: str) -> list[Row]:
@@ -40,21 +41,21 @@ RULE = Rule(
     monotone=True,
     sql="""
         WITH hoppers AS (SELECT card FROM card_devices GROUP BY card HAVING count(*) >= $min_devices),
-        in_order AS (
-            SELECT d.card, d.first_seen,
-                   -- a device counts from its last use, so an old phone put away long ago does not
-                   lag(d.last_seen, $min_devices - 1) OVER (PARTITION BY d.card ORDER BY d.first_seen, d.imei)
-                       AS earliest_last_seen,
-                   row_number() OVER (PARTITION BY d.card ORDER BY d.first_seen, d.imei) AS place,
-                   count(*) OVER (PARTITION BY d.card) AS devices
+        used AS (
+            SELECT d.card, d.imei, d.first_seen, d.last_seen, count(*) OVER (PARTITION BY d.card) AS devices
             FROM card_devices d JOIN hoppers h ON h.card = d.card
             LEFT JOIN cards c ON c.card = d.card
             WHERE coalesce(c.kind, 'voice') = 'voice'
+        ),
+        arrivals AS (
+            SELECT a.card, a.imei, a.first_seen, a.devices
+            FROM used a
+            -- a device counts to its last use, so an old phone put away long ago does not
+            JOIN used b ON b.card = a.card AND b.first_seen <= a.first_seen
+                       AND a.first_seen <= b.last_seen + $days * INTERVAL '1' DAY
+            GROUP BY a.card, a.imei, a.first_seen, a.devices HAVING count(*) >= $min_devices
         )
-        SELECT card, min(first_seen) AS seen_at, max(devices) AS devices
-        FROM in_order
-        WHERE place >= $min_devices AND first_seen <= earliest_last_seen + $days * INTERVAL '1' DAY
-        GROUP BY card
+        SELECT card, min(first_seen) AS seen_at, max(devices) AS devices FROM arrivals GROUP BY card
     """,
     evidence=(Evidence("devices", Words("用过的终端数", "Devices used"), "devices"),),
     reason=Words(
@@ -67,12 +68,28 @@ RULE = Rule(
             "the third thirty days after the first was put away",
             _in_turn(3, "2021-04-16", "2021-05-16 08:01"),
         ),
+        case(
+            "two new ones beside the old, however many were put away before",
+            calls(1, "2021-01-01 09:00", imei=_DEVICES[0]),
+            calls(1, "2021-01-02 09:00", imei=_PUT_AWAY[0]),
+            calls(1, "2021-01-03 09:00", imei=_PUT_AWAY[1]),
+            calls(1, "2021-05-14 09:00", imei=_DEVICES[0]),
+            calls(1, "2021-05-15 09:00", imei=_DEVICES[1]),
+            calls(1, "2021-05-16 09:00", imei=_DEVICES[2]),
+        ),
     ),
     spares=(
         case("two devices", _in_turn(2, "2021-05-16", "2021-05-16 15:00")),
         case(
             "the third thirty-one days after the first was put away",
             _in_turn(3, "2021-04-16", "2021-05-17 08:00"),
+        ),
+        case(
+            "one of the three was put away long ago, the first stays in use",
+            calls(1, "2021-01-01 09:00", imei=_DEVICES[0]),
+            calls(1, "2021-01-02 09:00", imei=_PUT_AWAY[0]),
+            calls(1, "2021-05-14 09:00", imei=_DEVICES[0]),
+            calls(1, "2021-05-15 09:00", imei=_DEVICES[1]),
         ),
         case(
             "a tracker that is repaired has its own rule",

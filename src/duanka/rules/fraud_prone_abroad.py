@@ -46,16 +46,16 @@ RULE = Rule(
     },
     sql="""
         WITH days AS (
-            SELECT p.card, a.title AS place_name, a.authority, p.day, min(p.first_seen) AS first_seen
+            SELECT p.card, coalesce(a.title, a.city) AS place_name, a.authority, p.day, min(p.first_seen) AS first_seen
             FROM card_places p
             JOIN fraud_prone_places a ON starts_with(p.city, a.city) AND p.day BETWEEN a.since AND a.until
             LEFT JOIN cards c ON c.card = p.card
             WHERE coalesce(c.kind, 'voice') = 'voice'
-            GROUP BY p.card, a.title, a.authority, p.day
+            GROUP BY p.card, coalesce(a.title, a.city), a.authority, p.day
         ),
         in_order AS (
-            SELECT *, row_number() OVER (PARTITION BY card, place_name ORDER BY day) AS place,
-                   count(*) OVER (PARTITION BY card, place_name) AS days_seen
+            SELECT *, row_number() OVER (PARTITION BY card, place_name, authority ORDER BY day) AS place,
+                   count(*) OVER (PARTITION BY card, place_name, authority) AS days_seen
             FROM days
         )
         SELECT card, first_seen AS seen_at, place_name, authority, days_seen FROM in_order WHERE place = $min_days

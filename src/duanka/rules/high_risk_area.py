@@ -48,17 +48,17 @@ RULE = Rule(
     },
     sql="""
         WITH days AS (
-            SELECT p.card, a.title AS area, a.authority, p.day, min(p.first_seen) AS first_seen
+            SELECT p.card, coalesce(a.title, a.city) AS area, a.authority, p.day, min(p.first_seen) AS first_seen
             FROM card_places p
             JOIN high_risk_areas a ON starts_with(p.city, a.city) AND p.day BETWEEN a.since AND a.until
             JOIN cards c ON c.card = p.card
             WHERE coalesce(c.kind, 'voice') = 'voice'
               AND c.home_city IS NOT NULL AND NOT starts_with(c.home_city, a.city)
-            GROUP BY p.card, a.title, a.authority, p.day
+            GROUP BY p.card, coalesce(a.title, a.city), a.authority, p.day
         ),
         in_order AS (
-            SELECT *, row_number() OVER (PARTITION BY card, area ORDER BY day) AS place,
-                   count(*) OVER (PARTITION BY card, area) AS days_seen
+            SELECT *, row_number() OVER (PARTITION BY card, area, authority ORDER BY day) AS place,
+                   count(*) OVER (PARTITION BY card, area, authority) AS days_seen
             FROM days
         )
         SELECT card, first_seen AS seen_at, area, authority, days_seen FROM in_order WHERE place = $min_days

@@ -34,7 +34,7 @@ RULE = Rule(
         SELECT c.card, CAST($opened_before AS TIMESTAMP) AS seen_at, c.opened_at, c.verified_at, c.operator
         FROM cards c
         WHERE coalesce(c.kind, 'voice') = 'voice'
-          AND c.opened_at < $opened_before
+          AND c.opened_at < $opened_before AND $opened_before <= $as_of
           AND (c.verified_at IS NULL OR c.verified_at < $opened_before)
           AND coalesce(c.virtual_operator,
                        EXISTS (SELECT 1 FROM resale_prefixes p WHERE starts_with(c.card, p.prefix)))
@@ -74,6 +74,12 @@ RULE = Rule(
             _USED,
             opened("2020-10-10 00:00", virtual_operator=True),
             opened("2018-03-01 10:00", card="8613800000098", verified_at=at("2021-01-01 09:00")),
+        ),
+        case(
+            "the date is still to come",
+            calls(1, "2020-10-01 08:00", card="8613800000099"),
+            opened("2018-03-01 10:00", virtual_operator=True, verified_at=_LONG_AGO),
+            as_of=at("2020-10-09 23:59"),
         ),
         case(
             "verified on the date",

@@ -24,6 +24,8 @@ WITH same_day AS (
     ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE)
   WHERE
     c.opened_at + 3 * INTERVAL '1' DAY <= CAST('2021-05-18 00:00:00' AS TIMESTAMP)
+    AND COALESCE(c.holder_kind, 'person') = 'person'
+    AND COALESCE(c.kind, 'voice') = 'voice'
 ), contacts AS (
   SELECT
     s.card,

@@ -6,12 +6,12 @@ WITH hoppers AS (
     card
   HAVING
     COUNT(*) >= 3
-), in_order AS (
+), used AS (
   SELECT
     d.card,
+    d.imei,
     d.first_seen,
-    LAG(d.last_seen, 3 - 1) OVER (PARTITION BY d.card ORDER BY d.first_seen NULLS LAST, d.imei NULLS LAST) AS earliest_last_seen, /* a device counts from its last use, so an old phone put away long ago does not */
-    ROW_NUMBER() OVER (PARTITION BY d.card ORDER BY d.first_seen NULLS LAST, d.imei NULLS LAST) AS place,
+    d.last_seen,
     COUNT(*) OVER (PARTITION BY d.card) AS devices
   FROM card_devices AS d
   JOIN hoppers AS h
@@ -20,13 +20,30 @@ WITH hoppers AS (
     ON c.card = d.card
   WHERE
     COALESCE(c.kind, 'voice') = 'voice'
+), arrivals AS (
+  SELECT
+    a.card,
+    a.imei,
+    a.first_seen,
+    a.devices
+  FROM used AS a
+  /* a device counts to its last use, so an old phone put away long ago does not */
+  JOIN used AS b
+    ON b.card = a.card
+    AND b.first_seen <= a.first_seen
+    AND a.first_seen <= b.last_seen + 30 * INTERVAL '1' DAY
+  GROUP BY
+    a.card,
+    a.imei,
+    a.first_seen,
+    a.devices
+  HAVING
+    COUNT(*) >= 3
 )
 SELECT
   card,
   MIN(first_seen) AS seen_at,
   MAX(devices) AS devices
-FROM in_order
-WHERE
-  place >= 3 AND first_seen <= earliest_last_seen + 30 * INTERVAL '1' DAY
+FROM arrivals
 GROUP BY
   card

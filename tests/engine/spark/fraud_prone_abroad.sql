@@ -1,7 +1,7 @@
 WITH days AS (
   SELECT
     p.card,
-    a.title AS place_name,
+    COALESCE(a.title, a.city) AS place_name,
     a.authority,
     p.day,
     MIN(p.first_seen) AS first_seen
@@ -14,14 +14,14 @@ WITH days AS (
     COALESCE(c.kind, 'voice') = 'voice'
   GROUP BY
     p.card,
-    a.title,
+    COALESCE(a.title, a.city),
     a.authority,
     p.day
 ), in_order AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY card, place_name ORDER BY day NULLS LAST) AS place,
-    COUNT(*) OVER (PARTITION BY card, place_name) AS days_seen
+    ROW_NUMBER() OVER (PARTITION BY card, place_name, authority ORDER BY day NULLS LAST) AS place,
+    COUNT(*) OVER (PARTITION BY card, place_name, authority) AS days_seen
   FROM days
 )
 SELECT

@@ -1,7 +1,7 @@
 WITH days AS (
   SELECT
     p.card,
-    a.title AS area,
+    COALESCE(a.title, a.city) AS area,
     a.authority,
     p.day,
     MIN(p.first_seen) AS first_seen
@@ -16,14 +16,14 @@ WITH days AS (
     AND NOT STARTSWITH(c.home_city, a.city)
   GROUP BY
     p.card,
-    a.title,
+    COALESCE(a.title, a.city),
     a.authority,
     p.day
 ), in_order AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY card, area ORDER BY day NULLS LAST) AS place,
-    COUNT(*) OVER (PARTITION BY card, area) AS days_seen
+    ROW_NUMBER() OVER (PARTITION BY card, area, authority ORDER BY day NULLS LAST) AS place,
+    COUNT(*) OVER (PARTITION BY card, area, authority) AS days_seen
   FROM days
 )
 SELECT
