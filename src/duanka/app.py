@@ -16,8 +16,9 @@ from importlib import resources
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from duanka.domain.errors import DuankaError, PolicyError
+from duanka.domain.errors import DuankaError, PolicyError, UnreadableInput
 from duanka.domain.intake import Intake
 from duanka.domain.policy import Policy
 from duanka.domain.policy_file import read_lists, read_policy
@@ -131,10 +132,28 @@ def try_examples(rule: Rule) -> list[Trial]:
 
 def _take_in(settings: Settings, data: Path, work: Path, mapping: Path | None, progress: Progress) -> Intake:
     key = settings.holder_key.get_secret_value().encode() if settings.holder_key else None
-    known = read_mapping(mapping) if mapping else None
+    known = read_mapping(_mapping_named(mapping)) if mapping else None
     intake = take_in(data, work, mapping=known, holder_key=key, progress=progress)
+    if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
+        raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
     pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held
     return intake
+
+
+def _mapping_named(path: Path) -> Path:
+    """A mapping file, or a shipped one by its name alone."""
+    inside = shipped("mappings", f"{path.name.removesuffix('.toml')}.toml")
+    return inside if path.name == str(path) and not path.exists() and inside.exists() else path
+
+
+def _commonest(intake: Intake) -> str:
+    """Why most records were set aside, and where to look first."""
+    aside = pq.read_table(intake.quarantine, columns=["file", "line", "column", "reason"])
+    reasons = aside.group_by(["reason", "column", "file"]).aggregate([("line", "min"), ("line", "count")])
+    most = max(reasons.to_pylist(), key=lambda row: (row["line_count"], row["file"]))
+    where = f" in column {most['column']}" if most["column"] else ""
+    line = f", first on line {most['line_min']}" if most["line_min"] else ""
+    return f"{most['reason']}{where} of {most['file']}{line} (docs/FORMAT.md, or --mapping FILE.toml)"
 
 
 def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:

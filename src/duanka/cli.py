@@ -53,7 +53,11 @@ Data = Annotated[
 ]
 PolicyName = Annotated[str, typer.Option("--policy", help="national, hebei, or a FILE.toml.")]
 MappingFile = Annotated[
-    Path | None, typer.Option("--mapping", help="Mapping of a foreign format, FILE.toml (docs/MAPPING.md).")
+    Path | None,
+    typer.Option(
+        "--mapping",
+        help="Mapping of a foreign format, FILE.toml (docs/MAPPING.md), or the name of a shipped one: tap3.",
+    ),
 ]
 
 
@@ -80,8 +84,8 @@ def _steps() -> Iterator[_Steps]:
 def simulate(
     out: Annotated[Path, typer.Argument(help="Empty or new directory for the invented province.")],
     cards: Annotated[int, typer.Option(help="How many cards, from 100.")] = 200_000,
-    days: Annotated[int, typer.Option(help="How many days of records.")] = 14,
-    seed: Annotated[int, typer.Option(help="Same seed, same province.")] = 7,
+    days: Annotated[int, typer.Option(max=3650, help="How many days of records.")] = 14,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same province.")] = 7,
     strategy: Annotated[
         Literal["naive", "evasive", "mixed"], typer.Option(help="How the invented gangs behave.")
     ] = "mixed",

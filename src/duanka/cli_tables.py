@@ -31,7 +31,10 @@ _TIER_WORDS = {
 def _grid(*columns: str, title: str = "", right: Collection[str] = ()) -> Table:
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", header_style="bold")
+        # folded where it is narrow: half an id or half a number would be another one
+        table.add_column(
+            column, justify="right" if column in right else "left", header_style="bold", overflow="fold"
+        )
     return table
 
 

@@ -13,9 +13,9 @@ from duanka.domain.words import Language
 class Settings(BaseSettings):
     """Settings of this process. Secrets are never printed."""
 
-    model_config = SettingsConfigDict(env_prefix="DUANKA_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DUANKA_", env_ignore_empty=True, frozen=True)
 
-    holder_key: SecretStr | None = None
+    holder_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
 
     language: Language = "zh"

@@ -201,3 +201,58 @@ def test_alerts_on_three_days_are_found_in_files(tmp_path: Path) -> None:
     data = _data(tmp_path / "data", calls=["card,peer,direction,started_at", *calls])
     assert duanka("scan", data).code == 0
     assert flagged(data / "duanka-out", "repeat_alerts") == {"8613800000001"}
+
+
+def test_when_no_record_can_be_used_the_commonest_reason_is_said(tmp_path: Path) -> None:
+    rows = [f"8613800000001,95588,out,17th of May {n}" for n in range(3)]
+    data = _data(tmp_path / "data", calls=["card,peer,direction,started_at", *rows])
+    typed = duanka("scan", data)
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert "bad time in column started_at of calls.csv, first on line 2" in typed.err
+
+
+def test_a_short_key_for_document_numbers_is_refused(tmp_path: Path) -> None:
+    data = _data(tmp_path / "data", cards=["card,holder", "8613800000001,11010519491231002X"])
+    typed = duanka("scan", data, DUANKA_HOLDER_KEY="sesame")
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert "DUANKA_HOLDER_KEY" in typed.err
+    assert "sesame" not in typed.err
+
+
+def test_a_shipped_mapping_is_found_by_its_name(tmp_path: Path) -> None:
+    assert duanka("scan", _data(tmp_path / "data"), "--mapping", "native", cwd=tmp_path).code == 0
+
+
+def test_ids_are_whole_on_a_narrow_terminal() -> None:
+    shown = duanka("rules", "list", COLUMNS="60").out
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (pl.col("fraud").cast(pl.Int8), "fraud must be true or false"),
+        (pl.lit(None, pl.Boolean).alias("fraud"), "fraud must be true or false"),
+        (pl.col("card").cast(pl.Int64), "card must be text"),
+        (pl.lit("8613800000001").alias("card"), "one row for each card"),
+        (("9" + pl.col("card")).alias("card"), "none of the cards"),
+        (pl.col("role").alias("strategy").cast(pl.Categorical), "strategy must be text"),
+    ],
+    ids=["number", "unknown", "card", "twice", "other", "kind"],
+)
+def test_a_truth_that_leaves_cards_open_is_refused(
+    national: Path, province: Path, tmp_path: Path, change: pl.Expr, says: str
+) -> None:
+    truth = pl.read_parquet(province / "truth.parquet").with_columns(change)
+    truth.write_parquet(tmp_path / "truth.parquet")
+    typed = duanka("evaluate", national, "--truth", tmp_path / "truth.parquet")
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert says in typed.err
+
+
+@pytest.mark.parametrize("found", ["[]", "3", '{"R1.1": [1]}', '{"R1.1": {"test": "passed"}}'])
+def test_results_of_another_kind_are_refused(tmp_path: Path, found: str) -> None:
+    (tmp_path / "results.json").write_text(found)
+    typed = duanka("spec", "--results", tmp_path / "results.json")
+    assert (typed.code, typed.err.count("\n")) == (2, 1), typed.err
+    assert "make test" in typed.err

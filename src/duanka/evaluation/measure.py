@@ -73,16 +73,17 @@ class Evaluation:
 
 def evaluate(out: Path, truth: Path) -> Evaluation:
     """Compare the output of a scan in `out` with `truth` (Parquet: card, fraud, gang, role, strategy)."""
-    known = _read(truth, lambda: pl.read_parquet(truth))
-    for column in ("card", "fraud", "role", "strategy"):
-        if column not in known.columns:
-            raise UnreadableInput(f"{truth}: has no column {column}; a truth has card, fraud, role, strategy")
+    known = _truth(truth)
     csv = out / "cards_at_risk.csv"
-    at_risk = _read(csv, lambda: pl.read_csv(csv, infer_schema=False, encoding="utf8"))
+    at_risk = _read(csv, lambda: pl.read_csv(csv, infer_schema=False, columns=["card", "tier", "action"]))
+    if at_risk.height and not at_risk["card"].is_in(known["card"].implode()).any():
+        raise UnreadableInput(
+            f"{truth}: names none of the cards in {csv}; give the truth of the scanned records"
+        )
     parquet = out / "hits.parquet"
     hits = _read(parquet, lambda: pl.read_parquet(parquet, columns=["card", "rule"])).unique()
 
-    judged = known.join(at_risk.select("card", "tier", "action"), on="card", how="left").with_columns(
+    judged = known.join(at_risk, on="card", how="left").with_columns(
         asked=(pl.col("action").is_not_null() & _ASKED).fill_null(value=False),
         flagged=pl.col("action").is_not_null(),
     )
@@ -125,6 +126,23 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
 
 
+_TRUTH = {"card": pl.String, "fraud": pl.Boolean, "role": pl.String, "strategy": pl.String}
+
+
+def _truth(path: Path) -> pl.DataFrame:
+    """Read a truth that says one thing about each card; what it leaves open would count as honest."""
+    known = _read(path, lambda: pl.read_parquet(path))
+    for column, kind in _TRUTH.items():
+        if column not in known.columns:
+            raise UnreadableInput(f"{path}: has no column {column}; a truth has card, fraud, role, strategy")
+        if known.schema[column] != kind or known[column].has_nulls():
+            what = "true or false" if kind == pl.Boolean else "text"
+            raise UnreadableInput(f"{path}: {column} must be {what} in every row")
+    if known["card"].is_empty() or known["card"].is_duplicated().any():
+        raise UnreadableInput(f"{path}: must have one row for each card, and has none or several")
+    return known
+
+
 def _groups(known: pl.DataFrame, asked: pl.DataFrame, column: str) -> tuple[Row, ...]:
     reached = dict(asked.filter("fraud").group_by(column).len().iter_rows())
     counts = known.filter("fraud").group_by(column).len().sort(column).iter_rows()
@@ -139,10 +157,9 @@ def _read(path: Path, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     try:
         return read()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise UnreadableInput(f"{path}: cannot be read: {error}") from error
+        raise UnreadableInput(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def fraud_in(truth: Path) -> frozenset[str]:
     """The cards that `truth` calls fraud."""
-    known = _read(truth, lambda: pl.read_parquet(truth, columns=["card", "fraud"]))
-    return frozenset(known.filter("fraud")["card"])
+    return frozenset(_truth(truth).filter("fraud")["card"])

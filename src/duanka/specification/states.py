@@ -60,6 +60,12 @@ def results(path: Path) -> Results | None:
         raise UnreadableInput(
             f"{path}: holds no results of a test run ({error}); run `make test` again"
         ) from error
+    fine = isinstance(outcomes, dict) and all(
+        isinstance(tests, dict) and all(isinstance(passed, bool) for passed in tests.values())
+        for tests in outcomes.values()
+    )
+    if not fine:
+        raise UnreadableInput(f"{path}: holds no results of a test run; run `make test` again")
     return Results(outcomes)
 
 
