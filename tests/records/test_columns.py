@@ -113,7 +113,7 @@ SHANGHAI = timezone(timedelta(hours=8))
         ("2021-05-17T01:30:00Z", datetime(2021, 5, 17, 9, 30)),
         ("2021-05-17 01:30:00+00:00", datetime(2021, 5, 17, 9, 30)),
         ("2021-05-16 20:30:00.5-0500", datetime(2021, 5, 17, 9, 30, 0, 500_000)),
-        ("2021-05-17 09:30", None),
+        ("2021-05-17 09:30", datetime(2021, 5, 17, 9, 30)),
         ("2021-05-17 09", None),
         ("2021-05-17 24:00:00", None),
         ("2021-05-17 09:30:60", None),
@@ -329,3 +329,21 @@ def test_parties_that_change_places_are_judged_where_they_come_to_stand(tmp_path
     intake = taken(tmp_path, {"x.csv": rows}, mapping=mapping(tmp_path, text))
     assert table(intake, "calls").select("card", "peer").rows() == [("8613800138000", "10086")]
     assert quarantined(intake) == [(3, "a", "impossible number"), (4, "b", "impossible number")]
+
+
+def test_a_time_may_stop_at_the_minute() -> None:
+    found = moments(
+        pl.Series(
+            ["2021-05-17 09:30", "2021-05-17T09:30Z", "2021-05-17 09:30.5", "2021-05-17 9:30", "2021-05-17"]
+        ),
+        (),
+        None,
+        "Asia/Shanghai",
+    )
+    assert found.to_list() == [
+        datetime(2021, 5, 17, 9, 30),
+        datetime(2021, 5, 17, 17, 30),
+        None,
+        None,
+        datetime(2021, 5, 17),
+    ]

@@ -13,7 +13,7 @@ _EARLIEST = datetime(1970, 1, 1)
 _LATEST = datetime(2200, 1, 1)
 _ISO = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[ T]([0-9]{2}:[0-9]{2}:[0-5][0-9])(?:[.,]([0-9]{1,9}))?[ ]?(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+    r"(?:[ T]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?[ ]?(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 )
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 EPOCHS = tuple(_PER_SECOND)
@@ -92,7 +92,7 @@ def strptime(text: pl.Series, form: str, zone: str) -> pl.Series:
 
 
 def _iso(text: pl.Series, zone: str) -> pl.Series:
-    """Read ISO 8601: a day, or a day and a time with seconds, perhaps a fraction and an offset."""
+    """Read ISO 8601: a day, or a day and a time to the minute or finer, perhaps with an offset."""
     lengths = text.str.len_bytes()
     if (((lengths == 19) | (lengths == 10) | lengths.is_between(21, 26)).fill_null(True)).all():
         # Arrow reads these forms, and only these of such lengths, five times as fast; but it refuses the whole
@@ -106,8 +106,8 @@ def _iso(text: pl.Series, zone: str) -> pl.Series:
             assert isinstance(quick, pl.Series)  # noqa: S101  # an array becomes a series
             return quick
     parts = text.str.extract_groups(_ISO).struct.unnest()
-    day, clock, fraction, offset = (parts[name] for name in parts.columns)
-    stamp = day + " " + clock.fill_null("00:00:00")
+    day, clock, second, fraction, offset = (parts[name] for name in parts.columns)
+    stamp = day + " " + clock.fill_null("00:00") + ":" + second.fill_null("00")
     moment = stamp.str.strptime(_MOMENT, "%Y-%m-%d %H:%M:%S", strict=False)
     micros = fraction.fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
     moment = (moment.cast(pl.Int64) + micros).cast(_MOMENT)
