@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from duanka.domain.cases import calls, case, data, messages
+from duanka.domain.rollups import SHORT_CODE
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
 from duanka.domain.words import Words
 
@@ -43,7 +44,7 @@ RULE = Rule(
             " AND calls_out + calls_in + messages_out <= $max_spoken)"
         )
     },
-    sql="""
+    sql=f"""
         WITH quiet AS (
             SELECT card, day, codes_in,
                    sum(calls_out + calls_in + messages_out) OVER week AS spoken, sum(bytes) OVER week AS bytes
@@ -56,7 +57,7 @@ RULE = Rule(
         platforms AS (
             SELECT card, day, count(*) AS platforms FROM card_peers
             WHERE messages_in > 0
-              AND (length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer, 'short:'))
+              AND {SHORT_CODE}
             GROUP BY card, day HAVING count(*) >= $min_platforms
         )
         SELECT p.card, CAST(p.day AS TIMESTAMP) AS seen_at, p.platforms, q.codes_in, CAST(q.spoken AS BIGINT) AS spoken
