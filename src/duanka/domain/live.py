@@ -1,0 +1,159 @@
+"""What passes between intake, the live engine and those who watch: micro-batches, and hits that come and go.
+
+A record counts once. `Batch.positions` says how far every origin (a file, a stream) is read once the batch is in;
+the engine keeps it with the state, in one transaction, and intake goes on behind it after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from duanka.domain.rule import Hit
+
+
+class Columnar(Protocol):
+    """A table in memory that Arrow's C stream interface hands on: pyarrow, polars, DuckDB."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the rows on."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of one canonical table out of one origin.
+
+    `rows`: exactly the canonical columns of `table`, and behind them `line` (int64), its place in `origin` from 1,
+    and `same` (uint64), a hash by which a record delivered again is known.
+    `source`: who delivers it, for example "calls" or "msc-2/calls"; watermarks are kept by source and table.
+    """
+
+    table: str
+    source: str
+    origin: str
+    rows: Columnar
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A record that is not used, as `quarantine.parquet` shows it."""
+
+    file: str
+    line: int | None
+    column: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A micro-batch. `records` came in; those in `aside` never became rows. An empty one marks that time passed."""
+
+    pieces: tuple[Piece, ...] = ()
+    aside: tuple[SetAside, ...] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+    records: int = 0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What intake has not handed on yet: files or messages, and bytes where known."""
+
+    pieces: int = 0
+    size: int = 0
+
+
+class Feed(Protocol):
+    """Where live records come from."""
+
+    def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
+        """Yield what comes, behind `done` (origin -> records read); at least every few seconds, if empty.
+
+        Ends when the feed was told to stop, or with all that was there read where it was told not to wait.
+        """
+
+    def settled(self, positions: Mapping[str, int]) -> None:
+        """What was handed on up to `positions` is committed: files may be put away, messages acknowledged."""
+
+    def waiting(self) -> Waiting:
+        """How much waits."""
+
+    def stop(self) -> None:
+        """End `batches` soon."""
+
+
+class Change(StrEnum):
+    """What became of a hit."""
+
+    RAISED = "raised"
+    REVISED = "revised"  # the same card, rule and time; the evidence grew
+    REVOKED = "revoked"  # what came later spared the card
+
+
+@dataclass(frozen=True)
+class HitChange:
+    """A change of one hit; `seq` counts all of them from 1. `hit` is as it stands now, or stood."""
+
+    seq: int
+    kind: Change
+    hit: Hit
+
+
+@dataclass(frozen=True)
+class Source:
+    """How far a source has come. `high`: its latest event; `complete`: nothing before it may still come.
+
+    `silent`: it lags behind the others by more than the policy of the desk allows.
+    """
+
+    name: str
+    table: str
+    records: int
+    late: int
+    high: datetime
+    complete: datetime
+    silent: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one micro-batch did: records == used + aside + late + repeated + ahead. Seconds by the clock.
+
+    `late`: behind what the source's lateness allows; `repeated`: delivered before; `ahead`: of a clock ahead of ours.
+    `changes` of hits by (rule, kind).
+    """
+
+    records: int = 0
+    used: int = 0
+    aside: int = 0
+    late: int = 0
+    repeated: int = 0
+    ahead: int = 0
+    seconds: float = 0.0
+    judged: bool = False
+    changes: Mapping[tuple[str, Change], int] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How long records may come after later ones, by table; `silent` after which a source holds nobody up."""
+
+    default: timedelta = timedelta(hours=2)
+    by_source: Mapping[str, timedelta] = field(default_factory=dict)
+    silent: timedelta = timedelta(hours=6)
+    ahead: timedelta = timedelta(hours=1)
+
+    def of(self, source: str) -> timedelta:
+        """The lateness that `source` is allowed."""
+        return self.by_source.get(source, self.default)
+
+
+class Watch(Protocol):
+    """Told how it goes: metrics and health."""
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in."""
