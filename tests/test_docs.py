@@ -12,9 +12,9 @@ import pytest
 
 from duanka import cli
 from duanka.domain.decide import ACTION_OF_TIER, Tier
+from duanka.domain.judgement import CONFIRMED
 from duanka.domain.policy import LISTS
 from duanka.domain.tables import RECORD_TABLES, TABLES, Column, Kind, Table
-from duanka.pipeline import CONFIRMED
 from duanka.records.reasons import Reason
 
 ROOT = Path(__file__).parents[1]

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from heapq import nlargest
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from duanka.domain.decide import Decision, Tier, decide
+from duanka.domain.decide import Tier
 from duanka.domain.errors import LostRecords
 from duanka.domain.intake import Intake
+from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.policy import Policy
-from duanka.domain.ports import CardHits, Engine, Progress
-from duanka.domain.rule import Hit, Literal, Rule
+from duanka.domain.ports import Engine, Profile, Progress
+from duanka.domain.rule import Literal, Rule
 from duanka.domain.scan import CardAtRisk, Findings
-from duanka.domain.words import Words
 
 TOP = 30  # cards that the report shows with their evidence
 
@@ -72,7 +71,7 @@ def scan_records(
     _nothing_lost(intake)
     span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
 
-    rules = [rule for rule in scan.rules if rule.id in scan.policy.rules]
+    rules = scan.policy.running(scan.rules)
     limits = {rule.id: scan.policy.limits(rule) for rule in rules}
     engine.build([(rule, limits[rule.id]) for rule in rules], progress)
     runs = []
@@ -82,11 +81,15 @@ def scan_records(
     progress.step("rules", len(rules), len(rules))
     engine.write_hits(scan.out / HITS)
 
+    judgement, shadows = Judgement(scan.policy, rules, limits), Shadows(scan.policy)
     tiers: Counter[Tier] = Counter()
     counts: Counter[tuple[str, Tier]] = Counter()
     top: list[CardAtRisk] = []
     with card_list:
-        for card in _decided(engine.cards_with_hits(), scan.policy, rules, limits):
+        for card in map(judgement.of, engine.cards_with_hits()):
+            shadows.note(card)
+            if not card.listed:  # only rules in shadow hit it: nobody is asked anything
+                continue
             card_list.add(card)
             tiers[card.tier] += 1
             counts.update((hit.rule, card.tier) for hit in card.hits)
@@ -96,17 +99,18 @@ def scan_records(
     return Findings(
         data=scan.data,
         policy=scan.policy,
-        rules=tuple(rules),
+        rules=tuple(rule for rule in scan.rules if rule in rules),
         limits=limits,
         span=span,
         intake=intake,
         runs=tuple(runs),
         tiers=tiers,
         counts=counts,
-        profile=engine.profile(scan.out / CARDS_AT_RISK),
+        profile=_without(scan.policy.shadows, engine.profile(scan.out / CARDS_AT_RISK)),
         top=tuple(_heaviest(top)),
         cards=engine.cards(),
         lists_from=scan.lists_from,
+        shadows=shadows.counted(),
     )
 
 
@@ -159,42 +163,8 @@ def backtest_rule(
     return Backtest(rule.id, flagged[0], flagged[1], run.lacks)
 
 
-CONFIRMED = "police_confirmed"  # stands among the reasons of a card, but is no rule: 涉案, not 高风险
-
-
-def _decided(
-    cards: Iterator[CardHits],
-    policy: Policy,
-    rules: Sequence[Rule],
-    limits: Mapping[str, Mapping[str, Literal]],
-) -> Iterator[CardAtRisk]:
-    by_id = {rule.id: rule for rule in rules}
-    asks_for = {rule.id: rule.asks_for for rule in rules}
-
-    @cache  # millions of cards trip a few hundred different sets of rules
-    def decision(tripped: frozenset[str], confirmed: bool) -> Decision:
-        return decide(tripped, policy, asks_for, confirmed=confirmed)
-
-    for card in cards:
-        hits = {hit.rule: hit for hit in card.hits}
-        decided = decision(frozenset(hits), bool(card.cases))
-        reasons = {CONFIRMED: _police_words(card.cases)} if card.cases else {}
-        reasons |= {rule: in_words(by_id[rule], hits[rule], limits[rule]) for rule in decided.reasons}
-        in_order = tuple(hits[rule] for rule in decided.reasons)
-        yield CardAtRisk(
-            card.card, decided.tier, decided.action, decided.points, reasons, in_order, card.cases
-        )
-
-
-def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> Words:
-    """Say why `hit` is one, with its evidence and the limits in place."""
-    values = {**limits, **hit.evidence}
-    return Words(rule.reason.zh.format(**values), rule.reason.en.format(**values))
-
-
-def _police_words(cases: Sequence[str]) -> Words:
-    numbers = ", ".join(cases)
-    return Words(f"公安机关确认涉案（{numbers}）", f"confirmed by the police in case {numbers}")
+def _without(rules: Collection[str], profile: Profile) -> Profile:
+    return replace(profile, days=tuple(day for day in profile.days if day.rule not in rules))
 
 
 def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:

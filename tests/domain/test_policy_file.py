@@ -56,7 +56,11 @@ def test_limits_weights_and_authorities_are_read() -> None:
             "a text",
         ),
         ("since = 2021-06-02", 'since = "June"', "since must be a day"),
-        ("[rules.fan_out]\nweight = 3", "[rules]\nfan_out = 3", "must be a table with weight and limits"),
+        (
+            "[rules.fan_out]\nweight = 3",
+            "[rules]\nfan_out = 3",
+            "must be a table with weight, limits and shadow",
+        ),
         ("limits.min_days = 2", "limits = [1]", "limits must be a table"),
         ("limits.min_days = 2", "limits.min_days = inf", "min_days must be a whole number from 1"),
         ("limits.min_days = 2", "limits.min_days = 2.5", "min_days must be a whole number from 1"),

@@ -58,9 +58,35 @@ def decide(
     added as one more weight; None without one.
 
     A card that neither a police notice nor an expired verification carries is never stopped here, whatever it
-    tripped.
+    tripped. Rules in shadow do not count, and are no reasons.
     """
-    weights = {rule: policy.rules[rule].weight for rule in rules if rule in policy.rules}
+    counting = {r: s.weight for r in rules if (s := policy.rules.get(r)) and not s.shadow}
+    return _decided(counting, policy, asks_for, confirmed, score)
+
+
+def would_be(
+    rules: Collection[str],
+    policy: Policy,
+    asks_for: Mapping[str, Action],
+    *,
+    confirmed: bool = False,
+    score: float | None = None,
+    only: str | None = None,
+) -> Decision:
+    """Decide as if the rules in shadow counted: all of them, or `only` the one named (id). See `decide`."""
+    counting = {
+        r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or only in (None, r))
+    }
+    return _decided(counting, policy, asks_for, confirmed, score)
+
+
+def _decided(
+    weights: Mapping[str, float],
+    policy: Policy,
+    asks_for: Mapping[str, Action],
+    confirmed: bool,
+    score: float | None,
+) -> Decision:
     reasons = tuple(sorted(weights, key=lambda rule: (-weights[rule], rule)))
     points = sum(weights.values()) + (policy.high * score if score is not None else 0.0)
     if confirmed:

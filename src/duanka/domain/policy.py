@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -53,11 +53,15 @@ class Deciding(StrEnum):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a policy says about one rule. A limit without an authority is shown as ours."""
+    """What a policy says about one rule. A limit without an authority is shown as ours.
+
+    `shadow`: the rule runs and its hits are recorded, but they do not count in decisions.
+    """
 
     weight: float = 1.0
     limits: Mapping[str, Literal] = field(default_factory=dict)
     authority: Mapping[str, Source] = field(default_factory=dict)
+    shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,34 @@ class Policy:
                 f" it has {', '.join(rule.limits)}"
             )
         return {name: own.get(name, limit.value) for name, limit in rule.limits.items()}
+
+    @property
+    def shadows(self) -> frozenset[str]:
+        """The rules in shadow, by id."""
+        return frozenset(rule for rule, setting in self.rules.items() if setting.shadow)
+
+    def with_shadow(self, rules: Collection[str]) -> Policy:
+        """The same policy with `rules` (ids) in shadow; one that it does not run is tried with weight 1."""
+        return self._with(rules, shadow=True)
+
+    def counting(self, rules: Collection[str]) -> Policy:
+        """The same policy in which `rules` (ids) count; one that it does not run does so with weight 1."""
+        return self._with(rules, shadow=False)
+
+    def _with(self, rules: Collection[str], *, shadow: bool) -> Policy:
+        changed = {rule: replace(self.rules.get(rule, Setting()), shadow=shadow) for rule in rules}
+        return replace(self, rules={**self.rules, **changed})
+
+    def running(self, rules: Collection[Rule]) -> tuple[Rule, ...]:
+        """Those of `rules` that run under this policy, in the order in which they must.
+
+        A rule in shadow comes last, so that no rule that reads hits sees its hits: through such a rule they would
+        count after all. Of those in shadow, the ones that read hits come first.
+        """
+        mine = [rule for rule in rules if rule.id in self.rules]
+        return tuple(
+            sorted(mine, key=lambda r: (r.id in self.shadows, r.id in self.shadows and "hits" not in r.reads))
+        )
 
     def authority(self, rule: Rule, limit: str) -> Source | None:
         """Who set `limit`; None when it is ours."""

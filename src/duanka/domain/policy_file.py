@@ -109,9 +109,14 @@ def _source(path: Path, where: str, entry: Mapping[str, Any]) -> Source:
 def _setting(path: Path, rule: Rule, entry: object) -> Setting:
     where = f"[rules.{rule.id}]"
     if not isinstance(entry, dict):
-        raise PolicyError(f"{path}: {where} must be a table with weight and limits, not {entry!r:.40}")
-    _known(path, where, entry, {"weight", "limits"})
+        raise PolicyError(
+            f"{path}: {where} must be a table with weight, limits and shadow, not {entry!r:.40}"
+        )
+    _known(path, where, entry, {"weight", "limits", "shadow"})
     weight = _number(path, f"{where} weight", entry.get("weight", 1.0))
+    shadow = entry.get("shadow", False)
+    if not isinstance(shadow, bool):
+        raise PolicyError(f"{path}: {where} shadow must be true or false, not {shadow!r:.40}")
     given = entry.get("limits", {})
     if not isinstance(given, dict):
         raise PolicyError(f"{path}: {where} limits must be a table of limits, not {given!r:.40}")
@@ -125,7 +130,7 @@ def _setting(path: Path, rule: Rule, entry: object) -> Setting:
             limits[name] = value["value"]
         if fault := rule.limit_fault(name, limits[name]):
             raise PolicyError(f"{path}: {where} limits.{name} {fault}")
-    return Setting(weight, limits, authority)
+    return Setting(weight, limits, authority, shadow)
 
 
 def _lists(path: Path, content: Mapping[str, Any]) -> Lists:

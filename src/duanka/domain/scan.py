@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from duanka.domain.decide import Tier
@@ -13,12 +13,16 @@ from duanka.domain.ports import HitsOfDay, Profile, RuleRun, Share, Span
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.words import Words
 
-__all__ = ["CardAtRisk", "Findings", "HitsOfDay", "Profile", "Share"]
+__all__ = ["CardAtRisk", "Findings", "HitsOfDay", "Profile", "ShadowRule", "Share"]
 
 
 @dataclass(frozen=True)
 class CardAtRisk:
-    """A card with the decision about it. `reasons`: rule id -> why, in words; heaviest rule first."""
+    """A card with the decision about it. `reasons`: rule id -> why, in words; heaviest rule first.
+
+    `hits`: those that count, in that order. `shadow`: rule in shadow that it tripped -> the action if that rule
+    counted; `would_be`: the action if all of them did.
+    """
 
     card: str
     tier: Tier
@@ -27,13 +31,35 @@ class CardAtRisk:
     reasons: Mapping[str, Words]
     hits: tuple[Hit, ...]
     cases: tuple[str, ...] = ()
+    shadow: Mapping[str, Action] = field(default_factory=dict)
+    would_be: Action | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether the work list names it: a rule that counts, or the police, gave a reason."""
+        return bool(self.reasons)
+
+
+@dataclass(frozen=True)
+class ShadowRule:
+    """What a rule in shadow would do if it counted, by itself: nobody is asked anything because of it.
+
+    `cards`: the cards it hit; `new`: of these, those that are not on the work list; `rises`: (action now, action
+    if it counted) -> cards, where that is more. A card that is not listed counts as watched.
+    """
+
+    rule: str
+    cards: int
+    new: int
+    rises: Mapping[tuple[Action, Action], int]
 
 
 @dataclass(frozen=True)
 class Findings:
     """One scan, whole. `counts`: (rule id, tier) -> cards; `top`: the heaviest cards with their evidence.
 
-    `lists_from`: the file that brought area lists besides the policy; None without one.
+    `lists_from`: the file that brought area lists besides the policy; None without one. `shadows`: the rules that
+    ran in shadow, none of which counts in `tiers`, `counts` or `top`.
     """
 
     data: Path
@@ -49,3 +75,4 @@ class Findings:
     top: tuple[CardAtRisk, ...]
     cards: int
     lists_from: Path | None = None
+    shadows: tuple[ShadowRule, ...] = ()

@@ -1,0 +1,105 @@
+"""From the hits of a card to what is asked for it, in words: the same for a scan and for live records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from duanka.domain.decide import Decision, decide, would_be
+from duanka.domain.policy import Policy
+from duanka.domain.ports import CardHits
+from duanka.domain.rule import Action, Hit, Literal, Rule
+from duanka.domain.scan import CardAtRisk, ShadowRule
+from duanka.domain.words import Words
+
+CONFIRMED = "police_confirmed"  # stands among the reasons of a card, but is no rule: 涉案, not 高风险
+_SETS_OF_RULES = 100_000  # millions of cards trip a few hundred different sets of rules
+
+
+class Judgement:
+    """Decides about cards under one policy; `limits`: rule id -> its limits, as they are said in reasons."""
+
+    def __init__(
+        self, policy: Policy, rules: Sequence[Rule], limits: Mapping[str, Mapping[str, Literal]]
+    ) -> None:
+        self._rules = {rule.id: rule for rule in rules}
+        self._limits = limits
+        asks_for = {rule.id: rule.asks_for for rule in rules}
+        shadows = policy.shadows
+
+        @lru_cache(_SETS_OF_RULES)
+        def decision(tripped: frozenset[str], confirmed: bool) -> Decision:
+            return decide(tripped, policy, asks_for, confirmed=confirmed)
+
+        @lru_cache(_SETS_OF_RULES)
+        def shadowed(tripped: frozenset[str], confirmed: bool) -> tuple[dict[str, Action], Action | None]:
+            if not (theirs := sorted(tripped & shadows)):
+                return {}, None
+            each = {
+                rule: would_be(tripped, policy, asks_for, confirmed=confirmed, only=rule).action
+                for rule in theirs
+            }
+            return each, would_be(tripped, policy, asks_for, confirmed=confirmed).action
+
+        self._decision, self._shadowed = decision, shadowed
+
+    def of(self, card: CardHits) -> CardAtRisk:
+        """Decide about one card. One that only rules in shadow hit, or none, is not `listed`."""
+        hits = {hit.rule: hit for hit in card.hits}
+        tripped, confirmed = frozenset(hits), bool(card.cases)
+        decided = self._decision(tripped, confirmed)
+        shadow, all_counted = self._shadowed(tripped, confirmed)
+        reasons = {CONFIRMED: _police_words(card.cases)} if card.cases else {}
+        reasons |= {rule: self.words(hits[rule]) for rule in decided.reasons}
+        return CardAtRisk(
+            card.card,
+            decided.tier,
+            decided.action,
+            decided.points,
+            reasons,
+            tuple(hits[rule] for rule in decided.reasons),
+            card.cases,
+            shadow,
+            all_counted,
+        )
+
+    def words(self, hit: Hit) -> Words:
+        """Say why `hit` is one, with its evidence and the limits in place."""
+        return in_words(self._rules[hit.rule], hit, self._limits[hit.rule])
+
+
+class Shadows:
+    """Counts what the rules in shadow would do, card by card."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._cards: Counter[str] = Counter()
+        self._new: Counter[str] = Counter()
+        self._rises: dict[str, Counter[tuple[Action, Action]]] = {
+            rule: Counter() for rule in policy.rules if rule in policy.shadows
+        }
+
+    def note(self, card: CardAtRisk) -> None:
+        """Count one card."""
+        for rule, action in card.shadow.items():
+            self._cards[rule] += 1
+            self._new[rule] += not card.listed
+            if action > card.action:
+                self._rises[rule][card.action, action] += 1
+
+    def counted(self) -> tuple[ShadowRule, ...]:
+        """The rules in shadow, in the order of the policy."""
+        return tuple(
+            ShadowRule(rule, self._cards[rule], self._new[rule], rises) for rule, rises in self._rises.items()
+        )
+
+
+def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> Words:
+    """Say why `hit` is one, with its evidence and the limits in place."""
+    values = {**limits, **hit.evidence}
+    return Words(rule.reason.zh.format(**values), rule.reason.en.format(**values))
+
+
+def _police_words(cases: Sequence[str]) -> Words:
+    numbers = ", ".join(cases)
+    return Words(f"公安机关确认涉案（{numbers}）", f"confirmed by the police in case {numbers}")
