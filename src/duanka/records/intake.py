@@ -9,27 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.errors import LostRecords, UnreadableInput
+from duanka.domain.errors import LostRecords
 from duanka.domain.intake import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
-from duanka.domain.tables import TABLES, Kind
-from duanka.records import delivery, parts, repeats, rows
-from duanka.records.blocks import Block, Reading, Rows
-from duanka.records.columns import Tools, meets
+from duanka.domain.tables import TABLES
+from duanka.records import delivery, parts, repeats
+from duanka.records.columns import Tools
 from duanka.records.delivery import Delivered
-from duanka.records.fields import raw_rows
-from duanka.records.holders import WITHHELD_LINE, Holders
-from duanka.records.mapping import NATIVE, Mapping, Source
+from duanka.records.holders import Holders
+from duanka.records.mapping import NATIVE, Mapping
 from duanka.records.numbers import Numbers
 from duanka.records.parts import Shelf
 from duanka.records.quarantine import Quarantine
 from duanka.records.readings import open_reading
-from duanka.records.reasons import Reason
+from duanka.records.sifting import Sifted, Sifter
 
 _STEP = "reading records"
 
@@ -143,14 +139,15 @@ class _Work:
             self._step(file.size)
             return account
         reading = open_reading(file.path, file.sources[0].layout)
-        there = _Columns(file, reading)
-        self.ignored.update(there.ignored())
+        sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool)
+        if ignored := sifter.ignored():
+            self.ignored[file.name] = ignored
         if reading.columns:
-            there.check()
+            sifter.check()
         records = 0
-        for block in reading.blocks(there.wanted()):
+        for block in reading.blocks(sifter.wanted()):
             records += block.records
-            self._block(number, file, block, there)
+            self._keep(number, file, sifter.sift(block))
             self.progress.step(_STEP, self.done + block.done, self.total)
         self._step(file.size)
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
@@ -160,105 +157,9 @@ class _Work:
         self.done += size
         self.progress.step(_STEP, self.done, self.total)
 
-    def _block(self, number: int, file: Delivered, block: Block, there: _Columns) -> None:
-        for bad in block.bad:
-            raw = WITHHELD_LINE if there.holders and bad.raw else bad.raw
-            self.quarantine.add(file.name, bad.line, "", bad.reason, raw)
-        if not block.frame.height:
-            return
-        left = np.ones(block.frame.height, bool)
-        for source in file.sources:
-            taken = left
-            if source.where:
-                taken = left & meets(source.where, block.frame).to_numpy()
-            left = left & ~taken
-            mine = np.flatnonzero(taken)
-            if len(mine):
-                self._rows(number, source, block, mine, there)
-        nowhere = np.flatnonzero(left)
-        for row, raw in zip(nowhere, raw_rows(block, nowhere, there.holders, there.delimiter), strict=True):
-            self.quarantine.add(file.name, int(block.lines[row]), there.filters, Reason.NO_TABLE, raw)
-
-    def _rows(self, number: int, source: Source, block: Block, mine: Rows, there: _Columns) -> None:
-        """Put the rows `mine` of `block` on the shelf of `source.table`, or into quarantine."""
-        frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
-        tools = replace(self.tools, empty=source.layout.empty)
-        fitted = rows.fit(source, frame, tools, there.file, self.pool)
-        if not fitted.faults.any():
-            good, kept, ids = fitted.frame, mine, fitted.ids
-        else:
-            fine = pl.Series(fitted.faults == 0)
-            good, kept = fitted.frame.filter(fine), mine[fitted.faults == 0]
-            ids = fitted.ids.filter(fine) if fitted.ids is not None else None
-            unfit = list(rows.misfits(source, fitted))
-            places = mine[[row for row, _, _ in unfit]]
-            raws = raw_rows(block, places, there.holders, there.delimiter)
-            for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
-                self.quarantine.add(there.file, int(block.lines[place]), column, reason, raw)
-        self.shelves[source.table].add(good, number, block.lines[kept], ids)
-        self.used[number] += good.height
-
-
-class _Columns:
-    """The columns of one file, as its sources see them."""
-
-    def __init__(self, file: Delivered, reading: Reading) -> None:
-        self._file = file
-        self.file = file.name
-        self._columns = reading.columns
-        self.delimiter = file.sources[0].layout.delimiter
-        self.filters = "+".join(dict.fromkeys(name for source in file.sources for name in source.where))
-        named = {
-            name
-            for source in file.sources
-            for column in TABLES[source.table].columns
-            if column.kind is Kind.HOLDER and column.name in source.columns
-            for name in source.columns[column.name].sources
-        }
-        # Fields that may be document numbers: nothing of them may reach the disk, well-formed or not.
-        self.holders = frozenset(named & set(reading.columns))
-
-    def wanted(self) -> list[str]:
-        """Columns that some source reads, in the file's order."""
-        reads: frozenset[str] = frozenset().union(*(source.reads for source in self._file.sources))
-        return [name for name in dict.fromkeys(self._columns) if name in reads]
-
-    def ignored(self) -> dict[str, tuple[str, ...]]:
-        """The file's columns that nothing reads, under its name; empty when there are none."""
-        reads = set(self.wanted())
-        names = tuple(name for name in self._columns if name not in reads)
-        return {self._file.name: names} if names else {}
-
-    def check(self) -> None:
-        """Raise UnreadableInput when a column is missing without which no row means anything, or is there twice."""
-        for source in self._file.sources:
-            for column in TABLES[source.table].required:
-                how = source.columns[column]
-                if how.value is None and not set(how.sources) & set(self._columns):
-                    self._missing(f"{source.table}.{column}", " or ".join(how.sources))
-            needed = {
-                *source.where,
-                *source.swap_when,
-                *([source.record_id] if source.record_id is not None else []),
-            }
-            for name in sorted(needed - set(self._columns)):
-                self._missing("the mapping", name)
-        for name in self.wanted():
-            if self._columns.count(name) > 1:
-                raise UnreadableInput(
-                    f"{self._file.name}: column {name!r} is there twice; rename one of the two"
-                )
-
-    def _missing(self, what: str, name: str) -> None:
-        there = ", ".join(_shown(name) for name in self._columns[:20]) + (
-            ", …" if len(self._columns) > 20 else ""
-        )
-        raise UnreadableInput(
-            f"{self._file.name}: no column {name!r} for {what}; found {there}; "
-            "name the right columns with --mapping FILE.toml (docs/MAPPING.md)"
-        )
-
-
-def _shown(name: str) -> str:
-    """Return a column's name as it may stand in a message of one line, whatever the file calls it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name[:40])
+    def _keep(self, number: int, file: Delivered, sifted: Sifted) -> None:
+        for record in sifted.aside:
+            self.quarantine.add(file.name, *record)
+        for good in sifted.good:
+            self.shelves[good.table].add(good.frame, number, good.lines, good.ids)
+            self.used[number] += good.frame.height

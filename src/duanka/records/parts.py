@@ -60,6 +60,14 @@ def schema(table: str) -> Any:
     return pa.schema([(c.name, _ARROW[columns.dtype(c)]) for c in TABLES[table].columns])
 
 
+def hashes(table: str, frame: pl.DataFrame, ids: pl.Series | None) -> pl.Series:
+    """Return per row a hash of what it is told from another by: its id, the key of its register, or everything."""
+    same = [ids] if ids is not None else frame
+    if table in REGISTER_KEYS:
+        same = [frame[REGISTER_KEYS[table]]]
+    return pl.DataFrame(same).hash_rows()  # its seed is fixed: the same in every process
+
+
 class Shelf:
     """The parts of one table, written one after the other in the order of delivery."""
 
@@ -85,13 +93,10 @@ class Shelf:
             return
         if len(self.filled) < frame.width:
             self.filled.update(s.name for s in frame if s.name not in self.filled and s.null_count() < len(s))
-        same = [ids] if ids is not None else frame
-        if self._table in REGISTER_KEYS:
-            same = [frame[REGISTER_KEYS[self._table]]]
         origin = np.empty(frame.height, ORIGIN)
         origin["file"] = file
         origin["line"] = lines
-        origin["hash"] = pl.DataFrame(same).hash_rows().to_numpy()
+        origin["hash"] = hashes(self._table, frame, ids).to_numpy()
         # A record without an id, of a source that has ids, is told by its hash of nothing and is compared whole.
         origin["id"] = NO_ID if ids is None else _id_hashes(ids)
         self._frames.append(frame)

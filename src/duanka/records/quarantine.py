@@ -26,6 +26,12 @@ SCHEMA = pa.schema(
 _FLUSH = 20_000  # rows held before they are written
 
 
+def kept(raw: str) -> str:
+    """Return what may be kept of a raw record: not too much of it, and nothing like an identity number."""
+    # Half a surrogate pair cannot be written; it comes from text that was broken already.
+    return without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
+
+
 class Quarantine:
     """Collects records set aside; `counts` has them by file. A context: leaving it closes the file."""
 
@@ -46,9 +52,7 @@ class Quarantine:
     def add(self, file: str, line: int | None, column: str, reason: Reason, raw: str) -> None:
         """Set one record aside. `raw` is kept without what looks like an identity number."""
         self.counts[file] += 1
-        # Half a surrogate pair cannot be written; it comes from text that was broken already.
-        raw = without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
-        self._rows.append((file, line, column, reason.value, raw))
+        self._rows.append((file, line, column, reason.value, kept(raw)))
         if len(self._rows) >= _FLUSH:
             self._flush()
 

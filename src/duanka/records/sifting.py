@@ -1,0 +1,160 @@
+"""One delivered file, block by block: its records become rows of canonical tables, or are set aside with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.tables import TABLES, Kind
+from duanka.records import rows
+from duanka.records.blocks import Block, Lines, Rows
+from duanka.records.columns import Tools, meets
+from duanka.records.fields import raw_rows
+from duanka.records.holders import WITHHELD_LINE
+from duanka.records.mapping import Source
+from duanka.records.reasons import Reason
+
+
+class Good(NamedTuple):
+    """Rows that fit. `frame`: exactly the canonical columns of `table`; `ids`: the source's record ids, if any."""
+
+    table: str
+    frame: pl.DataFrame
+    lines: Lines
+    ids: pl.Series | None
+
+
+class Aside(NamedTuple):
+    """A record that does not fit; `column` as the source calls it, "" where none is to blame."""
+
+    line: int | None
+    column: str
+    reason: Reason
+    raw: str
+
+
+class Sifted(NamedTuple):
+    """What became of a block: every record of it is in one of the two."""
+
+    good: list[Good]
+    aside: list[Aside]
+
+
+class Sifter:
+    """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`."""
+
+    def __init__(
+        self,
+        name: str,
+        sources: Sequence[Source],
+        columns: Sequence[str],
+        tools: Tools,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._name = name
+        self._sources = sources
+        self._columns = columns
+        self._tools = tools
+        self._pool = pool
+        self._filters = "+".join(dict.fromkeys(field for source in sources for field in source.where))
+        named = {
+            field
+            for source in sources
+            for column in TABLES[source.table].columns
+            if column.kind is Kind.HOLDER and column.name in source.columns
+            for field in source.columns[column.name].sources
+        }
+        # Fields that may be document numbers: nothing of them may reach the disk, well-formed or not.
+        self._holders = frozenset(named & set(columns))
+
+    def wanted(self) -> list[str]:
+        """Columns that some source reads, in the file's order."""
+        reads: frozenset[str] = frozenset().union(*(source.reads for source in self._sources))
+        return [name for name in dict.fromkeys(self._columns) if name in reads]
+
+    def ignored(self) -> tuple[str, ...]:
+        """The file's columns that nothing reads."""
+        reads = set(self.wanted())
+        return tuple(name for name in self._columns if name not in reads)
+
+    def check(self) -> None:
+        """Raise UnreadableInput when a column is missing without which no row means anything, or is there twice."""
+        for source in self._sources:
+            for column in TABLES[source.table].required:
+                how = source.columns[column]
+                if how.value is None and not set(how.sources) & set(self._columns):
+                    self._missing(f"{source.table}.{column}", " or ".join(how.sources))
+            needed = {
+                *source.where,
+                *source.swap_when,
+                *([source.record_id] if source.record_id is not None else []),
+            }
+            for name in sorted(needed - set(self._columns)):
+                self._missing("the mapping", name)
+        for name in self.wanted():
+            if self._columns.count(name) > 1:
+                raise UnreadableInput(f"{self._name}: column {name!r} is there twice; rename one of the two")
+
+    def _missing(self, what: str, name: str) -> None:
+        there = ", ".join(_shown(name) for name in self._columns[:20]) + (
+            ", …" if len(self._columns) > 20 else ""
+        )
+        raise UnreadableInput(
+            f"{self._name}: no column {name!r} for {what}; found {there}; "
+            "name the right columns with --mapping FILE.toml (docs/MAPPING.md)"
+        )
+
+    def sift(self, block: Block) -> Sifted:
+        """Sift `block`. Raises MissingKey when a document number comes and there is no key to hash it under."""
+        sifted = Sifted([], [])
+        for bad in block.bad:
+            raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw
+            sifted.aside.append(Aside(bad.line, "", bad.reason, raw))
+        if not block.frame.height:
+            return sifted
+        left = np.ones(block.frame.height, bool)
+        for source in self._sources:
+            taken = left
+            if source.where:
+                taken = left & meets(source.where, block.frame).to_numpy()
+            left = left & ~taken
+            mine = np.flatnonzero(taken)
+            if len(mine):
+                self._rows(source, block, mine, sifted)
+        nowhere = np.flatnonzero(left)
+        raws = raw_rows(block, nowhere, self._holders, self._delimiter)
+        for row, raw in zip(nowhere, raws, strict=True):
+            sifted.aside.append(Aside(int(block.lines[row]), self._filters, Reason.NO_TABLE, raw))
+        return sifted
+
+    @property
+    def _delimiter(self) -> str:
+        return self._sources[0].layout.delimiter
+
+    def _rows(self, source: Source, block: Block, mine: Rows, sifted: Sifted) -> None:
+        """Sift the rows `mine` of `block`, which are for `source`."""
+        frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
+        tools = replace(self._tools, empty=source.layout.empty)
+        fitted = rows.fit(source, frame, tools, self._name, self._pool)
+        good, kept, ids = fitted.frame, mine, fitted.ids
+        if fitted.faults.any():
+            fine = pl.Series(fitted.faults == 0)
+            good, kept = good.filter(fine), mine[fitted.faults == 0]
+            ids = ids.filter(fine) if ids is not None else None
+            unfit = list(rows.misfits(source, fitted))
+            places = mine[[row for row, _, _ in unfit]]
+            raws = raw_rows(block, places, self._holders, self._delimiter)
+            for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
+                sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
+        sifted.good.append(Good(source.table, good, block.lines[kept], ids))
+
+
+def _shown(name: str) -> str:
+    """Return a column's name as it may stand in a message of one line, whatever the file calls it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:40])
