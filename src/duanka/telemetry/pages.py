@@ -1,0 +1,99 @@
+"""A small HTTP server in its own thread: GET and HEAD of a few pages, nothing else."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import urlsplit
+
+from duanka.domain.errors import DuankaError
+
+_PATIENCE = 10.0  # seconds that a client may take over its request
+_LOOK_UP = 0.1  # seconds after which the thread sees that it is to end
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One page."""
+
+    status: HTTPStatus
+    kind: str
+    body: bytes
+
+
+Page = Callable[[str], Answer]
+"""Makes a page, given what the client accepts (its header Accept)."""
+
+
+class Pages:
+    """Serves `pages` (path -> page) on `host`:`port` from the moment it is made; port 0: a free one.
+
+    DuankaError where the port cannot be had.
+    """
+
+    def __init__(self, pages: Mapping[str, Page], host: str, port: int) -> None:
+        try:
+            self._server = _server(pages, host, port)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise DuankaError(
+                f"metrics cannot be served on {host} port {port} ({why}); choose another port, or 0 for a free one"
+            ) from error
+        self.host, self.port = host, int(self._server.server_address[1])
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(_LOOK_UP,), name="duanka-telemetry", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and give the port back."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _server(pages: Mapping[str, Page], host: str, port: int) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _PATIENCE
+        server_version, sys_version = "duanka", ""
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def _answer(self, *, body: bool) -> None:
+            page = pages.get(urlsplit(self.path).path)
+            if page is None:
+                known = ", ".join(pages)
+                answer = Answer(HTTPStatus.NOT_FOUND, "text/plain", f"here are {known}\n".encode())
+            else:
+                answer = page(self.headers.get("Accept", ""))
+            with suppress(ConnectionError, TimeoutError):  # whoever asked has left
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.kind)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                if body:
+                    self.wfile.write(answer.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base's
+            """Say nothing: a scrape every few seconds is no news."""
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True  # a client that hangs does not hold the process
+
+        def server_bind(
+            self,
+        ) -> None:  # the base's asks the name service for our own name, which may take long
+            socketserver.TCPServer.server_bind(self)
+
+    return Server((host, port), Handler)
