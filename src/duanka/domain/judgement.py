@@ -64,6 +64,11 @@ class Judgement:
             all_counted,
         )
 
+    def asked(self, tripped: frozenset[str], confirmed: bool) -> Action | None:
+        """What is asked for a card that tripped these rules (ids); None: it is not on the work list."""
+        decided = self._decision(tripped, confirmed)
+        return decided.action if decided.reasons or confirmed else None
+
     def words(self, hit: Hit) -> Words:
         """Say why `hit` is one, with its evidence and the limits in place."""
         return in_words(self._rules[hit.rule], hit, self._limits[hit.rule])

@@ -66,11 +66,25 @@ class Waiting:
     size: int = 0
 
 
+GONE = -(1 << 62)
+"""The position of an origin that cannot come again, such as a file put away: whoever keeps positions may drop it."""
+
+
+def finished(records: int) -> int:
+    """The position of an origin read to its end: below zero. That of an open one is the records read so far."""
+    return -1 - records
+
+
 class Feed(Protocol):
-    """Where live records come from."""
+    """Where live records come from.
+
+    Positions are kept as they stand, whatever their value, also those of a batch without records: `finished(n)`
+    marks an origin that is read to its end, GONE one that need not be kept any longer. An origin begins with the
+    name of its feed and a colon, so that the feeds of one engine do not take each other's for their own.
+    """
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
-        """Yield what comes, behind `done` (origin -> records read); at least every few seconds, if empty.
+        """Yield what comes, behind `done` (origin -> position); at least every few seconds, if empty.
 
         Ends when the feed was told to stop, or with all that was there read where it was told not to wait.
         """
@@ -138,9 +152,23 @@ class Taken:
     sources: tuple[Source, ...] = ()
 
 
+class Refused(StrEnum):
+    """Why the live engine sets a record aside that intake could read."""
+
+    LATE = "late"  # behind what its source's lateness allows: its windows are judged
+    REPEATED = "repeated"  # delivered before
+    AHEAD = "ahead of the clock"  # of a time that has not come
+
+
+_DAILY = timedelta(hours=48)  # data volumes come once a day
+
+
 @dataclass(frozen=True)
 class Lateness:
-    """How long records may come after later ones, by table; `silent` after which a source holds nobody up."""
+    """How long records may come after later ones, by source; `silent`: after so long a source holds nobody up.
+
+    `ahead`: how far a source's clock may run before ours.
+    """
 
     default: timedelta = timedelta(hours=2)
     by_source: Mapping[str, timedelta] = field(default_factory=dict)
@@ -150,6 +178,11 @@ class Lateness:
     def of(self, source: str) -> timedelta:
         """The lateness that `source` is allowed."""
         return self.by_source.get(source, self.default)
+
+    def silence_of(self, source: str, table: str) -> timedelta:
+        """After how long without a delivery `source` is silent."""
+        del source
+        return max(self.silent, _DAILY) if table == "data_days" else self.silent
 
 
 class Watch(Protocol):

@@ -47,6 +47,14 @@ class Grade(StrEnum):
         }[self.value]
 
 
+class Window(StrEnum):
+    """What a hit stands on."""
+
+    HOUR = "hour"  # one hour
+    DAY = "day"  # one day, and the look-back before it
+    LIFE = "life"  # all that is known of the card
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a rule or a limit comes from."""
@@ -93,6 +101,9 @@ class Rule:
     `unsure`      SQL that counts the cards which these records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
     `seen_at`     windows: their first moment; absences: the moment they became due; events: the event
+    `window`      what a hit stands on; live, only what lies in a touched window is judged again
+    `together`    "imei" or "holder": cards that share one are judged together, a new card there concerns them all
+    `due`         SQL that gives `card, due_at`: when the rule must be asked again although nothing happened
     """
 
     id: str
@@ -115,6 +126,9 @@ class Rule:
     wants: tuple[str, ...] = ()
     narrow: Mapping[str, str] = field(default_factory=dict)
     unsure: str = ""
+    window: Window = Window.LIFE
+    together: str = ""
+    due: str = ""
 
     def limit_fault(self, name: str, value: object) -> str:
         """Why `value` cannot be the limit `name`; empty when it can."""

@@ -42,6 +42,12 @@ RULE = Rule(
     wants=("messages",),
     look_back=timedelta(days=30),
     monotone=False,  # a call with a friend spares it
+    together="holder",
+    # the last day counts to its end: a friend may still call
+    due="""
+        SELECT card, CAST(opened_at AS DATE) + ($min_days + 1) * INTERVAL '1' DAY AS due_at FROM cards
+        WHERE opened_at >= $records_from
+    """,
     narrow={
         "card_peers": (
             "card IN (SELECT c.card FROM cards c JOIN (SELECT holder, CAST(opened_at AS DATE) AS day FROM cards"

@@ -44,6 +44,7 @@ RULE = Rule(
     needs=("cards.holder",),
     look_back=timedelta(days=3650),
     monotone=True,
+    together="holder",
     sql="""
         WITH many AS (
             SELECT holder FROM cards WHERE holder IS NOT NULL AND coalesce(holder_kind, 'person') = 'person'

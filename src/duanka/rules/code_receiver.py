@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from duanka.domain.cases import calls, case, data, messages
 from duanka.domain.rollups import SHORT_CODE
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
 from duanka.domain.words import Words
 
 _PLATFORMS = [f"1069{i:04}" for i in range(30)]
@@ -38,6 +38,7 @@ RULE = Rule(
     wants=("calls", "data_days"),
     look_back=timedelta(days=7),
     monotone=False,  # one call more spares it
+    window=Window.DAY,
     narrow={
         "card_peers": (
             "(card, day) IN (SELECT card, day FROM card_days WHERE codes_in >= $min_platforms"

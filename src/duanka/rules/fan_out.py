@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from duanka.domain.cases import calls, case
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
 from duanka.domain.words import Words
 
 RULE = Rule(
@@ -29,6 +29,7 @@ RULE = Rule(
     needs=("calls.answered",),
     look_back=timedelta(days=1),
     monotone=False,  # an answer rate can rise again: it fires when the day is over
+    window=Window.DAY,
     narrow={"card_peers": "(card, day) IN (SELECT card, day FROM card_days WHERE calls_out >= $min_peers)"},
     sql="""
         WITH days AS (

@@ -31,6 +31,7 @@ RULE = Rule(
     wants=("messages", "data_days"),
     look_back=timedelta(hours=12),
     monotone=False,  # an absence: it fires when the hours are over
+    due="SELECT card, opened_at + $hours * INTERVAL '1' HOUR AS due_at FROM cards WHERE opened_at >= $records_from",
     sql="""
         WITH first_uses AS (
             SELECT card, least(first_call, first_message, first_data) AS first_used_at FROM card_life

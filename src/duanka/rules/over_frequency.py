@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from duanka.domain.cases import calls, case, opened
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
 from duanka.domain.words import Words
 
 RULE = Rule(
@@ -29,6 +29,7 @@ RULE = Rule(
     needs=("calls",),
     look_back=timedelta(hours=1),
     monotone=True,
+    window=Window.HOUR,
     narrow={
         "card_hours": "(card, CAST(hour AS DATE)) IN (SELECT card, day FROM card_days WHERE calls_out > $max_calls)"
     },

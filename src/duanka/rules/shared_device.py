@@ -39,6 +39,7 @@ RULE = Rule(
     needs=(),
     look_back=timedelta(days=30),
     monotone=True,
+    together="imei",
     sql="""
         WITH users AS (SELECT card, imei, first_seen, events FROM card_devices WHERE events >= $min_events),
         shared AS (SELECT imei FROM users GROUP BY imei HAVING count(*) >= $min_cards),

@@ -25,6 +25,10 @@ RULE = Rule(
     wants=("messages", "data_days"),
     look_back=timedelta(days=30),
     monotone=False,  # an absence: it fires when the days are over
+    due="""
+        SELECT card, opened_at + $days * INTERVAL '1' DAY AS due_at FROM cards
+        WHERE opened_at >= $records_from OR last_used_at <= opened_at
+    """,
     sql="""
         WITH first_uses AS (
             SELECT card, least(first_call, first_message, first_data) AS first_used_at FROM card_life

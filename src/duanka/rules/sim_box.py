@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from duanka.domain.cases import Row, calls, case
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
 from duanka.domain.words import Words
 
 _BOX = "356938035643809"
@@ -69,6 +69,8 @@ RULE = Rule(
     needs=("calls",),
     look_back=timedelta(days=30),
     monotone=False,  # a call taken can spare it: it fires when the day is over
+    window=Window.DAY,
+    together="imei",
     narrow={
         "card_hours": "(card, CAST(hour AS DATE)) IN (SELECT card, day FROM card_days WHERE calls_out >= $min_calls)",
         "card_peers": _HALF_MET,

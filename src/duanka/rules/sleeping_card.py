@@ -31,6 +31,14 @@ RULE = Rule(
     wants=("messages", "data_days"),
     look_back=timedelta(days=90),
     monotone=False,  # an absence: it fires when the days are over
+    due="""
+        SELECT c.card, coalesce(
+                   greatest(l.last_call, l.last_message, l.last_data,
+                            CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END),
+                   $records_until
+               ) + $days * INTERVAL '1' DAY AS due_at
+        FROM cards c LEFT JOIN card_life l ON l.card = c.card
+    """,
     sql="""
         WITH lives AS (
             SELECT c.card, CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END AS used_before,

@@ -30,6 +30,7 @@ RULE = Rule(
     needs=("cards.opened_at", "cards.verified_at"),
     look_back=timedelta(days=3650),
     monotone=True,
+    due="SELECT card, CAST($opened_before AS TIMESTAMP) AS due_at FROM cards WHERE opened_at < $opened_before",
     sql="""
         SELECT c.card, CAST($opened_before AS TIMESTAMP) AS seen_at, c.opened_at, c.verified_at, c.operator
         FROM cards c

@@ -1,0 +1,5 @@
+"""The live engine: the same rules over micro-batches, with hits that come and go."""
+
+from duanka.engine.live.live import Live
+
+__all__ = ["Live"]

@@ -1,0 +1,136 @@
+"""Watermarks: how far each source has come, and with them, each rule.
+
+A source is complete to its latest event less the lateness it is allowed. A rule's "now" is what all sources of the
+tables that feed it are complete to. A source that nobody has heard of for long is silent: it is reported, and holds
+nobody up; what it still delivers for windows that were judged without it is late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, time, timedelta
+
+from duanka.domain.live import Lateness, Source
+from duanka.domain.tables import TABLES, Kind
+from duanka.engine.live.prepared import Prepared
+from duanka.engine.live.progress import Progress, SourceProgress
+
+_DAY, _HOUR, _MOMENT = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
+LONG_AGO = datetime(1, 1, 1)
+_USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
+
+
+def by_day(table: str) -> bool:
+    """Whether records of `table` speak for a whole day."""
+    time_column = TABLES[table].time
+    return time_column is not None and TABLES[table].column(time_column).kind is Kind.DAY
+
+
+class Marks:
+    """Reads and moves the marks in `progress`."""
+
+    def __init__(self, progress: Progress, lateness: Lateness) -> None:
+        self._progress = progress
+        self._lateness = lateness
+
+    def expect(self, sources: Mapping[str, str], now: datetime) -> None:
+        """Wait for these sources (name -> table) from the start, although nothing came from them yet."""
+        for name, table in sources.items():
+            self._progress.sources.setdefault(name, SourceProgress(table=table, heard_at=now))
+
+    def source(self, name: str, table: str, prepared: Collection[Prepared], now: datetime) -> SourceProgress:
+        """The progress of a source that delivers; a new one begins where the rules have come to without it."""
+        known = self._progress.sources
+        if name not in known:
+            known[name] = SourceProgress(table=table)
+        found = known[name]
+        judged = [
+            self._progress.marks[p.id] for p in prepared if table in p.feeds and p.id in self._progress.marks
+        ]
+        if judged and not self._progress.history:
+            # also after a silence: what was judged without it stays judged
+            found.floor = max(judged)
+        found.heard_at = now
+        return found
+
+    def late_before(self, name: str) -> datetime | None:
+        """Events of the source `name` before this moment come too late."""
+        found = self._progress.sources[name]
+        if self._progress.history:
+            return None
+        return max(self._complete(name, found), found.floor or LONG_AGO)
+
+    def _complete(self, name: str, source: SourceProgress) -> datetime:
+        if source.high is None:
+            return source.floor or LONG_AGO
+        behind = source.high - self._lateness.of(name) if source.high - LONG_AGO > _DAY else LONG_AGO
+        if by_day(source.table):  # whole days: what lies before the start of a day cannot reach into it
+            begin = datetime.combine(behind, time())
+            behind = begin if begin == behind else begin + _DAY
+        return max(behind, source.floor or LONG_AGO)
+
+    def _silent(self, name: str, source: SourceProgress, now: datetime) -> bool:
+        patience = self._lateness.silence_of(name, source.table)
+        return source.heard_at is not None and now - source.heard_at > patience
+
+    def of_rule(self, prepared: Prepared, now: datetime) -> datetime | None:
+        """What all sources of its tables are complete to; None while nothing is known or history is read."""
+        if self._progress.history:
+            return None
+        feeding = [
+            (name, source)
+            for name, source in self._progress.sources.items()
+            if source.table in prepared.feeds
+        ]
+        if not feeding:
+            return self.latest()
+        heard = [self._complete(name, s) for name, s in feeding if not self._silent(name, s, now)]
+        if not heard:  # all are silent: time stands still
+            return self._progress.marks.get(prepared.id)
+        mark = min(heard)
+        return max(mark, self._progress.marks.get(prepared.id, LONG_AGO)) if mark > LONG_AGO else None
+
+    def latest(self) -> datetime | None:
+        """The latest event of all: what rules that fire at once take for now."""
+        ends = [end_of(table, last) for table, last in self._progress.lasts.items() if TABLES[table].record]
+        return max(ends, default=None)
+
+    def since(self) -> datetime | None:
+        """From here on every kind of use is in the records; as `engine.span` has it."""
+        first = {
+            table: datetime.combine(moment, time())
+            for table, moment in self._progress.firsts.items()
+            if TABLES[table].record
+        }
+        if not first:
+            return None
+        return max([first[name] for name in _USE if name in first] or first.values())
+
+    def sources(self, now: datetime) -> Iterator[Source]:
+        """How far each source has come."""
+        for name, source in sorted(self._progress.sources.items()):
+            if source.high is not None:
+                yield Source(
+                    name,
+                    source.table,
+                    source.records,
+                    source.late,
+                    source.high,
+                    self._complete(name, source),
+                    self._silent(name, source, now),
+                )
+
+
+def end_of(table: str, last: datetime) -> datetime:
+    """The end of what an event says: the moment itself, the whole day for a day's total."""
+    return last + _DAY if by_day(table) else last
+
+
+def end_of_records(lasts: Mapping[str, datetime]) -> tuple[datetime, datetime]:
+    """Where all records reach, and the midnight after it: `certain` and `until` of a scan over the same records."""
+    reach = max(
+        last + _DAY if by_day(table) else last.replace(minute=0, second=0, microsecond=0) + _HOUR
+        for table, last in lasts.items()
+        if TABLES[table].record
+    )
+    return reach, datetime.combine(reach - _MOMENT, time()) + _DAY

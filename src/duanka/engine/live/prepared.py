@@ -1,0 +1,145 @@
+"""A rule made ready to run again and again: limits filled in, the three moments left as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlglot
+from sqlglot import exp
+
+from duanka.domain.policy import LISTS
+from duanka.domain.rollups import ROLLUPS, Rollup
+from duanka.domain.rule import Literal, Rule, Window
+from duanka.domain.tables import TABLES
+from duanka.engine.rollup_sql import rollups_for
+from duanka.engine.translate import columns, output_columns, parameters, tables
+
+MOMENTS = ("as_of", "records_from", "records_until")
+_FAR = timedelta(days=36_500)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A rule with its limits. `sql` and `due` are DuckDB's, with the MOMENTS as named parameters.
+
+    `feeds`: record tables that feed the rollups it reads; its "now" is what all of these have come to.
+    `touches`: rollup or register -> condition on new rows of it that concern the rule ("" all of them).
+    """
+
+    rule: Rule
+    limits: Mapping[str, Literal]
+    sql: str
+    due: str
+    feeds: frozenset[str]
+    touches: Mapping[str, str]
+    narrow: Mapping[str, str]
+    since_matters: bool
+    columns: frozenset[str]
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        return self.rule.id
+
+    @property
+    def rollups(self) -> frozenset[str]:
+        """The rollups that it reads."""
+        return frozenset(self.rule.reads) & frozenset(ROLLUPS)
+
+    @property
+    def registers(self) -> frozenset[str]:
+        """The registers that it reads."""
+        return frozenset(self.rule.reads) & frozenset(TABLES)
+
+    @property
+    def closes(self) -> bool:
+        """Whether it fires when a day is over."""
+        return not self.rule.monotone and not self.due and bool(self.rollups)
+
+    def mentions(self, *, narrowed: bool) -> list[tuple[frozenset[str], frozenset[str]]]:
+        """The tables and columns that its statements name."""
+        texts = [self.rule.sql, self.rule.due] if self.rule.due else [self.rule.sql]
+        if narrowed:
+            texts += [f"SELECT 1 WHERE {text}" for text in self.rule.narrow.values()]
+        return [(tables(text), columns(text)) for text in texts]
+
+
+def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
+    """Fill `limits` into the SQL of `rule`."""
+    narrow = {name: _condition(text, limits) for name, text in rule.narrow.items()}
+    own = set(LISTS) | {"cards"}
+    touches = {name: "" for name in rule.reads if name in ROLLUPS or name in TABLES}
+    for name, text in rule.narrow.items():
+        statement = f"SELECT 1 WHERE {text}"
+        if tables(statement) <= own and parameters(statement) <= set(limits):
+            touches[name] = _condition(text, limits, {"cards": "state.cards"})
+    names = parameters(rule.sql) | (parameters(rule.due) if rule.due else frozenset())
+    return Prepared(
+        rule=rule,
+        limits=limits,
+        sql=filled(rule.sql, limits),
+        due=filled(rule.due, limits) if rule.due else "",
+        feeds=_feeds(rule),
+        touches=touches,
+        narrow=narrow,
+        since_matters="records_from" in names,
+        columns=columns(rule.sql),
+    )
+
+
+def filled(sql: str, limits: Mapping[str, Literal], renamed: Mapping[str, str] | None = None) -> str:
+    """`sql` with its limits as literals; the moments stay parameters, tables take the names in `renamed`."""
+    steps = renamed or {}
+
+    def fill(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in limits:
+            value = limits[node.name]
+            if isinstance(value, int | float):
+                return exp.Literal.number(value)
+            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+        if isinstance(node, exp.Table) and node.name in steps:
+            return exp.to_table(steps[node.name], alias=node.alias or node.name)
+        return node
+
+    return sqlglot.parse_one(sql, read="duckdb").transform(fill).sql(dialect="duckdb")
+
+
+def _condition(text: str, limits: Mapping[str, Literal], renamed: Mapping[str, str] | None = None) -> str:
+    prefix = "SELECT 1 WHERE "
+    return filled(prefix + text, limits, renamed)[len(prefix) :]
+
+
+def _feeds(rule: Rule) -> frozenset[str]:
+    """The record tables behind the rollups of `rule`."""
+    sources: set[str] = set()
+    for rollup in rollups_for([rule]):
+        sources |= {part.source for part in rollup.parts}
+    return frozenset(name for name in sources if name in TABLES)
+
+
+def selected(prepared: Prepared) -> str:
+    """SELECT card, seen_at, evidence of every row that the rule gives, as `hits` has them."""
+    names = output_columns(prepared.rule.sql)[2:]
+    fields = ", ".join(f"'{name}', {name}" for name in names)
+    return (
+        "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
+        f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({prepared.sql})"
+    )
+
+
+def lean_for(prepared: list[Prepared], *, narrowed: bool) -> list[Rollup]:
+    """The rollups that these rules read, with the aggregates that are read of them."""
+    mentions = [one for rule in prepared for one in rule.mentions(narrowed=narrowed)]
+    found = []
+    for rollup in ROLLUPS.values():
+        mentioned = [named for sources, named in mentions if rollup.name in sources]
+        if mentioned:
+            found.append(rollup.only(frozenset().union(*mentioned)))
+    return found
+
+
+def reaches_back(prepared: Prepared) -> timedelta:
+    """How long before a window the rule looks; practically for ever where it judges whole lives."""
+    return _FAR if prepared.rule.window is Window.LIFE else prepared.rule.look_back

@@ -1,0 +1,71 @@
+"""How far the live engine has come: one small document, kept with the state in the same transaction."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pydantic import BaseModel
+
+
+class SourceProgress(BaseModel):
+    """How far one source has come. `floor`: what came before the source was known has been judged without it."""
+
+    table: str
+    records: int = 0
+    late: int = 0
+    high: datetime | None = None
+    floor: datetime | None = None
+    heard_at: datetime | None = None
+
+
+class Generation(BaseModel):
+    """One table of partial rollups. `first` and `last`: the windows it holds, for rollups that have any."""
+
+    number: int
+    rows: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    merged: bool = False
+
+
+class Merging(BaseModel):
+    """A merge under way: the generations `inputs` become `output`; `slices` of it are written."""
+
+    inputs: list[int]
+    output: int
+    slices: int = 0
+    rows: int = 0
+
+
+class ShelfProgress(BaseModel):
+    """The generations of a rollup; `judged`: rows of the open one, `fresh`, that rules have seen."""
+
+    fresh: Generation = Generation(number=0)
+    sealed: list[Generation] = []
+    judged: int = 0
+    merging: Merging | None = None
+
+
+class Progress(BaseModel):
+    """All of it. `marks`: rule -> now as it last saw it; `closed`: rule -> days before it are judged.
+
+    `firsts`, `lasts`: table -> first and last event; `filled`: table -> columns with a value; `since`: from when
+    on absences were certain at the last judgement; `able`: rules that could run then. `history`: what is read was
+    there at the start, so nothing of it is late and no window closes.
+    """
+
+    version: int = 1
+    seq: int = 0
+    history: bool = True
+    sources: dict[str, SourceProgress] = {}
+    firsts: dict[str, datetime] = {}
+    lasts: dict[str, datetime] = {}
+    filled: dict[str, set[str]] = {}
+    marks: dict[str, datetime] = {}
+    closed: dict[str, date] = {}
+    since: datetime | None = None
+    able: set[str] = set()
+    shelves: dict[str, ShelfProgress] = {}
+    rules: dict[str, str] = {}
+    shape: str = ""
+    tidied: date | None = None
