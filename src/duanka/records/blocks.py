@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -42,6 +42,28 @@ class Block:
     done: int
     bad: Sequence[Bad] = field(default_factory=tuple)
     raw: Callable[[Rows], list[str]] | None = None
+
+
+def part(block: Block, begin: int, end: int) -> Block:
+    """Return the records of `block` from place `begin` up to `end`; they are counted from 0, in order of their lines.
+
+    A bad record without a line stands behind all others.
+    """
+    last = np.iinfo(np.int64).max
+    faulty = np.array([last if bad.line is None else bad.line for bad in block.bad], np.int64)
+    places = np.arange(len(block.lines)) + np.searchsorted(faulty, block.lines)
+    first, after = np.searchsorted(places, (begin, end))
+    among = np.arange(len(faulty)) + np.searchsorted(block.lines, faulty)
+    bad = [bad for bad, at in zip(block.bad, among, strict=True) if begin <= at < end]
+    raw = block.raw
+    return replace(
+        block,
+        frame=block.frame[int(first) : int(after)],
+        lines=block.lines[first:after],
+        records=end - begin,
+        bad=bad,
+        raw=None if raw is None else lambda rows: raw(rows + first),
+    )
 
 
 class Reading(Protocol):

@@ -14,7 +14,7 @@ from duanka.records.mapping import Mapping, Source
 from duanka.records.unpacked import opened
 
 OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
-_DATA_ENDINGS = (".csv", ".csv.gz", ".parquet")
+DATA_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,10 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
     others: list[str] = []
     for path in paths:
         name = path.name if path == data else path.relative_to(data).as_posix()
-        sources = tuple(source for source in mapping.sources if _matches(source, name))
+        sources = sources_of(name, mapping)
         if sources:
-            _agree(name, sources, mapping)
             files.append(Delivered(path, name, sources, path.stat().st_size))
-        elif name.lower().endswith(_DATA_ENDINGS):
+        elif name.lower().endswith(DATA_ENDINGS):
             others.append(name)
     _enough(data, files, mapping)
     return Delivery(tuple(_without_copies(files)), tuple(others))
@@ -74,16 +73,19 @@ def _files(data: Path, out: Path) -> Iterable[Path]:
             yield path
 
 
-def _matches(source: Source, name: str) -> bool:
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
-
-
-def _agree(name: str, sources: Sequence[Source], mapping: Mapping) -> None:
+def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
+    """The sources that take the file called `name`, a path below the data directory; MappingError if they disagree."""
+    sources = tuple(source for source in mapping.sources if _matches(source, name))
     if any(source.layout != sources[0].layout for source in sources):
         raise MappingError(
             f"{mapping.name}: the sources that take {name} disagree on its format, delimiter, encoding, header, "
             "columns or empty; say the same in each"
         )
+    return sources
+
+
+def _matches(source: Source, name: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
 
 
 def _enough(data: Path, files: Sequence[Delivered], mapping: Mapping) -> None:

@@ -1,0 +1,158 @@
+"""Reads landed files one after the other into micro-batches."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.live import finished
+from duanka.records import naming
+from duanka.records.ahead import HandOn
+from duanka.records.blocks import part
+from duanka.records.columns import Tools
+from duanka.records.landing import Found, Landed, Landing
+from duanka.records.pieces import Pile
+from duanka.records.readings import open_reading
+from duanka.records.reasons import Reason
+from duanka.records.sifting import Aside, Sifter
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Going:
+    """How reading goes on: until `stop`, or without `wait` to the end of what is there; seconds between looks.
+
+    A batch has at most `most` records and is handed on `seconds` after its first.
+    """
+
+    stop: Event
+    poll: float
+    most: int
+    seconds: float
+    wait: bool = True
+
+
+class FileReader:
+    """Reads what `landing` gives and hands it on; `away` names the origins of files put away meanwhile."""
+
+    def __init__(
+        self,
+        landing: Landing,
+        tools: Tools,
+        pool: ThreadPoolExecutor,
+        going: Going,
+        hand_on: HandOn,
+        away: deque[str],
+    ) -> None:
+        self._landing = landing
+        self._tools = tools
+        self._pool = pool
+        self._going = going
+        self._hand_on = hand_on
+        self._away = away
+        self._pile = Pile(going.most, going.seconds)
+        self._refused: set[str] = set()
+
+    def run(self) -> None:
+        """Read on and on. Raises MissingKey and MappingError, which only a person can put right."""
+        while not self._going.stop.is_set():
+            while self._away:
+                self._landing.away(self._away.popleft())
+            file = self._landing.next()
+            self._pile.reach(self._landing.gone())
+            if file is not None:
+                self._file(file)
+            last = file is None and not self._going.wait and not self._landing.expects
+            if self._pile and (self._pile.due or last):
+                self._flush()
+            if last:
+                return
+            if file is None:
+                self._going.stop.wait(self._going.poll)
+
+    def _flush(self) -> None:
+        self._hand_on(self._pile.batch())
+        self._pile = Pile(self._going.most, self._going.seconds)
+
+    def _file(self, file: Landed) -> None:
+        """Read one file, behind what was read of it before, to its end or until told to stop."""
+        at = file.start
+        try:
+            for at in self._records(file):  # noqa: B007  # how far it came is asked below
+                if self._pile.due:
+                    self._flush()
+                if self._going.stop.is_set():
+                    return
+        except (UnreadableInput, OSError) as fault:
+            found = self._landing.find(file)
+            if found is Found.SAME:
+                self._failed(file, at, fault)
+            else:
+                self._broken_off(file, at, found)
+            return
+        found = self._landing.find(file)
+        if found is Found.SAME:
+            self._refused.discard(file.name)
+            self._pile.reach({file.origin: self._landing.reach(file, finished(at))})
+        else:
+            self._broken_off(file, at, found)
+
+    def _records(self, file: Landed) -> Iterator[int]:
+        """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
+        reading = open_reading(file.path, file.sources[0].layout)
+        sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool)
+        if reading.columns:
+            sifter.check()
+        place = naming.place_of(file.name)
+        before = 0
+        for block in reading.blocks(sifter.wanted()):
+            begin, before = max(file.start - before, 0), before + block.records
+            if begin >= block.records:
+                continue
+            if self._landing.find(file) is not Found.SAME:
+                return  # asked once the block is read: what is handed on was in the file as we know it
+            while begin < block.records:
+                end = min(block.records, begin + self._pile.room)
+                some = block if end - begin == block.records else part(block, begin, end)
+                self._pile.add(sifter.sift(some), place, file.origin, file.name)
+                begin = end
+                at = before - block.records + end
+                self._pile.reach({file.origin: self._landing.reach(file, at)})
+                yield at
+        if before == 0:
+            _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
+        elif reading.unreadable:
+            _log.warning("%s is not whole: %s", file.name, reading.unreadable)
+
+    def _failed(self, file: Landed, at: int, fault: Exception) -> None:
+        """Set a file aside that cannot be read; one that the system keeps from us now is tried again later."""
+        try:
+            file.path.open("rb").close()
+        except OSError as refused:
+            fault = refused
+        if isinstance(fault, OSError):
+            if file.name not in self._refused:
+                _log.warning("%s cannot be read (%s); it is tried again", file.name, fault.strerror or fault)
+            self._refused.add(file.name)
+            self._landing.refuse(file)
+            return
+        _log.warning("%s is set aside: %s", file.name, fault)
+        self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, str(fault)))
+        self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
+
+    def _broken_off(self, file: Landed, at: int, found: Found) -> None:
+        """Account for a file that is no longer what it was when its reading began."""
+        if found is Found.CHANGED:
+            # What was read of it comes again, and is known by its hash.
+            _log.warning("%s changed after %d of its records were read; it is read anew", file.name, at)
+            return
+        _log.warning("%s vanished after %d of its records were read", file.name, at)
+        if at:
+            why = f"vanished after {at} records were read"
+            self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, why))

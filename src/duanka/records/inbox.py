@@ -1,0 +1,139 @@
+"""Live intake from a folder in which files land."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.live import Batch, Waiting
+from duanka.records import mapping as mappings
+from duanka.records import naming
+from duanka.records.ahead import HandOn, ahead
+from duanka.records.columns import Tools
+from duanka.records.file_reader import FileReader, Going
+from duanka.records.holders import Holders
+from duanka.records.landing import Landing, Patience, is_finished, name_of
+from duanka.records.mapping import NATIVE
+from duanka.records.numbers import Numbers
+
+_log = logging.getLogger(__name__)
+
+After = Literal["keep", "move", "delete"]
+
+
+class Inbox:
+    """A Feed of the files that land in `folder` and below it; docs/LIVE.md says by what signs they are whole.
+
+    `after`: what becomes of a file once all of it is committed. `marker`: whether a file counts only with its `.done`
+    beside it; None: in folders that hold one. `wait`: whether to go on when everything is read. `name`: what the
+    origins begin with; each Inbox of one engine needs its own.
+
+    Raises UnreadableInput when there is no such folder; `batches` raises MissingKey and MappingError.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        mapping: mappings.Mapping | None = None,
+        holder_key: bytes | None = None,
+        region: str = "CN",
+        batch_records: int = 100_000,
+        batch_seconds: float = 5.0,
+        *,
+        wait: bool = True,
+        after: After = "keep",
+        marker: bool | None = None,
+        patience: Patience | None = None,
+        name: str = "file",
+    ) -> None:
+        if not folder.is_dir():
+            raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
+        if ":" in name:
+            raise DuankaError(f"{name!r}: the name of an inbox holds no colon; take another")
+        self._folder = folder
+        self._mapping = mapping or NATIVE
+        numbers = Numbers(
+            self._mapping.region or region, opaque=self._mapping.opaque, bare=self._mapping.bare
+        )
+        self._tools = Tools(self._mapping.zone, numbers, Holders(holder_key))
+        self._most = batch_records
+        self._seconds = batch_seconds
+        self._wait = wait
+        self._after = after
+        self._marker = marker
+        self._patience = patience or Patience()
+        self._name = name
+        self._stop = threading.Event()
+        self._landing: Landing | None = None
+        self._away: deque[str] = deque()
+
+    def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
+        """Yield the records of what lands, oldest file first; see Feed."""
+        landing = Landing(
+            self._folder, self._mapping, self._name, done, self._patience, self._marker, self._put_away
+        )
+        self._landing = landing
+
+        def work(hand_on: HandOn) -> None:
+            with ThreadPoolExecutor(2) as pool:
+                going = Going(self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait)
+                FileReader(landing, self._tools, pool, going, hand_on, self._away).run()
+
+        for batch in ahead(work, self._stop, self._seconds):
+            landing.handed_on(batch.positions)
+            yield batch
+
+    def settled(self, positions: Mapping[str, int]) -> None:
+        """Put away the files that are committed to their end, if that was asked for."""
+        for origin, position in positions.items():
+            if origin.startswith(f"{self._name}:") and is_finished(position) and self._put_away(origin):
+                self._away.append(origin)
+
+    def waiting(self) -> Waiting:
+        """Files not handed on to their end, and their bytes as they are on disk."""
+        return Waiting() if self._landing is None else self._landing.waiting()
+
+    def stop(self) -> None:
+        """End `batches` soon; what was read and not handed on is read again next time."""
+        self._stop.set()
+
+    def _put_away(self, origin: str) -> bool:
+        """Move or delete a file; False when it stays where it is."""
+        if self._after == "keep":
+            return False
+        name = name_of(origin)
+        path = self._folder / name
+        try:
+            now = path.stat()
+            if not origin.endswith(f"@{now.st_size}@{now.st_mtime_ns}"):
+                return False  # delivered anew meanwhile
+            # The marker goes first: one left behind would call the next file of this name whole.
+            (self._folder / (name + naming.MARKER)).unlink(missing_ok=True)
+            if self._after == "delete":
+                path.unlink()
+            else:
+                target = _free(self._folder / naming.TAKEN / name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(path, target)
+        except FileNotFoundError:
+            return False
+        except OSError as fault:
+            _log.warning("%s is read, but cannot be put away (%s); it stays", name, fault.strerror)
+            return False
+        return True
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or one with a number where something lies there already."""
+    number, free = 2, path
+    while free.exists():
+        free = path.with_name(f"{path.name}.{number}")
+        number += 1
+    return free

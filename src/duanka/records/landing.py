@@ -1,0 +1,344 @@
+"""A folder in which files land: which of them are whole, in what order they are read, and which are done with.
+
+The folder is looked into again and again, for that works on every file system. Names that are new are found at every
+look; whether a file of before was delivered anew is asked of the system less often the more files there are.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from duanka.domain.live import GONE, Waiting, finished
+from duanka.records import mapping as mappings
+from duanka.records import naming, wholeness
+from duanka.records.mapping import Source
+
+_log = logging.getLogger(__name__)
+
+_COST = 20  # the folder is looked into for at most one twentieth of the time
+_RETRY = 5.0  # seconds until a file that would not open is tried again
+_FORGET = 86_400.0  # seconds; a folder may be away for so long without its files being new when it is back
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, in seconds: `settle` for a file to rest, `whole` for one cut short, `poll` between looks."""
+
+    settle: float = 2.0
+    whole: float = 30.0
+    poll: float = 0.5
+
+
+class State(Enum):
+    """Where a file stands."""
+
+    FRESH = "fresh"
+    QUEUED = "queued"
+    OPEN = "open"
+    DONE = "done"
+    FOREIGN = "foreign"  # nothing takes it
+
+
+class Found(Enum):
+    """What a second look at a file finds."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    GONE = "gone"
+
+
+@dataclass(slots=True)
+class _Seen:
+    size: int
+    mtime: int  # nanoseconds
+    since: float  # by the monotonic clock: when it was first seen like this
+    position: int = 0
+    state: State = State.FRESH
+    hold: float = 0.0  # not asked again before
+    barred: bool = False  # by no marker, or by the system: time alone will not make it ready
+    look: int = 0  # the last one that met it
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A file that is ready. `start`: records of it that were read before."""
+
+    path: Path
+    name: str
+    origin: str
+    sources: tuple[Source, ...]
+    size: int
+    start: int
+
+
+class Landing:
+    """The folder; `feed` is what its origins begin with. All but `waiting` is for the one thread that reads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        mapping: mappings.Mapping,
+        feed: str,
+        done: Mapping[str, int],
+        patience: Patience,
+        marker: bool | None,
+        put_away: Callable[[str], bool],
+    ) -> None:
+        self._folder = folder
+        self._mapping = mapping
+        self._feed = feed
+        self._patience = patience
+        self._marker = marker
+        self._put_away = put_away
+        self._files: dict[str, _Seen] = {}
+        self._fresh: set[str] = set()
+        self._ready: list[tuple[int, str]] = []
+        self._marked: set[str] = set()
+        self._backlog: dict[str, int] = {}
+        self._gone: list[str] = []
+        began = time.monotonic()
+        mine = ((o, n) for o, n in done.items() if o.startswith(f"{feed}:") and n != GONE)
+        self._absent = {origin: (position, began) for origin, position in mine}
+        self._looks = 0
+        self._next_look = self._next_thorough = 0.0
+        self._broken = ""
+
+    def next(self) -> Landed | None:
+        """Return the oldest file that is ready, opened for us; None when there is none now."""
+        if time.monotonic() >= self._next_look:
+            self._look()
+        while self._ready:
+            _, name = heapq.heappop(self._ready)
+            seen = self._files.get(name)
+            if seen is None or seen.state is not State.QUEUED or not self._still(name, seen):
+                continue
+            seen.state = State.OPEN
+            sources = naming.sources_for(name, self._mapping)
+            origin = self._origin(name, seen)
+            return Landed(self._folder / name, name, origin, sources, seen.size, seen.position)
+        return None
+
+    @property
+    def expects(self) -> bool:
+        """Whether something will be ready just by the passing of time."""
+        return bool(self._ready) or any(not self._files[name].barred for name in self._fresh)
+
+    def find(self, file: Landed) -> Found:
+        """Look at the file being read; if it is another by now, that is another delivery and read anew."""
+        seen = self._files.get(file.name)
+        if seen is None or self._origin(file.name, seen) != file.origin:
+            return Found.GONE if seen is None else Found.CHANGED
+        if self._still(file.name, seen):
+            return Found.SAME
+        return Found.CHANGED if file.name in self._files else Found.GONE
+
+    def reach(self, file: Landed, position: int) -> int:
+        """Note that `file` is read up to `position`, also one of `finished`; return the position."""
+        seen = self._files[file.name]
+        seen.position = position
+        if position < 0:
+            seen.state = State.DONE
+        return position
+
+    def refuse(self, file: Landed) -> None:
+        """The system did not let us read `file` now: it is tried again later."""
+        seen = self._files[file.name]
+        seen.state, seen.hold, seen.barred = State.FRESH, time.monotonic() + _RETRY, True
+        self._fresh.add(file.name)
+
+    def gone(self) -> dict[str, int]:
+        """Return, once, what need not be kept any longer."""
+        some, self._gone = self._gone, []
+        return dict.fromkeys(some, GONE)
+
+    def waiting(self) -> Waiting:
+        """Files not handed on to their end, and their bytes. May be asked by any thread."""
+        sizes = list(self._backlog.values())
+        return Waiting(len(sizes), sum(sizes))
+
+    def handed_on(self, positions: Mapping[str, int]) -> None:
+        """A batch with these positions went out. May be told by any thread."""
+        for origin, position in positions.items():
+            if position < 0:
+                self._backlog.pop(origin, None)
+
+    def away(self, origin: str) -> None:
+        """The file of `origin` was put away."""
+        name = name_of(origin)
+        seen = self._files.get(name)
+        if seen is not None and self._origin(name, seen) == origin:
+            del self._files[name]
+        self._forget(origin)
+
+    def _origin(self, name: str, seen: _Seen) -> str:
+        return f"{self._feed}:{name}@{seen.size}@{seen.mtime}"
+
+    def _forget(self, origin: str) -> None:
+        self._backlog.pop(origin, None)
+        self._gone.append(origin)
+
+    def _look(self) -> None:
+        begun = time.monotonic()
+        thorough = begun >= self._next_thorough
+        self._looks += thorough
+        try:
+            for name, entry in self._entries("", thorough):
+                with suppress(FileNotFoundError):  # taken away since, or a link to nothing
+                    self._meet(name, entry.stat())
+            self._broken = ""
+        except OSError as fault:
+            # What cannot be seen now has not vanished.
+            if str(fault) != self._broken:
+                _log.warning("%s cannot be looked into (%s); waiting", self._folder, fault.strerror)
+            self._broken, thorough = str(fault), False
+        if thorough:
+            self._miss(begun)
+        self._judge()
+        ended = time.monotonic()
+        self._next_look = ended + max(self._patience.poll, _COST * (ended - begun))
+        if thorough:
+            self._next_thorough = self._next_look
+
+    def _entries(self, below: str, thorough: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield the files below a folder: all of them, or only those not known."""
+        with os.scandir(self._folder / below) as entries:
+            for entry in entries:
+                name = below + entry.name
+                if naming.passed_over(entry.name) or (not below and entry.name == naming.TAKEN):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    try:
+                        yield from self._entries(f"{name}/", thorough)
+                    except FileNotFoundError:
+                        continue  # taken away since
+                elif entry.name.endswith(naming.MARKER):
+                    self._marked.add(below)
+                elif thorough or name not in self._files:
+                    yield name, entry
+
+    def _meet(self, name: str, found: os.stat_result) -> None:
+        """Take note of a file as it is now."""
+        seen = self._files.get(name)
+        if seen is not None:
+            seen.look = self._looks
+            if seen.state is State.OPEN or (seen.size, seen.mtime) == (found.st_size, found.st_mtime_ns):
+                return
+            if seen.position:
+                self._forget(self._origin(name, seen))
+            self._backlog.pop(self._origin(name, seen), None)
+        if not stat.S_ISREG(found.st_mode):
+            return  # a pipe would hold us up for ever
+        seen = _Seen(found.st_size, found.st_mtime_ns, time.monotonic(), look=self._looks)
+        self._files[name] = seen
+        origin = self._origin(name, seen)
+        seen.position, _ = self._absent.pop(origin, (0, 0.0))
+        if seen.position < 0:
+            seen.state = State.DONE
+            if self._put_away(origin):
+                self.away(origin)
+        elif not naming.sources_for(name, self._mapping):
+            seen.state = State.FOREIGN
+            if naming.is_data(name):
+                _log.warning("%s: no table takes this file; it is not read", name)
+        else:
+            self._backlog[origin] = seen.size
+            self._fresh.add(name)
+
+    def _miss(self, now: float) -> None:
+        """Take note of files that are no longer there."""
+        for name in [
+            n for n, s in self._files.items() if s.look != self._looks and s.state is not State.OPEN
+        ]:
+            self._lost(name, self._files[name])
+        for origin in [o for o, (_, since) in self._absent.items() if now - since > _FORGET]:
+            del self._absent[origin]
+            self._gone.append(origin)
+
+    def _lost(self, name: str, seen: _Seen) -> None:
+        origin = self._origin(name, seen)
+        if seen.state in {State.FRESH, State.QUEUED}:
+            _log.warning("%s vanished after %d of its records were read", name, max(seen.position, 0))
+        if seen.position:
+            self._absent[origin] = (seen.position, time.monotonic())
+        self._backlog.pop(origin, None)
+        self._fresh.discard(name)
+        del self._files[name]
+
+    def _still(self, name: str, seen: _Seen) -> bool:
+        """Tell whether a file is there as we know it; what changed is fresh again, what vanished is dropped."""
+        try:
+            now = os.stat(self._folder / name)
+        except FileNotFoundError:
+            self._lost(name, seen)
+            return False
+        except OSError:
+            return True  # whoever opens it will be told why
+        if (now.st_size, now.st_mtime_ns) == (seen.size, seen.mtime):
+            return True
+        seen.state = State.FRESH
+        self._meet(name, now)
+        return False
+
+    def _judge(self) -> None:
+        """Queue the fresh files that are ready."""
+        for name in list(self._fresh):
+            seen = self._files[name]
+            if self._still(name, seen) and self._is_ready(name, seen):
+                seen.state = State.QUEUED
+                self._fresh.discard(name)
+                heapq.heappush(self._ready, (seen.mtime, name))
+
+    def _is_ready(self, name: str, seen: _Seen) -> bool:
+        now = time.monotonic()
+        if now < seen.hold:
+            return False
+        marked = self._marked_at(name)
+        seen.barred = marked is None and self._needs_marker(name)
+        if seen.barred:
+            return False
+        if seen.position or (marked is not None and marked >= seen.mtime):
+            return (
+                True  # read in part already; or its writer says that it is whole, and did so after writing it
+            )
+        rested = now - seen.since
+        if rested < self._patience.settle:
+            return False
+        age = max(rested, time.time() - seen.mtime / 1e9)
+        layout = naming.sources_for(name, self._mapping)[0].layout
+        if age >= self._patience.whole or wholeness.seems_whole(self._folder / name, layout):
+            return True
+        seen.hold = now + self._patience.whole - age
+        return False
+
+    def _needs_marker(self, name: str) -> bool:
+        if self._marker is None:
+            return name[: name.rfind("/") + 1] in self._marked
+        return self._marker
+
+    def _marked_at(self, name: str) -> int | None:
+        """When the file's marker was written, in nanoseconds; None without one."""
+        if self._marker is False:
+            return None
+        try:
+            return os.stat(self._folder / (name + naming.MARKER)).st_mtime_ns
+        except OSError:
+            return None
+
+
+def name_of(origin: str) -> str:
+    """The path below the inbox of the file that `origin` stands for."""
+    return origin.partition(":")[2].rsplit("@", 2)[0]
+
+
+def is_finished(position: int) -> bool:
+    """Tell whether `position` is one of `finished`."""
+    return GONE < position <= finished(0)

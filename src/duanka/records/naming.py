@@ -1,0 +1,58 @@
+"""What the path of a landed file says: whether it is still being written, its table, and who delivers it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from duanka.domain.tables import TABLES
+from duanka.records.delivery import DATA_ENDINGS, OUTPUT_FOLDER, sources_of
+from duanka.records.mapping import Mapping, Source
+
+TAKEN = "taken"  # the folder, right below the inbox, where files go that were read
+MARKER = ".done"  # of X.csv, X.csv.done says that it is whole
+
+_UNFINISHED = (".tmp", ".part", ".partial", ".writing", ".unfinished", ".filepart")
+_DAY = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,5}|(?:year|month|day|date|hour|dt)=.*")
+_WITHIN_DAY = re.compile(r"\d\d")
+
+
+def passed_over(name: str) -> bool:
+    """Tell whether a file or folder of this name is none of ours, or not ready by its own account."""
+    return name.startswith((".", "_")) or name == OUTPUT_FOLDER or name.lower().endswith(_UNFINISHED)
+
+
+def sources_for(path: str, mapping: Mapping) -> tuple[Source, ...]:
+    """The sources that take the file at `path` below the inbox; a file of the native format may lie in any folder.
+
+    Raises MappingError when the sources of a mapping disagree about it.
+    """
+    if not mapping.strict:
+        return sources_of(path, mapping)
+    table = _native_table(path.lower().split("/"))
+    return tuple(source for source in mapping.sources if source.table == table)
+
+
+def is_data(path: str) -> bool:
+    """Tell whether a file looks like records by its name, so that it is missed when nothing takes it."""
+    return path.lower().endswith(DATA_ENDINGS)
+
+
+def _native_table(parts: Sequence[str]) -> str | None:
+    *folders, name = parts
+    for ending in DATA_ENDINGS:
+        if name.endswith(ending):
+            return next((part for part in (*folders, name.removesuffix(ending)) if part in TABLES), None)
+    return None
+
+
+def place_of(path: str) -> str:
+    """Who delivers the file at `path`: its folders, without those that name a table or a day; "" for none."""
+    place: list[str] = []
+    in_day = False
+    for part in path.split("/")[:-1]:
+        # Every day would else be a source of its own, which then falls silent for ever.
+        in_day = bool(_DAY.fullmatch(part)) or (in_day and bool(_WITHIN_DAY.fullmatch(part)))
+        if not in_day and part.lower() not in TABLES:
+            place.append(part)
+    return "/".join(place)

@@ -1,0 +1,85 @@
+"""Sifted records of one or many origins -> micro-batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import polars as pl
+
+from duanka.domain.live import Batch, Piece, SetAside
+from duanka.records.parts import hashes
+from duanka.records.quarantine import kept
+from duanka.records.sifting import Aside, Good, Sifted
+
+
+def sameness(good: Good) -> pl.Series:
+    """Return the hash by which each row is known when it comes again."""
+    same = hashes(good.table, good.frame, good.ids)
+    if good.ids is None:
+        return same
+    # Nothing is compared in full here: records without an id must not all be taken for one.
+    return hashes(good.table, good.frame, None).zip_with(good.ids.is_null(), same)
+
+
+class Pile:
+    """A batch in the making; full with `most` records, or `seconds` after its first."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self.records = 0
+        self._most = most
+        self._seconds = seconds
+        self._began: float | None = None
+        self._rows: dict[tuple[str, str, str], list[pl.DataFrame]] = {}
+        self._aside: list[SetAside] = []
+        self._positions: dict[str, int] = {}
+
+    @property
+    def room(self) -> int:
+        """Records that still go in."""
+        return max(self._most - self.records, 0)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is to be handed on, full or not."""
+        return not self.room or (self._began is not None and time.monotonic() - self._began >= self._seconds)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything in it."""
+        return self._began is not None
+
+    def add(self, sifted: Sifted, place: str, origin: str, file: str) -> None:
+        """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or ""."""
+        for good in sifted.good:
+            self.records += good.frame.height
+            source = f"{place}/{good.table}" if place else good.table
+            lines = pl.Series("line", good.lines, dtype=pl.Int64)
+            rows = good.frame.with_columns(lines, sameness(good).alias("same"))
+            self._rows.setdefault((good.table, source, origin), []).append(rows)
+        for record in sifted.aside:
+            self.set_aside(file, record)
+        self._begin()
+
+    def set_aside(self, file: str, record: Aside) -> None:
+        """Put in one record that is none."""
+        self.records += 1
+        self._aside.append(SetAside(file, record.line, record.column, record.reason.value, kept(record.raw)))
+        self._begin()
+
+    def reach(self, positions: Mapping[str, int]) -> None:
+        """Note how far origins are read with it."""
+        self._positions.update(positions)
+        if positions:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
+
+    def batch(self) -> Batch:
+        """Return what is in it."""
+        pieces = tuple(
+            Piece(table, source, origin, frames[0] if len(frames) == 1 else pl.concat(frames))
+            for (table, source, origin), frames in self._rows.items()
+        )
+        return Batch(pieces, tuple(self._aside), self._positions, self.records)
