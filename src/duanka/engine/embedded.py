@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,12 +14,14 @@ from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
 from duanka.domain.rollups import Rollup
-from duanka.domain.rule import Action, Hit, Literal, Rule
+from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Kind, Table
 from duanka.engine import span
+from duanka.engine.found import Found, hit_columns, quoted, run
+from duanka.engine.given import Given, moments
 from duanka.engine.profile import profile
 from duanka.engine.rollup_sql import rollup_sql, rollups_for
-from duanka.engine.translate import Value, condition, output_columns, render
+from duanka.engine.translate import render
 
 TYPES = {Kind.TIME: "TIMESTAMP", Kind.DAY: "DATE", Kind.COUNT: "BIGINT", Kind.FLAG: "BOOLEAN"}
 ARROW = {
@@ -33,14 +30,7 @@ ARROW = {
     Kind.COUNT: pa.int64(),
     Kind.FLAG: pa.bool_(),
 }
-_ROWS_AT_ONCE = 20_000
 _SLICES = (1, 4, 16, 64)
-_CARDS_WITH_HITS = """
-    SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
-    FROM hits GROUP BY card, rule
-    UNION ALL
-    SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM cases
-    ORDER BY 1, 2 NULLS LAST, 6"""
 
 
 def arrow_schema(table: Table) -> pa.Schema:
@@ -59,9 +49,9 @@ class Embedded:
         self._set("preserve_insertion_order", "false")
         if threads:
             self._set("threads", str(threads))
-        self._columns: Mapping[str, frozenset[str]] = {}
+        self._found = Found(self._db)
+        self._given = Given()
         self._rollups: dict[str, Rollup] = {}
-        self._values: dict[str, Value] = {}
 
     def __enter__(self) -> Embedded:
         return self
@@ -84,7 +74,7 @@ class Embedded:
     ) -> Span:
         """Open canonical Parquet files; see `domain.ports.Engine`."""
         sources = {
-            name: f"read_parquet([{', '.join(_quoted(str(p)) for p in paths)}])"
+            name: f"read_parquet([{', '.join(quoted(str(p)) for p in paths)}])"
             for name, paths in tables.items()
             if paths
         }
@@ -119,17 +109,17 @@ class Embedded:
 
         `narrowed` False builds every group of them, whatever the rules say that they can do without.
         """
-        able = [(rule, limits) for rule, limits in rules if not self._lacks(rule)]
+        able = [(rule, limits) for rule, limits in rules if not self._given.lacks(rule)]
         order = rollups_for([rule for rule, _ in able])
         for done, rollup in enumerate(order):
             progress.step(f"rollup {rollup.name}", done, len(order))
-            narrow = self._narrow(rollup, able) if narrowed else ""
+            narrow = self._given.narrow(rollup, able) if narrowed else ""
             self._build_one(rollup, narrow)
         progress.step("rollups", len(order), len(order))
 
     def _build_one(self, rollup: Rollup, narrow: str) -> None:
         """Build `rollup` whole, or where memory ends, in slices of cards: each card lies in one slice."""
-        sources = {*self._columns, *self._rollups}
+        sources = {*self._given.columns, *self._rollups}
         for slices in _SLICES:
             parts = (
                 rollup_sql(
@@ -149,75 +139,45 @@ class Embedded:
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
         """Run one rule; its hits join the table `hits`."""
-        lacks = self._lacks(rule)
-        without = tuple(t for t in rule.wants if not self._columns.get(t))
+        lacks, without = self._given.lacks(rule), self._given.without(rule)
         if lacks:
             return RuleRun(rule.id, lacks=lacks, without=without)
-        values = {**limits, **self._values}
-        columns = output_columns(rule.sql)
-        if columns[:2] != ("card", "seen_at"):
-            raise RuleError(
-                f"rule {rule.id}: its SQL must give card, seen_at and the evidence, not {columns}"
-            )
-        fields = ", ".join(f"{_quoted(name)}, {name}" for name in columns[2:])
+        values = {**limits, **self._given.values}
+        columns = hit_columns(rule)
         try:
-            self._run_tight(
-                f"INSERT INTO hits SELECT DISTINCT card, {_quoted(rule.id)}, CAST(seen_at AS TIMESTAMP),"
-                f" CAST(json_object({fields}) AS VARCHAR) FROM ({render(rule.sql, values)})"
-            )
+            self._run_tight(self._found.taking(rule.id, columns, render(rule.sql, values)))
             unsure = self._one(render(rule.unsure, values)) if rule.unsure else 0
         except duckdb.OutOfMemoryException as error:
             raise _too_little_memory(f"rule {rule.id}") from error
         except duckdb.Error as error:
             raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
-        hits, cards = self._run(
-            f"SELECT count(*), count(DISTINCT card) FROM hits WHERE rule = {_quoted(rule.id)}"
-        )[0]
-        return RuleRun(rule.id, int(hits), int(cards), int(unsure), without=without)
+        hits, cards = self._found.counts(rule.id)
+        return RuleRun(rule.id, hits, cards, int(unsure), without=without)
 
     def flagged(self, rule: str) -> frozenset[str]:
         """The cards that `rule` hit."""
-        return frozenset(
-            row[0] for row in self._run(f"SELECT DISTINCT card FROM hits WHERE rule = {_quoted(rule)}")
-        )
+        return self._found.flagged(rule)
 
     def forget(self, rule: str) -> None:
         """Take the hits of `rule` back, so that it can run again with other limits."""
-        self._run(f"DELETE FROM hits WHERE rule = {_quoted(rule)}")
+        self._found.forget(rule)
 
     def write_hits(self, path: Path) -> None:
         """Write hits.parquet, sorted, whole or not at all."""
-        unfinished = path.with_suffix(".unfinished")
-        self._run(
-            "COPY (SELECT card, rule, seen_at, evidence FROM hits ORDER BY card, rule, seen_at, evidence)"
-            f" TO {_quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)"
-        )
-        unfinished.replace(path)
+        self._found.write(path)
 
     def cards_with_hits(self) -> Iterator[CardHits]:
         """Each card with a hit or a police case, cards in order."""
-        with _plainly():
-            result = self._db.execute(_CARDS_WITH_HITS)
-        for card, rows in groupby(_rows(result), key=itemgetter(0)):
-            of_card = list(rows)
-            hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
-            yield CardHits(card, hits, tuple(r[5] for r in of_card if r[5] is not None))
+        return self._found.cards()
 
     def profile(self, cards_at_risk: Path) -> Profile:
         """Where and when the cards of cards_at_risk.csv with an action beyond watch are."""
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
-            f" read_csv({_quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
-            f" WHERE action <> {_quoted(Action.WATCH.word)}"
-        )
+        self._found.read_at_risk(cards_at_risk)
         return profile(self._run, self._rollups)
 
     def cards(self) -> int:
         """How many cards there are: in the register, or without one in the records."""
-        if "cards" in self._columns:
-            return self._one("SELECT count(*) FROM cards")
-        records = [name for name in self._columns if TABLES[name].record]
-        return self._one(f"SELECT count(*) FROM ({' UNION '.join(f'SELECT card FROM {r}' for r in records)})")
+        return self._one(self._given.counting_cards())
 
     def _open(
         self,
@@ -226,32 +186,24 @@ class Embedded:
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> Span:
-        self._columns = {name: columns[name] for name in sources if columns.get(name)}
+        there = {name: columns[name] for name in sources if columns.get(name)}
         found = span.of_records(
-            {t: s for t, s in sources.items() if TABLES[t].record and t in self._columns}, as_of, self._run
+            {t: s for t, s in sources.items() if TABLES[t].record and t in there}, as_of, self._run
         )
-        self._values = {
-            "as_of": found.until,
-            "records_from": found.since,
-            "records_until": found.certain,
-        }
+        self._given = Given(there, frozenset(name for name, rows in lists.items() if rows), moments(found))
         for name, table in TABLES.items():
-            if name not in self._columns:
+            if name not in there:
                 self._register(f"given_{name}", table, ())
-            source = sources[name] if name in self._columns else f"given_{name}"
+            source = sources[name] if name in there else f"given_{name}"
             self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, source, found)}")
         for name, table in LISTS.items():
             self._register(name, table, lists.get(name, ()))
-        self._run(
-            "CREATE OR REPLACE TABLE hits (card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
-        )
+        self._found.begin()
         return found
 
     def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Put hits of other rules beside the records: for the examples of rules that read `hits`."""
-        for row in rows:
-            values = [row[name] for name in ("card", "rule", "seen_at", "evidence")]
-            self._db.execute("INSERT INTO hits VALUES (?, ?, ?, ?)", values)
+        self._found.add(rows)
 
     def _register(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         schema = arrow_schema(table)
@@ -260,26 +212,8 @@ class Embedded:
         self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_rows")
         self._db.unregister(f"{name}_rows")
 
-    def _lacks(self, rule: Rule) -> tuple[str, ...]:
-        def there(need: str) -> bool:
-            table, _, column = need.partition(".")
-            if table in LISTS:
-                return bool(self._one(f"SELECT count(*) FROM {table}"))
-            return column in self._columns.get(table, frozenset()) if column else table in self._columns
-
-        return tuple(need for need in rule.needs if not there(need))
-
-    def _narrow(self, rollup: Rollup, rules: Sequence[tuple[Rule, Mapping[str, Literal]]]) -> str:
-        """What any rule may need of `rollup`, as one condition; empty: all of it."""
-        readers = [(rule, limits) for rule, limits in rules if rollup.name in rule.reads]
-        if not readers or any(rollup.name not in rule.narrow for rule, _ in readers):
-            return ""
-        return " OR ".join(
-            f"({condition(rule.narrow[rollup.name], {**limits, **self._values})})" for rule, limits in readers
-        )
-
     def _set(self, name: str, value: str) -> None:
-        self._run(f"SET {name} = {_quoted(value)}")
+        self._run(f"SET {name} = {quoted(value)}")
 
     def _run_tight(self, sql: str) -> None:
         """Run `sql`; where memory ends, once more on one thread, which holds half as much at a time."""
@@ -294,31 +228,8 @@ class Embedded:
     def _one(self, sql: str) -> int:
         return int(self._run(sql)[0][0])
 
-    def _run(self, sql: str) -> span.Rows:  # a result is read whole before the next statement
-        with _plainly():
-            return self._db.execute(sql).fetchall()
-
-
-def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while True:
-        with _plainly():
-            rows = result.fetchmany(_ROWS_AT_ONCE)
-        if not rows:
-            return
-        yield from rows
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """What stops DuckDB from outside, as the rest of the house knows it: Ctrl-C, and a disk that is full."""
-    try:
-        yield
-    except duckdb.IOException as error:
-        raise DuankaError(str(error).splitlines()[0]) from error
-    except RuntimeError as error:
-        if "interrupted" in str(error).lower():
-            raise KeyboardInterrupt from error
-        raise
+    def _run(self, sql: str) -> span.Rows:
+        return run(self._db, sql)
 
 
 def _and(condition: str, more: str) -> str:
@@ -329,7 +240,3 @@ def _too_little_memory(what: str) -> DuankaError:
     return DuankaError(
         f"{what} does not fit into the memory allowed, nor in slices; give it more with --memory"
     )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
