@@ -8,47 +8,31 @@ from pathlib import Path
 from types import TracebackType
 
 import duckdb
-import pyarrow as pa
 
 from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.tables import TABLES, Kind, Table
+from duanka.domain.tables import TABLES, Table
 from duanka.engine import span
-from duanka.engine.found import Found, hit_columns, quoted, run
+from duanka.engine.database import ARROW, TYPES, Rows, arrow_rows, arrow_schema, opened, quoted, register, run
+from duanka.engine.found import Found, hit_columns
 from duanka.engine.given import Given, moments
 from duanka.engine.profile import profile
 from duanka.engine.rollup_sql import rollup_sql, rollups_for
 from duanka.engine.translate import render
 
-TYPES = {Kind.TIME: "TIMESTAMP", Kind.DAY: "DATE", Kind.COUNT: "BIGINT", Kind.FLAG: "BOOLEAN"}
-ARROW = {
-    Kind.TIME: pa.timestamp("us"),
-    Kind.DAY: pa.date32(),
-    Kind.COUNT: pa.int64(),
-    Kind.FLAG: pa.bool_(),
-}
+__all__ = ["ARROW", "TYPES", "Embedded", "arrow_schema"]
+
 _SLICES = (1, 4, 16, 64)
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    """The Arrow schema of a canonical table or list."""
-    return pa.schema([(c.name, ARROW.get(c.kind, pa.string())) for c in table.columns])
 
 
 class Embedded:
     """One scan's engine. `work` holds what spills; `memory` is DuckDB's own limit, for example "700MB"."""
 
     def __init__(self, work: Path, *, memory: str = "700MB", threads: int | None = None) -> None:
-        work.mkdir(parents=True, exist_ok=True)
-        self._db = duckdb.connect(":memory:")
-        self._set("memory_limit", memory)
-        self._set("temp_directory", str(work / "spill"))
-        self._set("preserve_insertion_order", "false")
-        if threads:
-            self._set("threads", str(threads))
+        self._db = opened(work, memory, threads)
         self._found = Found(self._db)
         self._given = Given()
         self._rollups: dict[str, Rollup] = {}
@@ -206,11 +190,7 @@ class Embedded:
         self._found.add(rows)
 
     def _register(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-        schema = arrow_schema(table)
-        known = [{field: row.get(field) for field in schema.names} for row in rows]
-        self._db.register(f"{name}_rows", pa.Table.from_pylist(known, schema=schema))
-        self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_rows")
-        self._db.unregister(f"{name}_rows")
+        register(self._db, name, arrow_rows(table, rows))
 
     def _set(self, name: str, value: str) -> None:
         self._run(f"SET {name} = {quoted(value)}")
@@ -228,7 +208,7 @@ class Embedded:
     def _one(self, sql: str) -> int:
         return int(self._run(sql)[0][0])
 
-    def _run(self, sql: str) -> span.Rows:
+    def _run(self, sql: str) -> Rows:
         return run(self._db, sql)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 
 import duckdb
 
-from duanka.domain.errors import DuankaError, RuleError
+from duanka.domain.errors import RuleError
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Rule
-from duanka.engine.span import Rows
+from duanka.engine.database import Rows, plainly, quoted, run
 from duanka.engine.translate import output_columns
 
 _ROWS_AT_ONCE = 20_000
@@ -109,30 +108,6 @@ def hit_columns(rule: Rule) -> tuple[str, ...]:
     if columns[:2] != ("card", "seen_at"):
         raise RuleError(f"rule {rule.id}: its SQL must give card, seen_at and the evidence, not {columns}")
     return columns
-
-
-def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
-    """Run `sql`; a result is read whole before the next statement."""
-    with plainly():
-        return db.execute(sql).fetchall()
-
-
-def quoted(text: str) -> str:
-    """`text` as an SQL literal of DuckDB."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-@contextmanager
-def plainly() -> Iterator[None]:
-    """What stops DuckDB from outside, as the rest of the house knows it: Ctrl-C, and a disk that is full."""
-    try:
-        yield
-    except duckdb.IOException as error:
-        raise DuankaError(str(error).splitlines()[0]) from error
-    except RuntimeError as error:
-        if "interrupted" in str(error).lower():
-            raise KeyboardInterrupt from error
-        raise
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.ports import Span
 from duanka.domain.tables import TABLES, Kind, Table
+from duanka.engine.database import Rows
 
-Rows = list[tuple[Any, ...]]
+__all__ = ["Rows", "Run", "of_records", "seen"]
+
 Run = Callable[[str], Rows]
 _MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
