@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from duanka.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
 from duanka.domain.errors import DuankaError, PolicyError, UnreadableInput
 from duanka.domain.intake import Intake
 from duanka.domain.policy import Policy
@@ -28,7 +29,8 @@ from duanka.domain.scan import Findings
 from duanka.domain.tables import TABLES
 from duanka.domain.words import Language
 from duanka.engine import Embedded, Trial, trials
-from duanka.pipeline import CARDS_AT_RISK, HITS, Backtest, Scan, backtest_rule, scan_records
+from duanka.evaluation import Changes, compare
+from duanka.pipeline import CARDS_AT_RISK, HITS, Scan, scan_records
 from duanka.records import read_mapping, take_in
 from duanka.report import CardsAtRisk
 from duanka.rules import RULES
@@ -36,6 +38,7 @@ from duanka.settings import Settings
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _OWN_LISTS = "world.toml"  # a directory of records may bring its own area lists
+_TRUTH = "truth.parquet"  # and what is known about its cards
 # what a scan holds beside the engine: the interpreter, its libraries, what intake leaves, blocks in flight
 _PYTHON_KEEPS = 400 << 20
 _LEAST_MEMORY, _MOST_MEMORY = 400 << 20, 1000 << 40
@@ -110,19 +113,34 @@ def backtest(
     *,
     policy: Policy,
     mapping: Path | None,
+    lists: Path | None,
+    as_of: datetime | None,
+    truth: Path | None,
+    examples: int,
     progress: Progress,
-) -> Backtest:
-    """Run `rule` over `data` with its limits under `policy`, and with `changed` ones."""
+) -> tuple[Backtest, Changes]:
+    """Run the rules over `data` with `rule` as it is under `policy`, and with `changed` limits.
+
+    Without a change: without the rule, and with it. `truth`: default truth.parquet beside the records, if there.
+    `examples`: how many of the gained and of the lost cards are wanted with their evidence.
+    """
     unknown = set(changed) - set(rule.limits)
     if unknown:
         raise DuankaError(
             f"rule {rule.id} has no limit {sorted(unknown)[0]}; it has {', '.join(rule.limits)}"
         )
-    policy, lists_from = _with_lists(policy, data, None)
-    with working_folder(settings.work or Path.cwd()) as work, _engine(settings, work, None) as engine:
-        scanned = Scan(data, policy, RULES, work, None, lists_from)
-        records = partial(_take_in, settings, data, work / "records", mapping)
-        return backtest_rule(scanned, rule, changed, records, engine, progress)
+    beside = data / _TRUTH
+    truth = truth or (beside if beside.is_file() else None)
+    if truth and not truth.is_file():  # said before the long run, not behind it
+        raise UnreadableInput(f"{truth}: no such file; a truth is a Parquet file: card, fraud, role, strategy")
+    policy, lists_from = _with_lists(policy, data, lists)
+    with working_folder(settings.work or Path.cwd()) as work:
+        with _engine(settings, work, None) as engine:
+            scanned = Scan(data, policy, RULES, work, as_of, lists_from)
+            records = partial(_take_in, settings, data, work / "records", mapping)
+            outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
+        hits = work / HITS_BEFORE, work / HITS_AFTER
+        return outcome, compare(*hits, rule.id, outcome.moved, truth, examples)
 
 
 def try_examples(rule: Rule) -> list[Trial]:

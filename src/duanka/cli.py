@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from duanka import __version__, app, evaluation, simulator, specification
+from duanka.cli_backtest import backtest_tables
 from duanka.cli_tables import (
-    backtest_table,
     evaluation_tables,
     rule_page,
     rules_table,
@@ -57,6 +57,17 @@ MappingFile = Annotated[
     typer.Option(
         "--mapping",
         help="Mapping of a foreign format, FILE.toml (docs/MAPPING.md), or the name of a shipped one: tap3.",
+    ),
+]
+Lists = Annotated[
+    Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+        help="Now, local time; nothing after it is seen. Default: the end of the last day in the records.",
     ),
 ]
 
@@ -103,17 +114,8 @@ def scan(
     data: Data,
     mapping: MappingFile = None,
     policy: PolicyName = "national",
-    lists: Annotated[
-        Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
-    ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            "--as-of",
-            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-            help="Now, local time; nothing after it is seen. Default: the end of the last day in the records.",
-        ),
-    ] = None,
+    lists: Lists = None,
+    as_of: AsOf = None,
     out: Annotated[Path | None, typer.Option(help="Output folder; default: DATA/duanka-out.")] = None,
     memory: Annotated[
         str | None, typer.Option(help="Memory to stay within; then it spills. Default 1GB.")
@@ -203,19 +205,46 @@ def rules_test(
 def rules_backtest(
     rule: Annotated[str, typer.Argument(help="Id of the rule.")],
     data: Data,
-    change: Annotated[list[str], typer.Option("--set", help="limit=value; may be given several times.")],
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="limit=value; may be given several times. Without it: what the rule does beside the others.",
+        ),
+    ] = None,
     policy: PolicyName = "national",
     mapping: MappingFile = None,
+    lists: Lists = None,
+    as_of: AsOf = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file: card, fraud, role, strategy. Default: DATA/truth.parquet."),
+    ] = None,
+    show: Annotated[
+        int, typer.Option(min=0, max=1000, help="How many gained and how many lost cards to show, shortened.")
+    ] = 0,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
-    """Run a rule over history with changed limits: cards gained and lost, with the truth where known."""
-    one = app.rule_named(rule)
-    changed = dict(_limit(one, text) for text in change)
+    """Run a rule over history with changed limits: cards gained and lost, what would be asked, who it would be."""
+    one, under = app.rule_named(rule), app.policy_named(policy)
+    changed = dict(_limit(one, text) for text in change or ())
     with _steps() as steps:
-        outcome = app.backtest(
-            _settings(), data, one, changed, policy=app.policy_named(policy), mapping=mapping, progress=steps
+        outcome, changes = app.backtest(
+            _settings(),
+            data,
+            one,
+            changed,
+            policy=under,
+            mapping=mapping,
+            lists=lists,
+            as_of=as_of,
+            truth=truth,
+            examples=show,
+            progress=steps,
         )
-    truth = data / "truth.parquet"
-    _out.print(backtest_table(outcome, changed, evaluation.fraud_in(truth) if truth.is_file() else None))
+    _out.print(
+        backtest_tables(outcome, changes, under, markdown=markdown), highlight=False, soft_wrap=markdown
+    )
 
 
 @cli.callback(invoke_without_command=True)

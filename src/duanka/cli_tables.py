@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.syntax import Syntax
-from rich.table import Table
 from rich.text import Text
 
+from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
 from duanka.domain.decide import Tier
 from duanka.domain.policy import Deciding, Policy
-from duanka.domain.rule import Literal, Rule
+from duanka.domain.rule import Rule
 from duanka.domain.scan import Findings
 from duanka.engine import Trial
 from duanka.evaluation import Evaluation, Row
-from duanka.pipeline import Backtest
 from duanka.specification import Requirement, Results, state_of
 
 _TIER_WORDS = {
@@ -26,16 +25,6 @@ _TIER_WORDS = {
     Tier.MEDIUM: ("中 medium", "verify online"),
     Tier.LOW: ("低 low", "watch"),
 }
-
-
-def _grid(*columns: str, title: str = "", right: Collection[str] = ()) -> Table:
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        # folded where it is narrow: half an id or half a number would be another one
-        table.add_column(
-            column, justify="right" if column in right else "left", header_style="bold", overflow="fold"
-        )
-    return table
 
 
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
@@ -48,7 +37,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
             f" under policy {findings.policy.id} ({findings.policy.source.text})."
         )
     ]
-    tiers = _grid("tier", "cards", "per 100,000", "what to do", right=("cards", "per 100,000"))
+    tiers = grid("tier", "cards", "per 100,000", "what to do", right=("cards", "per 100,000"))
     for tier, (word, what) in _TIER_WORDS.items():
         n = findings.tiers.get(tier, 0)
         tiers.add_row(word, f"{n:,}", f"{1e5 * n / findings.cards:,.0f}" if findings.cards else "-", what)
@@ -105,7 +94,7 @@ def _cautions(findings: Findings) -> list[str]:
 
 def rules_table(rules: Sequence[Rule], policy: Policy) -> RenderableType:
     """The catalogue under a policy."""
-    table = _grid("id", "名称 title", "grade", "asks for", "weight", "limits", right=("weight",))
+    table = grid("id", "名称 title", "grade", "asks for", "weight", "limits", right=("weight",))
     for rule in rules:
         if rule.id not in policy.rules:
             continue
@@ -120,13 +109,13 @@ def rules_table(rules: Sequence[Rule], policy: Policy) -> RenderableType:
 
 def rule_page(rule: Rule, policy: Policy) -> RenderableType:
     """One rule, whole."""
-    limits = _grid("limit", "value", "unit", "meaning", "authority")
+    limits = grid("limit", "value", "unit", "meaning", "authority")
     for name, value in (policy.limits(rule) if rule.id in policy.rules else {}).items():
         by = policy.authority(rule, name)
         meaning = rule.limits[name].meaning
         authority = f"{by.text} ({by.grade})" if by else "ours"
         limits.add_row(name, str(value), rule.limits[name].unit, f"{meaning.zh} {meaning.en}", authority)
-    evidence = _grid("evidence", "meaning", "unit")
+    evidence = grid("evidence", "meaning", "unit")
     for e in rule.evidence:
         evidence.add_row(e.name, f"{e.title.zh} {e.title.en}", e.unit)
     text = Text()
@@ -153,7 +142,7 @@ def _dedented(sql: str) -> str:
 
 def trials_table(outcomes: Sequence[Trial]) -> RenderableType:
     """Each example, with a mark, the wrong ones in words."""
-    table = _grid("rule", "must", "example", "outcome")
+    table = grid("rule", "must", "example", "outcome")
     for o in outcomes:
         outcome = "ok" if o.passed else f"wrong: {', '.join(o.wrong)}"
         table.add_row(
@@ -163,25 +152,6 @@ def trials_table(outcomes: Sequence[Trial]) -> RenderableType:
     return Group(
         table, Text(f"{len(outcomes)} examples, {wrong} wrong", style="bold red" if wrong else "bold")
     )
-
-
-def backtest_table(
-    outcome: Backtest, changed: Mapping[str, Literal], fraud: frozenset[str] | None
-) -> RenderableType:
-    """Cards before, after, gained, lost; of them fraud, where the truth is known."""
-    if outcome.lacks:
-        return Text(f"{outcome.rule} did not run: the data lack {', '.join(outcome.lacks)}", style="yellow")
-    table = _grid("", "cards", "fraud", "honest", right=("cards", "fraud", "honest"))
-    for name, cards in (
-        ("as it is", outcome.before),
-        ("changed", outcome.after),
-        ("gained", outcome.gained),
-        ("lost", outcome.lost),
-    ):
-        known = (f"{len(cards & fraud):,}", f"{len(cards - fraud):,}") if fraud is not None else ("?", "?")
-        table.add_row(name, f"{len(cards):,}", *known)
-    what = ", ".join(f"{name}={value}" for name, value in changed.items())
-    return Group(Text(f"{outcome.rule} with {what}"), table)
 
 
 def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
@@ -199,12 +169,12 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
     strategies = [row.name for row in found.strategies]
     roles = [row.name for row in found.roles]
     columns = ("cards", "per 100,000", "fraud", "honest", "precision", "recall", *strategies)
-    titled: list[_Titled] = [
+    titled: list[Titled] = [
         (title, (name, *columns), [_cells(row, found.cards, strategies) for row in rows])
         for title, name, rows in tables
     ]
     reached: list[tuple[str, ...]] = [
-        (r.name, f"{r.cards:,}", f"{r.of:,}", _share(r.recall)) for r in (*found.strategies, *found.roles)
+        (r.name, f"{r.cards:,}", f"{r.of:,}", share(r.recall)) for r in (*found.strategies, *found.roles)
     ]
     titled.append(("Fraud that an order reaches", ("strategy or role", "reached", "of", "recall"), reached))
     by_role: list[tuple[str, ...]] = [(r.name, _largest(r, roles)) for r in found.rules]
@@ -218,11 +188,8 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
         ("Honest people whom an order reaches", ("role", "asked", "of", "per 100,000"), list(honest))
     )
     if markdown:
-        return "\n\n".join([head, *(_markdown(*one) for one in titled)])
-    return Group(head, *(_rich(*one) for one in titled))
-
-
-_Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+        return "\n\n".join([head, *(as_markdown(one) for one in titled)])
+    return Group(head, *(as_table(one, words=("roles of which it finds 1% or more",)) for one in titled))
 
 
 def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
@@ -233,9 +200,9 @@ def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
         f"{1e5 * row.cards / cards:,.0f}",
         f"{row.fraud:,}",
         f"{row.honest:,}",
-        _share(row.precision),
-        _share(row.recall),
-        *(_share(row.recalls.get(strategy)) for strategy in strategies),
+        share(row.precision),
+        share(row.recall),
+        *(share(row.recalls.get(strategy)) for strategy in strategies),
     )
 
 
@@ -244,27 +211,9 @@ def _largest(row: Row, roles: Sequence[str]) -> str:
     return ", ".join(f"{role} {recall:.2f}" for recall, role in found if recall >= 0.01)
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _rich(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> RenderableType:
-    words = ("roles of which it finds 1% or more",)
-    table = _grid(*columns, title=f"\n{title}", right=set(columns[1:]) - set(words))
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _markdown(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * 1}{'---:|' * (len(columns) - 1)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return f"**{title}**\n\n" + "\n".join(lines)
-
-
 def specification_table(stated: Sequence[Requirement], ran: Results | None) -> RenderableType:
     """Each requirement with the state that the tests show."""
-    table = _grid("number", "requirement", "state", "tests", right=("tests",))
+    table = grid("number", "requirement", "state", "tests", right=("tests",))
     for requirement in stated:
         state, tests = state_of(requirement, ran)
         style = {"works": "green", "partly": "yellow"}.get(state, "")

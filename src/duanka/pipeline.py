@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import nlargest
@@ -17,7 +17,7 @@ from duanka.domain.intake import Intake
 from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Engine, Profile, Progress
-from duanka.domain.rule import Literal, Rule
+from duanka.domain.rule import Rule
 from duanka.domain.scan import CardAtRisk, Findings
 
 TOP = 30  # cards that the report shows with their evidence
@@ -68,7 +68,7 @@ def scan_records(
     Writes hits.parquet, and each card to `card_list`, which must write cards_at_risk.csv, both in `scan.out`.
     """
     intake = take_in(progress)
-    _nothing_lost(intake)
+    nothing_lost(intake)
     span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
 
     rules = scan.policy.running(scan.rules)
@@ -114,55 +114,6 @@ def scan_records(
     )
 
 
-@dataclass(frozen=True)
-class Backtest:
-    """The cards that a rule flags before and after a change of its limits."""
-
-    rule: str
-    before: frozenset[str]
-    after: frozenset[str]
-    lacks: tuple[str, ...] = ()
-
-    @property
-    def gained(self) -> frozenset[str]:
-        """Flagged only with the changed limits."""
-        return self.after - self.before
-
-    @property
-    def lost(self) -> frozenset[str]:
-        """Flagged only with the limits as they are."""
-        return self.before - self.after
-
-
-def backtest_rule(
-    scan: Scan,
-    rule: Rule,
-    changed: Mapping[str, Literal],
-    take_in: TakeIn,
-    engine: Engine,
-    progress: Progress,
-) -> Backtest:
-    """Run `rule` over history with the policy's limits and with `changed` ones."""
-    intake = take_in(progress)
-    _nothing_lost(intake)
-    engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
-    as_it_is = scan.policy.limits(rule)
-    # a rule that reads hits needs those of the others first
-    others = [r for r in scan.rules if "hits" in rule.reads and r.id != rule.id and r.id in scan.policy.rules]
-    variants = [(r, scan.policy.limits(r)) for r in others] + [
-        (rule, as_it_is),
-        (rule, {**as_it_is, **changed}),
-    ]
-    engine.build(variants, progress)
-    flagged = []
-    for one, limits in variants:
-        run = engine.run(one, limits)
-        if one is rule:
-            flagged.append(engine.flagged(rule.id))
-            engine.forget(rule.id)
-    return Backtest(rule.id, flagged[0], flagged[1], run.lacks)
-
-
 def _without(rules: Collection[str], profile: Profile) -> Profile:
     return replace(profile, days=tuple(day for day in profile.days if day.rule not in rules))
 
@@ -171,7 +122,8 @@ def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:
     return nlargest(TOP, cards, key=lambda c: (c.tier, c.points, len(c.hits)))
 
 
-def _nothing_lost(intake: Intake) -> None:
+def nothing_lost(intake: Intake) -> None:
+    """LostRecords where a record is neither used nor quarantined."""
     for file in intake.files:
         if file.records != file.used + file.quarantined:
             raise LostRecords(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.evaluation import evaluate, fraud_in
+from duanka.evaluation import evaluate
 
 
 @pytest.fixture
@@ -56,10 +56,6 @@ def test_orders_tiers_rules_and_groups_are_counted(scan: Path) -> None:
     assert rules["fan_out"].recalls == {"naive": 1.0, "evasive": 0.0, "sim_box": 1.0, "mule": 0.0}
     assert [(s.name, s.recall) for s in found.strategies] == [("evasive", 0.0), ("naive", 0.5)]
     assert [(h.name, h.cards, h.of) for h in found.honest_roles] == [("courier", 1, 1), ("person", 1, 2)]
-
-
-def test_the_fraud_of_a_truth(scan: Path) -> None:
-    assert fraud_in(scan / "truth.parquet") == {"a", "b", "c"}
 
 
 def test_what_cannot_be_compared_is_said(scan: Path) -> None:

@@ -52,20 +52,6 @@ def test_rules_test_runs_the_examples() -> None:
     assert "0 wrong" in typed.out
 
 
-def test_backtest_shows_cards_gained_and_lost_with_the_truth(province: Path, national: Path) -> None:
-    typed = duanka("rules", "backtest", "over_frequency", province, "--set", "max_calls=30")
-    assert typed.code == 0, typed.err
-    rows = {
-        words[0]: [int(n.replace(",", "")) for n in words[-3:]]
-        for words in (re.split(r"\s{2,}", line.strip()) for line in typed.out.splitlines())
-        if words[0] in ("as it is", "changed", "gained", "lost")
-    }
-    assert rows["as it is"][0] == len(flagged(national, "over_frequency"))
-    assert rows["lost"] == [0, 0, 0]
-    assert rows["changed"][0] == rows["as it is"][0] + rows["gained"][0]
-    assert rows["gained"][0] > 0
-
-
 def test_spec_prints_every_requirement() -> None:
     typed = duanka("spec")
     assert typed.code == 0, typed.err

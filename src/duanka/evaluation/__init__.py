@@ -1,5 +1,6 @@
-"""How good a scan was, where the truth is known."""
+"""How good a scan was, and what a change of a rule does, where the truth is known."""
 
-from duanka.evaluation.measure import Evaluation, Row, evaluate, fraud_in
+from duanka.evaluation.changes import Changes, Example, Flagged, Move, compare
+from duanka.evaluation.measure import Evaluation, Row, evaluate
 
-__all__ = ["Evaluation", "Row", "evaluate", "fraud_in"]
+__all__ = ["Changes", "Evaluation", "Example", "Flagged", "Move", "Row", "compare", "evaluate"]

@@ -73,7 +73,7 @@ class Evaluation:
 
 def evaluate(out: Path, truth: Path) -> Evaluation:
     """Compare the output of a scan in `out` with `truth` (Parquet: card, fraud, gang, role, strategy)."""
-    known = _truth(truth)
+    known = read_truth(truth)
     csv = out / "cards_at_risk.csv"
     at_risk = _read(csv, lambda: pl.read_csv(csv, infer_schema=False, columns=["card", "tier", "action"]))
     if at_risk.height and not at_risk["card"].is_in(known["card"].implode()).any():
@@ -87,26 +87,12 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
         asked=(pl.col("action").is_not_null() & _ASKED).fill_null(value=False),
         flagged=pl.col("action").is_not_null(),
     )
-    fraud = int(known["fraud"].sum())
-
-    groups = {
-        value: count
-        for column in ("strategy", "role")
-        for value, count in known.filter("fraud").group_by(column).len().sort(column).iter_rows()
-    }
-
-    def row(name: str, chosen: pl.DataFrame) -> Row:
-        theirs = chosen.filter("fraud")
-        found = dict(theirs.group_by("strategy").len().iter_rows())
-        found |= dict(theirs.group_by("role").len().iter_rows())
-        recalls = {value: found.get(value, 0) / count for value, count in groups.items()}
-        return Row(name, chosen.height, theirs.height, fraud, recalls)
-
+    row = rows_of(known)
     asked = judged.filter("asked")
     by_rule = hits.join(known, on="card", how="inner")
     return Evaluation(
         cards=known.height,
-        fraud=fraud,
+        fraud=int(known["fraud"].sum()),
         asked=row("asked", asked),
         stopped=row("stop", judged.filter(pl.col("action") == "stop")),
         rules=tuple(row(str(rule), part) for (rule,), part in sorted(by_rule.group_by("rule"))),
@@ -126,10 +112,29 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
 
 
+def rows_of(known: pl.DataFrame) -> Callable[[str, pl.DataFrame], Row]:
+    """Make what makes a Row, given its name and the rows of the truth `known` that are flagged."""
+    fraud = int(known["fraud"].sum())
+    groups = {
+        value: count
+        for column in ("strategy", "role")
+        for value, count in known.filter("fraud").group_by(column).len().sort(column).iter_rows()
+    }
+
+    def row(name: str, chosen: pl.DataFrame) -> Row:
+        theirs = chosen.filter("fraud")
+        found = dict(theirs.group_by("strategy").len().iter_rows())
+        found |= dict(theirs.group_by("role").len().iter_rows())
+        recalls = {value: found.get(value, 0) / count for value, count in groups.items()}
+        return Row(name, chosen.height, theirs.height, fraud, recalls)
+
+    return row
+
+
 _TRUTH = {"card": pl.String, "fraud": pl.Boolean, "role": pl.String, "strategy": pl.String}
 
 
-def _truth(path: Path) -> pl.DataFrame:
+def read_truth(path: Path) -> pl.DataFrame:
     """Read a truth that says one thing about each card; what it leaves open would count as honest."""
     known = _read(path, lambda: pl.read_parquet(path))
     for column, kind in _TRUTH.items():
@@ -158,8 +163,3 @@ def _read(path: Path, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         return read()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableInput(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def fraud_in(truth: Path) -> frozenset[str]:
-    """The cards that `truth` calls fraud."""
-    return frozenset(_truth(truth).filter("fraud")["card"])

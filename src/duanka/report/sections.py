@@ -203,22 +203,23 @@ def _reason(id_: str, words: Words | None, hit: Hit | None, rule: Rule | None, m
         words,
         when(hit.seen_at) if hit else "—",
         hit.times if hit else 0,
-        _facts(hit, rule, masked) if hit else (),
+        facts(hit, rule, masked=masked) if hit else (),
     )
 
 
-def _facts(hit: Hit, rule: Rule | None, masked: bool) -> tuple[Fact, ...]:
+def facts(hit: Hit, rule: Rule | None, *, masked: bool) -> tuple[Fact, ...]:
+    """The evidence of a hit, in the order of its rule; `masked`: numbers and IMEIs in it are shortened."""
     columns = {column.name: column for column in rule.evidence} if rule else {}
     names = [*columns, *(name for name in hit.evidence if name not in columns)]
-    facts = []
+    found = []
     for name in names:
         column = columns.get(name)
         title, of_unit = (column.title, column.unit) if column else (Words(name, name), "")
         said = value(hit.evidence.get(name), of_unit)
         if masked:
             said = masked_device(said) if of_unit == "IMEI" and said != "—" else masked_text(said)
-        facts.append(Fact(title, said, unit(of_unit) if said != "—" else None))
-    return tuple(facts)
+        found.append(Fact(title, said, unit(of_unit) if said != "—" else None))
+    return tuple(found)
 
 
 def rule_entries(findings: Findings) -> tuple[RuleEntry, ...]:

@@ -1,0 +1,45 @@
+"""Tables as the commands print them: for a terminal, or in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rich.console import RenderableType
+from rich.table import Table
+
+Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+"""A title, the columns, the rows; the first column and `words` are text, the others numbers."""
+
+
+def grid(*columns: str, title: str = "", right: Collection[str] = ()) -> Table:
+    """An empty table; the columns `right` are set to the right."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        # folded where it is narrow: half an id or half a number would be another one
+        table.add_column(
+            column, justify="right" if column in right else "left", header_style="bold", overflow="fold"
+        )
+    return table
+
+
+def as_table(titled: Titled, *, words: Collection[str] = ()) -> RenderableType:
+    """For a terminal."""
+    title, columns, rows = titled
+    table = grid(*columns, title=f"\n{title}", right=set(columns[1:]) - set(words))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def as_markdown(titled: Titled, *, words: Collection[str] = ()) -> str:
+    """For a page."""
+    title, columns, rows = titled
+    rules = ["---", *("---" if column in words else "---:" for column in columns[1:])]
+    lines = [f"| {' | '.join(columns)} |", f"|{'|'.join(rules)}|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return f"**{title}**\n\n" + "\n".join(lines)
+
+
+def share(value: float | None) -> str:
+    """Three digits; a dash where there is none."""
+    return "-" if value is None else f"{value:.3f}"

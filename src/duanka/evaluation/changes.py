@@ -1,0 +1,188 @@
+"""Compares what one rule hit before a change and after: cards and hits gained and lost, with the truth where known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.rule import Action, Hit
+from duanka.evaluation.measure import Row, read_truth, rows_of
+
+Asked = Action | None
+_HIT = ["card", "seen_at"]
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """`cards` with `hits` of the rule; `known`: the same cards beside the truth, None without one."""
+
+    name: str
+    cards: int
+    hits: int
+    known: Row | None
+
+
+@dataclass(frozen=True)
+class Move:
+    """`cards` for which another thing is asked; of these `fraud` and `honest`, None without a truth.
+
+    None in `before` or `after`: not on the work list, which weighs like watching.
+    """
+
+    before: Asked
+    after: Asked
+    cards: int
+    fraud: int | None
+    honest: int | None
+
+    @property
+    def more(self) -> int:
+        """Above 0 where more is asked, below 0 where less."""
+        return (self.after or Action.WATCH) - (self.before or Action.WATCH)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A card gained or lost, with its first hit.
+
+    `moved`: what is asked before and after, None where that stays. `truth`: who it is, in words; empty if not known.
+    """
+
+    hit: Hit
+    moved: tuple[Asked, Asked] | None
+    truth: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a change of one rule does. `strategies` of the truth, in order; `moves`: the largest rise first."""
+
+    before: Flagged
+    after: Flagged
+    gained: Flagged
+    lost: Flagged
+    moves: tuple[Move, ...]
+    strategies: tuple[str, ...]
+    examples_gained: tuple[Example, ...]
+    examples_lost: tuple[Example, ...]
+
+
+def compare(
+    before: Path,
+    after: Path,
+    rule: str,
+    moved: Mapping[str, tuple[Asked, Asked]],
+    truth: Path | None,
+    examples: int = 0,
+) -> Changes:
+    """Compare the hits of `rule` (id) in two files of the form of hits.parquet.
+
+    `moved`: card -> what is asked before and after, where that differs. `truth`: Parquet file as in `evaluate`.
+    `examples`: how many gained and how many lost cards to show; those for which most changes come first.
+    """
+    then, now = (_hits(path, rule) for path in (before, after))
+    known = read_truth(truth) if truth else None
+    row = rows_of(known) if known is not None else None
+    if known is not None and then.height + now.height:
+        both = pl.concat([then["card"], now["card"]])
+        if not both.is_in(known["card"].implode()).any():
+            raise UnreadableInput(
+                f"{truth}: names none of the cards that {rule} hits; give the truth of these records"
+            )
+
+    def flagged(name: str, hits: pl.DataFrame, cards: pl.Series) -> Flagged:
+        beside = (
+            row(name, known.filter(pl.col("card").is_in(cards.implode())))
+            if row and known is not None
+            else None
+        )
+        return Flagged(name, len(cards), hits.height, beside)
+
+    cards_then, cards_now = then["card"].unique(), now["card"].unique()
+    new_cards = cards_now.filter(~cards_now.is_in(cards_then.implode()))
+    old_cards = cards_then.filter(~cards_then.is_in(cards_now.implode()))
+    return Changes(
+        flagged("before", then, cards_then),
+        flagged("after", now, cards_now),
+        flagged("gained", now.join(then, on=_HIT, how="anti"), new_cards),
+        flagged("lost", then.join(now, on=_HIT, how="anti"), old_cards),
+        _moves(moved, known),
+        tuple(known.filter("fraud")["strategy"].unique().sort()) if known is not None else (),
+        _examples(now, new_cards, rule, moved, known, examples),
+        _examples(then, old_cards, rule, moved, known, examples),
+    )
+
+
+def _hits(path: Path, rule: str) -> pl.DataFrame:
+    """One row per card and moment, with the evidence of the first."""
+    found = pl.scan_parquet(path).filter(pl.col("rule") == rule).sort(*_HIT, "evidence")
+    return found.unique(_HIT, keep="first", maintain_order=True).collect()
+
+
+def _moves(moved: Mapping[str, tuple[Asked, Asked]], known: pl.DataFrame | None) -> tuple[Move, ...]:
+    if not moved:
+        return ()
+    frame = pl.DataFrame(
+        [(card, *(None if a is None else int(a) for a in asked)) for card, asked in moved.items()],
+        schema={"card": pl.String, "before": pl.Int64, "after": pl.Int64},
+        orient="row",
+    )
+    counts: list[pl.Expr] = [pl.len().alias("cards")]
+    if known is not None:
+        frame = frame.join(known.select("card", "fraud"), on="card", how="left")
+        counts += [pl.col("fraud").sum(), (~pl.col("fraud")).sum().alias("honest")]
+    found = frame.group_by("before", "after").agg(counts)
+    moves = [
+        Move(
+            None if one["before"] is None else Action(one["before"]),
+            None if one["after"] is None else Action(one["after"]),
+            one["cards"],
+            one.get("fraud"),
+            one.get("honest"),
+        )
+        for one in found.iter_rows(named=True)
+    ]
+    return tuple(sorted(moves, key=lambda m: (-m.more, _weight(m.before), _weight(m.after))))
+
+
+def _weight(asked: Asked) -> int:
+    return -1 if asked is None else int(asked)
+
+
+def _examples(
+    hits: pl.DataFrame,
+    cards: pl.Series,
+    rule: str,
+    moved: Mapping[str, tuple[Asked, Asked]],
+    known: pl.DataFrame | None,
+    most: int,
+) -> tuple[Example, ...]:
+    def change(card: str) -> tuple[int, str]:
+        before, after = moved.get(card, (None, None))
+        return -abs((after or 0) - (before or 0)), card
+
+    chosen = sorted(cards, key=change)[:most]
+    rows = hits.filter(pl.col("card").is_in(chosen))
+    of_card = {card: part for (card,), part in rows.group_by("card", maintain_order=True)}
+    who = _who(known, chosen)
+    examples = []
+    for card in chosen:
+        first = of_card[card].row(0, named=True)
+        hit = Hit(card, rule, first["seen_at"], json.loads(first["evidence"]), of_card[card].height)
+        examples.append(Example(hit, moved.get(card), who.get(card, "")))
+    return tuple(examples)
+
+
+def _who(known: pl.DataFrame | None, cards: Sequence[str]) -> dict[str, str]:
+    if known is None:
+        return {}
+    theirs = known.filter(pl.col("card").is_in(cards)).select("card", "fraud", "role", "strategy")
+    return {
+        card: f"fraud: {role}, {strategy}" if fraud else f"honest: {role}"
+        for card, fraud, role, strategy in theirs.iter_rows()
+    }
