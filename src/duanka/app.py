@@ -132,7 +132,9 @@ def backtest(
     beside = data / _TRUTH
     truth = truth or (beside if beside.is_file() else None)
     if truth and not truth.is_file():  # said before the long run, not behind it
-        raise UnreadableInput(f"{truth}: no such file; a truth is a Parquet file: card, fraud, role, strategy")
+        raise UnreadableInput(
+            f"{truth}: no such file; a truth is a Parquet file: card, fraud, role, strategy"
+        )
     policy, lists_from = _with_lists(policy, data, lists)
     with working_folder(settings.work or Path.cwd()) as work:
         with _engine(settings, work, None) as engine:

@@ -124,6 +124,10 @@ def scan(
         Literal["zh", "en"] | None,
         typer.Option(help="Language of the reasons in cards_at_risk.csv; default zh."),
     ] = None,
+    shadow: Annotated[
+        list[str] | None,
+        typer.Option(help="Rule that runs but decides nothing (影子规则); may be given several times."),
+    ] = None,
     max_bad: Annotated[
         str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")
     ] = "1%",
@@ -137,7 +141,7 @@ def scan(
             settings,
             data,
             folder,
-            policy=app.policy_named(policy),
+            policy=app.policy_named(policy).with_shadow([app.rule_named(one).id for one in shadow or ()]),
             mapping=mapping,
             lists=lists,
             as_of=as_of,

@@ -42,6 +42,8 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
         n = findings.tiers.get(tier, 0)
         tiers.add_row(word, f"{n:,}", f"{1e5 * n / findings.cards:,.0f}" if findings.cards else "-", what)
     parts.append(tiers)
+    if findings.shadows:
+        parts.append(_shadows(findings))
     parts += [Text(line, style="yellow") for line in _cautions(findings)]
     aside = f"{intake.quarantined:,} of {intake.records:,} records quarantined"
     if too_bad:
@@ -56,6 +58,21 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
         Text(f"Work list: {out / 'cards_at_risk.csv'}\nWith reasons, for people: {out / 'report.html'}")
     )
     return Group(*parts)
+
+
+def _shadows(findings: Findings) -> RenderableType:
+    """What each rule in shadow would change if it alone counted."""
+    ran = {run.rule for run in findings.runs if run.ran}
+    numbers = ("cards", "not listed", "asked more")
+    table = grid("影子 shadow", *numbers, "from -> to", right=numbers)
+    for one in findings.shadows:
+        if one.rule not in ran:
+            table.add_row(one.rule, "not run", "-", "-", "-")
+            continue
+        rises = (f"{now.word} -> {then.word}: {cards:,}" for (now, then), cards in sorted(one.rises.items()))
+        more = sum(one.rises.values())
+        table.add_row(one.rule, f"{one.cards:,}", f"{one.new:,}", f"{more:,}", ", ".join(rises) or "-")
+    return Group("", table, Text("If each of them counted by itself; they change no decision."), "")
 
 
 def _cautions(findings: Findings) -> list[str]:
@@ -101,7 +118,8 @@ def rules_table(rules: Sequence[Rule], policy: Policy) -> RenderableType:
         limits = ", ".join(f"{name}={value}" for name, value in policy.limits(rule).items())
         weight = f"{policy.rules[rule.id].weight:g}" if policy.deciding is Deciding.WEIGH else "-"
         title = f"{rule.title.zh} {rule.title.en}"
-        table.add_row(rule.id, title, rule.source.grade, rule.asks_for.word, weight, limits)
+        asks = f"{rule.asks_for.word} (in shadow)" if rule.id in policy.shadows else rule.asks_for.word
+        table.add_row(rule.id, title, rule.source.grade, asks, weight, limits)
     return Group(
         Text(f"Policy {policy.id}: {policy.title.zh} {policy.title.en}, since {policy.since}"), table
     )
@@ -160,6 +178,7 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
         ("Orders (action beyond watch)", "orders", (found.asked, found.stopped)),
         ("By tier", "tier", found.tiers),
         ("By rule", "rule", found.rules),
+        *((("By rule in shadow, which decides nothing", "rule", found.shadows),) if found.shadows else ()),
     )
     head = (
         f"{found.cards:,} cards, {found.fraud:,} of them fraud. Orders reach {found.asked_per_100k:,.0f} of 100,000"
@@ -177,7 +196,7 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
         (r.name, f"{r.cards:,}", f"{r.of:,}", share(r.recall)) for r in (*found.strategies, *found.roles)
     ]
     titled.append(("Fraud that an order reaches", ("strategy or role", "reached", "of", "recall"), reached))
-    by_role: list[tuple[str, ...]] = [(r.name, _largest(r, roles)) for r in found.rules]
+    by_role: list[tuple[str, ...]] = [(r.name, _largest(r, roles)) for r in (*found.rules, *found.shadows)]
     titled.append(
         ("Recall of each rule, role by role", ("rule", "roles of which it finds 1% or more"), by_role)
     )

@@ -58,6 +58,18 @@ def test_orders_tiers_rules_and_groups_are_counted(scan: Path) -> None:
     assert [(h.name, h.cards, h.of) for h in found.honest_roles] == [("courier", 1, 1), ("person", 1, 2)]
 
 
+def test_a_rule_that_no_reason_names_ran_in_shadow(scan: Path) -> None:
+    pl.DataFrame(
+        {"card": ["a", "c", "f", "a", "d"], "rule": ["quiet", "quiet", "quiet", "fan_out", "y"]}
+    ).write_parquet(scan / "hits.parquet")
+    found = evaluate(scan, scan / "truth.parquet")
+    assert [row.name for row in found.rules] == ["fan_out", "y"]
+    [quiet] = found.shadows
+    assert (quiet.name, quiet.cards, quiet.precision, quiet.recall) == ("quiet", 3, 2 / 3, 2 / 3)
+    assert quiet.recalls["evasive"] == 1
+    assert found.asked.cards == 3, "what is asked stays as it is"
+
+
 def test_what_cannot_be_compared_is_said(scan: Path) -> None:
     with pytest.raises(UnreadableInput, match="no such file"):
         evaluate(scan, scan / "none.parquet")

@@ -9,12 +9,14 @@ import pytest
 from duanka.domain.decide import Tier
 from duanka.domain.intake import FileAccount
 from duanka.domain.ports import RuleRun
-from duanka.domain.scan import Findings
+from duanka.domain.rule import Action
+from duanka.domain.scan import Findings, ShadowRule
 from duanka.report.page import write_page
 from duanka.report.wording import TIERS
 from duanka.rules import RULES
 from invented_findings import NOT_RUN, empty, invented
 
+COUNTER = Action.VERIFY_AT_COUNTER
 VOID = {"meta", "br", "use", "path", "hr", "img", "input", "link"}
 
 
@@ -161,6 +163,25 @@ def test_every_rule_is_named_with_its_limits_and_who_set_them(tmp_path: Path) ->
     assert "95588 工商银行 ICBC" in said
     assert "invented-areas.toml" in said
     assert "权重 weight" not in section(page(invented("hebei"), tmp_path), "limits")
+
+
+def test_rules_in_shadow_have_a_section_of_their_own(tmp_path: Path) -> None:
+    findings = invented()
+    hit = ShadowRule(
+        "fan_out", 1_200, 310, {(Action.WATCH, Action.VERIFY): 305, (Action.VERIFY, COUNTER): 40}
+    )
+    idle = ShadowRule("high_risk_area", 0, 0, {})
+    policy = findings.policy.with_shadow(["fan_out", "high_risk_area"])
+    html = page(replace(findings, policy=policy, shadows=(hit, idle)), tmp_path)
+    said = section(html, "shadow")
+    assert "影子规则 Shadow rules" in said
+    assert "广撒网外呼 Fan-out of calls fan_out 1,200 600 310 345 不作要求 nothing is asked" in said
+    assert "nothing is asked → 线上实人核验 verify online : 305" in said
+    assert said.count("未运行 not run") == 1, "high_risk_area lacked its list"
+    assert section(html, "limits").count("影子 in shadow") == 2
+    assert "fan_out" not in section(html, "figures"), "what does not count is in no other number"
+    assert "fan_out" in section(page(findings, tmp_path), "figures")
+    assert 'id="shadow"' not in page(findings, tmp_path)
 
 
 def test_an_area_is_listed_with_its_authority_and_dates(tmp_path: Path) -> None:

@@ -76,3 +76,8 @@ class Findings:
     cards: int
     lists_from: Path | None = None
     shadows: tuple[ShadowRule, ...] = ()
+
+    @property
+    def counting(self) -> tuple[Rule, ...]:
+        """The rules that count: all but those in shadow."""
+        return tuple(rule for rule in self.rules if rule.id not in self.policy.shadows)

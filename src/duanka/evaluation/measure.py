@@ -46,7 +46,8 @@ class Row:
 class Evaluation:
     """Everything that `duanka evaluate` tells; an order is an action beyond watch.
 
-    `roles`: fraud roles with recall of orders; `honest_roles`: honest roles with the cards that an order reaches.
+    `rules`: those that count; `shadows`: those that ran in shadow. `roles`: fraud roles with recall of orders;
+    `honest_roles`: honest roles with the cards that an order reaches.
     """
 
     cards: int
@@ -54,6 +55,7 @@ class Evaluation:
     asked: Row
     stopped: Row
     rules: tuple[Row, ...]
+    shadows: tuple[Row, ...]
     tiers: tuple[Row, ...]
     strategies: tuple[Row, ...]
     roles: tuple[Row, ...]
@@ -75,7 +77,9 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     """Compare the output of a scan in `out` with `truth` (Parquet: card, fraud, gang, role, strategy)."""
     known = read_truth(truth)
     csv = out / "cards_at_risk.csv"
-    at_risk = _read(csv, lambda: pl.read_csv(csv, infer_schema=False, columns=["card", "tier", "action"]))
+    at_risk = _read(
+        csv, lambda: pl.read_csv(csv, infer_schema=False, columns=["card", "tier", "rules", "action"])
+    )
     if at_risk.height and not at_risk["card"].is_in(known["card"].implode()).any():
         raise UnreadableInput(
             f"{truth}: names none of the cards in {csv}; give the truth of the scanned records"
@@ -89,13 +93,16 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
     row = rows_of(known)
     asked = judged.filter("asked")
-    by_rule = hits.join(known, on="card", how="inner")
+    by_rule = sorted(hits.join(known, on="card", how="inner").group_by("rule"))
+    # the work list names every rule that counts beside every card it hit, and none that ran in shadow
+    counting = set(at_risk["rules"].str.split(";").explode())
     return Evaluation(
         cards=known.height,
         fraud=int(known["fraud"].sum()),
         asked=row("asked", asked),
         stopped=row("stop", judged.filter(pl.col("action") == "stop")),
-        rules=tuple(row(str(rule), part) for (rule,), part in sorted(by_rule.group_by("rule"))),
+        rules=tuple(row(str(rule), part) for (rule,), part in by_rule if rule in counting),
+        shadows=tuple(row(str(rule), part) for (rule,), part in by_rule if rule not in counting),
         tiers=tuple(
             row(tier, judged.filter(pl.col("tier") == tier)) for tier in ("extreme", "high", "medium", "low")
         ),

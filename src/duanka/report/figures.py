@@ -64,7 +64,7 @@ def _rules(findings: Findings) -> Figure:
             {tier: findings.counts.get((rule.id, tier), 0) for tier in Tier},
             rule.id in ran,
         )
-        for rule in findings.rules
+        for rule in findings.counting
     ]
     runs = {run.rule: run for run in findings.runs}
     tiers = sorted(Tier, reverse=True)
@@ -74,8 +74,8 @@ def _rules(findings: Findings) -> Figure:
         cells = [number(bar.cards[tier]) if bar.ran else "—" for tier in tiers]
         hits = number(run.hits) if run is not None and bar.ran else "未运行 not run"
         rows.append((f"{bar.title} {bar.id}", *cells, hits))
-    totals = {rule.id: sum(bar.cards.values()) for rule, bar in zip(findings.rules, bars, strict=True)}
-    most = max(findings.rules, key=lambda rule: totals[rule.id], default=None)
+    totals = {rule.id: sum(bar.cards.values()) for rule, bar in zip(findings.counting, bars, strict=True)}
+    most = max(findings.counting, key=lambda rule: totals[rule.id], default=None)
     says = Words("没有规则命中。", "No rule was tripped.")
     if most is not None and totals[most.id]:
         cards = number(totals[most.id])
@@ -106,7 +106,9 @@ def _days(findings: Findings) -> Figure:
         by_rule[entry.rule][entry.day] = by_rule[entry.rule].get(entry.day, 0) + entry.hits
         by_day[entry.day] += entry.hits
     ran = {run.rule for run in findings.runs if run.ran}
-    rows = [plots.DayRow(rule.title.zh, by_rule.get(rule.id, {}), rule.id in ran) for rule in findings.rules]
+    rows = [
+        plots.DayRow(rule.title.zh, by_rule.get(rule.id, {}), rule.id in ran) for rule in findings.counting
+    ]
     first = findings.span.first.date()
     # "now" at midnight belongs to the day that has just ended
     last = max(first, (findings.span.until - timedelta(microseconds=1)).date())

@@ -11,6 +11,7 @@ from duanka.domain.rule import Grade
 from duanka.domain.scan import Findings
 from duanka.report import sections
 from duanka.report.figures import figures
+from duanka.report.shadows import shadow_rows
 from duanka.report.wording import number, share, when
 
 
@@ -65,4 +66,5 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
         "grades": list(Grade),
         "rules": sections.rule_entries(findings),
         "lists": sections.list_entries(findings.policy),
+        "shadows": shadow_rows(findings),
     }

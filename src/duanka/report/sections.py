@@ -115,6 +115,7 @@ class RuleEntry:
     weight: str
     limits: tuple[LimitRow, ...]
     ran: bool
+    shadow: bool
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,7 @@ def rule_entries(findings: Findings) -> tuple[RuleEntry, ...]:
             _weight(findings.policy, rule),
             tuple(_limits(findings, rule)),
             rule.id in ran,
+            rule.id in findings.policy.shadows,
         )
         for rule in findings.rules
     )
