@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,9 +15,17 @@ import pytest
 from duanka import cli
 from duanka.domain.decide import ACTION_OF_TIER, Tier
 from duanka.domain.judgement import CONFIRMED
+from duanka.domain.live import Change, HitChange
 from duanka.domain.policy import LISTS
+from duanka.domain.policy_file import read_policy
+from duanka.domain.rule import Action, Hit
+from duanka.domain.scan import CardAtRisk
 from duanka.domain.tables import RECORD_TABLES, TABLES, Column, Kind, Table
+from duanka.domain.words import Words
 from duanka.records.reasons import Reason
+from duanka.report.ledger import DECISIONS, HITS, Ledger
+from duanka.rules import RULES
+from duanka.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[1]
 FORMAT, OUTPUT = ROOT / "docs" / "FORMAT.md", ROOT / "docs" / "OUTPUT.md"
@@ -148,6 +158,43 @@ def test_tiers_and_actions_are_those_of_the_page() -> None:
 def test_every_reason_for_quarantine_is_explained() -> None:
     rows = _rows(OUTPUT.read_text(encoding="utf-8"), "## quarantine.parquet")
     assert [row[0] for row in rows if len(row) == 2] == [f"`{reason.value}`" for reason in Reason]
+
+
+@pytest.mark.parametrize("file", [HITS, DECISIONS])
+def test_every_key_of_the_ledger_is_explained(tmp_path: Path, file: str) -> None:
+    hit = Hit("8613800000001", "fan_out", datetime(2021, 5, 17, 9), {"peers": 60})
+    card = CardAtRisk(hit.card, Tier.LOW, Action.WATCH, 0.0, {}, (), would_be=Action.VERIFY)
+    with Ledger(tmp_path) as ledger:
+        ledger.write([HitChange(1, Change.RAISED, hit)], lambda _: Words("拨号", "dials"), [card])
+    page = OUTPUT.read_text(encoding="utf-8")
+    part = page[page.index(f"`{file}`, one line per") :]
+    stated = [row[0] for row in _rows(f"# \n{part.split('##')[0]}", "# ")]
+    keys = [f"`{key}`" for key in json.loads((tmp_path / file).read_text(encoding="utf-8"))]
+    assert stated[: len(keys)] == keys
+
+
+def test_every_metric_is_explained() -> None:
+    metrics = Metrics((), datetime.now, lambda: 0.0)
+    kinds = {
+        f"`{family.name}{'_total' if family.type == 'counter' else ''}`": family.type
+        for family in metrics.registry.collect()
+        if family.name.startswith("duanka_")
+    }
+    rows = _rows(OUTPUT.read_text(encoding="utf-8"), "## Metrics and health")
+    assert {row[0]: row[1] for row in rows} == kinds
+
+
+# docs/POLICY.md
+
+
+def test_the_policy_that_the_page_shows_can_be_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "POLICY.md").read_text(encoding="utf-8")
+    shown = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert shown
+    (tmp_path / "mine.toml").write_text(shown[1], encoding="utf-8")
+    policy = read_policy(tmp_path / "mine.toml", RULES)
+    assert policy.shadows == {"fan_out"}
+    assert policy.rules["fan_out"].limits == {"min_peers": 40, "max_answer_rate": 0.3}
 
 
 # every page

@@ -1,4 +1,4 @@
-"""Reads a policy from TOML, and refuses what it does not say clearly: see policies/national.toml for the form."""
+"""Reads a policy from TOML, and refuses what it does not say clearly: see docs/POLICY.md for the form."""
 
 from __future__ import annotations
 
