@@ -117,8 +117,8 @@ def played(
     )
     live.expect(world.sources, NOW)
     for number, batch in enumerate(batches):
-        taken = live.take(batch, NOW, judge=(number + 1) % judge_every == 0)
+        taken = live.take(batch, NOW, settle=(number + 1) % judge_every == 0)
         assert taken.late == 0, taken
     live.finish(NOW)
-    live.write_hits(work / "live.parquet")
+    live.answers.write_hits(work / "live.parquet")
     return pl.read_parquet(work / "live.parquet").rows(), live

@@ -98,6 +98,7 @@ class Rule:
     `needs`       "table.column": without a value anywhere in it the rule does not run, and says so
     `wants`       tables that it runs without, but then with less; said in the summary
     `narrow`      rollup -> condition over its keys that every hit fulfils: the rest is not built (speed only)
+    `stirs`       rollup -> condition on its rows; a card without such a row has no hit (speed only, live)
     `unsure`      SQL that counts the cards which these records reach back too little to judge
     `monotone`    more records can only add hits; otherwise it fires when its window has closed
     `seen_at`     windows: their first moment; absences: the moment they became due; events: the event
@@ -125,6 +126,7 @@ class Rule:
     raw_reason: str = ""
     wants: tuple[str, ...] = ()
     narrow: Mapping[str, str] = field(default_factory=dict)
+    stirs: Mapping[str, str] = field(default_factory=dict)
     unsure: str = ""
     window: Window = Window.LIFE
     together: str = ""

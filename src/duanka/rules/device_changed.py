@@ -29,7 +29,6 @@ RULE = Rule(
     needs=("cards.opened_at",),
     look_back=timedelta(days=365),
     monotone=True,
-    narrow={"card_devices": "card IN (SELECT card FROM cards WHERE coalesce(kind, 'voice') = 'voice')"},
     sql="""
         WITH movers AS (SELECT card FROM card_devices GROUP BY card HAVING count(*) >= $devices),
         in_order AS (

@@ -30,6 +30,7 @@ RULE = Rule(
     look_back=timedelta(hours=1),
     monotone=True,
     window=Window.HOUR,
+    stirs={"card_hours": "calls_out > $max_calls"},
     narrow={
         "card_hours": "(card, CAST(hour AS DATE)) IN (SELECT card, day FROM card_days WHERE calls_out > $max_calls)"
     },

@@ -16,13 +16,14 @@ import duckdb
 
 from duanka.domain.errors import RuleError
 from duanka.domain.live import Change
-from duanka.domain.rollups import ROLLUPS
+from duanka.domain.rollups import Rollup
 from duanka.domain.tables import TABLES
-from duanka.engine.live.prepared import Prepared, lean_for, reaches_back, selected
+from duanka.engine.live.marks import LONG_AGO
+from duanka.engine.live.prepared import Prepared, lean_for, reaches_back
 from duanka.engine.live.progress import Progress
 from duanka.engine.live.shelf import Run, Shelf
 
-AT_ONCE = 200_000  # cards judged together; more are taken in slices
+AT_ONCE = 1_000_000  # cards judged together; more are taken in slices
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,36 @@ class Judge:
     def judge(
         self,
         rules: Sequence[Prepared],
-        affected: str,
+        stirred: str,
         moments: Mapping[str, Moments],
         progress: Progress,
         *,
         seen: datetime,
         since: datetime | None = None,
-        narrowed: bool = False,
+        closing: bool = False,
     ) -> Counter[tuple[str, Change]]:
-        """Judge `rules` (which read alike) for the cards that the statement `affected` gives.
+        """Judge `rules` (which read alike) for the cards that the statement `stirred` gives.
 
-        `seen`: registers show what is known then; `since`: only windows from here on are judged.
+        `seen`: registers show what is known then; `since`: only windows from here on are judged. What happened to
+        a card concerns those that belong with it too, except when days close: then all are asked anyway.
         """
         changes: Counter[tuple[str, Change]] = Counter()
-        self._run(f"CREATE OR REPLACE TEMP TABLE all_affected AS SELECT DISTINCT card FROM ({affected})")
-        cards = int(self._run("SELECT count(*) FROM all_affected")[0][0])
+        self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
+        cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
+        together = sorted({rule.rule.together for rule in rules} - {""})
+        self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
+        if cards and not closing:
+            for column in together:
+                cards += self._spread(column, "stirred", "concerned")
         slices = -(-cards // self._at_once)
         for k in range(slices):
             where = f" WHERE hash(card) % {slices} = {k}" if slices > 1 else ""
-            self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM all_affected{where}")
-            self._restrict(rules, moments, seen, since, narrowed=narrowed)
+            self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned{where}")
+            self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM affected")
+            for column in together:  # the company of the affected cards decides about them
+                self._spread(column, "affected", "visible")
+            if not self._restrict(rules, moments, seen, since, closing=closing):
+                continue
             for rule in rules:
                 self._find(rule, moments[rule.id], since)
                 changes += self._settle(rule, progress, since)
@@ -99,32 +110,62 @@ class Judge:
         seen: datetime,
         since: datetime | None,
         *,
-        narrowed: bool,
-    ) -> None:
-        """Make the tables that `rules` read, with no more than the cards that their hits can depend on."""
-        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM affected")
-        for column in sorted({rule.rule.together for rule in rules} - {""}):
-            # one step to the cards that belong with the affected ones; their own company decides about them
-            self._spread(column)
+        closing: bool,
+    ) -> bool:
+        """Make the tables that `rules` read, with no more than the cards that their hits can depend on.
+
+        False when none of the affected cards can have a hit, or had one.
+        """
+        rollups = lean_for(list(rules), narrowed=closing)
+        if not closing:
+            self._rollups(rollups, rules, moments, since, closing=False)
+            if not self._can_hit(rules):
+                return False
         registers = frozenset().union(*(rule.registers for rule in rules))
-        if narrowed and any("cards" in text for rule in rules for text in rule.narrow.values()):
+        if closing and any("cards" in text for rule in rules for text in rule.narrow.values()):
             registers |= {"cards"}
+        mentions = [*(m for r in rules for m in r.mentions), *(m for r in rules for m in r.narrow_mentions)]
         for register in registers:
-            self._register(register, rules, seen)
+            asked = frozenset().union(*(columns for tables, columns in mentions if register in tables))
+            self._register(register, asked, seen)
         if any("hits" in rule.rule.reads for rule in rules):
             self._make("hits", "SELECT * FROM state.hits WHERE card IN (SELECT card FROM visible)")
+        if closing:  # what is narrowed by a register can only be built behind it
+            self._rollups(rollups, rules, moments, since, closing=True)
+        return True
+
+    def _rollups(
+        self,
+        rollups: Sequence[Rollup],
+        rules: Sequence[Prepared],
+        moments: Mapping[str, Moments],
+        since: datetime | None,
+        *,
+        closing: bool,
+    ) -> None:
         back = max(reaches_back(rule) for rule in rules)
-        window = since - back if since and since.year > 1900 and back.days < 36_500 else None
-        for lean in lean_for(list(rules), narrowed=narrowed):
+        window = since - back if since and since - LONG_AGO > back else None
+        for lean in rollups:
             where = "card IN (SELECT card FROM visible)"
-            condition = self._narrow(lean.name, rules) if narrowed else ""
+            condition = self._narrow(lean.name, rules) if closing else ""
             if condition:
                 where = f"{where} AND ({condition})"
-            self._make(
-                lean.name,
-                self._shelves[lean.name].restricted(lean, where, window),
-                self._given(moments, rules),
-            )
+            restricted = self._shelves[lean.name].restricted(lean, where, window)
+            self._make(lean.name, restricted, vars(moments[rules[0].id]))
+
+    def _can_hit(self, rules: Sequence[Prepared]) -> bool:
+        """Leave out the affected cards without a row that a hit needs; a card that has a hit stays."""
+        if any(not rule.stirs for rule in rules):
+            return True
+        rows = [f"SELECT card FROM {name} WHERE {text}" for r in rules for name, text in r.stirs.items()]
+        names = ", ".join(f"'{rule.id}'" for rule in rules)
+        rows.append(
+            f"SELECT card FROM state.hits WHERE rule IN ({names}) AND card IN (SELECT card FROM affected)"
+        )
+        self._run(f"CREATE OR REPLACE TEMP TABLE few AS {' UNION '.join(rows)}")
+        self._run("CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM few")
+        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM few")
+        return bool(self._run("SELECT 1 FROM few LIMIT 1"))
 
     def _narrow(self, rollup: str, rules: Sequence[Prepared]) -> str:
         readers = [rule for rule in rules if rollup in rule.rollups]
@@ -132,38 +173,33 @@ class Judge:
             return ""
         return " OR ".join(f"({rule.narrow[rollup]})" for rule in readers)
 
-    def _spread(self, column: str) -> None:
-        """Make the cards visible that share `column` with a visible one."""
-        more = self.company(column, "SELECT card FROM visible")
-        self._run(f"CREATE OR REPLACE TEMP TABLE wider AS SELECT card FROM visible UNION {more}")
-        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM wider")
-
-    def company(self, column: str, cards: str) -> str:
-        """Cards that share `column` with one of `cards` (a statement), as a statement."""
-        if column == "holder":
-            return (
-                "SELECT card FROM state.cards WHERE holder IN (SELECT holder FROM state.cards WHERE holder IS NOT NULL"
-                f" AND card IN ({cards}))"
-            )
-        rows = self._shelves["card_devices"].restricted(
-            ROLLUPS["card_devices"].only(()), "imei IS NOT NULL", None
+    def _spread(self, column: str, cards: str, into: str) -> int:
+        """Add to `into` the cards that share `column` with one of the table `cards`; returns how many came."""
+        devices = f"({self._shelves['card_devices'].raw('card, imei')})"
+        source = devices if column == "imei" else "state.cards"
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE linked AS SELECT DISTINCT {column} FROM {source}"
+            f" SEMI JOIN {cards} USING (card) WHERE {column} IS NOT NULL"
         )
-        return f"SELECT card FROM ({rows}) WHERE imei IN (SELECT imei FROM ({rows}) WHERE card IN ({cards}))"
+        return int(
+            self._run(
+                f"INSERT INTO {into} SELECT DISTINCT card FROM (SELECT card, {column} FROM {source}"
+                f" SEMI JOIN linked USING ({column})) ANTI JOIN {into} USING (card)"
+            )[0][0]
+        )
 
-    def _register(self, register: str, rules: Sequence[Prepared], seen: datetime) -> None:
-        """A register as it was known at `seen`, of the visible cards, with the columns that are asked for."""
+    def _register(self, register: str, asked: frozenset[str], seen: datetime) -> None:
+        """A register as it was known at `seen`, of the visible cards, with the columns that are `asked` for."""
         table = TABLES[register]
-        if register == "cards":
-            columns = ", ".join(
-                f"CASE WHEN {c.name} <= TIMESTAMP '{seen}' THEN {c.name} END AS {c.name}"
-                if c.name in ("last_used_at", "verified_at")
-                else c.name
-                for c in table.columns
-            )
-            known = f"(opened_at IS NULL OR opened_at <= TIMESTAMP '{seen}')"
-        else:
-            columns = ", ".join(c.name for c in table.columns)
-            known = f"({table.time} IS NULL OR {table.time} <= TIMESTAMP '{seen}')" if table.time else "TRUE"
+        wanted = [c.name for c in table.columns if c.name in asked or c.name == "card"]
+        begins = "opened_at" if register == "cards" else table.time
+        known = f"({begins} IS NULL OR {begins} <= TIMESTAMP '{seen}')" if begins else "TRUE"
+        columns = ", ".join(
+            f"CASE WHEN {name} <= TIMESTAMP '{seen}' THEN {name} END AS {name}"
+            if name in ("last_used_at", "verified_at")
+            else name
+            for name in wanted
+        )
         self._make(
             register,
             f"SELECT {columns} FROM state.{register} WHERE card IN (SELECT card FROM visible) AND {known}",
@@ -172,9 +208,6 @@ class Judge:
     def _make(self, name: str, select: str, given: Mapping[str, Any] | None = None) -> None:
         self._run(f"DROP TABLE IF EXISTS temp.{name}")
         self._execute(f"CREATE TEMP TABLE {name} AS {select}", given or {})
-
-    def _given(self, moments: Mapping[str, Moments], rules: Sequence[Prepared]) -> Mapping[str, datetime]:
-        return vars(moments[rules[0].id])
 
     def _execute(self, sql: str, given: Mapping[str, Any]) -> None:
         named = {name: value for name, value in given.items() if f"${name}" in sql}
@@ -188,7 +221,7 @@ class Judge:
         try:
             self._make(
                 "found",
-                f"SELECT * FROM ({selected(rule)}) WHERE card IN (SELECT card FROM affected){later}",
+                f"SELECT * FROM ({rule.select}) WHERE card IN (SELECT card FROM affected){later}",
                 vars(moments),
             )
         except duckdb.Error as error:

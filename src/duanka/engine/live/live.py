@@ -7,40 +7,34 @@ moment the file holds whole batches, and intake goes on behind the last of them.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-import duckdb
 import pyarrow as pa
 
 from duanka.domain.errors import DuankaError, LostRecords
-from duanka.domain.live import Batch, Change, HitChange, Lateness, Refused, Taken
+from duanka.domain.live import Batch, Change, Lateness, Refused, Taken
 from duanka.domain.policy import LISTS
-from duanka.domain.ports import CardHits
-from duanka.domain.rule import Hit, Literal, Rule
-from duanka.domain.tables import TABLES, Kind, Table
-from duanka.engine.embedded import TYPES, arrow_schema
+from duanka.domain.rule import Literal, Rule
+from duanka.domain.tables import TABLES, Table
+from duanka.engine.embedded import arrow_schema
+from duanka.engine.live.answers import Answers
 from duanka.engine.live.judge import Judge
 from duanka.engine.live.marks import Marks, end_of_records
 from duanka.engine.live.prepared import Prepared, prepare
 from duanka.engine.live.progress import Progress, ShelfProgress
 from duanka.engine.live.shelf import Shelf
-from duanka.engine.live.sorting import Sorting
-from duanka.engine.live.triggers import Triggers
+from duanka.engine.live.sorting import Desk, Sorted, Sorting
+from duanka.engine.live.state import REGISTERS, State
+from duanka.engine.live.triggers import Changes, End, Triggers
 from duanka.engine.rollup_sql import rollup_sql, rollups_for
-from duanka.engine.span import Rows
 
-STATE = "live.duckdb"
-_REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
 _KEYED = {"cards": "card", "outlets": "outlet"}
 _KEEP = timedelta(days=100)  # the longest look-back of a rule, and some days
-_WAL = "256MB"  # the log that a restart reads again; a smaller one is emptied more often, and each time costs
 
 
 class Live:
@@ -60,13 +54,9 @@ class Live:
         history: bool = True,
         seal_rows: int | None = None,
     ) -> None:
-        self._db = _opened(folder)
-        self._run(f"SET memory_limit = '{memory}'")
-        self._run(f"SET temp_directory = '{_quoted(str(folder / 'spill'))}'")
-        self._run("SET preserve_insertion_order = false")
-        self._run(f"SET checkpoint_threshold = '{_WAL}'")
-        if threads:
-            self._run(f"SET threads = {threads}")
+        self._state = State(folder, memory=memory, threads=threads, again=self._attach)
+        self._run = self._state.run
+        self.answers = Answers(self._run)
         self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
@@ -75,11 +65,11 @@ class Live:
         self._lists = {name for name in LISTS if lists.get(name)}
         for name, table in LISTS.items():
             self._list(name, table, lists.get(name, ()))
-        with self._transaction():
-            self._progress = self._restored(history)
+        with self._state.working():
+            self._state.restore(history=history)
             self._attach()
             self._reconcile()
-            self._save()
+            self._state.commit()
 
     def __enter__(self) -> Live:
         return self
@@ -91,7 +81,7 @@ class Live:
 
     def close(self) -> None:
         """Let go of the state; what is in it stays."""
-        self._db.close()
+        self._state.db.close()
 
     def positions(self) -> dict[str, int]:
         """How far every origin is read."""
@@ -99,9 +89,9 @@ class Live:
 
     def expect(self, sources: Mapping[str, str], now: datetime) -> None:
         """Wait for these sources (name -> table) although nothing came from them yet."""
-        with self._transaction():
+        with self._state.working():
             self._marks.expect(sources, now)
-            self._save()
+            self._state.commit()
 
     @property
     def in_history(self) -> bool:
@@ -111,23 +101,24 @@ class Live:
     def end_history(self) -> None:
         """From here on time counts: windows close, and what comes too late is set aside."""
         if self._progress.history:
-            with self._transaction():
+            with self._state.working():
                 self._progress.history = False
-                self._save()
+                self._state.commit()
 
-    def take(self, batch: Batch, now: datetime, *, judge: bool = True) -> Taken:
-        """Take one micro-batch in, and judge what it touched, in one transaction. `now` local, by the clock."""
+    def take(self, batch: Batch, now: datetime, *, settle: bool = True) -> Taken:
+        """Take one micro-batch in; with `settle`, judge what was touched and commit everything since the last time.
+
+        `now` is the clock's, local. What is not settled yet is lost with the process, and comes again from intake.
+        """
         begin = time.perf_counter()
-        with self._transaction():
-            done = self._sorting.sort(batch, self._progress, self._marks, self._rules, now)
-            self._nothing_lost(batch, done.used, sum(done.refused.values()))
+        with self._state.working():
+            desk = Desk(self._progress, self._marks, self._rules, now)
+            done = self._sorting.sort(batch, desk)
+            _nothing_lost(batch, done)
             self._grow(done.spans)
-            self._keep_positions(batch.positions)
-            changes: Counter[tuple[str, Change]] = Counter()
-            if judge and not self._progress.history:
-                changes = self._triggers.pull(self._progress, self._marks, self._able(), now)
-                self._tidy()
-            self._save()
+            self._sorting.clear()
+            self._state.keep_positions(batch.positions)
+        changes = self._settled(now) if settle else Counter()
         return Taken(
             records=batch.records,
             used=done.used,
@@ -136,23 +127,32 @@ class Live:
             repeated=done.refused[Refused.REPEATED],
             ahead=done.refused[Refused.AHEAD],
             seconds=time.perf_counter() - begin,
-            judged=judge and not self._progress.history,
+            judged=settle and not self._progress.history,
             changes=dict(changes),
             sources=tuple(self._marks.sources(now)),
         )
 
+    def _settled(self, now: datetime) -> Changes:
+        changes: Changes = Counter()
+        with self._state.working():
+            if not self._progress.history:
+                changes = self._triggers.pull(self._progress, self._marks, self._able(), now)
+            self._tidy()
+            self._state.commit()
+        return changes
+
     def finish(self, now: datetime) -> Taken:
         """Judge as if nothing more came: as a scan over the same records does."""
         begin = time.perf_counter()
-        changes: Counter[tuple[str, Change]] = Counter()
-        with self._transaction():
+        changes: Changes = Counter()
+        with self._state.working():
             self._progress.history = False
             records = {t: last for t, last in self._progress.lasts.items() if TABLES[t].record}
             if records:
-                end = end_of_records(records)
+                end = End(*end_of_records(records))
                 changes = self._triggers.pull(self._progress, self._marks, self._able(), now, end)
-                self._tidy()
-            self._save()
+            self._tidy()
+            self._state.commit()
         return Taken(
             seconds=time.perf_counter() - begin,
             judged=True,
@@ -160,83 +160,20 @@ class Live:
             sources=tuple(self._marks.sources(now)),
         )
 
-    def changes(self, after: int) -> Iterator[HitChange]:
-        """The changes of hits behind number `after`, in order."""
-        rows = self._run(
-            f"SELECT seq, kind, card, rule, seen_at, evidence FROM state.changes WHERE seq > {after} ORDER BY seq"
-        )
-        for seq, kind, card, rule, seen_at, evidence in rows:
-            yield HitChange(seq, Change(kind), Hit(card, rule, seen_at, json.loads(evidence)))
-
     def told(self, seq: int) -> None:
         """Changes up to `seq` are written elsewhere for good."""
-        with self._transaction():
+        with self._state.working():
             self._run(f"DELETE FROM state.changes WHERE seq <= {seq}")
+            self._state.commit()
 
-    def write_hits(self, path: Path) -> None:
-        """Write hits.parquet as a scan does: card, rule, seen_at, evidence (JSON), sorted."""
-        unfinished = path.with_suffix(".unfinished")
-        self._run(
-            "COPY (SELECT card, rule, seen_at, evidence FROM state.hits ORDER BY card, rule, seen_at, evidence)"
-            f" TO '{_quoted(str(unfinished))}' (FORMAT parquet, COMPRESSION zstd)"
-        )
-        unfinished.replace(path)
-
-    def write_quarantine(self, path: Path) -> None:
-        """Write quarantine.parquet: what was set aside, from the start of the state."""
-        unfinished = path.with_suffix(".unfinished")
-        self._run(
-            "COPY (SELECT * FROM state.quarantine) TO"
-            f" '{_quoted(str(unfinished))}' (FORMAT parquet, COMPRESSION zstd)"
-        )
-        unfinished.replace(path)
-
-    def cards_with_hits(self, after: int | None = None) -> Iterator[CardHits]:
-        """Each card with a hit or a police case; with `after`, those whose hits changed behind that number."""
-        which = (
-            f"card IN (SELECT card FROM state.changes WHERE seq > {after})" if after is not None else "TRUE"
-        )
-        rows = self._run(
-            f"""
-            SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
-            FROM state.hits WHERE {which} GROUP BY card, rule
-            UNION ALL
-            SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM state.cases WHERE {which}
-            UNION ALL
-            SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL FROM state.changes WHERE {which if after is not None else "FALSE"}
-            ORDER BY 1, 2 NULLS LAST, 6"""
-        )
-        by_card: dict[str, list[tuple[object, ...]]] = {}
-        for row in rows:
-            by_card.setdefault(row[0], []).append(row)
-        for card, of_card in by_card.items():
-            hits = tuple(
-                Hit(card, r[1], r[2], json.loads(str(r[3])), r[4])  # type: ignore[arg-type]
-                for r in of_card
-                if r[1] is not None
-            )
-            yield CardHits(card, hits, tuple(str(r[5]) for r in of_card if r[5] is not None))
+    @property
+    def _progress(self) -> Progress:
+        return self._state.progress
 
     @property
     def seq(self) -> int:
         """The number of the last change."""
         return self._progress.seq
-
-    def _restored(self, history: bool) -> Progress:
-        self._run("CREATE SCHEMA IF NOT EXISTS state")
-        self._run("CREATE TABLE IF NOT EXISTS state.progress (value VARCHAR)")
-        found = self._run("SELECT value FROM state.progress")
-        if found:
-            return Progress.model_validate_json(found[0][0])
-        for name, table in TABLES.items():
-            shape = ", ".join(f"{c.name} {TYPES.get(c.kind, 'VARCHAR')}" for c in table.columns)
-            self._run(f"CREATE TABLE state.shape_{name} ({shape})")
-            if name in _REGISTERS:
-                self._run(f"CREATE TABLE state.{name} ({shape})")
-        for name, columns in _TABLES.items():
-            self._run(f"CREATE TABLE state.{name} ({columns})")
-        self._run("INSERT INTO state.progress VALUES ('')")
-        return Progress(history=history)
 
     def _attach(self) -> None:
         """Build what works on the progress."""
@@ -250,9 +187,9 @@ class Live:
             if not known:
                 self._shelves[rollup.name].create()
         self._marks = Marks(progress, self._lateness)
-        self._sorting = Sorting(self._db, self._run, self._lateness)
-        self._judge = Judge(self._db, self._run, self._shelves)
-        self._triggers = Triggers(self._run, self._judge, self._shelves, self._rules)
+        self._sorting = Sorting(self._state.db, self._run, self._lateness)
+        judge = Judge(self._state.db, self._run, self._shelves)
+        self._triggers = Triggers(self._run, judge, self._shelves)
 
     def _reconcile(self) -> None:
         """Hold the state against the rules of today: changed ones are judged anew, those gone lose their hits."""
@@ -284,8 +221,8 @@ class Live:
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
         """Append what the batch adds to the rollups and registers."""
-        for register in _REGISTERS:
-            if self._there(register):
+        for register in REGISTERS:
+            if register in self._sorting.tables:
                 self._upsert(register)
         if not spans:
             return
@@ -315,38 +252,14 @@ class Live:
         key = _KEYED.get(register)
         if key:
             self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
-            once = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY rowid DESC) = 1"
+            once = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY rowid) = 1"
         else:
             once = ""
         self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news{once}")
-        if register == "outlets" or self._progress.history:
-            return
+        if register == "outlets" or self._progress.since is None:
+            return  # before the first judgement, everybody is to be judged anyway
         self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
-        self._ahead(register)
-
-    def _ahead(self, register: str) -> None:
-        """Register rows that speak of a time to come are touched again when it has come."""
-        latest = self._marks.latest()
-        times = [c.name for c in TABLES[register].columns if c.kind is Kind.TIME]
-        if latest is None or not times:
-            return
-        for column in times:
-            self._run(
-                f"INSERT INTO state.ahead SELECT '{register}', card, {column} FROM news"
-                f" WHERE {column} > TIMESTAMP '{latest}'"
-            )
-
-    def _there(self, table: str) -> bool:
-        return bool(self._run(f"SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = '{table}'"))
-
-    def _keep_positions(self, positions: Mapping[str, int]) -> None:
-        if positions:
-            self._db.register(
-                "given", pa.table({"origin": list(positions), "done": list(positions.values())})
-            )
-            self._run("DELETE FROM state.positions WHERE origin IN (SELECT origin FROM given)")
-            self._run("INSERT INTO state.positions SELECT origin, done FROM given")
-            self._db.unregister("given")
+        self._triggers.look_ahead(register, "news", self._marks.latest())
 
     def _able(self) -> list[Prepared]:
         """The rules whose needs the records meet by now."""
@@ -375,83 +288,22 @@ class Live:
             for shelf in self._shelves.values():
                 shelf.forget(datetime.combine(closed, datetime.min.time()) - self._keep)
 
-    def _nothing_lost(self, batch: Batch, used: int, refused: int) -> None:
-        if batch.records != used + refused + len(batch.aside):
-            raise LostRecords(
-                f"{batch.records} records came in, {used} are used, {refused} refused and {len(batch.aside)}"
-                " set aside: the rest is lost, which is a defect; please report it"
-            )
-
     def _list(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         schema = arrow_schema(table)
         known = [{field: row.get(field) for field in schema.names} for row in rows]
-        self._db.register("given", pa.Table.from_pylist(known, schema=schema))
+        self._state.db.register("given", pa.Table.from_pylist(known, schema=schema))
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
-        self._db.unregister("given")
-
-    def _save(self) -> None:
-        self._db.execute("UPDATE state.progress SET value = ?", [self._progress.model_dump_json()]).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing; after a failure the progress is again what the file says."""
-        self._run("BEGIN")
-        try:
-            yield
-            self._run("COMMIT")
-        except BaseException as error:
-            self._rolled_back()
-            if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.OutOfMemoryException):
-                raise DuankaError(
-                    f"the live state cannot be written: {str(error).splitlines()[0]}"
-                ) from error
-            raise
-
-    def _rolled_back(self) -> None:
-        try:
-            self._db.execute("ROLLBACK")
-            found = self._db.execute("SELECT value FROM state.progress").fetchall()
-        except duckdb.Error:  # the file is out of reach: whoever opens it again finds the last whole batch
-            return
-        if found and found[0][0]:
-            self._progress = Progress.model_validate_json(found[0][0])
-            self._attach()
-
-    def _run(self, sql: str) -> Rows:
-        return self._db.execute(sql).fetchall()
+        self._state.db.unregister("given")
 
 
-_TABLES = {
-    "positions": "origin VARCHAR, done BIGINT",
-    "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
-    "quarantine": '"file" VARCHAR, line BIGINT, "column" VARCHAR, reason VARCHAR, raw VARCHAR',
-    "touched": "tbl VARCHAR, card VARCHAR",
-    "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",
-    "again": "rule VARCHAR, card VARCHAR",
-    "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
-    "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
-    "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
-}
-
-
-def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return duckdb.connect(str(folder / STATE))
-    except OSError as error:
-        raise DuankaError(
-            f"cannot write to {folder} ({error.strerror}); choose another with --state"
-        ) from error
-    except duckdb.IOException as error:
-        text = str(error)
-        if "lock" in text.lower():
-            raise DuankaError(f"{folder} is in use by another duanka live; stop that one first") from error
-        raise DuankaError(f"cannot open the live state in {folder}: {text.splitlines()[0]}") from error
+def _nothing_lost(batch: Batch, done: Sorted) -> None:
+    refused = sum(done.refused.values())
+    if batch.records != done.used + refused + len(batch.aside):
+        raise LostRecords(
+            f"{batch.records} records came in, {done.used} are used, {refused} refused and {len(batch.aside)}"
+            " set aside: the rest is lost, which is a defect; please report it"
+        )
 
 
 def _fingerprint(*texts: str) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

@@ -20,10 +20,14 @@ MOMENTS = ("as_of", "records_from", "records_until")
 _FAR = timedelta(days=36_500)
 
 
-@dataclass(frozen=True)
+Mention = tuple[frozenset[str], frozenset[str]]
+
+
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """A rule with its limits. `sql` and `due` are DuckDB's, with the MOMENTS as named parameters.
 
+    `select`: its rows as `hits` has them; `mentions`: tables and columns that its statements name;
     `feeds`: record tables that feed the rollups it reads; its "now" is what all of these have come to.
     `touches`: rollup or register -> condition on new rows of it that concern the rule ("" all of them).
     """
@@ -35,8 +39,11 @@ class Prepared:
     feeds: frozenset[str]
     touches: Mapping[str, str]
     narrow: Mapping[str, str]
+    stirs: Mapping[str, str]
     since_matters: bool
-    columns: frozenset[str]
+    select: str
+    mentions: tuple[Mention, ...]
+    narrow_mentions: tuple[Mention, ...]
 
     @property
     def id(self) -> str:
@@ -58,13 +65,6 @@ class Prepared:
         """Whether it fires when a day is over."""
         return not self.rule.monotone and not self.due and bool(self.rollups)
 
-    def mentions(self, *, narrowed: bool) -> list[tuple[frozenset[str], frozenset[str]]]:
-        """The tables and columns that its statements name."""
-        texts = [self.rule.sql, self.rule.due] if self.rule.due else [self.rule.sql]
-        if narrowed:
-            texts += [f"SELECT 1 WHERE {text}" for text in self.rule.narrow.values()]
-        return [(tables(text), columns(text)) for text in texts]
-
 
 def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
     """Fill `limits` into the SQL of `rule`."""
@@ -84,8 +84,11 @@ def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
         feeds=_feeds(rule),
         touches=touches,
         narrow=narrow,
+        stirs={name: _condition(text, limits) for name, text in rule.stirs.items()},
         since_matters="records_from" in names,
-        columns=columns(rule.sql),
+        select=_selected(rule, filled(rule.sql, limits)),
+        mentions=_mentions(rule.sql, rule.due),
+        narrow_mentions=_mentions(*(f"SELECT 1 WHERE {text}" for text in rule.narrow.values())),
     )
 
 
@@ -119,19 +122,25 @@ def _feeds(rule: Rule) -> frozenset[str]:
     return frozenset(name for name in sources if name in TABLES)
 
 
-def selected(prepared: Prepared) -> str:
+def _mentions(*statements: str) -> tuple[Mention, ...]:
+    return tuple((tables(text), columns(text)) for text in statements if text)
+
+
+def _selected(rule: Rule, sql: str) -> str:
     """SELECT card, seen_at, evidence of every row that the rule gives, as `hits` has them."""
-    names = output_columns(prepared.rule.sql)[2:]
+    names = output_columns(rule.sql)[2:]
     fields = ", ".join(f"'{name}', {name}" for name in names)
     return (
         "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
-        f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({prepared.sql})"
+        f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({sql})"
     )
 
 
 def lean_for(prepared: list[Prepared], *, narrowed: bool) -> list[Rollup]:
     """The rollups that these rules read, with the aggregates that are read of them."""
-    mentions = [one for rule in prepared for one in rule.mentions(narrowed=narrowed)]
+    mentions = [one for rule in prepared for one in rule.mentions]
+    if narrowed:
+        mentions += [one for rule in prepared for one in rule.narrow_mentions]
     found = []
     for rollup in ROLLUPS.values():
         mentioned = [named for sources, named in mentions if rollup.name in sources]

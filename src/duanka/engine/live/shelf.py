@@ -19,8 +19,6 @@ Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 16
 SEAL_ROWS = 6_000_000
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
-# Their partials hardly ever share a key again, or are read for a few hours only: merging costs more than it saves.
-_NEVER_MERGED = ("card_peers", "card_places", "card_hours")
 
 
 class Shelf:
@@ -37,9 +35,11 @@ class Shelf:
         """Make the open generation's table."""
         self._make(self.progress.fresh.number)
 
-    def _make(self, number: int) -> None:
-        columns = [f"{key} {_KEY_TYPES.get(key, 'VARCHAR')}" for key in self.rollup.keys]
-        columns += [f"{a.name} {TYPES[a.how]}" for a in self.rollup.aggregates]
+    def _make(self, number: int, *, packed: bool = False) -> None:
+        """Make a generation's table; what batches append to is not packed, which would cost them most of their time."""
+        how = "" if packed else " USING COMPRESSION uncompressed"
+        columns = [f"{key} {_KEY_TYPES.get(key, 'VARCHAR')}{how}" for key in self.rollup.keys]
+        columns += [f"{a.name} {TYPES[a.how]}{how}" for a in self.rollup.aggregates]
         self._run(f"CREATE TABLE {self._table(number)} ({', '.join(columns)})")
 
     def _table(self, number: int) -> str:
@@ -78,22 +78,26 @@ class Shelf:
         """The merged rollup with `lean`'s aggregates, of rows that fulfil `where` and lie in windows from `since`."""
         keys = ", ".join(lean.keys)
         columns = ", ".join(lean.columns)
-        later = f" WHERE {self.window} >= TIMESTAMP '{since}'" if since and self.window else ""
-        generations = [
-            g
-            for g in (*self.progress.sealed, self.progress.fresh)
-            if not since or not self.window or (g.last is not None and g.last >= since)
-        ] or [self.progress.fresh]
-        parts = " UNION ALL ".join(
-            f"SELECT {columns} FROM {self._table(g.number)}{later}" for g in generations
-        )
         sums = [
             f", CAST(sum({a.name}) AS BIGINT) AS {a.name}"
             if a.how == "sum"
             else f", {a.how}({a.name}) AS {a.name}"
             for a in lean.aggregates
         ]
-        return f"SELECT {keys}{''.join(sums)} FROM ({parts}) WHERE {where} GROUP BY {keys}"
+        return f"SELECT {keys}{''.join(sums)} FROM ({self.raw(columns, since)}) WHERE {where} GROUP BY {keys}"
+
+    def raw(self, columns: str, since: datetime | None = None) -> str:
+        """These columns of all partials in windows from `since`, unmerged: a key may come more than once."""
+        later = f" WHERE {self.window} >= TIMESTAMP '{since}'" if since and self.window else ""
+        parts = (f"SELECT {columns} FROM {self._table(g.number)}{later}" for g in self._from(since))
+        return " UNION ALL ".join(parts)
+
+    def _from(self, since: datetime | None) -> list[Generation]:
+        """The generations that may hold windows from `since`; at least the open one."""
+        fresh = self.progress.fresh
+        if since is None or not self.window:
+            return [*self.progress.sealed, fresh]
+        return [*(g for g in self.progress.sealed if g.last is not None and g.last >= since), fresh]
 
     def seal(self, closed: datetime | None) -> None:
         """Begin a new generation when the open one is large, or holds windows before `closed` only by now."""
@@ -134,12 +138,12 @@ class Shelf:
     def _begin(self) -> bool:
         sealed = self.progress.sealed
         raw = [g for g in sealed if not g.merged]
-        if not raw or self.rollup.name in _NEVER_MERGED:
+        if not raw:
             return False
         inputs = raw if self.window else sealed  # what has windows stays apart by time, to be dropped by time
         output = self._next()
         self.progress.merging = Merging(inputs=[g.number for g in inputs], output=output)
-        self._make(output)
+        self._make(output, packed=True)
         return True
 
     def _finish(self, merging: Merging) -> None:

@@ -1,6 +1,7 @@
 """The records of a micro-batch sorted: used, or set aside because they are late, repeated or ahead of the clock.
 
-What is used stands in temporary tables called like the canonical ones, so that the rollups' own SQL runs over them.
+What is used stands in temporary views called like the canonical tables, so that the rollups' own SQL runs over them;
+nothing is copied where nothing is set aside.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from duanka.domain.live import Batch, Lateness, Piece, Refused
 from duanka.domain.tables import TABLES
@@ -22,14 +24,26 @@ from duanka.engine.live.prepared import Prepared
 from duanka.engine.live.progress import Progress
 from duanka.engine.live.shelf import Run
 
+_EVENT = pa.timestamp("us")
+
 
 @dataclass
 class Sorted:
-    """What became of a batch's records, and the window of events that each table holds now."""
+    """What became of a batch's records, and the events that each table's used ones span."""
 
     used: int = 0
     refused: Counter[Refused] = field(default_factory=Counter)
     spans: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What sorting reads and moves: the progress, its marks, the rules that rely on them, and now."""
+
+    progress: Progress
+    marks: Marks
+    rules: Sequence[Prepared]
+    now: datetime
 
 
 class Sorting:
@@ -39,106 +53,149 @@ class Sorting:
         self._db = db
         self._run = run
         self._lateness = lateness
+        self._open: list[str] = []
 
-    def sort(
-        self, batch: Batch, progress: Progress, marks: Marks, prepared: Sequence[Prepared], now: datetime
-    ) -> Sorted:
-        """Fill the temporary tables, write what is set aside, move the sources' marks."""
+    def sort(self, batch: Batch, desk: Desk) -> Sorted:
+        """Open the views of what is used, write what is set aside, move the sources' marks."""
         done = Sorted()
         self._aside([(a.file, a.line, a.column, a.reason, a.raw) for a in batch.aside])
         highs: dict[str, datetime] = {}
-        for table in TABLES:
-            self._run(f"DROP TABLE IF EXISTS temp.{table}")
         for table, pieces in _by_table(batch.pieces):
-            self._run(f"CREATE TEMP TABLE {table} AS {self._none(table)}")
-            for (source, origin), same_source in _by_source(pieces):
-                rows = pa.concat_tables([pa.table(p.rows) for p in same_source])
-                self._one(table, source, origin, rows, marks, prepared, progress, done, now, highs)
-            self._filled(table, progress)
+            if TABLES[table].record:
+                rows = self._in_time(table, pieces, desk, done, highs)
+                rows = self._once(table, rows, [p.origin for p in pieces], done)
+            else:
+                rows = pa.concat_tables([pa.table(p.rows) for p in pieces])
+            if rows.num_rows:
+                self._view(table, rows)
+                done.used += rows.num_rows
+                self._filled(table, rows, desk.progress)
         for source, high in highs.items():  # what came in one batch is not late against itself
-            known = progress.sources[source]
+            known = desk.progress.sources[source]
             known.high = max(known.high or high, high)
         return done
 
-    def _one(
+    def clear(self) -> None:
+        """Let go of the batch."""
+        for table in self._open:
+            self._run(f"DROP VIEW IF EXISTS temp.{table}")
+            self._db.unregister(f"given_{table}")
+        self._open.clear()
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The tables that the batch has rows of."""
+        return tuple(self._open)
+
+    def _view(self, table: str, rows: pa.Table) -> None:
+        columns = ", ".join(c.name for c in TABLES[table].columns)
+        self._db.register(f"given_{table}", rows)
+        self._run(f"DROP TABLE IF EXISTS temp.{table}")  # what a judgement left
+        self._run(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM given_{table}")
+        self._open.append(table)
+
+    def _in_time(
+        self, table: str, pieces: Sequence[Piece], desk: Desk, done: Sorted, highs: dict[str, datetime]
+    ) -> pa.Table:
+        """The rows whose time is neither over nor to come, with `event`, and `place`: which piece they are of."""
+        kept = []
+        latest = desk.now + self._lateness.ahead
+        for place, piece in enumerate(pieces):
+            known = desk.marks.source(piece.source, table, desk.rules, desk.now)
+            rows = pa.table(piece.rows)
+            rows = rows.append_column("event", rows[str(TABLES[table].time)].cast(_EVENT))
+            rows = rows.append_column("place", pa.array([place] * rows.num_rows, pa.int32()))
+            known.records += rows.num_rows
+            before = desk.marks.late_before(piece.source)
+            if before:
+                in_time = self._split(
+                    table, piece.origin, rows, pc.less(rows["event"], before), Refused.LATE, done
+                )
+                known.late += rows.num_rows - in_time.num_rows
+                rows = in_time
+            ahead = pc.greater(rows["event"], latest)
+            rows = self._split(table, piece.origin, rows, ahead, Refused.AHEAD, done)
+            if rows.num_rows:
+                self._stretch(table, piece.source, rows, desk.progress, done, highs)
+                kept.append(rows)
+        return pa.concat_tables(kept) if kept else rows
+
+    def _split(
+        self, table: str, origin: str, rows: pa.Table, out: Any, reason: Refused, done: Sorted
+    ) -> pa.Table:
+        """`rows` without those that `out` marks, which are set aside."""
+        if not pc.any(out).as_py():
+            return rows
+        self._refuse(table, origin, reason, rows.filter(out), done)
+        return rows.filter(pc.invert(out))
+
+    def _stretch(
         self,
         table: str,
         source: str,
-        origin: str,
         rows: pa.Table,
-        marks: Marks,
-        prepared: Sequence[Prepared],
         progress: Progress,
         done: Sorted,
-        now: datetime,
         highs: dict[str, datetime],
     ) -> None:
-        known = marks.source(source, table, prepared, now) if TABLES[table].record else None
-        self._db.register("given", rows)
-        if known is None:
-            columns = ", ".join(c.name for c in TABLES[table].columns)
-            done.used += self._count(f"INSERT INTO {table} SELECT {columns} FROM given")
-            self._db.unregister("given")
-            return
-        moment = str(TABLES[table].time)
-        before = marks.late_before(source)
-        latest = now + self._lateness.ahead
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE arrived AS SELECT *, CAST({moment} AS TIMESTAMP) AS event FROM given"
-        )
-        self._db.unregister("given")
-        first, last = self._run("SELECT min(event), max(event) FROM arrived")[0]
-        late = f"event < TIMESTAMP '{before}'" if before and first < before else ""
-        ahead = f"event > TIMESTAMP '{latest}'" if last > latest else ""
-        for reason, condition in ((Refused.LATE, late), (Refused.AHEAD, ahead)):
-            if condition:
-                refused = self._refuse(table, origin, reason, condition)
-                done.refused[reason] += refused
-                known.late += refused if reason is Refused.LATE else 0
-        done.refused[Refused.REPEATED] += self._repeated(table, origin, first, last)
-        columns = ", ".join(c.name for c in TABLES[table].columns)
-        used = self._count(f"INSERT INTO {table} SELECT {columns} FROM arrived")
-        self._run(f"INSERT INTO state.recent SELECT '{table}', event, same FROM arrived")
-        done.used += used
-        known.records += len(rows)
-        if used:
-            self._stretch(table, source, progress, done, highs)
-
-    def _stretch(
-        self, table: str, source: str, progress: Progress, done: Sorted, highs: dict[str, datetime]
-    ) -> None:
-        first, last = self._run("SELECT min(event), max(event) FROM arrived")[0]
+        ends = pc.min_max(rows["event"]).as_py()
+        first, last = ends["min"], ends["max"]
         highs[source] = max(highs.get(source, last), last)
         progress.firsts[table] = min(progress.firsts.get(table, first), first)
         progress.lasts[table] = max(progress.lasts.get(table, last), last)
         known = done.spans.get(table, (first, last))
         done.spans[table] = (min(known[0], first), max(known[1], last))
 
-    def _repeated(self, table: str, origin: str, first: datetime, last: datetime) -> int:
-        """Set aside what came before: an equal record has the same event time, so only that window is looked at."""
-        total, distinct = self._run("SELECT count(*), count(DISTINCT (event, same)) FROM arrived")[0]
-        aside = 0
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE known AS SELECT event, same FROM state.recent"
-            f" WHERE event BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}' AND tbl = '{table}'"
-            " AND (event, same) IN (SELECT (event, same) FROM arrived)"
-        )
-        if self._run("SELECT count(*) FROM known")[0][0]:
-            again = "(event, same) IN (SELECT (event, same) FROM known)"
-            aside += self._refuse(table, origin, Refused.REPEATED, again)
-        if total != distinct:
-            again = "rowid NOT IN (SELECT min(rowid) FROM arrived GROUP BY event, same)"
-            aside += self._refuse(table, origin, Refused.REPEATED, again)
-        return aside
+    def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: Sorted) -> pa.Table:
+        """`rows` without what came before, in this batch or an earlier one.
 
-    def _refuse(self, table: str, origin: str, reason: Refused, condition: str) -> int:
+        An equal record has the same event time, so no more of the past is looked at than the batch spans.
+        """
+        if not rows.num_rows or table not in done.spans:
+            return rows
+        first, last = done.spans[table]
+        self._db.register("given", rows)
+        known = self._run(
+            "SELECT count(*) FROM given SEMI JOIN (SELECT event, same FROM state.recent WHERE"
+            f" tbl = '{table}' AND event BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}') r"
+            " ON given.event = r.event AND given.same = r.same"
+        )[0][0]
+        distinct = self._run("SELECT count(DISTINCT (event, same)) FROM given")[0][0]
+        if known or distinct < rows.num_rows:
+            rows = self._without_repeats(table, rows, origins, done)
+            self._db.unregister("given")
+            self._db.register("given", rows)
+        self._run(f"INSERT INTO state.recent SELECT '{table}', event, same FROM given")
+        self._db.unregister("given")
+        return rows
+
+    def _without_repeats(self, table: str, rows: pa.Table, origins: Sequence[str], done: Sorted) -> pa.Table:
+        first, last = done.spans[table]
+        again: pa.Table = self._db.sql(
+            f"""
+            SELECT row_number() OVER (PARTITION BY g.event, g.same ORDER BY g.place, g.line) > 1
+                   OR EXISTS (SELECT 1 FROM state.recent r WHERE r.tbl = '{table}' AND r.event = g.event
+                              AND r.same = g.same
+                              AND r.event BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}') AS again, g.*
+            FROM given g"""
+        ).to_arrow_table()
+        repeated = again.filter(again["again"])
+        for place, origin in enumerate(origins):
+            mine = repeated.filter(pc.equal(repeated["place"], place))
+            if mine.num_rows:
+                self._refuse(table, origin, Refused.REPEATED, mine, done)
+        return again.filter(pc.invert(again["again"])).drop_columns(["again"])
+
+    def _refuse(self, table: str, origin: str, reason: Refused, rows: pa.Table, done: Sorted) -> None:
         columns = ", ".join(f"{c.name} := CAST({c.name} AS VARCHAR)" for c in TABLES[table].columns)
+        self._db.register("refused", rows)
         self._db.execute(
             "INSERT INTO state.quarantine SELECT ?, line, ?, ?,"
-            f" CAST(to_json(struct_pack({columns})) AS VARCHAR) FROM arrived WHERE {condition}",
+            f" CAST(to_json(struct_pack({columns})) AS VARCHAR) FROM refused",
             [origin, str(TABLES[table].time), reason.value],
         ).fetchall()
-        return self._count(f"DELETE FROM arrived WHERE {condition}")
+        self._db.unregister("refused")
+        done.refused[reason] += rows.num_rows
 
     def _aside(self, rows: list[tuple[Any, ...]]) -> None:
         if rows:
@@ -146,20 +203,12 @@ class Sorting:
             self._run("INSERT INTO state.quarantine SELECT * FROM given")
             self._db.unregister("given")
 
-    def _filled(self, table: str, progress: Progress) -> None:
+    @staticmethod
+    def _filled(table: str, rows: pa.Table, progress: Progress) -> None:
         """Remember the columns of `table` in which a value was seen."""
         known = progress.filled.setdefault(table, set())
         left = [c.name for c in TABLES[table].columns if c.name not in known]
-        if left:
-            counts = self._run(f"SELECT {', '.join(f'count({name})' for name in left)} FROM {table}")[0]
-            known |= {name for name, count in zip(left, counts, strict=True) if count}
-
-    @staticmethod
-    def _none(table: str) -> str:
-        return f"SELECT * FROM state.shape_{table}"
-
-    def _count(self, sql: str) -> int:
-        return int(self._run(sql)[0][0])
+        known |= {name for name in left if rows[name].null_count < rows.num_rows}
 
     def forget(self, marks: Mapping[str, datetime]) -> None:
         """Drop the hashes of what would be late by now anyway."""
@@ -168,16 +217,9 @@ class Sorting:
 
 
 def _by_table(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:
-    for table in TABLES:
-        mine = [p for p in pieces if p.table == table]
-        if mine:
-            yield table, mine
-
-
-def _by_source(pieces: Sequence[Piece]) -> Iterator[tuple[tuple[str, str], list[Piece]]]:
-    ordered = sorted(pieces, key=lambda p: (p.source, p.origin))
-    for key, group in itertools.groupby(ordered, key=lambda p: (p.source, p.origin)):
-        yield key, list(group)
+    ordered = sorted(pieces, key=lambda p: p.table)
+    for table, group in itertools.groupby(ordered, key=lambda p: p.table):
+        yield table, list(group)
 
 
 def _aside_table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:

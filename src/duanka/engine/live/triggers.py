@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time
 
 from duanka.domain.live import Change
 from duanka.domain.rule import Window
+from duanka.domain.tables import TABLES, Kind
 from duanka.engine.live.judge import Judge, Moments
 from duanka.engine.live.marks import Marks
 from duanka.engine.live.prepared import Prepared
@@ -17,16 +19,31 @@ from duanka.engine.live.shelf import Run, Shelf
 Changes = Counter[tuple[str, Change]]
 
 
+@dataclass(frozen=True)
+class End:
+    """The end of all records: `certain` to here they reach, `midnight` is when they are judged."""
+
+    certain: datetime
+    midnight: datetime
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One judgement: what the rules that are ready take for now, and which of them judge all cards anew."""
+
+    progress: Progress
+    latest: datetime
+    moments: Mapping[str, Moments]
+    anew: frozenset[str]
+
+
 class Triggers:
     """Finds, for every rule, the cards that it must judge now, and has them judged."""
 
-    def __init__(
-        self, run: Run, judge: Judge, shelves: Mapping[str, Shelf], rules: Sequence[Prepared]
-    ) -> None:
+    def __init__(self, run: Run, judge: Judge, shelves: Mapping[str, Shelf]) -> None:
         self._run = run
         self._judge = judge
         self._shelves = shelves
-        self._rules = rules
 
     def pull(
         self,
@@ -34,82 +51,107 @@ class Triggers:
         marks: Marks,
         able: Sequence[Prepared],
         now: datetime,
-        end: tuple[datetime, datetime] | None = None,
+        end: End | None = None,
     ) -> Changes:
-        """Judge what is due. `end`: where all records end for sure, and the midnight that they are judged at."""
+        """Judge what is due; with `end`, as if nothing more came."""
         since, latest = marks.since(), marks.latest()
         if since is None or latest is None:
             return Counter()
-        if end:
-            latest = end[1]
+        latest = end.midnight if end else latest
+        if progress.since is None:
+            for register in ("cards", "complaints", "cases"):
+                self.look_ahead(register, f"state.{register}", latest)
         self._registered(latest)
-        moved = since != progress.since
-        moments, fresh = {}, set()
-        for rule in able:
-            mark = marks.of_rule(rule, now) if rule.feeds else latest
-            if end or rule.rule.monotone or "hits" in rule.rule.reads:
-                mark = latest
-            if mark is None:
-                continue
-            moments[rule.id] = Moments(mark, since, end[0] if end else mark)
-            if rule.id not in progress.able or (moved and rule.since_matters):
-                fresh.add(rule.id)
+        moments = self._moments(marks, able, since, latest, now, end)
         ready = [rule for rule in able if rule.id in moments]
+        moved = since != progress.since
+        anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
+        turn = _Turn(progress, latest, moments, frozenset(anew))
         seq = progress.seq
-        changes: Changes = Counter()
-        for group in _alike([r for r in ready if r.rule.monotone]):
-            changes += self._at_once(group, moments, progress, latest, fresh)
+        changes = self._all(ready, turn)
         for rule in ready:
-            if rule.due and not (rule.rule.monotone and rule.id in fresh):
-                changes += self._when_due(rule, moments, progress, latest, fresh)
-            if rule.closes:
-                changes += self._when_closed(rule, moments, progress, latest, fresh)
-        for rule in ready:
-            if "hits" in rule.rule.reads:
+            if "hits" in rule.rule.reads:  # last: it reads what the others found
                 cards = f"SELECT card FROM state.changes WHERE seq > {seq}"
-                changes += self._judge.judge([rule], cards, moments, progress, seen=latest)
+                changes += self._judged([rule], cards, turn)
         progress.since = since
         progress.able |= {rule.id for rule in ready}
-        progress.marks |= {
-            rule.id: moments[rule.id].as_of for rule in ready if rule.feeds and not rule.rule.monotone
-        }
+        progress.marks |= {r.id: moments[r.id].as_of for r in ready if r.feeds and not r.rule.monotone}
         self._run("DELETE FROM state.touched")
         for shelf in self._shelves.values():
             shelf.judged()
         return changes
 
+    @staticmethod
+    def _moments(
+        marks: Marks,
+        able: Sequence[Prepared],
+        since: datetime,
+        latest: datetime,
+        now: datetime,
+        end: End | None,
+    ) -> dict[str, Moments]:
+        """What each rule takes for now; a rule that waits for its sources has none."""
+        moments = {}
+        for rule in able:
+            at_once = end or rule.rule.monotone or "hits" in rule.rule.reads
+            mark = latest if at_once else marks.of_rule(rule, now)
+            if mark is not None:
+                moments[rule.id] = Moments(mark, since, end.certain if end else mark)
+        return moments
+
+    def _all(self, ready: Sequence[Prepared], turn: _Turn) -> Changes:
+        changes: Changes = Counter()
+        for group in _alike([rule for rule in ready if rule.rule.monotone]):
+            changes += self._at_once(group, turn)
+        for rule in ready:
+            if rule.due:
+                changes += self._when_due(rule, turn)
+            if rule.closes:
+                changes += self._when_closed(rule, turn)
+        return changes
+
+    def _judged(
+        self,
+        rules: Sequence[Prepared],
+        stirred: str,
+        turn: _Turn,
+        *,
+        closing: bool = False,
+        since: datetime | None = None,
+    ) -> Changes:
+        return self._judge.judge(
+            rules, stirred, turn.moments, turn.progress, seen=turn.latest, since=since, closing=closing
+        )
+
+    def look_ahead(self, register: str, rows: str, latest: datetime | None) -> None:
+        """Remember the `rows` of a register that speak of a time behind `latest`: they count when it has come."""
+        for column in TABLES[register].columns:
+            if column.kind is Kind.TIME and latest is not None:
+                self._run(
+                    f"INSERT INTO state.ahead SELECT '{register}', card, {column.name} FROM {rows}"
+                    f" WHERE {column.name} > TIMESTAMP '{latest}'"
+                )
+
     def _registered(self, latest: datetime) -> None:
         """What a register said ahead of its time is known from now on."""
-        come = f"tbl <> '' AND due_at <= TIMESTAMP '{latest}'"
+        come = f"due_at <= TIMESTAMP '{latest}'"
         if self._run(f"SELECT 1 FROM state.ahead WHERE {come} LIMIT 1"):
             self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
-    def _at_once(
-        self,
-        group: Sequence[Prepared],
-        moments: Mapping[str, Moments],
-        progress: Progress,
-        latest: datetime,
-        fresh: set[str],
-    ) -> Changes:
+    def _at_once(self, group: Sequence[Prepared], turn: _Turn) -> Changes:
         """Rules whose hits more records can only add to: at every judgement, for the cards touched since the last."""
-        if any(rule.id in fresh for rule in group):
-            return self._judge.judge(group, self._judge.everybody(), moments, progress, seen=latest)
-        first = group[0]
-        touched = self._touched_rollups(first)
-        registers = self._touched_registers(first)
-        changes: Changes = Counter()
-        together = first.rule.together
-        if touched:
-            cards = self._judge.company(together, touched) + f" UNION {touched}" if together else touched
-            since = self._from_hour(first)
-            changes += self._judge.judge(group, cards, moments, progress, seen=latest, since=since)
+        if any(rule.id in turn.anew for rule in group):
+            return self._judged(group, self._judge.everybody(), turn)
+        touched = self._touched_rollups(group[0])
+        registers = self._touched_registers(group)
+        since = self._from_hour(group[0])
+        if since is None:
+            stirred = " UNION ".join(part for part in (touched, registers) if part)
+            return self._judged(group, stirred, turn) if stirred else Counter()
+        changes: Changes = self._judged(group, touched, turn, since=since) if touched else Counter()
         if registers:
-            cards = (
-                self._judge.company(together, registers) + f" UNION {registers}" if together else registers
-            )
-            changes += self._judge.judge(group, cards, moments, progress, seen=latest)
+            changes += self._judged(group, registers, turn)
         return changes
 
     def _touched_rollups(self, rule: Prepared) -> str:
@@ -120,8 +162,8 @@ class Triggers:
                 parts.append(f"SELECT card FROM {self._shelves[name].unjudged}{condition}")
         return " UNION ".join(parts)
 
-    def _touched_registers(self, rule: Prepared) -> str:
-        names = ", ".join(f"'{name}'" for name in sorted(rule.registers))
+    def _touched_registers(self, group: Sequence[Prepared]) -> str:
+        names = ", ".join(f"'{name}'" for name in sorted({n for rule in group for n in rule.registers}))
         if not names or not self._run(f"SELECT 1 FROM state.touched WHERE tbl IN ({names}) LIMIT 1"):
             return ""
         return f"SELECT card FROM state.touched WHERE tbl IN ({names})"
@@ -137,73 +179,46 @@ class Triggers:
         ]
         return min((f for f in firsts if f is not None), default=None)
 
-    def _when_due(
-        self,
-        rule: Prepared,
-        moments: Mapping[str, Moments],
-        progress: Progress,
-        latest: datetime,
-        fresh: set[str],
-    ) -> Changes:
+    def _when_due(self, rule: Prepared, turn: _Turn) -> Changes:
         """Absences: the cards whose moment has come, and those with a hit that something happened to."""
-        mark = moments[rule.id].as_of
-        if rule.id in fresh:
-            everybody = self._judge.everybody()
-            return self._judge.judge([rule], everybody, moments, progress, seen=latest)
-        come = f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"
-        parts = [come]
+        if rule.id in turn.anew:
+            # a rule that also fires at once has just judged everybody
+            return Counter() if rule.rule.monotone else self._judged([rule], self._judge.everybody(), turn)
+        mark = turn.moments[rule.id].as_of
+        parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
         if touched and not rule.rule.monotone:
             parts.append(f"SELECT card FROM state.hits WHERE rule = '{rule.id}' AND card IN ({touched})")
-        registers = self._touched_registers(rule)
+        registers = self._touched_registers([rule])
         if registers:
             parts.append(registers)
-        cards = " UNION ".join(parts)
-        if rule.rule.together:
-            cards = f"{self._judge.company(rule.rule.together, cards)} UNION {cards}"
-        self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {cards}")
-        if not self._run("SELECT 1 FROM asked LIMIT 1"):
-            return Counter()
-        return self._judge.judge([rule], "SELECT card FROM asked", moments, progress, seen=latest)
+        self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {' UNION '.join(parts)}")
+        return self._judged([rule], "SELECT card FROM asked", turn)
 
-    def _when_closed(
-        self,
-        rule: Prepared,
-        moments: Mapping[str, Moments],
-        progress: Progress,
-        latest: datetime,
-        fresh: set[str],
-    ) -> Changes:
+    def _when_closed(self, rule: Prepared, turn: _Turn) -> Changes:
         """Ratios over days: all cards that were active on the days that are over now."""
-        day = moments[rule.id].as_of.date()
-        if "cards" in rule.registers and rule.id in progress.closed:
+        day = turn.moments[rule.id].as_of.date()
+        before = turn.progress.closed.get(rule.id)
+        if before is None or rule.id in turn.anew:
+            turn.progress.closed[rule.id] = day
+            self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
+            return self._judged([rule], self._judge.everybody(), turn, closing=True)
+        if "cards" in rule.registers:
             self._run(
                 f"INSERT INTO state.again SELECT '{rule.id}', card FROM state.touched WHERE tbl = 'cards'"
             )
-        before = progress.closed.get(rule.id)
-        first = rule.id in fresh or before is None
-        if not first and before is not None and day <= before:
+        if day <= before:
             return Counter()
-        progress.closed[rule.id] = day
-        if first or before is None:
-            self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
-            return self._judge.judge(
-                [rule], self._judge.everybody(), moments, progress, seen=latest, narrowed=True
-            )
+        turn.progress.closed[rule.id] = day
         begin = datetime.combine(before, time())
-        active = " UNION ".join(
-            f"SELECT card FROM ({shelf.restricted(shelf.rollup.only(()), 'TRUE', begin)})"
-            for shelf in (self._shelves[name] for name in sorted(rule.rollups))
-            if shelf.window
-        )
+        windows = (s for s in (self._shelves[name] for name in sorted(rule.rollups)) if s.window)
+        active = " UNION ".join(f"SELECT card FROM ({s.raw('card', begin)})" for s in windows)
         since = begin if rule.rule.window is Window.DAY else None
-        changes = self._judge.judge(
-            [rule], active, moments, progress, seen=latest, since=since, narrowed=True
-        )
+        changes = self._judged([rule], active, turn, since=since, closing=True)
         again = f"SELECT card FROM state.again WHERE rule = '{rule.id}'"
         if rule.rule.together == "imei":
             again += f" UNION {self._newcomers(begin)}"
-        changes += self._judge.judge([rule], again, moments, progress, seen=latest, narrowed=True)
+        changes += self._judged([rule], again, turn, closing=True)
         self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
         return changes
 
@@ -221,10 +236,6 @@ def _alike(rules: Sequence[Prepared]) -> Iterator[list[Prepared]]:
     """Rules that read the same, under the same conditions, are judged over the same cards together."""
     groups: dict[object, list[Prepared]] = {}
     for rule in rules:
-        key = (
-            tuple(sorted(rule.touches.items())),
-            rule.rule.window,
-            rule.rule.together,
-        )
-        groups.setdefault(key, []).append(rule)
+        touches = tuple(sorted((name, text) for name, text in rule.touches.items() if name in rule.rollups))
+        groups.setdefault((touches, rule.rule.window), []).append(rule)
     yield from groups.values()
