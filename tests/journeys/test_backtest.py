@@ -151,6 +151,19 @@ def test_what_reads_its_hits_is_judged_anew(data: Path, tmp_path: Path) -> None:
     assert outcome.moved == {A: (COUNTER, VERIFY)}
 
 
+def test_a_hit_whose_moment_moves_is_neither_gained_nor_lost(data: Path, tmp_path: Path) -> None:
+    slept = {"8613700000001": "2021-03-01", "8613700000002": "2021-04-20"}
+    rows = [f"{card},2019-01-01 10:00:00,{day} 10:00:00" for card, day in slept.items()]
+    (data / "cards.csv").write_text("\n".join(["card,opened_at,last_used_at", *rows]) + "\n")
+    under = policy(tmp_path, "[rules.sleeping_card]\nlimits.days = 30\n")
+    _, changes = tried(data, under, "sleeping_card", days=20)
+    assert counts(changes) == {"before": (1, 1), "after": (2, 2), "gained": (1, 1), "lost": (0, 0)}
+    said = duanka(
+        "rules", "backtest", "sleeping_card", data, "--policy", tmp_path / "small.toml", "--set", "days=20"
+    )
+    assert "Ran without messages, data_days: sleeping_card" in said.out
+
+
 def test_a_limit_that_changes_nothing_moves_nobody(data: Path, tmp_path: Path) -> None:
     outcome, changes = tried(data, policy(tmp_path), max_calls=61)
     assert counts(changes) == {"before": (1, 2), "after": (1, 2), "gained": (0, 0), "lost": (0, 0)}

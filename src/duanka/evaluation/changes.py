@@ -95,22 +95,19 @@ def compare(
                 f"{truth}: names none of the cards that {rule} hits; give the truth of these records"
             )
 
-    def flagged(name: str, hits: pl.DataFrame, cards: pl.Series) -> Flagged:
-        beside = (
-            row(name, known.filter(pl.col("card").is_in(cards.implode())))
-            if row and known is not None
-            else None
-        )
-        return Flagged(name, len(cards), hits.height, beside)
+    def flagged(name: str, hits: int, cards: pl.Series) -> Flagged:
+        if row is None or known is None:
+            return Flagged(name, len(cards), hits, None)
+        return Flagged(name, len(cards), hits, row(name, known.filter(pl.col("card").is_in(cards.implode()))))
 
     cards_then, cards_now = then["card"].unique(), now["card"].unique()
     new_cards = cards_now.filter(~cards_now.is_in(cards_then.implode()))
     old_cards = cards_then.filter(~cards_then.is_in(cards_now.implode()))
     return Changes(
-        flagged("before", then, cards_then),
-        flagged("after", now, cards_now),
-        flagged("gained", now.join(then, on=_HIT, how="anti"), new_cards),
-        flagged("lost", then.join(now, on=_HIT, how="anti"), old_cards),
+        flagged("before", then.height, cards_then),
+        flagged("after", now.height, cards_now),
+        flagged("gained", _more(now, then), new_cards),
+        flagged("lost", _more(then, now), old_cards),
         _moves(moved, known),
         tuple(known.filter("fraud")["strategy"].unique().sort()) if known is not None else (),
         _examples(now, new_cards, rule, moved, known, examples),
@@ -122,6 +119,13 @@ def _hits(path: Path, rule: str) -> pl.DataFrame:
     """One row per card and moment, with the evidence of the first."""
     found = pl.scan_parquet(path).filter(pl.col("rule") == rule).sort(*_HIT, "evidence")
     return found.unique(_HIT, keep="first", maintain_order=True).collect()
+
+
+def _more(hits: pl.DataFrame, others: pl.DataFrame) -> int:
+    """How many more hits the cards have, card by card: one whose moment only moves is none."""
+    counts = (one.group_by("card").agg(pl.len().cast(pl.Int64).alias("hits")) for one in (hits, others))
+    both = next(counts).join(next(counts), on="card", how="left", suffix="_other")
+    return int((both["hits"] - both["hits_other"].fill_null(0)).clip(lower_bound=0).sum())
 
 
 def _moves(moved: Mapping[str, tuple[Asked, Asked]], known: pl.DataFrame | None) -> tuple[Move, ...]:
