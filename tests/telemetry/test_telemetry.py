@@ -129,6 +129,12 @@ def test_what_a_batch_did_is_counted(telemetry: Telemetry, time: Time) -> None:
     assert {name: found.get(name) for name in expected} == expected
 
 
+def test_the_first_moments_make_no_wild_pace(telemetry: Telemetry, time: Time) -> None:
+    time.seconds += 0.01
+    telemetry.note(Taken(records=100), Waiting())
+    assert samples(telemetry)[of("duanka_records_per_second")] == 100
+
+
 def test_lag_and_pace_are_those_of_the_moment_asked(telemetry: Telemetry, time: Time) -> None:
     time.seconds += 10
     telemetry.note(Taken(records=600, sources=(calls(600, behind=timedelta(minutes=1)),)), Waiting())

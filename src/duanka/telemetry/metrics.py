@@ -87,8 +87,7 @@ class _Pace(Collector):
     def collect(self) -> Iterator[Metric]:
         now = self._ticks()
         recent = sum(records for at, records in tuple(self._noted) if at >= now - _WINDOW)
-        span = min(_WINDOW, now - self._began)
-        pace = recent / span if span > 0 else 0.0
+        pace = recent / min(_WINDOW, max(1.0, now - self._began))  # of the first moments no pace can be told
         yield GaugeMetricFamily(
             "duanka_records_per_second", "Records taken in per second, over the last minute", value=pace
         )
