@@ -152,7 +152,7 @@ def try_examples(rule: Rule) -> list[Trial]:
 
 def _take_in(settings: Settings, data: Path, work: Path, mapping: Path | None, progress: Progress) -> Intake:
     key = settings.holder_key.get_secret_value().encode() if settings.holder_key else None
-    known = read_mapping(_mapping_named(mapping)) if mapping else None
+    known = read_mapping(mapping_named(mapping)) if mapping else None
     intake = take_in(data, work, mapping=known, holder_key=key, progress=progress)
     if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
@@ -160,7 +160,7 @@ def _take_in(settings: Settings, data: Path, work: Path, mapping: Path | None, p
     return intake
 
 
-def _mapping_named(path: Path) -> Path:
+def mapping_named(path: Path) -> Path:
     """A mapping file, or a shipped one by its name alone."""
     inside = shipped("mappings", f"{path.name.removesuffix('.toml')}.toml")
     return inside if path.name == str(path) and not path.exists() and inside.exists() else path
@@ -182,7 +182,12 @@ def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy,
     found = lists or (beside if beside.is_file() else None)
     if not found:
         return policy, None
-    return replace(policy, lists={**policy.lists, **read_lists(found)}), found
+    return with_lists(policy, read_lists(found)), found
+
+
+def with_lists(policy: Policy, lists: Mapping[str, tuple[Mapping[str, object], ...]]) -> Policy:
+    """The policy with `lists` over its own."""
+    return replace(policy, lists={**policy.lists, **lists})
 
 
 def _engine(settings: Settings, work: Path, memory: str | None) -> Embedded:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from duanka import __version__, app, evaluation, simulator, specification
 from duanka.cli_backtest import backtest_tables
+from duanka.cli_live import add_live
 from duanka.cli_tables import (
     evaluation_tables,
     rule_page,
@@ -313,6 +314,8 @@ def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
         raise DuankaError(f"--set {text!r}: {name} {fault}")
     return name, given
 
+
+add_live(cli, _out, _err, _settings)
 
 if __name__ == "__main__":
     main()

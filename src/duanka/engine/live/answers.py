@@ -21,29 +21,33 @@ class Answers:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def changes(self, after: int) -> Iterator[HitChange]:
-        """The changes of hits behind number `after`, in order."""
+    def changes(self, after: int, most: int = 1_000_000) -> Iterator[HitChange]:
+        """The changes of hits behind number `after`, in order, at most so many."""
         rows = self._run(
             "SELECT seq, kind, card, rule, seen_at, evidence FROM state.changes"
-            f" WHERE seq > {after} ORDER BY seq"
+            f" WHERE seq > {after} ORDER BY seq LIMIT {most}"
         )
         for seq, kind, card, rule, seen_at, evidence in rows:
             yield HitChange(seq, Change(kind), Hit(card, rule, seen_at, json.loads(evidence)))
 
-    def cards_with_hits(self, after: int | None = None) -> Iterator[CardHits]:
-        """Each card with a hit or a police case; with `after`, those whose hits changed behind that number."""
-        which = (
-            f"card IN (SELECT card FROM state.changes WHERE seq > {after})" if after is not None else "TRUE"
-        )
-        changed = "" if after is None else "UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL"
-        changed += "" if after is None else f" FROM state.changes WHERE seq > {after}"
+    def cards_with_hits(self, changed: tuple[int, int] | None = None) -> Iterator[CardHits]:
+        """Each card with a hit or a police case, cards in order.
+
+        With `changed`, the cards whose hits changed behind the first number and up to the second, also those that
+        have none left.
+        """
+        which, more = "TRUE", ""
+        if changed:
+            some = f"state.changes WHERE seq > {changed[0]} AND seq <= {changed[1]}"
+            which = f"card IN (SELECT card FROM {some})"
+            more = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL FROM {some}"
         rows = self._run(
             f"""
             SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
             FROM state.hits WHERE {which} GROUP BY card, rule
             UNION ALL
             SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM state.cases WHERE {which}
-            {changed} ORDER BY 1, 2 NULLS LAST, 6"""
+            {more} ORDER BY 1, 2 NULLS LAST, 6"""
         )
         for card, group in groupby(rows, key=itemgetter(0)):
             of_card = list(group)

@@ -38,11 +38,19 @@ class Moments:
 class Judge:
     """Judges groups of rules over the temporary table `affected` (card)."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, run: Run, shelves: Mapping[str, Shelf]) -> None:
+    def __init__(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        run: Run,
+        shelves: Mapping[str, Shelf],
+        shadows: frozenset[str] = frozenset(),
+    ) -> None:
+        """`shadows`: rules whose hits no other rule sees."""
         self._db = db
         self._run = run
         self._shelves = shelves
         self._at_once = AT_ONCE
+        self._unseen = ", ".join(f"'{rule}'" for rule in sorted(shadows)) or "''"
 
     def judge(
         self,
@@ -129,7 +137,11 @@ class Judge:
             asked = frozenset().union(*(columns for tables, columns in mentions if register in tables))
             self._register(register, asked, seen)
         if any("hits" in rule.rule.reads for rule in rules):
-            self._make("hits", "SELECT * FROM state.hits WHERE card IN (SELECT card FROM visible)")
+            self._make(
+                "hits",
+                "SELECT * FROM state.hits WHERE card IN (SELECT card FROM visible)"
+                f" AND rule NOT IN ({self._unseen})",
+            )
         if closing:  # what is narrowed by a register can only be built behind it
             self._rollups(rollups, rules, moments, since, closing=True)
         return True

@@ -38,7 +38,11 @@ _KEEP = timedelta(days=100)  # the longest look-back of a rule, and some days
 
 
 class Live:
-    """One state folder's engine. `memory` is DuckDB's own limit; `rules` are all rules that the state serves."""
+    """One state folder's engine. `memory` is DuckDB's own limit; `rules` are all rules that the state serves.
+
+    Those with `limits` run; rules that read hits do not see those of the `shadows`. `keep`: how long rollups by hour
+    or day are kept; a hit older than that stays as it is. `history`: whether a new state begins with what lies there.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Live:
         keep: timedelta = _KEEP,
         history: bool = True,
         seal_rows: int | None = None,
+        shadows: frozenset[str] = frozenset(),
     ) -> None:
         self._state = State(folder, memory=memory, threads=threads, again=self._attach)
         self._run = self._state.run
@@ -62,6 +67,7 @@ class Live:
         self._lateness = lateness or Lateness()
         self._keep = keep
         self._seal_rows = seal_rows
+        self._shadows = shadows
         self._lists = {name for name in LISTS if lists.get(name)}
         for name, table in LISTS.items():
             self._list(name, table, lists.get(name, ()))
@@ -188,7 +194,7 @@ class Live:
                 self._shelves[rollup.name].create()
         self._marks = Marks(progress, self._lateness)
         self._sorting = Sorting(self._state.db, self._run, self._lateness)
-        judge = Judge(self._state.db, self._run, self._shelves)
+        judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
         self._triggers = Triggers(self._run, judge, self._shelves)
 
     def _reconcile(self) -> None:
@@ -261,17 +267,21 @@ class Live:
         self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
         self._triggers.look_ahead(register, "news", self._marks.latest())
 
+    def lacks(self) -> dict[str, tuple[str, ...]]:
+        """The rules that cannot run yet, and the "table.column" that none of the records has."""
+        lacking = {p.id: tuple(need for need in p.rule.needs if not self._there(need)) for p in self._rules}
+        return {rule: needs for rule, needs in lacking.items() if needs}
+
     def _able(self) -> list[Prepared]:
         """The rules whose needs the records meet by now."""
+        return [p for p in self._rules if all(self._there(need) for need in p.rule.needs)]
 
-        def there(need: str) -> bool:
-            table, _, column = need.partition(".")
-            if table in LISTS:
-                return table in self._lists
-            filled = self._progress.filled.get(table, set())
-            return column in filled if column else bool(filled)
-
-        return [p for p in self._rules if all(there(need) for need in p.rule.needs)]
+    def _there(self, need: str) -> bool:
+        table, _, column = need.partition(".")
+        if table in LISTS:
+            return table in self._lists
+        filled = self._progress.filled.get(table, set())
+        return column in filled if column else bool(filled)
 
     def _tidy(self) -> None:
         """One slice of a merge, new generations, and what no rule looks back to any more dropped."""

@@ -1,0 +1,227 @@
+"""Wires a live run: the feed, the live engine, the ledger and the watch, and ends it in order when it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+from duanka import app
+from duanka.domain.errors import DuankaError
+from duanka.domain.judgement import Judgement, Shadows
+from duanka.domain.live import Feed, Lateness, Taken, Waiting, Watch
+from duanka.domain.policy import Policy
+from duanka.domain.policy_file import read_lists
+from duanka.domain.scan import ShadowRule
+from duanka.domain.words import Language
+from duanka.engine.live import Live
+from duanka.live import CARDS_AT_RISK, HITS, QUARANTINE, Followed, Following, follow_records, write_lists
+from duanka.records import Inbox, read_mapping
+from duanka.report import CardsAtRisk, Ledger
+from duanka.rules import RULES
+from duanka.settings import Settings
+from duanka.telemetry import Telemetry
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_STATE = "state"
+
+
+@dataclass(frozen=True)
+class FromInbox:
+    """Files that land in a folder. `after`: keep, move or delete what is taken; `marker`: wait for `.done`."""
+
+    folder: Path
+    mapping: Path | None = None
+    after: str = "keep"
+    marker: bool | None = None
+
+
+@dataclass(frozen=True)
+class FromBus:
+    """Messages of a JetStream stream."""
+
+    url: str
+    stream: str = "duanka"
+    subject: str = "duanka.records.>"
+    credentials: Path | None = None
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """What a person asks of a live run. `batch`: records and seconds of a micro-batch; `pace` between settlements."""
+
+    source: FromInbox | FromBus
+    policy: Policy
+    out: Path
+    state: Path | None = None
+    lists: Path | None = None
+    once: bool = False
+    batch_records: int = 100_000
+    batch_seconds: float = 5.0
+    pace: float = 5.0
+    lateness: Lateness = field(default_factory=Lateness)
+    keep: timedelta = timedelta(days=100)
+    metrics: int | None = None
+    memory: str | None = None
+    language: Language | None = None
+
+
+@dataclass(frozen=True)
+class LiveOutcome:
+    """What a live run came to."""
+
+    followed: Followed
+    shadows: tuple[ShadowRule, ...]
+    out: Path
+    state: Path
+    lacks: dict[str, tuple[str, ...]]
+
+
+class Several:
+    """Tells several watches."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in."""
+        for watch in self._watches:
+            watch.note(taken, waiting)
+
+
+def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str], None]) -> LiveOutcome:
+    """Follow the source until Ctrl-C or SIGTERM, or with `once` until all that is there is in; write the lists."""
+    policy = _with_lists(asked)
+    running = policy.running(RULES)
+    limits = {rule.id: policy.limits(rule) for rule in running}
+    state = asked.state or asked.out / _STATE
+    feed = _feed(settings, asked)
+    with contextlib.ExitStack() as parts:
+        engine = parts.enter_context(
+            Live(
+                state,
+                RULES,
+                limits,
+                policy.lists,
+                lateness=asked.lateness,
+                memory=app.engine_memory(asked.memory or settings.memory),
+                threads=settings.threads,
+                keep=asked.keep,
+                shadows=policy.shadows,
+            )
+        )
+        ledger = parts.enter_context(Ledger(asked.out))
+        judgement = Judgement(policy, running, limits)
+        telemetry = _telemetry(asked, parts, said)
+        parts.enter_context(_stopped_by_signals(feed, said))
+        run = Following(
+            feed=feed,
+            engine=engine,
+            judgement=judgement,
+            ledger=ledger,
+            watch=Several([watch, *([telemetry] if telemetry else [])]),
+            clock=datetime.now,
+            ticks=time.monotonic,
+            pace=asked.pace,
+            once=asked.once,
+        )
+        try:
+            followed = follow_records(run)
+        except DuankaError as error:
+            if telemetry:
+                telemetry.failed(str(error))
+            raise
+        with app.working_folder(asked.out) as new:
+            card_list = CardsAtRisk(new / CARDS_AT_RISK, asked.language or settings.language)
+            shadows = write_lists(engine.answers, judgement, Shadows(policy), card_list, new)
+            for name in (HITS, CARDS_AT_RISK, QUARANTINE):
+                (new / name).replace(asked.out / name)
+        return LiveOutcome(followed, shadows, asked.out, state, engine.lacks())
+
+
+def _with_lists(asked: LiveRun) -> Policy:
+    if asked.lists is None:
+        return asked.policy
+    return app.with_lists(asked.policy, read_lists(asked.lists))
+
+
+def _feed(settings: Settings, asked: LiveRun) -> Feed:
+    key = settings.holder_key.get_secret_value().encode() if settings.holder_key else None
+    source = asked.source
+    if isinstance(source, FromInbox):
+        if source.after not in ("keep", "move", "delete"):
+            raise DuankaError(f"--after {source.after!r}: it is keep, move or delete")
+        return Inbox(
+            source.folder,
+            read_mapping(app.mapping_named(source.mapping)) if source.mapping else None,
+            key,
+            batch_records=asked.batch_records,
+            batch_seconds=asked.batch_seconds,
+            wait=not asked.once,
+            after=source.after,  # type: ignore[arg-type]  # just checked
+            marker=source.marker,
+        )
+    from duanka.records import Bus  # noqa: PLC0415  # its client is an import that files do without
+
+    return Bus(
+        source.url,
+        source.stream,
+        source.subject,
+        holder_key=key,
+        batch_records=asked.batch_records,
+        batch_seconds=asked.batch_seconds,
+        wait=not asked.once,
+        credentials=source.credentials,
+    )
+
+
+def _telemetry(asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[str], None]) -> Telemetry | None:
+    if asked.metrics is None:
+        return None
+    telemetry = parts.enter_context(Telemetry(asked.metrics, rules=[rule.id for rule in RULES]))
+    said(f"Metrics: {telemetry.url}/metrics, health: {telemetry.url}/healthz")
+    return telemetry
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(feed: Feed, said: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the run in order; a second Ctrl-C ends it at once, and loses nothing."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        said("Ending: what is read is judged and committed ...")
+        feed.stop()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def lateness(texts: Sequence[str], silent: str) -> Lateness:
+    """Read `2h` and `calls=30m`: for all sources, and for one."""
+    default, by_source = Lateness().default, {}
+    for text in texts:
+        source, _, value = text.rpartition("=")
+        if source:
+            by_source[source] = duration(value, "--lateness")
+        else:
+            default = duration(value, "--lateness")
+    return Lateness(default=default, by_source=by_source, silent=duration(silent, "--silent"))
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Read `90s`, `30m`, `2h`, `3d`; DuankaError when it is none, or more than ten years."""
+    found = re.fullmatch(r"\s*(\d{1,9})\s*([smhd])\s*", text)
+    if not found or (seconds := int(found[1]) * _UNITS[found[2]]) > 3650 * 86400:
+        raise DuankaError(f"{option} {text!r} is no time; write it like 90s, 30m, 2h or 3d")
+    return timedelta(seconds=seconds)

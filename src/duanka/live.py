@@ -1,0 +1,182 @@
+"""The live path: micro-batches in, hits that come and go out, and what is asked for each card beside them.
+
+Three things stand at every moment: what intake may forget (committed), what the state knows (committed with it), and
+what was told. They follow each other in this order, so that a restart tells again what was not told, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from duanka.domain.judgement import Judgement, Shadows
+from duanka.domain.live import Batch, Feed, HitChange, Taken, Watch
+from duanka.domain.ports import CardHits
+from duanka.domain.rule import Hit
+from duanka.domain.scan import CardAtRisk, ShadowRule
+from duanka.domain.words import Words
+from duanka.pipeline import CARDS_AT_RISK, HITS, CardList
+
+QUARANTINE = "quarantine.parquet"
+_TOLD_AT_ONCE = 20_000  # changes: each takes about a kilobyte with its words
+
+
+class Answers(Protocol):
+    """What the live state answers."""
+
+    def changes(self, after: int, most: int) -> Iterator[HitChange]:
+        """The changes of hits behind number `after`, in order, at most so many."""
+
+    def cards_with_hits(self, changed: tuple[int, int] | None = None) -> Iterator[CardHits]:
+        """Each card with a hit or a case; with `changed`, those whose hits changed from (not with) to (with)."""
+
+    def write_hits(self, path: Path) -> None:
+        """Write hits.parquet as a scan does."""
+
+    def write_quarantine(self, path: Path) -> None:
+        """Write quarantine.parquet."""
+
+
+class LiveEngine(Protocol):
+    """What keeps the state and judges it."""
+
+    @property
+    def answers(self) -> Answers:
+        """What the state knows."""
+
+    @property
+    def in_history(self) -> bool:
+        """Whether what comes was there at the start: nothing of it is late, nothing is judged yet."""
+
+    def end_history(self) -> None:
+        """From here on time counts."""
+
+    def positions(self) -> Mapping[str, int]:
+        """How far every origin is read and committed."""
+
+    def take(self, batch: Batch, now: datetime, *, settle: bool) -> Taken:
+        """Take a micro-batch in; with `settle`, judge, and commit everything since the last time."""
+
+    def finish(self, now: datetime) -> Taken:
+        """Judge as if nothing more came."""
+
+    def told(self, seq: int) -> None:
+        """Changes up to `seq` are written elsewhere for good."""
+
+
+class Ledger(Protocol):
+    """Where changes are told, each once."""
+
+    def last_seq(self) -> int:
+        """The last change that is told."""
+
+    def write(
+        self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
+    ) -> None:
+        """Tell these changes, and what is asked for their cards now."""
+
+
+@dataclass(frozen=True)
+class Following:
+    """The parts of a live run. `pace`: seconds between settlements while records wait; `once`: do not wait for more.
+
+    `clock`: now, local; `ticks`: seconds that only grow.
+    """
+
+    feed: Feed
+    engine: LiveEngine
+    judgement: Judgement
+    ledger: Ledger
+    watch: Watch
+    clock: Callable[[], datetime]
+    ticks: Callable[[], float]
+    pace: float = 5.0
+    once: bool = False
+
+
+@dataclass
+class Followed:
+    """What a live run did so far."""
+
+    records: int = 0
+    used: int = 0
+    aside: int = 0
+    late: int = 0
+    repeated: int = 0
+    ahead: int = 0
+    told: int = 0
+    seconds: float = 0.0
+    last: Taken = field(default_factory=Taken)
+
+    def add(self, taken: Taken) -> None:
+        """Count one micro-batch."""
+        self.records += taken.records
+        self.used += taken.used
+        self.aside += taken.aside
+        self.late += taken.late
+        self.repeated += taken.repeated
+        self.ahead += taken.ahead
+        self.seconds += taken.seconds
+        self.last = taken
+
+
+def follow_records(run: Following) -> Followed:
+    """Follow a feed until it ends or is stopped. Says to the watch how it goes, and to the ledger what it found."""
+    so_far, waits = Followed(), dict[str, int]()
+    so_far.told += _tell(run)  # what an earlier run committed and did not come to tell
+    settled_at = run.ticks()
+    for batch in run.feed.batches(run.engine.positions()):
+        waits |= batch.positions
+        caught_up = not run.feed.waiting().pieces
+        if caught_up and run.engine.in_history and not run.once:
+            run.engine.end_history()  # what lay there at the start is in
+        settle = caught_up or run.ticks() - settled_at >= run.pace
+        taken = run.engine.take(batch, run.clock(), settle=settle)
+        so_far.add(taken)
+        if settle:
+            run.feed.settled(waits)
+            waits.clear()
+            so_far.told += _tell(run)
+            settled_at = run.ticks()
+        run.watch.note(taken, run.feed.waiting())
+    so_far.add(
+        run.engine.finish(run.clock()) if run.once else run.engine.take(Batch(), run.clock(), settle=True)
+    )
+    run.feed.settled(waits)
+    so_far.told += _tell(run)
+    run.watch.note(so_far.last, run.feed.waiting())
+    return so_far
+
+
+def _tell(run: Following) -> int:
+    """Write the changes that are committed and not told yet; returns how many."""
+    told = 0
+    answers = run.engine.answers
+    while changes := list(islice(answers.changes(run.ledger.last_seq(), _TOLD_AT_ONCE), _TOLD_AT_ONCE)):
+        between = (changes[0].seq - 1, changes[-1].seq)
+        cards = map(run.judgement.of, answers.cards_with_hits(between))
+        run.ledger.write(changes, run.judgement.words, cards)
+        run.engine.told(changes[-1].seq)
+        told += len(changes)
+    return told
+
+
+def write_lists(
+    answers: Answers, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
+) -> tuple[ShadowRule, ...]:
+    """Write the hits as they stand, cards_at_risk.csv and quarantine.parquet, as a scan leaves them, to `out`."""
+    answers.write_hits(out / HITS)
+    answers.write_quarantine(out / QUARANTINE)
+    with card_list:
+        for card in map(judgement.of, answers.cards_with_hits()):
+            shadows.note(card)
+            if card.listed:
+                card_list.add(card)
+    return shadows.counted()
+
+
+__all__ = ["CARDS_AT_RISK", "HITS", "QUARANTINE", "Followed", "Following", "follow_records", "write_lists"]
