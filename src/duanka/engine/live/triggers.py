@@ -35,6 +35,7 @@ class _Turn:
     latest: datetime
     moments: Mapping[str, Moments]
     anew: frozenset[str]
+    final: bool
 
 
 class Triggers:
@@ -66,7 +67,7 @@ class Triggers:
         ready = [rule for rule in able if rule.id in moments]
         moved = since != progress.since
         anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
-        turn = _Turn(progress, latest, moments, frozenset(anew))
+        turn = _Turn(progress, latest, moments, frozenset(anew), final=end is not None)
         seq = progress.seq
         changes = self._all(ready, turn)
         for rule in ready:
@@ -106,9 +107,29 @@ class Triggers:
         for rule in ready:
             if rule.due:
                 changes += self._when_due(rule, turn)
+        for rule in ready:
             if rule.closes:
-                changes += self._when_closed(rule, turn)
+                self._ask_again(rule, turn)
+        for rule in self._closing(ready, turn):
+            changes += self._when_closed(rule, turn)
         return changes
+
+    @staticmethod
+    def _closing(ready: Sequence[Prepared], turn: _Turn) -> Sequence[Prepared]:
+        """The rules whose days are over: one a turn, for no batch should wait for all; at the end, all of them."""
+        closed = turn.progress.closed
+        new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
+        over = [
+            r for r in ready if r.closes and r not in new and turn.moments[r.id].as_of.date() > closed[r.id]
+        ]
+        return [*new, *(over if turn.final else over[:1])]
+
+    def _ask_again(self, rule: Prepared, turn: _Turn) -> None:
+        """Cards whose register row changed are judged anew when the next day is over."""
+        if "cards" in rule.registers and rule.id in turn.progress.closed:
+            self._run(
+                f"INSERT INTO state.again SELECT '{rule.id}', card FROM state.touched WHERE tbl = 'cards'"
+            )
 
     def _judged(
         self,
@@ -203,12 +224,6 @@ class Triggers:
             turn.progress.closed[rule.id] = day
             self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
             return self._judged([rule], self._judge.everybody(), turn, closing=True)
-        if "cards" in rule.registers:
-            self._run(
-                f"INSERT INTO state.again SELECT '{rule.id}', card FROM state.touched WHERE tbl = 'cards'"
-            )
-        if day <= before:
-            return Counter()
         turn.progress.closed[rule.id] = day
         begin = datetime.combine(before, time())
         windows = (s for s in (self._shelves[name] for name in sorted(rule.rollups)) if s.window)
