@@ -26,15 +26,15 @@ _BY_DEVICE = """
 """
 
 
-def profile(run: Run, built: Collection[str]) -> Profile:
-    """Count over the table `at_risk` (card) and what is `built`."""
+def profile(run: Run, built: Collection[str], run_on_hits: Run | None = None) -> Profile:
+    """Count over the table `at_risk` (card) and what is `built`; `run_on_hits`: where the hits are, if elsewhere."""
 
     def largest(sql: str) -> tuple[Share, ...]:
         rows = run(f"{sql} GROUP BY 1 HAVING at_risk > 0 ORDER BY at_risk DESC, cards, 1 LIMIT {_LARGEST}")
         return tuple(Share(*row) for row in rows)
 
     # Hits of a register's condition may lie years back; the plot shows the last two months.
-    days = run(
+    days = (run_on_hits or run)(
         "SELECT CAST(seen_at AS DATE) AS day, rule, count(*) FROM hits"
         " WHERE seen_at >= (SELECT max(seen_at) - INTERVAL 60 DAYS FROM hits) GROUP BY ALL ORDER BY 1, 2"
     )

@@ -88,13 +88,17 @@ def _end(table: str, last: datetime) -> datetime:
     return last.replace(minute=0, second=0, microsecond=0) + _HOUR
 
 
-def seen(table: Table, source: str, span: Span) -> str:
-    """A SELECT over `source` that shows what is known at `span.until`, and nothing after it."""
+def seen(table: Table, source: str, span: Span, columns: Sequence[str] = ()) -> str:
+    """A SELECT over `source` that shows what is known at `span.until`, and nothing after it.
+
+    `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`.
+    """
     first, until = f"TIMESTAMP '{span.first}'", f"TIMESTAMP '{span.until}'"
     if table.name == "cards":
         moments = ("last_used_at", "verified_at")
-        known = ", ".join(f"CASE WHEN {c} <= {until} THEN {c} END AS {c}" for c in moments)
-        return f"SELECT * REPLACE ({known}) FROM {source} WHERE opened_at IS NULL OR opened_at <= {until}"
+        known = {c: f"CASE WHEN {c} <= {until} THEN {c} END AS {c}" for c in moments}
+        shown = ", ".join(known.get(c, c) for c in columns) or f"* REPLACE ({', '.join(known.values())})"
+        return f"SELECT {shown} FROM {source} WHERE opened_at IS NULL OR opened_at <= {until}"
     if table.time is None:
         return f"SELECT * FROM {source}"
     if table.column(table.time).kind is Kind.DAY:  # a day's total is known when the day is over

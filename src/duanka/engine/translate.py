@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from duanka.domain.errors import RuleError
+from duanka.engine.spark_dialect import repaired, without_rounding
 
 Dialect = OneOf["duckdb", "spark"]
 Value = int | float | str | date | datetime
@@ -22,7 +23,8 @@ Value = int | float | str | date | datetime
 
 def _literal(value: Value) -> exp.Expression:
     if isinstance(value, datetime):
-        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+        moment = exp.DataType.build("TIMESTAMP", dialect="duckdb")  # without a zone, in either dialect
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), moment)
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
     if isinstance(value, str):
@@ -52,13 +54,23 @@ def render(
             return _literal(values[name])
         return node
 
-    return tree.transform(fill).sql(dialect=dialect, pretty=pretty)
+    filled = tree.transform(fill)
+    return (repaired(filled) if dialect == "spark" else filled).sql(dialect=dialect, pretty=pretty)
 
 
 def condition(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -> str:
     """The same for a bare condition, such as a rule's `narrow`."""
     prefix = "SELECT 1 WHERE "
     return render(prefix + sql, values, dialect)[len(prefix) :]
+
+
+def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str, str]]:
+    """`sql` for Spark without the rounding of its result columns, and that rounding in DuckDB's words, by column."""
+    query = sqlglot.parse_one(render(sql, values), read="duckdb")
+    if not isinstance(query, exp.Query):
+        raise RuleError("SQL must be one SELECT")
+    afterwards = without_rounding(query)
+    return repaired(query).sql(dialect="spark"), afterwards
 
 
 def output_columns(sql: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ WITH same_day AS (
   FROM cards
   WHERE
     NOT holder IS NULL
-    AND opened_at >= CAST('2021-05-04 00:00:00' AS TIMESTAMP)
+    AND opened_at >= CAST('2021-05-04 00:00:00' AS TIMESTAMP_NTZ)
     AND COALESCE(holder_kind, 'person') = 'person'
     AND COALESCE(kind, 'voice') = 'voice'
   GROUP BY
@@ -23,7 +23,7 @@ WITH same_day AS (
   JOIN same_day AS s
     ON s.holder = c.holder AND s.day = CAST(c.opened_at AS DATE)
   WHERE
-    c.opened_at + 3 * INTERVAL '1' DAY <= CAST('2021-05-18 00:00:00' AS TIMESTAMP)
+    c.opened_at + 3 * INTERVAL '1' DAY <= CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)
     AND COALESCE(c.holder_kind, 'person') = 'person'
     AND COALESCE(c.kind, 'voice') = 'voice'
 ), contacts AS (

@@ -13,7 +13,7 @@ WITH many AS (
     c.card,
     c.holder,
     COALESCE(c.operator, '') AS operator,
-    COALESCE(c.opened_at, CAST('2021-05-04 00:00:00' AS TIMESTAMP)) AS opened_at,
+    COALESCE(c.opened_at, CAST('2021-05-04 00:00:00' AS TIMESTAMP_NTZ)) AS opened_at,
     COUNT(*) OVER (PARTITION BY c.holder, c.operator) AS cards_here,
     COUNT(*) OVER (PARTITION BY c.holder) AS cards_in_all,
     ROW_NUMBER() OVER (

@@ -4,10 +4,11 @@ WITH days AS (
     day,
     COUNT(*) AS peers,
     CAST(SUM(calls_out) AS BIGINT) AS calls,
-    SUM(answered_out) / SUM(answered_out + unanswered_out) AS answer_rate
+    SUM(answered_out) / NULLIF(SUM(answered_out + unanswered_out), 0) AS answer_rate
   FROM card_peers
   WHERE
-    calls_out > 0 AND day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP) AS DATE)
+    calls_out > 0
+    AND day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) AS DATE)
   GROUP BY
     card,
     day

@@ -12,7 +12,10 @@ WITH machines AS (
     d.calls_out + d.calls_in + d.messages_out AS voice,
     d.bytes,
     SUM(d.calls_out + d.calls_in + d.messages_out) OVER w AS voice_so_far,
-    SUM(d.bytes) OVER (PARTITION BY d.card, DATE_TRUNC('MONTH', d.day) ORDER BY d.day NULLS LAST) AS bytes_of_month
+    SUM(d.bytes) OVER (
+      PARTITION BY d.card, CAST(DATE_TRUNC('MONTH', d.day) AS TIMESTAMP_NTZ)
+      ORDER BY d.day NULLS LAST
+    ) AS bytes_of_month
   FROM card_days AS d
   JOIN machines AS m
     ON m.card = d.card

@@ -6,7 +6,7 @@ WITH first_uses AS (
 )
 SELECT
   c.card,
-  c.opened_at + 12 * INTERVAL '1' HOUR AS seen_at,
+  CAST(c.opened_at AS TIMESTAMP_NTZ) + 12 * INTERVAL '1' HOUR AS seen_at,
   c.opened_at,
   u.first_used_at
 FROM cards AS c
@@ -14,8 +14,9 @@ LEFT JOIN first_uses AS u
   ON u.card = c.card
 WHERE
   COALESCE(c.kind, 'voice') = 'voice'
-  AND c.opened_at >= CAST('2021-05-04 00:00:00' AS TIMESTAMP)
-  AND c.opened_at + 12 * INTERVAL '1' HOUR <= CAST('2021-05-18 00:00:00' AS TIMESTAMP)
+  AND c.opened_at >= CAST('2021-05-04 00:00:00' AS TIMESTAMP_NTZ)
+  AND CAST(c.opened_at AS TIMESTAMP_NTZ) + 12 * INTERVAL '1' HOUR <= CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)
   AND (
-    u.first_used_at IS NULL OR u.first_used_at > c.opened_at + 12 * INTERVAL '1' HOUR
+    u.first_used_at IS NULL
+    OR u.first_used_at > CAST(c.opened_at AS TIMESTAMP_NTZ) + 12 * INTERVAL '1' HOUR
   )

@@ -18,8 +18,8 @@ WITH weeks AS (
     )
   WINDOW week AS (
     PARTITION BY card
-    ORDER BY day NULLS LAST
-    RANGE BETWEEN INTERVAL '6' DAYS PRECEDING AND CURRENT ROW
+    ORDER BY DATEDIFF(day, CAST('1970-01-01' AS DATE)) NULLS LAST
+    RANGE BETWEEN 6 PRECEDING AND CURRENT ROW
   )
 ), suspects AS (
   SELECT
@@ -31,7 +31,7 @@ WITH weeks AS (
     calls_out >= 20
     AND known > 0
     AND answered <= 0.5 * known
-    AND w.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP) AS DATE)
+    AND w.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) AS DATE)
     AND COALESCE(c.kind, 'voice') = 'voice'
 ), contacts AS (
   SELECT
@@ -66,7 +66,7 @@ WITH weeks AS (
     s.calls_out,
     c.peers,
     c.peers_back,
-    s.answered / s.known AS answer_rate,
+    s.answered / NULLIF(s.known, 0) AS answer_rate,
     ROW_NUMBER() OVER (PARTITION BY s.card ORDER BY s.day NULLS LAST) AS place
   FROM suspects AS s
   JOIN circles AS c

@@ -16,8 +16,8 @@ WITH weeks AS (
     )
   WINDOW week AS (
     PARTITION BY card
-    ORDER BY day NULLS LAST
-    RANGE BETWEEN INTERVAL '6' DAYS PRECEDING AND CURRENT ROW
+    ORDER BY DATEDIFF(day, CAST('1970-01-01' AS DATE)) NULLS LAST
+    RANGE BETWEEN 6 PRECEDING AND CURRENT ROW
   )
 ), found AS (
   SELECT
@@ -34,7 +34,7 @@ WITH weeks AS (
     w.calls_out >= 8
     AND w.calls_in <= 0
     AND w.sent <= 0
-    AND w.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP) AS DATE)
+    AND w.day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) AS DATE)
     AND COALESCE(c.kind, 'voice') = 'voice'
 )
 SELECT

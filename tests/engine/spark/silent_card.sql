@@ -15,10 +15,10 @@ LEFT JOIN first_uses AS u
 WHERE
   COALESCE(c.kind, 'voice') = 'voice'
   AND (
-    c.opened_at >= CAST('2021-05-04 00:00:00' AS TIMESTAMP)
+    c.opened_at >= CAST('2021-05-04 00:00:00' AS TIMESTAMP_NTZ)
     OR c.last_used_at <= c.opened_at
   )
-  AND c.opened_at + 30 * INTERVAL '1' DAY <= CAST('2021-05-18 00:00:00' AS TIMESTAMP)
+  AND c.opened_at + 30 * INTERVAL '1' DAY <= CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)
   AND (
     u.first_used_at IS NULL OR u.first_used_at >= c.opened_at + 30 * INTERVAL '1' DAY
   )

@@ -3,12 +3,11 @@ WITH days AS (
     card,
     day,
     calls_out,
-    calls_in / (
-      calls_in + calls_out
-    ) AS in_share
+    calls_in / NULLIF(calls_in + calls_out, 0) AS in_share
   FROM card_days
   WHERE
-    calls_out >= 10 AND day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP) AS DATE)
+    calls_out >= 10
+    AND day < CAST(CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) AS DATE)
 ), strangers AS (
   SELECT
     card,

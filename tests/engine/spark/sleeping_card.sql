@@ -14,8 +14,8 @@ WITH lives AS (
     *
   FROM lives
   WHERE
-    COALESCE(first_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP)) >= used_before + 90 * INTERVAL '1' DAY
-    OR CAST('2021-05-18 00:00:00' AS TIMESTAMP) >= last_use + 90 * INTERVAL '1' DAY
+    COALESCE(first_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)) >= used_before + 90 * INTERVAL '1' DAY
+    OR CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) >= last_use + 90 * INTERVAL '1' DAY
     OR last_use >= first_use + 90 * INTERVAL '1' DAY
 ), uses AS (
   SELECT
@@ -54,4 +54,4 @@ SELECT
   next_use AS woken_at
 FROM gaps
 WHERE
-  COALESCE(next_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP)) >= used_at + 90 * INTERVAL '1' DAY
+  COALESCE(next_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)) >= used_at + 90 * INTERVAL '1' DAY

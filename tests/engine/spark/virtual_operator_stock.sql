@@ -8,7 +8,7 @@ FROM cards AS c
 WHERE
   COALESCE(c.kind, 'voice') = 'voice'
   AND c.opened_at < CAST('2020-10-10' AS DATE)
-  AND CAST('2020-10-10' AS DATE) <= CAST('2021-05-18 00:00:00' AS TIMESTAMP)
+  AND CAST('2020-10-10' AS DATE) <= CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)
   AND (
     c.verified_at IS NULL OR c.verified_at < CAST('2020-10-10' AS DATE)
   )

@@ -1,0 +1,101 @@
+"""Where Spark's SQL means something else than the same text in DuckDB, the syntax tree is made to say what we mean.
+
+What sqlglot already writes differently (starts_with, FILTER, the order of NULL, intervals) is not repeated here.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+_SHORT = ("HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND")
+
+
+def _divided(node: exp.Expr) -> exp.Expr:
+    """Spark raises on a division by zero (ANSI mode) where DuckDB gives NULL."""
+    by = node.expression
+    if not (isinstance(by, exp.Literal) and by.is_number and float(by.this) != 0):
+        node.set("expression", exp.Nullif(this=by.unnest(), expression=exp.Literal.number(0)))
+    return node
+
+
+def _truncated(node: exp.Expr) -> exp.Expr:
+    """Spark's date_trunc gives a time with a zone; ours have none."""
+    return exp.cast(node, "TIMESTAMPNTZ")
+
+
+def _moved(node: exp.Expr) -> exp.Expr:
+    """A day plus hours is a time in DuckDB and Spark, and in Sail a day, which loses the hours."""
+    if any(str(i.unit).upper().rstrip("S") in _SHORT for i in node.expression.find_all(exp.Interval)):
+        node.set("this", exp.cast(node.this, "TIMESTAMPNTZ"))
+    return node
+
+
+def _grouped(node: exp.Expr) -> exp.Expr:
+    """GROUP BY ALL is spelled out: not every server behind Spark Connect knows it."""
+    group = node.args.get("group")
+    if isinstance(node, exp.Select) and group is not None and group.args.get("all"):
+        keys = [e.unalias() for e in node.selects if not e.find(exp.AggFunc)]
+        node.set("group", exp.Group(expressions=[key.copy() for key in keys]) if keys else None)
+    return node
+
+
+def _ranged(node: exp.Expr) -> exp.Expr:
+    """A range of days is counted in whole numbers: Sail takes a range of intervals for one without a bound."""
+    spec, order = node.args.get("spec"), node.args.get("order")
+    if spec is None or order is None or str(spec.args.get("kind")).upper() != "RANGE":
+        return node
+    for bound in ("start", "end"):
+        interval = spec.args.get(bound)
+        if isinstance(interval, exp.Interval) and str(interval.unit).upper().rstrip("S") == "DAY":
+            spec.set(bound, exp.Literal.number(interval.this.name))
+            key = order.expressions[0]
+            since = exp.cast(exp.Literal.string("1970-01-01"), "DATE")
+            key.set("this", exp.DateDiff(this=key.this.copy(), expression=since))
+    return node
+
+
+_REPAIRS = {
+    exp.Div: _divided,
+    exp.IntDiv: _divided,
+    exp.Mod: _divided,
+    exp.TimestampTrunc: _truncated,
+    exp.DateTrunc: _truncated,
+    exp.Add: _moved,
+    exp.Sub: _moved,
+    exp.Select: _grouped,
+    exp.Window: _ranged,
+}
+
+
+def repaired(tree: exp.Expr) -> exp.Expr:
+    """`tree`, read as DuckDB's, so that written as Spark's it means the same."""
+    for node in list(tree.walk(bfs=False))[::-1]:  # from the leaves, so that no replaced node is met again
+        repair = _REPAIRS.get(type(node))
+        if repair is None:
+            continue
+        changed = repair(node.copy() if repair is _truncated else node)
+        if changed is not node:
+            if node is tree:
+                tree = changed
+            else:
+                node.replace(changed)
+    return tree
+
+
+def without_rounding(query: exp.Query) -> dict[str, str]:
+    """Take what rounds out of the result columns of `query`; return by column how to do it afterwards, in DuckDB.
+
+    0.0375 is a hair less than it looks. DuckDB rounds it to 0.037, Spark to 0.038; so one of them rounds for both.
+    """
+    afterwards = {}
+    for column in query.selects:
+        value = inner = column.unalias()
+        while isinstance(inner, exp.Round | exp.Cast):
+            inner = inner.this
+        if value.find(exp.Round) is None or inner is value:
+            continue
+        name = column.alias_or_name
+        inner.replace(exp.column(name))
+        afterwards[name] = column.unalias().sql("duckdb")
+        column.replace(exp.alias_(inner, name))
+    return afterwards
