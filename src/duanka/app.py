@@ -28,7 +28,7 @@ from duanka.domain.rule import Literal, Rule
 from duanka.domain.scan import Findings
 from duanka.domain.tables import TABLES
 from duanka.domain.words import Language
-from duanka.engine import Embedded, Trial, trials
+from duanka.engine import Cluster, Embedded, Trial, trials
 from duanka.evaluation import Changes, compare
 from duanka.pipeline import CARDS_AT_RISK, HITS, Scan, scan_records
 from duanka.records import read_mapping, take_in
@@ -81,14 +81,18 @@ def scan(
     memory: str | None,
     language: Language | None,
     progress: Progress,
+    remote: str | None = None,
 ) -> Findings:
-    """Scan `data` and write hits.parquet, cards_at_risk.csv, quarantine.parquet and report.html to `out`."""
+    """Scan `data` and write hits.parquet, cards_at_risk.csv, quarantine.parquet and report.html to `out`.
+
+    `remote`: the Spark Connect server that runs the rules; None: they run here.
+    """
     _make(data, out, mapping)
     policy, lists_from = _with_lists(policy, data, lists)
     # Written aside and put in place together: a scan that breaks off leaves an earlier one's files as they were,
     # and two scans into one folder do not write into each other's.
     with working_folder(out) as new:
-        with working_folder(settings.work or out) as work, _engine(settings, work, memory) as engine:
+        with working_folder(settings.work or out) as work, _engine(settings, work, memory, remote) as engine:
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
                 partial(_take_in, settings, data, work / "records", mapping),
@@ -190,9 +194,25 @@ def with_lists(policy: Policy, lists: Mapping[str, tuple[Mapping[str, object], .
     return replace(policy, lists={**policy.lists, **lists})
 
 
-def _engine(settings: Settings, work: Path, memory: str | None) -> Embedded:
-    return Embedded(
-        work / "engine", memory=engine_memory(memory or settings.memory), threads=settings.threads
+def _engine(
+    settings: Settings, work: Path, memory: str | None, remote: str | None = None
+) -> Embedded | Cluster:
+    allowed, threads = engine_memory(memory or settings.memory), settings.threads
+    if remote:
+        return Cluster(work / "engine", remote, memory=allowed, threads=threads)
+    return Embedded(work / "engine", memory=allowed, threads=threads)
+
+
+def remote_for(settings: Settings, engine: str, remote: str | None) -> str | None:
+    """The server that `--engine` and `--remote` mean together; None for the embedded engine."""
+    if engine != "spark":
+        if remote:
+            raise DuankaError("--remote is for --engine spark; give both, or neither")
+        return None
+    if address := remote or settings.remote:
+        return address
+    raise DuankaError(
+        "--engine spark needs a Spark Connect server: --remote sc://host:15002, or DUANKA_REMOTE"
     )
 
 

@@ -121,6 +121,12 @@ def scan(
     memory: Annotated[
         str | None, typer.Option(help="Memory to stay within; then it spills. Default 1GB.")
     ] = None,
+    engine: Annotated[
+        Literal["embedded", "spark"], typer.Option(help="Where the rules run: here, or on a Spark cluster.")
+    ] = "embedded",
+    remote: Annotated[
+        str | None, typer.Option(help="Spark Connect server, sc://host:15002 (docs/CLUSTER.md).")
+    ] = None,
     language: Annotated[
         Literal["zh", "en"] | None,
         typer.Option(help="Language of the reasons in cards_at_risk.csv; default zh."),
@@ -149,6 +155,7 @@ def scan(
             memory=memory,
             language=language,
             progress=steps,
+            remote=app.remote_for(settings, engine, remote),
         )
     intake = findings.intake
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)

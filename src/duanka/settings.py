@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     memory: str = "1GB"
     """Memory that a scan may use; beyond it, it spills to disk."""
 
+    remote: str | None = None
+    """The Spark Connect server of `scan --engine spark`, as sc://host:15002."""
+
     threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of the engine; None: all cores."""
 
