@@ -64,7 +64,7 @@ class LiveRun:
     once: bool = False
     batch_records: int = 100_000
     batch_seconds: float = 5.0
-    pace: float = 5.0
+    pace: float = 15.0
     lateness: Lateness = field(default_factory=Lateness)
     keep: timedelta = timedelta(days=100)
     metrics: int | None = None

@@ -94,7 +94,7 @@ class Following:
     watch: Watch
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
-    pace: float = 5.0
+    pace: float = 15.0
     once: bool = False
 
 

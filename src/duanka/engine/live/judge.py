@@ -80,9 +80,7 @@ class Judge:
         for k in range(slices):
             where = f" WHERE hash(card) % {slices} = {k}" if slices > 1 else ""
             self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned{where}")
-            self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM affected")
-            for column in together:  # the company of the affected cards decides about them
-                self._spread(column, "affected", "visible")
+            self._see_company(together, whole=closing or slices > 1)
             if not self._restrict(rules, moments, seen, since, closing=closing):
                 continue
             for rule in rules:
@@ -92,14 +90,25 @@ class Judge:
                     self._plan(rule, moments[rule.id])
         return changes
 
+    def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
+        """Make visible who belongs with the affected cards: it decides about them.
+
+        Unless `whole`, the company of the stirred cards is among the affected ones already.
+        """
+        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM affected")
+        if not together:
+            return
+        met = "" if whole else " ANTI JOIN stirred USING (card)"
+        self._run(f"CREATE OR REPLACE TEMP TABLE unmet AS SELECT card FROM affected{met}")
+        if whole or self._run("SELECT 1 FROM unmet LIMIT 1"):
+            for column in together:
+                self._spread(column, "unmet", "visible")
+
     def everybody(self) -> str:
         """All cards that the state knows, as a statement."""
-        days = self._shelves["card_days"]
-        parts = [
-            "state.cards",
-            "state.complaints",
-            f"({days.restricted(days.rollup.only(()), 'TRUE', None)})",
-        ]
+        days = self._shelves.get("card_days")  # every use of a card stands there
+        seen = [days] if days else self._shelves.values()
+        parts = ["state.cards", "state.complaints", *(f"({shelf.raw('card')})" for shelf in seen)]
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
     def _plan(self, rule: Prepared, moments: Moments) -> None:

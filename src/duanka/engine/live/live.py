@@ -23,6 +23,7 @@ from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Table
 from duanka.engine.embedded import arrow_schema
 from duanka.engine.live.answers import Answers
+from duanka.engine.live.appending import Appending
 from duanka.engine.live.judge import Judge
 from duanka.engine.live.marks import Marks, end_of_records
 from duanka.engine.live.prepared import Prepared, prepare
@@ -31,7 +32,7 @@ from duanka.engine.live.shelf import Shelf
 from duanka.engine.live.sorting import Desk, Sorted, Sorting
 from duanka.engine.live.state import REGISTERS, State
 from duanka.engine.live.triggers import Changes, End, Triggers
-from duanka.engine.rollup_sql import rollup_sql, rollups_for
+from duanka.engine.rollup_sql import rollups_for
 
 _KEYED = {"cards": "card", "outlets": "outlet"}
 _KEEP = timedelta(days=100)  # the longest look-back of a rule, and some days
@@ -192,6 +193,7 @@ class Live:
             self._shelves[rollup.name] = Shelf(rollup, of_shelf, self._run, **sized)
             if not known:
                 self._shelves[rollup.name].create()
+        self._appending = {rollup.name: Appending(rollup) for rollup in self._rollups}
         self._marks = Marks(progress, self._lateness)
         self._sorting = Sorting(self._state.db, self._run, self._lateness)
         judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
@@ -228,44 +230,62 @@ class Live:
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
         """Append what the batch adds to the rollups and registers."""
         for register in REGISTERS:
-            if register in self._sorting.tables:
+            if register in self._sorting.rows:
                 self._upsert(register)
-        if not spans:
+        there = [name for name in spans if name in self._sorting.rows]  # all of a table may have been repeats
+        if not there:
             return
-        first, last = min(s[0] for s in spans.values()), max(s[1] for s in spans.values())
-        built: set[str] = set()
+        first, last = min(spans[t][0] for t in there), max(spans[t][1] for t in there)
+        given = {name: self._sorting.rows[name] for name in there}  # rows by source
         for rollup in self._rollups:
-            shelf = self._shelves[rollup.name]
-            sources = {*spans, *built}
+            sources = given.keys()
             if not any(part.source in sources for part in rollup.parts):
                 continue
-            if rollup.name == "card_days":
-                self._run("DROP TABLE IF EXISTS temp.card_days")
-                self._run(f"CREATE TEMP TABLE card_days AS {rollup_sql(rollup, sources)}")
-                shelf.add(f"SELECT {', '.join(rollup.columns)} FROM card_days")
-                built.add(rollup.name)
-            else:
-                shelf.add(f"SELECT {', '.join(rollup.columns)} FROM ({rollup_sql(rollup, sources)})")
+            appending = self._appending[rollup.name]
+            select = appending.select(sources)
+            days = rollup.name == "card_days"
+            if days:  # another rollup is made of it
+                self._run(f"CREATE OR REPLACE TEMP TABLE batch_days AS {select}")
+                self._run("DROP TABLE IF EXISTS temp.card_days")  # what a judgement left
+                self._run("CREATE OR REPLACE TEMP VIEW card_days AS SELECT * FROM batch_days")
+                select = "SELECT * FROM batch_days"
+            shelf = self._shelves[rollup.name]
+            rows = shelf.add(f"SELECT {', '.join(rollup.columns)} FROM ({select})")
+            appending.learn(sum(given.get(part.source, 0) for part in rollup.parts), rows)
+            given |= {rollup.name: rows} if days else {}
             shelf.stretch(first, last)
+        self._run("DROP VIEW IF EXISTS temp.card_days")
 
     def _upsert(self, register: str) -> None:
         """Take register rows over what stands; only rows that say something new count as touched."""
         columns = ", ".join(c.name for c in TABLES[register].columns)
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE news AS"
-            f" SELECT {columns} FROM {register} EXCEPT SELECT {columns} FROM state.{register}"
-        )
         key = _KEYED.get(register)
+        last = (
+            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY place DESC, line DESC) = 1"
+            if key
+            else ""
+        )
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE news AS SELECT {columns} FROM given_{register}{last}"
+            f" EXCEPT SELECT {columns} FROM state.{register}"
+        )
+        judged = register != "outlets" and self._progress.since is not None
+        if judged and register == "cards":
+            self._left_behind()
         if key:
             self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
-            once = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY rowid) = 1"
-        else:
-            once = ""
-        self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news{once}")
-        if register == "outlets" or self._progress.since is None:
-            return  # before the first judgement, everybody is to be judged anyway
-        self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
-        self._triggers.look_ahead(register, "news", self._marks.latest())
+        self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news")
+        if judged:  # before the first judgement, everybody is to be judged anyway
+            self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
+            self._triggers.look_ahead(register, "news", self._marks.latest())
+
+    def _left_behind(self) -> None:
+        """A card that goes to another holder also concerns those of the holder whom it leaves."""
+        self._run(
+            "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM state.cards WHERE holder IN"
+            " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
+            " OR n.holder IS NULL)"
+        )
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
         """The rules that cannot run yet, and the "table.column" that none of the records has."""

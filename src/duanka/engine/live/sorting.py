@@ -25,6 +25,7 @@ from duanka.engine.live.progress import Progress
 from duanka.engine.live.shelf import Run
 
 _EVENT = pa.timestamp("us")
+_SHARED_ROWS = 1 << 14
 
 
 @dataclass
@@ -47,13 +48,16 @@ class Desk:
 
 
 class Sorting:
-    """Sorts batch after batch; the hashes of what may still come again stand in `state.recent`."""
+    """Sorts batch after batch; the hashes of what may still come again stand in `state.recent`.
+
+    `rows`: the tables that the batch has used rows of, and how many.
+    """
 
     def __init__(self, db: duckdb.DuckDBPyConnection, run: Run, lateness: Lateness) -> None:
         self._db = db
         self._run = run
         self._lateness = lateness
-        self._open: list[str] = []
+        self.rows: dict[str, int] = {}
 
     def sort(self, batch: Batch, desk: Desk) -> Sorted:
         """Open the views of what is used, write what is set aside, move the sources' marks."""
@@ -65,7 +69,7 @@ class Sorting:
                 rows = self._in_time(table, pieces, desk, done, highs)
                 rows = self._once(table, rows, [p.origin for p in pieces], done)
             else:
-                rows = pa.concat_tables([pa.table(p.rows) for p in pieces])
+                rows = pa.concat_tables([_placed(pa.table(p.rows), k) for k, p in enumerate(pieces)])
             if rows.num_rows:
                 self._view(table, rows)
                 done.used += rows.num_rows
@@ -77,22 +81,19 @@ class Sorting:
 
     def clear(self) -> None:
         """Let go of the batch."""
-        for table in self._open:
+        for table in self.rows:
             self._run(f"DROP VIEW IF EXISTS temp.{table}")
             self._db.unregister(f"given_{table}")
-        self._open.clear()
-
-    @property
-    def tables(self) -> Sequence[str]:
-        """The tables that the batch has rows of."""
-        return tuple(self._open)
+        self.rows.clear()
 
     def _view(self, table: str, rows: pa.Table) -> None:
         columns = ", ".join(c.name for c in TABLES[table].columns)
-        self._db.register(f"given_{table}", rows)
+        # threads share the batches that Arrow keeps, so one piece would be one thread's work
+        shared = pa.Table.from_batches(rows.to_batches(max_chunksize=_SHARED_ROWS), schema=rows.schema)
+        self._db.register(f"given_{table}", shared)
         self._run(f"DROP TABLE IF EXISTS temp.{table}")  # what a judgement left
         self._run(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM given_{table}")
-        self._open.append(table)
+        self.rows[table] = rows.num_rows
 
     def _in_time(
         self, table: str, pieces: Sequence[Piece], desk: Desk, done: Sorted, highs: dict[str, datetime]
@@ -104,7 +105,7 @@ class Sorting:
             known = desk.marks.source(piece.source, table, desk.rules, desk.now)
             rows = pa.table(piece.rows)
             rows = rows.append_column("event", rows[str(TABLES[table].time)].cast(_EVENT))
-            rows = rows.append_column("place", pa.array([place] * rows.num_rows, pa.int32()))
+            rows = _placed(rows, place)
             known.records += rows.num_rows
             before = desk.marks.late_before(piece.source)
             if before:
@@ -214,6 +215,11 @@ class Sorting:
         """Drop the hashes of what would be late by now anyway."""
         if marks:
             self._run(f"DELETE FROM state.recent WHERE event < TIMESTAMP '{min(marks.values())}'")
+
+
+def _placed(rows: pa.Table, place: int) -> pa.Table:
+    """`rows` with the column `place`: which piece of the batch they are of."""
+    return rows.append_column("place", pa.repeat(pa.scalar(place, pa.int32()), rows.num_rows))
 
 
 def _by_table(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:

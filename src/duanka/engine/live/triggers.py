@@ -181,7 +181,7 @@ class Triggers:
             if self._shelves[name].waits:
                 condition = f" AND ({rule.touches[name]})" if rule.touches[name] else ""
                 parts.append(f"SELECT card FROM {self._shelves[name].unjudged}{condition}")
-        return " UNION ".join(parts)
+        return " UNION ALL ".join(parts)
 
     def _touched_registers(self, group: Sequence[Prepared]) -> str:
         names = ", ".join(f"'{name}'" for name in sorted({n for rule in group for n in rule.registers}))
@@ -200,6 +200,9 @@ class Triggers:
         ]
         return min((f for f in firsts if f is not None), default=None)
 
+    def _has_hits(self, rule: Prepared) -> bool:
+        return bool(self._run(f"SELECT 1 FROM state.hits WHERE rule = '{rule.id}' LIMIT 1"))
+
     def _when_due(self, rule: Prepared, turn: _Turn) -> Changes:
         """Absences: the cards whose moment has come, and those with a hit that something happened to."""
         if rule.id in turn.anew:
@@ -208,7 +211,7 @@ class Triggers:
         mark = turn.moments[rule.id].as_of
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
-        if touched and not rule.rule.monotone:
+        if touched and not rule.rule.monotone and self._has_hits(rule):
             parts.append(f"SELECT card FROM state.hits WHERE rule = '{rule.id}' AND card IN ({touched})")
         registers = self._touched_registers([rule])
         if registers:

@@ -1,0 +1,248 @@
+"""The live engine against a dictionary loop and bytewax; its worst batch, its growth with cards, a kill -9, its memory.
+
+Every figure is of one run; ratios come first, for the absolute ones depend on the machine and on who else works on it.
+The engine is paced as the command is: batches of 100,000, judged and committed every 15 seconds of the clock.
+
+    python benchmarks/live.py [--cards 1000000] [--batches 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import polars as pl
+from live_rivals import AllLoop, HourLoop, Row, bytewax_hours, plain_values
+from live_stream import BATCH, Stream
+
+from duanka.app import engine_memory, policy_named
+from duanka.domain.live import Batch
+from duanka.domain.rule import Rule
+from duanka.engine.live import Live
+from duanka.rules import RULES
+
+NOW = datetime(2026, 1, 1)
+PACE = 15.0
+_ROUNDS = 3
+
+
+def live_engine(folder: Path, rules: tuple[Rule, ...], memory: str = "1GB") -> Live:
+    """A live engine as the command makes it."""
+    policy = policy_named("national")
+    limits = {rule.id: policy.limits(rule) for rule in rules}
+    return Live(folder, rules, limits, policy.lists, memory=engine_memory(memory))
+
+
+def filled(folder: Path, stream: Stream, rules: tuple[Rule, ...] = RULES) -> Live:
+    """One that knows the register and two calls of every card."""
+    engine = live_engine(folder, rules)
+    for batch in (*stream.register(), *stream.past(2 * stream.cards)):
+        engine.take(batch, NOW, settle=True)
+    engine.end_history()
+    for _ in range(8):  # the first judgement, and what it leaves to merge
+        engine.take(replace(next(iter(stream.batches(1))), pieces=(), records=0), NOW, settle=True)
+    return engine
+
+
+def run_engine(cards: int, batches: int) -> dict[str, object]:
+    """Batch seconds of the whole engine: six rollups, all rules, commits."""
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        stream = Stream(cards)
+        engine = filled(Path(folder), stream)
+        ready = time.perf_counter() - begin
+        took, settled, changes = [], time.perf_counter(), 0
+        judged = []
+        for batch in stream.batches(batches):
+            settle = time.perf_counter() - settled >= PACE
+            taken = engine.take(batch, NOW, settle=settle)
+            took.append(taken.seconds)
+            changes += sum(taken.changes.values())
+            if settle:
+                judged.append(taken.seconds)
+                settled = time.perf_counter()
+        engine.close()
+        size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
+        return {
+            "took": took,
+            "judged": judged,
+            "ready": ready,
+            "peak": peak_mb(),
+            "disk": size / 1e6,
+            "changes": changes,
+        }
+
+
+def run_ratios(batches: int, cards: int) -> dict[str, object]:
+    """Seconds for the same batches: engine and loop with all counters, engine, loop and bytewax by the hour."""
+    hourly = tuple(replace(r, narrow={}) for r in RULES if r.id == "over_frequency")
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        whole, few = Stream(cards), Stream(cards)
+        engine = filled(Path(folder) / "all", whole)
+        narrow = filled(Path(folder) / "hours", few, hourly)
+        loop, hours = AllLoop(), HourLoop()
+        for batch in Stream(cards).past(2 * cards):
+            rows = plain_values(pl.DataFrame(batch.pieces[0].rows))
+            loop.take(rows)
+            hours.take(rows)
+        for _ in range(_ROUNDS):
+            given = list(whole.batches(batches))
+            values = [plain_values(pl.DataFrame(batch.pieces[0].rows)) for batch in given]
+
+            works: dict[str, Callable[[], object]] = {
+                "engine": partial(feed, engine, given),
+                "loop": partial(each, loop.take, values),
+                "hourly engine": partial(feed, narrow, given),
+                "hourly loop": partial(each, hours.take, values),
+                "hourly bytewax": partial(bytewax_hours, values),
+            }
+            for name, work in works.items():
+                begin = time.perf_counter()
+                work()
+                found.setdefault(name, []).append(time.perf_counter() - begin)
+    return {name: batches * BATCH / statistics.median(times) for name, times in found.items()}
+
+
+def feed(engine: Live, batches: Sequence[Batch]) -> None:
+    """Give the batches to the engine at the command's pace; what is left over is settled too."""
+    settled = time.perf_counter()
+    for batch in batches:
+        settle = batch is batches[-1] or time.perf_counter() - settled >= PACE
+        engine.take(batch, NOW, settle=settle)
+        settled = time.perf_counter() if settle else settled
+
+
+def each(take: Callable[[list[Row]], None], values: Sequence[list[Row]]) -> None:
+    """Give the batches to a loop."""
+    for rows in values:
+        take(rows)
+
+
+def run_killed(cards: int) -> dict[str, object]:
+    """Kill -9 an engine in the middle of its work, and time until another one stands."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, __file__, "--part", "victim", "--cards", str(cards), "--folder", folder]
+        victim = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        for line in victim.stdout or ():
+            if line.startswith("working"):
+                break
+        time.sleep(12.3)
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.wait()
+        begin = time.perf_counter()
+        engine = live_engine(Path(folder), RULES)
+        stands = time.perf_counter() - begin
+        done = engine.positions()["stream"]
+        engine.take(next(iter(Stream(cards).batches(1))), NOW, settle=True)
+        first = time.perf_counter() - begin
+        engine.close()
+    return {"stands": stands, "first": first, "behind": done}
+
+
+def victim(cards: int, folder: Path) -> None:
+    """Work until killed."""
+    stream = Stream(cards)
+    engine = filled(folder, stream)
+    print("working", flush=True)
+    while True:
+        for number, batch in enumerate(stream.batches(1000)):
+            engine.take(batch, NOW, settle=number % 4 == 3)
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def part(name: str, *more: str) -> dict[str, object]:
+    """Run one part in a process of its own."""
+    words = [sys.executable, __file__, "--part", name, *more]
+    text = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, object] = json.loads(text.strip().splitlines()[-1])
+    return found
+
+
+def report(cards: int, batches: int) -> None:
+    """Run all parts and print what they found."""
+    print(f"{os.cpu_count()} cores; batches of {BATCH:,} calls; settled every {PACE:.0f} s\n", flush=True)
+    rates = part("ratios", "--cards", "500000", "--batches", "20")
+    rate = {name: float(str(value)) for name, value in rates.items()}
+    print(f"500,000 cards, medians of {_ROUNDS} interleaved rounds of 20 batches, records/s:")
+    for name, value in rate.items():
+        print(f"  {name:<15} {value:10,.0f}")
+    whole = rate["engine"] / rate["loop"]
+    print(f"  all counters and rules / dictionary loop of the same counters: {whole:.2f} x (goal 3)")
+    print(f"  hourly count / dictionary loop: {rate['hourly engine'] / rate['hourly loop']:.2f} x")
+    print(
+        f"  hourly count / bytewax: {rate['hourly engine'] / rate['hourly bytewax']:.2f} x (goal 2)\n",
+        flush=True,
+    )
+    means = {}
+    for size in (500_000, cards, 5_000_000):
+        found = part("engine", "--cards", str(size), "--batches", str(batches))
+        took = [float(t) for t in found["took"]]  # type: ignore[attr-defined]
+        judged = [float(t) for t in found["judged"]]  # type: ignore[attr-defined]
+        means[size] = statistics.mean(took)
+        print(
+            f"{size:,} cards, {batches} batches: mean {means[size]:.3f} s = {BATCH / means[size]:,.0f} records/s;"
+            f" p50 {statistics.median(took):.3f}, p99 {percentile(took, 99):.3f}, worst {max(took):.3f} s;"
+            f" {len(judged)} settled, mean {statistics.mean(judged):.2f} s"
+        )
+        print(
+            f"  ready after {float(str(found['ready'])):.0f} s, peak {float(str(found['peak'])):,.0f} MB,"
+            f" {float(str(found['disk'])):,.0f} MB on disk, {found['changes']} changes of hits",
+            flush=True,
+        )
+    print(
+        f"  batch at 5,000,000 cards / at 500,000: {means[5_000_000] / means[500_000]:.2f} x (goal 1.5)\n",
+        flush=True,
+    )
+    killed = part("killed", "--cards", str(cards))
+    print(
+        f"kill -9 at {cards:,} cards: stands after {float(str(killed['stands'])):.1f} s (goal 10),"
+        f" first batch in and judged after {float(str(killed['first'])):.1f} s"
+    )
+
+
+def percentile(values: list[float], at: int) -> float:
+    """The value that `at` percent of `values` do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * at // 100) - 1)]
+
+
+def main() -> None:
+    """Run the whole, or one part of it for the whole."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cards", type=int, default=1_000_000)
+    parser.add_argument("--batches", type=int, default=100)
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.part == "victim":
+        victim(given.cards, given.folder)
+    elif given.part == "engine":
+        print(json.dumps(run_engine(given.cards, given.batches)))
+    elif given.part == "ratios":
+        print(json.dumps(run_ratios(given.batches, given.cards)))
+    elif given.part == "killed":
+        print(json.dumps(run_killed(given.cards)))
+    else:
+        report(given.cards, given.batches)
+
+
+if __name__ == "__main__":
+    main()
