@@ -34,7 +34,9 @@ RULE = Rule(
     wants=("calls", "messages", "data_days"),
     look_back=timedelta(days=31),
     monotone=True,
-    narrow={name: "card IN (SELECT card FROM cards WHERE kind = 'iot')" for name in ("card_days", "card_devices")},
+    narrow={
+        name: "card IN (SELECT card FROM cards WHERE kind = 'iot')" for name in ("card_days", "card_devices")
+    },
     sql="""
         WITH machines AS (SELECT card, bound_imei FROM cards WHERE kind = 'iot'),
         days AS (

@@ -1,0 +1,232 @@
+"""`duanka live`, as a desk runs it: files land, hits come minute by minute, and the end is that of a scan."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+import pytest
+
+from desk import duanka, hits
+from duanka.simulator import simulate
+
+DAYS = 6
+_T = TypeVar("_T")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An invented province of 800 cards over six days."""
+    out = tmp_path_factory.mktemp("small") / "province"
+    simulate(out, cards=800, days=DAYS, seed=4)
+    return out
+
+
+@pytest.fixture(scope="module")
+def scanned(small: Path) -> Path:
+    """What a scan makes of it."""
+    out = small.parent / "scan"
+    assert duanka("scan", small, "--out", out).code == 0
+    return out
+
+
+def _lists(province: Path) -> tuple[str, Path]:
+    return "--lists", province / "world.toml"
+
+
+def _delivered(province: Path, inbox: Path) -> None:
+    """Everything but the truth lies in the inbox."""
+    shutil.copytree(province, inbox, ignore=shutil.ignore_patterns("truth.parquet", "world.toml"))
+
+
+def test_once_ends_with_the_hits_and_the_list_of_a_scan(small: Path, scanned: Path, tmp_path: Path) -> None:
+    _delivered(small, tmp_path / "in")
+    typed = duanka("live", "--inbox", tmp_path / "in", "--once", *_lists(small), "--out", tmp_path / "out")
+    assert typed.code == 0, typed.err
+    assert hits(tmp_path / "out") == hits(scanned)
+    list_of_scan = (scanned / "cards_at_risk.csv").read_text()
+    assert (tmp_path / "out" / "cards_at_risk.csv").read_text() == list_of_scan
+    assert "records in" in typed.out
+    again = duanka("live", "--inbox", tmp_path / "in", "--once", *_lists(small), "--out", tmp_path / "out")
+    assert re.search(r"records in +0\b", again.out), again.out
+    assert (tmp_path / "out" / "cards_at_risk.csv").read_text() == list_of_scan
+
+
+def test_files_land_day_by_day_and_a_kill_loses_nothing(small: Path, scanned: Path, tmp_path: Path) -> None:
+    inbox, out = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    words = (
+        "--inbox",
+        inbox,
+        *_lists(small),
+        "--out",
+        out,
+        "--metrics",
+        "0",
+        "--pace",
+        "0",
+        "--batch-seconds",
+        "0.5",
+    )
+    days = sorted({p.stem for p in (small / "calls").glob("*.parquet")})
+    assert len(days) == DAYS
+    _register_lands(small, inbox)
+    with _running(*words) as (run, said):
+        for day in days[:3]:
+            _day_lands(small, inbox, day)
+        _until(partial(_told, out), "hits are told")
+        url = _until(lambda: _metrics_url(said), "the address of the metrics")
+        _until(lambda: _metric(url, "duanka_records_total") > 0, "records are counted")
+        with urllib.request.urlopen(f"{url}/healthz") as answer:  # noqa: S310  # our own, on loopback
+            assert json.load(answer)["status"] == "ok"
+        run.kill()
+    told = _told(out)
+    with _running(*words) as (run, _):
+        for day in days[3:]:
+            _day_lands(small, inbox, day)
+        _until(lambda: len(_told(out)) > len(told), "more hits are told")
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(60) == 0
+    typed = duanka("live", "--inbox", inbox, "--once", *_lists(small), "--out", out)
+    assert typed.code == 0, typed.err
+    assert hits(out) == hits(scanned)
+    lines = _told(out)
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1)), "each change once"
+    assert _standing(lines) == {(h["card"], h["rule"], str(h["seen_at"])) for h in hits(scanned)}
+
+
+def test_a_rule_in_shadow_runs_live_and_asks_nothing_of_anybody(small: Path, tmp_path: Path) -> None:
+    _delivered(small, tmp_path / "in")
+    words = ("live", "--inbox", tmp_path / "in", "--once", *_lists(small), "--out", tmp_path / "out")
+    typed = duanka(*words, "--shadow", "fan_out")
+    assert typed.code == 0, typed.err
+    assert "In shadow: fan_out" in typed.out
+    assert duanka("scan", small, "--shadow", "fan_out", "--out", tmp_path / "scan").code == 0
+    for name in ("cards_at_risk.csv",):
+        assert (tmp_path / "out" / name).read_text() == (tmp_path / "scan" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "give --inbox DIR or --nats URL"),
+        (("--inbox", "nowhere"), "no such directory"),
+        (("--inbox", ".", "--nats", "nats://127.0.0.1:1"), "give --inbox DIR or --nats URL"),
+        (("--inbox", ".", "--lateness", "soon"), "write it like 90s, 30m, 2h or 3d"),
+        (("--inbox", ".", "--shadow", "nothing"), "no rule 'nothing'"),
+    ],
+)
+def test_wrong_use_is_said_in_one_line(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    typed = duanka("live", *words, "--out", tmp_path / "out", cwd=tmp_path)
+    assert typed.code == 2
+    assert said in typed.err
+    assert "Traceback" not in typed.err
+
+
+def test_two_runs_on_one_state_are_one_too_many(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    words = ("--inbox", tmp_path / "in", "--out", tmp_path / "out")
+    with _running(*words):
+        _until(lambda: (tmp_path / "out" / "state").exists(), "the first one works")
+        time.sleep(1)
+        typed = duanka("live", *words)
+    assert typed.code == 2
+    assert "in use by another duanka live" in typed.err
+
+
+@contextmanager
+def _running(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A live run in a process of its own, ended by its pid; what it says is in the file."""
+    said = Path(str(words[words.index("--out") + 1])).with_suffix(".said")
+    with said.open("a") as file:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "duanka.cli", "live", *map(str, words)],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={"PATH": os.environ["PATH"], "COLUMNS": "200", "PYTHONUTF8": "1"},
+        )
+        try:
+            yield run, said
+        finally:
+            if run.poll() is None:
+                run.kill()
+            run.wait()
+
+
+def _register_lands(province: Path, inbox: Path) -> None:
+    for path in province.glob("*.parquet"):
+        if path.name != "truth.parquet":
+            _lands(path, inbox / path.name)
+
+
+def _day_lands(province: Path, inbox: Path, day: str) -> None:
+    for table in ("calls", "messages", "sightings", "data_days"):
+        path = province / table / f"{day}.parquet"
+        if path.exists():
+            _lands(path, inbox / table / path.name)
+
+
+def _lands(path: Path, to: Path) -> None:
+    """As a careful producer does it: written aside, then renamed."""
+    to.parent.mkdir(exist_ok=True)
+    aside = to.with_name(f".{to.name}")
+    shutil.copy(path, aside)
+    aside.rename(to)
+
+
+def _told(out: Path) -> list[dict[str, object]]:
+    path = out / "hits.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+def _standing(lines: list[dict[str, object]]) -> set[tuple[object, object, str]]:
+    """The hits that stand when the changes are read from the first to the last."""
+    standing: set[tuple[object, object, str]] = set()
+    for line in lines:
+        key = (line["card"], line["rule"], str(line["seen_at"]).replace("T", " "))
+        if line["kind"] == "revoked":
+            standing.discard(key)
+        else:
+            standing.add(key)
+    return standing
+
+
+def _metrics_url(said: Path) -> str | None:
+    found = re.search(r"Metrics: (\S+)/metrics", said.read_text())
+    return found[1] if found else None
+
+
+def _metric(url: str, name: str) -> float:
+    with urllib.request.urlopen(f"{url}/metrics") as answer:  # noqa: S310  # our own, on loopback
+        text = answer.read().decode()
+    values = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+    return sum(map(float, values))
+
+
+def _until(found: Callable[[], _T | None], what: str) -> _T:
+    for _ in range(600):
+        value = found()
+        if value:
+            return value
+        time.sleep(0.1)
+    pytest.fail(f"a minute passed before {what}")
+
+
+def test_the_small_province_has_hits_of_several_kinds(scanned: Path) -> None:
+    assert pl.read_parquet(scanned / "hits.parquet")["rule"].n_unique() > 5
