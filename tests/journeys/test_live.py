@@ -140,7 +140,7 @@ def test_two_runs_on_one_state_are_one_too_many(small: Path, tmp_path: Path) -> 
     (tmp_path / "in").mkdir()
     words = ("--inbox", tmp_path / "in", "--out", tmp_path / "out")
     with _running(*words):
-        _until(lambda: (tmp_path / "out" / "state").exists(), "the first one works")
+        _until((tmp_path / "out" / "state").exists, "the first one works")
         time.sleep(1)
         typed = duanka("live", *words)
     assert typed.code == 2
