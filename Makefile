@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev demo test test-long lint types bench lock clean
+.PHONY: help setup setup-dev setup-cluster demo test test-long lint types bench bench-cluster bench-live lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -25,6 +25,14 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+setup-cluster: $(VENV)/.spark  ## the same, and a whole Spark (500 MB; Java by apt where that is allowed)
+	@command -v java >/dev/null || { apt-get -q update && apt-get -q -y install --no-install-recommends openjdk-17-jre-headless; } || echo "No Java, and no right to install it: the tests on Spark will say so."
+
+$(VENV)/.spark: $(VENV)/.dev requirements/spark.txt
+	@echo "Installing Spark for the tests of the cluster engine (450 MB to fetch, once) ..."
+	@$(PIP) install --require-hashes --no-deps --upgrade --target $(VENV)/spark -r requirements/spark.txt
+	@touch $@
+
 demo: setup                    ## invent a province, scan it, say where report.html is
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
 	@$(BIN)/duanka scan demo/province --out demo/out
@@ -38,19 +46,31 @@ lint: setup-dev                ## ruff and the direction of the rooms
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
-test: lint types               ## everything that must hold before a change lands
+test: lint types setup-cluster ## everything that must hold before a change lands
 	@$(BIN)/pytest --cov --cov-report=term -m "not long"
 
-test-long: setup-dev           ## the full count of every loop
+test-long: setup-cluster       ## the full count of every loop
 	@$(BIN)/pytest
 
 bench: setup-dev               ## all rules against the plain scan, interleaved, medians
 	@$(BIN)/python benchmarks/scan.py
 
+bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side
+	@$(BIN)/python benchmarks/cluster.py
+
+bench-live: $(VENV)/.rivals    ## the live engine against a dictionary loop and bytewax; growth, kill -9, memory
+	@PYTHONPATH=$(VENV)/rivals $(BIN)/python benchmarks/live.py
+
+$(VENV)/.rivals: $(VENV)/.dev requirements/rivals.txt
+	@$(PIP) install --require-hashes --no-deps --upgrade --target $(VENV)/rivals -r requirements/rivals.txt
+	@touch $@
+
 lock: setup-dev                ## resolve the dependencies again (uv resolves, pip installs)
 	@$(PIP) install "uv>=0.9"
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/run.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/spark.in -o requirements/spark.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/rivals.in -o requirements/rivals.txt
 
 clean:                         ## remove what the commands above made
 	rm -rf $(VENV) demo bench-data build dist .mypy_cache .ruff_cache .pytest_cache

@@ -29,9 +29,21 @@ sys.stdin.read()
 _OPENS = [
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
     for package in (
-        "java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util java.util.concurrent"
-        " java.util.concurrent.atomic jdk.internal.ref sun.nio.ch sun.nio.cs sun.security.action sun.util.calendar"
-    ).split()
+        "java.lang",
+        "java.lang.invoke",
+        "java.lang.reflect",
+        "java.io",
+        "java.net",
+        "java.nio",
+        "java.util",
+        "java.util.concurrent",
+        "java.util.concurrent.atomic",
+        "jdk.internal.ref",
+        "sun.nio.ch",
+        "sun.nio.cs",
+        "sun.security.action",
+        "sun.util.calendar",
+    )
 ]
 
 
@@ -77,15 +89,19 @@ def sail(work: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def spark(work: Path, *, cores: int = 2, memory: str = "1g") -> Iterator[Server]:
-    """A Spark of master, one worker with one executor, and the Connect server, each a process of its own."""
+def spark(work: Path, *, cores: int = 2, memory: str = "1g", brief: bool = True) -> Iterator[Server]:
+    """A Spark of master, one worker with one executor, and the Connect server, each a process of its own.
+
+    `brief`: it will not run for long, so Java spends little on making it fast.
+    """
+    jit = ["-XX:TieredStopAtLevel=1"] if brief else []
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
 
         def start(name: str, heap: str, *words: str) -> subprocess.Popen[bytes]:
             log = stack.enter_context((work / f"{name}.log").open("w"))
             process = subprocess.Popen(
-                ["java", f"-Xmx{heap}", *_OPENS, "-cp", f"{SPARK}/jars/*", *words],
+                ["java", f"-Xmx{heap}", *jit, *_OPENS, "-cp", f"{SPARK}/jars/*", *words],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=work,
@@ -108,12 +124,13 @@ def spark(work: Path, *, cores: int = 2, memory: str = "1g") -> Iterator[Server]
             "--cores", str(cores), "--memory", memory, address,
         )  # fmt: skip
         _said(work / "worker.log", worker, r"(Successfully registered with master)")
-        port = _free_port()
+        port = free_port()
         settings = {
             "spark.connect.grpc.binding.address": "127.0.0.1",
             "spark.connect.grpc.binding.port": str(port),
             "spark.driver.host": "127.0.0.1",
             "spark.executor.memory": memory,
+            "spark.executor.extraJavaOptions": " ".join(jit),
             "spark.ui.enabled": "false",
             "spark.sql.shuffle.partitions": str(2 * cores),
             "spark.local.dir": str(work / "local"),
@@ -150,7 +167,8 @@ def _said(log: Path, process: subprocess.Popen[bytes], pattern: str) -> str:
     raise TimeoutError(f"{log.name}: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

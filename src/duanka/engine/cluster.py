@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
+from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.policy import LISTS
 from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
 from duanka.domain.rollups import Rollup
@@ -40,8 +40,10 @@ class Cluster:
     """
 
     def __init__(self, work: Path, remote: str, *, memory: str = "700MB", threads: int | None = None) -> None:
-        self._work = work.resolve()
-        self._remote = Remote(remote)
+        self._work = work.absolute()
+        self._remote = Remote(
+            remote
+        )  # at once, so that nobody waits for intake to learn that nothing answers
         # Beside the hits it holds every table and rollup without a row: they say which types the embedded engine gives.
         self._local = opened(self._work / "local", memory, threads)
         self._found = Found(self._local)
@@ -70,13 +72,14 @@ class Cluster:
         as_of: datetime | None,
     ) -> Span:
         """Open canonical Parquet files; see `domain.ports.Engine`. DuankaError where the cluster does not see them."""
+        self._remote.renew()  # intake may have taken longer than a server keeps a session that does nothing
         there = {name: columns[name] for name, paths in tables.items() if paths and columns.get(name)}
         for name, table in TABLES.items():
             register(self._local, name, arrow_schema(table).empty_table())
             if name in there:
                 self._remote.open(f"given_{name}", tables[name], arrow_schema(table))
             else:
-                self._lend(f"given_{name}", arrow_schema(table).empty_table())
+                self._remote.empty(f"given_{name}", arrow_schema(table))
         self._must_see({name: tables[name] for name in there})
         records = {name: f"given_{name}" for name in there if TABLES[name].record}
         found = span.of_records(records, as_of, self._rows)
@@ -125,9 +128,8 @@ class Cluster:
         if "hits" in rule.reads:
             self._lend("hits", self._local.sql("SELECT * FROM hits").to_arrow_table())
         text, rounding = split_rounding(rule.sql, values)
-        with self._remote.running(f"rule {rule.id}", RuleError):
-            rows = self._remote.arrow(text)
-            unsure = self._one(rule.unsure, values) if rule.unsure else 0
+        rows = self._remote.arrow(text, f"rule {rule.id}")
+        unsure = self._one(rule.unsure, values) if rule.unsure else 0
         self._take(rule, columns, rows, rounding, values)
         hits, cards = self._found.counts(rule.id)
         return RuleRun(rule.id, hits, cards, unsure, without=without)
@@ -196,6 +198,9 @@ class Cluster:
 
     def _lend(self, name: str, rows: pa.Table) -> None:
         """Give the cluster a table of ours through the shared folder: a message would not hold millions of rows."""
+        if not rows.num_rows:
+            self._remote.empty(name, rows.schema)
+            return
         path = self._new_folder(name) / "rows.parquet"
         pq.write_table(rows, path)
         self._remote.open(name, [path], rows.schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import DuankaError, RuleError
 from duanka.engine.database import Rows
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
-_REACHED_WITHIN = 15  # seconds
+_REACHED_WITHIN = 10  # seconds
 _RETRIES, _LONGEST_PAUSE = 8, 10_000  # ms; a network that fails for longer than some 45 s has failed
 _SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # event times are local and have no zone
@@ -33,6 +34,7 @@ _TYPES = {
     pa.string(): "STRING",
     pa.decimal128(38, 0): "BIGINT",  # DuckDB's sum of sums
 }
+_FAULTS_OF_SQL = ("AnalysisException", "ParseException")
 _MISSING = (
     "the engine spark needs the client of Spark Connect, which is not installed;"
     ' run: python -m pip install "pyspark-client>=4.1"'
@@ -46,7 +48,16 @@ class Remote:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._session = _connect(address)
+        self._shown = address.partition(";")[0].rstrip("/")  # a token may follow
+        self._begin()
+
+    def renew(self) -> None:
+        """Begin a new session in place of this one."""
+        self.close()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._session = _connect(self._address, self._shown)
         with self.running("its settings"):
             for name, value in _SETTINGS.items():
                 self._session.conf.set(name, value)
@@ -54,8 +65,7 @@ class Remote:
     def close(self) -> None:
         """End the session; where the server is gone it has ended, and nobody waits for an answer."""
         self._session.client.set_retry_policies([])
-        with suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with suppress(Exception), _quietly():
             self._session.stop()
 
     def open(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
@@ -68,20 +78,26 @@ class Remote:
     def view(self, name: str, sql: str) -> None:
         """Make a view `name` of a statement."""
         with self.running(name):
-            self._session.sql(sql).createOrReplaceTempView(name)
+            self._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {sql}")
+
+    def empty(self, name: str, schema: pa.Schema) -> None:
+        """Make a view `name` without a row."""
+        nothing = ", ".join(f"CAST(NULL AS {_TYPES[_plain(field.type)]}) AS {field.name}" for field in schema)
+        self.view(name, f"SELECT * FROM (SELECT {nothing}) WHERE 1 = 0")
 
     def write(self, sql: str, folder: Path) -> None:
         """Write what `sql` gives as Parquet into `folder`."""
         with self._seeing(folder):
             self._session.sql(sql).write.mode("overwrite").parquet(_address(folder))
 
-    def rows(self, sql: str) -> Rows:
+    def rows(self, sql: str, what: str = "a count") -> Rows:
         """The rows that `sql` gives, in order."""
-        return [tuple(row.values()) for row in self.arrow(sql).to_pylist()]
+        table = self.arrow(sql, what)
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
-    def arrow(self, sql: str) -> pa.Table:
-        """What `sql` gives; times are naive."""
-        with self.running("a statement"):
+    def arrow(self, sql: str, what: str = "a statement") -> pa.Table:
+        """What `sql` gives; times are naive. RuleError where the SQL of `what` is at fault."""
+        with self.running(what):
             table = self._session.sql(sql).toArrow()
         naive = [
             pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type)
@@ -92,33 +108,44 @@ class Remote:
     def blind(self, path: Path, why: str) -> DuankaError:
         """The error that says that the cluster does not see our files."""
         return DuankaError(
-            f"the cluster at {self._address} cannot use {path.parent}: {why}; this folder must be there on every node"
+            f"the cluster at {self._shown} cannot use {path.parent}: {why}; this folder must be there on every node"
             " under the same path, for the same user: choose one with --out or DUANKA_WORK (docs/CLUSTER.md)"
         )
 
     @contextmanager
     def _seeing(self, path: Path) -> Iterator[None]:
         try:
-            yield
+            with _quietly():
+                yield
         except Exception as error:
             if (said := _said(error)) is None:
                 raise
             raise self.blind(path, said) from error
 
     @contextmanager
-    def running(self, what: str, kind: type[DuankaError] = DuankaError) -> Iterator[None]:
+    def running(self, what: str) -> Iterator[None]:
         """What goes wrong on the cluster in `what` is one line."""
         try:
-            yield
+            with _quietly():
+                yield
         except Exception as error:
             if (said := _said(error)) is None:
                 raise
-            raise kind(f"{what} does not run on the cluster at {self._address}: {said}") from error
+            kind = RuleError if type(error).__name__ in _FAULTS_OF_SQL else DuankaError
+            raise kind(f"{what} does not run on the cluster at {self._shown}: {said}") from error
 
 
-def _connect(address: str) -> SparkSession:
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What the client says about itself, its libraries and its patience is not for the desk."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the client says about its own libraries is not for the desk
+        warnings.filterwarnings("ignore", module="pyspark")
+        yield
+
+
+def _connect(address: str, shown: str) -> SparkSession:
+    with _quietly():
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         try:
             import grpc  # noqa: PLC0415  # an optional extra, and half a second
             from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
@@ -132,14 +159,14 @@ def _connect(address: str) -> SparkSession:
         grpc.channel_ready_future(channel.toChannel()).result(timeout=_REACHED_WITHIN)
     except grpc.FutureTimeoutError as error:
         raise DuankaError(
-            f"no Spark Connect server answers at {address}; see that it runs (port 15002 by default) and that this"
+            f"no Spark Connect server answers at {shown}; see that it runs (port 15002 by default) and that this"
             " machine may reach it"
         ) from error
     except Exception as error:
         if (said := _said(error)) is None:
             raise
         raise DuankaError(
-            f"{address!r} is no address of a Spark Connect server ({said}); write sc://host:15002"
+            f"{shown!r} is no address of a Spark Connect server ({said}); write sc://host:15002"
         ) from error
     try:
         session = SparkSession.builder.channelBuilder(channel).create()
@@ -148,7 +175,7 @@ def _connect(address: str) -> SparkSession:
     except Exception as error:
         if (said := _said(error)) is None:
             raise
-        raise DuankaError(f"the server at {address} does not speak Spark Connect: {said}") from error
+        raise DuankaError(f"the server at {shown} does not speak Spark Connect: {said}") from error
 
 
 def _said(error: Exception) -> str | None:
@@ -169,7 +196,7 @@ def _address(path: Path) -> str:
             f"{path} has {strange[0]!r} in its name, which a cluster does not read as it stands; choose another folder"
             " with --out or DUANKA_WORK"
         )
-    return f"file://{path}"
+    return f"file://{path.absolute()}"
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

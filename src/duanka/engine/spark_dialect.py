@@ -5,13 +5,15 @@ What sqlglot already writes differently (starts_with, FILTER, the order of NULL,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from sqlglot import exp
 
+_Repairs = Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]]
 _SHORT = ("HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND")
 
 
 def _divided(node: exp.Expr) -> exp.Expr:
-    """Spark raises on a division by zero (ANSI mode) where DuckDB gives NULL."""
     by = node.expression
     if not (isinstance(by, exp.Literal) and by.is_number and float(by.this) != 0):
         node.set("expression", exp.Nullif(this=by.unnest(), expression=exp.Literal.number(0)))
@@ -54,10 +56,7 @@ def _ranged(node: exp.Expr) -> exp.Expr:
     return node
 
 
-_REPAIRS = {
-    exp.Div: _divided,
-    exp.IntDiv: _divided,
-    exp.Mod: _divided,
+_REPAIRS: _Repairs = {
     exp.TimestampTrunc: _truncated,
     exp.DateTrunc: _truncated,
     exp.Add: _moved,
@@ -67,10 +66,22 @@ _REPAIRS = {
 }
 
 
+_DIVISIONS: _Repairs = {exp.Div: _divided, exp.IntDiv: _divided, exp.Mod: _divided}
+
+
+def without_zero(tree: exp.Expr) -> exp.Expr:
+    """`tree` so that what is divided by zero is unknown: DuckDB says infinite, or stops; Spark stops."""
+    return _repaired(tree, _DIVISIONS)
+
+
 def repaired(tree: exp.Expr) -> exp.Expr:
     """`tree`, read as DuckDB's, so that written as Spark's it means the same."""
+    return _repaired(tree, _REPAIRS)
+
+
+def _repaired(tree: exp.Expr, repairs: _Repairs) -> exp.Expr:
     for node in list(tree.walk(bfs=False))[::-1]:  # from the leaves, so that no replaced node is met again
-        repair = _REPAIRS.get(type(node))
+        repair = repairs.get(type(node))
         if repair is None:
             continue
         changed = repair(node.copy() if repair is _truncated else node)

@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from duanka.domain.errors import RuleError
-from duanka.engine.spark_dialect import repaired, without_rounding
+from duanka.engine.spark_dialect import repaired, without_rounding, without_zero
 
 Dialect = OneOf["duckdb", "spark"]
 Value = int | float | str | date | datetime
@@ -54,7 +54,7 @@ def render(
             return _literal(values[name])
         return node
 
-    filled = tree.transform(fill)
+    filled = without_zero(tree.transform(fill))
     return (repaired(filled) if dialect == "spark" else filled).sql(dialect=dialect, pretty=pretty)
 
 
