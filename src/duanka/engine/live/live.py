@@ -254,7 +254,8 @@ class Live:
             appending.learn(sum(given.get(part.source, 0) for part in rollup.parts), rows)
             given |= {rollup.name: rows} if days else {}
             shelf.stretch(first, last)
-        self._run("DROP VIEW IF EXISTS temp.card_days")
+        if built:
+            self._run("DROP VIEW temp.card_days")
 
     def _upsert(self, register: str) -> None:
         """Take register rows over what stands; only rows that say something new count as touched."""
