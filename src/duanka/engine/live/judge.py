@@ -106,8 +106,14 @@ class Judge:
 
     def everybody(self) -> str:
         """All cards that the state knows, as a statement."""
-        days = self._shelves.get("card_days")  # every use of a card stands there
-        seen = [days] if days else self._shelves.values()
+        days = self._shelves.get("card_days")
+        there = {part.source for part in days.rollup.parts} if days else set()
+        # every use of a card stands in its days, but those of sightings only where a rule asks for them
+        seen = [
+            shelf
+            for shelf in self._shelves.values()
+            if shelf is days or any(part.source not in {*there, "card_days"} for part in shelf.rollup.parts)
+        ]
         parts = ["state.cards", "state.complaints", *(f"({shelf.raw('card')})" for shelf in seen)]
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
