@@ -31,13 +31,16 @@ RULE = Rule(
     wants=("messages", "data_days"),
     look_back=timedelta(days=90),
     monotone=False,  # an absence: it fires when the days are over
+    # a register may be newer than the records: the days after what it says, and those after the last record
     due="""
         SELECT c.card, coalesce(
-                   greatest(l.last_call, l.last_message, l.last_data,
-                            CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END),
+                   greatest(l.last_call, l.last_message, l.last_data),
+                   CASE WHEN c.last_used_at > c.opened_at THEN c.last_used_at END,
                    $records_until
                ) + $days * INTERVAL '1' DAY AS due_at
         FROM cards c LEFT JOIN card_life l ON l.card = c.card
+        UNION ALL
+        SELECT card, last_used_at + $days * INTERVAL '1' DAY FROM cards WHERE last_used_at > opened_at
     """,
     sql="""
         WITH lives AS (
