@@ -254,7 +254,7 @@ class Live:
             appending.learn(sum(given.get(part.source, 0) for part in rollup.parts), rows)
             given |= {rollup.name: rows} if days else {}
             shelf.stretch(first, last)
-        if built:
+        if "card_days" in given:
             self._run("DROP VIEW temp.card_days")
 
     def _upsert(self, register: str) -> None:
