@@ -22,6 +22,7 @@ from duanka.domain.words import Words
 from duanka.pipeline import CARDS_AT_RISK, HITS, CardList
 
 QUARANTINE = "quarantine.parquet"
+_REST = 2.0  # seconds, while nothing comes
 _TOLD_AT_ONCE = 20_000  # changes: each takes about a kilobyte with its words
 
 
@@ -63,6 +64,9 @@ class LiveEngine(Protocol):
 
     def finish(self, now: datetime) -> Taken:
         """Judge as if nothing more came."""
+
+    def rest(self, seconds: float) -> bool:
+        """Nothing waits: put the state in order, about so long."""
 
     def told(self, seq: int) -> None:
         """Changes up to `seq` are written elsewhere for good."""
@@ -143,6 +147,8 @@ def follow_records(run: Following) -> Followed:
             so_far.told += _tell(run)
             settled_at = run.ticks()
         run.watch.note(taken, run.feed.waiting())
+        if not batch.records:
+            run.engine.rest(_REST)
     so_far.add(
         run.engine.finish(run.clock()) if run.once else run.engine.take(Batch(), run.clock(), settle=True)
     )

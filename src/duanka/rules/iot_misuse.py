@@ -34,9 +34,9 @@ RULE = Rule(
     wants=("calls", "messages", "data_days"),
     look_back=timedelta(days=31),
     monotone=True,
-    narrow={
-        name: "card IN (SELECT card FROM cards WHERE kind = 'iot')" for name in ("card_days", "card_devices")
-    },
+    narrow=dict.fromkeys(
+        ("card_days", "card_devices"), "card IN (SELECT card FROM cards WHERE kind = 'iot')"
+    ),
     sql="""
         WITH machines AS (SELECT card, bound_imei FROM cards WHERE kind = 'iot'),
         days AS (

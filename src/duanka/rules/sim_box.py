@@ -67,7 +67,7 @@ RULE = Rule(
     },
     reads=("card_days", "card_hours", "card_peers", "card_places", "card_devices"),
     needs=("calls",),
-    look_back=timedelta(days=30),
+    look_back=timedelta(days=1),
     monotone=False,  # a call taken can spare it: it fires when the day is over
     window=Window.DAY,
     together="imei",

@@ -56,10 +56,15 @@ RULE = Rule(
                OR $records_until >= last_use + $days * INTERVAL '1' DAY
                OR last_use >= first_use + $days * INTERVAL '1' DAY
         ),
+        begins AS (  -- where days are kept for a while only, what lies between a first use long ago and them is unknown
+            SELECT d.card, min(d.day) AS first_day FROM card_days d JOIN suspects s ON s.card = d.card GROUP BY d.card
+        ),
         uses AS (
-            SELECT card, used_before AS used_at FROM suspects WHERE used_before IS NOT NULL
+            SELECT s.card, s.used_before AS used_at FROM suspects s LEFT JOIN begins b ON b.card = s.card
+            WHERE s.used_before IS NOT NULL AND (s.first_use IS NULL OR CAST(s.first_use AS DATE) >= b.first_day)
             UNION ALL
-            SELECT card, first_use FROM suspects WHERE first_use IS NOT NULL
+            SELECT s.card, s.first_use FROM suspects s JOIN begins b ON b.card = s.card
+            WHERE CAST(s.first_use AS DATE) >= b.first_day
             UNION ALL
             SELECT d.card, greatest(d.last_call, d.last_message, d.last_data) FROM card_days d
             JOIN suspects s ON s.card = d.card

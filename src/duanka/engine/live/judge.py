@@ -84,8 +84,11 @@ class Judge:
             if not self._restrict(rules, moments, seen, since, closing=closing):
                 continue
             for rule in rules:
-                self._find(rule, moments[rule.id], since)
-                changes += self._settle(rule, progress, since)
+                frozen = self._frozen(rule, progress)
+                # an absence is known from its due moment on, long past or not; a ratio over half a window is none
+                known = since if frozen is None or rule.due else max(frozen, since or frozen)
+                self._find(rule, moments[rule.id], known)
+                changes += self._settle(rule, progress, since, frozen)
                 if rule.due:
                     self._plan(rule, moments[rule.id])
         return changes
@@ -243,6 +246,12 @@ class Judge:
         else:
             self._db.execute(sql).fetchall()
 
+    def _frozen(self, rule: Prepared, progress: Progress) -> datetime | None:
+        """Hits before this moment rest on what is forgotten by now: they stay as they are."""
+        if progress.horizon and any(self._shelves[name].window for name in rule.rollups):
+            return progress.horizon + rule.rule.look_back
+        return None
+
     def _find(self, rule: Prepared, moments: Moments, since: datetime | None) -> None:
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
         try:
@@ -255,7 +264,7 @@ class Judge:
             raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
 
     def _settle(
-        self, rule: Prepared, progress: Progress, since: datetime | None
+        self, rule: Prepared, progress: Progress, since: datetime | None, frozen: datetime | None
     ) -> Counter[tuple[str, Change]]:
         """Put what was found in the place of the hits that stand; log what became of each."""
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
@@ -263,7 +272,14 @@ class Judge:
             f"SELECT card, seen_at, evidence FROM state.hits WHERE rule = '{rule.id}'"
             f" AND card IN (SELECT card FROM affected){later}"
         )
-        self._make("gone", f"{stands} EXCEPT SELECT card, seen_at, evidence FROM found")
+        kept = (
+            ""
+            if frozen is None
+            else (
+                f" WHERE seen_at >= TIMESTAMP '{frozen}' OR (card, seen_at) IN (SELECT (card, seen_at) FROM found)"
+            )
+        )
+        self._make("gone", f"SELECT * FROM ({stands} EXCEPT SELECT card, seen_at, evidence FROM found){kept}")
         self._make("new", f"SELECT card, seen_at, evidence FROM found EXCEPT {stands}")
         gone, new = (int(self._run(f"SELECT count(*) FROM {t}")[0][0]) for t in ("gone", "new"))
         if not gone and not new:

@@ -35,6 +35,8 @@ from duanka.engine.live.triggers import Changes, End, Triggers
 from duanka.engine.rollup_sql import rollups_for
 
 _KEYED = {"cards": "card", "outlets": "outlet"}
+_UNMERGED = 8  # generations of a rollup, before merging may hold a batch up
+_MARGIN = timedelta(days=3)
 _KEEP = timedelta(days=100)  # the longest look-back of a rule, and some days
 
 
@@ -66,7 +68,7 @@ class Live:
         self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
-        self._keep = keep
+        self._keep = _enough(keep, self._rules)
         self._seal_rows = seal_rows
         self._shadows = shadows
         self._lists = {name for name in LISTS if lists.get(name)}
@@ -304,20 +306,33 @@ class Live:
         filled = self._progress.filled.get(table, set())
         return column in filled if column else bool(filled)
 
+    def rest(self, seconds: float) -> bool:
+        """Nothing waits: merge some of the state, about so long. False when there is nothing left to merge."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            with self._state.working():
+                merged = any(shelf.merge_some() for shelf in self._shelves.values())
+                self._state.commit()
+            if not merged:
+                return False
+        return True
+
     def _tidy(self) -> None:
-        """One slice of a merge, new generations, and what no rule looks back to any more dropped."""
+        """New generations where they are due, and what no rule looks back to any more dropped."""
         closed = max(self._progress.closed.values(), default=None)
         border = datetime.combine(closed, datetime.min.time()) if closed else None
         for shelf in self._shelves.values():
             shelf.seal(border)
-        for shelf in self._shelves.values():
-            if shelf.merge_some():
-                break
-        if closed and self._progress.tidied != closed:
+            if shelf.unmerged >= _UNMERGED:  # there was no rest for long
+                shelf.merge_some()
+        if border and self._progress.tidied != closed:
             self._progress.tidied = closed
             self._sorting.forget(self._progress.marks)
-            for shelf in self._shelves.values():
-                shelf.forget(datetime.combine(closed, datetime.min.time()) - self._keep)
+            horizon = border - self._keep
+            if min(self._progress.firsts.values(), default=horizon) < horizon:
+                self._progress.horizon = horizon
+                for shelf in self._shelves.values():
+                    shelf.forget(horizon)
 
     def _list(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         schema = arrow_schema(table)
@@ -325,6 +340,18 @@ class Live:
         self._state.db.register("given", pa.Table.from_pylist(known, schema=schema))
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
         self._state.db.unregister("given")
+
+
+def _enough(keep: timedelta, rules: Sequence[Prepared]) -> timedelta:
+    """`keep`, if it is longer than the windows that rules look back to."""
+    reach = {p.id: p.rule.look_back for p in rules if p.rollups - {"card_devices", "card_life"}}
+    longest = max(reach, key=lambda rule: reach[rule], default="")
+    if longest and keep < reach[longest] + _MARGIN:
+        raise DuankaError(
+            f"--keep {keep.days}d is too short: rule {longest} looks back {reach[longest].days} days;"
+            f" keep at least {(reach[longest] + _MARGIN).days}d"
+        )
+    return keep
 
 
 def _nothing_lost(batch: Batch, done: Sorted) -> None:

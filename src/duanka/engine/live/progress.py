@@ -51,7 +51,7 @@ class Progress(BaseModel):
 
     `firsts`, `lasts`: table -> first and last event; `filled`: table -> columns with a value; `since`: from when
     on absences were certain at the last judgement; `able`: rules that could run then. `history`: what is read was
-    there at the start, so nothing of it is late and no window closes.
+    there at the start, so nothing of it is late and no window closes. `horizon`: windows before it are forgotten.
     """
 
     version: int = 1
@@ -69,3 +69,4 @@ class Progress(BaseModel):
     rules: dict[str, str] = {}
     shape: str = ""
     tidied: date | None = None
+    horizon: datetime | None = None

@@ -8,7 +8,7 @@ so no batch ever waits for more than a slice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from duanka.domain.rollups import Rollup
@@ -17,6 +17,7 @@ from duanka.engine.rollup_sql import TYPES
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 16
+_WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
 
@@ -69,6 +70,11 @@ class Shelf:
     def waits(self) -> bool:
         """Whether there are partials that no rule has seen yet."""
         return self.progress.fresh.rows > self.progress.judged
+
+    @property
+    def unmerged(self) -> int:
+        """Sealed generations that wait to be merged."""
+        return sum(not generation.merged for generation in self.progress.sealed)
 
     def judged(self) -> None:
         """The rules have seen everything."""
@@ -140,11 +146,17 @@ class Shelf:
         raw = [g for g in sealed if not g.merged]
         if not raw:
             return False
-        inputs = raw if self.window else sealed  # what has windows stays apart by time, to be dropped by time
+        inputs = self._near(raw) if self.window else sealed
         output = self._next()
         self.progress.merging = Merging(inputs=[g.number for g in inputs], output=output)
         self._make(output, packed=True)
         return True
+
+    @staticmethod
+    def _near(raw: list[Generation]) -> list[Generation]:
+        """What has windows stays apart by time, a week together, to be dropped by time."""
+        begin = raw[0].first
+        return [g for g in raw if begin is None or g.last is None or g.last - begin <= _WEEK] or raw[:1]
 
     def _finish(self, merging: Merging) -> None:
         inputs = [g for g in self.progress.sealed if g.number in merging.inputs]
