@@ -74,6 +74,10 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
             if settle:
                 judged.append(taken.seconds)
                 settled = time.perf_counter()
+        begin = time.perf_counter()
+        while engine.rest(10.0):
+            pass
+        merged = time.perf_counter() - begin
         engine.close()
         size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
         return {
@@ -83,6 +87,7 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
             "peak": peak_mb(),
             "disk": size / 1e6,
             "changes": changes,
+            "merged": merged,
         }
 
 
@@ -205,7 +210,8 @@ def report(cards: int, batches: int) -> None:
         )
         print(
             f"  ready after {float(str(found['ready'])):.0f} s, peak {float(str(found['peak'])):,.0f} MB,"
-            f" {float(str(found['disk'])):,.0f} MB on disk, {found['changes']} changes of hits",
+            f" {float(str(found['disk'])):,.0f} MB on disk, {found['changes']} changes of hits;"
+            f" merging what was sealed took {float(str(found['merged'])):.1f} s in the quiet after it",
             flush=True,
         )
     print(
