@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -270,7 +271,7 @@ def test_a_file_that_the_system_keeps_from_us(
     opened = Path.open
     locked = {"calls.csv"}
 
-    def refused(path: Path, *how: str) -> object:
+    def refused(path: Path, *how: Any) -> Any:
         if path.name in locked:
             raise PermissionError(13, "Permission denied")
         return opened(path, *how)

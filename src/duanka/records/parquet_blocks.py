@@ -20,7 +20,7 @@ from duanka.records.unpacked import opened
 BATCH_ROWS = 1 << 16
 _MOST_ROWS = 10_000_000  # rows of a damaged group that are set aside one by one
 # What Arrow raises on damaged files, besides its own: a huge allocation, a wrong length, a name that is no text.
-_DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
+DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
 
 
 class ParquetReading:
@@ -35,8 +35,8 @@ class ParquetReading:
             with pq.ParquetFile(path) as file:
                 self._schema: Any = file.schema_arrow
                 self._names = tuple(self._schema.names)
-        except _DAMAGE as fault:
-            self.unreadable = f"not a whole Parquet file ({_first_line(fault)})"
+        except DAMAGE as fault:
+            self.unreadable = f"not a whole Parquet file ({first_line(fault)})"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class ParquetReading:
             yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
             return
         for name in wanted:
-            _check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
+            check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
         with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
             total = max(file.metadata.num_rows, 1)
             record = 1
@@ -67,10 +67,10 @@ class ParquetReading:
         try:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted):
                 rows = min(batch.num_rows, end - record)
-                yield _block(batch.slice(0, rows), record)
+                yield block_of(batch.slice(0, rows), record)
                 record += rows
-        except _DAMAGE as fault:
-            self.unreadable = f"row group {group} is damaged ({_first_line(fault)})"
+        except DAMAGE as fault:
+            self.unreadable = f"row group {group} is damaged ({first_line(fault)})"
         if end - record > _MOST_ROWS:
             # A damaged footer says whatever it likes: nobody delivers so many rows in one group.
             why = f"row group {group} claims {end - record} rows"
@@ -85,7 +85,8 @@ class ParquetReading:
             yield Block(pl.DataFrame(), np.empty(0, np.int64), lost, 0, bad)
 
 
-def _block(batch: Any, record: int) -> Block:
+def block_of(batch: Any, record: int) -> Block:
+    """Return the rows of an Arrow batch, the first of which is number `record`; those with broken text are bad."""
     rows = batch.num_rows
     if not batch.num_columns:
         return Block(pl.DataFrame(height=rows), np.arange(record, record + rows), rows, 0)
@@ -156,7 +157,8 @@ def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
     return Bad(record + at, Reason.BROKEN_ENCODING, ",".join(cells)[:RAW_LIMIT])
 
 
-def _check_type(path: Path, name: str, kind: Any) -> None:
+def check_type(path: Path | str, name: str, kind: Any) -> None:
+    """Raise UnreadableInput when no mapping can read a column of this type."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
     nested = pa.types.is_nested(inner) or pa.types.is_time(inner) or pa.types.is_duration(inner)
     if nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner):
@@ -166,5 +168,6 @@ def _check_type(path: Path, name: str, kind: Any) -> None:
         )
 
 
-def _first_line(fault: BaseException) -> str:
+def first_line(fault: BaseException) -> str:
+    """What a fault says, in one line."""
     return (str(fault).strip().splitlines() or [type(fault).__name__])[0][:200]

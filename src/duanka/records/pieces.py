@@ -51,6 +51,8 @@ class Pile:
     def add(self, sifted: Sifted, place: str, origin: str, file: str) -> None:
         """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or ""."""
         for good in sifted.good:
+            if good.frame.is_empty():
+                continue
             self.records += good.frame.height
             source = f"{place}/{good.table}" if place else good.table
             lines = pl.Series("line", good.lines, dtype=pl.Int64)

@@ -1,0 +1,253 @@
+"""A session with a NATS server: reads a stream behind a position, whatever happens to the server or the line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import nats
+from nats.errors import Error, NoServersError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy
+from nats.js.errors import APIError, NotFoundError
+
+from duanka.domain.errors import DuankaError
+from duanka.records.messages import Message, kind_of
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from duanka.records.bus import Address, Course, Subscription, Taking
+
+_log = logging.getLogger(__name__)
+
+_CONNECT = 5.0  # seconds for the first connection; later ones are tried for ever
+_NAP = 0.5  # seconds that a question for messages stays open
+_AT_ONCE = 16 << 20  # bytes of messages asked for at once, going by those before
+_MOST = 5_000  # messages asked for at once
+_GLANCE = 1.0  # seconds between looks at how much waits
+_TROUBLE = (Error, APIError, OSError, asyncio.TimeoutError)
+
+
+class Session:
+    """Reads until told to stop, or to the end of the stream where `course` does not wait."""
+
+    def __init__(self, address: Address, what: Subscription, course: Course, taking: Taking) -> None:
+        self._address = address
+        self._what = what
+        self._course = course
+        self._taking = taking
+        self._fault = ""
+        self._lost = False  # the line was: what was under way may be lost with it
+        self._next = 1  # the number that the server gives its next delivery to us
+        self._size = 1 << 18  # bytes of a message, a cautious guess until some came
+        self._leaving = False
+        self._reply = (0, "")  # of the last message taken
+        self._replies: deque[tuple[int, str]] = deque()  # sequence number, where to acknowledge up to it
+
+    async def run(self) -> None:
+        """Connect and read. Raises DuankaError, see Bus."""
+        client = await self._connected()
+        watcher = asyncio.create_task(self._watch(client))
+        try:
+            await self._read(client)
+        finally:
+            self._leaving = True
+            watcher.cancel()
+            with suppress(asyncio.CancelledError, *_TROUBLE):
+                await watcher
+            with suppress(*_TROUBLE):
+                await self._acknowledge(client)
+                await asyncio.wait_for(client.close(), _CONNECT)
+
+    async def _connected(self) -> Client:
+        options: dict[str, Any] = {}
+        if self._address.credentials is not None:
+            options["user_credentials"] = str(self._address.credentials)
+        if (tls := self._address.tls()) is not None:
+            options["tls"] = tls
+        connecting = nats.connect(
+            self._address.servers,
+            name=self._what.durable,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_lost,
+            reconnected_cb=self._on_back,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            **options,
+        )
+        try:
+            return await asyncio.wait_for(connecting, _CONNECT)
+        except (*_TROUBLE, NoServersError, ValueError) as fault:
+            why = self._fault or str(fault) or "it does not answer"
+            raise DuankaError(
+                f"no NATS server at {self._address}: {why}; start it, or check the URL"
+            ) from None
+
+    async def _on_error(self, fault: Exception) -> None:
+        self._fault = str(fault) or type(fault).__name__
+
+    async def _on_lost(self) -> None:
+        if not self._leaving:
+            _log.warning(
+                "the NATS server at %s is gone (%s); waiting for it", self._address, self._fault or "closed"
+            )
+
+    async def _on_back(self) -> None:
+        _log.warning("the NATS server at %s is back", self._address)
+        self._lost = True
+
+    async def _read(self, client: Client) -> None:
+        subscription = None
+        while not self._course.stop.is_set():
+            if subscription is None or self._lost:
+                subscription = await self._aim(client, subscription)
+                if subscription is None:
+                    continue
+            messages = await self._fetch(subscription)
+            sound = await asyncio.to_thread(self._take, messages)
+            if not sound:
+                self._lost = True  # a delivery never came: everything behind the last one is asked for again
+            elif not messages and not self._course.wait and client.is_connected and not self._lost:
+                info = await self._glance(client)
+                if info is not None and info.num_pending == 0:
+                    break
+        if not self._course.stop.is_set():
+            await asyncio.to_thread(self._taking.flush)
+
+    async def _fetch(self, subscription: Any) -> list[Any]:
+        many = max(min(_AT_ONCE // self._size, _MOST), 2)
+        try:
+            messages: list[Any] = await subscription.fetch(many, timeout=_NAP)
+        except _TROUBLE as fault:
+            if not isinstance(fault, asyncio.TimeoutError | TimeoutError):
+                self._lost = True
+                await asyncio.sleep(_NAP)
+            return []
+        if messages:
+            largest = max(len(m.data) for m in messages)
+            self._size = max(64, largest)
+        return messages
+
+    def _take(self, messages: list[Any]) -> bool:
+        """Take what came; False when a delivery before one of them is missing, which is then not taken."""
+        taking, course = self._taking, self._course
+        for message in messages:
+            number, delivery = _numbers(message.reply)
+            if delivery != self._next:
+                taking.settle_up()
+                return False
+            self._next += 1
+            if number <= course.read:
+                if number <= course.committed:
+                    self._replies.append((number, message.reply))
+                continue  # sent again, for want of our word
+            course.read = number
+            taking.messages.add(Message(number, message.subject, kind_of(message.headers), message.data))
+            self._reply = (number, message.reply)
+            if taking.full:
+                self._replies.append(self._reply)
+                taking.settle_up()
+        if messages and self._reply[0]:
+            self._replies.append(self._reply)
+        taking.settle_up()
+        return True
+
+    async def _aim(self, client: Client, before: Any) -> Any:
+        """Have the server begin behind what was read; None when it cannot now."""
+        self._lost = False
+        try:
+            if before is not None:
+                await before.unsubscribe()
+            manager = client.jsm()
+            state = await self._stream(manager)
+            read = self._course.read
+            if state.last_seq < read:
+                raise DuankaError(
+                    f"stream {self._what.stream} ends at message {state.last_seq}, but {read} were read of it: it was "
+                    "made anew; read it under another name, or begin with a new state"
+                )
+            if read and state.first_seq > read + 1:
+                _log.error(
+                    "stream %s no longer has messages %d to %d: they were never read",
+                    *(self._what.stream, read + 1, state.first_seq - 1),
+                )
+            with suppress(NotFoundError):
+                await manager.delete_consumer(self._what.stream, self._what.durable)
+            await manager.add_consumer(self._what.stream, self._consumer(read))
+            subscription = await client.jetstream().pull_subscribe_bind(self._what.durable, self._what.stream)
+        except _TROUBLE as fault:
+            if isinstance(fault, APIError) and fault.code is not None and 400 <= fault.code < 500:
+                raise DuankaError(f"stream {self._what.stream}: {fault.description}") from None
+            _log.warning(
+                "stream %s does not answer (%s)", self._what.stream, str(fault) or type(fault).__name__
+            )
+            await asyncio.sleep(_NAP)
+            self._lost = True
+            return before
+        self._next = 1
+        self._replies.clear()
+        return subscription
+
+    def _consumer(self, read: int) -> ConsumerConfig:
+        begin: dict[str, Any] = {}
+        if read:
+            begin = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": read + 1}
+        return ConsumerConfig(
+            durable_name=self._what.durable,
+            ack_policy=AckPolicy.ALL,
+            ack_wait=self._what.acknowledge,
+            max_ack_pending=self._what.held,
+            filter_subject=self._what.subject,
+            **begin,
+        )
+
+    async def _stream(self, manager: Any) -> Any:
+        """The state of the stream; DuankaError when there is none, or one that forgets what was acknowledged."""
+        try:
+            info = await manager.stream_info(self._what.stream)
+        except NotFoundError:
+            if not self._what.create or self._course.read:
+                raise DuankaError(
+                    f"no stream {self._what.stream} at {self._address}; make it there, or check the name"
+                ) from None
+            info = await manager.add_stream(name=self._what.stream, subjects=[self._what.subject])
+        kept = RetentionPolicy(info.config.retention or RetentionPolicy.LIMITS)
+        if kept is not RetentionPolicy.LIMITS:
+            raise DuankaError(
+                f"stream {self._what.stream} drops messages by {kept.value}, so that nothing can be "
+                "read again after a failure; give it retention by limits"
+            )
+        return info.state
+
+    async def _watch(self, client: Client) -> None:
+        """Acknowledge what is committed, and look at how much waits."""
+        while True:
+            await asyncio.sleep(_GLANCE / 4)
+            with suppress(*_TROUBLE):
+                await self._acknowledge(client)
+                info = await self._glance(client)
+                if info is not None:
+                    self._course.lag = info.num_pending + max(self._course.read - self._course.handed_on, 0)
+
+    async def _glance(self, client: Client) -> Any:
+        with suppress(*_TROUBLE):
+            return await client.jsm().consumer_info(self._what.stream, self._what.durable)
+        return None
+
+    async def _acknowledge(self, client: Client) -> None:
+        """One word for all messages up to the last committed one; should it get lost, they come again and are known."""
+        reply = ""
+        while self._replies and self._replies[0][0] <= self._course.committed:
+            reply = self._replies.popleft()[1]
+        if reply and client.is_connected:
+            await client.publish(reply, b"+ACK")
+
+
+def _numbers(reply: str) -> tuple[int, int]:
+    """The sequence number of a message in the stream, and that of its delivery to us."""
+    tokens = reply.split(".")
+    stream, delivery = tokens[-4:-2] if len(tokens) == 9 else tokens[7:9]
+    return int(stream), int(delivery)

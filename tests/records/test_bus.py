@@ -1,0 +1,389 @@
+"""Live intake from NATS, with a real server: what comes out of it, and that nothing is lost or comes twice."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buses import STREAM, Sent, Server, arrow, bus, lines
+from deliveries import KEY
+from duanka.domain.errors import DuankaError, MissingKey
+from duanka.domain.live import Batch
+from duanka.domain.tables import TABLES
+from duanka.records.bus import Address, Bus
+from duanka.records.json_lines import block_of
+from landings import (
+    aside_of,
+    calls,
+    counted,
+    drained,
+    positions_of,
+    put,
+    reasons_of,
+    rows_of,
+    running,
+    seconds_of,
+    sources_of,
+    until,
+)
+
+ORIGIN = f"nats:{STREAM}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    one = Server(tmp_path / "store")
+    one.start()
+    try:
+        one.make()
+        yield one
+    finally:
+        one.end()
+
+
+def call(seconds: int, **fields: Any) -> bytes:
+    whole: dict[str, Any] = {"card": "8613800138000", "peer": "8613900139000", "direction": "out"}
+    whole |= {"started_at": "2021-05-17 09:30:00", "seconds": seconds, **fields}
+    return json.dumps(whole).encode()
+
+
+def all_of(server: Server, done: dict[str, int] | None = None, **options: Any) -> list[Batch]:
+    got = list(bus(server, **options).batches(done or {}))
+    assert counted(got)
+    return got
+
+
+def test_json_and_arrow_give_the_rows_of_the_csv(server: Server, tmp_path: Path) -> None:
+    text = (
+        calls(range(300)).replace(",7\n", ",\n").replace("out,2021-05-17 09:30:00,9\n", "up,2021-05-17,9\n")
+    )
+    put(tmp_path, "in/calls.csv", text)
+    csv = drained(tmp_path / "in")
+    texts = pl.read_csv(text.encode(), infer_schema=False)
+    typed = pl.read_csv(text.encode(), infer_schema_length=None).with_columns(pl.col("card").cast(str), zz=1)
+    for content in (
+        [Sent(lines(texts), headers={"Content-Type": "application/x-ndjson"})],
+        [Sent(lines(typed))],
+        [Sent(row) for row in lines(typed).splitlines()],
+        [Sent(arrow(texts))],
+        [Sent(arrow(typed), headers={"content-type": "application/vnd.apache.arrow.stream"})],
+        [
+            Sent(arrow(some, compat_level=pl.CompatLevel.oldest(), compression="zstd"))
+            for some in typed.iter_slices(7)
+        ],
+        [Sent(arrow(texts.with_columns(pl.col("peer", "direction").cast(pl.Categorical))))],
+    ):
+        before = server.do(lambda client: client.jsm().stream_info(STREAM)).state.last_seq
+        server.publish(content)
+        got = all_of(server, {ORIGIN: before})
+        assert rows_of(got).drop("line").equals(rows_of(csv).drop("line"))
+        assert reasons_of(got) == reasons_of(csv) == ["unknown direction"]
+        assert rows_of(got)["line"].min() == before + 1
+        assert positions_of(got) == {ORIGIN: before + len(content)}
+
+
+def test_the_subject_says_table_and_source(server: Server) -> None:
+    for subject in ("calls", "msc-2.calls", "hebei.msc-2.calls"):
+        server.publish([Sent(call(1), f"duanka.records.{subject}")])
+    for name in TABLES:
+        server.publish([Sent(b"{}", f"duanka.records.x.{name}")])
+    server.publish([Sent(call(1), "duanka.records.x.cals")])
+    got = all_of(server)
+    assert sources_of(got) == {(source, "calls") for source in ("calls", "msc-2/calls", "hebei/msc-2/calls")}
+    last = aside_of(got)[-1]
+    assert (last.file, last.line, last.column, last.reason) == (ORIGIN, 13, "", "no table for this row")
+    assert json.loads(last.raw)["seconds"] == 1
+    assert reasons_of(got).count("required value missing") == len(TABLES)
+
+
+def test_a_message_of_many_records_is_never_split(server: Server) -> None:
+    server.publish([b"\n".join(call(at) for at in range(n * 10, n * 10 + 10)) for n in range(5)])
+    got = all_of(server, batch_records=15)
+    assert [b.records for b in got] == [20, 20, 10]
+    assert [b.positions[ORIGIN] for b in got] == [2, 4, 5]
+    assert sorted(seconds_of(got)) == list(range(50))
+
+
+BROKEN = {
+    b"": "empty line",
+    b"\n\n": "empty line",
+    b"card,peer\n": "no JSON object",
+    b"[1]": "no JSON object",
+    b"3": "no JSON object",
+    b'{"card":"1"': "no JSON object",
+    b'{"card":NaN}': "no JSON object",
+    b'{"card":"1"} x': "no JSON object",
+    b"[" * 50_000: "no JSON object",
+    b'{"card":"\xff"}': "broken encoding",
+    b'{"card":"\\ud800"}': "broken encoding",
+    b"x" * 70_000: "line too long",
+    b"{}": "required value missing",
+    b"\xff\xff\xff\xff": "unreadable Arrow stream",
+    b"\xff\xff\xff\xff\x10\x00\x00\x00 not Arrow": "unreadable Arrow stream",
+}
+
+
+def test_what_is_broken_is_set_aside_and_the_rest_goes_on(server: Server) -> None:
+    whole = arrow(pl.DataFrame({"card": ["8613800138000"], "seconds": [1]}))
+    nested = arrow(pl.DataFrame({"card": [["8613800138000"]]}))
+    broken = {
+        **BROKEN,
+        whole[: len(whole) // 2]: "unreadable Arrow stream",
+        nested: "unreadable Arrow stream",
+    }
+    server.publish(itertools.chain.from_iterable((data, call(at)) for at, data in enumerate(broken)))
+    got = all_of(server)
+    assert seconds_of(got) == list(range(len(broken)))
+    told = {a.line: a.reason for a in aside_of(got)}
+    assert [told[2 * at + 1] for at in range(len(broken))] == list(broken.values())
+    assert all(len(a.raw) <= 10_000 for a in aside_of(got))
+
+
+def test_broken_lines_among_good_ones_in_a_message(server: Server) -> None:
+    mixed = [call(at) if at % 100 else b"{broken" for at in range(2_000)]
+    server.publish([b"\r\n".join([*mixed, b""])])
+    got = all_of(server)
+    assert seconds_of(got) == [at for at in range(2_000) if at % 100]
+    assert reasons_of(got) == ["no JSON object"] * 20
+
+
+def test_a_thousand_random_payloads(server: Server) -> None:
+    """Whatever comes, every message is accounted for and the good ones are used."""
+    chance = random.Random(7)
+    whole = [arrow(pl.DataFrame(json.loads(call(1)) | {"seconds": range(20)})), b"\n".join([call(1)] * 20)]
+
+    def payload() -> bytes:
+        some = bytearray(chance.choice(whole))
+        for _ in range(chance.randint(1, 8)):
+            at = chance.randrange(len(some))
+            match chance.randrange(3):
+                case 0:
+                    some[at] = chance.randrange(256)
+                case 1:
+                    del some[at : at + chance.randrange(40)]
+                case _:
+                    some[at:at] = chance.randbytes(chance.randrange(9))
+            some = some or bytearray(b" ")
+        return bytes(some)
+
+    def sent() -> Iterator[Sent]:
+        kinds = [
+            None,
+            {"Content-Type": "application/vnd.apache.arrow.stream"},
+            {"Content-Type": "text/plain"},
+        ]
+        for at in range(1_000):
+            yield Sent(payload(), headers=chance.choice(kinds))
+            if at % 100 == 0:
+                yield Sent(call(1_000_000 + at), "duanka.records.good.calls")
+
+    server.publish(sent())
+    got = all_of(server, batch_records=500)
+    assert positions_of(got) == {ORIGIN: 1_010}
+    seen = {a.line for a in aside_of(got)} | set(rows_of(got)["line"].to_list())
+    # An Arrow stream without rows and one cut before its first row hold no record; all others left a trace.
+    assert len(seen) > 950
+    good = [p for b in got for p in b.pieces if p.source == "good/calls"]
+    assert sum(pl.DataFrame(p.rows).height for p in good) == 10
+
+
+_CELLS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**60), 2**60),
+    st.integers(-(10**6), 10**6).map(lambda x: x / 4),  # long fractions may differ in their last digit
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), _CELLS), min_size=1, max_size=6))
+def test_a_line_reads_the_same_alone_and_beside_a_broken_one(rows: list[dict[str, Any]]) -> None:
+    texts = [json.dumps(row, ensure_ascii=bool(at % 2)).encode() for at, row in enumerate(rows)]
+    together = block_of(texts, range(1, len(texts) + 1), ["a", "b"])
+    beside = block_of([*texts, b"{"], range(1, len(texts) + 2), ["a", "b"])
+    assert together.frame.equals(beside.frame)
+    assert beside.records == len(texts) + 1 == len(beside.lines) + len(beside.bad)
+
+
+def test_a_restart_after_any_batch_gives_every_row_once(server: Server) -> None:
+    server.publish(b"\n".join(call(at) for at in range(n * 10, n * 10 + n)) for n in range(1, 10))
+    expected = sorted(seconds_of(all_of(server)))
+    done: dict[str, int] = {}
+    got: list[Batch] = []
+    for size in (1, 3, 1, 7, 2, 100):
+        feed = bus(server, wait=True, batch_records=size, batch_seconds=0.2)
+        with running(feed, done) as batches:
+            got += until(batches, 1)[-1:]
+            done = positions_of(got)
+            if size % 2:
+                feed.settled(done)  # else the process died between commit and acknowledgement
+                time.sleep(0.4)
+    assert sorted(seconds_of(got)) == expected
+    assert done == {ORIGIN: 9}
+
+
+def test_acknowledged_is_what_is_committed_and_no_more(server: Server) -> None:
+    server.publish(call(at) for at in range(30))
+    feed = bus(server, wait=True, batch_records=10, batch_seconds=0.1)
+    with running(feed) as batches:
+        first, _ = next(batches), next(batches)
+        time.sleep(0.6)
+        assert server.consumer().ack_floor.stream_seq == 0
+        feed.settled(first.positions)
+        time.sleep(0.6)
+        assert server.consumer().ack_floor.stream_seq == 10
+        assert server.consumer().num_ack_pending == 20
+
+
+def test_messages_sent_again_are_known(server: Server) -> None:
+    server.publish(call(at) for at in range(50))
+    feed = bus(server, wait=True, batch_records=20, batch_seconds=0.1)
+    feed._what = feed._what.__class__(**{**vars(feed._what), "acknowledge": 0.3})
+    with running(feed) as batches:
+        got = until(batches, 50)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            got.append(next(batches))
+        assert server.consumer().num_redelivered > 0
+        feed.settled(positions_of(got))
+        time.sleep(1)
+        assert server.consumer().num_ack_pending == 0
+    assert seconds_of(got) == list(range(50))
+
+
+def test_a_bounded_number_of_messages_is_out(server: Server) -> None:
+    server.publish(call(at) for at in range(400))
+    feed = bus(server, wait=True, batch_records=10, batch_seconds=0.1, max_ack_pending=60)
+    with running(feed) as batches:
+        got = [next(batches)]
+        time.sleep(1.5)
+        assert server.consumer().num_ack_pending <= 60
+        assert feed.waiting().pieces >= 340
+        while sum(b.records for b in got) < 400:
+            feed.settled(positions_of(got))
+            got.append(next(batches))
+        time.sleep(1.5)
+        assert feed.waiting().pieces == 0
+    assert seconds_of(got) == list(range(400))
+
+
+def test_the_publisher_may_say_it_twice(server: Server) -> None:
+    server.publish(Sent(call(at), headers={"Nats-Msg-Id": str(at)}) for at in [0, 1, 1, 2, 0])
+    assert seconds_of(all_of(server)) == [0, 1, 2]
+
+
+def test_a_server_that_is_killed_and_comes_back(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    server.publish(call(at) for at in range(100))
+    feed = bus(server, wait=True, batch_records=30, batch_seconds=0.2)
+    with running(feed) as batches:
+        got = [next(batches)]
+        feed.settled(got[0].positions)
+        server.end(signal.SIGKILL)
+        got += itertools.islice(batches, 6)  # what was read ahead, and then nothing
+        assert got[-1].records == 0
+        server.start()
+        server.publish(call(at) for at in range(100, 200))
+        got += until(batches, 200 - sum(b.records for b in got))
+        feed.settled(positions_of(got))
+    assert seconds_of(got) == list(range(200))
+    assert "is gone" in caplog.text
+    assert "is back" in caplog.text
+
+
+def test_a_lost_delivery_is_asked_for_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that the server sent and that never arrived: those behind them must not move the position over them."""
+    from duanka.records import bus_reader
+
+    fetch = bus_reader.Session._fetch
+    dropped: list[Any] = []
+
+    async def losing(session: Any, subscription: Any) -> list[Any]:
+        messages = await fetch(session, subscription)
+        if len(dropped) < 3 and len(messages) > 5:
+            dropped.append(messages.pop(3))
+        return messages
+
+    monkeypatch.setattr(bus_reader.Session, "_fetch", losing)
+    server.publish(call(at) for at in range(200))
+    assert seconds_of(all_of(server, batch_records=20)) == list(range(200))
+    assert len(dropped) == 3
+
+
+def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(
+        DuankaError, match=r"no NATS server at nats://127.0.0.1:1: .*; start it, or check the URL"
+    ) as told:
+        next(Bus("nats://me:geheim@127.0.0.1:1", STREAM).batches({}))
+    assert "geheim" not in str(told.value) + caplog.text
+
+
+def test_a_wrong_password_is_told_and_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    one = Server(tmp_path / "store", "--user", "duanka", "--pass", "richtig")
+    one.start()
+    try:
+        with pytest.raises(DuankaError, match=r"(?i)authorization") as told:
+            next(Bus(one.url.replace("//", "//duanka:geheim@"), STREAM).batches({}))
+        url = one.url.replace("//", "//duanka:richtig@")
+        assert list(Bus(url, STREAM, create=True, wait=False).batches({})) == []
+    finally:
+        one.end()
+    assert not {"geheim", "richtig"} & set(str(told.value).split())
+    assert "geheim" not in caplog.text + str(told.value)
+    assert "richtig" not in caplog.text
+
+
+def test_streams_that_cannot_be_read(server: Server) -> None:
+    with pytest.raises(
+        DuankaError, match=r"no stream OTHER at nats://127.0.0.1:\d+; make it there, or check"
+    ):
+        next(Bus(server.url, "OTHER").batches({}))
+    with pytest.raises(DuankaError, match="stream RECORDS ends at message 0, but 7 were read of it"):
+        all_of(server, {ORIGIN: 7})
+    server.do(lambda c: c.jsm().add_stream(name="WORK", subjects=["work.>"], retention="workqueue"))
+    with pytest.raises(DuankaError, match="stream WORK drops messages by workqueue"):
+        next(Bus(server.url, "WORK", "work.>").batches({}))
+
+
+def test_the_stream_is_made_when_told(server: Server) -> None:
+    made = Bus(server.url, "NEW", "new.>", create=True, wait=False)
+    assert list(made.batches({})) == []
+    server.publish([Sent(call(1), "new.calls")])
+    assert seconds_of(Bus(server.url, "NEW", "new.>", wait=False).batches({})) == [1]
+
+
+def test_a_document_number_without_a_key_stops_intake(server: Server) -> None:
+    card = b'{"card":"8613800138000","holder":"110101199003074514"}'
+    server.publish([Sent(card, "duanka.records.cards"), Sent(b'{"card":"x",', "duanka.records.cards")])
+    with pytest.raises(MissingKey, match=r"nats:RECORDS, column 'holder' carries document numbers"):
+        all_of(server)
+    got = all_of(server, holder_key=KEY)
+    assert len(rows_of(got, "cards")["holder"][0]) == 64
+    assert aside_of(got)[0].raw.startswith("<withheld")
+
+
+def test_without_nats_py(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nats", None)
+    with pytest.raises(DuankaError, match=r'reading messages needs nats-py: pip install "duanka\[live\]"'):
+        Bus("nats://127.0.0.1:4222", STREAM)
+
+
+def test_where_the_servers_are(tmp_path: Path) -> None:
+    several = Address("nats://token@a:1, tls://me:geheim@b:2,c:3")
+    assert str(several) == "nats://a:1,tls://b:2,nats://c:3"
+    with pytest.raises(DuankaError, match=r"no.creds: no such file; it is needed to enter nats://a:1"):
+        Address("nats://x@a:1", credentials=tmp_path / "no.creds").check()
