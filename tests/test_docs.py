@@ -15,7 +15,7 @@ import pytest
 from duanka import cli
 from duanka.domain.decide import ACTION_OF_TIER, Tier
 from duanka.domain.judgement import CONFIRMED
-from duanka.domain.live import Change, HitChange
+from duanka.domain.live import Change, HitChange, Refused
 from duanka.domain.policy import LISTS
 from duanka.domain.policy_file import read_policy
 from duanka.domain.rule import Action, Hit
@@ -155,9 +155,13 @@ def test_tiers_and_actions_are_those_of_the_page() -> None:
     assert stated == [(f"`{tier.word}`", f"`{ACTION_OF_TIER[tier].word}`") for tier in Tier]
 
 
+# what intake cannot use, and what the live engine cannot
+_REASONS = list(dict.fromkeys([reason.value for reason in (*Reason, *Refused)]))
+
+
 def test_every_reason_for_quarantine_is_explained() -> None:
     rows = _rows(OUTPUT.read_text(encoding="utf-8"), "## quarantine.parquet")
-    assert [row[0] for row in rows if len(row) == 2] == [f"`{reason.value}`" for reason in Reason]
+    assert [row[0] for row in rows if len(row) == 2] == [f"`{reason}`" for reason in _REASONS]
 
 
 @pytest.mark.parametrize("file", [HITS, DECISIONS])

@@ -155,8 +155,8 @@ class Taken:
 class Refused(StrEnum):
     """Why the live engine sets a record aside that intake could read."""
 
-    LATE = "late"  # behind what its source's lateness allows: its windows are judged
-    REPEATED = "repeated"  # delivered before
+    LATE = "too late"  # behind what its source's lateness allows: its windows are judged
+    REPEATED = "delivered twice"  # delivered before
     AHEAD = "ahead of the clock"  # of a time that has not come
 
 
