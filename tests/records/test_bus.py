@@ -311,8 +311,8 @@ def test_a_lost_delivery_is_asked_for_again(server: Server, monkeypatch: pytest.
     fetch = bus_reader.Session._fetch
     dropped: list[Any] = []
 
-    async def losing(session: Any, subscription: Any) -> list[Any]:
-        messages = await fetch(session, subscription)
+    async def losing(session: Any, pulling: Any) -> list[Any]:
+        messages = await fetch(session, pulling)
         if len(dropped) < 3 and len(messages) > 5:
             dropped.append(messages.pop(3))
         return messages

@@ -15,6 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from duanka.domain.errors import DuankaError
 from duanka.records.messages import Message, kind_of
+from duanka.records.pulling import Pulling
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -100,35 +101,35 @@ class Session:
         self._lost = True
 
     async def _read(self, client: Client) -> None:
-        subscription = None
+        pulling: Pulling | None = None
         while not self._course.stop.is_set():
-            if subscription is None or self._lost:
-                subscription = await self._aim(client, subscription)
-                if subscription is None:
+            if pulling is None or self._lost:
+                pulling = await self._aim(client, pulling)
+                if pulling is None:
                     continue
-            messages = await self._fetch(subscription)
+            messages = await self._fetch(pulling)
             sound = await asyncio.to_thread(self._take, messages)
             if not sound:
                 self._lost = True  # a delivery never came: everything behind the last one is asked for again
             elif not messages and not self._course.wait and client.is_connected and not self._lost:
                 info = await self._glance(client)
-                if info is not None and info.num_pending == 0:
+                # Nothing left at the server, and nothing on its way to us.
+                if info is not None and info.num_pending == 0 and info.delivered.consumer_seq < self._next:
                     break
         if not self._course.stop.is_set():
             await asyncio.to_thread(self._taking.flush)
 
-    async def _fetch(self, subscription: Any) -> list[Any]:
+    async def _fetch(self, pulling: Pulling) -> list[Any]:
         many = max(min(_AT_ONCE // self._size, _MOST), 2)
         try:
-            messages: list[Any] = await subscription.fetch(many, timeout=_NAP)
-        except _TROUBLE as fault:
-            if not isinstance(fault, asyncio.TimeoutError | TimeoutError):
-                self._lost = True
-                await asyncio.sleep(_NAP)
+            messages = await pulling.fetch(many, _NAP)
+        except _TROUBLE:
+            self._lost = True
+            await asyncio.sleep(_NAP)
             return []
         if messages:
-            largest = max(len(m.data) for m in messages)
-            self._size = max(64, largest)
+            self._size = max(64, *(len(message.data) for message in messages))
+            await pulling.ask(many, _NAP)  # the next come while these are read
         return messages
 
     def _take(self, messages: list[Any]) -> bool:
@@ -155,12 +156,12 @@ class Session:
         taking.settle_up()
         return True
 
-    async def _aim(self, client: Client, before: Any) -> Any:
+    async def _aim(self, client: Client, before: Pulling | None) -> Pulling | None:
         """Have the server begin behind what was read; None when it cannot now."""
         self._lost = False
         try:
             if before is not None:
-                await before.unsubscribe()
+                await before.end()
             manager = client.jsm()
             state = await self._stream(manager)
             read = self._course.read
@@ -177,7 +178,8 @@ class Session:
             with suppress(NotFoundError):
                 await manager.delete_consumer(self._what.stream, self._what.durable)
             await manager.add_consumer(self._what.stream, self._consumer(read))
-            subscription = await client.jetstream().pull_subscribe_bind(self._what.durable, self._what.stream)
+            pulling = Pulling(client, self._what.stream, self._what.durable)
+            await pulling.begin()
         except _TROUBLE as fault:
             if isinstance(fault, APIError) and fault.code is not None and 400 <= fault.code < 500:
                 raise DuankaError(f"stream {self._what.stream}: {fault.description}") from None
@@ -189,7 +191,7 @@ class Session:
             return before
         self._next = 1
         self._replies.clear()
-        return subscription
+        return pulling
 
     def _consumer(self, read: int) -> ConsumerConfig:
         begin: dict[str, Any] = {}
