@@ -6,7 +6,6 @@ moment the file holds whole batches, and intake goes on behind the last of them.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from types import TracebackType
 import pyarrow as pa
 
 from duanka.domain.errors import DuankaError, LostRecords
-from duanka.domain.live import Batch, Change, Lateness, Refused, Taken
+from duanka.domain.live import Batch, Lateness, Refused, Taken
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Table
@@ -28,6 +27,7 @@ from duanka.engine.live.judge import Judge
 from duanka.engine.live.marks import Marks, end_of_records
 from duanka.engine.live.prepared import Prepared, prepare
 from duanka.engine.live.progress import Progress, ShelfProgress
+from duanka.engine.live.reconciling import reconcile
 from duanka.engine.live.shelf import Shelf
 from duanka.engine.live.sorting import Desk, Sorted, Sorting
 from duanka.engine.live.state import REGISTERS, State
@@ -77,7 +77,7 @@ class Live:
         with self._state.working():
             self._state.restore(history=history)
             self._attach()
-            self._reconcile()
+            reconcile(self._run, self._progress, self._rules, self._rollups, lists, shadows)
             self._state.commit()
 
     def __enter__(self) -> Live:
@@ -200,34 +200,6 @@ class Live:
         self._sorting = Sorting(self._state.db, self._run, self._lateness)
         judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
         self._triggers = Triggers(self._run, judge, self._shelves)
-
-    def _reconcile(self) -> None:
-        """Hold the state against the rules of today: changed ones are judged anew, those gone lose their hits."""
-        shape = _fingerprint(*(f"{r.name} {r.columns}" for r in self._rollups))
-        if self._progress.shape and self._progress.shape != shape:
-            raise DuankaError(
-                "the state was made by another version of the rules' rollups; begin a new one with --state FOLDER"
-                " (what lies in the inbox is read again)"
-            )
-        self._progress.shape = shape
-        today = {p.id: _fingerprint(p.sql, p.due) for p in self._rules}
-        for rule, known in list(self._progress.rules.items()):
-            if today.get(rule) == known:
-                continue
-            self._progress.able.discard(rule)
-            self._progress.closed.pop(rule, None)
-            self._run(f"DELETE FROM state.due WHERE rule = '{rule}'")
-            if rule not in today:
-                self._revoke(rule)
-        self._progress.rules = today
-
-    def _revoke(self, rule: str) -> None:
-        self._run(
-            f"INSERT INTO state.changes SELECT {self._progress.seq} + row_number() OVER (ORDER BY card, seen_at),"
-            f" '{Change.REVOKED.value}', card, rule, seen_at, evidence FROM state.hits WHERE rule = '{rule}'"
-        )
-        self._progress.seq += int(self._run(f"SELECT count(*) FROM state.hits WHERE rule = '{rule}'")[0][0])
-        self._run(f"DELETE FROM state.hits WHERE rule = '{rule}'")
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
         """Append what the batch adds to the rollups and registers."""
@@ -361,7 +333,3 @@ def _nothing_lost(batch: Batch, done: Sorted) -> None:
             f"{batch.records} records came in, {done.used} are used, {refused} refused and {len(batch.aside)}"
             " set aside: the rest is lost, which is a defect; please report it"
         )
-
-
-def _fingerprint(*texts: str) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

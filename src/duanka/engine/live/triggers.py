@@ -72,7 +72,8 @@ class Triggers:
         changes = self._all(ready, turn)
         for rule in ready:
             if "hits" in rule.rule.reads:  # last: it reads what the others found
-                cards = f"SELECT card FROM state.changes WHERE seq > {seq}"
+                changed = f"SELECT card FROM state.changes WHERE seq > {seq}"
+                cards = "SELECT card FROM state.hits" if rule.id in turn.anew else changed
                 changes += self._judged([rule], cards, turn)
         progress.since = since
         progress.able |= {rule.id for rule in ready}
