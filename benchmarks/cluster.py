@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from servers import Server, missing, sail, spark
 
 _TICK = os.sysconf("SC_CLK_TCK")
+_printed: set[str] = set()
 _GROWS = 4  # the larger world against the smaller
 
 
@@ -87,10 +88,17 @@ def run_rules(world: Path, server: Server | None, memory: str) -> tuple[Cost, pa
         with Cluster(work, server.remote) if server else Embedded(work, memory=memory) as engine:
             engine.load(tables, columns, policy.lists, None)
             engine.build(rules, Silent())
+            written = _bytes(work)
             for rule, limits in rules:
                 engine.run(rule, limits)
             engine.write_hits(work / "hits.parquet")
             cost = Cost(time.perf_counter() - wall, cpu_seconds(server) - cpu)
+        if server and not _printed & {world.name}:
+            _printed.add(world.name)
+            per = [size / records_in(world) for size in (sum(map(_bytes, records_of(world))), written)]
+            print(
+                f"  {world.name}: {per[0]:.0f} bytes a record, {per[1]:.0f} for its rollups, by {server.name}"
+            )
         return cost, pq.read_table(work / "hits.parquet")
 
 
@@ -118,11 +126,23 @@ def measure(world: Path, engines: dict[str, Server | None], rounds: int, memory:
     return median
 
 
+def records_of(world: Path) -> list[Path]:
+    """The files of `world` with usage records."""
+    records = {name for name, table in TABLES.items() if table.record}
+    return [p for p in world.rglob("*.parquet") if {p.stem, p.parent.name} & records]
+
+
 def records_in(world: Path) -> int:
     """How many usage records `world` holds."""
-    files = [p for p in world.rglob("*.parquet") if TABLES.get(p.stem) or TABLES.get(p.parent.name)]
-    names = {p: p.stem if p.stem in TABLES else p.parent.name for p in files}
-    return sum(pq.read_metadata(p).num_rows for p, name in names.items() if TABLES[name].record)
+    return sum(pq.read_metadata(path).num_rows for path in records_of(world))
+
+
+def _bytes(path: Path) -> int:
+    return (
+        path.stat().st_size
+        if path.is_file()
+        else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    )
 
 
 def main() -> None:

@@ -17,20 +17,36 @@ WITH lives AS (
     COALESCE(first_use, CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ)) >= used_before + 90 * INTERVAL '1' DAY
     OR CAST('2021-05-18 00:00:00' AS TIMESTAMP_NTZ) >= last_use + 90 * INTERVAL '1' DAY
     OR last_use >= first_use + 90 * INTERVAL '1' DAY
+), begins AS (
+  SELECT
+    d.card,
+    MIN(d.day) AS first_day
+  FROM card_days AS d
+  JOIN suspects AS s
+    ON s.card = d.card
+  GROUP BY
+    d.card
 ), uses AS (
   SELECT
-    card,
-    used_before AS used_at
-  FROM suspects
+    s.card,
+    s.used_before AS used_at
+  FROM suspects AS s
+  LEFT JOIN begins AS b
+    ON b.card = s.card
   WHERE
-    NOT used_before IS NULL
+    NOT s.used_before IS NULL
+    AND (
+      s.first_use IS NULL OR CAST(s.first_use AS DATE) >= b.first_day
+    )
   UNION ALL
   SELECT
-    card,
-    first_use
-  FROM suspects
+    s.card,
+    s.first_use
+  FROM suspects AS s
+  JOIN begins AS b
+    ON b.card = s.card
   WHERE
-    NOT first_use IS NULL
+    CAST(s.first_use AS DATE) >= b.first_day
   UNION ALL
   SELECT
     d.card,
