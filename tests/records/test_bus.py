@@ -7,13 +7,16 @@ import json
 import logging
 import random
 import signal
+import struct
 import sys
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +26,7 @@ from deliveries import KEY
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.live import Batch
 from duanka.domain.tables import TABLES
+from duanka.records.arrow_stream import BrokenStream, blocks_of
 from duanka.records.bus import Address, Bus
 from duanka.records.json_lines import block_of
 from landings import (
@@ -217,6 +221,29 @@ def test_a_line_reads_the_same_alone_and_beside_a_broken_one(rows: list[dict[str
     beside = block_of([*texts, b"{"], range(1, len(texts) + 2), ["a", "b"])
     assert together.frame.equals(beside.frame)
     assert beside.records == len(texts) + 1 == len(beside.lines) + len(beside.bad)
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    (bad,) = block_of([b'{"a":"x"}', b'{"a":"\\ud800"}'], [1, 2], ["a"]).bad
+    assert (bad.line, bad.reason.value) == (2, "broken encoding")
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_arrow_that_points_outside_itself_is_not_followed(kind: Any) -> None:
+    whole = BytesIO()
+    column = pa.array(["8613800138000", "8613800138001", "8613800138002"]).cast(kind)
+    with pa.ipc.new_stream(whole, pa.schema([("card", kind)])) as stream:
+        stream.write_batch(pa.RecordBatch.from_arrays([column], ["card"]))
+    assert blocks_of(whole.getvalue(), 1, ["card"])[0].frame.height == 3
+    form = "<qqqq" if kind == pa.large_string() else "<iiii"
+    inside, outside = struct.pack(form, 0, 13, 26, 39), struct.pack(form, 0, 13, 1 << 29, 39)
+    if pa.types.is_dictionary(kind):
+        inside, outside = struct.pack("<iii", 0, 1, 2), struct.pack("<iii", 0, 1, 1 << 29)
+    assert inside in whole.getvalue()
+    with pytest.raises(BrokenStream):
+        blocks_of(whole.getvalue().replace(inside, outside), 1, ["card"])
 
 
 def test_a_restart_after_any_batch_gives_every_row_once(server: Server) -> None:
