@@ -13,16 +13,17 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.live import Batch, Piece
 from duanka.engine.live import Live
 from duanka.rules import RULES
-from replays import NOW, canonical
+from worlds import canonical
 
 START = datetime(2021, 1, 1)
+NOW = datetime(2026, 1, 1)
 DAYS = 230
 _LIMITS = {r.id: {name: limit.value for name, limit in r.limits.items()} for r in RULES}
 _STEADY, _DIALLER = "8613800000001", "8613800000002"
 
 
 def _batch(table: str, rows: list[dict[str, object]], number: int) -> Batch:
-    frame = canonical(table, pl.DataFrame(rows))
+    frame = canonical(table, rows)
     frame = frame.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64), same=frame.hash_rows())
     return Batch((Piece(table, table, table, frame),), positions={"x": number}, records=frame.height)
 

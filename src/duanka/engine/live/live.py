@@ -74,6 +74,7 @@ class Live:
         self._lists = {name for name in LISTS if lists.get(name)}
         for name, table in LISTS.items():
             self._list(name, table, lists.get(name, ()))
+        self._begun = False
         with self._state.working():
             self._state.restore(history=history)
             self._attach()
@@ -121,6 +122,9 @@ class Live:
         """
         begin = time.perf_counter()
         with self._state.working():
+            if not self._begun:
+                self._marks.begin(now)
+                self._begun = True
             desk = Desk(self._progress, self._marks, self._rules, now)
             done = self._sorting.sort(batch, desk)
             _nothing_lost(batch, done)

@@ -38,6 +38,11 @@ class Marks:
         for name, table in sources.items():
             self._progress.sources.setdefault(name, SourceProgress(table=table, heard_at=now))
 
+    def begin(self, now: datetime) -> None:
+        """A run begins: what was not delivered while none was there is not held against the sources."""
+        for source in self._progress.sources.values():
+            source.heard_at = max(source.heard_at or now, now)
+
     def source(self, name: str, table: str, prepared: Collection[Prepared], now: datetime) -> SourceProgress:
         """The progress of a source that delivers; a new one begins where the rules have come to without it."""
         known = self._progress.sources
