@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +17,6 @@ from deliveries import CARDS, mapping
 from duanka.domain.errors import MappingError
 from duanka.domain.live import GONE, Batch, finished
 from duanka.records import NATIVE, Patience
-from duanka.records.ahead import DEPTH, HandOn, ahead
 from duanka.records.landing import Landing
 from landings import (
     FAST,
@@ -400,38 +397,3 @@ def test_origins_are_forgotten_when_their_files_are_long_gone(
         while len(done) > 2:
             done = positions_of([next(batches)], done)
     assert done == {"nats:records": 9, "x:a@1@2": 1}
-
-
-def test_reading_runs_ahead_by_two_batches_at_most() -> None:
-    out: deque[int] = deque()
-    ready = threading.Event()
-
-    def work(hand_on: HandOn) -> None:
-        for number in range(20):
-            if not hand_on(Batch(records=number)):
-                return
-            out.append(number)
-            if len(out) > DEPTH:
-                ready.set()
-
-    batches = ahead(work, threading.Event(), 10)
-    for number in range(10):
-        assert next(batches).records == number
-        if number == 0:
-            assert ready.wait(5)
-        time.sleep(0.02)
-        assert len(out) <= number + 1 + DEPTH == number + 3
-    batches.close()  # type: ignore[attr-defined]
-    assert len(out) < 20
-
-
-def test_an_error_comes_behind_the_batches_before_it() -> None:
-    def work(hand_on: HandOn) -> None:
-        hand_on(Batch(records=1))
-        raise KeyError("what went wrong")
-
-    batches = ahead(work, threading.Event(), 10)
-    assert next(batches).records == 1
-    with pytest.raises(KeyError, match="what went wrong"):
-        next(batches)
-    assert not [t for t in threading.enumerate() if t.name == "duanka-intake"]

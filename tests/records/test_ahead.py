@@ -1,0 +1,47 @@
+"""The thread that reads ahead of the rules: never far, and its errors are heard."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+import pytest
+
+from duanka.domain.live import Batch
+from duanka.records.ahead import DEPTH, HandOn, ahead
+
+
+def test_reading_runs_ahead_by_two_batches_at_most() -> None:
+    out: deque[int] = deque()
+    ready = threading.Event()
+
+    def work(hand_on: HandOn) -> None:
+        for number in range(20):
+            if not hand_on(Batch(records=number)):
+                return
+            out.append(number)
+            if len(out) > DEPTH:
+                ready.set()
+
+    batches = ahead(work, threading.Event(), 10)
+    for number in range(10):
+        assert next(batches).records == number
+        if number == 0:
+            assert ready.wait(5)
+        time.sleep(0.02)
+        assert len(out) <= number + 1 + DEPTH == number + 3
+    batches.close()  # type: ignore[attr-defined]
+    assert len(out) < 20
+
+
+def test_an_error_comes_behind_the_batches_before_it() -> None:
+    def work(hand_on: HandOn) -> None:
+        hand_on(Batch(records=1))
+        raise KeyError("what went wrong")
+
+    batches = ahead(work, threading.Event(), 10)
+    assert next(batches).records == 1
+    with pytest.raises(KeyError, match="what went wrong"):
+        next(batches)
+    assert not [t for t in threading.enumerate() if t.name == "duanka-intake"]
