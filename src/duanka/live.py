@@ -53,6 +53,9 @@ class LiveEngine(Protocol):
     def in_history(self) -> bool:
         """Whether what comes was there at the start: nothing of it is late, nothing is judged yet."""
 
+    def reaches(self, now: datetime) -> bool:
+        """Whether the records have come to `now`, but for the lateness they are allowed."""
+
     def end_history(self) -> None:
         """From here on time counts."""
 
@@ -136,7 +139,7 @@ def follow_records(run: Following) -> Followed:
     for batch in run.feed.batches(run.engine.positions()):
         waits |= batch.positions
         caught_up = not run.feed.waiting().pieces
-        if caught_up and run.engine.in_history and not run.once:
+        if run.engine.in_history and not run.once and (not batch.records or run.engine.reaches(run.clock())):
             run.engine.end_history()  # what lay there at the start is in
         settle = caught_up or run.ticks() - settled_at >= run.pace
         taken = run.engine.take(batch, run.clock(), settle=settle)

@@ -108,6 +108,11 @@ class Live:
         """Whether what comes was there at the start: nothing of it is late, nothing is judged yet."""
         return self._progress.history
 
+    def reaches(self, now: datetime) -> bool:
+        """Whether the records have come to `now`, but for the lateness they are allowed."""
+        latest = self._marks.latest()
+        return latest is not None and latest >= now - self._lateness.default
+
     def end_history(self) -> None:
         """From here on time counts: windows close, and what comes too late is set aside."""
         if self._progress.history:

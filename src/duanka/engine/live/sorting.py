@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -127,8 +128,8 @@ class Sorting:
         """`rows` without those that `out` marks, which are set aside."""
         if not pc.any(out).as_py():
             return rows
-        self._refuse(table, origin, reason, rows.filter(out), done)
-        return rows.filter(pc.invert(out))
+        self._refuse(table, origin, reason, _filtered(rows, out), done)
+        return _filtered(rows, pc.invert(out))
 
     def _stretch(
         self,
@@ -220,6 +221,11 @@ class Sorting:
 def _placed(rows: pa.Table, place: int) -> pa.Table:
     """`rows` with the column `place`: which piece of the batch they are of."""
     return rows.append_column("place", pa.repeat(pa.scalar(place, pa.int32()), rows.num_rows))
+
+
+def _filtered(rows: pa.Table, keep: Any) -> pa.Table:
+    """The rows that `keep` marks; by polars, whose views of strings Arrow itself cannot take from."""
+    return pa.table(pl.DataFrame(rows).filter(pl.Series(keep)))
 
 
 def _by_table(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:
