@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from duanka.domain.live import Batch
 from duanka.domain.tables import TABLES
-from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, plain, standing
-from worlds import LIMITS, LISTS, Hits, Limits, invented, scanned
+from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, plain, standing
+from worlds import LIMITS, LISTS, START, Hits, Limits, World, invented, scanned
 
 
 def _limits(**changed: dict[str, Any]) -> Limits:
@@ -47,11 +49,11 @@ _POLICIES: dict[str, tuple[Limits, dict[str, Any], Limits, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", _POLICIES)
 def test_another_policy_ends_as_a_scan_under_it(name: str, seed: int, tmp_path: Path) -> None:
     limits, lists, limits_then, lists_then = _POLICIES[name]
-    world = replace(invented(seed), lists={**LISTS, **lists})
+    world = replace(invented(seed, cards=14), lists={**LISTS, **lists})
     later = replace(world, lists={**LISTS, **lists_then})
     chance = random.Random(seed)
     coming = arrivals(world, chance)
-    batches = [*cut_up(coming[:-5], chance, 80), coming[-5:]]
+    batches = [*cut_up(coming[:-5], chance, 150), coming[-5:]]
     sources = {t: t for t in world.frames if TABLES[t].record}
     with opened(tmp_path / "state", world, limits=limits) as live:
         live.expect(sources, NOW)
@@ -74,7 +76,7 @@ def test_a_rule_in_shadow_counts_for_no_other_rule(tmp_path: Path) -> None:
         shadows = frozenset({"new_card_unused", "sleeping_card", "sim_box", "complained"})
         chance = random.Random(1)
         coming = arrivals(world, chance)
-        batches = [*cut_up(coming[:-5], chance, 80), coming[-5:]]
+        batches = [*cut_up(coming[:-5], chance, 150), coming[-5:]]
         with opened(folder, world, shadows=shadows if always else frozenset()) as live:
             for batch in batches[:-1]:
                 live.take(batch_of(world, batch), NOW)
@@ -83,3 +85,75 @@ def test_a_rule_in_shadow_counts_for_no_other_rule(tmp_path: Path) -> None:
             live.finish(NOW)
             found[always] = [hit for hit in hits_of(live, tmp_path) if hit[1] == "repeat_alerts"]
     assert not differences(found[False], found[True])
+
+
+def _by_and_by(world: World) -> list[World]:
+    """The records of each part of a day by themselves; registers come with the last but one."""
+    days = []
+    for day in range(10):
+        begin, end = START + timedelta(days=day * 0.7), START + timedelta(days=(day + 1) * 0.7)
+        frames = {}
+        for table, frame in world.frames.items():
+            moment = TABLES[table].time
+            if TABLES[table].record and moment:
+                event = pl.col(moment).cast(pl.Datetime("us"))
+                frames[table] = frame.filter(event.is_between(begin, end, closed="left"))
+            elif day == 4:
+                frames[table] = frame
+        days.append(replace(world, frames=frames))
+    return days
+
+
+@pytest.mark.parametrize("seed", [2, 9])
+def test_many_ends_end_as_one(seed: int, tmp_path: Path) -> None:
+    """Now and then all is read that is there and judged to its end, as somebody who runs it from cron does."""
+    world = invented(seed)
+    days = _by_and_by(world)
+    cut = replace(
+        world, frames={t: pl.concat([d.frames[t] for d in days if t in d.frames]) for t in world.frames}
+    )
+    for day in days:
+        with opened(tmp_path / "state", world) as live:
+            if any(frame.height for frame in day.frames.values()):
+                assert live.take(_whole(day), NOW).late == 0
+            live.finish(NOW)
+            hits = hits_of(live, tmp_path)
+            assert standing(list(live.answers.changes(0))) == plain(hits)
+    assert not differences(hits, scanned(cut, tmp_path / "scan"))
+
+
+def _whole(world: World) -> Batch:
+    pieces = tuple(piece(table, frame) for table, frame in world.frames.items())
+    return Batch(pieces, records=sum(frame.height for frame in world.frames.values()))
+
+
+@pytest.mark.parametrize("seed", [1, 8])
+def test_registers_that_come_after_the_end(seed: int, tmp_path: Path) -> None:
+    world = invented(seed)
+    records = {t: f for t, f in world.frames.items() if TABLES[t].record}
+    registers = {t: f for t, f in world.frames.items() if not TABLES[t].record}
+    with opened(tmp_path / "state", world) as live:
+        live.take(_whole(replace(world, frames={**records, "cards": world.before["cards"]})), NOW)
+        live.finish(NOW)
+        live.take(_whole(replace(world, frames=registers)), NOW)
+        live.finish(NOW)
+        live.take(_whole(replace(world, frames=registers)), NOW)  # says nothing new
+        assert live.finish(NOW).changes == {}
+        hits = hits_of(live, tmp_path)
+    assert not differences(hits, scanned(world, tmp_path / "scan"))
+
+
+def test_a_source_that_is_expected_later_turns_no_time_back(tmp_path: Path) -> None:
+    """What happens while nothing has come from it yet is judged all the same."""
+    world = invented(4)
+    chance = random.Random(4)
+    coming = arrivals(world, chance)
+    with opened(tmp_path / "state", world) as live:
+        live.expect({t: t for t in world.frames if TABLES[t].record}, NOW)
+        live.take(batch_of(world, coming[:150]), NOW)
+        live.expect({"another/calls": "calls"}, NOW)
+        for one in coming[150:]:
+            live.take(batch_of(world, [one]), NOW)
+        live.finish(NOW)
+        hits = hits_of(live, tmp_path)
+    assert not differences(hits, scanned(world, tmp_path / "scan"))

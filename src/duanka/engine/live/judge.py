@@ -28,11 +28,12 @@ AT_ONCE = 1_000_000  # cards judged together; more are taken in slices
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments that rules may ask for; local times."""
+    """The moments that rules may ask for; local times. `reached`: to here nothing that is judged will change."""
 
     as_of: datetime
     records_from: datetime
     records_until: datetime
+    reached: datetime
 
 
 class Judge:
@@ -121,11 +122,11 @@ class Judge:
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
     def _plan(self, rule: Prepared, moments: Moments) -> None:
-        """Write down when to ask again about the affected cards; what is past by now was just judged."""
+        """Write down when to ask again about the affected cards; what is past for good was just judged."""
         self._run(f"DELETE FROM state.due WHERE rule = '{rule.id}' AND card IN (SELECT card FROM affected)")
         self._execute(
             f"INSERT INTO state.due SELECT '{rule.id}', card, due_at FROM ({rule.due})"
-            f" WHERE card IN (SELECT card FROM affected) AND due_at > TIMESTAMP '{moments.as_of}'",
+            f" WHERE card IN (SELECT card FROM affected) AND due_at > TIMESTAMP '{moments.reached}'",
             vars(moments),
         )
 

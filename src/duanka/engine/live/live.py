@@ -169,6 +169,7 @@ class Live:
             if records:
                 end = End(*end_of_records(records))
                 changes = self._triggers.pull(self._progress, self._marks, self._able(), now, end)
+            self._progress.tidied = None  # what a rest merged since can be forgotten
             self._tidy()
             self._state.commit()
         return Taken(

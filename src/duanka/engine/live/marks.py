@@ -92,8 +92,9 @@ class Marks:
         heard = [self._complete(name, s) for name, s in feeding if not self._silent(name, s, now)]
         if not heard:  # all are silent: time stands still
             return self._progress.marks.get(prepared.id)
-        mark = min(heard)
-        return max(mark, self._progress.marks.get(prepared.id, LONG_AGO)) if mark > LONG_AGO else None
+        # a source that is new holds time up; it does not turn it back
+        mark = max(min(heard), self._progress.marks.get(prepared.id, LONG_AGO))
+        return mark if mark > LONG_AGO else None
 
     def latest(self) -> datetime | None:
         """The latest event of all: what rules that fire at once take for now."""

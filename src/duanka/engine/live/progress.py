@@ -50,8 +50,9 @@ class Progress(BaseModel):
     """All of it. `marks`: rule -> now as it last saw it; `closed`: rule -> days before it are judged.
 
     `firsts`, `lasts`: table -> first and last event; `filled`: table -> columns with a value; `since`: from when
-    on absences were certain at the last judgement; `able`: rules that could run then. `history`: what is read was
-    there at the start, so nothing of it is late and no window closes. `horizon`: windows before it are forgotten.
+    on absences were certain at the last judgement; `able`: rules that could run then; `seen`: registers showed what
+    is known then. `history`: what is read was there at the start, so nothing of it is late and no window closes.
+    `horizon`: windows before it are forgotten. `certain`, `midnight`: the end that was last assumed.
     """
 
     version: int = 1
@@ -64,9 +65,12 @@ class Progress(BaseModel):
     marks: dict[str, datetime] = {}
     closed: dict[str, date] = {}
     since: datetime | None = None
+    seen: datetime | None = None
     able: set[str] = set()
     shelves: dict[str, ShelfProgress] = {}
     rules: dict[str, str] = {}
     shape: str = ""
     tidied: date | None = None
     horizon: datetime | None = None
+    certain: datetime | None = None
+    midnight: datetime | None = None

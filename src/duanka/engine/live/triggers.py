@@ -11,7 +11,7 @@ from duanka.domain.live import Change
 from duanka.domain.rule import Window
 from duanka.domain.tables import TABLES, Kind
 from duanka.engine.live.judge import Judge, Moments
-from duanka.engine.live.marks import Marks
+from duanka.engine.live.marks import LONG_AGO, Marks
 from duanka.engine.live.prepared import Prepared
 from duanka.engine.live.progress import Progress
 from duanka.engine.live.shelf import Run, Shelf
@@ -37,6 +37,11 @@ class _Turn:
     anew: frozenset[str]
     final: bool
 
+    def now_of(self, rule: Prepared) -> datetime:
+        """Up to when `rule` asks what is due."""
+        moments = self.moments[rule.id]
+        return moments.as_of if self.final else moments.reached
+
 
 class Triggers:
     """Finds, for every rule, the cards that it must judge now, and has them judged."""
@@ -58,12 +63,13 @@ class Triggers:
         since, latest = marks.since(), marks.latest()
         if since is None or latest is None:
             return Counter()
-        latest = end.midnight if end else latest
+        # what registers said up to the end that was assumed last stays known
+        latest = end.midnight if end else max(latest, progress.seen or latest)
         if progress.since is None:
             for register in ("cards", "complaints", "cases"):
                 self.look_ahead(register, f"state.{register}", latest)
         self._registered(latest)
-        moments = self._moments(marks, able, since, latest, now, end)
+        moments = self._moments(progress, marks, able, since, latest, now, end)
         ready = [rule for rule in able if rule.id in moments]
         moved = since != progress.since
         anew = {r.id for r in ready if r.id not in progress.able or (moved and r.since_matters)}
@@ -75,9 +81,14 @@ class Triggers:
                 changed = f"SELECT card FROM state.changes WHERE seq > {seq}"
                 cards = "SELECT card FROM state.hits" if rule.id in turn.anew else changed
                 changes += self._judged([rule], cards, turn)
-        progress.since = since
-        progress.able |= {rule.id for rule in ready}
-        progress.marks |= {r.id: moments[r.id].as_of for r in ready if r.feeds and not r.rule.monotone}
+        progress.since, progress.seen = since, latest
+        reached = {rule.id: moments[rule.id].reached for rule in ready if moments[rule.id].reached > LONG_AGO}
+        progress.able |= reached.keys()
+        progress.marks |= {
+            r.id: reached[r.id] for r in ready if r.feeds and not r.rule.monotone and r.id in reached
+        }
+        if end:
+            progress.certain, progress.midnight = end.certain, end.midnight
         self._run("DELETE FROM state.touched")
         for shelf in self._shelves.values():
             shelf.judged()
@@ -85,6 +96,7 @@ class Triggers:
 
     @staticmethod
     def _moments(
+        progress: Progress,
         marks: Marks,
         able: Sequence[Prepared],
         since: datetime,
@@ -92,13 +104,19 @@ class Triggers:
         now: datetime,
         end: End | None,
     ) -> dict[str, Moments]:
-        """What each rule takes for now; a rule that waits for its sources has none."""
+        """What each rule takes for now; a rule that waits for its sources has none.
+
+        An end of all records is assumed, not reached: who goes on behind it judges what it assumed again.
+        """
         moments = {}
         for rule in able:
-            at_once = end or rule.rule.monotone or "hits" in rule.rule.reads
-            mark = latest if at_once else marks.of_rule(rule, now)
-            if mark is not None:
-                moments[rule.id] = Moments(mark, since, end.certain if end else mark)
+            at_once = rule.rule.monotone or "hits" in rule.rule.reads
+            reached = latest if at_once else marks.of_rule(rule, now)
+            if end:
+                moments[rule.id] = Moments(end.midnight, since, end.certain, reached or LONG_AGO)
+            elif reached is not None:
+                until = max(reached, progress.certain or reached)
+                moments[rule.id] = Moments(max(reached, progress.midnight or reached), since, until, reached)
         return moments
 
     def _all(self, ready: Sequence[Prepared], turn: _Turn) -> Changes:
@@ -120,9 +138,7 @@ class Triggers:
         """The rules whose days are over: one a turn, for no batch should wait for all; at the end, all of them."""
         closed = turn.progress.closed
         new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
-        over = [
-            r for r in ready if r.closes and r not in new and turn.moments[r.id].as_of.date() > closed[r.id]
-        ]
+        over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
         return [*new, *(over if turn.final else over[:1])]
 
     def _ask_again(self, rule: Prepared, turn: _Turn) -> None:
@@ -209,7 +225,7 @@ class Triggers:
         if rule.id in turn.anew:
             # a rule that also fires at once has just judged everybody
             return Counter() if rule.rule.monotone else self._judged([rule], self._judge.everybody(), turn)
-        mark = turn.moments[rule.id].as_of
+        mark = turn.now_of(rule)
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
         if touched and not rule.rule.monotone and self._has_hits(rule):
@@ -222,13 +238,12 @@ class Triggers:
 
     def _when_closed(self, rule: Prepared, turn: _Turn) -> Changes:
         """Ratios over days: all cards that were active on the days that are over now."""
-        day = turn.moments[rule.id].as_of.date()
-        before = turn.progress.closed.get(rule.id)
+        before, reached = turn.progress.closed.get(rule.id), turn.moments[rule.id].reached
+        if reached > LONG_AGO:
+            turn.progress.closed[rule.id] = reached.date()
         if before is None or rule.id in turn.anew:
-            turn.progress.closed[rule.id] = day
             self._run(f"DELETE FROM state.again WHERE rule = '{rule.id}'")
             return self._judged([rule], self._judge.everybody(), turn, closing=True)
-        turn.progress.closed[rule.id] = day
         begin = datetime.combine(before, time())
         windows = (s for s in (self._shelves[name] for name in sorted(rule.rollups)) if s.window)
         active = " UNION ".join(f"SELECT card FROM ({s.raw('card', begin)})" for s in windows)
