@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.live import GONE
 from duanka.domain.tables import TABLES
 from duanka.engine.embedded import TYPES
 from duanka.engine.live.progress import Progress
@@ -72,7 +73,7 @@ class State:
             given = pa.table({"origin": list(positions), "done": list(positions.values())})
             self.db.register("given", given)
             self.run("DELETE FROM state.positions WHERE origin IN (SELECT origin FROM given)")
-            self.run("INSERT INTO state.positions SELECT origin, done FROM given")
+            self.run(f"INSERT INTO state.positions SELECT origin, done FROM given WHERE done <> {GONE}")
             self.db.unregister("given")
 
     @contextmanager
