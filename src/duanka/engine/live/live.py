@@ -62,9 +62,6 @@ class Live:
         seal_rows: int | None = None,
         shadows: frozenset[str] = frozenset(),
     ) -> None:
-        self._state = State(folder, memory=memory, threads=threads, again=self._attach)
-        self._run = self._state.run
-        self.answers = Answers(self._run)
         self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
@@ -72,13 +69,23 @@ class Live:
         self._seal_rows = seal_rows
         self._shadows = shadows
         self._lists = {name for name in LISTS if lists.get(name)}
+        self._begun = False
+        self._state = State(folder, memory=memory, threads=threads, again=self._attach)
+        self._run = self._state.run
+        self.answers = Answers(self._run)
+        try:
+            self._open(lists, history=history)
+        except BaseException:
+            self.close()  # or else whoever tries again would be told that it is in use
+            raise
+
+    def _open(self, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool) -> None:
         for name, table in LISTS.items():
             self._list(name, table, lists.get(name, ()))
-        self._begun = False
         with self._state.working():
             self._state.restore(history=history)
             self._attach()
-            reconcile(self._run, self._progress, self._rules, self._rollups, lists, shadows)
+            reconcile(self._run, self._progress, self._rules, self._rollups, lists, self._shadows)
             self._state.commit()
 
     def __enter__(self) -> Live:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 
 from pydantic import BaseModel
 
+VERSION = 1
+
 
 class SourceProgress(BaseModel):
     """How far one source has come. `floor`: what came before the source was known has been judged without it."""
@@ -45,6 +47,12 @@ class ShelfProgress(BaseModel):
     judged: int = 0
     merging: Merging | None = None
 
+    @property
+    def numbers(self) -> list[int]:
+        """Its tables."""
+        merged = [self.merging.output] if self.merging else []
+        return [*(g.number for g in self.sealed), self.fresh.number, *merged]
+
 
 class Progress(BaseModel):
     """All of it. `marks`: rule -> now as it last saw it; `closed`: rule -> days before it are judged.
@@ -55,7 +63,7 @@ class Progress(BaseModel):
     `horizon`: windows before it are forgotten. `certain`, `midnight`: the end that was last assumed.
     """
 
-    version: int = 1
+    version: int = VERSION
     seq: int = 0
     history: bool = True
     sources: dict[str, SourceProgress] = {}

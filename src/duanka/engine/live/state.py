@@ -8,17 +8,25 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from pydantic import ValidationError
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import GONE
 from duanka.domain.tables import TABLES
 from duanka.engine.embedded import TYPES
-from duanka.engine.live.progress import Progress
+from duanka.engine.live.progress import VERSION, Progress
 from duanka.engine.span import Rows
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
 _WAL = "256MB"  # the log that a restart reads again; a smaller one is emptied more often, and each time costs
+_HEADERS = 3 * 4096  # of a DuckDB file
+_NO_ROOM = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,  # a commit that could not be written
+)
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
@@ -37,8 +45,10 @@ class State:
 
     def __init__(self, folder: Path, *, memory: str, threads: int | None, again: Callable[[], None]) -> None:
         self.db = _opened(folder)
+        self._folder = folder
         self._again = again
         self._busy = False
+        self._ours = False  # a committed progress of ours stands in the file
         self.progress = Progress()
         self.run(f"SET memory_limit = '{memory}'")
         self.run(f"SET temp_directory = '{quoted(str(folder / 'spill'))}'")
@@ -54,11 +64,14 @@ class State:
     def restore(self, *, history: bool) -> None:
         """Read the progress, or begin a new state that reads history first."""
         self.run("CREATE SCHEMA IF NOT EXISTS state")
-        self.run("CREATE TABLE IF NOT EXISTS state.progress (value VARCHAR)")
-        found = self.run("SELECT value FROM state.progress")
-        if found:
-            self.progress = Progress.model_validate_json(found[0][0])
+        there = {
+            name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")
+        }
+        if there:
+            self.progress = self._read(there)
+            self._ours = True
             return
+        self.run("CREATE TABLE state.progress (value VARCHAR)")
         for name in REGISTERS:
             shape = ", ".join(f"{c.name} {TYPES.get(c.kind, 'VARCHAR')}" for c in TABLES[name].columns)
             self.run(f"CREATE TABLE state.{name} ({shape})")
@@ -66,6 +79,23 @@ class State:
             self.run(f"CREATE TABLE state.{name} ({columns})")
         self.run("INSERT INTO state.progress VALUES ('')")
         self.progress = Progress(history=history)
+
+    def _read(self, there: set[str]) -> Progress:
+        """The progress, if it is one of ours, and the tables that it speaks of are there."""
+        try:
+            found = self.run("SELECT value FROM state.progress") if "progress" in there else []
+            progress = Progress.model_validate_json(found[0][0] if found else "")
+            shelves = {
+                f"{name}_{number}" for name, shelf in progress.shelves.items() for number in shelf.numbers
+            }
+            if progress.version == VERSION and shelves | {*REGISTERS, *_TABLES} <= there:
+                return progress
+        except ValidationError:
+            pass
+        raise DuankaError(
+            f"the live state in {self._folder} is of another version of Duanka, or damaged; begin a new one with"
+            " --state FOLDER (what lies in the inbox is read again)"
+        )
 
     def keep_positions(self, positions: Mapping[str, int]) -> None:
         """How far every origin is read, in the open transaction."""
@@ -86,7 +116,7 @@ class State:
             yield
         except BaseException as error:
             self._rolled_back()
-            if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.OutOfMemoryException):
+            if isinstance(error, _NO_ROOM):
                 raise DuankaError(
                     f"the live state cannot be written: {str(error).splitlines()[0]}; what was committed is whole,"
                     " start again once there is room"
@@ -99,15 +129,16 @@ class State:
         self.db.execute("UPDATE state.progress SET value = ?", [document]).fetchall()
         self.run("COMMIT")
         self._busy = False
+        self._ours = True
 
     def _rolled_back(self) -> None:
         self._busy = False
         try:
             self.run("ROLLBACK")
-            found = self.run("SELECT value FROM state.progress")
+            found = self.run("SELECT value FROM state.progress") if self._ours else []
         except duckdb.Error:  # the file is out of reach: whoever opens it again finds the last whole batch
             return
-        if found and found[0][0]:
+        if self._ours:
             self.progress = Progress.model_validate_json(found[0][0])
             self._again()
 
@@ -115,6 +146,7 @@ class State:
 def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _without_stub(folder / STATE)
         return duckdb.connect(str(folder / STATE))
     except OSError as error:
         raise DuankaError(
@@ -124,7 +156,19 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
         text = str(error)
         if "lock" in text.lower():
             raise DuankaError(f"{folder} is in use by another duanka live; stop that one first") from error
-        raise DuankaError(f"cannot open the live state in {folder}: {text.splitlines()[0]}") from error
+        raise DuankaError(
+            f"cannot open the live state in {folder}: {text.splitlines()[0]}; make room, or choose another folder"
+            " with --state"
+        ) from error
+
+
+def _without_stub(path: Path) -> None:
+    """Drop a database whose making broke off before it could hold anything: DuckDB itself would not open it."""
+    if path.is_file() and 0 < path.stat().st_size < _HEADERS:
+        with path.open("rb") as file:
+            begun = file.read(12)[8:] == b"DUCK"
+        if begun:
+            path.unlink()
 
 
 def quoted(text: str) -> str:
