@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import polars as pl
-from live_rivals import AllLoop, HourLoop, Row, bytewax_hours, plain_values
+from live_rivals import AllLoop, HourLoop, bytewax_hours, plain_values
 from live_stream import BATCH, Stream
 
 from duanka.app import engine_memory, policy_named
@@ -37,6 +37,7 @@ from duanka.rules import RULES
 NOW = datetime(2026, 1, 1)
 PACE = 15.0
 _ROUNDS = 3
+_FEW = 20  # batches for bytewax, which keeps no state from one run to the next
 
 
 def live_engine(folder: Path, rules: tuple[Rule, ...], memory: str = "1GB") -> Live:
@@ -91,50 +92,54 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
         }
 
 
+class Paced:
+    """An engine at the command's pace: it judges and commits when it has worked for that long."""
+
+    def __init__(self, engine: Live) -> None:
+        self._engine = engine
+        self._unsettled = 0.0
+
+    def take(self, batch: Batch, *, last: bool = False) -> None:
+        """Take a batch in; the last one settles what is left."""
+        settle = last or self._unsettled >= PACE
+        self._unsettled += self._engine.take(batch, NOW, settle=settle).seconds
+        self._unsettled = 0.0 if settle else self._unsettled
+
+
 def run_ratios(batches: int, cards: int) -> dict[str, object]:
-    """Seconds for the same batches: engine and loop with all counters, engine, loop and bytewax by the hour."""
+    """Records/s over the same batches, each given to one after the other: engine and loop with all counters, engine,
+    loop and bytewax by the hour. Judgements and commits are in it, also the last one."""
     hourly = tuple(replace(r, narrow={}) for r in RULES if r.id == "over_frequency")
-    found: dict[str, list[float]] = {}
+    spent: dict[str, list[float]] = {}
+
+    def timed(name: str, work: Callable[[], object]) -> None:
+        begin = time.perf_counter()
+        work()
+        spent.setdefault(name, []).append(time.perf_counter() - begin)
+
     with tempfile.TemporaryDirectory() as folder:
-        whole, few = Stream(cards), Stream(cards)
-        engine = filled(Path(folder) / "all", whole)
-        narrow = filled(Path(folder) / "hours", few, hourly)
+        stream = Stream(cards)
+        engine = Paced(filled(Path(folder) / "all", stream))
+        narrow = Paced(filled(Path(folder) / "hours", Stream(cards), hourly))
         loop, hours = AllLoop(), HourLoop()
         for batch in Stream(cards).past(2 * cards):
             rows = plain_values(pl.DataFrame(batch.pieces[0].rows))
             loop.take(rows)
             hours.take(rows)
+        for number, batch in enumerate(stream.batches(batches)):
+            rows = plain_values(pl.DataFrame(batch.pieces[0].rows))
+            last = number == batches - 1
+            timed("engine", partial(engine.take, batch, last=last))
+            timed("loop", partial(loop.take, rows))
+            timed("hourly engine", partial(narrow.take, batch, last=last))
+            timed("hourly loop", partial(hours.take, rows))
+        values = [plain_values(pl.DataFrame(b.pieces[0].rows)) for b in stream.batches(_FEW)]
         for _ in range(_ROUNDS):
-            given = list(whole.batches(batches))
-            values = [plain_values(pl.DataFrame(batch.pieces[0].rows)) for batch in given]
-
-            works: dict[str, Callable[[], object]] = {
-                "engine": partial(feed, engine, given),
-                "loop": partial(each, loop.take, values),
-                "hourly engine": partial(feed, narrow, given),
-                "hourly loop": partial(each, hours.take, values),
-                "hourly bytewax": partial(bytewax_hours, values),
-            }
-            for name, work in works.items():
-                begin = time.perf_counter()
-                work()
-                found.setdefault(name, []).append(time.perf_counter() - begin)
-    return {name: batches * BATCH / statistics.median(times) for name, times in found.items()}
-
-
-def feed(engine: Live, batches: Sequence[Batch]) -> None:
-    """Give the batches to the engine at the command's pace; what is left over is settled too."""
-    settled = time.perf_counter()
-    for batch in batches:
-        settle = batch is batches[-1] or time.perf_counter() - settled >= PACE
-        engine.take(batch, NOW, settle=settle)
-        settled = time.perf_counter() if settle else settled
-
-
-def each(take: Callable[[list[Row]], None], values: Sequence[list[Row]]) -> None:
-    """Give the batches to a loop."""
-    for rows in values:
-        take(rows)
+            timed("hourly bytewax", partial(bytewax_hours, values))
+    rates: dict[str, object] = {
+        name: len(times) * BATCH / sum(times) for name, times in spent.items() if name != "hourly bytewax"
+    }
+    return {**rates, "hourly bytewax": _FEW * BATCH / statistics.median(spent["hourly bytewax"])}
 
 
 def run_killed(cards: int) -> dict[str, object]:
@@ -185,9 +190,9 @@ def part(name: str, *more: str) -> dict[str, object]:
 def report(cards: int, batches: int) -> None:
     """Run all parts and print what they found."""
     print(f"{os.cpu_count()} cores; batches of {BATCH:,} calls; settled every {PACE:.0f} s\n", flush=True)
-    rates = part("ratios", "--cards", "500000", "--batches", "20")
+    rates = part("ratios", "--cards", "500000", "--batches", str(batches))
     rate = {name: float(str(value)) for name, value in rates.items()}
-    print(f"500,000 cards, medians of {_ROUNDS} interleaved rounds of 20 batches, records/s:")
+    print(f"500,000 cards, {batches} batches, each given to one after the other, records/s:")
     for name, value in rate.items():
         print(f"  {name:<15} {value:10,.0f}")
     whole = rate["engine"] / rate["loop"]

@@ -16,7 +16,7 @@ from duanka.engine.live.progress import Generation, Merging, ShelfProgress
 from duanka.engine.rollup_sql import TYPES
 
 Run = Callable[[str], list[tuple[Any, ...]]]
-SLICES = 16
+SLICES = 8
 _WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
