@@ -37,6 +37,7 @@ from duanka.rules import RULES
 NOW = datetime(2026, 1, 1)
 PACE = 15.0
 _ROUNDS = 3
+_STEADY = 40  # batches that find the engine waiting for them, as in everyday work
 _FEW = 20  # batches for bytewax, which keeps no state from one run to the next
 
 
@@ -75,6 +76,7 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
             if settle:
                 judged.append(taken.seconds)
                 settled = time.perf_counter()
+        steady = [engine.take(batch, NOW, settle=True).seconds for batch in stream.batches(_STEADY)]
         begin = time.perf_counter()
         while engine.rest(10.0):
             pass
@@ -82,6 +84,7 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
         engine.close()
         size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
         return {
+            "steady": steady,
             "took": took,
             "judged": judged,
             "ready": ready,
@@ -202,16 +205,22 @@ def report(cards: int, batches: int) -> None:
         f"  hourly count / bytewax: {rate['hourly engine'] / rate['hourly bytewax']:.2f} x (goal 2)\n",
         flush=True,
     )
-    means = {}
+    means, everyday = {}, {}
     for size in (500_000, cards, 5_000_000):
         found = part("engine", "--cards", str(size), "--batches", str(batches))
         took = [float(t) for t in found["took"]]  # type: ignore[attr-defined]
         judged = [float(t) for t in found["judged"]]  # type: ignore[attr-defined]
+        steady = [float(t) for t in found["steady"]]  # type: ignore[attr-defined]
         means[size] = statistics.mean(took)
+        everyday[size] = statistics.median(steady)
         print(
             f"{size:,} cards, {batches} batches: mean {means[size]:.3f} s = {BATCH / means[size]:,.0f} records/s;"
             f" p50 {statistics.median(took):.3f}, p99 {percentile(took, 99):.3f}, worst {max(took):.3f} s;"
             f" {len(judged)} settled, mean {statistics.mean(judged):.2f} s"
+        )
+        print(
+            f"  each batch judged and committed, as when nothing waits: p50 {everyday[size]:.3f},"
+            f" p99 {percentile(steady, 99):.3f} s"
         )
         print(
             f"  ready after {float(str(found['ready'])):.0f} s, peak {float(str(found['peak'])):,.0f} MB,"
@@ -219,8 +228,10 @@ def report(cards: int, batches: int) -> None:
             f" merging what was sealed took {float(str(found['merged'])):.1f} s in the quiet after it",
             flush=True,
         )
+    backlog, daily = (of[5_000_000] / of[500_000] for of in (means, everyday))
     print(
-        f"  batch at 5,000,000 cards / at 500,000: {means[5_000_000] / means[500_000]:.2f} x (goal 1.5)\n",
+        f"  batch at 5,000,000 cards / at 500,000: {backlog:.2f} x in a backlog (mean), {daily:.2f} x each judged"
+        " (median) (goal 1.5)\n",
         flush=True,
     )
     killed = part("killed", "--cards", str(cards))
