@@ -76,11 +76,12 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
             if settle:
                 judged.append(taken.seconds)
                 settled = time.perf_counter()
-        steady = [engine.take(batch, NOW, settle=True).seconds for batch in stream.batches(_STEADY)]
         begin = time.perf_counter()
+        engine.take(Batch(), NOW, settle=True)
         while engine.rest(10.0):
             pass
         merged = time.perf_counter() - begin
+        steady = [engine.take(batch, NOW, settle=True).seconds for batch in stream.batches(_STEADY)]
         engine.close()
         size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
         return {

@@ -298,6 +298,10 @@ class Live:
     def rest(self, seconds: float) -> bool:
         """Nothing waits: merge some of the state, about so long. False when there is nothing left to merge."""
         until = time.perf_counter() + seconds
+        with self._state.working():
+            for shelf in self._shelves.values():
+                shelf.seal(quiet=True)
+            self._state.commit()
         while time.perf_counter() < until:
             with self._state.working():
                 merged = any(shelf.merge_some() for shelf in self._shelves.values())

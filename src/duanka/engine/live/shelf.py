@@ -19,6 +19,7 @@ Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 8
 _WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
+_SOONER = 8  # while nothing comes, smaller generations are merged too: rules read less
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
 
 
@@ -105,11 +106,12 @@ class Shelf:
             return [*self.progress.sealed, fresh]
         return [*(g for g in self.progress.sealed if g.last is not None and g.last >= since), fresh]
 
-    def seal(self, closed: datetime | None) -> None:
-        """Begin a new generation when the open one is large, or holds windows before `closed` only by now."""
+    def seal(self, closed: datetime | None = None, *, quiet: bool = False) -> None:
+        """Begin a new generation when the open one is large, or holds windows before `closed`; sooner when `quiet`."""
         fresh = self.progress.fresh
+        large = self._seal_rows // _SOONER if quiet else self._seal_rows
         over = closed is not None and self.window and fresh.first is not None and fresh.first < closed
-        if self.waits or not fresh.rows or not (fresh.rows >= self._seal_rows or over):
+        if self.waits or not fresh.rows or not (fresh.rows >= large or over):
             return
         self.progress.sealed.append(fresh)
         self.progress.fresh = Generation(number=self._next())
