@@ -206,8 +206,9 @@ class Judge:
 
     def _spread(self, column: str, cards: str, into: str) -> int:
         """Add to `into` the cards that share `column` with one of the table `cards`; returns how many came."""
-        devices = f"({self._shelves['card_devices'].raw('card, imei')})"
-        source = devices if column == "imei" else "state.cards"
+        source = "state.cards"
+        if column == "imei":
+            source = f"({self._shelves['card_devices'].raw('card, imei')})"
         self._run(
             f"CREATE OR REPLACE TEMP TABLE linked AS SELECT DISTINCT {column} FROM {source}"
             f" SEMI JOIN {cards} USING (card) WHERE {column} IS NOT NULL"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from duanka.domain.live import Change
 from duanka.domain.rule import Window
@@ -225,7 +225,8 @@ class Triggers:
         if rule.id in turn.anew:
             # a rule that also fires at once has just judged everybody
             return Counter() if rule.rule.monotone else self._judged([rule], self._judge.everybody(), turn)
-        mark = turn.now_of(rule)
+        # at an end, who waits only for a day to be over is judged by what is certain
+        mark = turn.now_of(rule) + (timedelta(days=1) if turn.final else timedelta())
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
         if touched and not rule.rule.monotone and self._has_hits(rule):
