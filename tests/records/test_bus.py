@@ -21,7 +21,8 @@ from deliveries import KEY
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.live import Batch
 from duanka.domain.tables import TABLES
-from duanka.records.bus import Address, Bus
+from duanka.records.bus import Bus
+from duanka.records.subscription import Address
 from landings import (
     aside_of,
     calls,

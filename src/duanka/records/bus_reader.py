@@ -20,7 +20,7 @@ from duanka.records.pulling import Pulling
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-    from duanka.records.bus import Address, Course, Subscription, Taking
+    from duanka.records.subscription import Address, Course, Subscription, Taking
 
 _log = logging.getLogger(__name__)
 
