@@ -320,7 +320,8 @@ class Live:
                 shelf.merge_some()
         if border and self._progress.tidied != closed:
             self._progress.tidied = closed
-            self._sorting.forget(self._progress.marks)
+            self._progress.forgotten |= self._marks.over(self._rules)
+            self._sorting.forget(self._progress.forgotten)
             horizon = border - self._keep
             if min(self._progress.firsts.values(), default=horizon) < horizon:
                 self._progress.horizon = horizon

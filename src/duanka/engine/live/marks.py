@@ -36,7 +36,8 @@ class Marks:
     def expect(self, sources: Mapping[str, str], now: datetime) -> None:
         """Wait for these sources (name -> table) from the start, although nothing came from them yet."""
         for name, table in sources.items():
-            self._progress.sources.setdefault(name, SourceProgress(table=table, heard_at=now))
+            heard = SourceProgress(name=name, table=table, heard_at=now)
+            self._progress.sources.setdefault(_key(name, table), heard)
 
     def begin(self, now: datetime) -> None:
         """A run begins: what was not delivered while none was there is not held against the sources."""
@@ -45,51 +46,55 @@ class Marks:
 
     def source(self, name: str, table: str, prepared: Collection[Prepared], now: datetime) -> SourceProgress:
         """The progress of a source that delivers; a new one begins where the rules have come to without it."""
-        known = self._progress.sources
-        if name not in known:
-            known[name] = SourceProgress(table=table)
-        found = known[name]
-        judged = [
-            self._progress.marks[p.id] for p in prepared if table in p.feeds and p.id in self._progress.marks
-        ]
-        if judged and not self._progress.history:
+        found = self._progress.sources.setdefault(_key(name, table), SourceProgress(name=name, table=table))
+        judged = max(self._judged(table, prepared), self._progress.forgotten.get(table, LONG_AGO))
+        if judged > LONG_AGO and not self._progress.history:
             # also after a silence: what was judged without it stays judged
-            found.floor = max(judged)
+            found.floor = judged
         found.heard_at = now
         return found
 
-    def late_before(self, name: str) -> datetime | None:
-        """Events of the source `name` before this moment come too late."""
-        found = self._progress.sources[name]
+    def _judged(self, table: str, prepared: Collection[Prepared]) -> datetime:
+        """To where rules that `table` feeds have judged."""
+        marks = self._progress.marks
+        return max((marks[p.id] for p in prepared if table in p.feeds and p.id in marks), default=LONG_AGO)
+
+    def over(self, prepared: Collection[Prepared]) -> dict[str, datetime]:
+        """By table, before when whatever a source still delivers is late; what was forgotten once stays so."""
+        found: dict[str, datetime] = {}
+        for source in self._progress.sources.values():
+            before = max(self._complete(source), self._judged(source.table, prepared))
+            found[source.table] = min(found.get(source.table, before), before)
+        known = self._progress.forgotten
+        return {table: max(moment, known.get(table, moment)) for table, moment in found.items()}
+
+    def late_before(self, source: SourceProgress) -> datetime | None:
+        """Events of the source before this moment come too late."""
         if self._progress.history:
             return None
-        return max(self._complete(name, found), found.floor or LONG_AGO)
+        return max(self._complete(source), source.floor or LONG_AGO)
 
-    def _complete(self, name: str, source: SourceProgress) -> datetime:
+    def _complete(self, source: SourceProgress) -> datetime:
         if source.high is None:
             return source.floor or LONG_AGO
-        behind = source.high - self._lateness.of(name) if source.high - LONG_AGO > _DAY else LONG_AGO
+        behind = source.high - self._lateness.of(source.name) if source.high - LONG_AGO > _DAY else LONG_AGO
         if by_day(source.table):  # whole days: what lies before the start of a day cannot reach into it
             begin = datetime.combine(behind, time())
             behind = begin if begin == behind else begin + _DAY
         return max(behind, source.floor or LONG_AGO)
 
-    def _silent(self, name: str, source: SourceProgress, now: datetime) -> bool:
-        patience = self._lateness.silence_of(name, source.table)
+    def _silent(self, source: SourceProgress, now: datetime) -> bool:
+        patience = self._lateness.silence_of(source.name, source.table)
         return source.heard_at is not None and now - source.heard_at > patience
 
     def of_rule(self, prepared: Prepared, now: datetime) -> datetime | None:
         """What all sources of its tables are complete to; None while nothing is known or history is read."""
         if self._progress.history:
             return None
-        feeding = [
-            (name, source)
-            for name, source in self._progress.sources.items()
-            if source.table in prepared.feeds
-        ]
+        feeding = [s for s in self._progress.sources.values() if s.table in prepared.feeds]
         if not feeding:
             return self.latest()
-        heard = [self._complete(name, s) for name, s in feeding if not self._silent(name, s, now)]
+        heard = [self._complete(s) for s in feeding if not self._silent(s, now)]
         if not heard:  # all are silent: time stands still
             return self._progress.marks.get(prepared.id)
         # a source that is new holds time up; it does not turn it back
@@ -114,17 +119,21 @@ class Marks:
 
     def sources(self, now: datetime) -> Iterator[Source]:
         """How far each source has come."""
-        for name, source in sorted(self._progress.sources.items()):
+        for source in sorted(self._progress.sources.values(), key=lambda s: (s.name, s.table)):
             if source.high is not None:
                 yield Source(
-                    name,
+                    source.name,
                     source.table,
                     source.records,
                     source.late,
                     source.high,
-                    self._complete(name, source),
-                    self._silent(name, source, now),
+                    self._complete(source),
+                    self._silent(source, now),
                 )
+
+
+def _key(name: str, table: str) -> str:
+    return f"{name} {table}"
 
 
 def end_of(table: str, last: datetime) -> datetime:

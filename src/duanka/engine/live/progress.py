@@ -10,8 +10,12 @@ VERSION = 1
 
 
 class SourceProgress(BaseModel):
-    """How far one source has come. `floor`: what came before the source was known has been judged without it."""
+    """How far one source has come with one table.
 
+    `floor`: what came before the source was known has been judged without it.
+    """
+
+    name: str
     table: str
     records: int = 0
     late: int = 0
@@ -61,6 +65,7 @@ class Progress(BaseModel):
     on absences were certain at the last judgement; `able`: rules that could run then; `seen`: registers showed what
     is known then. `history`: what is read was there at the start, so nothing of it is late and no window closes.
     `horizon`: windows before it are forgotten. `certain`, `midnight`: the end that was last assumed.
+    `forgotten`: table -> before when it is not known any more which records came.
     """
 
     version: int = VERSION
@@ -82,3 +87,4 @@ class Progress(BaseModel):
     horizon: datetime | None = None
     certain: datetime | None = None
     midnight: datetime | None = None
+    forgotten: dict[str, datetime] = {}

@@ -22,7 +22,7 @@ from duanka.domain.live import Batch, Lateness, Piece, Refused
 from duanka.domain.tables import TABLES
 from duanka.engine.live.marks import Marks
 from duanka.engine.live.prepared import Prepared
-from duanka.engine.live.progress import Progress
+from duanka.engine.live.progress import Progress, SourceProgress
 from duanka.engine.live.shelf import Run
 
 _EVENT = pa.timestamp("us")
@@ -64,7 +64,7 @@ class Sorting:
         """Open the views of what is used, write what is set aside, move the sources' marks."""
         done = Sorted()
         self._aside([(a.file, a.line, a.column, a.reason, a.raw) for a in batch.aside])
-        highs: dict[str, datetime] = {}
+        highs: list[tuple[SourceProgress, datetime]] = []
         for table, pieces in _by_table(batch.pieces):
             if TABLES[table].record:
                 rows = self._in_time(table, pieces, desk, done, highs)
@@ -75,8 +75,7 @@ class Sorting:
                 self._view(table, rows)
                 done.used += rows.num_rows
                 self._filled(table, rows, desk.progress)
-        for source, high in highs.items():  # what came in one batch is not late against itself
-            known = desk.progress.sources[source]
+        for known, high in highs:  # what came in one batch is not late against itself
             known.high = max(known.high or high, high)
         return done
 
@@ -97,7 +96,12 @@ class Sorting:
         self.rows[table] = rows.num_rows
 
     def _in_time(
-        self, table: str, pieces: Sequence[Piece], desk: Desk, done: Sorted, highs: dict[str, datetime]
+        self,
+        table: str,
+        pieces: Sequence[Piece],
+        desk: Desk,
+        done: Sorted,
+        highs: list[tuple[SourceProgress, datetime]],
     ) -> pa.Table:
         """The rows whose time is neither over nor to come, with `event`, and `place`: which piece they are of."""
         kept = []
@@ -108,7 +112,7 @@ class Sorting:
             rows = rows.append_column("event", rows[str(TABLES[table].time)].cast(_EVENT))
             rows = _placed(rows, place)
             known.records += rows.num_rows
-            before = desk.marks.late_before(piece.source)
+            before = desk.marks.late_before(known)
             if before:
                 in_time = self._split(
                     table, piece.origin, rows, pc.less(rows["event"], before), Refused.LATE, done
@@ -118,7 +122,7 @@ class Sorting:
             ahead = pc.greater(rows["event"], latest)
             rows = self._split(table, piece.origin, rows, ahead, Refused.AHEAD, done)
             if rows.num_rows:
-                self._stretch(table, piece.source, rows, desk.progress, done, highs)
+                highs.append((known, self._stretch(table, rows, desk.progress, done)))
                 kept.append(rows)
         return pa.concat_tables(kept) if kept else rows
 
@@ -131,22 +135,17 @@ class Sorting:
         self._refuse(table, origin, reason, _filtered(rows, out), done)
         return _filtered(rows, pc.invert(out))
 
-    def _stretch(
-        self,
-        table: str,
-        source: str,
-        rows: pa.Table,
-        progress: Progress,
-        done: Sorted,
-        highs: dict[str, datetime],
-    ) -> None:
+    @staticmethod
+    def _stretch(table: str, rows: pa.Table, progress: Progress, done: Sorted) -> datetime:
+        """Note which events `rows` span; returns the latest."""
         ends = pc.min_max(rows["event"]).as_py()
-        first, last = ends["min"], ends["max"]
-        highs[source] = max(highs.get(source, last), last)
+        first: datetime = ends["min"]
+        last: datetime = ends["max"]
         progress.firsts[table] = min(progress.firsts.get(table, first), first)
         progress.lasts[table] = max(progress.lasts.get(table, last), last)
         known = done.spans.get(table, (first, last))
         done.spans[table] = (min(known[0], first), max(known[1], last))
+        return last
 
     def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: Sorted) -> pa.Table:
         """`rows` without what came before, in this batch or an earlier one.
@@ -212,10 +211,10 @@ class Sorting:
         left = [c.name for c in TABLES[table].columns if c.name not in known]
         known |= {name for name in left if rows[name].null_count < rows.num_rows}
 
-    def forget(self, marks: Mapping[str, datetime]) -> None:
-        """Drop the hashes of what would be late by now anyway."""
-        if marks:
-            self._run(f"DELETE FROM state.recent WHERE event < TIMESTAMP '{min(marks.values())}'")
+    def forget(self, over: Mapping[str, datetime]) -> None:
+        """Drop the hashes of what would be late by now anyway: of each table, what lies before `over`."""
+        for table, moment in over.items():
+            self._run(f"DELETE FROM state.recent WHERE tbl = '{table}' AND event < TIMESTAMP '{moment}'")
 
 
 def _placed(rows: pa.Table, place: int) -> pa.Table:
