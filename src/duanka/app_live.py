@@ -54,7 +54,10 @@ class FromBus:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """What a person asks of a live run. `batch`: records and seconds of a micro-batch; `pace` between settlements."""
+    """What a person asks of a live run.
+
+    `batch_records`, `batch_seconds`: of a micro-batch; `pace`: seconds between judgements in a backlog.
+    """
 
     source: FromInbox | FromBus
     policy: Policy
@@ -64,7 +67,7 @@ class LiveRun:
     once: bool = False
     batch_records: int = 100_000
     batch_seconds: float = 5.0
-    pace: float = 15.0
+    pace: float = 30.0
     lateness: Lateness = field(default_factory=Lateness)
     keep: timedelta = timedelta(days=100)
     metrics: int | None = None

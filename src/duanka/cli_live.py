@@ -123,7 +123,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
         ] = 5.0,
         pace: Annotated[
             float, typer.Option(min=0, max=600, help="Seconds between judgements while records wait.")
-        ] = 15.0,
+        ] = 30.0,
         keep: Annotated[
             str, typer.Option(help="How long what rules look back to is kept; older hits stay as they are.")
         ] = "100d",

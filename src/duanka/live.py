@@ -62,8 +62,8 @@ class LiveEngine(Protocol):
     def positions(self) -> Mapping[str, int]:
         """How far every origin is read and committed."""
 
-    def take(self, batch: Batch, now: datetime, *, settle: bool) -> Taken:
-        """Take a micro-batch in; with `settle`, judge, and commit everything since the last time."""
+    def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> Taken:
+        """Take a micro-batch in; with `settle`, commit everything since the last time, and first `judge` it."""
 
     def finish(self, now: datetime) -> Taken:
         """Judge as if nothing more came."""
@@ -89,7 +89,8 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class Following:
-    """The parts of a live run. `pace`: seconds between settlements while records wait; `once`: do not wait for more.
+    """The parts of a live run. While records wait, they are committed every `settle` seconds and judged every `pace`
+    seconds; else at once. `once`: do not wait for more.
 
     `clock`: now, local; `ticks`: seconds that only grow.
     """
@@ -101,7 +102,8 @@ class Following:
     watch: Watch
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
-    pace: float = 15.0
+    settle: float = 5.0
+    pace: float = 30.0
     once: bool = False
 
 
@@ -135,25 +137,29 @@ def follow_records(run: Following) -> Followed:
     """Follow a feed until it ends or is stopped. Says to the watch how it goes, and to the ledger what it found."""
     so_far, waits = Followed(), dict[str, int]()
     so_far.told += _tell(run)  # what an earlier run committed and did not come to tell
-    settled_at = run.ticks()
+    settled_at = judged_at = run.ticks()
     for batch in run.feed.batches(run.engine.positions()):
         waits |= batch.positions
         caught_up = not run.feed.waiting().pieces
         if run.engine.in_history and not run.once and (not batch.records or run.engine.reaches(run.clock())):
             run.engine.end_history()  # what lay there at the start is in
-        settle = caught_up or run.ticks() - settled_at >= run.pace
-        taken = run.engine.take(batch, run.clock(), settle=settle)
+        judge = caught_up or run.ticks() - judged_at >= run.pace
+        settle = judge or run.ticks() - settled_at >= run.settle
+        taken = run.engine.take(batch, run.clock(), settle=settle, judge=judge)
         so_far.add(taken)
         if settle:
             run.feed.settled(waits)
             waits.clear()
             so_far.told += _tell(run)
             settled_at = run.ticks()
+            judged_at = settled_at if judge else judged_at
         run.watch.note(taken, run.feed.waiting())
         if not batch.records:
             run.engine.rest(_REST)
     so_far.add(
-        run.engine.finish(run.clock()) if run.once else run.engine.take(Batch(), run.clock(), settle=True)
+        run.engine.finish(run.clock())
+        if run.once
+        else run.engine.take(Batch(), run.clock(), settle=True, judge=True)
     )
     run.feed.settled(waits)
     so_far.told += _tell(run)

@@ -127,8 +127,8 @@ class Live:
                 self._progress.history = False
                 self._state.commit()
 
-    def take(self, batch: Batch, now: datetime, *, settle: bool = True) -> Taken:
-        """Take one micro-batch in; with `settle`, judge what was touched and commit everything since the last time.
+    def take(self, batch: Batch, now: datetime, *, settle: bool = True, judge: bool = True) -> Taken:
+        """Take one micro-batch in; with `settle`, commit everything since the last time, and first `judge` it.
 
         `now` is the clock's, local. What is not settled yet is lost with the process, and comes again from intake.
         """
@@ -143,7 +143,8 @@ class Live:
             self._grow(done.spans)
             self._sorting.clear()
             self._state.keep_positions(batch.positions)
-        changes = self._settled(now) if settle else Counter()
+        judged = settle and judge and not self._progress.history
+        changes = self._settled(now, judge=judged) if settle else Counter()
         return Taken(
             records=batch.records,
             used=done.used,
@@ -152,15 +153,15 @@ class Live:
             repeated=done.refused[Refused.REPEATED],
             ahead=done.refused[Refused.AHEAD],
             seconds=time.perf_counter() - begin,
-            judged=settle and not self._progress.history,
+            judged=judged,
             changes=dict(changes),
             sources=tuple(self._marks.sources(now)),
         )
 
-    def _settled(self, now: datetime) -> Changes:
+    def _settled(self, now: datetime, *, judge: bool) -> Changes:
         changes: Changes = Counter()
         with self._state.working():
-            if not self._progress.history:
+            if judge:
                 changes = self._triggers.pull(self._progress, self._marks, self._able(), now)
             self._tidy()
             self._state.commit()
