@@ -197,8 +197,6 @@ def report(cards: int, batches: int) -> None:
     """Run all parts and print what they found."""
     pace = f"in a backlog committed every {SETTLE:.0f} s, judged every {PACE:.0f} s"
     print(f"{os.cpu_count()} cores; batches of {BATCH:,} calls; {pace}\n", flush=True)
-        flush=True,
-    )
     rates = part("ratios", "--cards", "500000", "--batches", str(batches))
     rate = {name: float(str(value)) for name, value in rates.items()}
     print(f"500,000 cards, {batches} batches, each given to one after the other, records/s:")
