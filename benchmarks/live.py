@@ -3,7 +3,7 @@
 Every figure is of one run; ratios come first, for the absolute ones depend on the machine and on who else works on it.
 The engine is paced as the command is in a backlog: batches of 100,000, committed every 5 and judged every 30 seconds.
 
-    python benchmarks/live.py [--cards 1000000] [--batches 100]
+    python benchmarks/live.py [--cards 1000000] [--batches 80]
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ from duanka.rules import RULES
 NOW = datetime(2026, 1, 1)
 SETTLE, PACE = 5.0, 30.0  # as in the command
 _ROUNDS = 3
+RIVALS = ("engine", "loop", "hourly engine", "hourly loop", "hourly bytewax")
 _STEADY = 40  # batches that find the engine waiting for them, as in everyday work
-_FEW = 20  # batches for bytewax, which keeps no state from one run to the next
+_PACED, _FEW = (
+    80,
+    20,
+)  # batches in each round: an engine works for a while between judgements, a loop does not
 
 
 def live_engine(folder: Path, rules: tuple[Rule, ...], memory: str = "1GB") -> Live:
@@ -112,40 +116,37 @@ def run_engine(cards: int, batches: int) -> dict[str, object]:
         }
 
 
-def run_ratios(batches: int, cards: int) -> dict[str, object]:
-    """Records/s over the same batches, each given to one after the other: engine and loop with all counters, engine,
-    loop and bytewax by the hour. Judgements and commits are in it, also the last one."""
+def run_rival(name: str, batches: int, cards: int) -> dict[str, object]:
+    """Records/s of one of RIVALS in a process of its own: by the clock, and by the seconds of CPU that it took."""
     hourly = tuple(replace(r, narrow={}) for r in RULES if r.id == "over_frequency")
-    spent: dict[str, list[float]] = {}
+    spent = {"clock": 0.0, "cpu": 0.0}
 
-    def timed(name: str, work: Callable[[], object]) -> None:
-        begin = time.perf_counter()
+    def timed(work: Callable[[], object]) -> None:
+        clock, cpu = time.perf_counter(), time.process_time()
         work()
-        spent.setdefault(name, []).append(time.perf_counter() - begin)
+        spent["clock"] += time.perf_counter() - clock
+        spent["cpu"] += time.process_time() - cpu
 
     with tempfile.TemporaryDirectory() as folder:
         stream = Stream(cards)
-        engine = Paced(filled(Path(folder) / "all", stream))
-        narrow = Paced(filled(Path(folder) / "hours", Stream(cards), hourly))
-        loop, hours = AllLoop(), HourLoop()
-        for batch in Stream(cards).past(2 * cards):
-            rows = plain_values(pl.DataFrame(batch.pieces[0].rows))
-            loop.take(rows)
-            hours.take(rows)
-        for number, batch in enumerate(stream.batches(batches)):
-            rows = plain_values(pl.DataFrame(batch.pieces[0].rows))
-            last = number == batches - 1
-            timed("engine", partial(engine.take, batch, last=last))
-            timed("loop", partial(loop.take, rows))
-            timed("hourly engine", partial(narrow.take, batch, last=last))
-            timed("hourly loop", partial(hours.take, rows))
-        values = [plain_values(pl.DataFrame(b.pieces[0].rows)) for b in stream.batches(_FEW)]
-        for _ in range(_ROUNDS):
-            timed("hourly bytewax", partial(bytewax_hours, values))
-    rates: dict[str, object] = {
-        name: len(times) * BATCH / sum(times) for name, times in spent.items() if name != "hourly bytewax"
-    }
-    return {**rates, "hourly bytewax": _FEW * BATCH / statistics.median(spent["hourly bytewax"])}
+        if name.endswith("engine"):
+            engine = Paced(filled(Path(folder), stream, hourly if name.startswith("hourly") else RULES))
+            for number, batch in enumerate(stream.batches(batches)):
+                timed(partial(engine.take, batch, last=number == batches - 1))
+        elif name.endswith("loop"):
+            loop = HourLoop() if name.startswith("hourly") else AllLoop()
+            for batch in stream.past(2 * cards):
+                loop.take(plain_values(pl.DataFrame(batch.pieces[0].rows)))
+            for batch in stream.batches(batches):
+                timed(partial(loop.take, plain_values(pl.DataFrame(batch.pieces[0].rows))))
+        else:  # keeps no state from one run to the next
+            timed(
+                partial(
+                    bytewax_hours,
+                    [plain_values(pl.DataFrame(b.pieces[0].rows)) for b in stream.batches(batches)],
+                )
+            )
+    return {kind: batches * BATCH / seconds for kind, seconds in spent.items()}
 
 
 def run_killed(cards: int) -> dict[str, object]:
@@ -197,18 +198,37 @@ def report(cards: int, batches: int) -> None:
     """Run all parts and print what they found."""
     pace = f"in a backlog committed every {SETTLE:.0f} s, judged every {PACE:.0f} s"
     print(f"{os.cpu_count()} cores; batches of {BATCH:,} calls; {pace}\n", flush=True)
-    rates = part("ratios", "--cards", "500000", "--batches", str(batches))
-    rate = {name: float(str(value)) for name, value in rates.items()}
-    print(f"500,000 cards, {batches} batches, each given to one after the other, records/s:")
-    for name, value in rate.items():
-        print(f"  {name:<15} {value:10,.0f}")
-    whole = rate["engine"] / rate["loop"]
-    print(f"  all counters and rules / dictionary loop of the same counters: {whole:.2f} x (goal 3)")
-    print(f"  hourly count / dictionary loop: {rate['hourly engine'] / rate['hourly loop']:.2f} x")
+    rates: dict[str, list[dict[str, object]]] = {name: [] for name in RIVALS}
+    for _ in range(_ROUNDS):
+        for name in RIVALS:
+            rates[name].append(
+                part(
+                    "rival",
+                    "--name",
+                    name,
+                    "--cards",
+                    "500000",
+                    "--batches",
+                    str(_PACED if name.endswith("engine") else _FEW),
+                )
+            )
     print(
-        f"  hourly count / bytewax: {rate['hourly engine'] / rate['hourly bytewax']:.2f} x (goal 2)\n",
-        flush=True,
+        f"500,000 cards, {_FEW} batches, medians of {_ROUNDS} interleaved rounds, records/s by the clock, and by CPU:"
     )
+    rate = {
+        name: [statistics.median(float(str(one[kind])) for one in runs) for kind in ("clock", "cpu")]
+        for name, runs in rates.items()
+    }
+    for name, (clock, cpu) in rate.items():
+        print(f"  {name:<15} {clock:10,.0f} {cpu:10,.0f}")
+    for what, ours, theirs, goal in (
+        ("all counters, rules, commits / dictionary loop of the same counters", "engine", "loop", "goal 3"),
+        ("hourly count / dictionary loop of it", "hourly engine", "hourly loop", ""),
+        ("hourly count / bytewax", "hourly engine", "hourly bytewax", "goal 2"),
+    ):
+        clock, cpu = (rate[ours][i] / rate[theirs][i] for i in (0, 1))
+        print(f"  {what}: {clock:.2f} x by the clock, {cpu:.2f} x by CPU {goal}".rstrip())
+    print(flush=True)
     means, everyday = {}, {}
     for size in (500_000, cards, 5_000_000):
         found = part("engine", "--cards", str(size), "--batches", str(batches))
@@ -254,16 +274,17 @@ def main() -> None:
     """Run the whole, or one part of it for the whole."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cards", type=int, default=1_000_000)
-    parser.add_argument("--batches", type=int, default=100)
+    parser.add_argument("--batches", type=int, default=80)
     parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--name", choices=RIVALS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.part == "victim":
         victim(given.cards, given.folder)
     elif given.part == "engine":
         print(json.dumps(run_engine(given.cards, given.batches)))
-    elif given.part == "ratios":
-        print(json.dumps(run_ratios(given.batches, given.cards)))
+    elif given.part == "rival":
+        print(json.dumps(run_rival(given.name, given.batches, given.cards)))
     elif given.part == "killed":
         print(json.dumps(run_killed(given.cards)))
     else:
