@@ -61,14 +61,14 @@ def test_any_cut_of_any_world_ends_as_a_scan(seed: int, cut: Cut) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=120, **_PATIENT)  # type: ignore[arg-type]
+@settings(max_examples=60, **_PATIENT)  # type: ignore[arg-type]
 @given(seed=_SEEDS, cut=_CUTS, at_once=st.sampled_from([judge.AT_ONCE, 7, 1]))
 def test_many_cuts_of_many_worlds(seed: int, cut: Cut, at_once: int) -> None:
     _played_as_scanned(invented(seed, cards=24), cut, at_once=at_once)
 
 
 @pytest.mark.long
-@settings(max_examples=15, **_PATIENT)  # type: ignore[arg-type]
+@settings(max_examples=8, **_PATIENT)  # type: ignore[arg-type]
 @given(seed=_SEEDS, cut=_CUTS.map(lambda cut: Cut(cut.seed, most=2, seal_rows=1, restart=0.05, crash=1.0)))
 def test_records_that_come_one_by_one(seed: int, cut: Cut) -> None:
     _played_as_scanned(invented(seed), cut)
