@@ -17,20 +17,17 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from national import national
 from scan import DATA, busy_cards, many_cards
 
-from duanka.app import policy_named
-from duanka.domain.policy_file import read_lists
 from duanka.domain.ports import Silent
 from duanka.domain.tables import TABLES
 from duanka.engine import Cluster, Embedded
-from duanka.rules import RULES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from servers import Server, missing, sail, spark
@@ -70,18 +67,8 @@ def cpu_seconds(server: Server | None) -> float:
 
 def run_rules(world: Path, server: Server | None, memory: str) -> tuple[Cost, pa.Table]:
     """Run every rule of the national policy over `world`; its cost, and the hits."""
-    tables = {
-        name: sorted((world / name).glob("*.parquet"))
-        if (world / name).is_dir()
-        else [p for p in [world / f"{name}.parquet"] if p.exists()]
-        for name in TABLES
-    }
-    tables = {name: paths for name, paths in tables.items() if paths}
-    columns = {name: frozenset(pq.read_schema(paths[0]).names) for name, paths in tables.items()}
-    policy = policy_named("national")
-    if (world / "world.toml").exists():
-        policy = replace(policy, lists={**policy.lists, **read_lists(world / "world.toml")})
-    rules = [(rule, policy.limits(rule)) for rule in RULES]
+    given = national(world)
+    tables, columns, policy, rules = given.tables, given.columns, given.policy, given.rules
     with tempfile.TemporaryDirectory(dir=DATA) as folder:
         work = Path(folder)
         wall, cpu = time.perf_counter(), cpu_seconds(server)

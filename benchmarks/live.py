@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import polars as pl
 from live_rivals import AllLoop, HourLoop, bytewax_hours, plain_values
 from live_stream import BATCH, Stream
+from scan import peak_mb
 
 from duanka.app import engine_memory, policy_named
 from duanka.domain.live import Batch, Taken
@@ -178,12 +179,6 @@ def victim(cards: int, folder: Path) -> None:
     while True:
         for number, batch in enumerate(stream.batches(1000)):
             engine.take(batch, NOW, settle=number % 4 == 3)
-
-
-def peak_mb() -> float:
-    """Peak resident memory of this process."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
 
 def part(name: str, *more: str) -> dict[str, object]:

@@ -19,19 +19,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
+from national import national
 
-from duanka.app import engine_memory, policy_named
-from duanka.domain.policy_file import read_lists
+from duanka.app import engine_memory
 from duanka.domain.ports import Silent
 from duanka.domain.tables import TABLES
 from duanka.engine import Embedded
-from duanka.rules import RULES
 from duanka.simulator import simulate
 
 DATA = Path("bench-data")
@@ -120,7 +118,7 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Peak resident memory of this process; getrusage would count what the parent held at the fork."""
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
@@ -134,18 +132,8 @@ def _measure(work: Callable[[], None]) -> tuple[float, float]:
 
 def one_process(world: Path, rounds: int, memory: str) -> None:
     """Print the medians for `world`: plain scan, plain scan of all tables, the whole catalogue."""
-    tables = {
-        name: sorted((world / name).glob("*.parquet"))
-        if (world / name).is_dir()
-        else [p for p in [world / f"{name}.parquet"] if p.exists()]
-        for name in TABLES
-    }
-    tables = {name: paths for name, paths in tables.items() if paths}
-    columns = {name: frozenset(pq.read_schema(paths[0]).names) for name, paths in tables.items()}
-    policy = policy_named("national")
-    if (world / "world.toml").exists():
-        policy = replace(policy, lists={**policy.lists, **read_lists(world / "world.toml")})
-    rules = [(rule, policy.limits(rule)) for rule in RULES]
+    given = national(world)
+    tables, columns, policy, rules = given.tables, given.columns, given.policy, given.rules
     limit = engine_memory(memory)
     records = {n: sum(pq.read_metadata(p).num_rows for p in tables[n]) for n in tables if TABLES[n].record}
     ran = 0
@@ -176,7 +164,7 @@ def one_process(world: Path, rounds: int, memory: str) -> None:
     for _ in range(rounds):
         for name, work in (("plain", plain), ("all tables", all_tables), ("catalogue", catalogue)):
             measured[name].append(_measure(work))
-    peak = _peak_mb()
+    peak = peak_mb()
     median = {
         name: [statistics.median(r[i] for r in runs) for i in (0, 1)] for name, runs in measured.items()
     }

@@ -1,0 +1,42 @@
+"""What the benchmarks of whole scans run: a world on disk, and the national policy with its lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from duanka.app import policy_named, with_lists
+from duanka.domain.policy import Policy
+from duanka.domain.policy_file import read_lists
+from duanka.domain.rule import Literal, Rule
+from duanka.domain.tables import TABLES
+from duanka.rules import RULES
+
+
+@dataclass(frozen=True)
+class National:
+    """`tables`: table -> its Parquet files; `columns`: table -> its columns; `rules` with their limits."""
+
+    tables: Mapping[str, list[Path]]
+    columns: Mapping[str, frozenset[str]]
+    policy: Policy
+    rules: list[tuple[Rule, Mapping[str, Literal]]]
+
+
+def national(world: Path) -> National:
+    """Find what lies in `world`."""
+    found = {
+        name: sorted((world / name).glob("*.parquet"))
+        if (world / name).is_dir()
+        else [p for p in [world / f"{name}.parquet"] if p.exists()]
+        for name in TABLES
+    }
+    tables = {name: paths for name, paths in found.items() if paths}
+    columns = {name: frozenset(pq.read_schema(paths[0]).names) for name, paths in tables.items()}
+    policy = policy_named("national")
+    if (world / "world.toml").exists():
+        policy = with_lists(policy, read_lists(world / "world.toml"))
+    return National(tables, columns, policy, [(rule, policy.limits(rule)) for rule in RULES])
