@@ -6,8 +6,8 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,27 +112,30 @@ class Remote:
             " under the same path, for the same user: choose one with --out or DUANKA_WORK (docs/CLUSTER.md)"
         )
 
-    @contextmanager
-    def _seeing(self, path: Path) -> Iterator[None]:
-        try:
-            with _quietly():
-                yield
-        except Exception as error:
-            if (said := _said(error)) is None:
-                raise
-            raise self.blind(path, said) from error
+    def _seeing(self, path: Path) -> AbstractContextManager[None]:
+        """What goes wrong here is that the cluster does not see our files."""
+        return _plainly(lambda error, said: self.blind(path, said))
 
-    @contextmanager
-    def running(self, what: str) -> Iterator[None]:
+    def running(self, what: str) -> AbstractContextManager[None]:
         """What goes wrong on the cluster in `what` is one line."""
-        try:
-            with _quietly():
-                yield
-        except Exception as error:
-            if (said := _said(error)) is None:
-                raise
+
+        def told(error: Exception, said: str) -> DuankaError:
             kind = RuleError if type(error).__name__ in _FAULTS_OF_SQL else DuankaError
-            raise kind(f"{what} does not run on the cluster at {self._shown}: {said}") from error
+            return kind(f"{what} does not run on the cluster at {self._shown}: {said}")
+
+        return _plainly(told)
+
+
+@contextmanager
+def _plainly(told: Callable[[Exception, str], DuankaError]) -> Iterator[None]:
+    """What the cluster says went wrong is raised as it is `told`; what it does not say, as it is."""
+    try:
+        with _quietly():
+            yield
+    except Exception as error:
+        if (said := _said(error)) is None:
+            raise
+        raise told(error, said) from error
 
 
 @contextmanager
