@@ -155,9 +155,8 @@ def try_examples(rule: Rule) -> list[Trial]:
 
 
 def _take_in(settings: Settings, data: Path, work: Path, mapping: Path | None, progress: Progress) -> Intake:
-    key = settings.holder_key.get_secret_value().encode() if settings.holder_key else None
     known = read_mapping(mapping_named(mapping)) if mapping else None
-    intake = take_in(data, work, mapping=known, holder_key=key, progress=progress)
+    intake = take_in(data, work, mapping=known, holder_key=settings.key, progress=progress)
     if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
     pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held

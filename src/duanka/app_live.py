@@ -155,7 +155,7 @@ def _with_lists(asked: LiveRun) -> Policy:
 
 
 def _feed(settings: Settings, asked: LiveRun) -> Feed:
-    key = settings.holder_key.get_secret_value().encode() if settings.holder_key else None
+    key = settings.key
     source = asked.source
     if isinstance(source, FromInbox):
         if source.after not in ("keep", "move", "delete"):

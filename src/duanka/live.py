@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -118,7 +117,6 @@ class Followed:
     repeated: int = 0
     ahead: int = 0
     told: int = 0
-    seconds: float = 0.0
     last: Taken = field(default_factory=Taken)
 
     def add(self, taken: Taken) -> None:
@@ -129,7 +127,6 @@ class Followed:
         self.late += taken.late
         self.repeated += taken.repeated
         self.ahead += taken.ahead
-        self.seconds += taken.seconds
         self.last = taken
 
 
@@ -171,7 +168,7 @@ def _tell(run: Following) -> int:
     """Write the changes that are committed and not told yet; returns how many."""
     told = 0
     answers = run.engine.answers
-    while changes := list(islice(answers.changes(run.ledger.last_seq(), _TOLD_AT_ONCE), _TOLD_AT_ONCE)):
+    while changes := list(answers.changes(run.ledger.last_seq(), _TOLD_AT_ONCE)):
         between = (changes[0].seq - 1, changes[-1].seq)
         cards = map(run.judgement.of, answers.cards_with_hits(between))
         run.ledger.write(changes, run.judgement.words, cards)

@@ -32,3 +32,8 @@ class Settings(BaseSettings):
 
     work: Path | None = None
     """Folder for what spills; None: inside the scan's output folder."""
+
+    @property
+    def key(self) -> bytes | None:
+        """`holder_key`, as intake hashes with it."""
+        return self.holder_key.get_secret_value().encode() if self.holder_key else None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from duanka.domain.errors import RuleError
 from duanka.domain.rule import Rule
+from duanka.engine.live.prepared import prepare
 from duanka.engine.translate import columns, condition, output_columns, parameters, render, tables
 from duanka.rules import RULES
 
+NOW = datetime(2021, 5, 18)
 SNAPSHOTS = Path(__file__).parent / "spark"
 
 
@@ -61,3 +64,27 @@ def test_the_spark_text_is_the_reviewed_one(rule: Rule) -> None:
         snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(text)
     assert snapshot.read_text() == text, "review the change, then DUANKA_REVIEW=1 pytest tests/engine"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_live_a_rule_is_the_statement_of_a_scan_with_its_moments_left_open(rule: Rule) -> None:
+    limits = {name: limit.value for name, limit in rule.limits.items()}
+    now = {"as_of": NOW, "records_from": NOW - timedelta(days=9), "records_until": NOW}
+    left_open = render(rule.sql, limits, left=tuple(now))
+    put_in = left_open
+    for name, moment in now.items():
+        put_in = put_in.replace(f"${name}", f"CAST('{moment}' AS TIMESTAMP)")
+    assert put_in == render(rule.sql, {**limits, **now})
+    assert prepare(rule, limits).sql == left_open
+
+
+def test_live_too_nothing_is_divided_by_zero() -> None:
+    text = render("SELECT a / b AS share FROM t WHERE at < $as_of", {}, left=("as_of",))
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE t AS SELECT 1 AS a, 0 AS b, TIMESTAMP '2021-05-17' AS at")
+        assert db.execute(text, {"as_of": NOW}).fetchall() == [(None,)]
+
+
+def test_a_parameter_that_is_neither_given_nor_left_open_is_refused() -> None:
+    with pytest.raises(RuleError, match="names \\$days"):
+        render("SELECT $days", {}, left=("as_of",))

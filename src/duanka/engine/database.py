@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,12 @@ def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConne
     """A new database in memory; `work` holds what spills beyond `memory`, for example "700MB"."""
     work.mkdir(parents=True, exist_ok=True)
     db = duckdb.connect(":memory:")
+    bound(db, work, memory, threads)
+    return db
+
+
+def bound(db: duckdb.DuckDBPyConnection, work: Path, memory: str, threads: int | None) -> None:
+    """Keep a database within `memory` and `threads` (None: all cores); what is more spills to `work`."""
     settings = {
         "memory_limit": memory,
         "temp_directory": str(work / "spill"),
@@ -47,7 +53,13 @@ def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConne
     }
     for name, value in settings.items():
         run(db, f"SET {name} = {quoted(value)}")
-    return db
+
+
+def write_parquet(run_it: Callable[[str], Rows], select: str, path: Path) -> None:
+    """Write what `select` gives to `path`, whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    run_it(f"COPY ({select}) TO {quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
+    unfinished.replace(path)
 
 
 def register(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

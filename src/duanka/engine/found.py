@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -14,16 +14,10 @@ import duckdb
 from duanka.domain.errors import RuleError
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Rule
-from duanka.engine.database import Rows, plainly, quoted, run
+from duanka.engine.database import Rows, plainly, quoted, run, write_parquet
 from duanka.engine.translate import output_columns
 
 _ROWS_AT_ONCE = 20_000
-_CARDS_WITH_HITS = """
-    SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
-    FROM hits GROUP BY card, rule
-    UNION ALL
-    SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM cases
-    ORDER BY 1, 2 NULLS LAST, 6"""
 
 
 class Found:
@@ -43,11 +37,7 @@ class Found:
 
         `columns`: card, seen_at and the evidence, in order.
         """
-        fields = ", ".join(f"{quoted(name)}, {name}" for name in columns[2:])
-        return (
-            f"INSERT INTO hits SELECT DISTINCT card, {quoted(rule)}, CAST(seen_at AS TIMESTAMP),"
-            f" CAST(json_object({fields}) AS VARCHAR) FROM ({source})"
-        )
+        return f"INSERT INTO hits SELECT card, {quoted(rule)}, seen_at, evidence FROM ({hit_rows(columns, source)})"
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Put ready hits in: for the examples of rules that read `hits`."""
@@ -74,21 +64,13 @@ class Found:
 
     def write(self, path: Path) -> None:
         """Write hits.parquet, sorted, whole or not at all."""
-        unfinished = path.with_suffix(".unfinished")
-        self._run(
-            "COPY (SELECT card, rule, seen_at, evidence FROM hits ORDER BY card, rule, seen_at, evidence)"
-            f" TO {quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)"
-        )
-        unfinished.replace(path)
+        write_parquet(self._run, sorted_hits("hits"), path)
 
     def cards(self) -> Iterator[CardHits]:
         """Each card with a hit or a police case, cards in order."""
         with plainly():
-            result = self._db.execute(_CARDS_WITH_HITS)
-        for card, rows in groupby(_rows(result), key=itemgetter(0)):
-            of_card = list(rows)
-            hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
-            yield CardHits(card, hits, tuple(r[5] for r in of_card if r[5] is not None))
+            result = self._db.execute(cards_with_hits("hits", "cases"))
+        yield from by_card(_rows(result))
 
     def read_at_risk(self, cards_at_risk: Path) -> None:
         """Make the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
@@ -108,6 +90,45 @@ def hit_columns(rule: Rule) -> tuple[str, ...]:
     if columns[:2] != ("card", "seen_at"):
         raise RuleError(f"rule {rule.id}: its SQL must give card, seen_at and the evidence, not {columns}")
     return columns
+
+
+def hit_rows(columns: Sequence[str], source: str) -> str:
+    """The SELECT of card, seen_at and evidence (JSON) over the rows of a rule's SELECT `source`, each once.
+
+    `columns`: what `source` gives, see `hit_columns`.
+    """
+    fields = ", ".join(f"{quoted(name)}, {name}" for name in columns[2:])
+    return (
+        "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
+        f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({source})"
+    )
+
+
+def sorted_hits(hits: str) -> str:
+    """The SELECT of what hits.parquet holds, from the table `hits`."""
+    return f"SELECT card, rule, seen_at, evidence FROM {hits} ORDER BY card, rule, seen_at, evidence"
+
+
+def cards_with_hits(hits: str, cases: str, which: str = "TRUE", more: str = "") -> str:
+    """The SELECT that `by_card` reads: of each card that fulfils `which`, its hits by rule and its cases.
+
+    `hits`, `cases`: the tables; `more`: another SELECT of cards, which may have neither.
+    """
+    also = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL FROM ({more})" if more else ""
+    return f"""
+        SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
+        FROM {hits} WHERE {which} GROUP BY card, rule
+        UNION ALL
+        SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM {cases} WHERE {which}
+        {also} ORDER BY 1, 2 NULLS LAST, 6"""
+
+
+def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
+    """The rows of `cards_with_hits`, card by card."""
+    for card, group in groupby(rows, key=itemgetter(0)):
+        of_card = list(group)
+        hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
+        yield CardHits(card, hits, tuple(r[5] for r in of_card if r[5] is not None))
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from duanka.domain.ports import Span
 from duanka.domain.tables import TABLES, Kind, Table
 from duanka.engine.database import Rows
 
-__all__ = ["Rows", "Run", "of_records", "seen"]
+__all__ = ["Rows", "Run", "by_day", "end_of_records", "known", "of_records", "seen", "since"]
 
 Run = Callable[[str], Rows]
 _MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
@@ -44,8 +44,8 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         raise UnreadableInput("no usable record in any of the record tables: nothing can be judged")
     covered = {name: _without_strays(of_table) for name, of_table in days.items()}
     first = {name: datetime.combine(of_table[0].day, time()) for name, of_table in covered.items()}
-    reach = max(_end(name, of_table[-1].last) for name, of_table in covered.items())
-    until = as_of or datetime.combine(reach - _MOMENT, time()) + _DAY
+    reach, midnight = end_of_records({name: of_table[-1].last for name, of_table in covered.items()})
+    until = as_of or midnight
     outside = sum(
         day.records
         for name, of_table in days.items()
@@ -54,7 +54,7 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
     )
     return Span(
         first=min(first.values()),
-        since=max([first[name] for name in _USE if name in first] or first.values()),
+        since=since(first),
         until=until,
         certain=as_of or reach,  # whoever says what "now" is says that the records reach it
         outside=outside,
@@ -81,11 +81,37 @@ def _without_strays(days: Sequence[_Day]) -> Sequence[_Day]:
     return days[start : end + 1]
 
 
+def by_day(table: str) -> bool:
+    """Whether records of `table` speak for a whole day."""
+    moment = TABLES[table].time
+    return moment is not None and TABLES[table].column(moment).kind is Kind.DAY
+
+
+def since(first: Mapping[str, datetime]) -> datetime:
+    """From when on every kind of use is in the records; `first`: record table -> the begin of its first day."""
+    return max([first[name] for name in _USE if name in first] or first.values())
+
+
+def end_of_records(lasts: Mapping[str, datetime]) -> tuple[datetime, datetime]:
+    """Where all records reach, and the midnight after it; `lasts`: record table -> its last event."""
+    reach = max(_end(table, last) for table, last in lasts.items())
+    return reach, datetime.combine(reach - _MOMENT, time()) + _DAY
+
+
 def _end(table: str, last: datetime) -> datetime:
     """The full hour after the last record; data volumes speak for their whole day."""
-    if TABLES[table].column(str(TABLES[table].time)).kind is Kind.DAY:
-        return last + _DAY
-    return last.replace(minute=0, second=0, microsecond=0) + _HOUR
+    return last + _DAY if by_day(table) else last.replace(minute=0, second=0, microsecond=0) + _HOUR
+
+
+def known(table: Table, source: str, until: datetime, columns: Sequence[str] = ()) -> str:
+    """A SELECT of a register's rows, of `columns` or all, that shows what is known at `until`."""
+    now = f"TIMESTAMP '{until}'"
+    if table.name != "cards":
+        when = f" WHERE {table.time} IS NULL OR {table.time} <= {now}" if table.time else ""
+        return f"SELECT {', '.join(columns) or '*'} FROM {source}{when}"
+    later = {c: f"CASE WHEN {c} <= {now} THEN {c} END AS {c}" for c in ("last_used_at", "verified_at")}
+    shown = ", ".join(later.get(c, c) for c in columns) or f"* REPLACE ({', '.join(later.values())})"
+    return f"SELECT {shown} FROM {source} WHERE opened_at IS NULL OR opened_at <= {now}"
 
 
 def seen(table: Table, source: str, span: Span, columns: Sequence[str] = ()) -> str:
@@ -93,19 +119,12 @@ def seen(table: Table, source: str, span: Span, columns: Sequence[str] = ()) -> 
 
     `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`.
     """
+    if not table.record:
+        return known(table, source, span.until, columns)
     first, until = f"TIMESTAMP '{span.first}'", f"TIMESTAMP '{span.until}'"
-    if table.name == "cards":
-        moments = ("last_used_at", "verified_at")
-        known = {c: f"CASE WHEN {c} <= {until} THEN {c} END AS {c}" for c in moments}
-        shown = ", ".join(known.get(c, c) for c in columns) or f"* REPLACE ({', '.join(known.values())})"
-        return f"SELECT {shown} FROM {source} WHERE opened_at IS NULL OR opened_at <= {until}"
-    if table.time is None:
-        return f"SELECT * FROM {source}"
-    if table.column(table.time).kind is Kind.DAY:  # a day's total is known when the day is over
+    if by_day(table.name):  # a day's total is known when the day is over
         return (
             f"SELECT * FROM {source} WHERE {table.time} >= CAST({first} AS DATE)"
             f" AND {table.time} < CAST({until} AS DATE)"
         )
-    if table.record:
-        return f"SELECT * FROM {source} WHERE {table.time} >= {first} AND {table.time} <= {until}"
-    return f"SELECT * FROM {source} WHERE {table.time} IS NULL OR {table.time} <= {until}"
+    return f"SELECT * FROM {source} WHERE {table.time} >= {first} AND {table.time} <= {until}"

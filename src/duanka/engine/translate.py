@@ -7,8 +7,9 @@ Literals are put in through the syntax tree, never by pasting text, so both engi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Literal as OneOf
 
 import sqlglot
@@ -19,6 +20,7 @@ from duanka.engine.spark_dialect import repaired, without_rounding, without_zero
 
 Dialect = OneOf["duckdb", "spark"]
 Value = int | float | str | date | datetime
+_AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
 
 
 def _literal(value: Value) -> exp.Expression:
@@ -33,11 +35,18 @@ def _literal(value: Value) -> exp.Expression:
 
 
 def render(
-    sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb", *, pretty: bool = False
+    sql: str,
+    values: Mapping[str, Value],
+    dialect: Dialect = "duckdb",
+    *,
+    pretty: bool = False,
+    left: Collection[str] = (),
+    renamed: Mapping[str, str] = _AS_THEY_ARE,
 ) -> str:
     """Return `sql` with every `$name` replaced from `values`, written in `dialect`.
 
-    Raises RuleError when the SQL does not parse or names a value that is not given.
+    `left`: names that stay parameters, for a statement that runs again and again; `renamed`: table -> the table that
+    is read in its place. Raises RuleError when the SQL does not parse or names a value that is not given.
     """
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
@@ -47,21 +56,31 @@ def render(
     def fill(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Parameter | exp.Placeholder):
             name = node.name
+            if name in left:
+                return node
             if name not in values:
                 raise RuleError(
                     f"SQL names ${name}, which is no limit and none of $as_of, $records_from, $records_until"
                 )
             return _literal(values[name])
+        if isinstance(node, exp.Table) and node.name in renamed:
+            return exp.to_table(renamed[node.name], alias=node.alias or node.name)
         return node
 
     filled = without_zero(tree.transform(fill))
     return (repaired(filled) if dialect == "spark" else filled).sql(dialect=dialect, pretty=pretty)
 
 
-def condition(sql: str, values: Mapping[str, Value], dialect: Dialect = "duckdb") -> str:
-    """The same for a bare condition, such as a rule's `narrow`."""
+def condition(
+    sql: str,
+    values: Mapping[str, Value],
+    *,
+    left: Collection[str] = (),
+    renamed: Mapping[str, str] = _AS_THEY_ARE,
+) -> str:
+    """The same for a bare condition, such as a rule's `narrow`, in DuckDB's dialect."""
     prefix = "SELECT 1 WHERE "
-    return render(prefix + sql, values, dialect)[len(prefix) :]
+    return render(prefix + sql, values, left=left, renamed=renamed)[len(prefix) :]
 
 
 def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str, str]]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 from duanka.domain.live import Change, HitChange
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Hit
+from duanka.engine.database import write_parquet
+from duanka.engine.found import by_card, cards_with_hits, sorted_hits
 from duanka.engine.live.shelf import Run
-from duanka.engine.live.state import quoted
 
 
 class Answers:
@@ -38,31 +37,14 @@ class Answers:
         """
         which, more = "TRUE", ""
         if changed:
-            some = f"state.changes WHERE seq > {changed[0]} AND seq <= {changed[1]}"
-            which = f"card IN (SELECT card FROM {some})"
-            more = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL FROM {some}"
-        rows = self._run(
-            f"""
-            SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
-            FROM state.hits WHERE {which} GROUP BY card, rule
-            UNION ALL
-            SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM state.cases WHERE {which}
-            {more} ORDER BY 1, 2 NULLS LAST, 6"""
-        )
-        for card, group in groupby(rows, key=itemgetter(0)):
-            of_card = list(group)
-            hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
-            yield CardHits(card, hits, tuple(r[5] for r in of_card if r[5] is not None))
+            more = f"SELECT card FROM state.changes WHERE seq > {changed[0]} AND seq <= {changed[1]}"
+            which = f"card IN ({more})"
+        return by_card(self._run(cards_with_hits("state.hits", "state.cases", which, more)))
 
     def write_hits(self, path: Path) -> None:
         """Write hits.parquet as a scan does: card, rule, seen_at, evidence (JSON), sorted."""
-        self._write("SELECT * FROM state.hits ORDER BY card, rule, seen_at, evidence", path)
+        write_parquet(self._run, sorted_hits("state.hits"), path)
 
     def write_quarantine(self, path: Path) -> None:
         """Write quarantine.parquet: what was set aside, from the start of the state."""
-        self._write("SELECT * FROM state.quarantine", path)
-
-    def _write(self, select: str, path: Path) -> None:
-        unfinished = path.with_suffix(".unfinished")
-        self._run(f"COPY ({select}) TO '{quoted(str(unfinished))}' (FORMAT parquet, COMPRESSION zstd)")
-        unfinished.replace(path)
+        write_parquet(self._run, "SELECT * FROM state.quarantine", path)

@@ -22,6 +22,7 @@ from duanka.engine.live.marks import LONG_AGO
 from duanka.engine.live.prepared import Prepared, lean_for, reaches_back
 from duanka.engine.live.progress import Progress
 from duanka.engine.live.shelf import Run, Shelf
+from duanka.engine.span import known
 
 AT_ONCE = 1_000_000  # cards judged together; more are taken in slices
 
@@ -87,8 +88,8 @@ class Judge:
             for rule in rules:
                 frozen = self._frozen(rule, progress)
                 # an absence is known from its due moment on, long past or not; a ratio over half a window is none
-                known = since if frozen is None or rule.due else max(frozen, since or frozen)
-                self._find(rule, moments[rule.id], known)
+                judged = since if frozen is None or rule.due else max(frozen, since or frozen)
+                self._find(rule, moments[rule.id], judged)
                 changes += self._settle(rule, progress, since, frozen)
                 if rule.due:
                     self._plan(rule, moments[rule.id])
@@ -224,18 +225,8 @@ class Judge:
         """A register as it was known at `seen`, of the visible cards, with the columns that are `asked` for."""
         table = TABLES[register]
         wanted = [c.name for c in table.columns if c.name in asked or c.name == "card"]
-        begins = "opened_at" if register == "cards" else table.time
-        known = f"({begins} IS NULL OR {begins} <= TIMESTAMP '{seen}')" if begins else "TRUE"
-        columns = ", ".join(
-            f"CASE WHEN {name} <= TIMESTAMP '{seen}' THEN {name} END AS {name}"
-            if name in ("last_used_at", "verified_at")
-            else name
-            for name in wanted
-        )
-        self._make(
-            register,
-            f"SELECT {columns} FROM state.{register} WHERE card IN (SELECT card FROM visible) AND {known}",
-        )
+        visible = f"(SELECT * FROM state.{register} WHERE card IN (SELECT card FROM visible))"
+        self._make(register, known(table, visible, seen, wanted))
 
     def _make(self, name: str, select: str, given: Mapping[str, Any] | None = None) -> None:
         self._run(f"DROP TABLE IF EXISTS temp.{name}")

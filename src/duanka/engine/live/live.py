@@ -13,18 +13,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-import pyarrow as pa
-
 from duanka.domain.errors import DuankaError, LostRecords
 from duanka.domain.live import Batch, Lateness, Refused, Taken
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Table
-from duanka.engine.embedded import arrow_schema
+from duanka.engine.database import arrow_rows
+from duanka.engine.given import Given
 from duanka.engine.live.answers import Answers
 from duanka.engine.live.appending import Appending
 from duanka.engine.live.judge import Judge
-from duanka.engine.live.marks import Marks, end_of_records
+from duanka.engine.live.marks import Marks
 from duanka.engine.live.prepared import Prepared, prepare
 from duanka.engine.live.progress import Progress, ShelfProgress
 from duanka.engine.live.reconciling import reconcile
@@ -33,6 +32,7 @@ from duanka.engine.live.sorting import Desk, Sorted, Sorting
 from duanka.engine.live.state import REGISTERS, State
 from duanka.engine.live.triggers import Changes, End, Triggers
 from duanka.engine.rollup_sql import rollups_for
+from duanka.engine.span import end_of_records
 
 _KEYED = {"cards": "card", "outlets": "outlet"}
 _UNMERGED = 8  # generations of a rollup, before merging may hold a batch up
@@ -68,7 +68,7 @@ class Live:
         self._keep = _enough(keep, self._rules)
         self._seal_rows = seal_rows
         self._shadows = shadows
-        self._lists = {name for name in LISTS if lists.get(name)}
+        self._lists = frozenset(name for name in LISTS if lists.get(name))
         self._begun = False
         self._state = State(folder, memory=memory, threads=threads, again=self._attach)
         self._run = self._state.run
@@ -282,19 +282,18 @@ class Live:
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
         """The rules that cannot run yet, and the "table.column" that none of the records has."""
-        lacking = {p.id: tuple(need for need in p.rule.needs if not self._there(need)) for p in self._rules}
-        return {rule: needs for rule, needs in lacking.items() if needs}
+        given = self._given()
+        return {p.id: needs for p in self._rules if (needs := given.lacks(p.rule))}
 
     def _able(self) -> list[Prepared]:
         """The rules whose needs the records meet by now."""
-        return [p for p in self._rules if all(self._there(need) for need in p.rule.needs)]
+        given = self._given()
+        return [p for p in self._rules if not given.lacks(p.rule)]
 
-    def _there(self, need: str) -> bool:
-        table, _, column = need.partition(".")
-        if table in LISTS:
-            return table in self._lists
-        filled = self._progress.filled.get(table, set())
-        return column in filled if column else bool(filled)
+    def _given(self) -> Given:
+        """What the records held so far."""
+        filled = self._progress.filled.items()
+        return Given({table: frozenset(columns) for table, columns in filled if columns}, self._lists)
 
     def rest(self, seconds: float) -> bool:
         """Nothing waits: merge some of the state, about so long. False when there is nothing left to merge."""
@@ -330,9 +329,7 @@ class Live:
                     shelf.forget(horizon)
 
     def _list(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-        schema = arrow_schema(table)
-        known = [{field: row.get(field) for field in schema.names} for row in rows]
-        self._state.db.register("given", pa.Table.from_pylist(known, schema=schema))
+        self._state.db.register("given", arrow_rows(table, rows))
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
         self._state.db.unregister("given")
 

@@ -11,19 +11,13 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, time, timedelta
 
 from duanka.domain.live import Lateness, Source
-from duanka.domain.tables import TABLES, Kind
+from duanka.domain.tables import TABLES
 from duanka.engine.live.prepared import Prepared
 from duanka.engine.live.progress import Progress, SourceProgress
+from duanka.engine.span import by_day, since
 
-_DAY, _HOUR, _MOMENT = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 LONG_AGO = datetime(1, 1, 1)
-_USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
-
-
-def by_day(table: str) -> bool:
-    """Whether records of `table` speak for a whole day."""
-    time_column = TABLES[table].time
-    return time_column is not None and TABLES[table].column(time_column).kind is Kind.DAY
 
 
 class Marks:
@@ -107,15 +101,13 @@ class Marks:
         return max(ends, default=None)
 
     def since(self) -> datetime | None:
-        """From here on every kind of use is in the records; as `engine.span` has it."""
+        """From here on every kind of use is in the records."""
         first = {
             table: datetime.combine(moment, time())
             for table, moment in self._progress.firsts.items()
             if TABLES[table].record
         }
-        if not first:
-            return None
-        return max([first[name] for name in _USE if name in first] or first.values())
+        return since(first) if first else None
 
     def sources(self, now: datetime) -> Iterator[Source]:
         """How far each source has come."""
@@ -139,13 +131,3 @@ def _key(name: str, table: str) -> str:
 def end_of(table: str, last: datetime) -> datetime:
     """The end of what an event says: the moment itself, the whole day for a day's total."""
     return last + _DAY if by_day(table) else last
-
-
-def end_of_records(lasts: Mapping[str, datetime]) -> tuple[datetime, datetime]:
-    """Where all records reach, and the midnight after it: `certain` and `until` of a scan over the same records."""
-    reach = max(
-        last + _DAY if by_day(table) else last.replace(minute=0, second=0, microsecond=0) + _HOUR
-        for table, last in lasts.items()
-        if TABLES[table].record
-    )
-    return reach, datetime.combine(reach - _MOMENT, time()) + _DAY

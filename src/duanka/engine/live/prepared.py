@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-import sqlglot
-from sqlglot import exp
-
 from duanka.domain.policy import LISTS
 from duanka.domain.rollups import ROLLUPS, Rollup
 from duanka.domain.rule import Literal, Rule, Window
 from duanka.domain.tables import TABLES
+from duanka.engine.found import hit_columns, hit_rows
 from duanka.engine.rollup_sql import rollups_for
-from duanka.engine.translate import columns, output_columns, parameters, tables
+from duanka.engine.translate import columns, condition, parameters, render, tables
 
 MOMENTS = ("as_of", "records_from", "records_until")
 _FAR = timedelta(days=36_500)
@@ -75,43 +73,26 @@ def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
         statement = f"SELECT 1 WHERE {text}"
         if tables(statement) <= own and parameters(statement) <= set(limits):
             touches[name] = _condition(text, limits, {"cards": "state.cards"})
+    sql = render(rule.sql, limits, left=MOMENTS)
     names = parameters(rule.sql) | (parameters(rule.due) if rule.due else frozenset())
     return Prepared(
         rule=rule,
         limits=limits,
-        sql=filled(rule.sql, limits),
-        due=filled(rule.due, limits) if rule.due else "",
+        sql=sql,
+        due=render(rule.due, limits, left=MOMENTS) if rule.due else "",
         feeds=_feeds(rule),
         touches=touches,
         narrow=narrow,
         stirs={name: _condition(text, limits) for name, text in rule.stirs.items()},
         since_matters="records_from" in names,
-        select=_selected(rule, filled(rule.sql, limits)),
+        select=hit_rows(hit_columns(rule), sql),
         mentions=_mentions(rule.sql, rule.due),
         narrow_mentions=_mentions(*(f"SELECT 1 WHERE {text}" for text in rule.narrow.values())),
     )
 
 
-def filled(sql: str, limits: Mapping[str, Literal], renamed: Mapping[str, str] | None = None) -> str:
-    """`sql` with its limits as literals; the moments stay parameters, tables take the names in `renamed`."""
-    steps = renamed or {}
-
-    def fill(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in limits:
-            value = limits[node.name]
-            if isinstance(value, int | float):
-                return exp.Literal.number(value)
-            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-        if isinstance(node, exp.Table) and node.name in steps:
-            return exp.to_table(steps[node.name], alias=node.alias or node.name)
-        return node
-
-    return sqlglot.parse_one(sql, read="duckdb").transform(fill).sql(dialect="duckdb")
-
-
 def _condition(text: str, limits: Mapping[str, Literal], renamed: Mapping[str, str] | None = None) -> str:
-    prefix = "SELECT 1 WHERE "
-    return filled(prefix + text, limits, renamed)[len(prefix) :]
+    return condition(text, limits, left=MOMENTS, renamed=renamed or {})
 
 
 def _feeds(rule: Rule) -> frozenset[str]:
@@ -124,16 +105,6 @@ def _feeds(rule: Rule) -> frozenset[str]:
 
 def _mentions(*statements: str) -> tuple[Mention, ...]:
     return tuple((tables(text), columns(text)) for text in statements if text)
-
-
-def _selected(rule: Rule, sql: str) -> str:
-    """SELECT card, seen_at, evidence of every row that the rule gives, as `hits` has them."""
-    names = output_columns(rule.sql)[2:]
-    fields = ", ".join(f"'{name}', {name}" for name in names)
-    return (
-        "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
-        f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({sql})"
-    )
 
 
 def lean_for(prepared: list[Prepared], *, narrowed: bool) -> list[Rollup]:

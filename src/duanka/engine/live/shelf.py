@@ -7,7 +7,7 @@ so no batch ever waits for more than a slice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -180,13 +180,3 @@ class Shelf:
         for generation in old:
             self._run(f"DROP TABLE {self._table(generation.number)}")
         self.progress.sealed = [g for g in self.progress.sealed if g not in old]
-
-
-def lean(rollups: Sequence[Rollup], wanted: Sequence[tuple[frozenset[str], frozenset[str]]]) -> list[Rollup]:
-    """Those of `rollups` that statements (tables, columns) mention, with the aggregates that they mention."""
-    found = []
-    for rollup in rollups:
-        mentioned = [columns for tables, columns in wanted if rollup.name in tables]
-        if mentioned:
-            found.append(rollup.only(frozenset().union(*mentioned)))
-    return found

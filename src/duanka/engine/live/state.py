@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import GONE
 from duanka.domain.tables import TABLES
-from duanka.engine.embedded import TYPES
+from duanka.engine.database import TYPES, bound
 from duanka.engine.live.progress import VERSION, Progress
 from duanka.engine.span import Rows
 
@@ -50,12 +50,8 @@ class State:
         self._busy = False
         self._ours = False  # a committed progress of ours stands in the file
         self.progress = Progress()
-        self.run(f"SET memory_limit = '{memory}'")
-        self.run(f"SET temp_directory = '{quoted(str(folder / 'spill'))}'")
-        self.run("SET preserve_insertion_order = false")
+        bound(self.db, folder, memory, threads)
         self.run(f"SET checkpoint_threshold = '{_WAL}'")
-        if threads:
-            self.run(f"SET threads = {threads}")
 
     def run(self, sql: str) -> Rows:
         """Run one statement and read its result whole."""
@@ -169,8 +165,3 @@ def _without_stub(path: Path) -> None:
             begun = file.read(12)[8:] == b"DUCK"
         if begun:
             path.unlink()
-
-
-def quoted(text: str) -> str:
-    """`text` for the inside of an SQL string."""
-    return text.replace("'", "''")
