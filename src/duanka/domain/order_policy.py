@@ -1,0 +1,110 @@
+"""What a policy says about orders: deadlines, stages, whom nobody may stop, and the words of every notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from duanka.domain.network import NetworkState
+from duanka.domain.words import Words
+
+# Whom no order may ever touch: emergency, hotlines, police lines. A policy adds to them and takes none away.
+ALWAYS_PROTECTED = (
+    "110",
+    "119",
+    "120",
+    "122",
+    "999",
+    "112",
+    "911",
+    "12110",
+    "12119",
+    "12395",
+    "96110",
+    "12381",
+    "12321",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`hours` after delivery of the notice, who has not answered is in `state`."""
+
+    hours: float
+    state: NetworkState
+
+
+@dataclass(frozen=True)
+class OrderPolicy:
+    """How orders are carried out under a policy. Hours and minutes are of the clock, days are working days."""
+
+    stages: tuple[Stage, ...] = (Stage(24, NetworkState.SUSPENDED),)
+    hardships: tuple[str, ...] = ("roaming", "hospital", "disability")
+    hardship_hours: float = 72
+    two_people: bool = True
+    link_hours: float = 72
+    objection_days: int = 5
+    holidays: tuple[date, ...] = ()
+    alarm_minutes: float = 5
+    reconcile_minutes: float = 5
+    protected: tuple[str, ...] = ()
+    operator: Words = Words("本运营商", "your operator")
+    short_code: str = "10086"
+    hotline: str = "10086"
+    site: str = "https://verify.operator.example"
+    counter: Words = Words("任一自有营业厅", "any of our own counters")
+    redress: Words = Words(
+        "如有异议，可拨打10086或到任一自有营业厅申诉，五个工作日内答复，核验通过立即复通",
+        "If this is wrong, object by calling 10086 or at any of our own counters; you have an answer within five"
+        " working days, and the card works again as soon as you have proved who you are",
+    )
+    papers: Words = Words("本人有效身份证件原件及本手机卡", "your own valid identity document and this card")
+
+    @property
+    def answer_within(self) -> timedelta:
+        """How long the holder has from delivery of the notice."""
+        return timedelta(hours=self.stages[0].hours)
+
+    def after(self, state: NetworkState) -> Stage | None:
+        """The stage that follows the one which left the card in `state`; None: it was the last."""
+        for stage, following in zip(self.stages, self.stages[1:], strict=False):
+            if stage.state is state:
+                return following
+        return None
+
+    def protects(self, card: str) -> bool:
+        """Whether no order may touch `card`, however it is written: +86 110, 86110 and 110 are one line."""
+        number = card.removeprefix("+").removeprefix("86")
+        return number in self._protected or card in self._protected
+
+    @property
+    def _protected(self) -> frozenset[str]:
+        return frozenset(
+            (*ALWAYS_PROTECTED, *self.protected, *(one.removeprefix("86") for one in self.protected))
+        )
+
+    def working_days_after(self, now: datetime, days: int) -> datetime:
+        """The moment `days` working days after `now`: Monday to Friday without `holidays`."""
+        day = now
+        while days:
+            day += timedelta(days=1)
+            days -= day.weekday() < 5 and day.date() not in self.holidays
+        return day
+
+
+@dataclass(frozen=True)
+class MessagePolicy:
+    """What the message proxy refuses beside blocked numbers. `per_minute`: messages of one sender; 0: any number."""
+
+    keywords: tuple[tuple[str, ...], ...] = ()
+    links: tuple[str, ...] = ()
+    per_minute: int = 0
+    trusted: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(
+        cls, keywords: Iterable[str], links: Iterable[str], per_minute: int, trusted: Iterable[str]
+    ) -> MessagePolicy:
+        """A keyword entry is words that must all stand in the text, joined by +: "安全账户+转账"."""
+        return cls(tuple(tuple(one.split("+")) for one in keywords), tuple(links), per_minute, tuple(trusted))
