@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import databases
+from databases import Postgres
 from desk import duanka
+from duanka.orders.store import Store
 from duanka.simulator import simulate
+from parts import needed
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "build" / "requirements.json"
@@ -90,3 +95,33 @@ class Requirements:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL, shared by all tests that need one; each takes a database of its own."""
+    needed(databases.missing())
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty order database: what holds on one must hold on the other."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'orders.sqlite'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    opened = Store(database_url)
+    yield opened
+    opened.close()

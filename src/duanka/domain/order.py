@@ -1,0 +1,319 @@
+"""Orders: what is asked for a card beyond watching it, and the one table of what may become of each.
+
+Three kinds of order have a state: a verification (does the holder prove who they are), a restriction (how the network
+treats the card) and an objection. No state changes but by a row of TRANSITIONS; there are no hidden ones. Times are
+UTC and aware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import NetworkState
+from duanka.domain.words import Words
+
+
+class Kind(StrEnum):
+    """What has a state."""
+
+    VERIFICATION = "verification"  # 二次实人认证
+    RESTRICTION = "restriction"  # 停机
+    OBJECTION = "objection"  # 异议
+
+
+class State(StrEnum):
+    """The states of all kinds; TRANSITIONS says which belong to which."""
+
+    # verification
+    OPENED = "opened"
+    NOTIFIED = "notified"  # delivered: the hours of the policy run
+    UNDELIVERABLE = "undeliverable"  # no hours run; a person must look
+    IN_PROGRESS = "in_progress"
+    UNDER_REVIEW = "under_review"  # the delay is ours: no hours run
+    SENT_TO_COUNTER = "sent_to_counter"
+    SENT_TO_FRAUD_CENTRE = "sent_to_fraud_centre"
+    PASSED = "passed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    # restriction
+    ACTIVE = "active"
+    OUTGOING_BARRED = "outgoing_barred"  # 单停
+    SUSPENDED = "suspended"  # 双停
+    FORCED_STOP = "forced_stop"  # by police notice; lifted only with police consent
+    PUNISHED = "punished"  # until a day; the holder keeps one number
+    RESTORED = "restored"  # 复通
+    CANCELLED = "cancelled"
+    # objection
+    FILED = "filed"
+    ACCEPTED = "accepted"
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
+class Event(StrEnum):
+    """What moves a state."""
+
+    OPEN = "open"
+    DELIVERED = "delivered"
+    NOT_DELIVERED = "not_delivered"
+    BEGIN = "begin"
+    SUBMIT = "submit"
+    PASS = "pass"  # noqa: S105  # a verdict
+    FAIL = "fail"
+    TO_COUNTER = "to_counter"
+    TO_FRAUD_CENTRE = "to_fraud_centre"
+    EXTEND = "extend"  # hardship: roaming, hospital, disability
+    EXPIRE = "expire"
+    WITHDRAW = "withdraw"
+    BAR_OUTGOING = "bar_outgoing"
+    SUSPEND = "suspend"
+    EASE = "ease"
+    POLICE_STOP = "police_stop"
+    POLICE_RELEASE = "police_release"
+    PUNISH = "punish"
+    RESTORE = "restore"
+    CANCEL = "cancel"
+    ACCEPT = "accept"
+    UPHOLD = "uphold"
+    REJECT = "reject"
+
+
+class Role(StrEnum):
+    """Who acts."""
+
+    SYSTEM = "system"  # ourselves: deadlines, receipts, verdicts of a check
+    DESK = "desk"
+    SUPERVISOR = "supervisor"
+    REGULATOR = "regulator"
+    POLICE = "police"
+    HOLDER = "holder"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who acts; `name` is who stands in the audit trail."""
+
+    name: str
+    role: Role
+
+
+SYSTEM = Person("duanka", Role.SYSTEM)
+
+
+class OrderError(DuankaError):
+    """An order cannot be carried out as asked."""
+
+
+class UnknownOrder(OrderError):
+    """There is no such order."""
+
+
+class NoSuchTransition(OrderError):
+    """No row of TRANSITIONS leads from this state by this event."""
+
+
+class NotTheirs(OrderError):
+    """This role may not do that."""
+
+
+class NeedsSecondPerson(OrderError):
+    """A stop that neither a police notice nor an expired verification carries needs two people."""
+
+
+class ProtectedCard(OrderError):
+    """The card is on the protected list: no order may touch it."""
+
+
+class GroundsMissing(OrderError):
+    """A restriction needs its reason, the way of redress and the papers to bring, in both languages."""
+
+
+class AlreadyUsed(OrderError):
+    """A single-use link was used before, or its time is over."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One row of the table: from `before` by `event` to `after`, if one of `who` says so."""
+
+    kind: Kind
+    before: State
+    event: Event
+    after: State
+    who: frozenset[Role]
+
+
+_SELF = frozenset({Role.SYSTEM})
+_DESK = frozenset({Role.SYSTEM, Role.DESK, Role.SUPERVISOR})
+_HOLDER = _DESK | {Role.HOLDER}
+_POLICE = frozenset({Role.SYSTEM, Role.POLICE})
+_SENIOR = frozenset({Role.SYSTEM, Role.SUPERVISOR, Role.POLICE})
+
+
+def _rows(
+    kind: Kind, before: Iterable[State], event: Event, after: State, who: frozenset[Role]
+) -> tuple[Transition, ...]:
+    return tuple(Transition(kind, state, event, after, who) for state in before)
+
+
+_V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
+_WAITING = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
+_LIVE = (*_WAITING, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, State.SENT_TO_FRAUD_CENTRE)
+_LATE = (State.EXPIRED, State.FAILED)  # too late is not never: who passes is restored
+_CLOCK = (State.NOTIFIED, State.IN_PROGRESS, State.SENT_TO_COUNTER)  # states in which the hours run
+_LIFTABLE = (State.OUTGOING_BARRED, State.SUSPENDED)
+
+TRANSITIONS: tuple[Transition, ...] = (
+    *_rows(_V, (State.OPENED, State.UNDELIVERABLE), Event.DELIVERED, State.NOTIFIED, _SELF),
+    *_rows(_V, (State.SENT_TO_COUNTER,), Event.DELIVERED, State.SENT_TO_COUNTER, _SELF),
+    *_rows(_V, (State.OPENED,), Event.NOT_DELIVERED, State.UNDELIVERABLE, _SELF),
+    *_rows(_V, (*_WAITING, State.SENT_TO_COUNTER), Event.BEGIN, State.IN_PROGRESS, _HOLDER),
+    *_rows(_V, (State.IN_PROGRESS,), Event.SUBMIT, State.UNDER_REVIEW, _HOLDER),
+    *_rows(
+        _V,
+        (State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, *_LATE),
+        Event.PASS,
+        State.PASSED,
+        _DESK,
+    ),
+    *_rows(_V, (State.SENT_TO_FRAUD_CENTRE,), Event.PASS, State.PASSED, _POLICE),
+    *_rows(
+        _V, (State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER), Event.FAIL, State.FAILED, _DESK
+    ),
+    *_rows(
+        _V, (*_WAITING, State.IN_PROGRESS, State.UNDER_REVIEW), Event.TO_COUNTER, State.SENT_TO_COUNTER, _DESK
+    ),
+    *_rows(_V, (*_LIVE[:-1], *_LATE), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _SENIOR),
+    *(Transition(_V, state, Event.EXTEND, state, _DESK) for state in _CLOCK),
+    *_rows(_V, _CLOCK, Event.EXPIRE, State.EXPIRED, _SELF),
+    *_rows(_V, (*_LIVE, *_LATE), Event.WITHDRAW, State.WITHDRAWN, _DESK),
+    *_rows(_R, (State.ACTIVE,), Event.BAR_OUTGOING, State.OUTGOING_BARRED, _DESK),
+    *_rows(_R, (State.ACTIVE, State.OUTGOING_BARRED), Event.SUSPEND, State.SUSPENDED, _DESK),
+    *_rows(_R, (State.SUSPENDED,), Event.EASE, State.OUTGOING_BARRED, _DESK),
+    *_rows(_R, (State.ACTIVE, *_LIFTABLE, State.PUNISHED), Event.POLICE_STOP, State.FORCED_STOP, _POLICE),
+    *_rows(_R, (State.FORCED_STOP,), Event.POLICE_RELEASE, State.RESTORED, frozenset({Role.POLICE})),
+    *_rows(_R, (State.ACTIVE, *_LIFTABLE), Event.PUNISH, State.PUNISHED, _DESK),
+    *_rows(_R, (*_LIFTABLE, State.PUNISHED), Event.RESTORE, State.RESTORED, _DESK),
+    *_rows(_R, (*_LIFTABLE, State.PUNISHED, State.FORCED_STOP), Event.CANCEL, State.CANCELLED, _DESK),
+    *_rows(_O, (State.FILED,), Event.ACCEPT, State.ACCEPTED, _DESK),
+    *_rows(_O, (State.FILED, State.ACCEPTED), Event.UPHOLD, State.UPHELD, _DESK),
+    *_rows(_O, (State.ACCEPTED,), Event.REJECT, State.REJECTED, _DESK),
+    *_rows(_O, (State.FILED, State.ACCEPTED), Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
+)
+_TABLE = {(row.kind, row.before, row.event): row for row in TRANSITIONS}
+
+FIRST = {_V: State.OPENED, _R: State.ACTIVE, _O: State.FILED}
+# An order in one of these is closed. A verification that expired or failed stays open while the card is restricted
+# for it: who passes late is restored.
+CLOSED = frozenset(
+    {
+        *(State.PASSED, State.WITHDRAWN, State.RESTORED, State.CANCELLED),
+        *(State.UPHELD, State.REJECTED),
+    }
+)
+STOPS = frozenset(
+    {Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL}
+)  # by hand only by two people
+
+_IN_THE_NETWORK = {
+    State.ACTIVE: NetworkState.ACTIVE,
+    State.RESTORED: NetworkState.ACTIVE,
+    State.OUTGOING_BARRED: NetworkState.OUTGOING_BARRED,
+    State.SUSPENDED: NetworkState.SUSPENDED,
+    State.FORCED_STOP: NetworkState.SUSPENDED,
+    State.PUNISHED: NetworkState.SUSPENDED,
+    State.CANCELLED: NetworkState.SUSPENDED,
+}
+
+
+def in_the_network(state: State) -> NetworkState:
+    """How the network is to treat a card whose restriction is in `state`."""
+    return _IN_THE_NETWORK[state]
+
+
+def moved(kind: Kind, before: State, event: Event, role: Role) -> State:
+    """The state after `event`; NoSuchTransition or NotTheirs where the table has no such row for `role`."""
+    row = _TABLE.get((kind, before, event))
+    if row is None:
+        possible = sorted(
+            {r.event for r in TRANSITIONS if (r.kind, r.before) == (kind, before) and role in r.who}
+        )
+        hint = f"; possible: {', '.join(possible)}" if possible else "; it is closed"
+        raise NoSuchTransition(f"a {kind} that is {before} cannot {event}{hint}")
+    if role not in row.who:
+        raise NotTheirs(
+            f"{role} may not {event} a {kind}; it takes {', '.join(sorted(row.who - {Role.SYSTEM}))}"
+        )
+    return row.after
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What a holder must be told about a restriction (law, art. 32)."""
+
+    reason: Words
+    redress: Words
+    papers: Words
+
+    def complete(self) -> Grounds:
+        """Return these grounds; GroundsMissing where a text is empty in a language."""
+        for name, words in (("reason", self.reason), ("redress", self.redress), ("papers", self.papers)):
+            if not (words.zh.strip() and words.en.strip()):
+                raise GroundsMissing(
+                    f"a restriction needs its {name} in Chinese and English; nothing is stored"
+                )
+        return self
+
+
+class Asked(StrEnum):
+    """What a decision asks for, beyond watching."""
+
+    VERIFY = "verify"
+    VERIFY_AT_COUNTER = "verify_at_counter"
+    STOP = "stop"  # the police confirmed the card
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A decision about a card that becomes an order. `cases`: of the police, for a stop; `reason`: heaviest first."""
+
+    card: str
+    asked: Asked
+    tier: str
+    reason: Words
+    rules: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order as it stands. `step` counts its changes; `carried_by` says what entitles a restriction.
+
+    `due_at`: when the next deadline falls; None while no clock runs. `parent`: the verification that a restriction
+    follows from, or the restriction that an objection is about.
+    """
+
+    id: str
+    kind: Kind
+    card: str
+    state: State
+    step: int
+    grounds: Grounds
+    opened_at: datetime
+    updated_at: datetime
+    tier: str = ""
+    asked: str = ""
+    rules: tuple[str, ...] = ()
+    carried_by: str = ""
+    parent: str | None = None
+    delivered_at: datetime | None = None
+    due_at: datetime | None = None
+    until: datetime | None = None
+    closed_at: datetime | None = None
+    hits: int = 1
+    extended: str = ""

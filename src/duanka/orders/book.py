@@ -1,0 +1,233 @@
+"""The order book: hits become orders, and people and deadlines move them. Every change is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from duanka.domain.order import (
+    SYSTEM,
+    Asked,
+    Demand,
+    Event,
+    Grounds,
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    Person,
+    State,
+)
+from duanka.domain.words import Words
+from duanka.orders.consequences import grounds, happen, next_stage
+from duanka.orders.store import Store
+from duanka.orders.tables import orders
+from duanka.orders.turn import POLICE_NOTICE, Terms, Turn, cancelled
+
+_TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
+_TIERS = ("", "low", "medium", "high", "extreme")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of demands: opened + attached + protected + stopped + left == demands."""
+
+    opened: int = 0
+    attached: int = 0
+    stopped: int = 0
+    protected: int = 0
+    left: int = 0  # the card is cancelled, or stopped by the police already
+
+
+class OrderBook:
+    """Orders of one operator. `now` is aware; every method is one transaction, and safe beside other processes."""
+
+    def __init__(self, store: Store, terms: Terms) -> None:
+        self.store = store
+        self.terms = terms
+
+    def turn(self, work: Callable[[Turn], Result], now: datetime) -> Result:
+        """Do `work` in one transaction at `now`; begins again where two writers stood in each other's way."""
+        for tried in range(_TRIES):
+            try:
+                with self.store.writing() as connection:
+                    turn = Turn(connection, self.terms, now)
+                    result = work(turn)
+                    turn.write()
+                return result
+            except OperationalError:
+                if tried == _TRIES - 1:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    def receive(self, demands: Sequence[Demand], now: datetime) -> Received:
+        """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
+
+        def work(turn: Turn) -> Received:
+            turn.lock([demand.card for demand in demands])
+            gone = cancelled(turn.connection, (demand.card for demand in demands))
+            counts = dict.fromkeys(("opened", "attached", "stopped", "protected", "left"), 0)
+            for demand in demands:
+                counts[_receive(turn, demand, gone)] += 1
+            return Received(**counts)
+
+        return self.turn(work, now)
+
+    def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
+        """Move one order by `event`, with all that follows; raises OrderError with the reason why not."""
+        if not why.strip():
+            raise OrderError(f"say why you {event} {number}: the reason stays in the audit trail")
+        return self.turn(lambda turn: happen(turn, turn.order(number), event, by, why.strip(), **facts), now)
+
+    def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
+        """Give a holder in hardship more time, once."""
+
+        def work(turn: Turn) -> Order:
+            order = turn.order(number)
+            if hardship not in turn.policy.hardships:
+                raise OrderError(
+                    f"no hardship {hardship!r}: the policy knows {', '.join(turn.policy.hardships)}"
+                )
+            if order.extended:
+                raise OrderError(
+                    f"{number} was extended before, for {order.extended}: once is what the policy allows"
+                )
+            return happen(turn, order, Event.EXTEND, by, why, extended=hardship)
+
+        return self.turn(work, now)
+
+    def police_stop(self, card: str, case: str, by: Person, why: str, now: datetime) -> Order:
+        """Stop a card at once on a police notice; the notice's number stands in the order."""
+        if not case.strip():
+            raise OrderError("a police stop needs the number of the notice or case")
+        reason = Words(f"公安机关通知停机（{case}）", f"stopped by police notice ({case})")
+        return self.turn(lambda turn: _police_stop(turn, card, case, grounds(turn, reason), by, why), now)
+
+    def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
+        """The police consent: the card works again at once."""
+
+        def work(turn: Turn) -> Order:
+            order = turn.open_order(card, Kind.RESTRICTION)
+            if order is None:
+                raise NoSuchTransition(f"{card} is not stopped; there is nothing to release")
+            return happen(turn, order, Event.POLICE_RELEASE, by, why)
+
+        return self.turn(work, now)
+
+    def object(self, card: str, text: str, by: Person, now: datetime) -> Order:
+        """File an objection against what is open about the card; a second one joins the first."""
+
+        def work(turn: Turn) -> Order:
+            about = turn.open_order(card, Kind.RESTRICTION) or turn.open_order(card, Kind.VERIFICATION)
+            if about is None:
+                raise NoSuchTransition(f"there is no open order about {card} to object to")
+            if earlier := turn.open_order(card, Kind.OBJECTION):
+                return turn.change(earlier, by, "attach", text, hits=earlier.hits + 1)
+            reason = Words(text.strip() or "机主提出异议", text.strip() or "the holder objects")
+            told = replace(about.grounds, reason=reason)
+            return turn.open(Kind.OBJECTION, card, told, by, text, parent=about.id, tier=about.tier)
+
+        return self.turn(work, now)
+
+    def sweep(self, now: datetime, limit: int = 500) -> int:
+        """Move on up to `limit` orders whose deadline has come; returns how many, fewer than `limit` when all are.
+
+        Two sweeps at once share the work: on PostgreSQL each skips what the other holds.
+        """
+
+        def work(turn: Turn) -> int:
+            due = (
+                select(orders.c.id, orders.c.card)
+                .where(orders.c.due_at <= now, orders.c.closed_at.is_(None))
+                .order_by(orders.c.due_at)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            found = turn.connection.execute(due).all()
+            turn.lock([row.card for row in found])
+            for row in found:
+                _fall_due(turn, turn.order(row.id), now)
+            return len(found)
+
+        return self.turn(work, now)
+
+
+def _receive(turn: Turn, demand: Demand, gone: frozenset[str]) -> str:
+    card = demand.card
+    if turn.policy.protects(card):
+        turn.note(SYSTEM, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
+        return "protected"
+    if card in gone:
+        return "left"
+    if demand.asked is Asked.STOP:
+        stopped = turn.open_order(card, Kind.RESTRICTION)
+        if stopped and stopped.state is State.FORCED_STOP:
+            return "left"
+        case = ", ".join(demand.cases) or "公安机关确认"
+        _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, demand.reason.en)
+        return "stopped"
+    order = turn.open_order(card, Kind.VERIFICATION)
+    if order is None:
+        order = turn.open(
+            Kind.VERIFICATION,
+            card,
+            grounds(turn, demand.reason),
+            SYSTEM,
+            demand.reason.en,
+            tier=demand.tier,
+            asked=demand.asked.value,
+            rules=demand.rules,
+        )
+        turn.notify(order, demand.asked.value)
+        return "opened"
+    _attach(turn, order, demand)
+    return "attached"
+
+
+def _attach(turn: Turn, order: Order, demand: Demand) -> None:
+    """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder."""
+    rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
+    tier = max(order.tier, demand.tier, key=_TIERS.index)
+    heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
+    asked = demand.asked.value if heavier else order.asked
+    after = turn.change(
+        order, SYSTEM, "attach", demand.reason.en, hits=order.hits + 1, rules=rules, tier=tier, asked=asked
+    )
+    if heavier and after.state in (State.OPENED, State.NOTIFIED, State.UNDELIVERABLE):
+        turn.notify(after, asked)
+
+
+def _police_stop(turn: Turn, card: str, case: str, why_told: Grounds, by: Person, why: str) -> Order:
+    if card in cancelled(turn.connection, [card]):
+        raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
+    order = turn.open_order(card, Kind.RESTRICTION)
+    if order and order.state is State.FORCED_STOP:
+        return turn.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
+    carried_by = POLICE_NOTICE + case
+    if order is None:
+        order = turn.open(Kind.RESTRICTION, card, why_told, by, why, tier="extreme", carried_by=carried_by)
+    order = happen(
+        turn, order, Event.POLICE_STOP, by, why, carried_by=carried_by, grounds=why_told, tier="extreme"
+    )
+    verification = turn.open_order(card, Kind.VERIFICATION)
+    if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
+        happen(turn, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}")
+    return order
+
+
+def _fall_due(turn: Turn, order: Order, now: datetime) -> None:
+    if order.closed_at or order.due_at is None or order.due_at > now:
+        return  # what another deadline of this turn brought with it
+    if order.kind is Kind.VERIFICATION:
+        happen(turn, order, Event.EXPIRE, SYSTEM, f"no answer by {order.due_at.isoformat()}")
+    elif order.kind is Kind.RESTRICTION and (event := next_stage(turn, order)):
+        happen(turn, order, event, SYSTEM, f"the stage of {order.due_at.isoformat()} has come")
+    else:  # an objection that is not answered in time: a person must look; once is enough
+        turn.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

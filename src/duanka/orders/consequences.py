@@ -1,0 +1,181 @@
+"""What one change of an order brings with it: told once, for a single card, a sweep of deadlines and ten thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from duanka.domain.network import NetworkState
+from duanka.domain.order import SYSTEM, Event, Grounds, Kind, NotTheirs, Order, Person, Role, State
+from duanka.domain.words import Words
+from duanka.orders.turn import EXPIRED, Turn
+
+_STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
+_LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
+_STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
+_TOO_LATE = Words("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
+_NOT_PASSED = Words("实人核验未通过：", "the verification was not passed: ")
+
+
+def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+    """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
+    if order.delivered_at:
+        facts.pop("delivered_at", None)  # the first delivery counts
+    after = turn.move(order, event, by, why, **{**_clock(turn, order, event, facts), **facts})
+    if follow := _FOLLOWS.get((order.kind, event)):
+        follow(turn, after, by, why)
+    return after
+
+
+def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dict[str, object]:
+    """How the event sets the clock of the order: the fields that change with it."""
+    policy, clock = turn.policy, dict[str, object]()
+    match order.kind, event:
+        case Kind.VERIFICATION, Event.DELIVERED | Event.BEGIN if not order.delivered_at:
+            # the hours run from delivery, once; who answers before the receipt is here has got the notice
+            at = facts.get("delivered_at") or turn.now
+            clock = {"delivered_at": at, "due_at": at + policy.answer_within}
+        case Kind.VERIFICATION, Event.EXTEND:
+            clock = {"due_at": (order.due_at or turn.now) + timedelta(hours=policy.hardship_hours)}
+        case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
+            clock = {"due_at": None}
+        case Kind.OBJECTION, Event.ACCEPT:
+            clock = {"due_at": policy.working_days_after(turn.now, policy.objection_days)}
+        case Kind.RESTRICTION, _:
+            clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
+    return clock
+
+
+def _expired(turn: Turn, order: Order, by: Person, why: str) -> None:
+    _restrict(turn, order, by, why, _TOO_LATE)
+
+
+def _failed(turn: Turn, order: Order, by: Person, why: str) -> None:
+    _restrict(turn, order, by, why, _NOT_PASSED)
+
+
+def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) -> None:
+    """The first stage of the timetable; a card that is stopped already stays as it is."""
+    del by
+    if turn.open_order(order.card, Kind.RESTRICTION) or turn.policy.protects(order.card):
+        return
+    stage = turn.policy.stages[0]
+    reason = Words(*(b + r for b, r in zip(because, order.grounds.reason, strict=True)))
+    restriction = turn.open(
+        Kind.RESTRICTION,
+        order.card,
+        replace(order.grounds, reason=reason),
+        SYSTEM,
+        why,
+        tier=order.tier,
+        rules=order.rules,
+        parent=order.id,
+        carried_by=EXPIRED + order.id,
+    )
+    due = stage_due(turn, order.delivered_at or turn.now, stage.state)
+    happen(turn, restriction, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+
+
+def stage_due(turn: Turn, delivered_at: datetime, state: NetworkState) -> datetime | None:
+    """When the stage after the one of `state` begins; None: there is none. Never before now."""
+    following = turn.policy.after(state)
+    return max(turn.now, delivered_at + timedelta(hours=following.hours)) if following else None
+
+
+def next_stage(turn: Turn, order: Order) -> Event | None:
+    """The event that a restriction whose time has come goes on by: the next stage, or the end of a punishment."""
+    if order.state is State.PUNISHED:
+        return Event.RESTORE
+    if order.state is not State.OUTGOING_BARRED:
+        return None
+    stage = turn.policy.after(NetworkState.OUTGOING_BARRED)
+    return _STAGE_EVENT[stage.state] if stage else None
+
+
+def _passed(turn: Turn, order: Order, by: Person, why: str) -> None:
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.state in _LIFTED_BY_PASSING:
+        happen(turn, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
+    elif restriction is None:
+        turn.notify(order, "passed")
+    del by
+
+
+def _withdrawn(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """What was asked in error is taken back, with what followed from it."""
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
+        happen(turn, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
+    elif order.delivered_at:
+        turn.notify(order, "withdrawn")
+
+
+def _stopped(turn: Turn, order: Order, by: Person, why: str) -> None:
+    del by, why
+    turn.notify(order, order.state.value)
+
+
+def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The card works again: a verification that is too late to answer has nothing left to decide."""
+    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
+        turn.close(verification, by, why)
+    objection = turn.open_order(order.card, Kind.OBJECTION)
+    if objection and objection.state in (State.FILED, State.ACCEPTED):
+        turn.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
+    turn.notify(order, "restored")
+
+
+def _cancelled(turn: Turn, order: Order, by: Person, why: str) -> None:
+    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    if verification and verification.state in (State.EXPIRED, State.FAILED):
+        turn.close(verification, by, why)
+    turn.notify(order, "cancelled")
+
+
+def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The holder was right: restored at once, asked nothing more. Only the police lift what they stopped."""
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.state is State.FORCED_STOP:
+        raise NotTheirs(
+            f"{order.card} is stopped by police notice; only the police lift that: pass the objection on to them"
+        )
+    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    if verification and verification.state not in (State.EXPIRED, State.FAILED):
+        turn.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
+    if restriction and restriction.state in (*_LIFTED_BY_PASSING, State.PUNISHED):
+        happen(turn, restriction, Event.RESTORE, by if by.role is not Role.HOLDER else SYSTEM, why)
+    else:
+        turn.notify(order, "upheld")
+
+
+def _told(turn: Turn, order: Order, by: Person, why: str) -> None:
+    del by, why
+    turn.notify(order, f"objection_{order.state}")
+
+
+_V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
+_FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] = {
+    (_V, Event.EXPIRE): _expired,
+    (_V, Event.FAIL): _failed,
+    (_V, Event.PASS): _passed,
+    (_V, Event.WITHDRAW): _withdrawn,
+    (_R, Event.BAR_OUTGOING): _stopped,
+    (_R, Event.SUSPEND): _stopped,
+    (_R, Event.EASE): _stopped,
+    (_R, Event.POLICE_STOP): _stopped,
+    (_R, Event.PUNISH): _stopped,
+    (_R, Event.RESTORE): _free,
+    (_R, Event.POLICE_RELEASE): _free,
+    (_R, Event.CANCEL): _cancelled,
+    (_O, Event.UPHOLD): _upheld,
+    (_O, Event.ACCEPT): _told,
+    (_O, Event.REJECT): _told,
+}
+
+
+def grounds(turn: Turn, reason: Words) -> Grounds:
+    """The reason with the policy's way of redress and papers to bring."""
+    return Grounds(reason, turn.policy.redress, turn.policy.papers).complete()

@@ -1,0 +1,122 @@
+"""An order as a row of the database, and back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from duanka.domain.order import Grounds, Kind, Order, State
+from duanka.domain.words import Words
+
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
+
+
+def new_id(prefix: str) -> str:
+    """An id that a person can read out: a letter for the kind and twelve of 32 letters."""
+    return prefix + "".join(secrets.choice(_LETTERS) for _ in range(12))
+
+
+def order_id(kind: Kind) -> str:
+    """The id of a new order."""
+    return new_id({Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O"}[kind])
+
+
+def order_of(row: RowMapping) -> Order:
+    """The order that stands in a row of `orders`."""
+    return Order(
+        id=row["id"],
+        kind=Kind(row["kind"]),
+        card=row["card"],
+        state=State(row["state"]),
+        step=row["step"],
+        grounds=grounds_of(row),
+        opened_at=row["opened_at"],
+        updated_at=row["updated_at"],
+        tier=row["tier"],
+        asked=row["asked"],
+        rules=tuple(row["rules"].split()),
+        carried_by=row["carried_by"],
+        parent=row["parent"],
+        delivered_at=row["delivered_at"],
+        due_at=row["due_at"],
+        until=row["until"],
+        closed_at=row["closed_at"],
+        hits=row["hits"],
+        extended=row["extended"],
+    )
+
+
+def row_of(order: Order) -> dict[str, object]:
+    """The row of `orders` for an order."""
+    return {
+        "id": order.id,
+        "kind": order.kind.value,
+        "card": order.card,
+        "state": order.state.value,
+        "step": order.step,
+        **columns_of(order.grounds),
+        "opened_at": order.opened_at,
+        "updated_at": order.updated_at,
+        "tier": order.tier,
+        "asked": order.asked,
+        "rules": " ".join(order.rules),
+        "carried_by": order.carried_by,
+        "parent": order.parent,
+        "delivered_at": order.delivered_at,
+        "due_at": order.due_at,
+        "until": order.until,
+        "closed_at": order.closed_at,
+        "hits": order.hits,
+        "extended": order.extended,
+    }
+
+
+def grounds_of(row: RowMapping) -> Grounds:
+    """The grounds that stand in a row of `orders` or `acts`."""
+    reason, redress, papers = (
+        Words(row[f"{name}_zh"], row[f"{name}_en"]) for name in ("reason", "redress", "papers")
+    )
+    return Grounds(reason, redress, papers)
+
+
+def columns_of(grounds: Grounds) -> dict[str, object]:
+    """Grounds as columns of `orders` or `acts`."""
+    return {
+        f"{name}_{language}": words.in_(language)
+        for name, words in (
+            ("reason", grounds.reason),
+            ("redress", grounds.redress),
+            ("papers", grounds.papers),
+        )
+        for language in ("zh", "en")
+    }
+
+
+def told(order: Order) -> dict[str, object]:
+    """What the audit trail tells of an order: what can change, and no text that repeats it."""
+    facts: dict[str, Any] = {
+        "card": order.card,
+        "state": order.state.value,
+        "step": order.step,
+        "due_at": order.due_at,
+        "carried_by": order.carried_by,
+        "hits": order.hits,
+        "extended": order.extended,
+    }
+    return {name: _plain(value) for name, value in facts.items() if value not in (None, "")}
+
+
+def changes(
+    before: Mapping[str, object], after: Mapping[str, object]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Only what differs, on both sides."""
+    differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {n: before[n] for n in differ if n in before}, {n: after[n] for n in differ if n in after}
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,87 @@
+"""The database of the order book: SQLite without set-up, PostgreSQL by a URL, the same statements on both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from duanka.domain.errors import DuankaError
+from duanka.orders.tables import audit_head, metadata
+
+_BUSY = 30.0  # seconds that a writer waits for another one on SQLite
+GENESIS = "0" * 64
+
+
+class Store:
+    """One database. `reading` sees one state of it; what `writing` did is durable when it ends, or not done at all."""
+
+    def __init__(self, url: str) -> None:
+        """`url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. DuankaError if it fails."""
+        try:
+            parsed = make_url(url)
+            if parsed.drivername in ("postgresql", "postgres"):
+                parsed = parsed.set(drivername="postgresql+psycopg")
+            self.embedded = parsed.get_backend_name() == "sqlite"
+            if self.embedded and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self.name = parsed.render_as_string(hide_password=True)
+            self.engine = create_engine(
+                parsed, pool_pre_ping=not self.embedded, pool_size=10, max_overflow=20
+            )
+            if self.embedded:
+                _as_sqlite_should(self.engine)
+            with self.writing() as connection:
+                _prepare(connection)
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise DuankaError(
+                f"DUANKA_DATABASE_URL cannot be used ({type(error).__name__}); write it like"
+                " postgresql://user:password@host/duanka or sqlite:///folder/orders.sqlite"
+            ) from None
+        except DBAPIError as error:
+            reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+            raise DuankaError(f"the order database {self.name} does not answer: {reason}") from None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes. On SQLite one at a time; it begins by taking the lock, so it cannot fail late."""
+        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # two processes that start at once must not make the tables twice
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
+    metadata.create_all(connection)
+    if connection.execute(select(audit_head.c.id)).first() is None:
+        connection.execute(insert(audit_head).values(id=1, seq=0, hash=GENESIS))
+
+
+def _as_sqlite_should(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: SQLiteConnection, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
+        connection.execute(f"PRAGMA busy_timeout={int(_BUSY * 1000)}")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,299 @@
+"""The tables of the order book: one text for SQLite and PostgreSQL. Times are microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, kept as microseconds since 1970 in UTC, so that both databases compare and keep it alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Refuse a time without an offset: it could mean anything."""
+        del dialect
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Give it back in UTC."""
+        del dialect
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+metadata = MetaData()
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
+
+
+def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """A partial index, mostly over what is not over yet: rows that are done cost nothing."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("card", String(24), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("reason_zh", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("redress_zh", Text, nullable=False),
+    Column("redress_en", Text, nullable=False),
+    Column("papers_zh", Text, nullable=False),
+    Column("papers_en", Text, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("tier", String(8), nullable=False),
+    Column("asked", String(24), nullable=False),
+    Column("rules", Text, nullable=False),  # ids, heaviest first, joined by spaces
+    Column("carried_by", Text, nullable=False),
+    Column("parent", String(16)),
+    Column("delivered_at", Moment),
+    Column("due_at", Moment),
+    Column("until", Moment),
+    Column("closed_at", Moment),
+    Column("hits", Integer, nullable=False),
+    Column("extended", String(24), nullable=False),
+    # the law's three: a restriction without them cannot be stored, whoever writes it
+    CheckConstraint(
+        "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"
+        " AND length(trim(redress_zh)) > 0 AND length(trim(redress_en)) > 0"
+        " AND length(trim(papers_zh)) > 0 AND length(trim(papers_en)) > 0)",
+        name="grounds",
+    ),
+    _index("one_open_order", "card", "kind", unique=True, where="closed_at IS NULL"),
+    _index("orders_due", "due_at", where="due_at IS NOT NULL"),
+    Index("orders_of_card", "card", "opened_at"),
+    Index("orders_by_time", "opened_at", "id"),
+    Index("orders_by_parent", "parent"),
+)
+
+# How the network is to treat each card that an order ever touched; `order_id` is the order that says so.
+cards = Table(
+    "cards",
+    metadata,
+    Column("card", String(24), primary_key=True),
+    Column("state", String(24), nullable=False),
+    Column("wanted", String(24), nullable=False),
+    Column("order_id", String(16), nullable=False),
+    Column("since", Moment, nullable=False),
+    _index("cards_restricted", "card", where="wanted <> 'active'"),
+)
+
+# What the network still has to be told; one row per order, step and element. Of a card's rows for an element the last
+# one counts: earlier ones that are not done are superseded.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("order_id", String(16), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("element", String(24), nullable=False),
+    Column("card", String(24), nullable=False),
+    Column("wanted", String(24), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("next_try_at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("leased_until", Moment),
+    Column("leased_by", String(40)),
+    Column("done_at", Moment),
+    Column("outcome", String(16)),  # done, superseded, unknown_card, refused
+    Column("error", Text),
+    UniqueConstraint("order_id", "step", "element"),
+    _index("outbox_waiting", "element", "next_try_at", "id", where="done_at IS NULL"),
+    _index("outbox_of_card", "card", "element", "id", where="done_at IS NULL"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("order_id", String(16), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("template", String(32), nullable=False),
+    Column("card", String(24), nullable=False),
+    Column(
+        "body", Text
+    ),  # written when it is sent: the link in it is young then, and no link lies in the database
+    Column("created_at", Moment, nullable=False),
+    Column("next_try_at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("leased_until", Moment),
+    Column("leased_by", String(40)),
+    Column("sent_at", Moment),
+    Column("done_at", Moment),  # handed in, or given up
+    Column("outcome", String(16)),  # sent, delivered, undelivered, given_up
+    Column("receipt_at", Moment),
+    Column("error", Text),
+    UniqueConstraint("order_id", "step", "template"),
+    _index("notices_waiting", "next_try_at", "id", where="done_at IS NULL"),
+    Index("notices_of_card", "card", "created_at"),
+)
+
+# The parts of notices that the message centre took, until their receipts came.
+notice_parts = Table(
+    "notice_parts",
+    metadata,
+    Column("message_id", String(72), primary_key=True),
+    Column("notice_id", BigInteger, nullable=False),
+    Column("delivered", Integer),  # 1, 0; NULL: no receipt yet
+    Index("parts_of_notice", "notice_id"),
+)
+
+# Links in notices, by a hash of their token: reading the database opens nothing.
+links = Table(
+    "links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("order_id", String(16), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Index("links_of_order", "order_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("subject", String(40), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("audit_of_subject", "subject", "seq"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+# What a person asks for one card or for ten thousand; `approved_by` is somebody else.
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("event", String(24), nullable=False),
+    Column("state", String(16), nullable=False),  # proposed, running, done, rejected, undone
+    Column("reason_zh", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("redress_zh", Text, nullable=False),
+    Column("redress_en", Text, nullable=False),
+    Column("papers_zh", Text, nullable=False),
+    Column("papers_en", Text, nullable=False),
+    Column("until", Moment),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", Moment, nullable=False),
+    Column("approved_by", Text),
+    Column("approved_at", Moment),
+    Column("finished_at", Moment),
+    Column("undoes", String(16)),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    _index("acts_running", "approved_at", where="finished_at IS NULL"),
+)
+
+act_cards = Table(
+    "act_cards",
+    metadata,
+    Column("act_id", String(16), primary_key=True),
+    Column("card", String(24), primary_key=True),
+    Column("order_id", String(16)),
+    Column("before", String(24)),
+    Column("after", String(24)),
+    Column("outcome", String(16)),  # done, skipped
+    Column("why", Text),  # it was skipped
+    _index("act_cards_left", "act_id", "card", where="outcome IS NULL"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("element", String(24), primary_key=True),
+    Column("key", String(160), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("carried", String(8), nullable=False),
+    Column("card", String(24), nullable=False),
+    Column("peer", String(24), nullable=False),
+    Column("reason", String(24), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("refusals_by_time", "at", "carried", "reason"),
+    Index("refusals_of_card", "card", "at"),
+)
+
+# How far a source was read: decisions of a live run, refusals of an element.
+positions = Table(
+    "positions",
+    metadata,
+    Column("source", String(200), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("source", String(24), nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("raised_at", Moment, nullable=False),
+    Column("cleared_at", Moment),
+    Column("detail", Text, nullable=False),
+    _index("one_alarm", "source", unique=True, where="cleared_at IS NULL"),
+)
+
+# Where the network did otherwise than the order book says.
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("element", String(24), nullable=False),
+    Column("card", String(24), nullable=False),
+    Column("wanted", String(24), nullable=False),
+    Column("found", String(24), nullable=False),
+    Column("found_at", Moment, nullable=False),
+    Column("repaired_at", Moment),
+    Index("drifts_by_time", "found_at"),
+)

@@ -1,0 +1,291 @@
+"""One transaction of the order book: states, audit, outbox and notices, written together when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    CLOSED,
+    FIRST,
+    STOPS,
+    Event,
+    Grounds,
+    Kind,
+    NeedsSecondPerson,
+    Order,
+    Person,
+    ProtectedCard,
+    State,
+    UnknownOrder,
+    in_the_network,
+    moved,
+)
+from duanka.domain.order_policy import OrderPolicy
+from duanka.orders.audit import Entry, Trail
+from duanka.orders.rows import changes, order_id, order_of, row_of, told
+from duanka.orders.tables import cards, notices, orders, outbox
+
+_AT_ONCE = 400  # values in one IN: below what SQLite takes
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every transaction of an order book needs to know. `elements`: names of the network's parts."""
+
+    policy: OrderPolicy
+    trail: Trail
+    elements: tuple[str, ...]
+
+
+class Turn:
+    """The changes of one transaction at one moment. Nothing is written before `write`."""
+
+    def __init__(self, connection: Connection, terms: Terms, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self.policy = terms.policy
+        self._terms = terms
+        self._orders: dict[str, Order] = {}  # as they stand now
+        self._stored: dict[str, Order] = {}  # as they stand in the database
+        self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
+        self._open: dict[str, dict[Kind, str]] = {}
+        self._entries: list[Entry] = []
+        self._outbox: list[dict[str, object]] = []
+        self._notices: list[dict[str, object]] = []
+
+    # --- reading, with locks ---
+
+    def order(self, number: str) -> Order:
+        """The order with this id, with every open order of its card locked; UnknownOrder without one."""
+        if number not in self._orders:
+            card = self.connection.execute(select(orders.c.card).where(orders.c.id == number)).scalar()
+            if card is None:
+                raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
+            self.lock([card])
+        if number not in self._orders:
+            row = self.connection.execute(select(orders).where(orders.c.id == number)).mappings().one()
+            self._keep(order_of(row))
+        return self._orders[number]
+
+    def lock(self, of: Collection[str]) -> None:
+        """Load and lock every open order of these cards, in one sequence for all, so that nobody waits in a ring."""
+        new = sorted(set(of) - self._open.keys())
+        for some in (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE)):
+            self._open |= {card: {} for card in some}
+            found = (
+                select(orders)
+                .where(orders.c.card.in_(some), orders.c.closed_at.is_(None))
+                .order_by(orders.c.card, orders.c.kind)
+                .with_for_update()
+            )
+            for row in self.connection.execute(found).mappings():
+                order = order_of(row)
+                self._keep(order)
+                self._open[order.card][order.kind] = order.id
+
+    def open_order(self, card: str, kind: Kind) -> Order | None:
+        """The open order of this kind for the card."""
+        self.lock([card])
+        number = self._open[card].get(kind)
+        return self._orders[number] if number else None
+
+    # --- changing ---
+
+    def open(self, kind: Kind, card: str, grounds: Grounds, by: Person, why: str, **facts: Any) -> Order:
+        """Open an order in the first state of its kind. A restriction only becomes one by the event that follows."""
+        order = Order(order_id(kind), kind, card, FIRST[kind], 0, grounds, self.now, self.now, **facts)
+        self.lock([card])
+        self._orders[order.id] = order
+        self._open[card][kind] = order.id
+        self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
+        return order
+
+    def move(self, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+        """Move the order by `event`; `facts` are fields of Order that change with it.
+
+        Raises NoSuchTransition, NotTheirs, and for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
+        """
+        state = moved(order.kind, order.state, event, by.role)
+        after = replace(order, state=state, step=order.step + 1, updated_at=self.now, **facts)
+        if state in CLOSED:
+            after = replace(after, closed_at=self.now, due_at=None)
+        if after.kind is Kind.RESTRICTION:
+            self._check(after, event, by)
+            self._restricted[after.card] = after
+            before, wanted = in_the_network(order.state), in_the_network(state)
+            if before is not wanted:
+                self._tell(after, wanted)
+        self.note(by, f"{order.kind}.{event}", order.id, why, *changes(told(order), told(after)))
+        return self._put(after)
+
+    def change(self, order: Order, by: Person, what: str, why: str, **facts: Any) -> Order:
+        """Change fields of an order that keeps its state."""
+        after = replace(order, step=order.step + 1, updated_at=self.now, **facts)
+        self.note(by, f"{order.kind}.{what}", order.id, why, *changes(told(order), told(after)))
+        return self._put(after)
+
+    def close(self, order: Order, by: Person, why: str) -> Order:
+        """Close an order whose state stays as it is: a verification that expired, when the card is free again."""
+        return self.change(order, by, "close", why, closed_at=self.now, due_at=None)
+
+    def notify(self, order: Order, template: str) -> None:
+        """Send the holder the notice `template` about this step."""
+        self._notices.append(
+            {
+                "order_id": order.id,
+                "step": order.step,
+                "template": template,
+                "card": order.card,
+                "created_at": self.now,
+                "next_try_at": self.now,
+            }
+        )
+
+    def note(
+        self,
+        by: Person,
+        what: str,
+        subject: str,
+        why: str,
+        before: dict[str, object],
+        after: dict[str, object],
+    ) -> None:
+        """Put a row into the audit trail."""
+        self._entries.append(Entry(self.now, by, what, subject, why, before, after))
+
+    # --- writing ---
+
+    def write(self) -> None:
+        """Write everything; the transaction that it belongs to makes it durable."""
+        changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
+        new = [order for order in changed if order.id not in self._stored]
+        moved_on = [order for order in changed if order.id in self._stored]
+        # those that close go first: the place of the one open order of a card must be free before it is taken
+        self._update([order for order in moved_on if order.closed_at])
+        self._insert(orders, [row_of(order) for order in new])
+        self._update([order for order in moved_on if not order.closed_at])
+        self._write_cards()
+        self._supersede({str(row["card"]) for row in self._outbox})
+        self._insert(outbox, self._outbox)
+        self._insert(notices, self._notices)
+        self._terms.trail.append(self.connection, self._entries)  # last: its lock is the one that all share
+
+    def _insert(self, table: Any, rows: Sequence[dict[str, object]]) -> None:
+        if rows:
+            self.connection.execute(insert(table), rows)
+
+    def _update(self, changed: Sequence[Order]) -> None:
+        if changed:
+            values: dict[str, Any] = {name: bindparam(name) for name in row_of(changed[0]) if name != "id"}
+            statement = update(orders).where(orders.c.id == bindparam("number")).values(values)
+            rows = [row_of(order) for order in changed]
+            self.connection.execute(statement, [{**row, "number": row.pop("id")} for row in rows])
+
+    def _write_cards(self) -> None:
+        rows = [
+            {
+                "card": card,
+                "state": order.state.value,
+                "wanted": in_the_network(order.state).value,
+                "order_id": order.id,
+                "since": self.now,
+            }
+            for card, order in self._restricted.items()
+        ]
+        if not rows:
+            return
+        module = self._dialect_insert()
+        statement = module(cards)
+        self.connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["card"],
+                set_={name: statement.excluded[name] for name in ("state", "wanted", "order_id", "since")},
+            ),
+            rows,
+        )
+
+    def _dialect_insert(self) -> Any:
+        if self.connection.dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert as upsert  # noqa: PLC0415  # only where it is used
+
+            return upsert
+        from sqlalchemy.dialects.sqlite import insert as lite_upsert  # noqa: PLC0415
+
+        return lite_upsert
+
+    def _supersede(self, of: Collection[str]) -> None:
+        """What the network was still to be told about these cards is no longer true; what is on its way ends first."""
+        some = sorted(of)
+        for part in (some[at : at + _AT_ONCE] for at in range(0, len(some), _AT_ONCE)):
+            self.connection.execute(
+                update(outbox)
+                .where(
+                    outbox.c.card.in_(part),
+                    outbox.c.done_at.is_(None),
+                    or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < self.now),
+                )
+                .values(done_at=self.now, outcome="superseded", leased_until=None, leased_by=None)
+            )
+
+    # --- inside ---
+
+    def _check(self, after: Order, event: Event, by: Person) -> None:
+        if in_the_network(after.state) is NetworkState.ACTIVE:
+            return
+        if self.policy.protects(after.card):
+            raise ProtectedCard(
+                f"{after.card} is on the protected list (emergency, hotlines, police): it is never stopped"
+            )
+        after.grounds.complete()
+        if event in STOPS and self.policy.two_people and not carried(after.carried_by):
+            raise NeedsSecondPerson(
+                f"{by.name} alone cannot {event} {after.card}: neither a police notice nor an expired verification"
+                " carries it; propose it, and let a second person approve"
+            )
+
+    def _tell(self, order: Order, wanted: NetworkState) -> None:
+        for element in self._terms.elements:
+            self._outbox.append(
+                {
+                    "order_id": order.id,
+                    "step": order.step,
+                    "element": element,
+                    "card": order.card,
+                    "wanted": wanted.value,
+                    "created_at": self.now,
+                    "next_try_at": self.now,
+                }
+            )
+
+    def _keep(self, order: Order) -> None:
+        self._orders[order.id] = self._stored[order.id] = order
+
+    def _put(self, order: Order) -> Order:
+        self._orders[order.id] = order
+        if order.closed_at and self._open.get(order.card, {}).get(order.kind) == order.id:
+            del self._open[order.card][order.kind]
+        return order
+
+
+POLICE_NOTICE, EXPIRED, TWO_PEOPLE = "police_notice:", "expired_verification:", "two_people:"
+
+
+def carried(by_what: str) -> bool:
+    """Whether this entitles a stop: a police notice, a verification that expired or failed, or two people."""
+    return by_what.startswith((POLICE_NOTICE, EXPIRED, TWO_PEOPLE))
+
+
+def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
+    """Those of these cards that are cancelled for good."""
+    some = sorted(set(of))
+    found: set[str] = set()
+    for part in (some[at : at + _AT_ONCE] for at in range(0, len(some), _AT_ONCE)):
+        rows = select(cards.c.card).where(cards.c.card.in_(part), cards.c.state == State.CANCELLED.value)
+        found.update(connection.execute(rows).scalars())
+    return frozenset(found)

@@ -1,0 +1,95 @@
+"""Both databases of the order book for tests and benchmarks: SQLite files, and a real PostgreSQL of our own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from pytest_postgresql.janitor import DatabaseJanitor
+
+_STARTS_WITHIN = 60
+_OWNER = "postgres"
+
+
+def missing() -> str:
+    """What a PostgreSQL lacks here, and the command that brings it; empty when all is there."""
+    if _programs() is None:
+        return "no PostgreSQL; apt-get install postgresql, or make setup-network"
+    return ""
+
+
+def _programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).parent if on_path else None
+
+
+class Postgres:
+    """A server on loopback with a folder of its own. It refuses to run as root: root starts it as another user."""
+
+    def __init__(self) -> None:
+        programs = _programs()
+        assert programs is not None, missing()
+        self._programs = programs
+        self._folder = Path(tempfile.mkdtemp(prefix="duanka-pg-"))
+        self._as = []
+        if os.geteuid() == 0:
+            pwd.getpwnam(_OWNER)
+            shutil.chown(self._folder, _OWNER)
+            self._as = ["runuser", "-u", _OWNER, "--"]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._run(
+            "initdb", "-D", str(self._folder / "data"), "-U", _OWNER, "-A", "trust", "-E", "UTF8", "--no-sync"
+        )
+
+    def start(self) -> None:
+        options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def close(self) -> None:
+        """Stop and remove everything."""
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new empty database, gone afterwards."""
+        name = f"t{uuid4().hex[:12]}"
+        janitor = DatabaseJanitor(user=_OWNER, host="127.0.0.1", port=self.port, dbname=name)
+        janitor.init()
+        try:
+            yield f"postgresql://{_OWNER}@127.0.0.1:{self.port}/{name}"
+        finally:
+            janitor.drop()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as, str(self._programs / program), *arguments]
+        end = time.monotonic() + _STARTS_WITHIN
+        done = subprocess.run(
+            command,
+            cwd="/",
+            capture_output=program != "pg_ctl",
+            text=True,
+            timeout=end - time.monotonic(),
+            check=False,
+        )
+        assert done.returncode == 0, f"{program}: {done.stdout} {done.stderr}"

@@ -1,0 +1,55 @@
+"""An order book for tests: a clock at a fixed moment, three elements, invented cards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order, Person, Role
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.words import Words
+from duanka.orders.audit import Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.store import Store
+from duanka.orders.turn import Terms
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
+HOUR = timedelta(hours=1)
+ELEMENTS = ("home_register", "call_proxy", "message_proxy")
+KEY = b"a key of a test, thirty-two bytes"
+DESK, SECOND = Person("wang", Role.DESK), Person("li", Role.SUPERVISOR)
+POLICE = Person("liaison", Role.POLICE)
+
+
+def card(number: int) -> str:
+    return str(8613000000000 + number)
+
+
+def demand(number: int = 0, asked: Asked = Asked.VERIFY, **changes: object) -> Demand:
+    facts: dict[str, object] = {
+        "tier": "medium",
+        "reason": Words("一天外呼80个陌生号码", "80 strangers called in a day"),
+        "rules": ("fan_out",),
+    }
+    return Demand(card(number), asked, **{**facts, **changes})  # type: ignore[arg-type]
+
+
+def book_on(
+    store: Store, policy: OrderPolicy | None = None, elements: tuple[str, ...] = ELEMENTS
+) -> OrderBook:
+    return OrderBook(store, Terms(policy or OrderPolicy(), Trail(KEY), elements))
+
+
+def verification(book: OrderBook, number: int = 0) -> Order:
+    found = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
+    assert found is not None
+    return found
+
+
+def restriction(book: OrderBook, number: int = 0) -> Order | None:
+    return book.turn(lambda turn: turn.open_order(card(number), Kind.RESTRICTION), NOW)
+
+
+def delivered(book: OrderBook, number: int = 0, at: datetime = NOW) -> Order:
+    """An order whose notice is delivered at `at`."""
+    book.receive([demand(number)], at)
+    return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
