@@ -32,11 +32,12 @@ from duanka.engine import Cluster, Embedded, Trial, trials
 from duanka.evaluation import Changes, compare
 from duanka.pipeline import CARDS_AT_RISK, HITS, Scan, scan_records
 from duanka.records import read_mapping, take_in
-from duanka.report import CardsAtRisk
+from duanka.report import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
 from duanka.rules import RULES
 from duanka.settings import Settings
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
+_WRITTEN = (HITS, CARDS_AT_RISK, DECISIONS, QUARANTINE, REPORT)
 _OWN_LISTS = "world.toml"  # a directory of records may bring its own area lists
 _TRUTH = "truth.parquet"  # and what is known about its cards
 # what a scan holds beside the engine: the interpreter, its libraries, what intake leaves, blocks in flight
@@ -83,7 +84,7 @@ def scan(
     progress: Progress,
     remote: str | None = None,
 ) -> Findings:
-    """Scan `data` and write hits.parquet, cards_at_risk.csv, quarantine.parquet and report.html to `out`.
+    """Scan `data` and write what _WRITTEN names to `out`.
 
     `remote`: the Spark Connect server that runs the rules; None: they run here.
     """
@@ -93,18 +94,19 @@ def scan(
     # and two scans into one folder do not write into each other's.
     with working_folder(out) as new:
         with working_folder(settings.work or out) as work, _engine(settings, work, memory, remote) as engine:
+            work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
                 partial(_take_in, settings, data, work / "records", mapping),
                 engine,
-                CardsAtRisk(new / CARDS_AT_RISK, language or settings.language),
+                Both(work_list, DecisionList(new / DECISIONS)),
                 progress,
             )
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
         from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
 
         write_page(findings, new / REPORT)
-        for name in (HITS, CARDS_AT_RISK, QUARANTINE, REPORT):
+        for name in _WRITTEN:
             (new / name).replace(out / name)
     return findings
 
@@ -258,9 +260,11 @@ def _make(data: Path, out: Path, mapping: Path | None) -> None:
             f"--out {out} lies among the records of {data}, where the next scan would read it; leave --out away"
             " (the default is not read), or choose another folder"
         )
-    for name in (HITS, CARDS_AT_RISK, QUARANTINE, REPORT):
+    for name in _WRITTEN:
         if (out / name).is_dir():
             raise DuankaError(f"{out / name} is a folder; choose another folder with --out")
+    if (out / LIVE_HITS).exists():
+        raise DuankaError(f"{out} is the folder of a live run; choose another folder with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".writable"

@@ -271,8 +271,11 @@ class Grounds:
 
 
 class Asked(StrEnum):
-    """What a decision asks for, beyond watching."""
+    """What a decision asks for."""
 
+    NOTHING = (
+        "nothing"  # the card is only watched, or no longer that: what was asked needlessly is taken back
+    )
     VERIFY = "verify"
     VERIFY_AT_COUNTER = "verify_at_counter"
     STOP = "stop"  # the police confirmed the card
@@ -280,7 +283,7 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True)
 class Demand:
-    """A decision about a card that becomes an order. `cases`: of the police, for a stop; `reason`: heaviest first."""
+    """A decision about a card, as orders take it. `cases`: of the police, for a stop; `reason`: heaviest first."""
 
     card: str
     asked: Asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,13 +38,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Received:
-    """What became of demands: opened + attached + protected + stopped + left == demands."""
+    """What became of demands: the counts add up to them."""
 
     opened: int = 0
     attached: int = 0
     stopped: int = 0
     protected: int = 0
-    left: int = 0  # the card is cancelled, or stopped by the police already
+    withdrawn: int = 0  # the records no longer say so, and the holder has not begun
+    left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
 
 
 class OrderBook:
@@ -73,9 +75,7 @@ class OrderBook:
         def work(turn: Turn) -> Received:
             turn.lock([demand.card for demand in demands])
             gone = cancelled(turn.connection, (demand.card for demand in demands))
-            counts = dict.fromkeys(("opened", "attached", "stopped", "protected", "left"), 0)
-            for demand in demands:
-                counts[_receive(turn, demand, gone)] += 1
+            counts = Counter(_receive(turn, demand, gone) for demand in demands)
             return Received(**counts)
 
         return self.turn(work, now)
@@ -161,18 +161,23 @@ class OrderBook:
 
 def _receive(turn: Turn, demand: Demand, gone: frozenset[str]) -> str:
     card = demand.card
+    if demand.asked is Asked.NOTHING:
+        return _recall(turn, demand)
     if turn.policy.protects(card):
         turn.note(SYSTEM, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
-    if card in gone:
+    if demand.asked is not Asked.STOP:
+        return "left" if card in gone else _ask(turn, demand)
+    stopped = turn.open_order(card, Kind.RESTRICTION)
+    if card in gone or (stopped and stopped.state is State.FORCED_STOP):
         return "left"
-    if demand.asked is Asked.STOP:
-        stopped = turn.open_order(card, Kind.RESTRICTION)
-        if stopped and stopped.state is State.FORCED_STOP:
-            return "left"
-        case = ", ".join(demand.cases) or "公安机关确认"
-        _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, demand.reason.en)
-        return "stopped"
+    case = ", ".join(demand.cases) or "公安机关确认"
+    _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, demand.reason.en)
+    return "stopped"
+
+
+def _ask(turn: Turn, demand: Demand) -> str:
+    card = demand.card
     order = turn.open_order(card, Kind.VERIFICATION)
     if order is None:
         order = turn.open(
@@ -189,6 +194,15 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str]) -> str:
         return "opened"
     _attach(turn, order, demand)
     return "attached"
+
+
+def _recall(turn: Turn, demand: Demand) -> str:
+    """Late records took the hit back: whom we asked, and who has not begun, is left in peace."""
+    order = turn.open_order(demand.card, Kind.VERIFICATION)
+    if order is None or order.state not in (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED):
+        return "left"
+    happen(turn, order, Event.WITHDRAW, SYSTEM, "the records no longer say so")
+    return "withdrawn"
 
 
 def _attach(turn: Turn, order: Order, demand: Demand) -> None:

@@ -4,6 +4,8 @@ The page is in `report.page`, which brings the plots.
 """
 
 from duanka.report.cards_at_risk import CardsAtRisk
-from duanka.report.ledger import Ledger
+from duanka.report.decisions import Both, DecisionFile, DecisionList
+from duanka.report.ledger import DECISIONS, Ledger
+from duanka.report.ledger import HITS as LIVE_HITS
 
-__all__ = ["CardsAtRisk", "Ledger"]
+__all__ = ["DECISIONS", "LIVE_HITS", "Both", "CardsAtRisk", "DecisionFile", "DecisionList", "Ledger"]

@@ -205,9 +205,16 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
         "points": _plain(card.points),
         "reasons": [{"rule": rule, "zh": words.zh, "en": words.en} for rule, words in card.reasons.items()],
     }
+    if card.cases:
+        line["cases"] = list(card.cases)
     if card.would_be is not None and card.would_be != card.action:
         line["would_be"] = card.would_be.word
     return line
+
+
+def decision_line(seq: int, card: CardAtRisk) -> bytes:
+    """The line of decisions.jsonl about a card."""
+    return _encoded(_decision(seq, card))
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,106 @@
+"""decisions.jsonl: what orders are made of. A scan writes it here, and orders read it. See docs/OUTPUT.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.judgement import CONFIRMED
+from duanka.domain.order import Asked, Demand
+from duanka.domain.scan import CardAtRisk
+from duanka.domain.words import Words
+from duanka.report.cards_at_risk import CardsAtRisk
+from duanka.report.ledger import DECISIONS, decision_line
+
+_MOST_REASONS = 3  # that a holder is told: the heaviest; the rest is in the dossier
+_ASKED = {"watch": Asked.NOTHING, **{asked.value: asked for asked in Asked}}
+
+
+class DecisionList:
+    """Writes the decision about each card on the work list of a scan, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._seq = path, 0
+
+    def __enter__(self) -> DecisionList:
+        self._file = self._path.open("wb")
+        return self
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card."""
+        self._seq += 1
+        self._file.write(decision_line(self._seq, card))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+class Both:
+    """Two lists of the same cards, written side by side."""
+
+    def __init__(self, *lists: CardsAtRisk | DecisionList) -> None:
+        self._lists, self._open = lists, ExitStack()
+
+    def __enter__(self) -> Both:
+        for one in self._lists:
+            self._open.enter_context(one)
+        return self
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card to each."""
+        for one in self._lists:
+            one.add(card)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+
+class DecisionFile:
+    """Reads decisions.jsonl in a folder that a scan or a live run writes; it may still grow."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / DECISIONS if folder.is_dir() or not folder.suffix else folder
+
+    def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
+        """Up to `limit` decisions after byte `position`, and where to go on; none while no whole line is there.
+
+        DuankaError where a line is no decision: nothing behind it is read, so that nothing is passed over.
+        """
+        found: list[Demand] = []
+        try:
+            with self.path.open("rb") as file:
+                file.seek(position)
+                while len(found) < limit and (line := file.readline()).endswith(b"\n"):
+                    found.append(self._demand(line, position))
+                    position += len(line)
+        except FileNotFoundError:
+            return [], position
+        return found, position
+
+    def _demand(self, line: bytes, position: int) -> Demand:
+        try:
+            said: dict[str, Any] = json.loads(line)
+            reasons = said["reasons"]
+            told = [one for one in reasons if one["rule"] != CONFIRMED][:_MOST_REASONS] or reasons
+            return Demand(
+                card=str(said["card"]),
+                asked=_ASKED[said["action"]],
+                tier=str(said["tier"]),
+                reason=Words("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
+                rules=tuple(str(one["rule"]) for one in reasons),
+                cases=tuple(str(case) for case in said.get("cases", ())),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DuankaError(
+                f"{self.path}: the line at byte {position} is no decision ({type(error).__name__}: {error});"
+                " give the folder that `duanka scan` or `duanka live` wrote"
+            ) from error
