@@ -16,7 +16,7 @@ import pytest
 from desk import cards_at_risk, duanka, flagged, hits
 from duanka.app import working_folder
 
-WRITTEN = {"hits.parquet", "cards_at_risk.csv", "quarantine.parquet", "report.html"}
+WRITTEN = {"hits.parquet", "cards_at_risk.csv", "decisions.jsonl", "quarantine.parquet", "report.html"}
 HEAD = """
 [policy]
 id = "own"

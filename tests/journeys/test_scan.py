@@ -35,6 +35,7 @@ def test_the_output_is_what_the_page_says(national: Path) -> None:
     page = (national / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert not {p.name for p in national.iterdir()} - {
+        "decisions.jsonl",
         "hits.parquet",
         "cards_at_risk.csv",
         "quarantine.parquet",

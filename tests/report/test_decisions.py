@@ -7,7 +7,7 @@ import pytest
 
 from duanka.domain.decide import Tier
 from duanka.domain.errors import DuankaError
-from duanka.domain.order import Asked
+from duanka.domain.order import Asked, Demand
 from duanka.domain.rule import Action
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Words
@@ -27,7 +27,8 @@ def test_what_is_written_is_read_in_pieces(tmp_path: Path) -> None:
         for number, action in enumerate(actions):
             written.add(_card(f"861380000000{number}", action))
         written.add(_card("8613900000000", Action.STOP, ("A1", "B2")))
-    file, position, read = DecisionFile(tmp_path), 0, []
+    file, position = DecisionFile(tmp_path), 0
+    read: list[Demand] = []
     while (found := file.demands(position, 2))[0]:
         read += found[0]
         position = found[1]
