@@ -47,7 +47,7 @@ types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
 test: lint types setup-cluster ## everything that must hold before a change lands
-	@$(BIN)/pytest --cov --cov-report=term -m "not long"
+	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term -m "not long"
 
 test-long: setup-cluster       ## the full count of every loop
 	@$(BIN)/pytest

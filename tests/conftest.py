@@ -71,14 +71,14 @@ class Requirements:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, dict[str, bool]] = defaultdict(dict)
-        self.numbers: dict[str, list[str]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            self.numbers[item.nodeid] = [str(m.args[0]) for m in item.iter_markers("requirement")]
+        for item in items:  # a property travels from the process that ran the test to the one that counts
+            numbers = [("requirement", str(m.args[0])) for m in item.iter_markers("requirement")]
+            item.user_properties += numbers
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for number in self.numbers.get(report.nodeid, ()):
+        for number in (str(value) for name, value in report.user_properties if name == "requirement"):
             passed = self.outcomes[number].get(report.nodeid, True)
             if report.when == "call" or not report.passed:
                 self.outcomes[number][report.nodeid] = passed and report.passed
@@ -87,7 +87,7 @@ class Requirements:
         # a run of some tests says nothing about the whole, and must not overwrite what a whole run said
         config = session.config
         whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-        if not whole or config.option.collectonly:
+        if not whole or config.option.collectonly or hasattr(config, "workerinput"):
             return
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(self.outcomes, indent=1, sort_keys=True))
