@@ -71,14 +71,7 @@ class OrderBook:
 
     def receive(self, demands: Sequence[Demand], now: datetime) -> Received:
         """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
-
-        def work(turn: Turn) -> Received:
-            turn.lock([demand.card for demand in demands])
-            gone = cancelled(turn.connection, (demand.card for demand in demands))
-            counts = Counter(_receive(turn, demand, gone) for demand in demands)
-            return Received(**counts)
-
-        return self.turn(work, now)
+        return self.turn(lambda turn: receive_in(turn, demands), now)
 
     def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
         """Move one order by `event`, with all that follows; raises OrderError with the reason why not."""
@@ -157,6 +150,13 @@ class OrderBook:
             return len(found)
 
         return self.turn(work, now)
+
+
+def receive_in(turn: Turn, demands: Sequence[Demand]) -> Received:
+    """Turn decisions into orders, as a part of `turn`."""
+    turn.lock([demand.card for demand in demands])
+    gone = cancelled(turn.connection, (demand.card for demand in demands))
+    return Received(**Counter(_receive(turn, demand, gone) for demand in demands))
 
 
 def _receive(turn: Turn, demand: Demand, gone: frozenset[str]) -> str:

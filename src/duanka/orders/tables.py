@@ -270,6 +270,7 @@ positions = Table(
     metadata,
     Column("source", String(200), primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("digest", String(64)),  # of everything up to there: a file that was replaced is another file
 )
 
 alarms = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from duanka.domain.words import Words
 from duanka.report.cards_at_risk import CardsAtRisk
 from duanka.report.ledger import DECISIONS, decision_line
 
+_BLOCK = 1 << 20
 _MOST_REASONS = 3  # that a holder is told: the heaviest; the rest is in the dossier
 _ASKED = {"watch": Asked.NOTHING, **{asked.value: asked for asked in Asked}}
 
@@ -69,6 +71,24 @@ class DecisionFile:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / DECISIONS if folder.is_dir() or not folder.suffix else folder
+        self.source = str(self.path.resolve())
+        self._read, self._to = hashlib.sha256(), 0
+
+    def digest(self, position: int) -> str:
+        """Of all bytes before `position`: tells whether the file is still the one that was read to there."""
+        if position < self._to:
+            self._read, self._to = hashlib.sha256(), 0
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._to)
+                while left := position - self._to:
+                    if not (block := file.read(min(left, _BLOCK))):
+                        return "shorter"
+                    self._read.update(block)
+                    self._to += len(block)
+        except FileNotFoundError:
+            return "gone"
+        return self._read.hexdigest()
 
     def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
         """Up to `limit` decisions after byte `position`, and where to go on; none while no whole line is there.

@@ -1,0 +1,72 @@
+"""Takes decisions into the order book: each once, whatever crashes in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import delete, insert, select
+
+from duanka.domain.order import Demand
+from duanka.orders.book import OrderBook, Received, receive_in
+from duanka.orders.store import Store
+from duanka.orders.tables import positions
+from duanka.orders.turn import Turn
+
+_AT_ONCE = 500
+
+
+class Decisions(Protocol):
+    """A file of decisions that may grow. `source`: where it is."""
+
+    source: str
+
+    def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
+        """Up to `limit` decisions after `position`, and where to go on."""
+
+    def digest(self, position: int) -> str:
+        """Tells whether it is still the file that was read up to `position`."""
+
+
+class Intake:
+    """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning."""
+
+    def __init__(self, book: OrderBook, decisions: Decisions) -> None:
+        self._book, self._decisions = book, decisions
+        self._position = _known(book.store, decisions)
+
+    def take(self, now: datetime, limit: int = _AT_ONCE) -> Received | None:
+        """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new."""
+        demands, position = self._decisions.demands(self._position, limit)
+        if not demands:
+            return None
+        digest = self._decisions.digest(position)
+
+        def work(turn: Turn) -> Received:
+            _remember(turn, self._decisions.source, position, digest)
+            return receive_in(turn, demands)
+
+        received = self._book.turn(work, now)
+        self._position = position
+        return received
+
+    def take_all(self, now: datetime) -> Received:
+        """Take everything that is there."""
+        counts: Counter[str] = Counter()
+        while received := self.take(now):
+            counts.update(asdict(received))
+        return Received(**counts)
+
+
+def _known(store: Store, decisions: Decisions) -> int:
+    with store.reading() as connection:
+        row = connection.execute(select(positions).where(positions.c.source == decisions.source)).first()
+    return row.position if row and decisions.digest(row.position) == row.digest else 0
+
+
+def _remember(turn: Turn, source: str, position: int, digest: str) -> None:
+    turn.connection.execute(delete(positions).where(positions.c.source == source))
+    turn.connection.execute(insert(positions).values(source=source, position=position, digest=digest))
