@@ -1,0 +1,96 @@
+"""Starts a real part of the network on loopback, for demonstrations, tests and benchmarks, and ends it again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError
+
+_ENDS_WITHIN = 5.0
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is; DuankaError with the package that brings it."""
+    found = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
+    if not found:
+        raise DuankaError(f"{name} is not installed: apt-get install {package}")
+    return found
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
+    """A port of loopback that is free now."""
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind((host, 0))
+        return int(free.getsockname()[1])
+
+
+def free_address(ports: Sequence[int]) -> str:
+    """A loopback address at which `ports` are free: for programs whose ports are fixed."""
+    for _ in range(200):
+        host = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}.{random.randint(1, 254)}"  # noqa: S311
+        taken = 0
+        for port in ports:
+            with socket.socket() as tried:
+                taken += tried.connect_ex((host, port)) == 0
+        if not taken:
+            return host
+    raise DuankaError("no loopback address is free")
+
+
+class OwnProcess:
+    """A process of our own, with all its children, its output in `log`."""
+
+    def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
+        self._log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(  # noqa: S603  # our own command line
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, start_new_session=True
+            )
+        self.pid = self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def until(self, ready: Callable[[], bool], within: float = 20.0) -> None:
+        """Wait until `ready`; DuankaError with its last words when it ends or takes longer."""
+        end = time.monotonic() + within
+        while not ready():
+            if not self.running or time.monotonic() > end:
+                self.end(signal.SIGKILL)
+                last = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+                raise DuankaError(
+                    f"{self._process.args!r} did not start: {' / '.join(last) or 'it said nothing'}"
+                )
+            time.sleep(0.02)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it and its children."""
+        self._signal(how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDS_WITHIN)
+        self._signal(signal.SIGKILL)  # children that did not hear
+        self._process.wait()
+
+    def _signal(self, how: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, how)
+        except ProcessLookupError:
+            return
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether something listens at this TCP port."""
+    with socket.socket() as tried:
+        tried.settimeout(1)
+        return tried.connect_ex((host, port)) == 0

@@ -1,0 +1,73 @@
+"""The text terminal of Osmocom programs: one command, one answer."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+
+from duanka.domain.network import Refused, Unreachable
+
+_PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
+_OPTIONS = re.compile(rb"\xff[\xfb-\xfe].")  # what a telnet would negotiate
+_MOST = 64 << 20  # bytes of one answer
+
+Address = tuple[str, int]
+
+
+class Vty:
+    """One connection, opened at the first command and again after it broke. `seconds`: the most that a command takes.
+
+    Raises Unreachable where nobody answers in time; whether the command was carried out is unknown then.
+    """
+
+    def __init__(self, address: Address, *, seconds: float = 5.0) -> None:
+        self._address, self._seconds = address, seconds
+        self._socket: socket.socket | None = None
+
+    def ask(self, command: str) -> list[str]:
+        """Give `command`; the lines of its answer, without echo and prompt."""
+        if "\r" in command or "\n" in command:
+            raise Refused(f"a command is one line: {command!r}")
+        until = time.monotonic() + self._seconds
+        try:
+            connection = self._socket or self._open(until)
+            connection.sendall(command.encode() + b"\r")
+            answer = self._answer(connection, until)
+        except (OSError, EOFError) as error:
+            self.close()
+            host, port = self._address
+            raise Unreachable(f"{host}:{port} does not answer: {str(error) or 'silent'}") from error
+        lines = answer.decode(errors="replace").split("\r\n")
+        return [line for line in lines[1:-1] if line]
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+    def _open(self, until: float) -> socket.socket:
+        self._socket = connection = socket.create_connection(
+            self._address, timeout=max(0.01, until - time.monotonic())
+        )
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answer(connection, until)  # the greeting
+        for command in (b"enable\r", b"terminal length 0\r"):  # 0: long answers do not stop at a page
+            connection.sendall(command)
+            self._answer(connection, until)
+        return connection
+
+    def _answer(self, connection: socket.socket, until: float) -> bytes:
+        got = bytearray()
+        while not _PROMPT.search(got[-80:]):
+            connection.settimeout(max(0.001, until - time.monotonic()))
+            if time.monotonic() >= until:
+                raise TimeoutError("silent")
+            block = connection.recv(1 << 16)
+            if not block:
+                raise EOFError("closed by the other side")
+            got += _OPTIONS.sub(b"", block)
+            if len(got) > _MOST:
+                raise EOFError("an answer without end")
+        return bytes(got)
