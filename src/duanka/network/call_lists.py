@@ -1,0 +1,162 @@
+"""The two block lists of a call proxy on disk: what it loads when it starts, written before it is told."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from duanka.domain.network import NetworkState, Refused, Unreachable
+
+LISTS, REFUSED = "lists.sqlite", "refused.sqlite"
+_AT_ONCE = 20_000
+_MADE = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE IF NOT EXISTS a (card TEXT PRIMARY KEY, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS b (card TEXT PRIMARY KEY, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS live (name TEXT PRIMARY KEY, list TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS changed (id INTEGER PRIMARY KEY AUTOINCREMENT, card TEXT NOT NULL, state TEXT);
+INSERT OR IGNORE INTO live VALUES ('list', 'a');
+"""
+_REFUSED_MADE = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE IF NOT EXISTS refused (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+  at TEXT NOT NULL, card TEXT NOT NULL, peer TEXT NOT NULL, reason TEXT NOT NULL
+);
+"""
+
+
+def make(folder: Path) -> None:
+    """Make what a call proxy in `folder` keeps, where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ((LISTS, _MADE), (REFUSED, _REFUSED_MADE)):
+        database = sqlite3.connect(folder / name)
+        database.executescript(text)
+        database.close()
+
+
+class CallLists:
+    """The lists in `folder`. `locked` keeps other processes out for a moment; a change is durable when it returns."""
+
+    def __init__(self, folder: Path, *, seconds: float) -> None:
+        self._folder, self._seconds = folder, seconds
+        self._database: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Give the database back."""
+        if self._database:
+            self._database.close()
+        self._database = None
+
+    @property
+    def live(self) -> str:
+        """Which list counts: a or b."""
+        return str(self._one("SELECT list FROM live WHERE name = 'list'") or "a")
+
+    @property
+    def filling(self) -> str | None:
+        """Which list is being filled, to take over from the other."""
+        found = self._one("SELECT list FROM live WHERE name = 'filling'")
+        return str(found) if found else None
+
+    @contextmanager
+    def locked(self, name: str = "lists.lock") -> Iterator[None]:
+        """One process at a time from here on, so that disk and memory change in the same order."""
+        with (self._folder / name).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def exchanging(self) -> Iterator[None]:
+        """One exchange of the whole list at a time; Refused where another is under way."""
+        with (self._folder / "exchange.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise Refused("another whole list is being loaded into the call proxy") from error
+            yield
+
+    def put(self, card: str, state: NetworkState | None) -> None:
+        """Change one card, also in the list that is being filled."""
+        with self._writing() as database:
+            _put(database, self.live, card, state)
+            if self.filling:
+                database.execute(
+                    "INSERT INTO changed (card, state) VALUES (?, ?)", (card, state and state.value)
+                )
+
+    def begin(self) -> str:
+        """Empty the list that does not count, and remember single changes from here on; its name."""
+        filling = "b" if self.live == "a" else "a"
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO live VALUES ('filling', ?)", (filling,))
+            database.execute("DELETE FROM changed")
+            database.execute(f"DELETE FROM {filling}")
+        return filling
+
+    def fill(self, filling: str, cards: Mapping[str, NetworkState]) -> None:
+        """Put `cards` into the list that does not count yet."""
+        rows = [(card, state.value) for card, state in cards.items() if state is not NetworkState.ACTIVE]
+        for at in range(0, len(rows), _AT_ONCE):  # in pieces, so that single changes need not wait
+            with self._writing() as database:
+                database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _AT_ONCE])
+
+    def changed(self) -> list[tuple[str, NetworkState | None]]:
+        """What changed one by one while a list was filled, in order."""
+        rows = self._open().execute("SELECT card, state FROM changed ORDER BY id").fetchall()
+        return [(card, NetworkState(state) if state else None) for card, state in rows]
+
+    def end(self, filled: str) -> None:
+        """From now on `filled` counts, with what changed meanwhile."""
+        with self._writing() as database:
+            for card, state in self.changed():
+                _put(database, filled, card, state)
+            database.execute("UPDATE live SET list = ? WHERE name = 'list'", (filled,))
+            database.execute("DELETE FROM live WHERE name = 'filling'")
+
+    def cards(self) -> list[str]:
+        """The cards on the list that counts."""
+        return [card for (card,) in self._open().execute(f"SELECT card FROM {self.live}")]
+
+    def _one(self, query: str) -> object:
+        row = self._open().execute(query).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            database = self._open()
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                yield database
+        except sqlite3.Error as error:
+            self.close()
+            raise Unreachable(
+                f"the lists of the call proxy in {self._folder} cannot be written: {error}"
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            try:
+                found = sqlite3.connect(
+                    f"file:{self._folder / LISTS}?mode=rw",
+                    uri=True,
+                    timeout=self._seconds,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
+                found.execute("PRAGMA synchronous=FULL")
+            except sqlite3.Error as error:
+                raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
+            self._database = found
+        return self._database
+
+
+def _put(database: sqlite3.Connection, where: str, card: str, state: NetworkState | None) -> None:
+    if state is None:
+        database.execute(f"DELETE FROM {where} WHERE card = ?", (card,))
+    else:
+        database.execute(f"INSERT OR REPLACE INTO {where} VALUES (?, ?)", (card, state.value))

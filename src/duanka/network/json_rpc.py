@@ -1,0 +1,104 @@
+"""Kamailio's JSON-RPC over its datagram socket: many questions on their way at once, each with its answer."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from duanka.domain.network import Refused, Unreachable
+
+_AHEAD = 8  # questions on their way: a datagram socket queues ten, and what finds it full is lost
+_MOST = 65_535
+
+Question = tuple[str, tuple[object, ...]]
+
+
+class RpcError(Refused):
+    """The other side answered with an error. `code`: its number."""
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(said)
+        self.code = code
+
+
+class JsonRpc:
+    """Asks the socket at `path`. `seconds`: the most that an answer takes. Raises Unreachable, RpcError."""
+
+    def __init__(self, path: Path, *, seconds: float = 4.0) -> None:
+        self._path, self._seconds = path, seconds
+        self._numbers = itertools.count(int(time.monotonic() * 1000))
+        self._socket: socket.socket | None = None
+
+    def ask(self, method: str, *parameters: object, seconds: float | None = None) -> Any:
+        """One question; its result."""
+        answer = next(iter(self.ask_all([(method, parameters)], seconds=seconds)))
+        if isinstance(answer, RpcError):
+            raise answer
+        return answer
+
+    def ask_all(self, questions: Iterable[Question], *, seconds: float | None = None) -> Iterator[Any]:
+        """Many questions; their results or RpcErrors in the same order."""
+        left = iter(questions)
+        while some := list(itertools.islice(left, _AHEAD)):
+            yield from self._some(some, seconds or self._seconds)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+    def _some(self, questions: list[Question], seconds: float) -> list[Any]:
+        until = time.monotonic() + seconds
+        numbers = [next(self._numbers) for _ in questions]
+        answers: dict[int, Any] = {}
+        try:
+            with _Reachable(self._path) as address:
+                self._socket = self._socket or _bound()
+                for number, (method, parameters) in zip(numbers, questions, strict=True):
+                    asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
+                    self._socket.settimeout(max(0.001, until - time.monotonic()))
+                    self._socket.sendto(json.dumps(asked).encode(), address)
+            while len(answers) < len(questions):
+                self._socket.settimeout(max(0.001, until - time.monotonic()))
+                said = json.loads(self._socket.recv(_MOST))
+                if said.get("id") in numbers:
+                    answers[said["id"]] = _result(said)
+        except (OSError, ValueError) as error:
+            self.close()  # an answer that comes late must not be taken for one to the next question
+            raise Unreachable(
+                f"the call proxy at {self._path} does not answer: {str(error) or 'silent'}"
+            ) from error
+        return [answers[number] for number in numbers]
+
+
+class _Reachable:
+    """The address of a socket, also where its path is longer than an address may be (108 bytes)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> str:
+        self._folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
+        return f"/proc/self/fd/{self._folder}/{self._path.name}"
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._folder)
+
+
+def _bound() -> socket.socket:
+    asking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    asking.bind("")  # the kernel names it: nothing is left behind on any disk
+    return asking
+
+
+def _result(said: dict[str, Any]) -> Any:
+    if "error" in said:
+        return RpcError(int(said["error"].get("code", 0)), str(said["error"].get("message", "")))
+    return said.get("result")

@@ -1,0 +1,119 @@
+"""A real call proxy of our own: Kamailio with the configuration that we write."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+
+from jinja2 import Environment, StrictUndefined
+
+from duanka import __version__
+from duanka.domain.network import NetworkError, NetworkState
+from duanka.domain.order_policy import ALWAYS_PROTECTED
+from duanka.network.call_lists import LISTS, REFUSED, make
+from duanka.network.json_rpc import JsonRpc
+from duanka.network.own_part import OwnProcess, free_port, program
+from duanka.network.sip import CONTROL, CallProxy
+
+Address = tuple[str, int]
+_CONFIG = "kamailio.cfg"
+
+
+class OwnCallProxy:
+    """Kamailio in `folder`, which passes on to `next_hop` what it does not refuse; a context manager.
+
+    `listen`: None for a free port of loopback. `redress`: where a refused caller learns why and objects (RFC 8688).
+    `emergency`: numbers that pass beside those that always do. `entries`: how many cards the lists are made for.
+    `megabytes`: of shared memory; a million entries in each list take about 500. DuankaError where it is missing.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        next_hop: Address,
+        *,
+        redress: str = "https://redress.operator.example/jcard",
+        emergency: Sequence[str] = (),
+        listen: Address | None = None,
+        workers: int = 2,
+        entries: int = 200_000,
+        megabytes: int = 256,
+        write_every: float = 0.2,
+    ) -> None:
+        self._program = program("kamailio", "kamailio kamailio-sqlite-modules kamailio-json-modules")
+        self._megabytes, self._entries = megabytes, entries
+        self.folder = folder.resolve()
+        make(self.folder)
+        self.address = listen or ("127.0.0.1", free_port(socket.SOCK_DGRAM))
+        text = resources.files("duanka.network").joinpath(f"{_CONFIG}.j2").read_text(encoding="utf-8")
+        plain = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  # no page
+        template = plain.from_string(text)
+        written = template.render(
+            version=__version__,
+            host=self.address[0],
+            port=self.address[1],
+            workers=workers,
+            lists=self.folder / LISTS,
+            refused=self.folder / REFUSED,
+            size=max(8, min(20, entries.bit_length() - 2)),  # about four entries in a slot of the table
+            socket=f"/proc/self/cwd/{CONTROL}",  # short, however long the folder's own path is
+            queue=0,
+            every=int(write_every * 1_000_000),
+            emergency=sorted({*ALWAYS_PROTECTED, *emergency}),
+            redress=redress,
+            next_hop=f"{next_hop[0]}:{next_hop[1]}",
+            suspended=NetworkState.SUSPENDED.value,
+        )
+        (self.folder / _CONFIG).write_text(written, encoding="utf-8")
+        self._process: OwnProcess | None = None
+
+    def __enter__(self) -> OwnCallProxy:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that leads the others; their group has the same number."""
+        assert self._process is not None, "it is not started"  # noqa: S101
+        return self._process.pid
+
+    def start(self, within: float = 120.0) -> None:
+        """Start it, and wait until it has loaded its lists and answers."""
+        (self.folder / CONTROL).unlink(missing_ok=True)
+        self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
+        self._process.until(self._ready, within)
+
+    def command(self) -> list[str]:
+        """The command line; its working folder must be `folder`."""
+        here = str(self.folder)
+        # a process that loads a list holds all its rows for a moment; memory that is not touched costs nothing
+        memory = ["-m", str(self._megabytes), "-M", str(16 + self._entries // 1500)]
+        return [self._program, "-f", _CONFIG, "-DD", "-E", *memory, "-w", here, "-Y", here]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it and its children."""
+        if self._process:
+            self._process.end(how)
+        self._process = None
+
+    def element(self, seconds: float = 4.0) -> CallProxy:
+        """The proxy as orders see it."""
+        return CallProxy(self.folder, seconds=seconds)
+
+    def _ready(self) -> bool:
+        if not (self.folder / CONTROL).exists():
+            return False
+        asking = JsonRpc(self.folder / CONTROL, seconds=0.5)
+        with contextlib.closing(asking), contextlib.suppress(NetworkError):
+            return bool(asking.ask("htable.get", "live", "list"))
+        return False
