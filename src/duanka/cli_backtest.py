@@ -10,10 +10,10 @@ from rich.text import Text
 from duanka.backtest import Backtest
 from duanka.cli_grid import Titled, as_markdown, as_table, share
 from duanka.domain.judgement import in_words
+from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action, Literal
 from duanka.evaluation import Changes, Example, Flagged, Move
-from duanka.report.masking import masked_card, masked_text
 from duanka.report.sections import facts
 
 _ASKED = ("before", "after")

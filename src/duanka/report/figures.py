@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from duanka.domain.decide import Tier
+from duanka.domain.masking import masked_device, masked_text
 from duanka.domain.scan import Findings, Share
 from duanka.domain.words import Words
 from duanka.report import plots
-from duanka.report.masking import masked_device, masked_text
 from duanka.report.wording import TIERS, number, share
 
 _MOST_BARS = 15

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duanka.domain.decide import ACTION_OF_TIER, Tier
+from duanka.domain.masking import masked_card, masked_device, masked_text, spelled_card
 from duanka.domain.policy import LISTS, Deciding, Policy
 from duanka.domain.ports import RuleRun
 from duanka.domain.rule import Action, Hit, Rule, Source
 from duanka.domain.scan import CardAtRisk, Findings
 from duanka.domain.tables import TABLES
 from duanka.domain.words import Words
-from duanka.report.masking import masked_card, masked_device, masked_text, spelled_card
 from duanka.report.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
 
 _MOST_CARDS = 30
