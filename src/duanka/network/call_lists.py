@@ -10,7 +10,7 @@ from pathlib import Path
 
 from duanka.domain.network import NetworkState, Refused, Unreachable
 
-LISTS, REFUSED = "lists.sqlite", "refused.sqlite"
+LISTS = "lists.sqlite"
 _AT_ONCE = 20_000
 _MADE = """
 PRAGMA journal_mode=WAL;
@@ -20,22 +20,14 @@ CREATE TABLE IF NOT EXISTS live (name TEXT PRIMARY KEY, list TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS changed (id INTEGER PRIMARY KEY AUTOINCREMENT, card TEXT NOT NULL, state TEXT);
 INSERT OR IGNORE INTO live VALUES ('list', 'a');
 """
-_REFUSED_MADE = """
-PRAGMA journal_mode=WAL;
-CREATE TABLE IF NOT EXISTS refused (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
-  at TEXT NOT NULL, card TEXT NOT NULL, peer TEXT NOT NULL, reason TEXT NOT NULL
-);
-"""
 
 
 def make(folder: Path) -> None:
     """Make what a call proxy in `folder` keeps, where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in ((LISTS, _MADE), (REFUSED, _REFUSED_MADE)):
-        database = sqlite3.connect(folder / name)
-        database.executescript(text)
-        database.close()
+    database = sqlite3.connect(folder / LISTS)
+    database.executescript(_MADE)
+    database.close()
 
 
 class CallLists:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from duanka.domain.network import Refused, Unreachable
+from duanka.network.unix_path import reachable
 
 _AHEAD = 8  # questions on their way: a datagram socket queues ten, and what finds it full is lost
 _MOST = 65_535
@@ -59,7 +59,7 @@ class JsonRpc:
         numbers = [next(self._numbers) for _ in questions]
         answers: dict[int, Any] = {}
         try:
-            with _Reachable(self._path) as address:
+            with reachable(self._path) as address:
                 self._socket = self._socket or _bound()
                 for number, (method, parameters) in zip(numbers, questions, strict=True):
                     asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
@@ -76,20 +76,6 @@ class JsonRpc:
                 f"the call proxy at {self._path} does not answer: {str(error) or 'silent'}"
             ) from error
         return [answers[number] for number in numbers]
-
-
-class _Reachable:
-    """The address of a socket, also where its path is longer than an address may be (108 bytes)."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> str:
-        self._folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
-        return f"/proc/self/fd/{self._folder}/{self._path.name}"
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._folder)
 
 
 def _bound() -> socket.socket:

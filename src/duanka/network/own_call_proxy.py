@@ -13,12 +13,13 @@ from types import TracebackType
 from jinja2 import Environment, StrictUndefined
 
 from duanka import __version__
-from duanka.domain.network import NetworkError, NetworkState
+from duanka.domain.network import Carried, NetworkError, NetworkState
 from duanka.domain.order_policy import ALWAYS_PROTECTED
-from duanka.network.call_lists import LISTS, REFUSED, make
+from duanka.network.call_lists import LISTS, make
 from duanka.network.json_rpc import JsonRpc
 from duanka.network.own_part import OwnProcess, free_port, program
-from duanka.network.sip import CONTROL, CallProxy
+from duanka.network.refused_file import RefusedFile
+from duanka.network.sip import CONTROL, REFUSED, CallProxy
 
 Address = tuple[str, int]
 _CONFIG = "kamailio.cfg"
@@ -49,6 +50,7 @@ class OwnCallProxy:
         self._megabytes, self._entries = megabytes, entries
         self.folder = folder.resolve()
         make(self.folder)
+        RefusedFile(self.folder / REFUSED, "call_proxy", Carried.CALL).make()
         self.address = listen or ("127.0.0.1", free_port(socket.SOCK_DGRAM))
         text = resources.files("duanka.network").joinpath(f"{_CONFIG}.j2").read_text(encoding="utf-8")
         plain = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  # no page

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from duanka.domain.network import (
     Carried,
     NetworkState,
     Refusal,
-    RefusalReason,
     UnknownCard,
-    Unreachable,
 )
-from duanka.network.call_lists import REFUSED, CallLists
+from duanka.network.call_lists import CallLists
 from duanka.network.json_rpc import JsonRpc, RpcError
+from duanka.network.refused_file import RefusedFile
 
-CONTROL = "control.sock"
+CONTROL, REFUSED = "control.sock", "refused.sqlite"
 _CARD = re.compile(r"[0-9]{1,15}")
 _NOT_THERE = (404, 500)  # what Kamailio answers when a table has no such key
 _LOADS_WITHIN = 300.0  # seconds: a million entries take about 15
@@ -30,9 +27,9 @@ class CallProxy:
 
     def __init__(self, folder: Path, *, name: str = "call_proxy", seconds: float = 4.0) -> None:
         self.name = name
-        self._folder = folder
         self._lists = CallLists(folder, seconds=seconds)
         self._rpc = JsonRpc(folder / CONTROL, seconds=seconds)
+        self._refused = RefusedFile(folder / REFUSED, name, Carried.CALL)
 
     def bar_outgoing(self, card: str) -> None:
         """Refuse calls from the card."""
@@ -84,29 +81,11 @@ class CallProxy:
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """What Kamailio refused and wrote down after position `after`."""
-        with self._refused() as database:
-            rows = database.execute(
-                "SELECT id, key, at, card, peer, reason FROM refused WHERE id > ? ORDER BY id LIMIT ?",
-                (after, limit),
-            ).fetchall()
-        found = [
-            Refusal(
-                self.name,
-                key,
-                datetime.fromtimestamp(float(at), UTC),
-                Carried.CALL,
-                card,
-                peer,
-                RefusalReason(reason),
-            )
-            for _, key, at, card, peer, reason in rows
-        ]
-        return found, rows[-1][0] if rows else after
+        return self._refused.read(after, limit)
 
     def forget(self, before: int) -> None:
         """Remove what is recorded elsewhere."""
-        with self._refused() as database:
-            database.execute("DELETE FROM refused WHERE id <= ?", (before,))
+        self._refused.forget(before)
 
     def close(self) -> None:
         """Give sockets and files back."""
@@ -142,12 +121,6 @@ class CallProxy:
                 yield NetworkState.ACTIVE
             else:
                 yield NetworkState(answer["item"]["value"])
-
-    def _refused(self) -> sqlite3.Connection:
-        try:
-            return sqlite3.connect(f"file:{self._folder / REFUSED}?mode=rw", uri=True, timeout=5)
-        except sqlite3.Error as error:
-            raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
 
 
 def _checked(card: str) -> str:
