@@ -12,12 +12,12 @@ from sqlalchemy import RowMapping
 from duanka.domain.order import Grounds, Kind, Order, State
 from duanka.domain.words import Words
 
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
 
 
 def new_id(prefix: str) -> str:
     """An id that a person can read out: a letter for the kind and twelve of 32 letters."""
-    return prefix + "".join(secrets.choice(_LETTERS) for _ in range(12))
+    return prefix + "".join(secrets.choice(LETTERS) for _ in range(12))
 
 
 def order_id(kind: Kind) -> str:
