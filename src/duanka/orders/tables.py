@@ -189,6 +189,7 @@ audit = Table(
     Column("after", Text, nullable=False),
     Column("hash", String(64), nullable=False),
     Index("audit_of_subject", "subject", "seq"),
+    Index("audit_by_what", "what", "at"),
 )
 
 audit_head = Table(

@@ -1,0 +1,108 @@
+"""Counts over the order book: what was done in a period, read from the trail so that a past period stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from duanka.domain.order import Event, Kind
+from duanka.orders.tables import alarms as alarms_table
+from duanka.orders.tables import audit, orders, refusals
+from duanka.orders.tables import drifts as drifts_table
+from duanka.orders.views import Alarm, Counted, Drift, Figures, Sight
+
+# By what an order about a number comes to its end (R7.3): verified, stopped, cancelled or released. A punishment stops
+# a card until a day; one direction barred (单停) is a stage on the way, and what was withdrawn was nothing.
+ENDS = (
+    f"{Kind.VERIFICATION}.{Event.PASS}",
+    *(
+        f"{Kind.RESTRICTION}.{event}"
+        for event in (
+            *(Event.SUSPEND, Event.POLICE_STOP, Event.PUNISH),
+            *(Event.CANCEL, Event.RESTORE, Event.POLICE_RELEASE),
+        )
+    ),
+)
+
+
+def figures(connection: Connection, since: datetime, until: datetime) -> Figures:
+    """Everything that is counted from `since` until before `until`."""
+    ended = _ended(since, until).subquery()
+    by = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
+    opened = (
+        select(orders.c.kind, func.count())
+        .where(orders.c.opened_at >= since, orders.c.opened_at < until)
+        .group_by(orders.c.kind)
+    )
+    met = (
+        select(refusals.c.carried, refusals.c.reason, func.count())
+        .where(refusals.c.at >= since, refusals.c.at < until)
+        .group_by(refusals.c.carried, refusals.c.reason)
+        .order_by(refusals.c.carried, refusals.c.reason)
+    )
+    drift = drifts_table.c
+    found = select(func.count(), func.count(drift.repaired_at)).where(
+        drift.found_at >= since, drift.found_at < until
+    )
+    drifts_found, repaired = connection.execute(found).one()
+    raised = alarms_table.c.raised_at
+    return Figures(
+        since=since,
+        until=until,
+        handled=connection.execute(select(func.count(ended.c.card.distinct()))).scalar_one(),
+        handled_by=_counts(connection.execute(by)),
+        opened=_counts(connection.execute(opened)),
+        refused=tuple(Counted(*row) for row in connection.execute(met)),
+        alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
+        drifts=drifts_found,
+        drifts_repaired=repaired,
+    )
+
+
+def handled(
+    connection: Connection, since: datetime, until: datetime, after: int, limit: int
+) -> Sequence[Row[Any]]:
+    """Per number the first end in the period: seq, card, order_id, what, at; `after`: the seq to go on from."""
+    ended = _ended(since, until).subquery()
+    first = select(func.min(ended.c.seq).label("seq")).group_by(ended.c.card).subquery()
+    query = (
+        select(ended.c.seq, ended.c.card, ended.c.order_id, ended.c.what, ended.c.at)
+        .join(first, first.c.seq == ended.c.seq)
+        .where(ended.c.seq > after)
+        .order_by(ended.c.seq)
+        .limit(limit)
+    )
+    return tuple(connection.execute(query))
+
+
+def _ended(since: datetime, until: datetime) -> Select[Any]:
+    return (
+        select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))
+        .join(orders, orders.c.id == audit.c.subject)
+        .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until)
+    )
+
+
+def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Alarm, ...]:
+    """Alarms, the latest first."""
+    column = alarms_table.c
+    query = select(column.source, column.since, column.raised_at, column.cleared_at, column.detail)
+    if is_open is not None:
+        query = query.where(column.cleared_at.is_(None) if is_open else column.cleared_at.is_not(None))
+    return tuple(Alarm(*row) for row in connection.execute(query.order_by(column.id.desc()).limit(limit)))
+
+
+def drifts(connection: Connection, sight: Sight, limit: int) -> tuple[Drift, ...]:
+    """Drifts, the latest first."""
+    rows = connection.execute(select(drifts_table).order_by(drifts_table.c.id.desc()).limit(limit))
+    return tuple(
+        Drift(row.element, sight.number(row.card), row.wanted, row.found, row.found_at, row.repaired_at)
+        for row in rows
+    )
+
+
+def _counts(rows: Iterable[Row[Any]]) -> dict[str, int]:
+    return dict(map(tuple, rows))

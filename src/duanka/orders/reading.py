@@ -1,0 +1,289 @@
+"""What people may see of the order book. Who read what of whom stands in the audit trail, in the same transaction."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+
+from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
+from duanka.orders import figures
+from duanka.orders.audit import Entry, Trail
+from duanka.orders.rows import order_of
+from duanka.orders.store import Store
+from duanka.orders.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
+from duanka.orders.views import (
+    ActCard,
+    ActView,
+    Alarm,
+    Confirmed,
+    Dossier,
+    Drift,
+    Figures,
+    Handled,
+    Leg,
+    Notice,
+    OrderFile,
+    Page,
+    Sight,
+    act_view,
+    in_force,
+    leg,
+    notice,
+    refused,
+    told,
+)
+
+_SEE = (Role.DESK, Role.SUPERVISOR, Role.POLICE)  # who may see numbers in full, if they ask and say why
+_LATEST = 100  # of notices, refusals and steps that a dossier shows
+MOST = 200  # rows of a page
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which orders; what is None is not asked. `since` <= opened < `until`; `card`: E.164 without +."""
+
+    kind: Kind | None = None
+    state: State | None = None
+    card: str | None = None
+    tier: str | None = None
+    is_open: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    overdue: bool = False
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads. `unmasked`: asks to see numbers in full, which takes a reason; `case`: the number of the police's."""
+
+    person: Person
+    unmasked: bool = False
+    why: str = ""
+    case: str = ""
+
+
+class Reading:
+    """Reads the order book for people. Every method that shows personal data is told who reads, and writes it down."""
+
+    def __init__(self, store: Store, trail: Trail) -> None:
+        self._store, self._trail = store, trail
+
+    def orders(
+        self, which: Filter, reader: Reader, now: datetime, after: str = "", limit: int = 50
+    ) -> Page[Order]:
+        """Orders, the latest first. `after`: `next` of the page before. OrderError: `after` is none of ours."""
+        query = (
+            select(orders)
+            .where(*_conditions(which, now))
+            .order_by(orders.c.opened_at.desc(), orders.c.id.desc())
+        )
+        if after:
+            moment, number = _cursor(after)
+            query = query.where(
+                or_(orders.c.opened_at < moment, and_(orders.c.opened_at == moment, orders.c.id < number))
+            )
+        limit = max(1, min(limit, MOST))
+        with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+            found = tuple(sight.order(order_of(row)) for row in rows[:limit])
+        return Page(found, _cursor_of(found[-1]) if len(rows) > limit else None)
+
+    def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
+        """One order with all that was done for it; UnknownOrder without one."""
+        with self._read(reader, now, "read.order", number) as (connection, sight):
+            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+            if row is None:
+                raise UnknownOrder(f"no order {number!r}")
+            steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
+            return OrderFile(
+                sight.order(order_of(row)),
+                tuple(told(r, sight) for r in connection.execute(steps).mappings()),
+                _legs(connection, outbox.c.order_id == number),
+                _notices(connection, sight, notices.c.order_id == number),
+            )
+
+    def state(self, number: str) -> Order:
+        """An order as it stands, for whoever acts on it; not for showing. UnknownOrder without one."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+        if row is None:
+            raise UnknownOrder(f"no order {number!r}")
+        return order_of(row)
+
+    def last(self, card: str, kind: Kind) -> Order | None:
+        """The latest order of the kind about the card, open or closed; as `state`."""
+        latest = select(orders).where(orders.c.card == card, orders.c.kind == kind.value)
+        with self._store.reading() as connection:
+            row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
+        return order_of(row) if row else None
+
+    def dossier(self, card: str, reader: Reader, now: datetime) -> Dossier:
+        """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
+        if reader.person.role is Role.POLICE and not reader.case.strip():
+            raise OrderError("the police ask for a card with the number of their case")
+        with self._read(reader, now, "read.dossier", card) as (connection, sight):
+            row = connection.execute(select(cards).where(cards.c.card == card)).mappings().first()
+            all_orders = select(orders).where(orders.c.card == card).order_by(orders.c.opened_at.desc())
+            met = select(refusals).where(refusals.c.card == card).order_by(refusals.c.at.desc())
+            return Dossier(
+                sight.number(card),
+                row["state"] if row else State.ACTIVE.value,
+                row["wanted"] if row else State.ACTIVE.value,
+                row["since"] if row else None,
+                tuple(
+                    sight.order(order_of(r)) for r in connection.execute(all_orders.limit(_LATEST)).mappings()
+                ),
+                _confirmed(connection, card),
+                tuple(refused(r, sight) for r in connection.execute(met.limit(_LATEST)).mappings()),
+                _notices(connection, sight, notices.c.card == card),
+            )
+
+    def acts(self, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
+        """What people proposed, the latest first, with how far it is. `waiting`: for a second person."""
+        query = select(acts).order_by(acts.c.proposed_at.desc(), acts.c.id.desc())
+        if waiting:
+            query = query.where(acts.c.state == "proposed")
+        if after:
+            moment, number = _cursor(after)
+            query = query.where(
+                or_(acts.c.proposed_at < moment, and_(acts.c.proposed_at == moment, acts.c.id < number))
+            )
+        limit = max(1, min(limit, MOST))
+        with self._store.reading() as connection:
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+        found = tuple(act_view(row) for row in rows[:limit])
+        more = len(rows) > limit
+        return Page(found, _encoded(found[-1].proposed_at, found[-1].id) if more else None)
+
+    def act(self, number: str) -> ActView:
+        """One act with how far it is; UnknownOrder without one."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(acts).where(acts.c.id == number)).mappings().first()
+        if row is None:
+            raise UnknownOrder(f"no act {number!r}")
+        return act_view(row)
+
+    def act_cards(
+        self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50
+    ) -> Page[ActCard]:
+        """The cards of an act, in the order of their numbers, with what became of each; `after`: how many to skip."""
+        # no cursor by the last card: it would hand a number in full to who sees it masked
+        query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
+        self.act(number)
+        limit = max(1, min(limit, MOST))
+        with self._read(reader, now, "read.act", number) as (connection, sight):
+            rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()
+        found = tuple(
+            ActCard(sight.number(r["card"]), r["order_id"], r["before"], r["after"], r["outcome"], r["why"])
+            for r in rows[:limit]
+        )
+        return Page(found, str(after + limit) if len(rows) > limit else None)
+
+    def figures(self, since: datetime, until: datetime) -> Figures:
+        """What was done from `since` until before `until`: counts, nobody's number."""
+        with self._store.reading() as connection:
+            return figures.figures(connection, since, until)
+
+    def handled(
+        self, since: datetime, until: datetime, reader: Reader, now: datetime, after: int = 0, limit: int = 50
+    ) -> Page[Handled]:
+        """The numbers that `figures` counts as handled, each once, with the order that ended first."""
+        limit = max(1, min(limit, MOST))
+        with self._read(reader, now, "read.handled", "handled") as (connection, sight):
+            rows = figures.handled(connection, since, until, after, limit + 1)
+        found = tuple(Handled(sight.number(row.card), row.order_id, row.what, row.at) for row in rows[:limit])
+        return Page(found, str(rows[limit - 1].seq) if len(rows) > limit else None)
+
+    def alarms(self, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
+        """Alarms, the latest first."""
+        with self._store.reading() as connection:
+            return figures.alarms(connection, is_open, max(1, min(limit, MOST)))
+
+    def drifts(self, reader: Reader, now: datetime, limit: int = 100) -> Sequence[Drift]:
+        """Where the network did otherwise than it was told, the latest first."""
+        with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
+            return figures.drifts(connection, sight, max(1, min(limit, MOST)))
+
+    @contextmanager
+    def _read(
+        self, reader: Reader, now: datetime, what: str, subject: str
+    ) -> Iterator[tuple[Connection, Sight]]:
+        """A transaction that reads personal data and says so in the trail; it shows nothing where it cannot say so."""
+        if reader.unmasked and reader.person.role not in _SEE:
+            raise NotTheirs(f"{reader.person.role} sees numbers masked")
+        if reader.unmasked and not reader.why.strip():
+            raise OrderError("say why you need the numbers in full: the reason stays in the audit trail")
+        why = " · ".join(part for part in (reader.case.strip(), reader.why.strip()) if part)
+        with self._store.writing() as connection:
+            yield connection, Sight(reader.unmasked)
+            seen = {"unmasked": reader.unmasked}
+            self._trail.append(connection, [Entry(now, reader.person, what, subject[:40], why, after=seen)])
+
+
+def _conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    column = orders.c
+    asked: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [
+        (which.kind, lambda: column.kind == str(which.kind)),
+        (which.state, lambda: column.state == str(which.state)),
+        (which.card, lambda: column.card == which.card),
+        (which.tier, lambda: column.tier == which.tier),
+        (
+            which.is_open,
+            lambda: column.closed_at.is_(None) if which.is_open else column.closed_at.is_not(None),
+        ),
+        (which.since, lambda: column.opened_at >= which.since),
+        (which.until, lambda: column.opened_at < which.until),
+        (which.overdue or None, lambda: _overdue(now)),
+    ]
+    return [condition() for value, condition in asked if value is not None]
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    # the sweep takes the deadline off an objection that nobody answered in time, and leaves it for a person
+    unanswered = and_(
+        orders.c.kind == Kind.OBJECTION.value,
+        orders.c.state == State.ACCEPTED.value,
+        orders.c.due_at.is_(None),
+    )
+    return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered))
+
+
+def _legs(connection: Connection, which: ColumnElement[bool]) -> tuple[Leg, ...]:
+    query: Select[Any] = select(outbox).where(which).order_by(outbox.c.id)
+    return tuple(leg(row) for row in connection.execute(query).mappings())
+
+
+def _notices(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Notice, ...]:
+    query = select(notices).where(which).order_by(notices.c.id.desc()).limit(_LATEST)
+    return tuple(notice(row, sight) for row in connection.execute(query).mappings())
+
+
+def _confirmed(connection: Connection, card: str) -> tuple[Confirmed, ...]:
+    rows = connection.execute(select(outbox).where(outbox.c.card == card).order_by(outbox.c.id)).mappings()
+    return in_force([leg(row) for row in rows])
+
+
+def _cursor_of(order: Order) -> str:
+    return _encoded(order.opened_at, order.id)
+
+
+def _encoded(moment: datetime, number: str) -> str:
+    return base64.urlsafe_b64encode(f"{moment.isoformat()} {number}".encode()).decode().rstrip("=")
+
+
+def _cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        moment, _, number = text.partition(" ")
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        at, number = datetime.min, ""
+    if at.tzinfo is None or not number.isalnum():
+        raise OrderError("this is no cursor of ours: give back `next` of the page before as it came, or none")
+    return at, number
