@@ -119,7 +119,7 @@ def test_pages_show_everything_once_while_more_comes(store: Store) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "MjAyNi0wMy0wMiBW", "!!!!", "A" * 5000])
 def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None:
-    with pytest.raises(OrderError, match="cursor"):
+    with pytest.raises(UnknownOrder, match="no page"):
         reading(store).orders(Filter(), CLERK, NOW, cursor)
 
 
@@ -166,7 +166,7 @@ def test_who_read_what_stands_in_the_trail(store: Store) -> None:
     assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
     file = read.order(order.id, CLERK, NOW)
     assert [told.what for told in file.trail] == ["verification.open", "read.order"]
-    with pytest.raises(OrderError, match="case"):
+    with pytest.raises(NotTheirs, match="case"):
         read.dossier(card(0), Reader(POLICE), NOW)
     with pytest.raises(UnknownOrder):
         read.order("V", CLERK, NOW)
@@ -317,7 +317,12 @@ def test_acts_are_shown_page_by_page(store: Store) -> None:
     }
     with store.writing() as connection:
         for number in range(5):
-            row = {"id": f"A{number}", "event": "suspend", "state": "proposed" if number else "done", **words}
+            row: dict[str, Any] = {
+                "id": f"A{number}",
+                "event": "suspend",
+                "state": "proposed" if number else "done",
+                **words,
+            }
             row |= {
                 "proposed_by": "wang",
                 "proposed_at": NOW + timedelta(minutes=number),

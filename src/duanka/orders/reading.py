@@ -77,7 +77,7 @@ class Reading:
     def orders(
         self, which: Filter, reader: Reader, now: datetime, after: str = "", limit: int = 50
     ) -> Page[Order]:
-        """Orders, the latest first. `after`: `next` of the page before. OrderError: `after` is none of ours."""
+        """Orders, the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
         query = (
             select(orders)
             .where(*_conditions(which, now))
@@ -123,10 +123,21 @@ class Reading:
             row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
         return order_of(row) if row else None
 
+    def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
+        """For the holder whom `order` is about: the open restriction of their card, and the latest objection."""
+        holder = Reader(Person("holder", Role.HOLDER))
+        latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
+        restriction = latest.where(orders.c.kind == Kind.RESTRICTION.value, orders.c.closed_at.is_(None))
+        objection = latest.where(orders.c.kind == Kind.OBJECTION.value, orders.c.opened_at >= order.opened_at)
+        with self._read(holder, now, "read.own", order.id) as (connection, sight):
+            rows = [connection.execute(q.limit(1)).mappings().first() for q in (restriction, objection)]
+        first, second = (sight.order(order_of(row)) if row else None for row in rows)
+        return first, second
+
     def dossier(self, card: str, reader: Reader, now: datetime) -> Dossier:
         """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
         if reader.person.role is Role.POLICE and not reader.case.strip():
-            raise OrderError("the police ask for a card with the number of their case")
+            raise NotTheirs("the police ask for a card with the number of their case")
         with self._read(reader, now, "read.dossier", card) as (connection, sight):
             row = connection.execute(select(cards).where(cards.c.card == card)).mappings().first()
             all_orders = select(orders).where(orders.c.card == card).order_by(orders.c.opened_at.desc())
@@ -285,5 +296,5 @@ def _cursor(cursor: str) -> tuple[datetime, str]:
     except ValueError:
         at, number = datetime.min, ""
     if at.tzinfo is None or not number.isalnum():
-        raise OrderError("this is no cursor of ours: give back `next` of the page before as it came, or none")
+        raise UnknownOrder("no page begins there: give back `next` of the page before as it came, or none")
     return at, number
