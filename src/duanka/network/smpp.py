@@ -1,0 +1,219 @@
+"""SMPP 3.4 as bytes: where a unit ends, what a submission says, and how an answer is written.
+
+Nothing here changes a unit: the message proxy passes on the bytes that it was given.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+HEAD = struct.Struct(">IIII")  # length of all, command, status, sequence number
+_TLV = struct.Struct(">HH")
+
+BIND_RECEIVER, BIND_TRANSMITTER, QUERY_SM, SUBMIT_SM, DELIVER_SM = 0x01, 0x02, 0x03, 0x04, 0x05
+UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x06, 0x09, 0x15
+SUBMIT_MULTI, DATA_SM = 0x21, 0x103
+BINDS = frozenset((BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER))
+SUBMISSIONS = frozenset((SUBMIT_SM, SUBMIT_MULTI, DATA_SM))
+RESPONSE, GENERIC_NACK = 0x80000000, 0x80000000
+
+OK, BAD_LENGTH, UNKNOWN_COMMAND, NOT_BOUND, ALREADY_BOUND = 0x00, 0x02, 0x03, 0x04, 0x05
+SYSTEM_ERROR, BAD_DESTINATION, BIND_FAILED, BAD_PASSWORD = 0x08, 0x0B, 0x0D, 0x0E
+QUEUE_FULL, THROTTLED, TRY_LATER, REFUSED_BY_APPLICATION, NO_SUCH_MESSAGE = 0x14, 0x58, 0x64, 0x66, 0x67
+
+MESSAGE_STATE, PAYLOAD, RECEIPTED_ID = 0x0427, 0x0424, 0x001E
+SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
+
+HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: user data header; delivery receipt
+LONGEST = 70_000  # bytes of one unit: a payload of 65,535 and all fields
+
+
+class Malformed(ValueError):
+    """The bytes are no unit of SMPP 3.4."""
+
+
+class Address(NamedTuple):
+    """A number as the unit has it: type of number, numbering plan, and the digits or letters."""
+
+    ton: int
+    npi: int
+    number: str
+
+
+class Submission(NamedTuple):
+    """What submit_sm, data_sm or submit_multi says. `payload`: the TLV that stands for `message` when that is empty."""
+
+    command: int
+    sequence: int
+    source: Address
+    destinations: tuple[Address, ...]
+    esm_class: int
+    registered_delivery: int
+    data_coding: int
+    message: bytes
+    tlvs: Mapping[int, bytes]
+    service_type: str = ""
+    protocol_id: int = 0
+    priority: int = 0
+    schedule: str = ""
+    validity: str = ""
+
+    @property
+    def payload(self) -> bytes:
+        """The text that does not fit into a short message."""
+        return self.tlvs.get(PAYLOAD, b"")
+
+
+def submission(unit: bytes) -> Submission:
+    """Read a whole unit of one of SUBMISSIONS; Malformed where its fields do not fit its length."""
+    try:
+        _, command, _, sequence = HEAD.unpack_from(unit)
+        service, at = _text(unit, HEAD.size)
+        source, at = _address(unit, at)
+        if command == SUBMIT_MULTI:
+            destinations, at = _destinations(unit, at)
+        else:
+            destination, at = _address(unit, at)
+            destinations = (destination,)
+        if command == DATA_SM:
+            esm_class, registered, coding = unit[at], unit[at + 1], unit[at + 2]
+            return Submission(
+                command, sequence, source, destinations, esm_class, registered, coding, b"",
+                tlvs(unit, at + 3), service,
+            )  # fmt: skip
+        esm_class, protocol, priority = unit[at], unit[at + 1], unit[at + 2]
+        schedule, at = _text(unit, at + 3)
+        validity, at = _text(unit, at)
+        registered, coding, length = unit[at], unit[at + 2], unit[at + 4]
+        end = at + 5 + length
+    except (IndexError, ValueError) as error:
+        raise Malformed("a submission ends before its fields do") from error
+    if end > len(unit):
+        raise Malformed("a short message ends before its length")
+    return Submission(
+        command, sequence, source, destinations, esm_class, registered, coding, unit[at + 5 : end],
+        tlvs(unit, end) if end < len(unit) else {}, service, protocol, priority, schedule, validity,
+    )  # fmt: skip
+
+
+def tlvs(unit: bytes, at: int) -> dict[int, bytes]:
+    """The optional parameters from `at` to the end: tag -> value."""
+    found: dict[int, bytes] = {}
+    while at < len(unit):
+        if at + _TLV.size > len(unit):
+            raise Malformed("an optional parameter ends in its head")
+        tag, length = _TLV.unpack_from(unit, at)
+        at += _TLV.size
+        if at + length > len(unit):
+            raise Malformed("an optional parameter ends before its length")
+        found[tag] = unit[at : at + length]
+        at += length
+    return found
+
+
+def length_of(received: bytes, at: int, longest: int = LONGEST) -> int:
+    """Of the unit that begins at `at`, whose first four bytes are there; Malformed where it cannot be true."""
+    length = int.from_bytes(received[at : at + 4], "big")
+    if not HEAD.size <= length <= longest:
+        raise Malformed(f"a unit of {length} bytes")
+    return length
+
+
+def units(received: bytes, longest: int = LONGEST) -> Iterator[bytes]:
+    """The whole units at the beginning of `received`."""
+    at = 0
+    while at + 4 <= len(received):
+        end = at + length_of(received, at, longest)
+        if end > len(received):
+            return
+        yield received[at:end]
+        at = end
+
+
+def unit(command: int, sequence: int, body: bytes = b"", status: int = OK) -> bytes:
+    """One whole unit."""
+    return HEAD.pack(HEAD.size + len(body), command, status, sequence) + body
+
+
+def answer(to: bytes, status: int, body: bytes = b"") -> bytes:
+    """The response to the unit `to`: its command and sequence number, and `status`."""
+    _, command, _, sequence = HEAD.unpack_from(to)
+    return unit(command | RESPONSE, sequence, body, status)
+
+
+def text(value: str) -> bytes:
+    """A field that ends with a zero byte."""
+    return value.encode("latin-1") + b"\0"
+
+
+def texts(body: bytes, at: int, count: int) -> tuple[list[str], int]:
+    """`count` fields that end with a zero byte, from `at`, and where the next begins."""
+    found = []
+    for _ in range(count):
+        one, at = _text(body, at)
+        found.append(one)
+    return found, at
+
+
+def tlv(tag: int, value: bytes) -> bytes:
+    """One optional parameter."""
+    return _TLV.pack(tag, len(value)) + value
+
+
+def submit_sm(
+    sequence: int,
+    source: Address,
+    destination: Address,
+    message: bytes,
+    *,
+    esm_class: int = 0,
+    registered_delivery: int = 0,
+    data_coding: int = 0,
+    optional: Iterable[tuple[int, bytes]] = (),
+    command: int = SUBMIT_SM,
+) -> bytes:
+    """A whole submit_sm, or a deliver_sm, which has the same fields."""
+    body = b"".join(
+        (
+            b"\0",
+            bytes((source.ton, source.npi)),
+            text(source.number),
+            bytes((destination.ton, destination.npi)),
+            text(destination.number),
+            bytes((esm_class, 0, 0)),
+            b"\0\0",
+            bytes((registered_delivery, 0, data_coding, 0, len(message))),
+            message,
+            *(tlv(tag, value) for tag, value in optional),
+        )
+    )
+    return unit(command, sequence, body)
+
+
+def _text(body: bytes, at: int) -> tuple[str, int]:
+    end = body.index(0, at)
+    return body[at:end].decode("latin-1"), end + 1
+
+
+def _address(body: bytes, at: int) -> tuple[Address, int]:
+    end = body.index(0, at + 2)
+    return Address(body[at], body[at + 1], body[at + 2 : end].decode("latin-1")), end + 1
+
+
+def _destinations(body: bytes, at: int) -> tuple[tuple[Address, ...], int]:
+    """Of a submit_multi: numbers; the name of a distribution list stands as an address that is no number."""
+    found = []
+    count, at = body[at], at + 1
+    for _ in range(count):
+        kind = body[at]
+        if kind == 1:
+            one, at = _address(body, at + 1)
+        elif kind == 2:
+            name, at = _text(body, at + 1)
+            one = Address(5, 0, name)
+        else:
+            raise Malformed(f"a destination of kind {kind}")
+        found.append(one)
+    return tuple(found), at
