@@ -1,0 +1,100 @@
+"""Who asks: a person by their key, a holder by the link in their notice; and how often they may."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from duanka.api.context import Context, Here
+from duanka.api.problems import Problem, too_many, unauthenticated
+from duanka.domain.order import AlreadyUsed, Order, Person, Role, UnknownOrder
+
+API_KEY = HTTPBearer(
+    scheme_name="apiKey",
+    bearerFormat="dk_…",
+    auto_error=False,
+    description="A key (密钥) that `duanka keys add NAME --role ROLE` gave; the role says what it may do.",
+)
+LINK_TOKEN = HTTPBearer(
+    scheme_name="linkToken",
+    bearerFormat="44 letters",
+    auto_error=False,
+    description="What follows `#` in the link of a notice (短信链接). It is good until it is used or its time is over.",
+)
+_Given = HTTPAuthorizationCredentials | None
+
+
+def allowed(*roles: Role) -> Callable[..., Person]:
+    """A dependency that gives the person whose key it is, if their role is one of `roles`."""
+
+    def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
+        found = here.desk.keys.who(given.credentials) if given else None
+        if given is None or found is None:
+            # only who fails is slowed down: behind one proxy all have one address
+            if wait := here.failed.take(_address(request)):
+                raise too_many(wait)
+            raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
+        if wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest()):
+            raise too_many(wait)
+        if found.role not in roles:
+            raise Problem(403, f"{found.role} may not do that; it takes {', '.join(roles)}")
+        return found
+
+    return person
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A holder, by a link that is good, and the order that it is for."""
+
+    order: Order
+    person: Person
+
+
+def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> Holder:
+    """The holder who has the link; looking does not use it up."""
+    if wait := here.holder.take(_address(request)):
+        raise too_many(wait)
+    if given is None:
+        raise unauthenticated("send `Authorization: Bearer …` with what follows # in the link of the notice")
+    try:
+        order = here.desk.links.open_link(here.desk.store, given.credentials, here.now)
+    except (UnknownOrder, AlreadyUsed) as error:
+        raise unauthenticated(str(error)) from None
+    return Holder(order, Person("holder", Role.HOLDER))
+
+
+def _address(request: Request) -> str:
+    """Whom a limit by address is about; of IPv6 the /64, which one person has whole."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return host
+
+
+_WORKS = allowed(Role.DESK, Role.SUPERVISOR)
+_ACTS = allowed(Role.DESK, Role.SUPERVISOR, Role.POLICE)
+_READS = allowed(Role.DESK, Role.SUPERVISOR, Role.REGULATOR)
+_OPENS = allowed(Role.DESK, Role.SUPERVISOR, Role.POLICE)
+_POLICE = allowed(Role.POLICE)
+_CHECKS = allowed(Role.SUPERVISOR, Role.REGULATOR)
+
+Works = Annotated[Person, Depends(_WORKS)]  # desk and supervisor
+Acts = Annotated[Person, Depends(_ACTS)]  # and the police, where the table of transitions lets them
+Reads = Annotated[Person, Depends(_READS)]  # desk, supervisor, regulator
+Opens = Annotated[Person, Depends(_OPENS)]  # who may see a card's dossier
+Police = Annotated[Person, Depends(_POLICE)]
+Checks = Annotated[Person, Depends(_CHECKS)]  # whether the trail holds
+IsHolder = Annotated[Holder, Depends(holder)]
+
+__all__ = ["Acts", "Checks", "Context", "Holder", "IsHolder", "Opens", "Police", "Reads", "Works"]

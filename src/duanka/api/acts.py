@@ -1,0 +1,126 @@
+"""Acts: what two people do together, for one card or for ten thousand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from duanka.api import access, asked, shown
+from duanka.api.context import Here
+from duanka.api.describing import errors
+from duanka.orders.reading import Reader
+
+router = APIRouter(tags=["acts"])
+
+
+@router.post(
+    "/acts",
+    operation_id="proposeAct",
+    summary="Propose a stop or release · 提出处置",
+    status_code=201,
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 409, 413, 422),
+)
+def propose(here: Here, by: access.Works, asks: asked.Proposal) -> shown.ActShown:
+    """Nothing happens before a second person approves (双人复核)."""
+    policy = here.desk.book.terms.policy
+    numbers = list(dict.fromkeys(asked.card_of(number) for number in asks.phone_numbers))
+    grounds = asks.grounds(policy.redress, policy.papers)
+    act = here.desk.acts.propose(asks.event, numbers, grounds, by, here.now, asks.until)
+    here.wake()
+    return shown.ActShown.of(here.desk.reading.act(act))
+
+
+@router.get(
+    "/acts",
+    operation_id="listActs",
+    summary="What was proposed · 处置列表",
+    response_model=shown.Acts,
+    responses=errors(401, 403, 404),
+)
+def list_acts(
+    here: Here,
+    by: access.Works,
+    waiting: Annotated[bool, Query(description="Only those that wait for a second person.")] = False,
+    after: asked.After = None,
+    limit: asked.Limit = 50,
+) -> shown.Acts:
+    """The latest first, with how far each is."""
+    del by
+    page = here.desk.reading.acts(after or "", limit, waiting=waiting)
+    return shown.Acts(items=[shown.ActShown.of(act) for act in page.items], next=page.next)
+
+
+@router.get(
+    "/acts/{actId}",
+    operation_id="getAct",
+    summary="One act and how far it is · 处置进度",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404),
+)
+def get_act(here: Here, by: access.Works, number: asked.ActId) -> shown.ActShown:
+    """What was proposed, by whom, and how many of its cards are done."""
+    del by
+    return shown.ActShown.of(here.desk.reading.act(number))
+
+
+@router.get(
+    "/acts/{actId}/cards",
+    operation_id="listActCards",
+    summary="The cards of an act · 处置号码明细",
+    response_model=shown.ActCards,
+    responses=errors(401, 403, 404),
+)
+def list_act_cards(
+    here: Here, by: access.Works, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
+) -> shown.ActCards:
+    """With what became of each; numbers masked."""
+    page = here.desk.reading.act_cards(number, Reader(by), here.now, int(after or 0), limit)
+    return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
+
+
+@router.post(
+    "/acts/{actId}/approve",
+    operation_id="approveAct",
+    summary="Approve what somebody else proposed · 复核通过",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413, 422),
+)
+def approve(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+    """Who proposed cannot approve. Again gives the state."""
+    del because  # the act carries the reason that both stand for
+    act = here.desk.reading.act(number)
+    if act.approved_by != by.name:
+        here.desk.acts.approve(number, by, here.now)
+        here.wake()
+    return shown.ActShown.of(here.desk.reading.act(number))
+
+
+@router.post(
+    "/acts/{actId}/reject",
+    operation_id="rejectAct",
+    summary="Reject what was proposed · 复核不通过",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def reject(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+    """Nothing happens. Again gives the state."""
+    if here.desk.reading.act(number).state != "rejected":
+        here.desk.acts.reject(number, by, because.why.strip(), here.now)
+    return shown.ActShown.of(here.desk.reading.act(number))
+
+
+@router.post(
+    "/acts/{actId}/undo",
+    operation_id="undoAct",
+    summary="Take back what was done · 撤销处置",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def undo(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+    """Its cards go back to where they were. Again gives the state."""
+    if here.desk.reading.act(number).state != "undone":
+        here.desk.acts.undo(number, by, because.why.strip(), here.now)
+        here.wake()
+    return shown.ActShown.of(here.desk.reading.act(number))

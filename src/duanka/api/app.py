@@ -1,0 +1,67 @@
+"""The HTTP API: its parts put together, and its description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI
+
+from duanka import __version__
+from duanka.api import acts, cards, figures, holders, orders
+from duanka.api.buckets import Buckets
+from duanka.api.context import Context, Desk, Limits, present
+from duanka.api.describing import describe
+from duanka.api.problems import add_problems
+from duanka.api.wire import Wire
+
+BASE = "/card-restrictions/v1"
+_DESCRIPTION = """\
+Orders about phone cards (号码): verification of the holder (实人核验), restriction (停机) and release (复机), objection
+(异议), what the police ask for, and the figures of it all.
+
+- Numbers are E.164 with `+`, and are shown masked (掩码) unless they are asked for in full with a reason.
+- Every act takes a `why` that stays in the audit trail; doing again what is done gives the state and is no error.
+- Times are RFC 3339 with an offset.
+- `x-correlator` comes back as it was sent, or is made.
+- A stop that neither a police notice nor an expired verification carries takes two people: propose it under `/acts`.
+"""
+
+
+def create_api(
+    desk: Desk,
+    wake: Callable[[], None] = lambda: None,
+    clock: Callable[[], datetime] = present,
+    limits: Limits | None = None,
+) -> FastAPI:
+    """The API on `desk`. `wake` is called after each commit that gives the network or the notices work to do.
+
+    Endpoints are sync and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust its
+    X-Forwarded-For: limits by address are about who asks.
+    """
+    limits = limits or Limits()
+    api = FastAPI(
+        title="Duanka card restrictions · 断卡",
+        version=__version__,
+        description=_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=f"{BASE}/openapi.json",
+        docs_url=None,  # a page that loads scripts from elsewhere has no place beside orders
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.state.context = Context(
+        desk,
+        wake,
+        clock,
+        limits,
+        by_key=Buckets(limits.per_key, limits.per_key_burst),
+        failed=Buckets(limits.failed, limits.failed_burst),
+        holder=Buckets(limits.holder, limits.holder_burst),
+    )
+    for router in (orders.router, cards.router, acts.router, figures.router, holders.router):
+        api.include_router(router, prefix=BASE)
+    add_problems(api)
+    api.add_middleware(Wire, body=limits.body)
+    describe(api, desk.book.terms.policy)
+    return api

@@ -1,0 +1,40 @@
+"""Rate limits: a token bucket for each who asks, in this process.
+
+The library `limits` (MIT, well kept) was looked at: it counts in windows, which lets twice the rate through at their
+edge, has no token bucket, and its memory store runs a timer thread. What is needed here is less than its adapter.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+_MOST = 50_000  # buckets kept; whose is the oldest begins anew
+
+
+class Buckets:
+    """One bucket per name. It holds `burst` tokens and gets `per_minute` of them; each question takes one."""
+
+    def __init__(
+        self, per_minute: float, burst: int, clock: Callable[[], float] = time.monotonic, most: int = _MOST
+    ) -> None:
+        self._rate, self._burst, self._clock, self._most = per_minute / 60, float(burst), clock, most
+        self._held: OrderedDict[str, tuple[float, float]] = (
+            OrderedDict()
+        )  # name -> tokens, when that was true
+        self._lock = Lock()
+
+    def take(self, name: str) -> int:
+        """Take a token for `name`: 0, or the whole seconds after which there is one again."""
+        with self._lock:
+            now = self._clock()
+            tokens, then = self._held.pop(name, (self._burst, now))
+            tokens = min(self._burst, tokens + (now - then) * self._rate)
+            wait = 0 if tokens >= 1 else max(1, math.ceil((1 - tokens) / self._rate))
+            self._held[name] = (tokens if wait else tokens - 1, now)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
+        return wait

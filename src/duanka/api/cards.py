@@ -1,0 +1,95 @@
+"""Cards: their dossier, what the police ask for, and decisions that were taken elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from duanka.api import access, asked, shown
+from duanka.api.context import Here
+from duanka.api.describing import errors
+from duanka.api.orders import masked, reader
+from duanka.domain.order import Kind, NoSuchTransition, State
+from duanka.orders.book import Received, receive_in
+from duanka.orders.turn import Turn
+
+router = APIRouter()
+
+
+@router.post(
+    "/cards/retrieve-dossier",
+    operation_id="retrieveDossier",
+    summary="All that is known of a card · 号码档案",
+    tags=["cards"],
+    response_model=shown.DossierShown,
+    responses=errors(401, 403, 413),
+)
+def retrieve_dossier(here: Here, by: access.Opens, asks: asked.CardAsked) -> shown.DossierShown:
+    """Orders, how the network treats it, refusals, notices. The police name their case; who asked stays in the trail.
+
+    A POST, because a number has no place in an address.
+    """
+    wanted = reader(by, asks.unmask, asks.case_number or "")
+    return shown.DossierShown.of(
+        here.desk.reading.dossier(asked.card_of(asks.phone_number), wanted, here.now)
+    )
+
+
+@router.post(
+    "/cards/police-stop",
+    operation_id="policeStop",
+    summary="Stop a card on a police notice · 公安机关通知停机",
+    tags=["cards"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 409, 413, 422),
+)
+def police_stop(here: Here, by: access.Police, asks: asked.PoliceStop) -> shown.OrderShown:
+    """At once, in every part of the network. One that is stopped stays so, and the notice joins its order."""
+    card = asked.card_of(asks.phone_number)
+    order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
+    here.wake()
+    return masked(order)
+
+
+@router.post(
+    "/cards/police-release",
+    operation_id="policeRelease",
+    summary="Consent to the release of a card · 公安机关同意解除",
+    tags=["cards"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 409, 413),
+)
+def police_release(here: Here, by: access.Police, asks: asked.PoliceRelease) -> shown.OrderShown:
+    """At once, in every part of the network. A card that was released already gives the state."""
+    card = asked.card_of(asks.phone_number)
+    try:
+        order = here.desk.book.police_release(card, by, asks.why.strip(), here.now)
+    except NoSuchTransition:
+        last = here.desk.reading.last(card, Kind.RESTRICTION)
+        if last is None or last.state is not State.RESTORED:
+            raise
+        return masked(last)
+    here.wake()
+    return masked(order)
+
+
+@router.post(
+    "/demands",
+    operation_id="receiveDemands",
+    summary="Take decisions from elsewhere · 接收研判结果",
+    tags=["cards"],
+    response_model=shown.ReceivedShown,
+    responses=errors(401, 403, 413),
+)
+def receive_demands(here: Here, by: access.Works, asks: asked.Demands) -> shown.ReceivedShown:
+    """Each becomes an order, or joins the open one of its card; all of them or none. Asking again joins again."""
+    demands = [one.demand() for one in asks.demands]
+
+    def work(turn: Turn) -> Received:
+        turn.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
+        return receive_in(turn, demands)
+
+    received = here.desk.book.turn(work, here.now)
+    here.wake()
+    return shown.ReceivedShown(**asdict(received))

@@ -1,0 +1,122 @@
+"""What the API is given: the order book and what reads it, who is told that the network has work, the time, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from duanka.api.buckets import Buckets
+from duanka.domain.order import Event, Grounds, Person
+from duanka.orders.audit import Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.keys import Keys
+from duanka.orders.links import Links
+from duanka.orders.reading import Reading
+from duanka.orders.store import Store
+
+
+class Proposals(Protocol):
+    """What two people do together, for one card or for ten thousand."""
+
+    def propose(
+        self,
+        event: Event,
+        cards: Sequence[str],
+        grounds: Grounds,
+        by: Person,
+        now: datetime,
+        until: datetime | None = None,
+    ) -> str:
+        """Propose; the act's id."""
+
+    def approve(self, act_id: str, by: Person, now: datetime) -> object:
+        """Approve what somebody else proposed."""
+
+    def reject(self, act_id: str, by: Person, why: str, now: datetime) -> object:
+        """Reject what was proposed."""
+
+    def undo(self, act_id: str, by: Person, why: str, now: datetime) -> object:
+        """Take back what was done."""
+
+
+class Desk(Protocol):
+    """Everything that acts on orders or reads them, on one database under one policy."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+
+    @property
+    def book(self) -> OrderBook:
+        """Moves orders."""
+
+    @property
+    def acts(self) -> Proposals:
+        """What two people do."""
+
+    @property
+    def keys(self) -> Keys:
+        """Who acts."""
+
+    @property
+    def links(self) -> Links:
+        """Links of notices."""
+
+    @property
+    def reading(self) -> Reading:
+        """What people may see."""
+
+    @property
+    def trail(self) -> Trail:
+        """The audit trail."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes."""
+
+    per_key: float = 600
+    per_key_burst: int = 120
+    failed: float = 20
+    failed_burst: int = 20
+    holder: float = 30
+    holder_burst: int = 20
+    body: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of one API."""
+
+    desk: Desk
+    wake: Callable[[], None]
+    clock: Callable[[], datetime]
+    limits: Limits
+    by_key: Buckets
+    failed: Buckets
+    holder: Buckets
+    verifying: Lock = field(default_factory=Lock)  # the whole trail is read by one at a time
+
+    @property
+    def now(self) -> datetime:
+        """The present."""
+        return self.clock()
+
+
+def present() -> datetime:
+    """The clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def context_of(request: Request) -> Context:
+    """The parts of the API that answers this request."""
+    found: Context = request.app.state.context
+    return found
+
+
+Here = Annotated[Context, Depends(context_of)]

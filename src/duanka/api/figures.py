@@ -1,0 +1,130 @@
+"""Figures, alarms, drifts, whether the audit trail holds, and whether the API is up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import text
+
+from duanka.api import access, asked, shown
+from duanka.api.context import Here
+from duanka.api.describing import errors
+from duanka.api.problems import too_many
+from duanka.orders.audit import Fault
+from duanka.orders.reading import Reader
+
+router = APIRouter()
+Since = Annotated[asked.Moment, Query(description="From this moment on.")]
+Until = Annotated[asked.Moment, Query(description="Until before this moment.")]
+_FAULTS = 100  # shown; more say no more
+
+
+@router.get(
+    "/figures",
+    operation_id="getFigures",
+    summary="What was done in a period · 统计",
+    tags=["figures"],
+    response_model=shown.FiguresShown,
+    responses=errors(401, 403),
+)
+def get_figures(here: Here, by: access.Reads, since: Since, until: Until) -> shown.FiguresShown:
+    """Counts from the audit trail, so that a past period stays as it was."""
+    del by
+    return shown.FiguresShown.of(here.desk.reading.figures(since, until))
+
+
+@router.get(
+    "/figures/handled-numbers",
+    operation_id="listHandledNumbers",
+    summary="The numbers behind the figure · 处置号码明细",
+    tags=["figures"],
+    response_model=shown.HandledNumbers,
+    responses=errors(401, 403),
+)
+def list_handled(
+    here: Here,
+    by: access.Reads,
+    since: Since,
+    until: Until,
+    after: asked.Skip = None,
+    limit: asked.Limit = 50,
+) -> shown.HandledNumbers:
+    """Each once, with the order that ended first; numbers masked."""
+    page = here.desk.reading.handled(since, until, Reader(by), here.now, int(after or 0), limit)
+    return shown.HandledNumbers(items=[shown.HandledShown.of(one) for one in page.items], next=page.next)
+
+
+@router.get(
+    "/alarms",
+    operation_id="listAlarms",
+    summary="Alarms · 告警",
+    tags=["figures"],
+    response_model=shown.Alarms,
+    responses=errors(401, 403),
+)
+def list_alarms(
+    here: Here,
+    by: access.Reads,
+    is_open: Annotated[bool | None, Query(alias="open", description="true: still so, false: over.")] = None,
+    limit: asked.Limit = 50,
+) -> shown.Alarms:
+    """The latest first."""
+    del by
+    found = here.desk.reading.alarms(is_open=is_open, limit=limit)
+    return shown.Alarms(items=[shown.AlarmShown.of(alarm) for alarm in found])
+
+
+@router.get(
+    "/drifts",
+    operation_id="listDrifts",
+    summary="Where the network did otherwise · 状态不一致",
+    tags=["figures"],
+    response_model=shown.Drifts,
+    responses=errors(401, 403),
+)
+def list_drifts(here: Here, by: access.Reads, limit: asked.Limit = 50) -> shown.Drifts:
+    """The latest first; numbers masked."""
+    found = here.desk.reading.drifts(Reader(by), here.now, limit)
+    return shown.Drifts(items=[shown.DriftShown.of(drift) for drift in found])
+
+
+@router.get(
+    "/audit/verification",
+    operation_id="verifyAudit",
+    summary="Whether the audit trail holds · 审计链校验",
+    tags=["figures"],
+    response_model=shown.Verification,
+    responses=errors(401, 403),
+)
+def verify_audit(here: Here, by: access.Checks) -> shown.Verification:
+    """Reads the whole trail now. One at a time; a second one is told to come again."""
+    del by
+    if not here.verifying.acquire(blocking=False):
+        raise too_many(5)
+    try:
+        faults, rows = list[Fault](), 0
+        for found in here.desk.trail.verify(here.desk.store):
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                rows = found
+    finally:
+        here.verifying.release()
+    first = [shown.FaultShown.of(fault) for fault in faults[:_FAULTS]]
+    return shown.Verification(holds=not faults, rows=rows, faults=first, verified_at=here.now)
+
+
+@router.get(
+    "/health",
+    operation_id="getHealth",
+    summary="Whether the API and its database answer · 健康检查",
+    tags=["health"],
+    response_model=shown.Health,
+    responses=errors(),
+)
+def get_health(here: Here) -> shown.Health:
+    """Needs no key."""
+    with here.desk.store.reading() as connection:
+        connection.execute(text("SELECT 1"))
+    return shown.Health(status="up", database="up")

@@ -1,0 +1,236 @@
+"""Orders and objections: finding them, and moving one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from duanka.api import access, asked, shown
+from duanka.api.context import Context, Here
+from duanka.api.describing import errors
+from duanka.domain.order import TRANSITIONS, Event, Kind, NoSuchTransition, Order, Person, State
+from duanka.orders.reading import Filter, Reader
+from duanka.orders.views import Page, Sight
+
+router = APIRouter()
+
+_ID = asked.ORDER_ID
+TheOrder = Annotated[
+    str,
+    Path(
+        alias="orderId", pattern=rf"^[VRO]{_ID}", description="The order (工单).", examples=["V0123456789AB"]
+    ),
+]
+Moved = Annotated[
+    str,
+    Path(
+        alias="orderId",
+        pattern=rf"^[VR]{_ID}",
+        description="The verification or restriction.",
+        examples=["V0123456789AB"],
+    ),
+]
+TheObjection = Annotated[
+    str,
+    Path(
+        alias="orderId", pattern=rf"^O{_ID}", description="The objection (异议).", examples=["O0123456789AB"]
+    ),
+]
+
+
+@router.get(
+    "/orders",
+    operation_id="listOrders",
+    summary="List orders · 工单列表",
+    tags=["orders"],
+    response_model=shown.Orders,
+    responses=errors(401, 403, 404),
+)
+def list_orders(
+    here: Here,
+    by: access.Reads,
+    kind: Kind | None = None,
+    state: State | None = None,
+    tier: Literal["low", "medium", "high", "extreme"] | None = None,
+    is_open: Annotated[bool | None, Query(alias="open", description="true: open, false: closed.")] = None,
+    since: Annotated[asked.Moment | None, Query(description="Opened at this moment or later.")] = None,
+    until: Annotated[asked.Moment | None, Query(description="Opened before this moment.")] = None,
+    overdue: Annotated[bool, Query(description="Only those whose deadline has come.")] = False,
+    after: asked.After = None,
+    limit: asked.Limit = 50,
+) -> shown.Orders:
+    """The latest first, numbers masked (掩码). To search by number, which has no place in an address, see searches."""
+    which = Filter(kind, state, None, tier, is_open, since, until, overdue)
+    return _page(here.desk.reading.orders(which, Reader(by), here.now, after or "", limit))
+
+
+@router.post(
+    "/order-searches",
+    operation_id="searchOrders",
+    summary="Search orders, also by number · 工单查询",
+    tags=["orders"],
+    response_model=shown.Orders,
+    responses=errors(401, 403, 404, 413),
+)
+def search_orders(here: Here, by: access.Reads, search: asked.Search) -> shown.Orders:
+    """As the list. `unmask` asks for numbers in full, which the audit trail keeps; a regulator sees them masked."""
+    card = asked.card_of(search.phone_number) if search.phone_number else None
+    which = Filter(
+        search.kind, search.state, card, search.tier, search.open, search.since, search.until, search.overdue
+    )
+    page = here.desk.reading.orders(
+        which, reader(by, search.unmask), here.now, search.after or "", search.limit
+    )
+    return _page(page)
+
+
+@router.get(
+    "/orders/{orderId}",
+    operation_id="getOrder",
+    summary="One order with its trail · 工单详情",
+    tags=["orders"],
+    response_model=shown.OrderFileShown,
+    responses=errors(401, 403, 404),
+)
+def get_order(here: Here, by: access.Reads, number: TheOrder) -> shown.OrderFileShown:
+    """With its audit trail, what the network and what the holder was told; numbers masked."""
+    return shown.OrderFileShown.of(here.desk.reading.order(number, Reader(by), here.now))
+
+
+@router.post(
+    "/orders/{orderId}/unmask",
+    operation_id="unmaskOrder",
+    summary="One order with numbers in full · 查看完整号码",
+    tags=["orders"],
+    response_model=shown.OrderFileShown,
+    responses=errors(401, 403, 404, 413),
+)
+def unmask_order(here: Here, by: access.Works, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
+    """As `getOrder`, in full; that it was asked for, by whom and why, stays in the audit trail."""
+    return shown.OrderFileShown.of(here.desk.reading.order(number, reader(by, asks), here.now))
+
+
+@router.post(
+    "/orders/{orderId}/extend",
+    operation_id="extendOrder",
+    summary="More time, once, for a holder in hardship · 延期",
+    tags=["orders"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def extend(here: Here, by: access.Works, number: Moved, asks: asked.Extension) -> shown.OrderShown:
+    """Again for the same hardship gives the state."""
+    order = here.desk.reading.state(number)
+    if order.extended != asks.hardship:
+        order = here.desk.book.extend(number, asks.hardship, by, asks.why.strip(), here.now)
+    return masked(order)
+
+
+def _acting(event: Event) -> Callable[..., shown.OrderShown]:
+    def act(here: Here, by: access.Acts, number: Moved, because: asked.Because) -> shown.OrderShown:
+        return masked(act_once(here, number, event, by, because.why))
+
+    act.__doc__ = _WHAT[event][1] + " Again gives the state."
+    return act
+
+
+def _judging(event: Event) -> Callable[..., shown.OrderShown]:
+    def judge(here: Here, by: access.Works, number: TheObjection, because: asked.Because) -> shown.OrderShown:
+        return masked(act_once(here, number, event, by, because.why))
+
+    judge.__doc__ = _WHAT[event][1] + " Again gives the state."
+    return judge
+
+
+_WHAT: dict[Event, tuple[str, str]] = {
+    Event.BEGIN: ("The holder came · 开始核验", "The holder has begun to prove who they are."),
+    Event.SUBMIT: ("Wait for review · 提交审核", "The verification is with us: no hours run."),
+    Event.PASS: (
+        "Passed · 核验通过",
+        "They are who they are: what restricts the card for it is lifted at once.",
+    ),
+    Event.FAIL: (
+        "Not passed · 核验未通过",
+        "They could not prove it: the card is restricted as the policy says.",
+    ),
+    Event.TO_COUNTER: ("To a counter · 转营业厅", "They have to come in person."),
+    Event.TO_FRAUD_CENTRE: (
+        "To the fraud centre · 转反诈中心",
+        "The police look at it; supervisor or police.",
+    ),
+    Event.WITHDRAW: ("Withdraw · 撤销", "It was asked in error: what followed from it is lifted."),
+    Event.RESTORE: ("Restore · 复通", "The restriction is lifted in every part of the network."),
+    Event.EASE: ("Ease · 双停转单停", "The card can be called again, and cannot call."),
+    Event.ACCEPT: ("Accept · 受理", "The working days to answer begin."),
+    Event.UPHOLD: ("Uphold · 异议成立", "The holder was right: restored at once, and asked nothing more."),
+    Event.REJECT: ("Reject · 异议不成立", "The measure stays; the holder is told how to go on."),
+}
+_MOVES = (
+    *(Event.BEGIN, Event.SUBMIT, Event.PASS, Event.FAIL, Event.TO_COUNTER, Event.TO_FRAUD_CENTRE),
+    *(Event.WITHDRAW, Event.RESTORE, Event.EASE),
+)
+_JUDGEMENTS = (Event.ACCEPT, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
+
+for _events, _path, _endpoint, _tag in (
+    (_MOVES, "orders", _acting, "orders"),
+    (_JUDGEMENTS, "objections", _judging, "objections"),
+):
+    for _event in _events:
+        router.add_api_route(
+            f"/{_path}/{{orderId}}/{_event.replace('_', '-')}",
+            _endpoint(_event),
+            methods=["POST"],
+            operation_id=f"{_path}-{_event.replace('_', '-')}",
+            summary=_WHAT[_event][0],
+            tags=[_tag],
+            response_model=shown.OrderShown,
+            responses=errors(401, 403, 404, 409, 413, 422),
+        )
+
+
+@router.post(
+    "/objections",
+    operation_id="fileObjection",
+    summary="File an objection for a holder · 代为登记异议",
+    tags=["objections"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 409, 413),
+)
+def file_objection(here: Here, by: access.Works, asks: asked.ObjectionAsked) -> shown.OrderShown:
+    """Against what is open about the card. A second objection joins the first."""
+    order = here.desk.book.object(asked.card_of(asks.phone_number), asks.text.strip(), by, here.now)
+    here.wake()
+    return masked(order)
+
+
+def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
+    """Move the order; where it is already as `event` would leave it, give it as it is."""
+    try:
+        order = here.desk.book.act(number, event, by, why, here.now)
+    except NoSuchTransition:
+        order = here.desk.reading.state(number)
+        if not any(
+            row.after is order.state and by.role in row.who
+            for row in TRANSITIONS
+            if (row.kind, row.event) == (order.kind, event)
+        ):
+            raise
+        return order
+    here.wake()
+    return order
+
+
+def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> Reader:
+    """Who reads, and how much they ask to see."""
+    return Reader(by, unmasked=asks is not None, why=asks.why if asks else "", case=case)
+
+
+def masked(order: Order) -> shown.OrderShown:
+    """An order as its answer shows it."""
+    return shown.OrderShown.of(Sight(unmasked=False).order(order))
+
+
+def _page(page: Page[Order]) -> shown.Orders:
+    return shown.Orders(items=[shown.OrderShown.of(order) for order in page.items], next=page.next)

@@ -1,0 +1,345 @@
+"""What the API answers with: lowerCamel names, RFC 3339 times, numbers masked unless they were asked for in full."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from duanka.domain.order import Kind, State
+
+ShownNumber = Annotated[
+    str,
+    Field(
+        validation_alias="card",
+        serialization_alias="phoneNumber",
+        description="The card (号码), masked (掩码) unless it was asked for in full.",
+        examples=["+86138****0000"],
+    ),
+]
+
+
+class ShownModel(BaseModel):
+    """Something that is shown."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        from_attributes=True,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+    @classmethod
+    def of(cls, view: object) -> Self:
+        """What is shown of something that the order book gave."""
+        return cls.model_validate(view)
+
+
+class WordsShown(ShownModel):
+    """One text in both languages of its readers."""
+
+    zh: str
+    en: str
+
+
+class GroundsShown(ShownModel):
+    """What the holder is told (law, art. 32): reason (理由), way of redress (救济途径), papers to bring (所需材料)."""
+
+    reason: WordsShown
+    redress: WordsShown
+    papers: WordsShown
+
+
+class OrderShown(ShownModel):
+    """An order (工单)."""
+
+    id: str = Field(examples=["V0123456789AB"])
+    kind: Kind
+    phone_number: ShownNumber
+    state: State
+    step: int = Field(description="Counts its changes.")
+    grounds: GroundsShown
+    opened_at: datetime
+    updated_at: datetime
+    tier: str
+    asked: str
+    rules: list[str]
+    carried_by: str = Field(
+        description="What entitles a restriction: a police notice, a verification, two people."
+    )
+    parent: str | None = Field(description="The order that this one follows from, or is about.")
+    delivered_at: datetime | None = Field(
+        description="When the notice reached the holder; the hours run from then."
+    )
+    due_at: datetime | None = Field(description="The next deadline; null while no clock runs.")
+    until: datetime | None
+    closed_at: datetime | None
+    hits: int
+    extended: str
+
+
+class Orders(ShownModel):
+    """A page of orders, the latest first."""
+
+    items: list[OrderShown]
+    next: str | None = Field(description="Give it as `after` for the next page; null: this was the last.")
+
+
+class ToldShown(ShownModel):
+    """A row of the audit trail (审计记录)."""
+
+    seq: int
+    at: datetime
+    who: str
+    role: str
+    what: str
+    why: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class LegShown(ShownModel):
+    """What one element of the network (网元) was to be told."""
+
+    element: str
+    step: int
+    wanted: str
+    created_at: datetime
+    tries: int
+    done_at: datetime | None
+    outcome: str | None = Field(
+        description="done, superseded, unknown_card, refused; null: still to be done."
+    )
+    error: str | None
+
+
+class NoticeShown(ShownModel):
+    """A notice to the holder (短信通知), without its link."""
+
+    template: str
+    created_at: datetime
+    sent_at: datetime | None
+    receipt_at: datetime | None
+    outcome: str | None
+    text: str | None
+    error: str | None
+
+
+class OrderFileShown(ShownModel):
+    """An order with its audit trail, what the network and what the holder was told."""
+
+    order: OrderShown
+    trail: list[ToldShown]
+    legs: list[LegShown]
+    notices: list[NoticeShown]
+
+
+class ConfirmedShown(ShownModel):
+    """What an element of the network (网元) confirmed for the card, and what it is still to be told."""
+
+    element: str
+    confirmed: str | None
+    confirmed_at: datetime | None
+    waiting: str | None
+    error: str | None
+
+
+class RefusedShown(ShownModel):
+    """A refused call or message (拦截记录); whom it was meant for stays masked."""
+
+    at: datetime
+    element: str
+    carried: str
+    peer: str
+    reason: str
+    detail: str
+
+
+class DossierShown(ShownModel):
+    """All that is known of a card (号码档案)."""
+
+    phone_number: ShownNumber
+    state: str
+    wanted: str = Field(
+        description="How the network is to treat the card: active, outgoing_barred, suspended."
+    )
+    since: datetime | None
+    orders: list[OrderShown]
+    network: list[ConfirmedShown]
+    refusals: list[RefusedShown]
+    notices: list[NoticeShown]
+
+
+class ActShown(ShownModel):
+    """What somebody proposed, and how far it is (批量处置)."""
+
+    id: str
+    event: str
+    state: str = Field(description="proposed, running, done, rejected, undone.")
+    grounds: GroundsShown
+    until: datetime | None
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    finished_at: datetime | None
+    undoes: str | None
+    total: int
+    done: int
+    skipped: int
+
+
+class Acts(ShownModel):
+    """A page of acts, the latest first."""
+
+    items: list[ActShown]
+    next: str | None
+
+
+class ActCardShown(ShownModel):
+    """One card of an act."""
+
+    phone_number: ShownNumber
+    order_id: str | None
+    before: str | None
+    after: str | None
+    outcome: str | None
+    why: str | None
+
+
+class ActCards(ShownModel):
+    """A page of the cards of an act."""
+
+    items: list[ActCardShown]
+    next: str | None
+
+
+class ReceivedShown(ShownModel):
+    """What became of demands; the counts add up to them."""
+
+    opened: int
+    attached: int
+    stopped: int
+    protected: int
+    withdrawn: int
+    left: int
+
+
+class CountedShown(ShownModel):
+    """Refused calls or messages, by reason."""
+
+    carried: str
+    reason: str
+    count: int
+
+
+class FiguresShown(ShownModel):
+    """What was done in a period (统计)."""
+
+    since: datetime
+    until: datetime
+    handled: int = Field(
+        description="Distinct numbers with an order that ended (处置涉诈号码); each counts once."
+    )
+    handled_by: dict[str, int]
+    opened: dict[str, int]
+    refused: list[CountedShown]
+    alarms: int
+    drifts: int
+    drifts_repaired: int
+
+
+class HandledShown(ShownModel):
+    """A number that was handled, and the order that ended first."""
+
+    phone_number: ShownNumber
+    order_id: str
+    what: str
+    at: datetime
+
+
+class HandledNumbers(ShownModel):
+    """A page of the numbers handled."""
+
+    items: list[HandledShown]
+    next: str | None
+
+
+class AlarmShown(ShownModel):
+    """An alarm (告警)."""
+
+    source: str
+    since: datetime
+    raised_at: datetime
+    cleared_at: datetime | None
+    detail: str
+
+
+class Alarms(ShownModel):
+    """Alarms, the latest first."""
+
+    items: list[AlarmShown]
+
+
+class DriftShown(ShownModel):
+    """Where the network did otherwise than it was told (状态不一致)."""
+
+    element: str
+    phone_number: ShownNumber
+    wanted: str
+    found: str
+    found_at: datetime
+    repaired_at: datetime | None
+
+
+class Drifts(ShownModel):
+    """Drifts, the latest first."""
+
+    items: list[DriftShown]
+
+
+class FaultShown(ShownModel):
+    """Where the trail does not hold."""
+
+    seq: int
+    what: str
+
+
+class Verification(ShownModel):
+    """Whether the audit trail holds (审计链校验)."""
+
+    holds: bool
+    rows: int
+    faults: list[FaultShown] = Field(description="The first hundred.")
+    verified_at: datetime
+
+
+class OwnOrder(ShownModel):
+    """What a holder sees of their own order."""
+
+    order_id: str
+    phone_number_ending: str = Field(description="The last four digits.", examples=["0000"])
+    state: State = Field(description="Of the verification (实人核验).")
+    restriction: State | None = Field(description="How the card is restricted (停机状态); null: it is not.")
+    grounds: GroundsShown
+    rules: list[str] = Field(description="The rules that led to it.")
+    opened_at: datetime
+    due_at: datetime | None = Field(description="Until when to answer.")
+    answer_within_hours: float = Field(description="From delivery of the notice.")
+    until: datetime | None = Field(description="Until when the card is restricted, if that is a day.")
+    objection: State | None = Field(description="Of your objection (异议), if there is one.")
+    operator: WordsShown
+    counter: WordsShown
+    hotline: str
+    short_code: str
+    never_asked: WordsShown = Field(description="What nobody of us ever asks for.")
+
+
+class Health(ShownModel):
+    """That the API answers, and its database."""
+
+    status: str = Field(examples=["up"])
+    database: str = Field(examples=["up"])
