@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
+from functools import cached_property
 
 from duanka.domain.network import NetworkState
 from duanka.domain.words import Words
@@ -25,6 +28,30 @@ ALWAYS_PROTECTED = (
     "12381",
     "12321",
 )
+
+LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # no summer time since 1991
+
+# What people write between digits and what is no digit at all: none of it makes another number.
+_BETWEEN = str.maketrans("", "", " \t\r\n\u00a0\u200b\u202a\u202c\u202d\ufeff-‐‑‒–—―.()/+")
+# A short line behind an area code, without the 0: Beijing 10, 20 to 29, and three digits from 3 on. What is longer than
+# six digits behind an area code is a subscriber's line.
+_WITH_AREA = re.compile(r"(?:10|2[0-9]|[3-9][0-9]{2})(?P<line>[0-9]{3,6})")
+_SHORTEST = 3
+
+
+def _national(number: str) -> tuple[str, bool]:
+    """The number as dialled within China, and whether it says that it is Chinese: by 86 or by the 0 before an area."""
+    bare = (number if number.isascii() else unicodedata.normalize("NFKC", number)).translate(_BETWEEN)
+    if not bare.isdecimal():
+        return number, False  # no number
+    in_china = False
+    international = bare.startswith("00") and len(bare) - 2 >= _SHORTEST
+    bare = bare[2:] if international else bare
+    while bare.startswith("86") and len(bare) - 2 >= _SHORTEST:
+        bare, in_china = bare[2:], True
+    if bare.startswith("0") and len(bare) - 1 >= _SHORTEST:
+        bare, in_china = bare[1:], in_china or not international
+    return bare, in_china
 
 
 @dataclass(frozen=True)
@@ -74,23 +101,27 @@ class OrderPolicy:
         return None
 
     def protects(self, card: str) -> bool:
-        """Whether no order may touch `card`, however it is written: +86 110, 86110 and 110 are one line."""
-        number = card.removeprefix("+").removeprefix("86")
-        return number in self._protected or card in self._protected
+        """Whether no order may touch `card`, however written: 110, +86 110, 0086110, 010-110 and 8610110 are one line.
 
-    @property
+        Whole numbers are compared and never beginnings, so that no number of a person is meant by accident.
+        """
+        national, in_china = _national(card)
+        if national in self._protected:
+            return True
+        found = _WITH_AREA.fullmatch(national) if in_china else None
+        return found is not None and found["line"] in self._protected
+
+    @cached_property
     def _protected(self) -> frozenset[str]:
-        return frozenset(
-            (*ALWAYS_PROTECTED, *self.protected, *(one.removeprefix("86") for one in self.protected))
-        )
+        return frozenset(_national(one)[0] for one in (*ALWAYS_PROTECTED, *self.protected))
 
     def working_days_after(self, now: datetime, days: int) -> datetime:
-        """The moment `days` working days after `now`: Monday to Friday without `holidays`."""
-        day = now
+        """The moment `days` working days after `now`: Monday to Friday without `holidays`, by the operator's days."""
+        day = now.astimezone(LOCAL)
         while days:
             day += timedelta(days=1)
             days -= day.weekday() < 5 and day.date() not in self.holidays
-        return day
+        return day.astimezone(now.tzinfo)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from duanka.domain.errors import PolicyError
+from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.rule import Literal, Rule, Source
 from duanka.domain.tables import Column, Kind, Table
 from duanka.domain.words import Words
@@ -77,6 +78,8 @@ class Policy:
     high: float
     rules: Mapping[str, Setting]
     lists: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
+    orders: OrderPolicy = field(default_factory=OrderPolicy)
+    messages: MessagePolicy = field(default_factory=MessagePolicy)
 
     def limits(self, rule: Rule) -> dict[str, Literal]:
         """The limits of `rule` under this policy, by name."""

@@ -5,42 +5,45 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from duanka.domain import policy_values as values
 from duanka.domain.errors import PolicyError
+from duanka.domain.order_policy_file import messages_of, orders_of
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
-from duanka.domain.rule import MOST, Grade, Rule, Source
+from duanka.domain.rule import Grade, Rule, Source
 from duanka.domain.tables import Column, Kind, Table
 from duanka.domain.words import Words
 
+_PARTS = ("policy", "deciding", "rules", "lists", "orders", "messages")
 Lists = dict[str, tuple[Mapping[str, object], ...]]
 
 
 def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
     """Read the policy at `path`; PolicyError says which key is wrong and what would be right."""
     content = _toml(path)
-    _known(path, "the policy", content, {"policy", "deciding", "rules", "lists"})
-    head = _table(path, content, "policy")
-    _known(path, "[policy]", head, {"id", "title", "title_en", "authority", "grade", "since"})
-    deciding = _table(path, content, "deciding")
-    _known(path, "[deciding]", deciding, {"mode", "medium", "high"})
+    values.known(path, "the policy", content, _PARTS)
+    head = values.table(path, content, "policy")
+    values.known(path, "[policy]", head, {"id", "title", "title_en", "authority", "grade", "since"})
+    deciding = values.table(path, content, "deciding")
+    values.known(path, "[deciding]", deciding, {"mode", "medium", "high"})
     known = {rule.id: rule for rule in rules}
-    settings = _table(path, content, "rules")
-    _known(path, "[rules]", settings, set(known))
+    settings = values.table(path, content, "rules")
+    values.known(path, "[rules]", settings, set(known))
     try:
         policy = Policy(
-            id=_text(path, "[policy] id", head["id"]),
-            title=Words(*(_text(path, f"[policy] {key}", head[key]) for key in ("title", "title_en"))),
+            id=values.text(path, "[policy] id", head["id"]),
+            title=Words(*(values.text(path, f"[policy] {key}", head[key]) for key in ("title", "title_en"))),
             source=_source(path, "[policy]", head),
-            since=_day(path, "[policy] since", head["since"]),
+            since=values.day(path, "[policy] since", head["since"]),
             deciding=Deciding(deciding["mode"]),
-            medium=_number(path, "[deciding] medium", deciding.get("medium", 1)),
-            high=_number(path, "[deciding] high", deciding.get("high", 1)),
+            medium=values.number(path, "[deciding] medium", deciding.get("medium", 1)),
+            high=values.number(path, "[deciding] high", deciding.get("high", 1)),
             rules={name: _setting(path, known[name], entry) for name, entry in settings.items()},
             lists=_lists(path, content),
+            orders=orders_of(path, content.get("orders", {})),
+            messages=messages_of(path, content.get("messages", {})),
         )
     except KeyError as error:
         raise PolicyError(f"{path}: {error.args[0]} is missing") from error
@@ -69,41 +72,8 @@ def _toml(path: Path) -> dict[str, Any]:
         raise PolicyError(f"{path}: is not TOML: {error}") from error
 
 
-def _table(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = content.get(name)
-    if not isinstance(found, dict):
-        raise PolicyError(f"{path}: the table [{name}] is missing; compare policies/national.toml")
-    return found
-
-
-def _known(path: Path, where: str, found: Mapping[str, Any], known: Collection[str]) -> None:
-    for name in found:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; it knows {', '.join(sorted(known))}"
-            raise PolicyError(f"{path}: {where} does not know {name!r}{hint}")
-
-
-def _text(path: Path, where: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise PolicyError(f"{path}: {where} must be a text, not {value!r}")
-    return value
-
-
-def _day(path: Path, where: str, value: object) -> date:
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise PolicyError(f"{path}: {where} must be a day like 2021-06-02, not {value!r}")
-    return value
-
-
-def _number(path: Path, where: str, value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST:
-        return float(value)  # neither nan nor inf comes here
-    raise PolicyError(f"{path}: {where} must be a number from 0, not {value!r:.40}")
-
-
 def _source(path: Path, where: str, entry: Mapping[str, Any]) -> Source:
-    return Source(_text(path, f"{where} authority", entry["authority"]), Grade(entry["grade"]))
+    return Source(values.text(path, f"{where} authority", entry["authority"]), Grade(entry["grade"]))
 
 
 def _setting(path: Path, rule: Rule, entry: object) -> Setting:
@@ -112,20 +82,18 @@ def _setting(path: Path, rule: Rule, entry: object) -> Setting:
         raise PolicyError(
             f"{path}: {where} must be a table with weight, limits and shadow, not {entry!r:.40}"
         )
-    _known(path, where, entry, {"weight", "limits", "shadow"})
-    weight = _number(path, f"{where} weight", entry.get("weight", 1.0))
-    shadow = entry.get("shadow", False)
-    if not isinstance(shadow, bool):
-        raise PolicyError(f"{path}: {where} shadow must be true or false, not {shadow!r:.40}")
+    values.known(path, where, entry, {"weight", "limits", "shadow"})
+    weight = values.number(path, f"{where} weight", entry.get("weight", 1.0))
+    shadow = values.flag(path, f"{where} shadow", entry.get("shadow", False))
     given = entry.get("limits", {})
     if not isinstance(given, dict):
         raise PolicyError(f"{path}: {where} limits must be a table of limits, not {given!r:.40}")
-    _known(path, f"{where} limits", given, set(rule.limits))
+    values.known(path, f"{where} limits", given, set(rule.limits))
     limits, authority = {}, {}
     for name, value in given.items():
         limits[name] = value
         if isinstance(value, dict):
-            _known(path, f"{where} limits.{name}", value, {"value", "authority", "grade"})
+            values.known(path, f"{where} limits.{name}", value, {"value", "authority", "grade"})
             authority[name] = _source(path, f"{where} limits.{name}", value)
             limits[name] = value["value"]
         if fault := rule.limit_fault(name, limits[name]):
@@ -137,14 +105,14 @@ def _lists(path: Path, content: Mapping[str, Any]) -> Lists:
     given = content.get("lists", {})
     if not isinstance(given, dict):
         raise PolicyError(f"{path}: lists are written as [[lists.NAME]], not {given!r:.40}")
-    _known(path, "[lists]", given, set(LISTS))
+    values.known(path, "[lists]", given, set(LISTS))
     found: Lists = {}
     for name, rows in given.items():
         table = LISTS[name]
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise PolicyError(f"{path}: the entries of a list are written as [[lists.{name}]]")
         for row in rows:
-            _known(path, f"[[lists.{name}]]", row, {c.name for c in table.columns})
+            values.known(path, f"[[lists.{name}]]", row, {c.name for c in table.columns})
             for column in table.columns:
                 _entry(path, table, column, row.get(column.name))
             if "since" in row and row["since"] > row["until"]:
@@ -171,7 +139,7 @@ def _entry(path: Path, table: Table, column: Column, value: object) -> None:
     if value is None:
         return
     if column.kind is Kind.DAY:
-        _day(path, f"an entry of [[lists.{table.name}]]: {column.name}", value)
+        values.day(path, f"an entry of [[lists.{table.name}]]: {column.name}", value)
         return
     form, words = _FORMS.get(column.name, (r"(?s).*", "a text in quotes"))
     if not isinstance(value, str) or not re.fullmatch(form, value):

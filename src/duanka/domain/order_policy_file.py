@@ -1,0 +1,154 @@
+"""Reads what a policy file says about orders, `[orders]`, and about messages, `[messages]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from duanka.domain import policy_values as values
+from duanka.domain.errors import PolicyError
+from duanka.domain.network import NetworkState
+from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
+
+_YEAR, _DAY = 24 * 366, 24 * 60  # hours, minutes
+_SEVERITY = (NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED)
+_DIGITS = re.compile(r"\+?[0-9]{3,21}")
+_SITE = re.compile(r"(?:https://[^\s/?#]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?)(?:/[^\s?#]*)?")
+_LINK = re.compile(r"[^\s/]+\.[^\s/]+(?:/\S*)?")
+
+Reader = Callable[[Path, str, object], Any]
+
+
+def orders_of(path: Path, given: object) -> OrderPolicy:
+    """The order policy that `[orders]` says; what it leaves out is as in OrderPolicy. PolicyError names the key."""
+    return OrderPolicy(**_read(path, "orders", given, ORDERS))
+
+
+def messages_of(path: Path, given: object) -> MessagePolicy:
+    """The message policy that `[messages]` says; without it nothing is refused for its text."""
+    found = {**_NO_MESSAGES, **_read(path, "messages", given, MESSAGES)}
+    return MessagePolicy.of(**found)
+
+
+def _read(path: Path, name: str, given: object, readers: dict[str, Reader]) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise PolicyError(f"{path}: [{name}] must be a table, not {given!r:.40}")
+    values.known(path, f"[{name}]", given, readers)
+    return {key: readers[key](path, f"[{name}] {key}", value) for key, value in given.items()}
+
+
+def _stages(path: Path, where: str, value: object) -> tuple[Stage, ...]:
+    rows = values.entries(path, where, value)
+    if not rows:
+        raise PolicyError(
+            f'{path}: {where} needs at least one stage, like {{ hours = 24, state = "suspended" }}'
+        )
+    found = tuple(_stage(path, f"{where} {at}", row) for at, row in enumerate(rows, 1))
+    for before, after in pairwise(found):
+        if after.hours <= before.hours:
+            raise PolicyError(
+                f"{path}: {where} must come later one by one: {after.hours:g} hours follow {before.hours:g}"
+            )
+        if _SEVERITY.index(after.state) <= _SEVERITY.index(before.state):
+            raise PolicyError(
+                f"{path}: {where} must become stricter one by one: {after.state} follows {before.state}"
+            )
+    return found
+
+
+def _stage(path: Path, where: str, row: object) -> Stage:
+    if not isinstance(row, dict):
+        raise PolicyError(f'{path}: {where} must be {{ hours = 24, state = "suspended" }}, not {row!r:.40}')
+    values.known(path, where, row, ("hours", "state"))
+    hours = values.above_zero(path, f"{where} hours", row.get("hours"), _YEAR, "hours")
+    state = row.get("state")
+    if state not in _SEVERITY[1:]:
+        raise PolicyError(f"{path}: {where} state must be {' or '.join(_SEVERITY[1:])}, not {state!r:.40}")
+    return Stage(hours, NetworkState(state))
+
+
+def _hours(path: Path, where: str, value: object) -> float:
+    return values.above_zero(path, where, value, _YEAR, "hours")
+
+
+def _minutes(path: Path, where: str, value: object) -> float:
+    return values.above_zero(path, where, value, _DAY, "minutes")
+
+
+def _days(path: Path, where: str, value: object) -> int:
+    return values.whole(path, where, value, 1, 60)
+
+
+def _holidays(path: Path, where: str, value: object) -> tuple[object, ...]:
+    rows = values.entries(path, where, value)
+    return tuple(sorted({values.day(path, f"an entry of {where}", row) for row in rows}))
+
+
+def _numbers(path: Path, where: str, value: object) -> tuple[str, ...]:
+    return tuple(_number(path, f"an entry of {where}", one) for one in values.texts(path, where, value))
+
+
+def _number(path: Path, where: str, value: object) -> str:
+    if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+        raise PolicyError(f"{path}: {where} must be 3 to 21 digits in quotes, not {value!r:.40}")
+    return value
+
+
+def _site(path: Path, where: str, value: object) -> str:
+    if not isinstance(value, str) or not _SITE.fullmatch(value):
+        raise PolicyError(f"{path}: {where} must be an address that begins with https://, not {value!r:.60}")
+    return value
+
+
+def _keywords(path: Path, where: str, value: object) -> tuple[str, ...]:
+    found = values.texts(path, where, value)
+    for one in found:
+        if not all(word.strip() for word in one.split("+")):
+            raise PolicyError(
+                f"{path}: an entry of {where} is words joined by +, none of them empty, not {one!r:.40}"
+            )
+    return found
+
+
+def _links(path: Path, where: str, value: object) -> tuple[str, ...]:
+    found = values.texts(path, where, value)
+    for one in found:
+        if "://" in one or not _LINK.fullmatch(one):
+            raise PolicyError(f"{path}: an entry of {where} is a host like bit.example, not {one!r:.60}")
+    return found
+
+
+def _per_minute(path: Path, where: str, value: object) -> int:
+    return values.whole(path, where, value, 0, 1_000_000)
+
+
+# By field: a field that no file could set would be a constant in code.
+ORDERS: dict[str, Reader] = {
+    "stages": _stages,
+    "hardships": values.texts,
+    "hardship_hours": _hours,
+    "two_people": values.flag,
+    "link_hours": _hours,
+    "objection_days": _days,
+    "holidays": _holidays,
+    "alarm_minutes": _minutes,
+    "reconcile_minutes": _minutes,
+    "protected": _numbers,
+    "operator": values.words,
+    "short_code": _number,
+    "hotline": _number,
+    "site": _site,
+    "counter": values.words,
+    "redress": values.words,
+    "papers": values.words,
+}
+MESSAGES: dict[str, Reader] = {
+    "keywords": _keywords,
+    "links": _links,
+    "per_minute": _per_minute,
+    "trusted": values.texts,
+}
+_NO_MESSAGES: dict[str, Any] = {"keywords": (), "links": (), "per_minute": 0, "trusted": ()}

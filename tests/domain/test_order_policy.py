@@ -1,0 +1,180 @@
+"""What a policy says about orders and messages: read from its file, and asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from duanka.domain.errors import PolicyError
+from duanka.domain.network import NetworkState
+from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
+from duanka.domain.order_policy_file import MESSAGES, ORDERS
+from duanka.domain.policy import Policy
+from duanka.domain.policy_file import read_policy
+from duanka.domain.words import Words
+from duanka.rules import RULES
+
+POLICIES = Path(__file__).parents[2] / "policies"
+WITHOUT = (
+    '[policy]\nid = "p"\ntitle = "省"\ntitle_en = "P"\nauthority = "A"\ngrade = "K"\nsince = 2026-01-01\n'
+)
+WITHOUT += '[deciding]\nmode = "triggers"\n[rules.fan_out]\n'
+
+
+def _read(folder: Path, more: str) -> Policy:
+    (folder / "p.toml").write_text(WITHOUT + more, encoding="utf-8")
+    return read_policy(folder / "p.toml", RULES)
+
+
+def test_a_policy_that_says_nothing_of_orders_is_strict_and_refuses_no_text(tmp_path: Path) -> None:
+    policy = _read(tmp_path, "")
+    assert policy.orders == OrderPolicy()
+    assert policy.orders.two_people
+    assert policy.messages == MessagePolicy()
+
+
+def test_every_field_can_be_set_by_a_file() -> None:
+    assert list(ORDERS) == [field.name for field in fields(OrderPolicy)]
+    assert list(MESSAGES) == [field.name for field in fields(MessagePolicy)]
+
+
+def test_what_a_file_says_is_what_the_policy_is(tmp_path: Path) -> None:
+    more = """
+[orders]
+stages = [{ hours = 24, state = "outgoing_barred" }, { hours = 72.5, state = "suspended" }]
+hardships = ["hospital"]
+hardship_hours = 48
+two_people = false
+link_hours = 24
+objection_days = 3
+holidays = [2026-10-02, 2026-10-01]
+alarm_minutes = 2
+reconcile_minutes = 1.5
+protected = ["95588", "+8613900000000"]
+operator = { zh = "某运营商", en = "An operator" }
+short_code = "10000"
+hotline = "10001"
+site = "https://verify.example/cards"
+counter = { zh = "营业厅", en = "a counter" }
+redress = { zh = "可申诉", en = "object" }
+papers = { zh = "身份证", en = "an identity card" }
+[messages]
+keywords = ["安全账户+转账"]
+links = ["bit.example"]
+per_minute = 100
+trusted = ["10086"]
+"""
+    policy = _read(tmp_path, more)
+    assert policy.orders == OrderPolicy(
+        stages=(Stage(24, NetworkState.OUTGOING_BARRED), Stage(72.5, NetworkState.SUSPENDED)),
+        hardships=("hospital",),
+        hardship_hours=48,
+        two_people=False,
+        link_hours=24,
+        objection_days=3,
+        holidays=(date(2026, 10, 1), date(2026, 10, 2)),
+        alarm_minutes=2,
+        reconcile_minutes=1.5,
+        protected=("95588", "+8613900000000"),
+        operator=Words("某运营商", "An operator"),
+        short_code="10000",
+        hotline="10001",
+        site="https://verify.example/cards",
+        counter=Words("营业厅", "a counter"),
+        redress=Words("可申诉", "object"),
+        papers=Words("身份证", "an identity card"),
+    )
+    assert policy.messages == MessagePolicy((("安全账户", "转账"),), ("bit.example",), 100, ("10086",))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("orders = 3", "orders"),
+        ("[orders]\nstage = []", "does not know 'stage'; did you mean stages"),
+        ("[orders]\nstages = []", "at least one stage"),
+        ("[orders]\nstages = 24", "stages must be a list"),
+        ("[orders]\nstages = [24]", "stages 1 must be"),
+        (
+            '[orders]\nstages = [{ hours = 24, state = "active" }]',
+            "outgoing_barred or suspended, not 'active'",
+        ),
+        ('[orders]\nstages = [{ hours = 24, stat = "suspended" }]', "did you mean state"),
+        ("[orders]\nstages = [{ hours = 24 }]", "state must be"),
+        ("[orders]\nstages = [{ hours = 24, state = [] }]", "state must be"),
+        ('[orders]\nstages = [{ hours = 0, state = "suspended" }]', "hours must be hours above 0"),
+        ('[orders]\nstages = [{ hours = nan, state = "suspended" }]', "above 0"),
+        ('[orders]\nstages = [{ hours = 99999, state = "suspended" }]', "at most 8784"),
+        (
+            '[orders]\nstages = [{ hours = 24, state = "outgoing_barred" }, { hours = 24, state = "suspended" }]',
+            "later one by one: 24 hours follow 24",
+        ),
+        (
+            '[orders]\nstages = [{ hours = 24, state = "suspended" }, { hours = 72, state = "outgoing_barred" }]',
+            "stricter one by one",
+        ),
+        (
+            '[orders]\nstages = [{ hours = 24, state = "suspended" }, { hours = 72, state = "suspended" }]',
+            "stricter one by one",
+        ),
+        ('[orders]\nhardships = ["roaming", "roaming"]', "twice"),
+        ("[orders]\nhardships = [1]", "must be a text"),
+        ("[orders]\nhardship_hours = -1", "above 0"),
+        ("[orders]\ntwo_people = 1", "true or false"),
+        ("[orders]\nlink_hours = true", "hours above 0"),
+        ("[orders]\nobjection_days = 2.5", "whole number from 1 to 60"),
+        ("[orders]\nobjection_days = 0", "whole number from 1 to 60"),
+        ('[orders]\nholidays = ["2026-10-01"]', "must be a day"),
+        ("[orders]\nalarm_minutes = 0", "minutes above 0"),
+        ("[orders]\nreconcile_minutes = 1441", "at most 1440"),
+        ("[orders]\nprotected = [110]", "must be a text"),
+        ('[orders]\nprotected = ["138*"]', "3 to 21 digits"),
+        ('[orders]\nprotected = ["11"]', "3 to 21 digits"),
+        ('[orders]\noperator = "A"', "zh ="),
+        ('[orders]\noperator = { zh = "甲" }', "operator en must be a text"),
+        ('[orders]\nredress = { zh = "甲", en = " " }', "redress en must be a text"),
+        ('[orders]\npapers = { zh = "甲", en = "A", fr = "A" }', "does not know 'fr'"),
+        ('[orders]\nshort_code = "ten"', "3 to 21 digits"),
+        ('[orders]\nsite = "http://verify.example"', "begins with https://"),
+        ('[orders]\nsite = "https://verify.example/#x"', "begins with https://"),
+        ("[messages]\nkeywords = 3", "must be a list"),
+        ('[messages]\nkeywords = ["转账+"]', "none of them empty"),
+        ('[messages]\nlinks = ["https://bit.example"]', "a host like bit.example"),
+        ("[messages]\nper_minute = -1", "whole number from 0"),
+        ("[messages]\nword = []", "does not know 'word'"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, more: str, says: str) -> None:
+    with pytest.raises(PolicyError, match=says) as refused:
+        _read(tmp_path, more)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_shipped_policies_suspend_a_day_after_delivery() -> None:
+    for name in ("national", "hebei"):
+        orders = read_policy(POLICIES / f"{name}.toml", RULES).orders
+        assert orders.stages == (Stage(24, NetworkState.SUSPENDED),)
+        assert orders.two_people
+        assert orders.answer_within == timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "end"),
+    [
+        ((3, 2, 9), 5, (3, 9, 9)),  # a Monday
+        ((3, 1, 23, 30), 1, (3, 2, 23, 30)),  # Monday 07:30 in China, where UTC still has Sunday
+        ((3, 6, 15, 0), 1, (3, 9, 15)),  # Friday 23:00 in China
+        ((3, 6, 17, 0), 1, (3, 8, 17)),  # Saturday 01:00: the first working day is Monday the 9th, 01:00
+        ((9, 30, 9), 2, (10, 9, 9)),  # over the holidays and a weekend
+        ((3, 2, 9), 0, (3, 2, 9)),
+    ],
+)
+def test_working_days_are_those_of_the_operator(
+    start: tuple[int, ...], days: int, end: tuple[int, ...]
+) -> None:
+    policy = OrderPolicy(holidays=tuple(date(2026, 10, d) for d in range(1, 8)))
+    begin = datetime(2026, *start, tzinfo=UTC)  # type: ignore[arg-type,misc]
+    assert policy.working_days_after(begin, days) == datetime(2026, *end, tzinfo=UTC)  # type: ignore[arg-type,misc]
