@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.order import (
     SYSTEM,
@@ -54,6 +54,9 @@ class OrderBook:
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store = store
         self.terms = terms
+        self.wake: Callable[[], None] = lambda: (
+            None
+        )  # told when there is something for the network or for holders
 
     def turn(self, work: Callable[[Turn], Result], now: datetime) -> Result:
         """Do `work` in one transaction at `now`; begins again where two writers stood in each other's way."""
@@ -63,8 +66,10 @@ class OrderBook:
                     turn = Turn(connection, self.terms, now)
                     result = work(turn)
                     turn.write()
+                if turn.tells:
+                    self.wake()
                 return result
-            except OperationalError:
+            except (OperationalError, IntegrityError):  # also: both opened the one order that a card may have
                 if tried == _TRIES - 1:
                     raise
         raise AssertionError  # the loop returns or raises

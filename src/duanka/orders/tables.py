@@ -245,6 +245,7 @@ act_cards = Table(
     Column("order_id", String(16)),
     Column("before", String(24)),
     Column("after", String(24)),
+    Column("was", Text),  # JSON: what the act overwrote of the order, for undoing
     Column("outcome", String(16)),  # done, skipped
     Column("why", Text),  # it was skipped
     _index("act_cards_left", "act_id", "card", where="outcome IS NULL"),

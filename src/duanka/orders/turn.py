@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,9 @@ from duanka.domain.order import (
     Grounds,
     Kind,
     NeedsSecondPerson,
+    NoSuchTransition,
     Order,
+    OrderError,
     Person,
     ProtectedCard,
     State,
@@ -111,12 +114,13 @@ class Turn:
 
         Raises NoSuchTransition, NotTheirs, and for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
         """
+        _must_be_open(order)
         state = moved(order.kind, order.state, event, by.role)
         after = replace(order, state=state, step=order.step + 1, updated_at=self.now, **facts)
         if state in CLOSED:
             after = replace(after, closed_at=self.now, due_at=None)
         if after.kind is Kind.RESTRICTION:
-            self._check(after, event, by)
+            after = self._checked(order, after, event, by)
             self._restricted[after.card] = after
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:
@@ -126,6 +130,7 @@ class Turn:
 
     def change(self, order: Order, by: Person, what: str, why: str, **facts: Any) -> Order:
         """Change fields of an order that keeps its state."""
+        _must_be_open(order)
         after = replace(order, step=order.step + 1, updated_at=self.now, **facts)
         self.note(by, f"{order.kind}.{what}", order.id, why, *changes(told(order), told(after)))
         return self._put(after)
@@ -133,6 +138,19 @@ class Turn:
     def close(self, order: Order, by: Person, why: str) -> Order:
         """Close an order whose state stays as it is: a verification that expired, when the card is free again."""
         return self.change(order, by, "close", why, closed_at=self.now, due_at=None)
+
+    @contextmanager
+    def attempt(self, card: str) -> Iterator[None]:
+        """Changes of one card, all or none: an OrderError takes them back and goes on to the caller."""
+        self.lock([card])
+        kept = self._orders.copy(), self._restricted.copy(), self._open[card].copy()
+        entries, legs, notices_so_far = self._entries[:], self._outbox[:], self._notices[:]
+        try:
+            yield
+        except OrderError:
+            self._orders, self._restricted, self._open[card] = kept
+            self._entries, self._outbox, self._notices = entries, legs, notices_so_far
+            raise
 
     def notify(self, order: Order, template: str) -> None:
         """Send the holder the notice `template` about this step."""
@@ -159,12 +177,19 @@ class Turn:
         """Put a row into the audit trail."""
         self._entries.append(Entry(self.now, by, what, subject, why, before, after))
 
+    @property
+    def tells(self) -> bool:
+        """Whether the network or a holder is to be told something."""
+        return bool(self._outbox or self._notices)
+
     # --- writing ---
 
     def write(self) -> None:
         """Write everything; the transaction that it belongs to makes it durable."""
         changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
-        new = [order for order in changed if order.id not in self._stored]
+        new = sorted(
+            (order for order in changed if order.id not in self._stored), key=lambda new: (new.card, new.kind)
+        )  # in one sequence for all: two writers of the same new cards must not wait for each other in a ring
         moved_on = [order for order in changed if order.id in self._stored]
         # those that close go first: the place of the one open order of a card must be free before it is taken
         self._update([order for order in moved_on if order.closed_at])
@@ -196,7 +221,7 @@ class Turn:
                 "order_id": order.id,
                 "since": self.now,
             }
-            for card, order in self._restricted.items()
+            for card, order in sorted(self._restricted.items())
         ]
         if not rows:
             return
@@ -235,19 +260,24 @@ class Turn:
 
     # --- inside ---
 
-    def _check(self, after: Order, event: Event, by: Person) -> None:
+    def _checked(self, before: Order, after: Order, event: Event, by: Person) -> Order:
+        """The restriction as it may be stored; `carried_by` says of every stop what entitles it."""
         if in_the_network(after.state) is NetworkState.ACTIVE:
-            return
+            return after
         if self.policy.protects(after.card):
             raise ProtectedCard(
                 f"{after.card} is on the protected list (emergency, hotlines, police): it is never stopped"
             )
         after.grounds.complete()
-        if event in STOPS and self.policy.two_people and not carried(after.carried_by):
+        if event not in STOPS or _entitled(before, after):
+            return after
+        if self.policy.two_people:
             raise NeedsSecondPerson(
                 f"{by.name} alone cannot {event} {after.card}: neither a police notice nor an expired verification"
                 " carries it; propose it, and let a second person approve"
             )
+        alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.name
+        return replace(after, carried_by=alone)
 
     def _tell(self, order: Order, wanted: NetworkState) -> None:
         for element in self._terms.elements:
@@ -274,11 +304,20 @@ class Turn:
 
 
 POLICE_NOTICE, EXPIRED, TWO_PEOPLE = "police_notice:", "expired_verification:", "two_people:"
+ONE_PERSON = "one_person:"  # under a policy that says that one suffices
 
 
-def carried(by_what: str) -> bool:
-    """Whether this entitles a stop: a police notice, a verification that expired or failed, or two people."""
-    return by_what.startswith((POLICE_NOTICE, EXPIRED, TWO_PEOPLE))
+def _entitled(before: Order, after: Order) -> bool:
+    """Whether a police notice, a verification that expired or failed, or two people entitle this very stop."""
+    if after.carried_by.startswith((POLICE_NOTICE, EXPIRED)):
+        return True
+    # two people agreed on one stop, and not on every heavier one that might follow it
+    return after.carried_by.startswith(TWO_PEOPLE) and after.carried_by != before.carried_by
+
+
+def _must_be_open(order: Order) -> None:
+    if order.closed_at:
+        raise NoSuchTransition(f"{order.id} is closed since {order.closed_at.isoformat()} as {order.state}")
 
 
 def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
