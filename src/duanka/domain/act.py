@@ -1,0 +1,121 @@
+"""An act: what a person asks for one card or ten thousand at once, decided once and carried out card by card."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from duanka.domain.order import STOPS, Event, Grounds, OrderError
+
+LIFTS = frozenset(
+    {Event.RESTORE, Event.EASE, Event.WITHDRAW}
+)  # they take nothing from anybody: one person suffices
+MOST_CARDS = 100_000
+
+_CARD = re.compile(r"[1-9][0-9]{7,14}")
+_WITHOUT_COUNTRY = re.compile(r"1[3-9][0-9]{9}")
+_BETWEEN = str.maketrans("", "", " \t\r\n\u00a0-")
+_SHOWN = 5
+
+
+class ActState(StrEnum):
+    """What may become of an act."""
+
+    PROPOSED = "proposed"  # waits for a second person
+    RUNNING = "running"
+    DONE = "done"
+    REJECTED = "rejected"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act and how far it is. `undoes`: the act that it puts back; its `event` is then RESTORE, card by card EASE.
+
+    `total` cards, of which `done` were changed and `skipped` were not, each with a reason; the rest is still to come.
+    `approved_at` is when it began to run; `approved_by` is None where one person suffices.
+    """
+
+    id: str
+    event: Event
+    state: ActState
+    grounds: Grounds
+    proposed_by: str
+    proposed_at: datetime
+    total: int
+    done: int = 0
+    skipped: int = 0
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    finished_at: datetime | None = None
+    until: datetime | None = None
+    undoes: str | None = None
+
+    @property
+    def left(self) -> int:
+        """Cards that are still to come."""
+        return self.total - self.done - self.skipped
+
+    @property
+    def seconds(self) -> float | None:
+        """From the beginning to the end of the run; None while it is not over. A clock set back makes it 0."""
+        if self.approved_at is None or self.finished_at is None:
+            return None
+        return max(0.0, (self.finished_at - self.approved_at).total_seconds())
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A card that an act did not change, and why."""
+
+    card: str
+    why: str
+
+
+def can_be_asked(event: Event) -> bool:
+    """Whether `event` can be asked for many cards at once."""
+    return event in STOPS or event in LIFTS
+
+
+def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """The cards as E.164 without +, each once and in order, and how often one was named again.
+
+    OrderError names the malformed ones: a list that is wrong in one place may be wrong in others.
+    """
+    found = [_bare(card) for card in cards]
+    if not found:
+        raise OrderError("no card is named; name at least one")
+    if wrong := [card for card in found if not _CARD.fullmatch(card)]:
+        raise OrderError(
+            f"{len(wrong)} of {len(found)} are no card numbers: {_listed(wrong)}; write them like 8613800000001"
+        )
+    if short := [card for card in found if _WITHOUT_COUNTRY.fullmatch(card)]:
+        raise OrderError(
+            f"{len(short)} of {len(found)} lack the country code: {_listed(short)}; write them like 86{short[0]}"
+        )
+    once = tuple(sorted(set(found)))
+    if len(once) > MOST_CARDS:
+        raise OrderError(f"{len(once)} cards are more than an act takes ({MOST_CARDS}); make it several acts")
+    return once, len(found) - len(once)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's, however they are written."""
+    return _name(one) == _name(other)
+
+
+def _name(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _bare(card: str) -> str:
+    return unicodedata.normalize("NFKC", card).translate(_BETWEEN).removeprefix("+")
+
+
+def _listed(cards: list[str]) -> str:
+    shown = ", ".join(repr(card[:24]) for card in cards[:_SHOWN])
+    return shown if len(cards) <= _SHOWN else f"{shown} and {len(cards) - _SHOWN} more"

@@ -1,0 +1,216 @@
+"""Carries acts out, card by card: what is done and how far the act is are one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, bindparam, select, update
+
+from duanka.domain.act import ActState
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    STOPS,
+    SYSTEM,
+    Event,
+    Grounds,
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    State,
+)
+from duanka.domain.words import Words
+from duanka.orders.consequences import happen, stage_due
+from duanka.orders.rows import grounds_of
+from duanka.orders.tables import act_cards, acts
+from duanka.orders.turn import EXPIRED, ONE_PERSON, TWO_PEOPLE, Turn, cancelled
+
+AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
+DONE, SKIPPED = "done", "skipped"
+_TARGET = {
+    Event.BAR_OUTGOING: State.OUTGOING_BARRED,
+    Event.SUSPEND: State.SUSPENDED,
+    Event.PUNISH: State.PUNISHED,
+    Event.EASE: State.OUTGOING_BARRED,
+}
+_RAN_OUT = (State.EXPIRED, State.FAILED)
+
+
+def carry(turn: Turn, running: Sequence[RowMapping], limit: int) -> int:
+    """Carry out up to `limit` cards of these rows of `acts`, which the caller has locked; how many it took on."""
+    chosen = _shares(turn, running, limit)
+    turn.lock([row["card"] for _, rows in chosen for row in rows])
+    gone = set(cancelled(turn.connection, (row["card"] for _, rows in chosen for row in rows)))
+    results = []
+    for act, rows in chosen:
+        mine = [_one(turn, act, row, gone) for row in rows]
+        results += mine
+        _progress(turn, act, Counter(str(result["result"]) for result in mine))
+    if results:
+        names = ("order_id", "before", "after", "was", "why")
+        statement = (
+            update(act_cards)
+            .where(act_cards.c.act_id == bindparam("of"), act_cards.c.card == bindparam("number"))
+            .values({**{name: bindparam(name) for name in names}, "outcome": bindparam("result")})
+        )
+        turn.connection.execute(statement, results)
+    return len(results)
+
+
+def _shares(
+    turn: Turn, running: Sequence[RowMapping], limit: int
+) -> list[tuple[RowMapping, Sequence[RowMapping]]]:
+    """Each act's cards of this batch: the same number for all, but for those that have fewer left."""
+    chosen = []
+    smallest_first = sorted(running, key=lambda act: act["total"] - act["done"] - act["skipped"])
+    for at, act in enumerate(smallest_first):
+        share = -(-limit // (len(smallest_first) - at))
+        origin = act_cards.alias()
+        query = (
+            select(act_cards.c.card, origin.c.order_id, origin.c.before, origin.c.after, origin.c.was)
+            .outerjoin(
+                origin, (origin.c.act_id == (act["undoes"] or "")) & (origin.c.card == act_cards.c.card)
+            )
+            .where(act_cards.c.act_id == act["id"], act_cards.c.outcome.is_(None))
+            .order_by(act_cards.c.card)
+            .limit(share)
+        )
+        rows = turn.connection.execute(query).mappings().all()
+        chosen.append((act, rows))
+        limit -= len(rows)
+    return chosen
+
+
+def _progress(turn: Turn, act: RowMapping, counts: Counter[str]) -> None:
+    done, skipped = act["done"] + counts[DONE], act["skipped"] + counts[SKIPPED]
+    values: dict[str, object] = {"done": done, "skipped": skipped}
+    if done + skipped == act["total"]:
+        values |= {"state": ActState.DONE.value, "finished_at": turn.now}
+        told: dict[str, object] = {"state": ActState.DONE.value, "done": done, "skipped": skipped}
+        turn.note(SYSTEM, "act.finish", act["id"], "every card had its turn", {"state": act["state"]}, told)
+    turn.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
+
+
+def _one(turn: Turn, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[str, object]:
+    card, event = row["card"], Event(act["event"])
+    found: dict[str, object] = {"of": act["id"], "number": card, "result": DONE, "why": None}
+    blank = dict.fromkeys(("order_id", "before", "after", "was"))
+    before: Order | None
+    try:
+        with turn.attempt(card):
+            if card in gone:
+                raise NoSuchTransition("cancelled for good")
+            if act["undoes"]:
+                before, after = _put_back(turn, act, row)
+            elif event is Event.WITHDRAW:
+                before, after = _withdraw(turn, act, card)
+            else:
+                before, after = _restrict(turn, act, card, event)
+    except OrderError as error:
+        return {**found, **blank, "result": SKIPPED, "why": str(error)}
+    if after.state is State.CANCELLED:
+        gone.add(card)
+    was = _remembered(before) if before else None
+    state = before.state if before else State.ACTIVE
+    return {**found, "order_id": after.id, "before": state.value, "after": after.state.value, "was": was}
+
+
+def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
+    before = turn.open_order(card, Kind.RESTRICTION)
+    why = _why(act)
+    if event not in STOPS:
+        if before is None:
+            raise NoSuchTransition("it is not stopped")
+        _no_police_matter(before)
+        return before, happen(turn, before, event, SYSTEM, why)
+    facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act)}
+    if act["until"]:
+        facts["until"] = act["until"]
+    if before is None:
+        if event is Event.CANCEL:
+            raise NoSuchTransition("it is not stopped: only a card that is stopped is cancelled")
+        opened = turn.open(Kind.RESTRICTION, card, facts["grounds"], SYSTEM, why)
+        return None, happen(turn, opened, event, SYSTEM, why, **facts)
+    if before.state is _TARGET.get(event):
+        raise NoSuchTransition(f"it is {before.state} already, by {before.id}")
+    _no_police_matter(before, event)
+    return before, happen(turn, before, event, SYSTEM, why, **facts)
+
+
+def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
+    if order.state is State.FORCED_STOP and event is not Event.CANCEL:
+        raise NoSuchTransition(f"it is stopped by police notice ({order.id}): only the police change that")
+
+
+def _withdraw(turn: Turn, act: RowMapping, card: str) -> tuple[Order, Order]:
+    before = turn.open_order(card, Kind.VERIFICATION)
+    if before is None:
+        raise NoSuchTransition("nothing is asked of its holder")
+    return before, happen(turn, before, Event.WITHDRAW, SYSTEM, _why(act))
+
+
+def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
+    """The card as it was before the act that this one undoes."""
+    order = turn.open_order(row["card"], Kind.RESTRICTION)
+    theirs = order and order.id == row["order_id"] and order.carried_by in _carried_by_act(act["undoes"])
+    if order is None or not theirs or order.state != row["after"]:
+        now_is = f"{order.state} by {order.id}" if order else "not restricted"
+        raise NoSuchTransition(f"it was changed since: it is {now_is}")
+    if row["before"] == State.ACTIVE:
+        verification = turn.open_order(row["card"], Kind.VERIFICATION)
+        if verification and verification.state in _RAN_OUT:
+            return order, _stays_for(turn, order, verification, act)
+        return order, happen(turn, order, Event.RESTORE, SYSTEM, _why(act))
+    if (row["before"], order.state) == (State.OUTGOING_BARRED, State.SUSPENDED):
+        return order, happen(turn, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
+    raise NoSuchTransition(
+        f"it was {row['before']} before, and no transition leads back there: decide by hand"
+    )
+
+
+def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -> Order:
+    """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
+    facts: dict[str, Any] = {
+        "carried_by": EXPIRED + verification.id,
+        "parent": verification.id,
+        "grounds": verification.grounds,
+    }
+    first = turn.policy.stages[0].state
+    if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
+        due = stage_due(turn, verification.delivered_at or turn.now, first)
+        return happen(turn, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
+    return turn.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
+
+
+def carried_by(act: RowMapping) -> str:
+    """What entitles the stops of this act: two people, or one where the policy says that one suffices."""
+    return (TWO_PEOPLE if act["approved_by"] else ONE_PERSON) + str(act["id"])
+
+
+def _carried_by_act(act_id: str) -> tuple[str, str]:
+    return TWO_PEOPLE + act_id, ONE_PERSON + act_id
+
+
+def _why(act: RowMapping) -> str:
+    people = " + ".join(name for name in (act["proposed_by"], act["approved_by"]) if name)
+    return f"{act['id']} ({people}): {act['reason_en']}"
+
+
+def _remembered(order: Order) -> str:
+    """What a stop of an act overwrites of an order, as JSON, so that undoing can put it back."""
+    grounds = [list(words) for words in (order.grounds.reason, order.grounds.redress, order.grounds.papers)]
+    moments = {name: at.isoformat() if (at := getattr(order, name)) else None for name in ("due_at", "until")}
+    return json.dumps({"carried_by": order.carried_by, "grounds": grounds, **moments}, ensure_ascii=False)
+
+
+def _recalled(was: str) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(was)
+    moments = {
+        name: datetime.fromisoformat(facts[name]) if facts[name] else None for name in ("due_at", "until")
+    }
+    grounds = Grounds(*(Words(*words) for words in facts["grounds"]))
+    return {"carried_by": facts["carried_by"], "grounds": grounds, **moments}

@@ -1,0 +1,327 @@
+"""Acts: what one person proposes and a second one approves, for one card or ten thousand; carried out in batches.
+
+Where two people are needed, the first is whoever proposes and the second a supervisor with another name. What gives
+back needs nobody else and begins at once. A policy may let one person suffice; the trail then says so of each card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, func, insert, literal, select, update
+
+from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbers_of, same_person
+from duanka.domain.order import (
+    TRANSITIONS,
+    Event,
+    Grounds,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    NotTheirs,
+    OrderError,
+    Person,
+    ProtectedCard,
+    Role,
+    UnknownOrder,
+)
+from duanka.domain.words import Words
+from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry
+from duanka.orders.book import OrderBook
+from duanka.orders.rows import columns_of, grounds_of, new_id
+from duanka.orders.tables import act_cards, acts
+from duanka.orders.turn import Turn, cancelled
+
+_UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
+
+
+class Acts:
+    """What people ask for many cards as one act. Every method is one transaction, and safe beside other processes."""
+
+    def __init__(self, book: OrderBook) -> None:
+        self.book = book
+
+    def propose(
+        self,
+        event: Event,
+        cards: Iterable[str],
+        grounds_or_reason: Grounds | Words,
+        by: Person,
+        now: datetime,
+        until: datetime | None = None,
+    ) -> Act:
+        """Ask for `event` on `cards`: one number as often as it is named, E.164, with or without +.
+
+        A malformed number refuses the whole act (OrderError names it). Protected and cancelled cards stand in the act
+        as skipped; when nothing else is left the act is refused. `until`: the end of a punishment, and only of that.
+        """
+        numbers, repeated = numbers_of(cards)
+        grounds = self._grounds(grounds_or_reason)
+        _may_ask(event, by)
+        if (event is Event.PUNISH) != (until is not None) or (until and until <= now):
+            raise OrderError(
+                "a punishment needs the day until which it lasts, after now; nothing else has one"
+            )
+
+        def work(turn: Turn) -> str:
+            left_out = _left_out(turn, numbers)
+            if len(left_out) == len(numbers):
+                raise _nothing_left(turn, left_out)
+            alone = event in LIFTS or not turn.policy.two_people
+            act = Act(
+                id=new_id("A"),
+                event=event,
+                state=ActState.RUNNING if alone else ActState.PROPOSED,
+                grounds=grounds,
+                proposed_by=by.name,
+                proposed_at=now,
+                total=len(numbers),
+                skipped=len(left_out),
+                approved_at=now if alone else None,
+                until=until,
+            )
+            _insert(turn, act)
+            turn.connection.execute(insert(act_cards), _rows(act.id, numbers, left_out))
+            said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
+            said |= {"skipped": len(left_out), "named_twice": repeated, "two_people": not alone}
+            if until:
+                said["until"] = until.isoformat()
+            turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
+            if event in LIFTS:
+                carry(turn, [_locked(turn, act.id)], AT_ONCE)
+            return act.id
+
+        return self.act(self.book.turn(work, now))
+
+    def approve(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+        """Let a proposed act run. `by`: a supervisor who did not propose it, under whatever role."""
+
+        def work(turn: Turn) -> None:
+            row = _locked(turn, act_id)
+            _is(row, ActState.PROPOSED, "approve")
+            if by.role is not Role.SUPERVISOR:
+                raise NotTheirs(f"{by.role} may not approve {act_id}; it takes a supervisor")
+            if same_person(by.name, row["proposed_by"]):
+                raise NeedsSecondPerson(f"{by.name} proposed {act_id}: somebody else must approve it")
+            if row["until"] and row["until"] <= now:
+                raise OrderError(f"{act_id} would have ended on {row['until'].isoformat()}; propose it anew")
+            _move(turn, row, ActState.RUNNING, by, "act.approve", why, approved_by=by.name, approved_at=now)
+
+        self.book.turn(work, now)
+        return self.act(act_id)
+
+    def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+        """Do away with a proposed act. `by`: a supervisor, or whoever proposed it."""
+
+        def work(turn: Turn) -> None:
+            row = _locked(turn, act_id)
+            _is(row, ActState.PROPOSED, "reject")
+            if by.role is not Role.SUPERVISOR and not same_person(by.name, row["proposed_by"]):
+                raise NotTheirs(
+                    f"{by.name} may not reject {act_id}; it takes a supervisor, or who proposed it"
+                )
+            _move(turn, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
+
+        self.book.turn(work, now)
+        return self.act(act_id)
+
+    def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+        """Put back every card that this act stopped and nobody changed since; returns the new act that does so.
+
+        A card whose outgoing traffic was barred before goes back to that, with its reason and its next deadline; one
+        that was active is restored. An act that still runs ends here: what it has not reached it leaves alone.
+        """
+
+        def work(turn: Turn) -> str:
+            row = _locked(turn, act_id)
+            _may_ask(Event.RESTORE, by)
+            event = Event(row["event"])
+            if row["undoes"] or event not in _UNDOABLE:
+                raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
+            if row["state"] not in (ActState.RUNNING, ActState.DONE):
+                raise NoSuchTransition(
+                    f"{act_id} is {row['state']}: there is nothing to undo; reject a proposed act"
+                )
+            stopped_short = _stop_short(turn, act_id) if row["state"] == ActState.RUNNING else 0
+            _move(
+                turn,
+                row,
+                ActState.UNDONE,
+                by,
+                "act.undo",
+                why,
+                finished_at=row["finished_at"] or now,
+                skipped=row["skipped"] + stopped_short,
+            )
+            return _put_back(
+                turn, row, self._grounds(Words(f"撤销{act_id}：{why}", f"undone {act_id}: {why}")), by
+            )
+
+        return self.act(self.book.turn(work, now))
+
+    def carry_out(self, now: datetime, limit: int = 500) -> int:
+        """Carry out up to `limit` cards of the acts that run, in one transaction with how far each act is.
+
+        Returns how many cards it took on; 0 when nothing is left that no other worker is at. Every act gets an equal
+        share of each batch, and what a small one leaves goes to the others: ten thousand cards hold nobody up.
+        """
+
+        def work(turn: Turn) -> int:
+            running = (
+                select(acts)
+                .where(acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+                .order_by(acts.c.approved_at, acts.c.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            return carry(turn, turn.connection.execute(running).mappings().all(), limit)
+
+        return self.book.turn(work, now)
+
+    def act(self, act_id: str) -> Act:
+        """The act and how far it is; UnknownOrder without one."""
+        with self.book.store.reading() as connection:
+            row = connection.execute(select(acts).where(acts.c.id == act_id)).mappings().first()
+        if row is None:
+            raise UnknownOrder(f"no act {act_id!r}")
+        return act_of(row)
+
+    def acts(self, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
+        """The latest acts, the newest first."""
+        query = select(acts).order_by(acts.c.proposed_at.desc(), acts.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(acts.c.state == state.value)
+        with self.book.store.reading() as connection:
+            return tuple(act_of(row) for row in connection.execute(query).mappings())
+
+    def skipped(self, act_id: str) -> tuple[Skipped, ...]:
+        """The cards that the act did not change, in the order of their numbers, each with the reason why."""
+        query = (
+            select(act_cards.c.card, act_cards.c.why)
+            .where(act_cards.c.act_id == act_id, act_cards.c.outcome == SKIPPED)
+            .order_by(act_cards.c.card)
+        )
+        with self.book.store.reading() as connection:
+            return tuple(Skipped(*row) for row in connection.execute(query))
+
+    def _grounds(self, given: Grounds | Words) -> Grounds:
+        policy = self.book.terms.policy
+        return (
+            given if isinstance(given, Grounds) else Grounds(given, policy.redress, policy.papers)
+        ).complete()
+
+
+def act_of(row: RowMapping) -> Act:
+    """The act that stands in a row of `acts`."""
+    names = ("proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes")
+    facts: dict[str, Any] = {name: row[name] for name in (*names, "total", "done", "skipped")}
+    return Act(row["id"], Event(row["event"]), ActState(row["state"]), grounds_of(row), **facts)
+
+
+def _may_ask(event: Event, by: Person) -> None:
+    if not can_be_asked(event):
+        raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
+    who = frozenset[Role]().union(*(row.who for row in TRANSITIONS if row.event is event))
+    if by.role not in who - {Role.HOLDER}:
+        raise NotTheirs(f"{by.role} may not {event} cards; it takes desk or supervisor")
+
+
+def _left_out(turn: Turn, numbers: Iterable[str]) -> dict[str, str]:
+    """The cards that no act may touch, with the reason."""
+    gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
+    mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
+    return gone | mine
+
+
+def _nothing_left(turn: Turn, left_out: dict[str, str]) -> OrderError:
+    card, why = next(iter(left_out.items()))
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
+    return kind(f"nothing is left to do: {card} is {why}{more}")
+
+
+def _insert(turn: Turn, act: Act) -> None:
+    names = (
+        "id",
+        "proposed_by",
+        "proposed_at",
+        "approved_by",
+        "approved_at",
+        "finished_at",
+        "until",
+        "undoes",
+    )
+    facts = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
+    words = {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
+    turn.connection.execute(insert(acts).values(**facts, **words))
+
+
+def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "act_id": act_id,
+            "card": card,
+            "outcome": SKIPPED if card in left_out else None,
+            "why": left_out.get(card),
+        }
+        for card in numbers
+    ]
+
+
+def _locked(turn: Turn, act_id: str) -> RowMapping:
+    """The act's row, locked: who approves, undoes or carries it out waits for the others."""
+    query = select(acts).where(acts.c.id == act_id).with_for_update()
+    row = turn.connection.execute(query).mappings().first()
+    if row is None:
+        raise UnknownOrder(f"no act {act_id!r}")
+    return row
+
+
+def _is(row: RowMapping, state: ActState, event: str) -> None:
+    if row["state"] != state:
+        raise NoSuchTransition(
+            f"{row['id']} is {row['state']}: only one that is {state} can be asked to {event}"
+        )
+
+
+def _move(
+    turn: Turn, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
+) -> None:
+    if not why.strip():
+        raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")
+    turn.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
+    turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value})
+
+
+def _stop_short(turn: Turn, act_id: str) -> int:
+    """Leave alone what the act has not reached; how many cards that are."""
+    waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
+    left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
+    why = "the act was undone before its turn"
+    turn.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
+    return left
+
+
+def _put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> str:
+    """A new act over the cards that `undone` changed; its first cards are put back in this very turn."""
+    act = Act(
+        id=new_id("A"),
+        event=Event.RESTORE,
+        state=ActState.RUNNING,
+        grounds=grounds,
+        proposed_by=by.name,
+        proposed_at=turn.now,
+        approved_at=turn.now,
+        undoes=undone["id"],
+        total=undone["done"],
+    )
+    _insert(turn, act)
+    theirs = select(literal(act.id), act_cards.c.card).where(
+        act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE
+    )
+    turn.connection.execute(insert(act_cards).from_select(["act_id", "card"], theirs))
+    said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
+    turn.note(by, "act.propose", act.id, grounds.reason.en, {}, {**said, "undoes": undone["id"]})
+    carry(turn, [_locked(turn, act.id)], AT_ONCE)
+    return act.id

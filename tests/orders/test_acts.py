@@ -1,0 +1,461 @@
+"""What people ask for many cards as one act: two people, all cards or none refused, progress, undoing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from books import (
+    DESK,
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
+from duanka.domain.act import Act, ActState
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    SYSTEM,
+    Event,
+    Grounds,
+    GroundsMissing,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    NotTheirs,
+    OrderError,
+    Person,
+    ProtectedCard,
+    Role,
+    State,
+    UnknownOrder,
+)
+from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.store import Store
+from duanka.orders.tables import act_cards, audit, cards, orders, outbox
+
+WHY = Words("养卡窝点", "a farm of cards")
+THIRD = Person("zhao", Role.SUPERVISOR)
+STAGED = OrderPolicy(stages=(Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED)))
+
+
+def suspended(acts: Acts, numbers: list[int], event: Event = Event.SUSPEND, at: datetime = NOW) -> Act:
+    """Proposed, approved and carried out."""
+    act = acts.propose(event, [card(n) for n in numbers], WHY, DESK, at)
+    acts.approve(act.id, SECOND, "seen", at)
+    run(acts, at)
+    return acts.act(act.id)
+
+
+def run(acts: Acts, at: datetime = NOW) -> int:
+    total = 0
+    while taken := acts.carry_out(at):
+        total += taken
+    return total
+
+
+def holds(book: OrderBook) -> None:
+    assert [found for found in Trail(KEY).verify(book.store) if isinstance(found, Fault)] == []
+
+
+def test_one_act_stops_every_card_once(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    proposed = acts.propose(Event.SUSPEND, [card(n) for n in range(7)], WHY, DESK, NOW)
+    assert (proposed.state, proposed.total, proposed.left) == (ActState.PROPOSED, 7, 7)
+    assert run(acts) == 0, "nothing before a second person"
+    assert restriction(book) is None
+    acts.approve(proposed.id, SECOND, "the farm in the east", NOW + HOUR)
+    assert acts.carry_out(NOW + HOUR, limit=3) == 3
+    half = acts.act(proposed.id)
+    assert (half.state, half.done, half.left, half.seconds) == (ActState.RUNNING, 3, 4, None)
+    assert run(acts, NOW + 2 * HOUR) == 4
+    done = acts.act(proposed.id)
+    assert (done.state, done.done, done.skipped, done.seconds) == (ActState.DONE, 7, 0, 3600)
+    for number in range(7):
+        order = restriction(book, number)
+        assert order
+        assert (order.state, order.carried_by) == (State.SUSPENDED, f"two_people:{done.id}")
+        assert order.grounds == Grounds(WHY, book.terms.policy.redress, book.terms.policy.papers)
+    with store.reading() as connection:
+        told = connection.execute(select(outbox.c.card, outbox.c.element, outbox.c.wanted)).all()
+        what = connection.execute(
+            select(audit.c.what, audit.c.who).where(audit.c.subject == done.id).order_by(audit.c.seq)
+        ).all()
+        why = connection.execute(select(audit.c.why).where(audit.c.what == "restriction.suspend")).scalars()
+    assert len(set(told)) == len(told) == 21
+    assert [tuple(row) for row in what] == [
+        ("act.propose", "wang"),
+        ("act.approve", "li"),
+        ("act.finish", "duanka"),
+    ]
+    assert set(why) == {f"{done.id} (wang + li): a farm of cards"}
+    holds(book)
+
+
+@pytest.mark.parametrize(
+    ("by", "error"),
+    [
+        (Person("wang", Role.SUPERVISOR), NeedsSecondPerson),  # the same under another role
+        (Person(" WANG ", Role.SUPERVISOR), NeedsSecondPerson),
+        (Person("ｗａｎｇ", Role.SUPERVISOR), NeedsSecondPerson),
+        (Person("zhao", Role.DESK), NotTheirs),
+        (Person("zhao", Role.POLICE), NotTheirs),
+        (Person("zhao", Role.REGULATOR), NotTheirs),
+    ],
+)
+def test_the_second_is_a_supervisor_and_somebody_else(
+    store: Store, by: Person, error: type[OrderError]
+) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
+    with pytest.raises(error):
+        acts.approve(act.id, by, "fine", NOW)
+    assert run(acts) == 0
+    assert restriction(book) is None
+    with pytest.raises(OrderError, match="say why"):
+        acts.approve(act.id, SECOND, "  ", NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    with pytest.raises(NoSuchTransition, match="running"):
+        acts.approve(act.id, THIRD, "fine", NOW)
+
+
+@pytest.mark.parametrize("role", [Role.POLICE, Role.REGULATOR, Role.HOLDER])
+def test_others_propose_nothing(store: Store, role: Role) -> None:
+    acts = Acts(book_on(store))
+    with pytest.raises(NotTheirs):
+        acts.propose(Event.SUSPEND, [card(0)], WHY, Person("x", role), NOW)
+    with pytest.raises(NotTheirs):
+        acts.propose(Event.WITHDRAW, [card(0)], WHY, Person("x", role), NOW)
+    assert acts.acts() == ()
+
+
+def test_a_rejected_act_never_runs(store: Store) -> None:
+    acts = Acts(book_on(store))
+    act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
+    with pytest.raises(NotTheirs):
+        acts.reject(act.id, Person("chen", Role.DESK), "no", NOW)
+    assert acts.reject(act.id, SECOND, "no farm", NOW).state is ActState.REJECTED
+    with pytest.raises(NoSuchTransition):
+        acts.approve(act.id, SECOND, "after all", NOW)
+    mine = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
+    assert acts.reject(mine.id, DESK, "my error", NOW).state is ActState.REJECTED
+    assert run(acts) == 0
+    assert [act.state for act in acts.acts(ActState.REJECTED)] == [ActState.REJECTED] * 2
+    assert acts.acts(ActState.PROPOSED) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], "no card is named"),
+        ([card(0), "12"], "1 of 2 are no card numbers: '12'"),
+        ([card(0), "138*0000"], "no card numbers"),
+        (["8613800000001' OR 1=1"], "no card numbers"),
+        (["0" * 13], "no card numbers"),
+        (["13800000001"], "write them like 8613800000001"),
+        ([f"x{n}" for n in range(9)], "and 4 more"),
+    ],
+)
+def test_one_malformed_number_refuses_all(store: Store, given: list[str], says: str) -> None:
+    acts = Acts(book_on(store))
+    with pytest.raises(OrderError, match=says.replace("*", r"\*")):
+        acts.propose(Event.SUSPEND, given, WHY, DESK, NOW)
+    assert acts.acts() == ()
+
+
+def test_the_same_card_twice_is_one_card(store: Store) -> None:
+    acts = Acts(book_on(store))
+    act = acts.propose(Event.SUSPEND, [card(0), f"+{card(0)}", f"+86 {card(0)[2:]}", card(1)], WHY, DESK, NOW)
+    assert act.total == 2
+    with acts.book.store.reading() as connection:
+        told = connection.execute(select(audit.c.after).where(audit.c.subject == act.id)).scalar_one()
+    assert '"named_twice":2' in told
+
+
+def test_protected_and_cancelled_cards_are_never_taken(store: Store) -> None:
+    policy = OrderPolicy(protected=(card(1),))
+    book = book_on(store, policy)
+    acts = Acts(book)
+    suspended(acts, [2])
+    suspended(acts, [2], Event.CANCEL)
+    act = acts.propose(Event.SUSPEND, [card(0), card(1), card(2)], WHY, DESK, NOW)
+    assert act.skipped == 2
+    assert [(one.card, one.why) for one in acts.skipped(act.id)] == [
+        (card(1), "on the protected list: never touched"),
+        (card(2), "cancelled for good"),
+    ]
+    acts.approve(act.id, SECOND, "fine", NOW)
+    assert run(acts) == 1
+    assert restriction(book, 1) is None
+    with pytest.raises(ProtectedCard):
+        acts.propose(Event.SUSPEND, [card(1)], WHY, DESK, NOW)
+    with pytest.raises(NoSuchTransition, match="cancelled for good"):
+        acts.propose(Event.SUSPEND, [card(2)], WHY, DESK, NOW)
+
+
+def test_a_card_that_is_protected_after_the_proposal_is_skipped(store: Store) -> None:
+    book = book_on(store)
+    act = Acts(book).propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
+    later = Acts(book_on(store, OrderPolicy(protected=(card(0),))))
+    later.approve(act.id, SECOND, "fine", NOW)
+    assert run(later) == 2
+    assert (later.act(act.id).done, later.act(act.id).skipped) == (1, 1)
+    assert "protected" in later.skipped(act.id)[0].why
+    assert restriction(book, 0) is None, "not even an order that stops nothing"
+    with store.reading() as connection:
+        assert connection.execute(select(cards.c.card)).scalars().all() == [card(1)]
+
+
+def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    suspended(acts, [0, 1])
+    act = acts.propose(Event.RESTORE, [card(0), card(1), card(2)], WHY, DESK, NOW + HOUR)
+    assert (act.state, act.done, act.skipped) == (ActState.DONE, 2, 1)
+    assert acts.skipped(act.id)[0].why == "it is not stopped"
+    assert restriction(book, 0) is None
+    book.receive([demand(5)], NOW)
+    act = acts.propose(Event.WITHDRAW, [card(5), card(6)], WHY, DESK, NOW + HOUR)
+    assert (act.done, acts.skipped(act.id)[0].why) == (1, "nothing is asked of its holder")
+    suspended(acts, [7])
+    assert acts.propose(Event.EASE, [card(7)], WHY, DESK, NOW).done == 1
+    assert (eased := restriction(book, 7))
+    assert eased.state is State.OUTGOING_BARRED
+    holds(book)
+
+
+def test_only_the_police_lift_what_they_stopped(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    book.police_stop(card(0), "case 1", POLICE, "confirmed", NOW)
+    act = acts.propose(Event.RESTORE, [card(0)], WHY, SECOND, NOW)
+    assert (act.done, act.skipped) == (0, 1)
+    assert "only the police" in acts.skipped(act.id)[0].why
+    assert "only the police" in acts.skipped(suspended(acts, [0]).id)[0].why
+    assert (order := restriction(book))
+    assert order.state is State.FORCED_STOP
+
+
+def test_a_card_that_is_so_already_is_skipped(store: Store) -> None:
+    acts = Acts(book_on(store))
+    suspended(acts, [0])
+    again = suspended(acts, [0, 1])
+    assert (again.done, again.skipped) == (1, 1)
+    assert "suspended already" in acts.skipped(again.id)[0].why
+    barred = suspended(acts, [0], Event.BAR_OUTGOING)
+    assert barred.skipped == 1
+    cancel = suspended(acts, [9], Event.CANCEL)
+    assert "only a card that is stopped is cancelled" in acts.skipped(cancel.id)[0].why
+
+
+def test_a_punishment_ends_on_its_day(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    for until in (None, NOW):
+        with pytest.raises(OrderError, match="needs the day until"):
+            acts.propose(Event.PUNISH, [card(0)], WHY, DESK, NOW, until=until)
+    with pytest.raises(OrderError, match="nothing else has one"):
+        acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW, until=NOW + HOUR)
+    act = acts.propose(Event.PUNISH, [card(0)], WHY, DESK, NOW, until=NOW + 48 * HOUR)
+    with pytest.raises(OrderError, match="would have ended"):
+        acts.approve(act.id, SECOND, "late", NOW + 48 * HOUR)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    run(acts)
+    assert (order := restriction(book))
+    assert (order.state, order.until, order.due_at) == (State.PUNISHED, NOW + 48 * HOUR, NOW + 48 * HOUR)
+    assert book.sweep(NOW + 48 * HOUR - timedelta(microseconds=1)) == 0
+    assert book.sweep(NOW + 48 * HOUR) == 1
+    assert restriction(book) is None
+
+
+def test_two_people_agreed_on_one_stop_only(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    suspended(acts, [0], Event.BAR_OUTGOING)
+    order = restriction(book)
+    assert order
+    for event in (Event.SUSPEND, Event.CANCEL, Event.PUNISH):
+        with pytest.raises(NeedsSecondPerson):
+            book.act(order.id, event, SECOND, "more", NOW, until=NOW + HOUR)
+    assert restriction(book) == order
+
+
+def test_undoing_puts_back_what_was_there(store: Store) -> None:
+    book = book_on(store, STAGED)
+    acts = Acts(book)
+    delivered(book, 0)
+    book.sweep(NOW + 24 * HOUR)
+    barred = restriction(book, 0)
+    assert barred
+    act = suspended(acts, [0, 1, 2, 3, 4], at=NOW + 25 * HOUR)
+    assert act.done == 5
+    acts.propose(Event.RESTORE, [card(2)], WHY, DESK, NOW + 26 * HOUR)
+    book.police_stop(card(3), "case", POLICE, "confirmed", NOW + 26 * HOUR)
+    acts.propose(Event.EASE, [card(4)], WHY, DESK, NOW + 26 * HOUR)
+    undo = acts.undo(act.id, THIRD, "the wrong list", NOW + 27 * HOUR)
+    assert (undo.state, undo.undoes, undo.total, undo.done, undo.skipped) == (ActState.DONE, act.id, 5, 2, 3)
+    assert acts.act(act.id).state is ActState.UNDONE
+    back = restriction(book, 0)
+    assert back
+    assert (back.state, back.carried_by, back.due_at, back.grounds) == (
+        State.OUTGOING_BARRED,
+        barred.carried_by,
+        barred.due_at,
+        barred.grounds,
+    )
+    assert restriction(book, 1) is None
+    assert [one.card for one in acts.skipped(undo.id)] == [card(2), card(3), card(4)]
+    assert all("changed since" in one.why for one in acts.skipped(undo.id))
+    assert book.sweep(NOW + 72 * HOUR) == 1
+    assert (stopped := restriction(book, 0))
+    assert stopped.state is State.SUSPENDED, "its own timetable goes on"
+    with pytest.raises(NoSuchTransition, match="undone"):
+        acts.undo(act.id, THIRD, "again", NOW + 28 * HOUR)
+    with pytest.raises(NoSuchTransition):
+        acts.undo(undo.id, THIRD, "again", NOW + 28 * HOUR)
+    holds(book)
+
+
+def test_undoing_leaves_a_card_stopped_whose_verification_ran_out_meanwhile(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    asked = delivered(book, 0)
+    act = suspended(acts, [0])
+    assert book.sweep(NOW + 24 * HOUR) == 1
+    acts.undo(act.id, DESK, "the wrong list", NOW + 25 * HOUR)
+    assert (order := restriction(book))
+    assert (order.state, order.carried_by) == (State.SUSPENDED, f"expired_verification:{asked.id}")
+    assert order.grounds == asked.grounds
+    book.act(asked.id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
+    assert restriction(book) is None
+
+
+def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    act = acts.propose(Event.SUSPEND, [card(n) for n in range(10)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    assert acts.carry_out(NOW, limit=4) == 4
+    undo = acts.undo(act.id, DESK, "stop", NOW)
+    assert (undo.total, undo.done) == (4, 4)
+    stopped = acts.act(act.id)
+    assert (stopped.state, stopped.done, stopped.skipped, stopped.left) == (ActState.UNDONE, 4, 6, 0)
+    assert run(acts) == 0
+    assert all(restriction(book, n) is None for n in range(10))
+    running = acts.propose(Event.SUSPEND, [card(20)], WHY, DESK, NOW)
+    with pytest.raises(NoSuchTransition, match="reject"):
+        acts.undo(running.id, DESK, "no", NOW)
+    acts.approve(running.id, SECOND, "fine", NOW)
+    assert acts.undo(running.id, DESK, "no", NOW).state is ActState.DONE, (
+        "nothing was done, nothing is put back"
+    )
+
+
+@pytest.mark.parametrize("event", [Event.RESTORE, Event.WITHDRAW, Event.CANCEL])
+def test_what_is_given_back_or_gone_is_not_undone(store: Store, event: Event) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    suspended(acts, [0])
+    book.receive([demand(0)], NOW)
+    act = acts.propose(event, [card(0)], WHY, DESK, NOW)
+    if event is Event.CANCEL:
+        acts.approve(act.id, SECOND, "fine", NOW)
+        run(acts)
+    with pytest.raises(NoSuchTransition, match="cannot be undone"):
+        acts.undo(act.id, DESK, "hm", NOW)
+
+
+def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> None:
+    book = book_on(store, OrderPolicy(two_people=False))
+    acts = Acts(book)
+    act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
+    assert act.state is ActState.RUNNING
+    assert run(acts) == 1
+    order = restriction(book)
+    assert order
+    assert order.carried_by == f"one_person:{act.id}"
+    book.act(order.id, Event.CANCEL, DESK, "for good", NOW)
+    with store.reading() as connection:
+        rows = connection.execute(select(audit.c.what, audit.c.after)).all()
+    assert any(row.what == "act.propose" and '"two_people":false' in row.after for row in rows)
+    assert any(row.what == "restriction.cancel" and "one_person:wang" in row.after for row in rows)
+    strict = Acts(book_on(store))
+    late = acts.propose(Event.SUSPEND, [card(1)], WHY, DESK, NOW)
+    assert run(strict) == 1
+    assert "second person" in strict.skipped(late.id)[0].why, "the policy of the moment counts"
+
+
+def test_a_small_act_waits_for_no_large_one(store: Store) -> None:
+    acts = Acts(book_on(store))
+    large = acts.propose(Event.SUSPEND, [card(n) for n in range(1000)], WHY, DESK, NOW)
+    acts.approve(large.id, SECOND, "fine", NOW)
+    assert acts.carry_out(NOW, limit=50) == 50
+    urgent = acts.propose(Event.SUSPEND, [card(5000)], WHY, DESK, NOW + HOUR)
+    acts.approve(urgent.id, SECOND, "now", NOW + HOUR)
+    middle = acts.propose(Event.SUSPEND, [card(n) for n in range(6000, 6100)], WHY, DESK, NOW + HOUR)
+    acts.approve(middle.id, SECOND, "now", NOW + HOUR)
+    assert acts.carry_out(NOW + HOUR, limit=51) == 51
+    assert acts.act(urgent.id).state is ActState.DONE
+    assert (acts.act(middle.id).done, acts.act(large.id).done) == (25, 75)
+
+
+def test_a_reason_is_needed_in_both_languages(store: Store) -> None:
+    acts = Acts(book_on(store))
+    with pytest.raises(GroundsMissing):
+        acts.propose(Event.SUSPEND, [card(0)], Words("原因", " "), DESK, NOW)
+    with pytest.raises(GroundsMissing):
+        acts.propose(Event.SUSPEND, [card(0)], Grounds(WHY, WHY, Words("", "")), DESK, NOW)
+    with pytest.raises(NoSuchTransition):
+        acts.propose(Event.POLICE_STOP, [card(0)], WHY, DESK, NOW)
+    with pytest.raises(UnknownOrder):
+        acts.act("A0")
+    with pytest.raises(UnknownOrder):
+        acts.approve("A0", SECOND, "x", NOW)
+
+
+def test_a_card_that_cannot_be_changed_spoils_no_other(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    with store.writing() as connection:  # as if 110 had come in past the door
+        connection.execute(update(act_cards).where(act_cards.c.card == card(1)).values(card="110"))
+    assert run(acts) == 3
+    assert (acts.act(act.id).done, acts.act(act.id).skipped) == (2, 1)
+    assert restriction(book, 2)
+    with store.reading() as connection:
+        assert connection.execute(select(orders.c.id).where(orders.c.card == "110")).all() == []
+    holds(book)
+
+
+def test_a_clock_that_jumps_back_makes_no_negative_time(store: Store) -> None:
+    acts = Acts(book_on(store))
+    act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    assert acts.carry_out(NOW - 5 * HOUR) == 1
+    assert acts.act(act.id).seconds == 0
+    assert acts.carry_out(NOW) == 0
+
+
+def test_a_verification_stays_while_an_act_stops_the_card(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    delivered(book)
+    suspended(acts, [0])
+    book.act(verification(book).id, Event.BEGIN, SYSTEM, "came", NOW)
+    book.act(verification(book).id, Event.PASS, DESK, "it is them", NOW)
+    assert restriction(book) is None
