@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query
 from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
+from duanka.domain.act import ActState
+from duanka.domain.order import Event
 from duanka.orders.reading import Reader
 
 router = APIRouter(tags=["acts"])
@@ -23,13 +25,12 @@ router = APIRouter(tags=["acts"])
     responses=errors(401, 403, 409, 413, 422),
 )
 def propose(here: Here, by: access.Works, asks: asked.Proposal) -> shown.ActShown:
-    """Nothing happens before a second person approves (双人复核)."""
+    """A stop waits for a second person (双人复核); what gives back begins at once."""
     policy = here.desk.book.terms.policy
-    numbers = list(dict.fromkeys(asked.card_of(number) for number in asks.phone_numbers))
     grounds = asks.grounds(policy.redress, policy.papers)
-    act = here.desk.acts.propose(asks.event, numbers, grounds, by, here.now, asks.until)
+    act = here.desk.acts.propose(Event(asks.event), asks.phone_numbers, grounds, by, here.now, asks.until)
     here.wake()
-    return shown.ActShown.of(here.desk.reading.act(act))
+    return shown.ActShown.of(act)
 
 
 @router.get(
@@ -88,13 +89,12 @@ def list_act_cards(
     responses=errors(401, 403, 404, 409, 413, 422),
 )
 def approve(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
-    """Who proposed cannot approve. Again gives the state."""
-    del because  # the act carries the reason that both stand for
-    act = here.desk.reading.act(number)
+    """A supervisor who did not propose it. Again gives the state."""
+    act = here.desk.acts.act(number)
     if act.approved_by != by.name:
-        here.desk.acts.approve(number, by, here.now)
+        act = here.desk.acts.approve(number, by, because.why, here.now)
         here.wake()
-    return shown.ActShown.of(here.desk.reading.act(number))
+    return shown.ActShown.of(act)
 
 
 @router.post(
@@ -106,9 +106,10 @@ def approve(here: Here, by: access.Works, number: asked.ActId, because: asked.Be
 )
 def reject(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
     """Nothing happens. Again gives the state."""
-    if here.desk.reading.act(number).state != "rejected":
-        here.desk.acts.reject(number, by, because.why.strip(), here.now)
-    return shown.ActShown.of(here.desk.reading.act(number))
+    act = here.desk.acts.act(number)
+    if act.state is not ActState.REJECTED:
+        act = here.desk.acts.reject(number, by, because.why, here.now)
+    return shown.ActShown.of(act)
 
 
 @router.post(
@@ -119,8 +120,8 @@ def reject(here: Here, by: access.Works, number: asked.ActId, because: asked.Bec
     responses=errors(401, 403, 404, 409, 413),
 )
 def undo(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
-    """Its cards go back to where they were. Again gives the state."""
-    if here.desk.reading.act(number).state != "undone":
+    """Its cards go back to where they were, unless somebody changed them since. Again gives the state."""
+    if here.desk.acts.act(number).state is not ActState.UNDONE:
         here.desk.acts.undo(number, by, because.why.strip(), here.now)
         here.wake()
-    return shown.ActShown.of(here.desk.reading.act(number))
+    return shown.ActShown.of(here.desk.acts.act(number))

@@ -38,6 +38,13 @@ Moment = Annotated[
     BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-02T16:00:00+08:00"]}),
 ]
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 50.0 is 50."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 # A line that a person wrote: something must stand in it, and nothing that a terminal or a database stumbles over.
 _PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f]"
 _SAID = rf"^{_PLAIN}*[^\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{_PLAIN}*$"
@@ -146,7 +153,7 @@ class Search(AskedModel):
     after: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before."
     )
-    limit: Annotated[int, Field(strict=True, ge=1, le=200)] = 50
+    limit: Annotated[int, Field(strict=True, ge=1, le=200), BeforeValidator(_whole)] = 50
     unmask: Unmask | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -11,37 +11,13 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from duanka.api.buckets import Buckets
-from duanka.domain.order import Event, Grounds, Person
+from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
 from duanka.orders.reading import Reading
 from duanka.orders.store import Store
-
-
-class Proposals(Protocol):
-    """What two people do together, for one card or for ten thousand."""
-
-    def propose(
-        self,
-        event: Event,
-        cards: Sequence[str],
-        grounds: Grounds,
-        by: Person,
-        now: datetime,
-        until: datetime | None = None,
-    ) -> str:
-        """Propose; the act's id."""
-
-    def approve(self, act_id: str, by: Person, now: datetime) -> object:
-        """Approve what somebody else proposed."""
-
-    def reject(self, act_id: str, by: Person, why: str, now: datetime) -> object:
-        """Reject what was proposed."""
-
-    def undo(self, act_id: str, by: Person, why: str, now: datetime) -> object:
-        """Take back what was done."""
 
 
 class Desk(Protocol):
@@ -56,7 +32,7 @@ class Desk(Protocol):
         """Moves orders."""
 
     @property
-    def acts(self) -> Proposals:
+    def acts(self) -> Acts:
         """What two people do."""
 
     @property

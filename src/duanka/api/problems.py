@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,8 +111,11 @@ def add_problems(api: FastAPI) -> None:
         return answer(400, "; ".join(_in_words(one) for one in error.errors()[:5]))
 
     @api.exception_handler(HTTPException)
-    def framework(_: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), error.headers)
+    def framework(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the router names the methods of one route, and a path can have more
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return answer(error.status_code, str(error.detail), headers)
 
     @api.exception_handler(OperationalError)
     @api.exception_handler(InterfaceError)
@@ -119,6 +123,15 @@ def add_problems(api: FastAPI) -> None:
     def database(_: Request, error: Exception) -> JSONResponse:
         _log.error("the order database does not answer: %s", type(error).__name__)
         return answer(503, "the order database does not answer; try again", {"Retry-After": "1"})
+
+
+def _methods(request: Request) -> set[str]:
+    """What the description has for this path; where two fit, the one without a parameter."""
+    path, described = request.url.path, request.app.openapi()["paths"]
+    fits = [one for one in described if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", one), path)]
+    return (
+        {method.upper() for method in described[min(fits, key=lambda one: one.count("{"))]} if fits else set()
+    )
 
 
 # the first that fits; any other error of ours is a state that does not allow it

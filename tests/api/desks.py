@@ -1,0 +1,156 @@
+"""A desk and its API for tests, served by a real server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import uvicorn
+from duanka.orders.acts import Acts
+from fastapi import FastAPI
+
+from duanka.api import BASE, Limits, create_api
+from duanka.domain.order import SYSTEM, Asked, Demand, Kind, Order, Role
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.words import Words
+from duanka.orders.audit import Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.keys import Keys
+from duanka.orders.links import Links
+from duanka.orders.reading import Reading
+from duanka.orders.store import Store
+from duanka.orders.turn import Terms
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
+HOUR = timedelta(hours=1)
+KEY = b"a key of a test, thirty-two bytes"
+ELEMENTS = ("home_register", "call_proxy", "message_proxy")
+ROLES = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
+WHY = {"why": "a test"}
+PLENTY = Limits(
+    per_key=1e9, per_key_burst=10**9, failed=1e9, failed_burst=10**9, holder=1e9, holder_burst=10**9
+)
+_WITHIN = 20.0
+
+
+def card(number: int = 0) -> str:
+    return str(8613000000000 + number)
+
+
+def phone(number: int = 0) -> str:
+    return f"+{card(number)}"
+
+
+def demand(number: int = 0, asked: Asked = Asked.VERIFY) -> Demand:
+    return Demand(
+        card(number), asked, "medium", Words("一天外呼80个陌生号码", "80 strangers called"), ("fan_out",)
+    )
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True)
+class TestDesk:
+    """Everything that acts on orders or reads them, on one database, and a key of each role."""
+
+    __test__ = False
+
+    store: Store
+    book: OrderBook
+    acts: Acts
+    keys: Keys
+    links: Links
+    reading: Reading
+    trail: Trail
+    given: Mapping[Role, str]
+    clock: Clock = field(default_factory=Clock)
+    woken: list[int] = field(default_factory=list)
+
+    def asked(self, number: int = 0) -> tuple[Order, str]:
+        """An order, and the link token of its notice."""
+        self.book.receive([demand(number)], self.clock())
+        order = self.book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
+        assert order is not None
+        made = self.book.turn(lambda turn: self.links.make(turn.connection, order.id, self.clock()), NOW)
+        return order, made
+
+    def api(self, limits: Limits = PLENTY) -> FastAPI:
+        return create_api(self, lambda: self.woken.append(1), self.clock, limits)
+
+
+def desk_on(store: Store, policy: OrderPolicy | None = None) -> TestDesk:
+    policy, trail = policy or OrderPolicy(), Trail(KEY)
+    book, keys = OrderBook(store, Terms(policy, trail, ELEMENTS)), Keys(store, trail)
+    given = {role: keys.add(f"the {role}", role, SYSTEM, NOW) for role in ROLES}
+    return TestDesk(store, book, Acts(book), keys, Links(KEY, policy), Reading(store, trail), trail, given)
+
+
+@contextmanager
+def served(api: FastAPI) -> Iterator[str]:
+    """The address of `api`, served until the end of the block."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(
+            uvicorn.Config(api, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=2)
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            _until(lambda: server.started)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(_WITHIN)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Asks the API with one key."""
+
+    client: httpx.Client
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        return self.client.get(BASE + path, params=query)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        return self.client.post(BASE + path, json=WHY if body is None else body, headers=headers)
+
+
+@contextmanager
+def callers(api: FastAPI) -> Iterator[Callable[[str | None], Caller]]:
+    """Gives a caller for a key, or without one."""
+    opened = list[httpx.Client]()
+    with served(api) as address:
+
+        def caller(key: str | None) -> Caller:
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            opened.append(httpx.Client(base_url=address, headers=headers, timeout=_WITHIN))
+            return Caller(opened[-1])
+
+        try:
+            yield caller
+        finally:
+            for client in opened:
+                client.close()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + _WITHIN
+    while not holds():
+        assert time.monotonic() < end, "it did not start"
+        time.sleep(0.01)

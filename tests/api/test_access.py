@@ -1,0 +1,220 @@
+"""Who may do what, how often, and what is never told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
+from duanka.api import BASE, Limits
+from duanka.api.buckets import Buckets
+from duanka.domain.order import SYSTEM, Role
+from duanka.orders.store import Store
+
+DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
+PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
+NOBODY = frozenset[Role]()
+# every endpoint, and who may ask it: what is not here is seen by the test below
+WHO: Mapping[tuple[str, str], frozenset[Role]] = {
+    **dict.fromkeys(
+        [
+            *(
+                ("GET", path)
+                for path in ("/orders", "/orders/{orderId}", "/figures", "/figures/handled-numbers")
+            ),
+            *(("GET", path) for path in ("/alarms", "/drifts")),
+            ("POST", "/order-searches"),
+        ],
+        frozenset({DESK, SUPERVISOR, REGULATOR}),
+    ),
+    **dict.fromkeys(
+        [
+            *(
+                ("POST", f"/orders/{{orderId}}/{name}")
+                for name in ("begin", "submit", "pass", "fail", "withdraw")
+            ),
+            *(
+                ("POST", f"/orders/{{orderId}}/{n}")
+                for n in ("to-counter", "to-fraud-centre", "restore", "ease")
+            ),
+            ("POST", "/cards/retrieve-dossier"),
+        ],
+        frozenset({DESK, SUPERVISOR, POLICE}),
+    ),
+    **dict.fromkeys(
+        [
+            *(
+                ("POST", path)
+                for path in ("/orders/{orderId}/unmask", "/orders/{orderId}/extend", "/objections")
+            ),
+            *(("POST", f"/objections/{{orderId}}/{n}") for n in ("accept", "uphold", "reject", "withdraw")),
+            *(("POST", path) for path in ("/demands", "/acts")),
+            *(("GET", path) for path in ("/acts", "/acts/{actId}", "/acts/{actId}/cards")),
+            *(("POST", f"/acts/{{actId}}/{name}") for name in ("approve", "reject", "undo")),
+        ],
+        frozenset({DESK, SUPERVISOR}),
+    ),
+    **dict.fromkeys([("POST", "/cards/police-stop"), ("POST", "/cards/police-release")], frozenset({POLICE})),
+    ("GET", "/audit/verification"): frozenset({SUPERVISOR, REGULATOR}),
+    ("GET", "/holder/order"): NOBODY,  # by the link alone
+    ("POST", "/holder/objection"): NOBODY,
+}
+FREE = {("GET", "/health")}
+BODIES: Mapping[str, Any] = {
+    "/order-searches": {},
+    "/cards/retrieve-dossier": {"phoneNumber": phone(), "caseNumber": "1"},
+    "/cards/police-stop": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
+    "/cards/police-release": {"phoneNumber": phone(), "why": "w"},
+    "/objections": {"phoneNumber": phone(), "text": "t"},
+    "/holder/objection": {"text": "t"},
+    "/orders/{orderId}/extend": {"hardship": "roaming", "why": "w"},
+    "/demands": {
+        "demands": [
+            {"phoneNumber": phone(), "asked": "nothing", "tier": "low", "reason": {"zh": "无", "en": "none"}}
+        ],
+        "why": "w",
+    },
+    "/acts": {"event": "restore", "phoneNumbers": [phone()], "reason": {"zh": "误停", "en": "an error"}},
+}
+
+
+def ask(caller: Caller, method: str, path: str) -> httpx.Response:
+    real = path.replace("{orderId}", "O000000000000" if "objections" in path else "V000000000000")
+    real = real.replace("{actId}", "A000000000000") + ("?" + PERIOD if path.startswith("/figures") else "")
+    if method == "GET":
+        return caller.client.get(BASE + real)
+    return caller.post(real, BODIES.get(path))
+
+
+@pytest.fixture(scope="module")
+def world(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[TestDesk, Mapping[Role, Caller], Caller]]:
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('access')}/orders.sqlite")
+    desk = desk_on(store)
+    with callers(desk.api()) as calling:
+        yield desk, {role: calling(key) for role, key in desk.given.items()}, calling(None)
+    store.close()
+
+
+World = tuple[TestDesk, Mapping[Role, Caller], Caller]
+
+
+def test_every_endpoint_has_somebody_who_may(world: World) -> None:
+    described = world[2].get("/openapi.json").json()["paths"]
+    found = {(method.upper(), path.removeprefix(BASE)) for path, all_ in described.items() for method in all_}
+    assert found == {*WHO, *FREE}
+
+
+@pytest.mark.parametrize(("method", "path"), WHO, ids=str)
+def test_others_are_refused(world: World, method: str, path: str) -> None:
+    _, people, nobody = world
+    for role, caller in people.items():
+        answer = ask(caller, method, path)
+        if path.startswith("/holder"):
+            assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+        elif role in WHO[method, path]:
+            assert answer.status_code in (200, 201, 404, 409), (role, answer.text)
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED"), role
+    answer = ask(nobody, method, path)
+    assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_key_that_was_taken_back_is_unknown(world: World) -> None:
+    desk, _, nobody = world
+    key = desk.keys.add("once", DESK, SYSTEM, NOW)
+    mine = {"Authorization": f"Bearer {key}"}
+    assert nobody.client.get(f"{BASE}/orders", headers=mine).status_code == 200
+    number = next(one.id for one in desk.keys.list() if one.person.name == "once")
+    desk.keys.revoke(number, SYSTEM, "left", NOW)
+    assert nobody.client.get(f"{BASE}/orders", headers=mine).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Basic abc", "dk_x", "Bearer dk_" + "A" * 43, "Bearer dk_"])
+def test_what_is_no_key_is_refused(world: World, header: str) -> None:
+    assert world[2].client.get(f"{BASE}/orders", headers={"Authorization": header}).status_code == 401
+
+
+def test_who_asks_too_often_waits(store: Store) -> None:
+    desk = desk_on(store)
+    with callers(desk.api(Limits(per_key=60, per_key_burst=5))) as calling:
+        mine, other = calling(desk.given[DESK]), calling(desk.given[REGULATOR])
+        answers = [mine.get("/alarms") for _ in range(12)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert [answer.status_code for answer in answers[:5]] == [200] * 5
+        assert len(refused) >= 5
+        assert refused[-1].json()["code"] == "TOO_MANY_REQUESTS"
+        assert int(refused[-1].headers["retry-after"]) >= 1
+        assert other.get("/alarms").status_code == 200, "each key has its own"
+
+
+def test_who_guesses_is_slowed_down_and_others_behind_the_same_address_are_not(store: Store) -> None:
+    desk = desk_on(store)
+    with callers(desk.api(Limits(failed=6, failed_burst=3, holder=6, holder_burst=3))) as calling:
+        nobody = calling("dk_" + "A" * 43)
+        assert [nobody.get("/alarms").status_code for _ in range(5)] == [401] * 3 + [429] * 2
+        assert calling(desk.given[DESK]).get("/alarms").status_code == 200
+        _, token = desk.asked()
+        holder = calling(token)
+        assert [holder.get("/holder/order").status_code for _ in range(5)] == [200] * 3 + [429] * 2
+
+
+def test_a_bucket_gives_what_it_says() -> None:
+    now = [0.0]
+    buckets = Buckets(60, 3, lambda: now[0], most=2)
+    assert [buckets.take("a") for _ in range(5)] == [0, 0, 0, 1, 1]
+    now[0] = 0.5
+    assert buckets.take("a") == 1
+    now[0] = 1.0
+    assert [buckets.take("a"), buckets.take("a")] == [0, 1]
+    now[0] = 1000.0
+    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1], "never more than the bucket holds"
+    buckets.take("b")
+    buckets.take("c")
+    assert buckets.take("a") == 0, "the oldest was forgotten"
+    slow = Buckets(1, 1, lambda: now[0])
+    assert [slow.take("a"), slow.take("a")] == [0, 60]
+
+
+def test_no_key_number_or_text_reaches_a_log(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    desk = desk_on(store)
+    _, token = desk.asked()
+    with callers(desk.api()) as calling:
+        works, holder = calling(desk.given[DESK]), calling(token)
+        works.post("/cards/retrieve-dossier", {"phoneNumber": phone()})
+        works.post("/objections", {"phoneNumber": phone(), "text": "a text of mine"})
+        holder.get("/holder/order")
+        with desk.store.writing() as connection:
+            connection.exec_driver_sql("DROP TABLE refusals")
+        failed = works.post("/cards/retrieve-dossier", {"phoneNumber": phone()})
+        assert failed.status_code in (500, 503)
+    assert "duanka.api" in caplog.text, "that it failed is told"
+    said = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("http"))
+    for secret in (desk.given[DESK], token, phone()[1:], "a text of mine"):
+        assert secret not in said
+
+
+def test_a_defect_is_told_with_the_correlator_and_nothing_else(store: Store) -> None:
+    desk = desk_on(store)
+    api = desk.api()
+
+    @api.get(f"{BASE}/broken")
+    def broken() -> None:
+        raise RuntimeError("a secret of ours")
+
+    with served(api) as address:
+        answer = httpx.get(f"{address}{BASE}/broken", headers={"x-correlator": "mine-1"}, timeout=20)
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "status": 500,
+        "code": "INTERNAL",
+        "message": "a defect of ours; tell us mine-1",
+    }
+    assert answer.headers["x-correlator"] == "mine-1"

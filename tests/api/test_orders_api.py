@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from desks import NOW, Caller, TestDesk, card, demand, phone
+from duanka.domain.order import SYSTEM, Event, Kind, Role, State
+from duanka.orders.audit import Fault
+
+People = Mapping[Role, Caller]
+DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
+
+
+def test_a_case_from_the_question_to_the_release(desk: TestDesk, people: People) -> None:
+    order, _ = desk.asked()
+    path, works = f"/orders/{order.id}", people[DESK]
+    assert works.post(f"{path}/begin").json()["state"] == "in_progress"
+    assert works.post(f"{path}/fail").json()["state"] == "failed"
+    dossier = works.post("/cards/retrieve-dossier", {"phoneNumber": phone()}).json()
+    assert (dossier["state"], dossier["wanted"]) == ("suspended", "suspended")
+    assert {leg["waiting"] for leg in dossier["network"]} == {"suspended"}
+    desk.woken.clear()
+    passed = works.post(f"{path}/pass", {"why": "came with their document"})
+    assert (passed.status_code, passed.json()["state"]) == (200, "passed")
+    assert desk.woken, "the network is told at once"
+    after = works.post("/cards/retrieve-dossier", {"phoneNumber": phone()}).json()
+    assert (after["state"], after["wanted"]) == ("restored", "active")
+    trail = works.get(path).json()["trail"]
+    assert [(told["who"], told["why"]) for told in trail if told["what"] == "verification.pass"] == [
+        ("the desk", "came with their document")
+    ]
+    assert not [found for found in desk.trail.verify(desk.store) if isinstance(found, Fault)]
+
+
+def test_doing_again_what_is_done_gives_the_state(desk: TestDesk, people: People) -> None:
+    order, _ = desk.asked()
+    path, works = f"/orders/{order.id}", people[DESK]
+    for action, state in (
+        ("to-counter", "sent_to_counter"),
+        ("begin", "in_progress"),
+        ("withdraw", "withdrawn"),
+    ):
+        first, again = works.post(f"{path}/{action}"), works.post(f"{path}/{action}")
+        assert (first.status_code, first.json()["state"]) == (200, state)
+        assert again.json() == first.json()
+    late = works.post(f"{path}/pass")
+    assert (late.status_code, late.json()["code"]) == (409, "CONFLICT")
+    assert "closed" in late.json()["message"]
+
+
+def test_a_hardship_gives_time_once(desk: TestDesk, people: People) -> None:
+    order, _ = desk.asked()
+    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    path = f"/orders/{order.id}/extend"
+    body = {"hardship": "hospital", "why": "a paper of the hospital"}
+    first, again = people[DESK].post(path, body), people[DESK].post(path, body)
+    assert first.json()["dueAt"] == "2026-03-06T08:00:00Z"
+    assert again.json() == first.json()
+    other = people[DESK].post(path, body | {"hardship": "roaming"})
+    assert (other.status_code, other.json()["code"]) == (409, "CONFLICT")
+    unknown = people[DESK].post(path, body | {"hardship": "lazy"})
+    assert "roaming, hospital, disability" in unknown.json()["message"]
+
+
+def test_the_police_stop_and_only_they_release(desk: TestDesk, people: People) -> None:
+    body = {"phoneNumber": phone(), "caseNumber": "案件1", "why": "confirmed"}
+    stopped = people[POLICE].post("/cards/police-stop", body)
+    assert stopped.json()["state"] == "forced_stop"
+    assert desk.woken
+    again = people[POLICE].post("/cards/police-stop", body)
+    assert (again.json()["state"], again.json()["id"]) == ("forced_stop", stopped.json()["id"])
+    release = {"phoneNumber": phone(), "why": "it was an error"}
+    for role in (DESK, SUPERVISOR, REGULATOR):
+        assert people[role].post("/cards/police-stop", body).status_code == 403
+        assert people[role].post("/cards/police-release", release).status_code == 403
+        assert people[role].post(f"/orders/{stopped.json()['id']}/restore").status_code in (403, 409)
+    freed = people[POLICE].post("/cards/police-release", release)
+    assert freed.json()["state"] == "restored"
+    assert people[POLICE].post("/cards/police-release", release).json() == freed.json()
+    nothing = people[POLICE].post("/cards/police-release", release | {"phoneNumber": phone(9)})
+    assert nothing.status_code == 409
+
+
+def test_a_protected_number_is_never_stopped(people: People) -> None:
+    body = {"phoneNumber": "+8696110", "caseNumber": "1", "why": "a mistake"}
+    refused = people[POLICE].post("/cards/police-stop", body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "SERVICE_NOT_APPLICABLE")
+
+
+def test_an_objection_is_filed_accepted_and_upheld(desk: TestDesk, people: People) -> None:
+    order, _ = desk.asked()
+    desk.book.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
+    desk.book.act(order.id, Event.FAIL, SYSTEM, "not them", NOW)
+    filed = people[DESK].post("/objections", {"phoneNumber": phone(), "text": "I sell cars"}).json()
+    assert (filed["kind"], filed["state"]) == ("objection", "filed")
+    path = f"/objections/{filed['id']}"
+    accepted = people[DESK].post(f"{path}/accept").json()
+    assert (accepted["state"], accepted["dueAt"]) == ("accepted", "2026-03-09T08:00:00Z")
+    assert people[SUPERVISOR].post(f"{path}/uphold").json()["state"] == "upheld"
+    assert people[SUPERVISOR].post(f"{path}/uphold").json()["state"] == "upheld"
+    last = desk.reading.last(card(), Kind.RESTRICTION)
+    assert last is not None
+    assert last.state is State.RESTORED
+    assert people[DESK].post(f"{path}/reject").status_code == 409
+    none = people[DESK].post("/objections", {"phoneNumber": phone(7), "text": "why me"})
+    assert none.status_code == 409
+
+
+def test_orders_are_listed_and_searched_page_by_page(desk: TestDesk, people: People) -> None:
+    desk.book.receive([demand(n) for n in range(5)], NOW)
+    seen, after = list[str](), None
+    while True:
+        page = people[REGULATOR].get("/orders", limit=2, **({"after": after} if after else {})).json()
+        seen += [order["id"] for order in page["items"]]
+        if not (after := page["next"]):
+            break
+    assert len(seen) == len(set(seen)) == 5
+    one = people[DESK].post("/order-searches", {"phoneNumber": phone(3), "open": True}).json()["items"]
+    assert [order["phoneNumber"] for order in one] == ["+86130****0003"]
+    assert people[DESK].get("/orders", kind="restriction").json()["items"] == []
+    assert len(people[DESK].get("/orders", since="2026-03-02T16:00:00+08:00").json()["items"]) == 5
+    assert people[DESK].get("/orders", since="2026-03-02T16:00:00.001+08:00").json()["items"] == []
+    assert people[DESK].get("/orders", after="nonsense").status_code == 404
+
+
+def test_numbers_are_masked_unless_asked_for_with_a_reason(desk: TestDesk, people: People) -> None:
+    order, _ = desk.asked()
+    for role in (DESK, SUPERVISOR, REGULATOR):
+        for answer in (people[role].get("/orders"), people[role].get(f"/orders/{order.id}")):
+            assert answer.status_code == 200
+            assert card() not in answer.text
+            assert "+86130****0000" in answer.text
+    full = people[DESK].post(f"/orders/{order.id}/unmask", {"why": "the holder is on the telephone"})
+    assert full.json()["order"]["phoneNumber"] == phone()
+    assert people[REGULATOR].post(f"/orders/{order.id}/unmask").status_code == 403
+    search = {"phoneNumber": phone(), "unmask": {"why": "curious"}}
+    assert people[REGULATOR].post("/order-searches", search).status_code == 403
+    assert people[DESK].post("/order-searches", search).json()["items"][0]["phoneNumber"] == phone()
+    read = people[DESK].get(f"/orders/{order.id}").json()["trail"]
+    unmasked = [told for told in read if told["after"].get("unmasked")]
+    assert [(told["who"], told["why"]) for told in unmasked] == [
+        ("the desk", "the holder is on the telephone")
+    ]
+
+
+def test_the_police_open_a_dossier_with_their_case(people: People) -> None:
+    body = {"phoneNumber": phone()}
+    assert people[POLICE].post("/cards/retrieve-dossier", body).status_code == 403
+    assert people[POLICE].post("/cards/retrieve-dossier", body | {"caseNumber": "案件1"}).status_code == 200
+    assert people[REGULATOR].post("/cards/retrieve-dossier", body).status_code == 403
+
+
+def test_decisions_from_elsewhere_become_orders(desk: TestDesk, people: People) -> None:
+    one = {"asked": "verify", "tier": "medium", "reason": {"zh": "外呼", "en": "calls"}, "rules": ["fan_out"]}
+    body = {"demands": [{"phoneNumber": phone(n), **one} for n in (1, 2)], "why": "the province's list"}
+    assert people[DESK].post("/demands", body).json() == {
+        "opened": 2,
+        "attached": 0,
+        "stopped": 0,
+        "protected": 0,
+        "withdrawn": 0,
+        "left": 0,
+    }
+    assert people[DESK].post("/demands", body).json()["attached"] == 2
+    assert desk.woken
+    body["demands"][0]["asked"] = "stop"  # type: ignore[index]
+    assert people[DESK].post("/demands", body).status_code == 400, "one person alone stops nobody by a list"
+    assert people[REGULATOR].post("/demands", body).status_code == 403
+
+
+BULK = {
+    "event": "suspend",
+    "phoneNumbers": [phone(1), phone(2), phone(1)],
+    "reason": {"zh": "批量外呼", "en": "calls in bulk"},
+}
+
+
+def test_a_stop_by_hand_takes_two(desk: TestDesk, people: People) -> None:
+    proposed = people[DESK].post("/acts", BULK)
+    assert (proposed.status_code, proposed.json()["total"], proposed.json()["state"]) == (201, 2, "proposed")
+    number = proposed.json()["id"]
+    path = f"/acts/{number}"
+    waiting = people[SUPERVISOR].get("/acts", waiting=True).json()["items"]
+    assert [act["id"] for act in waiting] == [number]
+    assert people[DESK].post(f"{path}/approve").status_code == 403
+    for caller in (people[SUPERVISOR], people[SUPERVISOR]):
+        approved = caller.post(f"{path}/approve")
+        assert (approved.status_code, approved.json()["approvedBy"]) == (200, "the supervisor")
+    while desk.acts.carry_out(NOW):
+        pass
+    done = people[DESK].get(path).json()
+    assert (done["state"], done["done"], done["skipped"]) == ("done", 2, 0)
+    cards = people[DESK].get(f"{path}/cards", limit=1).json()
+    rest = people[DESK].get(f"{path}/cards", after=cards["next"]).json()
+    both = [*cards["items"], *rest["items"]]
+    assert [(one["phoneNumber"], one["after"]) for one in both] == [
+        ("+86130****0001", "suspended"),
+        ("+86130****0002", "suspended"),
+    ]
+    for _ in range(2):
+        undone = people[DESK].post(f"{path}/undo")
+        assert (undone.status_code, undone.json()["state"]) == (200, "undone")
+    last = desk.reading.last(card(1), Kind.RESTRICTION)
+    assert last is not None
+    assert last.state is State.RESTORED
+    assert people[DESK].get("/acts/A000").status_code == 404
+
+
+def test_who_proposed_does_not_approve_and_a_rejected_act_stays_so(people: People) -> None:
+    path = f"/acts/{people[SUPERVISOR].post('/acts', BULK).json()['id']}"
+    assert people[SUPERVISOR].post(f"{path}/approve").status_code == 403
+    for _ in range(2):
+        assert people[SUPERVISOR].post(f"{path}/reject").json()["state"] == "rejected"
+    assert people[SUPERVISOR].post(f"{path}/approve").status_code == 409
+    assert people[DESK].get("/acts", waiting=True).json()["items"] == []
+
+
+@pytest.mark.requirement("R7.3")
+def test_figures_open_to_the_numbers_behind_them(desk: TestDesk, people: People) -> None:
+    for number in (1, 2):
+        desk.book.police_stop(card(number), "c", desk.keys.who(desk.given[POLICE]) or SYSTEM, "why", NOW)
+    period = {"since": "2026-03-02T00:00:00+08:00", "until": "2026-03-03T00:00:00+08:00"}
+    figures = people[REGULATOR].get("/figures", **period).json()
+    assert (figures["handled"], figures["handledBy"]) == (2, {"restriction.police_stop": 2})
+    page = people[REGULATOR].get("/figures/handled-numbers", limit=1, **period).json()
+    rest = people[REGULATOR].get("/figures/handled-numbers", after=page["next"], **period).json()
+    both = [*page["items"], *rest["items"]]
+    assert [one["phoneNumber"] for one in both] == ["+86130****0001", "+86130****0002"]
+    for one in both:
+        assert people[REGULATOR].get(f"/orders/{one['orderId']}").json()["trail"]
+    assert people[REGULATOR].get("/alarms", open=True).json() == {"items": []}
+    assert people[REGULATOR].get("/drifts").json() == {"items": []}
+    assert people[POLICE].get("/figures", **period).status_code == 403
+
+
+def test_the_regulator_sees_whether_the_trail_holds(desk: TestDesk, people: People) -> None:
+    desk.asked()
+    held = people[REGULATOR].get("/audit/verification").json()
+    assert (held["holds"], held["faults"]) == (True, [])
+    assert held["rows"] >= 5
+    with desk.store.writing() as connection:
+        connection.exec_driver_sql("UPDATE audit SET who = 'nobody' WHERE seq = 2")
+    broken = people[SUPERVISOR].get("/audit/verification").json()
+    assert (broken["holds"], [fault["seq"] for fault in broken["faults"]]) == (False, [2])
+    assert people[DESK].get("/audit/verification").status_code == 403
