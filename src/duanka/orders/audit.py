@@ -1,6 +1,7 @@
 """The audit trail: rows are only ever appended, and each carries a keyed hash over itself and the one before.
 
-Who has the database but not the key cannot change, remove or reorder a row without `verify` naming the place.
+Who has the database but not the key cannot change, remove, put in or reorder a row, nor cut off the end, without
+`verify` naming the place. An older copy of the whole database shows only against an `end` that was kept elsewhere.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from duanka.domain.order import Person
+from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.store import GENESIS, Store
-from duanka.orders.tables import audit, audit_head
+from duanka.orders.tables import audit, audit_head, orders
 
+BROKEN = "trail.broken"
 _AT_ONCE = 5_000
+_MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Fault:
-    """Where the trail does not hold. `seq`: the row; `what` is wrong with it."""
+    """Where the trail does not hold. `seq`: the row (0: none); `what` is wrong with it."""
 
     seq: int
     what: str
@@ -52,8 +55,14 @@ class Trail:
         """Append `entries` in the transaction of what they tell: both are there, or neither is."""
         if not entries:
             return
-        head = connection.execute(select(audit_head.c.seq, audit_head.c.hash).with_for_update()).one()
+        head = connection.execute(
+            select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal).with_for_update()
+        ).one()
         seq, last = head.seq, head.hash
+        if not self._sealed(*head):
+            # cards go on being stopped and given back, but what was done to the end stays visible for ever
+            ended = {"seq": head.seq, "hash": head.hash}
+            entries = [Entry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended), *entries]
         rows = []
         for entry in entries:
             seq += 1
@@ -71,33 +80,56 @@ class Trail:
             last = row["hash"] = self._hash(row, last)
             rows.append(row)
         connection.execute(insert(audit), rows)
-        connection.execute(update(audit_head).values(seq=seq, hash=last))
+        connection.execute(update(audit_head).values(seq=seq, hash=last, seal=self._seal(seq, last)))
 
-    def verify(self, store: Store) -> Iterator[Fault | int]:
-        """Read the whole trail: yields each Fault, and now and then how many rows were read."""
+    def end(self, store: Store) -> tuple[int, str]:
+        """The number and the hash of the last row: kept outside, they show later that nothing up to here is gone."""
         with store.reading() as connection:
-            head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
+            seq, last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
+            return seq, last
+
+    def verify(self, store: Store, kept: tuple[int, str] | None = None) -> Iterator[Fault | int]:
+        """Read the whole trail: yields each Fault, and now and then how many rows were read.
+
+        `kept`: what `end` said earlier. Without it an older copy of the whole database passes for the present one.
+        """
+        with store.reading() as connection:
+            head = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
             expected, last = 1, GENESIS
-            while (
-                rows := connection.execute(
-                    select(audit).where(audit.c.seq >= expected).order_by(audit.c.seq).limit(_AT_ONCE)
-                )
-                .mappings()
-                .all()
-            ):
-                for row in rows:
-                    if row["seq"] != expected:
-                        missing = (
-                            f"{expected}" if row["seq"] == expected + 1 else f"{expected} to {row['seq'] - 1}"
-                        )
-                        yield Fault(expected, f"missing: {missing}")
-                    elif not hmac.compare_digest(self._hash(dict(row), last), row["hash"]):
-                        yield Fault(row["seq"], "changed, or moved from another place")
-                    # go on from what the row claims, so that one wrong row is one fault and not all that follow
-                    expected, last = row["seq"] + 1, row["hash"]
-                yield expected - 1
+            for row in _rows(connection):
+                if row["seq"] < expected:
+                    yield Fault(row["seq"], "put in: the trail begins with 1")
+                    continue
+                if row["seq"] != expected:
+                    missing = (
+                        f"{expected}" if row["seq"] == expected + 1 else f"{expected} to {row['seq'] - 1}"
+                    )
+                    yield Fault(expected, f"missing: {missing}")
+                elif not hmac.compare_digest(self._hash(dict(row), last), row["hash"]):
+                    yield Fault(row["seq"], "changed, or moved from another place")
+                if row["what"] == BROKEN:
+                    yield Fault(row["seq"], "before this row the end of the trail was changed")
+                if kept and row["seq"] == kept[0] and row["hash"] != kept[1]:
+                    yield Fault(row["seq"], "not the row that was kept")
+                # go on from what the row claims, so that one wrong row is one fault and not all that follow
+                expected, last = row["seq"] + 1, row["hash"]
+                if row["seq"] % _AT_ONCE == 0:
+                    yield row["seq"]
             if (head.seq, head.hash) != (expected - 1, last):
-                yield Fault(expected, f"the end is missing: the trail went to {head.seq}")
+                yield Fault(expected, f"the end is wrong: the trail went to {head.seq}")
+            elif not self._sealed(*head):
+                yield Fault(expected, "the end was changed: it does not bear our seal")
+            if kept and kept[0] >= expected:
+                yield Fault(expected, f"the end is missing: the trail went to {kept[0]} when that was kept")
+            yield from (Fault(0, f"order {number} has no beginning here") for number in _untold(connection))
+            yield expected - 1
+
+    def _seal(self, seq: int, last: str) -> str:
+        return hmac.new(self._key, _canonical(["end", seq, last]).encode(), hashlib.sha256).hexdigest()
+
+    def _sealed(self, seq: int, last: str, seal: str) -> bool:
+        fresh = (seq, last, seal) == (0, GENESIS, "")
+        return fresh or hmac.compare_digest(self._seal(seq, last), seal)
 
     def _hash(self, row: Mapping[str, object], last: str) -> str:
         told = [last, row["seq"], _utc(row["at"]), *(row[name] for name in _TOLD)]
@@ -105,6 +137,30 @@ class Trail:
 
 
 _TOLD = ("who", "role", "what", "subject", "why", "before", "after")
+
+
+def _rows(connection: Connection) -> Iterator[RowMapping]:
+    after = None
+    while True:
+        query = select(audit).order_by(audit.c.seq).limit(_AT_ONCE)
+        query = query if after is None else query.where(audit.c.seq > after)
+        rows = connection.execute(query).mappings().all()
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1]["seq"]
+
+
+def _untold(connection: Connection) -> Iterator[str]:
+    """Orders that nobody opened by the book, or whose beginning was taken away with the rest."""
+    opening = (
+        select(audit.c.seq)
+        .where(audit.c.subject == orders.c.id, audit.c.what == orders.c.kind + f".{Event.OPEN}")
+        .exists()
+    )
+    yield from connection.execute(
+        select(orders.c.id).where(~opening).order_by(orders.c.id).limit(_MOST_UNTOLD)
+    ).scalars()
 
 
 def _utc(at: object) -> str:

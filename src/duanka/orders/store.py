@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from duanka.domain.errors import DuankaError
 from duanka.orders.tables import audit_head, metadata
 
 _BUSY = 30.0  # seconds that a writer waits for another one on SQLite
 GENESIS = "0" * 64
+_TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
+
+Result = TypeVar("Result")
 
 
 class Store:
@@ -53,10 +57,23 @@ class Store:
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
+    def transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Do `work` in a transaction that writes; begins again where two writers stood in each other's way."""
+        for _ in range(_TRIES - 1):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except OperationalError:
+                continue
+        with self.writing() as connection:
+            return work(connection)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+        """A transaction that only reads, and sees one state from its first statement to its last."""
         with self.engine.connect() as connection, connection.begin():
+            if not self.embedded:  # PostgreSQL would otherwise look anew for each statement
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
 
     def close(self) -> None:
