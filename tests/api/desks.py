@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 import uvicorn
-from duanka.orders.acts import Acts
 from fastapi import FastAPI
 
 from duanka.api import BASE, Limits, create_api
 from duanka.domain.order import SYSTEM, Asked, Demand, Kind, Order, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
+from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.keys import Keys

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from books import book_on, demand, verification
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, OrderError, State
 from duanka.domain.order_policy import OrderPolicy, Stage
@@ -22,7 +23,9 @@ from duanka.orders.notice_texts import (
     parts,
     shortened,
     without_links,
+    writing,
 )
+from duanka.orders.store import Store
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = OrderPolicy()
@@ -139,6 +142,19 @@ def test_a_link_only_stands_where_it_belongs() -> None:
     for template in ("suspended", VERIFY):
         with pytest.raises(OrderError, match=r"operator\.example"):
             written(template, site)
+
+
+def test_the_link_of_a_notice_opens_its_order(store: Store) -> None:
+    book, links = book_on(store), Links(b"k" * 32, POLICY)
+    book.receive([demand()], NOW)
+    about, write = verification(book), writing(POLICY, links)
+    text = book.turn(lambda turn: write(turn.connection, VERIFY, about, NOW), NOW)
+    token = re.findall(r"https://verify\.operator\.example/v#(\S+) ", text)
+    assert [links.open_link(store, one, NOW).id for one in token] == [about.id]
+    plain = book.turn(lambda turn: write(turn.connection, "verify_at_counter", about, NOW), NOW)
+    assert "https" not in plain
+    with pytest.raises(OrderError, match="victim_warning"):
+        book.turn(lambda turn: write(turn.connection, "nothing", about, NOW), NOW)
 
 
 PHISHING = (

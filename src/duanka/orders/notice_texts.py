@@ -7,14 +7,17 @@ check it that does not lead through itself, and none asks for anything that open
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+
+from sqlalchemy import Connection
 
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
+from duanka.orders.links import Links
 
 LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # no summer time since 1991
 MOST_PARTS = 4
@@ -118,6 +121,8 @@ class NoticeTexts:
 
         `link`: for VERIFY, and only there. Raises OrderError where a link would stand in another one.
         """
+        if template not in TEMPLATES:
+            raise OrderError(f"no notice {template!r}; there are {', '.join(TEMPLATES)}")
         if (template == VERIFY) != bool(link):
             raise OrderError(f"{VERIFY} carries a link and no other notice does; {template} does not fit")
         return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
@@ -187,6 +192,17 @@ class NoticeTexts:
         ends = now + self.policy.answer_within
         hours = f"{self.policy.stages[0].hours:g}"
         return f"收到后{hours}小时内（即{_zh(ends)}前）", f"{_en(ends)} ({hours} hours)"
+
+
+def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Order, datetime], str]:
+    """What writes a notice when it is sent: (connection, template, order, now) -> text, with a new link in VERIFY."""
+    texts = NoticeTexts(policy)
+
+    def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
+        link = links.address(links.make(connection, order.id, now)) if template == VERIFY else ""
+        return texts.text(template, order, now, link)
+
+    return write
 
 
 def parts(text: str) -> int:
