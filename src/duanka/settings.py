@@ -18,6 +18,30 @@ class Settings(BaseSettings):
     holder_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
 
+    orders: Path = Path("duanka-orders")
+    """Folder of the order book where no database is named, of the secret where none is given, and of live records."""
+
+    database_url: SecretStr | None = None
+    """Database of the order book, as postgresql://user:password@host/duanka; None: SQLite in the folder `orders`."""
+
+    secret: SecretStr | None = Field(default=None, min_length=32)
+    """Key of the audit trail, of links in notices and of the redress addresses; None: a file in `orders`."""
+
+    api_key: SecretStr | None = None
+    """Who acts when a command acts on orders: a key that `duanka keys add` gave."""
+
+    home_register: str | None = None
+    """The home register's control ports, as host:vty:ctrl, for example 127.0.0.1:4258:4259; None: there is none."""
+
+    call_proxy: Path | None = None
+    """Folder of the call proxy's sockets and lists (`duanka call-proxy`); None: there is none."""
+
+    message_proxy: Path | None = None
+    """Folder of the message proxy's socket and spool (`duanka message-proxy`); None: there is none."""
+
+    message_centre: SecretStr | None = None
+    """Where notices are handed in, as smpp://user:password@host:2775; None: notices wait."""
+
     language: Language = "zh"
     """Language of the reasons in cards_at_risk.csv."""
 

@@ -1,0 +1,286 @@
+"""Wires what carries orders out: the network's elements, the message centre, the worker, the API and the intake."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from urllib.parse import unquote, urlsplit
+
+import uvicorn
+from sqlalchemy import Connection
+
+from duanka import app_orders
+from duanka.api import create_api
+from duanka.app_live import LiveOutcome, LiveRun, live
+from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk
+from duanka.domain.errors import DuankaError
+from duanka.domain.live import Watch as RecordsWatch
+from duanka.domain.network import Element, NoticeSender, RefusalSource
+from duanka.domain.order import Asked, Order
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.policy import Policy
+from duanka.enforce import Enforcement, Enforcing
+from duanka.network.hlr import HomeRegister
+from duanka.network.short_message_centre import ShortMessageCentre
+from duanka.network.sip import CallProxy
+from duanka.network.sms import MessageProxy
+from duanka.orders.alarms import Alarms
+from duanka.orders.enacting import Enacting
+from duanka.orders.intake import Intake
+from duanka.orders.links import Links
+from duanka.orders.notice_texts import NoticeTexts
+from duanka.orders.outbox import Looking, Outbox
+from duanka.orders.posting import Posting
+from duanka.orders.reconciling import Reconciling
+from duanka.orders.refusals import Refusals
+from duanka.report import DecisionFile
+from duanka.settings import Settings
+
+_LOOKS_EVERY = 0.2  # seconds between two looks into a file of decisions
+_ENDS_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What a person asks of `serve`. `decisions`: folders of scans and live runs; `records`: a live run of our own."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    decisions: tuple[Path, ...] = ()
+    records: LiveRun | None = None
+
+
+@dataclass
+class Heard:
+    """A Watch of the worker: when it last did something, and what failed."""
+
+    last: dict[str, float] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)
+
+    def worked(self, duty: str, seconds: float) -> None:
+        """A duty did its work."""
+        del seconds
+        self.last[duty] = time.monotonic()
+        self.failing.pop(duty, None)
+
+    def failed(self, duty: str, error: Exception) -> None:
+        """A duty failed."""
+        self.failing[duty] = type(error).__name__
+
+
+@contextlib.contextmanager
+def working(
+    here: Desk,
+    policy: OrderPolicy,
+    network: Network,
+    say: Callable[[str], None],
+    clock: Callable[[], datetime] = app_orders.now,
+) -> Iterator[Enforcing]:
+    """A worker in a thread of its own, until the context ends; what is in hand is finished then."""
+    worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
+    alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
+    outbox = Outbox(here.store, worker)
+    sender = network.sender()
+    # a duty has a connection of its own to what it speaks with: none waits for another
+    enforcing = Enforcing(
+        Enforcement(
+            sweep=here.book.sweep,
+            carry_out=here.acts.carry_out,
+            elements={one.name: Enacting(outbox, one, alarms) for one in network.elements()},
+            look=Looking(here.store, here.book.terms.elements),
+            clock=clock,
+            ticks=time.monotonic,
+            say=say,
+            watch=Heard(),
+            notices=Posting(here.book, worker, sender, writes(here.links, policy), alarms)
+            if sender
+            else None,
+            refusals=[Refusals(here.store, one) for one in network.sources()],
+            compared=[Reconciling(here.store, here.trail, one) for one in network.elements()],
+            compare_every=policy.reconcile_minutes * 60,
+        )
+    )
+    thread = threading.Thread(target=enforcing.run, name="worker")
+    thread.start()
+    try:
+        yield enforcing
+    finally:
+        enforcing.stop()
+        thread.join()
+
+
+def writes(links: Links, policy: OrderPolicy) -> Callable[[Connection, str, Order, datetime], str]:
+    """Writes notices; the one that asks for an online verification gets a link that nobody else has."""
+    texts = NoticeTexts(policy)
+
+    def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
+        asks = template == Asked.VERIFY
+        link = links.address(links.make(connection, order.id, now)) if asks else ""
+        return texts.text(template, order, now, link)
+
+    return write
+
+
+class Network:
+    """The operator's network as the settings name it: connections to its parts, new ones each time."""
+
+    def __init__(self, settings: Settings, short_code: str = "10086") -> None:
+        self._settings, self._short_code = settings, short_code
+
+    def elements(self) -> list[Element]:
+        """The elements that orders go to."""
+        found: list[Element] = []
+        if self._settings.home_register:
+            found.append(HomeRegister(*_ports(self._settings.home_register)))
+        if self._settings.call_proxy:
+            found.append(CallProxy(self._settings.call_proxy))
+        if self._settings.message_proxy:
+            found.append(MessageProxy(self._settings.message_proxy))
+        return found
+
+    def sources(self) -> list[RefusalSource]:
+        """Those that keep what they refused."""
+        return [one for one in self.elements() if isinstance(one, CallProxy | MessageProxy)]
+
+    def sender(self) -> NoticeSender | None:
+        """Where notices are handed in."""
+        if self._settings.message_centre is None:
+            return None
+        where = urlsplit(self._settings.message_centre.get_secret_value())
+        if where.scheme != "smpp" or not where.hostname or not where.username:
+            raise DuankaError("DUANKA_MESSAGE_CENTRE is written like smpp://user:password@host:2775")
+        return ShortMessageCentre(
+            (where.hostname, where.port or 2775),
+            system_id=unquote(where.username),
+            password=unquote(where.password or ""),
+            short_code=self._short_code,
+        )
+
+    def said(self) -> str:
+        """The parts in words, without secrets."""
+        settings = self._settings
+        parts = {
+            HOME_REGISTER: settings.home_register,
+            CALL_PROXY: settings.call_proxy,
+            MESSAGE_PROXY: settings.message_proxy,
+            "notices": settings.message_centre and "SMPP",
+        }
+        named = [f"{name} {where}" for name, where in parts.items() if where]
+        return ", ".join(named) or "none (orders are kept, nobody is told; see docs/NETWORK.md)"
+
+
+def serve(
+    settings: Settings,
+    policy: Policy,
+    asked: Serving,
+    say: Callable[[str], None],
+    watch: RecordsWatch,
+) -> LiveOutcome | None:
+    """Run API, worker and intake until Ctrl-C or SIGTERM."""
+    network = Network(settings, policy.orders.short_code)
+    ending = threading.Event()
+    with app_orders.desk(settings, policy) as here, contextlib.ExitStack() as parts:
+        say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
+        enforcing = parts.enter_context(working(here, policy.orders, network, say))
+        folders = (*asked.decisions, *((asked.records.out,) if asked.records else ()))
+        for folder in folders:
+            parts.enter_context(_following(here, folder, enforcing.wake, ending, say))
+        server = parts.enter_context(_listening(here, asked, enforcing.wake))
+        say(f"API: http://{asked.host}:{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
+        if asked.records:
+            return live(settings, asked.records, watch, say)
+        parts.enter_context(_stopped_by_signals(ending, say))
+        ending.wait()
+    return None
+
+
+@contextlib.contextmanager
+def _listening(here: Desk, asked: Serving, wake: Callable[[], None]) -> Iterator[int]:
+    """The API on a thread of its own; the port that it listens at."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((asked.host, asked.port))
+    except OSError as error:
+        listening.close()
+        raise DuankaError(
+            f"port {asked.port} of {asked.host} is taken ({error.strerror}); choose another --port"
+        ) from error
+    config = uvicorn.Config(create_api(here, wake), log_level="warning", lifespan="off", server_header=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), name="api")
+    thread.start()
+    try:
+        yield int(listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(_ENDS_WITHIN)
+        listening.close()
+
+
+@contextlib.contextmanager
+def _following(
+    here: Desk, folder: Path, wake: Callable[[], None], ending: threading.Event, say: Callable[[str], None]
+) -> Iterator[None]:
+    """Takes decisions in a folder as they are written."""
+
+    def follow() -> None:
+        said = ""
+        intake: Intake | None = None
+        while not stop.is_set() and not ending.is_set():
+            try:
+                intake = intake or Intake(here.book, DecisionFile(folder))
+                if intake.take(app_orders.now()):
+                    wake()
+                    continue
+                said = ""
+            except Exception as error:  # a file that is spoilt must not end the orders of others
+                intake = None
+                if str(error) != said:
+                    said = str(error)
+                    say(f"decisions of {folder}: {said.splitlines()[0] if said else type(error).__name__}")
+            stop.wait(_LOOKS_EVERY)
+
+    stop = threading.Event()
+    thread = threading.Thread(target=follow, name="intake")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(ending: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        say("Ending: what is in hand is finished ...")
+        ending.set()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """`host:vty:ctrl`, or a host alone with the usual ports."""
+    host, _, ports = text.partition(":")
+    vty, _, ctrl = ports.partition(":")
+    try:
+        return (host, int(vty or 4258)), (host, int(ctrl or 4259))
+    except ValueError as error:
+        raise DuankaError("DUANKA_HOME_REGISTER is written like 127.0.0.1:4258:4259") from error

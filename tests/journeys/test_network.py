@@ -1,0 +1,222 @@
+"""From a hit to a dark card and back, in a real network: register, call proxy, message proxy, message centre."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from duanka import app_serve
+from duanka.app import policy_named
+from duanka.app_orders import Desk, desk
+from duanka.domain.network import NetworkState
+from duanka.domain.order import Asked, Demand, Event, Kind, Order, Person, Role, State
+from duanka.domain.words import Words
+from duanka.enforce import Enforcing
+from duanka.orders.outbox import Leg, Outbox
+from duanka.orders.refusals import refused
+from duanka.own_network import OwnNetwork
+from messages import send
+from parts import needed
+from switches import Switch, missing
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HONEST, PEER = "8613900000000", "8613911111111"
+DESK = Person("wang", Role.DESK)
+MANY = 500
+GOAL = 2.0  # seconds, at P95
+
+
+def card(number: int) -> str:
+    return str(8613800000000 + number)
+
+
+@dataclass
+class Clock:
+    """A clock of its own day that runs on, and can be moved."""
+
+    began: float = field(default_factory=time.monotonic)
+    moved: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return NOW + self.moved + timedelta(seconds=time.monotonic() - self.began)
+
+
+@dataclass
+class Town:
+    """The network, the order book and its worker."""
+
+    network: OwnNetwork
+    here: Desk
+    worker: Enforcing
+    clock: Clock
+    imsis: dict[str, str]
+
+    def demand(self, *numbers: int) -> None:
+        reason = Words("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
+        demands = [Demand(card(n), Asked.VERIFY, "medium", reason, ("fan_out",)) for n in numbers]
+        self.here.book.receive(demands, self.clock())
+        self.worker.wake()
+
+    def order(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
+        return self.here.book.turn(lambda turn: turn.open_order(card(number), kind), self.clock())
+
+    def after(self, passed: timedelta) -> None:
+        self.clock.moved += passed
+        self.worker.wake()
+
+    def legs(self) -> list[Leg]:
+        return list(Outbox(self.here.store, "test").legs(NOW - HOUR))
+
+
+def until(true: Callable[[], object], within: float = 30.0) -> float:
+    """Wait for it; the seconds that it took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < within, "it did not happen"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    needed(missing())
+    folder = tmp_path_factory.mktemp("town")
+    policy = policy_named("national")
+    clock = Clock()
+    with OwnNetwork(folder, policy) as network:
+        imsis = network.add([card(n) for n in range(MANY + 10)] + [HONEST])
+        settings = network.settings(folder / "orders")
+        with (
+            desk(settings, policy) as here,
+            app_serve.working(here, policy.orders, app_serve.Network(settings), print, clock) as worker,
+        ):
+            yield Town(network, here, worker, clock, imsis)
+
+
+@pytest.mark.requirement("R1")
+@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R7.1")
+@pytest.mark.requirement("R7.2")
+def test_a_hit_goes_dark_after_a_day_and_comes_back(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    seconds: dict[str, float] = {}
+    with Switch(town.network.register.gsup) as switch, town.network.phone() as phone:
+        assert switch.attach(town.imsis[card(0)]) is None, "an honest card is admitted"
+        assert phone.call(card(0), HONEST).code == 200
+
+        town.demand(0)
+        seconds["hit to notice delivered"] = until(
+            lambda: (order := town.order(0)) and order.state is State.NOTIFIED
+        )
+        notice = town.network.centre.accepted[-1]
+        assert notice.destination.lstrip("+") == card(0)
+
+        town.after(timedelta(hours=23, minutes=59))
+        time.sleep(0.5)
+        assert town.order(0, Kind.RESTRICTION) is None, "a minute is left"
+        assert phone.call(card(0), HONEST).code == 200
+
+        town.after(timedelta(minutes=2))
+        seconds["24 hours over to suspended everywhere"] = until(lambda: _is(town, 0, NetworkState.SUSPENDED))
+        assert switch.detached(town.imsis[card(0)]), "the switch that it is attached to is told"
+        assert switch.attach(town.imsis[card(0)]) is not None, "the register refuses it"
+        refused = phone.call(card(0), HONEST)
+        assert refused.code == 608
+        assert "purpose=jcard" in refused.headers["call-info"]
+        assert phone.call(HONEST, card(0)).code == 608
+        assert phone.call(card(0), "110").code == 200, "emergency numbers always pass"
+        assert send(town.network.messages.address, card(0), PEER, "你好") == 0x66
+        assert send(town.network.messages.address, HONEST, PEER, "你好") == 0
+
+        order = town.order(0)
+        assert order is not None
+        assert order.state is State.EXPIRED
+        town.here.book.act(order.id, Event.PASS, DESK, "verified at the counter", town.clock())
+        town.worker.wake()
+        seconds["passed to restored everywhere"] = until(lambda: _is(town, 0, NetworkState.ACTIVE))
+        assert switch.attach(town.imsis[card(0)]) is None
+        assert phone.call(card(0), HONEST).code == 200
+        assert phone.call(HONEST, card(0)).code == 200
+        assert send(town.network.messages.address, card(0), PEER, "你好") == 0
+        until(lambda: any("恢复" in one.text or "复" in one.text for one in town.network.centre.accepted[1:]))
+        until(lambda: sum(_refused(town).values()) >= 3)
+    tell(capsys, [f"{leg}: {took:.2f} s" for leg, took in seconds.items()])
+
+
+@pytest.mark.requirement("R2")
+def test_five_hundred_orders_at_once(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = range(1, MANY + 1)
+    town.demand(*numbers)
+    until(lambda: _verifying(town, State.NOTIFIED) >= MANY, 120)
+    began = town.clock()
+    town.after(timedelta(hours=24, minutes=1))
+    until(lambda: _waiting(town) == 0 and _restricted(town) >= MANY, 60)
+    for number in (1, MANY // 2, MANY):
+        assert _is(town, number, NetworkState.SUSPENDED)
+    down = [
+        leg.seconds for leg in town.legs() if leg.decided_at > began and leg.wanted is NetworkState.SUSPENDED
+    ]
+    assert len(down) == 3 * MANY
+
+    orders = [town.order(number) for number in numbers]
+    for order in orders:
+        assert order is not None
+        town.here.book.act(order.id, Event.PASS, DESK, "verified", town.clock())
+        town.worker.wake()
+    until(lambda: _waiting(town) == 0 and _restricted(town) == 0, 60)
+    up = [leg.seconds for leg in town.legs() if leg.decided_at > began and leg.wanted is NetworkState.ACTIVE]
+    assert len(up) == 3 * MANY
+    with capsys.disabled():
+        print()
+        for what, took in (("decision to enforced", down), ("passed to restored", up)):
+            p95 = statistics.quantiles(took, n=20)[-1]
+            print(
+                f"  {MANY} orders at once, 3 elements, {what}: median {statistics.median(took):.2f} s, P95 {p95:.2f} s"
+            )
+    assert statistics.quantiles(up, n=20)[-1] < 10 * GOAL, "far beyond any busy machine"
+
+
+def tell(capsys: pytest.CaptureFixture[str], lines: Sequence[str]) -> None:
+    """Print what was measured, also where the test passes."""
+    with capsys.disabled():
+        sys.stderr.write("\n" + "".join(f"  {line}\n" for line in lines))
+
+
+def _is(town: Town, number: int, state: NetworkState) -> bool:
+    for element in (
+        town.network.register.element(),
+        town.network.calls.element(),
+        town.network.messages.element(),
+    ):
+        found = element.state_of(card(number))
+        element.close()
+        if found is not element.shows(state):
+            return False
+    return True
+
+
+def _refused(town: Town) -> dict[object, int]:
+    return dict(refused(town.here.store, datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)))
+
+
+def _count(town: Town, query: str) -> int:
+    with town.here.store.reading() as connection:
+        return int(connection.exec_driver_sql(query).scalar() or 0)
+
+
+def _waiting(town: Town) -> int:
+    return _count(town, "SELECT count(*) FROM outbox WHERE done_at IS NULL")
+
+
+def _restricted(town: Town) -> int:
+    return _count(town, "SELECT count(*) FROM cards WHERE wanted <> 'active'")
+
+
+def _verifying(town: Town, state: State) -> int:
+    return _count(town, f"SELECT count(*) FROM orders WHERE closed_at IS NULL AND state = '{state.value}'")
