@@ -28,7 +28,7 @@ from duanka.report import DecisionFile
 from duanka.settings import Settings
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
-_SECRET_FILE = "secret"
+_KEPT_IN = "secret"  # in the folder of the orders
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def secret_of(settings: Settings) -> bytes:
     """The secret of this installation; made once, in a file that only its owner reads."""
     if settings.secret:
         return settings.secret.get_secret_value().encode()
-    path = settings.orders / _SECRET_FILE
+    path = settings.orders / _KEPT_IN
     try:
         return bytes.fromhex(path.read_text(encoding="ascii").strip())
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def secret_of(settings: Settings) -> bytes:
     except ValueError as error:
         raise MissingKey(f"{path} is no secret: put the file back as it was, or set DUANKA_SECRET") from error
     made = secrets.token_hex(32)
-    aside = path.with_name(f"{_SECRET_FILE}.{os.getpid()}")
+    aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(made + "\n")
         file.flush()
