@@ -1,6 +1,6 @@
 """A small real message centre (SMSC) of our own: SMPP 3.4 on loopback, for demonstrations, tests and benchmarks.
 
-    python -m duanka.network.own_smsc HOST PORT [PASSWORD]    # for benchmarks: remembers nothing
+    python -m duanka.network.own_smsc HOST PORT MOST [JOURNAL]    # for benchmarks: remembers nothing
 
 It takes binds with a password, submissions with receipts, queries and links that are asked about; a receipt that
 nobody acknowledged is delivered again at the next bind.
@@ -12,6 +12,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -121,17 +122,17 @@ class OwnShortMessageCentre:
             session.close()
 
 
-async def _serve(host: str, port: int, password: str) -> None:
-    centre = MessageCentre(Behaviour(password=password, remember=0))
+async def _serve(host: str, port: int, most: int, journal: Path | None) -> None:
+    centre = MessageCentre(Behaviour(remember=0, most=most), journal)
     server = await asyncio.get_running_loop().create_server(centre.session, host, port)
     await server.serve_forever()
 
 
 def main() -> None:
     """Run until killed."""
-    host, port, *password = sys.argv[1:]
+    host, port, most, *journal = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(host, int(port), password[0] if password else "secret"))
+        runner.run(_serve(host, int(port), int(most), Path(journal[0]) if journal else None))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 from duanka.network import smpp
@@ -48,10 +50,11 @@ class Behaviour:
     """How the centre behaves; may be changed while it runs.
 
     `off`: destinations whose messages fail. `status`: other than 0, every submission is refused with it. `slow`:
-    seconds before each answer. `silent`: takes bytes and answers nothing. `deaf`: does not even read. `receipts`:
-    delivered when asked for; without, they wait for `deliver_held`. `tags`: receipts have their id in a tag too.
-    `hexadecimal`: message ids in answers are hexadecimal, decimal in the text of receipts, as with some centres in
-    the field. `remember`: how many messages are kept in `accepted`.
+    seconds before each answer. `most`: answers a second, as a licence allows; 0 for any number. `silent`: takes bytes
+    and answers nothing. `deaf`: does not even read. `receipts`: delivered when asked for; without, they wait for
+    `deliver_held`. `tags`: receipts have their id in a tag too. `hexadecimal`: message ids in answers are hexadecimal,
+    decimal in the text of receipts, as with some centres in the field. `remember`: how many messages are kept in
+    `accepted`.
     """
 
     passwords: dict[str, str] = field(default_factory=dict)  # of each system_id; `password` for all others
@@ -59,6 +62,7 @@ class Behaviour:
     off: set[str] = field(default_factory=set)
     status: int = smpp.OK
     slow: float = 0.0
+    most: int = 0
     silent: bool = False
     deaf: bool = False
     receipts: bool = True
@@ -68,10 +72,13 @@ class Behaviour:
 
 
 class MessageCentre:
-    """The centre itself, in one event loop."""
+    """The centre itself, in one event loop. `journal`: a file where each message is safe before it is answered."""
 
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
+    def __init__(self, behaviour: Behaviour | None = None, journal: Path | None = None) -> None:
         self.behaviour = behaviour or Behaviour()
+        self._journal = journal.open("ab", buffering=0) if journal else None
+        self._unsafe = False
+        self._free_at = 0.0
         self.accepted: deque[Accepted] = deque(maxlen=self.behaviour.remember)
         self.taken = 0
         self.acknowledged = 0  # receipts
@@ -90,6 +97,9 @@ class MessageCentre:
         number = self._begun * 1_000_000 + next(self._ids)
         named = f"{number:X}" if self.behaviour.hexadecimal else str(number)
         self.taken += 1
+        if self._journal:
+            self._unsafe = True
+            self._journal.write(unit)
         if self.behaviour.remember:
             self.accepted.append(Accepted(named, session.system_id, submission, unit))
         if submission.registered_delivery & 0x01:
@@ -106,6 +116,19 @@ class MessageCentre:
         held, self._held = self._held, []
         for session, receipt in held:
             self.deliver(session, receipt)
+
+    def make_safe(self) -> None:
+        """What was taken survives a power cut; then it may be answered."""
+        if self._unsafe and self._journal:
+            os.fdatasync(self._journal.fileno())
+            self._unsafe = False
+
+    def turn(self) -> float:
+        """The moment when the next answer may be given, as loops count seconds."""
+        now = asyncio.get_running_loop().time()
+        if self.behaviour.most:
+            now = self._free_at = max(now, self._free_at) + 1 / self.behaviour.most
+        return now
 
     def deliver(self, session: Session, receipt: bytes) -> None:
         """To the session that sent the message, or another one of the same client, or when the client binds again."""
@@ -194,14 +217,16 @@ class Session(asyncio.Protocol):
                 self._transport.close()
             return
         self._rest = data[at:]
+        self._centre.make_safe()
         self._say(answers)
 
     def _say(self, answers: list[bytes]) -> None:
         behaviour = self._centre.behaviour
         if behaviour.silent or not answers or self._transport is None:
             return
-        if behaviour.slow:
-            asyncio.get_running_loop().call_later(behaviour.slow, self._write, b"".join(answers))
+        if behaviour.slow or behaviour.most:
+            for answer in answers:  # one by one, as a licence paces them
+                asyncio.get_running_loop().call_at(self._centre.turn() + behaviour.slow, self._write, answer)
         else:
             self._transport.write(b"".join(answers))
 

@@ -7,12 +7,14 @@ import unicodedata
 
 from duanka.domain.order_policy import MessagePolicy
 
-_NOT_LETTERS = re.compile(r"[\W_]+")
+_NOT_LETTERS = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]+")  # fillers count as letters, and show nothing
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff]"
 )
 _DOTS = str.maketrans(dict.fromkeys("。｡·•∙‧・⋅․．", "."))
+# Where a link may be at all: most texts have none, and need no more than this.
+_MAY_BE_LINK = re.compile(r"[0-9a-z\u0370-\u04ff\u0500-\u052f]\W*(?:[.。｡·•∙‧・⋅․．点]|dot)")
 _SPELT_DOT = re.compile(
     r"[\[({<【]\s*(?:\.|dot|点)\s*[\])}>】]|(?<=[a-z0-9])\s*点\s*(?=[a-z0-9])|(?<=[a-z0-9])\s+dot\s+(?=[a-z0-9])"
 )
@@ -33,31 +35,33 @@ class TextLists:
 
     def __init__(self, policy: MessagePolicy) -> None:
         sets = [tuple(letters(word) for word in words) for words in policy.keywords]
-        self._sets = [
-            (min(one, key=_rarity), one, "+".join(words))
-            for one, words in zip(sets, policy.keywords, strict=True)
-            if one and all(one)
-        ]
+        # by one letter of the longest word: a text is asked only for the sets whose letter it has
+        self._sets: dict[str, list[tuple[str, tuple[str, ...], str]]] = {}
+        for one, words in zip(sets, policy.keywords, strict=True):
+            if one and all(one):
+                longest = max(one, key=len)
+                self._sets.setdefault(longest[-1], []).append((longest, one, "+".join(words)))
         self._hosts: dict[str, list[str]] = {}
         for link in policy.links:
-            host, _, path = _plain(link).removeprefix("https://").removeprefix("http://").partition("/")
+            host, _, path = (
+                _as_link(_of_one_width(link)).removeprefix("https://").removeprefix("http://").partition("/")
+            )
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
 
     def of(self, text: str) -> str | None:
         """Which keyword set or link it has; None: neither."""
-        found = letters(text)
-        for rarest, words, named in self._sets:
-            if rarest in found and all(word in found for word in words):
-                return f"keywords {named}"
-        if self._hosts and (host := self._denied(text)):
+        plain = _of_one_width(text)
+        found = _NOT_LETTERS.sub("", plain)
+        for letter in self._sets.keys() & set(found):
+            for longest, words, named in self._sets[letter]:
+                if longest in found and all(word in found for word in words):
+                    return f"keywords {named}"
+        if self._hosts and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
             return f"link {host}"
         return None
 
-    def _denied(self, text: str) -> str | None:
-        plain = _plain(text)
-        if "." not in plain:
-            return None
+    def _denied(self, plain: str) -> str | None:
         for form in {plain, plain.translate(_LOOK_ALIKES)}:
             for found in _HOST.finditer(form):
                 labels = found[0].split(".")
@@ -73,20 +77,17 @@ class TextLists:
 
 def letters(text: str) -> str:
     """Letters and digits alone, of one width and case."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return _NOT_LETTERS.sub("", _INVISIBLE.sub("", plain).casefold())
+    return _NOT_LETTERS.sub("", _of_one_width(text))
 
 
-def _plain(text: str) -> str:
-    """Links as a browser would be given them: dots are dots, nothing is spread out or invisible."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_DOTS)).translate(_DOTS)
-    plain = _INVISIBLE.sub("", plain).casefold()
+def _of_one_width(text: str) -> str:
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
+
+
+def _as_link(plain: str) -> str:
+    """As a browser would be given it: dots are dots, nothing is spread out or invisible."""
+    plain = _INVISIBLE.sub("", plain.translate(_DOTS))
     if "点" in plain or "dot" in plain or "[" in plain or "(" in plain:
         plain = _SPELT_DOT.sub(".", plain)
     plain = _AROUND_DOT.sub(".", plain)
     return _SPREAD.sub(lambda found: found[0].replace(" ", ""), plain)
-
-
-def _rarity(word: str) -> tuple[int, str]:
-    """Longer words are rarer: asked first, they spare asking the others."""
-    return -len(word), word

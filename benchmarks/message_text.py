@@ -1,0 +1,82 @@
+"""The keyword sets of a policy on real messages, both ways: fraud that they catch, honest messages that they refuse.
+
+Fraud: 14,074 messages of fake base stations in 14 classes (CCS'20); honest: 31,465 of the NUS SMS corpus in Chinese.
+Both lie in the folder DUANKA_SHARED and are never copied. The lists are written from what the field warns of, not from
+these messages; whoever adds a set after looking at them has measured nothing.
+
+    python benchmarks/message_text.py [POLICY.toml]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import time
+import tomllib
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from duanka.domain.order_policy import MessagePolicy
+from duanka.domain.order_policy_file import messages_of
+from duanka.network.text_lists import TextLists
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("DUANKA_SHARED", ROOT.parent / "shared")) / "data"
+
+
+def policy(path: Path) -> MessagePolicy:
+    """What the file says of messages."""
+    return messages_of(path, tomllib.loads(path.read_text(encoding="utf-8")).get("messages", {}))
+
+
+def fraud() -> Iterator[tuple[str, str]]:
+    """Class and text. The set is cut into words by spaces, which the lists do not mind."""
+    for path in sorted((SHARED / "fbs_sms").glob("*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                yield path.stem, line
+
+
+def honest() -> Iterator[str]:
+    """Texts of private people."""
+    with zipfile.ZipFile(SHARED / "nus_sms_zh" / "smsCorpus_zh_xml_2015.03.09.zip") as packed:
+        name = next(one for one in packed.namelist() if one.endswith(".xml"))
+        for _, element in ElementTree.iterparse(io.BytesIO(packed.read(name))):  # noqa: S314  # a known file
+            if element.tag == "text":
+                yield element.text or ""
+                element.clear()
+
+
+def main() -> None:
+    """Print both ways."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("policy", nargs="?", type=Path, default=ROOT / "policies" / "national.toml")
+    lists = TextLists(policy(asked.parse_args().policy))
+    total, caught = Counter[str](), Counter[str]()
+    for name, text in fraud():
+        total[name] += 1
+        caught[name] += lists.of(text) is not None
+    print(f"{'class':24} messages  caught")
+    for name in sorted(total):
+        print(f"{name:24} {total[name]:8,}  {caught[name] / total[name]:6.1%}")
+    wanted = [name for name in total if name.startswith(("FR_", "IL_"))]
+    every = sum(total[name] for name in wanted)
+    print(f"{'fraud and illegal':24} {every:8,}  {sum(caught[name] for name in wanted) / every:6.1%}")
+    texts = list(honest())
+    began = time.perf_counter()
+    why = Counter(lists.of(text) for text in texts)
+    took = time.perf_counter() - began
+    refused = len(texts) - why[None]
+    print(f"honest: {len(texts):,} messages, {refused} refused ({refused / len(texts):.4%}); ", end="")
+    print(f"{took / len(texts) * 1e6:.1f} us each")
+    for reason, count in why.most_common():
+        if reason:
+            print(f"  {count} by {reason}")
+
+
+if __name__ == "__main__":
+    main()
