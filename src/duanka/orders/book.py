@@ -87,6 +87,9 @@ class OrderBook:
     def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
         """Give a holder in hardship more time, once."""
 
+        if not why.strip():
+            raise OrderError(f"say why {number} is given more time: the reason stays in the audit trail")
+
         def work(turn: Turn) -> Order:
             order = turn.order(number)
             if hardship not in turn.policy.hardships:
@@ -151,7 +154,7 @@ class OrderBook:
             found = turn.connection.execute(due).all()
             turn.lock([row.card for row in found])
             for row in found:
-                _fall_due(turn, turn.order(row.id), now)
+                _fall_due_alone(turn, turn.order(row.id), now)
             return len(found)
 
         return self.turn(work, now)
@@ -168,13 +171,16 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str]) -> str:
     card = demand.card
     if demand.asked is Asked.NOTHING:
         return _recall(turn, demand)
+    restriction = turn.open_order(card, Kind.RESTRICTION)
+    by_police = restriction is not None and restriction.state is State.FORCED_STOP
     if turn.policy.protects(card):
         turn.note(SYSTEM, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
     if demand.asked is not Asked.STOP:
-        return "left" if card in gone else _ask(turn, demand)
-    stopped = turn.open_order(card, Kind.RESTRICTION)
-    if card in gone or (stopped and stopped.state is State.FORCED_STOP):
+        # whom the police stopped we ask nothing new; what was asked before takes the hit
+        asked = turn.open_order(card, Kind.VERIFICATION)
+        return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand)
+    if card in gone or by_police:
         return "left"
     case = ", ".join(demand.cases) or "公安机关确认"
     _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, demand.reason.en)
@@ -239,6 +245,15 @@ def _police_stop(turn: Turn, card: str, case: str, why_told: Grounds, by: Person
     if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
         happen(turn, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}")
     return order
+
+
+def _fall_due_alone(turn: Turn, order: Order, now: datetime) -> None:
+    """One order that cannot move on holds up no other: its deadline is taken off, and a person must look."""
+    try:
+        with turn.attempt(order.card):
+            _fall_due(turn, order, now)
+    except OrderError as error:
+        turn.change(order, SYSTEM, "overdue", str(error), due_at=None)
 
 
 def _fall_due(turn: Turn, order: Order, now: datetime) -> None:

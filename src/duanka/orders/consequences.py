@@ -8,7 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from duanka.domain.network import NetworkState
-from duanka.domain.order import SYSTEM, Event, Grounds, Kind, NotTheirs, Order, Person, Role, State
+from duanka.domain.order import (
+    SYSTEM,
+    Asked,
+    Event,
+    Grounds,
+    Kind,
+    NotTheirs,
+    Order,
+    OrderError,
+    Person,
+    Role,
+    State,
+)
 from duanka.domain.words import Words
 from duanka.orders.turn import EXPIRED, Turn
 
@@ -23,26 +35,33 @@ def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts
     """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
     if order.delivered_at:
         facts.pop("delivered_at", None)  # the first delivery counts
-    after = turn.move(order, event, by, why, **{**_clock(turn, order, event, facts), **facts})
+    clock = _clock(turn, order, event, facts)
+    after = turn.move(order, event, by, why, **{**clock, **facts})
     if follow := _FOLLOWS.get((order.kind, event)):
         follow(turn, after, by, why)
     return after
 
 
 def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dict[str, object]:
-    """How the event sets the clock of the order: the fields that change with it."""
+    """How the event sets the clock of the order: the fields that change with it. Takes out of `facts` what it used."""
     policy, clock = turn.policy, dict[str, object]()
     match order.kind, event:
         case Kind.VERIFICATION, Event.DELIVERED | Event.BEGIN if not order.delivered_at:
             # the hours run from delivery, once; who answers before the receipt is here has got the notice
-            at = facts.get("delivered_at") or turn.now
+            # and neither a receipt nor a clock that is wrong makes that before the order was or after now
+            at = max(order.opened_at, min(facts.pop("delivered_at", None) or turn.now, turn.now))
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
+        case Kind.VERIFICATION, Event.TO_COUNTER if order.state is State.UNDER_REVIEW:
+            # while we looked no hours ran; now it is the holder's turn again
+            clock = {"due_at": turn.now + policy.answer_within}
         case Kind.VERIFICATION, Event.EXTEND:
             clock = {"due_at": (order.due_at or turn.now) + timedelta(hours=policy.hardship_hours)}
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT:
             clock = {"due_at": policy.working_days_after(turn.now, policy.objection_days)}
+        case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
+            raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
         case Kind.RESTRICTION, _:
             clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
     return clock
@@ -57,25 +76,31 @@ def _failed(turn: Turn, order: Order, by: Person, why: str) -> None:
 
 
 def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) -> None:
-    """The first stage of the timetable; a card that is stopped already stays as it is."""
+    """The first stage of the timetable; a card that is stopped as much already stays as it is."""
     del by
-    if turn.open_order(order.card, Kind.RESTRICTION) or turn.policy.protects(order.card):
+    if turn.policy.protects(order.card):
         return
     stage = turn.policy.stages[0]
     reason = Words(*(b + r for b, r in zip(because, order.grounds.reason, strict=True)))
-    restriction = turn.open(
-        Kind.RESTRICTION,
-        order.card,
-        replace(order.grounds, reason=reason),
-        SYSTEM,
-        why,
-        tier=order.tier,
-        rules=order.rules,
-        parent=order.id,
-        carried_by=EXPIRED + order.id,
-    )
     due = stage_due(turn, order.delivered_at or turn.now, stage.state)
-    happen(turn, restriction, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+    facts: dict[str, Any] = {
+        "grounds": replace(order.grounds, reason=reason),
+        "parent": order.id,
+        "carried_by": EXPIRED + order.id,
+    }
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction is None:
+        told = facts.pop("grounds")
+        opened = turn.open(
+            Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
+        )
+        happen(turn, opened, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+    elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
+        happen(turn, restriction, Event.SUSPEND, SYSTEM, why, **facts)
+    elif (
+        restriction.state is State.OUTGOING_BARRED
+    ):  # barred by hand before: from now on the timetable goes on
+        turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
 
 
 def stage_due(turn: Turn, delivered_at: datetime, state: NetworkState) -> datetime | None:
@@ -101,6 +126,12 @@ def _passed(turn: Turn, order: Order, by: Person, why: str) -> None:
     elif restriction is None:
         turn.notify(order, "passed")
     del by
+
+
+def _to_counter(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The holder must know where to go."""
+    del by, why
+    turn.notify(order, Asked.VERIFY_AT_COUNTER.value)
 
 
 def _withdrawn(turn: Turn, order: Order, by: Person, why: str) -> None:
@@ -161,6 +192,7 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] =
     (_V, Event.EXPIRE): _expired,
     (_V, Event.FAIL): _failed,
     (_V, Event.PASS): _passed,
+    (_V, Event.TO_COUNTER): _to_counter,
     (_V, Event.WITHDRAW): _withdrawn,
     (_R, Event.BAR_OUTGOING): _stopped,
     (_R, Event.SUSPEND): _stopped,
