@@ -1,0 +1,212 @@
+"""Orders carried out: deadlines kept, the network told, holders told, and all of it compared. The story in a page.
+
+Each duty has a thread of its own, so that none waits for another: an element that is silent, a message centre that is
+down, or a comparison of a million cards. A duty that fails is told, counted and tried again, later each time; also
+when it is the database that is away.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+_LOOK = 0.2  # seconds between looks for work that other processes left
+_RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
+_SWEPT_AT_ONCE = 500
+_FIRST_REST, _LONGEST_REST = 0.5, 30.0
+DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # as Look names them; the rest are elements
+
+
+class Draining(Protocol):
+    """What carries orders into one element, or notices to the message centre and their receipts back."""
+
+    def work(self, now: datetime) -> bool:
+        """Do what is due, up to a batch; whether there may be more at once."""
+
+    def watch(self, now: datetime) -> None:
+        """Raise or clear its alarm."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+class Refused(Protocol):
+    """What records an element's refusals. `name`: the element."""
+
+    name: str
+
+    def read(self, now: datetime) -> bool:
+        """Record what is new, up to a batch; whether there may be more at once."""
+
+
+class Compared(Protocol):
+    """What compares an element with the order book. `name`: the element."""
+
+    name: str
+
+    def compare(self, now: datetime) -> object:
+        """Compare all of it, and mend what differs."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+class Watch(Protocol):
+    """Told how it goes: the heartbeat and the figures."""
+
+    def worked(self, duty: str, seconds: float) -> None:
+        """A duty did its work."""
+
+    def failed(self, duty: str, error: Exception) -> None:
+        """A duty failed, and is tried again."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something to do again and again: `work` says whether more waits; `every`: seconds until it is looked at unasked."""
+
+    name: str
+    work: Callable[[datetime], bool]
+    every: float
+
+
+@dataclass(frozen=True)
+class Enforcement:
+    """The parts of a worker.
+
+    `sweep`: moves on up to `limit` orders that are due; `carry_out`: goes on with acts of people, and says whether it
+    did anything; `look`: names of what has work. `clock`: now, aware; `ticks`: seconds that only grow.
+    """
+
+    sweep: Callable[[datetime, int], int]
+    carry_out: Callable[[datetime], object]
+    elements: Mapping[str, Draining]
+    look: Callable[[datetime], Iterable[str]]
+    clock: Callable[[], datetime]
+    ticks: Callable[[], float]
+    say: Callable[[str], None]
+    watch: Watch
+    notices: Draining | None = None
+    refusals: Sequence[Refused] = ()
+    compared: Sequence[Compared] = ()
+    compare_every: float = 300.0
+
+
+def duties(parts: Enforcement) -> tuple[Duty, ...]:
+    """Everything that a worker does, each with how often."""
+
+    def sweep(now: datetime) -> bool:
+        return parts.sweep(now, _SWEPT_AT_ONCE) >= _SWEPT_AT_ONCE
+
+    def compare(one: Compared) -> Callable[[datetime], bool]:
+        return lambda now: one.compare(now) is False  # once is enough, whatever it found
+
+    def watch(now: datetime) -> bool:
+        for one in (*parts.elements.values(), *([parts.notices] if parts.notices else [])):
+            one.watch(now)
+        return False
+
+    return (
+        Duty(DEADLINES, sweep, _SPARE),
+        Duty(ACTS, lambda now: bool(parts.carry_out(now)), _SPARE),
+        *(Duty(name, one.work, _SPARE) for name, one in parts.elements.items()),
+        *([Duty(NOTICES, parts.notices.work, _RECEIPTS)] if parts.notices else []),
+        *(Duty(f"refusals of {one.name}", one.read, _REFUSALS) for one in parts.refusals),
+        *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
+        Duty("alarms", watch, _WATCH),
+    )
+
+
+@dataclass
+class Enforcing:
+    """A worker. `run` works until `stop`; `wake`, from any thread, says that a transaction left work."""
+
+    parts: Enforcement
+    failures: dict[str, int] = field(default_factory=dict)  # of each duty, since the start
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _left: threading.Event = field(default_factory=threading.Event)
+    _bells: dict[str, threading.Event] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Work until told to stop: then end what is in hand, and give leases and connections back."""
+        threads = []
+        for duty in duties(self.parts):
+            self._bells[duty.name] = threading.Event()
+            threads.append(threading.Thread(target=self._attend, args=(duty,), name=duty.name))
+        for thread in threads:
+            thread.start()
+        try:
+            self._attend(Duty("look", self._look, _LOOK), self._left)
+        finally:
+            self.stop()
+            for thread in threads:
+                thread.join()
+            self._close()
+
+    def stop(self) -> None:
+        """End in order."""
+        self._stopped.set()
+        self.wake()
+
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopped.is_set()
+
+    def wake(self) -> None:
+        """There is work: look at once."""
+        self._left.set()
+
+    def _look(self, now: datetime) -> bool:
+        """Ring for every duty that has work, by whomever it was left."""
+        self._ring(self.parts.look(now))
+        return False
+
+    def _ring(self, names: Iterable[str]) -> None:
+        for name in names:
+            if bell := self._bells.get(name):
+                bell.set()
+
+    def _attend(self, duty: Duty, bell: threading.Event | None = None) -> None:
+        """Do the duty until stopped: at once when the bell rings, at once again while there is more."""
+        bell, in_a_row = bell or self._bells[duty.name], 0
+        while not self._stopped.is_set():
+            bell.clear()
+            begun = self.parts.ticks()
+            try:
+                more = duty.work(self.parts.clock())
+            except Exception as error:
+                in_a_row += 1
+                self._failed(duty, error, in_a_row)
+                self._stopped.wait(min(_LONGEST_REST, _FIRST_REST * 2 ** min(in_a_row - 1, 10)))
+                continue
+            if in_a_row:
+                self.parts.say(f"{duty.name}: works again")
+            in_a_row = 0
+            self.parts.watch.worked(duty.name, self.parts.ticks() - begun)
+            if not more:
+                bell.wait(duty.every)
+        if duty.name == "look":
+            self._ring(self._bells)
+
+    def _failed(self, duty: Duty, error: Exception, in_a_row: int) -> None:
+        self.failures[duty.name] = self.failures.get(duty.name, 0) + 1
+        self.parts.watch.failed(duty.name, error)
+        if in_a_row == 1:  # said once, however long it lasts
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.parts.say(f"{duty.name}: {reason}; it is tried again")
+
+    def _close(self) -> None:
+        parts = self.parts
+        closing: Collection[Draining | Compared] = (
+            *parts.elements.values(),
+            *([parts.notices] if parts.notices else []),
+            *parts.compared,
+        )
+        for one in closing:
+            try:
+                one.close()
+            except Exception as error:
+                parts.say(f"closing: {error}")

@@ -1,0 +1,71 @@
+"""Alarms: one at a time for each source, told when it is raised and when it is over, and kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from duanka.orders.store import Store
+from duanka.orders.tables import alarms
+
+_KNOWN_FOR = timedelta(seconds=5)  # how old our knowledge of what other workers raised may be
+_SOURCE = 24  # letters
+
+
+class Alarms:
+    """`say`: told one line when an alarm is raised or cleared. `after`: how long something must fail. Thread-safe."""
+
+    def __init__(self, store: Store, say: Callable[[str], None], after: timedelta) -> None:
+        self.after = after
+        self._store, self._say = store, say
+        self._lock = threading.Lock()
+        self._open: frozenset[str] = frozenset()
+        self._read_at: datetime | None = None
+
+    def failing(self, source: str, since: datetime, detail: str, now: datetime) -> None:
+        """The source fails since then: raise the alarm if that is long enough."""
+        if now - since >= self.after:
+            self.raise_now(source, now, detail, since)
+
+    def raise_now(self, source: str, now: datetime, detail: str, since: datetime | None = None) -> None:
+        """Raise the alarm of the source, unless it is raised already."""
+        source = source[:_SOURCE]
+        with self._lock:
+            if source in self._known(now):
+                return
+            try:
+                row = {"source": source, "since": since or now, "raised_at": now, "detail": detail}
+                self._store.transact(lambda connection: connection.execute(insert(alarms).values(row)))
+            except IntegrityError:  # another worker was quicker
+                self._read_at = None
+                return
+            self._open |= {source}
+        self._say(f"告警 / alarm: {detail}" + (f" (since {since.isoformat()})" if since else ""))
+
+    def working(self, source: str, now: datetime) -> None:
+        """The source works: clear its alarm where one is open."""
+        source = source[:_SOURCE]
+        with self._lock:
+            if source not in self._known(now):
+                return
+            cleared = self._store.transact(lambda connection: _clear(connection, source, now))
+            self._open -= {source}
+        if cleared:
+            self._say(f"告警解除 / alarm over: {source}")
+
+    def _known(self, now: datetime) -> frozenset[str]:
+        if self._read_at is None or not timedelta(0) <= now - self._read_at < _KNOWN_FOR:
+            with self._store.reading() as connection:
+                rows = select(alarms.c.source).where(alarms.c.cleared_at.is_(None))
+                self._open = frozenset(connection.execute(rows).scalars())
+            self._read_at = now
+        return self._open
+
+
+def _clear(connection: Connection, source: str, now: datetime) -> bool:
+    is_open = (alarms.c.source == source, alarms.c.cleared_at.is_(None))
+    return bool(connection.execute(update(alarms).where(*is_open).values(cleared_at=now)).rowcount)

@@ -1,0 +1,122 @@
+"""Tells one element of the network what the outbox says, card by card."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from duanka.domain.network import Element, NetworkState, Refused, UnknownCard
+from duanka.orders.alarms import Alarms
+from duanka.orders.circuit import Circuit
+from duanka.orders.outbox import Outbox, Outcome, Result, Task
+
+_LONGEST_CALL = 5.0  # seconds; elements are made with less
+_OFTEN = 3  # failures in a row after which it was the element and not a card
+
+
+class Enacting:
+    """Drains the outbox of one element; the element's value is this one's alone. One thread uses it.
+
+    `stopping`: whether to end after the act in hand.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        element: Element,
+        alarms: Alarms,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        ticks: Callable[[], float] = time.monotonic,
+        seed: int = 1,
+        at_once: int = 100,
+    ) -> None:
+        self.name = element.name
+        self._outbox, self._element, self._alarms = outbox, element, alarms
+        self._stopping, self._ticks, self._at_once = stopping, ticks, at_once
+        self._circuit = Circuit(ticks, seed)
+
+    def work(self, now: datetime) -> bool:
+        """Enact what is due, up to a batch; whether there may be more at once."""
+        if self._circuit.resting or self._stopping():
+            return False
+        limit = 1 if self._circuit.failures else self._at_once
+        begun = self._ticks()
+        tasks = self._outbox.claim(self.name, now, limit)
+        if not tasks:
+            return False
+        failures = self._circuit.failures
+        results = self._enact(tasks, begun + self._outbox.lease.total_seconds() - _LONGEST_CALL)
+        ended = now + timedelta(seconds=self._ticks() - begun)
+        self._outbox.settle(results, ended)
+        self._tell(results, ended)
+        if failures >= _OFTEN and not self._circuit.failures:
+            self._outbox.hasten(self.name, ended)
+        return not self._circuit.failures
+
+    def watch(self, now: datetime) -> None:
+        """Raise or clear the alarm of the element: an order waits that was tried in vain for too long."""
+        since = self._outbox.tried_since(self.name)
+        if since is None:
+            self._alarms.working(self.name, now)
+        else:
+            self._alarms.failing(
+                self.name,
+                since,
+                f"网元{self.name}未执行停复机指令 / {self.name} does not carry out orders",
+                now,
+            )
+
+    def close(self) -> None:
+        """Give the element's connection back."""
+        self._element.close()
+
+    def _enact(self, tasks: Sequence[Task], until: float) -> list[Result]:
+        """`until`: no act begins after it, so that none outlives its lease."""
+        results: list[Result] = []
+        for task in tasks:
+            silent = bool(results) and results[-1].outcome in (Outcome.UNREACHABLE, Outcome.LEFT)
+            if silent or self._stopping() or self._ticks() > until:
+                results.append(Result(task, Outcome.LEFT))
+                continue
+            results.append(self._enact_one(task))
+        return results
+
+    def _enact_one(self, task: Task) -> Result:
+        try:
+            _ask(self._element, task)
+        except UnknownCard as error:
+            self._circuit.worked()
+            return Result(task, Outcome.UNKNOWN_CARD, str(error))
+        except Refused as error:
+            self._circuit.worked()
+            return Result(task, Outcome.REFUSED, str(error))
+        except (
+            Exception
+        ) as error:  # Unreachable, or a defect of the part that speaks to it: nobody knows what it did
+            self._circuit.failed()
+            wait = self._circuit.back_off(task.tries + 1)
+            return Result(task, Outcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
+        self._circuit.worked()
+        return Result(task, Outcome.DONE)
+
+    def _tell(self, results: Sequence[Result], now: datetime) -> None:
+        refused = [result for result in results if result.outcome is Outcome.REFUSED]
+        if refused:
+            first = refused[0]
+            told = f"{self.name} refused {len(refused)}, first {first.task.order_id}: {first.error}"
+            detail = f"网元{self.name}拒绝执行 / {told}"
+            self._alarms.raise_now(f"{self.name} refuses"[:24], now, detail)
+        elif any(result.outcome is Outcome.DONE for result in results):
+            self._alarms.working(f"{self.name} refuses"[:24], now)
+
+
+def _ask(element: Element, task: Task) -> None:
+    match task.wanted:
+        case NetworkState.ACTIVE:
+            element.restore(task.card)
+        case NetworkState.OUTGOING_BARRED:
+            element.bar_outgoing(task.card)
+        case NetworkState.SUSPENDED:
+            element.suspend(task.card)

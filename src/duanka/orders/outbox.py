@@ -1,0 +1,276 @@
+"""What the network still has to be told: taken under a lease, enacted elsewhere, and settled.
+
+A worker that died leaves leases, which run out. One that only slept may wake after its lease and still act: it cannot
+settle what another took, but its late act can be wrong in the network. So the time limit of every call is far shorter
+than the lease, nobody begins an act that might outlive the lease (`enacting`), and `reconciling` mends what is left.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from duanka.domain.network import NetworkState
+from duanka.orders.circuit import LONGEST
+from duanka.orders.store import Store
+from duanka.orders.tables import acts, drifts, notices, orders, outbox
+
+_SETTLED_AT_ONCE = 500
+
+
+class Outcome(StrEnum):
+    """What became of a task. The last two are not stored: the row waits on."""
+
+    DONE = "done"
+    SUPERSEDED = "superseded"  # a later row of the card counts
+    UNKNOWN_CARD = "unknown_card"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    LEFT = "left"  # given back untried
+
+
+@dataclass(frozen=True)
+class Task:
+    """A row of the outbox under a lease of ours."""
+
+    id: int
+    order_id: str
+    step: int
+    element: str
+    card: str
+    wanted: NetworkState
+    tries: int
+    leased_until: datetime
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a task; `wait`: for UNREACHABLE, until the next try."""
+
+    task: Task
+    outcome: Outcome
+    error: str = ""
+    wait: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """From the decision to the network: one enacted row. `wanted` ACTIVE: from passed to restored."""
+
+    order_id: str
+    element: str
+    wanted: NetworkState
+    decided_at: datetime
+    enforced_at: datetime
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.enforced_at - self.decided_at).total_seconds()
+
+
+class Outbox:
+    """One worker's hand on the outbox. `worker`: a name that no other process has."""
+
+    def __init__(self, store: Store, worker: str, lease: timedelta = timedelta(seconds=15)) -> None:
+        self.lease = lease
+        self._store, self._worker = store, worker[-40:]
+
+    def claim(self, element: str, now: datetime, limit: int = 100) -> list[Task]:
+        """Take up to `limit` rows that are due; of each card only the last one, and none while one is on its way."""
+
+        def work(connection: Connection) -> list[Task]:
+            _one_at_a_time(connection, element)
+            found = self._due(connection, outbox.c.next_try_at <= now, element, now, limit)
+            if not found:  # the clock was put back: nothing of ours waits so long
+                far = outbox.c.next_try_at > now + 2 * LONGEST
+                found = self._due(connection, far, element, now, limit)
+            return self._lease(connection, element, found, now) if found else []
+
+        return self._store.transact(work)
+
+    def settle(self, results: Sequence[Result], now: datetime) -> None:
+        """Write what became of tasks; those that another worker took since stay as they are."""
+        for at in range(0, len(results), _SETTLED_AT_ONCE):
+            some = results[at : at + _SETTLED_AT_ONCE]
+            self._store.transact(lambda connection, some=some: self._settle(connection, some, now))  # type: ignore[misc]
+
+    def hasten(self, element: str, now: datetime) -> None:
+        """The element works again: what was tried in vain need not wait any longer."""
+        waiting = (outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.next_try_at > now)
+        self._store.transact(lambda c: c.execute(update(outbox).where(*waiting).values(next_try_at=now)))
+
+    def tried_since(self, element: str) -> datetime | None:
+        """When the oldest row was decided that was tried and still waits; None: there is none."""
+        oldest = select(func.min(outbox.c.created_at)).where(
+            outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.tries > 0
+        )
+        with self._store.reading() as connection:
+            return connection.execute(oldest).scalar()
+
+    def legs(self, since: datetime) -> Iterator[Leg]:
+        """Every row that was enacted from `since` on, repairs left out."""
+        done = select(outbox).where(
+            outbox.c.created_at >= since, outbox.c.outcome == Outcome.DONE, outbox.c.step >= 0
+        )
+        with self._store.reading() as connection:
+            for row in connection.execute(done.order_by(outbox.c.id)):
+                wanted = NetworkState(row.wanted)
+                yield Leg(row.order_id, row.element, wanted, row.created_at, row.done_at)
+
+    # --- inside ---
+
+    def _held(self, rows: FromClause, now: datetime) -> ColumnElement[bool]:
+        """Whether somebody's lease on the row is in force; one that ends too late is of a clock that was put back."""
+        return and_(rows.c.leased_until >= now, rows.c.leased_until <= now + 2 * self.lease)
+
+    def _due(
+        self, connection: Connection, due: ColumnElement[bool], element: str, now: datetime, limit: int
+    ) -> dict[int, str]:
+        """Rows that may be taken, locked: id -> card."""
+        earlier = outbox.alias()
+        on_its_way = exists().where(
+            earlier.c.card == outbox.c.card,
+            earlier.c.element == element,
+            earlier.c.id < outbox.c.id,
+            earlier.c.done_at.is_(None),
+            self._held(earlier, now),
+        )
+        free = or_(outbox.c.leased_until.is_(None), ~self._held(outbox, now))
+        found = (
+            select(outbox.c.id, outbox.c.card)
+            .where(outbox.c.element == element, outbox.c.done_at.is_(None), due, free, ~on_its_way)
+            .order_by(outbox.c.next_try_at, outbox.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return {row.id: row.card for row in connection.execute(found)}
+
+    def _lease(
+        self, connection: Connection, element: str, found: dict[int, str], now: datetime
+    ) -> list[Task]:
+        """Of each card the last row counts: what stands before it never will, whenever it was to be tried again."""
+        rows = connection.execute(
+            select(outbox)
+            .where(
+                outbox.c.card.in_(set(found.values())),
+                outbox.c.element == element,
+                outbox.c.done_at.is_(None),
+            )
+            .order_by(outbox.c.id)
+        ).all()
+        last = {row.card: row.id for row in rows}
+        stale = [
+            row.id for row in rows if row.id != last[row.card] and (row.id in found or not row.leased_by)
+        ]
+        if stale:
+            over = {"done_at": now, "outcome": Outcome.SUPERSEDED, "leased_until": None, "leased_by": None}
+            connection.execute(update(outbox).where(outbox.c.id.in_(stale)).values(over))
+        taken = [row for row in rows if row.id in found and row.id == last[row.card]]
+        until = now + self.lease
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_([row.id for row in taken]))
+            .values(leased_until=until, leased_by=self._worker)
+        )
+        return [
+            Task(r.id, r.order_id, r.step, element, r.card, NetworkState(r.wanted), r.tries, until)
+            for r in taken
+        ]
+
+    def _settle(self, connection: Connection, results: Sequence[Result], now: datetime) -> None:
+        alike: dict[tuple[datetime, Outcome], list[int]] = defaultdict(list)
+        for result in results:
+            if result.outcome in (Outcome.DONE, Outcome.LEFT):
+                alike[result.task.leased_until, result.outcome].append(result.task.id)
+        free = {"leased_until": None, "leased_by": None}
+        for (until, outcome), ids in alike.items():
+            values = {**free, "done_at": now, "outcome": outcome.value} if outcome is Outcome.DONE else free
+            mine = (outbox.c.leased_by == self._worker, outbox.c.leased_until == until)
+            connection.execute(update(outbox).where(outbox.c.id.in_(ids), *mine).values(values))
+        others = [r for r in results if r.outcome not in (Outcome.DONE, Outcome.LEFT)]
+        if others:
+            connection.execute(_told_apart(self._worker), [_columns(result, now) for result in others])
+        repaired = [-r.task.step for r in results if r.outcome is Outcome.DONE and r.task.step < 0]
+        if repaired:
+            mended = update(drifts).where(drifts.c.id.in_(repaired), drifts.c.repaired_at.is_(None))
+            connection.execute(mended.values(repaired_at=now))
+
+
+def _told_apart(worker: str) -> Update:
+    names = ("tries", "next_try_at", "done_at", "outcome", "error")
+    return (
+        update(outbox)
+        .where(
+            outbox.c.id == bindparam("number"),
+            outbox.c.leased_by == worker,
+            outbox.c.leased_until == bindparam("until"),
+        )
+        .values({**{name: bindparam(name) for name in names}, "leased_until": None, "leased_by": None})
+    )
+
+
+def _columns(result: Result, now: datetime) -> dict[str, object]:
+    waits = result.outcome is Outcome.UNREACHABLE
+    return {
+        "number": result.task.id,
+        "until": result.task.leased_until,
+        "tries": result.task.tries + 1,
+        "next_try_at": now + result.wait,
+        "done_at": None if waits else now,
+        "outcome": None if waits else result.outcome.value,
+        "error": result.error,
+    }
+
+
+def _one_at_a_time(connection: Connection, element: str) -> None:
+    """Two workers must not look at the rows of a card at once, or each could take one of them."""
+    if connection.dialect.name == "postgresql":
+        lock = zlib.crc32(f"duanka outbox {element}".encode())
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
+DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"
+
+
+class Looking:
+    """One cheap question for everything that may wait: ten such a second are not felt."""
+
+    def __init__(self, store: Store, elements: Collection[str]) -> None:
+        self._store = store
+        self._elements = tuple(elements)
+
+    def __call__(self, now: datetime) -> Iterable[str]:
+        """Names of what has work: an element, DEADLINES, ACTS or NOTICES."""
+        asked = {name: _waits(now, name) for name in self._elements}
+        asked[DEADLINES] = exists().where(orders.c.due_at <= now, orders.c.closed_at.is_(None))
+        asked[ACTS] = exists().where(acts.c.approved_at.is_not(None), acts.c.finished_at.is_(None))
+        asked[NOTICES] = exists().where(notices.c.done_at.is_(None), notices.c.next_try_at <= now)
+        with self._store.reading() as connection:
+            row = connection.execute(select(*asked.values())).one()
+        return [name for name, waits in zip(asked, row, strict=True) if waits]
+
+
+def _waits(now: datetime, element: str) -> ColumnElement[bool]:
+    return exists().where(
+        outbox.c.element == literal(element), outbox.c.done_at.is_(None), outbox.c.next_try_at <= now
+    )

@@ -1,0 +1,247 @@
+"""Compares what the order book wants with what an element does, and mends the difference.
+
+A card differs when the element itself, asked about it, says otherwise than `shows(wanted)`, nothing for it is on its
+way, and the order has been in force for a few seconds. A repair is a row of the outbox whose step is the number of its
+drift below zero: it belongs to the order, collides with no step of it, and leaves the order and its notices as they
+are; the audit trail tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+
+from duanka.domain.network import Element, NetworkState, UnknownCard
+from duanka.domain.order import SYSTEM
+from duanka.orders.audit import Entry, Trail
+from duanka.orders.store import Store
+from duanka.orders.tables import cards, drifts, outbox
+
+_SLICE = 500
+_GRACE = timedelta(seconds=5)
+_NOBODY = "-"  # the order of a card that no order knows
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a comparison found. `foreign`: restricted in the network, and no order knows them."""
+
+    compared: int
+    drifted: int
+    repairing: int
+    foreign: int
+
+
+@dataclass(frozen=True)
+class _Card:
+    card: str
+    wanted: NetworkState
+    order_id: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class _Drift:
+    known: _Card
+    found: NetworkState
+    repair: bool
+
+
+class Reconciling:
+    """Compares one element with the order book. `element`: a value of its own, so that no order waits for it.
+
+    `repair_foreign`: whether to free cards that are restricted and that no order knows; else they are only reported,
+    for an operator may have reasons of its own.
+    """
+
+    def __init__(self, store: Store, trail: Trail, element: Element, *, repair_foreign: bool = False) -> None:
+        self.name = element.name
+        self._store, self._trail, self._element = store, trail, element
+        self._repair_foreign = repair_foreign
+        self._unlike: set[str] = set()  # cards that looked different in this comparison
+
+    def compare(self, now: datetime) -> Reconciled:
+        """Compare every card that is restricted in either; raises NetworkError where the element does not answer."""
+        self._unlike.clear()
+        found = dict(self._element.restricted())
+        compared = drifted = repairing = 0
+        for some in self._wanted():
+            compared += len(some)
+            lost, mending = self._slice(some, found, now)
+            drifted, repairing = drifted + lost, repairing + mending
+            for known in some:
+                found.pop(known.card, None)
+        foreign = 0
+        for names in _pieces(sorted(found)):
+            free = self._known(names)
+            lost, mending = self._slice(free, found, now)
+            strange = sorted(set(names) - {known.card for known in free})
+            foreign += len(strange)
+            nobody = [_Card(card, NetworkState.ACTIVE, _NOBODY, now - _GRACE) for card in strange]
+            more, freed = self._strangers(nobody, found, now)
+            compared += len(names)
+            drifted, repairing = drifted + lost + more, repairing + mending + freed
+        self._over(now)
+        return Reconciled(compared, drifted, repairing, foreign)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._element.close()
+
+    # --- what is wanted ---
+
+    def _wanted(self) -> Iterator[list[_Card]]:
+        """The restricted cards of the order book, slice by slice, each in a transaction of its own."""
+        after = ""
+        while True:
+            some = (
+                select(cards)
+                .where(cards.c.wanted != NetworkState.ACTIVE.value, cards.c.card > after)
+                .order_by(cards.c.card)
+                .limit(_SLICE)
+            )
+            with self._store.reading() as connection:
+                found = _cards(connection.execute(some).all())
+            if not found:
+                return
+            yield found
+            after = found[-1].card
+
+    def _known(self, names: Collection[str]) -> list[_Card]:
+        with self._store.reading() as connection:
+            return _cards(connection.execute(select(cards).where(cards.c.card.in_(names))).all())
+
+    # --- what differs ---
+
+    def _slice(self, some: Iterable[_Card], found: dict[str, NetworkState], now: datetime) -> tuple[int, int]:
+        """Of cards that the order book knows: how many differ, and how many are being mended."""
+        unlike = [
+            known
+            for known in some
+            if self._element.shows(known.wanted) is not found.get(known.card, NetworkState.ACTIVE)
+        ]
+        self._unlike.update(known.card for known in unlike)
+        suspects = [known for known in unlike if not now - _GRACE < known.since <= now]
+        if not suspects:
+            return 0, 0
+        with self._store.reading() as connection:
+            waiting = _waiting(connection, self.name, [known.card for known in suspects])
+        differ = []
+        for known in suspects:
+            if known.card in waiting:
+                continue
+            state = self._asked(known)
+            if state is not None:
+                differ.append(_Drift(known, state, repair=True))
+        return len(differ), self._record(differ, now)
+
+    def _strangers(
+        self, some: Collection[_Card], found: dict[str, NetworkState], now: datetime
+    ) -> tuple[int, int]:
+        """Of cards that no order knows: reported once, freed where that is wanted."""
+        self._unlike.update(known.card for known in some)
+        reported = self._reported([known.card for known in some])
+        new = [
+            _Drift(known, found[known.card], self._repair_foreign)
+            for known in some
+            if reported.get(known.card) != found[known.card] or self._repair_foreign
+        ]
+        return len(new), self._record(new, now)
+
+    def _asked(self, known: _Card) -> NetworkState | None:
+        """What the element does with the card now, if that is not what is wanted."""
+        try:
+            state = self._element.state_of(known.card)
+        except UnknownCard:
+            return None  # the outbox said so when it was tried; there is nothing to mend
+        return None if state is self._element.shows(known.wanted) else state
+
+    def _reported(self, names: Collection[str]) -> dict[str, str]:
+        """Cards among these whose drift is open: card -> found."""
+        still = select(drifts.c.card, drifts.c.found).where(
+            drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.card.in_(names)
+        )
+        with self._store.reading() as connection:
+            return {row.card: row.found for row in connection.execute(still)}
+
+    def _over(self, now: datetime) -> None:
+        """Drifts that are no more, whoever mended them."""
+        mine = (drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.found_at < now)
+        with self._store.reading() as connection:
+            rows = connection.execute(select(drifts.c.id, drifts.c.card).where(*mine)).all()
+        over = [row.id for row in rows if row.card not in self._unlike]
+        for some in (over[at : at + _SLICE] for at in range(0, len(over), _SLICE)):
+            mended = update(drifts).where(drifts.c.id.in_(some)).values(repaired_at=now)
+            self._store.transact(lambda connection, mended=mended: connection.execute(mended))  # type: ignore[misc]
+
+    # --- recording and mending ---
+
+    def _record(self, differ: list[_Drift], now: datetime) -> int:
+        """Record drifts, and put what mends them into the outbox; how many are being mended."""
+        if not differ:
+            return 0
+        return self._store.transact(lambda connection: self._record_in(connection, differ, now))
+
+    def _record_in(self, connection: Connection, differ: list[_Drift], now: datetime) -> int:
+        names = [drift.known.card for drift in differ]
+        # an order that moves the card meanwhile waits for this lock, or we see what it wrote
+        rows = connection.execute(select(cards).where(cards.c.card.in_(names)).with_for_update()).all()
+        stand = {known.card: known for known in _cards(rows)}
+        waiting = _waiting(connection, self.name, names)
+        entries, tasks = [], []
+        for drift in differ:
+            known = drift.known
+            if known.card in waiting or stand.get(known.card, known) != known:
+                continue
+            row = {
+                "element": self.name,
+                "card": known.card,
+                "wanted": known.wanted.value,
+                "found": drift.found.value,
+                "found_at": now,
+            }
+            made = connection.execute(insert(drifts).values(row))
+            if not drift.repair:
+                continue
+            number = made.inserted_primary_key[0] if made.inserted_primary_key else 0
+            tasks.append(_task(known, self.name, number, now))
+            subject = known.card if known.order_id == _NOBODY else known.order_id
+            was, will = {self.name: drift.found.value}, {self.name: known.wanted.value}
+            entries.append(Entry(now, SYSTEM, "network.drift", subject, f"drift {number}", was, will))
+        if tasks:
+            connection.execute(insert(outbox), tasks)
+        self._trail.append(connection, entries)
+        return len(tasks)
+
+
+def _task(known: _Card, element: str, drift: int, now: datetime) -> dict[str, object]:
+    return {
+        "order_id": known.order_id,
+        "step": -drift,
+        "element": element,
+        "card": known.card,
+        "wanted": known.wanted.value,
+        "created_at": now,
+        "next_try_at": now,
+    }
+
+
+def _waiting(connection: Connection, element: str, names: Collection[str]) -> frozenset[str]:
+    rows = select(outbox.c.card).where(
+        outbox.c.card.in_(names), outbox.c.element == element, outbox.c.done_at.is_(None)
+    )
+    return frozenset(connection.execute(rows).scalars())
+
+
+def _cards(rows: Iterable[object]) -> list[_Card]:
+    return [
+        _Card(row.card, NetworkState(row.wanted), row.order_id, row.since)  # type: ignore[attr-defined]
+        for row in rows
+    ]
+
+
+def _pieces(some: list[str]) -> Iterator[list[str]]:
+    return (some[at : at + _SLICE] for at in range(0, len(some), _SLICE))
