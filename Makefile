@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster demo test test-long lint types bench bench-cluster bench-live lock clean
+.PHONY: help setup setup-dev setup-cluster demo test test-long lint types bench bench-cluster bench-live bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -60,6 +60,10 @@ bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark,
 
 bench-live: $(VENV)/.rivals    ## the live engine against a dictionary loop and bytewax; growth, kill -9, memory
 	@PYTHONPATH=$(VENV)/rivals $(BIN)/python benchmarks/live.py
+
+bench-sms: setup-dev           ## messages straight and through the message proxy; keyword sets on public messages
+	@$(BIN)/python benchmarks/sms.py
+	@$(BIN)/python benchmarks/message_text.py
 
 $(VENV)/.rivals: $(VENV)/.dev requirements/rivals.txt
 	@$(PIP) install --require-hashes --no-deps --upgrade --target $(VENV)/rivals -r requirements/rivals.txt

@@ -55,6 +55,9 @@ def main() -> None:
     """Print both ways."""
     asked = argparse.ArgumentParser()
     asked.add_argument("policy", nargs="?", type=Path, default=ROOT / "policies" / "national.toml")
+    if not (SHARED / "fbs_sms").is_dir():
+        print(f"no public messages at {SHARED}; set DUANKA_SHARED to the folder that holds data/")
+        return
     lists = TextLists(policy(asked.parse_args().policy))
     total, caught = Counter[str](), Counter[str]()
     for name, text in fraud():
