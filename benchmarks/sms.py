@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import cast
 
 sys.path.insert(0, str(Path(__file__).parent))
-import smpplib.client  # type: ignore[import-untyped]
+import smpplib.client
 import uvloop
 from message_text import ROOT, policy
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import smpplib.client  # type: ignore[import-untyped]
+import smpplib.client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,20 +47,26 @@ DIGITS = st.text("0123456789+", min_size=1, max_size=20).filter(lambda one: "110
 @given(
     addresses=st.tuples(*[st.builds(Address, BYTES, BYTES, DIGITS)] * 2),
     message=st.binary(max_size=254),
-    fields=st.tuples(BYTES.map(lambda one: one & ~1), BYTES, st.integers(1, 0x7FFFFFFF)),
+    fields=st.tuples(BYTES.map(lambda one: one & ~1), BYTES, BYTES, st.integers(1, 0x7FFFFFFF)),
     optional=st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=300)), max_size=5),
 )
 def test_what_passes_is_the_same_to_the_byte(
     standing: tuple[OwnShortMessageCentre, Esme],
     addresses: tuple[Address, Address],
     message: bytes,
-    fields: tuple[int, int, int],
+    fields: tuple[int, int, int, int],
     optional: list[tuple[int, bytes]],
 ) -> None:
     centre, esme = standing
-    registered, coding, number = fields
+    registered, coding, esm_class, number = fields
     unit = smpp.submit_sm(
-        number, *addresses, message, data_coding=coding, registered_delivery=registered, optional=optional
+        number,
+        *addresses,
+        message,
+        esm_class=esm_class,
+        data_coding=coding,
+        registered_delivery=registered,
+        optional=optional,
     )
     answer = esme.ask(unit)
     assert status(answer) == smpp.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,18 @@ from pathlib import Path
 from duanka.domain.network import NetworkState
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID"
-_PUT = "INSERT INTO restricted VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET state = excluded.state"
+# Many rows in one statement: row by row, a thread would wait for the interpreter's lock at each of them, and messages
+# hold that nearly always. `WHERE true` tells the parser that ON CONFLICT is no join.
+_PUT = """
+INSERT INTO restricted SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
+ON CONFLICT (card) DO UPDATE SET state = excluded.state
+"""
+_GONE = "DELETE FROM restricted WHERE card IN (SELECT value FROM json_each(?))"
+_PAGE = """
+SELECT json_group_array(json_array(card, state))
+FROM (SELECT card, state FROM restricted WHERE card > ? ORDER BY card LIMIT ?)
+"""
+_AT_ONCE = 10_000  # rows whose text is made while messages wait: some milliseconds
 
 
 class MessageList:
@@ -35,10 +47,10 @@ class MessageList:
         if not changed:  # what is in memory is on disk
             return
         put = [(card, state.value) for card, state in changed.items() if state is not NetworkState.ACTIVE]
-        gone = [(card,) for card, state in changed.items() if state is NetworkState.ACTIVE]
+        gone = [card for card, state in changed.items() if state is NetworkState.ACTIVE]
         with _Transaction(self._file):
-            self._file.executemany(_PUT, put)
-            self._file.executemany("DELETE FROM restricted WHERE card = ?", gone)
+            self._put(put)
+            self._file.execute(_GONE, (json.dumps(gone),))
         for card, state in changed.items():
             if state is NetworkState.ACTIVE:
                 self.cards.pop(card, None)
@@ -50,10 +62,10 @@ class MessageList:
         whole: dict[str, NetworkState] = {
             card: state for card, state in cards.items() if state is not NetworkState.ACTIVE
         }
-        rows = sorted((card, state.value) for card, state in whole.items())
+        rows = [(card, state.value) for card, state in whole.items()]
         with _Transaction(self._file):
             self._file.execute("DELETE FROM restricted")
-            self._file.executemany("INSERT INTO restricted VALUES (?, ?)", rows)
+            self._put(rows)
         self.cards = whole
 
     def state_of(self, card: str) -> NetworkState:
@@ -62,8 +74,12 @@ class MessageList:
 
     def page(self, after: str, limit: int) -> list[tuple[str, str]]:
         """Cards behind `after` in the order of their digits, with their states."""
-        asked = "SELECT card, state FROM restricted WHERE card > ? ORDER BY card LIMIT ?"
-        return self._file.execute(asked, (after, limit)).fetchall()
+        rows = json.loads(self._file.execute(_PAGE, (after, limit)).fetchone()[0])
+        return [(card, state) for card, state in rows]
+
+    def _put(self, rows: list[tuple[str, str]]) -> None:
+        for at in range(0, len(rows), _AT_ONCE):
+            self._file.execute(_PUT, (json.dumps(rows[at : at + _AT_ONCE]),))
 
     def close(self) -> None:
         """Close the file."""

@@ -36,6 +36,7 @@ from duanka.network.unix_path import reachable
 
 CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
 _LIST, _LOCK = "restricted.sqlite", "lock"
+_SWITCHES = 0.001  # seconds that list and record wait for the interpreter at most while messages keep it busy
 _LOG = logging.getLogger(__name__)
 
 Address = tuple[str, int]
@@ -92,6 +93,7 @@ def run_proxy(
 ) -> None:
     """Carry messages until SIGTERM or SIGINT. `text`: instead of the policy's lists. DuankaError where it cannot."""
     settings.folder.mkdir(parents=True, exist_ok=True)
+    sys.setswitchinterval(_SWITCHES)
     with _alone(settings.folder), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Process(settings, text, clock, now).run())
 

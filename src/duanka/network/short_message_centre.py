@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import smpplib.client  # type: ignore[import-untyped]
-import smpplib.exceptions  # type: ignore[import-untyped]
-import smpplib.smpp  # type: ignore[import-untyped]
+import smpplib.client
+import smpplib.exceptions
+import smpplib.smpp
 
 from duanka.domain.network import NetworkError, Receipt, Refused, UnknownCard, Unreachable
 from duanka.network import smpp
