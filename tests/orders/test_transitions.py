@@ -1,0 +1,339 @@
+"""The table of transitions is the whole truth: what it does not name raises, and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import func, select, update
+
+from books import ELEMENTS, KEY, NOW, book_on, card, demand
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    CLOSED,
+    FIRST,
+    TRANSITIONS,
+    Asked,
+    Event,
+    Kind,
+    NoSuchTransition,
+    NotTheirs,
+    Order,
+    OrderError,
+    Person,
+    Role,
+    State,
+    in_the_network,
+    moved,
+)
+from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.store import Store
+from duanka.orders.tables import audit, cards, notices, orders, outbox
+from duanka.orders.turn import EXPIRED, ONE_PERSON, POLICE_NOTICE, TWO_PEOPLE
+
+STATES = {
+    kind: sorted({s for row in TRANSITIONS if row.kind is kind for s in (row.before, row.after)})
+    for kind in Kind
+}
+TABLE = {(row.kind, row.before, row.event): row for row in TRANSITIONS}
+
+
+def test_no_two_rows_lead_from_one_state_by_one_event() -> None:
+    assert len(TABLE) == len(TRANSITIONS)
+    assert all(row.who for row in TRANSITIONS)
+
+
+def test_every_state_can_be_reached_and_only_closed_ones_are_left_by_nothing() -> None:
+    for kind in Kind:
+        reached = {FIRST[kind]} | {row.after for row in TRANSITIONS if row.kind is kind}
+        assert reached == set(STATES[kind])
+        left = {row.before for row in TRANSITIONS if row.kind is kind}
+        assert set(STATES[kind]) - left == set(STATES[kind]) & CLOSED
+    assert {state for kind in Kind for state in STATES[kind]} == set(State)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_not_in_the_table_raises(kind: Kind) -> None:
+    for state in State:
+        for event in Event:
+            for role in Role:
+                row = TABLE.get((kind, state, event))
+                if row and role in row.who:
+                    assert moved(kind, state, event, role) is row.after
+                else:
+                    with pytest.raises(NotTheirs if row else NoSuchTransition):
+                        moved(kind, state, event, role)
+
+
+def _everything(store: Store) -> list[object]:
+    with store.reading() as connection:
+        rows: list[object] = [*connection.execute(select(orders).order_by(orders.c.id)).all()]
+        rows += [
+            connection.execute(select(func.count()).select_from(t)).scalar_one()
+            for t in (audit, outbox, notices, cards)
+        ]
+        return rows
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_not_in_the_table_writes_nothing(store: Store, kind: Kind) -> None:
+    book = book_on(store)
+    book.receive([demand(n) for n in range(len(STATES[kind]))], NOW)
+    if kind is not Kind.VERIFICATION:
+        for number in range(len(STATES[kind])):
+            book.police_stop(card(number), "case", Person("p", Role.POLICE), "why", NOW)
+    if kind is Kind.OBJECTION:
+        for number in range(len(STATES[kind])):
+            book.object(card(number), "异议 objection", Person("h", Role.HOLDER), NOW)
+    with store.writing() as connection:
+        found = select(orders.c.id).where(orders.c.kind == kind.value).order_by(orders.c.card)
+        numbers = connection.execute(found).scalars().all()
+        for number, state in zip(numbers, STATES[kind], strict=True):
+            connection.execute(update(orders).where(orders.c.id == number).values(state=state.value))
+    before = _everything(store)
+    for number, state in zip(numbers, STATES[kind], strict=True):
+        for event in Event:
+            row = TABLE.get((kind, state, event))
+            for role in (set(Role) - row.who) if row else (Role.SUPERVISOR,):
+                with pytest.raises(OrderError):
+                    book.act(number, event, Person("x", role), "try", NOW)
+    assert _everything(store) == before
+
+
+@pytest.mark.parametrize("state", [State.EXPIRED, State.FAILED])
+def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> None:
+    """A verification that ran out stays as it is when its card is free: nobody passes it a second time."""
+    book = book_on(store)
+    book.receive([demand()], NOW)
+    number = _open(book)[0].id
+    desk = Person("wang", Role.DESK)
+    book.act(number, Event.BEGIN, desk, "came", NOW)
+    if state is State.FAILED:
+        book.act(number, Event.FAIL, desk, "another face", NOW)
+    else:
+        book.sweep(NOW + timedelta(hours=24))
+    later = NOW + timedelta(hours=25)
+    Acts(book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), desk, later)
+    before = _everything(store)
+    for event in Event:
+        for role in Role:
+            with pytest.raises(OrderError):
+                book.act(number, event, Person("x", role), "try", later)
+    assert _everything(store) == before
+    assert _open(book) == []
+
+
+def _open(book: OrderBook) -> list[Order]:
+    def work(turn: Any) -> list[Order]:
+        with_id = select(orders.c.id).where(orders.c.closed_at.is_(None)).order_by(orders.c.id)
+        return [turn.order(number) for number in turn.connection.execute(with_id).scalars().all()]
+
+    return book.turn(work, NOW)
+
+
+# --- a book that anybody does anything to ---
+
+_PEOPLE = [Person(f"{role}-{n}", role) for role in Role for n in (1, 2)]
+_CARDS = 4
+_fresh = count(10_000, _CARDS)  # cards of one run; all runs share a database
+_WHY = Words("窝点", "a farm")
+
+
+class Anybody(RuleBasedStateMachine):
+    """Events in any order by anybody; the invariants hold after each."""
+
+    def __init__(self, store: Store, policy: OrderPolicy) -> None:
+        super().__init__()
+        self.store, self.book = store, book_on(store, policy)
+        self.acts = Acts(self.book)
+        self.first = next(_fresh)
+        self.now = NOW
+        self.closed: dict[str, object] = {}
+        self.ids: list[str] = []
+
+    def _mine(self) -> list[str]:
+        return [card(self.first + n) for n in range(_CARDS)]
+
+    def _tried(self, work: Any) -> None:
+        before = self._counts()
+        try:
+            work()
+        except OrderError:
+            assert self._counts() == before, "what is refused writes nothing"
+
+    def _counts(self) -> list[int]:
+        with self.store.reading() as connection:
+            tables = (audit, outbox, notices, orders, cards)
+            return [connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables]
+
+    @rule(
+        which=st.lists(st.integers(0, _CARDS - 1), min_size=1, max_size=5),
+        asked=st.sampled_from(Asked),
+        tier=st.sampled_from(["medium", "high", "extreme"]),
+    )
+    def receive(self, which: list[int], asked: Asked, tier: str) -> None:
+        received = self.book.receive(
+            [demand(self.first + n, asked, tier=tier, cases=("case",)) for n in which], self.now
+        )
+        assert sum(vars(received).values()) == len(which)
+
+    @rule(pick=st.integers(0, 999), event=st.sampled_from(Event), by=st.sampled_from(_PEOPLE))
+    def act(self, pick: int, event: Event, by: Person) -> None:
+        if self.ids:
+            number = self.ids[pick % len(self.ids)]
+            self._tried(lambda: self.book.act(number, event, by, "because", self.now))
+
+    @rule(pick=st.integers(0, 999), way=st.integers(0, 99), by=st.sampled_from(_PEOPLE))
+    def one_that_the_table_allows(self, pick: int, way: int, by: Person) -> None:
+        if self.ids:
+            number = self.ids[pick % len(self.ids)]
+            with self.store.reading() as connection:
+                at = connection.execute(
+                    select(orders.c.kind, orders.c.state).where(orders.c.id == number)
+                ).one()
+            events = [r.event for r in TRANSITIONS if (r.kind, r.before) == tuple(at) and by.role in r.who]
+            if events:
+                event = events[way % len(events)]
+                until = {"until": self.now + timedelta(hours=5)} if event is Event.PUNISH else {}
+                self._tried(lambda: self.book.act(number, event, by, "because", self.now, **until))
+
+    @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE))
+    def stop(self, n: int, by: Person) -> None:
+        self._tried(lambda: self.book.police_stop(self._mine()[n], "case", by, "why", self.now))
+
+    @rule(n=st.integers(0, _CARDS - 1), by=st.sampled_from(_PEOPLE))
+    def release(self, n: int, by: Person) -> None:
+        self._tried(lambda: self.book.police_release(self._mine()[n], by, "an error", self.now))
+
+    @rule(n=st.integers(0, _CARDS - 1))
+    def holder_objects(self, n: int) -> None:
+        self._tried(
+            lambda: self.book.object(self._mine()[n], "不是我", Person("holder", Role.HOLDER), self.now)
+        )
+
+    @rule(
+        pick=st.integers(0, 999),
+        hardship=st.sampled_from(["hospital", "laziness"]),
+        by=st.sampled_from(_PEOPLE),
+    )
+    def extend(self, pick: int, hardship: str, by: Person) -> None:
+        if self.ids:
+            number = self.ids[pick % len(self.ids)]
+            self._tried(lambda: self.book.extend(number, hardship, by, "papers", self.now))
+
+    @rule(
+        event=st.sampled_from([Event.SUSPEND, Event.BAR_OUTGOING, Event.PUNISH, Event.CANCEL, Event.RESTORE]),
+        which=st.sets(st.integers(0, _CARDS - 1), min_size=1),
+        undone=st.booleans(),
+    )
+    def many_at_once(self, event: Event, which: set[int], undone: bool) -> None:
+        until = self.now + timedelta(hours=30) if event is Event.PUNISH else None
+        desk, second = Person("desk-1", Role.DESK), Person("supervisor-1", Role.SUPERVISOR)
+
+        def work() -> None:
+            act = self.acts.propose(event, [self._mine()[n] for n in which], _WHY, desk, self.now, until)
+            if act.approved_at is None:
+                self.acts.approve(act.id, second, "fine", self.now)
+            while self.acts.carry_out(self.now, limit=2):
+                pass
+            assert self.acts.act(act.id).left == 0
+            if undone and event in (Event.SUSPEND, Event.BAR_OUTGOING):
+                self.acts.undo(act.id, second, "wrong list", self.now)
+
+        with suppress(NoSuchTransition):  # every card is cancelled: nothing is left to do
+            work()
+
+    @rule(hours=st.sampled_from([-30, -1, 0, 1, 24, 72, 200]))
+    def time_passes(self, hours: int) -> None:
+        """Also backwards: a clock that was set."""
+        self.now += timedelta(hours=hours)
+        while self.book.sweep(self.now, limit=3) == 3:
+            pass
+        assert self.book.sweep(self.now) == 0, "what was due is over"
+
+    @invariant()
+    def holds(self) -> None:
+        mine = self._mine()
+        with self.store.reading() as connection:
+            rows = connection.execute(select(orders).where(orders.c.card.in_(mine))).mappings().all()
+            told = connection.execute(
+                select(outbox).where(outbox.c.card.in_(mine)).order_by(outbox.c.id)
+            ).all()
+            known = connection.execute(select(cards).where(cards.c.card.in_(mine))).all()
+        # the same in every run as far as it can be: ids are drawn by lot
+        self.ids = [
+            r["id"] for r in sorted(rows, key=lambda r: (r["card"], r["kind"], r["opened_at"], r["state"]))
+        ]
+        is_open = Counter((row["card"], row["kind"]) for row in rows if row["closed_at"] is None)
+        assert all(number == 1 for number in is_open.values())
+        for row in rows:
+            if row["closed_at"]:
+                assert self.closed.setdefault(row["id"], row) == row, "a closed order never changes"
+                assert row["due_at"] is None
+            elif row["kind"] == Kind.RESTRICTION:
+                _carried_and_grounded(row)
+            assert row["state"] not in CLOSED or row["closed_at"]
+            assert row["delivered_at"] is None or row["delivered_at"] >= row["opened_at"]
+        by_id = {row["id"]: row for row in rows}
+        last = {(leg.card, leg.element): leg for leg in told}
+        assert len({(leg.order_id, leg.step, leg.element) for leg in told}) == len(told)
+        stops = {row["card"] for row in rows if row["kind"] == Kind.RESTRICTION}
+        assert {row.card for row in known} == stops == {leg.card for leg in told}
+        for now_is in known:
+            assert now_is.state == by_id[now_is.order_id]["state"]
+            assert now_is.wanted == in_the_network(State(now_is.state))
+            assert [last[now_is.card, element].wanted for element in ELEMENTS] == [now_is.wanted] * 3
+            stopped = [
+                row["id"]
+                for row in rows
+                if (row["card"], row["kind"], row["closed_at"]) == (now_is.card, Kind.RESTRICTION, None)
+            ]
+            assert stopped in ([], [now_is.order_id])
+            assert stopped or now_is.state in (State.RESTORED, State.CANCELLED)
+
+    def teardown(self) -> None:
+        assert not [found for found in Trail(KEY).verify(self.store) if isinstance(found, Fault)]
+
+
+def _carried_and_grounded(row: Any) -> None:
+    assert row["state"] != State.ACTIVE, "a restriction that restricts nothing is not stored"
+    assert row["carried_by"].startswith((POLICE_NOTICE, EXPIRED, TWO_PEOPLE, ONE_PERSON))
+    for name in ("reason", "redress", "papers"):
+        assert row[f"{name}_zh"].strip()
+        assert row[f"{name}_en"].strip()
+
+
+STAGED = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
+
+
+@pytest.fixture(params=["one stage", "stages", "one person"])
+def policy(request: pytest.FixtureRequest) -> OrderPolicy:
+    return {
+        "one stage": OrderPolicy(),
+        "stages": OrderPolicy(stages=STAGED),
+        "one person": OrderPolicy(stages=STAGED, two_people=False),
+    }[str(request.param)]
+
+
+def test_whoever_does_whatever_the_book_stays_whole(store: Store, policy: OrderPolicy) -> None:
+    run_state_machine_as_test(
+        lambda: Anybody(store, policy),  # type: ignore[arg-type]  # it is only called
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate,),  # what is found stands in one database: smaller runs would not say more
+        ),
+    )
