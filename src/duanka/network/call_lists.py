@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from duanka.domain.network import NetworkState, Refused, Unreachable
 
@@ -28,6 +30,19 @@ def make(folder: Path) -> None:
     database = sqlite3.connect(folder / LISTS)
     database.executescript(_MADE)
     database.close()
+
+
+def other(table: str) -> str:
+    """The list that does not count when `table` does."""
+    return "b" if table == "a" else "a"
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class CallLists:
@@ -56,19 +71,23 @@ class CallLists:
 
     @contextmanager
     def locked(self, name: str = "lists.lock") -> Iterator[None]:
-        """One process at a time from here on, so that disk and memory change in the same order."""
-        with (self._folder / name).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """One process at a time, so that disk and memory change in the same order. Unreachable: it took too long."""
+        until = time.monotonic() + self._seconds
+        with self._lock(name) as lock:
+            while not _taken(lock):
+                if time.monotonic() > until:
+                    raise Unreachable(f"the lists of the call proxy in {self._folder} are being changed")
+                time.sleep(0.002)
             yield
 
     @contextmanager
     def exchanging(self) -> Iterator[None]:
         """One exchange of the whole list at a time; Refused where another is under way."""
-        with (self._folder / "exchange.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise Refused("another whole list is being loaded into the call proxy") from error
+        with self._lock("exchange.lock") as lock:
+            if not _taken(lock):
+                raise Refused(
+                    "another whole list is being loaded into the call proxy; try again when it is there"
+                )
             yield
 
     def put(self, card: str, state: NetworkState | None) -> None:
@@ -82,7 +101,7 @@ class CallLists:
 
     def begin(self) -> str:
         """Empty the list that does not count, and remember single changes from here on; its name."""
-        filling = "b" if self.live == "a" else "a"
+        filling = other(self.live)
         with self._writing() as database:
             database.execute("INSERT OR REPLACE INTO live VALUES ('filling', ?)", (filling,))
             database.execute("DELETE FROM changed")
@@ -96,22 +115,46 @@ class CallLists:
             with self._writing() as database:
                 database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _AT_ONCE])
 
-    def changed(self) -> list[tuple[str, NetworkState | None]]:
-        """What changed one by one while a list was filled, in order."""
-        rows = self._open().execute("SELECT card, state FROM changed ORDER BY id").fetchall()
-        return [(card, NetworkState(state) if state else None) for card, state in rows]
+    def copy(self, filling: str) -> None:
+        """Put what counts now into the list that does not count yet."""
+        with self._writing() as database:
+            database.execute(f"INSERT INTO {filling} SELECT card, state FROM {self.live}")
+
+    def changed(self) -> dict[str, NetworkState | None]:
+        """What changed one by one while a list was filled, as it is last."""
+        rows = self._open().execute("SELECT card, state FROM changed ORDER BY id")
+        return {card: NetworkState(state) if state else None for card, state in rows}
 
     def end(self, filled: str) -> None:
-        """From now on `filled` counts, with what changed meanwhile."""
+        """From now on `filled` counts, with what changed meanwhile; the other one is empty."""
         with self._writing() as database:
-            for card, state in self.changed():
+            for card, state in self.changed().items():
                 _put(database, filled, card, state)
             database.execute("UPDATE live SET list = ? WHERE name = 'list'", (filled,))
             database.execute("DELETE FROM live WHERE name = 'filling'")
+            database.execute(f"DELETE FROM {other(filled)}")  # quick: a whole table
 
     def cards(self) -> list[str]:
         """The cards on the list that counts."""
         return [card for (card,) in self._open().execute(f"SELECT card FROM {self.live}")]
+
+    def has(self, card: str) -> bool:
+        """Whether the card is on the list that counts."""
+        found = self._open().execute(f"SELECT 1 FROM {self.live} WHERE card = ?", (card,))
+        return found.fetchone() is not None
+
+    def count(self) -> int:
+        """How many cards are on the list that counts."""
+        return int(str(self._one(f"SELECT count(*) FROM {self.live}")))
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[TextIO]:
+        try:
+            lock = (self._folder / name).open("w")
+        except OSError as error:
+            raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
+        with lock:
+            yield lock
 
     def _one(self, query: str) -> object:
         row = self._open().execute(query).fetchone()

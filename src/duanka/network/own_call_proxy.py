@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from duanka.network.sip import CONTROL, REFUSED, CallProxy
 
 Address = tuple[str, int]
 _CONFIG = "kamailio.cfg"
+_AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
 
 
 class OwnCallProxy:
@@ -30,7 +32,9 @@ class OwnCallProxy:
 
     `listen`: None for a free port of loopback. `redress`: where a refused caller learns why and objects (RFC 8688).
     `emergency`: numbers that pass beside those that always do. `entries`: how many cards the lists are made for.
-    `megabytes`: of shared memory; a million entries in each list take about 500. DuankaError where it is missing.
+    `megabytes`: of shared memory; None for what two full lists and the waiting refusals take. `write_every`: seconds
+    between two writes of refusals; `waiting`: how many wait while the disk takes none, beyond which the oldest are
+    lost. DuankaError where Kamailio is missing.
     """
 
     def __init__(
@@ -43,11 +47,14 @@ class OwnCallProxy:
         listen: Address | None = None,
         workers: int = 2,
         entries: int = 200_000,
-        megabytes: int = 256,
+        megabytes: int | None = None,
         write_every: float = 0.2,
+        waiting: int = 100_000,
     ) -> None:
         self._program = program("kamailio", "kamailio kamailio-sqlite-modules kamailio-json-modules")
-        self._megabytes, self._entries = megabytes, entries
+        self._entries = entries
+        # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400
+        self._megabytes = megabytes or 96 + entries // 2200 + waiting // 2000
         self.folder = folder.resolve()
         make(self.folder)
         RefusedFile(self.folder / REFUSED, "call_proxy", Carried.CALL).make()
@@ -64,7 +71,8 @@ class OwnCallProxy:
             refused=self.folder / REFUSED,
             size=max(8, min(20, entries.bit_length() - 2)),  # about four entries in a slot of the table
             socket=f"/proc/self/cwd/{CONTROL}",  # short, however long the folder's own path is
-            queue=0,
+            queue=waiting,
+            at_once=_AT_ONCE,
             every=int(write_every * 1_000_000),
             emergency=sorted({*ALWAYS_PROTECTED, *emergency}),
             redress=redress,
@@ -91,6 +99,7 @@ class OwnCallProxy:
 
     def start(self, within: float = 120.0) -> None:
         """Start it, and wait until it has loaded its lists and answers."""
+        self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
         self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
         self._process.until(self._ready, within)
@@ -111,6 +120,15 @@ class OwnCallProxy:
     def element(self, seconds: float = 4.0) -> CallProxy:
         """The proxy as orders see it."""
         return CallProxy(self.folder, seconds=seconds)
+
+    def _end_left_over(self) -> None:
+        """A Kamailio whose parent was killed goes on serving: what still works in this folder ends first."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink() == self.folder and "kamailio" in (
+                    process / "comm"
+                ).read_text():
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def _ready(self) -> bool:
         if not (self.folder / CONTROL).exists():

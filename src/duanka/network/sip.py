@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import (
-    Carried,
-    NetworkState,
-    Refusal,
-    UnknownCard,
-)
-from duanka.network.call_lists import CallLists
+from duanka.domain.network import Carried, NetworkError, NetworkState, Refusal, UnknownCard
+from duanka.network.call_lists import CallLists, other
 from duanka.network.json_rpc import JsonRpc, RpcError
 from duanka.network.refused_file import RefusedFile
 
 CONTROL, REFUSED = "control.sock", "refused.sqlite"
 _CARD = re.compile(r"[0-9]{1,15}")
+_ACTIVE = NetworkState.ACTIVE
 _NOT_THERE = (404, 500)  # what Kamailio answers when a table has no such key
 _LOADS_WITHIN = 300.0  # seconds: a million entries take about 15
 
@@ -53,31 +50,23 @@ class CallProxy:
         return state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """What Kamailio holds of the list on disk. Where it holds more than that, it loads the list again."""
-        live = self._live()
-        cards = self._lists.cards()
-        held = {str(one["name"]): int(one["all"]) for one in self._rpc.ask("htable.stats")}
-        if held.get(live, 0) > len(cards):
-            self._rpc.ask("htable.reload", live, seconds=_LOADS_WITHIN)
-        for card, state in zip(cards, self._states(cards), strict=True):
-            if state is not NetworkState.ACTIVE:
+        """What Kamailio does, asked of it for every card of the list on disk. Where they differ it loads the list."""
+        cards, states = self._held()
+        if self._differs([card for card, state in zip(cards, states, strict=True) if state is _ACTIVE]):
+            self._exchange(self._lists.copy)
+            cards, states = self._held()
+        for card, state in zip(cards, states, strict=True):
+            if state is not _ACTIVE:
                 yield card, state
 
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
-        """Fill the other list, then let it count, between two calls. Single changes meanwhile are in it."""
+        """Fill the other list, then let it count, between two calls. Single changes meanwhile are in it.
+
+        Takes seconds (100,000 cards about two), more than `seconds`; Refused while another list is being loaded.
+        """
         for card in cards:
             _checked(card)
-        with self._lists.exchanging():
-            with self._lists.locked():
-                filled = self._lists.begin()
-            # outside the lock: it takes seconds, and single changes must not wait for it
-            self._lists.fill(filled, cards)
-            self._rpc.ask("htable.reload", filled, seconds=_LOADS_WITHIN)
-            with self._lists.locked():
-                for card, state in self._lists.changed():
-                    self._tell(filled, card, state)
-                self._lists.end(filled)
-                self._rpc.ask("htable.sets", "live", "list", filled)
+        self._exchange(lambda filling: self._lists.fill(filling, cards))
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """What Kamailio refused and wrote down after position `after`."""
@@ -91,6 +80,44 @@ class CallProxy:
         """Give sockets and files back."""
         self._rpc.close()
         self._lists.close()
+
+    def _exchange(self, fill: Callable[[str], None]) -> None:
+        with self._lists.exchanging():
+            self._agree()
+            with self._lists.locked():
+                filling = self._lists.begin()
+            # outside the lock: it takes seconds, and single changes must not wait for it
+            fill(filling)
+            self._rpc.ask("htable.reload", filling, seconds=_LOADS_WITHIN)
+            with self._lists.locked():
+                # the disk first, so that a Kamailio which starts at any moment of this has every change too
+                changed = self._lists.changed()
+                self._lists.end(filling)
+                for card, state in changed.items():
+                    self._tell(filling, card, state)
+                self._rpc.ask("htable.sets", "live", "list", filling)
+            with contextlib.suppress(NetworkError):  # memory given back; the next exchange does it too
+                self._rpc.ask("htable.flush", other(filling), seconds=_LOADS_WITHIN)
+
+    def _agree(self) -> None:
+        """Where an exchange was cut off before its last step, take the step: the disk says which list counts."""
+        if self._live() == self._lists.live:
+            return
+        with self._lists.locked():
+            self._rpc.ask("htable.reload", self._lists.live, seconds=_LOADS_WITHIN)
+            self._rpc.ask("htable.sets", "live", "list", self._lists.live)
+
+    def _held(self) -> tuple[list[str], list[NetworkState]]:
+        self._agree()
+        cards = self._lists.cards()
+        return cards, list(self._states(cards))
+
+    def _differs(self, odd: Sequence[str]) -> bool:
+        """Whether Kamailio lacks one of the `odd` cards, or holds more than the disk; not what changes just now."""
+        with self._lists.locked():
+            held = {str(one["name"]): int(one["all"]) for one in self._rpc.ask("htable.stats")}
+            missing = [card for card in odd if self._lists.has(card)]
+            return _ACTIVE in self._states(missing) or held[self._live()] > self._lists.count()
 
     def _put(self, card: str, state: NetworkState | None) -> None:
         _checked(card)
@@ -118,7 +145,7 @@ class CallProxy:
             if isinstance(answer, RpcError):
                 if answer.code not in _NOT_THERE:
                     raise answer
-                yield NetworkState.ACTIVE
+                yield _ACTIVE
             else:
                 yield NetworkState(answer["item"]["value"])
 
