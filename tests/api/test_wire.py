@@ -79,6 +79,14 @@ def test_what_is_not_described_is_refused(people: People, body: object) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
 
 
+def test_a_query_parameter_that_is_not_described_is_refused(people: People) -> None:
+    """`opne=true` must not list everything."""
+    for path in ("/orders", "/health", "/acts", "/alarms"):
+        answer = people[Role.DESK].get(path, opne="true")
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_ARGUMENT")
+    assert "limit" in people[Role.DESK].get("/orders", opne="true").json()["message"]
+
+
 def test_broken_bodies_are_refused(people: People) -> None:
     client = people[Role.DESK].client
     for content in (b"", b"{", b'"\xff"', b'{"text": "\\ud800", "phoneNumber": "+8613000000000"}', b"null"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from duanka import __version__
 from duanka.api import acts, cards, figures, holders, orders
 from duanka.api.buckets import Buckets
 from duanka.api.context import Context, Desk, Limits, present
 from duanka.api.describing import describe
+from duanka.api.paths import methods, only_described
 from duanka.api.problems import add_problems
 from duanka.api.wire import Wire
 
@@ -49,6 +50,7 @@ def create_api(
         docs_url=None,  # a page that loads scripts from elsewhere has no place beside orders
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(only_described)],
     )
     api.state.context = Context(
         desk,
@@ -61,7 +63,7 @@ def create_api(
     )
     for router in (orders.router, cards.router, acts.router, figures.router, holders.router):
         api.include_router(router, prefix=BASE)
-    add_problems(api)
+    add_problems(api, methods)
     api.add_middleware(Wire, body=limits.body)
     describe(api, desk.book.terms.policy)
     return api

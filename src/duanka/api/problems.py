@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -92,8 +91,8 @@ def answer(status: int, message: str, headers: Mapping[str, str] | None = None) 
     )
 
 
-def add_problems(api: FastAPI) -> None:
-    """Let every error of `api` be told in the one way."""
+def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) -> None:
+    """Let every error of `api` be told in the one way; `methods`: what the path of a request has."""
 
     @api.exception_handler(Problem)
     def told(_: Request, problem: Problem) -> JSONResponse:
@@ -113,7 +112,7 @@ def add_problems(api: FastAPI) -> None:
     def framework(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
         if error.status_code == 405:  # the router names the methods of one route, and a path can have more
-            headers["Allow"] = ", ".join(sorted(_methods(request)))
+            headers["Allow"] = ", ".join(sorted(methods(request)))
         return answer(error.status_code, str(error.detail), headers)
 
     @api.exception_handler(OperationalError)
@@ -122,15 +121,6 @@ def add_problems(api: FastAPI) -> None:
     def database(_: Request, error: Exception) -> JSONResponse:
         _log.error("the order database does not answer: %s", type(error).__name__)
         return answer(503, "the order database does not answer; try again", {"Retry-After": "1"})
-
-
-def _methods(request: Request) -> set[str]:
-    """What the description has for this path; where two fit, the one without a parameter."""
-    path, described = request.url.path, request.app.openapi()["paths"]
-    fits = [one for one in described if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", one), path)]
-    return (
-        {method.upper() for method in described[min(fits, key=lambda one: one.count("{"))]} if fits else set()
-    )
 
 
 # the first that fits; any other error of ours is a state that does not allow it
