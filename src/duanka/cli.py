@@ -18,7 +18,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from duanka import __version__, app, evaluation, simulator, specification
 from duanka.cli_backtest import backtest_tables
+from duanka.cli_desk import add_desk
 from duanka.cli_live import add_live
+from duanka.cli_orders import add_orders
+from duanka.cli_serve import add_serve
 from duanka.cli_tables import (
     evaluation_tables,
     rule_page,
@@ -323,6 +326,9 @@ def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
 
 
 add_live(cli, _out, _err, _settings)
+add_serve(cli, _out, _err, _settings)
+add_orders(cli, _out, _settings)
+add_desk(cli, _out, _err, _settings)
 
 if __name__ == "__main__":
     main()

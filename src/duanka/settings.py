@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     orders: Path = Path("duanka-orders")
     """Folder of the order book where no database is named, of the secret where none is given, and of live records."""
 
+    policy: str = "national"
+    """Policy of the commands about orders: a shipped one by its name, or FILE.toml."""
+
     database_url: SecretStr | None = None
     """Database of the order book, as postgresql://user:password@host/duanka; None: SQLite in the folder `orders`."""
 

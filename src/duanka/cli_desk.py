@@ -1,0 +1,121 @@
+"""`duanka cards`, `audit` and `keys`: what is known of a card, whether the trail holds, who may act."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from duanka import app, app_orders
+from duanka import cli_orders_tables as tables
+from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, card_of
+from duanka.domain.order import Person, Role
+from duanka.orders.audit import Fault
+from duanka.orders.reading import Reader
+from duanka.settings import Settings
+
+_BROKEN = 4  # the trail does not hold
+
+
+def add_desk(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
+    """Add `cards`, `audit` and `keys` to the commands."""
+    _add_cards(cli, out, AtDesk(settings))
+    _add_audit(cli, out, err, settings)
+    _add_keys(cli, out, settings)
+
+
+def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    cards = typer.Typer(help="Cards 号码: everything that the order book knows of one.", no_args_is_help=True)
+    cli.add_typer(cards, name="cards")
+
+    @cards.callback()
+    def group() -> None:
+        """Keep `show` a command of its own."""
+
+    @cards.command()
+    def show(
+        card: Annotated[str, typer.Argument(help="For example 8613800000000 or 13800000000.")],
+        full: Full = False,
+        why: BecauseFull = "",
+        case: Annotated[str, typer.Option(help="Number of the case, for the police.")] = "",
+    ) -> None:
+        """Show a card: its state, its orders, what the network has in force, what it was refused."""
+        with at_desk() as (here, person):
+            found = here.reading.dossier(card_of(card), Reader(person, full, why, case), app_orders.now())
+            out.print(tables.dossier_page(found), highlight=False)
+
+
+def _add_audit(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
+    audit = typer.Typer(help="The audit trail 审计.", no_args_is_help=True)
+    cli.add_typer(audit, name="audit")
+
+    @audit.callback()
+    def group() -> None:
+        """Keep `verify` a command of its own."""
+
+    @audit.command()
+    def verify() -> None:
+        """Read the whole trail and name every row that was changed, removed or moved; exit code 4 when one was."""
+        chosen = settings()
+        faults, rows = 0, 0
+        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
+            for found in here.trail.verify(here.store):
+                if isinstance(found, Fault):
+                    faults += 1
+                    out.print(tables.fault_line(found), highlight=False)
+                else:
+                    rows = found
+                    if err.is_terminal:
+                        err.print(f"{rows:,} rows", end="\r", highlight=False)
+        if faults:
+            out.print(
+                f"The trail does not hold: {faults} fault(s) in {rows:,} rows.", style="red", highlight=False
+            )
+            raise typer.Exit(_BROKEN)
+        out.print(f"The trail holds: {rows:,} rows, none changed, removed or moved.", highlight=False)
+
+
+def _add_keys(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
+    keys = typer.Typer(help="Keys of people: who may act, and as what.", no_args_is_help=True)
+    cli.add_typer(keys, name="keys")
+
+    def here() -> Person:
+        return Person(f"{getpass.getuser()} on this machine", Role.SYSTEM)
+
+    @keys.command()
+    def add(
+        name: Annotated[str, typer.Argument(help="The person; the name stands in the audit trail.")],
+        role: Annotated[
+            Literal["desk", "supervisor", "regulator", "police"], typer.Option(help="What they may do.")
+        ],
+    ) -> None:
+        """Give a person a key; it is shown once and cannot be shown again."""
+        chosen = settings()
+        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as desk:
+            key = desk.keys.add(name, Role(role), here(), app_orders.now())
+        out.print(f"The key of {name} ({role}), shown this once:", highlight=False)
+        out.print(key, highlight=False, soft_wrap=True)
+        out.print(
+            "Use it: export DUANKA_API_KEY=dk_...; the API takes it as `Authorization: Bearer dk_...`",
+            highlight=False,
+        )
+
+    @keys.command("list")
+    def listed() -> None:
+        """List keys: whose, since when, whether still in force."""
+        chosen = settings()
+        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as desk:
+            out.print(tables.keys_table(desk.keys.list()), highlight=False)
+
+    @keys.command()
+    def revoke(
+        number: Annotated[str, typer.Argument(help="Id of the key, from `keys list`.")], why: Why
+    ) -> None:
+        """Take a key out of force at once."""
+        chosen = settings()
+        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as desk:
+            desk.keys.revoke(number, here(), why, app_orders.now())
+        out.print(f"{number} opens nothing any more.", highlight=False)

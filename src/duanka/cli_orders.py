@@ -1,0 +1,233 @@
+"""`duanka orders`: what the desk does about orders, one by one or ten thousand at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from duanka import app, app_orders
+from duanka import cli_orders_tables as tables
+from duanka.app_orders import Desk
+from duanka.domain.act import numbers_of
+from duanka.domain.errors import DuankaError
+from duanka.domain.order import Event, Kind, Order, Person, State
+from duanka.domain.words import Words
+from duanka.orders.reading import Filter, Reader
+from duanka.settings import Settings
+
+Why = Annotated[str, typer.Option(prompt="Why", help="The reason; it stays in the audit trail.")]
+Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
+BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are needed in full.")]
+Number = Annotated[str, typer.Argument(help="Id of the order, or the card's number.")]
+ActNumber = Annotated[str, typer.Argument(help="Id of the act.")]
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_WAITS = "Waiting for the worker of `duanka serve` to carry it out."
+
+
+class AtDesk:
+    """Opens the order book for one command, and knows who acts."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def __call__(self) -> Iterator[tuple[Desk, Person]]:
+        """The desk, and who sits at it."""
+        chosen = self._settings()
+        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
+            yield here, app_orders.who_acts(chosen, here.keys)
+
+
+def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
+    """Add `orders` to the commands."""
+    orders = typer.Typer(
+        help="Orders 工单: verify, stop, restore. Who acts is told by DUANKA_API_KEY (`duanka keys add`).",
+        no_args_is_help=True,
+    )
+    cli.add_typer(orders, name="orders")
+    at_desk = AtDesk(settings)
+    _add_reading(orders, out, at_desk)
+    _add_single(orders, out, at_desk)
+    _add_proposing(orders, out, at_desk)
+    _add_deciding(orders, out, at_desk)
+
+
+def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @orders.command("list")
+    def listed(
+        kind: Annotated[Kind | None, typer.Option(help="Only of this kind.")] = None,
+        state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
+        card: Annotated[
+            str | None, typer.Option(help="Only about this card, for example 8613800000000.")
+        ] = None,
+        closed: Annotated[bool, typer.Option("--closed", help="Those that are over, too.")] = False,
+        overdue: Annotated[
+            bool, typer.Option("--overdue", help="Only those whose deadline is past.")
+        ] = False,
+        after: Annotated[str, typer.Option(help="Go on behind the page that named this.")] = "",
+        limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 30,
+        full: Full = False,
+        why: BecauseFull = "",
+    ) -> None:
+        """List orders, the latest first."""
+        which = Filter(
+            kind, state, card_of(card) if card else None, is_open=None if closed else True, overdue=overdue
+        )
+        with at_desk() as (here, person):
+            page = here.reading.orders(which, Reader(person, full, why), app_orders.now(), after, limit)
+            out.print(tables.orders_table(page), highlight=False)
+
+    @orders.command()
+    def show(order: Number, full: Full = False, why: BecauseFull = "") -> None:
+        """Show an order (or an act): its reason, its trail, what the network and the holder were told."""
+        with at_desk() as (here, person):
+            if order.startswith("A"):
+                out.print(tables.act_page(here.acts.act(order), here.acts.skipped(order)), highlight=False)
+                return
+            number = _order(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
+            file = here.reading.order(number, Reader(person, full, why), app_orders.now())
+            out.print(tables.order_page(file), highlight=False)
+
+    @orders.command()
+    def handled(
+        since: Annotated[
+            datetime | None, typer.Option(help="From this moment, local time. Default: a day ago.")
+        ] = None,
+        until: Annotated[
+            datetime | None, typer.Option(help="To this moment, local time. Default: now.")
+        ] = None,
+    ) -> None:
+        """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
+        end = until.astimezone(UTC) if until else app_orders.now()
+        begin = since.astimezone(UTC) if since else end - timedelta(days=1)
+        with at_desk() as (here, _):
+            out.print(tables.figures_page(here.reading.figures(begin, end)), highlight=False)
+
+
+def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @orders.command()
+    def take(
+        folder: Annotated[Path, typer.Argument(help="Output folder of `duanka scan` or `duanka live`.")],
+    ) -> None:
+        """Open orders for what a scan or a live run decided; what was taken before is not taken again."""
+        if not folder.exists():
+            raise DuankaError(f"{folder}: no such folder; give the output folder of a scan, DATA/duanka-out")
+        with at_desk() as (here, _):
+            received = app_orders.take(here, folder)
+        told = ", ".join(f"{count:,} {what}" for what, count in vars(received).items() if count)
+        out.print(f"Taken from {folder}: {told or 'nothing new'}.", highlight=False)
+        out.print("Next: duanka orders list", highlight=False)
+
+    def act(order: str, event: Event, why: str, *kinds: Kind) -> None:
+        with at_desk() as (here, person):
+            after = here.book.act(_order(here, order, *kinds).id, event, person, why, app_orders.now())
+        out.print(f"{after.id}: {tables.state(after.state.value)}. {_WAITS}", highlight=False)
+
+    @orders.command()
+    def withdraw(order: Number, why: Why) -> None:
+        """Take back what was asked in error; a stop that followed from it is lifted."""
+        act(order, Event.WITHDRAW, why, Kind.VERIFICATION)
+
+    @orders.command()
+    def restore(order: Number, why: Why) -> None:
+        """Give a card back to the network (复通); a police stop is lifted by the police alone."""
+        act(order, Event.RESTORE, why, Kind.RESTRICTION)
+
+    @orders.command("pass")
+    def passed(order: Number, why: Why) -> None:
+        """The holder proved who they are (at the counter): what stopped the card is lifted at once."""
+        act(order, Event.PASS, why, Kind.VERIFICATION)
+
+    @orders.command()
+    def extend(
+        order: Number,
+        hardship: Annotated[str, typer.Option(help="As the policy names it: roaming, hospital, disability.")],
+        why: Why,
+    ) -> None:
+        """Give a holder in hardship more time, once."""
+        with at_desk() as (here, person):
+            number = _order(here, order, Kind.VERIFICATION).id
+            after = here.book.extend(number, hardship, person, why, app_orders.now())
+        out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
+
+
+def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @orders.command()
+    def stop(
+        reason: Annotated[
+            str, typer.Option(prompt="Reason in Chinese", help="Told to the holder, in Chinese.")
+        ],
+        reason_en: Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")],
+        cards: Annotated[list[str] | None, typer.Argument(help="Cards, for example 8613800000000.")] = None,
+        file: Annotated[Path | None, typer.Option(help="A text file with a card a line, for many.")] = None,
+        how: Annotated[
+            Literal["bar_outgoing", "suspend", "punish", "cancel"],
+            typer.Option(help="单停, 双停, 惩戒 (with --until), 销户."),
+        ] = "suspend",
+        until: Annotated[datetime | None, typer.Option(help="The end of a punishment, local time.")] = None,
+    ) -> None:
+        """Propose to stop cards; a second person approves with `duanka orders approve`."""
+        numbers = [*(cards or ()), *(file.read_text(encoding="utf-8-sig").split() if file else ())]
+        end = until.astimezone(UTC) if until else None
+        with at_desk() as (here, person):
+            act = here.acts.propose(
+                Event(how), numbers, Words(reason, reason_en), person, app_orders.now(), end
+            )
+        out.print(tables.act_page(act), highlight=False)
+        out.print(f"Next, by somebody else: duanka orders approve {act.id}", highlight=False)
+
+
+def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @orders.command()
+    def acts() -> None:
+        """List what was proposed, the newest first, and how far it is."""
+        with at_desk() as (here, _):
+            out.print(tables.acts_table(here.acts.acts()), highlight=False)
+
+    @orders.command()
+    def approve(act: ActNumber, why: Why) -> None:
+        """Approve what somebody else proposed: it is carried out at once."""
+        with at_desk() as (here, person):
+            out.print(tables.act_page(here.acts.approve(act, person, why, app_orders.now())), highlight=False)
+        out.print(f"{_WAITS} Progress: duanka orders show {act}", highlight=False)
+
+    @orders.command()
+    def reject(act: ActNumber, why: Why) -> None:
+        """Do away with what was proposed."""
+        with at_desk() as (here, person):
+            out.print(tables.act_page(here.acts.reject(act, person, why, app_orders.now())), highlight=False)
+
+    @orders.command()
+    def undo(act: ActNumber, why: Why) -> None:
+        """Put back every card that an act changed and nobody changed since."""
+        with at_desk() as (here, person):
+            undone = here.acts.undo(act, person, why, app_orders.now())
+        out.print(tables.act_page(undone), highlight=False)
+        out.print(f"{_WAITS} Progress: duanka orders show {undone.id}", highlight=False)
+
+
+def card_of(text: str) -> str:
+    """A card as a person writes it -> E.164 without +; a mobile number of eleven digits is Chinese."""
+    written = text.strip()
+    return numbers_of([f"86{written}" if _MOBILE.fullmatch(written) else written])[0][0]
+
+
+def _order(here: Desk, text: str, *kinds: Kind) -> Order:
+    """The order with this id, or the open one of the first of `kinds` that the card has."""
+    if text[:1].isalpha():
+        return here.reading.state(text)
+    card = card_of(text)
+    for kind in kinds:
+        found = here.reading.last(card, kind)
+        if found and found.closed_at is None:
+            return found
+    raise DuankaError(
+        f"{text} has no open order of that kind; `duanka cards show {text}` shows what there is"
+    )

@@ -1,0 +1,268 @@
+"""Orders, acts and cards as the commands print them. Times are local to this machine, and say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from duanka.cli_grid import grid
+from duanka.domain.act import Act, Skipped
+from duanka.domain.masking import masked_card, masked_text
+from duanka.domain.order import Order
+from duanka.orders.audit import Fault
+from duanka.orders.keys import Key
+from duanka.orders.views import Confirmed, Dossier, Figures, Leg, Notice, OrderFile, Page, Told
+
+STATE_WORDS = {
+    "opened": "已建单",
+    "notified": "已通知",
+    "undeliverable": "通知未送达",
+    "in_progress": "核验中",
+    "under_review": "待复核",
+    "sent_to_counter": "转营业厅",
+    "sent_to_fraud_centre": "转反诈中心",
+    "passed": "核验通过",
+    "failed": "核验未通过",
+    "expired": "逾期未核验",
+    "withdrawn": "已撤回",
+    "active": "正常",
+    "outgoing_barred": "单停",
+    "suspended": "双停",
+    "forced_stop": "公安停机",
+    "punished": "惩戒停机",
+    "restored": "已复通",
+    "cancelled": "已销户",
+    "filed": "已提出",
+    "accepted": "已受理",
+    "upheld": "异议成立",
+    "rejected": "异议不成立",
+}
+
+
+def local(at: datetime | None) -> str:
+    """A moment in the machine's zone, to the second, with its offset."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S%z") if at else "-"
+
+
+def state(word: str) -> str:
+    """A state in both languages."""
+    return f"{STATE_WORDS.get(word, '')} {word}".strip()
+
+
+def orders_table(page: Page[Order]) -> RenderableType:
+    """A list of orders."""
+    if not page.items:
+        return Text("No such orders.")
+    table = grid("order", "card", "state", "tier", "opened", "due", "hits", "reason", right=("hits",))
+    for one in page.items:
+        table.add_row(
+            one.id,
+            one.card,
+            state(one.state.value),
+            one.tier or "-",
+            local(one.opened_at),
+            local(one.due_at),
+            str(one.hits),
+            one.grounds.reason.zh,
+        )
+    more = [Text(f"More: duanka orders list --after {page.next}")] if page.next else []
+    return Group(table, *more)
+
+
+def order_page(file: OrderFile) -> RenderableType:
+    """One order with its story."""
+    order = file.order
+    facts = _facts(
+        ("order", f"{order.id} ({order.kind})"),
+        ("card", order.card),
+        ("state", state(order.state.value)),
+        ("asked for", f"{order.asked or '-'}, tier {order.tier or '-'}, {order.hits} hits"),
+        ("rules", ", ".join(order.rules) or "-"),
+        ("carried by", order.carried_by or "-"),
+        ("reason", f"{order.grounds.reason.zh}\n{order.grounds.reason.en}"),
+        ("redress", f"{order.grounds.redress.zh}\n{order.grounds.redress.en}"),
+        ("to bring", f"{order.grounds.papers.zh}\n{order.grounds.papers.en}"),
+        ("opened", local(order.opened_at)),
+        ("delivered", local(order.delivered_at)),
+        ("due", local(order.due_at)),
+        ("follows from", order.parent or "-"),
+        ("closed", local(order.closed_at)),
+    )
+    return Group(facts, _trail(file.trail), _legs(file.legs), _notices(file.notices))
+
+
+def dossier_page(card: Dossier) -> RenderableType:
+    """All that is known of a card."""
+    facts = _facts(
+        ("card", card.card),
+        ("state", state(card.state)),
+        ("since", local(card.since)),
+        ("wanted", card.wanted),
+    )
+    orders = grid("order", "kind", "state", "opened", "closed", "reason", title="\nOrders")
+    for one in card.orders:
+        told = one.grounds.reason.zh
+        orders.add_row(
+            one.id, one.kind.value, state(one.state.value), local(one.opened_at), local(one.closed_at), told
+        )
+    refused = grid("at", "element", "what", "peer", "reason", title="\nRefused")
+    for met in card.refusals:
+        refused.add_row(
+            local(met.at), met.element, met.carried, met.peer, f"{met.reason} {met.detail}".strip()
+        )
+    return Group(facts, orders, _confirmed(card.network), refused, _notices(card.notices))
+
+
+def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
+    """One act and how far it is."""
+    took = f" in {act.seconds:.1f} s" if act.seconds is not None else ""
+    facts = _facts(
+        ("act", f"{act.id}: {act.event} {act.total:,} card(s)"),
+        ("state", act.state.value),
+        ("progress", f"{act.done:,} done, {act.skipped:,} skipped, {act.left:,} to come{took}"),
+        ("reason", f"{act.grounds.reason.zh}\n{act.grounds.reason.en}"),
+        ("proposed", f"{act.proposed_by}, {local(act.proposed_at)}"),
+        ("approved", f"{act.approved_by or '-'}, {local(act.approved_at)}"),
+        ("undoes", act.undoes or "-"),
+    )
+    if not skipped:
+        return facts
+    table = grid("card", "why it was skipped", title="\nSkipped")
+    for one in skipped:
+        table.add_row(masked_card(one.card), masked_text(one.why or "-"))
+    return Group(facts, table)
+
+
+def acts_table(acts: Sequence[Act]) -> RenderableType:
+    """Acts, the newest first."""
+    if not acts:
+        return Text("No acts.")
+    table = grid(
+        "act",
+        "event",
+        "state",
+        "cards",
+        "done",
+        "skipped",
+        "proposed",
+        "by",
+        "approved by",
+        right=("cards", "done", "skipped"),
+    )
+    for act in acts:
+        numbers = (f"{act.total:,}", f"{act.done:,}", f"{act.skipped:,}")
+        table.add_row(
+            act.id,
+            act.event.value,
+            act.state.value,
+            *numbers,
+            local(act.proposed_at),
+            act.proposed_by,
+            act.approved_by or "-",
+        )
+    return table
+
+
+def keys_table(keys: Sequence[Key]) -> RenderableType:
+    """Keys, without what opens anything."""
+    table = grid("key", "person", "role", "given", "revoked")
+    for key in keys:
+        table.add_row(
+            key.id, key.person.name, key.person.role.value, local(key.created_at), local(key.revoked_at)
+        )
+    return table
+
+
+def figures_page(figures: Figures) -> RenderableType:
+    """What was done in a period."""
+    rows = [("numbers handled 处置号码", f"{figures.handled:,}")]
+    rows += [(f"  {what}", f"{count:,}") for what, count in figures.handled_by.items()]
+    rows += [(f"orders opened: {kind}", f"{count:,}") for kind, count in figures.opened.items()]
+    rows += [(f"{one.carried}s refused: {one.reason}", f"{one.count:,}") for one in figures.refused]
+    rows += [
+        ("alarms", f"{figures.alarms:,}"),
+        ("drifts (repaired)", f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
+    ]
+    return Group(Text(f"From {local(figures.since)} until before {local(figures.until)}"), _facts(*rows))
+
+
+def fault_line(fault: Fault) -> Text:
+    """Where the audit trail does not hold."""
+    return Text(f"row {fault.seq}: {fault.what}", style="red")
+
+
+def _facts(*rows: tuple[str, str]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def _trail(trail: Sequence[Told]) -> RenderableType:
+    table = grid("row", "at", "who", "what", "why", "changed", title="\nAudit trail", right=("row",))
+    for told in trail:
+        changed = ", ".join(
+            f"{name} {told.before.get(name, '-')} → {value}" for name, value in told.after.items()
+        )
+        table.add_row(
+            str(told.seq), local(told.at), f"{told.who} ({told.role})", told.what, told.why, changed
+        )
+    return table
+
+
+def _legs(legs: Sequence[Leg]) -> RenderableType:
+    table = grid(
+        "element",
+        "step",
+        "wanted",
+        "decided",
+        "done",
+        "seconds",
+        "tries",
+        "outcome",
+        title="\nNetwork",
+        right=("step", "seconds", "tries"),
+    )
+    for leg in legs:
+        took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
+        said = f"{leg.outcome or 'waiting'} {leg.error or ''}".strip()
+        table.add_row(
+            leg.element,
+            str(leg.step),
+            leg.wanted,
+            local(leg.created_at),
+            local(leg.done_at),
+            took,
+            str(leg.tries),
+            said,
+        )
+    return table
+
+
+def _confirmed(network: Sequence[Confirmed]) -> RenderableType:
+    table = grid("element", "in force", "since", "waiting", title="\nNetwork")
+    for one in network:
+        waits = f"{one.waiting} {one.error or ''}".strip() if one.waiting else "-"
+        table.add_row(one.element, one.confirmed or "-", local(one.confirmed_at), waits)
+    return table
+
+
+def _notices(notices: Sequence[Notice]) -> RenderableType:
+    table = grid("notice", "written", "sent", "receipt", "outcome", "text", title="\nNotices")
+    for one in notices:
+        outcome = f"{one.outcome or 'waiting'} {one.error or ''}".strip()
+        table.add_row(
+            one.template,
+            local(one.created_at),
+            local(one.sent_at),
+            local(one.receipt_at),
+            outcome,
+            one.text or "-",
+        )
+    return table

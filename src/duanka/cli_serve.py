@@ -1,0 +1,112 @@
+"""`duanka serve`, `call-proxy`, `message-proxy`: the processes that carry orders out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from duanka import app, app_live, app_serve
+from duanka.cli_live import Ticker, last_words
+from duanka.domain.errors import DuankaError
+from duanka.network.message_proxy import ProxySettings, run_proxy
+from duanka.network.own_call_proxy import OwnCallProxy
+from duanka.settings import Settings
+
+
+def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
+    """Add the commands that run until they are ended."""
+
+    @cli.command()
+    def serve(
+        host: Annotated[str, typer.Option(help="Address that the API listens at.")] = "127.0.0.1",
+        port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: a free one.")] = 8080,
+        decisions: Annotated[
+            list[Path] | None,
+            typer.Option(
+                help="Folder of `duanka scan` or `duanka live` whose decisions become orders; several times."
+            ),
+        ] = None,
+        inbox: Annotated[
+            Path | None, typer.Option(help="Follow records that land here, as `duanka live` does.")
+        ] = None,
+        nats: Annotated[
+            str | None, typer.Option(help="Follow records of a JetStream server instead.")
+        ] = None,
+        mapping: Annotated[
+            Path | None, typer.Option(help="Mapping of a foreign format, for --inbox.")
+        ] = None,
+        policy: Annotated[str | None, typer.Option(help="national, hebei, or a FILE.toml.")] = None,
+    ) -> None:
+        """Run API, order worker and intake in one process, until Ctrl-C (docs/ORDERS.md)."""
+        if inbox and nats:
+            raise DuankaError("serve follows one source of records: give --inbox or --nats")
+        chosen = settings()
+        named = app.policy_named(policy or chosen.policy)
+        records = None
+        if inbox or nats:
+            source = app_live.FromInbox(inbox, mapping) if inbox else app_live.FromBus(str(nats))
+            records = app_live.LiveRun(source, named, chosen.orders / "live")
+        asked = app_serve.Serving(host, port, tuple(decisions or ()), records)
+        with Ticker(err) as ticker:
+            outcome = app_serve.serve(chosen, named, asked, ticker.say, ticker)
+        if outcome:
+            out.print(last_words(outcome), highlight=False)
+
+    @cli.command("call-proxy")
+    def call_proxy(
+        next_hop: Annotated[str, typer.Option(help="Where calls go that are not refused, HOST:PORT.")],
+        folder: Annotated[
+            Path, typer.Option(help="Its lists and sockets; DUANKA_CALL_PROXY names it.")
+        ] = Path("duanka-call-proxy"),
+        listen: Annotated[str, typer.Option(help="Where it listens, HOST:PORT, UDP.")] = "127.0.0.1:5060",
+        entries: Annotated[
+            int, typer.Option(min=1000, max=20_000_000, help="Cards that its lists may hold.")
+        ] = 200_000,
+        workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that judge calls.")] = 4,
+    ) -> None:
+        """Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md)."""
+        policy = app.policy_named(settings().policy).orders
+        part = OwnCallProxy(
+            folder,
+            address(next_hop),
+            redress=f"{policy.site}/redress",
+            emergency=policy.protected,
+            listen=address(listen),
+            workers=workers,
+            entries=entries,
+            megabytes=max(256, entries // 1500),
+        )
+        command = part.command()
+        err.print(f"Kamailio in {folder}, at {listen}; DUANKA_CALL_PROXY={folder}", highlight=False)
+        os.chdir(part.folder)
+        os.execv(command[0], command)  # noqa: S606  # from here on it is Kamailio, and whoever supervises us watches it
+
+    @cli.command("message-proxy")
+    def message_proxy(
+        centre: Annotated[str, typer.Option(help="The message centre behind it, HOST:PORT.")],
+        folder: Annotated[
+            Path, typer.Option(help="Its list and socket; DUANKA_MESSAGE_PROXY names it.")
+        ] = Path("duanka-message-proxy"),
+        listen: Annotated[str, typer.Option(help="Where it listens, HOST:PORT.")] = "127.0.0.1:2775",
+    ) -> None:
+        """Pass short messages on, and refuse those of stopped cards and what the policy names (docs/NETWORK.md)."""
+        policy = app.policy_named(settings().policy)
+        err.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}", highlight=False)
+        run_proxy(
+            ProxySettings(
+                folder.resolve(), address(listen), address(centre), policy.messages, policy.orders.protected
+            )
+        )
+
+
+def address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise DuankaError(f"{text!r} is no address; write it like 127.0.0.1:5060")
+    return host, int(port)
