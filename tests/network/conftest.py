@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
-
-POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"])
-BLOCKED = "8613800138000"
-REFUSED = smpp.REFUSED_BY_APPLICATION
+from esme import POLICY
 
 
 @pytest.fixture

@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from duanka.domain.order_policy import MessagePolicy
 from duanka.network import smpp
 from duanka.network.smpp import Address
 
 CARD, PEER = "8613900000001", "8613900000002"
+POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"])
+BLOCKED = "8613800138000"
+REFUSED = smpp.REFUSED_BY_APPLICATION
 
 
 def number(written: str, ton: int = 1) -> Address:

@@ -17,11 +17,7 @@ from duanka.domain.order_policy import MessagePolicy
 from duanka.network import smpp
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
-from esme import CARD, PEER, Esme, status, until
-
-POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"])
-BLOCKED = "8613800138000"
-REFUSED = smpp.REFUSED_BY_APPLICATION
+from esme import BLOCKED, CARD, PEER, REFUSED, Esme, status, until
 
 
 def recorded(proxy: OwnMessageProxy, count: int) -> list[Refusal]:

@@ -13,18 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.network import NetworkState
-from duanka.domain.order_policy import MessagePolicy
 from duanka.network import smpp
 from duanka.network.message_relay import Limits
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_part import free_port
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.smpp import Address
-from esme import CARD, PEER, Esme, command, sequence, status, submit, until
-
-POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"])
-BLOCKED = "8613800138000"
-REFUSED = smpp.REFUSED_BY_APPLICATION
+from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, sequence, status, submit, until
 
 
 @pytest.fixture(scope="module")

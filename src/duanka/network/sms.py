@@ -145,8 +145,8 @@ class _Line:
                 raise EOFError("closed by the other side")
             self._read += block
         line, _, self._read = self._read.partition(b"\n")
-        said: dict[str, Any] = json.loads(line)
-        if said.get("id") != number:
+        said = json.loads(line)
+        if not isinstance(said, dict) or said.get("id") != number:
             raise ValueError("an answer to another question")
         if "error" in said:
             raise Refused(f"the message proxy: {said['error']}")
