@@ -33,11 +33,18 @@ $(VENV)/.spark: $(VENV)/.dev requirements/spark.txt
 	@$(PIP) install --require-hashes --no-deps --upgrade --target $(VENV)/spark -r requirements/spark.txt
 	@touch $@
 
+NETWORK := osmo-hlr kamailio kamailio-sqlite-modules kamailio-json-modules kamailio-utils-modules kamailio-extra-modules sip-tester postgresql
+setup-network:                 ## the real network for tests and demo-network: a home register, a call proxy, PostgreSQL
+	@dpkg -s $(NETWORK) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $(NETWORK); } || echo "Not all of: $(NETWORK), and no right to install them: the tests of the network will say so."
+
 demo: setup                    ## invent a province, scan it, say where report.html is
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
 	@$(BIN)/duanka scan demo/province --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
 	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.csv"
+
+demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
+	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network
 
 lint: setup-dev                ## ruff and the direction of the rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -46,10 +53,10 @@ lint: setup-dev                ## ruff and the direction of the rooms
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
-test: lint types setup-cluster ## everything that must hold before a change lands
+test: lint types setup-cluster setup-network ## everything that must hold before a change lands
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term -m "not long"
 
-test-long: setup-cluster       ## the full count of every loop
+test-long: setup-cluster setup-network      ## the full count of every loop
 	@$(BIN)/pytest
 
 bench: setup-dev               ## all rules against the plain scan, interleaved, medians
@@ -57,6 +64,16 @@ bench: setup-dev               ## all rules against the plain scan, interleaved,
 
 bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side
 	@$(BIN)/python benchmarks/cluster.py
+
+bench-orders: setup-dev setup-network ## 100,000 waiting orders, the sweep of 10,000, on SQLite and PostgreSQL
+	@$(BIN)/python benchmarks/orders.py
+
+bench-sip: setup-dev setup-network ## 2,000 calls a second past 100,000 blocked cards, the list exchanged meanwhile
+	@$(BIN)/python benchmarks/sip.py
+
+bench-sms: setup-dev           ## the message proxy against the direct way; the text lists on public messages
+	@$(BIN)/python benchmarks/sms.py
+	@$(BIN)/python benchmarks/message_text.py
 
 bench-live: $(VENV)/.rivals    ## the live engine against a dictionary loop and bytewax; growth, kill -9, memory
 	@PYTHONPATH=$(VENV)/rivals $(BIN)/python benchmarks/live.py

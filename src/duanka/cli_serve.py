@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from duanka import app, app_live, app_serve
+from duanka import app, app_demo, app_live, app_serve
 from duanka.cli_live import Ticker, last_words
 from duanka.domain.errors import DuankaError
 from duanka.network.message_proxy import ProxySettings, run_proxy
@@ -56,6 +56,25 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
             outcome = app_serve.serve(chosen, named, asked, ticker.say, ticker)
         if outcome:
             out.print(last_words(outcome), highlight=False)
+
+    @cli.command()
+    def demo(
+        network: Annotated[
+            bool, typer.Option("--network", help="Against a real network on loopback.")
+        ] = False,
+        folder: Annotated[Path, typer.Option("--out", help="New or empty folder for it all.")] = Path(
+            "duanka-demo"
+        ),
+    ) -> None:
+        """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
+        if not network:
+            raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")
+        app_demo.demo_network(
+            settings(), folder, lambda line: out.print(line, highlight=False, soft_wrap=True)
+        )
+        out.print(
+            f"Everything is in {folder}: province, scan, orders, and the logs of the parts.", highlight=False
+        )
 
     @cli.command("call-proxy")
     def call_proxy(

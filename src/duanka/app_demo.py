@@ -1,0 +1,250 @@
+"""`duanka demo --network`: an invented gang meets a real network. Every part is real; only the people are invented."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import smpplib.client
+import smpplib.consts
+import smpplib.exceptions
+
+from duanka import app, app_orders, app_serve, simulator
+from duanka.app_orders import Desk
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import NetworkState
+from duanka.domain.order import Event, Kind, Person, Role, State
+from duanka.domain.ports import Silent
+from duanka.orders.reading import Filter, Reader
+from duanka.orders.views import Figures
+from duanka.own_network import OwnNetwork
+from duanka.settings import Settings
+
+_CARDS, _DAYS, _SEED = 3_000, 7, 3
+_GANG = 5  # cards that the story follows
+_WAITS = 60.0
+_CLERK = Person("counter clerk (invented)", Role.DESK)
+_VICTIM = "8613911112222"
+_TEXT = "【公安局】您涉嫌洗钱，请将资金转入安全账户，配合调查"
+
+
+@dataclass
+class Clock:
+    """The demonstration's clock: it can be moved on by a day."""
+
+    moved: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        """Now, as the demonstration has it."""
+        return app_orders.now() + self.moved
+
+
+@dataclass
+class Story:
+    """What the demonstration tells, line by line, and what it works with."""
+
+    say: Callable[[str], None]
+    network: OwnNetwork
+    here: Desk
+    wake: Callable[[], None]
+    clock: Clock
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def call(self, card: str, peer: str) -> str:
+        """Call, and say how it went."""
+        with self.network.phone() as phone:
+            answer = phone.call(card, peer)
+        return f"{answer.code} {answer.reason}" + (
+            " → Call-Info says how to object" if answer.code == 608 else ""
+        )
+
+    def text(self, card: str, peer: str, text: str) -> str:
+        """Send a message through the message proxy, and say how it went."""
+        client = smpplib.client.Client(*self.network.messages.address, allow_unknown_opt_params=True)
+        client.connect()
+        try:
+            client.bind_transceiver(system_id="demo", password=self.network.centre.behaviour.password)
+            client.send_message(
+                source_addr_ton=smpplib.consts.SMPP_TON_INTL,
+                source_addr=card,
+                dest_addr_ton=smpplib.consts.SMPP_TON_INTL,
+                destination_addr=peer,
+                data_coding=smpplib.consts.SMPP_ENCODING_ISO10646,
+                short_message=text.encode("utf-16-be"),
+            )
+            status = int(client.read_pdu().status)
+            client.unbind()
+        finally:
+            client.disconnect()
+        return f"status {status:#04x} " + ("accepted" if status == 0 else "refused")
+
+    def until(self, what: str, true: Callable[[], bool]) -> None:
+        """Wait for it, and keep how long it took."""
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > _WAITS:
+                raise DuankaError(
+                    f"{what} did not happen within {_WAITS:.0f} s; the logs are beside the parts"
+                )
+            time.sleep(0.01)
+        self.seconds[what] = time.monotonic() - began
+
+    def everywhere(self, cards: list[str], state: NetworkState) -> bool:
+        """Whether every element has it in force, by its own word."""
+        for element in (
+            self.network.register.element(),
+            self.network.calls.element(),
+            self.network.messages.element(),
+        ):
+            try:
+                if any(element.state_of(card) is not element.shows(state) for card in cards):
+                    return False
+            finally:
+                element.close()
+        return True
+
+
+def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
+    """Tell the story in `folder`, which must be new or empty. DuankaError names the part that is not installed."""
+    if folder.exists() and any(folder.iterdir()):
+        raise DuankaError(f"{folder} is not empty; choose another with --out")
+    say(f"1. An invented province of {_CARDS:,} cards with fraud gangs, and a scan of its records ...")
+    province = folder / "province"
+    simulator.simulate(province, cards=_CARDS, days=_DAYS, seed=_SEED, strategy="mixed", progress=Silent())
+    policy = app.policy_named(settings.policy)
+    app.scan(
+        settings,
+        province,
+        folder / "scan",
+        policy=policy,
+        mapping=None,
+        lists=None,
+        as_of=None,
+        memory=None,
+        language=None,
+        progress=Silent(),
+    )
+    with _town(settings, folder, say) as story:
+        gang, honest = _asked(story, province, folder / "scan")
+        _before(story, gang, honest)
+        _dark(story, gang, honest)
+        _back(story, honest)
+        _counted(story)
+
+
+@contextmanager
+def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Iterator[Story]:
+    policy, clock = app.policy_named(settings.policy), Clock()
+    say("2. Starting OsmoHLR, Kamailio, a message proxy and a message centre on loopback ...")
+    with OwnNetwork(folder / "network", policy) as network:
+        cards = pl.read_parquet(folder / "province" / "cards.parquet", columns=["card"])["card"].to_list()
+        network.add(cards)
+        own = network.settings(folder / "orders", policy=settings.policy)
+        say(f"   {app_serve.Network(own).said()}; {len(cards):,} cards registered")
+        with (
+            app_orders.desk(own, policy) as here,
+            app_serve.working(here, policy.orders, app_serve.Network(own), lambda _: None, clock) as worker,
+        ):
+            yield Story(say, network, here, worker.wake, clock)
+
+
+def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
+    """Decisions become orders, orders become notices. Some fraud cards, and an honest one that was asked too."""
+    received = app_orders.take(story.here, scan)
+    story.wake()
+    story.say(
+        f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"
+    )
+    story.say("   confirmed are stopped at once. Notices go out, and their receipts come back ...")
+    truth = pl.read_parquet(province / "truth.parquet")
+    fraud = dict(truth.select("card", "fraud").iter_rows())
+    orders = _open(story, State.OPENED, State.NOTIFIED)
+    gang = [card for card in orders if fraud.get(card)][:_GANG]
+    honest = [card for card in orders if not fraud.get(card)]
+    if not gang or not honest:
+        raise DuankaError("this invented province has no gang card or no wrongly asked one; this is a defect")
+    story.until("notices delivered", lambda: not _open(story, State.OPENED))
+    taken = story.network.centre.accepted
+    first = "".join(one.text for one in taken if one.destination.removeprefix("+") == gang[0])
+    story.say(f"   {len(_open(story, State.NOTIFIED))} delivered; the hours run from now. For example:")
+    story.say(f"   {first}")
+    return gang, honest[0]
+
+
+def _before(story: Story, gang: list[str], honest: str) -> None:
+    story.say("4. Meanwhile the gang goes on:")
+    story.say(f"   gang card calls a victim          {story.call(gang[0], _VICTIM)}")
+    story.say(f"   gang card sends a scam text       {story.text(gang[0], _VICTIM, _TEXT)} (the text check)")
+    story.say(f"   gang card sends a plain text      {story.text(gang[0], _VICTIM, '晚上一起吃饭吗')}")
+    story.say(f"   honest card that was asked calls  {story.call(honest, _VICTIM)}")
+
+
+def _dark(story: Story, gang: list[str], honest: str) -> None:
+    hours = story.here.book.terms.policy.answer_within
+    story.say(f"5. Nobody answers. The clock is moved on by {hours.total_seconds() / 3600:.0f} hours ...")
+    story.clock.moved += hours + timedelta(minutes=1)
+    story.wake()
+    cards = [*gang, honest]
+    story.until("hours over → dark everywhere", lambda: story.everywhere(cards, NetworkState.SUSPENDED))
+    story.say(
+        f"   dark in register, calls and messages after {story.seconds['hours over → dark everywhere']:.2f} s"
+    )
+    story.say(f"   gang card calls a victim          {story.call(gang[0], _VICTIM)}")
+    story.say(f"   victim calls the gang card        {story.call(_VICTIM, gang[0])}")
+    story.say(f"   gang card sends a plain text      {story.text(gang[0], _VICTIM, '晚上一起吃饭吗')}")
+    story.say(
+        f"   gang card calls 110               {story.call(gang[0], '110')} (emergency numbers always pass)"
+    )
+
+
+def _back(story: Story, honest: str) -> None:
+    story.say(
+        "6. One of them was honest. The holder comes to the counter with document and card, and passes:"
+    )
+    order = story.here.reading.last(honest, Kind.VERIFICATION)
+    assert order is not None  # noqa: S101  # it was asked
+    story.here.book.act(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
+    story.wake()
+    story.until("passed → restored everywhere", lambda: story.everywhere([honest], NetworkState.ACTIVE))
+    story.say(f"   restored everywhere after {story.seconds['passed → restored everywhere']:.2f} s")
+    story.say(f"   the honest card calls             {story.call(honest, _VICTIM)}")
+    story.say(f"   the honest card sends a text      {story.text(honest, _VICTIM, '晚上一起吃饭吗')}")
+
+
+def _counted(story: Story) -> None:
+    story.until("refusals recorded", lambda: len(_figures(story).refused) >= 3)
+    figures = _figures(story)
+    story.say("7. The books:")
+    story.say(f"   numbers handled 处置号码 {figures.handled}")
+    for one in figures.refused:
+        story.say(f"   {one.carried}s refused, {one.reason}: {one.count}")
+    rows = 0
+    for found in story.here.trail.verify(story.here.store):
+        if not isinstance(found, int):
+            raise DuankaError(f"the audit trail does not hold at row {found.seq}: {found.what}")
+        rows = found
+    story.say(f"   audit trail: {rows} rows, verified")
+
+
+def _figures(story: Story) -> Figures:
+    until = story.clock() + timedelta(days=1)
+    return story.here.reading.figures(until - timedelta(days=7), until)
+
+
+def _open(story: Story, *states: State) -> list[str]:
+    """Cards with an open verification in one of `states`."""
+    reader = Reader(_CLERK, unmasked=True, why="demonstration")
+    found, after = list[str](), ""
+    for state in states:
+        while True:
+            which = Filter(Kind.VERIFICATION, state, is_open=True)
+            page = story.here.reading.orders(which, reader, story.clock(), after, 200)
+            found += [order.card.removeprefix("+") for order in page.items]
+            if not (after := page.next or ""):
+                break
+    return found
