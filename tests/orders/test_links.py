@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -26,6 +27,26 @@ def asked(store: Store) -> tuple[OrderBook, Order, str]:
     book.receive([demand()], NOW)
     order = verification(book)
     return book, order, book.turn(lambda turn: LINKS.make(turn.connection, order.id, NOW), NOW)
+
+
+def test_who_saw_a_link_unused_and_comes_second_is_too_late(store: Store) -> None:
+    _, order, token = asked(store)
+    with ThreadPoolExecutor(1) as threads:
+        with store.writing() as first:
+            assert LINKS.use_in(first, token, NOW).id == order.id
+            second = threads.submit(LINKS.use, store, token, NOW)
+            end = time.monotonic() + 20
+            while not store.embedded and not _waits(store):  # on SQLite it cannot even begin
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        with pytest.raises(AlreadyUsed):
+            second.result(timeout=20)
+
+
+def _waits(store: Store) -> bool:
+    """Whether some transaction waits for a lock of another one."""
+    with store.reading() as connection:
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar())
 
 
 @pytest.mark.requirement("R1.5")
