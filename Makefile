@@ -71,10 +71,6 @@ bench-orders: setup-dev setup-network ## 100,000 waiting orders, the sweep of 10
 bench-sip: setup-dev setup-network ## 2,000 calls a second past 100,000 blocked cards, the list exchanged meanwhile
 	@$(BIN)/python benchmarks/sip.py
 
-bench-sms: setup-dev           ## the message proxy against the direct way; the text lists on public messages
-	@$(BIN)/python benchmarks/sms.py
-	@$(BIN)/python benchmarks/message_text.py
-
 bench-live: $(VENV)/.rivals    ## the live engine against a dictionary loop and bytewax; growth, kill -9, memory
 	@PYTHONPATH=$(VENV)/rivals $(BIN)/python benchmarks/live.py
 
