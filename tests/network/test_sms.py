@@ -218,7 +218,10 @@ def test_what_is_no_card_and_who_does_not_answer(proxy: OwnMessageProxy) -> None
 
 def test_a_second_proxy_in_the_same_folder_is_refused(proxy: OwnMessageProxy) -> None:
     second = OwnMessageProxy(proxy.folder, ("127.0.0.1", 1))
-    with pytest.raises(DuankaError, match="another message proxy works"):
-        second.start()
+    try:
+        with pytest.raises(DuankaError, match="another message proxy works"):
+            second.start()
+    finally:
+        second.stop()
     with closing(proxy.element()) as element:
         assert element.status()["cards"] == 0
