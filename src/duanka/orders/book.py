@@ -19,9 +19,11 @@ from duanka.domain.order import (
     Grounds,
     Kind,
     NoSuchTransition,
+    NotTheirs,
     Order,
     OrderError,
     Person,
+    Role,
     State,
 )
 from duanka.domain.words import Words
@@ -140,7 +142,7 @@ class OrderBook:
     def sweep(self, now: datetime, limit: int = 500) -> int:
         """Move on up to `limit` orders whose deadline has come; returns how many, fewer than `limit` when all are.
 
-        Two sweeps at once share the work: on PostgreSQL each skips what the other holds.
+        Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is.
         """
 
         def work(turn: Turn) -> int:
@@ -149,7 +151,6 @@ class OrderBook:
                 .where(orders.c.due_at <= now, orders.c.closed_at.is_(None))
                 .order_by(orders.c.due_at)
                 .limit(limit)
-                .with_for_update(skip_locked=True)
             )
             found = turn.connection.execute(due).all()
             turn.lock([row.card for row in found])
@@ -230,6 +231,8 @@ def _attach(turn: Turn, order: Order, demand: Demand) -> None:
 
 
 def _police_stop(turn: Turn, card: str, case: str, why_told: Grounds, by: Person, why: str) -> Order:
+    if by.role not in (Role.SYSTEM, Role.POLICE):
+        raise NotTheirs(f"{by.role} gives no police notice; it takes police")
     if card in cancelled(turn.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
     order = turn.open_order(card, Kind.RESTRICTION)

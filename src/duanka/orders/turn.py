@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, insert, or_, select, update
 
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -35,6 +36,7 @@ from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 
 _AT_ONCE = 400  # values in one IN: below what SQLite takes
+_CARDS, _SHARES = 20201010, 1024  # of PostgreSQL's advisory locks: ours, and how many stand for all cards
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Turn:
         new = sorted(set(of) - self._open.keys())
         for some in (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE)):
             self._open |= {card: {} for card in some}
+            self._wait_for(some)
             found = (
                 select(orders)
                 .where(orders.c.card.in_(some), orders.c.closed_at.is_(None))
@@ -91,6 +94,18 @@ class Turn:
                 order = order_of(row)
                 self._keep(order)
                 self._open[order.card][order.kind] = order.id
+
+    def _wait_for(self, some: Sequence[str]) -> None:
+        """Let nobody else change these cards until the transaction ends, and see all that was done before.
+
+        Locks on rows are not enough on PostgreSQL: who waited for one sees the row as it is now, and not the orders of
+        the card that were opened meanwhile. Cards share a fixed number of locks, so that a large turn cannot take up
+        all that the server has. SQLite has one writer at a time.
+        """
+        if self.connection.dialect.name == "postgresql":
+            shares = sorted({crc32(card.encode()) % _SHARES for card in some})
+            keys = func.unnest(cast(shares, ARRAY(Integer))).column_valued("share")
+            self.connection.execute(select(func.pg_advisory_xact_lock(_CARDS, keys)))
 
     def open_order(self, card: str, kind: Kind) -> Order | None:
         """The open order of this kind for the card."""
