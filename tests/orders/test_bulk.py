@@ -1,0 +1,164 @@
+"""Ten thousand cards as one act: killed in between, by two workers at once, and nothing lost or done twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from books import DESK, ELEMENTS, KEY, NOW, SECOND, book_on, card
+from duanka.domain.act import Act, ActState
+from duanka.domain.order import Event, Kind, State
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.store import Store
+from duanka.orders.tables import act_cards, audit, cards, orders, outbox
+
+HERE = Path(__file__).parent
+WHY = Words("窝点", "a farm")
+
+_WORKER = """
+import sys
+from books import NOW, book_on
+from duanka.orders.acts import Acts
+from duanka.orders.store import Store
+store = Store(sys.argv[1])
+acts = Acts(book_on(store))
+print("ready", flush=True)
+sys.stdin.readline()
+while taken := acts.carry_out(NOW, limit=40):
+    print(taken, flush=True)
+store.close()
+"""
+
+
+def _worker(url: str) -> subprocess.Popen[str]:
+    started = subprocess.Popen(
+        [sys.executable, "-c", _WORKER, url],
+        env={"PYTHONPATH": f"{HERE}:{HERE.parents[1] / 'src'}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+def _go(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdin
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+
+
+def _end(*workers: subprocess.Popen[str]) -> None:
+    for worker in workers:
+        worker.kill()
+        worker.communicate()
+
+
+def _running(acts: Acts, number: int, first: int = 0) -> Act:
+    act = acts.propose(Event.SUSPEND, [card(first + n) for n in range(number)], WHY, DESK, NOW)
+    return acts.approve(act.id, SECOND, "fine", NOW)
+
+
+def _each_once(store: Store, act: Act, number: int) -> None:
+    with store.reading() as connection:
+        assert (
+            connection.execute(
+                select(func.count()).where(
+                    orders.c.kind == Kind.RESTRICTION.value,
+                    orders.c.state == State.SUSPENDED.value,
+                    orders.c.step == 1,
+                )
+            ).scalar_one()
+            == number
+        )
+        told = connection.execute(
+            select(func.count(), func.count(outbox.c.card.distinct())).select_from(outbox)
+        ).one()
+        assert tuple(told) == (number * len(ELEMENTS), number)
+        suspended = select(func.count(audit.c.subject.distinct()), func.count()).where(
+            audit.c.what == "restriction.suspend"
+        )
+        assert tuple(connection.execute(suspended).one()) == (number, number)
+        wanted = select(func.count()).where(cards.c.wanted == "suspended")
+        assert connection.execute(wanted).scalar_one() == number
+        outcomes = select(func.count()).where(act_cards.c.act_id == act.id, act_cards.c.outcome == "done")
+        assert connection.execute(outcomes).scalar_one() == act.total
+    assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+
+
+def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
+    store: Store, database_url: str
+) -> None:
+    acts = Acts(book_on(store))
+    act = _running(acts, 1500)
+    kills = 0
+    while acts.act(act.id).state is ActState.RUNNING:
+        before = acts.act(act.id).done
+        worker = _worker(database_url)
+        try:
+            _go(worker)
+            end = time.monotonic() + 60
+            while acts.act(act.id).done == before and worker.poll() is None:
+                assert time.monotonic() < end
+            if kills < 4:
+                worker.send_signal(signal.SIGKILL)
+                kills += 1
+            worker.wait(timeout=60)
+        finally:
+            _end(worker)
+        now_is = acts.act(act.id)
+        with store.reading() as connection:
+            done = select(func.count()).where(act_cards.c.act_id == act.id, act_cards.c.outcome.is_not(None))
+            assert connection.execute(done).scalar_one() >= now_is.done > before
+    assert kills >= 3, "it was killed while it worked"
+    ended = acts.act(act.id)
+    assert (ended.state, ended.done, ended.left) == (ActState.DONE, 1500, 0)
+    _each_once(store, ended, 1500)
+
+
+def test_two_workers_at_once_share_the_acts(store: Store, database_url: str) -> None:
+    acts = Acts(book_on(store))
+    mine, other = _running(acts, 600), _running(acts, 600, first=600)
+    workers = [_worker(database_url) for _ in range(2)]
+    try:
+        for worker in workers:
+            _go(worker)
+        taken = [sum(int(line) for line in worker.communicate(timeout=120)[0].split()) for worker in workers]
+        assert [worker.returncode for worker in workers] == [0, 0]
+    finally:
+        _end(*workers)
+    while acts.carry_out(NOW):  # whoever met nothing but locked acts went home
+        pass
+    assert sum(taken) <= 1200
+    for act in (mine, other):
+        ended = acts.act(act.id)
+        assert (ended.state, ended.done, ended.skipped) == (ActState.DONE, 600, 0)
+    _each_once(store, acts.act(mine.id), 1200)
+
+
+@pytest.mark.long
+def test_ten_thousand_cards_and_back(store: Store) -> None:
+    acts = Acts(book_on(store))
+    act = _running(acts, 10_000)
+    began = time.perf_counter()
+    while acts.carry_out(NOW):
+        pass
+    seconds = time.perf_counter() - began
+    assert acts.act(act.id).done == 10_000
+    assert seconds < 60, f"{10_000 / seconds:.0f} cards/s"
+    _each_once(store, acts.act(act.id), 10_000)
+    undo = acts.undo(act.id, DESK, "the wrong list", NOW)
+    while acts.carry_out(NOW):
+        pass
+    assert acts.act(undo.id).done == 10_000
+    with store.reading() as connection:
+        assert connection.execute(select(func.count()).where(cards.c.wanted != "active")).scalar_one() == 0

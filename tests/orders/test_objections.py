@@ -1,0 +1,131 @@
+"""A holder objects: five working days, restored at once when right, and never a second order."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction, verification
+from duanka.domain.order import Event, Kind, NoSuchTransition, NotTheirs, Order, Person, Role, State
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.book import OrderBook
+from duanka.orders.store import Store
+from duanka.orders.tables import notices
+
+HOLDER = Person("holder", Role.HOLDER)
+
+
+def _stopped(book: OrderBook) -> Order:
+    delivered(book)
+    book.sweep(NOW + 24 * HOUR)
+    order = restriction(book)
+    assert order
+    return order
+
+
+def _open(book: OrderBook) -> Order | None:
+    return book.turn(lambda turn: turn.open_order(card(0), Kind.OBJECTION), NOW)
+
+
+def test_an_upheld_objection_restores_at_once(store: Store) -> None:
+    book = book_on(store)
+    stopped = _stopped(book)
+    objection = book.object(card(0), "这是我本人", HOLDER, NOW + 25 * HOUR)
+    assert (objection.state, objection.parent) == (State.FILED, stopped.id)
+    book.act(objection.id, Event.ACCEPT, DESK, "looked at", NOW + 25 * HOUR)
+    assert (
+        book.act(objection.id, Event.UPHOLD, SECOND, "they are right", NOW + 26 * HOUR).state is State.UPHELD
+    )
+    assert restriction(book) is None
+    assert book.turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW) is None
+
+
+def test_a_punishment_is_lifted_by_an_objection_too(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    act = acts.propose(Event.PUNISH, [card(0)], Words("出租", "rented out"), DESK, NOW, NOW + 999 * HOUR)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    acts.carry_out(NOW)
+    objection = book.object(card(0), "不是我", HOLDER, NOW)
+    book.act(objection.id, Event.UPHOLD, SECOND, "another card", NOW)
+    assert restriction(book) is None
+
+
+def test_an_objection_against_a_question_ends_the_question(store: Store) -> None:
+    book = book_on(store)
+    asked = delivered(book)
+    objection = book.object(card(0), "", HOLDER, NOW)
+    assert (objection.parent, objection.grounds.reason.zh) == (asked.id, "机主提出异议")
+    book.act(objection.id, Event.UPHOLD, DESK, "a courier", NOW)
+    assert book.turn(lambda turn: turn.order(asked.id).state, NOW) is State.WITHDRAWN
+    assert book.sweep(NOW + 100 * HOUR) == 0
+
+
+def test_a_second_objection_joins_the_first(store: Store) -> None:
+    book = book_on(store)
+    _stopped(book)
+    first = book.object(card(0), "一", HOLDER, NOW)
+    second = book.object(card(0), "二", HOLDER, NOW)
+    assert (second.id, second.hits) == (first.id, 2)
+    with pytest.raises(NoSuchTransition, match="no open order"):
+        book.object(card(7), "一", HOLDER, NOW)
+
+
+def test_a_rejected_objection_changes_nothing(store: Store) -> None:
+    book = book_on(store)
+    stopped = _stopped(book)
+    objection = book.object(card(0), "一", HOLDER, NOW)
+    with pytest.raises(NoSuchTransition):
+        book.act(objection.id, Event.REJECT, DESK, "unread", NOW)
+    book.act(objection.id, Event.ACCEPT, DESK, "read", NOW)
+    with pytest.raises(NotTheirs):
+        book.act(objection.id, Event.UPHOLD, HOLDER, "of course", NOW)
+    assert book.act(objection.id, Event.REJECT, DESK, "another face", NOW).closed_at
+    assert restriction(book) == stopped
+    withdrawn = book.object(card(0), "一", HOLDER, NOW)
+    assert book.act(withdrawn.id, Event.WITHDRAW, HOLDER, "my son's", NOW).state is State.WITHDRAWN
+
+
+def test_what_the_police_stopped_no_objection_lifts(store: Store) -> None:
+    book = book_on(store)
+    order = book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    objection = book.object(card(0), "一", HOLDER, NOW)
+    with pytest.raises(NotTheirs, match="only the police"):
+        book.act(objection.id, Event.UPHOLD, SECOND, "they are right", NOW)
+    assert restriction(book) == order
+    book.police_release(card(0), POLICE, "they are right", NOW)
+    assert _open(book) is None, "and then it is upheld"
+
+
+def test_a_card_that_is_free_again_leaves_no_objection_open(store: Store) -> None:
+    book = book_on(store)
+    _stopped(book)
+    objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)
+    book.act(verification(book).id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
+    assert book.turn(lambda turn: turn.order(objection.id).state, NOW) is State.UPHELD
+    with store.reading() as connection:
+        told = connection.execute(select(notices.c.template).order_by(notices.c.id)).scalars().all()
+    assert told == ["verify", "suspended", "restored"], "one word about one thing"
+
+
+def test_the_days_to_answer_are_working_days(store: Store) -> None:
+    policy = OrderPolicy(objection_days=5, holidays=tuple(date(2026, 10, day) for day in range(1, 8)))
+    book = book_on(store, policy)
+    _stopped(book)
+    objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)
+    filed = datetime(2026, 9, 30, 1, 0, tzinfo=UTC)  # a Wednesday, 09:00 in China
+    accepted = book.act(objection.id, Event.ACCEPT, DESK, "read", filed)
+    due = datetime(2026, 10, 14, 1, 0, tzinfo=UTC)  # 8, 9, 12, 13 and 14 October
+    assert accepted.due_at == due
+    assert book.sweep(due - timedelta(microseconds=1)) == 0
+    assert book.sweep(due) == 1
+    late = _open(book)
+    assert late
+    assert (late.state, late.due_at) == (State.ACCEPTED, None), (
+        "a person must look; nothing is decided by a clock"
+    )
+    assert book.sweep(due + 100 * HOUR) == 0

@@ -1,0 +1,125 @@
+"""What the police stop is stopped at once, over everything, and given back by nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, restriction, verification
+from duanka.domain.order import (
+    SYSTEM,
+    Asked,
+    Event,
+    NoSuchTransition,
+    NotTheirs,
+    OrderError,
+    Person,
+    Role,
+    State,
+)
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.book import OrderBook, Received
+from duanka.orders.store import Store
+
+WHY = Words("窝点", "a farm")
+
+
+def _by_two(book: OrderBook, event: Event, **facts: object) -> None:
+    acts = Acts(book)
+    act = acts.propose(event, [card(0)], WHY, DESK, NOW, **facts)  # type: ignore[arg-type]
+    acts.approve(act.id, SECOND, "fine", NOW)
+    acts.carry_out(NOW)
+
+
+@pytest.mark.parametrize("before", ["nothing", "barred", "suspended", "punished", "expired"])
+def test_a_police_stop_stands_over_everything(store: Store, before: str) -> None:
+    book = book_on(store)
+    match before:
+        case "barred":
+            _by_two(book, Event.BAR_OUTGOING)
+        case "suspended":
+            _by_two(book, Event.SUSPEND)
+        case "punished":
+            _by_two(book, Event.PUNISH, until=NOW + 48 * HOUR)
+        case "expired":
+            delivered(book)
+            book.sweep(NOW + 24 * HOUR)
+    order = book.police_stop(card(0), "case 7", POLICE, "confirmed", NOW + 25 * HOUR)
+    assert (order.state, order.carried_by, order.tier) == (
+        State.FORCED_STOP,
+        "police_notice:case 7",
+        "extreme",
+    )
+    assert "case 7" in order.grounds.reason.en
+    assert order.due_at is None
+    assert book.sweep(NOW + 1000 * HOUR) == 0, "no end of a punishment, no stage lifts or changes it"
+    assert restriction(book) == order
+
+
+def test_passing_does_not_lift_a_police_stop(store: Store) -> None:
+    book = book_on(store)
+    asked = delivered(book)
+    book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    assert verification(book).state is State.SENT_TO_FRAUD_CENTRE
+    with pytest.raises(NotTheirs):
+        book.act(asked.id, Event.PASS, DESK, "it is them", NOW)
+    book.act(asked.id, Event.PASS, POLICE, "it is them", NOW)
+    order = restriction(book)
+    assert order
+    assert order.state is State.FORCED_STOP
+
+
+@pytest.mark.parametrize("by", [DESK, SECOND, SYSTEM, Person("ministry", Role.REGULATOR)])
+def test_nobody_else_releases_it(store: Store, by: Person) -> None:
+    book = book_on(store)
+    order = book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    with pytest.raises(NotTheirs):
+        book.police_release(card(0), by, "please", NOW)
+    with pytest.raises(NoSuchTransition):
+        book.act(order.id, Event.RESTORE, by, "please", NOW)
+    with pytest.raises(NoSuchTransition):
+        book.act(order.id, Event.EASE, by, "please", NOW)
+    assert restriction(book) == order
+    assert book.police_release(card(0), POLICE, "an error", NOW).state is State.RESTORED
+    assert restriction(book) is None
+    with pytest.raises(NoSuchTransition, match="not stopped"):
+        book.police_release(card(0), POLICE, "again", NOW)
+
+
+def test_a_release_ends_what_was_at_the_fraud_centre(store: Store) -> None:
+    book = book_on(store)
+    delivered(book)
+    book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    book.police_release(card(0), POLICE, "an error", NOW)
+    assert book.receive([demand()], NOW).opened == 1, "nothing of before is still open"
+
+
+def test_only_the_police_stop_by_notice_and_with_its_number(store: Store) -> None:
+    book = book_on(store)
+    for by in (DESK, SECOND, Person("h", Role.HOLDER)):
+        with pytest.raises(NotTheirs):
+            book.police_stop(card(0), "case", by, "confirmed", NOW)
+    with pytest.raises(OrderError, match="number of the notice"):
+        book.police_stop(card(0), " ", POLICE, "confirmed", NOW)
+    assert restriction(book) is None
+
+
+def test_a_confirmed_card_is_stopped_and_a_second_notice_joins(store: Store) -> None:
+    book = book_on(store)
+    stop = demand(asked=Asked.STOP, cases=("A1", "A2"), tier="extreme")
+    assert book.receive([stop], NOW) == Received(stopped=1)
+    assert book.receive([stop], NOW) == Received(left=1)
+    first = restriction(book)
+    assert first
+    assert first.carried_by == "police_notice:A1, A2"
+    second = book.police_stop(card(0), "A3", POLICE, "another case", NOW)
+    assert (second.id, second.hits, second.state) == (first.id, 2, State.FORCED_STOP)
+
+
+def test_whom_the_police_stopped_we_ask_nothing_new(store: Store) -> None:
+    book = book_on(store)
+    book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    assert book.receive([demand()], NOW) == Received(left=1)
+    delivered(book, 1)
+    book.police_stop(card(1), "case", POLICE, "confirmed", NOW)
+    assert book.receive([demand(1)], NOW) == Received(attached=1)

@@ -1,0 +1,78 @@
+"""A stop that neither the police nor an expired verification carries needs two people."""
+
+from __future__ import annotations
+
+import pytest
+
+from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction
+from duanka.domain.order import SYSTEM, Event, Kind, NeedsSecondPerson, Person, Role, State
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.consequences import happen
+from duanka.orders.store import Store
+from duanka.orders.turn import Turn
+
+ADMIN = Person("root", Role.SUPERVISOR)
+WHY = Words("窝点", "a farm")
+
+
+@pytest.mark.parametrize("by", [DESK, SECOND, ADMIN])
+def test_nobody_stops_a_card_alone(store: Store, by: Person) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    act = acts.propose(Event.BAR_OUTGOING, [card(0)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    acts.carry_out(NOW)
+    order = restriction(book)
+    assert order
+    with pytest.raises(NeedsSecondPerson, match="propose it"):
+        book.act(order.id, Event.SUSPEND, by, "I say so", NOW)
+    assert restriction(book) == order
+
+
+def test_a_stop_by_the_book_without_anything_that_carries_it_is_refused(store: Store) -> None:
+    """Not even ourselves: the code that opens a restriction must say what entitles it."""
+    book = book_on(store)
+    grounds = delivered(book).grounds
+
+    def work(turn: Turn) -> None:
+        order = turn.open(Kind.RESTRICTION, card(1), grounds, SYSTEM, "because")
+        happen(turn, order, Event.SUSPEND, SYSTEM, "because")
+
+    with pytest.raises(NeedsSecondPerson):
+        book.turn(work, NOW)
+    assert restriction(book, 1) is None
+
+
+def test_an_expired_verification_carries_the_next_stage(store: Store) -> None:
+    book = book_on(store)
+    asked = delivered(book)
+    book.sweep(NOW + 24 * HOUR)
+    order = restriction(book)
+    assert order
+    assert (order.state, order.carried_by) == (State.SUSPENDED, f"expired_verification:{asked.id}")
+    assert order.parent == asked.id
+
+
+def test_a_police_notice_carries_a_stop_by_one(store: Store) -> None:
+    book = book_on(store)
+    order = book.police_stop(card(0), "公诈字〔2026〕7号", POLICE, "confirmed", NOW)
+    assert (order.state, order.carried_by) == (State.FORCED_STOP, "police_notice:公诈字〔2026〕7号")
+    assert "公诈字〔2026〕7号" in order.grounds.reason.zh
+
+
+def test_a_card_barred_by_hand_goes_on_when_its_verification_runs_out(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    asked = delivered(book)
+    act = acts.propose(Event.BAR_OUTGOING, [card(0)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    acts.carry_out(NOW)
+    assert book.sweep(NOW + 24 * HOUR) == 1
+    order = restriction(book)
+    assert order
+    assert (order.state, order.parent) == (State.SUSPENDED, asked.id)
+    assert order.carried_by == f"expired_verification:{asked.id}"
+    undo = acts.undo(act.id, DESK, "the wrong list", NOW + 25 * HOUR)
+    assert (undo.done, undo.skipped) == (0, 1), "the act is no longer what stops it"
+    assert restriction(book) == order
