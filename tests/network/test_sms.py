@@ -18,6 +18,10 @@ from duanka.network import smpp
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
 from esme import BLOCKED, CARD, PEER, REFUSED, Esme, status, until
+from message_path import own_centre, own_proxy
+
+centre = pytest.fixture(own_centre)
+proxy = pytest.fixture(own_proxy)
 
 
 def recorded(proxy: OwnMessageProxy, count: int) -> list[Refusal]:

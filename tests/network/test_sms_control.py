@@ -18,6 +18,10 @@ from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.sms import MessageProxy
 from duanka.network.unix_path import reachable
 from esme import BLOCKED
+from message_path import own_centre, own_proxy
+
+centre = pytest.fixture(own_centre)
+proxy = pytest.fixture(own_proxy)
 
 
 class Line:

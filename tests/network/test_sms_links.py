@@ -20,6 +20,10 @@ from duanka.network.own_part import free_port
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.smpp import Address
 from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, sequence, status, submit, until
+from message_path import own_centre, own_proxy
+
+centre = pytest.fixture(own_centre)
+proxy = pytest.fixture(own_proxy)
 
 
 @pytest.fixture(scope="module")

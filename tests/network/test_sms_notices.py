@@ -20,6 +20,11 @@ from duanka.network.own_part import free_port
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.short_message_centre import ShortMessageCentre
 from esme import CARD, Esme, number, status, until
+from message_path import own_centre, own_proxy
+
+centre = pytest.fixture(own_centre)
+proxy = pytest.fixture(own_proxy)
+
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG = "【本运营商】您的手机卡因涉嫌异常使用，请在24小时内完成实名核验。" * 6 + "😀"
