@@ -16,7 +16,6 @@ from types import FrameType
 from urllib.parse import unquote, urlsplit
 
 import uvicorn
-from sqlalchemy import Connection
 
 from duanka import app_orders
 from duanka.api import create_api
@@ -25,7 +24,6 @@ from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Watch as RecordsWatch
 from duanka.domain.network import Element, NoticeSender, RefusalSource
-from duanka.domain.order import Asked, Order
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
 from duanka.enforce import Enforcement, Enforcing
@@ -36,8 +34,7 @@ from duanka.network.sms import MessageProxy
 from duanka.orders.alarms import Alarms
 from duanka.orders.enacting import Enacting
 from duanka.orders.intake import Intake
-from duanka.orders.links import Links
-from duanka.orders.notice_texts import NoticeTexts
+from duanka.orders.notice_texts import writing
 from duanka.orders.outbox import Looking, Outbox
 from duanka.orders.posting import Posting
 from duanka.orders.reconciling import Reconciling
@@ -101,7 +98,7 @@ def working(
             ticks=time.monotonic,
             say=say,
             watch=Heard(),
-            notices=Posting(here.book, worker, sender, writes(here.links, policy), alarms)
+            notices=Posting(here.book, worker, sender, writing(policy, here.links), alarms)
             if sender
             else None,
             refusals=[Refusals(here.store, one) for one in network.sources()],
@@ -116,18 +113,6 @@ def working(
     finally:
         enforcing.stop()
         thread.join()
-
-
-def writes(links: Links, policy: OrderPolicy) -> Callable[[Connection, str, Order, datetime], str]:
-    """Writes notices; the one that asks for an online verification gets a link that nobody else has."""
-    texts = NoticeTexts(policy)
-
-    def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
-        asks = template == Asked.VERIFY
-        link = links.address(links.make(connection, order.id, now)) if asks else ""
-        return texts.text(template, order, now, link)
-
-    return write
 
 
 class Network:

@@ -36,7 +36,11 @@ class Store:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             self.name = parsed.render_as_string(hide_password=True)
             self.engine = create_engine(
-                parsed, pool_pre_ping=not self.embedded, pool_size=10, max_overflow=20
+                parsed,
+                pool_pre_ping=not self.embedded,
+                pool_size=10,
+                max_overflow=20,
+                hide_parameters=True,  # an error that is logged names no card
             )
             if self.embedded:
                 _as_sqlite_should(self.engine)
