@@ -77,7 +77,7 @@ class CallLists:
             while not _taken(lock):
                 if time.monotonic() > until:
                     raise Unreachable(f"the lists of the call proxy in {self._folder} are being changed")
-                time.sleep(0.002)
+                time.sleep(0.0005)
             yield
 
     @contextmanager

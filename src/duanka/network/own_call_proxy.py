@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -24,6 +25,7 @@ from duanka.network.sip import CONTROL, REFUSED, CallProxy
 
 Address = tuple[str, int]
 _CONFIG = "kamailio.cfg"
+_ENDS_WITHIN = 5.0
 _AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
 
 
@@ -98,7 +100,8 @@ class OwnCallProxy:
         return self._process.pid
 
     def start(self, within: float = 120.0) -> None:
-        """Start it, and wait until it has loaded its lists and answers."""
+        """Start it, or anew where it runs, and wait until it has loaded its lists and answers."""
+        self.stop()
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
         self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
@@ -123,12 +126,22 @@ class OwnCallProxy:
 
     def _end_left_over(self) -> None:
         """A Kamailio whose parent was killed goes on serving: what still works in this folder ends first."""
+        until = time.monotonic() + _ENDS_WITHIN
+        while (left := self._left_over()) and time.monotonic() < until:
+            for process in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.01)
+
+    def _left_over(self) -> list[int]:
+        found = []
         for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it ended, or is not ours
                 if (process / "cwd").readlink() == self.folder and "kamailio" in (
                     process / "comm"
                 ).read_text():
-                    os.kill(int(process.name), signal.SIGKILL)
+                    found.append(int(process.name))
+        return found
 
     def _ready(self) -> bool:
         if not (self.folder / CONTROL).exists():
