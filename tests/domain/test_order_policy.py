@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -151,6 +152,15 @@ def test_what_is_wrong_is_named(tmp_path: Path, more: str, says: str) -> None:
     with pytest.raises(PolicyError, match=says) as refused:
         _read(tmp_path, more)
     assert "\n" not in str(refused.value)
+
+
+def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -> None:
+    page = (POLICIES.parent / "docs" / "POLICY.md").read_text(encoding="utf-8")
+    shown = {part.split("]")[0]: part for part in re.findall(r"```toml\n\[(.*?)```", page, re.DOTALL)}
+    policy = _read(tmp_path, f"[{shown['orders']}[{shown['messages']}")
+    assert policy.orders == OrderPolicy()
+    assert all(f"\n{field.name} = " in shown["orders"] for field in fields(OrderPolicy))
+    assert policy.messages == MessagePolicy((("安全账户", "转账"),), ("bit.example",), 100, ("10086",))
 
 
 def test_the_shipped_policies_suspend_a_day_after_delivery() -> None:

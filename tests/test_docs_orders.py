@@ -1,0 +1,107 @@
+"""docs/ORDERS.md says what the table of transitions says. Run as a program, this writes its generated part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from duanka.domain.order import TRANSITIONS, Event, Kind, Role, State
+from duanka.domain.order_policy import ALWAYS_PROTECTED
+from duanka.orders.turn import EXPIRED, ONE_PERSON, POLICE_NOTICE, TWO_PEOPLE
+
+ROOT = Path(__file__).parents[1]
+ORDERS = ROOT / "docs" / "ORDERS.md"
+HOW_TO_WRITE = (
+    "docs/ORDERS.md lags behind the code; write it anew with: .venv/bin/python tests/test_docs_orders.py"
+)
+
+_KINDS = {Kind.VERIFICATION: "核验", Kind.RESTRICTION: "停机", Kind.OBJECTION: "异议"}
+_ROLES = {Role.SYSTEM: "ourselves"}  # by deadlines, receipts and what people asked for many cards
+_EVENTS = {
+    Event.DELIVERED: "送达",
+    Event.NOT_DELIVERED: "未送达",
+    Event.BEGIN: "开始核验",
+    Event.SUBMIT: "提交",
+    Event.PASS: "通过",
+    Event.FAIL: "不通过",
+    Event.TO_COUNTER: "转营业厅",
+    Event.TO_FRAUD_CENTRE: "转反诈中心",
+    Event.EXTEND: "延期",
+    Event.EXPIRE: "逾期",
+    Event.WITHDRAW: "撤销",
+    Event.BAR_OUTGOING: "单停",
+    Event.SUSPEND: "双停",
+    Event.EASE: "双停改单停",
+    Event.POLICE_STOP: "公安通知停机",
+    Event.POLICE_RELEASE: "公安同意解除",
+    Event.PUNISH: "惩戒",
+    Event.RESTORE: "复通",
+    Event.CANCEL: "销户",
+    Event.ACCEPT: "受理",
+    Event.UPHOLD: "成立",
+    Event.REJECT: "不成立",
+}
+
+
+def generated() -> str:
+    """The table of transitions as Markdown, one row per event, its result and who may."""
+    return "\n".join(line for kind in Kind for line in _section(kind))
+
+
+def _section(kind: Kind) -> Iterator[str]:
+    yield ""
+    yield f"### {kind.value.capitalize()} {_KINDS[kind]}"
+    yield ""
+    yield "| from | by | to | who |"
+    yield "|---|---|---|---|"
+    rows: dict[tuple[Event, State | None, frozenset[Role]], list[State]] = {}
+    for row in TRANSITIONS:
+        if row.kind is kind:
+            after = None if row.before is row.after and row.event is Event.EXTEND else row.after
+            rows.setdefault((row.event, after, row.who), []).append(row.before)
+    for (event, to, who), before in rows.items():
+        people = ", ".join(_ROLES.get(role, role.value) for role in Role if role in who)
+        states = ", ".join(f"`{state}`" for state in before)
+        yield f"| {states} | `{event}` {_EVENTS[event]} | {f'`{to}`' if to else 'the same'} | {people} |"
+
+
+def _written(page: str) -> str:
+    mark = r"(<!-- from src/duanka/domain/order.py; [^\n]*-->\n).*?(?=<!-- end -->)"
+    page, found = re.subn(mark, lambda m: m[1] + generated() + "\n\n", page, flags=re.DOTALL)
+    assert found == 1, f"{ORDERS}: no place for the transitions"
+    return page
+
+
+def test_the_page_has_every_transition() -> None:
+    page = ORDERS.read_text(encoding="utf-8")
+    assert page == _written(page), HOW_TO_WRITE
+
+
+def test_a_transition_that_is_missing_in_the_page_is_seen() -> None:
+    page = ORDERS.read_text(encoding="utf-8")
+    without = re.sub(r"^\|[^\n]*`cancel` 销户[^\n]*\n", "", page, count=1, flags=re.MULTILINE)
+    assert len(without) < len(page)
+    assert _written(without) == page
+
+
+def test_every_state_is_named_in_both_languages() -> None:
+    page = ORDERS.read_text(encoding="utf-8")
+    part = page[page.index("## States") : page.index("## Transitions")]
+    cells = [
+        cell.strip() for line in part.splitlines() if line.startswith("| `") for cell in line.split("|")[1:-1]
+    ]
+    named = dict(zip(cells[::2], cells[1::2], strict=True))
+    assert sorted(named) == sorted(f"`{state}`" for state in State)
+    assert all(re.search("[一-鿿]", meaning) for meaning in named.values())
+
+
+def test_every_entitlement_and_protected_line_is_named() -> None:
+    page = ORDERS.read_text(encoding="utf-8")
+    for carried in (EXPIRED, POLICE_NOTICE, TWO_PEOPLE, ONE_PERSON):
+        assert f"`{carried}" in page
+    assert all(re.search(rf"\b{line}\b", page) for line in ALWAYS_PROTECTED)
+
+
+if __name__ == "__main__":
+    ORDERS.write_text(_written(ORDERS.read_text(encoding="utf-8")), encoding="utf-8")
