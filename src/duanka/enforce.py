@@ -66,7 +66,7 @@ class Watch(Protocol):
 
 @dataclass(frozen=True)
 class Duty:
-    """Something to do again and again: `work` says whether more waits; `every`: seconds until it is looked at unasked."""
+    """Something to do again and again. `work` says whether more waits; `every`: seconds until it is done unasked."""
 
     name: str
     work: Callable[[datetime], bool]

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from asking import own_calling, own_desk, own_people
 from desks import NOW, Caller, TestDesk, card, demand, phone
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.orders.audit import Fault
+
+desk = pytest.fixture(own_desk)
+calling = pytest.fixture(own_calling)
+people = pytest.fixture(own_people)
 
 People = Mapping[Role, Caller]
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE

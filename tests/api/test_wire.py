@@ -9,10 +9,15 @@ from datetime import datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from asking import own_calling, own_desk, own_people
 from desks import PLENTY, Caller, TestDesk, callers, phone
 from duanka.api import BASE
 from duanka.api.asked import Moment
 from duanka.domain.order import Role
+
+desk = pytest.fixture(own_desk)
+calling = pytest.fixture(own_calling)
+people = pytest.fixture(own_people)
 
 People = Mapping[Role, Caller]
 

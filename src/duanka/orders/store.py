@@ -98,7 +98,9 @@ def _as_sqlite_should(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: SQLiteConnection, _: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-        connection.execute(f"PRAGMA busy_timeout={int(_BUSY * 1000)}")  # first: what follows waits for others too
+        connection.execute(
+            f"PRAGMA busy_timeout={int(_BUSY * 1000)}"
+        )  # first: what follows waits for others too
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
 
