@@ -46,3 +46,15 @@ def test_stages_follow_one_another(store: Store) -> None:
     assert (stopped := restriction(book))
     assert stopped.state is State.SUSPENDED
     assert book.sweep(NOW + 1000 * HOUR) == 0
+
+
+@pytest.mark.requirement("R1.5")
+def test_after_a_long_silence_every_stage_comes_in_its_order(store: Store) -> None:
+    stages = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
+    book = book_on(store, OrderPolicy(stages=stages))
+    delivered(book)
+    states = []
+    while book.sweep(NOW + 500 * HOUR):
+        order = restriction(book)
+        states.append(order and order.state)
+    assert states == [State.OUTGOING_BARRED, State.SUSPENDED]

@@ -258,9 +258,10 @@ class Anybody(RuleBasedStateMachine):
     def time_passes(self, hours: int) -> None:
         """Also backwards: a clock that was set."""
         self.now += timedelta(hours=hours)
-        while self.book.sweep(self.now, limit=3) == 3:
-            pass
-        assert self.book.sweep(self.now) == 0, "what was due is over"
+        sweeps = 0
+        while self.book.sweep(self.now, limit=3):
+            sweeps += 1
+            assert sweeps < 50, "a deadline that comes again and again"
 
     @invariant()
     def holds(self) -> None:

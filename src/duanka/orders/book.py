@@ -140,7 +140,9 @@ class OrderBook:
         return self.turn(work, now)
 
     def sweep(self, now: datetime, limit: int = 500) -> int:
-        """Move on up to `limit` orders whose deadline has come; returns how many, fewer than `limit` when all are.
+        """Move on up to `limit` orders whose deadline has come; returns how many, 0 when none is left.
+
+        After a long silence the stage that follows may be due at once: it is for the next sweep.
 
         Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is.
         """
