@@ -1,0 +1,145 @@
+"""The worker killed at random moments: each act on the network once in effect, and none lost."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from books import DESK, HOUR, book_on, card, demand
+from duanka.domain.network import NetworkState
+from duanka.domain.order import SYSTEM, Event, Kind
+from duanka.network.fake import FakeElement, read_journal
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.consequences import happen
+from duanka.orders.store import Store
+from duanka.orders.tables import cards, outbox
+from worker_process import KEY
+
+NAMES = ("home_register", "call_proxy")
+WORKER = Path(__file__).with_name("worker_process.py")
+
+
+class Worker:
+    """The process, killed and started again."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._command = [sys.executable, str(WORKER), url, str(folder), *NAMES]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+def notified(book: OrderBook, count: int) -> None:
+    """`count` orders whose notices were delivered a day and a bit ago: they are due."""
+    then = datetime.now(UTC) - 25 * HOUR
+    for begin in range(0, count, 500):
+        some = range(begin, min(begin + 500, count))
+        book.receive([demand(number) for number in some], then)
+        numbers = [card(number) for number in some]
+
+        def deliver(turn: object, numbers: list[str] = numbers) -> None:
+            turn.lock(numbers)  # type: ignore[attr-defined]
+            for number in numbers:
+                order = turn.open_order(number, Kind.VERIFICATION)  # type: ignore[attr-defined]
+                happen(turn, order, Event.DELIVERED, SYSTEM, "receipt")  # type: ignore[arg-type]
+
+        book.turn(deliver, then)
+
+
+def waiting(store: Store) -> int:
+    with store.reading() as connection:
+        undone = select(func.count()).select_from(outbox).where(outbox.c.done_at.is_(None))
+        return int(connection.execute(undone).scalar_one())
+
+
+def suspended(store: Store) -> int:
+    with store.reading() as connection:
+        stopped = select(func.count()).select_from(cards).where(cards.c.wanted == "suspended")
+        return int(connection.execute(stopped).scalar_one())
+
+
+def passes(book: OrderBook, number: int) -> None:
+    """The holder passes, whatever has become of the order meanwhile."""
+    order = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), datetime.now(UTC))
+    if order is not None and order.state.value == "expired":
+        book.act(order.id, Event.PASS, DESK, "at the counter", datetime.now(UTC))
+
+
+def killed_while_it_works(url: str, folder: Path, orders: int, kills: int, seed: int) -> None:
+    chance, store = random.Random(seed), Store(url)
+    book = book_on(store, elements=NAMES)
+    notified(book, orders)
+    worker, passed = Worker(url, folder), 0
+    worker.start()
+    try:
+        for kill in range(kills):
+            time.sleep(chance.uniform(0.1, 1.5))
+            worker.kill()
+            upto = orders // 2 * (kill + 1) // kills  # half of the holders pass, spread over the kills
+            worker.start()
+            for number in range(passed, upto):
+                passes(book, number)
+            passed = upto
+        end = time.monotonic() + 60 + orders / 20
+        while waiting(store) or suspended(store) + passed < orders:
+            assert time.monotonic() < end, f"{waiting(store)} acts still wait"
+            for number in range(passed):
+                if time.monotonic() > end:
+                    break
+                passes(book, number)
+            time.sleep(0.2)
+            passed = max(passed, orders // 2)
+    finally:
+        worker.kill()
+    check(store, folder, orders)
+    store.close()
+
+
+def check(store: Store, folder: Path, orders: int) -> None:
+    with store.reading() as connection:
+        wanted = {row.card: row.wanted for row in connection.execute(select(cards.c.card, cards.c.wanted))}
+        rows = connection.execute(select(outbox.c.outcome, func.count()).group_by(outbox.c.outcome)).all()
+    assert len(wanted) == orders
+    assert {row[0] for row in rows} <= {"done", "superseded"}
+    for name in NAMES:
+        changed: dict[str, list[str]] = defaultdict(list)
+        for line in read_journal(folder / name):
+            if line["changed"]:
+                changed[line["card"]].append(line["state"])
+        for number, state in wanted.items():
+            once = ["suspended"] if state == "suspended" else ["suspended", "active"]
+            assert changed[number] in (once, [] if state == "active" else once), (
+                name,
+                number,
+                changed[number],
+            )
+        element = FakeElement(name, folder / name)
+        assert all(element.state_of(number) is NetworkState(state) for number, state in wanted.items())
+        element.close()
+    faults = [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+    assert not faults
+
+
+@pytest.mark.requirement("R2")
+def test_five_kills_during_three_hundred_orders(database_url: str, tmp_path: Path) -> None:
+    killed_while_it_works(database_url, tmp_path, orders=300, kills=5, seed=7)
+
+
+@pytest.mark.long
+def test_fifty_kills_during_two_thousand_orders(database_url: str, tmp_path: Path) -> None:
+    killed_while_it_works(database_url, tmp_path, orders=2_000, kills=50, seed=11)

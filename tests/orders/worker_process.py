@@ -1,0 +1,60 @@
+"""A worker on elements with journals, as a process of its own that can be killed: URL FOLDER ELEMENT..."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from duanka.domain.order_policy import OrderPolicy
+from duanka.enforce import Enforcement, Enforcing
+from duanka.network.fake import FakeElement
+from duanka.orders.acts import Acts
+from duanka.orders.alarms import Alarms
+from duanka.orders.audit import Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.enacting import Enacting
+from duanka.orders.outbox import Looking, Outbox
+from duanka.orders.store import Store
+from duanka.orders.turn import Terms
+
+KEY = b"a key of a test, thirty-two bytes"
+LEASE = timedelta(seconds=6)  # short, so that what a killed worker held is free again soon
+
+
+class Quiet:
+    def worked(self, duty: str, seconds: float) -> None: ...
+
+    def failed(self, duty: str, error: Exception) -> None: ...
+
+
+def said(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def main(url: str, folder: Path, names: tuple[str, ...]) -> None:
+    store = Store(url)
+    book = OrderBook(store, Terms(OrderPolicy(), Trail(KEY), names))
+    outbox = Outbox(store, f"worker-{os.getpid()}", LEASE)
+    alarms = Alarms(store, lambda _: None, timedelta(minutes=5))
+    elements = {
+        name: Enacting(outbox, FakeElement(name, folder / name), alarms, at_once=20) for name in names
+    }
+    Enforcing(
+        Enforcement(
+            sweep=book.sweep,
+            carry_out=Acts(book).carry_out,
+            elements=elements,
+            look=Looking(store, names),
+            clock=lambda: datetime.now(UTC),
+            ticks=time.monotonic,
+            say=said,
+            watch=Quiet(),
+        )
+    ).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), tuple(sys.argv[3:]))
