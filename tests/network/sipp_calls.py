@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import shutil
 import socket
 import subprocess
@@ -48,12 +47,6 @@ class Calling:
         parts = [line.split(";", 4) for line in lines if line.count(";") >= 4]
         return [Called(int(n), int(a), caller, callee, info.strip()) for n, a, caller, callee, info in parts]
 
-    def seconds(self) -> list[float]:
-        """From each INVITE to its final answer; asked for with `timed`."""
-        (found,) = self.folder.glob("*_rtt.csv")
-        lines = found.read_text().splitlines()[1:]
-        return [float(row[1]) / 1e3 for row in csv.reader(lines, delimiter=";")]
-
 
 def missing() -> str:
     """What must be installed; empty when nothing."""
@@ -83,7 +76,6 @@ def calling(
     rate: int = 200,
     count: int | None = None,
     scenario: str = "calling",
-    timed: bool = False,
 ) -> Iterator[Calling]:
     """Call (who, whom[, another header line]) in turn, `count` calls, `rate` a second."""
     folder.mkdir(parents=True)
@@ -102,7 +94,7 @@ def calling(
             "err.log",
         ),
         *("-m", str(count or len(numbers)), "-r", str(rate), "-l", str(max(100, rate * 10))),
-        *("-recv_timeout", "10000", *(("-trace_rtt", "-rtt_freq", "1000") if timed else ())),
+        *("-recv_timeout", "10000"),
         f"{proxy[0]}:{proxy[1]}",
     ]
     with (folder / "sipp.log").open("wb") as out:

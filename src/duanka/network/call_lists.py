@@ -13,7 +13,7 @@ from typing import TextIO
 from duanka.domain.network import NetworkState, Refused, Unreachable
 
 LISTS = "lists.sqlite"
-_AT_ONCE = 20_000
+_AT_ONCE = 5_000
 _MADE = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS a (card TEXT PRIMARY KEY, state TEXT NOT NULL);

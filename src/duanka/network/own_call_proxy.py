@@ -50,7 +50,7 @@ class OwnCallProxy:
         workers: int = 2,
         entries: int = 200_000,
         megabytes: int | None = None,
-        write_every: float = 0.2,
+        write_every: float = 0.1,
         waiting: int = 100_000,
     ) -> None:
         self._program = program("kamailio", "kamailio kamailio-sqlite-modules kamailio-json-modules")
