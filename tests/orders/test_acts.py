@@ -218,6 +218,9 @@ def test_a_card_that_is_protected_after_the_proposal_is_skipped(store: Store) ->
     assert restriction(book, 0) is None, "not even an order that stops nothing"
     with store.reading() as connection:
         assert connection.execute(select(cards.c.card)).scalars().all() == [card(1)]
+        assert connection.execute(select(outbox.c.card).distinct()).scalars().all() == [card(1)]
+        opened = select(audit.c.subject).where(audit.c.what == "restriction.open")
+        assert len(connection.execute(opened).all()) == 1, "nor is told what was not done"
 
 
 def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> None:
@@ -397,6 +400,19 @@ def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> No
     late = acts.propose(Event.SUSPEND, [card(1)], WHY, DESK, NOW)
     assert run(strict) == 1
     assert "second person" in strict.skipped(late.id)[0].why, "the policy of the moment counts"
+
+
+def test_a_card_cancelled_by_one_act_is_not_stopped_anew_by_the_next_in_the_same_batch(store: Store) -> None:
+    book = book_on(store)
+    acts = Acts(book)
+    suspended(acts, [0])
+    both = [acts.propose(event, [card(0)], WHY, DESK, NOW) for event in (Event.CANCEL, Event.SUSPEND)]
+    for minutes, act in enumerate(both):
+        acts.approve(act.id, SECOND, "fine", NOW + timedelta(minutes=minutes))
+    assert acts.carry_out(NOW + HOUR) == 2
+    assert [acts.act(act.id).done for act in both] == [1, 0]
+    assert acts.skipped(both[1].id)[0].why == "cancelled for good"
+    assert restriction(book) is None
 
 
 def test_a_small_act_waits_for_no_large_one(store: Store) -> None:

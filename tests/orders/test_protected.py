@@ -85,6 +85,13 @@ def test_whole_numbers_are_compared(number: str, is_it: bool) -> None:
     assert POLICY.protects(number) is is_it
 
 
+def test_a_line_of_one_city_protects_none_of_another() -> None:
+    policy = OrderPolicy(protected=("62345678",))
+    assert policy.protects("62345678")
+    assert not policy.protects("010-62345678")
+    assert not policy.protects("+86 21 6234 5678")
+
+
 def test_no_demand_touches_a_protected_card(store: Store) -> None:
     book = book_on(store, OrderPolicy(protected=(card(1)[2:],)))
     received = book.receive([demand(0), demand(1), demand(1, Asked.STOP, cases=("case",))], NOW)
