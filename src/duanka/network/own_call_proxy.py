@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from duanka import __version__
 from duanka.domain.network import Carried, NetworkError, NetworkState
 from duanka.domain.order_policy import ALWAYS_PROTECTED
-from duanka.network.call_lists import LISTS, make
+from duanka.network.call_lists import LISTS, CallLists, make
 from duanka.network.json_rpc import JsonRpc
 from duanka.network.own_part import OwnProcess, free_port, program
 from duanka.network.refused_file import RefusedFile
@@ -104,8 +104,11 @@ class OwnCallProxy:
         self.stop()
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
-        self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
-        self._process.until(self._ready, within)
+        # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
+        with contextlib.closing(CallLists(self.folder, seconds=_ENDS_WITHIN)) as kept_open:
+            assert kept_open.live  # noqa: S101  # read, so that it is open
+            self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
+            self._process.until(self._ready, within)
 
     def command(self) -> list[str]:
         """The command line; its working folder must be `folder`."""
