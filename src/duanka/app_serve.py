@@ -106,6 +106,7 @@ def working(
             compare_every=policy.reconcile_minutes * 60,
         )
     )
+    here.book.wake = enforcing.wake  # what a deadline or an act leaves is enacted at once
     thread = threading.Thread(target=enforcing.run, name="worker")
     thread.start()
     try:

@@ -29,6 +29,9 @@ class Draining(Protocol):
     def watch(self, now: datetime) -> None:
         """Raise or clear its alarm."""
 
+    def stop(self) -> None:
+        """End after what is in hand, and give the rest back; called from another thread."""
+
     def close(self) -> None:
         """Give the connection back."""
 
@@ -94,6 +97,11 @@ class Enforcement:
     compared: Sequence[Compared] = ()
     compare_every: float = 300.0
 
+    @property
+    def draining(self) -> tuple[Draining, ...]:
+        """Everything that drains."""
+        return (*self.elements.values(), *([self.notices] if self.notices else []))
+
 
 def duties(parts: Enforcement) -> tuple[Duty, ...]:
     """Everything that a worker does, each with how often."""
@@ -102,10 +110,14 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         return parts.sweep(now, _SWEPT_AT_ONCE) >= _SWEPT_AT_ONCE
 
     def compare(one: Compared) -> Callable[[datetime], bool]:
-        return lambda now: one.compare(now) is False  # once is enough, whatever it found
+        def work(now: datetime) -> bool:
+            one.compare(now)
+            return False
+
+        return work
 
     def watch(now: datetime) -> bool:
-        for one in (*parts.elements.values(), *([parts.notices] if parts.notices else [])):
+        for one in parts.draining:
             one.watch(now)
         return False
 
@@ -142,6 +154,7 @@ class Enforcing:
             self._attend(Duty("look", self._look, _LOOK), self._left)
         finally:
             self.stop()
+            self._ring(self._bells)
             for thread in threads:
                 thread.join()
             self._close()
@@ -149,11 +162,9 @@ class Enforcing:
     def stop(self) -> None:
         """End in order."""
         self._stopped.set()
+        for one in self.parts.draining:
+            one.stop()
         self.wake()
-
-    def stopping(self) -> bool:
-        """Whether it was told to stop."""
-        return self._stopped.is_set()
 
     def wake(self) -> None:
         """There is work: look at once."""
@@ -188,8 +199,6 @@ class Enforcing:
             self.parts.watch.worked(duty.name, self.parts.ticks() - begun)
             if not more:
                 bell.wait(duty.every)
-        if duty.name == "look":
-            self._ring(self._bells)
 
     def _failed(self, duty: Duty, error: Exception, in_a_row: int) -> None:
         self.failures[duty.name] = self.failures.get(duty.name, 0) + 1
@@ -200,11 +209,7 @@ class Enforcing:
 
     def _close(self) -> None:
         parts = self.parts
-        closing: Collection[Draining | Compared] = (
-            *parts.elements.values(),
-            *([parts.notices] if parts.notices else []),
-            *parts.compared,
-        )
+        closing: Collection[Draining | Compared] = (*parts.draining, *parts.compared)
         for one in closing:
             try:
                 one.close()

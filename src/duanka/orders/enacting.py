@@ -16,10 +16,7 @@ _OFTEN = 3  # failures in a row after which it was the element and not a card
 
 
 class Enacting:
-    """Drains the outbox of one element; the element's value is this one's alone. One thread uses it.
-
-    `stopping`: whether to end after the act in hand.
-    """
+    """Drains the outbox of one element; the element's value is this one's alone. One thread uses it."""
 
     def __init__(
         self,
@@ -27,19 +24,19 @@ class Enacting:
         element: Element,
         alarms: Alarms,
         *,
-        stopping: Callable[[], bool] = lambda: False,
         ticks: Callable[[], float] = time.monotonic,
         seed: int = 1,
         at_once: int = 100,
     ) -> None:
         self.name = element.name
         self._outbox, self._element, self._alarms = outbox, element, alarms
-        self._stopping, self._ticks, self._at_once = stopping, ticks, at_once
+        self._ticks, self._at_once = ticks, at_once
+        self._stopping = False
         self._circuit = Circuit(ticks, seed)
 
     def work(self, now: datetime) -> bool:
         """Enact what is due, up to a batch; whether there may be more at once."""
-        if self._circuit.resting or self._stopping():
+        if self._circuit.resting or self._stopping:
             return False
         limit = 1 if self._circuit.failures else self._at_once
         begun = self._ticks()
@@ -68,6 +65,10 @@ class Enacting:
                 now,
             )
 
+    def stop(self) -> None:
+        """End after the act in hand, and give the rest back; from any thread."""
+        self._stopping = True
+
     def close(self) -> None:
         """Give the element's connection back."""
         self._element.close()
@@ -77,7 +78,7 @@ class Enacting:
         results: list[Result] = []
         for task in tasks:
             silent = bool(results) and results[-1].outcome in (Outcome.UNREACHABLE, Outcome.LEFT)
-            if silent or self._stopping() or self._ticks() > until:
+            if silent or self._stopping or self._ticks() > until:
                 results.append(Result(task, Outcome.LEFT))
                 continue
             results.append(self._enact_one(task))

@@ -49,7 +49,7 @@ class Letter:
 class Posting:
     """Hands notices in and takes their receipts. One thread uses it, and the sender is its alone.
 
-    `worker`: a name that no other process has; `stopping`: whether to end after the notice in hand.
+    `worker`: a name that no other process has.
     """
 
     def __init__(
@@ -61,20 +61,20 @@ class Posting:
         alarms: Alarms,
         *,
         lease: timedelta = timedelta(seconds=20),
-        stopping: Callable[[], bool] = lambda: False,
         ticks: Callable[[], float] = time.monotonic,
         seed: int = 2,
         at_once: int = 50,
     ) -> None:
         self._store, self._worker = book.store, worker[-40:]
         self._sender, self._write, self._alarms = sender, write, alarms
-        self._lease, self._stopping, self._ticks, self._at_once = lease, stopping, ticks, at_once
+        self._lease, self._ticks, self._at_once = lease, ticks, at_once
+        self._stopping = False
         self._circuit = Circuit(ticks, seed)
         self._receipts = Receipts(book, sender, alarms)
 
     def work(self, now: datetime) -> bool:
         """Take receipts, hand in what is due up to a batch; whether there may be more at once. Raises NetworkError."""
-        if self._circuit.resting or self._stopping():
+        if self._circuit.resting or self._stopping:
             return False
         begun, failures = self._ticks(), self._circuit.failures
 
@@ -103,6 +103,10 @@ class Posting:
             return
         detail = f"短信中心{self._sender.name}未接收通知 / {self._sender.name} does not take notices"
         self._alarms.failing(self._sender.name, since, detail, now)
+
+    def stop(self) -> None:
+        """End after the notice in hand, and give the rest back; from any thread."""
+        self._stopping = True
 
     def close(self) -> None:
         """Give the connection back."""
@@ -169,7 +173,7 @@ class Posting:
     def _hand_in(self, letters: Sequence[Letter], until: float, at: Callable[[], datetime]) -> None:
         """`until`: none is begun after it, so that none outlives its lease."""
         for number, letter in enumerate(letters):
-            if self._stopping() or self._ticks() > until:
+            if self._stopping or self._ticks() > until:
                 return self._give_back(letters[number:])
             try:
                 ids = self._sender.send(letter.order.card, letter.text)

@@ -1,0 +1,303 @@
+"""What the network still has to be told, under two workers, dead ones, sleeping ones and clocks that jump."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, restriction
+from duanka.domain.network import NetworkState
+from duanka.domain.order import Event
+from duanka.network.fake import FakeElement, Faults
+from duanka.orders.alarms import Alarms
+from duanka.orders.book import OrderBook
+from duanka.orders.enacting import Enacting
+from duanka.orders.outbox import DEADLINES, NOTICES, Looking, Outbox, Outcome, Result, Task
+from duanka.orders.store import Store
+from duanka.orders.tables import alarms as alarms_table
+from duanka.orders.tables import outbox as table
+
+SECOND = timedelta(seconds=1)
+LEASE = timedelta(seconds=15)
+ONE = ("home_register",)
+ACTIVE, SUSPENDED = NetworkState.ACTIVE, NetworkState.SUSPENDED
+
+
+def stopped(book: OrderBook, number: int = 0, now: datetime = NOW) -> None:
+    book.police_stop(card(number), "A1", POLICE, "notice", now)
+
+
+def released(book: OrderBook, number: int = 0, now: datetime = NOW) -> None:
+    book.police_release(card(number), POLICE, "consent", now)
+
+
+def rows(store: Store) -> list[Any]:
+    with store.reading() as connection:
+        return list(connection.execute(select(table).order_by(table.c.id)))
+
+
+def outcomes(store: Store) -> list[tuple[str, str | None]]:
+    return [(row.wanted, row.outcome) for row in rows(store)]
+
+
+class Watched(FakeElement):
+    """Tells which cards it was asked about, before it answers."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__(ONE[0], faults=faults)
+        self.calls: list[str] = []
+        self.asked: Callable[[str], None] = lambda _: None
+
+    def suspend(self, card: str) -> None:
+        self._note(card)
+        super().suspend(card)
+
+    def restore(self, card: str) -> None:
+        self._note(card)
+        super().restore(card)
+
+    def _note(self, card: str) -> None:
+        self.calls.append(card)
+        self.asked(card)
+
+
+@dataclass
+class Bench:
+    """An element, its worker, and the seconds that only grow."""
+
+    store: Store
+    faults: Faults = field(default_factory=Faults)
+    seconds: float = 100.0
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.element = Watched(self.faults)
+        self.calls = self.element.calls
+        alarms = Alarms(self.store, self.said.append, timedelta(minutes=5))
+        self.worker = Enacting(
+            Outbox(self.store, "w", LEASE), self.element, alarms, ticks=lambda: self.seconds
+        )
+
+    def drain(self, now: datetime) -> None:
+        while self.worker.work(now):
+            pass
+
+
+def test_what_was_decided_is_done_and_how_long_it_took_is_known(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+    delivered(book)
+    book.sweep(NOW + 24 * HOUR)
+    bench.drain(NOW + 24 * HOUR + 2 * SECOND)
+    assert bench.element.state_of(card(0)) is SUSPENDED
+    (leg,) = Outbox(store, "x").legs(NOW)
+    assert (leg.wanted, leg.seconds) == (SUSPENDED, 2.0)
+    order = restriction(book)
+    assert order is not None
+    book.act(order.id, Event.RESTORE, DESK, "proved it", NOW + 25 * HOUR)
+    bench.drain(NOW + 25 * HOUR + SECOND)
+    assert bench.element.state_of(card(0)) is ACTIVE
+    assert [(one.wanted, one.seconds) for one in Outbox(store, "x").legs(NOW)] == [
+        (SUSPENDED, 2.0),
+        (ACTIVE, 1.0),
+    ]
+
+
+def test_two_workers_share_and_never_hold_the_same_card(store: Store) -> None:
+    book = book_on(store, elements=ONE)
+    for number in range(60):
+        stopped(book, number)
+    workers = [Outbox(store, name, LEASE) for name in ("a", "b", "c")]
+
+    def take(worker: Outbox) -> list[Task]:
+        taken = []
+        while some := worker.claim(ONE[0], NOW, 7):
+            taken += some
+        return taken
+
+    with ThreadPoolExecutor(3) as threads:
+        found = [task.card for taken in threads.map(take, workers) for task in taken]
+    assert sorted(found) == [card(number) for number in range(60)]
+
+
+def test_of_a_card_the_last_counts_and_waits_for_what_is_on_its_way(store: Store) -> None:
+    book = book_on(store, elements=ONE)
+    first, other = Outbox(store, "first", LEASE), Outbox(store, "other", LEASE)
+    stopped(book)
+    (task,) = first.claim(ONE[0], NOW)
+    released(book)
+    assert other.claim(ONE[0], NOW) == [], (
+        "the suspension is on its way: the restoration must not overtake it"
+    )
+    first.settle([Result(task, Outcome.UNREACHABLE, "silent", HOUR)], NOW)
+    (later,) = other.claim(ONE[0], NOW)
+    assert later.wanted is ACTIVE
+    other.settle([Result(later, Outcome.DONE)], NOW)
+    assert outcomes(store) == [("suspended", "superseded"), ("active", "done")]
+    assert first.claim(ONE[0], NOW + 2 * HOUR) == [], "what failed must not come back after what followed it"
+
+
+def test_a_worker_that_died_holds_nobody_up_for_long_and_a_sleeper_settles_nothing(store: Store) -> None:
+    book = book_on(store, elements=ONE)
+    dead, alive = Outbox(store, "dead", LEASE), Outbox(store, "alive", LEASE)
+    stopped(book)
+    (old,) = dead.claim(ONE[0], NOW)
+    assert alive.claim(ONE[0], NOW + LEASE) == []
+    (taken,) = alive.claim(ONE[0], NOW + LEASE + SECOND)
+    dead.settle([Result(old, Outcome.REFUSED, "late")], NOW + LEASE + SECOND)
+    assert outcomes(store) == [("suspended", None)]
+    alive.settle([Result(taken, Outcome.DONE)], NOW + LEASE + 2 * SECOND)
+    assert outcomes(store) == [("suspended", "done")]
+    dead.settle([Result(old, Outcome.UNREACHABLE, "late", HOUR)], NOW + LEASE + 3 * SECOND)
+    assert outcomes(store) == [("suspended", "done")]
+
+
+def test_the_same_worker_that_slept_cannot_settle_its_second_lease_with_the_first(store: Store) -> None:
+    book, worker = book_on(store, elements=ONE), Outbox(store, "w", LEASE)
+    stopped(book)
+    (first,) = worker.claim(ONE[0], NOW)
+    worker.claim(ONE[0], NOW + LEASE + SECOND)
+    worker.settle([Result(first, Outcome.DONE)], NOW + LEASE + SECOND)
+    assert outcomes(store) == [("suspended", None)]
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+def test_a_clock_that_jumps_holds_nothing_up(store: Store, jump: timedelta) -> None:
+    book, worker = book_on(store, elements=ONE), Outbox(store, "w", LEASE)
+    stopped(book, 0)
+    worker.claim(ONE[0], NOW)  # and then it dies
+    stopped(book, 1)
+    second = worker.claim(ONE[0], NOW)
+    stopped(book, 2)
+    worker.settle([Result(task, Outcome.UNREACHABLE, "silent", 20 * SECOND) for task in second], NOW)
+    taken = Outbox(store, "v", LEASE).claim(ONE[0], NOW + jump)
+    assert sorted(task.card for task in taken) == [card(number) for number in range(3)]
+
+
+def test_silence_is_probed_by_one_card_and_makes_only_this_element_wait(store: Store) -> None:
+    book, bench = book_on(store, elements=(*ONE, "call_proxy")), Bench(store)
+    for number in range(50):
+        stopped(book, number)
+    bench.faults.down = True
+    bench.drain(NOW)
+    assert len(bench.calls) == 1, "the first that failed speaks for all"
+    for _ in range(600):
+        bench.seconds += 1
+        bench.drain(NOW + timedelta(seconds=bench.seconds - 100))
+    assert len(bench.calls) < 60, "a minute in, it is asked twice a minute"
+    assert {row.outcome for row in rows(store)} == {None}
+    assert len(Outbox(store, "x").claim("call_proxy", NOW)) == 50
+    bench.faults.down = False
+    for _ in range(31):  # the longest rest, and everything else at once
+        bench.seconds += 1
+        bench.drain(NOW + timedelta(seconds=bench.seconds - 100))
+    assert [row.outcome for row in rows(store) if row.element == ONE[0]] == ["done"] * 50
+
+
+def test_an_act_whose_answer_was_lost_is_asked_again_and_changes_nothing(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+    stopped(book)
+    bench.faults.deaf = True
+    bench.drain(NOW)
+    bench.faults.deaf = False
+    bench.seconds += 1
+    bench.drain(NOW + SECOND)
+    assert outcomes(store) == [("suspended", "done")]
+    assert bench.element.state_of(card(0)) is SUSPENDED
+
+
+def test_one_card_that_never_answers_does_not_stop_the_rest(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+
+    def poisoned(one: str) -> None:
+        if one == card(3):
+            raise OSError("a defect")
+
+    bench.element.asked = poisoned
+    for number in range(40):
+        stopped(book, number)
+    for second in range(10):
+        bench.seconds += 1
+        bench.drain(NOW + second * SECOND)
+    assert [row.card for row in rows(store) if row.outcome is None] == [card(3)]
+
+
+def test_refused_and_unknown_are_over_and_refused_raises_an_alarm(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+    bench.faults.unknown, bench.faults.refusing = {card(0)}, {card(1)}
+    for number in range(3):
+        stopped(book, number)
+    bench.drain(NOW)
+    assert [row.outcome for row in rows(store)] == ["unknown_card", "refused", "done"]
+    assert card(1) in rows(store)[1].error
+    assert len(bench.said) == 1
+    with store.reading() as connection:
+        assert [row.cleared_at for row in connection.execute(select(alarms_table))] == [None]
+
+
+def test_the_alarm_is_raised_once_after_its_minutes_and_cleared_when_it_works(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+    stopped(book)
+    bench.faults.down = True
+    bench.drain(NOW)
+    bench.worker.watch(NOW + timedelta(minutes=4, seconds=59))
+    assert bench.said == []
+    for minutes in (5, 6, 7):
+        bench.worker.watch(NOW + timedelta(minutes=minutes))
+    assert len(bench.said) == 1
+    assert "home_register" in bench.said[0]
+    other = Bench(store)  # started again: the alarm is known
+    other.worker.watch(NOW + timedelta(minutes=8))
+    assert other.said == []
+    other.drain(NOW + timedelta(minutes=9))
+    other.worker.watch(NOW + timedelta(minutes=9))
+    assert len(other.said) == 1
+    with store.reading() as connection:
+        (row,) = connection.execute(select(alarms_table)).all()
+    assert (row.since, row.cleared_at) == (NOW, NOW + timedelta(minutes=9))
+
+
+def test_told_to_stop_it_ends_the_act_in_hand_and_gives_the_rest_back(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+    for number in range(10):
+        stopped(book, number)
+
+    def third(_: str) -> None:
+        if len(bench.calls) == 3:
+            bench.worker.stop()
+
+    bench.element.asked = third
+    bench.drain(NOW)
+    assert [row.outcome for row in rows(store)].count("done") == 3
+    assert all(row.leased_by is None for row in rows(store))
+
+
+def test_no_act_begins_that_might_outlive_its_lease(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store)
+    for number in range(10):
+        stopped(book, number)
+
+    def slow(_: str) -> None:
+        bench.seconds += 4
+
+    bench.element.asked = slow
+    bench.worker.work(NOW)
+    assert len(bench.calls) == 3, "the third begins after 8 of the 10 seconds that 15 leave for calls of 5"
+    assert [row.leased_until for row in rows(store)] == [None] * 10
+
+
+def test_looking_names_what_waits(store: Store) -> None:
+    book = book_on(store)
+    look = Looking(store, ("home_register", "call_proxy", "message_proxy"))
+    assert list(look(NOW)) == []
+    delivered(book)
+    assert list(look(NOW + 23 * HOUR)) == [NOTICES]
+    assert list(look(NOW + 24 * HOUR)) == [DEADLINES, NOTICES]
+    book.sweep(NOW + 24 * HOUR)
+    found = list(look(NOW + 24 * HOUR))
+    assert found == ["home_register", "call_proxy", "message_proxy", NOTICES]
