@@ -132,6 +132,19 @@ def test_nothing_is_lost_while_ours_is_away_or_holds_the_file(
         assert len(found) == len({one.key for one in found}) == 40
 
 
+def test_what_the_disk_does_not_take_is_tried_again(element: CallProxy, proxy: OwnCallProxy) -> None:
+    with closing(sqlite3.connect(proxy.folder / REFUSED)) as file, Phone(proxy.address) as phone:
+        file.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON refused BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+        for _ in range(20):
+            assert phone.call(SUSPENDED, HONEST).code == 608
+        time.sleep(4 * EVERY)
+        assert count(element) == 0
+        file.execute("DROP TRIGGER full")
+    until(lambda: count(element) == 20)
+
+
 def test_what_waits_is_bounded_and_the_newest_stay(tmp_path: Path, board: Switchboard) -> None:
     with (
         OwnCallProxy(tmp_path / "proxy", board.address, write_every=0.05, waiting=30) as proxy,
