@@ -60,6 +60,11 @@ class Postgres:
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose children do the work."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from duanka.domain.order import SYSTEM, Event, Person
+from duanka.orders.bulk import put_rows
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
@@ -79,7 +80,7 @@ class Trail:
             }
             last = row["hash"] = self._hash(row, last)
             rows.append(row)
-        connection.execute(insert(audit), rows)
+        put_rows(connection, audit, rows)
         connection.execute(update(audit_head).values(seq=seq, hash=last, seal=self._seal(seq, last)))
 
     def end(self, store: Store) -> tuple[int, str]:

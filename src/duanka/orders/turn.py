@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, or_, select, update
 
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -32,6 +32,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.bulk import put_rows
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 
@@ -208,24 +209,25 @@ class Turn:
         moved_on = [order for order in changed if order.id in self._stored]
         # those that close go first: the place of the one open order of a card must be free before it is taken
         self._update([order for order in moved_on if order.closed_at])
-        self._insert(orders, [row_of(order) for order in new])
+        put_rows(self.connection, orders, [row_of(order) for order in new])
         self._update([order for order in moved_on if not order.closed_at])
         self._write_cards()
         self._supersede({str(row["card"]) for row in self._outbox})
-        self._insert(outbox, self._outbox)
-        self._insert(notices, self._notices)
+        put_rows(self.connection, outbox, self._outbox)
+        put_rows(self.connection, notices, self._notices)
         self._terms.trail.append(self.connection, self._entries)  # last: its lock is the one that all share
 
-    def _insert(self, table: Any, rows: Sequence[dict[str, object]]) -> None:
-        if rows:
-            self.connection.execute(insert(table), rows)
-
     def _update(self, changed: Sequence[Order]) -> None:
-        if changed:
-            values: dict[str, Any] = {name: bindparam(name) for name in row_of(changed[0]) if name != "id"}
+        """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
+        rows = [(row_of(self._stored[order.id]), row_of(order)) for order in changed]
+        differing = [
+            name for name in (rows[0][1] if rows else ()) if any(old[name] != new[name] for old, new in rows)
+        ]
+        if differing:
+            values: dict[str, Any] = {name: bindparam(name) for name in differing}
             statement = update(orders).where(orders.c.id == bindparam("number")).values(values)
-            rows = [row_of(order) for order in changed]
-            self.connection.execute(statement, [{**row, "number": row.pop("id")} for row in rows])
+            given = [{"number": new["id"], **{name: new[name] for name in differing}} for _, new in rows]
+            self.connection.execute(statement, given)
 
     def _write_cards(self) -> None:
         rows = [

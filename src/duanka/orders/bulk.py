@@ -1,0 +1,34 @@
+"""Puts many rows into a table. On PostgreSQL by COPY, which takes a third of the work of as many statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Table, insert
+
+from duanka.orders.tables import Moment
+
+_MANY = 50  # from here on COPY pays
+
+
+def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert `rows`, which all have the same keys; part of the transaction of `connection`."""
+    if not rows:
+        return
+    if connection.dialect.name != "postgresql" or len(rows) < _MANY:
+        connection.execute(insert(table), list(rows))
+        return
+    names = list(rows[0])
+    moments = [isinstance(table.c[name].type, Moment) for name in names]
+    moment, dialect = Moment(), connection.dialect
+    columns = ", ".join(f'"{name}"' for name in names)
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101  # the connection is open
+    with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(
+                [
+                    moment.process_bind_param(row[name], dialect) if is_moment else row[name]  # type: ignore[arg-type]
+                    for name, is_moment in zip(names, moments, strict=True)
+                ]
+            )
