@@ -29,7 +29,7 @@ _OFTEN = 3  # failures in a row after which it was the message centre and not a 
 _REFUSED_FOR_GOOD = 5  # tries
 _ASKS = (Asked.VERIFY, Asked.VERIFY_AT_COUNTER)
 _BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # what opens something is not kept
-_UNWRITTEN = "notices without text"
+_UNWRITTEN = "text {}"  # source of an alarm
 
 # Writes a notice: the template, its order, and now; on the connection it keeps what the text refers to.
 Write = Callable[[Connection, str, Order, datetime], str]
@@ -40,6 +40,7 @@ class Letter:
     """A notice under a lease of ours, with its text."""
 
     id: int
+    template: str
     order: Order
     text: str
     tries: int
@@ -116,7 +117,7 @@ class Posting:
 
     def _claim(self, now: datetime, limit: int) -> list[Letter]:
         """Take notices that are due, and write their texts; of a card the next one goes when the one before is out."""
-        unwritten: list[str] = []
+        unwritten: list[tuple[int, str, str]] = []
 
         def work(connection: Connection) -> list[Letter]:
             unwritten.clear()
@@ -134,21 +135,21 @@ class Posting:
                 try:
                     text = self._write(connection, template, order, now)
                 except DuankaError as error:
-                    _give_up(connection, number, now, f"no text: {error}")
-                    unwritten.append(f"{template} {order_id}: {error}")
+                    unwritten.append((number, template, f"{order_id}: {error}"))
                     continue
-                letters.append(Letter(number, order, text, tries, now + self._lease))
+                letters.append(Letter(number, template, order, text, tries, now + self._lease))
             mine = {"leased_until": now + self._lease, "leased_by": self._worker}
             ids = [letter.id for letter in letters]
             connection.execute(update(notices).where(notices.c.id.in_(ids)).values(mine))
             return letters
 
         letters = self._store.transact(work)
-        if unwritten:
-            detail = f"通知无法生成 / {len(unwritten)} notices cannot be written: {unwritten[0]}"
-            self._alarms.raise_now(_UNWRITTEN, now, detail)
-        elif letters:
-            self._alarms.working(_UNWRITTEN, now)
+        for number, template, why in unwritten:
+            self._receipts.given_up(number, f"no text: {why}", now)
+            detail = f"通知“{template}”无法生成 / the notice {template} cannot be written: {why}"
+            self._alarms.raise_now(_UNWRITTEN.format(template), now, detail)
+        for template in {letter.template for letter in letters} - {template for _, template, _ in unwritten}:
+            self._alarms.working(_UNWRITTEN.format(template), now)
         return letters
 
     def _due(

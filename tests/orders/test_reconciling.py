@@ -1,0 +1,173 @@
+"""The order book compared with the network, and what differs mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from books import KEY, NOW, POLICE, book_on, card
+from duanka.domain.network import NetworkState, Unreachable
+from duanka.network.fake import FakeElement, Faults
+from duanka.orders.alarms import Alarms
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.enacting import Enacting
+from duanka.orders.outbox import Outbox
+from duanka.orders.reconciling import Reconciled, Reconciling
+from duanka.orders.store import Store
+from duanka.orders.tables import audit, cards, drifts, orders, outbox
+
+ONE = ("home_register",)
+LATER, MINUTE = NOW + timedelta(minutes=5), timedelta(minutes=1)
+ACTIVE, SUSPENDED = NetworkState.ACTIVE, NetworkState.SUSPENDED
+
+
+class Register(FakeElement):
+    """Cannot bar one direction, as a home register."""
+
+    def shows(self, state: NetworkState) -> NetworkState:
+        return SUSPENDED if state is SUSPENDED else ACTIVE
+
+
+def stopped(store: Store, element: FakeElement, count: int) -> OrderBook:
+    """A book whose first `count` cards are suspended, in the network too."""
+    book = book_on(store, elements=ONE)
+    for number in range(count):
+        book.police_stop(card(number), "A1", POLICE, "notice", NOW)
+    drain(store, element)
+    return book
+
+
+def drain(store: Store, element: FakeElement, now: Any = NOW) -> None:
+    alarms = Alarms(store, lambda _: None, timedelta(minutes=5))
+    worker = Enacting(Outbox(store, "w"), element, alarms)
+    while worker.work(now):
+        pass
+
+
+def comparing(store: Store, element: FakeElement, **changes: bool) -> Reconciling:
+    return Reconciling(store, Trail(KEY), element, **changes)
+
+
+def drifted(store: Store) -> list[Any]:
+    with store.reading() as connection:
+        return list(connection.execute(select(drifts).order_by(drifts.c.id)))
+
+
+def test_what_agrees_is_left_alone(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    stopped(store, element, 3)
+    assert comparing(store, element).compare(LATER) == Reconciled(3, 0, 0, 0)
+    assert drifted(store) == []
+
+
+def test_what_the_network_forgot_or_kept_is_mended_and_told(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    book = stopped(store, element, 4)
+    book.police_release(card(3), POLICE, "consent", NOW)
+    drain(store, element)
+    element.restore(card(1))  # behind our back
+    element.suspend(card(3))
+    with store.reading() as connection:
+        before = connection.execute(select(orders).order_by(orders.c.id)).all()
+    assert comparing(store, element).compare(LATER) == Reconciled(4, 2, 2, 0)
+    assert comparing(store, element).compare(LATER) == Reconciled(4, 0, 0, 0), "the mending is on its way"
+    drain(store, element, LATER + MINUTE)
+    assert (element.state_of(card(1)), element.state_of(card(3))) == (SUSPENDED, ACTIVE)
+    assert [(row.card, row.wanted, row.found, row.repaired_at) for row in drifted(store)] == [
+        (card(1), "suspended", "active", pytest.approx(LATER + MINUTE, abs=MINUTE)),
+        (card(3), "active", "suspended", pytest.approx(LATER + MINUTE, abs=MINUTE)),
+    ]
+    with store.reading() as connection:
+        assert connection.execute(select(orders).order_by(orders.c.id)).all() == before
+        told = connection.execute(select(audit.c.subject).where(audit.c.what == "network.drift")).scalars()
+        assert len(set(told)) == 2
+    assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+    assert len(list(Outbox(store, "x").legs(NOW))) == 5, "a mending is no leg of a decision"
+
+
+def test_what_is_on_its_way_or_young_is_no_drift(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    book = stopped(store, element, 1)
+    element.restore(card(0))
+    assert comparing(store, element).compare(NOW + timedelta(seconds=4)).drifted == 0
+    book.police_release(card(0), POLICE, "consent", NOW)
+    book.police_stop(card(0), "A2", POLICE, "notice", NOW)
+    assert comparing(store, element).compare(LATER).drifted == 0, "the outbox will tell it"
+    drain(store, element)
+    assert element.state_of(card(0)) is SUSPENDED
+
+
+def test_the_element_itself_is_asked_before_anything_is_called_different(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    stopped(store, element, 2)
+
+    class Old(FakeElement):
+        """Its list is of a moment ago."""
+
+        def restricted(self) -> Iterator[tuple[str, NetworkState]]:
+            return iter([(card(0), SUSPENDED)])
+
+        def state_of(self, card: str) -> NetworkState:
+            return element.state_of(card)
+
+    assert comparing(store, Old(ONE[0])).compare(LATER).drifted == 0
+
+
+def test_a_register_that_cannot_bar_one_direction_does_not_differ(store: Store) -> None:
+    element = Register(ONE[0])
+    stopped(store, element, 1)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE cards SET wanted = 'outgoing_barred'")
+    element.restore(card(0))
+    assert comparing(store, element).compare(LATER).drifted == 0
+
+
+def test_cards_that_no_order_knows_are_reported_once_and_freed_only_when_told_to(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    stopped(store, element, 1)
+    element.suspend(card(70))
+    assert comparing(store, element).compare(LATER) == Reconciled(2, 1, 0, 1)
+    assert comparing(store, element).compare(LATER + MINUTE) == Reconciled(2, 0, 0, 1)
+    assert [(row.card, row.repaired_at) for row in drifted(store)] == [(card(70), None)]
+    drain(store, element, LATER + MINUTE)
+    assert element.state_of(card(70)) is SUSPENDED
+    assert comparing(store, element, repair_foreign=True).compare(LATER + 2 * MINUTE).repairing == 1
+    drain(store, element, LATER + 3 * MINUTE)
+    assert element.state_of(card(70)) is ACTIVE
+    comparing(store, element).compare(LATER + 4 * MINUTE)
+    assert all(row.repaired_at for row in drifted(store)), "the one that was only reported is over too"
+
+
+def test_a_card_that_an_element_does_not_know_is_no_drift(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    stopped(store, element, 1)
+    element.restore(card(0))
+    element.faults.unknown = {card(0)}
+    assert comparing(store, element).compare(LATER).drifted == 0
+
+
+def test_a_silent_element_is_said_and_nothing_is_mended(store: Store) -> None:
+    element = FakeElement(ONE[0], faults=Faults())
+    stopped(store, element, 1)
+    element.faults.down = True
+    with pytest.raises(Unreachable):
+        comparing(store, element).compare(LATER)
+    with store.reading() as connection:
+        assert len(connection.execute(select(outbox)).all()) == 1
+
+
+def test_more_cards_than_one_slice_are_all_compared(store: Store) -> None:
+    element = FakeElement(ONE[0])
+    for number in range(1200):
+        element.suspend(card(10_000 + number))
+    with store.writing() as connection:
+        row = {"state": "suspended", "wanted": "suspended", "order_id": "R1", "since": NOW}
+        connection.execute(cards.insert(), [{"card": card(number), **row} for number in range(1200)])
+    assert comparing(store, element).compare(LATER) == Reconciled(2400, 2400, 1200, 1200)
+    drain(store, element, LATER)
+    assert all(element.state_of(card(number)) is SUSPENDED for number in range(1200))
