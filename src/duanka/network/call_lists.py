@@ -14,6 +14,7 @@ from duanka.domain.network import NetworkState, Refused, Unreachable
 
 LISTS = "lists.sqlite"
 _AT_ONCE = 5_000
+_POLLED = 0.0005  # seconds between two looks at a lock
 _MADE = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS a (card TEXT PRIMARY KEY, state TEXT NOT NULL);
@@ -77,7 +78,7 @@ class CallLists:
             while not _taken(lock):
                 if time.monotonic() > until:
                     raise Unreachable(f"the lists of the call proxy in {self._folder} are being changed")
-                time.sleep(0.0005)
+                time.sleep(_POLLED)
             yield
 
     @contextmanager
@@ -111,9 +112,10 @@ class CallLists:
     def fill(self, filling: str, cards: Mapping[str, NetworkState]) -> None:
         """Put `cards` into the list that does not count yet."""
         rows = [(card, state.value) for card, state in cards.items() if state is not NetworkState.ACTIVE]
-        for at in range(0, len(rows), _AT_ONCE):  # in pieces, so that single changes need not wait
-            with self._writing() as database:
+        for at in range(0, len(rows), _AT_ONCE):  # in pieces, and single changes are let in between them
+            with self.locked(), self._writing() as database:
                 database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _AT_ONCE])
+            time.sleep(2 * _POLLED)
 
     def copy(self, filling: str) -> None:
         """Put what counts now into the list that does not count yet."""
