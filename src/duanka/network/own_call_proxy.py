@@ -53,7 +53,7 @@ class OwnCallProxy:
         write_every: float = 0.1,
         waiting: int = 100_000,
     ) -> None:
-        self._program = program("kamailio", "kamailio kamailio-sqlite-modules kamailio-json-modules")
+        self._program = program("kamailio", "kamailio kamailio-sqlite-modules")
         self._entries = entries
         # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400
         self._megabytes = megabytes or 96 + entries // 2200 + waiting // 2000
