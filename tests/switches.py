@@ -13,31 +13,31 @@ from osmocom.gsup.message import GsupMessage, MsgType
 
 _CCM, _OSMO, _GSUP = 0xFE, 0xEE, 0x05
 _PING, _PONG, _ID_GET, _ID_RESP, _ID_ACK = 0, 1, 4, 5, 6
-# The register drops a peer that does not say its unit (tag 8).
-_NAMES = {8: b"1/0/0\0", 0: b"DUANKA-SWITCH\0", 1: b"DUANKA-SWITCH\0"}
+_UNIT, _NAME_TAGS = 8, (0, 1)  # the register drops a peer that does not say its unit
 _SECONDS = 5.0
 _ANSWERS = (MsgType.UPDATE_LOCATION_ERROR, MsgType.UPDATE_LOCATION_RESULT)
 _TOLD = (MsgType.INSERT_DATA_REQUEST, MsgType.DELETE_DATA_REQUEST, MsgType.LOCATION_CANCEL_REQUEST)
 CS, PS = "cs", "ps"
 
 
-def missing() -> str:
-    """What of the network is not installed, and what brings it."""
+def missing(*names: str) -> str:
+    """What of the network, or of these programs of it, is not installed, and what brings it."""
     packages = {
         "osmo-hlr": "osmo-hlr",
         "kamailio": "kamailio kamailio-sqlite-modules kamailio-json-modules kamailio-extra-modules",
         "sipp": "sip-tester",
     }
     path = "/usr/sbin:/usr/bin:/usr/local/bin:/usr/local/sbin"
-    lacking = [package for name, package in packages.items() if not shutil.which(name, path=path)]
+    lacking = [packages[name] for name in names or packages if not shutil.which(name, path=path)]
     return f"not installed: make setup-network, or apt-get install {' '.join(lacking)}" if lacking else ""
 
 
 class Switch:
-    """A connection to the register's GSUP port."""
+    """A connection to the register's GSUP port; switches that are there at once need names of their own."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], name: str = "DUANKA-SWITCH") -> None:
         self._address = address
+        self._tags = {_UNIT: b"1/0/0\0", **dict.fromkeys(_NAME_TAGS, name.encode() + b"\0")}
         self._removed: set[str] = set()
 
     def __enter__(self) -> Switch:
@@ -68,12 +68,12 @@ class Switch:
         kind, facts = answers[0]
         return None if kind == MsgType.UPDATE_LOCATION_RESULT else int(facts["cause"])
 
-    def detached(self, imsi: str) -> bool:
-        """Whether the register took the subscriber out of this switch, within the time that it may take."""
-        end = time.monotonic() + _SECONDS
+    def detached(self, imsi: str, within: float = _SECONDS) -> bool:
+        """Whether the register took the subscriber out of this switch, within the seconds that it may take."""
+        end = time.monotonic() + within
         while imsi not in self._removed and time.monotonic() < end:
             try:
-                self._until(lambda stream, body: imsi in self._removed, within=0.5)
+                self._until(lambda stream, body: imsi in self._removed, within=min(within, 0.5))
             except TimeoutError:
                 continue
         return imsi in self._removed
@@ -93,7 +93,7 @@ class Switch:
         if stream == _CCM and body[0] == _PING:
             self._frame(_CCM, bytes((_PONG,)))
         elif stream == _CCM and body[0] == _ID_GET:
-            told = b"".join(struct.pack(">HB", len(name) + 1, tag) + name for tag, name in _NAMES.items())
+            told = b"".join(struct.pack(">HB", len(name) + 1, tag) + name for tag, name in self._tags.items())
             self._frame(_CCM, bytes((_ID_RESP,)) + told)
             self._frame(_CCM, bytes((_ID_ACK,)))
         elif stream == _OSMO:

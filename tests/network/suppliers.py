@@ -66,3 +66,4 @@ def message_proxy(folder: Path) -> Iterator[Supplied]:
 
 
 SUPPLIERS = {supplier.__name__: supplier for supplier in (fake, home_register, call_proxy, message_proxy)}
+PROGRAMS = {"home_register": ["osmo-hlr"], "call_proxy": ["kamailio"]}  # that must be installed

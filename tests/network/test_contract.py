@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from duanka.domain.network import Element, NetworkState, UnknownCard, Unreachable, WholeList
 from parts import needed
-from suppliers import CARDS, SUPPLIERS, Supplied
+from suppliers import CARDS, PROGRAMS, SUPPLIERS, Supplied
 from switches import missing
 
 STATES = tuple(NetworkState)
@@ -20,7 +20,7 @@ STATES = tuple(NetworkState)
 
 @pytest.fixture(scope="module", params=list(SUPPLIERS))
 def supplied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supplied]:
-    needed(missing() if request.param != "fake" else "")
+    needed(missing(*PROGRAMS[request.param]) if request.param in PROGRAMS else "")
     with SUPPLIERS[request.param](tmp_path_factory.mktemp(request.param)) as one:
         yield one
 

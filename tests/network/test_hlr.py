@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.network import NetworkState, Refused, Unreachable
+from duanka.domain.network import NetworkState, Refused, UnknownCard, Unreachable
 from duanka.network.hlr import HomeRegister
 from duanka.network.own_hlr import OwnRegister
 from parts import needed
@@ -25,7 +26,7 @@ NOT_ADMITTED = {CS: 11, PS: 7}  # PLMN not allowed; GPRS services not allowed
 
 @pytest.fixture
 def register(tmp_path: Path) -> Iterator[OwnRegister]:
-    needed(missing())
+    needed(missing("osmo-hlr"))
     with OwnRegister(tmp_path / "hlr") as part:
         yield part
 
@@ -53,29 +54,67 @@ def test_a_suspended_card_is_detached_and_refused_until_it_is_restored(register:
     element.close()
 
 
+def test_both_switches_are_told_of_a_suspension(register: OwnRegister) -> None:
+    """Calls and data may be served by different ones."""
+    imsis = register.add(CARDS[:2])
+    element = register.element()
+    with Switch(register.gsup, "MSC") as calls, Switch(register.gsup, "SGSN") as data:
+        for card in CARDS[:2]:
+            assert calls.attach(imsis[card], CS) is None
+            assert data.attach(imsis[card], PS) is None
+        element.suspend(CARDS[0])
+        assert calls.detached(imsis[CARDS[0]])
+        assert data.detached(imsis[CARDS[0]])
+        assert not calls.detached(imsis[CARDS[1]], within=0.1)
+    element.close()
+
+
 def test_acknowledged_suspensions_survive_kill_9(register: OwnRegister) -> None:
-    register.add(CARDS)
-    element, done = register.element(seconds=1), list[str]()
-    killer = threading.Timer(0.15, lambda: register.stop(signal.SIGKILL))
-    killer.start()
-    try:
-        for card in CARDS:
-            element.suspend(card)
-            done.append(card)
-    except Unreachable:
-        pass
-    killer.join()
-    assert len(done) > 0, "it was killed before it did anything"
-    register.start()
-    assert {card for card, _ in element.restricted()} >= set(done)
+    cards = [str(8615000000000 + number) for number in range(20_000)]
+    register.add(cards)
+    element, done = register.element(seconds=2), list[str]()
+    for _ in range(3):
+        killer = threading.Timer(0.3, lambda: register.stop(signal.SIGKILL))
+        killer.start()
+        before = len(done)
+        with contextlib.suppress(Unreachable):
+            for card in cards[len(done) :]:
+                element.suspend(card)
+                done.append(card)
+        killer.join()
+        assert len(done) < len(cards), "it was killed while it worked"
+        assert len(done) > before, "it was killed before it did anything"
+        register.start()
+        assert set(done) <= {card for card, _ in element.restricted()} <= set(cards[: len(done) + 1])
+    element.close()
+
+
+def test_a_restart_between_two_calls_goes_unnoticed(register: OwnRegister) -> None:
+    register.add(CARDS[:1])
+    element = register.element()
+    for act, state in ((element.suspend, "SUSPENDED"), (element.restore, "ACTIVE")):
+        act(CARDS[0])
+        register.stop(signal.SIGKILL)
+        register.start()
+        assert element.state_of(CARDS[0]) is NetworkState[state]
     element.close()
 
 
 @contextmanager
-def peer(answer: bytes | None) -> Iterator[tuple[str, int]]:
-    """Something that listens and says `answer` to everything; None: nothing at all."""
+def peer(
+    answer: bytes | None, taken: list[socket.socket] | None = None, *, trickling: bool = False
+) -> Iterator[tuple[str, int]]:
+    """Something that listens and says `answer` to everything; None: nothing at all. `trickling`: without an end."""
+    connections = [] if taken is None else taken
+
+    def say(connection: socket.socket, words: bytes) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(words)
+            while trickling:
+                time.sleep(0.02)
+                connection.sendall(words[:1])
+
     with socket.create_server(("127.0.0.1", 0)) as server:
-        taken: list[socket.socket] = []
 
         def serve() -> None:
             while True:
@@ -83,31 +122,53 @@ def peer(answer: bytes | None) -> Iterator[tuple[str, int]]:
                     connection, _ = server.accept()
                 except OSError:
                     return
-                taken.append(connection)
+                connections.append(connection)
                 if answer is not None:
-                    connection.sendall(answer)
+                    threading.Thread(target=say, args=(connection, answer), daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
         try:
             yield server.getsockname()
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            for connection in taken:
+            for connection in connections:
                 connection.close()
 
 
+@pytest.mark.parametrize("trickling", [False, True])
 @pytest.mark.parametrize(
-    "answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\x00\xee\x00", b"\xff" * 50]
+    "answer",
+    [
+        None,
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x00\x00\xee\x00",
+        b"\x00\x09\xee\x00ERROR 9 no",
+        b"\xff" * 50,
+    ],
+    ids=["silence", "HTTP", "an empty frame", "another's answer", "noise"],
 )
-def test_a_silent_or_senseless_peer_is_unreachable_in_time(answer: bytes | None) -> None:
-    with peer(answer) as address:
-        element = HomeRegister(address, address, seconds=1.0)
-        began = time.monotonic()
-        for act in (element.suspend, element.state_of):
+def test_a_silent_or_senseless_peer_is_unreachable_in_time(answer: bytes | None, trickling: bool) -> None:
+    with peer(answer, trickling=trickling) as address:
+        element = HomeRegister(address, address, seconds=0.2)
+        for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
+            began = time.monotonic()
             with pytest.raises(Unreachable):
                 act(CARDS[0])
-        assert time.monotonic() - began < 4.0
+            assert time.monotonic() - began < 1.0
         element.close()
+
+
+def test_what_is_no_card_opens_no_connection() -> None:
+    taken: list[socket.socket] = []
+    with peer(None, taken) as address:
+        element = HomeRegister(address, address, seconds=1.0)
+        for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
+            with pytest.raises(UnknownCard):
+                act("1 delete\r")
+        with socket.create_connection(address):  # it comes after theirs, had there been any
+            while not taken:
+                time.sleep(0.01)
+        assert len(taken) == 1
 
 
 def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister) -> None:
@@ -120,12 +181,111 @@ def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister) -> N
     element.close()
 
 
+@contextmanager
+def database(register: OwnRegister) -> Iterator[sqlite3.Connection]:
+    """What an operator's own people do to it meanwhile."""
+    opened = sqlite3.connect(register.database, timeout=30, isolation_level=None, check_same_thread=False)
+    yield opened
+    opened.close()
+
+
+def test_a_database_that_cannot_be_read_makes_no_card_unknown(register: OwnRegister) -> None:
+    """The terminal says "no subscriber" to every error; believed, an order to restore would end there."""
+    register.add(CARDS[:3])
+    element = register.element(seconds=1.0)
+    element.suspend(CARDS[0])
+    with database(register) as theirs:
+        theirs.execute("ALTER TABLE subscriber RENAME TO away")
+        for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
+            with pytest.raises(Refused):
+                act(CARDS[0])
+        with pytest.raises(Refused):
+            list(element.restricted())  # an empty list would say that all of them are let in
+        theirs.execute("ALTER TABLE away RENAME TO subscriber")
+    assert list(element.restricted()) == [(CARDS[0], NetworkState.SUSPENDED)]
+    element.restore(CARDS[0])
+    assert list(element.restricted()) == []
+    element.close()
+
+
+def test_a_change_that_is_made_by_half_is_not_acknowledged(register: OwnRegister) -> None:
+    register.add(CARDS[:2])
+    element = register.element(seconds=1.0)
+    no_data = "CREATE TRIGGER half BEFORE UPDATE OF nam_ps ON subscriber BEGIN SELECT raise(ABORT, 'no'); END"
+    with database(register) as theirs:
+        for act, state in ((element.suspend, "SUSPENDED"), (element.restore, "ACTIVE")):
+            theirs.execute(no_data)
+            with pytest.raises(Refused):
+                act(CARDS[0])
+            theirs.execute("DROP TRIGGER half")
+            act(CARDS[0])
+            assert element.state_of(CARDS[0]) is NetworkState[state]
+            modes = theirs.execute(
+                "SELECT DISTINCT nam_cs, nam_ps FROM subscriber WHERE msisdn = ?", CARDS[:1]
+            )
+            assert modes.fetchall() == [(state == "ACTIVE",) * 2]
+    element.close()
+
+
+def test_a_lock_on_the_database_that_passes_is_waited_for(register: OwnRegister) -> None:
+    register.add(CARDS[:2])
+    element = register.element(seconds=8.0)
+    with database(register) as theirs:
+        theirs.execute("BEGIN EXCLUSIVE")
+        over = threading.Timer(0.3, lambda: theirs.execute("ROLLBACK"))
+        over.start()
+        element.suspend(CARDS[0])
+        over.join()
+    assert element.state_of(CARDS[0]) is NetworkState.SUSPENDED
+    element.close()
+
+
+def test_a_lock_on_the_database_that_lasts_is_told_in_time(register: OwnRegister) -> None:
+    register.add(CARDS[:2])
+    element = register.element(seconds=1.0)
+    element.suspend(CARDS[0])
+    with database(register) as theirs:
+        theirs.execute("BEGIN EXCLUSIVE")
+        for act, card in ((element.restore, CARDS[0]), (element.suspend, CARDS[1])):
+            began = time.monotonic()
+            with pytest.raises(Refused):
+                act(card)
+            assert time.monotonic() - began < 1.5
+        element.suspend(CARDS[0])  # nothing to change: nothing to wait for
+        theirs.execute("ROLLBACK")
+    assert list(element.restricted()) == [(CARDS[0], NetworkState.SUSPENDED)]
+    element.close()
+
+
+def test_what_the_operator_bars_by_half_is_left_alone(register: OwnRegister) -> None:
+    register.add(CARDS[:4])
+    element = register.element()
+    with database(register) as theirs:
+        theirs.execute("UPDATE subscriber SET nam_ps = 0 WHERE msisdn = ?", CARDS[:1])
+        theirs.execute("UPDATE subscriber SET nam_cs = 0 WHERE msisdn = ?", CARDS[1:2])
+        theirs.execute(
+            "UPDATE subscriber SET imei = '12345678901234', nam_cs = 0, nam_ps = 0 WHERE msisdn = ?",
+            CARDS[2:3],
+        )
+        theirs.execute(
+            "INSERT INTO subscriber (imsi, nam_cs, nam_ps) VALUES ('460009999999999', 0, 0)"
+        )  # no number
+        assert list(element.restricted()) == [(CARDS[2], NetworkState.SUSPENDED)]
+        for card in CARDS[:4]:
+            element.bar_outgoing(card)
+        modes = dict(
+            theirs.execute("SELECT msisdn, nam_cs || nam_ps FROM subscriber WHERE msisdn NOT NULL").fetchall()
+        )
+    assert modes == {CARDS[0]: "10", CARDS[1]: "01", CARDS[2]: "11", CARDS[3]: "11"}
+    element.close()
+
+
 def test_a_hundred_thousand_cards_are_listed_without_a_gap(register: OwnRegister) -> None:
     cards = [str(8615000000000 + number) for number in range(100_000)]
     register.add(cards)
     with sqlite3.connect(register.database, timeout=30) as database:
         database.execute("UPDATE subscriber SET nam_cs = 0, nam_ps = 0")
     database.close()
-    element = register.element(seconds=60)
+    element = register.element()
     assert {card for card, _ in element.restricted()} == set(cards)
     element.close()

@@ -8,6 +8,7 @@ import struct
 import time
 
 from duanka.domain.network import Refused, Unreachable
+from duanka.network.hung_up import hung_up
 
 _HEAD = struct.Struct(">HBB")  # length of what follows the stream byte, stream, extension
 _CONTROL, _EXTENSION = 0xEE, 0x00
@@ -16,18 +17,22 @@ Address = tuple[str, int]
 
 
 class Ctrl:
-    """One connection, opened at the first question and again after it broke. `seconds`: the most that one takes."""
+    """One connection, opened at the first question and again after it broke."""
 
-    def __init__(self, address: Address, *, seconds: float = 5.0) -> None:
-        self._address, self._seconds = address, seconds
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._socket: socket.socket | None = None
         self._numbers = itertools.count(1)
 
-    def get(self, variable: str) -> str:
-        """The value of `variable`; Refused with the words of the other side where it has none."""
+    def get(self, variable: str, until: float) -> str:
+        """The value of `variable`; Refused with the words of the other side where it has none.
+
+        `until`: when the answer must be there, in `time.monotonic()`; Unreachable after that.
+        """
         number = str(next(self._numbers))
-        until = time.monotonic() + self._seconds
         try:
+            if self._socket and hung_up(self._socket):
+                self.close()
             connection = self._socket or self._open(until)
             text = f"GET {number} {variable}".encode()
             connection.sendall(_HEAD.pack(len(text) + 1, _CONTROL, _EXTENSION) + text)

@@ -3,11 +3,16 @@
 A change by the terminal also takes the card out of the switches that it is attached to; the control interface alone
 would only write the database. The register lets a card in or keeps it out: it cannot bar one direction. A card that
 is barred outgoing stays attached here, and the call and message proxies do the barring.
+
+Neither interface is taken at its word. The terminal says nothing when it did what it was asked, and nothing either
+when its database was locked; it calls a card unknown whenever it could not read it. So every change is read back,
+and a card is unknown only when the control interface says so too.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 from duanka.domain.network import NetworkState, Refused, UnknownCard
@@ -15,80 +20,101 @@ from duanka.network.ctrl import Ctrl
 from duanka.network.vty import Address, Vty
 
 _CARD = re.compile(r"[0-9]{1,15}")
-_ROW = re.compile(r"\s*\d+\s+([0-9]{1,15})\s")
-_NOBODY = re.compile(r"no subscriber", re.IGNORECASE)
+_NOBODY = re.compile(r"no (such )?subscriber", re.IGNORECASE)
+_NONE_SO = "% No matching subscriber"
+_SHOWN = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
+_AGAIN = 0.05  # seconds between tries while the register's database is locked
+_IN, _OUT = (True, True), (False, False)  # circuit-switched, packet-switched
 
 
 class HomeRegister:
-    """An Element on one OsmoHLR. `vty`, `ctrl`: where its two interfaces listen; `seconds`: the most a call takes."""
+    """An Element on one OsmoHLR. `vty`, `ctrl`: where its two interfaces listen; `seconds`: the most a call takes.
+
+    `restricted` may take longer, as long as the list keeps coming: it pauses no longer than `seconds`.
+    """
 
     def __init__(
         self, vty: Address, ctrl: Address, *, name: str = "home_register", seconds: float = 4.0
     ) -> None:
         self.name = name
-        self._vty = Vty(vty, seconds=seconds / 2)
-        self._ctrl = Ctrl(ctrl, seconds=seconds / 2)
+        self._seconds = seconds
+        self._vty, self._ctrl = Vty(vty), Ctrl(ctrl)
 
     def bar_outgoing(self, card: str) -> None:
-        """Leave the card attached: the register cannot bar one direction."""
-        self._allow(card, access=True)
+        """Leave the card attached, or let it in again: the register cannot bar one direction."""
+        until = self._until()
+        if self._access(card, until) == _OUT:
+            self._allow(card, _IN, until)
 
     def suspend(self, card: str) -> None:
         """Keep the card out of circuit- and packet-switched service, and detach it where it is."""
-        self._allow(card, access=False)
+        self._allow(card, _OUT, self._until())
 
     def restore(self, card: str) -> None:
-        """Let the card in again."""
-        self._allow(card, access=True)
+        """Let the card into both services: which of them it had before is not remembered."""
+        self._allow(card, _IN, self._until())
 
     def state_of(self, card: str) -> NetworkState:
         """Read back from the register's database."""
-        try:
-            said = self._ctrl.get(f"subscriber.by-msisdn-{_checked(card)}.info")
-        except Refused as refused:
-            if _NOBODY.search(str(refused)) or "No such subscriber" in str(refused):
-                raise UnknownCard(f"{self.name} has no card {card}") from refused
-            raise
-        facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
-        if "nam_cs" not in facts or "nam_ps" not in facts:
-            raise Refused(f"{self.name} answered without the access mode of {card}")
-        kept_out = facts["nam_cs"] == "0" and facts["nam_ps"] == "0"
-        return NetworkState.SUSPENDED if kept_out else NetworkState.ACTIVE
+        return NetworkState.SUSPENDED if self._access(card, self._until()) == _OUT else NetworkState.ACTIVE
 
     def shows(self, state: NetworkState) -> NetworkState:
         """A card that is barred outgoing looks active here."""
         return NetworkState.SUSPENDED if state is NetworkState.SUSPENDED else NetworkState.ACTIVE
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """Cards that are kept out of both services; those without packet-switched service alone are the operator's."""
-        out_of_ps = set(self._numbers("show subscribers ps off"))
-        for card in self._numbers("show subscribers cs off"):
-            if card in out_of_ps:
-                yield card, NetworkState.SUSPENDED
+        """Cards that are kept out of both services; those without one of them alone are the operator's."""
+        lines = self._vty.ask("show subscribers cs off", self._until(), silence=self._seconds)
+        rows = [
+            line.split() for line in lines if line[:1].isdigit()
+        ]  # id, MSISDN, IMSI, IMEI, and what it may use
+        last = lines[-1] if lines else ""
+        shown = _SHOWN.fullmatch(last)
+        if last.startswith(_NONE_SO):
+            return
+        if not shown or int(shown[1]) != len(rows):  # half a list would look like cards that were let in
+            raise Refused(f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}")
+        for row in rows:
+            if len(row) == 4 and _CARD.fullmatch(row[1]):
+                yield row[1], NetworkState.SUSPENDED
 
     def close(self) -> None:
         """End both connections."""
         self._vty.close()
         self._ctrl.close()
 
-    def _allow(self, card: str, *, access: bool) -> None:
-        mode = "cs+ps" if access else "none"
-        lines = self._vty.ask(f"subscriber msisdn {_checked(card)} update network-access-mode {mode}")
-        complaints = [line for line in lines if line.startswith("%")]
-        if any(_NOBODY.search(line) for line in complaints):
-            raise UnknownCard(f"{self.name} has no card {card}")
-        if complaints:
-            raise Refused(f"{self.name}: {complaints[0].lstrip('% ')}")
-        wanted = NetworkState.ACTIVE if access else NetworkState.SUSPENDED
-        if (
-            self.state_of(card) is not wanted
-        ):  # silence is not proof: the terminal says nothing when it did it
-            raise Refused(f"{self.name} took the change of {card} and did not make it")
+    def _until(self) -> float:
+        return time.monotonic() + self._seconds
 
-    def _numbers(self, command: str) -> Iterator[str]:
-        for line in self._vty.ask(command):
-            if found := _ROW.match(line):
-                yield found[1]
+    def _access(self, card: str, until: float) -> tuple[bool, bool]:
+        """Whether the card is let into circuit- and packet-switched service."""
+        try:
+            said = self._ctrl.get(f"subscriber.by-msisdn-{_checked(card)}.info", until)
+        except Refused as refused:
+            if _NOBODY.search(str(refused)):
+                raise UnknownCard(f"{self.name} has no card {card}") from refused
+            raise Refused(f"{self.name}: {refused}") from refused
+        facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
+        if "nam_cs" not in facts or "nam_ps" not in facts:
+            raise Refused(f"{self.name} answered without the access mode of {card}")
+        return facts["nam_cs"] != "0", facts["nam_ps"] != "0"
+
+    def _allow(self, card: str, access: tuple[bool, bool], until: float) -> None:
+        """Change it until it is read back changed, for as long as half of the time: a lock on the database passes."""
+        command = f"subscriber msisdn {_checked(card)} update network-access-mode {'cs+ps' if all(access) else 'none'}"
+        give_up = until - self._seconds / 2
+        while True:
+            said = self._vty.ask(command, until)
+            complaint = next((line.lstrip("% ") for line in said if line.startswith("%")), "")
+            if complaint and not _NOBODY.search(complaint):
+                raise Refused(f"{self.name}: {complaint}")
+            if self._access(card, until) == access:
+                return
+            if time.monotonic() > give_up:
+                raise Refused(
+                    f"{self.name} took the change of {card} and did not make it: {complaint or 'silent'}"
+                )
+            time.sleep(_AGAIN)
 
 
 def _checked(card: str) -> str:

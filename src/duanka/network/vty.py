@@ -7,33 +7,39 @@ import socket
 import time
 
 from duanka.domain.network import Refused, Unreachable
+from duanka.network.hung_up import hung_up
 
 _PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
 _OPTIONS = re.compile(rb"\xff[\xfb-\xfe].")  # what a telnet would negotiate
-_MOST = 64 << 20  # bytes of one answer
+_MOST = 512 << 20  # bytes of one answer: eight million subscribers
 
 Address = tuple[str, int]
 
 
 class Vty:
-    """One connection, opened at the first command and again after it broke. `seconds`: the most that a command takes.
+    """One connection, opened at the first command and again after it broke.
 
     Raises Unreachable where nobody answers in time; whether the command was carried out is unknown then.
     """
 
-    def __init__(self, address: Address, *, seconds: float = 5.0) -> None:
-        self._address, self._seconds = address, seconds
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._socket: socket.socket | None = None
 
-    def ask(self, command: str) -> list[str]:
-        """Give `command`; the lines of its answer, without echo and prompt."""
+    def ask(self, command: str, until: float, *, silence: float = 0.0) -> list[str]:
+        """Give `command`; the lines of its answer, without echo and prompt.
+
+        `until`: when the answer must be whole, in `time.monotonic()`; `silence`: seconds that it may pause for
+        after that, for a list of any length.
+        """
         if "\r" in command or "\n" in command:
             raise Refused(f"a command is one line: {command!r}")
-        until = time.monotonic() + self._seconds
         try:
+            if self._socket and hung_up(self._socket):
+                self.close()
             connection = self._socket or self._open(until)
             connection.sendall(command.encode() + b"\r")
-            answer = self._answer(connection, until)
+            answer = self._answer(connection, until, silence)
         except (OSError, EOFError) as error:
             self.close()
             host, port = self._address
@@ -58,7 +64,7 @@ class Vty:
             self._answer(connection, until)
         return connection
 
-    def _answer(self, connection: socket.socket, until: float) -> bytes:
+    def _answer(self, connection: socket.socket, until: float, silence: float = 0.0) -> bytes:
         got = bytearray()
         while not _PROMPT.search(got[-80:]):
             connection.settimeout(max(0.001, until - time.monotonic()))
@@ -68,6 +74,7 @@ class Vty:
             if not block:
                 raise EOFError("closed by the other side")
             got += _OPTIONS.sub(b"", block)
+            until = max(until, time.monotonic() + silence) if silence else until
             if len(got) > _MOST:
                 raise EOFError("an answer without end")
         return bytes(got)
