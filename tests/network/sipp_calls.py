@@ -51,7 +51,11 @@ class Calling:
 def missing() -> str:
     """What must be installed; empty when nothing."""
     kamailio = shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    return "" if kamailio and shutil.which("sipp") else "apt-get install kamailio kamailio-sqlite-modules sip-tester"
+    return (
+        ""
+        if kamailio and shutil.which("sipp")
+        else "apt-get install kamailio kamailio-sqlite-modules sip-tester"
+    )
 
 
 @contextlib.contextmanager

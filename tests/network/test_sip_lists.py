@@ -244,6 +244,24 @@ def test_an_exchange_that_is_cut_off_is_whole_or_not_at_all(
         assert dict(later.restricted()) == new
 
 
+def test_a_list_that_is_too_long_changes_nothing(tmp_path: Path) -> None:
+    needed(missing())
+    with (
+        Switchboard() as board,
+        OwnCallProxy(tmp_path / "proxy", board.address, entries=1000, waiting=100, megabytes=24) as proxy,
+        closing(proxy.element()) as element,
+        Phone(proxy.address) as phone,
+    ):
+        element.replace_all({card(1): SUSPENDED})
+        with pytest.raises(Refused, match="entries"):
+            element.replace_all({card(n): SUSPENDED for n in range(1000, 120_000)})
+        element.suspend(card(2))
+        for _ in range(2):
+            assert dict(element.restricted()) == {card(1): SUSPENDED, card(2): SUSPENDED}
+            assert [phone.call(card(n), HONEST).code for n in (1, 2, 1000)] == [608, 608, 200]
+            restarted(proxy)
+
+
 def test_one_exchange_at_a_time(proxy: OwnCallProxy, element: CallProxy) -> None:
     many = {card(n): SUSPENDED for n in range(60_000)}
     exchanging = threading.Thread(target=element.replace_all, args=(many,))

@@ -136,6 +136,13 @@ class CallLists:
             database.execute("DELETE FROM live WHERE name = 'filling'")
             database.execute(f"DELETE FROM {other(filled)}")  # quick: a whole table
 
+    def abandon(self) -> None:
+        """Empty the list that does not count."""
+        with self._writing() as database:
+            database.execute("DELETE FROM live WHERE name = 'filling'")
+            database.execute("DELETE FROM changed")
+            database.execute(f"DELETE FROM {other(self.live)}")
+
     def cards(self) -> list[str]:
         """The cards on the list that counts."""
         return [card for (card,) in self._open().execute(f"SELECT card FROM {self.live}")]

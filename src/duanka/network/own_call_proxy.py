@@ -15,7 +15,7 @@ from types import TracebackType
 from jinja2 import Environment, StrictUndefined
 
 from duanka import __version__
-from duanka.domain.network import Carried, NetworkError, NetworkState
+from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
 from duanka.domain.order_policy import ALWAYS_PROTECTED
 from duanka.network.call_lists import LISTS, CallLists, make
 from duanka.network.json_rpc import JsonRpc
@@ -106,7 +106,8 @@ class OwnCallProxy:
         (self.folder / CONTROL).unlink(missing_ok=True)
         # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
         with contextlib.closing(CallLists(self.folder, seconds=_ENDS_WITHIN)) as kept_open:
-            assert kept_open.live  # noqa: S101  # read, so that it is open
+            with contextlib.suppress(Refused), kept_open.exchanging():
+                kept_open.abandon()  # half a list that a crash left
             self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
             self._process.until(self._ready, within)
 

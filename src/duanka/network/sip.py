@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import Carried, NetworkError, NetworkState, Refusal, UnknownCard
+from duanka.domain.network import Carried, NetworkError, NetworkState, Refusal, Refused, UnknownCard
 from duanka.network.call_lists import CallLists, other
 from duanka.network.json_rpc import JsonRpc, RpcError
 from duanka.network.refused_file import RefusedFile
@@ -86,9 +86,7 @@ class CallProxy:
             self._agree()
             with self._lists.locked():
                 filling = self._lists.begin()
-            # outside the lock: it takes seconds, and single changes must not wait for it
-            fill(filling)
-            self._rpc.ask("htable.reload", filling, seconds=_LOADS_WITHIN)
+            self._load(filling, fill)
             with self._lists.locked():
                 # the disk first, so that a Kamailio which starts at any moment of this has every change too
                 changed = self._lists.changed()
@@ -98,6 +96,20 @@ class CallProxy:
                 self._rpc.ask("htable.sets", "live", "list", filling)
             with contextlib.suppress(NetworkError):  # memory given back; the next exchange does it too
                 self._rpc.ask("htable.flush", other(filling), seconds=_LOADS_WITHIN)
+
+    def _load(self, filling: str, fill: Callable[[str], None]) -> None:
+        """Outside the lock: it takes seconds, and single changes must not wait for it."""
+        try:
+            fill(filling)
+            self._rpc.ask("htable.reload", filling, seconds=_LOADS_WITHIN)
+        except NetworkError as error:
+            with contextlib.suppress(NetworkError), self._lists.locked():
+                self._lists.abandon()  # what is too much for its memory must not be loaded at the next start
+            if isinstance(error, RpcError):
+                raise Refused(
+                    f"the call proxy did not load the list ({error}): start it with more `entries`"
+                ) from error
+            raise
 
     def _agree(self) -> None:
         """Where an exchange was cut off before its last step, take the step: the disk says which list counts."""
