@@ -162,8 +162,9 @@ def test_the_same_worker_that_slept_cannot_settle_its_second_lease_with_the_firs
     stopped(book)
     (first,) = worker.claim(ONE[0], NOW)
     worker.claim(ONE[0], NOW + LEASE + SECOND)
-    worker.settle([Result(first, Outcome.DONE)], NOW + LEASE + SECOND)
-    assert outcomes(store) == [("suspended", None)]
+    for outcome in (Outcome.DONE, Outcome.REFUSED):
+        worker.settle([Result(first, outcome)], NOW + LEASE + SECOND)
+        assert outcomes(store) == [("suspended", None)]
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])

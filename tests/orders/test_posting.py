@@ -131,6 +131,7 @@ def test_a_receipt_is_never_of_the_future_nor_before_the_notice(
     desk.centre.receipt("m1", NOW + told)
     desk.work(NOW + 4 * HOUR)
     assert verification(desk.book).delivered_at == NOW + counted
+    assert desk.rows()[0].receipt_at == NOW + counted
 
 
 def test_a_notice_is_delivered_when_all_its_parts_are(store: Store) -> None:
@@ -266,7 +267,13 @@ def test_notices_of_a_card_go_one_after_the_other(store: Store) -> None:
     desk = Desk(store)
     desk.book.police_stop(card(0), "A1", POLICE, "notice", NOW)
     desk.book.police_release(card(0), POLICE, "consent", NOW)
+    desk.centre.refuses = {card(0): Unreachable("silent")}
+    with pytest.raises(Unreachable):
+        desk.work(NOW)
+    desk.centre.refuses, desk.seconds = {}, desk.seconds + 1
     desk.work(NOW)
+    assert desk.centre.sent == [], "the second does not overtake the first, which is to be tried again later"
+    desk.work(NOW + SECOND)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["forced_stop", "restored"]
 
 
