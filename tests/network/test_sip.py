@@ -23,7 +23,7 @@ from sipp_calls import answering, call, missing
 
 SUSPENDED, BARRED, HONEST, OTHER = "8613800000001", "8613800000002", "8613900000001", "8613900000002"
 MACHINE, LANDLINE = "861064712345678", "861012345678"
-REDRESS = "https://verify.operator.example/redress"
+REDRESS = "https://verify.operator.example/redress?a=$b"
 CALL_INFO = f"<{REDRESS}>;purpose=jcard"
 
 
@@ -39,7 +39,9 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, far_end: tuple[str, int]) ->
     folder = tmp_path_factory.mktemp("call-proxy") / (
         "very-long-name-" * 12
     )  # more than a socket's address holds
-    with OwnCallProxy(folder, far_end, redress=REDRESS, emergency=("12345",)) as one:
+    with OwnCallProxy(
+        folder, far_end, redress=REDRESS, emergency=("12345", "+86 400-700.1234", "0755-1234567")
+    ) as one:
         with closing(one.element()) as element:
             for card in (SUSPENDED, MACHINE, LANDLINE):
                 element.suspend(card)
@@ -61,6 +63,11 @@ CALLS = [
         for written in ("+86110", "0086110", "86110", "+110", "%31%31%30", "1-1-0")
     ),
     *((SUSPENDED, written, "", 200) for written in ("010110", "8610110", "+860755-119", "0086021120")),
+    *(
+        (SUSPENDED, written, "", 200)
+        for written in ("4007001234", "+864007001234", "07551234567", "+867551234567")
+    ),
+    (SUSPENDED, "400-700x1234", "", 608),
     (SUSPENDED, "10110", "", 608),  # no area, but another short code
     (SUSPENDED, "01101100", "", 608),
     (SUSPENDED, "1100", "", 608),
@@ -281,6 +288,15 @@ def test_what_is_no_card_is_unknown(proxy: OwnCallProxy) -> None:
             with pytest.raises(UnknownCard):
                 element.replace_all({HONEST: NetworkState.SUSPENDED, card: NetworkState.SUSPENDED})
         assert element.state_of(HONEST) is NetworkState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    "url", ['https://x/"', "https://x/>", "https://x/\r\nX: y", "https://x/申诉", "", "a b"]
+)
+def test_a_way_of_redress_that_is_no_url_is_refused(tmp_path: Path, url: str) -> None:
+    needed(missing())
+    with pytest.raises(DuankaError, match="redress"):
+        OwnCallProxy(tmp_path, ("127.0.0.1", 5060), redress=url)
 
 
 def test_without_kamailio_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ from types import TracebackType
 from jinja2 import Environment, StrictUndefined
 
 from duanka import __version__
+from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
 from duanka.domain.order_policy import ALWAYS_PROTECTED
 from duanka.network.call_lists import LISTS, CallLists, make
@@ -76,8 +78,8 @@ class OwnCallProxy:
             queue=waiting,
             at_once=_AT_ONCE,
             every=int(write_every * 1_000_000),
-            emergency=sorted({*ALWAYS_PROTECTED, *emergency}),
-            redress=redress,
+            emergency=sorted({*ALWAYS_PROTECTED, *map(_within_china, emergency)} - {""}),
+            redress=_in_header(redress),
             next_hop=f"{next_hop[0]}:{next_hop[1]}",
             suspended=NetworkState.SUSPENDED.value,
         )
@@ -154,3 +156,15 @@ class OwnCallProxy:
         with contextlib.closing(asking), contextlib.suppress(NetworkError):
             return bool(asking.ask("htable.get", "live", "list"))
         return False
+
+
+def _within_china(number: str) -> str:
+    """Digits as dialled at home; they become part of a pattern."""
+    return re.sub("[^0-9]", "", number).removeprefix("00").removeprefix("86").removeprefix("0")
+
+
+def _in_header(url: str) -> str:
+    """A URL as it stands in a quoted string of Kamailio, where $ begins a variable."""
+    if not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", url):
+        raise DuankaError(f"{url!r} is no URL for a way of redress: write it percent-encoded, https://...")
+    return url.replace("$", "$$")
