@@ -35,12 +35,14 @@ while True:
     print(card, flush=True)
     number += 1
 """
-_FORTY = """
+_MANY = """
 import sys
 from pathlib import Path
 from duanka.network.fake import FakeElement, FakeSender
 element, sender = FakeElement("e", Path(sys.argv[1])), FakeSender("s", Path(sys.argv[2]))
-for number in range(40):
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(300):
     element.suspend(str(8613800000000 + number))
     sender.send("8613800000001", sys.argv[3])
 """
@@ -137,22 +139,33 @@ def test_two_processes_change_each_card_once_and_number_notices_apart(tmp_path: 
     journal, notices = tmp_path / "journal", tmp_path / "notices"
     here = FakeElement("e", journal)
     runs = [
-        subprocess.Popen([sys.executable, "-c", _FORTY, str(journal), str(notices), text])
+        subprocess.Popen(
+            [sys.executable, "-c", _MANY, str(journal), str(notices), text],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         for text in ("one", "two")
     ]
     try:
-        assert [run.wait(30) for run in runs] == [0, 0]
+        for run in runs:
+            assert run.stdout
+            assert run.stdout.readline() == b"ready\n"
+        for run in runs:
+            assert run.stdin
+            run.stdin.write(b"go\n")
+            run.stdin.flush()
+        assert [run.wait(60) for run in runs] == [0, 0]
     finally:
         for run in runs:
             run.kill()
-            run.wait()
+            run.communicate()
     acts = read_journal(journal)
-    assert len(acts) == 80
+    assert len(acts) == 600
     assert set(Counter(line["card"] for line in acts if line["changed"]).values()) == {1}
-    assert len(dict(here.restricted())) == 40, "another value sees what they did"
+    assert len(dict(here.restricted())) == 300, "another value sees what they did"
     sent = FakeSender("s", notices).sent
-    assert [one.message_id for one in sent] == [f"m{number}" for number in range(1, 81)]
-    assert Counter(one.text for one in sent) == {"one": 40, "two": 40}
+    assert [one.message_id for one in sent] == [f"m{number}" for number in range(1, 601)]
+    assert Counter(one.text for one in sent) == {"one": 300, "two": 300}
 
 
 def test_receipts_come_by_themselves_or_on_demand() -> None:

@@ -111,7 +111,7 @@ def peer(
         with contextlib.suppress(OSError):
             connection.sendall(words)
             while trickling:
-                time.sleep(0.02)
+                time.sleep(0.0002)
                 connection.sendall(words[:1])
 
     with socket.create_server(("127.0.0.1", 0)) as server:
