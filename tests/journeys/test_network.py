@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ from duanka.orders.refusals import refused
 from duanka.own_network import OwnNetwork
 from messages import send
 from parts import needed
+from sipp_calls import call
 from switches import Switch, missing
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -104,7 +106,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 @pytest.mark.requirement("R2")
 @pytest.mark.requirement("R7.1")
 @pytest.mark.requirement("R7.2")
-def test_a_hit_goes_dark_after_a_day_and_comes_back(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hit_goes_dark_after_a_day_and_comes_back(
+    town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     seconds: dict[str, float] = {}
     with Switch(town.network.register.gsup) as switch, town.network.phone() as phone:
         assert switch.attach(town.imsis[card(0)]) is None, "an honest card is admitted"
@@ -126,6 +130,9 @@ def test_a_hit_goes_dark_after_a_day_and_comes_back(town: Town, capsys: pytest.C
         seconds["24 hours over to suspended everywhere"] = until(lambda: _is(town, 0, NetworkState.SUSPENDED))
         assert switch.detached(town.imsis[card(0)]), "the switch that it is attached to is told"
         assert switch.attach(town.imsis[card(0)]) is not None, "the register refuses it"
+        calls = [(card(0), HONEST), (HONEST, card(0)), (card(0), "110"), (HONEST, PEER)]
+        called = call(tmp_path / "sipp", town.network.calls.address, calls)
+        assert [one.answer for one in called] == [608, 608, 200, 200], "under SIPp"
         refused = phone.call(card(0), HONEST)
         assert refused.code == 608
         assert "purpose=jcard" in refused.headers["call-info"]
@@ -141,8 +148,8 @@ def test_a_hit_goes_dark_after_a_day_and_comes_back(town: Town, capsys: pytest.C
         town.worker.wake()
         seconds["passed to restored everywhere"] = until(lambda: _is(town, 0, NetworkState.ACTIVE))
         assert switch.attach(town.imsis[card(0)]) is None
-        assert phone.call(card(0), HONEST).code == 200
-        assert phone.call(HONEST, card(0)).code == 200
+        called = call(tmp_path / "sipp-again", town.network.calls.address, calls)
+        assert [one.answer for one in called] == [200, 200, 200, 200]
         assert send(town.network.messages.address, card(0), PEER, "你好") == 0
         until(lambda: any("恢复" in one.text or "复" in one.text for one in town.network.centre.accepted[1:]))
         until(lambda: _refused(town) >= 3)
