@@ -10,9 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-import smpplib.client
-import smpplib.consts
-import smpplib.exceptions
 
 from duanka import app, app_orders, app_serve, simulator
 from duanka.app_orders import Desk
@@ -20,6 +17,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Event, Kind, Person, Role, State
 from duanka.domain.ports import Silent
+from duanka.network.phones import send_message
 from duanka.orders.reading import Filter, Reader
 from duanka.orders.views import Figures
 from duanka.own_network import OwnNetwork
@@ -65,22 +63,8 @@ class Story:
 
     def text(self, card: str, peer: str, text: str) -> str:
         """Send a message through the message proxy, and say how it went."""
-        client = smpplib.client.Client(*self.network.messages.address, allow_unknown_opt_params=True)
-        client.connect()
-        try:
-            client.bind_transceiver(system_id="demo", password=self.network.centre.behaviour.password)
-            client.send_message(
-                source_addr_ton=smpplib.consts.SMPP_TON_INTL,
-                source_addr=card,
-                dest_addr_ton=smpplib.consts.SMPP_TON_INTL,
-                destination_addr=peer,
-                data_coding=smpplib.consts.SMPP_ENCODING_ISO10646,
-                short_message=text.encode("utf-16-be"),
-            )
-            status = int(client.read_pdu().status)
-            client.unbind()
-        finally:
-            client.disconnect()
+        password = self.network.centre.behaviour.password
+        status = send_message(self.network.messages.address, card, peer, text, password=password)
         return f"status {status:#04x} " + ("accepted" if status == 0 else "refused")
 
     def until(self, what: str, true: Callable[[], bool]) -> None:

@@ -122,7 +122,9 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
         ledger = parts.enter_context(Ledger(asked.out))
         judgement = Judgement(policy, running, limits)
         telemetry = _telemetry(asked, parts, said)
-        parts.enter_context(_stopped_by_signals(feed, said))
+        parts.enter_context(
+            stopped_by_signals(feed.stop, lambda: said("Ending: what is read is judged and committed ..."))
+        )
         run = Following(
             feed=feed,
             engine=engine,
@@ -193,16 +195,16 @@ def _telemetry(asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[str]
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(feed: Feed, said: Callable[[str], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; a second Ctrl-C ends it at once, and loses nothing."""
+def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once, and loses nothing."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def heard(number: int, frame: FrameType | None) -> None:
         del frame
-        said("Ending: what is read is judged and committed ...")
-        feed.stop()
+        ending()
+        stop()
         signal.signal(number, signal.default_int_handler)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

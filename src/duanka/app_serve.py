@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import threading
 import time
@@ -12,14 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from urllib.parse import unquote, urlsplit
 
 import uvicorn
 
 from duanka import app_orders
 from duanka.api import create_api
-from duanka.app_live import LiveOutcome, LiveRun, live
+from duanka.app_live import LiveOutcome, LiveRun, live, stopped_by_signals
 from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Watch as RecordsWatch
@@ -184,7 +182,9 @@ def serve(
         say(f"API: http://{asked.host}:{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
         if asked.records:
             return live(settings, asked.records, watch, say)
-        parts.enter_context(_stopped_by_signals(ending, say))
+        parts.enter_context(
+            stopped_by_signals(ending.set, lambda: say("Ending: what is in hand is finished ..."))
+        )
         ending.wait()
     return None
 
@@ -244,22 +244,6 @@ def _following(
     finally:
         stop.set()
         thread.join()
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(ending: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        say("Ending: what is in hand is finished ...")
-        ending.set()
-        signal.signal(number, signal.default_int_handler)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
 
 
 def _ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:

@@ -19,10 +19,10 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, Demand, Event, Kind, Order, Person, Role, State
 from duanka.domain.words import Words
 from duanka.enforce import Enforcing
+from duanka.network.phones import send_message
 from duanka.orders.outbox import Leg, Outbox
 from duanka.orders.refusals import refused
 from duanka.own_network import OwnNetwork
-from messages import send
 from parts import needed
 from sipp_calls import call
 from switches import Switch, missing
@@ -138,8 +138,8 @@ def test_a_hit_goes_dark_after_a_day_and_comes_back(
         assert "purpose=jcard" in refused.headers["call-info"]
         assert phone.call(HONEST, card(0)).code == 608
         assert phone.call(card(0), "110").code == 200, "emergency numbers always pass"
-        assert send(town.network.messages.address, card(0), PEER, "你好") == 0x66
-        assert send(town.network.messages.address, HONEST, PEER, "你好") == 0
+        assert send_message(town.network.messages.address, card(0), PEER, "你好") == 0x66
+        assert send_message(town.network.messages.address, HONEST, PEER, "你好") == 0
 
         order = town.order(0)
         assert order is not None
@@ -150,7 +150,7 @@ def test_a_hit_goes_dark_after_a_day_and_comes_back(
         assert switch.attach(town.imsis[card(0)]) is None
         called = call(tmp_path / "sipp-again", town.network.calls.address, calls)
         assert [one.answer for one in called] == [200, 200, 200, 200]
-        assert send(town.network.messages.address, card(0), PEER, "你好") == 0
+        assert send_message(town.network.messages.address, card(0), PEER, "你好") == 0
         until(lambda: any("恢复" in one.text or "复" in one.text for one in town.network.centre.accepted[1:]))
         until(lambda: _refused(town) >= 3)
     tell(capsys, [f"{leg}: {took:.2f} s" for leg, took in seconds.items()])

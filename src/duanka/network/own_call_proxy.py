@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from types import TracebackType
 
 from jinja2 import Environment, StrictUndefined
 
@@ -21,7 +20,7 @@ from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
 from duanka.domain.order_policy import ALWAYS_PROTECTED
 from duanka.network.call_lists import LISTS, CallLists, make
 from duanka.network.json_rpc import JsonRpc
-from duanka.network.own_part import OwnProcess, free_port, program
+from duanka.network.own_part import OwnPart, OwnProcess, free_port, program
 from duanka.network.refused_file import RefusedFile
 from duanka.network.sip import CONTROL, REFUSED, CallProxy
 
@@ -31,7 +30,7 @@ _ENDS_WITHIN = 5.0
 _AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
 
 
-class OwnCallProxy:
+class OwnCallProxy(OwnPart):
     """Kamailio in `folder`, which passes on to `next_hop` what it does not refuse; a context manager.
 
     `listen`: None for a free port of loopback. `redress`: where a refused caller learns why and objects (RFC 8688).
@@ -84,22 +83,6 @@ class OwnCallProxy:
             suspended=NetworkState.SUSPENDED.value,
         )
         (self.folder / _CONFIG).write_text(written, encoding="utf-8")
-        self._process: OwnProcess | None = None
-
-    def __enter__(self) -> OwnCallProxy:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Of the process that leads the others; their group has the same number."""
-        assert self._process is not None, "it is not started"  # noqa: S101
-        return self._process.pid
 
     def start(self, within: float = 120.0) -> None:
         """Start it, or anew where it runs, and wait until it has loaded its lists and answers."""
@@ -119,12 +102,6 @@ class OwnCallProxy:
         # a process that loads a list holds all its rows for a moment; memory that is not touched costs nothing
         memory = ["-m", str(self._megabytes), "-M", str(16 + self._entries // 1500)]
         return [self._program, "-f", _CONFIG, "-DD", "-E", *memory, "-w", here, "-Y", here]
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it and its children."""
-        if self._process:
-            self._process.end(how)
-        self._process = None
 
     def element(self, seconds: float = 4.0) -> CallProxy:
         """The proxy as orders see it."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 
 from duanka.network.hlr import HomeRegister
-from duanka.network.own_part import OwnProcess, answers, free_address, program
+from duanka.network.own_part import OwnPart, OwnProcess, answers, free_address, program
 
 _VTY, _CTRL, _GSUP = 4258, 4259, 4222  # version 1.5 has no choice of ports, so it gets an address of its own
 _CONFIG = """\
@@ -27,7 +25,7 @@ hlr
 """
 
 
-class OwnRegister:
+class OwnRegister(OwnPart):
     """OsmoHLR in `folder`; a context manager. DuankaError where it is not installed."""
 
     def __init__(self, folder: Path) -> None:
@@ -39,28 +37,12 @@ class OwnRegister:
         self.vty, self.ctrl, self.gsup = (self.host, _VTY), (self.host, _CTRL), (self.host, _GSUP)
         self._config = folder / "osmo-hlr.cfg"
         self._config.write_text(_CONFIG.format(host=self.host, database=self.database.resolve()))
-        self._process: OwnProcess | None = None
-
-    def __enter__(self) -> OwnRegister:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [self._program, "-c", str(self._config), "-l", str(self.database)]
         self._process = OwnProcess(command, self._folder / "osmo-hlr.log")
         self._process.until(lambda: all(answers(self.host, port) for port in (_VTY, _CTRL, _GSUP)))
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
-        if self._process:
-            self._process.end(how)
-        self._process = None
 
     def add(self, cards: Iterable[str], first_imsi: int = 460_000_000_000_001) -> dict[str, str]:
         """Register cards, card -> IMSI, in both services; while it runs, which made the database."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from duanka.domain.network import NetworkError
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.message_proxy import Address, ProxySettings
 from duanka.network.message_relay import Limits
-from duanka.network.own_part import OwnProcess, answers, free_port
+from duanka.network.own_part import OwnPart, OwnProcess, answers, free_port
 from duanka.network.sms import MessageProxy
 
 
-class OwnMessageProxy:
+class OwnMessageProxy(OwnPart):
     """The message proxy in `folder`, before the message centre at `smsc`; a context manager.
 
     `listen`: None for a free port of loopback.
@@ -38,22 +36,6 @@ class OwnMessageProxy:
         self._settings = ProxySettings(
             self.folder, self.address, smsc, policy or MessagePolicy(), emergency, limits=limits or Limits()
         )
-        self._process: OwnProcess | None = None
-
-    def __enter__(self) -> OwnMessageProxy:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Of its process."""
-        assert self._process is not None, "it is not started"  # noqa: S101
-        return self._process.pid
 
     def start(self) -> None:
         """Start it, and wait until it carries messages and takes orders."""
@@ -61,12 +43,6 @@ class OwnMessageProxy:
         command = [sys.executable, "-m", "duanka.network.message_proxy", str(self.folder)]
         self._process = OwnProcess(command, self.folder / "proxy.log")
         self._process.until(self._ready)
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
-        if self._process:
-            self._process.end(how)
-        self._process = None
 
     def element(self, seconds: float = 4.0) -> MessageProxy:
         """The proxy as orders see it."""

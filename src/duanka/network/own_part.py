@@ -12,6 +12,8 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from duanka.domain.errors import DuankaError
 
@@ -87,6 +89,37 @@ class OwnProcess:
             os.killpg(self.pid, how)
         except ProcessLookupError:
             return
+
+
+class OwnPart:
+    """A real part in a process of its own, started and ended by a context."""
+
+    _process: OwnProcess | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that leads the others; their group has the same number."""
+        assert self._process is not None, "it is not started"  # noqa: S101
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        raise NotImplementedError
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it and its children."""
+        if self._process:
+            self._process.end(how)
+        self._process = None
 
 
 def answers(host: str, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Two small SIP telephones over UDP: one that calls through a proxy, one that answers. For the demonstration and tests.
+"""Small telephones for the demonstration and tests: one that calls, one that answers, and one that sends messages.
 
 They speak as much of RFC 3261 as a call that is answered, refused and ended needs; they are no measure of a proxy.
 """
@@ -12,6 +12,9 @@ import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from uuid import uuid4
+
+import smpplib.client
+import smpplib.consts
 
 from duanka.domain.network import Unreachable
 
@@ -158,6 +161,27 @@ class Switchboard:
                 kept.append(line if "tag=" in line else f"{line};tag=switchboard")
         kept += [f"Contact: <sip:{self.address[0]}:{self.address[1]}>", "Content-Length: 0"]
         return ("SIP/2.0 200 OK\r\n" + "\r\n".join(kept) + "\r\n\r\n").encode()
+
+
+def send_message(address: Address, sender: str, receiver: str, text: str, *, password: str = "secret") -> int:  # noqa: S107  # loopback
+    """Send a short message as a client of the message path does; the SMPP status of the answer."""
+    client = smpplib.client.Client(*address, allow_unknown_opt_params=True)
+    client.connect()
+    try:
+        client.bind_transceiver(system_id="phone", password=password)
+        client.send_message(
+            source_addr_ton=smpplib.consts.SMPP_TON_INTL,
+            source_addr=sender,
+            dest_addr_ton=smpplib.consts.SMPP_TON_INTL,
+            destination_addr=receiver,
+            data_coding=smpplib.consts.SMPP_ENCODING_ISO10646,
+            short_message=text.encode("utf-16-be"),
+        )
+        status = int(client.read_pdu().status)
+        client.unbind()
+        return status
+    finally:
+        client.disconnect()
 
 
 def _read(data: bytes) -> tuple[int, str, dict[str, str]]:
