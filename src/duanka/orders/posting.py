@@ -118,6 +118,8 @@ class Posting:
     def _claim(self, now: datetime, limit: int) -> list[Letter]:
         """Take notices that are due, and write their texts; of a card the next one goes when the one before is out."""
         unwritten: list[tuple[int, str, str]] = []
+        if not self._waiting():
+            return []
 
         def work(connection: Connection) -> list[Letter]:
             unwritten.clear()
@@ -151,6 +153,13 @@ class Posting:
         for template in {letter.template for letter in letters} - {template for _, template, _ in unwritten}:
             self._alarms.working(_UNWRITTEN.format(template), now)
         return letters
+
+    def _waiting(self) -> bool:
+        """Whether any notice waits: mostly none does, and then nothing need be locked."""
+        first = (
+            select(notices.c.id).where(notices.c.done_at.is_(None)).order_by(notices.c.next_try_at).limit(1)
+        )
+        return self._store.glance(select(first.scalar_subquery()))[0] is not None
 
     def _due(
         self, connection: Connection, due: object, now: datetime, limit: int

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -79,6 +79,14 @@ class Store:
             if not self.embedded:  # PostgreSQL would otherwise look anew for each statement
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
+
+    def glance(self, statement: Executable) -> Row[Any]:
+        """The one row of a statement that reads: cheaper than a transaction, for what is asked all the time."""
+        if self.embedded:
+            with self.reading() as connection:
+                return connection.execute(statement).one()
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return connection.execute(statement).one()
 
     def close(self) -> None:
         """Give the connections back."""
