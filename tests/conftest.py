@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,10 @@ from parts import needed
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "build" / "requirements.json"
+
+# A process of pytest-xdist has no main file, which the Spark client takes for a run of its own doctests.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__
 
 # A landing must not hang on luck: CI tries the same examples every time, people and `make test-long` look for new ones.
 settings.register_profile("ci", derandomize=True)
