@@ -98,10 +98,8 @@ def _add_keys(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) 
             key = desk.keys.add(name, Role(role), here(), app_orders.now())
         out.print(f"The key of {name} ({role}), shown this once:", highlight=False)
         out.print(key, highlight=False, soft_wrap=True)
-        out.print(
-            "Use it: export DUANKA_API_KEY=dk_...; the API takes it as `Authorization: Bearer dk_...`",
-            highlight=False,
-        )
+        told = "Use it: export DUANKA_API_KEY=KEY; the API takes it as `Authorization: Bearer KEY`"
+        out.print(told, highlight=False, soft_wrap=True)
 
     @keys.command("list")
     def listed() -> None:

@@ -43,7 +43,7 @@ class Ticker:
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)  # a line of a log is one line
 
     def note(self, taken: Taken, waiting: Waiting) -> None:
         """A micro-batch is in."""
