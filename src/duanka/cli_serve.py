@@ -10,11 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from duanka import app, app_demo, app_live, app_serve
+from duanka import app, app_live
 from duanka.cli_live import Ticker, last_words
 from duanka.domain.errors import DuankaError
-from duanka.network.message_proxy import ProxySettings, run_proxy
-from duanka.network.own_call_proxy import OwnCallProxy
 from duanka.settings import Settings
 
 
@@ -43,6 +41,8 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         policy: Annotated[str | None, typer.Option(help="national, hebei, or a FILE.toml.")] = None,
     ) -> None:
         """Run API, order worker and intake in one process, until Ctrl-C (docs/ORDERS.md)."""
+        from duanka import app_serve  # noqa: PLC0415  # a web server, which no other command waits for
+
         if inbox and nats:
             raise DuankaError("serve follows one source of records: give --inbox or --nats")
         chosen = settings()
@@ -67,6 +67,8 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         ),
     ) -> None:
         """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
+        from duanka import app_demo  # noqa: PLC0415  # the same
+
         if not network:
             raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")
         app_demo.demo_network(
@@ -89,6 +91,8 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that judge calls.")] = 4,
     ) -> None:
         """Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md)."""
+        from duanka.network.own_call_proxy import OwnCallProxy  # noqa: PLC0415  # the same
+
         policy = app.policy_named(settings().policy).orders
         part = OwnCallProxy(
             folder,
@@ -114,6 +118,8 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         listen: Annotated[str, typer.Option(help="Where it listens, HOST:PORT.")] = "127.0.0.1:2775",
     ) -> None:
         """Pass short messages on, and refuse those of stopped cards and what the policy names (docs/NETWORK.md)."""
+        from duanka.network.message_proxy import ProxySettings, run_proxy  # noqa: PLC0415  # the same
+
         policy = app.policy_named(settings().policy)
         err.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}", highlight=False)
         run_proxy(
