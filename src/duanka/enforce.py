@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-_LOOK = 0.2  # seconds between looks for work that other processes left
+_LOOK = 0.25  # seconds between looks for work that other processes left
 _RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
 _SWEPT_AT_ONCE = 500
 _FIRST_REST, _LONGEST_REST = 0.5, 30.0
