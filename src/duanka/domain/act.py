@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from duanka.domain.numbers import MOBILE
 from duanka.domain.order import STOPS, Event, Grounds, OrderError
 
 LIFTS = frozenset(
@@ -17,7 +18,6 @@ LIFTS = frozenset(
 MOST_CARDS = 100_000
 
 _CARD = re.compile(r"[1-9][0-9]{7,14}")
-_WITHOUT_COUNTRY = re.compile(r"1[3-9][0-9]{9}")
 _BETWEEN = str.maketrans("", "", " \t\r\n\u00a0-")
 _SHOWN = 5
 
@@ -93,7 +93,7 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
         raise OrderError(
             f"{len(wrong)} of {len(found)} are no card numbers: {_listed(wrong)}; write them like 8613800000001"
         )
-    if short := [card for card in found if _WITHOUT_COUNTRY.fullmatch(card)]:
+    if short := [card for card in found if MOBILE.fullmatch(card)]:
         raise OrderError(
             f"{len(short)} of {len(found)} lack the country code: {_listed(short)}; write them like 86{short[0]}"
         )

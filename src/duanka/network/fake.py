@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from duanka.domain.network import NetworkState, Receipt, Refused, UnknownCard, Unreachable
+from duanka.domain.numbers import CARD
 
-_CARD = re.compile(r"[0-9]{1,15}")
 _BLOCK = 1 << 20
 
 
@@ -92,7 +91,7 @@ class FakeElement:
 
     def _reached(self, *cards: str) -> None:
         for card in cards:
-            if not _CARD.fullmatch(card) or card in self.faults.unknown:
+            if not CARD.fullmatch(card) or card in self.faults.unknown:
                 raise UnknownCard(f"{self.name} has no card {card!r}")
         if self.faults.delay:
             time.sleep(self.faults.delay)

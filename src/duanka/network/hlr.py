@@ -16,10 +16,11 @@ import time
 from collections.abc import Iterator
 
 from duanka.domain.network import NetworkState, Refused, UnknownCard
+from duanka.domain.numbers import CARD
 from duanka.network.ctrl import Ctrl
+from duanka.network.numbers import checked
 from duanka.network.vty import Address, Vty
 
-_CARD = re.compile(r"[0-9]{1,15}")
 _NOBODY = re.compile(r"no (such )?subscriber", re.IGNORECASE)
 _NONE_SO = "% No matching subscriber"
 _SHOWN = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
@@ -75,7 +76,7 @@ class HomeRegister:
         if not shown or int(shown[1]) != len(rows):  # half a list would look like cards that were let in
             raise Refused(f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}")
         for row in rows:
-            if len(row) == 4 and _CARD.fullmatch(row[1]):
+            if len(row) == 4 and CARD.fullmatch(row[1]):
                 yield row[1], NetworkState.SUSPENDED
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class HomeRegister:
     def _access(self, card: str, until: float) -> tuple[bool, bool]:
         """Whether the card is let into circuit- and packet-switched service."""
         try:
-            said = self._ctrl.get(f"subscriber.by-msisdn-{_checked(card)}.info", until)
+            said = self._ctrl.get(f"subscriber.by-msisdn-{checked(card)}.info", until)
         except Refused as refused:
             if _NOBODY.search(str(refused)):
                 raise UnknownCard(f"{self.name} has no card {card}") from refused
@@ -101,7 +102,7 @@ class HomeRegister:
 
     def _allow(self, card: str, access: tuple[bool, bool], until: float) -> None:
         """Change it until it is read back changed, for as long as half of the time: a lock on the database passes."""
-        command = f"subscriber msisdn {_checked(card)} update network-access-mode {'cs+ps' if all(access) else 'none'}"
+        command = f"subscriber msisdn {checked(card)} update network-access-mode {'cs+ps' if all(access) else 'none'}"
         give_up = until - self._seconds / 2
         while True:
             said = self._vty.ask(command, until)
@@ -115,10 +116,3 @@ class HomeRegister:
                     f"{self.name} took the change of {card} and did not make it: {complaint or 'silent'}"
                 )
             time.sleep(_AGAIN)
-
-
-def _checked(card: str) -> str:
-    """The card as it may stand in a command: digits and nothing else."""
-    if not _CARD.fullmatch(card):
-        raise UnknownCard(f"{card!r} is no card number")
-    return card

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import Carried, NetworkError, NetworkState, Refusal, Refused, UnknownCard
+from duanka.domain.network import Carried, NetworkError, NetworkState, Refusal, Refused
 from duanka.network.call_lists import CallLists, other
 from duanka.network.json_rpc import JsonRpc, RpcError
+from duanka.network.numbers import checked
 from duanka.network.refused_file import RefusedFile
 
 CONTROL, REFUSED = "control.sock", "refused.sqlite"
-_CARD = re.compile(r"[0-9]{1,15}")
 _ACTIVE = NetworkState.ACTIVE
 _NOT_THERE = (404, 500)  # what Kamailio answers when a table has no such key
 _LOADS_WITHIN = 300.0  # seconds: a million entries take about 15
@@ -42,7 +41,7 @@ class CallProxy:
 
     def state_of(self, card: str) -> NetworkState:
         """Asked of Kamailio itself, not of our list."""
-        _checked(card)
+        checked(card)
         return next(self._states([card]))
 
     def shows(self, state: NetworkState) -> NetworkState:
@@ -65,7 +64,7 @@ class CallProxy:
         Takes seconds (100,000 cards about two), more than `seconds`; Refused while another list is being loaded.
         """
         for card in cards:
-            _checked(card)
+            checked(card)
         self._exchange(lambda filling: self._lists.fill(filling, cards))
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
@@ -132,7 +131,7 @@ class CallProxy:
             return _ACTIVE in self._states(missing) or held[self._live()] > self._lists.count()
 
     def _put(self, card: str, state: NetworkState | None) -> None:
-        _checked(card)
+        checked(card)
         with self._lists.locked():
             # the disk first: what is acknowledged is loaded again by a Kamailio that dies the moment after
             self._lists.put(card, state)
@@ -160,9 +159,3 @@ class CallProxy:
                 yield _ACTIVE
             else:
                 yield NetworkState(answer["item"]["value"])
-
-
-def _checked(card: str) -> str:
-    if not _CARD.fullmatch(card):
-        raise UnknownCard(f"{card!r} is no card number")
-    return card

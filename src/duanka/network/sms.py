@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,14 +15,13 @@ from duanka.domain.network import (
     NetworkState,
     Refusal,
     Refused,
-    UnknownCard,
     Unreachable,
 )
 from duanka.network.message_proxy import CONTROL, REFUSED
+from duanka.network.numbers import checked
 from duanka.network.refused_file import RefusedFile
 from duanka.network.unix_path import reachable
 
-_CARD = re.compile(r"[0-9]{1,15}")
 _PAGE, _CHUNK = 10_000, 5_000
 
 
@@ -56,7 +54,7 @@ class MessageProxy:
 
     def state_of(self, card: str) -> NetworkState:
         """By what the proxy judges messages now."""
-        return NetworkState(self._line.ask("states", cards=[_checked(card)])["states"][0])
+        return NetworkState(self._line.ask("states", cards=[checked(card)])["states"][0])
 
     def shows(self, state: NetworkState) -> NetworkState:
         """The proxy can do all of them."""
@@ -168,10 +166,4 @@ def _left(until: float) -> float:
 
 
 def _rows(cards: Mapping[str, NetworkState]) -> list[tuple[str, str]]:
-    return [(_checked(card), state.value) for card, state in cards.items()]
-
-
-def _checked(card: str) -> str:
-    if not _CARD.fullmatch(card):
-        raise UnknownCard(f"{card!r} is no card number")
-    return card
+    return [(checked(card), state.value) for card, state in cards.items()]
