@@ -13,37 +13,28 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from pydantic import SecretStr
+
 import databases
+from duanka import app_orders, app_serve
+from duanka.app import policy_named
+from duanka.domain.network import Element, NoticeSender, RefusalSource
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind
-from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
-from duanka.enforce import Enforcement, Enforcing
 from duanka.network.fake import FakeElement, FakeSender
-from duanka.orders.acts import Acts
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen
-from duanka.orders.enacting import Enacting
-from duanka.orders.links import Links
-from duanka.orders.notice_texts import writing
-from duanka.orders.outbox import Looking, Outbox
-from duanka.orders.posting import Posting
-from duanka.orders.store import Store
-from duanka.orders.turn import Terms, Turn
+from duanka.orders.turn import Turn
+from duanka.settings import Settings
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-KEY = b"a key of a benchmark, of 32 bytes"
-NAMES = ("home_register", "call_proxy", "message_proxy")
 GOAL_IDLE, GOAL_SWEEP = 2.0, 2_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -53,15 +44,20 @@ def card(number: int) -> str:
     return str(8613000000000 + number)
 
 
-class Unheard:
-    """A watch that notes nothing."""
+class Fakes(app_serve.Network):
+    """A network in memory, whose elements and message centre answer at once."""
 
-    def worked(self, duty: str, seconds: float) -> None:
-        """Nothing."""
+    def elements(self) -> list[Element]:
+        """One for each that the settings name."""
+        return [FakeElement(name) for name in app_orders.elements_of(self._settings)]
 
-    def failed(self, duty: str, error: Exception) -> None:
-        """Say it: a benchmark in which something fails is none."""
-        print(f"  {duty} failed: {error}")
+    def sources(self) -> list[RefusalSource]:
+        """None: nothing is refused."""
+        return []
+
+    def sender(self) -> NoticeSender:
+        """Takes every notice."""
+        return FakeSender()
 
 
 def fill(book: OrderBook, count: int, due: int) -> float:
@@ -89,33 +85,6 @@ def _deliver(turn: Turn, some: list[str]) -> None:
             happen(turn, order, Event.DELIVERED, SYSTEM, "receipt")
 
 
-@contextmanager
-def worker(book: OrderBook) -> Iterator[Enforcing]:
-    """A whole worker on fake elements, its clock standing at NOW."""
-    outbox, alarms = Outbox(book.store, "bench"), Alarms(book.store, print, timedelta(minutes=5))
-    policy = book.terms.policy
-    enforcing = Enforcing(
-        Enforcement(
-            sweep=book.sweep,
-            carry_out=Acts(book).carry_out,
-            elements={name: Enacting(outbox, FakeElement(name), alarms) for name in NAMES},
-            look=Looking(book.store, NAMES),
-            clock=lambda: NOW,
-            ticks=time.monotonic,
-            say=print,
-            watch=Unheard(),
-            notices=Posting(book, "bench", FakeSender(), writing(policy, Links(KEY, policy)), alarms),
-        )
-    )
-    thread = threading.Thread(target=enforcing.run)
-    thread.start()
-    try:
-        yield enforcing
-    finally:
-        enforcing.stop()
-        thread.join()
-
-
 def server_seconds(server: databases.Postgres | None) -> float:
     """CPU seconds of a PostgreSQL of ours and all its children."""
     if server is None:
@@ -135,11 +104,39 @@ def measure(
     name: str, url: str, postgres: databases.Postgres | None, waiting: int, due: int, idle: float
 ) -> None:
     """Print the figures of one database."""
-    store = Store(url)
-    trail = Trail(KEY)
-    book = OrderBook(store, Terms(OrderPolicy(), trail, NAMES))
+    policy = policy_named("national")
+    nowhere = Path("nowhere")  # the network is in memory; the settings only say which elements there are
+    settings = Settings(
+        database_url=SecretStr(url),
+        secret=SecretStr("the secret of a benchmark, long enough"),
+        home_register=str(nowhere),
+        call_proxy=nowhere,
+        message_proxy=nowhere,
+    )
+    with app_orders.desk(settings, policy) as here:
+        _measure(
+            name,
+            here,
+            app_serve.working(here, policy.orders, Fakes(settings), print, lambda: NOW),
+            postgres,
+            waiting,
+            due,
+            idle,
+        )
+
+
+def _measure(
+    name: str,
+    here: app_orders.Desk,
+    worker: AbstractContextManager[object],
+    postgres: databases.Postgres | None,
+    waiting: int,
+    due: int,
+    idle: float,
+) -> None:
+    book = here.book
     taken = fill(book, waiting, due)
-    with worker(book):
+    with worker:
         time.sleep(2)
         ours, theirs, began = time.process_time(), server_seconds(postgres), time.perf_counter()
         time.sleep(idle)
@@ -156,10 +153,9 @@ def measure(
         swept += moved
         batches.append(time.perf_counter() - one)
     sweep = swept / (time.perf_counter() - began)
-    began, rows, faults = time.perf_counter(), 0, 0
-    for found in trail.verify(store):
-        rows, faults = (rows, faults + 1) if isinstance(found, Fault) else (found, faults)
-    verified = rows / (time.perf_counter() - began)
+    began = time.perf_counter()
+    verdict = here.trail.verdict(here.store)
+    verified = verdict.rows / (time.perf_counter() - began)
     missed = [] if cost + server < GOAL_IDLE else [f"idle {cost + server:.2f}% (goal {GOAL_IDLE}%)"]
     if postgres and sweep < GOAL_SWEEP:
         missed.append(f"sweep {sweep:,.0f}/s (goal {GOAL_SWEEP:,}/s)")
@@ -170,9 +166,9 @@ def measure(
         f"  sweep of {swept:,} due at once: {sweep:,.0f} orders/s, {statistics.median(batches):.3f} s a batch of 500"
     )
     print(
-        f"  decisions taken in: {taken:,.0f}/s; audit trail verified: {verified:,.0f} rows/s, {faults} faults"
+        f"  decisions taken in: {taken:,.0f}/s; audit trail verified: {verified:,.0f} rows/s,"
+        f" {len(verdict.faults)} faults"
     )
-    store.close()
 
 
 def main() -> None:

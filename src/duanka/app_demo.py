@@ -78,20 +78,6 @@ class Story:
             time.sleep(0.01)
         self.seconds[what] = time.monotonic() - began
 
-    def everywhere(self, cards: list[str], state: NetworkState) -> bool:
-        """Whether every element has it in force, by its own word."""
-        for element in (
-            self.network.register.element(),
-            self.network.calls.element(),
-            self.network.messages.element(),
-        ):
-            try:
-                if any(element.state_of(card) is not element.shows(state) for card in cards):
-                    return False
-            finally:
-                element.close()
-        return True
-
 
 def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
     """Tell the story in `folder`, which must be new or empty. DuankaError names the part that is not installed."""
@@ -140,7 +126,6 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
 def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
     """Decisions become orders, orders become notices. Some fraud cards, and an honest one that was asked too."""
     received = app_orders.take(story.here, scan)
-    story.wake()
     story.say(
         f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"
     )
@@ -174,7 +159,7 @@ def _dark(story: Story, gang: list[str], honest: str) -> None:
     story.clock.moved += hours + timedelta(minutes=1)
     story.wake()
     cards = [*gang, honest]
-    story.until("hours over → dark everywhere", lambda: story.everywhere(cards, NetworkState.SUSPENDED))
+    story.until("hours over → dark everywhere", lambda: story.network.in_force(cards, NetworkState.SUSPENDED))
     story.say(
         f"   dark in register, calls and messages after {story.seconds['hours over → dark everywhere']:.2f} s"
     )
@@ -193,8 +178,7 @@ def _back(story: Story, honest: str) -> None:
     order = story.here.reading.last(honest, Kind.VERIFICATION)
     assert order is not None  # noqa: S101  # it was asked
     story.here.book.act(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
-    story.wake()
-    story.until("passed → restored everywhere", lambda: story.everywhere([honest], NetworkState.ACTIVE))
+    story.until("passed → restored everywhere", lambda: story.network.in_force([honest], NetworkState.ACTIVE))
     story.say(f"   restored everywhere after {story.seconds['passed → restored everywhere']:.2f} s")
     story.say(f"   the honest card calls             {story.call(honest, _VICTIM)}")
     story.say(f"   the honest card sends a text      {story.text(honest, _VICTIM, '晚上一起吃饭吗')}")
@@ -207,12 +191,10 @@ def _counted(story: Story) -> None:
     story.say(f"   numbers handled 处置号码 {figures.handled}")
     for one in figures.refused:
         story.say(f"   {one.carried}s refused, {one.reason}: {one.count}")
-    rows = 0
-    for found in story.here.trail.verify(story.here.store):
-        if not isinstance(found, int):
-            raise DuankaError(f"the audit trail does not hold at row {found.seq}: {found.what}")
-        rows = found
-    story.say(f"   audit trail: {rows} rows, verified")
+    verdict = story.here.trail.verdict(story.here.store)
+    for fault in verdict.faults:
+        raise DuankaError(f"the audit trail does not hold at row {fault.seq}: {fault.what}")
+    story.say(f"   audit trail: {verdict.rows} rows, verified")
 
 
 def _figures(story: Story) -> Figures:

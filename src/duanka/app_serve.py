@@ -7,8 +7,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -54,24 +54,6 @@ class Serving:
     records: LiveRun | None = None
 
 
-@dataclass
-class Heard:
-    """A Watch of the worker: when it last did something, and what failed."""
-
-    last: dict[str, float] = field(default_factory=dict)
-    failing: dict[str, str] = field(default_factory=dict)
-
-    def worked(self, duty: str, seconds: float) -> None:
-        """A duty did its work."""
-        del seconds
-        self.last[duty] = time.monotonic()
-        self.failing.pop(duty, None)
-
-    def failed(self, duty: str, error: Exception) -> None:
-        """A duty failed."""
-        self.failing[duty] = type(error).__name__
-
-
 @contextlib.contextmanager
 def working(
     here: Desk,
@@ -95,7 +77,6 @@ def working(
             clock=clock,
             ticks=time.monotonic,
             say=say,
-            watch=Heard(),
             notices=Posting(here.book, worker, sender, writing(policy, here.links), alarms)
             if sender
             else None,
@@ -104,7 +85,7 @@ def working(
             compare_every=policy.reconcile_minutes * 60,
         )
     )
-    here.book.wake = enforcing.wake  # what a deadline or an act leaves is enacted at once
+    here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
     thread = threading.Thread(target=enforcing.run, name="worker")
     thread.start()
     try:
@@ -122,18 +103,12 @@ class Network:
 
     def elements(self) -> list[Element]:
         """The elements that orders go to."""
-        found: list[Element] = []
-        if self._settings.home_register:
-            found.append(HomeRegister(*_ports(self._settings.home_register)))
-        if self._settings.call_proxy:
-            found.append(CallProxy(self._settings.call_proxy))
-        if self._settings.message_proxy:
-            found.append(MessageProxy(self._settings.message_proxy))
-        return found
+        register = self._settings.home_register
+        return [*([HomeRegister(*_ports(register))] if register else []), *self._proxies()]
 
-    def sources(self) -> list[RefusalSource]:
+    def sources(self) -> Sequence[RefusalSource]:
         """Those that keep what they refused."""
-        return [one for one in self.elements() if isinstance(one, CallProxy | MessageProxy)]
+        return self._proxies()
 
     def sender(self) -> NoticeSender | None:
         """Where notices are handed in."""
@@ -148,6 +123,10 @@ class Network:
             password=unquote(where.password or ""),
             short_code=self._short_code,
         )
+
+    def _proxies(self) -> list[CallProxy | MessageProxy]:
+        calls, messages = self._settings.call_proxy, self._settings.message_proxy
+        return [*([CallProxy(calls)] if calls else []), *([MessageProxy(messages)] if messages else [])]
 
     def said(self) -> str:
         """The parts in words, without secrets."""
@@ -174,11 +153,11 @@ def serve(
     ending = threading.Event()
     with app_orders.desk(settings, policy) as here, contextlib.ExitStack() as parts:
         say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
-        enforcing = parts.enter_context(working(here, policy.orders, network, say))
+        parts.enter_context(working(here, policy.orders, network, say))
         folders = (*asked.decisions, *((asked.records.out,) if asked.records else ()))
         for folder in folders:
-            parts.enter_context(_following(here, folder, enforcing.wake, ending, say))
-        server = parts.enter_context(_listening(here, asked, enforcing.wake))
+            parts.enter_context(_following(here, folder, ending, say))
+        server = parts.enter_context(_listening(here, asked))
         say(f"API: http://{asked.host}:{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
         if asked.records:
             return live(settings, asked.records, watch, say)
@@ -190,7 +169,7 @@ def serve(
 
 
 @contextlib.contextmanager
-def _listening(here: Desk, asked: Serving, wake: Callable[[], None]) -> Iterator[int]:
+def _listening(here: Desk, asked: Serving) -> Iterator[int]:
     """The API on a thread of its own; the port that it listens at."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -201,7 +180,7 @@ def _listening(here: Desk, asked: Serving, wake: Callable[[], None]) -> Iterator
         raise DuankaError(
             f"port {asked.port} of {asked.host} is taken ({error.strerror}); choose another --port"
         ) from error
-    config = uvicorn.Config(create_api(here, wake), log_level="warning", lifespan="off", server_header=False)
+    config = uvicorn.Config(create_api(here), log_level="warning", lifespan="off", server_header=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="api")
     thread.start()
@@ -215,7 +194,7 @@ def _listening(here: Desk, asked: Serving, wake: Callable[[], None]) -> Iterator
 
 @contextlib.contextmanager
 def _following(
-    here: Desk, folder: Path, wake: Callable[[], None], ending: threading.Event, say: Callable[[str], None]
+    here: Desk, folder: Path, ending: threading.Event, say: Callable[[str], None]
 ) -> Iterator[None]:
     """Takes decisions in a folder as they are written."""
 
@@ -226,7 +205,6 @@ def _following(
             try:
                 intake = intake or Intake(here.book, DecisionFile(folder))
                 if intake.take(app_orders.now()):
-                    wake()
                     continue
                 said = ""
             except Exception as error:  # a file that is spoilt must not end the orders of others

@@ -67,6 +67,16 @@ class Watch(Protocol):
         """A duty failed, and is tried again."""
 
 
+class Unwatched:
+    """A Watch that looks away."""
+
+    def worked(self, duty: str, seconds: float) -> None:
+        """Nothing."""
+
+    def failed(self, duty: str, error: Exception) -> None:
+        """Nothing: `say` is told of it too."""
+
+
 @dataclass(frozen=True)
 class Duty:
     """Something to do again and again. `work` says whether more waits; `every`: seconds until it is done unasked."""
@@ -91,7 +101,7 @@ class Enforcement:
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
     say: Callable[[str], None]
-    watch: Watch
+    watch: Watch = Unwatched()  # noqa: RUF009  # it holds nothing
     notices: Draining | None = None
     refusals: Sequence[Refused] = ()
     compared: Sequence[Compared] = ()

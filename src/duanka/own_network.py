@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 
 from pydantic import SecretStr
 
+from duanka.domain.network import NetworkState
 from duanka.domain.policy import Policy
 from duanka.network.own_call_proxy import OwnCallProxy
 from duanka.network.own_hlr import OwnRegister
@@ -66,6 +67,14 @@ class OwnNetwork:
     def add(self, cards: Iterable[str]) -> dict[str, str]:
         """Register cards, card -> IMSI."""
         return self.register.add(cards)
+
+    def in_force(self, cards: Collection[str], state: NetworkState) -> bool:
+        """Whether every element has `state` in force for every one of these cards, by its own word."""
+        for element in (self.register.element(), self.calls.element(), self.messages.element()):
+            with contextlib.closing(element):
+                if any(element.state_of(card) is not element.shows(state) for card in cards):
+                    return False
+        return True
 
     def phone(self) -> Phone:
         """A telephone that calls through the call proxy."""

@@ -90,7 +90,8 @@ class TestDesk:
         return order, made
 
     def api(self, limits: Limits = PLENTY) -> FastAPI:
-        return create_api(self, lambda: self.woken.append(1), self.clock, limits)
+        self.book.wake = lambda: self.woken.append(1)
+        return create_api(self, self.clock, limits)
 
 
 def desk_on(store: Store, policy: OrderPolicy | None = None) -> TestDesk:

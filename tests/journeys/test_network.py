@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from duanka.own_network import OwnNetwork
 from parts import needed
 from sipp_calls import call
 from switches import Switch, missing
+from waiting import until
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -74,15 +75,6 @@ class Town:
 
     def legs(self) -> list[Leg]:
         return list(Outbox(self.here.store, "test").legs(NOW - HOUR))
-
-
-def until(true: Callable[[], object], within: float = 30.0) -> float:
-    """Wait for it; the seconds that it took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < within, "it did not happen"
-        time.sleep(0.01)
-    return time.monotonic() - began
 
 
 @pytest.fixture(scope="module")
@@ -195,16 +187,7 @@ def tell(capsys: pytest.CaptureFixture[str], lines: Sequence[str]) -> None:
 
 
 def _is(town: Town, number: int, state: NetworkState) -> bool:
-    for element in (
-        town.network.register.element(),
-        town.network.calls.element(),
-        town.network.messages.element(),
-    ):
-        found = element.state_of(card(number))
-        element.close()
-        if found is not element.shows(state):
-            return False
-    return True
+    return town.network.in_force([card(number)], state)
 
 
 def _refused(town: Town) -> int:

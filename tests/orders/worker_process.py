@@ -24,12 +24,6 @@ KEY = b"a key of a test, thirty-two bytes"
 LEASE = timedelta(seconds=6)  # short, so that what a killed worker held is free again soon
 
 
-class Quiet:
-    def worked(self, duty: str, seconds: float) -> None: ...
-
-    def failed(self, duty: str, error: Exception) -> None: ...
-
-
 def said(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
@@ -51,7 +45,6 @@ def main(url: str, folder: Path, names: tuple[str, ...]) -> None:
             clock=lambda: datetime.now(UTC),
             ticks=time.monotonic,
             say=said,
-            watch=Quiet(),
         )
     ).run()
 

@@ -29,7 +29,6 @@ def propose(here: Here, by: access.Works, asks: asked.Proposal) -> shown.ActShow
     policy = here.desk.book.terms.policy
     grounds = asks.grounds(policy.redress, policy.papers)
     act = here.desk.acts.propose(Event(asks.event), asks.phone_numbers, grounds, by, here.now, asks.until)
-    here.wake()
     return shown.ActShown.of(act)
 
 
@@ -93,7 +92,6 @@ def approve(here: Here, by: access.Works, number: asked.ActId, because: asked.Be
     act = here.desk.acts.act(number)
     if act.approved_by != by.name:
         act = here.desk.acts.approve(number, by, because.why, here.now)
-        here.wake()
     return shown.ActShown.of(act)
 
 
@@ -123,5 +121,4 @@ def undo(here: Here, by: access.Works, number: asked.ActId, because: asked.Becau
     """Its cards go back to where they were, unless somebody changed them since. Again gives the state."""
     if here.desk.acts.act(number).state is not ActState.UNDONE:
         here.desk.acts.undo(number, by, because.why.strip(), here.now)
-        here.wake()
     return shown.ActShown.of(here.desk.acts.act(number))

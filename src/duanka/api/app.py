@@ -31,11 +31,10 @@ Orders about phone cards (号码): verification of the holder (实人核验), re
 
 def create_api(
     desk: Desk,
-    wake: Callable[[], None] = lambda: None,
     clock: Callable[[], datetime] = present,
     limits: Limits | None = None,
 ) -> FastAPI:
-    """The API on `desk`. `wake` is called after each commit that gives the network or the notices work to do.
+    """The API on `desk`.
 
     Endpoints are sync and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust its
     X-Forwarded-For: limits by address are about who asks.
@@ -54,7 +53,6 @@ def create_api(
     )
     api.state.context = Context(
         desk,
-        wake,
         clock,
         limits,
         by_key=Buckets(limits.per_key, limits.per_key_burst),

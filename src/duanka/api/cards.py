@@ -48,7 +48,6 @@ def police_stop(here: Here, by: access.Police, asks: asked.PoliceStop) -> shown.
     """At once, in every part of the network. One that is stopped stays so, and the notice joins its order."""
     card = asked.card_of(asks.phone_number)
     order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
-    here.wake()
     return masked(order)
 
 
@@ -70,7 +69,6 @@ def police_release(here: Here, by: access.Police, asks: asked.PoliceRelease) -> 
         if last is None or last.state is not State.RESTORED:
             raise
         return masked(last)
-    here.wake()
     return masked(order)
 
 
@@ -91,5 +89,4 @@ def receive_demands(here: Here, by: access.Works, asks: asked.Demands) -> shown.
         return receive_in(turn, demands)
 
     received = here.desk.book.turn(work, here.now)
-    here.wake()
     return shown.ReceivedShown(**asdict(received))

@@ -70,7 +70,6 @@ class Context:
     """The parts of one API."""
 
     desk: Desk
-    wake: Callable[[], None]
     clock: Callable[[], datetime]
     limits: Limits
     by_key: Buckets

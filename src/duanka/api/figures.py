@@ -11,7 +11,6 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.problems import too_many
-from duanka.orders.audit import Fault
 from duanka.orders.reading import Reader
 
 router = APIRouter()
@@ -103,16 +102,11 @@ def verify_audit(here: Here, by: access.Checks) -> shown.Verification:
     if not here.verifying.acquire(blocking=False):
         raise too_many(5)
     try:
-        faults, rows = list[Fault](), 0
-        for found in here.desk.trail.verify(here.desk.store):
-            if isinstance(found, Fault):
-                faults.append(found)
-            else:
-                rows = found
+        verdict = here.desk.trail.verdict(here.desk.store)
     finally:
         here.verifying.release()
-    first = [shown.FaultShown.of(fault) for fault in faults[:_FAULTS]]
-    return shown.Verification(holds=not faults, rows=rows, faults=first, verified_at=here.now)
+    first = [shown.FaultShown.of(fault) for fault in verdict.faults[:_FAULTS]]
+    return shown.Verification(holds=not verdict.faults, rows=verdict.rows, faults=first, verified_at=here.now)
 
 
 @router.get(

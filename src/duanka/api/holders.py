@@ -38,7 +38,6 @@ def get_own_order(here: Here, holder: access.IsHolder) -> shown.OwnOrder:
 def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> shown.OwnOrder:
     """A person looks at it and answers within the working days of the policy. A second objection joins the first."""
     here.desk.book.object(holder.order.card, asks.text.strip(), holder.person, here.now)
-    here.wake()
     return _own(here, holder.order)
 
 

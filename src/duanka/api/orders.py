@@ -201,7 +201,6 @@ for _events, _path, _endpoint, _tag in (
 def file_objection(here: Here, by: access.Works, asks: asked.ObjectionAsked) -> shown.OrderShown:
     """Against what is open about the card. A second objection joins the first."""
     order = here.desk.book.object(asked.card_of(asks.phone_number), asks.text.strip(), by, here.now)
-    here.wake()
     return masked(order)
 
 
@@ -218,7 +217,6 @@ def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> 
         ):
             raise
         return order
-    here.wake()
     return order
 
 

@@ -255,6 +255,7 @@ def _insert(turn: Turn, act: Act) -> None:
     facts = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
     words = {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
     turn.connection.execute(insert(acts).values(**facts, **words))
+    turn.act_began |= act.state is ActState.RUNNING
 
 
 def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list[dict[str, object]]:
@@ -291,6 +292,7 @@ def _move(
     if not why.strip():
         raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")
     turn.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
+    turn.act_began |= state is ActState.RUNNING
     turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value})
 
 

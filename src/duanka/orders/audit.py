@@ -46,6 +46,14 @@ class Fault:
     what: str
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the trail holds: how many rows were read, and where it does not."""
+
+    rows: int
+    faults: tuple[Fault, ...]
+
+
 class Trail:
     """Appends to the audit trail, and verifies it, under one key."""
 
@@ -88,6 +96,16 @@ class Trail:
         with store.reading() as connection:
             seq, last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
             return seq, last
+
+    def verdict(self, store: Store) -> Verdict:
+        """Read the whole trail at one go; see `verify`, which tells as it reads."""
+        rows, faults = 0, list[Fault]()
+        for found in self.verify(store):
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                rows = found
+        return Verdict(rows, tuple(faults))
 
     def verify(self, store: Store, kept: tuple[int, str] | None = None) -> Iterator[Fault | int]:
         """Read the whole trail: yields each Fault, and now and then how many rows were read.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.order import (
@@ -32,7 +32,6 @@ from duanka.orders.store import Store
 from duanka.orders.tables import orders
 from duanka.orders.turn import POLICE_NOTICE, Terms, Turn, cancelled
 
-_TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 _TIERS = ("", "low", "medium", "high", "extreme")
 
 Result = TypeVar("Result")
@@ -56,25 +55,23 @@ class OrderBook:
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store = store
         self.terms = terms
-        self.wake: Callable[[], None] = lambda: (
-            None
-        )  # told when there is something for the network or for holders
+        # told after a transaction that leaves the worker something to do
+        self.wake: Callable[[], None] = lambda: None
 
     def turn(self, work: Callable[[Turn], Result], now: datetime) -> Result:
         """Do `work` in one transaction at `now`; begins again where two writers stood in each other's way."""
-        for tried in range(_TRIES):
-            try:
-                with self.store.writing() as connection:
-                    turn = Turn(connection, self.terms, now)
-                    result = work(turn)
-                    turn.write()
-                if turn.tells:
-                    self.wake()
-                return result
-            except (OperationalError, IntegrityError):  # also: both opened the one order that a card may have
-                if tried == _TRIES - 1:
-                    raise
-        raise AssertionError  # the loop returns or raises
+
+        def whole(connection: Connection) -> tuple[Result, bool]:
+            turn = Turn(connection, self.terms, now)
+            result = work(turn)
+            turn.write()
+            return result, turn.leaves_work
+
+        # IntegrityError: both opened the one order that a card may have
+        result, leaves_work = self.store.transact(whole, again=(OperationalError, IntegrityError))
+        if leaves_work:
+            self.wake()
+        return result
 
     def receive(self, demands: Sequence[Demand], now: datetime) -> Received:
         """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""

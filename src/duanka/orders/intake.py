@@ -8,12 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import delete, insert, select
-
 from duanka.domain.order import Demand
 from duanka.orders.book import OrderBook, Received, receive_in
+from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
-from duanka.orders.tables import positions
 from duanka.orders.turn import Turn
 
 _AT_ONCE = 500
@@ -46,7 +44,7 @@ class Intake:
         digest = self._decisions.digest(position)
 
         def work(turn: Turn) -> Received:
-            _remember(turn, self._decisions.source, position, digest)
+            remember(turn.connection, self._decisions.source, position, digest)
             return receive_in(turn, demands)
 
         received = self._book.turn(work, now)
@@ -63,10 +61,5 @@ class Intake:
 
 def _known(store: Store, decisions: Decisions) -> int:
     with store.reading() as connection:
-        row = connection.execute(select(positions).where(positions.c.source == decisions.source)).first()
-    return row.position if row and decisions.digest(row.position) == row.digest else 0
-
-
-def _remember(turn: Turn, source: str, position: int, digest: str) -> None:
-    turn.connection.execute(delete(positions).where(positions.c.source == source))
-    turn.connection.execute(insert(positions).values(source=source, position=position, digest=digest))
+        position, digest = position_of(connection, decisions.source)
+    return position if decisions.digest(position) == digest else 0

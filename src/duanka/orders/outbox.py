@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from duanka.domain.network import NetworkState
+from duanka.orders.bulk import in_parts
 from duanka.orders.circuit import LONGEST
 from duanka.orders.store import Store
 from duanka.orders.tables import acts, drifts, notices, orders, outbox
@@ -112,8 +113,7 @@ class Outbox:
 
     def settle(self, results: Sequence[Result], now: datetime) -> None:
         """Write what became of tasks; those that another worker took since stay as they are."""
-        for at in range(0, len(results), _SETTLED_AT_ONCE):
-            some = results[at : at + _SETTLED_AT_ONCE]
+        for some in in_parts(results, _SETTLED_AT_ONCE):
             self._store.transact(lambda connection, some=some: self._settle(connection, some, now))  # type: ignore[misc]
 
     def hasten(self, element: str, now: datetime) -> None:

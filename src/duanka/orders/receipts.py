@@ -13,6 +13,7 @@ from duanka.domain.network import NoticeSender, Receipt
 from duanka.domain.order import SYSTEM, Asked, Event, NoSuchTransition
 from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook
+from duanka.orders.bulk import in_parts
 from duanka.orders.consequences import happen
 from duanka.orders.tables import notice_parts, notices
 from duanka.orders.turn import Turn
@@ -41,7 +42,7 @@ class Receipts:
         by_id = waiting | _final(self._held)
         ids = sorted(by_id)
         unknown: set[str] = set()
-        for some in (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE)):
+        for some in in_parts(ids, _AT_ONCE):
             part = {number: by_id[number] for number in some}
             unknown |= self._book.turn(lambda turn, part=part: _store(turn, part), now)  # type: ignore[misc]
         self._held = []

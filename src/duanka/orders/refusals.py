@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
+from duanka.orders.bulk import upsert
+from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
-from duanka.orders.tables import positions, refusals
+from duanka.orders.tables import refusals
 
 _KEY, _NUMBER, _AT_ONCE = 160, 24, 1000
 _SOURCE = "refusals:"
@@ -36,17 +37,14 @@ class Refusals:
         return len(found) >= _AT_ONCE
 
     def _position(self) -> int:
-        known = select(positions.c.position).where(positions.c.source == _SOURCE + self.name)
         with self._store.reading() as connection:
-            return connection.execute(known).scalar() or 0
+            return position_of(connection, _SOURCE + self.name)[0]
 
     def _record(self, connection: Connection, found: Sequence[Refusal], after: int) -> None:
-        insert = _insert(connection)
         if found:
-            connection.execute(insert(refusals).on_conflict_do_nothing(), [_row(one) for one in found])
-        here = insert(positions).values(source=_SOURCE + self.name, position=after)
-        moved = here.on_conflict_do_update(index_elements=["source"], set_={"position": after})
-        connection.execute(moved)
+            new = upsert(connection, refusals).on_conflict_do_nothing()
+            connection.execute(new, [_row(one) for one in found])
+        remember(connection, _SOURCE + self.name, after)
 
 
 def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:
@@ -77,13 +75,3 @@ def _row(one: Refusal) -> dict[str, object]:
 
 def _plain(text: str) -> str:
     return text.replace("\0", "")  # PostgreSQL takes no zero byte
-
-
-def _insert(connection: Connection) -> Any:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415  # only where it is used
-
-        return insert
-    from sqlalchemy.dialects.sqlite import insert as lite_insert  # noqa: PLC0415
-
-    return lite_insert

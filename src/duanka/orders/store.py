@@ -61,13 +61,20 @@ class Store:
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
-    def transact(self, work: Callable[[Connection], Result]) -> Result:
-        """Do `work` in a transaction that writes; begins again where two writers stood in each other's way."""
+    def transact(
+        self,
+        work: Callable[[Connection], Result],
+        again: tuple[type[DBAPIError], ...] = (OperationalError,),
+    ) -> Result:
+        """Do `work` in a transaction that writes; begins again where two writers stood in each other's way.
+
+        `again`: the errors by which the database says so.
+        """
         for _ in range(_TRIES - 1):
             try:
                 with self.writing() as connection:
                     return work(connection)
-            except OperationalError:
+            except again:
                 continue
         with self.writing() as connection:
             return work(connection)

@@ -32,7 +32,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.bulk import put_rows
+from duanka.orders.bulk import in_parts, put_rows, upsert
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 
@@ -64,6 +64,7 @@ class Turn:
         self._entries: list[Entry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
+        self.act_began = False
 
     # --- reading, with locks ---
 
@@ -82,7 +83,7 @@ class Turn:
     def lock(self, of: Collection[str]) -> None:
         """Load and lock every open order of these cards, in one sequence for all, so that nobody waits in a ring."""
         new = sorted(set(of) - self._open.keys())
-        for some in (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE)):
+        for some in in_parts(new, _AT_ONCE):
             self._open |= {card: {} for card in some}
             self._wait_for(some)
             found = (
@@ -160,12 +161,14 @@ class Turn:
         """Changes of one card, all or none: an OrderError takes them back and goes on to the caller."""
         self.lock([card])
         kept = self._orders.copy(), self._restricted.copy(), self._open[card].copy()
-        entries, legs, notices_so_far = self._entries[:], self._outbox[:], self._notices[:]
+        grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices)
+        lengths = [len(rows) for rows in grow]
         try:
             yield
         except OrderError:
             self._orders, self._restricted, self._open[card] = kept
-            self._entries, self._outbox, self._notices = entries, legs, notices_so_far
+            for rows, length in zip(grow, lengths, strict=True):
+                del rows[length:]
             raise
 
     def notify(self, order: Order, template: str) -> None:
@@ -194,9 +197,9 @@ class Turn:
         self._entries.append(Entry(self.now, by, what, subject, why, before, after))
 
     @property
-    def tells(self) -> bool:
-        """Whether the network or a holder is to be told something."""
-        return bool(self._outbox or self._notices)
+    def leaves_work(self) -> bool:
+        """Whether it leaves something to do: the network or a holder is to be told, or an act began to run."""
+        return bool(self._outbox or self._notices or self.act_began)
 
     # --- writing ---
 
@@ -242,8 +245,7 @@ class Turn:
         ]
         if not rows:
             return
-        module = self._dialect_insert()
-        statement = module(cards)
+        statement = upsert(self.connection, cards)
         self.connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["card"],
@@ -252,19 +254,9 @@ class Turn:
             rows,
         )
 
-    def _dialect_insert(self) -> Any:
-        if self.connection.dialect.name == "postgresql":
-            from sqlalchemy.dialects.postgresql import insert as upsert  # noqa: PLC0415  # only where it is used
-
-            return upsert
-        from sqlalchemy.dialects.sqlite import insert as lite_upsert  # noqa: PLC0415
-
-        return lite_upsert
-
     def _supersede(self, of: Collection[str]) -> None:
         """What the network was still to be told about these cards is no longer true; what is on its way ends first."""
-        some = sorted(of)
-        for part in (some[at : at + _AT_ONCE] for at in range(0, len(some), _AT_ONCE)):
+        for part in in_parts(sorted(of), _AT_ONCE):
             self.connection.execute(
                 update(outbox)
                 .where(
@@ -339,9 +331,8 @@ def _must_be_open(order: Order) -> None:
 
 def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
     """Those of these cards that are cancelled for good."""
-    some = sorted(set(of))
     found: set[str] = set()
-    for part in (some[at : at + _AT_ONCE] for at in range(0, len(some), _AT_ONCE)):
+    for part in in_parts(sorted(set(of)), _AT_ONCE):
         rows = select(cards.c.card).where(cards.c.card.in_(part), cards.c.state == State.CANCELLED.value)
         found.update(connection.execute(rows).scalars())
     return frozenset(found)

@@ -1,0 +1,22 @@
+"""How far a source was read: decisions of a scan or a live run, refusals of an element."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from duanka.orders.bulk import upsert
+from duanka.orders.tables import positions
+
+
+def position_of(connection: Connection, source: str) -> tuple[int, str | None]:
+    """How far the source is read, and the digest that was kept with it; (0, None) when nothing was read of it."""
+    known = select(positions.c.position, positions.c.digest).where(positions.c.source == source)
+    row = connection.execute(known).first()
+    return (row.position, row.digest) if row else (0, None)
+
+
+def remember(connection: Connection, source: str, position: int, digest: str | None = None) -> None:
+    """Keep how far the source is read, in the transaction of what was read."""
+    facts = {"position": position, "digest": digest}
+    here = upsert(connection, positions).values(source=source, **facts)
+    connection.execute(here.on_conflict_do_update(index_elements=["source"], set_=facts))
