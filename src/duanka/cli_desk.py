@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from duanka import app, app_orders
-from duanka import cli_orders_tables as tables
+from duanka import app
+from duanka.cli_lazy import lazily
 from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, card_of
 from duanka.domain.order import Person, Role
-from duanka.orders.audit import Fault
-from duanka.orders.reading import Reader
 from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_orders
+    from duanka import cli_orders_tables as tables
+    from duanka.orders import audit as trail
+    from duanka.orders import reading
+else:
+    app_orders = lazily("duanka.app_orders")
+    tables = lazily("duanka.cli_orders_tables")
+    trail = lazily("duanka.orders.audit")
+    reading = lazily("duanka.orders.reading")
 
 _BROKEN = 4  # the trail does not hold
 
@@ -44,7 +53,9 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Show a card: its state, its orders, what the network has in force, what it was refused."""
         with at_desk() as (here, person):
-            found = here.reading.dossier(card_of(card), Reader(person, full, why, case), app_orders.now())
+            found = here.reading.dossier(
+                card_of(card), reading.Reader(person, full, why, case), app_orders.now()
+            )
             out.print(tables.dossier_page(found), highlight=False)
 
 
@@ -63,7 +74,7 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, settings: Callable[
         faults, rows = 0, 0
         with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
             for found in here.trail.verify(here.store):
-                if isinstance(found, Fault):
+                if isinstance(found, trail.Fault):
                     faults += 1
                     out.print(tables.fault_line(found), highlight=False)
                 else:

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from duanka import app, app_orders
-from duanka import cli_orders_tables as tables
-from duanka.app_orders import Desk
+from duanka import app
+from duanka.cli_lazy import lazily
 from duanka.domain.act import numbers_of
 from duanka.domain.errors import DuankaError
+from duanka.domain.numbers import MOBILE
 from duanka.domain.order import Event, Kind, Order, Person, State
 from duanka.domain.words import Words
-from duanka.orders.reading import Filter, Reader
 from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_orders
+    from duanka import cli_orders_tables as tables
+    from duanka.app_orders import Desk
+    from duanka.orders import reading
+else:
+    app_orders = lazily("duanka.app_orders")
+    tables = lazily("duanka.cli_orders_tables")
+    reading = lazily("duanka.orders.reading")
 
 Why = Annotated[str, typer.Option(prompt="Why", help="The reason; it stays in the audit trail.")]
 Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
 BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are needed in full.")]
 Number = Annotated[str, typer.Argument(help="Id of the order, or the card's number.")]
 ActNumber = Annotated[str, typer.Argument(help="Id of the act.")]
-_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _WAITS = "Waiting for the worker of `duanka serve` to carry it out."
 
 
@@ -77,11 +84,13 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         why: BecauseFull = "",
     ) -> None:
         """List orders, the latest first."""
-        which = Filter(
+        which = reading.Filter(
             kind, state, card_of(card) if card else None, is_open=None if closed else True, overdue=overdue
         )
         with at_desk() as (here, person):
-            page = here.reading.orders(which, Reader(person, full, why), app_orders.now(), after, limit)
+            page = here.reading.orders(
+                which, reading.Reader(person, full, why), app_orders.now(), after, limit
+            )
             out.print(tables.orders_table(page), highlight=False)
 
     @orders.command()
@@ -92,7 +101,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                 out.print(tables.act_page(here.acts.act(order), here.acts.skipped(order)), highlight=False)
                 return
             number = _order(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
-            file = here.reading.order(number, Reader(person, full, why), app_orders.now())
+            file = here.reading.order(number, reading.Reader(person, full, why), app_orders.now())
             out.print(tables.order_page(file), highlight=False)
 
     @orders.command()
@@ -216,7 +225,7 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 def card_of(text: str) -> str:
     """A card as a person writes it -> E.164 without +; a mobile number of eleven digits is Chinese."""
     written = text.strip()
-    return numbers_of([f"86{written}" if _MOBILE.fullmatch(written) else written])[0][0]
+    return numbers_of([f"86{written}" if MOBILE.fullmatch(written) else written])[0][0]
 
 
 def _order(here: Desk, text: str, *kinds: Kind) -> Order:

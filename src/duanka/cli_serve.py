@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from duanka import app, app_live
+from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
 from duanka.domain.errors import DuankaError
 from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_demo, app_serve
+    from duanka.network import message_proxy as proxy
+    from duanka.network import own_call_proxy
+else:
+    app_demo = lazily("duanka.app_demo")
+    app_serve = lazily("duanka.app_serve")
+    proxy = lazily("duanka.network.message_proxy")
+    own_call_proxy = lazily("duanka.network.own_call_proxy")
 
 
 def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
@@ -41,8 +52,6 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         policy: Annotated[str | None, typer.Option(help="national, hebei, or a FILE.toml.")] = None,
     ) -> None:
         """Run API, order worker and intake in one process, until Ctrl-C (docs/ORDERS.md)."""
-        from duanka import app_serve  # noqa: PLC0415  # a web server, which no other command waits for
-
         if inbox and nats:
             raise DuankaError("serve follows one source of records: give --inbox or --nats")
         chosen = settings()
@@ -67,8 +76,6 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         ),
     ) -> None:
         """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
-        from duanka import app_demo  # noqa: PLC0415  # the same
-
         if not network:
             raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")
         app_demo.demo_network(
@@ -91,10 +98,8 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that judge calls.")] = 4,
     ) -> None:
         """Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md)."""
-        from duanka.network.own_call_proxy import OwnCallProxy  # noqa: PLC0415  # the same
-
         policy = app.policy_named(settings().policy).orders
-        part = OwnCallProxy(
+        part = own_call_proxy.OwnCallProxy(
             folder,
             address(next_hop),
             redress=f"{policy.site}/redress",
@@ -102,7 +107,6 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
             listen=address(listen),
             workers=workers,
             entries=entries,
-            megabytes=max(256, entries // 1500),
         )
         command = part.command()
         err.print(f"Kamailio in {folder}, at {listen}; DUANKA_CALL_PROXY={folder}", highlight=False)
@@ -118,12 +122,10 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         listen: Annotated[str, typer.Option(help="Where it listens, HOST:PORT.")] = "127.0.0.1:2775",
     ) -> None:
         """Pass short messages on, and refuse those of stopped cards and what the policy names (docs/NETWORK.md)."""
-        from duanka.network.message_proxy import ProxySettings, run_proxy  # noqa: PLC0415  # the same
-
         policy = app.policy_named(settings().policy)
         err.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}", highlight=False)
-        run_proxy(
-            ProxySettings(
+        proxy.run_proxy(
+            proxy.ProxySettings(
                 folder.resolve(), address(listen), address(centre), policy.messages, policy.orders.protected
             )
         )
