@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import nats
 import polars as pl
 
+from duanka.network.own_part import free_port
 from duanka.records.bus import Bus
 
 STREAM = "RECORDS"
@@ -34,9 +35,7 @@ class Server:
     """nats-server on a free port of this machine, with a store of its own."""
 
     def __init__(self, store: Path, *options: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._store = store
         self._options = options

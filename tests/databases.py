@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from pytest_postgresql.janitor import DatabaseJanitor
+
+from duanka.network.own_part import free_port
 
 _STARTS_WITHIN = 60
 _OWNER = "postgres"
@@ -48,9 +49,7 @@ class Postgres:
             pwd.getpwnam(_OWNER)
             shutil.chown(self._folder, _OWNER)
             self._as = ["runuser", "-u", _OWNER, "--"]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._run(
             "initdb", "-D", str(self._folder / "data"), "-U", _OWNER, "-A", "trust", "-E", "UTF8", "--no-sync"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from duanka.network.own_part import free_port
 
 ROOT = Path(__file__).parents[1]
 SPARK = ROOT / ".venv" / "spark" / "pyspark"
@@ -165,10 +166,3 @@ def _said(log: Path, process: subprocess.Popen[bytes], pattern: str) -> str:
         assert process.poll() is None, log.read_text(errors="replace")[-2000:]
         time.sleep(0.1)
     raise TimeoutError(f"{log.name}: {log.read_text(errors='replace')[-2000:]}")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -34,6 +34,7 @@ from duanka.orders.store import Store
 from duanka.orders.tables import outbox
 from duanka.orders.turn import Terms
 from parts import needed
+from waiting import until
 
 ONE = "home_register"
 POLICE = Person("liaison", Role.POLICE)
@@ -104,14 +105,6 @@ def running(enforcing: Enforcing) -> Iterator[Enforcing]:
         enforcing.stop()
         thread.join(WITHIN)
         assert not thread.is_alive()
-
-
-def until(holds: Callable[[], object], seconds: float = WITHIN) -> float:
-    begun = time.monotonic()
-    while not holds():
-        assert time.monotonic() - begun < seconds, "it did not come about"
-        time.sleep(0.005)
-    return time.monotonic() - begun
 
 
 def book_of(store: Store) -> OrderBook:

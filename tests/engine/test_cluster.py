@@ -28,6 +28,7 @@ from duanka.engine import Cluster, Embedded, remote
 from duanka.engine.database import arrow_rows
 from duanka.engine.remote import Remote
 from duanka.engine.translate import render, split_rounding
+from duanka.network.own_part import free_port
 from duanka.rules import RULES
 from servers import Server
 
@@ -277,7 +278,7 @@ def test_a_cluster_that_goes_away_is_said_and_not_waited_for(
 
 
 def test_nobody_at_the_address_is_said_before_a_record_is_read(province: Path, tmp_path: Path) -> None:
-    nobody = f"sc://127.0.0.1:{servers.free_port()}"
+    nobody = f"sc://127.0.0.1:{free_port()}"
     address = f"{nobody}/;token=geheim"
     typed = duanka("scan", province, "--out", tmp_path, "--engine", "spark", "--remote", address)
     assert typed.code == 2

@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,15 +20,9 @@ from desk import Typed, duanka
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.sms import MessageProxy
+from waiting import until
 
 CARD = "8613800000001"
-
-
-def until(true: Callable[[], object], within: float = 30.0) -> None:
-    end = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def decide(folder: Path, *cards: str) -> None:
