@@ -70,6 +70,16 @@ def holds(book: OrderBook) -> None:
     assert [found for found in Trail(KEY).verify(book.store) if isinstance(found, Fault)] == []
 
 
+def test_the_worker_is_woken_when_an_act_begins_and_not_before(store: Store) -> None:
+    book, woken = book_on(store), list[int]()
+    book.wake = lambda: woken.append(1)
+    acts = Acts(book)
+    act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
+    assert not woken, "a second person has to agree first"
+    acts.approve(act.id, SECOND, "seen", NOW)
+    assert woken, "nobody waits for the next look"
+
+
 def test_one_act_stops_every_card_once(store: Store) -> None:
     book = book_on(store)
     acts = Acts(book)
