@@ -51,6 +51,21 @@ def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
+def _grounds() -> list[Column[str]]:
+    """What a holder must be told of a stop: the columns that rows.columns_of fills."""
+    names = (f"{what}_{language}" for what in ("reason", "redress", "papers") for language in ("zh", "en"))
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _lease() -> tuple[Column[int], Column[datetime], Column[str]]:
+    """Of what a worker takes to hand on: how often it was tried, and who has it until when."""
+    return (
+        Column("tries", Integer, nullable=False, server_default="0"),
+        Column("leased_until", Moment),
+        Column("leased_by", String(40)),
+    )
+
+
 orders = Table(
     "orders",
     metadata,
@@ -59,12 +74,7 @@ orders = Table(
     Column("card", String(24), nullable=False),
     Column("state", String(24), nullable=False),
     Column("step", Integer, nullable=False),
-    Column("reason_zh", Text, nullable=False),
-    Column("reason_en", Text, nullable=False),
-    Column("redress_zh", Text, nullable=False),
-    Column("redress_en", Text, nullable=False),
-    Column("papers_zh", Text, nullable=False),
-    Column("papers_en", Text, nullable=False),
+    *_grounds(),
     Column("opened_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("tier", String(8), nullable=False),
@@ -117,9 +127,7 @@ outbox = Table(
     Column("wanted", String(24), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("next_try_at", Moment, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("leased_until", Moment),
-    Column("leased_by", String(40)),
+    *_lease(),
     Column("done_at", Moment),
     Column("outcome", String(16)),  # done, superseded, unknown_card, refused
     Column("error", Text),
@@ -141,9 +149,7 @@ notices = Table(
     ),  # written when it is sent: the link in it is young then, and no link lies in the database
     Column("created_at", Moment, nullable=False),
     Column("next_try_at", Moment, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("leased_until", Moment),
-    Column("leased_by", String(40)),
+    *_lease(),
     Column("sent_at", Moment),
     Column("done_at", Moment),  # handed in, or given up
     Column("outcome", String(16)),  # sent, delivered, undelivered, given_up
@@ -219,12 +225,7 @@ acts = Table(
     Column("id", String(16), primary_key=True),
     Column("event", String(24), nullable=False),
     Column("state", String(16), nullable=False),  # proposed, running, done, rejected, undone
-    Column("reason_zh", Text, nullable=False),
-    Column("reason_en", Text, nullable=False),
-    Column("redress_zh", Text, nullable=False),
-    Column("redress_en", Text, nullable=False),
-    Column("papers_zh", Text, nullable=False),
-    Column("papers_en", Text, nullable=False),
+    *_grounds(),
     Column("until", Moment),
     Column("proposed_by", Text, nullable=False),
     Column("proposed_at", Moment, nullable=False),
