@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import PolicyError
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.identity_policy_file import IDENTITY
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
 from duanka.domain.order_policy_file import MESSAGES, ORDERS
@@ -38,7 +40,8 @@ def test_a_policy_that_says_nothing_of_orders_is_strict_and_refuses_no_text(tmp_
 
 
 def test_every_field_can_be_set_by_a_file() -> None:
-    assert list(ORDERS) == [field.name for field in fields(OrderPolicy)]
+    assert [*ORDERS, "identity"] == [field.name for field in fields(OrderPolicy)]  # a table of its own
+    assert list(IDENTITY) == [field.name for field in fields(IdentityPolicy)]
     assert list(MESSAGES) == [field.name for field in fields(MessagePolicy)]
 
 
@@ -144,6 +147,12 @@ trusted = ["10086"]
         ("[messages]\nkeywords = 3", "must be a list"),
         ('[messages]\nkeywords = ["转账+"]', "none of them empty"),
         ('[messages]\nlinks = ["https://bit.example"]', "a host like bit.example"),
+        ("[identity]\nreview = 0.5", "must not be above similarity"),
+        ("[identity]\nsimilarity = 1.5", "a cosine above 0"),
+        ("[identity]\ndarkest = 230", "darkest must be below brightest"),
+        ("[identity]\nface_pixels = 20", "whole number from 40"),
+        ('[identity]\nreview_tiers = ["hihg"]', "one of low, medium, high, extreme"),
+        ("[identity]\nfaces = 1", "does not know 'faces'"),
         ("[messages]\nper_minute = -1", "whole number from 0"),
         ("[messages]\nword = []", "does not know 'word'"),
     ],
@@ -157,9 +166,10 @@ def test_what_is_wrong_is_named(tmp_path: Path, more: str, says: str) -> None:
 def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -> None:
     page = (POLICIES.parent / "docs" / "POLICY.md").read_text(encoding="utf-8")
     shown = {part.split("]")[0]: part for part in re.findall(r"```toml\n\[(.*?)```", page, re.DOTALL)}
-    policy = _read(tmp_path, f"[{shown['orders']}[{shown['messages']}")
+    policy = _read(tmp_path, "".join(f"[{shown[name]}" for name in ("orders", "identity", "messages")))
     assert policy.orders == OrderPolicy()
-    assert all(f"\n{field.name} = " in shown["orders"] for field in fields(OrderPolicy))
+    assert all(f"\n{name} = " in shown["orders"] for name in ORDERS)
+    assert all(f"\n{name} = " in shown["identity"] for name in IDENTITY)
     assert policy.messages == MessagePolicy((("安全账户", "转账"),), ("bit.example",), 100, ("10086",))
 
 

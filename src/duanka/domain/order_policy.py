@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
 
+from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.words import Words
 
@@ -87,6 +88,7 @@ class OrderPolicy:
         " working days, and the card works again as soon as you have proved who you are",
     )
     papers: Words = Words("本人有效身份证件原件及本手机卡", "your own valid identity document and this card")
+    identity: IdentityPolicy = IdentityPolicy()
 
     @property
     def answer_within(self) -> timedelta:

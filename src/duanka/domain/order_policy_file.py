@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from duanka.domain import policy_values as values
 from duanka.domain.errors import PolicyError
+from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
 
@@ -19,25 +19,18 @@ _DIGITS = re.compile(r"\+?[0-9]{3,21}")
 _SITE = re.compile(r"(?:https://[^\s/?#]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?)(?:/[^\s?#]*)?")
 _LINK = re.compile(r"[^\s/]+\.[^\s/]+(?:/\S*)?")
 
-Reader = Callable[[Path, str, object], Any]
+_AS_SHIPPED = IdentityPolicy()
 
 
-def orders_of(path: Path, given: object) -> OrderPolicy:
+def orders_of(path: Path, given: object, identity: IdentityPolicy = _AS_SHIPPED) -> OrderPolicy:
     """The order policy that `[orders]` says; what it leaves out is as in OrderPolicy. PolicyError names the key."""
-    return OrderPolicy(**_read(path, "orders", given, ORDERS))
+    return OrderPolicy(**values.read(path, "orders", given, ORDERS), identity=identity)
 
 
 def messages_of(path: Path, given: object) -> MessagePolicy:
     """The message policy that `[messages]` says; without it nothing is refused for its text."""
-    found = {**_NO_MESSAGES, **_read(path, "messages", given, MESSAGES)}
+    found = {**_NO_MESSAGES, **values.read(path, "messages", given, MESSAGES)}
     return MessagePolicy.of(**found)
-
-
-def _read(path: Path, name: str, given: object, readers: dict[str, Reader]) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise PolicyError(f"{path}: [{name}] must be a table, not {given!r:.40}")
-    values.known(path, f"[{name}]", given, readers)
-    return {key: readers[key](path, f"[{name}] {key}", value) for key, value in given.items()}
 
 
 def _stages(path: Path, where: str, value: object) -> tuple[Stage, ...]:
@@ -126,7 +119,7 @@ def _per_minute(path: Path, where: str, value: object) -> int:
 
 
 # By field: a field that no file could set would be a constant in code.
-ORDERS: dict[str, Reader] = {
+ORDERS: dict[str, values.Reader] = {
     "stages": _stages,
     "hardships": values.texts,
     "hardship_hours": _hours,
@@ -145,7 +138,7 @@ ORDERS: dict[str, Reader] = {
     "redress": values.words,
     "papers": values.words,
 }
-MESSAGES: dict[str, Reader] = {
+MESSAGES: dict[str, values.Reader] = {
     "keywords": _keywords,
     "links": _links,
     "per_minute": _per_minute,

@@ -10,13 +10,14 @@ from typing import Any
 
 from duanka.domain import policy_values as values
 from duanka.domain.errors import PolicyError
+from duanka.domain.identity_policy_file import identity_of
 from duanka.domain.order_policy_file import messages_of, orders_of
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
 from duanka.domain.rule import Grade, Rule, Source
 from duanka.domain.tables import Column, Kind, Table
 from duanka.domain.words import Words
 
-_PARTS = ("policy", "deciding", "rules", "lists", "orders", "messages")
+_PARTS = ("policy", "deciding", "rules", "lists", "orders", "identity", "messages")
 Lists = dict[str, tuple[Mapping[str, object], ...]]
 
 
@@ -42,7 +43,7 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
             high=values.number(path, "[deciding] high", deciding.get("high", 1)),
             rules={name: _setting(path, known[name], entry) for name, entry in settings.items()},
             lists=_lists(path, content),
-            orders=orders_of(path, content.get("orders", {})),
+            orders=orders_of(path, content.get("orders", {}), identity_of(path, content.get("identity", {}))),
             messages=messages_of(path, content.get("messages", {})),
         )
     except KeyError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 from duanka.domain.errors import PolicyError
 from duanka.domain.rule import MOST
 from duanka.domain.words import Words
+
+Reader = Callable[[Path, str, object], Any]
 
 
 def table(path: Path, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -28,6 +30,14 @@ def known(path: Path, where: str, found: Mapping[str, Any], names: Collection[st
             near = get_close_matches(name, names, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; it knows {', '.join(sorted(names))}"
             raise PolicyError(f"{path}: {where} does not know {name!r}{hint}")
+
+
+def read(path: Path, name: str, given: object, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """What the table `[name]` says, each key by its reader; PolicyError names a key that is wrong or unknown."""
+    if not isinstance(given, dict):
+        raise PolicyError(f"{path}: [{name}] must be a table, not {given!r:.40}")
+    known(path, f"[{name}]", given, readers)
+    return {key: readers[key](path, f"[{name}] {key}", value) for key, value in given.items()}
 
 
 def text(path: Path, where: str, value: object) -> str:

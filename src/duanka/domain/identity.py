@@ -1,0 +1,309 @@
+"""Second verification on the holder's phone: the challenge, the frames, the verdict, and every reason there is.
+
+A challenge is a sequence of gestures that nobody knows before, for one order and one session, used once. The frames of
+the holder's camera answer it. The verdict has two parts that must both hold: the gestures were made by a living face
+in the order asked, and the face is the one on the document. It stops photographs, not an injected video.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.order import OrderError, State
+from duanka.domain.words import Words
+
+MOST_FRAMES, LEAST_FRAMES = 40, 16
+_LATEST_START, _MISSING_END, _LONGEST_GAP = 1.0, 1.5, 1.5  # seconds that frames may lack of what was asked
+_CLOCK = 0.5  # seconds by which the phone's recording may seem shorter to us than it was
+
+
+class Gesture(StrEnum):
+    """What a holder is asked to do before the camera. Left and right are the holder's own."""
+
+    CLOSE_EYES = "close_eyes"
+    OPEN_MOUTH = "open_mouth"
+    TURN_LEFT = "turn_left"
+    TURN_RIGHT = "turn_right"
+
+
+ASKED: Mapping[Gesture, Words] = {
+    Gesture.CLOSE_EYES: Words("请闭上眼睛一秒钟，再睁开", "Close your eyes for a second, then open them"),
+    Gesture.OPEN_MOUTH: Words("请张大嘴巴", "Open your mouth wide"),
+    Gesture.TURN_LEFT: Words("请把头向左转", "Turn your head to the left"),
+    Gesture.TURN_RIGHT: Words("请把头向右转", "Turn your head to the right"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One gesture and when it is asked: seconds from the first frame. Before the first step the holder looks ahead."""
+
+    gesture: Gesture
+    begins: float
+    ends: float
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """What one session is asked, once. `id`: drawn by lot; frames that answer it must be here before `expires_at`."""
+
+    id: str
+    order_id: str
+    steps: tuple[Step, ...]
+    drawn_at: datetime
+    expires_at: datetime
+
+    @property
+    def seconds(self) -> float:
+        """How long the recording takes."""
+        return self.steps[-1].ends
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of the holder's camera: its place in the sequence from 0, seconds from the first, a JPEG."""
+
+    order: int
+    at: float
+    jpeg: bytes = field(repr=False)
+
+
+class Outcome(StrEnum):
+    """What a check says."""
+
+    PASSED = "passed"
+    REVIEW = "review"  # a person must look
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why a check did not pass, or why frames were not looked at."""
+
+    # the picture: told with advice, and not counted as a failure
+    NO_FACE = "no_face"
+    TWO_FACES = "two_faces"
+    TOO_SMALL = "too_small"
+    BLACK = "black"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    BLURRED = "blurred"
+    # the file
+    CORRUPT = "corrupt"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_LARGE = "too_large"
+    # the answer
+    OUT_OF_TIME = "out_of_time"  # frames missing, out of order, or not within the time of the challenge
+    EXPIRED = "expired"  # the challenge was too old
+    REPLAYED = "replayed"
+    OTHER_SESSION = "other_session"
+    # a living face
+    STILL = "still"
+    PHOTOGRAPH = "photograph"  # it moves as a whole, and no part of it against another
+    OTHER_GESTURES = "other_gestures"
+    FACE_CHANGED = "face_changed"
+    # the person
+    OTHER_PERSON = "other_person"
+    UNSURE = "unsure"
+    POLICY = "policy"  # the policy wants a person to look, however sure the check is
+    # on our side: never counted
+    NO_REFERENCE = "no_reference"
+    LOST = "lost"
+    BUSY = "busy"
+    NOT_AVAILABLE = "not_available"
+    USED_UP = "used_up"
+
+
+# Only these say something about who is before the camera; the others ask to try again.
+COUNTED = frozenset(
+    {Reason.STILL, Reason.PHOTOGRAPH, Reason.OTHER_GESTURES, Reason.FACE_CHANGED, Reason.OTHER_PERSON}
+)
+
+TOLD: Mapping[Reason, Words] = {
+    Reason.NO_FACE: Words("画面中没有看到人脸，请正对镜头", "No face was seen. Look straight at the camera."),
+    Reason.TWO_FACES: Words(
+        "画面中不止一张人脸，请只让本人入镜", "More than one face was seen. Be alone in the picture."
+    ),
+    Reason.TOO_SMALL: Words("人脸太小，请把手机拿近一些", "Your face is too small. Hold the phone closer."),
+    Reason.BLACK: Words(
+        "画面是黑的，请检查镜头是否被遮住", "The picture is black. See whether the camera is covered."
+    ),
+    Reason.TOO_DARK: Words(
+        "光线太暗，请到亮处，面向光源", "It is too dark. Go where it is bright, and face the light."
+    ),
+    Reason.TOO_BRIGHT: Words(
+        "光线太强，请避开直射的灯光或阳光", "It is too bright. Turn away from the glare."
+    ),
+    Reason.BLURRED: Words(
+        "画面模糊，请擦净镜头，拿稳手机", "The picture is blurred. Clean the lens and hold still."
+    ),
+    Reason.CORRUPT: Words("图片损坏，无法读取，请重试", "A picture arrived damaged. Please try again."),
+    Reason.TOO_MANY_PIXELS: Words(
+        "图片尺寸过大，请用本页面拍摄", "A picture has too many pixels. Use this page to record."
+    ),
+    Reason.TOO_LARGE: Words(
+        "上传内容过大，请用本页面拍摄", "What was sent is too large. Use this page to record."
+    ),
+    Reason.OUT_OF_TIME: Words(
+        "画面不完整，或不在规定时间内拍摄，请重试",
+        "Pictures are missing or were not taken within the time asked. Please try again.",
+    ),
+    Reason.EXPIRED: Words(
+        "本次动作要求已过期，请重新开始", "These instructions are out of date. Please start again."
+    ),
+    Reason.REPLAYED: Words(
+        "这组画面已经提交过，请重新拍摄", "These pictures were sent before. Please record again."
+    ),
+    Reason.OTHER_SESSION: Words(
+        "这组画面不属于本次核验，请重新拍摄", "These pictures belong to another session. Please record again."
+    ),
+    Reason.STILL: Words("画面没有动，请本人按提示做动作", "Nothing moved. Do yourself what the page asks."),
+    Reason.PHOTOGRAPH: Words(
+        "画面像是照片，请本人对着镜头", "This looks like a photograph. Be before the camera yourself."
+    ),
+    Reason.OTHER_GESTURES: Words(
+        "动作与提示不一致，请按提示的顺序做", "The movements were not those asked. Follow the order shown."
+    ),
+    Reason.FACE_CHANGED: Words(
+        "中途换了人脸，请本人全程面对镜头", "The face changed on the way. Stay before the camera throughout."
+    ),
+    Reason.OTHER_PERSON: Words("与证件登记的人像不符", "The face does not match the registered document."),
+    Reason.UNSURE: Words("系统不能确定，将由工作人员审核", "We are not sure. A person will look at it."),
+    Reason.POLICY: Words("按规定由工作人员复核", "A person will confirm it, as the rules ask."),
+    Reason.NO_REFERENCE: Words(
+        "没有可比对的登记照片，请到营业厅办理",
+        "There is no registered photo to compare with. Please go to a counter.",
+    ),
+    Reason.LOST: Words(
+        "是我们的故障，请重试，本次不计次数", "That was our fault. Try again: it does not count."
+    ),
+    Reason.BUSY: Words(
+        "正在核验的人很多，请稍候再试", "Many people are being verified. Please wait and try again."
+    ),
+    Reason.NOT_AVAILABLE: Words(
+        "目前不能在线核验，请到营业厅办理", "Online verification is not available. Please go to a counter."
+    ),
+    Reason.USED_UP: Words(
+        "在线核验的次数已用完，请到营业厅办理", "The tries online are used up. Please go to a counter."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `similarity`: cosine of the faces, −1 to 1; `signals`: what liveness measured, by name.
+
+    `best`: place of the frame that shows the face best, for a person who must look; `seconds`: of the processor.
+    """
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    similarity: float | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
+    best: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is one of the failures that lead to the counter; a dark picture is none."""
+        return self.outcome is Outcome.FAILED and bool(COUNTED.intersection(self.reasons))
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is to be judged: the frames of an order that answer `steps`, against the registered photo."""
+
+    order_id: str
+    steps: tuple[Step, ...]
+    reference: bytes = field(repr=False)
+    frames: tuple[Frame, ...] = field(repr=False)
+
+
+class CheckRefused(OrderError):
+    """Frames or a challenge that are not looked at; `reason` says why, `wait` after how many seconds to try again."""
+
+    def __init__(self, reason: Reason, wait: int = 0) -> None:
+        super().__init__(TOLD[reason].en)
+        self.reason, self.wait = reason, wait
+
+
+class ReferenceUnusable(DuankaError):
+    """The registered photo shows no face, several, or too small a one: the way is the counter."""
+
+
+class CheckerDown(DuankaError):
+    """The supplier of checks does not answer; it is our fault, and not counted."""
+
+
+def in_time(steps: Sequence[Step], frames: Sequence[Frame], recorded_within: float) -> bool:
+    """Whether the frames cover the challenge: in order, without a gap, and no longer than there was time for.
+
+    `recorded_within`: seconds between the drawing of the challenge and the arrival of the frames.
+    """
+    if not LEAST_FRAMES <= len(frames) <= MOST_FRAMES:
+        return False
+    times = [frame.at for frame in frames]
+    length = steps[-1].ends
+    return (
+        all(map(math.isfinite, times))
+        and [frame.order for frame in frames] == list(range(len(frames)))
+        and 0 <= times[0] <= _LATEST_START
+        and all(0 < after - before <= _LONGEST_GAP for before, after in pairwise(times))
+        and length - _MISSING_END <= times[-1] <= recorded_within + _CLOCK
+    )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Where a check stands: `place` checks come first, and it takes about `seconds` from now."""
+
+    place: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What a holder ticked on the page. `words`: digest of the texts that stood there."""
+
+    face_data: bool
+    legal_notice: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """One holder at one verification, from the consent on. `token` is known once, to the holder's page alone."""
+
+    id: str
+    order_id: str
+    card: str
+    tier: str
+    expires_at: datetime
+    token: str = field(default="", repr=False)
+
+
+class Stage(StrEnum):
+    """Where a session is."""
+
+    READY = "ready"  # may draw a challenge
+    WAITING = "waiting"  # frames are being looked at
+    AGAIN = "again"  # may try again
+    REVIEW = "review"
+    PASSED = "passed"
+    COUNTER = "counter"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a verification is, for the holder's page. `left`: failures that still may follow."""
+
+    stage: Stage
+    state: State
+    left: int
+    reasons: tuple[Reason, ...] = ()
+    waiting: Waiting | None = None

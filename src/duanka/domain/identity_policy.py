@@ -1,0 +1,50 @@
+"""What a policy says about the second verification: thresholds, tries, who looks again, and how long pictures live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duanka.domain.words import Words
+
+
+@dataclass(frozen=True)
+class IdentityPolicy:
+    """Thresholds of face and liveness, and the rules of the way online. Angles in degrees, times as named.
+
+    `similarity` and more passes, from `review` on a person looks (cosine). `eyes`: how far the opening of the eyes
+    falls against its median; `mouth`: opening against width; `turn`: of the head against the median. Luminance is
+    0 to 255, `sharpness` the variance of the Laplacian of the face.
+    """
+
+    similarity: float = 0.45
+    review: float = 0.36
+    face_pixels: int = 80
+    eyes: float = 0.55
+    mouth: float = 0.22
+    turn: float = 11.0
+    darkest: float = 45.0
+    brightest: float = 225.0
+    sharpness: float = 25.0
+    gestures: int = 3
+    step_seconds: float = 2.0
+    challenge_seconds: float = 60.0
+    failures: int = 3
+    challenges: int = 8
+    session_minutes: float = 60.0
+    review_tiers: tuple[str, ...] = ("high",)
+    counter_tiers: tuple[str, ...] = ("extreme",)
+    second_person_tiers: tuple[str, ...] = ("high", "extreme")
+    keep_hours: float = 0.0
+    face_consent: Words = Words(
+        "为核验您是否为本号码的登记人，我们将采集您的人脸画面，与实名登记照片比对。画面只用于本次核验，核验工单办结后即删除，"
+        "不作他用。您可以不同意：请改到营业厅办理，不会因此停机。",
+        "To see whether you are the person who registered this number, we record your face and compare it with the"
+        " registered photo. The pictures serve this verification only and are deleted when it is closed. You may say"
+        " no: go to a counter instead, and nothing is stopped for it.",
+    )
+    legal_notice: Words = Words(
+        "出租、出售、出借、转让电话卡，或帮助他人实施电信网络诈骗，可能被限制入网、列入惩戒名单，构成犯罪的依法追究刑事责任"
+        "（《反电信网络诈骗法》第三十一条、第三十八条、第四十四条）。",
+        "Renting out, selling, lending or passing on phone cards, or helping others to defraud by telephone or network,"
+        " can lead to bans, to penalties and to prosecution (Law against Telecom and Network Fraud, arts. 31, 38, 44).",
+    )

@@ -1,0 +1,139 @@
+"""The second verification online, from consent to verdict. The story in a page.
+
+The holder agrees, draws a challenge, and sends the frames that answer it; the frames wait for a worker; the verdict
+moves the order. What is refused is refused with its reason, and no failure leaves a holder without a way: after the
+last one it is the counter. Frames live in memory only, but for the one that a reviewer must see.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from random import Random
+
+from duanka.domain.identity import (
+    Challenge,
+    Check,
+    CheckerDown,
+    CheckRefused,
+    Consent,
+    Frame,
+    Outcome,
+    Progress,
+    Reason,
+    ReferenceUnusable,
+    Session,
+    Stage,
+    Verdict,
+)
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.identity_ports import CheckBook, Checker, CheckQueue, ReferencePhotos
+
+_log = logging.getLogger("duanka.verify")
+
+
+class Verification:
+    """The way online. Safe from any thread; `draw`: where challenges are drawn from; `clock`: now, aware."""
+
+    def __init__(
+        self,
+        book: CheckBook,
+        checker: Checker,
+        queue: CheckQueue,
+        photos: ReferencePhotos,
+        policy: IdentityPolicy,
+        draw: Random,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._book, self._checker, self._queue, self._photos = book, checker, queue, photos
+        self._policy, self._draw, self._clock = policy, draw, clock
+        self._drawing = threading.Lock()
+
+    @property
+    def supplier(self) -> str:
+        """Who judges, as the consent names it."""
+        return self._checker.name
+
+    def standing(self, order_id: str, now: datetime) -> Progress:
+        """Where the verification of an order is, and whether it can go on online."""
+        return self._book.standing(order_id, now)
+
+    def agree(self, link: str, consent: Consent, now: datetime) -> Session | None:
+        """Begin by the link of the notice. Who does not agree to face data goes to the counter, and is not stopped."""
+        session = self._book.agree(link, consent, now)
+        if session:
+            self._registered(session, now)
+        return session
+
+    def challenge(self, token: str, now: datetime) -> Challenge:
+        """What the holder is to do before the camera: drawn by lot, and the same until it is used or over."""
+        session = self._book.session(token, now)
+        self._registered(session, now)
+        with self._drawing:
+            steps = self._checker.challenge(self._draw)
+        return self._book.draw(session, steps, now)
+
+    def submit(self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime) -> Progress:
+        """Take the frames that answer a challenge; the verdict comes later, see `progress`."""
+        session = self._book.session(token, now)
+        reference = self._registered(session, now)
+        challenge = self._book.take(session, challenge_id, frames, now)
+        check = Check(session.order_id, challenge.steps, reference, tuple(frames))
+        try:
+            waiting = self._queue.submit(
+                check, lambda verdict: self._settle(session, challenge, check, verdict)
+            )
+        except CheckRefused:
+            self._book.release(challenge.id, now)
+            raise
+        return replace(self._book.standing(session.order_id, now), stage=Stage.WAITING, waiting=waiting)
+
+    def progress(self, token: str, now: datetime) -> Progress:
+        """Where the session's verification is, and how long its check still takes."""
+        session = self._book.session(token, now)
+        found = self._book.standing(session.order_id, now)
+        if found.stage is Stage.WAITING:
+            return replace(found, waiting=self._queue.expected(session.order_id))
+        return found
+
+    def _settle(self, session: Session, challenge: Challenge, check: Check, verdict: Verdict) -> None:
+        """The verdict is here: keep it, and let the order move. Called by the queue, from a thread of its own."""
+        now = self._clock()
+        if verdict.outcome is Outcome.FAILED and Reason.LOST in verdict.reasons:
+            self._book.release(challenge.id, now)
+            return
+        verdict = self._reviewed(session, verdict)
+        captured = None
+        if verdict.outcome is Outcome.REVIEW and verdict.best is not None:
+            captured = check.frames[verdict.best].jpeg
+        try:
+            self._book.settle(challenge.id, verdict, captured, now)
+        except Exception as error:  # the holder must not wait for ever: the try is given back
+            _log.error("a verdict on %s was not kept: %s", session.order_id, type(error).__name__)
+            self._book.release(challenge.id, now)
+
+    def _reviewed(self, session: Session, verdict: Verdict) -> Verdict:
+        """Where the policy wants a person to look at every pass of this tier."""
+        if verdict.outcome is Outcome.PASSED and session.tier in self._policy.review_tiers:
+            return replace(verdict, outcome=Outcome.REVIEW, reasons=(Reason.POLICY,))
+        return verdict
+
+    def _registered(self, session: Session, now: datetime) -> bytes:
+        """The registered photo: fetched once, seen to be usable, and kept sealed until the order closes."""
+        kept = self._book.reference(session.order_id)
+        if kept is not None:
+            return kept
+        try:
+            photo = self._photos.fetch(session.card)
+            if photo is None:
+                raise CheckRefused(Reason.NO_REFERENCE)
+            self._checker.enrol(photo)
+        except ReferenceUnusable:
+            raise CheckRefused(Reason.NO_REFERENCE) from None
+        except CheckerDown:
+            raise CheckRefused(Reason.NOT_AVAILABLE, wait=30) from None
+        self._book.keep_reference(session.order_id, photo, now)
+        return photo
