@@ -1,0 +1,247 @@
+"""A face check that somebody else supplies, asked over HTTP; docs/identity-vendor.openapi.yaml says what it must offer.
+
+The vendor learns faces and an opaque reference, never a number. Whatever it does wrong (silent, slow, broken, without
+end) is a CheckerDown: our fault before the holder, and not counted. Its outcome is believed where it can be explained.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any, TypeVar
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.identity import (
+    TOLD,
+    Check,
+    CheckerDown,
+    Frame,
+    Gesture,
+    Outcome,
+    Reason,
+    ReferenceUnusable,
+    Step,
+    Verdict,
+)
+from duanka.identity.photos import PATIENT, Endpoint, Patience, parsed
+
+_log = logging.getLogger("duanka.identity")
+
+FACE = "DUANKA_FACE"
+MOST_ANSWERED = 1_000_000  # bytes
+MOST_STEPS, MOST_SECONDS, LEAST_STEP = 6, 30.0, 0.5
+_MOST_SIGNALS = 40  # numbers by name: fewer than any embedding has
+_FEWEST_SECRET = 16  # bytes
+
+# What a vendor may give as a reason. The others are ours to say (busy, used up, policy …).
+GIVEN = frozenset(
+    {
+        *(Reason.NO_FACE, Reason.TWO_FACES, Reason.TOO_SMALL, Reason.BLACK, Reason.TOO_DARK),
+        *(Reason.TOO_BRIGHT, Reason.BLURRED, Reason.CORRUPT, Reason.TOO_MANY_PIXELS, Reason.OUT_OF_TIME),
+        *(Reason.REPLAYED, Reason.STILL, Reason.PHOTOGRAPH, Reason.OTHER_GESTURES, Reason.FACE_CHANGED),
+        *(Reason.OTHER_PERSON, Reason.UNSURE),
+    }
+)
+_CODE = re.compile(r"[a-z0-9_]{1,40}")
+_SIGNAL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+
+T = TypeVar("T")
+
+
+class Vendor:
+    """A vendor's face match and liveness, as a Checker. Thread-safe.
+
+    `secret`: what order ids are hidden with; `name`: as trail and consent name it, its host unless given.
+    """
+
+    def __init__(
+        self, url: str, key: str, secret: bytes, *, patience: Patience = PATIENT, name: str = ""
+    ) -> None:
+        if len(secret) < _FEWEST_SECRET:
+            raise DuankaError(f"the secret that hides order ids has at least {_FEWEST_SECRET} bytes")
+        self._endpoint = Endpoint(
+            url, key, called="the face vendor", setting=FACE, most=MOST_ANSWERED, patience=patience
+        )
+        # the installation's secret has other uses, so a key of its own
+        self._secret = hmac.digest(secret, b"duanka identity vendor", "sha256")
+        self.name = name or self._endpoint.host
+
+    def enrol(self, reference: bytes) -> None:
+        """Ask whether the registered photo can be compared with; ReferenceUnusable, CheckerDown."""
+        body = {"reference": _base64(reference)}
+        usable = self._ask("enrolments", body, "", _usable)
+        if usable is not None:
+            raise ReferenceUnusable(f"the registered photo cannot be compared with: {usable}")
+
+    def challenge(self, draw: Random) -> tuple[Step, ...]:
+        """Let the vendor draw gestures; CheckerDown. `draw` marks the question, so that a second try is the same."""
+        return self._ask("challenges", {}, f"{draw.getrandbits(128):032x}", steps_of)
+
+    def check(self, check: Check) -> Verdict:
+        """Let the vendor judge; CheckerDown."""
+        body = {
+            "orderReference": self._mark("order", check.order_id.encode()),
+            "steps": [
+                {"gesture": step.gesture.value, "begins": step.begins, "ends": step.ends}
+                for step in check.steps
+            ],
+            "reference": _base64(check.reference),
+            "frames": [
+                {"order": frame.order, "at": frame.at, "image": _base64(frame.jpeg)} for frame in check.frames
+            ],
+        }
+        return self._ask("checks", body, "", lambda answer: verdict_of(answer, check.steps, check.frames))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _ask(self, what: str, body: Mapping[str, object], once: str, read: Callable[[Any], T]) -> T:
+        """`once` sets questions apart that read the same and are not the same."""
+        content = json.dumps(body, allow_nan=False).encode()
+        # from what is asked: asked again after a failure it is the same question, and costs one judgement
+        mark = self._mark(what, once.encode() + content)
+        try:
+            answer = self._endpoint.post(
+                f"/{what}", content, mark, {"Accept": "application/json", "Idempotency-Key": mark}
+            )
+            if answer.status != 200:
+                raise self._endpoint.refused(answer)
+            try:
+                return read(parsed(answer.body))
+            except _Broken as error:
+                raise self._endpoint.down(f"{what}: {error}") from None
+        except CheckerDown as error:  # the holder is told less than the operator must know
+            _log.warning("%s (x-correlator %s)", error, mark)
+            raise
+
+    def _mark(self, kind: str, content: bytes) -> str:
+        return hmac.digest(self._secret, kind.encode() + b"\0" + content, "sha256").hex()[:32]
+
+
+class _Broken(Exception):
+    """An answer that is not as described; says where."""
+
+
+def steps_of(answer: object) -> tuple[Step, ...]:
+    """The challenge in a vendor's answer; _Broken where no holder could follow it."""
+    steps = _object(answer).get("steps")
+    if not isinstance(steps, list) or not 1 <= len(steps) <= MOST_STEPS:
+        raise _Broken(f"steps is not a list of 1 to {MOST_STEPS}")
+    found, free = list[Step](), 0.0
+    for place, step in enumerate(map(_object, steps)):
+        gesture = step.get("gesture")
+        if gesture not in list(Gesture):
+            raise _Broken(f"steps.{place}.gesture is {_shown(gesture)}, none of {', '.join(Gesture)}")
+        begins = _number(step.get("begins"), f"steps.{place}.begins", free, MOST_SECONDS)
+        free = _number(step.get("ends"), f"steps.{place}.ends", begins + LEAST_STEP, MOST_SECONDS)
+        found.append(Step(Gesture(gesture), begins, free))
+    return tuple(found)
+
+
+def verdict_of(answer: object, steps: Sequence[Step], frames: Sequence[Frame]) -> Verdict:
+    """The verdict in a vendor's answer; _Broken where it is none.
+
+    Its outcome is believed, and its similarity is not held against our thresholds, because each vendor has a scale of
+    its own. But nothing passes beside a reason against it or without a similarity, and nothing fails, and counts
+    against a holder, for a reason that we cannot tell them: both go to a person.
+    """
+    said = _object(answer)
+    outcome = said.get("outcome")
+    if outcome not in list(Outcome):
+        raise _Broken(f"outcome is {_shown(outcome)}, none of {', '.join(Outcome)}")
+    similarity = said.get("similarity")
+    if similarity is not None:
+        similarity = _number(similarity, "similarity", -1.0, 1.0)
+    known, unknown = _reasons(said.get("reasons") or [])
+    against = tuple(reason for reason in known if reason is not Reason.UNSURE)
+    if outcome == Outcome.PASSED and not (known or unknown) and similarity is not None:
+        judged = Verdict(Outcome.PASSED)
+    elif outcome == Outcome.FAILED and against:
+        judged = Verdict(Outcome.FAILED, against)
+    else:
+        judged = Verdict(Outcome.REVIEW, (Reason.UNSURE, *against))
+    signals = _signals(said.get("signals") or {})
+    return replace(judged, similarity=similarity, signals=signals, best=_best(said, steps, frames))
+
+
+def vendor_of(setting: str, key: str | None, secret: bytes) -> Vendor:
+    """The vendor that DUANKA_FACE names; DuankaError where it or its key is missing or of a wrong form."""
+    if key is None:
+        raise DuankaError(f"a face vendor is asked with a key: set {FACE}_KEY")
+    return Vendor(setting, key, secret)
+
+
+def _usable(answer: object) -> str | None:
+    """None where the photo is usable, else why not."""
+    said = _object(answer)
+    if not isinstance(said.get("usable"), bool):
+        raise _Broken("usable is neither true nor false")
+    known, unknown = _reasons([said["reason"]] if said.get("reason") is not None else [])
+    if said["usable"]:
+        if known or unknown:
+            raise _Broken("usable stands beside a reason against it")
+        return None
+    return TOLD[known[0]].en if known else "the vendor does not say why"
+
+
+def _reasons(given: object) -> tuple[tuple[Reason, ...], bool]:
+    """Those that we know, in their order, and whether there were others."""
+    if not isinstance(given, list) or len(given) > len(Reason):
+        raise _Broken("reasons is not a short list")
+    known, unknown = dict[Reason, None](), False
+    for one in given:
+        if not isinstance(one, str):
+            raise _Broken("reasons holds what is no text")
+        code = one.strip().lower().replace("-", "_")
+        if code in GIVEN:
+            known[Reason(code)] = None
+        else:
+            unknown = True
+            _log.warning("the face vendor gives %s as a reason, which is none of ours", _shown(code))
+    return tuple(known), unknown
+
+
+def _signals(given: object) -> dict[str, float]:
+    if not isinstance(given, dict) or len(given) > _MOST_SIGNALS:
+        raise _Broken(f"signals is not a map of at most {_MOST_SIGNALS}")
+    if not all(_SIGNAL.fullmatch(name) for name in given):
+        raise _Broken("signals has a name that is none: letters, digits, _ . -, at most 40")
+    return {name: _number(value, f"signals.{name}", -1e12, 1e12) for name, value in given.items()}
+
+
+def _best(said: Mapping[str, object], steps: Sequence[Step], frames: Sequence[Frame]) -> int | None:
+    """The frame that a reviewer sees: without the vendor's word the last before the first gesture, looking ahead."""
+    if said.get("bestFrame") is not None:
+        given = _number(said["bestFrame"], "bestFrame", 0, len(frames) - 1)
+        if given != int(given):
+            raise _Broken("bestFrame is not whole")
+        return int(given)
+    ahead = [place for place, frame in enumerate(frames) if steps and frame.at < steps[0].begins]
+    return ahead[-1] if ahead else 0 if frames else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _Broken("a JSON object is missing")
+    return value
+
+
+def _number(value: object, where: str, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise _Broken(f"{where} is not a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    """A code as it came, where it is one; nothing else of theirs gets into a message."""
+    return repr(value) if isinstance(value, str) and _CODE.fullmatch(value) else "something else"
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode("ascii")
