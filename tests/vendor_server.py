@@ -48,7 +48,7 @@ class StubVendor:
 
 @contextmanager
 def vendor_server(judge: Judge | None = None, seed: int = 7) -> Iterator[StubVendor]:
-    """A vendor on loopback until the end of the block. `judge`: answers each check, where its pictures are real ones."""
+    """A vendor on loopback until the end of the block. `judge`: answers each check, of real pictures."""
     scripted = Scripted(_vendor(Random(seed), judge))
     with served(scripted) as url:
         yield StubVendor(url, KEY, scripted.script, scripted.heard)

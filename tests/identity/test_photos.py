@@ -132,6 +132,7 @@ def test_a_photo_in_a_store(store: HttpPhotos, server: StubPhotos, photo: bytes)
     assert store.fetch(CARD) == photo
     assert server.heard[0].json == {"phoneNumber": f"+{CARD}"}
     assert CARD not in server.heard[0].path + str(server.heard[0].headers)
+    assert server.heard[0].headers["accept-encoding"] == "identity"
 
 
 def test_who_has_no_photo(store: HttpPhotos, server: StubPhotos) -> None:
@@ -237,7 +238,7 @@ def test_a_setting_that_will_not_do_is_refused_and_not_quoted(setting: str, says
     with pytest.raises(DuankaError, match=f"^DUANKA_REFERENCE_PHOTOS.*{says_what}") as raised:
         photos_of(setting, "a-key")
     assert "word" not in str(raised.value)
-    if says_what != "neither a folder":
+    if "://" in setting:
         with pytest.raises(DuankaError, match=f"^DUANKA_FACE.*{says_what}"):
             vendor_of(setting, "a-key", SECRET)
 
@@ -254,6 +255,8 @@ def test_a_key_of_a_wrong_form_is_refused_and_not_quoted(key: str) -> None:
 
 
 def test_what_a_vendor_needs_besides() -> None:
+    with pytest.raises(DuankaError, match="DUANKA_FACE is neither `embedded` nor"):
+        vendor_of("embeded", None, SECRET)
     with pytest.raises(DuankaError, match="set DUANKA_FACE_KEY"):
         vendor_of("https://vendor.example", None, SECRET)
     with pytest.raises(DuankaError, match="16 bytes"):
