@@ -18,6 +18,7 @@ _RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
 _SWEPT_AT_ONCE = 500
 _FIRST_REST, _LONGEST_REST = 0.5, 30.0
 DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # as Look names them; the rest are elements
+PURGE = "pictures kept no longer"
 
 
 class Draining(Protocol):
@@ -91,7 +92,8 @@ class Enforcement:
     """The parts of a worker.
 
     `sweep`: moves on up to `limit` orders that are due; `carry_out`: goes on with acts of people, and says whether it
-    did anything; `look`: names of what has work. `clock`: now, aware; `ticks`: seconds that only grow.
+    did anything; `look`: names of what has work. `clock`: now, aware; `ticks`: seconds that only grow. `purge`: does
+    away with what may be kept no longer, and says whether it did anything.
     """
 
     sweep: Callable[[datetime, int], int]
@@ -106,6 +108,7 @@ class Enforcement:
     refusals: Sequence[Refused] = ()
     compared: Sequence[Compared] = ()
     compare_every: float = 300.0
+    purge: Callable[[datetime], object] | None = None
 
     @property
     def draining(self) -> tuple[Draining, ...]:
@@ -118,6 +121,9 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
 
     def sweep(now: datetime) -> bool:
         return parts.sweep(now, _SWEPT_AT_ONCE) >= _SWEPT_AT_ONCE
+
+    def purge(now: datetime) -> bool:
+        return bool(parts.purge and parts.purge(now))
 
     def compare(one: Compared) -> Callable[[datetime], bool]:
         def work(now: datetime) -> bool:
@@ -138,6 +144,7 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         *([Duty(NOTICES, parts.notices.work, _RECEIPTS)] if parts.notices else []),
         *(Duty(f"refusals of {one.name}", one.read, _REFUSALS) for one in parts.refusals),
         *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
+        *([Duty(PURGE, purge, _SPARE)] if parts.purge else []),
         Duty("alarms", watch, _WATCH),
     )
 

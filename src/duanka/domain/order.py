@@ -122,7 +122,7 @@ class NotTheirs(OrderError):
 
 
 class NeedsSecondPerson(OrderError):
-    """A stop that neither a police notice nor an expired verification carries needs two people."""
+    """It takes two people: a stop that nothing else carries, or passing a card of a tier that the policy names."""
 
 
 class ProtectedCard(OrderError):
@@ -174,6 +174,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_V, (State.OPENED,), Event.NOT_DELIVERED, State.UNDELIVERABLE, _SELF),
     *_rows(_V, (*_WAITING, State.SENT_TO_COUNTER), Event.BEGIN, State.IN_PROGRESS, _HOLDER),
     *_rows(_V, (State.IN_PROGRESS,), Event.SUBMIT, State.UNDER_REVIEW, _HOLDER),
+    *_rows(_V, _LATE, Event.SUBMIT, State.UNDER_REVIEW, _SELF),  # a check that came late, and is not sure
     *_rows(
         _V,
         (State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, *_LATE),

@@ -73,6 +73,13 @@ class OrderBook:
             self.wake()
         return result
 
+    def turn_kept(self, work: Callable[[Turn], Result | OrderError], now: datetime) -> Result:
+        """As `turn`, but an OrderError that `work` returns, and does not raise, leaves behind what was written."""
+        answer = self.turn(work, now)
+        if isinstance(answer, OrderError):
+            raise answer
+        return answer
+
     def receive(self, demands: Sequence[Demand], now: datetime) -> Received:
         """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
         return self.turn(lambda turn: receive_in(turn, demands), now)

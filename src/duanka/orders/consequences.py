@@ -22,6 +22,7 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.words import Words
+from duanka.orders.second_person import decided, two_looked
 from duanka.orders.turn import EXPIRED, Turn
 
 _STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
@@ -37,8 +38,12 @@ def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts
         facts.pop("delivered_at", None)  # the first delivery counts
     clock = _clock(turn, order, event, facts)
     after = turn.move(order, event, by, why, **{**clock, **facts})
+    if order.kind is Kind.VERIFICATION:
+        two_looked(turn, order, event, by)
     if follow := _FOLLOWS.get((order.kind, event)):
         follow(turn, after, by, why)
+    if order.kind is Kind.VERIFICATION:
+        decided(turn, order)
     return after
 
 
@@ -51,9 +56,13 @@ def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dic
             # and neither a receipt nor a clock that is wrong makes that before the order was or after now
             at = max(order.opened_at, min(facts.pop("delivered_at", None) or turn.now, turn.now))
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
-        case Kind.VERIFICATION, Event.TO_COUNTER if order.state is State.UNDER_REVIEW:
-            # while we looked no hours ran; now it is the holder's turn again
-            clock = {"due_at": turn.now + policy.answer_within}
+        case Kind.VERIFICATION, Event.TO_COUNTER:
+            clock = {
+                "asked": Asked.VERIFY_AT_COUNTER.value
+            }  # or its notice would be one of what is asked no more
+            if order.state is State.UNDER_REVIEW:
+                # while we looked no hours ran; now it is the holder's turn again
+                clock["due_at"] = turn.now + policy.answer_within
         case Kind.VERIFICATION, Event.EXTEND:
             clock = {"due_at": (order.due_at or turn.now) + timedelta(hours=policy.hardship_hours)}
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
@@ -134,6 +143,29 @@ def _to_counter(turn: Turn, order: Order, by: Person, why: str) -> None:
     turn.notify(order, Asked.VERIFY_AT_COUNTER.value)
 
 
+def _submitted(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """While we look at a check that came late, the card goes on to no heavier stage: the delay is ours."""
+    del by
+    restriction = _barred_for(turn, order)
+    if restriction and restriction.due_at:
+        turn.change(restriction, SYSTEM, "paused", f"{order.id} is looked at: {why}", due_at=None)
+
+
+def _to_fraud_centre(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """We look no longer: what was paused for that goes on."""
+    del by
+    restriction = _barred_for(turn, order)
+    due = stage_due(turn, order.delivered_at or turn.now, NetworkState.OUTGOING_BARRED)
+    if restriction and due and not restriction.due_at:
+        turn.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
+
+
+def _barred_for(turn: Turn, order: Order) -> Order | None:
+    """The restriction that follows from this verification, where a heavier stage may still come."""
+    found = turn.open_order(order.card, Kind.RESTRICTION)
+    return found if found and (found.parent, found.state) == (order.id, State.OUTGOING_BARRED) else None
+
+
 def _withdrawn(turn: Turn, order: Order, by: Person, why: str) -> None:
     """What was asked in error is taken back, with what followed from it."""
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
@@ -153,6 +185,9 @@ def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
         turn.close(verification, by, why)
+    elif verification and order.parent == verification.id:
+        # a late check brought it back into motion: left open, its reviewer or its clock would stop the card again
+        turn.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
     objection = turn.open_order(order.card, Kind.OBJECTION)
     if objection and objection.state in (State.FILED, State.ACCEPTED):
         turn.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
@@ -163,6 +198,9 @@ def _cancelled(turn: Turn, order: Order, by: Person, why: str) -> None:
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED):
         turn.close(verification, by, why)
+    elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
+        # its clock would stop, and make liftable, a card that is gone for good
+        turn.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
     turn.notify(order, "cancelled")
 
 
@@ -192,7 +230,9 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] =
     (_V, Event.EXPIRE): _expired,
     (_V, Event.FAIL): _failed,
     (_V, Event.PASS): _passed,
+    (_V, Event.SUBMIT): _submitted,
     (_V, Event.TO_COUNTER): _to_counter,
+    (_V, Event.TO_FRAUD_CENTRE): _to_fraud_centre,
     (_V, Event.WITHDRAW): _withdrawn,
     (_R, Event.BAR_OUTGOING): _stopped,
     (_R, Event.SUSPEND): _stopped,

@@ -64,7 +64,7 @@ class Links:
         UnknownOrder: not our link. AlreadyUsed: used, its time is over, or the order is closed.
         """
         with store.reading() as connection:
-            return self._open(connection, token, now)
+            return self.open_in(connection, token, now)
 
     def use(self, store: Store, token: str, now: datetime) -> Order:
         """The order behind the link, which is used up from now on: of two at once, one gets AlreadyUsed."""
@@ -73,7 +73,7 @@ class Links:
 
     def use_in(self, connection: Connection, token: str, now: datetime) -> Order:
         """As `use`, as a part of a transaction that writes."""
-        order = self._open(connection, token, now)
+        order = self.open_in(connection, token, now)
         taken = connection.execute(
             update(links)
             .where(links.c.token_hash == _hash(token), links.c.used_at.is_(None))
@@ -83,7 +83,8 @@ class Links:
             raise _used()
         return order
 
-    def _open(self, connection: Connection, token: str, now: datetime) -> Order:
+    def open_in(self, connection: Connection, token: str, now: datetime) -> Order:
+        """As `open_link`, as a part of a transaction."""
         said = self._read(token)
         if now >= said.expires_at:
             raise AlreadyUsed("the time of this link is over: call the hotline, or go to a counter")

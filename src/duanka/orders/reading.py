@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
 from duanka.orders import figures
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.cursors import cursor_of, place_of
 from duanka.orders.rows import order_of
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
@@ -84,7 +84,7 @@ class Reading:
             .order_by(orders.c.opened_at.desc(), orders.c.id.desc())
         )
         if after:
-            moment, number = _cursor(after)
+            moment, number = place_of(after)
             query = query.where(
                 or_(orders.c.opened_at < moment, and_(orders.c.opened_at == moment, orders.c.id < number))
             )
@@ -92,7 +92,7 @@ class Reading:
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
             rows = connection.execute(query.limit(limit + 1)).mappings().all()
             found = tuple(sight.order(order_of(row)) for row in rows[:limit])
-        return Page(found, _cursor_of(found[-1]) if len(rows) > limit else None)
+        return Page(found, _after(found[-1]) if len(rows) > limit else None)
 
     def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
         """One order with all that was done for it; UnknownOrder without one."""
@@ -161,7 +161,7 @@ class Reading:
         if waiting:
             query = query.where(acts.c.state == "proposed")
         if after:
-            moment, number = _cursor(after)
+            moment, number = place_of(after)
             query = query.where(
                 or_(acts.c.proposed_at < moment, and_(acts.c.proposed_at == moment, acts.c.id < number))
             )
@@ -170,7 +170,7 @@ class Reading:
             rows = connection.execute(query.limit(limit + 1)).mappings().all()
         found = tuple(act_view(row) for row in rows[:limit])
         more = len(rows) > limit
-        return Page(found, _encoded(found[-1].proposed_at, found[-1].id) if more else None)
+        return Page(found, cursor_of(found[-1].proposed_at, found[-1].id) if more else None)
 
     def act(self, number: str) -> ActView:
         """One act with how far it is; UnknownOrder without one."""
@@ -280,21 +280,5 @@ def _confirmed(connection: Connection, card: str) -> tuple[Confirmed, ...]:
     return in_force([leg(row) for row in rows])
 
 
-def _cursor_of(order: Order) -> str:
-    return _encoded(order.opened_at, order.id)
-
-
-def _encoded(moment: datetime, number: str) -> str:
-    return base64.urlsafe_b64encode(f"{moment.isoformat()} {number}".encode()).decode().rstrip("=")
-
-
-def _cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        moment, _, number = text.partition(" ")
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        at, number = datetime.min, ""
-    if at.tzinfo is None or not number.isalnum():
-        raise UnknownOrder("no page begins there: give back `next` of the page before as it came, or none")
-    return at, number
+def _after(order: Order) -> str:
+    return cursor_of(order.opened_at, order.id)

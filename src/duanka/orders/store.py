@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+import duanka.orders.tables_identity  # noqa: F401  # its tables are made with the others
 from duanka.domain.errors import DuankaError
 from duanka.orders.tables import audit_head, metadata
 
-_BUSY = 30.0  # seconds that a writer waits for another one on SQLite
+_BUSY_MS = 30_000  # that a writer waits for another one on SQLite
 GENESIS = "0" * 64
 _TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 
@@ -95,6 +96,23 @@ class Store:
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             return connection.execute(statement).one()
 
+    def scrub(self) -> bool:
+        """Let nothing that was deleted lie in SQLite's log any longer; whether it worked: not while others are at it.
+
+        On PostgreSQL that is the server's affair: what was deleted goes when it vacuums.
+        """
+        if not self.embedded:
+            return True
+        with self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None  # noqa: S101  # the connection is open
+            raw.execute("PRAGMA busy_timeout=0")  # who works now goes first
+            try:
+                busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            return not busy
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
@@ -113,11 +131,10 @@ def _as_sqlite_should(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: SQLiteConnection, _: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-        connection.execute(
-            f"PRAGMA busy_timeout={int(_BUSY * 1000)}"
-        )  # first: what follows waits for others too
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: what follows waits for others too
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
+        connection.execute("PRAGMA secure_delete=ON")  # a picture that was deleted lies in no free page
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

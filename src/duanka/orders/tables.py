@@ -42,10 +42,10 @@ class Moment(TypeDecorator[datetime]):
 
 
 metadata = MetaData()
-_SERIAL = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
+serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
 
 
-def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+def index_of_some(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """A partial index, mostly over what is not over yet: rows that are done cost nothing."""
     condition = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
@@ -95,8 +95,8 @@ orders = Table(
         " AND length(trim(papers_zh)) > 0 AND length(trim(papers_en)) > 0)",
         name="grounds",
     ),
-    _index("one_open_order", "card", "kind", unique=True, where="closed_at IS NULL"),
-    _index("orders_due", "due_at", where="due_at IS NOT NULL"),
+    index_of_some("one_open_order", "card", "kind", unique=True, where="closed_at IS NULL"),
+    index_of_some("orders_due", "due_at", where="due_at IS NOT NULL"),
     Index("orders_of_card", "card", "opened_at"),
     Index("orders_by_time", "opened_at", "id"),
     Index("orders_by_parent", "parent"),
@@ -111,7 +111,7 @@ cards = Table(
     Column("wanted", String(24), nullable=False),
     Column("order_id", String(16), nullable=False),
     Column("since", Moment, nullable=False),
-    _index("cards_restricted", "card", where="wanted <> 'active'"),
+    index_of_some("cards_restricted", "card", where="wanted <> 'active'"),
 )
 
 # What the network still has to be told; one row per order, step and element. Of a card's rows for an element the last
@@ -119,7 +119,7 @@ cards = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", serial, primary_key=True, autoincrement=True),
     Column("order_id", String(16), nullable=False),
     Column("step", Integer, nullable=False),
     Column("element", String(24), nullable=False),
@@ -132,14 +132,14 @@ outbox = Table(
     Column("outcome", String(16)),  # done, superseded, unknown_card, refused
     Column("error", Text),
     UniqueConstraint("order_id", "step", "element"),
-    _index("outbox_waiting", "element", "next_try_at", "id", where="done_at IS NULL"),
-    _index("outbox_of_card", "card", "element", "id", where="done_at IS NULL"),
+    index_of_some("outbox_waiting", "element", "next_try_at", "id", where="done_at IS NULL"),
+    index_of_some("outbox_of_card", "card", "element", "id", where="done_at IS NULL"),
 )
 
 notices = Table(
     "notices",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", serial, primary_key=True, autoincrement=True),
     Column("order_id", String(16), nullable=False),
     Column("step", Integer, nullable=False),
     Column("template", String(32), nullable=False),
@@ -156,7 +156,7 @@ notices = Table(
     Column("receipt_at", Moment),
     Column("error", Text),
     UniqueConstraint("order_id", "step", "template"),
-    _index("notices_waiting", "next_try_at", "id", where="done_at IS NULL"),
+    index_of_some("notices_waiting", "next_try_at", "id", where="done_at IS NULL"),
     Index("notices_of_card", "card", "created_at"),
 )
 
@@ -236,7 +236,7 @@ acts = Table(
     Column("total", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),
-    _index("acts_running", "approved_at", where="finished_at IS NULL"),
+    index_of_some("acts_running", "approved_at", where="finished_at IS NULL"),
 )
 
 act_cards = Table(
@@ -250,7 +250,7 @@ act_cards = Table(
     Column("was", Text),  # JSON: what the act overwrote of the order, for undoing
     Column("outcome", String(16)),  # done, skipped
     Column("why", Text),  # it was skipped
-    _index("act_cards_left", "act_id", "card", where="outcome IS NULL"),
+    index_of_some("act_cards_left", "act_id", "card", where="outcome IS NULL"),
 )
 
 refusals = Table(
@@ -280,20 +280,20 @@ positions = Table(
 alarms = Table(
     "alarms",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", serial, primary_key=True, autoincrement=True),
     Column("source", String(24), nullable=False),
     Column("since", Moment, nullable=False),
     Column("raised_at", Moment, nullable=False),
     Column("cleared_at", Moment),
     Column("detail", Text, nullable=False),
-    _index("one_alarm", "source", unique=True, where="cleared_at IS NULL"),
+    index_of_some("one_alarm", "source", unique=True, where="cleared_at IS NULL"),
 )
 
 # Where the network did otherwise than the order book says.
 drifts = Table(
     "drifts",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", serial, primary_key=True, autoincrement=True),
     Column("element", String(24), nullable=False),
     Column("card", String(24), nullable=False),
     Column("wanted", String(24), nullable=False),

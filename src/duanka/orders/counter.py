@@ -1,0 +1,186 @@
+"""The way by the counter: one of the staff sees person, document and card; for some tiers somebody else confirms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, and_, insert, or_, select, update
+
+from duanka.domain.act import same_person
+from duanka.domain.counter import CounterCheck, CounterWaiting, Document, digest_of, without_document_number
+from duanka.domain.order import (
+    Event,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    NotTheirs,
+    Order,
+    OrderError,
+    Person,
+    Role,
+    State,
+)
+from duanka.orders.book import OrderBook
+from duanka.orders.consequences import happen
+from duanka.orders.cursors import cursor_of, place_of
+from duanka.orders.reading import MOST
+from duanka.orders.second_person import PASSED, REJECTED
+from duanka.orders.tables import orders
+from duanka.orders.tables_identity import counter_checks
+from duanka.orders.turn import Turn
+from duanka.orders.views import Page, Sight
+
+_STAFF = (Role.DESK, Role.SUPERVISOR)
+_BEGUN_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.SENT_TO_COUNTER)
+_VERIFIED_FROM = (*_BEGUN_FROM, State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED)
+
+
+class Counter:
+    """Verifies holders in person. Every method is one transaction, and safe beside other processes."""
+
+    def __init__(self, book: OrderBook) -> None:
+        self._book = book
+
+    def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
+        """Record that the holder was verified in person: passed at once, or when a second of the staff confirms.
+
+        While that is waited for no hours run: the delay is ours. OrderError names what is missing; NotTheirs,
+        NoSuchTransition: this verification is closed, with the fraud centre, or waits for a second person already.
+        """
+        why = _said(why, by)
+
+        def work(turn: Turn) -> Order | OrderError:
+            order = turn.order(order_id)
+            try:
+                seen.complete()
+            except OrderError as error:
+                if seen.missing:  # who tried stands in the trail, and nothing of what they wrote
+                    turn.note(by, "counter.refused", order_id, "something is missing", {}, _facts(seen))
+                return error
+            _can_be_verified(order)
+            if _waiting(turn, order_id):
+                raise NoSuchTransition(f"{order_id} waits for a second of the staff: confirm or reject that")
+            alone = order.tier not in turn.policy.identity.second_person_tiers
+            words = digest_of(turn.policy.identity.legal_notice)
+            row = {
+                "order_id": order_id,
+                "document": seen.document.value,
+                "counter": seen.counter.strip(),
+                **_facts(seen),
+                "words": words,
+                "first_by": by.name,
+                "first_at": now,
+                "outcome": PASSED if alone else None,
+            }
+            turn.connection.execute(insert(counter_checks).values(row))
+            told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
+            turn.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone})
+            if order.state in _BEGUN_FROM:
+                order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
+            if alone:
+                return happen(turn, order, Event.PASS, by, why)
+            return turn.change(order, by, "waits", "for a second of the staff", due_at=None)
+
+        return self._book.turn_kept(work, now)
+
+    def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
+        """Pass what somebody else recorded; NeedsSecondPerson where it was recorded under the same name."""
+        why = _said(why, by)
+
+        def work(turn: Turn) -> Order:
+            order = turn.order(order_id)
+            row = _recorded(turn, order)
+            if same_person(by.name, row["first_by"]):
+                raise NeedsSecondPerson(f"{by.name} recorded {order_id}: somebody else must confirm it")
+            _over(turn, row, PASSED, by)
+            turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]})
+            return happen(turn, order, Event.PASS, by, why)
+
+        return self._book.turn(work, now)
+
+    def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
+        """Discard what was recorded, one's own too; the holder has the whole time again to be verified anew."""
+        why = _said(why, by)
+
+        def work(turn: Turn) -> Order:
+            order = turn.order(order_id)
+            row = _recorded(turn, order)
+            _over(turn, row, REJECTED, by)
+            turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]})
+            if order.state is State.IN_PROGRESS and order.due_at is None:
+                due = now + turn.policy.answer_within
+                return turn.change(order, by, "goes_on", "the record was discarded", due_at=due)
+            return order
+
+        return self._book.turn(work, now)
+
+    def waiting(self, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
+        """What waits for a second of the staff, the oldest first. `after`: `next` of the page before; UnknownOrder."""
+        columns = counter_checks.c
+        query = (
+            select(counter_checks, orders.c.card, orders.c.tier)
+            .join(orders, orders.c.id == columns.order_id)
+            .where(columns.outcome.is_(None), orders.c.closed_at.is_(None))
+            .order_by(columns.first_at, columns.order_id)
+        )
+        if after:
+            at, number = place_of(after)
+            same = and_(columns.first_at == at, columns.order_id > number)
+            query = query.where(or_(columns.first_at > at, same))
+        limit = max(1, min(limit, MOST))
+        with self._book.store.reading() as connection:
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+        found = tuple(_shown(row) for row in rows[:limit])
+        more = len(rows) > limit
+        return Page(found, cursor_of(found[-1].first_at, found[-1].order_id) if more else None)
+
+
+def _said(why: str, by: Person) -> str:
+    if by.role not in _STAFF:
+        raise NotTheirs(f"{by.role} verifies nobody in person; it takes desk or supervisor")
+    if not why.strip():
+        raise OrderError("say why: the reason stays in the audit trail")
+    return without_document_number(why.strip())
+
+
+def _can_be_verified(order: Order) -> None:
+    if order.kind is not Kind.VERIFICATION or order.closed_at or order.state not in _VERIFIED_FROM:
+        closed = "; it is closed" if order.closed_at else ""
+        raise NoSuchTransition(f"a {order.kind} that is {order.state} is not verified at a counter{closed}")
+
+
+def _waiting(turn: Turn, order_id: str) -> RowMapping | None:
+    mine = (counter_checks.c.order_id == order_id, counter_checks.c.outcome.is_(None))
+    return turn.connection.execute(select(counter_checks).where(*mine)).mappings().first()
+
+
+def _recorded(turn: Turn, order: Order) -> RowMapping:
+    """What waits for a second person, the order locked before."""
+    row = _waiting(turn, order.id)
+    if row is None:
+        raise NoSuchTransition(
+            f"nothing about {order.id} waits for a second of the staff; it is {order.state}"
+        )
+    return row
+
+
+def _over(turn: Turn, row: RowMapping, outcome: str, by: Person) -> None:
+    values = {"outcome": outcome, "second_by": by.name, "second_at": turn.now}
+    turn.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))
+
+
+def _facts(seen: CounterCheck) -> dict[str, object]:
+    names = ("person_present", "card_in_hand", "notice_signed")
+    return {name: int(getattr(seen, name)) for name in names}
+
+
+def _shown(row: RowMapping) -> CounterWaiting:
+    return CounterWaiting(
+        row["order_id"],
+        Sight(unmasked=False).number(row["card"]),
+        row["tier"],
+        Document(row["document"]),
+        row["counter"],
+        row["first_by"],
+        row["first_at"],
+    )

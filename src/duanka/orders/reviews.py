@@ -1,0 +1,157 @@
+"""The queue of those who look again: checks online that were not sure, or that the policy wants a person to see.
+
+What the person decides is an act on the order like any other: pass, fail, or to the counter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, and_, func, or_, select
+
+from duanka.domain.identity import Outcome, Reason
+from duanka.domain.order import NoSuchTransition, NotTheirs, Order, OrderError, Person, Role, State
+from duanka.orders.book import OrderBook
+from duanka.orders.cursors import cursor_of, place_of
+from duanka.orders.pictures import CAPTURED, REFERENCE, Pictures
+from duanka.orders.reading import MOST
+from duanka.orders.tables import orders
+from duanka.orders.tables_identity import checks
+from duanka.orders.tries import reasons_of
+from duanka.orders.turn import Turn
+from duanka.orders.views import Page, Sight
+
+_STAFF = (Role.DESK, Role.SUPERVISOR)
+_JUDGED = tuple(outcome.value for outcome in Outcome)
+
+
+@dataclass(frozen=True)
+class ReviewItem:
+    """One that waits. `card`: masked; `since`: when the check left it to a person; `failures`: that count before it."""
+
+    order_id: str
+    card: str
+    tier: str
+    since: datetime
+    similarity: float | None
+    reasons: tuple[Reason, ...]
+    failures: int
+
+
+@dataclass(frozen=True)
+class EarlierVerdict:
+    """What a check of the same verification said before."""
+
+    at: datetime
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    similarity: float | None
+    counted: bool
+
+
+@dataclass(frozen=True)
+class ReviewFile:
+    """All that one needs to decide. `order`: its number masked; pictures: JPEG or PNG, None where none is kept."""
+
+    order: Order
+    reference: bytes | None
+    captured: bytes | None
+    similarity: float | None
+    signals: Mapping[str, float]
+    reasons: tuple[Reason, ...]
+    earlier: tuple[EarlierVerdict, ...]
+
+    def __repr__(self) -> str:
+        return f"ReviewFile({self.order.id})"  # pictures do not belong into a log
+
+
+class Reviews:
+    """Shows what waits for a person, and the pictures to whom may see them."""
+
+    def __init__(self, book: OrderBook, pictures: Pictures) -> None:
+        self._book, self._pictures = book, pictures
+
+    def waiting(self, after: str = "", limit: int = 50) -> Page[ReviewItem]:
+        """What waits, the oldest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
+        counted = checks.alias()
+        failures = (
+            select(func.coalesce(func.sum(counted.c.counted), 0))
+            .where(counted.c.order_id == checks.c.order_id)
+            .scalar_subquery()
+        )
+        at, number = checks.c.decided_at, checks.c.order_id
+        query = (
+            select(checks, orders.c.card, orders.c.tier, failures.label("failures"))
+            .join(orders, orders.c.id == number)
+            .where(checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
+            .where(orders.c.state == State.UNDER_REVIEW.value, orders.c.closed_at.is_(None))
+            .order_by(at, number)
+        )
+        if after:
+            moment, last = place_of(after)
+            query = query.where(or_(at > moment, and_(at == moment, number > last)))
+        limit = max(1, min(limit, MOST))
+        with self._book.store.reading() as connection:
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
+        found = tuple(_item(row) for row in rows[:limit])
+        more = len(rows) > limit
+        return Page(found, cursor_of(found[-1].since, found[-1].order_id) if more else None)
+
+    def open(self, order_id: str, by: Person, why: str, now: datetime) -> ReviewFile:
+        """The pictures and what was measured, of a verification under review; who saw them stands in the trail.
+
+        NotTheirs: it takes desk or supervisor. NoSuchTransition: nobody need look. PictureSealed: one does not open.
+        """
+        if by.role not in _STAFF:
+            raise NotTheirs(f"{by.role} sees no pictures of holders; it takes desk or supervisor")
+        if not why.strip():
+            raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")
+
+        def work(turn: Turn) -> ReviewFile:
+            order = turn.order(order_id)
+            if order.closed_at or order.state is not State.UNDER_REVIEW:
+                raise NoSuchTransition(
+                    f"{order_id} is {order.state}: pictures are shown while it is under_review"
+                )
+            judged = select(checks).where(checks.c.order_id == order_id, checks.c.outcome.in_(_JUDGED))
+            rows = turn.connection.execute(judged.order_by(checks.c.seq)).mappings().all()
+            last = next(
+                (row for row in rows if row["outcome"] == Outcome.REVIEW and not row["reviewed_at"]), None
+            )
+            shown = {
+                what: self._pictures.opened(turn.connection, order_id, what) for what in (REFERENCE, CAPTURED)
+            }
+            seen: dict[str, object] = {"seen": [what for what, picture in shown.items() if picture]}
+            turn.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
+            return ReviewFile(
+                order=Sight(unmasked=False).order(order),
+                reference=shown[REFERENCE],
+                captured=shown[CAPTURED],
+                similarity=last["similarity"] if last else None,
+                signals=json.loads(last["signals"]) if last else {},
+                reasons=reasons_of(last) if last else (),
+                earlier=tuple(_verdict(row) for row in rows if row is not last),
+            )
+
+        return self._book.turn(work, now)
+
+
+def _item(row: RowMapping) -> ReviewItem:
+    return ReviewItem(
+        row["order_id"],
+        Sight(unmasked=False).number(row["card"]),
+        row["tier"],
+        row["decided_at"],
+        row["similarity"],
+        reasons_of(row),
+        int(row["failures"]),
+    )
+
+
+def _verdict(row: RowMapping) -> EarlierVerdict:
+    return EarlierVerdict(
+        row["decided_at"], Outcome(row["outcome"]), reasons_of(row), row["similarity"], bool(row["counted"])
+    )
