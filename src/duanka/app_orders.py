@@ -18,10 +18,14 @@ from duanka.domain.policy import Policy
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook, Received
+from duanka.orders.checks import Checks
+from duanka.orders.counter import Counter
 from duanka.orders.intake import Intake
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
+from duanka.orders.pictures import Pictures
 from duanka.orders.reading import Reading
+from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.turn import Terms
 from duanka.report import DecisionFile
@@ -42,6 +46,10 @@ class Desk:
     links: Links
     reading: Reading
     trail: Trail
+    pictures: Pictures
+    checks: Checks
+    counter: Counter
+    reviews: Reviews
 
 
 @contextmanager
@@ -53,7 +61,20 @@ def desk(settings: Settings, policy: Policy) -> Iterator[Desk]:
         trail = Trail(derived(secret, "audit"))
         book = OrderBook(store, Terms(policy.orders, trail, elements_of(settings)))
         links = Links(derived(secret, "links"), policy.orders)
-        yield Desk(store, book, Acts(book), Keys(store, trail), links, Reading(store, trail), trail)
+        pictures = Pictures(book, derived(secret, "pictures"))
+        yield Desk(
+            store,
+            book,
+            Acts(book),
+            Keys(store, trail),
+            links,
+            Reading(store, trail),
+            trail,
+            pictures,
+            Checks(book, links, pictures, derived(secret, "frames")),
+            Counter(book),
+            Reviews(book, pictures),
+        )
     finally:
         store.close()
 

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from duanka import __version__, app, evaluation, simulator, specification
 from duanka.cli_backtest import backtest_tables
 from duanka.cli_desk import add_desk
+from duanka.cli_identity import add_identity
 from duanka.cli_live import add_live
 from duanka.cli_orders import add_orders
 from duanka.cli_serve import add_serve
@@ -329,6 +330,7 @@ add_live(cli, _out, _err, _settings)
 add_serve(cli, _out, _err, _settings)
 add_orders(cli, _out, _settings)
 add_desk(cli, _out, _err, _settings)
+add_identity(cli, _out, _settings)
 
 if __name__ == "__main__":
     main()

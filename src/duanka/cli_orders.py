@@ -100,7 +100,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             if order.startswith("A"):
                 out.print(tables.act_page(here.acts.act(order), here.acts.skipped(order)), highlight=False)
                 return
-            number = _order(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
+            number = order_meant(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
             file = here.reading.order(number, reading.Reader(person, full, why), app_orders.now())
             out.print(tables.order_page(file), highlight=False)
 
@@ -136,7 +136,7 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
     def act(order: str, event: Event, why: str, *kinds: Kind) -> None:
         with at_desk() as (here, person):
-            after = here.book.act(_order(here, order, *kinds).id, event, person, why, app_orders.now())
+            after = here.book.act(order_meant(here, order, *kinds).id, event, person, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}. {_WAITS}", highlight=False)
 
     @orders.command()
@@ -162,7 +162,7 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Give a holder in hardship more time, once."""
         with at_desk() as (here, person):
-            number = _order(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, order, Kind.VERIFICATION).id
             after = here.book.extend(number, hardship, person, why, app_orders.now())
         out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
 
@@ -228,7 +228,7 @@ def card_of(text: str) -> str:
     return numbers_of([f"86{written}" if MOBILE.fullmatch(written) else written])[0][0]
 
 
-def _order(here: Desk, text: str, *kinds: Kind) -> Order:
+def order_meant(here: Desk, text: str, *kinds: Kind) -> Order:
     """The order with this id, or the open one of the first of `kinds` that the card has."""
     if text[:1].isalpha():
         return here.reading.state(text)

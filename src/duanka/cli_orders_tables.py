@@ -9,12 +9,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from duanka.cli_grid import grid
+from duanka.cli_grid import grid, share
 from duanka.domain.act import Act, Skipped
+from duanka.domain.counter import CounterWaiting
+from duanka.domain.identity import TOLD
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Order
 from duanka.orders.audit import Fault
 from duanka.orders.keys import Key
+from duanka.orders.reviews import ReviewFile, ReviewItem
 from duanka.orders.views import Confirmed, Dossier, Figures, Leg, Notice, OrderFile, Page, Told
 
 STATE_WORDS = {
@@ -69,7 +72,12 @@ def orders_table(page: Page[Order]) -> RenderableType:
             str(one.hits),
             one.grounds.reason.zh,
         )
-    more = [Text(f"More: duanka orders list --after {page.next}")] if page.next else []
+    return _with_next(table, "orders", page.next)
+
+
+def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
+    """The page, and how to see the one that follows."""
+    more = [Text(f"More: duanka {command} list --after {following}")] if following else []
     return Group(table, *more)
 
 
@@ -266,3 +274,50 @@ def _notices(notices: Sequence[Notice]) -> RenderableType:
             one.text or "-",
         )
     return table
+
+
+def counter_table(page: Page[CounterWaiting]) -> RenderableType:
+    """What waits for a second of the staff."""
+    if not page.items:
+        return Text("Nothing waits for a second of the staff.")
+    table = grid("order", "card", "tier", "document", "counter", "recorded by", "at")
+    for one in page.items:
+        table.add_row(
+            one.order_id,
+            one.card,
+            one.tier,
+            one.document.value,
+            one.counter,
+            one.first_by,
+            local(one.first_at),
+        )
+    return _with_next(table, "counter", page.next)
+
+
+def reviews_table(page: Page[ReviewItem]) -> RenderableType:
+    """What waits for a person to look at."""
+    if not page.items:
+        return Text("Nothing waits for review.")
+    right = ("similarity", "failures")
+    table = grid("order", "card", "tier", "since", "similarity", "failures", "why", right=right)
+    for one in page.items:
+        why = "; ".join(TOLD[reason].zh for reason in one.reasons)
+        likeness = share(one.similarity)
+        table.add_row(one.order_id, one.card, one.tier, local(one.since), likeness, str(one.failures), why)
+    return _with_next(table, "reviews", page.next)
+
+
+def review_page(file: ReviewFile) -> RenderableType:
+    """What a check measured, and what earlier ones said."""
+    order = file.order
+    lines = [
+        f"{order.id} {order.card}: {state(order.state.value)}, tier {order.tier}",
+        f"similarity {share(file.similarity)}; " + "; ".join(TOLD[reason].en for reason in file.reasons),
+        "signals: " + ", ".join(f"{name} {value:.2f}" for name, value in sorted(file.signals.items())),
+        *(
+            f"before, {local(one.at)}: {one.outcome}, similarity {share(one.similarity)},"
+            f" {', '.join(one.reasons) or 'no reason'}"
+            for one in file.earlier
+        ),
+    ]
+    return Text("\n".join(lines))

@@ -45,6 +45,21 @@ class Settings(BaseSettings):
     message_centre: SecretStr | None = None
     """Where notices are handed in, as smpp://user:password@host:2775; None: notices wait."""
 
+    face: str | None = None
+    """Who judges faces online: `embedded`, or the https:// address of a vendor; None: only the counter is open."""
+
+    face_key: SecretStr | None = None
+    """Key that the face vendor knows us by."""
+
+    face_workers: int = Field(default=1, ge=1, le=64)
+    """Processes that judge faces; with a vendor, requests at once."""
+
+    reference_photos: str | None = None
+    """Where registered photos come from: a folder of CARD.jpg, or the https:// address of the operator's store."""
+
+    reference_photos_key: SecretStr | None = None
+    """Key that the photo store knows us by."""
+
     language: Language = "zh"
     """Language of the reasons in cards_at_risk.csv."""
 

@@ -29,7 +29,6 @@ from duanka.domain.identity import (
     Stage,
     Verdict,
 )
-from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.identity_ports import CheckBook, Checker, CheckQueue, ReferencePhotos
 
 _log = logging.getLogger("duanka.verify")
@@ -44,12 +43,11 @@ class Verification:
         checker: Checker,
         queue: CheckQueue,
         photos: ReferencePhotos,
-        policy: IdentityPolicy,
         draw: Random,
         clock: Callable[[], datetime],
     ) -> None:
         self._book, self._checker, self._queue, self._photos = book, checker, queue, photos
-        self._policy, self._draw, self._clock = policy, draw, clock
+        self._draw, self._clock = draw, clock
         self._drawing = threading.Lock()
 
     @property
@@ -105,21 +103,14 @@ class Verification:
         if verdict.outcome is Outcome.FAILED and Reason.LOST in verdict.reasons:
             self._book.release(challenge.id, now)
             return
-        verdict = self._reviewed(session, verdict)
-        captured = None
-        if verdict.outcome is Outcome.REVIEW and verdict.best is not None:
-            captured = check.frames[verdict.best].jpeg
+        # the book keeps it only where a person will look
+        seen = verdict.outcome is not Outcome.FAILED and verdict.best is not None
+        captured = check.frames[verdict.best or 0].jpeg if seen else None
         try:
             self._book.settle(challenge.id, verdict, captured, now)
         except Exception as error:  # the holder must not wait for ever: the try is given back
             _log.error("a verdict on %s was not kept: %s", session.order_id, type(error).__name__)
             self._book.release(challenge.id, now)
-
-    def _reviewed(self, session: Session, verdict: Verdict) -> Verdict:
-        """Where the policy wants a person to look at every pass of this tier."""
-        if verdict.outcome is Outcome.PASSED and session.tier in self._policy.review_tiers:
-            return replace(verdict, outcome=Outcome.REVIEW, reasons=(Reason.POLICY,))
-        return verdict
 
     def _registered(self, session: Session, now: datetime) -> bytes:
         """The registered photo: fetched once, seen to be usable, and kept sealed until the order closes."""

@@ -1,0 +1,139 @@
+"""`duanka counter` and `reviews`: who is verified in person, and whom a person must look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from duanka.cli_lazy import lazily
+from duanka.cli_orders import AtDesk, Number, Why, order_meant
+from duanka.domain.counter import CounterCheck, Document
+from duanka.domain.order import Event, Kind
+from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_orders
+    from duanka import cli_orders_tables as tables
+else:
+    app_orders = lazily("duanka.app_orders")
+    tables = lazily("duanka.cli_orders_tables")
+
+Limit = Annotated[int, typer.Option(min=1, max=200, help="How many.")]
+After = Annotated[str, typer.Option(help="Go on behind the page that named this.")]
+
+
+def add_identity(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
+    """Add `counter` and `reviews` to the commands."""
+    _add_counter(cli, out, AtDesk(settings))
+    _add_reviews(cli, out, AtDesk(settings))
+
+
+def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    counter = typer.Typer(
+        help="Counter 营业厅: verify a holder in person; where the policy says so, two of the staff.",
+        no_args_is_help=True,
+    )
+    cli.add_typer(counter, name="counter")
+
+    @counter.command()
+    def verify(
+        order: Number,
+        document: Annotated[Document, typer.Option(help="Which document was seen; its number is not kept.")],
+        where: Annotated[str, typer.Option("--counter", help="At which counter, 营业厅.")],
+        why: Why,
+        person: Annotated[bool, typer.Option("--person", help="The person on the document is here.")] = False,
+        card: Annotated[bool, typer.Option("--card", help="The card is in their hand.")] = False,
+        notice: Annotated[
+            bool, typer.Option("--notice", help="They signed the notice of legal risk.")
+        ] = False,
+    ) -> None:
+        """Record that a holder was verified in person; for a high tier somebody else confirms."""
+        seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
+        with at_desk() as (here, staff):
+            number = order_meant(here, order, Kind.VERIFICATION).id
+            after = here.counter.verify(number, seen, staff, why, app_orders.now())
+        out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
+        if after.closed_at is None:
+            out.print(
+                f"The policy wants two: next, by somebody else: duanka counter confirm {after.id}",
+                highlight=False,
+            )
+
+    @counter.command()
+    def confirm(order: Number, why: Why) -> None:
+        """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
+        with at_desk() as (here, staff):
+            number = order_meant(here, order, Kind.VERIFICATION).id
+            after = here.counter.confirm(number, staff, why, app_orders.now())
+        out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
+
+    @counter.command()
+    def reject(order: Number, why: Why) -> None:
+        """Discard what somebody else recorded: the holder is verified anew."""
+        with at_desk() as (here, staff):
+            number = order_meant(here, order, Kind.VERIFICATION).id
+            after = here.counter.reject(number, staff, why, app_orders.now())
+        out.print(f"{after.id}: {tables.state(after.state.value)}; the record is discarded", highlight=False)
+
+    @counter.command("list")
+    def listed(after: After = "", limit: Limit = 30) -> None:
+        """List what waits for a second of the staff, the oldest first."""
+        with at_desk() as (here, _):
+            out.print(tables.counter_table(here.counter.waiting(after, limit)), highlight=False)
+
+
+def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    reviews = typer.Typer(
+        help="Reviews 人工复核: checks online that a person must look at.", no_args_is_help=True
+    )
+    cli.add_typer(reviews, name="reviews")
+
+    @reviews.command("list")
+    def listed(after: After = "", limit: Limit = 30) -> None:
+        """List what waits for a person, the oldest first."""
+        with at_desk() as (here, _):
+            out.print(tables.reviews_table(here.reviews.waiting(after, limit)), highlight=False)
+
+    @reviews.command("open")
+    def opened(
+        order: Number,
+        why: Why,
+        folder: Annotated[
+            Path, typer.Option("--out", help="Where the two pictures are written; delete them when done.")
+        ] = Path("review"),
+    ) -> None:
+        """Look at one: the registered photo beside the frame, and what was measured. It is written down."""
+        with at_desk() as (here, staff):
+            number = order_meant(here, order, Kind.VERIFICATION).id
+            file = here.reviews.open(number, staff, why, app_orders.now())
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for what, picture in (("registered", file.reference), ("captured", file.captured)):
+            if picture:
+                path = folder / f"{number}-{what}.jpg"
+                path.unlink(missing_ok=True)
+                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as into:
+                    into.write(picture)
+                written.append(str(path))
+        out.print(tables.review_page(file), highlight=False)
+        out.print(f"Pictures: {', '.join(written) or 'none kept'}. Delete them when done.", highlight=False)
+        out.print(f"Next: duanka reviews decide {number} pass|fail|to_counter", highlight=False)
+
+    @reviews.command()
+    def decide(
+        order: Number,
+        verdict: Annotated[
+            Literal["pass", "fail", "to_counter"], typer.Argument(help="通过, 不通过, 转营业厅.")
+        ],
+        why: Why,
+    ) -> None:
+        """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
+        with at_desk() as (here, staff):
+            number = order_meant(here, order, Kind.VERIFICATION).id
+            after = here.book.act(number, Event(verdict), staff, why, app_orders.now())
+        out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
