@@ -10,6 +10,7 @@ from duanka.domain.identity import COUNTED, LEAST_FRAMES, MOST_FRAMES, TOLD, Ges
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.photos import MOST_PHOTO, PATIENT
 from duanka.identity.vendor import MOST_ANSWERED, MOST_SECONDS, MOST_STEPS
+from duanka.orders.pictures import LONGEST
 from duanka.settings import Settings
 from vendor_server import CONTRACT
 
@@ -87,12 +88,21 @@ def test_every_limit_is_the_one_in_the_code() -> None:
         f"`failures` ({POLICY.failures})",
         f"`challenges` ({POLICY.challenges})",
         f"`keep_hours` ({POLICY.keep_hours:g})",
+        f"{LONGEST.days} days after it was opened",
     ):
         assert said in text, said
 
 
 def test_every_field_of_the_policy_that_the_page_names_is_one() -> None:
-    fields = ["similarity", "review", "challenge_seconds", "failures", "challenges", "keep_hours"]
+    fields = [
+        "similarity",
+        "review",
+        "challenge_seconds",
+        "failures",
+        "challenges",
+        "keep_hours",
+        "session_minutes",
+    ]
     fields += ["review_tiers", "counter_tiers", "second_person_tiers", "gestures"]
     assert all(hasattr(POLICY, field) for field in fields)
     assert all(f"`{field}" in _page() for field in fields)
