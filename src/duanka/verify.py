@@ -70,8 +70,12 @@ class Verification:
         """What the holder is to do before the camera: drawn by lot, and the same until it is used or over."""
         session = self._book.session(token, now)
         self._registered(session, now)
-        with self._drawing:
-            steps = self._checker.challenge(self._draw)
+        with self._drawing:  # a lot is drawn from by one at a time; a vendor is asked by many
+            lot = Random(self._draw.getrandbits(128))  # noqa: S311  # as good as what it is drawn from
+        try:
+            steps = self._checker.challenge(lot)
+        except CheckerDown:
+            raise CheckRefused(Reason.NOT_AVAILABLE, wait=30) from None
         return self._book.draw(session, steps, now)
 
     def submit(self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime) -> Progress:

@@ -1,0 +1,135 @@
+"""The embedded supplier: YuNet, SFace, face mesh and iris on this machine's processor. A check is judged in two parts.
+
+Living: what the frames show against what was asked. The person: the face of the frames against the registered photo,
+and only where the first holds, so that nobody learns from us whose face a photograph is like.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from duanka.domain.identity import (
+    Check,
+    Gesture,
+    Outcome,
+    Reason,
+    ReferenceUnusable,
+    Step,
+    Verdict,
+)
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.identity.weights import missing
+
+if TYPE_CHECKING:
+    from duanka.identity.engine import Engine
+    from duanka.identity.liveness import Judged
+
+REST = 1.0  # seconds of looking ahead before the first gesture
+_REST_COMPARED = 2  # frames of the rest whose face is compared, beside one of each gesture
+_ONE_PERSON = 0.36  # cosine below which two frames of one recording show two people
+
+
+def available() -> str | None:
+    """Why this supplier cannot run here, with the next step; None: it can."""
+    return missing()
+
+
+def steps_of(policy: IdentityPolicy, draw: Random) -> tuple[Step, ...]:
+    """Gestures drawn by lot, none twice in a row. Needs no engine."""
+    drawn: list[Gesture] = []
+    while len(drawn) < policy.gestures:
+        drawn.append(draw.choice([one for one in Gesture if one not in drawn[-1:]]))
+    times = [REST + policy.step_seconds * at for at in range(policy.gestures + 1)]
+    return tuple(
+        Step(gesture, begins, ends) for gesture, (begins, ends) in zip(drawn, pairwise(times), strict=True)
+    )
+
+
+class Embedded:
+    """The Checker of this machine. Not thread-safe: one for each process."""
+
+    name = "embedded"
+
+    def __init__(self, policy: IdentityPolicy) -> None:
+        from duanka.identity.engine import Engine  # noqa: PLC0415  # 60 MB that only a worker needs
+
+        self._engine: Engine = Engine()
+        self._policy = policy
+
+    def enrol(self, reference: bytes) -> None:
+        """See whether the registered photo shows one face, wide enough; ReferenceUnusable says what not."""
+        self._registered(reference)
+
+    def challenge(self, draw: Random) -> tuple[Step, ...]:
+        """Gestures drawn by lot."""
+        return steps_of(self._policy, draw)
+
+    def check(self, check: Check) -> Verdict:
+        """Judge the frames. Whatever they are, the answer is a verdict; ReferenceUnusable."""
+        began = time.process_time()
+        registered = self._registered(check.reference)
+        outcome, reasons, similarity, judged, best = self._judge(check, registered)
+        return Verdict(
+            outcome,
+            reasons,
+            similarity,
+            {name: round(value, 4) for name, value in judged.signals.items()} if judged else {},
+            best,
+            time.process_time() - began,
+        )
+
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
+    def _judge(
+        self, check: Check, registered: Any
+    ) -> tuple[Outcome, tuple[Reason, ...], float | None, Judged | None, int | None]:
+        from duanka.identity import liveness, pictures  # noqa: PLC0415
+
+        try:
+            shown = [pictures.frame(frame.jpeg) for frame in check.frames]
+        except pictures.Unreadable as error:
+            return Outcome.FAILED, (error.reason,), None, None, None
+        seen = [self._engine.see(picture) for picture in shown]
+        judged = liveness.judged(seen, [frame.at for frame in check.frames], check.steps, self._policy)
+        if judged.reason:
+            return Outcome.FAILED, (judged.reason,), None, judged, None
+        best = max(judged.rest, key=lambda one: one.seen.sharpness)
+        compared = [best, *judged.rest[:_REST_COMPARED], *judged.shown]
+        faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
+        alike = [float(faces[0] @ face) for face in faces[1:]]
+        judged.signals["one_person"] = min(alike)
+        if min(alike) < _ONE_PERSON:
+            return Outcome.FAILED, (Reason.FACE_CHANGED,), None, judged, None
+        similarity = median(float(registered @ face) for face in faces)
+        outcome, reasons = self._compared(similarity)
+        return outcome, reasons, round(similarity, 4), judged, best.order
+
+    def _compared(self, similarity: float) -> tuple[Outcome, tuple[Reason, ...]]:
+        if similarity >= self._policy.similarity:
+            return Outcome.PASSED, ()
+        if similarity >= self._policy.review:
+            return Outcome.REVIEW, (Reason.UNSURE,)
+        return Outcome.FAILED, (Reason.OTHER_PERSON,)
+
+    def _registered(self, reference: bytes) -> Any:
+        """The face of the registered photo."""
+        from duanka.identity import pictures  # noqa: PLC0415
+
+        try:
+            photo = pictures.reference(reference)
+        except pictures.Unreadable as error:
+            raise ReferenceUnusable(f"the registered photo cannot be read ({error.reason})") from None
+        seen = self._engine.see(photo)
+        if seen.faces != 1:
+            raise ReferenceUnusable(f"the registered photo shows {seen.faces} faces; it must show one")
+        if seen.box[2] < self._policy.face_pixels:
+            raise ReferenceUnusable(
+                f"the face of the registered photo is {seen.box[2]:.0f} pixels wide;"
+                f" {self._policy.face_pixels} are needed"
+            )
+        return self._engine.embed(photo, seen)

