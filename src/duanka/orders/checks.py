@@ -212,8 +212,9 @@ class Checks:
         hashes = {hmac.new(self._key, one.jpeg, hashlib.sha256).hexdigest()[:_HASH] for one in frames}
         rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in sorted(hashes)]
         # who sends the same frames for another order at this moment waits here, and then finds them
-        new = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
-        if turn.connection.execute(new).rowcount != len(frames):
+        put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
+        new = turn.connection.execute(put.returning(frames_seen.c.hash)).all()
+        if len(new) != len(frames):
             return Reason.REPLAYED
         return None
 

@@ -1,0 +1,219 @@
+"""What a verdict does to its order: at once, too late, to a person, and never a stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from sqlalchemy import select
+
+from books import DESK, HOUR, NOW, card, delivered, demand, restriction
+from books import SECOND as SUPERVISOR
+from duanka.domain.identity import Outcome, Progress, Reason, Session, Stage, Verdict
+from duanka.domain.order import Event, State, UnknownOrder
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.store import Store
+from duanka.orders.tables_identity import checks, pictures
+from online import (
+    DARK,
+    PASSED,
+    SECOND,
+    STEPS,
+    STRANGER,
+    UNSURE,
+    YES,
+    Online,
+    count,
+    policy,
+    refused,
+    templates,
+    trail,
+)
+
+DAY = 24 * HOUR
+
+
+def test_failures_count_to_the_counter_and_never_to_a_stop(store: Store) -> None:
+    way = Online(store)
+    order = way.asked()
+    session = way.agreed(order.id)
+    at = NOW
+    for left in (2, 1):
+        assert way.settled(session, DARK, at).left == left + 1, "a dark picture is no failure"
+        found = way.settled(session, STRANGER, at + SECOND)
+        assert found == Progress(Stage.AGAIN, State.IN_PROGRESS, left, (Reason.OTHER_PERSON,))
+        at += HOUR / 6
+    found = way.settled(session, STRANGER, at)
+    used_up = (Reason.OTHER_PERSON, Reason.USED_UP)
+    assert found == Progress(Stage.COUNTER, State.SENT_TO_COUNTER, 0, used_up)
+    assert refused(way.checks.draw, session, STEPS, at + HOUR / 6) is Reason.USED_UP
+    after = way.state(order.id)
+    assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
+    assert restriction(way.book) is None
+    assert way.book.act(order.id, Event.PASS, DESK, "at the counter", NOW + HOUR).state is State.PASSED
+
+
+def test_too_late_and_used_up_stays_as_it_is(store: Store) -> None:
+    way = Online(store, policy(failures=1))
+    order = way.asked()
+    way.book.sweep(NOW + DAY)
+    stopped = restriction(way.book)
+    found = way.settled(way.agreed(order.id, NOW + DAY), STRANGER, NOW + DAY)
+    assert (found.stage, found.state) == (Stage.COUNTER, State.EXPIRED)
+    assert restriction(way.book) == stopped
+
+
+def test_a_verdict_counts_once(store: Store) -> None:
+    way = Online(store)
+    order = way.asked()
+    challenge, here = way.taken(way.agreed(order.id))
+    first = way.checks.settle(challenge.id, STRANGER, None, here)
+    assert way.checks.settle(challenge.id, PASSED, None, here) == first
+    assert (first.left, way.state(order.id).state) == (2, State.IN_PROGRESS)
+    assert len(trail(store, "check.settle")) == 1
+    with pytest.raises(UnknownOrder):
+        way.checks.settle("unknown", PASSED, None, here)
+
+
+def test_a_verdict_without_numbers_is_kept_too(store: Store) -> None:
+    way = Online(store)
+    odd = Verdict(Outcome.FAILED, (Reason.NO_FACE,), float("nan"), {"turn": float("inf"), "mouth": 0.25})
+    assert way.settled(way.agreed(way.asked().id), odd).reasons == (Reason.NO_FACE,)
+    with store.reading() as connection:
+        row = connection.execute(select(checks.c.similarity, checks.c.signals)).one()
+    assert tuple(row) == (None, '{"mouth": 0.25}')
+
+
+def test_whoever_was_quicker_than_the_verdict_is_left_alone(store: Store) -> None:
+    way = Online(store, policy(failures=1))
+    events = (Event.WITHDRAW, Event.TO_FRAUD_CENTRE, Event.PASS)
+    for number, (event, verdict) in enumerate(product(events, (PASSED, UNSURE, STRANGER))):
+        order = way.asked(number)
+        challenge, here = way.taken(way.agreed(order.id))
+        before = way.book.act(order.id, event, SUPERVISOR, "meanwhile", here)
+        way.checks.settle(challenge.id, verdict, b"picture", here)
+        assert way.state(order.id) == before
+        assert len(trail(store, "check.settle")) == number + 1, "and it is kept"
+    assert count(store, pictures) == 0, "without a picture"
+    assert way.reviews.waiting().items == ()
+
+
+def test_a_verdict_that_comes_after_a_review_began_is_for_the_reviewer(store: Store) -> None:
+    way = Online(store)
+    order = way.asked()
+    session = way.agreed(order.id)
+    lost, here = way.taken(session)
+    found = way.settled(session, UNSURE, here + 200 * SECOND)
+    assert found == Progress(Stage.REVIEW, State.UNDER_REVIEW, 3, (Reason.UNSURE,))
+    later = here + 300 * SECOND
+    for verdict in (PASSED, STRANGER, UNSURE):
+        assert way.checks.settle(lost.id, verdict, None, later).stage is Stage.REVIEW
+    assert len(way.reviews.waiting().items) == 1
+    looks = way.agreed(order.id, later)
+    assert refused(way.checks.draw, looks, STEPS, later) is Reason.NOT_AVAILABLE
+    assert way.checks.session(looks.token, later).order_id == order.id
+
+
+def test_a_tier_that_rose_while_frames_were_looked_at_counts(store: Store) -> None:
+    way = Online(store)
+    for number, tier in enumerate(("high", "extreme")):
+        order = way.asked(number)
+        challenge, here = way.taken(way.agreed(order.id))
+        way.book.receive([demand(number, tier=tier)], here)
+        found = way.checks.settle(challenge.id, PASSED, None, here)
+        assert found.stage is {"high": Stage.REVIEW, "extreme": Stage.COUNTER}[tier]
+        assert way.state(order.id).state is not State.PASSED
+
+
+def late_review(way: Online) -> tuple[str, Session]:
+    order = way.asked()
+    way.book.sweep(NOW + DAY)
+    session = way.agreed(order.id, NOW + DAY)
+    found = way.settled(session, UNSURE, NOW + DAY)
+    assert (found.stage, found.state) == (Stage.REVIEW, State.UNDER_REVIEW)
+    return order.id, session
+
+
+def test_a_late_check_reaches_a_person_who_restores(store: Store) -> None:
+    way = Online(store)
+    number, _ = late_review(way)
+    assert restriction(way.book), "stopped until somebody decides"
+    way.book.act(number, Event.PASS, DESK, "it is them", NOW + 25 * HOUR)
+    assert restriction(way.book) is None
+
+
+def test_a_late_check_that_a_person_refuses_leaves_the_card_stopped(store: Store) -> None:
+    way = Online(store)
+    number, _ = late_review(way)
+    before = restriction(way.book)
+    assert way.book.act(number, Event.FAIL, DESK, "another face", NOW + 25 * HOUR).state is State.FAILED
+    assert restriction(way.book) == before
+    assert way.checks.standing(number, NOW + 25 * HOUR).reasons == (), (
+        "and nobody is told that a person will look"
+    )
+    assert way.book.act(number, Event.PASS, DESK, "with papers", NOW + 26 * HOUR).state is State.PASSED
+
+
+def test_a_late_check_that_is_sent_to_the_counter_has_its_hours_and_no_machine(store: Store) -> None:
+    way = Online(store)
+    number, session = late_review(way)
+    at = NOW + 25 * HOUR
+    sent = way.book.act(number, Event.TO_COUNTER, DESK, "unclear", at)
+    assert sent.due_at == at + DAY
+    found = way.checks.standing(number, at)
+    assert (found.stage, found.reasons) == (Stage.COUNTER, (Reason.NOT_AVAILABLE,))
+    assert refused(way.checks.agree, way.link(number, at), YES, at) is Reason.NOT_AVAILABLE
+    assert refused(way.checks.draw, session, STEPS, at - SECOND) is Reason.NOT_AVAILABLE
+    before = restriction(way.book)
+    assert way.book.sweep(at + DAY) == 1
+    assert way.state(number).state is State.EXPIRED
+    assert restriction(way.book) == before
+
+
+@pytest.mark.parametrize("moved_on", [False, True], ids=["under review", "at the counter"])
+def test_a_card_that_is_given_back_by_hand_meanwhile_stays_so(store: Store, moved_on: bool) -> None:
+    way = Online(store)
+    number, _ = late_review(way)
+    if moved_on:
+        way.book.act(number, Event.TO_COUNTER, DESK, "unclear", NOW + 25 * HOUR)
+    Acts(way.book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), DESK, NOW + 26 * HOUR)
+    after = way.state(number)
+    assert (after.state, after.due_at) == (State.WITHDRAWN, None)
+    assert way.book.sweep(NOW + 200 * HOUR) == 0
+    assert restriction(way.book) is None
+    assert templates(store)[-1] == "restored", "one word about one thing"
+    assert way.reviews.waiting().items == ()
+
+
+def test_while_a_late_check_is_looked_at_no_heavier_stage_comes(store: Store) -> None:
+    from test_transitions import STAGED
+
+    for event, after in ((Event.FAIL, 47 * HOUR), (Event.TO_FRAUD_CENTRE, 47 * HOUR)):
+        number = 0 if event is Event.FAIL else 1
+        way = Online(store, replace(policy(), stages=STAGED))
+        order = way.asked(number)
+        way.book.sweep(NOW + DAY)
+        barred = restriction(way.book, number)
+        assert barred
+        assert (barred.state, barred.due_at) == (State.OUTGOING_BARRED, NOW + 72 * HOUR)
+        way.settled(way.agreed(order.id, NOW + DAY), UNSURE, NOW + DAY)
+        assert way.book.sweep(NOW + 80 * HOUR) == 0, "the delay is ours"
+        way.book.act(order.id, event, SUPERVISOR, "decided", NOW + DAY + after)
+        going_on = restriction(way.book, number)
+        assert going_on
+        assert going_on.due_at == NOW + 72 * HOUR
+        assert way.book.sweep(NOW + 72 * HOUR) == 1
+
+
+def test_a_cancelled_card_is_not_stopped_anew_by_its_verification(store: Store) -> None:
+    way = Online(store)
+    acts, order = Acts(way.book), delivered(way.book)
+    for event in (Event.SUSPEND, Event.CANCEL):
+        act = acts.propose(event, [card(0)], Words("窝点", "a farm"), DESK, NOW)
+        acts.approve(act.id, SUPERVISOR, "fine", NOW)
+        acts.carry_out(NOW)
+    assert way.state(order.id).state is State.WITHDRAWN
+    assert way.book.sweep(NOW + 100 * HOUR) == 0
+    assert restriction(way.book) is None
