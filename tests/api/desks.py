@@ -16,17 +16,23 @@ import uvicorn
 from fastapi import FastAPI
 
 from duanka.api import BASE, Limits, create_api
+from duanka.domain.identity import Consent
 from duanka.domain.order import SYSTEM, Asked, Demand, Kind, Order, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
+from duanka.orders.checks import Checks
+from duanka.orders.counter import Counter
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
+from duanka.orders.pictures import KEY_BYTES, Pictures
 from duanka.orders.reading import Reading
+from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.turn import Terms
+from verifications import Way, way
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
@@ -35,7 +41,14 @@ ELEMENTS = ("home_register", "call_proxy", "message_proxy")
 ROLES = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
 WHY = {"why": "a test"}
 PLENTY = Limits(
-    per_key=1e9, per_key_burst=10**9, failed=1e9, failed_burst=10**9, holder=1e9, holder_burst=10**9
+    per_key=1e9,
+    per_key_burst=10**9,
+    failed=1e9,
+    failed_burst=10**9,
+    holder=1e9,
+    holder_burst=10**9,
+    polling=1e9,
+    polling_burst=10**9,
 )
 _WITHIN = 20.0
 
@@ -77,8 +90,12 @@ class TestDesk:
     links: Links
     reading: Reading
     trail: Trail
+    checks: Checks
+    counter: Counter
+    reviews: Reviews
+    way: Way
     given: Mapping[Role, str]
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
     woken: list[int] = field(default_factory=list)
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
@@ -89,16 +106,39 @@ class TestDesk:
         made = self.book.turn(lambda turn: self.links.make(turn.connection, order.id, self.clock()), NOW)
         return order, made
 
-    def api(self, limits: Limits = PLENTY) -> FastAPI:
+    def sits(self, number: int = 0) -> str:
+        """The token of a session about the card."""
+        _, link = self.asked(number)
+        session = self.way.verification.agree(link, Consent(True, True, ""), self.clock())
+        assert session is not None
+        return session.token
+
+    def api(self, limits: Limits = PLENTY, *, online: bool = True) -> FastAPI:
         self.book.wake = lambda: self.woken.append(1)
-        return create_api(self, self.clock, limits)
+        return create_api(self, self.clock, limits, self.way.verification if online else None)
 
 
 def desk_on(store: Store, policy: OrderPolicy | None = None) -> TestDesk:
     policy, trail = policy or OrderPolicy(), Trail(KEY)
     book, keys = OrderBook(store, Terms(policy, trail, ELEMENTS)), Keys(store, trail)
     given = {role: keys.add(f"the {role}", role, SYSTEM, NOW) for role in ROLES}
-    return TestDesk(store, book, Acts(book), keys, Links(KEY, policy), Reading(store, trail), trail, given)
+    links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), Clock()
+    checks = Checks(book, links, pictures, KEY)
+    return TestDesk(
+        store,
+        book,
+        Acts(book),
+        keys,
+        links,
+        Reading(store, trail),
+        trail,
+        checks,
+        Counter(book),
+        Reviews(book, pictures),
+        way(checks, clock),
+        given,
+        clock,
+    )
 
 
 @contextmanager

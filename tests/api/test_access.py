@@ -62,6 +62,10 @@ WHO: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/audit/verification"): frozenset({SUPERVISOR, REGULATOR}),
     ("GET", "/holder/order"): NOBODY,  # by the link alone
     ("POST", "/holder/objection"): NOBODY,
+    ("POST", "/holder/session"): NOBODY,
+    **dict.fromkeys(
+        [("POST", "/holder/challenge"), ("POST", "/holder/check"), ("GET", "/holder/check")], NOBODY
+    ),
 }
 FREE = {("GET", "/health")}
 BODIES: Mapping[str, Any] = {
@@ -71,6 +75,7 @@ BODIES: Mapping[str, Any] = {
     "/cards/police-release": {"phoneNumber": phone(), "why": "w"},
     "/objections": {"phoneNumber": phone(), "text": "t"},
     "/holder/objection": {"text": "t"},
+    "/holder/session": {"faceDataAgreed": True, "legalNoticeRead": True, "wordsDigest": "0" * 64},
     "/orders/{orderId}/extend": {"hardship": "roaming", "why": "w"},
     "/demands": {
         "demands": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -13,7 +13,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from duanka.api.context import Context, Here
 from duanka.api.problems import Problem, too_many, unauthenticated
+from duanka.domain.identity import CheckRefused, Reason, Session
 from duanka.domain.order import AlreadyUsed, Order, Person, Role, UnknownOrder
+from duanka.verify import Verification
 
 API_KEY = HTTPBearer(
     scheme_name="apiKey",
@@ -26,6 +28,11 @@ LINK_TOKEN = HTTPBearer(
     bearerFormat="44 letters",
     auto_error=False,
     description="What follows `#` in the link of a notice (短信链接). It is good until it is used or its time is over.",
+)
+SESSION_TOKEN = HTTPBearer(
+    scheme_name="sessionToken",
+    auto_error=False,
+    description="What `beginSession` gave: one holder at one verification, from the consent to the verdict.",
 )
 _Given = HTTPAuthorizationCredentials | None
 
@@ -55,6 +62,16 @@ class Holder:
 
     order: Order
     person: Person
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A holder in a session that is good, the way online, and the token that the way is asked with."""
+
+    session: Session
+    online: Verification
+    token: str = field(repr=False)
 
 
 def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> Holder:
@@ -67,7 +84,44 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
         order = here.desk.links.open_link(here.desk.store, given.credentials, here.now)
     except (UnknownOrder, AlreadyUsed) as error:
         raise unauthenticated(str(error)) from None
-    return Holder(order, Person("holder", Role.HOLDER))
+    return Holder(order, Person("holder", Role.HOLDER), given.credentials)
+
+
+def sitting(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
+    """The holder whose session it is."""
+    if wait := here.holder.take(_address(request)):
+        raise too_many(wait)
+    return _sitting(here, given)
+
+
+def polling(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
+    """As `sitting`, for who looks each second: each session has its own measure, and who guesses that of all."""
+    try:
+        found = _sitting(here, given)
+    except Problem:
+        if wait := here.holder.take(_address(request)):
+            raise too_many(wait) from None
+        raise
+    if wait := here.polling.take(found.session.id):
+        raise too_many(wait)
+    return found
+
+
+def _sitting(here: Context, given: _Given) -> Sitting:
+    if given is None:
+        raise unauthenticated("send `Authorization: Bearer …` with the sessionToken")
+    try:
+        session = here.desk.checks.session(given.credentials, here.now)
+    except (UnknownOrder, AlreadyUsed) as error:
+        raise unauthenticated(str(error)) from None
+    return Sitting(session, online(here), given.credentials)
+
+
+def online(here: Context) -> Verification:
+    """The way online; CheckRefused where nobody judges."""
+    if here.verification is None:
+        raise CheckRefused(Reason.NOT_AVAILABLE)
+    return here.verification
 
 
 def _address(request: Request) -> str:
@@ -96,5 +150,20 @@ Opens = Annotated[Person, Depends(_OPENS)]  # who may see a card's dossier
 Police = Annotated[Person, Depends(_POLICE)]
 Checks = Annotated[Person, Depends(_CHECKS)]  # whether the trail holds
 IsHolder = Annotated[Holder, Depends(holder)]
+Sits = Annotated[Sitting, Depends(sitting)]
+Polls = Annotated[Sitting, Depends(polling)]
 
-__all__ = ["Acts", "Checks", "Context", "Holder", "IsHolder", "Opens", "Police", "Reads", "Works"]
+__all__ = [
+    "Acts",
+    "Checks",
+    "Context",
+    "Holder",
+    "IsHolder",
+    "Opens",
+    "Police",
+    "Polls",
+    "Reads",
+    "Sits",
+    "Sitting",
+    "Works",
+]

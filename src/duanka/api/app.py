@@ -8,13 +8,15 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api import acts, cards, figures, holders, orders
+from duanka.api import acts, cards, checks, figures, holders, orders, page
 from duanka.api.buckets import Buckets
 from duanka.api.context import Context, Desk, Limits, present
 from duanka.api.describing import describe
 from duanka.api.paths import methods, only_described
 from duanka.api.problems import add_problems
-from duanka.api.wire import Wire
+from duanka.api.wire import Most, Wire
+from duanka.domain.identity import Reason
+from duanka.verify import Verification
 
 BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\
@@ -33,8 +35,9 @@ def create_api(
     desk: Desk,
     clock: Callable[[], datetime] = present,
     limits: Limits | None = None,
+    verification: Verification | None = None,
 ) -> FastAPI:
-    """The API on `desk`.
+    """The API on `desk`, and the holder's page at `/v`. `verification`: the way online; None: the counter alone.
 
     Endpoints are sync and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust its
     X-Forwarded-For: limits by address are about who asks.
@@ -58,10 +61,15 @@ def create_api(
         by_key=Buckets(limits.per_key, limits.per_key_burst),
         failed=Buckets(limits.failed, limits.failed_burst),
         holder=Buckets(limits.holder, limits.holder_burst),
+        polling=Buckets(limits.polling, limits.polling_burst),
+        verification=verification,
     )
-    for router in (orders.router, cards.router, acts.router, figures.router, holders.router):
-        api.include_router(router, prefix=BASE)
+    for router in (orders, cards, acts, figures, holders, checks):
+        api.include_router(router.router, prefix=BASE)
     add_problems(api, methods)
-    api.add_middleware(Wire, body=limits.body)
+    page.add_page(api, desk.book.terms.policy)
+    api.add_middleware(
+        Wire, body=limits.body, others={BASE + checks.CHECK: Most(limits.frames, Reason.TOO_LARGE)}
+    )
     describe(api, desk.book.terms.policy)
     return api

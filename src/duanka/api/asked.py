@@ -40,7 +40,7 @@ Moment = Annotated[
 ]
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """JSON knows one kind of number: 50.0 is 50."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -153,7 +153,7 @@ class Search(AskedModel):
     after: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before."
     )
-    limit: Annotated[int, Field(strict=True, ge=1, le=200), BeforeValidator(_whole)] = 50
+    limit: Annotated[int, Field(strict=True, ge=1, le=200), BeforeValidator(whole)] = 50
     unmask: Unmask | None = None
 
 

@@ -1,4 +1,4 @@
-"""What the API is given: the order book and what reads it, who is told that the network has work, the time, limits."""
+"""What the API is given: the order book and what reads it, the second verification online, the time, limits."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from duanka.api.buckets import Buckets
+from duanka.domain.identity_ports import CheckBook
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
+from duanka.orders.counter import Counter
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
 from duanka.orders.reading import Reading
+from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
+from duanka.verify import Verification
 
 
 class Desk(Protocol):
@@ -51,10 +55,25 @@ class Desk(Protocol):
     def trail(self) -> Trail:
         """The audit trail."""
 
+    @property
+    def checks(self) -> CheckBook:
+        """Sessions of the second verification: whose a token is."""
+
+    @property
+    def counter(self) -> Counter:
+        """The second verification in person."""
+
+    @property
+    def reviews(self) -> Reviews:
+        """What waits for a person after the check online."""
+
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes."""
+    """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes.
+
+    `polling`: looks at one session's verdict; `frames`: bytes of the one body that carries pictures.
+    """
 
     per_key: float = 600
     per_key_burst: int = 120
@@ -62,7 +81,10 @@ class Limits:
     failed_burst: int = 20
     holder: float = 30
     holder_burst: int = 20
+    polling: float = 90
+    polling_burst: int = 30
     body: int = 1 << 20
+    frames: int = 6 << 20
 
 
 @dataclass(frozen=True)
@@ -75,6 +97,8 @@ class Context:
     by_key: Buckets
     failed: Buckets
     holder: Buckets
+    polling: Buckets
+    verification: Verification | None = None  # None: the counter is the only way
     verifying: Lock = field(default_factory=Lock)  # the whole trail is read by one at a time
 
     @property

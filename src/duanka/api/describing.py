@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from duanka.api.asked_holder import Frames
 from duanka.api.problems import CODES, MEANINGS, ErrorInfo
 from duanka.api.wire import CORRELATOR
 from duanka.domain.order_policy import OrderPolicy
@@ -67,12 +68,20 @@ def describe(api: FastAPI, policy: OrderPolicy) -> None:
             schemas = described["components"]["schemas"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            schemas |= _read_by_hand()
             hardship = schemas["Extension"]["properties"]["hardship"]
             hardship["enum"] = list(policy.hardships)
             api.openapi_schema = described
         return api.openapi_schema
 
     api.openapi = openapi  # type: ignore[method-assign]
+
+
+def _read_by_hand() -> dict[str, Any]:
+    """What an endpoint reads itself, and the framework therefore knows nothing of."""
+    frames = Frames.model_json_schema(ref_template="#/components/schemas/{model}")
+    inner: dict[str, Any] = frames.pop("$defs")
+    return {**inner, Frames.__name__: frames}
 
 
 def _operations(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A holder's own order, by the link of the notice: why, until when, what to bring, and how to object."""
+"""A holder's own order, by the link of the notice: why, until when, what to bring, which ways, and how to object."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from fastapi import APIRouter
 from duanka.api import access, asked, shown
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
-from duanka.domain.order import Order
+from duanka.api.holder_words import NEVER_ASKED, not_online, otherwise, restricted, words_digest
+from duanka.api.shown_holder import OnlineShown, OwnOrder
+from duanka.domain.identity import CheckRefused, Progress, Stage
+from duanka.domain.order import Kind, Order
 from duanka.domain.words import Words
 from duanka.orders.views import Sight
 
 router = APIRouter(tags=["holder"])
-
-NEVER_ASKED = Words("我们不会索要银行卡号、密码、验证码", "We never ask for card numbers, passwords or codes")
 
 
 @router.get(
     "/holder/order",
     operation_id="getOwnOrder",
     summary="My order · 我的工单",
-    response_model=shown.OwnOrder,
+    response_model=OwnOrder,
     responses=errors(401),
 )
-def get_own_order(here: Here, holder: access.IsHolder) -> shown.OwnOrder:
-    """Why (为什么), until when (期限), what to bring (所需材料), how to object (异议). Looking uses nothing up."""
+def get_own_order(here: Here, holder: access.IsHolder) -> OwnOrder:
+    """Why (为什么), until when (期限), which ways (办理方式), how to object (异议). Looking uses nothing up."""
     return _own(here, holder.order)
 
 
@@ -32,34 +33,72 @@ def get_own_order(here: Here, holder: access.IsHolder) -> shown.OwnOrder:
     "/holder/objection",
     operation_id="fileOwnObjection",
     summary="I object · 我有异议",
-    response_model=shown.OwnOrder,
+    response_model=OwnOrder,
     responses=errors(401, 409, 413),
 )
-def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> shown.OwnOrder:
+def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
     """A person looks at it and answers within the working days of the policy. A second objection joins the first."""
     here.desk.book.object(holder.order.card, asks.text.strip(), holder.person, here.now)
     return _own(here, holder.order)
 
 
-def _own(here: Context, order: Order) -> shown.OwnOrder:
+def _own(here: Context, order: Order) -> OwnOrder:
     restriction, objection = here.desk.reading.own(order, here.now)
     policy = here.desk.book.terms.policy
     told = Sight(unmasked=False).order(restriction or order)
-    return shown.OwnOrder(
+    asked_for = verification_of(here, order)
+    return OwnOrder(
         order_id=order.id,
         phone_number_ending=order.card[-4:],
-        state=order.state,
+        state=(asked_for or order).state,
         restriction=restriction.state if restriction else None,
+        restricted=_shown(restricted(restriction)),
         grounds=shown.GroundsShown.of(told.grounds),
-        rules=list(order.rules),
+        rules=list((asked_for or order).rules),
         opened_at=order.opened_at,
-        due_at=order.due_at,
+        due_at=(asked_for or order).due_at,
+        otherwise=shown.WordsShown.of(otherwise(asked_for or order, restriction, policy)),
         answer_within_hours=policy.stages[0].hours,
         until=restriction.until if restriction else None,
+        online=_online(here, asked_for),
         objection=objection.state if objection else None,
+        objection_days=policy.objection_days,
         operator=shown.WordsShown.of(policy.operator),
         counter=shown.WordsShown.of(policy.counter),
         hotline=policy.hotline,
         short_code=policy.short_code,
         never_asked=shown.WordsShown.of(NEVER_ASKED),
+        now=here.now,
     )
+
+
+def verification_of(here: Context, order: Order) -> Order | None:
+    """The verification that a link about the card leads to: its own order, or the card's last."""
+    if order.kind is Kind.VERIFICATION:
+        return order
+    return here.desk.reading.last(order.card, Kind.VERIFICATION)
+
+
+def _online(here: Context, order: Order | None) -> OnlineShown:
+    way, policy = here.verification, here.desk.book.terms.policy.identity
+    found: Progress | None = None
+    if way and order:
+        try:
+            found = way.standing(order.id, here.now)
+        except CheckRefused as refused:
+            found = Progress(Stage.COUNTER, order.state, 0, (refused.reason,))
+    why = not_online(found)
+    return OnlineShown(
+        open=why is None,
+        why=_shown(why),
+        stage=found.stage if found else None,
+        left=found.left if found else 0,
+        supplier=way.supplier if way else None,
+        face_consent=shown.WordsShown.of(policy.face_consent),
+        legal_notice=shown.WordsShown.of(policy.legal_notice),
+        words_digest=words_digest(policy, way.supplier if way else ""),
+    )
+
+
+def _shown(words: Words | None) -> shown.WordsShown | None:
+    return shown.WordsShown.of(words) if words else None

@@ -14,7 +14,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
+from duanka.api.shown import WordsShown
 from duanka.domain.errors import DuankaError
+from duanka.domain.identity import TOLD, CheckRefused, Reason
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
@@ -40,16 +42,16 @@ CODES: Mapping[int, str] = {
 }
 MEANINGS: Mapping[int, str] = {
     400: "The request is not as described.",
-    401: "No key or link, or one that is unknown, used up or over.",
+    401: "No key, link or session, or one that is unknown, used up or over.",
     403: "The role of the key may not do that, or not alone.",
     404: "There is no such thing.",
     405: "The resource has no such method.",
     409: "The state does not allow it; the message says what it allows.",
-    413: "The body is larger than allowed.",
+    413: "The body, or a picture in it, is larger than allowed.",
     422: "The number is protected (emergency, hotlines, police): no order may touch it.",
     429: "Too many requests; try again after `Retry-After` seconds.",
     500: "A defect of ours. Tell us the `x-correlator`.",
-    503: "The order database does not answer; try again.",
+    503: "The order database or the face check does not answer, or too many wait; `Retry-After` says how long.",
 }
 
 
@@ -62,6 +64,12 @@ class ErrorInfo(BaseModel):
         description="What it was in particular, and the next step.",
         examples=["a verification that is passed cannot withdraw; it is closed"],
     )
+    reason: Reason | None = Field(
+        default=None,
+        description="Why pictures are not looked at, or no challenge is drawn.",
+        examples=["expired"],
+    )
+    words: WordsShown | None = Field(default=None, description="What the holder is told of `reason`.")
 
 
 class Problem(Exception):
@@ -70,6 +78,18 @@ class Problem(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.headers = status, message, dict(headers or {})
+
+
+class TooLarge(HTTPException):
+    """A body over its limit. It ends the reading; `reason`: where a holder is told."""
+
+    def __init__(self, limit: int, reason: Reason | None = None) -> None:
+        super().__init__(413, f"a body may have {limit} bytes; send less at once")
+        self.reason = reason
+
+    def answer(self) -> JSONResponse:
+        """As it is told."""
+        return answer(413, str(self.detail), reason=self.reason)
 
 
 def unauthenticated(message: str) -> Problem:
@@ -82,13 +102,18 @@ def too_many(seconds: int) -> Problem:
     return Problem(429, f"too many requests; try again after {seconds} s", {"Retry-After": str(seconds)})
 
 
-def answer(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer that tells of an error."""
-    return JSONResponse(
-        {"status": status, "code": CODES.get(status, "INVALID_ARGUMENT"), "message": message},
-        status,
-        dict(headers or {}),
-    )
+def answer(
+    status: int, message: str, headers: Mapping[str, str] | None = None, reason: Reason | None = None
+) -> JSONResponse:
+    """The answer that tells of an error; with `reason` also in the words that the holder reads."""
+    told: dict[str, Any] = {
+        "status": status,
+        "code": CODES.get(status, "INVALID_ARGUMENT"),
+        "message": message,
+    }
+    if reason:
+        told |= {"reason": reason.value, "words": {"zh": TOLD[reason].zh, "en": TOLD[reason].en}}
+    return JSONResponse(told, status, dict(headers or {}))
 
 
 def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) -> None:
@@ -97,6 +122,18 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
     @api.exception_handler(Problem)
     def told(_: Request, problem: Problem) -> JSONResponse:
         return answer(problem.status, problem.message, problem.headers)
+
+    @api.exception_handler(CheckRefused)
+    def refused(_: Request, error: CheckRefused) -> JSONResponse:
+        status = _REFUSED.get(error.reason, 409)
+        if error.reason is Reason.NOT_AVAILABLE and not error.wait:
+            status = 409  # not now and not soon: the counter is the way
+        headers = {"Retry-After": str(max(error.wait, 1))} if status == 503 else None
+        return answer(status, str(error), headers, error.reason)
+
+    @api.exception_handler(TooLarge)
+    def too_large(_: Request, error: TooLarge) -> JSONResponse:
+        return error.answer()
 
     @api.exception_handler(DuankaError)
     def ours(_: Request, error: DuankaError) -> JSONResponse:
@@ -111,8 +148,10 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
     @api.exception_handler(HTTPException)
     def framework(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
-        if error.status_code == 405:  # the router names the methods of one route, and a path can have more
-            headers["Allow"] = ", ".join(sorted(methods(request)))
+        if error.status_code == 405 and (all_ := methods(request)):
+            headers["Allow"] = ", ".join(
+                sorted(all_)
+            )  # the router names those of one route, and a path can have more
         return answer(error.status_code, str(error.detail), headers)
 
     @api.exception_handler(OperationalError)
@@ -123,6 +162,8 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
         return answer(503, "the order database does not answer; try again", {"Retry-After": "1"})
 
 
+# what is not here is a state that does not allow it: a challenge that is over, tries that are used up
+_REFUSED = {Reason.BUSY: 503, Reason.NOT_AVAILABLE: 503, Reason.TOO_LARGE: 413}
 # the first that fits; any other error of ours is a state that does not allow it
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (UnknownOrder, 404),

@@ -317,27 +317,6 @@ class Verification(ShownModel):
     verified_at: datetime
 
 
-class OwnOrder(ShownModel):
-    """What a holder sees of their own order."""
-
-    order_id: str
-    phone_number_ending: str = Field(description="The last four digits.", examples=["0000"])
-    state: State = Field(description="Of the verification (实人核验).")
-    restriction: State | None = Field(description="How the card is restricted (停机状态); null: it is not.")
-    grounds: GroundsShown
-    rules: list[str] = Field(description="The rules that led to it.")
-    opened_at: datetime
-    due_at: datetime | None = Field(description="Until when to answer.")
-    answer_within_hours: float = Field(description="From delivery of the notice.")
-    until: datetime | None = Field(description="Until when the card is restricted, if that is a day.")
-    objection: State | None = Field(description="Of your objection (异议), if there is one.")
-    operator: WordsShown
-    counter: WordsShown
-    hotline: str
-    short_code: str
-    never_asked: WordsShown = Field(description="What nobody of us ever asks for.")
-
-
 class Health(ShownModel):
     """That the API answers, and its database."""
 

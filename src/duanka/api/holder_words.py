@@ -1,0 +1,124 @@
+"""What a holder is told of their own order: what happens otherwise, how the card is restricted, why not online."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from duanka.domain.counter import digest_of
+from duanka.domain.identity import TOLD, Progress, Reason, Stage
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.network import NetworkState
+from duanka.domain.order import Order, State
+from duanka.domain.order_policy import LOCAL, OrderPolicy
+from duanka.domain.words import Words
+
+NEVER_ASKED = Words("我们不会索要银行卡号、密码、验证码", "We never ask for card numbers, passwords or codes")
+DECLINED = Words(
+    "您没有同意采集人脸信息，这是您的权利，号码不会因此停机。请在期限之前带齐材料到营业厅核验。",
+    "You did not agree to face data. That is your right, and nothing is stopped for it. Go to a counter with your"
+    " papers before the time is over.",
+)
+_CALLS = "紧急电话始终可以拨打。"
+_CALLS_EN = " Emergency numbers can always be called."
+_FOLLOWS: Mapping[NetworkState, Words] = {
+    NetworkState.OUTGOING_BARRED: Words(
+        "本号码将限制呼出（单停）：不能打出，仍可接听。" + _CALLS,
+        "the card cannot call out; it can still be called." + _CALLS_EN,
+    ),
+    NetworkState.SUSPENDED: Words(
+        "本号码将停机（双停）：不能打出，也不能接听。" + _CALLS,
+        "the card is suspended: it can neither call nor be called." + _CALLS_EN,
+    ),
+    NetworkState.ACTIVE: Words("我们会再次通知您。", "we ask you again."),
+}
+_AT_ONCE = "核验通过后立即恢复。"
+_AT_ONCE_EN = " It works again as soon as you have proved who you are."
+_RESTRICTED: Mapping[State, Words] = {
+    State.OUTGOING_BARRED: Words(
+        "本号码目前限制呼出（单停）：不能打出，可以接听。" + _CALLS + _AT_ONCE,
+        "The card cannot call out; it can be called." + _CALLS_EN + _AT_ONCE_EN,
+    ),
+    State.SUSPENDED: Words(
+        "本号码目前停机（双停）：不能打出，也不能接听。" + _CALLS + _AT_ONCE,
+        "The card is suspended: it can neither call nor be called." + _CALLS_EN + _AT_ONCE_EN,
+    ),
+    State.FORCED_STOP: Words(
+        "本号码已按公安机关通知停机。" + _CALLS + "核验通过后，仍须公安机关同意才能恢复。",
+        "The card was stopped by police notice."
+        + _CALLS_EN
+        + " Even when you are verified, only the police lift it.",
+    ),
+    State.PUNISHED: Words(
+        "本号码被惩戒停机，到期恢复。" + _CALLS, "The card is stopped until a day, as a penalty." + _CALLS_EN
+    ),
+    State.CANCELLED: Words("本号码已销户。", "The card was cancelled."),
+}
+_NO_CLOCK: Mapping[State, Words] = {
+    State.UNDER_REVIEW: Words(
+        "正在由我们审核，审核期间不计时，号码不会因此停机。",
+        "We are looking at it: no hours run meanwhile, and nothing is stopped for it.",
+    ),
+    State.SENT_TO_FRAUD_CENTRE: Words(
+        "已转反诈中心核查，核查期间不计时。", "The fraud centre is looking at it: no hours run meanwhile."
+    ),
+}
+_STAYS = Words("在核验通过之前，号码保持现状。", "Until you have proved who you are, it stays as it is.")
+_BY_STAGE: Mapping[Stage, Words] = {
+    Stage.REVIEW: Words(
+        "工作人员正在审核，您不需要再做什么。", "A person is looking at it. There is nothing to do now."
+    ),
+    Stage.PASSED: Words("核验已通过，您不需要再做什么。", "It is passed. There is nothing to do."),
+    Stage.COUNTER: Words(
+        "本次核验须本人到营业厅办理。", "This verification is done in person, at a counter."
+    ),
+}
+OPEN = frozenset({Stage.READY, Stage.WAITING, Stage.AGAIN})
+
+
+def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> Words:
+    """What happens if the holder does nothing."""
+    if restriction:
+        following = policy.after(NetworkState.OUTGOING_BARRED)
+        if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
+            return _unless(restriction.due_at, _FOLLOWS[following.state])
+        return _STAYS
+    if told := _NO_CLOCK.get(order.state):
+        return told
+    follows = _FOLLOWS[policy.stages[0].state]
+    if order.due_at:
+        return _unless(order.due_at, follows)
+    hours = f"{policy.stages[0].hours:g}"
+    return Words(
+        f"收到短信通知后 {hours} 小时内未完成核验，{follows.zh}",
+        f"If it is not done within {hours} hours of the notice, {follows.en}",
+    )
+
+
+def restricted(restriction: Order | None) -> Words | None:
+    """How the card is restricted now."""
+    return _RESTRICTED.get(restriction.state) if restriction else None
+
+
+def not_online(found: Progress | None) -> Words | None:
+    """Why the verification cannot go on online; None: it can. `found`: None where nobody judges online."""
+    if found is None:
+        return TOLD[Reason.NOT_AVAILABLE]
+    if found.stage in OPEN:
+        return None
+    if found.stage is Stage.COUNTER and found.reasons:
+        return TOLD[found.reasons[-1]]
+    return _BY_STAGE[found.stage]
+
+
+def words_digest(policy: IdentityPolicy, supplier: str) -> str:
+    """What the consent stands for: SHA-256 of its texts in both languages, and of who judges. 64 hexadecimal digits."""
+    return digest_of(policy.face_consent, policy.legal_notice, Words(supplier, supplier))
+
+
+def _unless(at: datetime, follows: Words) -> Words:
+    local = at.astimezone(LOCAL)
+    return Words(
+        f"北京时间 {local.month}月{local.day}日 {local:%H:%M} 前未完成核验，{follows.zh}",
+        f"If it is not done by {local:%Y-%m-%d %H:%M} Beijing time, {follows.en}",
+    )

@@ -1,0 +1,58 @@
+"""The holder's page, to which the link of a notice leads: three files, beside the API and not a part of it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duanka.domain.order_policy import OrderPolicy
+
+FILES = Path(__file__).with_name("holder_page")
+PATH = "/v"
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self'; media-src blob: 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def add_page(api: FastAPI, policy: OrderPolicy) -> None:
+    """Serve the page of an operator; what must be told without a link, or without scripts, stands in it."""
+    told = {
+        "operator_zh": policy.operator.zh,
+        "operator_en": policy.operator.en,
+        "counter_zh": policy.counter.zh,
+        "counter_en": policy.counter.en,
+        "papers_zh": policy.papers.zh,
+        "papers_en": policy.papers.en,
+        "hotline": policy.hotline,
+        "short_code": policy.short_code,
+    }
+    for path, name, kind in (
+        (PATH, "index.html", "text/html"),
+        (f"{PATH}/page.css", "page.css", "text/css"),
+        (f"{PATH}/page.js", "page.js", "text/javascript"),
+    ):
+        text = (FILES / name).read_text(encoding="utf-8")
+        if name == "index.html":
+            for field, words in told.items():
+                text = text.replace("{{" + field + "}}", html.escape(words))
+        # a route of the framework below: a link that a telephone lengthened by `?from=…` still opens
+        api.add_route(path, _serving(text, kind), methods=["GET"], include_in_schema=False)
+
+
+def _serving(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    body = text.encode()
+
+    async def serve(_: Request) -> Response:
+        return Response(body, headers=dict(HEADERS), media_type=kind)
+
+    return serve
