@@ -22,7 +22,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, Demand, Kind, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
-from duanka.enforce import Duty, Enforcement, Enforcing, duties
+from duanka.enforce import PURGE, Duty, Enforcement, Enforcing, duties
 from duanka.network.fake import FakeElement
 from duanka.orders.alarms import Alarms
 from duanka.orders.audit import Trail
@@ -206,15 +206,32 @@ def test_every_duty_is_there_and_the_comparison_comes_as_often_as_the_policy_say
 
     whole = parts(
         Heard(), [], elements={ONE: Nothing()}, notices=Nothing(), refusals=[Other()], compared=[Other()],
-        compare_every=60.0,
+        compare_every=60.0, purge=lambda now: 0,
     )  # fmt: skip
     found = {duty.name: duty.every for duty in duties(whole)}
     assert found[f"comparison of {ONE}"] == 60.0
     assert set(found) == {
-        *("deadlines", "acts", "notices", "alarms", ONE),
+        *("deadlines", "acts", "notices", "alarms", PURGE, ONE),
         *(f"refusals of {ONE}", f"comparison of {ONE}"),
     }
+    assert found[PURGE] <= 60.0, "pictures go within a minute after their order closed"
     assert isinstance(duties(whole)[0], Duty)
+    without = {duty.name for duty in duties(parts(Heard(), []))}
+    assert without == {"deadlines", "acts", "alarms"}
+
+
+def test_what_is_kept_no_longer_goes_until_nothing_is_left() -> None:
+    heard, left = Heard(), [3]
+
+    def purge(now: datetime) -> int:
+        assert now.tzinfo is UTC
+        left[0] -= 1
+        return left[0]
+
+    with running(Enforcing(parts(heard, [], purge=purge))):
+        until(lambda: left[0] == 0, 5)  # at once again while there is more
+        until(lambda: heard.done.count(PURGE) == 3)
+    assert heard.errors == []
 
 
 def test_work_of_this_process_is_begun_at_once_and_of_another_soon(database_url: str) -> None:
