@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import uvicorn
 
-from duanka import app_orders
+from duanka import app_identity, app_orders
 from duanka.api import create_api
 from duanka.app_live import LiveOutcome, LiveRun, live, stopped_by_signals
 from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk
@@ -39,6 +39,7 @@ from duanka.orders.reconciling import Reconciling
 from duanka.orders.refusals import Refusals
 from duanka.report import DecisionFile
 from duanka.settings import Settings
+from duanka.verify import Verification
 
 _LOOKS_EVERY = 0.2  # seconds between two looks into a file of decisions
 _ENDS_WITHIN = 10.0
@@ -83,6 +84,7 @@ def working(
             refusals=[Refusals(here.store, one) for one in network.sources()],
             compared=[Reconciling(here.store, here.trail, one) for one in network.elements()],
             compare_every=policy.reconcile_minutes * 60,
+            purge=here.checks.purge,
         )
     )
     here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
@@ -157,7 +159,9 @@ def serve(
         folders = (*asked.decisions, *((asked.records.out,) if asked.records else ()))
         for folder in folders:
             parts.enter_context(_following(here, folder, ending, say))
-        server = parts.enter_context(_listening(here, asked))
+        online = parts.enter_context(app_identity.verification(settings, here))
+        say(f"Second verification: {app_identity.said(settings)}")
+        server = parts.enter_context(listening(here, asked, online))
         say(f"API: http://{asked.host}:{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
         if asked.records:
             return live(settings, asked.records, watch, say)
@@ -169,7 +173,12 @@ def serve(
 
 
 @contextlib.contextmanager
-def _listening(here: Desk, asked: Serving) -> Iterator[int]:
+def listening(
+    here: Desk,
+    asked: Serving,
+    online: Verification | None = None,
+    clock: Callable[[], datetime] = app_orders.now,
+) -> Iterator[int]:
     """The API on a thread of its own; the port that it listens at."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -180,7 +189,9 @@ def _listening(here: Desk, asked: Serving) -> Iterator[int]:
         raise DuankaError(
             f"port {asked.port} of {asked.host} is taken ({error.strerror}); choose another --port"
         ) from error
-    config = uvicorn.Config(create_api(here), log_level="warning", lifespan="off", server_header=False)
+    config = uvicorn.Config(
+        create_api(here, clock, verification=online), log_level="warning", lifespan="off", server_header=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="api")
     thread.start()
