@@ -26,6 +26,7 @@ from online import (
     YES,
     Online,
     count,
+    frames,
     policy,
     refused,
     templates,
@@ -103,17 +104,50 @@ def test_whoever_was_quicker_than_the_verdict_is_left_alone(store: Store) -> Non
 def test_a_verdict_that_comes_after_a_review_began_is_for_the_reviewer(store: Store) -> None:
     way = Online(store)
     order = way.asked()
-    session = way.agreed(order.id)
-    lost, here = way.taken(session)
-    found = way.settled(session, UNSURE, here + 200 * SECOND)
+    session, at, lost = way.agreed(order.id), NOW, []
+    for _ in range(3):
+        challenge, here = way.taken(session, at)
+        lost.append(challenge.id)
+        at = here + 120 * SECOND
+    found = way.settled(session, UNSURE, at)
     assert found == Progress(Stage.REVIEW, State.UNDER_REVIEW, 3, (Reason.UNSURE,))
-    later = here + 300 * SECOND
-    for verdict in (PASSED, STRANGER, UNSURE):
-        assert way.checks.settle(lost.id, verdict, None, later).stage is Stage.REVIEW
+    later = at + 300 * SECOND
+    for challenge_id, verdict in zip(lost, (PASSED, STRANGER, UNSURE), strict=True):
+        assert way.checks.settle(challenge_id, verdict, b"picture", later).stage is Stage.REVIEW
     assert len(way.reviews.waiting().items) == 1
     looks = way.agreed(order.id, later)
     assert refused(way.checks.draw, looks, STEPS, later) is Reason.NOT_AVAILABLE
     assert way.checks.session(looks.token, later).order_id == order.id
+
+
+def test_failures_never_exceed_what_the_policy_says(store: Store) -> None:
+    way = Online(store, policy(failures=1))
+    order = way.asked()
+    session = way.agreed(order.id)
+    lost, here = way.taken(session)
+    at = here + 120 * SECOND
+    early = way.checks.draw(session, STEPS, at)
+    assert way.settled(session, STRANGER, at + 45 * SECOND).left == 0
+    sent = refused(way.checks.take, session, early.id, frames(), at + 59 * SECOND)
+    assert sent is Reason.USED_UP
+    assert way.checks.settle(lost.id, STRANGER, None, at + 60 * SECOND).left == 0
+    with store.reading() as connection:
+        assert sum(connection.execute(select(checks.c.counted)).scalars()) == 1
+    assert way.state(order.id).state is State.SENT_TO_COUNTER
+
+
+@pytest.mark.parametrize("verdict", [PASSED, UNSURE], ids=["passed", "unsure"])
+def test_a_late_verdict_on_a_card_that_is_free_already_moves_nothing(store: Store, verdict: Verdict) -> None:
+    way = Online(store)
+    order = way.asked()
+    way.book.sweep(NOW + DAY)
+    challenge, here = way.taken(way.agreed(order.id, NOW + DAY), NOW + DAY)
+    Acts(way.book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), DESK, here)
+    before = way.state(order.id)
+    assert (before.state, before.closed_at) == (State.EXPIRED, here)
+    assert way.checks.settle(challenge.id, verdict, b"picture", here).stage is Stage.COUNTER
+    assert way.state(order.id) == before
+    assert (len(trail(store, "check.settle")), count(store, pictures)) == (1, 0)
 
 
 def test_a_tier_that_rose_while_frames_were_looked_at_counts(store: Store) -> None:

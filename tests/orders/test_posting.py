@@ -263,6 +263,15 @@ def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_no
     assert any("no words" in said for said in desk.said)
 
 
+def test_who_is_sent_to_the_counter_is_told_where_to_go(store: Store) -> None:
+    desk = Desk(store)
+    desk.book.receive([demand(0)], NOW)
+    desk.work(NOW)
+    desk.book.act(verification(desk.book).id, Event.TO_COUNTER, DESK, "unclear", NOW)
+    desk.work(NOW)
+    assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
+
+
 def test_notices_of_a_card_go_one_after_the_other(store: Store) -> None:
     desk = Desk(store)
     desk.book.police_stop(card(0), "A1", POLICE, "notice", NOW)

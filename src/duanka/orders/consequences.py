@@ -57,9 +57,8 @@ def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dic
             at = max(order.opened_at, min(facts.pop("delivered_at", None) or turn.now, turn.now))
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
-            clock = {
-                "asked": Asked.VERIFY_AT_COUNTER.value
-            }  # or its notice would be one of what is asked no more
+            # what is asked from now on; a notice about anything else is not sent any more
+            clock = {"asked": Asked.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
                 # while we looked no hours ran; now it is the holder's turn again
                 clock["due_at"] = turn.now + policy.answer_within

@@ -20,8 +20,7 @@ _MOST_WORDS = 128  # letters of a digest
 
 
 def begin(connection: Connection, order: Order, words: str, now: datetime, minutes: float) -> Session:
-    """A new session for the order; what other phones began for it ends."""
-    end_all(connection, order.id, now)
+    """A new session for the order; `end_all` comes before it."""
     token = PREFIX + secrets.token_urlsafe(_TOKEN)
     ends = now + timedelta(minutes=minutes)
     session = Session(new_id("S"), order.id, order.card, order.tier, ends, token)
