@@ -1,0 +1,227 @@
+"""The real person: from a hit over a short message to a browser with a camera, and back into the home register."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+import browsers
+import clips
+from duanka import app_identity, app_serve
+from duanka.app import policy_named
+from duanka.app_orders import Desk, desk
+from duanka.domain.identity import Step
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.network import NetworkState
+from duanka.domain.order import Asked, Demand, Kind, Order, State
+from duanka.domain.words import Words
+from duanka.enforce import Enforcing
+from duanka.identity.embedded import steps_of
+from duanka.own_network import OwnNetwork
+from parts import needed
+from switches import Switch, missing
+from waiting import until
+
+HOLDER, OTHER_CHALLENGE, STILL, WAVED, STRANGER = range(5)
+DRAWN = 20261127  # seed of the challenges: the clip must show what will be asked
+FPS = 10  # of a clip
+LEAD, TAIL = 1.5, 1.5  # seconds of rest before and after what a clip shows
+COUNTDOWN = 2.2  # seconds from the button to the first frame
+RECORDED = 45_000  # milliseconds until the verdict must be here
+_LINK = re.compile(r"http://127\.0\.0\.1:\d+/v#[A-Za-z0-9_-]{44}")
+
+
+def card(number: int) -> str:
+    return str(8613800000000 + number)
+
+
+@dataclass
+class Clock:
+    """A clock that begins a day and two minutes ago, and can be moved."""
+
+    began: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=24, minutes=2))
+    at: float = field(default_factory=time.monotonic)
+    moved: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return self.began + self.moved + timedelta(seconds=time.monotonic() - self.at)
+
+
+@dataclass
+class Town:
+    """The network, the order book, the way online, and a telephone with a camera."""
+
+    network: OwnNetwork
+    here: Desk
+    worker: Enforcing
+    clock: Clock
+    imsis: dict[str, str]
+    browser: Browser
+    camera: Path
+    shots: Path
+    asked: Random  # draws as the server does
+
+    def order(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
+        return self.here.book.turn(lambda turn: turn.open_order(card(number), kind), self.clock())
+
+    def link(self, number: int) -> str:
+        parts = [one for one in self.network.centre.accepted if one.destination.lstrip("+") == card(number)]
+        found = _LINK.search("".join(one.text for one in parts))  # a telephone joins the parts of a long message
+        assert found
+        return found[0]
+
+    def next_challenge(self) -> tuple[Step, ...]:
+        return steps_of(IdentityPolicy(), Random(self.asked.getrandbits(128)))
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    for why in (missing(), clips.missing(), browsers.missing()):
+        needed(why)
+    folder = tmp_path_factory.mktemp("person")
+    camera, photos = folder / "camera.y4m", folder / "photos"
+    photos.mkdir()
+    for number in range(5):
+        photo = clips.stranger().read_bytes() if number == STRANGER else clips.reference()
+        (photos / f"{card(number)}.jpg").write_bytes(photo)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    national = policy_named("national")
+    policy = replace(national, orders=replace(national.orders, site=f"http://127.0.0.1:{port}"))
+    clock = Clock()
+    with OwnNetwork(folder, policy) as network, sync_playwright() as playwright:
+        imsis = network.add([card(number) for number in range(5)])
+        settings = network.settings(folder / "orders").model_copy(
+            update={"face": "embedded", "reference_photos": str(photos)}
+        )
+        parts = app_serve.Network(settings)
+        with (
+            desk(settings, policy) as here,
+            app_serve.working(here, policy.orders, parts, print, clock) as worker,
+            app_identity.verification(settings, here, clock, Random(DRAWN)) as online,
+            app_serve.listening(here, app_serve.Serving(port=port), online, clock),
+        ):
+            browser = browsers.launched(playwright, camera)
+            try:
+                yield Town(network, here, worker, clock, imsis, browser, camera, folder, Random(DRAWN))
+            finally:
+                browser.close()
+
+
+@pytest.mark.requirement("R1")
+def test_the_holder_proves_who_they_are_and_nobody_else_does(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, "duanka")
+    reason = Words("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
+    demands = [Demand(card(number), Asked.VERIFY, "medium", reason, ("fan_out",)) for number in range(5)]
+    town.here.book.receive(demands, town.clock())
+    until(lambda: all(_state(town, number) is State.NOTIFIED for number in range(5)))
+    town.clock.moved += timedelta(hours=24, minutes=2)
+    town.worker.wake()
+    until(lambda: all(_stopped(town, number) for number in range(5)))
+
+    with Switch(town.network.register.gsup) as switch:
+        assert switch.attach(town.imsis[card(HOLDER)]) is not None, "the register refuses it"
+        steps = town.next_challenge()
+        verdict = _before_the_camera(town, HOLDER, clips.living(steps, FPS, late=0.3))
+        assert "核验通过" in verdict
+        assert "已恢复" in verdict
+        until(lambda: town.network.in_force([card(HOLDER)], NetworkState.ACTIVE))
+        assert switch.attach(town.imsis[card(HOLDER)]) is None, "back in the home register"
+
+    other = town.next_challenge()
+    assert other != steps
+    assert "动作与提示不一致" in _before_the_camera(town, OTHER_CHALLENGE, clips.living(steps, FPS))
+    still = clips.still(len(clips.living(town.next_challenge(), FPS)))
+    assert "画面没有动" in _before_the_camera(town, STILL, still)
+    town.next_challenge()
+    photo = clips.man(range(20, 46), 0)
+    waved = [one for one in clips.waved(photo, 40) for _ in range(3)]  # as slowly as a hand
+    assert "像是照片" in _before_the_camera(town, WAVED, waved)
+    verdict = _before_the_camera(town, STRANGER, clips.living(town.next_challenge(), FPS))
+    assert "与证件登记的人像不符" in verdict
+    assert "还可以再试 2 次" in verdict
+
+    for number in (OTHER_CHALLENGE, STILL, WAVED, STRANGER):
+        assert _stopped(town, number), "whoever did not pass stays as they were"
+        assert _state(town, number) is State.EXPIRED, "and is not failed for it"
+    _nothing_of_a_face(town, caplog.text)
+
+
+def _before_the_camera(town: Town, number: int, shown: list[clips.Image]) -> str:
+    """Open the link on a telephone before whose camera `shown` plays; what the page says in the end."""
+    rest = [clips.man(range(20, 46), at) for at in range(round(max(LEAD, TAIL) * FPS))]
+    lead, tail = rest[: round(LEAD * FPS)], rest[: round(TAIL * FPS)]
+    still = number in (STILL, WAVED)
+    played = shown if still else [*lead, *shown, *tail]
+    clips.write_y4m(town.camera, played, FPS)
+    with browsers.shown(town.browser, town.link(number)) as telephone:
+        page = telephone.page
+        expect(page.locator("h1")).to_contain_text(card(number)[-4:])
+        expect(page.locator("main")).to_contain_text("一天外呼80个陌生号码")
+        _shot(town, page, number, "why")
+        for name in ("我同意采集人脸信息", "我已阅读法律责任告知"):
+            box = page.get_by_role("checkbox", name=name)
+            expect(box).not_to_be_checked()
+            box.check()
+        page.get_by_role("button", name="开始在线核验").click()
+        ready = page.get_by_role("button", name="准备好了，开始")
+        expect(ready).to_be_enabled()
+        if not still:  # what is shown begins when the recording begins
+            _wait_for(page, LEAD - COUNTDOWN, len(played) / FPS)
+        ready.click()
+        page.wait_for_timeout(5000)
+        _shot(town, page, number, "camera")
+        end = page.locator("main", has_text=re.compile("核验通过|再试一次|请到营业厅办理|工作人员审核"))
+        expect(end).to_be_visible(timeout=RECORDED)
+        _shot(town, page, number, "verdict")
+        assert len(telephone.hosts - {""}) == 1, "nobody else is asked anything"
+        assert telephone.complaints == []
+        return str(page.locator("main").inner_text())
+
+
+def _wait_for(page: Page, phase: float, period: float) -> None:
+    """Until the clip before the camera is at `phase` of its `period`, seconds."""
+    page.wait_for_function(
+        "([phase, period]) => {"
+        " const at = document.querySelector('video').currentTime % period;"
+        " return at >= phase && at < phase + 0.15; }",
+        arg=[phase % period, period],
+        polling="raf",
+    )
+
+
+def _shot(town: Town, page: Page, number: int, what: str) -> None:
+    page.screenshot(path=town.shots / f"{number}-{what}.png", full_page=True)
+
+
+def _state(town: Town, number: int) -> State | None:
+    order = town.order(number)
+    return order.state if order else None
+
+
+def _stopped(town: Town, number: int) -> bool:
+    return town.network.in_force([card(number)], NetworkState.SUSPENDED)
+
+
+def _nothing_of_a_face(town: Town, logged: str) -> None:
+    """No picture in a log or, unsealed, in the order book; no token either."""
+    for mark in ("/9j/", "JFIF", "hs_", "feature", "\\xff\\xd8"):
+        assert mark not in logged
+    for file in (town.shots / "orders").glob("orders.sqlite*"):
+        content = file.read_bytes()
+        assert b"\xff\xd8\xff" not in content
+        assert b"/9j/" not in content
