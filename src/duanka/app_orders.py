@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from duanka.domain.errors import MissingKey
-from duanka.domain.order import Person
+from duanka.domain.order import NoSuchTransition, NotTheirs, OrderError, Person, Role
 from duanka.domain.policy import Policy
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
@@ -27,7 +27,7 @@ from duanka.orders.pictures import Pictures
 from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
-from duanka.orders.turn import Terms
+from duanka.orders.turn import Terms, Turn
 from duanka.report import DecisionFile
 from duanka.settings import Settings
 
@@ -141,6 +141,23 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
 def take(here: Desk, folder: Path) -> Received:
     """Turn the decisions in `folder` that were not taken before into orders."""
     return Intake(here.book, DecisionFile(folder)).take_all(now())
+
+
+def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:
+    """The address of a new link for an order, as in a notice; that it was made, by whom and why, stays in the trail."""
+
+    def work(turn: Turn) -> str:
+        order = turn.order(order_id)
+        if order.closed_at:
+            raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
+        turn.note(by, "link.make", order_id, why, {}, {})
+        return here.links.make(turn.connection, order_id, now)
+
+    if by.role not in (Role.DESK, Role.SUPERVISOR):
+        raise NotTheirs(f"{by.role} makes no links; it takes desk or supervisor")
+    if not why.strip():
+        raise OrderError("say why a link is made: the reason stays in the audit trail")
+    return here.links.address(here.book.turn(work, now))
 
 
 def now() -> datetime:

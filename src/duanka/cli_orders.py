@@ -166,6 +166,14 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             after = here.book.extend(number, hardship, person, why, app_orders.now())
         out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
 
+    @orders.command()
+    def link(order: Number, why: Why) -> None:
+        """Make a new link for a holder who has lost the notice; read it out to nobody else. It is written down."""
+        with at_desk() as (here, person):
+            number = order_meant(here, order, Kind.VERIFICATION).id
+            address = app_orders.link_for(here, number, person, why, app_orders.now())
+        out.print(address, highlight=False, soft_wrap=True)
+
 
 def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @orders.command()
