@@ -1,0 +1,133 @@
+"""The counter, the review queue and a new link, typed by the staff as they would."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from desk import Typed, duanka
+from duanka import app_orders
+from duanka.app import policy_named
+from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
+from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind
+from duanka.domain.words import Words
+from duanka.settings import Settings
+
+STEPS = (Step(Gesture.OPEN_MOUTH, 1.0, 3.0), Step(Gesture.TURN_LEFT, 3.0, 5.0))
+MEDIUM, HIGH = "8613800000001", "8613800000002"
+PHOTO, CAPTURED = b"\xff\xd8\xff registered", b"\xff\xd8\xff captured"
+
+
+class Office:
+    """An order book in a folder, and the keys of its people."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        roles = (("wang", "desk"), ("li", "supervisor"), ("liaison", "police"))
+        self.keys = {name: self._key(name, role) for name, role in roles}
+
+    def typed(self, who: str, *words: str) -> Typed:
+        return duanka(*words, cwd=self.folder, DUANKA_API_KEY=self.keys[who])
+
+    def out(self, who: str, *words: str) -> str:
+        typed = self.typed(who, *words)
+        assert typed.code == 0, typed.err
+        return typed.out
+
+    def refused(self, who: str, *words: str) -> str:
+        typed = self.typed(who, *words)
+        assert typed.code == 2
+        return typed.err
+
+    def inside(self, work: Callable[[app_orders.Desk], None]) -> None:
+        settings = Settings(orders=self.folder / "duanka-orders")
+        with app_orders.desk(settings, policy_named("national")) as here:
+            work(here)
+
+    def _key(self, name: str, role: str) -> str:
+        typed = duanka("keys", "add", name, "--role", role, cwd=self.folder)
+        found = re.search(r"dk_\S+", typed.out)
+        assert found, typed.err
+        return found[0]
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    office = Office(tmp_path_factory.mktemp("office"))
+    now = app_orders.now()
+
+    def ask(here: app_orders.Desk) -> None:
+        reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+        tiers = ((MEDIUM, Asked.VERIFY, "medium"), (HIGH, Asked.VERIFY_AT_COUNTER, "high"))
+        here.book.receive([Demand(card, asked, tier, reason) for card, asked, tier in tiers], now)
+        for card, *_ in tiers:
+            order = here.book.turn(lambda turn, card=card: turn.open_order(card, Kind.VERIFICATION), now)
+            assert order
+            here.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
+
+    office.inside(ask)
+    return office
+
+
+def _unsure(here: app_orders.Desk) -> None:
+    """A check online of MEDIUM that a person must look at."""
+    now = app_orders.now()
+    order = here.book.turn(lambda turn: turn.open_order(MEDIUM, Kind.VERIFICATION), now)
+    assert order
+    link = here.book.turn(lambda turn: here.links.make(turn.connection, order.id, now), now)
+    session = here.checks.agree(link, Consent(True, True, "digest"), now)
+    assert session
+    here.checks.keep_reference(order.id, PHOTO, now)
+    challenge = here.checks.draw(session, STEPS, now)
+    frames = [Frame(at, at / 4, f"frame {at}".encode()) for at in range(21)]
+    later = now + timedelta(seconds=6)
+    here.checks.take(session, challenge.id, frames, later)
+    verdict = Verdict(Outcome.REVIEW, (Reason.UNSURE,), 0.41, {"mouth": 0.4}, best=0)
+    here.checks.settle(challenge.id, verdict, CAPTURED, later)
+
+
+def test_a_high_tier_takes_two_of_the_staff(office: Office) -> None:
+    seen = ("counter", "verify", HIGH, "--document", "id_card", "--counter", "人民路营业厅", "--why", "came")
+    assert "sign the notice" in office.refused("wang", *seen, "--person", "--card")
+    assert "duanka counter confirm" in office.out("wang", *seen, "--person", "--card", "--notice")
+    assert "人民路营业厅" in office.out("li", "counter", "list")
+    assert "somebody else" in office.refused("wang", "counter", "confirm", HIGH, "--why", "seen by me too")
+    assert "passed" in office.out("li", "counter", "confirm", HIGH, "--why", "seen by me too")
+    assert "Nothing waits" in office.out("li", "counter", "list")
+
+
+def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
+    office.inside(_unsure)
+    listed = office.out("wang", "reviews", "list")
+    assert "0.410" in listed
+    assert MEDIUM not in listed, "numbers are masked"
+    assert "police sees no pictures" in office.refused(
+        "liaison", "reviews", "open", MEDIUM, "--why", "a case"
+    )
+    opened = office.out("wang", "reviews", "open", MEDIUM, "--why", "its turn")
+    assert "similarity 0.410" in opened
+    pictures = {path.name.rpartition("-")[2]: path for path in (office.folder / "review").iterdir()}
+    assert pictures["registered.jpg"].read_bytes() == PHOTO
+    assert pictures["captured.jpg"].read_bytes() == CAPTURED
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in pictures.values())
+    assert "passed" in office.out("wang", "reviews", "decide", MEDIUM, "pass", "--why", "the same person")
+    assert "Nothing waits" in office.out("wang", "reviews", "list")
+
+
+def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
+    now, card = app_orders.now(), "8613800000003"
+    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+    office.inside(
+        lambda here: bool(here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], now)) or None
+    )
+    address = office.out("wang", "orders", "link", card, "--why", "lost the message").strip()
+    assert re.fullmatch(r"https://verify\.operator\.example/v#[A-Za-z0-9_-]{44}", address)
+    shown = office.out("wang", "orders", "show", card)
+    assert "lost the message" in shown
+    assert address.rpartition("#")[2] not in shown
+    assert "makes no links" in office.refused("liaison", "orders", "link", card, "--why", "curious")
