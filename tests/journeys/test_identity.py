@@ -76,7 +76,9 @@ class Town:
 
     def link(self, number: int) -> str:
         parts = [one for one in self.network.centre.accepted if one.destination.lstrip("+") == card(number)]
-        found = _LINK.search("".join(one.text for one in parts))  # a telephone joins the parts of a long message
+        found = _LINK.search(
+            "".join(one.text for one in parts)
+        )  # a telephone joins the parts of a long message
         assert found
         return found[0]
 

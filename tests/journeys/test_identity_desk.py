@@ -14,7 +14,7 @@ from desk import Typed, duanka
 from duanka import app_orders
 from duanka.app import policy_named
 from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind
+from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
 from duanka.domain.words import Words
 from duanka.settings import Settings
 
@@ -44,7 +44,7 @@ class Office:
         assert typed.code == 2
         return typed.err
 
-    def inside(self, work: Callable[[app_orders.Desk], None]) -> None:
+    def inside(self, work: Callable[[app_orders.Desk], object]) -> None:
         settings = Settings(orders=self.folder / "duanka-orders")
         with app_orders.desk(settings, policy_named("national")) as here:
             work(here)
@@ -66,19 +66,23 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
         tiers = ((MEDIUM, Asked.VERIFY, "medium"), (HIGH, Asked.VERIFY_AT_COUNTER, "high"))
         here.book.receive([Demand(card, asked, tier, reason) for card, asked, tier in tiers], now)
         for card, *_ in tiers:
-            order = here.book.turn(lambda turn, card=card: turn.open_order(card, Kind.VERIFICATION), now)
-            assert order
+            order = _open(here, card)
             here.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
 
     office.inside(ask)
     return office
 
 
+def _open(here: app_orders.Desk, card: str) -> Order:
+    order = here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), app_orders.now())
+    assert order
+    return order
+
+
 def _unsure(here: app_orders.Desk) -> None:
     """A check online of MEDIUM that a person must look at."""
     now = app_orders.now()
-    order = here.book.turn(lambda turn: turn.open_order(MEDIUM, Kind.VERIFICATION), now)
-    assert order
+    order = _open(here, MEDIUM)
     link = here.book.turn(lambda turn: here.links.make(turn.connection, order.id, now), now)
     session = here.checks.agree(link, Consent(True, True, "digest"), now)
     assert session
@@ -122,9 +126,7 @@ def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
 def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
     now, card = app_orders.now(), "8613800000003"
     reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-    office.inside(
-        lambda here: bool(here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], now)) or None
-    )
+    office.inside(lambda here: here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], now))
     address = office.out("wang", "orders", "link", card, "--why", "lost the message").strip()
     assert re.fullmatch(r"https://verify\.operator\.example/v#[A-Za-z0-9_-]{44}", address)
     shown = office.out("wang", "orders", "show", card)
