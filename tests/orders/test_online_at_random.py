@@ -95,7 +95,7 @@ def test_whatever_a_holder_does_there_is_a_way_on_and_nothing_stops(store: Store
     way = Online(store, policy(failures=2, challenges=4))
 
     @settings(
-        max_examples=40,
+        max_examples=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
