@@ -77,6 +77,16 @@ class Clock:
         return self.now
 
 
+@dataclass
+class Running(Clock):
+    """A clock that goes on from there, for what takes its time on the holder's side."""
+
+    began: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> datetime:
+        return self.now + timedelta(seconds=time.monotonic() - self.began)
+
+
 @dataclass(frozen=True)
 class TestDesk:
     """Everything that acts on orders or reads them, on one database, and a key of each role."""
@@ -118,11 +128,11 @@ class TestDesk:
         return create_api(self, self.clock, limits, self.way.verification if online else None)
 
 
-def desk_on(store: Store, policy: OrderPolicy | None = None) -> TestDesk:
+def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
     policy, trail = policy or OrderPolicy(), Trail(KEY)
     book, keys = OrderBook(store, Terms(policy, trail, ELEMENTS)), Keys(store, trail)
     given = {role: keys.add(f"the {role}", role, SYSTEM, NOW) for role in ROLES}
-    links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), Clock()
+    links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = Checks(book, links, pictures, KEY)
     return TestDesk(
         store,

@@ -231,6 +231,10 @@ def test_without_a_photo_or_a_judge_the_way_is_the_counter(desk: TestDesk, calli
     holder = calling(desk.asked()[1])
     desk.way.photos.photo = None
     refused(holder.post("/holder/session", agreed(holder)), 409, Reason.NO_REFERENCE)
+    desk.way.photos.down = True
+    away = holder.post("/holder/session", agreed(holder))
+    refused(away, 503, Reason.NOT_AVAILABLE)
+    assert away.headers["retry-after"] == "30"
     with callers(desk.api(online=False)) as elsewhere:
         alone = elsewhere(desk.asked()[1])
         online = alone.get("/holder/order").json()["online"]

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from duanka.domain.identity import Check, CheckRefused, Gesture, Outcome, Reason, Step, Verdict, Waiting
+from duanka.domain.identity import (
+    Check,
+    CheckerDown,
+    CheckRefused,
+    Gesture,
+    Outcome,
+    Reason,
+    Step,
+    Verdict,
+    Waiting,
+)
 from duanka.orders.checks import Checks
 from duanka.verify import Verification
 
@@ -74,12 +84,15 @@ class Queue:
 
 @dataclass
 class Photos:
-    """Registered photos: the same for everybody, or none."""
+    """Registered photos: the same for everybody, or none. `down`: the store does not answer."""
 
     photo: bytes | None = b"a photo"
+    down: bool = False
 
     def fetch(self, card: str) -> bytes | None:
         del card
+        if self.down:
+            raise CheckerDown("the store of photos is down")
         return self.photo
 
 

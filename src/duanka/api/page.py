@@ -1,4 +1,4 @@
-"""The holder's page, to which the link of a notice leads: three files, beside the API and not a part of it."""
+"""The holder's page, to which the link of a notice leads: a few files beside the API and not a part of it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def add_page(api: FastAPI, policy: OrderPolicy) -> None:
         (PATH, "index.html", "text/html"),
         (f"{PATH}/page.css", "page.css", "text/css"),
         (f"{PATH}/page.js", "page.js", "text/javascript"),
+        (f"{PATH}/icon.svg", "icon.svg", "image/svg+xml"),
     ):
         text = (FILES / name).read_text(encoding="utf-8")
         if name == "index.html":
