@@ -70,6 +70,9 @@ class CheckBook(Protocol):
     def session(self, token: str, now: datetime) -> Session:
         """The session with this token; UnknownOrder, AlreadyUsed."""
 
+    def drawn(self, session: Session, now: datetime) -> Challenge | None:
+        """The challenge that is still open for the session; None: one may be drawn. CheckRefused when none is left."""
+
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
         """A challenge for the session, or the one that is still open. CheckRefused when none is left."""
 

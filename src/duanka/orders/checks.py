@@ -129,6 +129,10 @@ class Checks:
 
         return self._book.turn_kept(work, now)
 
+    def drawn(self, session: Session, now: datetime) -> Challenge | None:
+        """The open challenge of this session; None: a new one may be drawn. CheckRefused as `draw`."""
+        return self._book.turn_kept(lambda turn: self._open(turn, session), now)
+
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
         """The open challenge of this session, or a new one of these steps.
 
@@ -136,17 +140,9 @@ class Checks:
         """
 
         def work(turn: Turn) -> Challenge | CheckRefused:
-            order = turn.order(session.order_id)
-            tries = self._tries(turn.connection, order.id, now)
-            if refused := _refusal(turn, session, order, tries):
-                return refused
-            if found := tries.open_for(session.id):
-                _begun(turn, order)
+            if found := self._open(turn, session):
                 return found
-            if tries.used_up:
-                self._counter_if_used_up(turn, order)
-                return CheckRefused(Reason.USED_UP)
-            _begun(turn, order)
+            order = _begun(turn, turn.order(session.order_id))
             ends = now + timedelta(seconds=self._policy.challenge_seconds)
             drawn = Challenge(secrets.token_urlsafe(16), order.id, steps, now, ends)
             row = {
@@ -161,6 +157,20 @@ class Checks:
             return drawn
 
         return self._book.turn_kept(work, now)
+
+    def _open(self, turn: Turn, session: Session) -> Challenge | CheckRefused | None:
+        """The open challenge, or why none may be drawn; None: one may be."""
+        order = turn.order(session.order_id)
+        tries = self._tries(turn.connection, order.id, turn.now)
+        if refused := _refusal(turn, session, order, tries):
+            return refused
+        if found := tries.open_for(session.id):
+            _begun(turn, order)
+            return found
+        if tries.used_up:
+            self._counter_if_used_up(turn, order)
+            return CheckRefused(Reason.USED_UP)
+        return None
 
     def take(self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime) -> Challenge:
         """Use the challenge up with these frames, once.
