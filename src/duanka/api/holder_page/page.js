@@ -270,7 +270,7 @@ function consentCard() {
     el("h2", {}, say("consent")),
     tick(face, "consentFace", () => w(order.online.faceConsent)),
     tick(law, "consentLaw", () => w(order.online.legalNotice)),
-    p(say("judge", order.online.supplier), "small soft"),
+    p(() => t("judge", order.online.supplier === "embedded" ? mine("operator") : order.online.supplier), "small soft"),
     problem,
     button(say("start"), () => {
       if (face.checked && law.checked) return begin(true, true);
