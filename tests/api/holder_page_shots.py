@@ -45,8 +45,9 @@ def main(into: Path) -> None:
         desk.way.judge.steps, desk.way.judge.name = STEPS, "embedded"
         browser = launched(playwright)
         with served(desk.api()) as address:
-            story(browser, desk, address, into, "zh-CN", "")
-            story(browser, desk, address, into, "en-GB", "-en")
+            for locale, mark in (("zh-CN", ""), ("en-GB", "-en")):
+                story(browser, desk, address, into, locale, mark)
+                refusal(browser, desk, address, into, locale, mark)
         browser.close()
         store.close()
 
@@ -54,12 +55,6 @@ def main(into: Path) -> None:
 def story(browser: Browser, desk: TestDesk, address: str, into: Path, locale: str, mark: str) -> None:
     """One holder who fails twice and is sent to a person; another who passes; a third who goes to the counter."""
     face, law, start, ready, object_ = WORDS[locale]
-
-    def shot(page: Page, name: str) -> None:
-        path = into / f"{name}{mark}.png"
-        page.screenshot(path=path, full_page=True)
-        with Image.open(path) as taken:  # 64 colours are enough, and a third of the bytes
-            taken.convert("RGB").quantize(64).save(path, optimize=True)
 
     def until_camera(page: Page) -> None:
         page.get_by_role("checkbox", name=face).check()
@@ -82,32 +77,43 @@ def story(browser: Browser, desk: TestDesk, address: str, into: Path, locale: st
             page = found.page
             expect(page.get_by_role("checkbox", name=face)).to_be_visible()
             if at == 0:
-                shot(page, "start")
+                shot(page, into / f"start{mark}.png")
             until_camera(page)
             if at == 0:
-                shot(page, "ready")
+                shot(page, into / f"ready{mark}.png")
                 page.get_by_role("button", name=ready).click()
                 page.wait_for_timeout(2_200 + 1_700)
-                shot(page, "gesture")
+                shot(page, into / f"gesture{mark}.png")
                 expect(page.locator("main")).to_have_attribute("data-screen", "waiting", timeout=20_000)
                 page.wait_for_timeout(300)
-                shot(page, "waiting")
+                shot(page, into / f"waiting{mark}.png")
                 desk.way.queue.judge(DARK)
                 expect(page.locator("main")).to_have_attribute("data-screen", "again")
-                shot(page, "again")
+                shot(page, into / f"again{mark}.png")
                 page.locator("main button").first.click()
                 expect(page.get_by_role("button", name=ready)).to_be_enabled()
             record(page, verdict, screen)
-            shot(page, name)
+            shot(page, into / f"{name}{mark}.png")
             if at == 2:
                 page.get_by_role("button", name=object_).click()
-                shot(page, "objection")
-    _, token = desk.asked(number + 3)
+                shot(page, into / f"objection{mark}.png")
+
+
+def refusal(browser: Browser, desk: TestDesk, address: str, into: Path, locale: str, mark: str) -> None:
+    """A holder who does not agree."""
+    _, token = desk.asked(103 if mark else 3)
     with shown(browser, f"{address}/v#{token}", locale=locale) as found:
         refuse = "I do not agree" if mark else "我不同意"
         found.page.get_by_role("button", name=refuse).click()
         expect(found.page.locator("main")).to_have_attribute("data-screen", "counter")
-        shot(found.page, "counter")
+        shot(found.page, into / f"counter{mark}.png")
+
+
+def shot(page: Page, path: Path) -> None:
+    """64 colours are enough, and a third of the bytes."""
+    page.screenshot(path=path, full_page=True)
+    with Image.open(path) as taken:
+        taken.convert("RGB").quantize(64).save(path, optimize=True)
 
 
 if __name__ == "__main__":

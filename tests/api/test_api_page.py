@@ -10,7 +10,9 @@ import httpx
 
 from desks import desk_on, served
 from duanka.api import BASE, Limits
+from duanka.api.asked_holder import MOST_BYTES
 from duanka.api.problems import CODES
+from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES
 from duanka.domain.order import Role
 from duanka.orders.notice_texts import TEMPLATES
 from duanka.orders.store import Store
@@ -30,6 +32,7 @@ def test_every_example_works(store: Store) -> None:
             "DUANKA_API_KEY": desk.given[Role.DESK],
             "ORDER": order.id,
             "LINK": link,
+            "SESSION": desk.sits(1),
         }
         holders = [line for line in EXAMPLES if "$LINK" in line]  # before the order is over
         for line in (*holders, *(line for line in EXAMPLES if line not in holders)):
@@ -76,6 +79,10 @@ def test_the_limits_are_those_of_the_page() -> None:
         f"{limits.per_key:g} requests a minute and key, {limits.per_key_burst} at once",
         f"{limits.failed:g} failed keys",
         f"{limits.holder:g} requests of holders",
+        f"{limits.polling:g} looks a minute",
+        f"{limits.frames >> 20} MiB together",
+        f"{LEAST_FRAMES} to {MOST_FRAMES} JPEGs",
+        f"{MOST_BYTES:,} bytes each".replace(",", " "),
     ):
         assert said in PAGE
     assert limits.body == 1 << 20

@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api import acts, cards, checks, figures, holders, orders, page
+from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews
 from duanka.api.buckets import Buckets
 from duanka.api.context import Context, Desk, Limits, present
 from duanka.api.describing import describe
@@ -20,8 +20,8 @@ from duanka.verify import Verification
 
 BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\
-Orders about phone cards (号码): verification of the holder (实人核验), restriction (停机) and release (复机), objection
-(异议), what the police ask for, and the figures of it all.
+Orders about phone cards (号码): verification of the holder online and in person (实人核验), restriction (停机) and
+release (复机), objection (异议), what the police ask for, and the figures of it all.
 
 - Numbers are E.164 with `+`, and are shown masked (掩码) unless they are asked for in full with a reason.
 - Every act takes a `why` that stays in the audit trail; doing again what is done gives the state and is no error.
@@ -64,7 +64,7 @@ def create_api(
         polling=Buckets(limits.polling, limits.polling_burst),
         verification=verification,
     )
-    for router in (orders, cards, acts, figures, holders, checks):
+    for router in (orders, cards, acts, reviews, counters, figures, holders, checks):
         api.include_router(router.router, prefix=BASE)
     add_problems(api, methods)
     page.add_page(api, desk.book.terms.policy)

@@ -10,6 +10,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from duanka.domain.counter import MOST_LETTERS, CounterCheck, Document
 from duanka.domain.order import Asked as AskedFor
 from duanka.domain.order import Demand, Event, Grounds, Kind, State
 from duanka.domain.words import Words
@@ -76,6 +77,15 @@ CaseNumber = Annotated[
     ),
 ]
 ORDER_ID = "[0-9A-HJKMNP-TV-Z]{12}$"  # after the letter of the kind
+TheVerification = Annotated[
+    str,
+    Path(
+        alias="orderId",
+        pattern=rf"^V{ORDER_ID}",
+        description="The verification (实人核验).",
+        examples=["V0123456789AB"],
+    ),
+]
 ActId = Annotated[
     str,
     Path(
@@ -116,6 +126,27 @@ class Because(AskedModel):
     """Why something is done."""
 
     why: Why
+
+
+class CounterCheckAsked(AskedModel):
+    """What one of the staff saw at a counter. Nothing is passed unless all three are true."""
+
+    document: Document = Field(description="Which document was seen; its number is not taken.")
+    counter: Annotated[str, Field(pattern=_SAID, max_length=MOST_LETTERS)] = Field(
+        description="At which of our counters (营业厅).", examples=["长安路营业厅"]
+    )
+    person_present: StrictBool = Field(description="The person on the document is here (本人到场).")
+    card_in_hand: StrictBool = Field(description="They have the card in hand (持有本卡).")
+    notice_signed: StrictBool = Field(
+        description="They signed the notice of legal risk (已签署法律责任告知)."
+    )
+    why: Why
+
+    def seen(self) -> CounterCheck:
+        """As the counter takes it."""
+        return CounterCheck(
+            self.document, self.counter, self.person_present, self.card_in_hand, self.notice_signed
+        )
 
 
 class Extension(AskedModel):
