@@ -20,11 +20,11 @@ desk = pytest.fixture(own_desk)
 
 PATHS = {
     "/v": "text/html",
-    "/v/page.js": "text/javascript",
+    **{f"/v/{name}.js": "text/javascript" for name in ("words", "camera", "page")},
     "/v/page.css": "text/css",
     "/v/icon.svg": "image/svg+xml",
 }
-SCRIPT = (FILES / "page.js").read_text(encoding="utf-8")
+SCRIPT = "".join((FILES / f"{name}.js").read_text(encoding="utf-8") for name in ("words", "camera", "page"))
 STYLE = (FILES / "page.css").read_text(encoding="utf-8")
 MOST = 50_000  # bytes of the whole page, as they are sent
 CONTRAST = 4.5  # WCAG 2.2, AA
@@ -85,7 +85,7 @@ def test_without_scripts_the_page_names_counter_and_hotline(store: Store) -> Non
 
 
 def test_nothing_comes_from_elsewhere_and_no_text_becomes_markup() -> None:
-    for name in ("index.html", "page.js", "page.css"):
+    for name in ("index.html", "words.js", "camera.js", "page.js", "page.css"):
         text = (FILES / name).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text), name
     assert not re.search(

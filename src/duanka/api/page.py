@@ -14,6 +14,15 @@ from duanka.domain.order_policy import OrderPolicy
 
 FILES = Path(__file__).with_name("holder_page")
 PATH = "/v"
+_FIRST = "index.html"
+_FILES: Mapping[str, str] = {
+    _FIRST: "text/html",
+    "page.css": "text/css",
+    "words.js": "text/javascript",
+    "camera.js": "text/javascript",
+    "page.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self'; media-src blob: 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -36,14 +45,10 @@ def add_page(api: FastAPI, policy: OrderPolicy) -> None:
         "hotline": policy.hotline,
         "short_code": policy.short_code,
     }
-    for path, name, kind in (
-        (PATH, "index.html", "text/html"),
-        (f"{PATH}/page.css", "page.css", "text/css"),
-        (f"{PATH}/page.js", "page.js", "text/javascript"),
-        (f"{PATH}/icon.svg", "icon.svg", "image/svg+xml"),
-    ):
+    for name, kind in _FILES.items():
+        path = PATH if name == _FIRST else f"{PATH}/{name}"
         text = (FILES / name).read_text(encoding="utf-8")
-        if name == "index.html":
+        if name == _FIRST:
             for field, words in told.items():
                 text = text.replace("{{" + field + "}}", html.escape(words))
         # a route of the framework below: a link that a telephone lengthened by `?from=…` still opens

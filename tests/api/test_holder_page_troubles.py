@@ -1,0 +1,145 @@
+"""The holder's page where something is otherwise: no consent, an objection, no camera or network, a small telephone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from browsers import shown
+from desks import card, served
+from duanka.domain.identity import TOLD, Reason
+from duanka.domain.order import Kind
+from holder_pages import World, agree, numbers, own_served_world, own_world, screen
+
+served_world = pytest.fixture(scope="module")(own_served_world)
+world = pytest.fixture(own_world)
+
+
+def test_when_we_are_away_the_page_says_how_long(world: World) -> None:
+    with world.link(english=True, expected="503") as (page, _, _):
+        world.desk.way.photos.down = True
+        agree(page, english=True)
+        screen(page, "busy")
+        world.desk.way.photos.down = False
+        assert TOLD[Reason.NOT_AVAILABLE].en in page.inner_text("main")
+        expect(page.get_by_text("You can try again in 29 seconds.")).to_be_visible()
+        expect(page.get_by_role("button", name="Try again")).to_be_disabled()
+        page.get_by_role("button", name="Go to a counter instead").click()
+        screen(page, "counter")
+
+
+@pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])
+def test_who_does_not_agree_is_shown_the_counter(world: World, *, english: bool) -> None:
+    with world.link(english=english) as (page, order, number):
+        page.get_by_role("button", name="I do not agree" if english else "我不同意").click()
+        screen(page, "counter")
+        said = page.inner_text("main")
+        for words in (
+            ("nothing is stopped for it", "any of our own counters", "your own valid identity document")
+            if english
+            else ("不会因此停机", "任一自有营业厅", "本人有效身份证件原件")
+        ):
+            assert words in said
+        assert world.desk.reading.last(card(number), Kind.RESTRICTION) is None
+        page.get_by_role("button", name="Back" if english else "返回").click()
+        screen(page, "start")
+        del order
+
+
+def test_an_objection_is_filed_from_any_screen(world: World) -> None:
+    with world.link() as (page, order, number):
+        agree(page)
+        screen(page, "ready")
+        page.get_by_role("button", name="我有异议").click()
+        screen(page, "objection")
+        assert not page.evaluate("!!document.querySelector('video')")
+        page.get_by_role("button", name="提交异议").click()
+        expect(page.get_by_role("alert")).to_contain_text("请写明您的理由")
+        page.get_by_role("textbox", name="您的说明").fill("我在卖车\n陌生人打来的")
+        page.get_by_role("button", name="提交异议").click()
+        screen(page, "objected")
+        assert "受理后 5 个工作日内" in page.inner_text("main")
+        filed = world.desk.reading.last(card(number), Kind.OBJECTION)
+        assert filed is not None
+        assert (filed.parent, filed.grounds.reason.zh) == (order, "我在卖车\n陌生人打来的")
+        page.get_by_role("button", name="返回").click()
+        screen(page, "resume")
+
+
+_CAMERAS = {
+    "denied": "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }",
+    "missing": "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }",
+    "taken": "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotReadableError'); }",
+    "inapp": "Object.defineProperty(navigator, 'mediaDevices', {value: undefined})",
+    "insecure": "Object.defineProperty(window, 'isSecureContext', {value: false})",
+}
+
+
+def test_every_trouble_with_the_camera_has_its_own_advice(world: World) -> None:
+    told = set[str]()
+    with world.link() as (page, _, _):
+        agree(page)
+        screen(page, "ready")
+        for kind, broken in _CAMERAS.items():
+            page.reload()
+            screen(page, "resume")
+            page.evaluate(f"() => {{ {broken}; }}")
+            page.get_by_role("button", name="打开摄像头").click()
+            screen(page, f"camera-{kind}")
+            told.add(page.inner_text("main p >> nth=0"))
+            assert "任一自有营业厅" in page.inner_text("main"), "the other way is always shown"
+    assert len(told) == len(_CAMERAS)
+
+
+def test_links_that_open_nothing(world: World) -> None:
+    with world.page("/v#" + "A" * 44, expected="401") as page:
+        screen(page, "ended")
+        assert "任一自有营业厅" in page.inner_text("main")
+        expect(page.get_by_role("link", name="10086")).to_have_attribute("href", "tel:10086")
+    with world.page("/v", locale="en-US") as page:
+        screen(page, "noLink")
+        assert "Only the link that we sent you" in page.inner_text("main")
+
+
+def test_without_a_judge_the_page_names_the_counter(world: World) -> None:
+    _, token = world.desk.asked(next(numbers))
+    with (
+        served(world.desk.api(online=False)) as address,
+        shown(world.browser, f"{address}/v#{token}") as found,
+    ):
+        screen(found.page, "start")
+        assert "目前不能在线办理：" + TOLD[Reason.NOT_AVAILABLE].zh in found.page.inner_text("main")
+        assert found.page.get_by_role("checkbox").count() == 0
+
+
+def test_the_network_that_fails_is_told_and_tried_again(world: World) -> None:
+    with world.link(english=True, expected="ERR_") as (page, _, _):
+        page.route("**/holder/order", lambda route: route.abort())
+        page.reload()
+        screen(page, "net")
+        page.unroute("**/holder/order")
+        page.get_by_role("button", name="Try again").click()
+        screen(page, "start")
+
+
+@pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])
+def test_it_is_read_aloud_and_fits_the_smallest_phone(world: World, *, english: bool) -> None:
+    with world.link(english=english, viewport={"width": 320, "height": 480}) as (page, _, number):
+        tree = page.locator("body").aria_snapshot()
+        name = "I agree to face data" if english else "我同意采集人脸信息"
+        assert re.search(rf'checkbox "{name}', tree)
+        for role in ("heading", "checkbox", "button", "link", "term", "definition"):
+            assert f"- {role}" in tree, role
+        assert not re.search(r"- (button|link|checkbox|textbox)(?:$|:? *\n)", tree), "everything has a name"
+        for target in page.locator("button, .tick, a").all():
+            box = target.bounding_box()
+            assert box is not None
+            assert box["height"] >= 48, target.inner_text()
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('main *')].filter(e => e.textContent.trim())"
+            ".map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= 16
+        del number
