@@ -7,6 +7,7 @@ and only where the first holds, so that nobody learns from us whose face a photo
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from random import Random
 from statistics import median
@@ -26,10 +27,12 @@ from duanka.identity.weights import missing
 
 if TYPE_CHECKING:
     from duanka.identity.engine import Engine
-    from duanka.identity.liveness import Judged
+    from duanka.identity.liveness import Judged, Moment
+    from duanka.identity.pictures import Picture
 
 REST = 1.0  # seconds of looking ahead before the first gesture
-_REST_COMPARED = 2  # frames of the rest whose face is compared, beside one of each gesture
+_REST_COMPARED = 3  # frames of the rest whose face is compared, beside those of each gesture
+_EYES_OPEN = 0.8  # against the median
 _ONE_PERSON = 0.36  # cosine below which two frames of one recording show two people
 
 
@@ -98,16 +101,39 @@ class Embedded:
         judged = liveness.judged(seen, [frame.at for frame in check.frames], check.steps, self._policy)
         if judged.reason:
             return Outcome.FAILED, (judged.reason,), None, judged, None
-        best = max(judged.rest, key=lambda one: one.seen.sharpness)
-        compared = [best, *judged.rest[:_REST_COMPARED], *judged.shown]
+        # frames of the rest, eyes open, the sharpest first
+        rest = sorted(judged.rest, key=lambda one: (one.eyes < _EYES_OPEN, -one.seen.sharpness))
+        best = rest[0]
+        asked = [step.gesture for step in check.steps]
+        if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
+            return Outcome.FAILED, (Reason.PHOTOGRAPH,), None, judged, None
+        compared = [*rest[:_REST_COMPARED], *(one for some in judged.shown for one in some)]
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
-        alike = [float(faces[0] @ face) for face in faces[1:]]
-        judged.signals["one_person"] = min(alike)
-        if min(alike) < _ONE_PERSON:
+        judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
+        if alike < _ONE_PERSON:
             return Outcome.FAILED, (Reason.FACE_CHANGED,), None, judged, None
         similarity = median(float(registered @ face) for face in faces)
         outcome, reasons = self._compared(similarity)
         return outcome, reasons, round(similarity, 4), judged, best.order
+
+    def _flat(
+        self,
+        shown: Sequence[Picture],
+        rest: Moment,
+        gestures: Iterable[tuple[Gesture, tuple[Moment, ...]]],
+        signals: dict[str, float],
+    ) -> bool:
+        """Whether a gesture is the frame at rest, moved. Notes of every gesture how much of it was."""
+        from duanka.identity import liveness, plane  # noqa: PLC0415
+
+        flat = False
+        for gesture, moments in gestures:
+            for one in moments:
+                found = plane.alike(shown[rest.order], rest.seen, shown[one.order], one.seen)
+                name, value, most = liveness.explained(gesture, found)
+                signals[name] = max(value, signals.get(name, value))
+                flat |= value > most
+        return flat
 
     def _compared(self, similarity: float) -> tuple[Outcome, tuple[Reason, ...]]:
         if similarity >= self._policy.similarity:

@@ -5,7 +5,6 @@ One engine belongs to one thread of one process: its parts crash when they are s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -13,6 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from duanka.identity.pictures import Picture
+from duanka.identity.seen import Seen
 from duanka.identity.weights import weights
 
 Points = np.ndarray[Any, np.dtype[Any]]  # n points, x y or x y z, in pixels of the picture
@@ -25,29 +25,8 @@ _MESH_AROUND, _EYE_AROUND = 1.5, 2.3  # of the face's and the eye's width, as Me
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
 _UPPER_LIP, _LOWER_LIP, _MOUTH = 13, 14, (78, 308)
 _CHEEKS = (234, 454)
-_LOWER_LID, _UPPER_LID, _EYE_CORNERS = (
-    slice(1, 8),
-    slice(9, 16),
-    (0, 8),
-)  # points of the iris model's eye contour
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one picture shows. Without a face everything but `luminance` is 0.
-
-    `faces`: that matter; `box`: x, y, width, height in pixels; `luminance` 0 to 255 and `sharpness` of the face;
-    `eyes`, `mouth`: opening against width; `yaw`: degrees, above 0 where the person turns to their own left.
-    """
-
-    faces: int
-    luminance: float
-    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    sharpness: float = 0.0
-    eyes: float = 0.0
-    mouth: float = 0.0
-    yaw: float = 0.0
-    found: Any = None  # the row of the detector, from which the face is aligned
+# points of the iris model's eye contour
+_LOWER_LID, _UPPER_LID, _EYE_CORNERS = slice(1, 8), slice(9, 16), (0, 8)
 
 
 class Engine:
@@ -83,6 +62,7 @@ class Engine:
             mouth=float(np.linalg.norm(lips)) / max(float(np.linalg.norm(corners)), 1e-6),
             yaw=float(np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1])))),
             found=largest,
+            mesh=mesh,
         )
 
     def embed(self, picture: Picture, seen: Seen) -> Any:
