@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -15,8 +17,10 @@ from duanka.domain.identity import Reason
 Picture = np.ndarray[Any, np.dtype[Any]]  # bytes: rows, columns, blue green red
 
 _FRAME, _REFERENCE = 1920, 6000  # pixels of the longer side that are unpacked at most
+_LEAST = 2
+_FEW_COLOURS = ("1", "P", "PA")
 _LOOKED_AT = 640  # pixels of the longer side of what is judged
-_READABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError, IndexError, KeyError)
+_SCANS = 20  # of a JPEG; a progressive one has about ten. 400 kB of empty ones keep a core busy for a minute
 
 
 class Unreadable(Exception):
@@ -37,28 +41,39 @@ def reference(photo: bytes) -> Picture:
     """A registered photo, JPEG or PNG, upright, its longer side at most 640; Unreadable."""
     _seen(photo, ("JPEG", "PNG"), _REFERENCE)
     try:
-        with Image.open(io.BytesIO(photo), formats=("JPEG", "PNG")) as image:
-            image.draft("RGB", (2 * _LOOKED_AT, 2 * _LOOKED_AT))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            upright.thumbnail((_LOOKED_AT, _LOOKED_AT))
-    except _READABLE:
+        with _opened(photo, ("JPEG", "PNG")) as image:
+            # colours by number cannot be made smaller
+            whole = image.convert("RGB") if image.mode in _FEW_COLOURS else image
+            whole.thumbnail((_LOOKED_AT, _LOOKED_AT))  # first, so that no copy of the whole is made
+            upright = ImageOps.exif_transpose(whole).convert("RGB")
+    except Exception:  # whatever the reader says of bytes that strangers sent
         raise Unreadable(Reason.CORRUPT) from None
+    if min(upright.size) < _LEAST:
+        raise Unreadable(Reason.CORRUPT)
     return np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
 
 
 def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
-    """Read the header alone: a picture of a gigabyte can be sent in a kilobyte."""
+    """Read the header alone: a picture of a gigabyte can be sent in a kilobyte, and one of a minute in 400."""
+    if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _SCANS:
+        raise Unreadable(Reason.CORRUPT)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its size: it is judged here
-            with Image.open(io.BytesIO(picture), formats=formats) as image:
-                width, height = image.size
+        with _opened(picture, formats) as image:
+            width, height = image.size
     except Image.DecompressionBombError:
         raise Unreadable(Reason.TOO_MANY_PIXELS) from None
-    except _READABLE:
+    except Exception:  # whatever the reader says of bytes that strangers sent
         raise Unreadable(Reason.CORRUPT) from None
     if max(width, height) > most:
         raise Unreadable(Reason.TOO_MANY_PIXELS)
+
+
+@contextlib.contextmanager
+def _opened(picture: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sizes and broken notes: they are judged here
+        with Image.open(io.BytesIO(picture), formats=formats) as image:
+            yield image
 
 
 def _unpacked(jpeg: bytes) -> Picture:
@@ -66,7 +81,7 @@ def _unpacked(jpeg: bytes) -> Picture:
         found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         found = None
-    if found is None or min(found.shape[:2]) < 2:
+    if found is None or min(found.shape[:2]) < _LEAST:
         raise Unreadable(Reason.CORRUPT)
     return found
 

@@ -1,11 +1,13 @@
 """Checks wait in one line before a bounded number of workers: processes for the embedded check, threads for a vendor.
 
 A worker that dies, hangs or is away is our fault: its check is answered as lost, which counts for nothing, and a new
-worker takes its place. Every check is answered once.
+worker takes its place. Each has a process of its own, so that what one holder sends costs nobody else their check.
+Every check is answered once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import multiprocessing
@@ -13,13 +15,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from duanka.domain.identity import (
     Check,
@@ -40,11 +43,23 @@ _log = logging.getLogger("duanka.identity")
 
 WAIT_FOR_EACH = 30  # checks that may wait before each worker: what a holder waits for without going away
 LONGEST = 30.0  # seconds that a worker may take for a check
+_STARTS_WITHIN = 60.0  # seconds more for the first one, which loads the engine
 _FIRST_GUESS = 1.5  # seconds of a check before one was measured
 _WEIGHT = 0.1  # of the last check in the running mean
 _ENROL_WITHIN = 20.0
 
 Result = TypeVar("Result")
+Judge = Callable[[Check], tuple[Verdict, float]]  # the verdict, and the seconds by the clock
+
+
+class Worker(Protocol):
+    """Who answers one question at a time."""
+
+    def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
+        """The answer, or what the question raises; BrokenExecutor where the worker died of it."""
+
+    def close(self) -> None:
+        """End."""
 
 
 @dataclass(frozen=True)
@@ -55,97 +70,100 @@ class _Ticket:
 
 
 class Workers:
-    """The CheckQueue. `pool`: makes the workers, anew where they broke; `judge`: runs on one of them.
-
-    `judge` gives the verdict and the seconds by the clock. Safe from any thread.
-    """
+    """The CheckQueue. `worker` makes one of `workers`; `judge` runs on it. Safe from any thread."""
 
     def __init__(
-        self,
-        pool: Callable[[], Executor],
-        judge: Callable[[Check], tuple[Verdict, float]],
-        workers: int,
-        most_waiting: int | None = None,
+        self, worker: Callable[[], Worker], judge: Judge, workers: int, most_waiting: int | None = None
     ) -> None:
-        self._make, self._judge, self._workers = pool, judge, workers
+        self._judge, self._workers = judge, workers
         self._most = workers * WAIT_FOR_EACH if most_waiting is None else most_waiting
-        self._lock = threading.Lock()
-        self._pool = pool()
+        self._changed = threading.Condition()
         self._line: dict[int, _Ticket] = {}  # in order: those that are not answered
+        self._first = deque[Callable[[Worker], None]]()  # short questions, which somebody waits for
+        self._checks = deque[Callable[[Worker], None]]()
         self._numbers = itertools.count()
         self._seconds = _FIRST_GUESS
         self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(worker(),), name=f"checks-{at}", daemon=True)
+            for at in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, check: Check, done: Callable[[Verdict], None]) -> Waiting:
-        """Take a check, or CheckRefused(BUSY) with the seconds after which there is room."""
-        with self._lock:
+        """Take a check, or CheckRefused(BUSY) with the seconds after which those before it are through."""
+        with self._changed:
             ahead = len(self._line)
             if self._closed or ahead >= self._most:
                 raise CheckRefused(Reason.BUSY, wait=max(1, round(self._reckoned(ahead))))
             ticket = _Ticket(next(self._numbers), check.order_id, done)
             self._line[ticket.number] = ticket
-            waiting = self._waiting(ahead)
-        try:
-            future = self.ask(self._judge, check)
-        except BrokenExecutor:
-            self._answer(ticket, _lost())
-        else:
-            future.add_done_callback(partial(self._over, ticket))
-        return waiting
+            self._checks.append(partial(self._check, ticket, check))
+            self._changed.notify()
+            return self._waiting(ahead)
 
     def expected(self, order_id: str | None = None) -> Waiting:
         """How long the check of this order still takes; without one, or when it is answered, how long a new one."""
-        with self._lock:
+        with self._changed:
             places = [at for at, ticket in enumerate(self._line.values()) if ticket.order_id == order_id]
             return self._waiting(places[-1] if places else len(self._line))
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Future[Result]:
-        """Ask a worker; one that broke before is replaced. BrokenExecutor where that does not help."""
-        for last in (False, True):
-            pool = self._pool
-            try:
-                return pool.submit(question, check)
-            except BrokenExecutor:
-                if last:
-                    raise
-                self._replace(pool)
-        raise AssertionError  # unreachable: the last round gives or raises
+        """Ask the next worker that is free, before the checks that wait. CheckerDown."""
+        future = Future[Result]()
+        with self._changed:
+            if self._closed:
+                raise CheckerDown("the workers have ended")
+            self._first.append(partial(_answered, future, question, check))
+            self._changed.notify()
+        return future
 
     def close(self) -> None:
         """End. What waits is answered as lost; what runs is finished."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        for ticket in list(self._line.values()):
+            self._answer(ticket, _lost())
 
-    def _over(self, ticket: _Ticket, future: Future[tuple[Verdict, float]]) -> None:
+    def _work(self, worker: Worker) -> None:
+        with contextlib.closing(worker):
+            while job := self._next():
+                job(worker)
+
+    def _next(self) -> Callable[[Worker], None] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._first or self._checks)
+            if self._first:  # also when it ends: somebody waits for the answer
+                return self._first.popleft()
+            return None if self._closed else self._checks.popleft()
+
+    def _check(self, ticket: _Ticket, check: Check, worker: Worker) -> None:
         try:
-            verdict, seconds = future.result()
+            verdict, seconds = worker.ask(self._judge, check)
         except ReferenceUnusable:
             verdict = Verdict(Outcome.FAILED, (Reason.NO_REFERENCE,))
         except (
-            BaseException
-        ) as error:  # cancelled, broken, a supplier that is away, a defect of ours: all our fault
+            Exception
+        ) as error:  # broken, hanging, a supplier that is away, a defect of ours: all our fault
             _log.warning("a check of %s was lost: %s", ticket.order_id, type(error).__name__)
-            if isinstance(error, BrokenExecutor):
-                self._replace(self._pool)
             verdict = _lost()
         else:
-            with self._lock:
+            with self._changed:
                 self._seconds += _WEIGHT * (seconds - self._seconds)
         self._answer(ticket, verdict)
 
     def _answer(self, ticket: _Ticket, verdict: Verdict) -> None:
-        with self._lock:
+        with self._changed:
             mine = self._line.pop(ticket.number, None)
         if mine:
-            mine.done(verdict)
-
-    def _replace(self, broken: Executor) -> None:
-        with self._lock:
-            if self._closed or self._pool is not broken or not _broke(broken):
-                return
-            self._pool = self._make()
-        broken.shutdown(wait=False, cancel_futures=True)
+            try:
+                mine.done(verdict)
+            except Exception as error:  # the worker goes on with the next one
+                _log.error("the verdict on %s was not taken: %s", ticket.order_id, type(error).__name__)
 
     def _waiting(self, ahead: int) -> Waiting:
         return Waiting(ahead, round(self._reckoned(ahead), 1))
@@ -164,43 +182,35 @@ class OnWorkers:
 
     def enrol(self, reference: bytes) -> None:
         """See on a worker whether the photo can be compared with; ReferenceUnusable, CheckerDown."""
-        try:
-            self._workers.ask(_enrol, Check("", (), reference, ())).result(_ENROL_WITHIN)
-        except ReferenceUnusable:
-            raise
-        except Exception as error:
-            raise CheckerDown(f"no worker saw the registered photo: {type(error).__name__}") from None
+        self._answer(_enrol, Check("", (), reference, ()), _ENROL_WITHIN)
 
     def challenge(self, draw: Random) -> tuple[Step, ...]:
         """Gestures drawn by lot."""
         return steps_of(self._policy, draw)
 
     def check(self, check: Check) -> Verdict:
-        """Judge on a worker, and wait for it; CheckerDown."""
-        try:
-            return self._workers.ask(_judge, check).result(LONGEST)[0]
-        except ReferenceUnusable:
-            raise
-        except Exception as error:
-            raise CheckerDown(f"no worker judged the frames: {type(error).__name__}") from None
+        """Judge on a worker, and wait for it; ReferenceUnusable, CheckerDown."""
+        return self._answer(_judge, check, LONGEST + _STARTS_WITHIN)[0]
 
     def close(self) -> None:
         """The workers are closed by whoever made them."""
+
+    def _answer(self, question: Callable[[Check], Result], check: Check, within: float) -> Result:
+        future = self._workers.ask(question, check)
+        try:
+            return future.result(within)
+        except ReferenceUnusable:
+            raise
+        except Exception as error:
+            future.cancel()
+            raise CheckerDown(f"no worker looked at the pictures: {type(error).__name__}") from None
 
 
 def embedded(
     policy: IdentityPolicy, workers: int, most_waiting: int | None = None
 ) -> tuple[OnWorkers, Workers]:
     """The embedded check on `workers` processes. They start with the first check, and end with this process."""
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang
-    pool = partial(
-        ProcessPoolExecutor,
-        max_workers=workers,
-        mp_context=context,
-        initializer=_begin,
-        initargs=(policy,),
-    )
-    queue = Workers(pool, _judge, workers, most_waiting)
+    queue = Workers(partial(_Process, policy), _judge, workers, most_waiting)
     return OnWorkers(queue, policy), queue
 
 
@@ -209,20 +219,70 @@ def on_threads(
 ) -> tuple[Checker, Workers]:
     """A Checker that is safe to share, such as a vendor's, on `workers` threads."""
     checker = make()
-    pool = partial(ThreadPoolExecutor, max_workers=workers, thread_name_prefix="checks")
-    return checker, Workers(pool, partial(_timed, checker), workers, most_waiting)
+    return checker, Workers(_Here, partial(_timed, checker), workers, most_waiting)
+
+
+class _Here:
+    """A worker on the thread that asks it."""
+
+    def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
+        """The answer, or what the question raises."""
+        return question(check)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _Process:
+    """A worker in a process of its own: made when it is first asked, and anew after it died. For one thread."""
+
+    def __init__(self, policy: IdentityPolicy) -> None:
+        self._policy = policy
+        self._pool: ProcessPoolExecutor | None = None
+
+    def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
+        """The answer, or what the question raises; BrokenExecutor, TimeoutError where the process dies or hangs."""
+        try:
+            asked = self._started().submit(question, check)
+        except BrokenExecutor:  # it died while nobody asked: nothing is lost
+            self.close()
+            asked = self._started().submit(question, check)
+        try:
+            return asked.result(LONGEST + _STARTS_WITHIN)
+        except (BrokenExecutor, TimeoutError):
+            self.close(wait=False)
+            raise
+
+    def close(self, wait: bool = True) -> None:
+        """End the process."""
+        if self._pool:
+            self._pool.shutdown(wait=wait, cancel_futures=True)
+        self._pool = None
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                1,
+                mp_context=multiprocessing.get_context("spawn"),  # a fork of a process with threads can hang
+                initializer=_begin,
+                initargs=(self._policy,),
+            )
+        return self._pool
+
+
+def _answered(
+    future: Future[Result], question: Callable[[Check], Result], check: Check, worker: Worker
+) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(worker.ask(question, check))
+    except Exception as error:
+        future.set_exception(error)
 
 
 def _lost() -> Verdict:
     return Verdict(Outcome.FAILED, (Reason.LOST,))
-
-
-def _broke(pool: Executor) -> bool:
-    try:
-        pool.submit(int)
-    except RuntimeError:  # broken, or shut down
-        return True
-    return False
 
 
 def _timed(checker: Checker, check: Check) -> tuple[Verdict, float]:
@@ -245,6 +305,10 @@ def _begin(policy: IdentityPolicy) -> None:
     if parent is not None:
         threading.Thread(target=_ends_with, args=(parent.sentinel,), daemon=True).start()
     _checker = Embedded(policy)
+    # from here on libraries in C speak about strangers' pictures, a line for each: nobody reads that
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _ends_with(sentinel: int) -> None:
@@ -252,15 +316,22 @@ def _ends_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _judge(check: Check) -> tuple[Verdict, float]:
+@contextlib.contextmanager
+def _in_time() -> Iterator[Embedded]:
+    """The engine, for so long: a worker that hangs in a part of C ends by this."""
     assert _checker is not None  # noqa: S101  # _begin ran before
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)  # a worker that hangs in a part of C ends by this
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
     try:
-        return _timed(_checker, check)
+        yield _checker
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def _judge(check: Check) -> tuple[Verdict, float]:
+    with _in_time() as checker:
+        return _timed(checker, check)
+
+
 def _enrol(check: Check) -> None:
-    assert _checker is not None  # noqa: S101
-    _checker.enrol(check.reference)
+    with _in_time() as checker:
+        checker.enrol(check.reference)
