@@ -63,6 +63,10 @@ _NO_CLOCK: Mapping[State, Words] = {
         "已转反诈中心核查，核查期间不计时。", "The fraud centre is looking at it: no hours run meanwhile."
     ),
 }
+_SECOND = Words(
+    "已到场核验，正在由另一名工作人员复核，其间不计时。",
+    "You were verified in person, and a second of the staff confirms it: no hours run meanwhile.",
+)
 _STAYS = Words("在核验通过之前，号码保持现状。", "Until you have proved who you are, it stays as it is.")
 _BY_STAGE: Mapping[Stage, Words] = {
     Stage.REVIEW: Words(
@@ -85,6 +89,8 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> W
         return _STAYS
     if told := _NO_CLOCK.get(order.state):
         return told
+    if order.state is State.IN_PROGRESS and order.due_at is None:
+        return _SECOND
     follows = _FOLLOWS[policy.stages[0].state]
     if order.due_at:
         return _unless(order.due_at, follows)
