@@ -98,27 +98,83 @@ def still(many: int) -> list[Image]:
 
 def waved(photo: Image, many: int, seed: int = 7) -> list[Image]:
     """A photograph that a hand holds before the camera: moved, tilted, turned about each axis, nearer and farther."""
-    import cv2
-
     rng = np.random.default_rng(seed)
-    width, height = SIZE
-    across, down = np.meshgrid(np.arange(width), np.arange(height))
-    wall = np.dstack([across * 60 // width + 90, down * 60 // height + 90, np.full_like(across, 120)])
     phases = rng.uniform(0, 6.28, 6)
     images = []
     for at in range(many):
         swing = np.sin(phases + at * np.array([0.5, 0.7, 0.4, 0.9, 0.6, 0.3]))
-        turn = _turned(np.radians(swing[:3] * [25, 35, 12]))
         move = np.array([swing[3] * 60, swing[4] * 40, 900 + swing[5] * 150])
-        corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * [width / 2, height / 2, 0]
-        seen = corners @ turn.T + move
-        to = (seen[:, :2] / seen[:, 2:] * 850 + [width / 2, height / 2]).astype(np.float32)
-        corner = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        warp = cv2.getPerspectiveTransform(corner, to)
-        image = wall.astype(np.uint8)
-        cv2.warpPerspective(photo, warp, SIZE, dst=image, borderMode=cv2.BORDER_TRANSPARENT)
-        images.append(image)
+        images.append(held(photo, swing[:3] * [25, 35, 12], move))
     return images
+
+
+def held(photo: Image, degrees: Any, move: Any = (0, 0, 900)) -> Image:
+    """A photograph before a wall, turned about the axes across, up and ahead, and moved; 900 away is its own size."""
+    import cv2
+
+    width, height = SIZE
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    wall = np.dstack([across * 60 // width + 90, down * 60 // height + 90, np.full_like(across, 120)])
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * [width / 2, height / 2, 0]
+    seen = corners @ _turned(np.radians(degrees)).T + move
+    to = (seen[:, :2] / seen[:, 2:] * 850 + [width / 2, height / 2]).astype(np.float32)
+    corner = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    image = wall.astype(np.uint8)
+    cv2.warpPerspective(
+        photo, cv2.getPerspectiveTransform(corner, to), SIZE, dst=image, borderMode=cv2.BORDER_TRANSPARENT
+    )
+    return image
+
+
+def tilted(
+    photo: Image, steps: Sequence[Step], poses: dict[Gesture | None, Any], seed: int = 7
+) -> list[Image]:
+    """Whoever holds the photograph knows how to: the pose for each gesture, reached as fast as a hand does."""
+    rng = np.random.default_rng(seed)
+    now = np.array(poses[None], float)
+    images = []
+    for at in range(round(steps[-1].ends * FPS) + 1):
+        second = at / FPS
+        doing = next((one.gesture for one in steps if one.begins + 0.3 <= second <= one.ends), None)
+        now += 0.6 * (np.array(poses[doing], float) - now)
+        light = rng.uniform(0.85, 1.15)
+        shaken = held(photo, now + rng.uniform(-1.5, 1.5, 3), (*rng.uniform(-6, 6, 2), 900))
+        images.append(np.clip(shaken * light, 0, 255).astype(np.uint8))
+    return images
+
+
+def two_faces(image: Image) -> Image:
+    """Somebody else is beside the man."""
+    beside = photo(stranger())[20:220, 240:430]
+    both = image.copy()
+    both[140 : 140 + beside.shape[0], 430 : 430 + beside.shape[1]] = beside
+    return both
+
+
+def small(image: Image) -> Image:
+    """The same from afar."""
+    import cv2
+
+    far = np.full_like(image, 110)
+    far[140:332, 190:446] = cv2.resize(image, (256, 192), interpolation=cv2.INTER_AREA)
+    return far
+
+
+def darker(image: Image) -> Image:
+    """The same in the dark."""
+    return (image * 0.3).astype(np.uint8)
+
+
+def glaring(image: Image) -> Image:
+    """The same against the sun."""
+    return np.clip(image * 2.6 + 60, 0, 255).astype(np.uint8)
+
+
+def blurred(image: Image) -> Image:
+    """The same through a dirty lens."""
+    import cv2
+
+    return np.ascontiguousarray(cv2.GaussianBlur(image, (0, 0), 6))
 
 
 def _turned(angles: Any) -> Any:

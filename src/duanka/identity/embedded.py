@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 REST = 1.0  # seconds of looking ahead before the first gesture
 _REST_COMPARED = 3  # frames of the rest whose face is compared, beside those of each gesture
-_EYES_OPEN = 0.8  # against the median
+_EYES_OPEN = 0.8  # against the median of the recording
 _ONE_PERSON = 0.36  # cosine below which two frames of one recording show two people
 
 

@@ -5,6 +5,7 @@ One engine belongs to one thread of one process: its parts crash when they are s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ Points = np.ndarray[Any, np.dtype[Any]]  # n points, x y or x y z, in pixels of 
 
 _CERTAIN = 0.75  # score from which YuNet's find is a face
 _BESIDE = 0.5  # a face so wide against the largest is a second one; a poster far behind is none
+_LEAST_PICTURE, _LEAST_FACE = 32, 16  # pixels, below which the detector invents
 _MESH, _EYE, _LIT = 192, 64, 96  # pixels that the parts look at
 _MESH_AROUND, _EYE_AROUND = 1.5, 2.3  # of the face's and the eye's width, as MediaPipe cuts them out
 # points of the face mesh: corners of the eyes, lips, cheeks
@@ -41,7 +43,7 @@ class Engine:
     def see(self, picture: Picture) -> Seen:
         """Measure one picture."""
         found = self._detect(picture)
-        if not len(found):
+        if not found:
             return Seen(0, float(picture.mean()))
         largest = max(found, key=lambda row: row[2])
         matter = sum(row[2] >= _BESIDE * largest[2] for row in found)
@@ -71,11 +73,17 @@ class Engine:
         vector = self._face.feature(aligned).ravel().astype(np.float64)
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
-    def _detect(self, picture: Picture) -> Any:
+    def _detect(self, picture: Picture) -> Sequence[Any]:
         height, width = picture.shape[:2]
+        if min(height, width) < _LEAST_PICTURE:
+            return ()
         self._faces.setInputSize((width, height))
         found: Any = self._faces.detect(picture)[1]  # None where there is no face
-        return () if found is None else found
+        return (
+            ()
+            if found is None
+            else [row for row in found if np.isfinite(row).all() and row[2] >= _LEAST_FACE]
+        )
 
     def _landmarks(self, picture: Picture, centre: tuple[float, float], size: float, tilt: float) -> Points:
         cut, back = _turned(picture, centre, _MESH_AROUND * size, tilt, _MESH)

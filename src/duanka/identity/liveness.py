@@ -24,10 +24,8 @@ _UNSEEN = 2  # frames without a face behind which the next one must still be whe
 _STILL = 0.02  # of the face's width: what a face on a tripod moves
 _OPEN = 0.06  # opening of the eyes below which they were not open: a sleeper closes none
 _RISE = 0.12  # by which a mouth opens against its rest: a broad smile is open throughout
-_REACTS, _GRACE = (
-    1.0,
-    0.8,
-)  # seconds: so long the gesture before may still be shown; so late a right one counts
+# seconds: so long the gesture before may still be shown; so late a right one counts
+_REACTS, _GRACE = 1.0, 0.8
 _LOOKED_AT = 2  # frames of each gesture that are compared with the rest, in both parts of the check
 # what a moved photograph explains of a frame that shows a gesture, at most. Turning, people gave 0.35 and less,
 # photographs 0.68 and more; opening the mouth 0.67 and 0.91; closing the eyes 0.92 and, unless blurred, 0.95
@@ -41,7 +39,7 @@ class Moment:
     order: int
     at: float
     seen: Seen
-    eyes: float  # against the median
+    eyes: float  # against the median of the more open half
     mouth: float
     rise: float  # of the mouth against the rest
     turn: float  # degrees against the rest, above 0 to the person's left
@@ -115,7 +113,8 @@ def _rest(moments: Sequence[Moment], steps: Sequence[Step], policy: IdentityPoli
 
 def _moments(found: Sequence[tuple[int, float, Seen]], steps: Sequence[Step]) -> tuple[Moment, ...]:
     ahead = [one for _, at, one in found if at < steps[0].begins] or [one for *_, one in found[:3]]
-    eyes = median(one.eyes for *_, one in found)
+    # of the more open half: who closes their eyes twice for two seconds has them closed most of the time
+    eyes = median(sorted(one.eyes for *_, one in found)[len(found) // 2 :])
     mouth, yaw = median(one.mouth for one in ahead), median(one.yaw for one in ahead)
     return tuple(
         Moment(
