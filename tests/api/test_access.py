@@ -179,6 +179,11 @@ def test_who_guesses_is_slowed_down_and_others_behind_the_same_address_are_not(s
         _, token = desk.asked()
         holder = calling(token)
         assert [holder.get("/holder/order").status_code for _ in range(5)] == [200] * 3 + [429] * 2
+        _, of_another = desk.asked(1)
+        assert calling(of_another).get("/holder/order").status_code == 200, "behind the same address"
+        assert calling("A" * 44).get("/holder/order").status_code == 429, (
+            "a guess is one of the guesses before"
+        )
 
 
 def test_a_bucket_gives_what_it_says() -> None:

@@ -78,7 +78,7 @@ def test_the_limits_are_those_of_the_page() -> None:
     for said in (
         f"{limits.per_key:g} requests a minute and key, {limits.per_key_burst} at once",
         f"{limits.failed:g} failed keys",
-        f"{limits.holder:g} requests of holders",
+        f"{limits.holder:g} requests a minute of one holder",
         f"{limits.polling:g} looks a minute",
         f"{limits.frames >> 20} MiB together",
         f"{LEAST_FRAMES} to {MOST_FRAMES} JPEGs",

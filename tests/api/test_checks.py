@@ -311,7 +311,7 @@ def test_one_picture_may_have_400_kilobytes(desk: TestDesk, calling: Calling) ->
 
 
 def test_each_session_may_look_every_second_whatever_others_do(desk: TestDesk) -> None:
-    limits = Limits(holder=60, holder_burst=6, polling=90, polling_burst=5)
+    limits = Limits(failed=60, failed_burst=6, polling=90, polling_burst=5)
     tokens = [desk.sits(number) for number in (1, 2)]
     with callers(desk.api(limits)) as calling:
         first, second, nobody = calling(tokens[0]), calling(tokens[1]), calling("A" * 32)

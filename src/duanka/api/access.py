@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -76,45 +77,56 @@ class Sitting:
 
 def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> Holder:
     """The holder who has the link; looking does not use it up."""
-    if wait := here.holder.take(_address(request)):
+    with _unless_guessing(request, here):
+        if given is None:
+            raise unauthenticated(
+                "send `Authorization: Bearer …` with what follows # in the link of the notice"
+            )
+        try:
+            order = here.desk.links.open_link(here.desk.store, given.credentials, here.now)
+        except (UnknownOrder, AlreadyUsed) as error:
+            raise unauthenticated(str(error)) from None
+    if wait := here.holder.take(order.card):
         raise too_many(wait)
-    if given is None:
-        raise unauthenticated("send `Authorization: Bearer …` with what follows # in the link of the notice")
-    try:
-        order = here.desk.links.open_link(here.desk.store, given.credentials, here.now)
-    except (UnknownOrder, AlreadyUsed) as error:
-        raise unauthenticated(str(error)) from None
     return Holder(order, Person("holder", Role.HOLDER), given.credentials)
 
 
 def sitting(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
     """The holder whose session it is."""
-    if wait := here.holder.take(_address(request)):
+    found = _sitting(request, here, given)
+    if wait := here.holder.take(found.session.card):
         raise too_many(wait)
-    return _sitting(here, given)
+    return found
 
 
 def polling(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
-    """As `sitting`, for who looks each second: each session has its own measure, and who guesses that of all."""
-    try:
-        found = _sitting(here, given)
-    except Problem:
-        if wait := here.holder.take(_address(request)):
-            raise too_many(wait) from None
-        raise
+    """As `sitting`, for who looks each second."""
+    found = _sitting(request, here, given)
     if wait := here.polling.take(found.session.id):
         raise too_many(wait)
     return found
 
 
-def _sitting(here: Context, given: _Given) -> Sitting:
-    if given is None:
-        raise unauthenticated("send `Authorization: Bearer …` with the sessionToken")
-    try:
-        session = here.desk.checks.session(given.credentials, here.now)
-    except (UnknownOrder, AlreadyUsed) as error:
-        raise unauthenticated(str(error)) from None
+def _sitting(request: Request, here: Context, given: _Given) -> Sitting:
+    with _unless_guessing(request, here):
+        if given is None:
+            raise unauthenticated("send `Authorization: Bearer …` with the sessionToken")
+        try:
+            session = here.desk.checks.session(given.credentials, here.now)
+        except (UnknownOrder, AlreadyUsed) as error:
+            raise unauthenticated(str(error)) from None
     return Sitting(session, online(here), given.credentials)
+
+
+@contextmanager
+def _unless_guessing(request: Request, here: Context) -> Iterator[None]:
+    """Slow down who fails, by address; thousands of holders have one address, and each has their own measure."""
+    try:
+        yield
+    except Problem:
+        if wait := here.failed.take(_address(request)):
+            raise too_many(wait) from None
+        raise
 
 
 def online(here: Context) -> Verification:

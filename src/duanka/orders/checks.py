@@ -59,6 +59,7 @@ from duanka.orders.verdicts import as_its_tier_wants, keep
 HOLDER = Person("holder", Role.HOLDER)
 _ASK_AGAIN = 10  # seconds after which who finds us busy tries again
 _HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
+_DIFFERENT = 8  # frames of a recording in which something moves, at least
 _AT_ONCE = 5000  # frames that are forgotten in one transaction
 _BEGUN_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.SENT_TO_COUNTER)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
@@ -219,7 +220,10 @@ class Checks:
             return Reason.EXPIRED
         if not in_time(challenge.steps, frames, (turn.now - challenge.drawn_at).total_seconds()):
             return Reason.OUT_OF_TIME
+        # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
         hashes = {hmac.new(self._key, one.jpeg, hashlib.sha256).hexdigest()[:_HASH] for one in frames}
+        if len(hashes) < _DIFFERENT:
+            return None
         rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in sorted(hashes)]
         # who sends the same frames for another order at this moment waits here, and then finds them
         put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
