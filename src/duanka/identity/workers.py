@@ -210,7 +210,7 @@ def embedded(
     policy: IdentityPolicy, workers: int, most_waiting: int | None = None
 ) -> tuple[OnWorkers, Workers]:
     """The embedded check on `workers` processes. They start with the first check, and end with this process."""
-    queue = Workers(partial(_Process, policy), _judge, workers, most_waiting)
+    queue = Workers(partial(Process, policy), _judge, workers, most_waiting)
     return OnWorkers(queue, policy), queue
 
 
@@ -233,11 +233,11 @@ class _Here:
         """Nothing is held."""
 
 
-class _Process:
+class Process:
     """A worker in a process of its own: made when it is first asked, and anew after it died. For one thread."""
 
-    def __init__(self, policy: IdentityPolicy) -> None:
-        self._policy = policy
+    def __init__(self, policy: IdentityPolicy, longest: float = LONGEST) -> None:
+        self._policy, self._longest = policy, longest
         self._pool: ProcessPoolExecutor | None = None
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
@@ -248,7 +248,7 @@ class _Process:
             self.close()
             asked = self._started().submit(question, check)
         try:
-            return asked.result(LONGEST + _STARTS_WITHIN)
+            return asked.result(self._longest + _STARTS_WITHIN)
         except (BrokenExecutor, TimeoutError):
             self.close(wait=False)
             raise
@@ -265,7 +265,7 @@ class _Process:
                 1,
                 mp_context=multiprocessing.get_context("spawn"),  # a fork of a process with threads can hang
                 initializer=_begin,
-                initargs=(self._policy,),
+                initargs=(self._policy, self._longest),
             )
         return self._pool
 
@@ -294,11 +294,13 @@ def _timed(checker: Checker, check: Check) -> tuple[Verdict, float]:
 # --- in a worker process ---
 
 _checker: Embedded | None = None
+_longest = LONGEST
 
 
-def _begin(policy: IdentityPolicy) -> None:
+def _begin(policy: IdentityPolicy, longest: float) -> None:
     """A worker begins: the parent says when it ends, by word or by dying."""
-    global _checker  # noqa: PLW0603  # one engine for each process, made before the first check
+    global _checker, _longest  # noqa: PLW0603  # one engine for each process, made before the first check
+    _longest = longest
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
@@ -317,10 +319,10 @@ def _ends_with(sentinel: int) -> None:
 
 
 @contextlib.contextmanager
-def _in_time() -> Iterator[Embedded]:
+def in_time() -> Iterator[Embedded]:
     """The engine, for so long: a worker that hangs in a part of C ends by this."""
     assert _checker is not None  # noqa: S101  # _begin ran before
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    signal.setitimer(signal.ITIMER_REAL, _longest)
     try:
         yield _checker
     finally:
@@ -328,10 +330,10 @@ def _in_time() -> Iterator[Embedded]:
 
 
 def _judge(check: Check) -> tuple[Verdict, float]:
-    with _in_time() as checker:
+    with in_time() as checker:
         return _timed(checker, check)
 
 
 def _enrol(check: Check) -> None:
-    with _in_time() as checker:
+    with in_time() as checker:
         checker.enrol(check.reference)
