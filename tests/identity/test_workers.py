@@ -125,18 +125,25 @@ def test_the_keyboard_ends_no_worker(real: tuple[OnWorkers, Workers], the_man: C
 
 
 def _hangs(asked: Check) -> tuple[Verdict, float]:
+    if asked.order_id == "hangs before it is timed":
+        threading.Event().wait()
     with workers.in_time():
         if asked.order_id == "hangs":
             threading.Event().wait()
         return PASSED, 0.1
 
 
-def test_a_check_that_hangs_is_lost_and_the_next_one_is_judged() -> None:
+@pytest.mark.parametrize(
+    ("order", "longest", "starts_within"), [("hangs", 0.5, 60.0), ("hangs before it is timed", 0.5, 6.0)]
+)
+def test_a_check_that_hangs_is_lost_and_the_next_one_is_judged(
+    order: str, longest: float, starts_within: float
+) -> None:
     needed(available() or "")
     answered: list[Verdict] = []
-    queue = Workers(partial(Process, POLICY, 0.5), _hangs, 1)
-    for order in ("hangs", "V2"):
-        queue.submit(Check(order, (), b"", ()), answered.append)
+    queue = Workers(partial(Process, POLICY, longest, starts_within), _hangs, 1)
+    for asked in (order, "V2"):
+        queue.submit(Check(asked, (), b"", ()), answered.append)
     until(lambda: len(answered) == 2)
     queue.close()
     assert answered == [LOST, PASSED]

@@ -236,8 +236,10 @@ class _Here:
 class Process:
     """A worker in a process of its own: made when it is first asked, and anew after it died. For one thread."""
 
-    def __init__(self, policy: IdentityPolicy, longest: float = LONGEST) -> None:
-        self._policy, self._longest = policy, longest
+    def __init__(
+        self, policy: IdentityPolicy, longest: float = LONGEST, starts_within: float = _STARTS_WITHIN
+    ) -> None:
+        self._policy, self._longest, self._starts_within = policy, longest, starts_within
         self._pool: ProcessPoolExecutor | None = None
 
     def ask(self, question: Callable[[Check], Result], check: Check) -> Result:
@@ -248,16 +250,22 @@ class Process:
             self.close()
             asked = self._started().submit(question, check)
         try:
-            return asked.result(self._longest + _STARTS_WITHIN)
+            return asked.result(self._longest + self._starts_within)
         except (BrokenExecutor, TimeoutError):
-            self.close(wait=False)
+            self._kill()
             raise
 
-    def close(self, wait: bool = True) -> None:
+    def close(self) -> None:
         """End the process."""
         if self._pool:
-            self._pool.shutdown(wait=wait, cancel_futures=True)
+            self._pool.shutdown(cancel_futures=True)
         self._pool = None
+
+    def _kill(self) -> None:
+        """End a process that would not: it would keep this one from ending, too."""
+        for process in list((self._pool._processes or {}).values()) if self._pool else ():
+            process.kill()
+        self.close()
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
