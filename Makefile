@@ -72,7 +72,7 @@ types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
 test: lint types setup-cluster setup-network setup-browser setup-faces ## everything that must hold before a change lands
-	@$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term -m "not long"
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term -m "not long"
 
 test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop
 	@$(BIN)/pytest
