@@ -80,7 +80,8 @@ def test_the_man_passes_on_a_worker_that_stays_small(real: tuple[OnWorkers, Work
     for pid in children(os.getpid()):
         most = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
         assert most
-        assert int(most[1]) / 1024 < 300, "megabytes"
+        # 110 MB of it can be the tests' own main module, which a worker loads too; make bench-face measures it alone
+        assert int(most[1]) / 1024 < 410, "megabytes"
 
 
 def test_a_worker_that_is_killed_costs_its_check_alone(

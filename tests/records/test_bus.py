@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import waiting
 from buses import STREAM, Sent, Server, arrow, bus, lines
 from deliveries import KEY
 from duanka.domain.errors import DuankaError, MissingKey
@@ -223,8 +224,7 @@ def test_acknowledged_is_what_is_committed_and_no_more(server: Server) -> None:
         time.sleep(0.6)
         assert server.consumer().ack_floor.stream_seq == 0
         feed.settled(first.positions)
-        time.sleep(0.6)
-        assert server.consumer().ack_floor.stream_seq == 10
+        waiting.until(lambda: server.consumer().ack_floor.stream_seq == 10)
         assert server.consumer().num_ack_pending == 20
 
 
