@@ -148,6 +148,45 @@ def tilted(
     return images
 
 
+def bent(photo: Image, radius: float, degrees: float, pitch: float = 0.0, move: Any = (0, 0)) -> Image:
+    """A photograph round an upright roll of `radius` pixels, rolled by `degrees`, tilted and moved."""
+    import cv2
+
+    width, height = SIZE
+    across, down = np.meshgrid(np.arange(float(width)), np.arange(float(height)))
+    ray_x, ray_y = (across - width / 2 - move[0]) / 850, (down - height / 2 - move[1]) / 850
+    cos, sin = np.cos(np.radians(pitch)), np.sin(np.radians(pitch))
+    ray_y, ray_z = cos * ray_y - sin, sin * ray_y + cos  # as the roll sees the camera, 900 away
+    eye_y, eye_z = sin * 900, -cos * 900
+    square = ray_x**2 + ray_z**2
+    half, rest = ray_z * (eye_z - radius), (eye_z - radius) ** 2 - radius**2
+    under = half**2 - square * rest
+    far = (-half - np.sqrt(np.maximum(under, 0))) / square
+    round_it = np.arctan2(far * ray_x, radius - eye_z - far * ray_z) - np.radians(degrees)
+    x = (radius * round_it + width / 2).astype(np.float32)
+    y = (eye_y + far * ray_y + height / 2).astype(np.float32)
+    paper = (under > 0) & (x >= 0) & (x < width - 1) & (y >= 0) & (y < height - 1)
+    on_it = cv2.remap(photo, x, y, cv2.INTER_LINEAR)
+    return np.where(paper[..., None], on_it, np.uint8(120))
+
+
+def rolled(
+    photo: Image, radius: float, steps: Sequence[Step], poses: dict[Gesture | None, Any], seed: int = 7
+) -> list[Image]:
+    """Whoever holds it bent rolls it as the challenge asks: degrees and pitch for each gesture."""
+    rng = np.random.default_rng(seed)
+    now = np.array(poses[None], float)
+    images = []
+    for at in range(round(steps[-1].ends * FPS) + 1):
+        second = at / FPS
+        doing = next((one.gesture for one in steps if one.begins + 0.3 <= second <= one.ends), None)
+        now += 0.6 * (np.array(poses[doing], float) - now)
+        degrees, pitch = now + rng.uniform(-1.5, 1.5, 2)
+        shaken = bent(photo, radius, degrees, pitch, rng.uniform(-4, 4, 2)) * rng.uniform(0.9, 1.1)
+        images.append(np.clip(shaken, 0, 255).astype(np.uint8))
+    return images
+
+
 def two_faces(image: Image) -> Image:
     """Somebody else is beside the man."""
     beside = photo(stranger())[20:220, 240:430]

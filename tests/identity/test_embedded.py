@@ -141,6 +141,37 @@ def test_a_tilted_photograph_turns_no_head_even_where_the_mesh_reads_one(
     assert verdict.signals["plane"] > 0.8, "and the plane was not"
 
 
+# stills whose match and turns hold both ways when they are bent: the radius of the roll, and its pose for each gesture
+ROLLED: dict[str, tuple[int, dict[Gesture | None, Sequence[float]]]] = {
+    "bieber_small.jpg": (110, {None: (0, -15), LEFT: (40, -15), RIGHT: (-25, -15)}),
+    "audrey.jpg": (110, {None: (0, -15), LEFT: (40, -15), RIGHT: (-40, -15)}),
+    "clmtrackr01.jpg": (160, {None: (0, 15), LEFT: (25, -15), RIGHT: (-40, -15)}),
+}
+
+
+@pytest.mark.parametrize("name", ROLLED)
+def test_a_photograph_round_a_roll_turns_no_head_though_it_is_no_plane(checker: Embedded, name: str) -> None:
+    radius, poses = ROLLED[name]
+    path = clips.MEDIA / name
+    no_plane = 0
+    for seed, steps in enumerate((asked(LEFT, RIGHT, LEFT), asked(RIGHT, LEFT, RIGHT))):
+        shown = clips.rolled(clips.photo(path), radius, steps, poses, seed)
+        verdict = judge(checker, steps, shown, path.read_bytes())
+        assert only(verdict) in (Reason.PHOTOGRAPH, Reason.OTHER_GESTURES)
+        if "bent" in verdict.signals:
+            assert verdict.signals["bent"] > 0.93
+            no_plane += verdict.signals["plane"] < 0.5
+    assert no_plane, "only that it is smooth refused it"
+
+
+@pytest.mark.parametrize("late", [0.0, 0.9])
+def test_a_head_that_turns_is_no_smooth_sheet_however_late_it_turns(checker: Embedded, late: float) -> None:
+    steps = asked(LEFT, RIGHT, OPEN)
+    verdict = judge(checker, steps, clips.living(steps, late=late))
+    assert verdict.outcome is Outcome.PASSED
+    assert verdict.signals["bent"] < 0.86
+
+
 @pytest.mark.parametrize("name", ["franck_01829.jpg", "audrey.jpg"])
 @pytest.mark.parametrize("placed", [False, True], ids=["beside", "in his place"])
 def test_an_accomplice_who_makes_the_movements_for_a_photograph(

@@ -104,14 +104,15 @@ class Embedded:
         # frames of the rest, eyes open, the sharpest first
         rest = sorted(judged.rest, key=lambda one: (one.eyes < _EYES_OPEN, -one.seen.sharpness))
         best = rest[0]
-        asked = [step.gesture for step in check.steps]
-        if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
-            return Outcome.FAILED, (Reason.PHOTOGRAPH,), None, judged, None
+        # first: one face cannot be followed into another, which would pass for paper out of sight
         compared = [*rest[:_REST_COMPARED], *(one for some in judged.shown for one in some)]
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
         judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
         if alike < _ONE_PERSON:
             return Outcome.FAILED, (Reason.FACE_CHANGED,), None, judged, None
+        asked = [step.gesture for step in check.steps]
+        if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
+            return Outcome.FAILED, (Reason.PHOTOGRAPH,), None, judged, None
         similarity = median(float(registered @ face) for face in faces)
         outcome, reasons = self._compared(similarity)
         return outcome, reasons, round(similarity, 4), judged, best.order
@@ -130,9 +131,9 @@ class Embedded:
         for gesture, moments in gestures:
             for one in moments:
                 found = plane.alike(shown[rest.order], rest.seen, shown[one.order], one.seen)
-                name, value, most = liveness.explained(gesture, found)
-                signals[name] = max(value, signals.get(name, value))
-                flat |= value > most
+                for name, value, most in liveness.explained(gesture, found):
+                    signals[name] = max(value, signals.get(name, value))
+                    flat |= value > most
         return flat
 
     def _compared(self, similarity: float) -> tuple[Outcome, tuple[Reason, ...]]:

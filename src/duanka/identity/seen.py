@@ -30,9 +30,11 @@ class Alike:
     """How much of a second picture a moved photograph of the first one explains: 0 to 1, where 1 is all of it.
 
     `plane`: share of the face's points that moved as points of one plane do; `eyes`, `mouth`: how alike these
-    parts are once the plane is laid over them, of the eyes the less alike one.
+    parts are once the plane is laid over them, of the eyes the less alike one. `bent`: of the points that could be
+    followed the share that moved as points of one smooth sheet do, such as paper round a roll.
     """
 
     plane: float
     eyes: float
     mouth: float
+    bent: float
