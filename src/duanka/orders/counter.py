@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, insert, or_, select, update
+from sqlalchemy import RowMapping, insert, select, update
 
 from duanka.domain.act import same_person
 from duanka.domain.counter import CounterCheck, CounterWaiting, Document, digest_of, without_document_number
@@ -22,8 +22,7 @@ from duanka.domain.order import (
 )
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen
-from duanka.orders.cursors import cursor_of, place_of
-from duanka.orders.reading import MOST
+from duanka.orders.cursors import page, page_of
 from duanka.orders.second_person import PASSED, REJECTED
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import counter_checks
@@ -121,18 +120,11 @@ class Counter:
             select(counter_checks, orders.c.card, orders.c.tier)
             .join(orders, orders.c.id == columns.order_id)
             .where(columns.outcome.is_(None), orders.c.closed_at.is_(None))
-            .order_by(columns.first_at, columns.order_id)
         )
-        if after:
-            at, number = place_of(after)
-            same = and_(columns.first_at == at, columns.order_id > number)
-            query = query.where(or_(columns.first_at > at, same))
-        limit = max(1, min(limit, MOST))
+        query = page_of(query, columns.first_at, columns.order_id, after, limit, oldest_first=True)
         with self._book.store.reading() as connection:
-            rows = connection.execute(query.limit(limit + 1)).mappings().all()
-        found = tuple(_shown(row) for row in rows[:limit])
-        more = len(rows) > limit
-        return Page(found, cursor_of(found[-1].first_at, found[-1].order_id) if more else None)
+            rows = connection.execute(query).mappings().all()
+        return page(rows, limit, _shown, lambda one: (one.first_at, one.order_id))
 
 
 def _said(why: str, by: Person) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
 from duanka.orders import figures
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.cursors import cursor_of, place_of
+from duanka.orders.cursors import page, page_of, within
 from duanka.orders.rows import order_of
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
@@ -41,7 +41,6 @@ from duanka.orders.views import (
 
 _SEE = (Role.DESK, Role.SUPERVISOR, Role.POLICE)  # who may see numbers in full, if they ask and say why
 _LATEST = 100  # of notices, refusals and steps that a dossier shows
-MOST = 200  # rows of a page
 
 
 @dataclass(frozen=True)
@@ -78,21 +77,13 @@ class Reading:
         self, which: Filter, reader: Reader, now: datetime, after: str = "", limit: int = 50
     ) -> Page[Order]:
         """Orders, the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
-        query = (
-            select(orders)
-            .where(*_conditions(which, now))
-            .order_by(orders.c.opened_at.desc(), orders.c.id.desc())
-        )
-        if after:
-            moment, number = place_of(after)
-            query = query.where(
-                or_(orders.c.opened_at < moment, and_(orders.c.opened_at == moment, orders.c.id < number))
-            )
-        limit = max(1, min(limit, MOST))
+        query = select(orders).where(*_conditions(which, now))
+        query = page_of(query, orders.c.opened_at, orders.c.id, after, limit)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
-            rows = connection.execute(query.limit(limit + 1)).mappings().all()
-            found = tuple(sight.order(order_of(row)) for row in rows[:limit])
-        return Page(found, _after(found[-1]) if len(rows) > limit else None)
+            rows = connection.execute(query).mappings().all()
+            return page(
+                rows, limit, lambda row: sight.order(order_of(row)), lambda one: (one.opened_at, one.id)
+            )
 
     def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
         """One order with all that was done for it; UnknownOrder without one."""
@@ -157,20 +148,13 @@ class Reading:
 
     def acts(self, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
         """What people proposed, the latest first, with how far it is. `waiting`: for a second person."""
-        query = select(acts).order_by(acts.c.proposed_at.desc(), acts.c.id.desc())
+        query = select(acts)
         if waiting:
             query = query.where(acts.c.state == "proposed")
-        if after:
-            moment, number = place_of(after)
-            query = query.where(
-                or_(acts.c.proposed_at < moment, and_(acts.c.proposed_at == moment, acts.c.id < number))
-            )
-        limit = max(1, min(limit, MOST))
+        query = page_of(query, acts.c.proposed_at, acts.c.id, after, limit)
         with self._store.reading() as connection:
-            rows = connection.execute(query.limit(limit + 1)).mappings().all()
-        found = tuple(act_view(row) for row in rows[:limit])
-        more = len(rows) > limit
-        return Page(found, cursor_of(found[-1].proposed_at, found[-1].id) if more else None)
+            rows = connection.execute(query).mappings().all()
+        return page(rows, limit, act_view, lambda one: (one.proposed_at, one.id))
 
     def act(self, number: str) -> ActView:
         """One act with how far it is; UnknownOrder without one."""
@@ -187,7 +171,7 @@ class Reading:
         # no cursor by the last card: it would hand a number in full to who sees it masked
         query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
         self.act(number)
-        limit = max(1, min(limit, MOST))
+        limit = within(limit)
         with self._read(reader, now, "read.act", number) as (connection, sight):
             rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()
         found = tuple(
@@ -205,7 +189,7 @@ class Reading:
         self, since: datetime, until: datetime, reader: Reader, now: datetime, after: int = 0, limit: int = 50
     ) -> Page[Handled]:
         """The numbers that `figures` counts as handled, each once, with the order that ended first."""
-        limit = max(1, min(limit, MOST))
+        limit = within(limit)
         with self._read(reader, now, "read.handled", "handled") as (connection, sight):
             rows = figures.handled(connection, since, until, after, limit + 1)
         found = tuple(Handled(sight.number(row.card), row.order_id, row.what, row.at) for row in rows[:limit])
@@ -214,12 +198,12 @@ class Reading:
     def alarms(self, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
         """Alarms, the latest first."""
         with self._store.reading() as connection:
-            return figures.alarms(connection, is_open, max(1, min(limit, MOST)))
+            return figures.alarms(connection, is_open, within(limit))
 
     def drifts(self, reader: Reader, now: datetime, limit: int = 100) -> Sequence[Drift]:
         """Where the network did otherwise than it was told, the latest first."""
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
-            return figures.drifts(connection, sight, max(1, min(limit, MOST)))
+            return figures.drifts(connection, sight, within(limit))
 
     @contextmanager
     def _read(
@@ -278,7 +262,3 @@ def _notices(connection: Connection, sight: Sight, which: ColumnElement[bool]) -
 def _confirmed(connection: Connection, card: str) -> tuple[Confirmed, ...]:
     rows = connection.execute(select(outbox).where(outbox.c.card == card).order_by(outbox.c.id)).mappings()
     return in_force([leg(row) for row in rows])
-
-
-def _after(order: Order) -> str:
-    return cursor_of(order.opened_at, order.id)

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, func, or_, select
+from sqlalchemy import RowMapping, func, select
 
 from duanka.domain.identity import Outcome, Reason
 from duanka.domain.order import NoSuchTransition, NotTheirs, Order, OrderError, Person, Role, State
 from duanka.orders.book import OrderBook
-from duanka.orders.cursors import cursor_of, place_of
+from duanka.orders.cursors import page, page_of
 from duanka.orders.pictures import CAPTURED, REFERENCE, Pictures
-from duanka.orders.reading import MOST
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import checks
 from duanka.orders.tries import reasons_of
@@ -82,23 +81,17 @@ class Reviews:
             .where(counted.c.order_id == checks.c.order_id)
             .scalar_subquery()
         )
-        at, number = checks.c.decided_at, checks.c.order_id
+        number = checks.c.order_id
         query = (
             select(checks, orders.c.card, orders.c.tier, failures.label("failures"))
             .join(orders, orders.c.id == number)
             .where(checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
             .where(orders.c.state == State.UNDER_REVIEW.value, orders.c.closed_at.is_(None))
-            .order_by(at, number)
         )
-        if after:
-            moment, last = place_of(after)
-            query = query.where(or_(at > moment, and_(at == moment, number > last)))
-        limit = max(1, min(limit, MOST))
+        query = page_of(query, checks.c.decided_at, number, after, limit, oldest_first=True)
         with self._book.store.reading() as connection:
-            rows = connection.execute(query.limit(limit + 1)).mappings().all()
-        found = tuple(_item(row) for row in rows[:limit])
-        more = len(rows) > limit
-        return Page(found, cursor_of(found[-1].since, found[-1].order_id) if more else None)
+            rows = connection.execute(query).mappings().all()
+        return page(rows, limit, _item, lambda one: (one.since, one.order_id))
 
     def open(self, order_id: str, by: Person, why: str, now: datetime) -> ReviewFile:
         """The pictures and what was measured, of a verification under review; who saw them stands in the trail.
