@@ -13,11 +13,10 @@ from duanka.app_orders import Desk
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.identity_ports import Checker, CheckQueue
-from duanka.identity import embedded, photos, vendor, workers
+from duanka.identity import photos, vendor, workers
+from duanka.identity.embedded import Embedded, available
 from duanka.settings import Settings
 from duanka.verify import Verification
-
-EMBEDDED = "embedded"
 
 
 @contextlib.contextmanager
@@ -49,8 +48,8 @@ def verification(
 
 def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQueue]:
     """Who judges, and the queue before them."""
-    if settings.face == EMBEDDED:
-        if why := embedded.available():
+    if settings.face == Embedded.name:
+        if why := available():
             raise DuankaError(f"DUANKA_FACE=embedded: {why}")
         return workers.embedded(policy, settings.face_workers)
     key = settings.face_key
@@ -67,6 +66,6 @@ def said(settings: Settings) -> str:
     """The way online in words."""
     if not settings.face:
         return "at the counter alone (online: set DUANKA_FACE and DUANKA_REFERENCE_PHOTOS; docs/IDENTITY.md)"
-    if settings.face == EMBEDDED:
+    if settings.face == Embedded.name:
         return f"online, judged here by {settings.face_workers} worker(s); it stops photographs, not an injected video"
     return f"online, judged by {settings.face}"

@@ -69,9 +69,9 @@ class Verification:
     def challenge(self, token: str, now: datetime) -> Challenge:
         """What the holder is to do before the camera: drawn by lot, and the same until it is used or over."""
         session = self._book.session(token, now)
-        self._registered(session, now)
         if found := self._book.drawn(session, now):
             return found
+        self._registered(session, now)
         with self._drawing:  # a lot is drawn from by one at a time; a vendor is asked by many
             lot = Random(self._draw.getrandbits(128))  # noqa: S311  # as good as what it is drawn from
         try:

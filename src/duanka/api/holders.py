@@ -10,7 +10,7 @@ from duanka.api.describing import errors
 from duanka.api.holder_words import NEVER_ASKED, not_online, otherwise, restricted, words_digest
 from duanka.api.shown_holder import OnlineShown, OwnOrder
 from duanka.domain.identity import CheckRefused, Progress, Stage
-from duanka.domain.order import Kind, Order
+from duanka.domain.order import Order
 from duanka.domain.words import Words
 from duanka.orders.views import Sight
 
@@ -46,7 +46,7 @@ def _own(here: Context, order: Order) -> OwnOrder:
     restriction, objection = here.desk.reading.own(order, here.now)
     policy = here.desk.book.terms.policy
     told = Sight(unmasked=False).order(restriction or order)
-    asked_for = verification_of(here, order)
+    asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(
         order_id=order.id,
         phone_number_ending=order.card[-4:],
@@ -70,13 +70,6 @@ def _own(here: Context, order: Order) -> OwnOrder:
         never_asked=shown.WordsShown.of(NEVER_ASKED),
         now=here.now,
     )
-
-
-def verification_of(here: Context, order: Order) -> Order | None:
-    """The verification that a link about the card leads to: its own order, or the card's last."""
-    if order.kind is Kind.VERIFICATION:
-        return order
-    return here.desk.reading.last(order.card, Kind.VERIFICATION)
 
 
 def _online(here: Context, order: Order | None) -> OnlineShown:

@@ -94,6 +94,9 @@ class Role(StrEnum):
     HOLDER = "holder"
 
 
+STAFF = frozenset({Role.DESK, Role.SUPERVISOR})  # of the operator: who works on orders
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody who acts; `name` is who stands in the audit trail."""
@@ -149,7 +152,7 @@ class Transition:
 
 
 _SELF = frozenset({Role.SYSTEM})
-_DESK = frozenset({Role.SYSTEM, Role.DESK, Role.SUPERVISOR})
+_DESK = _SELF | STAFF
 _HOLDER = _DESK | {Role.HOLDER}
 _POLICE = frozenset({Role.SYSTEM, Role.POLICE})
 _SENIOR = frozenset({Role.SYSTEM, Role.SUPERVISOR, Role.POLICE})
@@ -235,6 +238,11 @@ _IN_THE_NETWORK = {
 def in_the_network(state: State) -> NetworkState:
     """How the network is to treat a card whose restriction is in `state`."""
     return _IN_THE_NETWORK[state]
+
+
+def states_before(kind: Kind, event: Event) -> frozenset[State]:
+    """The states of `kind` that `event` leads out of, whoever says so."""
+    return frozenset(row.before for row in TRANSITIONS if (row.kind, row.event) == (kind, event))
 
 
 def moved(kind: Kind, before: State, event: Event, role: Role) -> State:

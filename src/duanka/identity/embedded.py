@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from statistics import median
@@ -27,7 +28,7 @@ from duanka.identity.weights import missing
 
 if TYPE_CHECKING:
     from duanka.identity.engine import Engine
-    from duanka.identity.liveness import Judged, Moment
+    from duanka.identity.liveness import Moment
     from duanka.identity.pictures import Picture
 
 REST = 1.0  # seconds of looking ahead before the first gesture
@@ -75,32 +76,22 @@ class Embedded:
         """Judge the frames. Whatever they are, the answer is a verdict; ReferenceUnusable."""
         began = time.process_time()
         registered = self._registered(check.reference)
-        outcome, reasons, similarity, judged, best = self._judge(check, registered)
-        return Verdict(
-            outcome,
-            reasons,
-            similarity,
-            {name: round(value, 4) for name, value in judged.signals.items()} if judged else {},
-            best,
-            time.process_time() - began,
-        )
+        return replace(self._judge(check, registered), seconds=time.process_time() - began)
 
     def close(self) -> None:
         """Nothing is held but memory."""
 
-    def _judge(
-        self, check: Check, registered: Any
-    ) -> tuple[Outcome, tuple[Reason, ...], float | None, Judged | None, int | None]:
+    def _judge(self, check: Check, registered: Any) -> Verdict:
         from duanka.identity import liveness, pictures  # noqa: PLC0415
 
         try:
             shown = [pictures.frame(frame.jpeg) for frame in check.frames]
         except pictures.Unreadable as error:
-            return Outcome.FAILED, (error.reason,), None, None, None
+            return Verdict(Outcome.FAILED, (error.reason,))
         seen = [self._engine.see(picture) for picture in shown]
         judged = liveness.judged(seen, [frame.at for frame in check.frames], check.steps, self._policy)
         if judged.reason:
-            return Outcome.FAILED, (judged.reason,), None, judged, None
+            return Verdict(Outcome.FAILED, (judged.reason,), signals=judged.signals)
         # frames of the rest, eyes open, the sharpest first
         rest = sorted(judged.rest, key=lambda one: (one.eyes < _EYES_OPEN, -one.seen.sharpness))
         best = rest[0]
@@ -109,13 +100,13 @@ class Embedded:
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
         judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
         if alike < _ONE_PERSON:
-            return Outcome.FAILED, (Reason.FACE_CHANGED,), None, judged, None
+            return Verdict(Outcome.FAILED, (Reason.FACE_CHANGED,), signals=judged.signals)
         asked = [step.gesture for step in check.steps]
         if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
-            return Outcome.FAILED, (Reason.PHOTOGRAPH,), None, judged, None
+            return Verdict(Outcome.FAILED, (Reason.PHOTOGRAPH,), signals=judged.signals)
         similarity = median(float(registered @ face) for face in faces)
         outcome, reasons = self._compared(similarity)
-        return outcome, reasons, round(similarity, 4), judged, best.order
+        return Verdict(outcome, reasons, round(similarity, 4), judged.signals, best.order)
 
     def _flat(
         self,

@@ -30,7 +30,7 @@ from duanka.domain.identity import (
     in_time,
 )
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State, UnknownOrder
+from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State, UnknownOrder, states_before
 from duanka.orders import sessions
 from duanka.orders.book import OrderBook
 from duanka.orders.bulk import upsert
@@ -61,10 +61,10 @@ _ASK_AGAIN = 10  # seconds after which who finds us busy tries again
 _HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
 _DIFFERENT = 8  # frames of a recording in which something moves, at least
 _AT_ONCE = 5000  # frames that are forgotten in one transaction
-_BEGUN_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.SENT_TO_COUNTER)
+_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
-_SUBMITTED_FROM = (State.IN_PROGRESS, State.EXPIRED, State.FAILED)
-_PASSED_FROM = (*_SUBMITTED_FROM, State.SENT_TO_COUNTER)
+_SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
+_PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # whom a person looks at, a person passes
 
 _log = logging.getLogger("duanka.orders.checks")
 
@@ -117,7 +117,7 @@ class Checks:
                 return None
             tries = self._tries(turn.connection, order.id, now)
             if order.state is not State.UNDER_REVIEW:
-                if _not_online(order, tries):
+                if tries.in_person(order):
                     return CheckRefused(Reason.NOT_AVAILABLE)
                 if tries.used_up and not tries.under_way:
                     _end_sessions(turn, order)
@@ -361,16 +361,11 @@ def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
     return connection.execute(select(checks).where(checks.c.id == challenge_id)).mappings().first()
 
 
-def _not_online(order: Order, tries: Tries) -> bool:
-    by_a_person = order.state is State.SENT_TO_COUNTER and tries.sent_on
-    return closed_online(order, tries.policy) or by_a_person
-
-
 def _refusal(turn: Turn, session: Session, order: Order, tries: Tries) -> CheckRefused | None:
     """Why this session may neither draw nor send frames now."""
     if not sessions.goes_on(turn.connection, session, turn.now):
         return CheckRefused(Reason.OTHER_SESSION)
-    if order.state is State.UNDER_REVIEW or _not_online(order, tries):
+    if order.state is State.UNDER_REVIEW or tries.in_person(order):
         return CheckRefused(Reason.NOT_AVAILABLE)
     return CheckRefused(Reason.BUSY, _ASK_AGAIN) if tries.under_way else None
 

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from duanka.domain.act import same_person
 from duanka.domain.counter import CounterCheck, CounterWaiting, Document, digest_of, without_document_number
 from duanka.domain.order import (
+    STAFF,
     Event,
     Kind,
     NeedsSecondPerson,
@@ -17,8 +18,8 @@ from duanka.domain.order import (
     Order,
     OrderError,
     Person,
-    Role,
     State,
+    states_before,
 )
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen
@@ -29,9 +30,8 @@ from duanka.orders.tables_identity import counter_checks
 from duanka.orders.turn import Turn
 from duanka.orders.views import Page, Sight
 
-_STAFF = (Role.DESK, Role.SUPERVISOR)
-_BEGUN_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.SENT_TO_COUNTER)
-_VERIFIED_FROM = (*_BEGUN_FROM, State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED)
+_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
+_VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED}
 
 
 class Counter:
@@ -128,7 +128,7 @@ class Counter:
 
 
 def _said(why: str, by: Person) -> str:
-    if by.role not in _STAFF:
+    if by.role not in STAFF:
         raise NotTheirs(f"{by.role} verifies nobody in person; it takes desk or supervisor")
     if not why.strip():
         raise OrderError("say why: the reason stays in the audit trail")

@@ -17,6 +17,7 @@ from duanka.orders.cursors import page, page_of, within
 from duanka.orders.rows import order_of
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
+from duanka.orders.tries import verification_of
 from duanka.orders.views import (
     ActCard,
     ActView,
@@ -113,6 +114,11 @@ class Reading:
         with self._store.reading() as connection:
             row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
         return order_of(row) if row else None
+
+    def verification_of(self, order: Order) -> Order | None:
+        """The verification that an order of a card is about: itself, the open one, or the last; as `state`."""
+        with self._store.reading() as connection:
+            return verification_of(connection, order)
 
     def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
         """For the holder whom `order` is about: the open restriction of their card, and the latest objection."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, func, select
 
 from duanka.domain.identity import Outcome, Reason
-from duanka.domain.order import NoSuchTransition, NotTheirs, Order, OrderError, Person, Role, State
+from duanka.domain.order import STAFF, NoSuchTransition, NotTheirs, Order, OrderError, Person, State
 from duanka.orders.book import OrderBook
 from duanka.orders.cursors import page, page_of
 from duanka.orders.pictures import CAPTURED, REFERENCE, Pictures
@@ -23,7 +23,6 @@ from duanka.orders.tries import reasons_of
 from duanka.orders.turn import Turn
 from duanka.orders.views import Page, Sight
 
-_STAFF = (Role.DESK, Role.SUPERVISOR)
 _JUDGED = tuple(outcome.value for outcome in Outcome)
 
 
@@ -98,7 +97,7 @@ class Reviews:
 
         NotTheirs: it takes desk or supervisor. NoSuchTransition: nobody need look. PictureSealed: one does not open.
         """
-        if by.role not in _STAFF:
+        if by.role not in STAFF:
             raise NotTheirs(f"{by.role} sees no pictures of holders; it takes desk or supervisor")
         if not why.strip():
             raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")

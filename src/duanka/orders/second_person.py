@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, exists, select, update
 
-from duanka.domain.order import Event, NeedsSecondPerson, Order, Person, Role, State
+from duanka.domain.identity import Outcome
+from duanka.domain.order import STAFF, Event, NeedsSecondPerson, Order, Person, State
 from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.turn import Turn
 
 PASSED, REJECTED = "passed", "rejected"  # what became of a counter check; None: it waits
-_STAFF = (Role.DESK, Role.SUPERVISOR)
 
 
 def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
@@ -18,7 +18,7 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
     The check online was the first where it left the decision to a person and nobody has decided since.
     """
     tiers = turn.policy.identity.second_person_tiers
-    if event is not Event.PASS or by.role not in _STAFF or before.tier not in tiers:
+    if event is not Event.PASS or by.role not in STAFF or before.tier not in tiers:
         return
     confirmed = exists().where(
         counter_checks.c.order_id == before.id,
@@ -47,4 +47,8 @@ def _undecided(order: Order) -> ColumnElement[bool]:
 
 
 def _reviews_of(order: Order) -> tuple[ColumnElement[bool], ...]:
-    return (checks.c.order_id == order.id, checks.c.outcome == "review", checks.c.reviewed_at.is_(None))
+    return (
+        checks.c.order_id == order.id,
+        checks.c.outcome == Outcome.REVIEW.value,
+        checks.c.reviewed_at.is_(None),
+    )

@@ -51,10 +51,10 @@ class Tries:
         drawn = sum(row["outcome"] != RELEASED for row in self.rows)
         return self.failures >= self.policy.failures or drawn >= self.policy.challenges
 
-    @property
-    def sent_on(self) -> bool:
-        """Whether a person looked once: where they then said counter, a machine is not asked again."""
-        return any(row["outcome"] == Outcome.REVIEW and row["reviewed_at"] for row in self.rows)
+    def in_person(self, order: Order) -> bool:
+        """Whether no machine is asked: the way is closed, or a person looked once and then said counter."""
+        looked = any(row["outcome"] == Outcome.REVIEW and row["reviewed_at"] for row in self.rows)
+        return closed_online(order, self.policy) or (order.state is State.SENT_TO_COUNTER and looked)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -104,7 +104,7 @@ def progress_of(order: Order, tries: Tries) -> Progress:
         return Progress(Stage.REVIEW, order.state, left, tries.reasons)
     if order.closed_at is None and tries.under_way:
         return Progress(Stage.WAITING, order.state, left)
-    if closed_online(order, tries.policy) or (order.state is State.SENT_TO_COUNTER and tries.sent_on):
+    if tries.in_person(order):
         return Progress(Stage.COUNTER, order.state, left, (Reason.NOT_AVAILABLE,))
     if tries.used_up and (tries.failures >= tries.policy.failures or not tries.answerable):
         return Progress(Stage.COUNTER, order.state, left, (*tries.reasons, Reason.USED_UP))
