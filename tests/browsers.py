@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize, expect
+
+from waiting import HANG
 
 CHROMIUM = Path("/usr/bin/chromium")
 PHONE = ViewportSize(width=360, height=740)  # what most cheap telephones have
@@ -34,7 +36,9 @@ CanvasRenderingContext2D.prototype.drawImage = function (...given) {
 };
 """
 _COMPLAINS = ("error", "warning")
-_STEP = 20_000  # milliseconds that one step of a test may take
+_STEP = HANG * 1000  # milliseconds
+
+expect.set_options(timeout=_STEP)
 
 
 def missing() -> str:

@@ -19,6 +19,7 @@ import polars as pl
 
 from duanka.network.own_part import free_port
 from duanka.records.bus import Bus
+from waiting import HANG
 
 STREAM = "RECORDS"
 
@@ -48,7 +49,7 @@ class Server:
         self._process = subprocess.Popen(
             [program, *where, *self._options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 10
+        end = time.monotonic() + HANG
         while time.monotonic() < end:
             with socket.socket() as tried:
                 if tried.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -60,7 +61,7 @@ class Server:
         """End it by its id; SIGKILL is the power cut."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(HANG)
             self._process = None
 
     def do(self, work: Any) -> Any:

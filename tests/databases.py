@@ -16,8 +16,9 @@ from uuid import uuid4
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from duanka.network.own_part import free_port
+from waiting import HANG
 
-_STARTS_WITHIN = 60
+_STARTS_WITHIN = HANG
 _OWNER = "postgres"
 
 

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, settings
 from jsonschema_rs import Draft202012Validator
 from starlette.exceptions import HTTPException
 
-from waiting import until
+from waiting import HANG, until
 
 DOCS = Path(__file__).parents[1] / "docs"
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -55,7 +55,7 @@ class Say:
     pause: float = 0.0
 
 
-HANG, CLOSE = Say(status=-1), Say(status=-2)  # no answer ever; the connection is closed instead of one
+SILENT, CLOSE = Say(status=-1), Say(status=-2)  # no answer ever; the connection is closed instead of one
 
 
 def says(answer: object, status: int = 200) -> Say:
@@ -96,7 +96,7 @@ class Scripted:
         say = self.script.popleft()
         if say is CLOSE:
             receive.__self__.transport.abort()
-        elif say is HANG:
+        elif say is SILENT:
             while (await receive())["type"] != "http.disconnect":
                 pass
         else:
@@ -235,11 +235,11 @@ def served(api: Any, tls: tuple[Path, Path] | None = None) -> Iterator[str]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
-            until(lambda: server.started, 20)
+            until(lambda: server.started)
             yield f"{'https' if tls else 'http'}://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(HANG)
 
 
 @contextmanager
@@ -264,7 +264,7 @@ def dripping(answer: bytes, pause: float) -> Iterator[str]:
                 connection, _ = listening.accept()
             except TimeoutError:
                 continue
-            connection.settimeout(5)
+            connection.settimeout(HANG)
             answered(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -275,7 +275,7 @@ def dripping(answer: bytes, pause: float) -> Iterator[str]:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             over.set()
-            thread.join(10)
+            thread.join(HANG)
 
 
 # The store

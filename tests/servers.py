@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duanka.network.own_part import free_port
+from waiting import HANG
 
 ROOT = Path(__file__).parents[1]
 SPARK = ROOT / ".venv" / "spark" / "pyspark"
-_STARTS_WITHIN = 120  # seconds, on a busy machine
+_STARTS_WITHIN = HANG
 _SAIL = """
 import sys
 from pysail.spark import SparkConnectServer
@@ -152,7 +153,7 @@ def _ended(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> Iterator
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(HANG)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

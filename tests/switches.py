@@ -11,10 +11,12 @@ from typing import Any
 
 from osmocom.gsup.message import GsupMessage, MsgType
 
+from waiting import HANG
+
 _CCM, _OSMO, _GSUP = 0xFE, 0xEE, 0x05
 _PING, _PONG, _ID_GET, _ID_RESP, _ID_ACK = 0, 1, 4, 5, 6
 _UNIT, _NAME_TAGS = 8, (0, 1)  # the register drops a peer that does not say its unit
-_SECONDS = 5.0
+_SECONDS = HANG
 _ANSWERS = (MsgType.UPDATE_LOCATION_ERROR, MsgType.UPDATE_LOCATION_RESULT)
 _TOLD = (MsgType.INSERT_DATA_REQUEST, MsgType.DELETE_DATA_REQUEST, MsgType.LOCATION_CANCEL_REQUEST)
 CS, PS = "cs", "ps"

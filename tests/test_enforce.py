@@ -34,12 +34,12 @@ from duanka.orders.store import Store
 from duanka.orders.tables import outbox
 from duanka.orders.turn import Terms
 from parts import needed
-from waiting import until
+from waiting import HANG, until
 
 ONE = "home_register"
 POLICE = Person("liaison", Role.POLICE)
 TRAIL = Trail(b"a key of a test, thirty-two bytes")
-WITHIN = 30.0
+WITHIN = HANG
 
 
 @dataclass
@@ -229,7 +229,7 @@ def test_what_is_kept_no_longer_goes_until_nothing_is_left() -> None:
         return left[0]
 
     with running(Enforcing(parts(heard, [], purge=purge))):
-        until(lambda: left[0] == 0, 5)  # at once again while there is more
+        until(lambda: left[0] == 0)  # at once again while there is more
         until(lambda: heard.done.count(PURGE) == 3)
     assert heard.errors == []
 

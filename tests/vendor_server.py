@@ -21,6 +21,7 @@ from PIL import Image
 
 from duanka.identity.vendor import Vendor
 from photo_server import Heard, Say, Scripted, add_errors, asked, served, wrong_answer
+from waiting import HANG
 
 NAME = "identity-vendor"
 KEY = "vk_stub-0123456789"
@@ -134,7 +135,9 @@ class Asked:
     def post(self, path: str, body: Any, question: str, **headers: str) -> httpx.Response:
         """Ask, and see that the answer is as described and comes back with its correlator."""
         given = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": question, "x-correlator": question}
-        answer = httpx.post(self.url + path, json=body, headers=given | headers, timeout=20, trust_env=False)
+        answer = httpx.post(
+            self.url + path, json=body, headers=given | headers, timeout=HANG, trust_env=False
+        )
         media = answer.headers.get("Content-Type", "").partition(";")[0]
         assert not wrong_answer(NAME, path, answer.status_code, media, answer.content)
         assert answer.headers.get("x-correlator") == question

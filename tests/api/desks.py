@@ -33,6 +33,7 @@ from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.turn import Terms
 from verifications import Way, way
+from waiting import HANG
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
@@ -50,7 +51,7 @@ PLENTY = Limits(
     polling=1e9,
     polling_burst=10**9,
 )
-_WITHIN = 20.0
+_WITHIN = HANG
 
 
 def card(number: int = 0) -> str:

@@ -64,7 +64,7 @@ def story(browser: Browser, desk: TestDesk, address: str, into: Path, locale: st
 
     def record(page: Page, verdict: Verdict, screen: str) -> None:
         page.get_by_role("button", name=ready).click()
-        expect(page.locator("main")).to_have_attribute("data-screen", "waiting", timeout=20_000)
+        expect(page.locator("main")).to_have_attribute("data-screen", "waiting")
         desk.way.queue.judge(verdict)
         expect(page.locator("main")).to_have_attribute("data-screen", screen)
 
@@ -84,7 +84,7 @@ def story(browser: Browser, desk: TestDesk, address: str, into: Path, locale: st
                 page.get_by_role("button", name=ready).click()
                 page.wait_for_timeout(2_200 + 1_700)
                 shot(page, into / f"gesture{mark}.png")
-                expect(page.locator("main")).to_have_attribute("data-screen", "waiting", timeout=20_000)
+                expect(page.locator("main")).to_have_attribute("data-screen", "waiting")
                 page.wait_for_timeout(300)
                 shot(page, into / f"waiting{mark}.png")
                 desk.way.queue.judge(DARK)

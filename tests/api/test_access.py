@@ -14,6 +14,7 @@ from duanka.api import BASE, Limits
 from duanka.api.buckets import Buckets
 from duanka.domain.order import SYSTEM, Role
 from duanka.orders.store import Store
+from waiting import HANG
 
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
@@ -231,7 +232,7 @@ def test_a_defect_is_told_with_the_correlator_and_nothing_else(store: Store) -> 
         raise RuntimeError("a secret of ours")
 
     with served(api) as address:
-        answer = httpx.get(f"{address}{BASE}/broken", headers={"x-correlator": "mine-1"}, timeout=20)
+        answer = httpx.get(f"{address}{BASE}/broken", headers={"x-correlator": "mine-1"}, timeout=HANG)
     assert answer.status_code == 500
     assert answer.json() == {
         "status": 500,

@@ -17,6 +17,7 @@ from duanka.domain.order import Role
 from duanka.orders.notice_texts import TEMPLATES
 from duanka.orders.store import Store
 from test_access import WHO
+from waiting import HANG
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "API.md").read_text(encoding="utf-8")
@@ -55,7 +56,7 @@ def _curl(line: str) -> httpx.Response:
         else:
             url = word
     method = "GET" if body is None else "POST"
-    return httpx.request(method, url, headers=headers, content=body and body.encode(), timeout=20)
+    return httpx.request(method, url, headers=headers, content=body and body.encode(), timeout=HANG)
 
 
 def test_the_table_of_roles_is_true() -> None:

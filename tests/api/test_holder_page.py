@@ -16,6 +16,7 @@ from duanka.domain.identity import TOLD, Frame, Reason, Verdict
 from duanka.domain.order import SYSTEM, Event, Kind, State
 from holder_pages import World, agree, numbers, own_served_world, own_world, record, screen
 from verifications import DARK, OTHER, PASSED, UNSURE
+from waiting import HANG
 
 served_world = pytest.fixture(scope="module")(own_served_world)
 world = pytest.fixture(own_world)
@@ -171,7 +172,7 @@ def test_a_reload_goes_on_a_replay_is_refused_and_a_person_looks(world: World) -
             f"{world.address}{BASE}/holder/check",
             content=body,
             headers={"Authorization": key, "Content-Type": "application/json"},
-            timeout=20,
+            timeout=HANG,
         )
         assert (replayed.status_code, replayed.json()["reason"]) == (409, "replayed")
         world.desk.way.queue.judge(UNSURE)

@@ -16,6 +16,7 @@ from desks import TestDesk, served
 from duanka.api import BASE
 from duanka.domain.identity import TOLD, Reason
 from recordings import recording
+from waiting import HANG
 
 desk = pytest.fixture(own_desk)
 
@@ -39,7 +40,7 @@ def _asked(address: str, headers: list[str], *, chunked: bool) -> tuple[int, byt
     piece = b"x" * _PIECE
     piece = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
     sent, answer = 0, b""
-    with socket.create_connection((where.hostname, where.port), timeout=20) as speaking:
+    with socket.create_connection((where.hostname, where.port), timeout=HANG) as speaking:
         try:
             speaking.sendall("\r\n".join([*head, "", ""]).encode())
             while sent < _SENT:
@@ -88,8 +89,8 @@ def test_pictures_have_six_mebibytes_and_everything_else_one(desk: TestDesk, add
     body = json.dumps(recording(number, frames=40, size=110_000))
     assert (5 << 20) < len(body) < (6 << 20)
     mine = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    taken = httpx.post(f"{address}{BASE}/holder/check", content=body, headers=mine, timeout=20)
+    taken = httpx.post(f"{address}{BASE}/holder/check", content=body, headers=mine, timeout=HANG)
     assert taken.status_code == 202, taken.text
-    other = httpx.post(f"{address}{BASE}/holder/session", content=body, headers=mine, timeout=20)
+    other = httpx.post(f"{address}{BASE}/holder/session", content=body, headers=mine, timeout=HANG)
     assert other.status_code == 413
     assert "reason" not in other.json()

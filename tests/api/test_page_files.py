@@ -15,6 +15,7 @@ from duanka.api.page import FILES
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
 from duanka.orders.store import Store
+from waiting import HANG
 
 desk = pytest.fixture(own_desk)
 
@@ -32,7 +33,7 @@ CONTRAST = 4.5  # WCAG 2.2, AA
 
 @pytest.fixture
 def client(desk: TestDesk) -> Iterator[httpx.Client]:
-    with served(desk.api()) as address, httpx.Client(base_url=address, timeout=20) as client:
+    with served(desk.api()) as address, httpx.Client(base_url=address, timeout=HANG) as client:
         yield client
 
 
@@ -75,7 +76,7 @@ def test_without_scripts_the_page_names_counter_and_hotline(store: Store) -> Non
         OrderPolicy(), operator=Words('甲"<b>电信', "A&B"), hotline="10000", counter=Words("甲厅", "hall A")
     )
     with served(desk_on(store, policy).api()) as address:
-        text = httpx.get(f"{address}/v", timeout=20).text
+        text = httpx.get(f"{address}/v", timeout=HANG).text
     said = re.search(r"<noscript>(.*)</noscript>", text, re.DOTALL)
     assert said
     for words in ("甲厅", "hall A", "tel:10000", policy.papers.zh, "不会索要银行卡号"):

@@ -20,6 +20,7 @@ from duanka.domain.live import Batch, HitChange
 from duanka.engine.live.state import STATE
 from play_world import CARDS, play
 from streams import NOW, differences, hits_of, opened, plain, standing
+from waiting import HANG
 from worlds import Hits, invented, scanned
 
 _SCRIPT = Path(__file__).parent / "play_world.py"
@@ -85,7 +86,7 @@ def test_killed_more_often(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("room", [4_000, 300_000])
 def test_without_room_it_says_so_and_goes_on_when_there_is(room: int, tmp_path: Path) -> None:
     with _start(tmp_path / "state", 5, str(room)) as child:
-        out, err = child.communicate(timeout=120)
+        out, err = child.communicate(timeout=HANG)
     assert child.returncode == 3, (out, err)
     assert len(err.splitlines()) == 1, err
     assert "cannot be written" in err or "cannot open" in err, err

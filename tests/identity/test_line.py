@@ -25,7 +25,7 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import workers
 from duanka.identity.embedded import steps_of
 from duanka.identity.workers import Workers
-from waiting import until
+from waiting import HANG, until
 
 POLICY = IdentityPolicy()
 LOST = Verdict(Outcome.FAILED, (Reason.LOST,))
@@ -48,7 +48,7 @@ class Gate:
 
     def __call__(self, asked: Check) -> tuple[Verdict, float]:
         self.asked.append(asked.order_id)
-        assert self._let.acquire(timeout=20)
+        assert self._let.acquire(timeout=HANG)
         if self.fails:
             raise self.fails
         return PASSED, self.takes
@@ -177,7 +177,7 @@ def test_a_question_that_somebody_waits_for_comes_before_the_checks() -> None:
         given_up = queue.ask(lambda one: one, check())
         assert given_up.cancel()
         gate.let(1)
-        assert asked.result(5) == ("photo", ["V0"])
+        assert asked.result(HANG) == ("photo", ["V0"])
 
 
 def test_closing_answers_what_waits_and_finishes_what_runs() -> None:
@@ -189,7 +189,7 @@ def test_closing_answers_what_waits_and_finishes_what_runs() -> None:
     closing = threading.Thread(target=queue.close)
     closing.start()
     gate.let(1)
-    closing.join(10)
+    closing.join(HANG)
     assert answers.got == [("V0", PASSED), ("V1", LOST), ("V2", LOST)]
     with pytest.raises(CheckRefused):
         queue.submit(check(), answers.to("late"))

@@ -27,7 +27,19 @@ from duanka.domain.identity import CheckerDown
 from duanka.domain.identity_ports import ReferencePhotos
 from duanka.identity.photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, Patience, photos_of
 from duanka.identity.vendor import vendor_of
-from photo_server import CLOSE, GENERATED, HANG, KEY, Say, StubPhotos, described, dripping, photo_server, says
+from photo_server import (
+    CLOSE,
+    GENERATED,
+    KEY,
+    SILENT,
+    Say,
+    StubPhotos,
+    described,
+    dripping,
+    photo_server,
+    says,
+)
+from waiting import HANG
 
 NAME = "reference-photos"
 CARD = "8613800138000"
@@ -184,7 +196,7 @@ def test_bytes_that_come_one_by_one_do_not_hold_us_up(server: StubPhotos) -> Non
     assert "longer than 0.8 s" in _down(hasty)
     with dripping(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1000, 0.05) as url:
         assert "longer than 0.8 s" in _down(HttpPhotos(url, None, patience=IMPATIENT))
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < HANG / 4
 
 
 def test_a_store_that_hangs_up_is_asked_again_and_a_silent_one_is_not(
@@ -196,7 +208,7 @@ def test_a_store_that_hangs_up_is_asked_again_and_a_silent_one_is_not(
     server.script.extend([CLOSE, Say([JPEG], 200, "image/jpeg", {"content-length": "99"})])
     assert "broke off" in _down(store)
     assert len(server.heard) == 4
-    server.script.append(HANG)
+    server.script.append(SILENT)
     assert "silent for 0.3 s" in _down(HttpPhotos(server.url, server.key, patience=IMPATIENT))
     assert len(server.heard) == 5
 

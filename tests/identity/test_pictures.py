@@ -128,10 +128,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     whole = drawn(12_000, 12_000, mode="L")  # 144 million pixels, really there
     bombs = [whole, resized(drawn(), 60_000, 60_000), png(60_000, 60_000), png(2**31 - 1, 2**31 - 1)]
     unpack("frame")
-    before, began = _most_memory(), time.monotonic()
+    before, began = _most_memory(), time.thread_time()
     assert [said("frame", bomb) for bomb in bombs[:2]] == [Reason.TOO_MANY_PIXELS] * 2
     assert [said("reference", bomb) for bomb in bombs] == [Reason.TOO_MANY_PIXELS] * 4
-    assert time.monotonic() - began < 0.2
+    assert time.thread_time() - began < 0.2
     assert _most_memory() - before < 10
 
 
@@ -150,9 +150,9 @@ def test_a_jpeg_of_empty_scans_keeps_nobody_busy() -> None:
     last = jpeg.rindex(b"\xff\xda")
     assert said("frame", jpeg) == (640, 640, 3), "a progressive one is none"
     for which in ("frame", "reference"):
-        began = time.monotonic()
+        began = time.thread_time()
         assert said(which, jpeg[:-2] + jpeg[last:-2] * 5000 + jpeg[-2:]) is Reason.CORRUPT
-        assert time.monotonic() - began < 0.2
+        assert time.thread_time() - began < 0.2
 
 
 @EITHER

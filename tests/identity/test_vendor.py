@@ -38,7 +38,7 @@ from duanka.domain.identity import (
 from duanka.domain.identity_ports import Checker
 from duanka.identity.photos import Patience
 from duanka.identity.vendor import GIVEN, MOST_SECONDS, MOST_STEPS, Vendor
-from photo_server import CLOSE, GENERATED, HANG, Say, described, dripping, says
+from photo_server import CLOSE, GENERATED, SILENT, Say, described, dripping, says
 from vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, picture, vendor_server
 
 SECRET = b"a secret of a test, of thirty-two b"
@@ -291,7 +291,7 @@ def test_a_broken_answer_is_told_without_what_it_holds(
 
 def test_who_is_silent_is_not_waited_for_and_not_asked_again(server: StubVendor) -> None:
     hasty = Vendor(server.url, server.key, SECRET, patience=IMPATIENT)
-    server.script.append(HANG)
+    server.script.append(SILENT)
     assert "silent for 0.3 s" in _down(hasty)
     assert len(server.heard) == 1
 

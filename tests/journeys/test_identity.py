@@ -30,14 +30,14 @@ from duanka.identity.embedded import steps_of
 from duanka.own_network import OwnNetwork
 from parts import needed
 from switches import Switch, missing
-from waiting import until
+from waiting import HANG, until
 
 HOLDER, OTHER_CHALLENGE, STILL, WAVED, STRANGER = range(5)
 DRAWN = 20261127  # seed of the challenges: the clip must show what will be asked
 FPS = 10  # of a clip
 LEAD, TAIL = 4.0, 1.5  # seconds of rest before and after what a clip shows: time to reach the button
 COUNTDOWN = 2.2  # seconds from the button to the first frame
-RECORDED = 45_000  # milliseconds until the verdict must be here
+RECORDED = HANG * 1000  # milliseconds until the verdict must be here
 _LINK = re.compile(r"http://127\.0\.0\.1:\d+/v#[A-Za-z0-9_-]{44}")
 
 

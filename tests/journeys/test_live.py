@@ -22,6 +22,7 @@ import pytest
 
 from desk import duanka, hits
 from duanka.simulator import simulate
+from waiting import HANG
 
 DAYS = 6
 _T = TypeVar("_T")
@@ -99,7 +100,7 @@ def test_files_land_day_by_day_and_a_kill_loses_nothing(small: Path, scanned: Pa
             _day_lands(small, inbox, day)
         _until(lambda: len(_told(out)) > len(told), "more hits are told")
         run.send_signal(signal.SIGTERM)
-        assert run.wait(60) == 0
+        assert run.wait(HANG) == 0
     typed = duanka("live", "--inbox", inbox, "--once", *_lists(small), "--out", out)
     assert typed.code == 0, typed.err
     assert hits(out) == hits(scanned)

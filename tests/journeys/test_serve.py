@@ -20,7 +20,7 @@ from desk import Typed, duanka
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.sms import MessageProxy
-from waiting import until
+from waiting import HANG, until
 
 CARD = "8613800000001"
 
@@ -83,7 +83,7 @@ class Office:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                process.wait(20)
+                process.wait(HANG)
 
 
 class Proxy:
@@ -135,9 +135,9 @@ def test_a_stop_by_two_people_and_back(office: Office) -> None:
         office.out("orders", "restore", CARD, "--why", "the report was wrong")
         until(lambda: proxy.state(CARD) == "active")
         key = {"Authorization": f"Bearer {office.keys['li']}"}
-        answer = httpx.get(f"{api}/orders", headers=key, timeout=10)
+        answer = httpx.get(f"{api}/orders", headers=key, timeout=HANG)
         assert answer.status_code == 200
-        assert httpx.get(f"{api}/orders", timeout=10).status_code == 401
+        assert httpx.get(f"{api}/orders", timeout=HANG).status_code == 401
     assert "holds" in office.out("audit", "verify", who=None)
     assert "numbers handled" in office.out("orders", "handled")
 

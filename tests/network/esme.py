@@ -35,8 +35,8 @@ def submit(sequence: int, text: str, source: str = CARD, destination: str = PEER
     )
 
 
-def until(true: Callable[[], object], within: float = 10.0) -> None:
-    """As everywhere, but a network on loopback has no more than this."""
+def until(true: Callable[[], object], within: float = waiting.HANG) -> None:
+    """As everywhere."""
     waiting.until(true, within)
 
 
@@ -44,7 +44,7 @@ class Esme:
     """A connection; bound as transceiver unless `bind` says otherwise."""
 
     def __init__(self, address: tuple[str, int], system_id: str = "esme", *, bind: bool = True) -> None:
-        self.socket = socket.create_connection(address, timeout=10)
+        self.socket = socket.create_connection(address, timeout=waiting.HANG)
         self.numbers = itertools.count(1)
         self._read = b""
         if bind:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duanka.network.own_part import OwnProcess, free_port
+from waiting import HANG
 
 Address = tuple[str, int]
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -35,7 +36,7 @@ class Calling:
     process: subprocess.Popen[bytes]
     folder: Path
 
-    def results(self, within: float = 60.0) -> list[Called]:
+    def results(self, within: float = HANG) -> list[Called]:
         """What came of all calls, in their order; waits until they are over."""
         self.process.wait(within)
         return sorted(self.so_far(), key=lambda one: one.number)

@@ -22,6 +22,7 @@ from duanka.domain.network import (
     WholeList,
 )
 from duanka.network.fake import FakeElement, FakeSender, read_journal
+from waiting import HANG
 
 CARD, OTHER = "8613800000001", "8613800000002"
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -154,7 +155,7 @@ def test_two_processes_change_each_card_once_and_number_notices_apart(tmp_path: 
             assert run.stdin
             run.stdin.write(b"go\n")
             run.stdin.flush()
-        assert [run.wait(60) for run in runs] == [0, 0]
+        assert [run.wait(HANG) for run in runs] == [0, 0]
     finally:
         for run in runs:
             run.kill()

@@ -20,6 +20,7 @@ from duanka.network.phones import Phone, Switchboard
 from esme import until
 from parts import needed
 from sipp_calls import answering, call, missing
+from waiting import HANG
 
 SUSPENDED, BARRED, HONEST, OTHER = "8613800000001", "8613800000002", "8613900000001", "8613900000002"
 MACHINE, LANDLINE = "861064712345678", "861012345678"
@@ -180,7 +181,7 @@ class Wire:
         self.caller, self.next_hop = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         for end in (self.caller, self.next_hop):
             end.bind(("127.0.0.1", 0))
-            end.settimeout(5)
+            end.settimeout(HANG)
         self.proxy = OwnCallProxy(folder / "proxy", self.next_hop.getsockname())
 
     def __enter__(self) -> Wire:

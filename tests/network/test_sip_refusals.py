@@ -20,6 +20,7 @@ from duanka.network.sip import REFUSED, CallProxy
 from esme import until
 from parts import needed
 from sipp_calls import call, missing
+from waiting import HANG
 
 SUSPENDED, BARRED, HONEST = "8613800000001", "8613800000002", "8613900000001"
 EVERY = 0.2
@@ -84,7 +85,7 @@ def test_sent_again_it_is_the_same_refusal(element: CallProxy, proxy: OwnCallPro
     """At once, and after the first was written; another call of the same card is another one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
         caller.bind(("127.0.0.1", 0))
-        caller.settimeout(5)
+        caller.settimeout(HANG)
         host, port = caller.getsockname()
 
         def send(call_id: str, number: int) -> None:
@@ -169,7 +170,7 @@ def test_a_killed_kamailio_loses_what_waited_one_round_at_most(
     """SIPp's calls, all written; then some more, and everything dies at once."""
     assert len(call(tmp_path / "calls", proxy.address, [(SUSPENDED, HONEST)] * 200)) == 200
     with Phone(proxy.address) as phone:
-        time.sleep(2 * EVERY)
+        until(lambda: count(element) == 200)
         for _ in range(20):
             assert phone.call(SUSPENDED, HONEST).code == 608
         proxy.stop(signal.SIGKILL)

@@ -156,7 +156,7 @@ def test_what_the_centre_says_no_with(
 def test_a_centre_that_is_silent_gone_or_back(
     sender: ShortMessageCentre, centre: OwnShortMessageCentre
 ) -> None:
-    impatient = sender_to(centre, seconds=0.5)
+    impatient = sender_to(centre, seconds=2)
     impatient.send(CARD, "hi")
     centre.behaviour.silent = True
     with pytest.raises(Unreachable, match="silent"):
@@ -175,7 +175,7 @@ def test_a_centre_that_is_silent_gone_or_back(
 
 
 def test_the_link_is_tried_when_it_was_quiet(centre: OwnShortMessageCentre) -> None:
-    with closing(sender_to(centre, seconds=0.5, keep=0.0)) as sender:
+    with closing(sender_to(centre, seconds=2, keep=0.0)) as sender:
         assert list(sender.receipts()) == []
         assert list(sender.receipts()) == []  # asked, and answered
         centre.behaviour.silent = True

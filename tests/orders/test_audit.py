@@ -17,6 +17,7 @@ from duanka.orders.book import OrderBook
 from duanka.orders.rows import new_id
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
+from waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 
@@ -208,7 +209,7 @@ def test_processes_that_append_at_once_keep_one_chain(store: Store, database_url
         for name in ("a", "b", "c")
     ]
     try:
-        assert [one.wait(timeout=120) for one in started] == [0, 0, 0]
+        assert [one.wait(timeout=HANG) for one in started] == [0, 0, 0]
     finally:
         for one in started:
             one.kill()

@@ -19,6 +19,7 @@ from duanka.orders.acts import Acts
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, audit, cards, orders, outbox
+from waiting import HANG
 
 HERE = Path(__file__).parent
 WHY = Words("窝点", "a farm")
@@ -106,13 +107,13 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
         worker = _worker(database_url)
         try:
             _go(worker)
-            end = time.monotonic() + 60
+            end = time.monotonic() + HANG
             while acts.act(act.id).done == before and worker.poll() is None:
                 assert time.monotonic() < end
             if kills < 4:
                 worker.send_signal(signal.SIGKILL)
                 kills += 1
-            worker.wait(timeout=60)
+            worker.wait(timeout=HANG)
         finally:
             _end(worker)
         now_is = acts.act(act.id)
@@ -132,7 +133,7 @@ def test_two_workers_at_once_share_the_acts(store: Store, database_url: str) -> 
     try:
         for worker in workers:
             _go(worker)
-        taken = [sum(int(line) for line in worker.communicate(timeout=120)[0].split()) for worker in workers]
+        taken = [sum(int(line) for line in worker.communicate(timeout=HANG)[0].split()) for worker in workers]
         assert [worker.returncode for worker in workers] == [0, 0]
     finally:
         _end(*workers)
@@ -154,7 +155,7 @@ def test_ten_thousand_cards_and_back(store: Store) -> None:
         pass
     seconds = time.perf_counter() - began
     assert acts.act(act.id).done == 10_000
-    assert seconds < 60, f"{10_000 / seconds:.0f} cards/s"
+    assert seconds < HANG, f"{10_000 / seconds:.0f} cards/s"
     _each_once(store, acts.act(act.id), 10_000)
     undo = acts.undo(act.id, DESK, "the wrong list", NOW)
     while acts.carry_out(NOW):

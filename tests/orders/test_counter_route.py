@@ -31,6 +31,7 @@ from duanka.domain.order import (
 from duanka.orders.store import Store
 from duanka.orders.tables_identity import counter_checks
 from online import PASSED, UNSURE, Online, count, policy, trail
+from waiting import HANG
 
 SEEN = CounterCheck(
     Document.ID_CARD, "长安街营业厅", person_present=True, card_in_hand=True, notice_signed=True
@@ -290,7 +291,7 @@ def test_of_two_that_confirm_or_verify_at_once_one_does(store: Store) -> None:
         order = way.asked(number, tier="high") if number % 2 else high(way, number)
 
         def act(by: Person, order: Order = order, together: Barrier = together) -> str:
-            together.wait(timeout=20)
+            together.wait(timeout=HANG)
             try:
                 if order.step > 1:
                     return way.counter.confirm(order.id, by, "seen too", NOW + 2 * HOUR).state

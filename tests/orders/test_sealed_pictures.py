@@ -21,6 +21,7 @@ from duanka.orders.store import Store
 from duanka.orders.tables import metadata
 from duanka.orders.tables_identity import pictures
 from online import PASSED, RECORDED, SECOND, STEPS, STRANGER, UNSURE, Online, count, policy, trail
+from waiting import HANG
 
 PHOTO = b"\xff\xd8\xff\xe0 a registered photo " + bytes(range(256)) * 40
 
@@ -123,7 +124,7 @@ def test_two_workers_at_once_delete_everything_once(store: Store) -> None:
     together = Barrier(2)
 
     def purge(worker: Online) -> int:
-        together.wait(timeout=20)
+        together.wait(timeout=HANG)
         done = 0
         while found := worker.pictures.purge(NOW + timedelta(microseconds=1), limit=3):
             done += found

@@ -13,6 +13,7 @@ import polars as pl
 from duanka.domain.live import GONE, Batch, SetAside
 from duanka.domain.tables import TABLES
 from duanka.records import Inbox, Patience
+from waiting import HANG
 
 FAST = Patience(settle=0, whole=0, poll=0.01)
 
@@ -57,7 +58,7 @@ def running(feed: Any, done: Mapping[str, int] | None = None) -> Iterator[Iterat
 def until(batches: Iterator[Batch], records: int) -> list[Batch]:
     """Take batches until so many records came."""
     taken: list[Batch] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + HANG
     while time.monotonic() < end and sum(batch.records for batch in taken) < records:
         taken.append(next(batches))
     assert sum(batch.records for batch in taken) >= records, "it did not come"

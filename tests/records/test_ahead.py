@@ -10,6 +10,7 @@ import pytest
 
 from duanka.domain.live import Batch
 from duanka.records.ahead import DEPTH, HandOn, ahead
+from waiting import HANG
 
 
 def test_reading_runs_ahead_by_two_batches_at_most() -> None:
@@ -28,7 +29,7 @@ def test_reading_runs_ahead_by_two_batches_at_most() -> None:
     for number in range(10):
         assert next(batches).records == number
         if number == 0:
-            assert ready.wait(5)
+            assert ready.wait(HANG)
         time.sleep(0.02)
         assert len(out) <= number + 1 + DEPTH == number + 3
     batches.close()  # type: ignore[attr-defined]

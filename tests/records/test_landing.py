@@ -121,7 +121,7 @@ def test_a_file_of_yesterday_is_not_waited_for(tmp_path: Path) -> None:
     os.utime(path, (1_600_000_000, 1_600_000_000))
     began = time.monotonic()
     assert seconds_of(drained(tmp_path, patience=SLOW)) == [1]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < SLOW.whole
 
 
 def test_a_marker_makes_a_file_ready_at_once(tmp_path: Path) -> None:

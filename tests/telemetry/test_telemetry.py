@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Change, Source, Taken, Waiting, Watch
 from duanka.telemetry import Telemetry
+from waiting import HANG
 
 NOW = datetime(2021, 5, 17, 12)
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -55,7 +56,7 @@ def telemetry(time: Time) -> Iterator[Telemetry]:
 def asked(
     watch: Telemetry, path: str, method: str = "GET", accept: str = "*/*"
 ) -> tuple[int, HTTPMessage, bytes]:
-    connection = HTTPConnection("127.0.0.1", watch.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", watch.port, timeout=HANG)
     try:
         connection.request(method, path, headers={"Accept": accept})
         answer = connection.getresponse()
