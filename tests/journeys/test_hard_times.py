@@ -15,6 +15,7 @@ import pytest
 
 from desk import cards_at_risk, duanka, flagged, hits
 from duanka.app import working_folder
+from waiting import HANG
 
 WRITTEN = {"hits.parquet", "cards_at_risk.csv", "decisions.jsonl", "quarantine.parquet", "report.html"}
 HEAD = """
@@ -174,7 +175,7 @@ def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path
     out = tmp_path / "out"
     typed = [sys.executable, "-m", "duanka.cli", "scan", str(province), "--out", str(out)]
     run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for _ in range(600):
+    for _ in range(20 * int(HANG)):
         if out.is_dir() and any(out.glob(".duanka-work-*/engine")):
             break
         time.sleep(0.05)

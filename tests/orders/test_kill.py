@@ -22,6 +22,7 @@ from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen
 from duanka.orders.store import Store
 from duanka.orders.tables import cards, outbox
+from waiting import HANG
 from worker_process import KEY
 
 NAMES = ("home_register", "call_proxy")
@@ -95,7 +96,7 @@ def killed_while_it_works(url: str, folder: Path, orders: int, kills: int, seed:
             for number in range(passed, upto):
                 passes(book, number)
             passed = upto
-        end = time.monotonic() + 60 + orders / 20
+        end = time.monotonic() + HANG + orders / 20
         while waiting(store) or suspended(store) + passed < orders:
             assert time.monotonic() < end, f"{waiting(store)} acts still wait"
             for number in range(passed):

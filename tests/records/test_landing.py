@@ -6,6 +6,7 @@ import gzip
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,11 @@ def test_names_that_are_not_read(tmp_path: Path, name: str) -> None:
 
 def test_a_file_is_read_once_it_rests(tmp_path: Path) -> None:
     path = put(tmp_path, "calls.csv", calls([0]))
-    with running(inbox(tmp_path, wait=True, batch_seconds=0.02, patience=SLOW)) as batches:
+    slow = replace(SLOW, settle=3)
+    with running(inbox(tmp_path, wait=True, batch_seconds=0.02, patience=slow)) as batches:
         for at in range(1, 8):  # for longer than it would have to rest
             assert next(batches).records == 0
-            time.sleep(0.08)
+            time.sleep(0.5)
             with path.open("a") as file:
                 file.write(calls([at]).splitlines(keepends=True)[1])
         assert seconds_of(until(batches, 1)) == list(range(8))
