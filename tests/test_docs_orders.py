@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duanka.domain.order import TRANSITIONS, Event, Kind, Role, State
-from duanka.domain.order_policy import ALWAYS_PROTECTED
+from duanka.domain.phone_number import PROTECTED_LINES
 from duanka.orders.turn import EXPIRED, ONE_PERSON, POLICE_NOTICE, TWO_PEOPLE
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +100,7 @@ def test_every_entitlement_and_protected_line_is_named() -> None:
     page = ORDERS.read_text(encoding="utf-8")
     for carried in (EXPIRED, POLICE_NOTICE, TWO_PEOPLE, ONE_PERSON):
         assert f"`{carried}" in page
-    assert all(re.search(rf"\b{line}\b", page) for line in ALWAYS_PROTECTED)
+    assert all(re.search(rf"\b{line}\b", page) for line in PROTECTED_LINES)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState, UnknownCard
-from duanka.domain.order_policy import ALWAYS_PROTECTED
+from duanka.domain.phone_number import PROTECTED_LINES
 from duanka.network.own_call_proxy import OwnCallProxy
 from duanka.network.phones import Phone, Switchboard
 from esme import until
@@ -58,7 +58,7 @@ CALLS = [
     (HONEST, BARRED, "", 200),  # can still be called
     (HONEST, OTHER, "", 200),
     (SUSPENDED, BARRED, "", 608),
-    *((card, number, "", 200) for card in (SUSPENDED, BARRED) for number in (*ALWAYS_PROTECTED, "12345")),
+    *((card, number, "", 200) for card in (SUSPENDED, BARRED) for number in (*PROTECTED_LINES, "12345")),
     *(
         (SUSPENDED, written, "", 200)
         for written in ("+86110", "0086110", "86110", "+110", "%31%31%30", "1-1-0")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from books import NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, ProtectedCard, State
-from duanka.domain.order_policy import ALWAYS_PROTECTED, OrderPolicy, Stage
+from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.phone_number import PROTECTED_LINES
 from duanka.orders.store import Store
 
 POLICY = OrderPolicy(protected=("95588", "+86 10 12345678", "8613900000000", "021-62345678"))
@@ -24,14 +25,14 @@ def _spaced(number: str, between: list[str]) -> str:
     return "".join(digit + gap for digit, gap in zip(number, between, strict=True))
 
 
-@pytest.mark.parametrize("line", ALWAYS_PROTECTED)
+@pytest.mark.parametrize("line", PROTECTED_LINES)
 @pytest.mark.parametrize("before", BEFORE)
 def test_an_emergency_line_is_protected_with_every_prefix(line: str, before: str) -> None:
     assert OrderPolicy().protects(before + line)
 
 
 @given(
-    line=st.sampled_from([*ALWAYS_PROTECTED, "95588"]),
+    line=st.sampled_from([*PROTECTED_LINES, "95588"]),
     country=st.sampled_from(["86", "+86", "0086", "+86 "]),
     area=st.sampled_from(AREAS),
     data=st.data(),
@@ -46,7 +47,7 @@ def test_and_behind_every_area_code(line: str, country: str, area: str, data: st
 MOBILE = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
 
 
-@given(mobile=MOBILE, before=st.sampled_from(BEFORE), tail=st.sampled_from([*ALWAYS_PROTECTED, "95588", ""]))
+@given(mobile=MOBILE, before=st.sampled_from(BEFORE), tail=st.sampled_from([*PROTECTED_LINES, "95588", ""]))
 @example(mobile="19512345110", before="86", tail="")
 def test_a_mobile_number_is_never_protected_by_accident(mobile: str, before: str, tail: str) -> None:
     if tail:  # looks like it as much as it can

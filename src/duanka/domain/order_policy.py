@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
@@ -11,48 +9,10 @@ from functools import cached_property
 
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
+from duanka.domain.phone_number import ProtectedNumbers
 from duanka.domain.words import Words
 
-# Whom no order may ever touch: emergency, hotlines, police lines. A policy adds to them and takes none away.
-ALWAYS_PROTECTED = (
-    "110",
-    "119",
-    "120",
-    "122",
-    "999",
-    "112",
-    "911",
-    "12110",
-    "12119",
-    "12395",
-    "96110",
-    "12381",
-    "12321",
-)
-
 LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # no summer time since 1991
-
-# What people write between digits and what is no digit at all: none of it makes another number.
-_BETWEEN = str.maketrans("", "", " \t\r\n\u00a0\u200b\u202a\u202c\u202d\ufeff-‐‑‒–—―.()/+")
-# A short line behind an area code, without the 0: Beijing 10, 20 to 29, and three digits from 3 on. What is longer than
-# six digits behind an area code is a subscriber's line.
-_WITH_AREA = re.compile(r"(?:10|2[0-9]|[3-9][0-9]{2})(?P<line>[0-9]{3,6})")
-_SHORTEST = 3
-
-
-def _national(number: str) -> tuple[str, bool]:
-    """The number as dialled within China, and whether it says that it is Chinese: by 86 or by the 0 before an area."""
-    bare = (number if number.isascii() else unicodedata.normalize("NFKC", number)).translate(_BETWEEN)
-    if not bare.isdecimal():
-        return number, False  # no number
-    in_china = False
-    international = bare.startswith("00") and len(bare) - 2 >= _SHORTEST
-    bare = bare[2:] if international else bare
-    while bare.startswith("86") and len(bare) - 2 >= _SHORTEST:
-        bare, in_china = bare[2:], True
-    if bare.startswith("0") and len(bare) - 1 >= _SHORTEST:
-        bare, in_china = bare[1:], in_china or not international
-    return bare, in_china
 
 
 @dataclass(frozen=True)
@@ -103,19 +63,13 @@ class OrderPolicy:
         return None
 
     def protects(self, card: str) -> bool:
-        """Whether no order may touch `card`, however written: 110, +86 110, 0086110, 010-110 and 8610110 are one line.
-
-        Whole numbers are compared and never beginnings, so that no number of a person is meant by accident.
-        """
-        national, in_china = _national(card)
-        if national in self._protected:
-            return True
-        found = _WITH_AREA.fullmatch(national) if in_china else None
-        return found is not None and found["line"] in self._protected
+        """Whether no order may touch `card`, however written: 110, +86 110, 010-110, *31#110 are one line."""
+        return card in self.protected_numbers
 
     @cached_property
-    def _protected(self) -> frozenset[str]:
-        return frozenset(_national(one)[0] for one in (*ALWAYS_PROTECTED, *self.protected))
+    def protected_numbers(self) -> ProtectedNumbers:
+        """The lines that are always protected, and those of this policy."""
+        return ProtectedNumbers(self.protected)
 
     def working_days_after(self, now: datetime, days: int) -> datetime:
         """The moment `days` working days after `now`: Monday to Friday without `holidays`, by the operator's days."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duanka.domain.order_policy import ALWAYS_PROTECTED
+from duanka.domain.phone_number import PROTECTED_LINES
 from duanka.network.numbers import number_of
 from duanka.network.smpp import Address
 
@@ -33,7 +33,7 @@ class EmergencyNumbers:
 
     def __init__(self, more: tuple[str, ...] = ()) -> None:
         self._numbers = frozenset(
-            form for one in (*ALWAYS_PROTECTED, *more) for form in (one, "86" + one.removeprefix("86"))
+            form for one in (*PROTECTED_LINES, *more) for form in (one, "86" + one.removeprefix("86"))
         )
 
     def __contains__(self, number: str) -> bool:

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from duanka import __version__
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
-from duanka.domain.order_policy import ALWAYS_PROTECTED
+from duanka.domain.phone_number import PROTECTED_LINES
 from duanka.network.call_lists import LISTS, CallLists, make
 from duanka.network.json_rpc import JsonRpc
 from duanka.network.own_part import OwnPart, OwnProcess, free_port, program
@@ -77,7 +77,7 @@ class OwnCallProxy(OwnPart):
             queue=waiting,
             at_once=_AT_ONCE,
             every=int(write_every * 1_000_000),
-            emergency=sorted({*ALWAYS_PROTECTED, *map(_within_china, emergency)} - {""}),
+            emergency=sorted({*PROTECTED_LINES, *map(_within_china, emergency)} - {""}),
             redress=_in_header(redress),
             next_hop=f"{next_hop[0]}:{next_hop[1]}",
             suspended=NetworkState.SUSPENDED.value,

@@ -1,0 +1,252 @@
+"""Telephone numbers: one grammar for every form that one subscriber, or an emergency line, has.
+
+Every door (intake, orders, API, command line, call proxy, message proxy, home register) reads numbers here. The
+patterns keep to what Python, POSIX and Rust understand alike, so that Kamailio's configuration and whole columns use
+the same ones. A number is never put right into another one: what fits no plan is None.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+# Whom no order may ever touch, and whom every card may call: emergency, hotlines, police lines. The three after 911 are
+# dialled as emergency by handsets without a card (3GPP TS 22.101, 10.1.1).
+PROTECTED_LINES = (
+    *("110", "119", "120", "122", "999", "112", "911", "000", "08", "118"),
+    *("12110", "12119", "12395", "96110", "12381", "12321"),
+)
+
+# The plan of China (86), without the country code: mobile, machines, fixed with its area (10, 20 to 29, three digits).
+MOBILE = "1[3-9][0-9]{9}"
+MACHINE = "14[0-9]{11}|1064[6-9][0-9]{8}"
+FIXED = "10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10}"
+AREA = "10|2[0-9]|[3-9][0-9][0-9]"
+FREEPHONE = "[48]00[0-9]{7}"  # dialled without a 0
+NORTH_AMERICA = "1[2-9][0-9]{2}[2-9][0-9]{6}"
+
+# Before a number: how it is carried (17951, 12593, 11808, 10193, 193 ...), that it is international, the country.
+CARRIER = "(179[0-9]{2}|1[12][0-9]{3}|10193|19[0-7])"
+_SIGN = "[+]?(00)?"
+CHINA = f"{_SIGN}(86(00)?)+0?"
+BEFORE = f"{CARRIER}?({CHINA}{CARRIER}?|{_SIGN})?0?"
+# Codes of the telephone: hide or show the own number, no call waiting. `ANY_CODE` also what forwards a call.
+CODES = "([*#]+(30|31|43|70|76|77)#|[*](31|67|70|82)#?)*[*#]*"
+ANY_CODE = "([*#]+[0-9]{1,4}[*#]|[*](31|67|70|82)#?)*[*#]*"
+AFTER = "[*#Ff]*"  # marks of the keys, and what fills a half byte in a switch's records
+
+MOBILE_FORM = f"^{CODES}{BEFORE}({MOBILE}){AFTER}$"
+MACHINE_FORM = f"^{CODES}{BEFORE}({MACHINE}){AFTER}$"
+FIXED_FORM = f"^{CODES}{CARRIER}?({CHINA}{CARRIER}?0?|0)({FIXED}){AFTER}$"
+FREEPHONE_FORM = f"^{CODES}{BEFORE}({FREEPHONE}){AFTER}$"
+NORTH_AMERICAN_FORM = f"^{CODES}([+]|00|[+]00)({NORTH_AMERICA}){AFTER}$"
+SENT_SOS = "^urn:service:sos"  # in any case (RFC 5031)
+# Written between digits. Dashes, blanks and invisible marks of other alphabets come with `_between`.
+SEPARATORS = "-. ()/~_!'\"[]"
+
+_COUNTRY_CODE = re.compile(
+    "[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|"
+    "2[1-69][0-9]|3[578][0-9]|42[0-9]|5[09][0-9]|6[7-9][0-9]|8[0578][0-9]|9[67][0-9]|99[2-68]"
+)
+_MOST = 256  # letters: what is longer is no number
+_LEAST_BARE = 10  # digits of a whole number without `+`: fewer may be a line of one's own city
+_URI = re.compile(r"<?\s*(tel|sips?|callto|phone):", re.IGNORECASE)
+_SOS = re.compile(SENT_SOS, re.IGNORECASE)
+_CELL = re.compile('="([^"]*)"|\'(.+)')  # so that a spreadsheet leaves the digits alone
+_GROUPED = re.compile("[0-9]{1,3}(?:,[0-9]{3}){3,}")
+_FLOAT = re.compile("([0-9]{5,})[.]([0-9]{1,6})")
+_CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
+_PARAMETERS = re.compile(";\\s*[A-Za-z].*")
+_AFTER_DIALLING = re.compile(
+    "(?<=[0-9*#])(?:[,;pw][0-9*#,;pw]{0,6}|(?:x|ext|转|分机)[0-9]{1,6})", re.IGNORECASE
+)
+
+_NORTH_AMERICAN = re.compile(NORTH_AMERICAN_FORM)
+_CHINESE = tuple(re.compile(form) for form in (MOBILE_FORM, MACHINE_FORM, FREEPHONE_FORM, FIXED_FORM))
+_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{CHINA}[1-9]")
+_ABROAD = re.compile(f"{CODES}{CARRIER}?(?:[+]|00|[+]00)([1-9][0-9]{{6,14}}){AFTER}")
+_BARE = re.compile(f"{CODES}([1-9][0-9]{{6,14}}){AFTER}")
+_DIGITS = re.compile(f"{CODES}[+]?([0-9]{{2,21}}){AFTER}")
+_PLAIN = re.compile(f"(?:86)?({MOBILE})")
+
+
+def parse(text: str, country: str = "86") -> str | None:
+    """The subscriber's number as E.164 without `+`, or None where `text` is none for sure.
+
+    `country`: the country code whose numbers come without one. Of other countries than 86 no plan is known here: their
+    numbers need `+`, `00` or the country code. Service numbers and short codes are no subscriber's: None.
+    """
+    if country == "86" and (plain := _PLAIN.fullmatch(text)):  # nearly all
+        return f"86{plain[1]}"
+    return _parse(text, country)
+
+
+def identity(text: str) -> str:
+    """The subscriber as `parse` says; else a service number or short code as dialled; else `text`, trimmed.
+
+    For what a network carries. A type of number that is claimed beside it does not matter: many clients claim one type
+    for all of theirs, so that a sender of type "alphanumeric" that consists of a number is that number.
+    """
+    if plain := _PLAIN.fullmatch(text):
+        return f"86{plain[1]}"
+    return _identity(text)
+
+
+@lru_cache(maxsize=65_536)
+def _identity(text: str) -> str:
+    found = _parse(text, "86")
+    if found:
+        return found
+    digits = _DIGITS.fullmatch(dialled(text))
+    return _last(digits) if digits else text.strip()
+
+
+@lru_cache(maxsize=65_536)
+def _parse(text: str, country: str) -> str | None:
+    number = dialled(text)
+    if found := _NORTH_AMERICAN.fullmatch(number):
+        return _last(found)
+    if country == "86" or _SAYS_CHINA.match(number):
+        for form in _CHINESE:
+            if found := form.fullmatch(number):
+                return f"86{_last(found)}"
+    if found := _ABROAD.fullmatch(number):
+        return _last(found) if _may_be(_last(found)) else None
+    found = _BARE.fullmatch(number)
+    if found and len(_last(found)) >= _LEAST_BARE and _may_be(_last(found)):
+        return _last(found)
+    return None
+
+
+def _last(found: re.Match[str]) -> str:
+    """What the last group caught: the number behind everything that may stand before it."""
+    return found[found.re.groups]
+
+
+def _may_be(number: str) -> bool:
+    """Whether digits that begin with a country code may be a number there."""
+    if number.startswith("86"):  # the plan of China did not know it
+        return False
+    if number.startswith("1"):
+        return re.fullmatch(NORTH_AMERICA, number) is not None
+    if number.startswith("7"):
+        return len(number) == 11
+    return _COUNTRY_CODE.match(number) is not None
+
+
+def dialled(text: str) -> str:
+    """What would be dialled for `text`: digits, `+`, `*`, `#`, without URI, separators, marks, digits dialled later.
+
+    Letters that mean nothing stay, so that no pattern of a number fits.
+    """
+    if len(text) > _MOST:
+        return text
+    written = unicodedata.normalize("NFKC", text).strip()
+    if "%" in written:
+        written = _unescaped(written)
+    written, context = _user_part(written)
+    if cell := _CELL.fullmatch(written):
+        written = cell[1] or cell[2] or ""
+    if point := _FLOAT.fullmatch(written.strip()):  # a column of numbers that became floats
+        if not point[2].strip("0"):
+            written = point[1]
+        elif len(point[2]) < 3:
+            return text  # digits behind the point belong to nobody
+    if written.lstrip().startswith(("+", "00")):
+        written = written.replace("(0)", "")
+    number = "".join(map(_kept, written))
+    if _GROUPED.fullmatch(number):
+        number = number.replace(",", "")
+    after = _AFTER_DIALLING.search(number)
+    if after and after.end() == len(number):
+        number = number[: after.start()]
+    return context + number if context and not number.startswith("+") else number
+
+
+def _unescaped(text: str) -> str:
+    """Percent-encoding taken away, also where it was done twice."""
+    for _ in range(3):
+        octets = unquote_to_bytes(text)
+        try:
+            plain = octets.decode()
+        except UnicodeDecodeError:
+            plain = octets.decode("latin-1")
+        if plain == text:
+            break
+        text = plain
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def _user_part(text: str) -> tuple[str, str]:
+    """The number in a tel: or SIP URI, or in its user part, and the country and area that it is relative to."""
+    uri = _URI.match(text)
+    if uri:
+        text = text[uri.end() :].rstrip("> ").lstrip("/")
+        if uri[1].lower().startswith("sip"):
+            text = text.rpartition("@")[0] or text
+    context = _CONTEXT.search(text)
+    cut = text.partition(";")[0] if uri else _PARAMETERS.sub("", text)
+    if uri and uri[1].lower().startswith("sip"):
+        cut = cut.partition(":")[0]  # a password, or a port
+    area = "".join(map(_kept, context[1])) if context else ""
+    return cut, area if re.fullmatch("[+][0-9]+", area) else ""
+
+
+def _kept(letter: str) -> str:
+    """A digit of any alphabet as one of ours; nothing for what only stands between digits."""
+    if letter.isascii():
+        return "" if letter in SEPARATORS or letter < " " else letter
+    if letter.isdecimal():
+        return str(unicodedata.decimal(letter))
+    return "" if unicodedata.category(letter) in ("Cf", "Zs", "Pd", "Cc") or letter == "\u2212" else letter
+
+
+class ProtectedNumbers:
+    """Lines that everybody may call and nothing may stop, in every form: `in` asks of a number as written anywhere.
+
+    `lines`: short lines (110, 95588) as dialled at home; `subscribers`: whole numbers, E.164 without `+`. Whole numbers
+    are compared and never beginnings, so that no number of a person is meant by accident.
+    """
+
+    def __init__(self, more: Iterable[str] = ()) -> None:
+        whole = {one: parse(one) for one in more}
+        self.subscribers = frozenset(number for number in whole.values() if number)
+        short = {_line(one) for one, number in whole.items() if not number}
+        self.lines = tuple(sorted({*PROTECTED_LINES, *short} - {""}))
+        self.form = line_form(self.lines)
+        self._form = re.compile(self.form)
+
+    def __contains__(self, text: str) -> bool:
+        if plain := _PLAIN.fullmatch(text):
+            return f"86{plain[1]}" in self.subscribers
+        if _SOS.match(text.strip().strip("<")):
+            return True
+        number = parse(text)
+        if number:
+            return number in self.subscribers
+        return self._form.fullmatch(dialled(text)) is not None
+
+
+def line_form(lines: Iterable[str]) -> str:
+    """The pattern of short `lines` with every code, carrier, country, area or outside digit before them."""
+    either = "|".join(
+        f"{line}[0-9]{{0,4}}" if line == "12110" else line for line in lines
+    )  # the area stands behind it
+    return f"^{ANY_CODE}({BEFORE}|{CARRIER}?(0|{CHINA})({AREA})|9)({either}){AFTER}$"
+
+
+def _line(text: str) -> str:
+    """A short line as dialled at home."""
+    digits = _DIGITS.fullmatch(dialled(text))
+    return re.sub("^(00)?(86)+(?=[0-9]{3})|^0(?=[1-9][0-9]{2})", "", _last(digits)) if digits else ""
+
+
+_ALWAYS = ProtectedNumbers()
+
+
+def is_emergency(text: str) -> bool:
+    """Whether `text` is an emergency number or a police line, in any form of a telephone, a switch or a person."""
+    return text in _ALWAYS

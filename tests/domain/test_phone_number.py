@@ -1,0 +1,110 @@
+"""One grammar of telephone numbers: every form of one card, nothing that is another's, emergency in every form."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duanka.domain.phone_number import ProtectedNumbers, identity, is_emergency, parse
+from phone_number_forms import CARD, EMERGENCY, EMERGENCY_URIS, FORMS, NO_EMERGENCY, REFUSED
+
+MOBILE = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_every_form_is_one_card(text: str) -> None:
+    assert parse(text) == identity(text) == CARD
+    assert not is_emergency(text)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_no_number_is_put_right_into_another(text: str) -> None:
+    assert parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("010-12345678", "861012345678"),
+        ("02885551234", "862885551234"),
+        ("862885551234", "862885551234"),
+        ("0755-12345678转801", "8675512345678"),
+        ("17951075512345678", "8675512345678"),
+        ("4008123123", "864008123123"),
+        ("1064812345678", "861064812345678"),
+        ("1440012345678", "861440012345678"),
+        ("861440012345678", "861440012345678"),
+        ("+49 151 12345678", "4915112345678"),
+        ("0049 (0)151 12345678", "4915112345678"),
+        ("4915112345678", "4915112345678"),
+        ("85291234567", "85291234567"),
+        ("959123456789", "959123456789"),
+        ("+1 202 555 0123", "12025550123"),
+        ("+13922223333", "13922223333"),  # possible in North America, where the + says that it is
+        ("13922223333", "8613922223333"),
+    ],
+)
+def test_other_subscribers(text: str, number: str) -> None:
+    assert parse(text) == number
+
+
+def test_elsewhere_a_number_needs_its_country() -> None:
+    assert parse("13800138000", country="49") is None
+    assert parse("0151 12345678", country="49") is None
+    assert parse("+8613800138000", country="49") == parse("86138 0013 8000", country="49") == CARD
+    assert parse("4915112345678", country="49") == "4915112345678"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("10086", "10086"),
+        ("+10690123456", "10690123456"),
+        (" 1069-0123-45678", "1069012345678"),
+        (" Bank ", "Bank"),
+    ],
+)
+def test_what_is_no_subscriber_is_known_as_dialled(text: str, read: str) -> None:
+    assert identity(text) == read
+
+
+@pytest.mark.parametrize("text", [*EMERGENCY, *EMERGENCY_URIS])
+def test_emergency_in_every_form(text: str) -> None:
+    assert is_emergency(text)
+    assert parse(text) is None
+
+
+@pytest.mark.parametrize("text", NO_EMERGENCY)
+def test_what_only_looks_like_emergency_is_none(text: str) -> None:
+    assert not is_emergency(text)
+
+
+def test_protected_are_lines_and_whole_numbers() -> None:
+    protected = ProtectedNumbers(["95588", "+86 12345", "010 1234 5678", "8613900000000", "62345678"])
+    assert {"95588", "12345", "62345678", "110"} <= set(protected.lines)
+    assert protected.subscribers == {"861012345678", "8613900000000"}
+    for one in ("+8695588", "01095588", "*31#12345", "+86 10 12345678", "tel:13900000000", "62345678", "119"):
+        assert one in protected, one
+    for one in ("9558", "955881", "010-62345678", "8613900000001", "8613900095588", ""):
+        assert one not in protected, one
+
+
+@given(
+    mobile=MOBILE,
+    before=st.sampled_from(["", "86", "+86", "0", "17951", "*31#"]),
+    after=st.sampled_from(["", "#"]),
+)
+def test_a_person_is_never_protected_by_accident(mobile: str, before: str, after: str) -> None:
+    assert parse(before + mobile + after) == f"86{mobile}"
+    assert not is_emergency(before + mobile + after)
+
+
+@given(st.text(max_size=300) | st.text(alphabet="+0123456789 86*#;:@%,.()tel", max_size=40))
+def test_any_text_is_answered_and_what_is_read_is_read_again(text: str) -> None:
+    found = parse(text)
+    assert found is None or (found.isascii() and found.isdigit() and 7 <= len(found) <= 15)
+    if found and found.startswith("86"):
+        assert parse(found) == parse(f"+{found}") == found
+    is_emergency(text)
+    identity(text)
