@@ -6,16 +6,17 @@ what was told. They follow each other in this order, so that a restart tells aga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from duanka.domain.decide import Tier
 from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.live import Batch, Feed, HitChange, Taken, Watch
 from duanka.domain.ports import CardHits
-from duanka.domain.rule import Hit
+from duanka.domain.rule import Action, Hit
 from duanka.domain.scan import CardAtRisk, ShadowRule
 from duanka.domain.words import Words
 from duanka.pipeline import CARDS_AT_RISK, HITS, CardList
@@ -70,6 +71,12 @@ class LiveEngine(Protocol):
     def rest(self, seconds: float) -> bool:
         """Nothing waits: put the state in order, about so long."""
 
+    def decided_by(self) -> str:
+        """The fingerprint of the policy under which decisions were told last; empty where that is not known."""
+
+    def decide_again(self, policy: str, cards: Collection[str]) -> None:
+        """Decisions are told under another policy from here on: those of `cards`, which it changes, are changes."""
+
     def told(self, seq: int) -> None:
         """Changes up to `seq` are written elsewhere for good."""
 
@@ -79,6 +86,9 @@ class Ledger(Protocol):
 
     def last_seq(self) -> int:
         """The last change that is told."""
+
+    def decided(self) -> Mapping[str, tuple[str, str]]:
+        """Card -> tier and action as they were told last."""
 
     def write(
         self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
@@ -134,6 +144,7 @@ def follow_records(run: Following) -> Followed:
     """Follow a feed until it ends or is stopped. Says to the watch how it goes, and to the ledger what it found."""
     so_far, waits = Followed(), dict[str, int]()
     so_far.told += _tell(run)  # what an earlier run committed and did not come to tell
+    so_far.told += _decide_again(run)
     settled_at = judged_at = run.ticks()
     for batch in run.feed.batches(run.engine.positions()):
         waits |= batch.positions
@@ -175,6 +186,21 @@ def _tell(run: Following) -> int:
         run.engine.told(changes[-1].seq)
         told += len(changes)
     return told
+
+
+def _decide_again(run: Following) -> int:
+    """Tell the decisions that this policy makes otherwise than the one before, over the same hits; how many."""
+    if run.engine.decided_by() == run.judgement.fingerprint:
+        return 0
+    told = run.ledger.decided()
+    nothing = (Tier.LOW.word, Action.WATCH.word)
+    changed = [
+        card.card
+        for card in map(run.judgement.of, run.engine.answers.cards_with_hits())
+        if told.get(card.card, nothing) != (card.tier.word, card.action.word)
+    ]
+    run.engine.decide_again(run.judgement.fingerprint, changed)
+    return _tell(run)
 
 
 def write_lists(

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from duanka.domain.judgement import CONFIRMED
 from duanka.domain.live import Batch, Change, HitChange, Lateness, Piece, Taken
 from duanka.domain.tables import TABLES
 from duanka.engine.live import Live
@@ -211,10 +212,15 @@ def quarantined(live: Live, folder: Path) -> list[tuple[str, int, str, str]]:
 
 
 def standing(changes: Sequence[HitChange]) -> Counter[HitKey]:
-    """The sum over a change log: the hits that must stand behind it, with what they say in any order."""
+    """The sum over a change log: the hits that must stand behind it, with what they say in any order.
+
+    Police cases are changes, too, and no hits.
+    """
     there: dict[tuple[str, str, datetime], str] = {}
     for number, change in enumerate(changes, 1):
         assert change.seq == number
+        if change.hit.rule == CONFIRMED:
+            continue
         hit = change.hit
         key = (hit.card, hit.rule, hit.seen_at)
         if change.kind is Change.REVOKED:

@@ -60,6 +60,7 @@ def test_once_ends_with_the_hits_and_the_list_of_a_scan(small: Path, scanned: Pa
     assert hits(tmp_path / "out") == hits(scanned)
     list_of_scan = (scanned / "cards_at_risk.csv").read_text()
     assert (tmp_path / "out" / "cards_at_risk.csv").read_text() == list_of_scan
+    assert _asked(tmp_path / "out") == _asked(scanned), "and with its decisions"
     assert "records in" in typed.out
     again = duanka("live", "--inbox", tmp_path / "in", "--once", *_lists(small), "--out", tmp_path / "out")
     assert re.search(r"records in +0\b", again.out), again.out
@@ -196,15 +197,22 @@ def _told(out: Path) -> list[dict[str, object]]:
 
 
 def _standing(lines: list[dict[str, object]]) -> set[tuple[object, object, str]]:
-    """The hits that stand when the changes are read from the first to the last."""
+    """The hits that stand when the changes are read from the first to the last; a police case is none."""
     standing: set[tuple[object, object, str]] = set()
-    for line in lines:
+    for line in (one for one in lines if one["rule"] != "police_confirmed"):
         key = (line["card"], line["rule"], str(line["seen_at"]).replace("T", " "))
         if line["kind"] == "revoked":
             standing.discard(key)
         else:
             standing.add(key)
     return standing
+
+
+def _asked(out: Path) -> dict[str, tuple[str, str]]:
+    """Card -> tier and action, as decisions.jsonl says them last; cards of whom nothing is asked left out."""
+    lines = [json.loads(line) for line in (out / "decisions.jsonl").read_text().splitlines()]
+    last = {line["card"]: line for line in lines}
+    return {card: (line["tier"], line["action"]) for card, line in last.items() if line["reasons"]}
 
 
 def _metrics_url(said: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -27,6 +28,7 @@ class Judgement:
         self._limits = limits
         asks_for = {rule.id: rule.asks_for for rule in rules}
         shadows = policy.shadows
+        self.fingerprint = _fingerprint(policy, asks_for)  # of everything but hits and cases that decides
 
         @lru_cache(_SETS_OF_RULES)
         def decision(tripped: frozenset[str], confirmed: bool) -> Decision:
@@ -70,7 +72,11 @@ class Judgement:
         return decided.action if decided.reasons or confirmed else None
 
     def words(self, hit: Hit) -> Words:
-        """Say why `hit` is one, with its evidence and the limits in place."""
+        """Say why `hit` is one, with its evidence and the limits in place; also of a police case among the changes."""
+        if hit.rule == CONFIRMED:
+            return _police_words([str(hit.evidence["case_id"])])
+        if hit.rule not in self._rules:  # its hits are revoked: this policy does not run it any more
+            return Words(f"规则 {hit.rule} 已不适用", f"the rule {hit.rule} does not run any more")
         return in_words(self._rules[hit.rule], hit, self._limits[hit.rule])
 
 
@@ -103,6 +109,16 @@ def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> Words:
     """Say why `hit` is one, with its evidence and the limits in place."""
     values = {**limits, **hit.evidence}
     return Words(rule.reason.zh.format(**values), rule.reason.en.format(**values))
+
+
+def _fingerprint(policy: Policy, asks_for: Mapping[str, Action]) -> str:
+    rules = sorted(
+        (rule, one.weight, one.shadow, asks_for[rule].word)
+        for rule, one in policy.rules.items()
+        if rule in asks_for
+    )
+    said = repr((policy.deciding.value, policy.medium, policy.high, rules))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _police_words(cases: Sequence[str]) -> Words:

@@ -59,6 +59,7 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         certain=as_of or reach,  # whoever says what "now" is says that the records reach it
         outside=outside,
         reach=reach,
+        as_of=as_of,
     )
 
 
@@ -119,6 +120,9 @@ def seen(table: Table, source: str, span: Span, columns: Sequence[str] = ()) -> 
 
     `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`.
     """
+    if table.name == "cases" and span.as_of is None:
+        # the police confirmed it, whether or not the records reach that moment: the card is to be stopped now
+        return f"SELECT {', '.join(columns) or '*'} FROM {source}"
     if not table.record:
         return known(table, source, span.until, columns)
     first, until = f"TIMESTAMP '{span.first}'", f"TIMESTAMP '{span.until}'"

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import HitChange
@@ -63,6 +64,10 @@ class Ledger:
     def last_seq(self) -> int:
         """The change up to which everything is written, 0 for none; the next `write` must begin behind it."""
         return min(self._hits.last, self._decisions.last)
+
+    def decided(self) -> dict[str, tuple[str, str]]:
+        """Card -> tier and action, as they were told last. Reads all of decisions.jsonl."""
+        return {line["card"]: (line["tier"], line["action"]) for line in self._decisions.all()}
 
     def write(
         self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
@@ -119,6 +124,14 @@ class _Lines:
             raise self._unwritable(error) from error
         self._size += len(text)
         self.last = new[-1][0]
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Every line that is whole, the first first."""
+        with self._path.open("rb") as file:
+            for text in file:
+                if text.endswith(b"\n"):
+                    line: dict[str, Any] = json.loads(text)
+                    yield line
 
     def _put(self, text: bytes) -> None:
         done = 0

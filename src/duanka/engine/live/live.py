@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Table
 from duanka.engine.database import arrow_rows
 from duanka.engine.given import Given
+from duanka.engine.live.announcements import announce_again, announce_cases
 from duanka.engine.live.answers import Answers
 from duanka.engine.live.appending import Appending
 from duanka.engine.live.judge import Judge
@@ -159,10 +160,10 @@ class Live:
         )
 
     def _settled(self, now: datetime, *, judge: bool) -> Changes:
-        changes: Changes = Counter()
         with self._state.working():
+            changes = self._confirmed(now)
             if judge:
-                changes = self._triggers.pull(self._progress, self._marks, self._able(), now)
+                changes += self._triggers.pull(self._progress, self._marks, self._able(), now)
             self._tidy()
             self._state.commit()
         return changes
@@ -170,13 +171,13 @@ class Live:
     def finish(self, now: datetime) -> Taken:
         """Judge as if nothing more came: as a scan over the same records does."""
         begin = time.perf_counter()
-        changes: Changes = Counter()
         with self._state.working():
+            changes = self._confirmed(now)
             self._progress.history = False
             records = {t: last for t, last in self._progress.lasts.items() if TABLES[t].record}
             if records:
                 end = End(*end_of_records(records))
-                changes = self._triggers.pull(self._progress, self._marks, self._able(), now, end)
+                changes += self._triggers.pull(self._progress, self._marks, self._able(), now, end)
             self._progress.tidied = None  # what a rest merged since can be forgotten
             self._tidy()
             self._state.commit()
@@ -186,6 +187,25 @@ class Live:
             changes=dict(changes),
             sources=tuple(self._marks.sources(now)),
         )
+
+    def _confirmed(self, now: datetime) -> Changes:
+        """Log cases that came since the last time: they wait for no record, and for no rule."""
+        if not self._cases_came:
+            return Counter()
+        found = announce_cases(self._run, self._progress, now)
+        self._cases_came = False
+        return found
+
+    def decided_by(self) -> str:
+        """The fingerprint of the policy under which decisions were told last; empty where that is not known."""
+        return self._progress.policy
+
+    def decide_again(self, policy: str, cards: Collection[str]) -> None:
+        """Decisions are told under another policy from here on: tell those of `cards`, which it changes."""
+        with self._state.working():
+            announce_again(self._state.db, self._run, self._progress, cards)
+            self._progress.policy = policy
+            self._state.commit()
 
     def told(self, seq: int) -> None:
         """Changes up to `seq` are written elsewhere for good."""
@@ -205,6 +225,7 @@ class Live:
     def _attach(self) -> None:
         """Build what works on the progress."""
         progress = self._progress
+        self._cases_came = True  # after a start or a failure, look which cases were not logged
         self._shelves: dict[str, Shelf] = {}
         for rollup in self._rollups:
             known = rollup.name in progress.shelves
@@ -268,6 +289,7 @@ class Live:
         if key:
             self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
         self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news")
+        self._cases_came |= register == "cases"
         if judged:  # before the first judgement, everybody is to be judged anyway
             self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
             self._triggers.look_ahead(register, "news", self._marks.latest())

@@ -65,7 +65,8 @@ class Progress(BaseModel):
     on absences were certain at the last judgement; `able`: rules that could run then; `seen`: registers showed what
     is known then. `history`: what is read was there at the start, so nothing of it is late and no window closes.
     `horizon`: windows before it are forgotten. `certain`, `midnight`: the end that was last assumed.
-    `forgotten`: table -> before when it is not known any more which records came.
+    `forgotten`: table -> before when it is not known any more which records came. `policy`: fingerprint of the
+    policy under which the decisions were told last; empty where that is not known.
     """
 
     version: int = VERSION
@@ -88,3 +89,4 @@ class Progress(BaseModel):
     certain: datetime | None = None
     midnight: datetime | None = None
     forgotten: dict[str, datetime] = {}
+    policy: str = ""

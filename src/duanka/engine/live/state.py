@@ -27,6 +27,7 @@ _NO_ROOM = (
     duckdb.OutOfMemoryException,
     duckdb.TransactionException,  # a commit that could not be written
 )
+_LATER = ("confirmed",)  # tables that a state of version 1 may lack: made empty, its cases are told then
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
@@ -35,6 +36,7 @@ _TABLES = {
     "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",
     "again": "rule VARCHAR, card VARCHAR",
     "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
+    "confirmed": "card VARCHAR, case_id VARCHAR",  # police cases that are among the changes
     "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
     "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
 }
@@ -64,7 +66,9 @@ class State:
             name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")
         }
         if there:
-            self.progress = self._read(there)
+            for name in _LATER:
+                self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({_TABLES[name]})")
+            self.progress = self._read(there | set(_LATER))
             self._ours = True
             return
         self.run("CREATE TABLE state.progress (value VARCHAR)")

@@ -1,0 +1,67 @@
+"""Changes that no rule made: a card that the police confirmed, and a decision that another policy changes.
+
+Both stand in `state.changes` with a number of their own, so that they reach hits.jsonl and decisions.jsonl as the
+changes of rules do: once, whatever crashes in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from duanka.domain.judgement import CONFIRMED
+from duanka.domain.live import Change
+from duanka.engine.live.progress import Progress
+from duanka.engine.live.shelf import Run
+
+
+def announce_cases(run: Run, progress: Progress, now: datetime) -> Counter[tuple[str, Change]]:
+    """Log the cases of the state that were not logged yet, each (card, case) once.
+
+    A delivered case counts at once: neither a record of the card nor the end of a window is waited for. `now`
+    (local) stands for the time of a case that names none.
+    """
+    new = (
+        "SELECT card, case_id, min(confirmed_at) AS moment FROM state.cases"
+        " ANTI JOIN state.confirmed USING (card, case_id) GROUP BY card, case_id"
+    )
+    run(f"CREATE OR REPLACE TEMP TABLE announced AS {new}")
+    cases = int(run("SELECT count(*) FROM announced")[0][0])
+    if cases:
+        run(
+            f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, case_id),"
+            f" '{Change.RAISED.value}', card, '{CONFIRMED}', coalesce(moment, TIMESTAMP '{now}'),"
+            " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM announced"
+        )
+        run("INSERT INTO state.confirmed SELECT card, case_id FROM announced")
+        progress.seq += cases
+    run("DROP TABLE announced")
+    return Counter({(CONFIRMED, Change.RAISED): cases} if cases else {})
+
+
+def announce_again(
+    db: duckdb.DuckDBPyConnection, run: Run, progress: Progress, cards: Collection[str]
+) -> None:
+    """Log one change of each of `cards`, which have a hit or a case: what is asked for them is another now."""
+    db.register("given", pa.table({"card": pa.array(list(cards), pa.string())}))
+    run(
+        "CREATE OR REPLACE TEMP TABLE announced AS"
+        " SELECT card, arg_min(rule, (kind, rule, seen_at, evidence)) AS rule,"
+        " arg_min(seen_at, (kind, rule, seen_at, evidence)) AS seen_at,"
+        " arg_min(evidence, (kind, rule, seen_at, evidence)) AS evidence FROM ("
+        " SELECT 1 AS kind, card, rule, seen_at, evidence FROM state.hits"
+        f" UNION ALL SELECT 0, card, '{CONFIRMED}', coalesce(confirmed_at, TIMESTAMP '1970-01-01'),"
+        " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM state.cases"
+        ") WHERE card IN (SELECT card FROM given) GROUP BY card"
+    )
+    db.unregister("given")
+    run(
+        f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card),"
+        f" '{Change.REVISED.value}', card, rule, seen_at, evidence FROM announced"
+    )
+    progress.seq += int(run("SELECT count(*) FROM announced")[0][0])
+    run("DROP TABLE announced")
