@@ -34,7 +34,7 @@ class Span:
     `until`    "now": windows that ended by then are closed, and nothing after it is seen
     `certain`  to here the records reach, so that an absence of use is certain
     `reach`    the last record ends here; `certain` is later where `as_of` says so
-    `as_of`    "now" where a person said it; a police case counts if it was confirmed by then, or without it as delivered
+    `as_of`    "now" where a person said it: a police case counts if it was confirmed by then, else as delivered
     `outside`  records before or after it, which the rules do not see: strays of a wrong clock, or after `as_of`
     """
 
