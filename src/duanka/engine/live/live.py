@@ -71,6 +71,7 @@ class Live:
         self._shadows = shadows
         self._lists = frozenset(name for name in LISTS if lists.get(name))
         self._begun = False
+        self._cases_came = True
         self._state = State(folder, memory=memory, threads=threads, again=self._attach)
         self._run = self._state.run
         self.answers = Answers(self._run)
