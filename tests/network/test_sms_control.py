@@ -48,6 +48,20 @@ def test_only_the_owner_may_tell(proxy: OwnMessageProxy) -> None:
     assert (proxy.folder / CONTROL).stat().st_mode & 0o777 == 0o600
 
 
+def test_the_folder_is_for_its_owner_alone(proxy: OwnMessageProxy) -> None:
+    """Numbers stand in it, and whoever can open the lock could hold it."""
+    with closing(proxy.element()) as element:
+        element.suspend(BLOCKED)
+    proxy.stop()
+    for one in (proxy.folder, *proxy.folder.iterdir()):  # as an earlier version left it
+        one.chmod(0o777)
+    proxy.start()
+    modes = {one.name: one.stat().st_mode & 0o777 for one in proxy.folder.iterdir()}
+    assert modes == dict.fromkeys(modes, 0o600)
+    assert len(modes) >= 5
+    assert proxy.folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_list_that_breaks_off_is_no_list(proxy: OwnMessageProxy) -> None:
     with closing(proxy.element()) as element:
         element.suspend(BLOCKED)

@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -60,8 +61,10 @@ class ProxySettings:
 
     def write(self) -> None:
         """Into the folder, for a process that is started there."""
-        said = {**asdict(self), "folder": None}
-        (self.folder / SETTINGS).write_text(json.dumps(said, ensure_ascii=False, indent=1), encoding="utf-8")
+        said = json.dumps({**asdict(self), "folder": None}, ensure_ascii=False, indent=1)
+        make_private(self.folder)
+        with open(self.folder / SETTINGS, "w", encoding="utf-8", opener=_for_us_alone) as file:
+            file.write(said)
 
     @classmethod
     def read(cls, folder: Path) -> ProxySettings:
@@ -92,8 +95,10 @@ def run_proxy(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Carry messages until SIGTERM or SIGINT. `text`: instead of the policy's lists. DuankaError where it cannot."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)
+    make_private(settings.folder)
     sys.setswitchinterval(_SWITCHES)
+    _allow_descriptors(settings.limits)
     with _alone(settings.folder), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Process(settings, text, clock, now).run())
 
@@ -132,6 +137,7 @@ class _Process:
             )
             working = [
                 loop.create_task(self._relay.watch()),
+                loop.create_task(self._relay.expire_counts()),
                 loop.create_task(self._keep_writing(record_thread)),
             ]
             await stop.wait()
@@ -155,12 +161,41 @@ class _Process:
     def _status(self) -> dict[str, object]:
         return {
             "links": len(self._relay.links),
+            "unbound": len(self._relay.unbound),
+            "displaced": self._relay.displaced,
+            "not_bound": self._relay.not_bound,
             "passed": self._relay.passed,
             "refused": dict(self._relay.refused),
             "malformed": self._relay.malformed,
             "lost": self._record.lost,
             "cards": len(self._cards.cards),
         }
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder where it is missing; it and what lies in it is for its owner alone, from now on."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    for one in folder.iterdir():
+        if one.is_file() and not one.is_symlink():
+            one.chmod(0o600)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _allow_descriptors(limits: Limits) -> None:
+    """Two connections for each link, and some for files; as many of them as the system allows."""
+    wanted = 2 * (limits.links + limits.unbound) + 100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _LOG.warning(
+            "only %d open files are allowed (ulimit -n), %d are needed for all links", allowed, wanted
+        )
 
 
 @contextlib.contextmanager

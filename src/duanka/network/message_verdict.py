@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -11,10 +10,11 @@ from duanka.domain.network import NetworkState, RefusalReason, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.card_numbers import EmergencyNumbers, e164, is_service
 from duanka.network.message_text import JoinedParts, part_of, readings
+from duanka.network.sender_rate import SenderRate
 from duanka.network.smpp import Address, Submission
 from duanka.network.text_lists import TextLists
 
-_MINUTE = 60.0
+NOT_COUNTED = -1
 
 
 class Refused(NamedTuple):
@@ -47,29 +47,49 @@ class Judge:
         self._reads = text is not None or bool(policy.keywords or policy.links)
         self._trusted = frozenset(e164(Address(0, 0, one)) for one in policy.trusted)
         self._emergency = EmergencyNumbers(emergency)
-        self._rate = _Rate(policy.per_minute)
+        self._rate = SenderRate(policy.per_minute) if policy.per_minute else None
         self._parts = JoinedParts()
 
-    def of(self, submission: Submission) -> Refused | None:
+    def of(self, submission: Submission, account: str = "") -> Refused | None:
         """None: it may pass."""
+        return self.check(submission, account)[0]
+
+    def check(self, submission: Submission, account: str) -> tuple[Refused | None, int]:
+        """Why it does not pass, or None and the position by which `not_taken` gives its count back.
+
+        `account`: the client, as the centre let it in. Each account has its own minute of a sender: a client that
+        uses another's number uses up nothing of it.
+        """
         sender = e164(submission.source)
         peers = [e164(one) for one in submission.destinations]
         judged = [one for one in peers if one not in self._emergency]
         if not judged:
-            return None
+            return None, NOT_COUNTED
         blocked = self._blocked(sender, judged)
         if blocked or sender in self._trusted:
-            return blocked
+            return blocked, NOT_COUNTED
         peer = judged[0]
         now = self._clock()
-        limited = not is_service(sender)
-        if limited and not self._rate.allows(sender, len(judged), now):
-            return Refused(RefusalReason.RATE, sender, peer, f"more than {self._rate.per_minute} a minute")
+        position = NOT_COUNTED
+        if self._rate and not is_service(sender):
+            taken = self._rate.take(account, sender, len(judged), now)
+            if taken is None:
+                detail = f"more than {self._rate.per_minute} a minute"
+                return Refused(RefusalReason.RATE, sender, peer, detail), NOT_COUNTED
+            position = taken
         if self._reads and (why := self._why_text(submission, sender, peer, now)):
-            return Refused(RefusalReason.TEXT, sender, peer, why)
-        if limited:
-            self._rate.count(sender, len(judged), now)
-        return None
+            self.not_taken(position)
+            return Refused(RefusalReason.TEXT, sender, peer, why), NOT_COUNTED
+        return None, position
+
+    def not_taken(self, position: int, messages: int | None = None) -> None:
+        """The centre refused what was counted at this position, or so many of its destinations."""
+        if self._rate and position != NOT_COUNTED:
+            self._rate.refund(position, messages)
+
+    def expire(self, most: int) -> bool:
+        """Forget up to `most` counts that are a minute old; whether there are more of them."""
+        return self._rate is not None and self._rate.expire(self._clock(), most)
 
     def _blocked(self, sender: str, peers: list[str]) -> Refused | None:
         cards = self._cards()
@@ -95,30 +115,3 @@ class Judge:
             joined = self._parts.add((sender, peer), part, texts[0], now)
             why = why or self._text.of(joined)
         return why
-
-
-class _Rate:
-    """How many messages each sender sent in the last sixty seconds. 0: any number may pass."""
-
-    def __init__(self, per_minute: int) -> None:
-        self.per_minute = per_minute
-        self._sent: dict[str, deque[float]] = {}
-        self._swept_at = 0.0
-
-    def allows(self, sender: str, messages: int, now: float) -> bool:
-        """Whether that many more stay within the limit."""
-        sent = self._sent.get(sender)
-        if not self.per_minute:
-            return True
-        while sent and sent[0] <= now - _MINUTE:
-            sent.popleft()
-        return len(sent or ()) + messages <= self.per_minute
-
-    def count(self, sender: str, messages: int, now: float) -> None:
-        """They passed."""
-        if not self.per_minute:
-            return
-        self._sent.setdefault(sender, deque()).extend([now] * messages)
-        if now - self._swept_at > _MINUTE:
-            self._swept_at = now
-            self._sent = {one: sent for one, sent in self._sent.items() if sent and sent[-1] > now - _MINUTE}

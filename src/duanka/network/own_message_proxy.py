@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duanka.domain.network import NetworkError
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network.message_proxy import Address, ProxySettings
+from duanka.network.message_proxy import Address, ProxySettings, make_private
 from duanka.network.message_relay import Limits
 from duanka.network.own_part import OwnPart, OwnProcess, answers, free_port
 from duanka.network.sms import MessageProxy
@@ -31,7 +31,7 @@ class OwnMessageProxy(OwnPart):
         limits: Limits | None = None,
     ) -> None:
         self.folder = folder.resolve()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
         self.address = listen or ("127.0.0.1", free_port())
         self._settings = ProxySettings(
             self.folder, self.address, smsc, policy or MessagePolicy(), emergency, limits=limits or Limits()

@@ -1,0 +1,346 @@
+"""One client of the message proxy and its own connection to the message centre."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from duanka.network import smpp
+from duanka.network.message_verdict import NOT_COUNTED
+from duanka.network.outstanding import OutstandingSubmissions
+
+if TYPE_CHECKING:
+    from duanka.network.message_relay import Relay
+
+_AHEAD = 256 * 1024  # bytes that wait for a slow reader before its writer is held back
+_CLOSES_WITHIN = 5.0
+# A client that sends without pause shares the loop with all others: some milliseconds, then it is their turn.
+_JUDGED_IN_A_TURN, _ANSWERED_IN_A_TURN = 200, 64 * 1024
+_LENGTHS = int.from_bytes
+
+
+def _kinds(*commands: int, answers: bool = False) -> frozenset[bytes]:
+    return frozenset((one | (smpp.RESPONSE if answers else 0)).to_bytes(4, "big") for one in commands)
+
+
+_SUBMISSIONS = _kinds(*smpp.SUBMISSIONS)
+_TRANSMITTER_ONLY = _kinds(smpp.SUBMIT_SM, smpp.SUBMIT_MULTI)
+_UNBOUND = _kinds(smpp.UNBIND, answers=True)
+_MULTI = _kinds(smpp.SUBMIT_MULTI, answers=True)
+_OF_CLIENT = _kinds(*smpp.BINDS) | _UNBOUND
+_BOUND, _TAKEN = _kinds(*smpp.BINDS, answers=True), _kinds(*smpp.SUBMISSIONS, answers=True)
+_OF_CENTRE = _BOUND | _TAKEN | _UNBOUND | _kinds(smpp.GENERIC_NACK)
+_FINE = b"\0\0\0\0"
+
+
+class _Binding(NamedTuple):
+    """A bind that waits for the centre's answer."""
+
+    sequence: bytes
+    command: int
+    account: str
+
+
+class Link:
+    """One client and its own connection to the centre.
+
+    Judged are submissions of a client that the centre has let in. What comes behind a bind waits for the centre's
+    answer to it, so that no submission is judged before that.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
+        self.client, self.centre = _ClientSide(self), _CentreSide(self)
+        self.bound = 0  # the command by which it bound
+        self.account = ""
+        self.binding: _Binding | None = None
+        self.outstanding = OutstandingSubmissions()
+        self._host = ""
+        self._unbound_since = 0.0
+        self._connecting: asyncio.Task[None] | None = None
+        self._closing_at: float | None = None
+
+    def begun(self, host: str) -> None:
+        """The client is there."""
+        self._host, self._unbound_since = host, asyncio.get_running_loop().time()
+        if not self.relay.admit(self, host):
+            self.client.abort()
+            return
+        self.client.hold()
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    def close(self) -> None:
+        """What is written still goes out, then both connections end."""
+        if self._closing_at is None:
+            self._closing_at = asyncio.get_running_loop().time()
+        if self._connecting and not self._connecting.done():
+            self._connecting.cancel()
+        self.client.close()
+        self.centre.close()
+        if self.client.gone and self.centre.gone:
+            self.relay.discard(self)
+
+    def abort(self) -> None:
+        """End both connections at once."""
+        self.close()
+        self.client.abort()
+        self.centre.abort()
+        self.relay.discard(self)
+
+    def look(self) -> None:
+        """Close it where it has not bound in time, a unit does not end, or nothing came for too long."""
+        now, limits = asyncio.get_running_loop().time(), self.relay.limits
+        client, centre = self.client, self.centre
+        if self._closing_at is not None:
+            if now - self._closing_at > _CLOSES_WITHIN:
+                self.abort()
+        elif (not self.bound and now - self._unbound_since > limits.begin) or (
+            client.rest and not client.held and now - client.rest_since > limits.rest
+        ):
+            client.complain()
+        elif now - max(client.heard_at, centre.heard_at) > limits.idle:
+            self.close()
+
+    def judged(self, kind: bytes, unit: bytes) -> bytes | None:
+        """The answer to a submission that does not pass; None: it goes on to the centre."""
+        if not self.bound or (self.bound == smpp.BIND_RECEIVER and kind in _TRANSMITTER_ONLY):
+            return self.relay.refuse_unbound(unit)
+        answer, position = self.relay.refuse(unit, self.account)
+        if answer is None:
+            self.outstanding.sent(_LENGTHS(unit[12:16], "big"), position)
+        return answer
+
+    def passes(self, kind: bytes, unit: bytes) -> bool:
+        """A bind or the answer to an unbind goes on to the centre; whether what follows must wait."""
+        if kind in _UNBOUND:
+            self._unbind()
+        elif not self.bound:
+            self.binding = _Binding(unit[12:16], _LENGTHS(kind, "big"), _account(unit))
+            self.client.hold()
+            return True
+        return False
+
+    def answered(self, kind: bytes, unit: bytes) -> None:
+        """The centre answered a submission, or ended the session; told after the client has the answer."""
+        failed = unit[8:12] != _FINE
+        if kind in _TAKEN:
+            position = self.outstanding.answered(_LENGTHS(unit[12:16], "big"))
+            if position == NOT_COUNTED:
+                return
+            if failed:
+                self.relay.judge.not_taken(position)
+            elif kind in _MULTI and (unsuccessful := unit[smpp.HEAD.size :].partition(b"\0")[2][:1]):
+                self.relay.judge.not_taken(position, unsuccessful[0])
+        elif kind in _UNBOUND:
+            if not failed:
+                self._unbind()
+        elif (binding := self.binding) and unit[12:16] == binding.sequence:
+            self.binding = None
+            if kind in _BOUND and not failed:
+                self.bound, self.account = binding.command, binding.account
+                self.relay.unbound.discard(self)
+            self.client.go_on()
+
+    def _unbind(self) -> None:
+        if self.bound and self in self.relay.links:
+            self.bound, self._unbound_since = 0, asyncio.get_running_loop().time()
+            self.relay.watch_unbound(self, self._host)
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.relay.limits.connect):
+                await loop.create_connection(lambda: self.centre, *self.relay.centre)
+        except (OSError, TimeoutError):
+            self.close()  # the client sees it, and tries again
+            return
+        self.client.go_on()
+
+
+class _Side(asyncio.Protocol):
+    """One of the two connections of a link: cuts what comes into units."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._transport: asyncio.Transport | None = None
+        self.rest = b""
+        self.held = 0
+        self.heard_at = 0.0
+        self.rest_since = 0.0
+        self.gone = True
+        self._time: Callable[[], float] = asyncio.get_running_loop().time
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_AHEAD)
+        _keep_alive(transport.get_extra_info("socket"))
+        self.gone = False
+        self.heard_at = self._time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.rest = b""
+        self._link.close()
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        self.held += 1
+        if self.held == 1 and self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Read on, when nobody else holds it."""
+        self.held -= 1
+        self.heard_at = self.rest_since = self._time()
+        if self.held == 0 and self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport:
+            self._transport.abort()
+
+    def complain(self) -> None:
+        """What came is no SMPP, or too late: say so, and end the link."""
+        if not self.gone:
+            self.write(smpp.unit(smpp.GENERIC_NACK, 0, status=smpp.BAD_LENGTH))
+        self._link.close()
+
+
+class _ClientSide(_Side):
+    """Looks at submissions on their way to the centre."""
+
+    _waits_for_turn = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._link.begun(str(peer[0]) if peer else "")
+
+    def hold_once(self) -> None:
+        """Ask again: a connection that has just begun may not have heard that it is held."""
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """What it was held for is there: the centre's connection, its answer to a bind, or its next turn."""
+        self._waits_for_turn = False
+        self.release()
+        self.data_received(b"")  # what came before it could be held
+
+    def pause_writing(self) -> None:
+        # its own answers wait for it too: a client that reads nothing may not write either
+        self.hold()
+        self._link.centre.hold()
+
+    def resume_writing(self) -> None:
+        self.release()
+        self._link.centre.release()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._time()
+        begun = not self.rest
+        if self.rest:
+            data = self.rest + data
+        if self._link.centre.gone or self._link.binding or self._waits_for_turn:
+            self.rest = data
+            self.hold_once()
+            return
+        at = self._carry(data)
+        self.rest = data[at:]
+        if begun or at:
+            self.rest_since = self.heard_at
+
+    def _carry(self, data: bytes) -> int:
+        """Pass on or answer the whole units of `data`; where the rest begins."""
+        link, centre = self._link, self._link.centre
+        longest, size = link.relay.limits.longest, len(data)
+        passing = at = judged = 0  # passing: where what may go on in one piece begins
+        while at + 4 <= size and judged < _JUDGED_IN_A_TURN:
+            length = _LENGTHS(data[at : at + 4], "big")
+            if not smpp.HEAD.size <= length <= longest:
+                centre.write(data[passing:at])
+                self.complain()
+                return size
+            end = at + length
+            if end > size:
+                break
+            kind = data[at + 4 : at + 8]
+            at = end
+            if kind in _SUBMISSIONS:
+                judged += 1
+                if answer := link.judged(kind, data[end - length : end]):
+                    if passing < end - length:
+                        centre.write(data[passing : end - length])
+                    self.write(answer)
+                    passing = end
+            elif kind in _OF_CLIENT and link.passes(kind, data[end - length : end]):
+                break
+        if judged >= _JUDGED_IN_A_TURN:
+            self._waits_for_turn = True
+            self.hold()
+            asyncio.get_running_loop().call_soon(self.go_on)
+        if passing < at:
+            centre.write(data if at - passing == size else data[passing:at])
+        return at
+
+
+class _CentreSide(_Side):
+    """Passes on what the centre says, in whole units, so that an answer of ours never falls into one of its own."""
+
+    def pause_writing(self) -> None:
+        self._link.client.hold()
+
+    def resume_writing(self) -> None:
+        self._link.client.release()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._time()
+        if self.rest:
+            data = self.rest + data
+        longest, at, size = self._link.relay.limits.longest, 0, len(data)
+        told = []
+        while at + 4 <= size:
+            length = _LENGTHS(data[at : at + 4], "big")
+            if not smpp.HEAD.size <= length <= longest:
+                self._link.client.write(data[:at])
+                self._link.close()
+                return
+            if at + length > size:
+                break
+            kind = data[at + 4 : at + 8]
+            if kind in _OF_CENTRE:
+                told.append((kind, data[at : at + length]))
+            at += length
+        if at:
+            self._link.client.write(data if at == size else data[:at])
+        self.rest = data[at:]
+        for kind, unit in told:  # behind the answer itself: what waited for it is answered after it
+            self._link.answered(kind, unit)
+        if size >= _ANSWERED_IN_A_TURN:
+            self.hold()
+            asyncio.get_running_loop().call_soon(self.release)
+
+
+def _account(bind: bytes) -> str:
+    """The system_id of a bind; centres do not all tell capitals from small letters."""
+    return bind[smpp.HEAD.size :].partition(b"\0")[0].decode("latin-1").strip().casefold()
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, option):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
