@@ -113,7 +113,7 @@ def measure(
         call_proxy=nowhere,
         message_proxy=nowhere,
     )
-    with app_orders.desk(settings, policy) as here:
+    with app_orders.desk(settings, policy, create=True) as here:
         _measure(
             name,
             here,

@@ -117,7 +117,7 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
         own = network.settings(folder / "orders", policy=settings.policy)
         say(f"   {app_serve.Network(own).said()}; {len(cards):,} cards registered")
         with (
-            app_orders.desk(own, policy) as here,
+            app_orders.desk(own, policy, create=True) as here,
             app_serve.working(here, policy.orders, app_serve.Network(own), lambda _: None, clock) as worker,
         ):
             yield Story(say, network, here, worker.wake, clock)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from duanka.domain.errors import MissingKey
+from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.order import NoSuchTransition, NotTheirs, OrderError, Person, Role
 from duanka.domain.policy import Policy
 from duanka.orders.acts import Acts
@@ -33,6 +33,7 @@ from duanka.settings import Settings
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
 _KEPT_IN = "secret"  # in the folder of the orders
+_SHORTEST_SECRET = 32  # characters, as of DUANKA_SECRET
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,14 @@ class Desk:
 
 
 @contextmanager
-def desk(settings: Settings, policy: Policy) -> Iterator[Desk]:
-    """Open the order book; made where it is missing."""
+def desk(settings: Settings, policy: Policy, *, create: bool = False) -> Iterator[Desk]:
+    """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for."""
+    store = Store(
+        database_of(settings),
+        lambda is_new: derived(secret_of(settings, is_new), "installation"),
+        create=create,
+    )
     secret = secret_of(settings)
-    store = Store(database_of(settings))
     try:
         trail = Trail(derived(secret, "audit"))
         book = OrderBook(store, Terms(policy.orders, trail, elements_of(settings)))
@@ -86,17 +91,49 @@ def database_of(settings: Settings) -> str:
     return f"sqlite:///{settings.orders / 'orders.sqlite'}"
 
 
-def secret_of(settings: Settings) -> bytes:
-    """The secret of this installation; made once, in a file that only its owner reads."""
+def secret_of(settings: Settings, is_new: bool = False) -> bytes:
+    """The secret of this installation. `is_new`: of an order book that begins now; on SQLite its secret is made, once.
+
+    MissingKey where there is none, or two: a secret is never made beside an order book that has one already, nor
+    beside a database server, which other machines use too.
+    """
+    if settings.secret and settings.secret_file:
+        raise MissingKey("both DUANKA_SECRET and DUANKA_SECRET_FILE are set; unset one of them")
     if settings.secret:
         return settings.secret.get_secret_value().encode()
-    path = settings.orders / _KEPT_IN
+    path = settings.secret_file or settings.orders / _KEPT_IN
+    if settings.secret_file or path.exists():
+        return _secret_in_file(path)
+    if not is_new:
+        raise MissingKey(
+            f"the order book's secret is not at {path}: put the file back, or set DUANKA_SECRET or DUANKA_SECRET_FILE"
+            " to the one that the book was made with; nothing was written"
+        )
+    if not database_of(settings).startswith("sqlite"):
+        raise MissingKey(
+            "a new order book on a database server needs a secret that all its machines share: set DUANKA_SECRET_FILE"
+            " to a file with one (`openssl rand -hex 32` writes one), and keep a copy apart from the database"
+        )
+    return _made(path)
+
+
+def _secret_in_file(path: Path) -> bytes:
+    """The secret in a file: the same bytes as DUANKA_SECRET with its text, so that a book can move from one to both."""
     try:
-        return bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except ValueError as error:
-        raise MissingKey(f"{path} is no secret: put the file back as it was, or set DUANKA_SECRET") from error
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingKey(f"the secret in {path} cannot be read ({type(error).__name__})") from None
+    if len(text) < _SHORTEST_SECRET:
+        raise MissingKey(
+            f"{path} is no secret: it has fewer than {_SHORTEST_SECRET} characters; put the file back as it was, or"
+            " set DUANKA_SECRET"
+        )
+    return text.encode()
+
+
+def _made(path: Path) -> bytes:
+    """A new secret in a file that only its owner reads; of two that begin at once, both take the first one's."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_hex(32)
     aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
     with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
@@ -104,12 +141,12 @@ def secret_of(settings: Settings) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(aside, path)  # whoever comes second takes the secret of the first
+        os.link(aside, path)
     except FileExistsError:
         pass
     finally:
         aside.unlink()
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    return _secret_in_file(path)
 
 
 def derived(secret: bytes, purpose: str) -> bytes:
@@ -139,7 +176,11 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
 
 
 def take(here: Desk, folder: Path) -> Received:
-    """Turn the decisions in `folder` that were not taken before into orders."""
+    """Turn the decisions in `folder` that were not taken before into orders; DuankaError where it has none."""
+    if not (path := DecisionFile(folder).path).is_file():
+        raise DuankaError(
+            f"no decisions at {path}: give the folder that `duanka scan` or `duanka live` wrote"
+        )
     return Intake(here.book, DecisionFile(folder)).take_all(now())
 
 

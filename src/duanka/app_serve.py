@@ -153,7 +153,9 @@ def serve(
     """Run API, worker and intake until Ctrl-C or SIGTERM."""
     network = Network(settings, policy.orders.short_code)
     ending = threading.Event()
-    with app_orders.desk(settings, policy) as here, contextlib.ExitStack() as parts:
+    for folder in asked.decisions:
+        _there(folder, say)
+    with app_orders.desk(settings, policy, create=True) as here, contextlib.ExitStack() as parts:
         say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
         parts.enter_context(working(here, policy.orders, network, say))
         folders = (*asked.decisions, *((asked.records.out,) if asked.records else ()))
@@ -201,6 +203,17 @@ def listening(
         server.should_exit = True
         thread.join(_ENDS_WITHIN)
         listening.close()
+
+
+def _there(folder: Path, say: Callable[[str], None]) -> None:
+    """Refuse a folder that is not there: a slip of the pen would otherwise wait for ever, in silence."""
+    path = DecisionFile(folder).path
+    if not path.parent.is_dir():
+        raise DuankaError(
+            f"--decisions {folder}: there is no such folder; give the one that `duanka scan` or `duanka live` writes"
+        )
+    if not path.is_file():
+        say(f"Decisions: none in {folder} yet; {path.name} is waited for")
 
 
 @contextlib.contextmanager

@@ -105,7 +105,7 @@ def _add_keys(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) 
     ) -> None:
         """Give a person a key; it is shown once and cannot be shown again."""
         chosen = settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as desk:
+        with app_orders.desk(chosen, app.policy_named(chosen.policy), create=True) as desk:
             key = desk.keys.add(name, Role(role), here(), app_orders.now())
         out.print(f"The key of {name} ({role}), shown this once:", highlight=False)
         out.print(key, highlight=False, soft_wrap=True)

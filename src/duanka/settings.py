@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(default=None, min_length=32)
     """Key of the audit trail, of links in notices and of the redress addresses; None: a file in `orders`."""
 
+    secret_file: Path | None = None
+    """File with that key in its place, as a service manager or a container hands secrets in."""
+
     api_key: SecretStr | None = None
     """Who acts when a command acts on orders: a key that `duanka keys add` gave."""
 

@@ -109,7 +109,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         )
         parts = app_serve.Network(settings)
         with (
-            desk(settings, policy) as here,
+            desk(settings, policy, create=True) as here,
             app_serve.working(here, policy.orders, parts, print, clock) as worker,
             app_identity.verification(settings, here, clock, Random(DRAWN)) as online,
             app_serve.listening(here, app_serve.Serving(port=port), online, clock),

@@ -46,7 +46,7 @@ class Office:
 
     def inside(self, work: Callable[[app_orders.Desk], object]) -> None:
         settings = Settings(orders=self.folder / "duanka-orders")
-        with app_orders.desk(settings, policy_named("national")) as here:
+        with app_orders.desk(settings, policy_named("national"), create=True) as here:
             work(here)
 
     def _key(self, name: str, role: str) -> str:

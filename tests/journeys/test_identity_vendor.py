@@ -84,7 +84,7 @@ def way(tmp_path: Path) -> Iterator[Way]:
             reference_photos=str(tmp_path / "photos"),
         )
         with (
-            app_orders.desk(settings, policy_named("national")) as here,
+            app_orders.desk(settings, policy_named("national"), create=True) as here,
             app_identity.verification(settings, here, clock, Random(1)) as online,
         ):
             assert online
@@ -125,7 +125,7 @@ def test_a_card_without_a_registered_photo_goes_to_the_counter(way: Way) -> None
 
 def test_settings_say_which_way_is_open(tmp_path: Path) -> None:
     settings = Settings(orders=tmp_path / "orders")
-    with app_orders.desk(settings, policy_named("national")) as here:
+    with app_orders.desk(settings, policy_named("national"), create=True) as here:
         with app_identity.verification(settings, here) as online:
             assert online is None
         assert "counter alone" in app_identity.said(settings)

@@ -87,7 +87,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         imsis = network.add([card(n) for n in range(MANY + 10)] + [HONEST])
         settings = network.settings(folder / "orders")
         with (
-            desk(settings, policy) as here,
+            desk(settings, policy, create=True) as here,
             app_serve.working(here, policy.orders, app_serve.Network(settings), print, clock) as worker,
         ):
             yield Town(network, here, worker, clock, imsis)

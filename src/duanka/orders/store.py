@@ -8,34 +8,42 @@ from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, insert, select
+from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, inspect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-import duanka.orders.tables_identity  # noqa: F401  # its tables are made with the others
 from duanka.domain.errors import DuankaError
-from duanka.orders.tables import audit_head, metadata
+from duanka.orders.installation import GENESIS, SealKey, prepare
+from duanka.orders.tables import SCHEMA_VERSION
+
+__all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 
 _BUSY_MS = 30_000  # that a writer waits for another one on SQLite
-GENESIS = "0" * 64
 _TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 
 Result = TypeVar("Result")
 
 
+class NoOrderBook(DuankaError):
+    """There is no order book where one was looked for, and this command does not begin one."""
+
+
 class Store:
     """One database. `reading` sees one state of it; what `writing` did is durable when it ends, or not done at all."""
 
-    def __init__(self, url: str) -> None:
-        """`url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. DuankaError if it fails."""
+    def __init__(self, url: str, seal_key: SealKey | None = None, *, create: bool = True) -> None:
+        """Open an order book, or begin one.
+
+        `url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. `seal_key`: gives the key that
+        the installation is sealed with; None: the secret is not checked. NoOrderBook: there is none, and `create` is
+        False. NotUsable: of another version, under another secret, or no order book. DuankaError: no answer.
+        """
         try:
-            parsed = make_url(url)
-            if parsed.drivername in ("postgresql", "postgres"):
-                parsed = parsed.set(drivername="postgresql+psycopg")
+            parsed = _parsed(url)
             self.embedded = parsed.get_backend_name() == "sqlite"
-            if self.embedded and parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             self.name = parsed.render_as_string(hide_password=True)
+            if self.embedded and parsed.database:
+                self._look_for(Path(parsed.database), create)
             self.engine = create_engine(
                 parsed,
                 pool_pre_ping=not self.embedded,
@@ -45,9 +53,12 @@ class Store:
             )
             if self.embedded:
                 _as_sqlite_should(self.engine)
-            with self.writing() as connection:
-                _prepare(connection)
-        except (ArgumentError, NoSuchModuleError) as error:
+            try:
+                self._open(seal_key, create)
+            except BaseException:
+                self.close()
+                raise
+        except (ArgumentError, ImportError) as error:
             raise DuankaError(
                 f"DUANKA_DATABASE_URL cannot be used ({type(error).__name__}); write it like"
                 " postgresql://user:password@host/duanka or sqlite:///folder/orders.sqlite"
@@ -55,6 +66,39 @@ class Store:
         except DBAPIError as error:
             reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
             raise DuankaError(f"the order database {self.name} does not answer: {reason}") from None
+
+    def _look_for(self, file: Path, create: bool) -> None:
+        if file.exists():
+            return
+        if not create:
+            raise NoOrderBook(
+                f"no order book at {file}; set DUANKA_ORDERS to its folder or start in the folder above it"
+                " (`duanka keys add` or `duanka serve` begin a new one)"
+            )
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _open(self, seal_key: SealKey | None, create: bool) -> None:
+        with self.reading() as connection:  # a database that is not ours is not written to, not even its mode
+            ready = prepare(connection, self.name, seal_key, may_write=False)
+            is_new = not ready and not inspect(connection).get_table_names()
+        if is_new and not create:
+            raise NoOrderBook(
+                f"no order book in {self.name}; set DUANKA_ORDERS or DUANKA_DATABASE_URL to where it is"
+                " (`duanka keys add` or `duanka serve` begin a new one)"
+            )
+        if self.embedded:
+            raw = self.engine.raw_connection()
+            try:
+                raw.cursor().execute(
+                    "PRAGMA journal_mode=WAL"
+                )  # kept in the file; outside of any transaction
+            finally:
+                raw.close()
+        if not ready:
+            with self.writing() as connection:
+                if not self.embedded:  # two processes that start at once must not make the tables twice
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
+                prepare(connection, self.name, seal_key, may_write=True)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -118,13 +162,14 @@ class Store:
         self.engine.dispose()
 
 
-def _prepare(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        # two processes that start at once must not make the tables twice
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
-    metadata.create_all(connection)
-    if connection.execute(select(audit_head.c.id)).first() is None:
-        connection.execute(insert(audit_head).values(id=1, seq=0, hash=GENESIS))
+def _parsed(url: str) -> URL:
+    """The URL with the driver that is installed; ArgumentError where it names another database."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        raise ArgumentError(parsed.get_backend_name())
+    return parsed.set(drivername="sqlite")
 
 
 def _as_sqlite_should(engine: Engine) -> None:
@@ -132,7 +177,6 @@ def _as_sqlite_should(engine: Engine) -> None:
     def connected(connection: SQLiteConnection, _: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: what follows waits for others too
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
         connection.execute("PRAGMA secure_delete=ON")  # a picture that was deleted lies in no free page
 

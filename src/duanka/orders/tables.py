@@ -41,6 +41,9 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
+# Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
+SCHEMA_VERSION = 1
+
 metadata = MetaData()
 serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
 
