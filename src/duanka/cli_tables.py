@@ -12,6 +12,7 @@ from rich.text import Text
 
 from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
 from duanka.domain.decide import Tier
+from duanka.domain.display import display_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Rule
 from duanka.domain.scan import Findings
@@ -19,6 +20,7 @@ from duanka.engine import Trial
 from duanka.evaluation import Evaluation, Row
 from duanka.specification import Requirement, Results, state_of
 
+_COLUMNS = 20  # names of columns that are listed
 _TIER_WORDS = {
     Tier.EXTREME: ("极高 extreme", "stop now (police-confirmed, 涉案); verify through the fraud centre"),
     Tier.HIGH: ("高 high", "verify in person at the operator's counter"),
@@ -103,7 +105,8 @@ def _cautions(findings: Findings) -> list[str]:
         lines.append(f"Files not read, no table takes them: {', '.join(unread)}")
     ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
     if ignored:
-        lines.append(f"Columns not read: {', '.join(ignored)}")
+        more = f" and {len(ignored) - _COLUMNS:,} more" if len(ignored) > _COLUMNS else ""
+        lines.append(f"Columns not read: {', '.join(display_text(c[:80]) for c in ignored[:_COLUMNS])}{more}")
     if findings.lists_from:
         lines.append(f"Area lists from {findings.lists_from}")
     return lines

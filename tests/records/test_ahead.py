@@ -46,3 +46,22 @@ def test_an_error_comes_behind_the_batches_before_it() -> None:
     with pytest.raises(KeyError, match="what went wrong"):
         next(batches)
     assert not [t for t in threading.enumerate() if t.name == "duanka-intake"]
+
+
+def test_reading_that_hangs_does_not_hold_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("duanka.records.ahead.ENDS_WITHIN", 0.05)
+    released = threading.Event()
+
+    def work(hand_on: HandOn) -> None:
+        hand_on(Batch(records=1))
+        released.wait(HANG)  # as a call to the system may
+
+    stop = threading.Event()
+    batches = ahead(work, stop, 10)
+    assert next(batches).records == 1
+    stop.set()
+    assert list(batches) == []
+    assert "reading does not end" in caplog.text
+    released.set()

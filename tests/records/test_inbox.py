@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliveries import CALL, CALLS, CARDS, KEY, mapping, quarantined, shipped, table, taken
-from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
+from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.live import finished
 from duanka.domain.tables import TABLES
 from duanka.records import Inbox
@@ -287,11 +287,24 @@ def test_what_waits_is_known(tmp_path: Path) -> None:
     assert all(before[0] >= after[0] for before, after in pairwise(left))
 
 
-def test_a_document_number_without_a_key_stops_intake(tmp_path: Path) -> None:
+def test_a_document_number_without_a_key_stops_its_own_row_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     put(tmp_path, "calls.csv", calls([1]))
+    rows = "8613800138000,110101199003074514\n8613800138001,a1b2\n8613800138002,110101199003074514\n"
+    put(tmp_path, "cards.csv", "card,holder\n" + rows)
+    got = drained(tmp_path)
+    assert seconds_of(got) == [1]
+    assert rows_of(got, "cards")["holder"].to_list() == ["a1b2"]
+    assert [(a.file, a.line, a.reason) for a in aside_of(got)] == [
+        ("cards.csv", 2, "no key for document numbers"),
+        ("cards.csv", 4, "no key for document numbers"),
+    ]
+    assert "110101" not in str(aside_of(got))
+    assert caplog.text.count("set DUANKA_HOLDER_KEY") == 1
+    assert "110101" not in caplog.text
+    (tmp_path / "calls.csv").unlink()
     put(tmp_path, "cards.csv", "card,holder\n8613800138000,110101199003074514\n")
-    with pytest.raises(MissingKey, match="set DUANKA_HOLDER_KEY"):
-        drained(tmp_path, batch_records=1)
     (card,) = rows_of(drained(tmp_path, holder_key=KEY), "cards")["holder"].to_list()
     assert len(card) == 64
 

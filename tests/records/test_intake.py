@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -103,6 +104,16 @@ def test_files_that_nothing_takes_are_named(tmp_path: Path) -> None:
         tmp_path, {"calls.csv": CALLS + CALL, "truth.parquet": pl.DataFrame({"a": [1]}), "README.md": "x"}
     )
     assert intake.ignored == {"truth.parquet": ()}
+
+
+@pytest.mark.parametrize(
+    "name", ["messages.csv.zip", "old/calls.csv.bz2", "calls.xlsx", "calls/notes", "a.jsonl"]
+)
+def test_a_form_that_is_not_read_is_named(tmp_path: Path, name: str) -> None:
+    intake = taken(tmp_path, {"calls.csv": CALLS + CALL, name: b"x"})
+    (told,) = intake.ignored
+    assert told.startswith(name)
+    assert told.endswith(")") == (name != "calls/notes")
 
 
 def test_one_file_may_feed_two_tables(tmp_path: Path) -> None:
@@ -209,7 +220,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def refused(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(os, "open", refused)
     with pytest.raises(
         UnreadableInput, match=r"calls.csv: Permission denied; check that it exists and may be read"
     ):

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from duanka.domain.live import Batch
 
 DEPTH = 2  # batches read and not yet asked for
+ENDS_WITHIN = 10.0  # seconds that the thread has to end when it is told to
 _NAP = 0.1  # seconds; how soon a thread that waits for the other sees that it is to stop
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ def ahead(work: Callable[[HandOn], None], stop: Event, seconds: float) -> Iterat
             quiet = time.monotonic()
     finally:
         stop.set()
-        thread.join()
+        thread.join(ENDS_WITHIN)
+        if thread.is_alive():  # in a call to the system or a library; as a daemon it ends with the process
+            _log.warning("reading does not end within %.0f s; it is left behind", ENDS_WITHIN)
     if faults:
         raise faults[0]

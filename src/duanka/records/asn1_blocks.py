@@ -14,8 +14,8 @@ import polars as pl
 
 from duanka.records import tap3, ts32298
 from duanka.records.blocks import RAW_LIMIT, Bad, Block
+from duanka.records.open_file import opened
 from duanka.records.reasons import Reason
-from duanka.records.unpacked import opened
 
 BLOCK_RECORDS = 10_000
 FORMATS: dict[str, ModuleType] = {"ts32298": ts32298, "tap3": tap3}
@@ -24,11 +24,12 @@ FORMATS: dict[str, ModuleType] = {"ts32298": ts32298, "tap3": tap3}
 class Asn1Reading:
     """One file of BER records; `form` is a key of FORMATS. Lines are record numbers from 1."""
 
-    def __init__(self, path: Path, form: str) -> None:
+    def __init__(self, path: Path, form: str, root: Path | None = None) -> None:
         self.unreadable = ""
         self._path = path
         self._form: Any = FORMATS[form]
-        opened(path).close()
+        self._root = root
+        opened(path, root).close()
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Bus:
     every start: the engine's word counts, and acknowledging only tells the server how far we are.
 
     Raises DuankaError when nats-py is not installed or a file is missing; `batches` raises it when there is no server,
-    no stream, or another stream than that which was read before, and MissingKey.
+    no stream, or another stream than that which was read before.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Bus:
         held = max_ack_pending or max(5 * batch_records, _HELD)
         self._what = Subscription(stream, subject, durable, create, held)
         numbers = Numbers(region, opaque=NATIVE.opaque, bare=NATIVE.bare)
-        self._tools = Tools(NATIVE.zone, numbers, Holders(holder_key))
+        self._tools = Tools(NATIVE.zone, numbers, Holders(holder_key, needs_key=False))
         self._most = batch_records
         self._seconds = batch_seconds
         self._wait = wait

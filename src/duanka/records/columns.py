@@ -256,6 +256,7 @@ def _reason(column: Column) -> Reason:
         Kind.COUNT: Reason.NOT_A_NUMBER,
         Kind.FLAG: Reason.NOT_A_FLAG,
         Kind.IMEI: Reason.BAD_IMEI,
+        Kind.HOLDER: Reason.NO_HOLDER_KEY,
     }
     return by_kind.get(column.kind, Reason.UNKNOWN_CHOICE)
 

@@ -37,15 +37,18 @@ _BOM = b"\xef\xbb\xbf"
 class CsvReading:
     """One CSV file. Raises UnreadableInput when its header line is no text."""
 
-    def __init__(self, path: Path, layout: Layout, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self, path: Path, layout: Layout, block_bytes: int = BLOCK_BYTES, root: Path | None = None
+    ) -> None:
         self.unreadable = ""
         self._path = path
+        self._root = root
         self._layout = layout
         self._block_bytes = block_bytes
         self._names = layout.names or ()
         self._header_bytes = 0
         self._bom = 0
-        with Unpacked(path) as data:
+        with Unpacked(path, root) as data:
             self._look_at(data)
 
     @property
@@ -72,7 +75,7 @@ class CsvReading:
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the file's lines below the header, of its columns the `wanted` ones as text."""
-        with Unpacked(self._path) as data:
+        with Unpacked(self._path, self._root) as data:
             if not self._names:
                 yield from self._nothing_but_a_break(data)
                 return

@@ -8,13 +8,25 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError, UnreadableInput
 from duanka.domain.tables import RECORD_TABLES, TABLES
+from duanka.records.directory_walk import Unseen, walk
 from duanka.records.mapping import Mapping, Source
-from duanka.records.unpacked import opened
+from duanka.records.open_file import is_file, opened
 
 OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
 DATA_ENDINGS = (".csv", ".csv.gz", ".parquet")
+# Forms in which records are delivered, and which are not read as they are.
+_OTHER_FORMS = {
+    **dict.fromkeys(
+        (".zip", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".rar", ".tar", ".tgz", ".gz"), "unpack it"
+    ),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as CSV"),
+    **dict.fromkeys(
+        (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -47,30 +59,51 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
     Raises UnreadableInput when there is nothing to read, MappingError when sources disagree about a file.
     """
     if not data.exists():
-        raise UnreadableInput(f"{data}: no such file or directory; check the path")
-    paths = [data] if data.is_file() else sorted(_files(data, out))
-    files: list[Delivered] = []
+        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
     others: list[str] = []
+    paths = [data] if data.is_file() else sorted(_files(data, out, others))
+    files: list[Delivered] = []
     for path in paths:
         name = path.name if path == data else path.relative_to(data).as_posix()
         sources = sources_of(name, mapping)
         if sources:
-            files.append(Delivered(path, name, sources, path.stat().st_size))
-        elif name.lower().endswith(DATA_ENDINGS):
-            others.append(name)
+            files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
+        elif looks_like_records(name):
+            others.append(display_name(name) + advice(name))
     _enough(data, files, mapping)
     return Delivery(tuple(_without_copies(files)), tuple(others))
 
 
-def _files(data: Path, out: Path) -> Iterable[Path]:
-    """Yield the files below `data`, except hidden ones and our own output."""
+def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
+    """Yield the files below `data`, except hidden ones and our own output; what is no file though it is named like
+    records, and what cannot be listed, is added to `others`."""
     own = out.resolve()
-    for path in data.rglob("*"):
-        parts = path.relative_to(data).parts
-        if any(part.startswith((".", "_")) or part == OUTPUT_FOLDER for part in parts):
-            continue
-        if path.is_file() and own not in path.resolve().parents:
+
+    def unseen(folder: Unseen) -> None:
+        others.append(f"{display_name(folder.name)} ({folder.why})")
+
+    for name, _ in walk(data, lambda _, part: part.startswith((".", "_")) or part == OUTPUT_FOLDER, unseen):
+        path = data / name
+        if not is_file(path):
+            if looks_like_records(name):
+                others.append(f"{display_name(name)} (no file)")
+        elif own not in path.resolve().parents:
             yield path
+
+
+def looks_like_records(name: str) -> bool:
+    """Tell whether the file at the path `name` may hold records, so that it is named where nothing takes it."""
+    lowered = name.lower()
+    parts = (part.split(".")[0] for part in lowered.split("/"))
+    return lowered.endswith((*DATA_ENDINGS, *_OTHER_FORMS)) or any(part in TABLES for part in parts)
+
+
+def advice(name: str) -> str:
+    """What to do with a file of a form that is not read, in brackets; "" where its name says nothing."""
+    lowered = name.lower()
+    if lowered.endswith(DATA_ENDINGS):
+        return ""
+    return next((f" ({what})" for ending, what in _OTHER_FORMS.items() if lowered.endswith(ending)), "")
 
 
 def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
@@ -78,8 +111,8 @@ def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
     sources = tuple(source for source in mapping.sources if _matches(source, name))
     if any(source.layout != sources[0].layout for source in sources):
         raise MappingError(
-            f"{mapping.name}: the sources that take {name} disagree on its format, delimiter, encoding, header, "
-            "columns or empty; say the same in each"
+            f"{mapping.name}: the sources that take {display_name(name)} disagree on its format, delimiter, "
+            "encoding, header, columns or empty; say the same in each"
         )
     return sources
 

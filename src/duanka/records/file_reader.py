@@ -7,8 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 
+import polars as pl
+
+from duanka.domain.display import display_text
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.live import finished
 from duanka.records import naming
@@ -16,6 +20,7 @@ from duanka.records.ahead import HandOn
 from duanka.records.blocks import part
 from duanka.records.columns import Tools
 from duanka.records.landing import Found, Landed, Landing
+from duanka.records.open_file import NotRegular, open_regular
 from duanka.records.pieces import Pile
 from duanka.records.readings import open_reading
 from duanka.records.reasons import Reason
@@ -43,6 +48,7 @@ class FileReader:
 
     def __init__(
         self,
+        root: Path,
         landing: Landing,
         tools: Tools,
         pool: ThreadPoolExecutor,
@@ -50,6 +56,7 @@ class FileReader:
         hand_on: HandOn,
         away: deque[str],
     ) -> None:
+        self._root = root
         self._landing = landing
         self._tools = tools
         self._pool = pool
@@ -89,7 +96,8 @@ class FileReader:
                     self._flush()
                 if self._going.stop.is_set():
                     return
-        except (UnreadableInput, OSError) as fault:
+        # Not only what readers are known to raise: whatever is in a file, it stops itself alone.
+        except (Exception, pl.exceptions.PanicException) as fault:
             found = self._landing.find(file)
             if found is Found.SAME:
                 self._failed(file, at, fault)
@@ -105,7 +113,7 @@ class FileReader:
 
     def _records(self, file: Landed) -> Iterator[int]:
         """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
-        reading = open_reading(file.path, file.sources[0].layout)
+        reading = open_reading(file.path, file.sources[0].layout, self._root)
         sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool)
         if reading.columns:
             sifter.check()
@@ -130,11 +138,11 @@ class FileReader:
         elif reading.unreadable:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
 
-    def _failed(self, file: Landed, at: int, fault: Exception) -> None:
+    def _failed(self, file: Landed, at: int, fault: BaseException) -> None:
         """Set a file aside that cannot be read; one that the system keeps from us now is tried again later."""
         try:
-            file.path.open("rb").close()
-        except OSError as refused:
+            open_regular(file.path, self._root).close()
+        except (OSError, NotRegular) as refused:
             fault = refused
         if isinstance(fault, OSError):
             if file.name not in self._refused:
@@ -142,8 +150,8 @@ class FileReader:
             self._refused.add(file.name)
             self._landing.refuse(file)
             return
-        _log.warning("%s is set aside: %s", file.name, fault)
-        self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, str(fault)))
+        _log.warning("%s is set aside: %s", file.name, _one_line(fault))
+        self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, _one_line(fault)))
         self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
 
     def _broken_off(self, file: Landed, at: int, found: Found) -> None:
@@ -156,3 +164,9 @@ class FileReader:
         if at:
             why = f"vanished after {at} records were read"
             self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, why))
+
+
+def _one_line(fault: BaseException) -> str:
+    if not isinstance(fault, UnreadableInput):  # what a library says may repeat what stands in the file
+        return f"it cannot be read ({type(fault).__name__}); please report it with the file's first lines"
+    return display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])

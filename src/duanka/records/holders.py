@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 
 import polars as pl
 
 from duanka.domain.errors import MissingKey
+
+_log = logging.getLogger(__name__)
 
 WITHHELD = "<withheld>"
 WITHHELD_LINE = "<withheld: the file carries document numbers; see the line in the source>"
@@ -23,16 +26,22 @@ _NEW_WITHIN = re.compile(rf"(?<![0-9]){_NEW.pattern}(?![0-9Xx])")
 
 
 class Holders:
-    """Hashes document numbers with HMAC-SHA256 under `key`."""
+    """Hashes document numbers with HMAC-SHA256 under `key`.
 
-    def __init__(self, key: bytes | None) -> None:
+    `needs_key`: what happens where there is none: True raises MissingKey, False leaves out the document numbers, so
+    that their rows can be set aside.
+    """
+
+    def __init__(self, key: bytes | None, *, needs_key: bool = True) -> None:
         self._key = key
+        self._needs_key = needs_key
+        self._warned = False
 
     def hashed(self, text: pl.Series, *, everything: bool, where: str) -> pl.Series:
-        """Return trimmed `text` with document numbers hashed, each distinct one once.
+        """Return trimmed `text` with document numbers hashed, each distinct one once; null where that needs a key.
 
         `everything`: all values are document numbers; else only those that look like one are. `where` names the
-        column for MissingKey, which is raised when something has to be hashed and there is no key.
+        column for MissingKey.
         """
         distinct = text.drop_nulls().unique()
         if everything:
@@ -43,11 +52,23 @@ class Holders:
         if not documents:
             return text
         if self._key is None:
+            if not self._needs_key:
+                self._warn(where)
+                return text.set(text.is_in(documents), None)
             raise MissingKey(
                 f"{where} carries document numbers, which are only kept as keyed hashes: set DUANKA_HOLDER_KEY"
             )
         hashes = [self._hash(value) for value in documents]
         return text.replace(pl.Series(documents), pl.Series(hashes))
+
+    def _warn(self, where: str) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.error(
+                "%s carries document numbers, which are only kept as keyed hashes: their rows are set aside; set "
+                "DUANKA_HOLDER_KEY, start again and deliver them again",
+                where,
+            )
 
     def _hash(self, document: str) -> str:
         key = self._key or b""

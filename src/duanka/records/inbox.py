@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import shutil
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import Literal
 
+from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.live import Batch, Waiting
 from duanka.records import mapping as mappings
@@ -25,6 +28,8 @@ from duanka.records.numbers import Numbers
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_NAME = 255  # bytes of a file name
+
 After = Literal["keep", "move", "delete"]
 
 
@@ -35,7 +40,7 @@ class Inbox:
     beside it; None: in folders that hold one. `wait`: whether to go on when everything is read. `name`: what the
     origins begin with; each Inbox of one engine needs its own.
 
-    Raises UnreadableInput when there is no such folder; `batches` raises MissingKey and MappingError.
+    Raises UnreadableInput when there is no such folder. A file that cannot be read stops itself alone.
     """
 
     def __init__(
@@ -62,7 +67,7 @@ class Inbox:
         numbers = Numbers(
             self._mapping.region or region, opaque=self._mapping.opaque, bare=self._mapping.bare
         )
-        self._tools = Tools(self._mapping.zone, numbers, Holders(holder_key))
+        self._tools = Tools(self._mapping.zone, numbers, Holders(holder_key, needs_key=False))
         self._most = batch_records
         self._seconds = batch_seconds
         self._wait = wait
@@ -84,7 +89,7 @@ class Inbox:
         def work(hand_on: HandOn) -> None:
             with ThreadPoolExecutor(2) as pool:
                 going = Going(self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait)
-                FileReader(landing, self._tools, pool, going, hand_on, self._away).run()
+                FileReader(self._folder, landing, self._tools, pool, going, hand_on, self._away).run()
 
         for batch in ahead(work, self._stop, self._seconds):
             landing.handed_on(batch.positions)
@@ -111,29 +116,48 @@ class Inbox:
         name = name_of(origin)
         path = self._folder / name
         try:
-            now = path.stat()
+            now = path.lstat()
             if not origin.endswith(f"@{now.st_size}@{now.st_mtime_ns}"):
                 return False  # delivered anew meanwhile
             # The marker goes first: one left behind would call the next file of this name whole.
-            (self._folder / (name + naming.MARKER)).unlink(missing_ok=True)
+            with suppress(OSError):  # none there, or a name too long to have one
+                (self._folder / (name + naming.MARKER)).unlink()
             if self._after == "delete":
                 path.unlink()
             else:
-                target = _free(self._folder / naming.TAKEN / name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(path, target)
+                target = _free(
+                    _own_folder(self._folder, naming.TAKEN, *PurePath(name).parts[:-1]) / path.name
+                )
+                path.rename(target)
         except FileNotFoundError:
             return False
         except OSError as fault:
-            _log.warning("%s is read, but cannot be put away (%s); it stays", name, fault.strerror)
+            _log.warning(
+                "%s is read, but cannot be put away (%s); it stays",
+                display_name(name),
+                fault.strerror or fault,
+            )
             return False
         return True
+
+
+def _own_folder(root: Path, *below: str) -> Path:
+    """Make the folders `below` one another in `root`; OSError where one is a link, which may lead anywhere."""
+    folder = root
+    for part in below:
+        folder = folder / part
+        folder.mkdir(exist_ok=True)
+        if folder.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, f"{display_name(part)} is a link")
+    return folder
 
 
 def _free(path: Path) -> Path:
     """Return `path`, or one with a number where something lies there already."""
     number, free = 2, path
-    while free.exists():
-        free = path.with_name(f"{path.name}.{number}")
+    while os.path.lexists(free):
+        ending = f".{number}"
+        name = os.fsencode(path.name)[: _LONGEST_NAME - len(ending)]
+        free = path.with_name(os.fsdecode(name) + ending)
         number += 1
     return free

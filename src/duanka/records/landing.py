@@ -11,21 +11,27 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from duanka.domain.display import display_name, original_name
+from duanka.domain.errors import MappingError
 from duanka.domain.live import GONE, Waiting, finished
 from duanka.records import mapping as mappings
 from duanka.records import naming, wholeness
+from duanka.records.delivery import advice, looks_like_records
+from duanka.records.directory_walk import Unseen, walk
 from duanka.records.mapping import Source
+from duanka.records.open_file import kind_of
 
 _log = logging.getLogger(__name__)
 
 _COST = 20  # the folder is looked into for at most one twentieth of the time
 _RETRY = 5.0  # seconds until a file that would not open is tried again
+_WARNINGS = 1_000  # folders that cannot be listed and are named in the log
 _FORGET = 86_400.0  # seconds; a folder may be away for so long without its files being new when it is back
 
 
@@ -60,6 +66,7 @@ class Found(Enum):
 class _Seen:
     size: int
     mtime: int  # nanoseconds
+    kind: int  # what stat calls its type: a pipe may take the place of an empty file of the same time
     since: float  # by the monotonic clock: when it was first seen like this
     position: int = 0
     state: State = State.FRESH
@@ -70,9 +77,10 @@ class _Seen:
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that is ready. `start`: records of it that were read before."""
+    """A file that is ready. `start`: records of it that were read before; `name`: fit to be shown and stored."""
 
     path: Path
+    entry: str  # its path below the inbox as the system has it, which may be no UTF-8
     name: str
     origin: str
     sources: tuple[Source, ...]
@@ -111,6 +119,8 @@ class Landing:
         self._looks = 0
         self._next_look = self._next_thorough = 0.0
         self._broken = ""
+        self._unseen: set[str] = set()  # folders that could not be listed at the last thorough look
+        self._warned: set[Unseen] = set()
 
     def next(self) -> Landed | None:
         """Return the oldest file that is ready, opened for us; None when there is none now."""
@@ -124,7 +134,8 @@ class Landing:
             seen.state = State.OPEN
             sources = naming.sources_for(name, self._mapping)
             origin = self._origin(name, seen)
-            return Landed(self._folder / name, name, origin, sources, seen.size, seen.position)
+            path, shown = self._folder / name, display_name(name)
+            return Landed(path, name, shown, origin, sources, seen.size, seen.position)
         return None
 
     @property
@@ -134,16 +145,16 @@ class Landing:
 
     def find(self, file: Landed) -> Found:
         """Look at the file being read; if it is another by now, that is another delivery and read anew."""
-        seen = self._files.get(file.name)
-        if seen is None or self._origin(file.name, seen) != file.origin:
+        seen = self._files.get(file.entry)
+        if seen is None or self._origin(file.entry, seen) != file.origin:
             return Found.GONE if seen is None else Found.CHANGED
-        if self._still(file.name, seen):
+        if self._still(file.entry, seen):
             return Found.SAME
-        return Found.CHANGED if file.name in self._files else Found.GONE
+        return Found.CHANGED if file.entry in self._files else Found.GONE
 
     def reach(self, file: Landed, position: int) -> int:
         """Note that `file` is read up to `position`, also one of `finished`; return the position."""
-        seen = self._files[file.name]
+        seen = self._files[file.entry]
         seen.position = position
         if position < 0:
             seen.state = State.DONE
@@ -151,9 +162,9 @@ class Landing:
 
     def refuse(self, file: Landed) -> None:
         """The system did not let us read `file` now: it is tried again later."""
-        seen = self._files[file.name]
+        seen = self._files[file.entry]
         seen.state, seen.hold, seen.barred = State.FRESH, time.monotonic() + _RETRY, True
-        self._fresh.add(file.name)
+        self._fresh.add(file.entry)
 
     def gone(self) -> dict[str, int]:
         """Return, once, what need not be kept any longer."""
@@ -180,7 +191,7 @@ class Landing:
         self._forget(origin)
 
     def _origin(self, name: str, seen: _Seen) -> str:
-        return f"{self._feed}:{name}@{seen.size}@{seen.mtime}"
+        return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
     def _forget(self, origin: str) -> None:
         self._backlog.pop(origin, None)
@@ -190,10 +201,13 @@ class Landing:
         begun = time.monotonic()
         thorough = begun >= self._next_thorough
         self._looks += thorough
+        if thorough:
+            self._unseen.clear()
         try:
-            for name, entry in self._entries("", thorough):
-                with suppress(FileNotFoundError):  # taken away since, or a link to nothing
-                    self._meet(name, entry.stat())
+            for name, entry in walk(self._folder, self._passed_over, self._cannot_list):
+                if thorough or name not in self._files:
+                    with suppress(FileNotFoundError):  # taken away since
+                        self._meet(name, entry.stat(follow_symlinks=False))
             self._broken = ""
         except OSError as fault:
             # What cannot be seen now has not vanished.
@@ -208,36 +222,30 @@ class Landing:
         if thorough:
             self._next_thorough = self._next_look
 
-    def _entries(self, below: str, thorough: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Yield the files below a folder: all of them, or only those not known."""
-        with os.scandir(self._folder / below) as entries:
-            for entry in entries:
-                name = below + entry.name
-                if naming.passed_over(entry.name) or (not below and entry.name == naming.TAKEN):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    try:
-                        yield from self._entries(f"{name}/", thorough)
-                    except FileNotFoundError:
-                        continue  # taken away since
-                elif entry.name.endswith(naming.MARKER):
-                    self._marked.add(below)
-                elif thorough or name not in self._files:
-                    yield name, entry
+    def _passed_over(self, below: str, name: str) -> bool:
+        if name.endswith(naming.MARKER):
+            self._marked.add(below)
+            return True
+        return naming.passed_over(name) or (not below and name == naming.TAKEN)
+
+    def _cannot_list(self, folder: Unseen) -> None:
+        self._unseen.add(folder.name)
+        if folder not in self._warned and len(self._warned) < _WARNINGS:
+            self._warned.add(folder)
+            _log.warning("%s: this folder is not read (%s)", display_name(folder.name), folder.why)
 
     def _meet(self, name: str, found: os.stat_result) -> None:
         """Take note of a file as it is now."""
         seen = self._files.get(name)
         if seen is not None:
             seen.look = self._looks
-            if seen.state is State.OPEN or (seen.size, seen.mtime) == (found.st_size, found.st_mtime_ns):
+            if seen.state is State.OPEN or _is_same(seen, found):
                 return
             if seen.position:
                 self._forget(self._origin(name, seen))
             self._backlog.pop(self._origin(name, seen), None)
-        if not stat.S_ISREG(found.st_mode):
-            return  # a pipe would hold us up for ever
-        seen = _Seen(found.st_size, found.st_mtime_ns, time.monotonic(), look=self._looks)
+        kind = stat.S_IFMT(found.st_mode)
+        seen = _Seen(found.st_size, found.st_mtime_ns, kind, time.monotonic(), look=self._looks)
         self._files[name] = seen
         origin = self._origin(name, seen)
         seen.position, _ = self._absent.pop(origin, (0, 0.0))
@@ -245,28 +253,48 @@ class Landing:
             seen.state = State.DONE
             if self._put_away(origin):
                 self.away(origin)
+        elif refused := self._not_taken(name, kind):
+            seen.state = State.FOREIGN
+            _log.warning("%s: %s; it is not read", display_name(name), refused)
         elif not naming.sources_for(name, self._mapping):
             seen.state = State.FOREIGN
-            if naming.is_data(name):
-                _log.warning("%s: no table takes this file; it is not read", name)
         else:
             self._backlog[origin] = seen.size
             self._fresh.add(name)
 
+    def _not_taken(self, name: str, kind: int) -> str:
+        """Why nothing takes a file, where that should be told; "" otherwise."""
+        try:
+            sources = naming.sources_for(name, self._mapping)
+        except MappingError as fault:  # of this name alone: the others are none of its business
+            return str(fault)
+        if sources:
+            return ""
+        if looks_like_records(name):
+            return f"no table takes this file{advice(name)}"
+        return f"{kind_of(kind)} and no file" if stat.S_ISLNK(kind) else ""
+
     def _miss(self, now: float) -> None:
         """Take note of files that are no longer there."""
         for name in [
-            n for n, s in self._files.items() if s.look != self._looks and s.state is not State.OPEN
+            n
+            for n, s in self._files.items()
+            if s.look != self._looks and s.state is not State.OPEN and not self._is_unseen(n)
         ]:
             self._lost(name, self._files[name])
         for origin in [o for o, (_, since) in self._absent.items() if now - since > _FORGET]:
             del self._absent[origin]
             self._gone.append(origin)
 
+    def _is_unseen(self, name: str) -> bool:
+        return any(name.startswith(f"{folder}/") for folder in self._unseen)
+
     def _lost(self, name: str, seen: _Seen) -> None:
         origin = self._origin(name, seen)
         if seen.state in {State.FRESH, State.QUEUED}:
-            _log.warning("%s vanished after %d of its records were read", name, max(seen.position, 0))
+            _log.warning(
+                "%s vanished after %d of its records were read", display_name(name), max(seen.position, 0)
+            )
         if seen.position:
             self._absent[origin] = (seen.position, time.monotonic())
         self._backlog.pop(origin, None)
@@ -276,13 +304,13 @@ class Landing:
     def _still(self, name: str, seen: _Seen) -> bool:
         """Tell whether a file is there as we know it; what changed is fresh again, what vanished is dropped."""
         try:
-            now = os.stat(self._folder / name)
+            now = os.lstat(self._folder / name)
         except FileNotFoundError:
             self._lost(name, seen)
             return False
         except OSError:
             return True  # whoever opens it will be told why
-        if (now.st_size, now.st_mtime_ns) == (seen.size, seen.mtime):
+        if _is_same(seen, now):
             return True
         seen.state = State.FRESH
         self._meet(name, now)
@@ -292,7 +320,10 @@ class Landing:
         """Queue the fresh files that are ready."""
         for name in list(self._fresh):
             seen = self._files[name]
-            if self._still(name, seen) and self._is_ready(name, seen):
+            if not self._still(name, seen):
+                continue
+            # Whoever opens what is no file is told so, and sets it aside.
+            if not stat.S_ISREG(seen.kind) or self._is_ready(name, seen):
                 seen.state = State.QUEUED
                 self._fresh.discard(name)
                 heapq.heappush(self._ready, (seen.mtime, name))
@@ -314,7 +345,7 @@ class Landing:
             return False
         age = max(rested, time.time() - seen.mtime / 1e9)
         layout = naming.sources_for(name, self._mapping)[0].layout
-        if age >= self._patience.whole or wholeness.seems_whole(self._folder / name, layout):
+        if age >= self._patience.whole or wholeness.seems_whole(self._folder / name, layout, self._folder):
             return True
         seen.hold = now + self._patience.whole - age
         return False
@@ -334,9 +365,14 @@ class Landing:
             return None
 
 
+def _is_same(seen: _Seen, found: os.stat_result) -> bool:
+    kind = stat.S_IFMT(found.st_mode)
+    return (seen.size, seen.mtime, seen.kind) == (found.st_size, found.st_mtime_ns, kind)
+
+
 def name_of(origin: str) -> str:
-    """The path below the inbox of the file that `origin` stands for."""
-    return origin.partition(":")[2].rsplit("@", 2)[0]
+    """The path below the inbox, as the system has it, of the file that `origin` stands for."""
+    return original_name(origin.partition(":")[2].rsplit("@", 2)[0])
 
 
 def is_finished(position: int) -> bool:

@@ -33,11 +33,6 @@ def sources_for(path: str, mapping: Mapping) -> tuple[Source, ...]:
     return tuple(source for source in mapping.sources if source.table == table)
 
 
-def is_data(path: str) -> bool:
-    """Tell whether a file looks like records by its name, so that it is missed when nothing takes it."""
-    return path.lower().endswith(DATA_ENDINGS)
-
-
 def _native_table(parts: Sequence[str]) -> str | None:
     *folders, name = parts
     for ending in DATA_ENDINGS:

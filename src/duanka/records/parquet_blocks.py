@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from duanka.domain.errors import UnreadableInput
 from duanka.records.blocks import RAW_LIMIT, Bad, Block
+from duanka.records.open_file import opened
 from duanka.records.reasons import Reason
-from duanka.records.unpacked import opened
 
 BATCH_ROWS = 1 << 16
 _MOST_ROWS = 10_000_000  # rows of a damaged group that are set aside one by one
@@ -26,17 +26,18 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, No
 class ParquetReading:
     """One Parquet file. A file that is none has no columns and is one quarantined record."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path | None = None) -> None:
         self.unreadable = ""
         self._path = path
         self._names: tuple[str, ...] = ()
-        opened(path).close()
-        try:
-            with pq.ParquetFile(path) as file:
-                self._schema: Any = file.schema_arrow
-                self._names = tuple(self._schema.names)
-        except DAMAGE as fault:
-            self.unreadable = f"not a whole Parquet file ({first_line(fault)})"
+        self._root = root
+        with opened(path, root) as data:
+            try:
+                with pq.ParquetFile(data) as file:
+                    self._schema: Any = file.schema_arrow
+                    self._names = tuple(self._schema.names)
+            except DAMAGE as fault:
+                self.unreadable = f"not a whole Parquet file ({first_line(fault)})"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,7 +53,10 @@ class ParquetReading:
             return
         for name in wanted:
             check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
-        with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
+        with (
+            opened(self._path, self._root) as data,
+            pq.ParquetFile(data, page_checksum_verification=True) as file,
+        ):
             total = max(file.metadata.num_rows, 1)
             record = 1
             for group in range(file.num_row_groups):

@@ -8,22 +8,25 @@ from duanka.records import asn1_blocks
 from duanka.records.blocks import Reading
 from duanka.records.csv_blocks import CsvReading
 from duanka.records.mapping import Layout
+from duanka.records.open_file import opened
 from duanka.records.parquet_blocks import ParquetReading
-from duanka.records.unpacked import opened
 
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_ENDINGS = (".parquet", ".pq")
 
 
-def open_reading(path: Path, layout: Layout) -> Reading:
-    """Open `path` in the format that `layout` names; "auto" tells Parquet from CSV by ending and first bytes."""
+def open_reading(path: Path, layout: Layout, root: Path | None = None) -> Reading:
+    """Open `path` in the format that `layout` names; "auto" tells Parquet from CSV by ending and first bytes.
+
+    `root`: see `open_file.opened`, which says what is raised.
+    """
     form = layout.format
     if form == "auto":
-        with opened(path) as file:
+        with opened(path, root) as file:
             parquet = file.read(4) == _PARQUET_MAGIC
         form = "parquet" if parquet or path.name.lower().endswith(_PARQUET_ENDINGS) else "csv"
     if form in asn1_blocks.FORMATS:
-        return asn1_blocks.Asn1Reading(path, form)
+        return asn1_blocks.Asn1Reading(path, form, root)
     if form == "parquet":
-        return ParquetReading(path)
-    return CsvReading(path, layout)
+        return ParquetReading(path, root)
+    return CsvReading(path, layout, root=root)

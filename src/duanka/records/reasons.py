@@ -58,6 +58,8 @@ class Reason(StrEnum):
     """Text where true or false is due."""
     BAD_IMEI = "bad IMEI"
     """Not 14 to 16 digits."""
+    NO_HOLDER_KEY = "no key for document numbers"
+    """A document number, which is kept only as a keyed hash, and no DUANKA_HOLDER_KEY is set."""
     DELIVERED_TWICE = "delivered twice"
     """An equal record came before, in this file or another."""
     CARD_TWICE = "card described twice"

@@ -5,29 +5,20 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
-from duanka.domain.errors import UnreadableInput
+from duanka.records.open_file import opened
 
 GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1 << 16  # bytes read from a gzip file at once: small, for a damaged piece is gone over byte by byte
 
 
-def opened(path: Path) -> BinaryIO:
-    """Open `path` for reading bytes; raise UnreadableInput when the system does not let us."""
-    try:
-        return path.open("rb")
-    except OSError as fault:
-        why = fault.strerror or "it cannot be opened"
-        raise UnreadableInput(f"{path}: {why}; check that it exists and may be read") from None
-
-
 class Unpacked:
     """A file's bytes in order. `broken` says why they end early, once the end is reached; "" when they do not."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path | None = None) -> None:
         self.broken = ""
-        self._file = opened(path)
+        self._file = opened(path, root)
         start = self._file.read(2)
         self._file.seek(0)
         self._gzip = start == GZIP_MAGIC or path.name.lower().endswith(".gz")

@@ -1,0 +1,55 @@
+"""Names from outside (files, folders, subjects) as text that can be stored, sent and shown anywhere."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Control and format characters (bidirectional marks, zero width), surrogates, line and paragraph separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+_LONG = {short: letter for letter, short in _SHORT.items()}
+_ESCAPE = re.compile(r"\\(?:[nrt\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_BYTES = range(0xDC80, 0xDD00)  # what `os.fsdecode` makes of bytes that are no UTF-8
+
+
+def display_name(name: str) -> str:
+    r"""Return `name` with what cannot be shown escaped: bytes that are no UTF-8 as `\xff`, characters as `\u202e`.
+
+    The result is valid UTF-8 on one line, and `original_name` gives `name` back.
+    """
+    if name.isprintable() and "\\" not in name:
+        return name
+    return "".join(_shown(letter) for letter in name)
+
+
+def display_text(text: str) -> str:
+    r"""Return `text`, for example an error that names a file, on one line of characters that can be shown.
+
+    Unlike `display_name` it leaves `\` alone, so it may be used on text that holds names shown already.
+    """
+    return text if text.isprintable() else "".join("\\" if c == "\\" else _shown(c) for c in text)
+
+
+def original_name(shown: str) -> str:
+    """Return the name that `display_name` showed as `shown`."""
+    return _ESCAPE.sub(_hidden, shown) if "\\" in shown else shown
+
+
+def _shown(letter: str) -> str:
+    if letter in _SHORT:
+        return _SHORT[letter]
+    code = ord(letter)
+    if code in _BYTES:
+        return f"\\x{code - 0xDC00:02x}"
+    if unicodedata.category(letter) not in _HIDDEN:
+        return letter
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _hidden(found: re.Match[str]) -> str:
+    escape = found.group()
+    if escape in _LONG:
+        return _LONG[escape]
+    code = int(escape[2:], 16)
+    return chr(code + 0xDC00 if escape[1] == "x" else code)
