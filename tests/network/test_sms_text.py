@@ -15,6 +15,7 @@ from duanka.network.message_verdict import Judge
 from duanka.network.smpp import Address
 from duanka.network.text_lists import TextLists
 from esme import CARD, PEER, number
+from phone_number_forms import EMERGENCY, FORMS
 
 LISTS = TextLists(
     MessagePolicy.of(["安全账户+转账", "VX+返利"], ["evil.com", "t.cn/abc", "https://Bad.example/"], 0, [])
@@ -109,23 +110,45 @@ def test_the_gsm_alphabet_is_whole() -> None:
     assert len(GSM) == 128 == len(set(GSM))
 
 
+def wire(written: str, ton: int = 1) -> Address:
+    """As a client sends it: what latin-1 has not is UTF-8."""
+    return Address(ton, 1, written.encode().decode("latin-1"))
+
+
+@pytest.mark.parametrize("written", [*FORMS, "10658 13800138000", "1065813800138000"])
+@pytest.mark.parametrize("ton", [0, 1, 2, 3, 5])
+def test_one_number_however_it_is_written_and_whatever_type_it_claims(written: str, ton: int) -> None:
+    judging = judge(MessagePolicy.of([], [], 1, []), Seconds(), c8613800138000=NetworkState.SUSPENDED)
+    from_it = smpp.submission(smpp.submit_sm(1, wire(written, ton), number(PEER), b"hi"))
+    to_it = smpp.submission(smpp.submit_sm(1, number(CARD), wire(written, ton), b"hi"))
+    refused = judging.of(from_it)
+    assert (refused and refused.reason, refused and refused.card) == (
+        RefusalReason.BLOCKED_SENDER,
+        "8613800138000",
+    )
+    refused = judging.of(to_it)
+    assert refused
+    assert refused.reason is RefusalReason.BLOCKED_DESTINATION
+    free = judge(MessagePolicy.of([], [], 1, []), Seconds())
+    assert free.of(from_it) is None
+    assert free.of(read("once more", source="8613800138000")) is not None  # one minute for all forms
+
+
 @pytest.mark.parametrize(
-    ("written", "card"),
-    [
-        (Address(1, 1, "8613800138000"), "8613800138000"),
-        (Address(1, 1, "+8613800138000"), "8613800138000"),
-        (Address(0, 1, "008613800138000"), "8613800138000"),
-        (Address(0, 1, "13800138000"), "8613800138000"),
-        (Address(2, 1, "013800138000"), "8613800138000"),
-        (Address(1, 1, "13800138000"), "8613800138000"),
-        (Address(3, 0, "10086"), "10086"),
-        (Address(0, 0, "10690123456"), "10690123456"),
-        (Address(5, 0, "Bank"), "Bank"),
-        (Address(1, 1, "447700900123"), "447700900123"),
-    ],
+    "written", ["10690123456", "Bank", "447700900123", "13800138000x5y", "106901380013800"]
 )
-def test_one_number_however_it_is_written(written: Address, card: str) -> None:
-    assert e164(written) == card
+def test_what_is_no_card_stays_as_it_is(written: str) -> None:
+    assert e164(Address(5, 0, written)) == written
+
+
+@pytest.mark.parametrize("written", EMERGENCY)
+def test_emergency_destinations_pass_in_every_form(written: str) -> None:
+    judging = judge(MessagePolicy.of(["赌"], [], 1, []), Seconds(), c8613800138000=NetworkState.SUSPENDED)
+    for _ in range(3):
+        sent = smpp.submit_sm(
+            1, number("13800138000"), wire(written), "赌".encode("utf-16-be"), data_coding=8
+        )
+        assert judging.of(smpp.submission(sent)) is None
 
 
 def test_emergency_numbers_and_short_codes() -> None:

@@ -61,11 +61,10 @@ class Judge:
         uses another's number uses up nothing of it.
         """
         sender = e164(submission.source)
-        peers = [e164(one) for one in submission.destinations]
-        judged = [one for one in peers if one not in self._emergency]
+        judged = [e164(one) for one in submission.destinations if one.number not in self._emergency]
         if not judged:
             return None, NOT_COUNTED
-        blocked = self._blocked(sender, judged)
+        blocked = self._blocked(sender, submission.source.number, judged)
         if blocked or sender in self._trusted:
             return blocked, NOT_COUNTED
         peer = judged[0]
@@ -91,11 +90,11 @@ class Judge:
         """Forget up to `most` counts that are a minute old; whether there are more of them."""
         return self._rate is not None and self._rate.expire(self._clock(), most)
 
-    def _blocked(self, sender: str, peers: list[str]) -> Refused | None:
+    def _blocked(self, sender: str, written: str, peers: list[str]) -> Refused | None:
         cards = self._cards()
         if state := cards.get(sender):
             return Refused(RefusalReason.BLOCKED_SENDER, sender, peers[0], state.value)
-        if sender in self._emergency:
+        if written in self._emergency:
             return None
         for peer in peers:
             if (state := cards.get(peer)) is NetworkState.SUSPENDED:
