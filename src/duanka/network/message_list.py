@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
+import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from duanka.domain.network import NetworkState
+from duanka.network.refused_file import put_aside
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID"
 # Many rows in one statement: row by row, a thread would wait for the interpreter's lock at each of them, and messages
@@ -21,6 +26,7 @@ _PAGE = """
 SELECT json_group_array(json_array(card, state))
 FROM (SELECT card, state FROM restricted WHERE card > ? ORDER BY card LIMIT ?)
 """
+_LOG = logging.getLogger(__name__)
 _AT_ONCE = 10_000  # rows whose text is made while messages wait: some milliseconds
 
 
@@ -28,18 +34,89 @@ class MessageList:
     """Cards and states in the file at `path`.
 
     `write` and `write_whole` return when the change is durable, and only then is it in `cards`. One thread writes at a
-    time; any may read `cards`, which is exchanged as a whole.
+    time; any may read `cards`, which is exchanged as a whole. A spoilt file ends no process: its last good copy
+    counts, else an empty list (`origin`), and an error is logged.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        self._file.execute("PRAGMA journal_mode = WAL")
-        self._file.execute("PRAGMA synchronous = FULL")
-        self._file.execute(_SCHEMA)
+        self._path, self._copy = path, path.with_name(f"{path.name}.copy")
+        self._copied = True
+        self.cards: dict[str, NetworkState] = {}
+        self.origin = (
+            "file"  # what the list was read from at the start; "copy" and "nothing": the file was spoilt
+        )
+        try:
+            if self._copy.exists() and not (path.exists() and path.stat().st_size):
+                raise sqlite3.DatabaseError("it is empty or gone, and was not")
+            self._open()
+        except sqlite3.OperationalError:  # locked, full, not allowed: the file itself may be whole
+            raise
+        except sqlite3.DatabaseError as error:
+            self._fall_back(error)
+
+    def _open(self) -> None:
+        self._file = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+        try:
+            self._file.execute("PRAGMA journal_mode = WAL")
+            self._file.execute("PRAGMA synchronous = FULL")
+            self._file.execute(_SCHEMA)
+            self.cards = self._read()
+            self._inode = self._path.stat().st_ino
+        except sqlite3.Error:
+            self._file.close()
+            raise
+
+    def _read(self) -> dict[str, NetworkState]:
+        if self._file.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("the file contradicts itself")
         states = {state.value: state for state in NetworkState}
-        self.cards: dict[str, NetworkState] = {
-            card: states[state] for card, state in self._file.execute("SELECT card, state FROM restricted")
-        }
+        rows = self._file.execute("SELECT card, state FROM restricted").fetchall()
+        known = {card: states[state] for card, state in rows if state in states}
+        if len(known) < len(rows):
+            _LOG.error("%s: %d cards in an unknown state are passed over", self._path, len(rows) - len(known))
+        return known
+
+    def _fall_back(self, error: sqlite3.DatabaseError) -> None:
+        """The last good copy, else an empty list: messages pass, and the comparison of the orders tells the rest."""
+        aside = put_aside(self._path)
+        self.origin = "nothing"
+        if self._copy.exists():
+            shutil.copyfile(self._copy, self._path)
+            with contextlib.suppress(sqlite3.DatabaseError):
+                self._open()
+                self.origin = "copy"
+        if self.origin == "nothing":
+            self._path.unlink(missing_ok=True)
+            self._open()
+        _LOG.error(
+            "%s is spoilt (%s), kept as %s; %d cards are on the list now, read from %s."
+            " The comparison with the order book puts it right",
+            *(self._path, error, aside, len(self.cards), self.origin),
+        )
+
+    def keep_copy(self) -> None:
+        """Write the list beside its file where it changed since the last copy."""
+        if self._copied:
+            return
+        fresh = self._copy.with_name(f"{self._copy.name}.new")
+        fresh.unlink(missing_ok=True)
+        self._file.execute("VACUUM INTO ?", (str(fresh),))
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
+        fresh.replace(self._copy)
+        self._copied = True
+
+    def _rewrite(self, error: sqlite3.DatabaseError) -> None:
+        """The file was lost while we ran: what counts is in memory."""
+        _LOG.error("%s is spoilt (%s): written anew from memory", self._path, error)
+        self._file.close()
+        put_aside(self._path)
+        cards = self.cards
+        try:
+            self._open()
+        finally:
+            self.cards = cards
+        self._exchange([(card, state.value) for card, state in cards.items()])
 
     def write(self, changes: Mapping[str, NetworkState]) -> None:
         """Put these cards into these states."""
@@ -48,9 +125,7 @@ class MessageList:
             return
         put = [(card, state.value) for card, state in changed.items() if state is not NetworkState.ACTIVE]
         gone = [card for card, state in changed.items() if state is NetworkState.ACTIVE]
-        with _Transaction(self._file):
-            self._put(put)
-            self._file.execute(_GONE, (json.dumps(gone),))
+        self._durably(lambda: self._change(put, gone))
         for card, state in changed.items():
             if state is NetworkState.ACTIVE:
                 self.cards.pop(card, None)
@@ -63,9 +138,7 @@ class MessageList:
             card: state for card, state in cards.items() if state is not NetworkState.ACTIVE
         }
         rows = [(card, state.value) for card, state in whole.items()]
-        with _Transaction(self._file):
-            self._file.execute("DELETE FROM restricted")
-            self._put(rows)
+        self._durably(lambda: self._exchange(rows))
         self.cards = whole
 
     def state_of(self, card: str) -> NetworkState:
@@ -76,6 +149,29 @@ class MessageList:
         """Cards behind `after` in the order of their digits, with their states."""
         rows = json.loads(self._file.execute(_PAGE, (after, limit)).fetchone()[0])
         return [(card, state) for card, state in rows]
+
+    def _durably(self, change: Callable[[], None]) -> None:
+        """Make the change in the file; where the file is spoilt or gone, write it anew before."""
+        try:
+            if not self._path.exists() or self._path.stat().st_ino != self._inode:
+                raise sqlite3.DatabaseError("another file lies in its place, or none")
+            change()
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # OperationalError and others are no spoilt file
+                raise
+            self._rewrite(error)
+            change()
+        self._copied = False
+
+    def _exchange(self, rows: list[tuple[str, str]]) -> None:
+        with _Transaction(self._file):
+            self._file.execute("DELETE FROM restricted")
+            self._put(rows)
+
+    def _change(self, put: list[tuple[str, str]], gone: list[str]) -> None:
+        with _Transaction(self._file):
+            self._put(put)
+            self._file.execute(_GONE, (json.dumps(gone),))
 
     def _put(self, rows: list[tuple[str, str]]) -> None:
         for at in range(0, len(rows), _AT_ONCE):
@@ -96,4 +192,8 @@ class _Transaction:
         self._file.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._file.execute("ROLLBACK" if kind else "COMMIT")
+        if kind is None:
+            self._file.execute("COMMIT")
+            return
+        with contextlib.suppress(sqlite3.Error):  # of a spoilt file the transaction has ended by itself
+            self._file.execute("ROLLBACK")

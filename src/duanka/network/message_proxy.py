@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +49,8 @@ class ProxySettings:
     """`folder`: where the proxy keeps its list, what it refused, and its control socket. `centre`: the SMSC.
 
     `emergency`: destinations that always pass, beside those that always do. `write_every`: seconds until
-    a refusal is on disk, which is what a kill -9 may cost.
+    a refusal is on disk, which is what a kill -9 may cost. `copy_every`: seconds between two copies of a list that
+    changes.
     """
 
     folder: Path
@@ -57,6 +59,7 @@ class ProxySettings:
     policy: MessagePolicy = field(default_factory=MessagePolicy)
     emergency: tuple[str, ...] = ()
     write_every: float = 0.2
+    copy_every: float = 60.0
     limits: Limits = field(default_factory=Limits)
 
     def write(self) -> None:
@@ -112,7 +115,10 @@ class _Process:
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
-        self._cards = MessageList(settings.folder / _LIST)
+        try:
+            self._cards = MessageList(settings.folder / _LIST)
+        except sqlite3.Error as error:
+            raise DuankaError(f"{settings.folder / _LIST} cannot be opened: {error}") from error
         file = RefusedFile(settings.folder / REFUSED, "message_proxy", Carried.MESSAGE)
         file.make()
         self._record = RefusalRecord(file)
@@ -139,6 +145,7 @@ class _Process:
                 loop.create_task(self._relay.watch()),
                 loop.create_task(self._relay.expire_counts()),
                 loop.create_task(self._keep_writing(record_thread)),
+                loop.create_task(self._keep_copying(list_thread)),
             ]
             await stop.wait()
             front.close()
@@ -149,7 +156,7 @@ class _Process:
                 task.cancel()
             await asyncio.gather(*working, return_exceptions=True)
             await loop.run_in_executor(record_thread, self._record.write)
-            await loop.run_in_executor(list_thread, self._cards.close)
+            await loop.run_in_executor(list_thread, self._close_list)
             (self._settings.folder / CONTROL).unlink(missing_ok=True)
 
     async def _keep_writing(self, thread: ThreadPoolExecutor) -> None:
@@ -157,6 +164,20 @@ class _Process:
         while True:
             await asyncio.sleep(self._settings.write_every)
             await loop.run_in_executor(thread, self._record.write)
+
+    async def _keep_copying(self, thread: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.copy_every)
+            try:
+                await loop.run_in_executor(thread, self._cards.keep_copy)
+            except (OSError, sqlite3.Error) as error:
+                _LOG.warning("the copy of the list is not written: %s", error)
+
+    def _close_list(self) -> None:
+        with contextlib.suppress(OSError, sqlite3.Error):  # the file itself has everything
+            self._cards.keep_copy()
+        self._cards.close()
 
     def _status(self) -> dict[str, object]:
         return {
@@ -169,6 +190,7 @@ class _Process:
             "malformed": self._relay.malformed,
             "lost": self._record.lost,
             "cards": len(self._cards.cards),
+            "list_from": self._cards.origin,
         }
 
 

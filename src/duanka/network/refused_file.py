@@ -158,7 +158,8 @@ def _lenient(text: bytes) -> str:
 def put_aside(path: Path) -> Path:
     """Move a spoilt SQLite file out of the way, with what belongs to it; where it lies now, one generation kept."""
     aside = path.with_name(f"{path.name}.spoilt")
-    path.replace(aside)
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(aside)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     return aside
