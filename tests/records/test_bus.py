@@ -19,7 +19,7 @@ import pytest
 import waiting
 from buses import STREAM, Sent, Server, arrow, bus, lines
 from deliveries import KEY
-from duanka.domain.errors import DuankaError, MissingKey
+from duanka.domain.errors import DuankaError
 from duanka.domain.live import Batch
 from duanka.domain.tables import TABLES
 from duanka.records.bus import Bus
@@ -341,11 +341,20 @@ def test_the_stream_is_made_when_told(server: Server) -> None:
     assert seconds_of(Bus(server.url, "NEW", "new.>", wait=False).batches({})) == [1]
 
 
-def test_a_document_number_without_a_key_stops_intake(server: Server) -> None:
+def test_a_document_number_without_a_key_stops_its_own_record_alone(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     card = b'{"card":"8613800138000","holder":"110101199003074514"}'
     server.publish([Sent(card, "duanka.records.cards"), Sent(b'{"card":"x",', "duanka.records.cards")])
-    with pytest.raises(MissingKey, match=r"nats:RECORDS, column 'holder' carries document numbers"):
-        all_of(server)
+    server.publish([Sent(b'{"card":"8613800138001","holder":"a1b2"}', "duanka.records.cards")])
+    without = all_of(server)
+    assert rows_of(without, "cards")["holder"].to_list() == ["a1b2"]
+    assert sorted((a.line, a.reason) for a in aside_of(without)) == [
+        (1, "no key for document numbers"),
+        (2, "no JSON object"),
+    ]
+    assert "nats:RECORDS, column 'holder' carries document numbers" in caplog.text
+    assert "110101" not in caplog.text + str(aside_of(without))
     got = all_of(server, holder_key=KEY)
     assert len(rows_of(got, "cards")["holder"][0]) == 64
     assert aside_of(got)[0].raw.startswith("<withheld")

@@ -241,3 +241,11 @@ def test_it_is_on_this_machine_only_and_ends_cleanly() -> None:
 def test_a_place_that_cannot_be_had_is_one_clear_line(host: str, port: int) -> None:
     with pytest.raises(DuankaError, match=rf"metrics cannot be served on {host} port {port} "):
         Telemetry(port, host)
+
+
+def test_intake_that_does_not_move_fails_although_batches_come(telemetry: Telemetry) -> None:
+    telemetry.note(Taken(), Waiting(pieces=6, stalled=29))
+    assert health(telemetry) == (200, FINE)
+    telemetry.note(Taken(), Waiting(pieces=6, stalled=31))
+    status, said = health(telemetry)
+    assert (status, said["reasons"]) == (503, ["intake: nothing was read for 31 s, 6 pieces wait"])

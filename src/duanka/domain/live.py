@@ -60,10 +60,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What intake has not handed on yet: files or messages, and bytes where known."""
+    """What intake has not handed on yet: files or messages, and bytes where known.
+
+    `stalled`: seconds since intake last read something or saw that nothing is there; small while all is well.
+    """
 
     pieces: int = 0
     size: int = 0
+    stalled: float = 0.0
 
 
 GONE = -(1 << 62)

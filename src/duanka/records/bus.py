@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,7 +93,9 @@ class Bus:
 
     def waiting(self) -> Waiting:
         """Messages that the stream has for us and that were not handed on; as of a moment ago."""
-        return Waiting(self._course.lag if self._course is not None else 0)
+        if self._course is None:
+            return Waiting()
+        return Waiting(self._course.lag, stalled=time.monotonic() - self._course.moved_at)
 
     def stop(self) -> None:
         """End `batches` soon; what was not committed comes again next time."""

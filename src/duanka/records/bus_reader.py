@@ -8,23 +8,22 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import nats
 from nats.errors import Error, NoServersError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from duanka.domain.errors import DuankaError
 from duanka.records.messages import Message, kind_of
+from duanka.records.nats_client import TolerantClient
 from duanka.records.pulling import Pulling
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
-
     from duanka.records.subscription import Address, Course, Subscription, Taking
 
 _log = logging.getLogger(__name__)
 
 _CONNECT = 5.0  # seconds for the first connection; later ones are tried for ever
+_ANEW = 1.0  # seconds until a client that broke is replaced
 _NAP = 0.5  # seconds that a question for messages stays open
 _AT_ONCE = 16 << 20  # bytes of messages asked for at once, going by those before
 _MOST = 5_000  # messages asked for at once
@@ -50,10 +49,25 @@ class Session:
 
     async def run(self) -> None:
         """Connect and read. Raises DuankaError, see Bus."""
-        client = await self._connected()
+        client: TolerantClient | None = await self._connected()
+        while client is not None and not await self._connection(client):
+            _log.error("the client of the NATS server at %s broke; it connects anew", self._address)
+            self._lost = True
+            client = await self._anew()
+
+    async def _anew(self) -> TolerantClient | None:
+        """Connect again, however long that takes; None when told to stop."""
+        while not self._course.stop.is_set():
+            await asyncio.sleep(_ANEW)
+            with suppress(DuankaError):
+                return await self._connected()
+        return None
+
+    async def _connection(self, client: TolerantClient) -> bool:
+        """Read over one connection; False when its reader ended before its time."""
         watcher = asyncio.create_task(self._watch(client))
         try:
-            await self._read(client)
+            return await self._read(client)
         finally:
             self._leaving = True
             watcher.cancel()
@@ -63,13 +77,14 @@ class Session:
                 await self._acknowledge(client)
                 await asyncio.wait_for(client.close(), _CONNECT)
 
-    async def _connected(self) -> Client:
+    async def _connected(self) -> TolerantClient:
         options: dict[str, Any] = {}
         if self._address.credentials is not None:
             options["user_credentials"] = str(self._address.credentials)
         if (tls := self._address.tls()) is not None:
             options["tls"] = tls
-        connecting = nats.connect(
+        client = TolerantClient()
+        connecting = client.connect(
             self._address.servers,
             name=self._what.durable,
             error_cb=self._on_error,
@@ -80,12 +95,13 @@ class Session:
             **options,
         )
         try:
-            return await asyncio.wait_for(connecting, _CONNECT)
+            await asyncio.wait_for(connecting, _CONNECT)
         except (*_TROUBLE, NoServersError, ValueError) as fault:
             why = self._fault or str(fault) or "it does not answer"
             raise DuankaError(
                 f"no NATS server at {self._address}: {why}; start it, or check the URL"
             ) from None
+        return client
 
     async def _on_error(self, fault: Exception) -> None:
         self._fault = str(fault) or type(fault).__name__
@@ -100,15 +116,19 @@ class Session:
         _log.warning("the NATS server at %s is back", self._address)
         self._lost = True
 
-    async def _read(self, client: Client) -> None:
+    async def _read(self, client: TolerantClient) -> bool:
         pulling: Pulling | None = None
         while not self._course.stop.is_set():
+            if not client.is_reading:
+                return False
             if pulling is None or self._lost:
                 pulling = await self._aim(client, pulling)
                 if pulling is None:
                     continue
             messages = await self._fetch(pulling)
             sound = await asyncio.to_thread(self._take, messages)
+            if messages:
+                self._course.moved()  # behind what waited for the rules
             if not sound:
                 self._lost = True  # a delivery never came: everything behind the last one is asked for again
             elif not messages and not self._course.wait and client.is_connected and not self._lost:
@@ -118,6 +138,7 @@ class Session:
                     break
         if not self._course.stop.is_set():
             await asyncio.to_thread(self._taking.flush)
+        return True
 
     async def _fetch(self, pulling: Pulling) -> list[Any]:
         many = max(min(_AT_ONCE // self._size, _MOST), 2)
@@ -156,7 +177,7 @@ class Session:
         taking.settle_up()
         return True
 
-    async def _aim(self, client: Client, before: Pulling | None) -> Pulling | None:
+    async def _aim(self, client: TolerantClient, before: Pulling | None) -> Pulling | None:
         """Have the server begin behind what was read; None when it cannot now."""
         self._lost = False
         try:
@@ -224,7 +245,7 @@ class Session:
             )
         return info.state
 
-    async def _watch(self, client: Client) -> None:
+    async def _watch(self, client: TolerantClient) -> None:
         """Acknowledge what is committed, and look at how much waits."""
         while True:
             await asyncio.sleep(_GLANCE / 4)
@@ -232,14 +253,16 @@ class Session:
                 await self._acknowledge(client)
                 info = await self._glance(client)
                 if info is not None:
+                    if not info.num_pending:
+                        self._course.moved()
                     self._course.lag = info.num_pending + max(self._course.read - self._course.handed_on, 0)
 
-    async def _glance(self, client: Client) -> Any:
+    async def _glance(self, client: TolerantClient) -> Any:
         with suppress(*_TROUBLE):
             return await client.jsm().consumer_info(self._what.stream, self._what.durable)
         return None
 
-    async def _acknowledge(self, client: Client) -> None:
+    async def _acknowledge(self, client: TolerantClient) -> None:
         """One word for all messages up to the last committed one; should it get lost, they come again and are known."""
         reply = ""
         while self._replies and self._replies[0][0] <= self._course.committed:

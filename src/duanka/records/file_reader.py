@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,12 +44,29 @@ class Going:
     wait: bool = True
 
 
+class Pulse:
+    """When reading last moved: records of a file, or a look at the folder. Beaten by one thread, asked by any."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def beat(self) -> None:
+        """Reading moves."""
+        self._at = time.monotonic()
+
+    @property
+    def stalled(self) -> float:
+        """Seconds since it moved."""
+        return time.monotonic() - self._at
+
+
 class FileReader:
     """Reads what `landing` gives and hands it on; `away` names the origins of files put away meanwhile."""
 
     def __init__(
         self,
         root: Path,
+        pulse: Pulse,
         landing: Landing,
         tools: Tools,
         pool: ThreadPoolExecutor,
@@ -57,6 +75,7 @@ class FileReader:
         away: deque[str],
     ) -> None:
         self._root = root
+        self._pulse = pulse
         self._landing = landing
         self._tools = tools
         self._pool = pool
@@ -69,6 +88,7 @@ class FileReader:
     def run(self) -> None:
         """Read on and on. Raises MissingKey and MappingError, which only a person can put right."""
         while not self._going.stop.is_set():
+            self._pulse.beat()
             while self._away:
                 self._landing.away(self._away.popleft())
             file = self._landing.next()
@@ -85,6 +105,7 @@ class FileReader:
 
     def _flush(self) -> None:
         self._hand_on(self._pile.batch())
+        self._pulse.beat()  # it waited for the rules, not for the files
         self._pile = Pile(self._going.most, self._going.seconds)
 
     def _file(self, file: Landed) -> None:
@@ -92,6 +113,7 @@ class FileReader:
         at = file.start
         try:
             for at in self._records(file):  # noqa: B007  # how far it came is asked below
+                self._pulse.beat()
                 if self._pile.due:
                     self._flush()
                 if self._going.stop.is_set():

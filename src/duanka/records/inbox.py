@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -20,7 +21,7 @@ from duanka.records import mapping as mappings
 from duanka.records import naming
 from duanka.records.ahead import HandOn, ahead
 from duanka.records.columns import Tools
-from duanka.records.file_reader import FileReader, Going
+from duanka.records.file_reader import FileReader, Going, Pulse
 from duanka.records.holders import Holders
 from duanka.records.landing import Landing, Patience, is_finished, name_of
 from duanka.records.mapping import NATIVE
@@ -77,6 +78,7 @@ class Inbox:
         self._name = name
         self._stop = threading.Event()
         self._landing: Landing | None = None
+        self._pulse = Pulse()
         self._away: deque[str] = deque()
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
@@ -89,7 +91,9 @@ class Inbox:
         def work(hand_on: HandOn) -> None:
             with ThreadPoolExecutor(2) as pool:
                 going = Going(self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait)
-                FileReader(self._folder, landing, self._tools, pool, going, hand_on, self._away).run()
+                FileReader(
+                    self._folder, self._pulse, landing, self._tools, pool, going, hand_on, self._away
+                ).run()
 
         for batch in ahead(work, self._stop, self._seconds):
             landing.handed_on(batch.positions)
@@ -103,7 +107,9 @@ class Inbox:
 
     def waiting(self) -> Waiting:
         """Files not handed on to their end, and their bytes as they are on disk."""
-        return Waiting() if self._landing is None else self._landing.waiting()
+        if self._landing is None:
+            return Waiting()
+        return replace(self._landing.waiting(), stalled=self._pulse.stalled)
 
     def stop(self) -> None:
         """End `batches` soon; what was read and not handed on is read again next time."""

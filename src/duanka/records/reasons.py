@@ -30,6 +30,8 @@ class Reason(StrEnum):
     """A row group of a Parquet file is damaged; one quarantined row for each of its rows."""
     UNDECODABLE = "undecodable record"
     """A binary record does not decode; `raw` is hexadecimal."""
+    UNPROCESSABLE = "record cannot be processed"
+    """Reading it fails in a way that nobody foresaw: a defect of the program, which is worth a report."""
     BROKEN_JSON = "no JSON object"
     """The line of a message is not one JSON object."""
     BROKEN_ARROW = "unreadable Arrow stream"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,15 +11,17 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from duanka.domain.errors import UnreadableInput
+from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.tables import TABLES, Kind
 from duanka.records import rows
-from duanka.records.blocks import Block, Lines, Rows
+from duanka.records.blocks import Block, Lines, Rows, part
 from duanka.records.columns import Tools, meets
 from duanka.records.fields import raw_rows
 from duanka.records.holders import WITHHELD_LINE
 from duanka.records.mapping import Source
 from duanka.records.reasons import Reason
+
+_log = logging.getLogger(__name__)
 
 
 class Good(NamedTuple):
@@ -111,7 +114,27 @@ class Sifter:
         )
 
     def sift(self, block: Block) -> Sifted:
-        """Sift `block`. Raises MissingKey when a document number comes and there is no key to hash it under."""
+        """Sift `block`. Raises MissingKey when a document number comes and there is no key to hash it under.
+
+        A record on which reading itself fails is set aside; the others of the block are sifted.
+        """
+        try:
+            return self._sift(block)
+        except DuankaError:
+            raise
+        except (Exception, pl.exceptions.PanicException) as fault:
+            if block.records > 1:
+                middle = block.records // 2
+                first = self.sift(part(block, 0, middle))
+                second = self.sift(part(block, middle, block.records))
+                return Sifted(first.good + second.good, first.aside + second.aside)
+            _log.error(
+                "%s: a record cannot be processed (%s); please report it", self._name, type(fault).__name__
+            )
+            line = int(block.lines[0]) if len(block.lines) else None
+            return Sifted([], [Aside(line, "", Reason.UNPROCESSABLE, "")])
+
+    def _sift(self, block: Block) -> Sifted:
         sifted = Sifted([], [])
         for bad in block.bad:
             raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -81,8 +82,13 @@ class Course:
     def __init__(self, done: int, stop: threading.Event, wait: bool) -> None:
         self.read = self.handed_on = self.committed = done
         self.lag = 0
+        self.moved()
         self.stop = stop
         self.wait = wait
+
+    def moved(self) -> None:
+        """Messages came, or the server says that none waits."""
+        self.moved_at = time.monotonic()
 
 
 class Taking:

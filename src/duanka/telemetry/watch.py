@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import TracebackType
@@ -27,6 +27,7 @@ class _Noted:
     any_batch: bool = False
     sources: tuple[Source, ...] = ()
     failure: str = ""
+    waiting: Waiting = field(default_factory=Waiting)
 
 
 class Telemetry:
@@ -70,7 +71,9 @@ class Telemetry:
     def note(self, taken: Taken, waiting: Waiting) -> None:
         """A micro-batch is in; a failure noted before is over."""
         self._metrics.note(taken, waiting)
-        self._noted = _Noted(self._ticks(), any_batch=True, sources=taken.sources or self._noted.sources)
+        self._noted = _Noted(
+            self._ticks(), any_batch=True, sources=taken.sources or self._noted.sources, waiting=waiting
+        )
 
     def failed(self, reason: str) -> None:
         """The engine could not take a micro-batch in: said until one is in again."""
@@ -89,6 +92,10 @@ class Telemetry:
         if since > self._quiet:
             what = "no micro-batch" if noted.any_batch else "no micro-batch since the start,"
             reasons.append(f"{what} for {since:.0f} s; one is due every {self._quiet:.0f} s at the latest")
+        if (stalled := noted.waiting.stalled) > self._quiet:
+            reasons.append(
+                f"intake: nothing was read for {stalled:.0f} s, {noted.waiting.pieces:,} pieces wait"
+            )
         said: dict[str, object] = {
             "status": "failing" if reasons else "ok",
             "reasons": reasons,
