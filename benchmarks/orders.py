@@ -154,7 +154,7 @@ def _measure(
         batches.append(time.perf_counter() - one)
     sweep = swept / (time.perf_counter() - began)
     began = time.perf_counter()
-    verdict = here.trail.verdict(here.store)
+    verdict = here.trail.verdict(here.store, SYSTEM)
     verified = verdict.rows / (time.perf_counter() - began)
     missed = [] if cost + server < GOAL_IDLE else [f"idle {cost + server:.2f}% (goal {GOAL_IDLE}%)"]
     if postgres and sweep < GOAL_SWEEP:

@@ -15,7 +15,7 @@ from duanka import app, app_orders, app_serve, simulator
 from duanka.app_orders import Desk
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Event, Kind, Person, Role, State
+from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
 from duanka.domain.ports import Silent
 from duanka.network.phones import send_message
 from duanka.orders.reading import Filter, Reader
@@ -26,7 +26,7 @@ from duanka.settings import Settings
 _CARDS, _DAYS, _SEED = 3_000, 7, 3
 _GANG = 5  # cards that the story follows
 _WAITS = 60.0
-_CLERK = Person("counter clerk (invented)", Role.DESK)
+_CLERK = Person("counter-clerk", Role.DESK, "counter clerk (invented)")
 _VICTIM = "8613911112222"
 _TEXT = "【公安局】您涉嫌洗钱，请将资金转入安全账户，配合调查"
 
@@ -125,7 +125,7 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
 
 def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
     """Decisions become orders, orders become notices. Some fraud cards, and an honest one that was asked too."""
-    received = app_orders.take(story.here, scan)
+    received = app_orders.take(story.here, scan, _CLERK)
     story.say(
         f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"
     )
@@ -191,7 +191,7 @@ def _counted(story: Story) -> None:
     story.say(f"   numbers handled 处置号码 {figures.handled}")
     for one in figures.refused:
         story.say(f"   {one.carried}s refused, {one.reason}: {one.count}")
-    verdict = story.here.trail.verdict(story.here.store)
+    verdict = story.here.trail.verdict(story.here.store, SYSTEM)
     for fault in verdict.faults:
         raise DuankaError(f"the audit trail does not hold at row {fault.seq}: {fault.what}")
     story.say(f"   audit trail: {verdict.rows} rows, verified")
@@ -199,7 +199,7 @@ def _counted(story: Story) -> None:
 
 def _figures(story: Story) -> Figures:
     until = story.clock() + timedelta(days=1)
-    return story.here.reading.figures(until - timedelta(days=7), until)
+    return story.here.reading.figures(until - timedelta(days=7), until, _CLERK)
 
 
 def _open(story: Story, *states: State) -> list[str]:

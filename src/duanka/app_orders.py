@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError, MissingKey
-from duanka.domain.order import NoSuchTransition, NotTheirs, OrderError, Person, Role
+from duanka.domain.order import NoSuchTransition, OrderError, Person
 from duanka.domain.policy import Policy
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
@@ -175,13 +176,17 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
     return person
 
 
-def take(here: Desk, folder: Path) -> Received:
-    """Turn the decisions in `folder` that were not taken before into orders; DuankaError where it has none."""
+def take(here: Desk, folder: Path, by: Person) -> Received:
+    """Turn the decisions in `folder` that were not taken before into orders.
+
+    NotTheirs: `by` may not. DuankaError: there are no decisions.
+    """
+    authorize(by, Permission.TAKE_DECISIONS)
     if not (path := DecisionFile(folder).path).is_file():
         raise DuankaError(
             f"no decisions at {path}: give the folder that `duanka scan` or `duanka live` wrote"
         )
-    return Intake(here.book, DecisionFile(folder)).take_all(now())
+    return Intake(here.book, DecisionFile(folder)).take_all(now(), by)
 
 
 def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:
@@ -189,13 +194,13 @@ def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> 
 
     def work(turn: Turn) -> str:
         order = turn.order(order_id)
+        authorize(by, Permission.MAKE_LINK, order)
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
         turn.note(by, "link.make", order_id, why, {}, {})
         return here.links.make(turn.connection, order_id, now)
 
-    if by.role not in (Role.DESK, Role.SUPERVISOR):
-        raise NotTheirs(f"{by.role} makes no links; it takes desk or supervisor")
+    authorize(by, Permission.MAKE_LINK)
     if not why.strip():
         raise OrderError("say why a link is made: the reason stays in the audit trail")
     return here.links.address(here.book.turn(work, now))

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from duanka import app
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, card_of
+from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, card_of, command
+from duanka.domain.authority import Permission
 from duanka.domain.order import Person, Role
 from duanka.settings import Settings
 
@@ -32,7 +33,7 @@ _BROKEN = 4  # the trail does not hold
 def add_desk(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
     """Add `cards`, `audit` and `keys` to the commands."""
     _add_cards(cli, out, AtDesk(settings))
-    _add_audit(cli, out, err, settings)
+    _add_audit(cli, out, err, AtDesk(settings))
     _add_keys(cli, out, settings)
 
 
@@ -44,7 +45,7 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def group() -> None:
         """Keep `show` a command of its own."""
 
-    @cards.command()
+    @command(cards, Permission.READ_DOSSIER)
     def show(
         card: Annotated[str, typer.Argument(help="For example 8613800000000 or 13800000000.")],
         full: Full = False,
@@ -52,14 +53,14 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         case: Annotated[str, typer.Option(help="Number of the case, for the police.")] = "",
     ) -> None:
         """Show a card: its state, its orders, what the network has in force, what it was refused."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.READ_DOSSIER) as (here, person):
             found = here.reading.dossier(
                 card_of(card), reading.Reader(person, full, why, case), app_orders.now()
             )
             out.print(tables.dossier_page(found), highlight=False)
 
 
-def _add_audit(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
+def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) -> None:
     audit = typer.Typer(help="The audit trail 审计.", no_args_is_help=True)
     cli.add_typer(audit, name="audit")
 
@@ -67,12 +68,11 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, settings: Callable[
     def group() -> None:
         """Keep `verify` a command of its own."""
 
-    @audit.command()
+    @command(audit, Permission.VERIFY_AUDIT)
     def verify() -> None:
         """Read the whole trail and name every row that was changed, removed or moved; exit code 4 when one was."""
-        chosen = settings()
         faults, rows = 0, 0
-        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
+        with at_desk(Permission.VERIFY_AUDIT) as (here, _):
             for found in here.trail.verify(here.store):
                 if isinstance(found, trail.Fault):
                     faults += 1

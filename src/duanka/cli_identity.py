@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, Number, Why, order_meant
+from duanka.cli_orders import AtDesk, Number, Why, command, order_meant
+from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event, Kind
 from duanka.settings import Settings
@@ -40,7 +41,7 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     )
     cli.add_typer(counter, name="counter")
 
-    @counter.command()
+    @command(counter, Permission.RECORD_COUNTER_CHECK)
     def verify(
         order: Number,
         document: Annotated[Document, typer.Option(help="Which document was seen; its number is not kept.")],
@@ -54,7 +55,7 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Record that a holder was verified in person; for a high tier somebody else confirms."""
         seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
-        with at_desk() as (here, staff):
+        with at_desk(Permission.RECORD_COUNTER_CHECK) as (here, staff):
             number = order_meant(here, order, Kind.VERIFICATION).id
             after = here.counter.verify(number, seen, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
@@ -64,27 +65,27 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                 highlight=False,
             )
 
-    @counter.command()
+    @command(counter, Permission.CONFIRM_COUNTER_CHECK)
     def confirm(order: Number, why: Why) -> None:
         """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
-        with at_desk() as (here, staff):
+        with at_desk(Permission.CONFIRM_COUNTER_CHECK) as (here, staff):
             number = order_meant(here, order, Kind.VERIFICATION).id
             after = here.counter.confirm(number, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
 
-    @counter.command()
+    @command(counter, Permission.REJECT_COUNTER_CHECK)
     def reject(order: Number, why: Why) -> None:
         """Discard what somebody else recorded: the holder is verified anew."""
-        with at_desk() as (here, staff):
+        with at_desk(Permission.REJECT_COUNTER_CHECK) as (here, staff):
             number = order_meant(here, order, Kind.VERIFICATION).id
             after = here.counter.reject(number, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}; the record is discarded", highlight=False)
 
-    @counter.command("list")
+    @command(counter, Permission.LIST_COUNTER_CHECKS, "list")
     def listed(after: After = "", limit: Limit = 30) -> None:
         """List what waits for a second of the staff, the oldest first."""
-        with at_desk() as (here, _):
-            out.print(tables.counter_table(here.counter.waiting(after, limit)), highlight=False)
+        with at_desk(Permission.LIST_COUNTER_CHECKS) as (here, staff):
+            out.print(tables.counter_table(here.counter.waiting(staff, after, limit)), highlight=False)
 
 
 def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
@@ -93,13 +94,13 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     )
     cli.add_typer(reviews, name="reviews")
 
-    @reviews.command("list")
+    @command(reviews, Permission.LIST_REVIEWS, "list")
     def listed(after: After = "", limit: Limit = 30) -> None:
         """List what waits for a person, the oldest first."""
-        with at_desk() as (here, _):
-            out.print(tables.reviews_table(here.reviews.waiting(after, limit)), highlight=False)
+        with at_desk(Permission.LIST_REVIEWS) as (here, staff):
+            out.print(tables.reviews_table(here.reviews.waiting(staff, after, limit)), highlight=False)
 
-    @reviews.command("open")
+    @command(reviews, Permission.OPEN_REVIEW, "open")
     def opened(
         order: Number,
         why: Why,
@@ -108,7 +109,7 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         ] = Path("review"),
     ) -> None:
         """Look at one: the registered photo beside the frame, and what was measured. It is written down."""
-        with at_desk() as (here, staff):
+        with at_desk(Permission.OPEN_REVIEW) as (here, staff):
             number = order_meant(here, order, Kind.VERIFICATION).id
             file = here.reviews.open(number, staff, why, app_orders.now())
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         out.print(f"Pictures: {', '.join(written) or 'none kept'}. Delete them when done.", highlight=False)
         out.print(f"Next: duanka reviews decide {number} pass|fail|to_counter", highlight=False)
 
-    @reviews.command()
+    @command(reviews, Permission.VERIFICATION_PASS)
     def decide(
         order: Number,
         verdict: Annotated[
@@ -133,7 +134,7 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         why: Why,
     ) -> None:
         """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
-        with at_desk() as (here, staff):
+        with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
             number = order_meant(here, order, Kind.VERIFICATION).id
             after = here.book.act(number, Event(verdict), staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)

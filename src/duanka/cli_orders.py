@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from rich.console import Console
 from duanka import app
 from duanka.cli_lazy import lazily
 from duanka.domain.act import numbers_of
+from duanka.domain.authority import Permission, authorize, move_permission, roles_text
 from duanka.domain.errors import DuankaError
 from duanka.domain.numbers import MOBILE
 from duanka.domain.order import Event, Kind, Order, Person, State
@@ -45,11 +47,26 @@ class AtDesk:
         self._settings = settings
 
     @contextmanager
-    def __call__(self) -> Iterator[tuple[Desk, Person]]:
-        """The desk, and who sits at it."""
+    def __call__(self, permission: Permission) -> Iterator[tuple[Desk, Person]]:
+        """The desk, and who sits at it; NotTheirs where they have no such permission."""
         chosen = self._settings()
         with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
-            yield here, app_orders.who_acts(chosen, here.keys)
+            person = app_orders.who_acts(chosen, here.keys)
+            authorize(person, permission)
+            yield here, person
+
+
+def command(
+    group: typer.Typer, permission: Permission, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """As `group.command`, for a command that needs `permission`: its help ends with who may."""
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        told = f"{inspect.cleandoc(function.__doc__ or '')}\n\nWho may 权限: {roles_text(permission)}."
+        function.__dict__["permission"] = permission
+        return group.command(name, help=told)(function)
+
+    return add
 
 
 def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
@@ -67,7 +84,7 @@ def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings])
 
 
 def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @orders.command("list")
+    @command(orders, Permission.LIST_ORDERS, "list")
     def listed(
         kind: Annotated[Kind | None, typer.Option(help="Only of this kind.")] = None,
         state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
@@ -87,24 +104,27 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         which = reading.Filter(
             kind, state, card_of(card) if card else None, is_open=None if closed else True, overdue=overdue
         )
-        with at_desk() as (here, person):
+        with at_desk(Permission.LIST_ORDERS) as (here, person):
             page = here.reading.orders(
                 which, reading.Reader(person, full, why), app_orders.now(), after, limit
             )
             out.print(tables.orders_table(page), highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.READ_ORDER)
     def show(order: Number, full: Full = False, why: BecauseFull = "") -> None:
         """Show an order (or an act): its reason, its trail, what the network and the holder were told."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.READ_ORDER) as (here, person):
             if order.startswith("A"):
-                out.print(tables.act_page(here.acts.act(order), here.acts.skipped(order)), highlight=False)
+                out.print(
+                    tables.act_page(here.acts.act(order, person), here.acts.skipped(order, person)),
+                    highlight=False,
+                )
                 return
             number = order_meant(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
             file = here.reading.order(number, reading.Reader(person, full, why), app_orders.now())
             out.print(tables.order_page(file), highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.READ_FIGURES)
     def handled(
         since: Annotated[
             datetime | None, typer.Option(help="From this moment, local time. Default: a day ago.")
@@ -116,67 +136,67 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
         end = until.astimezone(UTC) if until else app_orders.now()
         begin = since.astimezone(UTC) if since else end - timedelta(days=1)
-        with at_desk() as (here, _):
-            out.print(tables.figures_page(here.reading.figures(begin, end)), highlight=False)
+        with at_desk(Permission.READ_FIGURES) as (here, person):
+            out.print(tables.figures_page(here.reading.figures(begin, end, person)), highlight=False)
 
 
 def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @orders.command()
+    @command(orders, Permission.TAKE_DECISIONS)
     def take(
         folder: Annotated[Path, typer.Argument(help="Output folder of `duanka scan` or `duanka live`.")],
     ) -> None:
         """Open orders for what a scan or a live run decided; what was taken before is not taken again."""
         if not folder.exists():
             raise DuankaError(f"{folder}: no such folder; give the output folder of a scan, DATA/duanka-out")
-        with at_desk() as (here, _):
-            received = app_orders.take(here, folder)
+        with at_desk(Permission.TAKE_DECISIONS) as (here, person):
+            received = app_orders.take(here, folder, person)
         told = ", ".join(f"{count:,} {what}" for what, count in vars(received).items() if count)
         out.print(f"Taken from {folder}: {told or 'nothing new'}.", highlight=False)
         out.print("Next: duanka orders list", highlight=False)
 
-    def act(order: str, event: Event, why: str, *kinds: Kind) -> None:
-        with at_desk() as (here, person):
-            after = here.book.act(order_meant(here, order, *kinds).id, event, person, why, app_orders.now())
+    def act(order: str, event: Event, why: str, kind: Kind) -> None:
+        with at_desk(move_permission(kind, event)) as (here, person):
+            after = here.book.act(order_meant(here, order, kind).id, event, person, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}. {_WAITS}", highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.VERIFICATION_WITHDRAW)
     def withdraw(order: Number, why: Why) -> None:
         """Take back what was asked in error; a stop that followed from it is lifted."""
         act(order, Event.WITHDRAW, why, Kind.VERIFICATION)
 
-    @orders.command()
+    @command(orders, Permission.RESTRICTION_RESTORE)
     def restore(order: Number, why: Why) -> None:
         """Give a card back to the network (复通); a police stop is lifted by the police alone."""
         act(order, Event.RESTORE, why, Kind.RESTRICTION)
 
-    @orders.command("pass")
+    @command(orders, Permission.VERIFICATION_PASS, "pass")
     def passed(order: Number, why: Why) -> None:
         """The holder proved who they are (at the counter): what stopped the card is lifted at once."""
         act(order, Event.PASS, why, Kind.VERIFICATION)
 
-    @orders.command()
+    @command(orders, Permission.VERIFICATION_EXTEND)
     def extend(
         order: Number,
         hardship: Annotated[str, typer.Option(help="As the policy names it: roaming, hospital, disability.")],
         why: Why,
     ) -> None:
         """Give a holder in hardship more time, once."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.VERIFICATION_EXTEND) as (here, person):
             number = order_meant(here, order, Kind.VERIFICATION).id
             after = here.book.extend(number, hardship, person, why, app_orders.now())
         out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.MAKE_LINK)
     def link(order: Number, why: Why) -> None:
         """Make a new link for a holder who has lost the notice; read it out to nobody else. It is written down."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.MAKE_LINK) as (here, person):
             number = order_meant(here, order, Kind.VERIFICATION).id
             address = app_orders.link_for(here, number, person, why, app_orders.now())
         out.print(address, highlight=False, soft_wrap=True)
 
 
 def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @orders.command()
+    @command(orders, Permission.PROPOSE_ACT)
     def stop(
         reason: Annotated[
             str, typer.Option(prompt="Reason in Chinese", help="Told to the holder, in Chinese.")
@@ -193,7 +213,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Propose to stop cards; a second person approves with `duanka orders approve`."""
         numbers = [*(cards or ()), *(file.read_text(encoding="utf-8-sig").split() if file else ())]
         end = until.astimezone(UTC) if until else None
-        with at_desk() as (here, person):
+        with at_desk(Permission.PROPOSE_ACT) as (here, person):
             act = here.acts.propose(
                 Event(how), numbers, Words(reason, reason_en), person, app_orders.now(), end
             )
@@ -202,29 +222,29 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 
 def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @orders.command()
+    @command(orders, Permission.LIST_ACTS)
     def acts() -> None:
         """List what was proposed, the newest first, and how far it is."""
-        with at_desk() as (here, _):
-            out.print(tables.acts_table(here.acts.acts()), highlight=False)
+        with at_desk(Permission.LIST_ACTS) as (here, person):
+            out.print(tables.acts_table(here.acts.acts(person)), highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.APPROVE_ACT)
     def approve(act: ActNumber, why: Why) -> None:
         """Approve what somebody else proposed: it is carried out at once."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.APPROVE_ACT) as (here, person):
             out.print(tables.act_page(here.acts.approve(act, person, why, app_orders.now())), highlight=False)
         out.print(f"{_WAITS} Progress: duanka orders show {act}", highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.REJECT_ACT)
     def reject(act: ActNumber, why: Why) -> None:
         """Do away with what was proposed."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.REJECT_ACT) as (here, person):
             out.print(tables.act_page(here.acts.reject(act, person, why, app_orders.now())), highlight=False)
 
-    @orders.command()
+    @command(orders, Permission.UNDO_ACT)
     def undo(act: ActNumber, why: Why) -> None:
         """Put back every card that an act changed and nobody changed since."""
-        with at_desk() as (here, person):
+        with at_desk(Permission.UNDO_ACT) as (here, person):
             undone = here.acts.undo(act, person, why, app_orders.now())
         out.print(tables.act_page(undone), highlight=False)
         out.print(f"{_WAITS} Progress: duanka orders show {undone.id}", highlight=False)

@@ -180,7 +180,7 @@ def keys_table(keys: Sequence[Key]) -> RenderableType:
     table = grid("key", "person", "role", "given", "revoked")
     for key in keys:
         table.add_row(
-            key.id, key.person.name, key.person.role.value, local(key.created_at), local(key.revoked_at)
+            key.id, key.person.id, key.person.role.value, local(key.created_at), local(key.revoked_at)
         )
     return table
 

@@ -8,70 +8,55 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
-from duanka.api import BASE, Limits
+from duanka.api import (
+    BASE,
+    Limits,
+    access,
+    acts,
+    cards,
+    checks,
+    counters,
+    figures,
+    holders,
+    orders,
+    reviews,
+)
 from duanka.api.buckets import Buckets
+from duanka.domain.authority import GRANTS
 from duanka.domain.order import SYSTEM, Role
+from duanka.domain.person import WITH_KEYS
 from duanka.orders.store import Store
 from waiting import HANG
 
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
 NOBODY = frozenset[Role]()
-# every endpoint, and who may ask it: what is not here is seen by the test below
-WHO: Mapping[tuple[str, str], frozenset[Role]] = {
-    **dict.fromkeys(
-        [
-            *(
-                ("GET", path)
-                for path in ("/orders", "/orders/{orderId}", "/figures", "/figures/handled-numbers")
-            ),
-            *(("GET", path) for path in ("/alarms", "/drifts")),
-            ("POST", "/order-searches"),
-        ],
-        frozenset({DESK, SUPERVISOR, REGULATOR}),
-    ),
-    **dict.fromkeys(
-        [
-            *(
-                ("POST", f"/orders/{{orderId}}/{name}")
-                for name in ("begin", "submit", "pass", "fail", "withdraw")
-            ),
-            *(
-                ("POST", f"/orders/{{orderId}}/{n}")
-                for n in ("to-counter", "to-fraud-centre", "restore", "ease")
-            ),
-            ("POST", "/cards/retrieve-dossier"),
-        ],
-        frozenset({DESK, SUPERVISOR, POLICE}),
-    ),
-    **dict.fromkeys(
-        [
-            *(
-                ("POST", path)
-                for path in ("/orders/{orderId}/unmask", "/orders/{orderId}/extend", "/objections")
-            ),
-            *(("POST", f"/objections/{{orderId}}/{n}") for n in ("accept", "uphold", "reject", "withdraw")),
-            *(("POST", path) for path in ("/demands", "/acts")),
-            *(("GET", path) for path in ("/reviews", "/counter-checks")),
-            ("POST", "/reviews/{orderId}/pictures"),
-            *(("POST", f"/orders/{{orderId}}/counter-check{n}") for n in ("", "/confirm", "/reject")),
-            *(("GET", path) for path in ("/acts", "/acts/{actId}", "/acts/{actId}/cards")),
-            *(("POST", f"/acts/{{actId}}/{name}") for name in ("approve", "reject", "undo")),
-        ],
-        frozenset({DESK, SUPERVISOR}),
-    ),
-    **dict.fromkeys([("POST", "/cards/police-stop"), ("POST", "/cards/police-release")], frozenset({POLICE})),
-    ("GET", "/audit/verification"): frozenset({SUPERVISOR, REGULATOR}),
-    ("GET", "/holder/order"): NOBODY,  # by the link alone
-    ("POST", "/holder/objection"): NOBODY,
-    ("POST", "/holder/session"): NOBODY,
-    **dict.fromkeys(
-        [("POST", "/holder/challenge"), ("POST", "/holder/check"), ("GET", "/holder/check")], NOBODY
-    ),
-}
 FREE = {("GET", "/health")}
+HOLDERS = (access.holder, access.sitting, access.polling)
+
+
+def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
+    """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
+    found = dict[tuple[str, str], frozenset[Role]]()
+    for router in (acts, cards, checks, counters, figures, holders, orders, reviews):
+        for route in router.router.routes:
+            assert isinstance(route, APIRoute)
+            needed = [one.call for one in route.dependant.dependencies]
+            permissions = [one.permission for one in needed if isinstance(one, access.May)]
+            by_link = any(one in HOLDERS for one in needed)
+            key = (min(route.methods), route.path)
+            if key in FREE:
+                continue
+            assert permissions or by_link, f"{key} has no permission: say dependencies=access.may(...)"
+            roles = [GRANTS[one].roles & {*WITH_KEYS} for one in permissions]
+            found[key] = frozenset(WITH_KEYS).intersection(*roles) if roles else NOBODY
+    return found
+
+
+WHO = _who()
 BODIES: Mapping[str, Any] = {
     "/order-searches": {},
     "/cards/retrieve-dossier": {"phoneNumber": phone(), "caseNumber": "1"},
@@ -148,7 +133,7 @@ def test_a_key_that_was_taken_back_is_unknown(world: World) -> None:
     key = desk.keys.add("once", DESK, SYSTEM, NOW)
     mine = {"Authorization": f"Bearer {key}"}
     assert nobody.client.get(f"{BASE}/orders", headers=mine).status_code == 200
-    number = next(one.id for one in desk.keys.list() if one.person.name == "once")
+    number = next(one.id for one in desk.keys.list() if one.person.id == "once")
     desk.keys.revoke(number, SYSTEM, "left", NOW)
     assert nobody.client.get(f"{BASE}/orders", headers=mine).status_code == 401
 

@@ -9,11 +9,14 @@ from pathlib import Path
 import httpx
 
 from desks import desk_on, served
+from doors import commands
 from duanka.api import BASE, Limits
 from duanka.api.asked_holder import MOST_BYTES
 from duanka.api.problems import CODES
+from duanka.domain.authority import GRANTS
 from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES
 from duanka.domain.order import Role
+from duanka.domain.person import WITH_KEYS
 from duanka.orders.notice_texts import TEMPLATES
 from duanka.orders.store import Store
 from test_access import WHO
@@ -21,6 +24,9 @@ from waiting import HANG
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "API.md").read_text(encoding="utf-8")
+HOW_TO_WRITE = (
+    "docs/API.md lags behind the code; write it anew with: .venv/bin/python tests/api/test_api_page.py"
+)
 EXAMPLES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 
 
@@ -59,14 +65,42 @@ def _curl(line: str) -> httpx.Response:
     return httpx.request(method, url, headers=headers, content=body and body.encode(), timeout=HANG)
 
 
+def generated() -> str:
+    """Who may do what through which door, as Markdown: endpoints, and commands of the same permissions."""
+    heads = " | ".join(role.value for role in WITH_KEYS)
+    asked = sorted(((f"{m} {p}", who) for (m, p), who in WHO.items() if "/holder/" not in p), key=_by_path)
+    lines = [f"| endpoint | {heads} |", "|---|" + "---|" * len(WITH_KEYS)]
+    lines += [_row(what, roles) for what, roles in asked]
+    lines += ["", f"| command | {heads} |", "|---|" + "---|" * len(WITH_KEYS)]
+    for what, permission in commands().items():
+        lines.append(_row(f"duanka {what}", GRANTS[permission].roles))
+    return "\n".join(lines)
+
+
+def _by_path(row: tuple[str, frozenset[Role]]) -> tuple[str, str]:
+    method, _, path = row[0].partition(" ")
+    return path, method
+
+
+def _row(what: str, roles: frozenset[Role]) -> str:
+    return f"| `{what}` | " + " | ".join("✓" if role in roles else "" for role in WITH_KEYS) + " |"
+
+
+def _written(page: str) -> str:
+    mark = r"(<!-- from src/duanka/domain/authority.py; [^\n]*-->\n\n).*?(?=\n<!-- end -->)"
+    page, found = re.subn(mark, lambda m: m[1] + generated() + "\n", page, flags=re.DOTALL)
+    assert found == 1, "docs/API.md: no place for who may do what"
+    return page
+
+
 def test_the_table_of_roles_is_true() -> None:
-    stated = {}
-    for row in re.findall(r"^\| `(GET|POST) (/\S+)` \|(.*)\|$", PAGE, re.MULTILINE):
-        method, path, cells = row
-        roles = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
-        marks = zip(roles, cells.split("|"), strict=True)
-        stated[method, path] = frozenset(role for role, cell in marks if cell.strip())
-    assert stated == {asked: roles for asked, roles in WHO.items() if "/holder/" not in asked[1]}
+    assert _written(PAGE) == PAGE, HOW_TO_WRITE
+
+
+def test_a_permission_that_is_missing_in_the_page_is_seen() -> None:
+    without = PAGE.replace("| `POST /cards/police-stop` |  |  |  | ✓ |\n", "")
+    assert len(without) < len(PAGE)
+    assert _written(without) == PAGE
 
 
 def test_every_code_of_an_error_is_explained() -> None:
@@ -92,3 +126,7 @@ def test_the_limits_are_those_of_the_page() -> None:
 def test_every_template_is_on_the_page_of_notices() -> None:
     page = (DOCS / "NOTICES.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(TEMPLATES)
+
+
+if __name__ == "__main__":
+    (DOCS / "API.md").write_text(_written(PAGE), encoding="utf-8")

@@ -16,7 +16,7 @@ from schemathesis import GenerationMode
 
 from desks import NOW, TestDesk, card, demand, desk_on, phone, served
 from duanka.api import create_api
-from duanka.domain.order import Kind
+from duanka.domain.order import SYSTEM, Kind
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.store import Store
 from recordings import recording
@@ -60,7 +60,7 @@ class Asked:
             if order := self.desk.reading.last(card(number), kind):
                 case.path_parameters["orderId"] = order.id
         if "actId" in (case.path_parameters or {}):
-            acts = self.desk.reading.acts().items
+            acts = self.desk.reading.acts(SYSTEM).items
             case.path_parameters["actId"] = acts[number % len(acts)].id if acts else "A000"
 
     def holder(self, case: Any) -> str:

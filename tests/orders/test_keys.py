@@ -21,12 +21,12 @@ def test_a_key_says_who_acts_until_it_is_taken_back(store: Store) -> None:
     mine, other = keys.add("wang", Role.DESK, SYSTEM, NOW), keys.add(" li ", Role.SUPERVISOR, SYSTEM, NOW)
     assert keys.who(mine) == Person("wang", Role.DESK)
     assert keys.who(other) == Person("li", Role.SUPERVISOR)
-    number = next(key.id for key in keys.list() if key.person.name == "wang")
+    number = next(key.id for key in keys.list() if key.person.id == "wang")
     keys.revoke(number, Person("li", Role.SUPERVISOR), "left the desk", NOW + HOUR)
     keys.revoke(number, Person("li", Role.SUPERVISOR), "again", NOW + 2 * HOUR)
     assert keys.who(mine) is None
     assert keys.who(other)
-    assert [(key.person.name, key.revoked_at) for key in keys.list() if key.revoked_at] == [
+    assert [(key.person.id, key.revoked_at) for key in keys.list() if key.revoked_at] == [
         ("wang", NOW + HOUR)
     ]
     with store.reading() as connection:

@@ -98,7 +98,7 @@ def test_whoever_was_quicker_than_the_verdict_is_left_alone(store: Store) -> Non
         assert way.state(order.id) == before
         assert len(trail(store, "check.settle")) == number + 1, "and it is kept"
     assert count(store, pictures) == 0, "without a picture"
-    assert way.reviews.waiting().items == ()
+    assert way.reviews.waiting(DESK).items == ()
 
 
 def test_a_verdict_that_comes_after_a_review_began_is_for_the_reviewer(store: Store) -> None:
@@ -114,7 +114,7 @@ def test_a_verdict_that_comes_after_a_review_began_is_for_the_reviewer(store: St
     later = at + 300 * SECOND
     for challenge_id, verdict in zip(lost, (PASSED, STRANGER, UNSURE), strict=True):
         assert way.checks.settle(challenge_id, verdict, b"picture", later).stage is Stage.REVIEW
-    assert len(way.reviews.waiting().items) == 1
+    assert len(way.reviews.waiting(DESK).items) == 1
     looks = way.agreed(order.id, later)
     assert refused(way.checks.draw, looks, STEPS, later) is Reason.NOT_AVAILABLE
     assert way.checks.session(looks.token, later).order_id == order.id
@@ -218,7 +218,7 @@ def test_a_card_that_is_given_back_by_hand_meanwhile_stays_so(store: Store, move
     assert way.book.sweep(NOW + 200 * HOUR) == 0
     assert restriction(way.book) is None
     assert templates(store)[-1] == "restored", "one word about one thing"
-    assert way.reviews.waiting().items == ()
+    assert way.reviews.waiting(DESK).items == ()
 
 
 def test_while_a_late_check_is_looked_at_no_heavier_stage_comes(store: Store) -> None:

@@ -41,7 +41,7 @@ def test_a_reviewer_sees_both_pictures_what_was_measured_and_what_was_before(sto
     session = way.agreed(order.id)
     way.settled(session, STRANGER, NOW)
     way.settled(session, UNSURE, NOW + MINUTE)
-    (item,) = way.reviews.waiting().items
+    (item,) = way.reviews.waiting(DESK).items
     assert (item.order_id, item.card, item.tier) == (order.id, "+86130****0000", "medium")
     assert (item.since, item.reasons, item.failures) == (NOW + MINUTE + RECORDED, (Reason.UNSURE,), 1)
     file = way.reviews.open(order.id, DESK, "to compare", NOW + HOUR)
@@ -64,7 +64,7 @@ def test_what_was_decided_waits_no_more_and_shows_no_pictures(store: Store, even
     way = Online(store)
     number = waiting(way)
     way.book.act(number, event, DESK, "looked at", NOW + HOUR)
-    assert way.reviews.waiting().items == ()
+    assert way.reviews.waiting(DESK).items == ()
     with pytest.raises(NoSuchTransition, match="under_review"):
         way.reviews.open(number, DESK, "again", NOW + HOUR)
     assert not trail(store, "pictures.seen")
@@ -112,7 +112,7 @@ def test_who_is_sent_to_review_by_hand_has_no_check_to_show(store: Store) -> Non
         (),
         (),
     )
-    assert way.reviews.waiting().items == ()
+    assert way.reviews.waiting(DESK).items == ()
 
 
 def test_the_queue_comes_page_by_page_the_oldest_first(store: Store) -> None:
@@ -121,7 +121,7 @@ def test_the_queue_comes_page_by_page_the_oldest_first(store: Store) -> None:
     found: list[str] = []
     after: str | None = ""
     while after is not None:
-        page = way.reviews.waiting(after, 2)
+        page = way.reviews.waiting(DESK, after, 2)
         assert len(page.items) <= 2
         found += [item.order_id for item in page.items]
         after = page.next
@@ -129,15 +129,15 @@ def test_the_queue_comes_page_by_page_the_oldest_first(store: Store) -> None:
     assert set(found[:2]) == set(numbers[:2])
     assert found[4] == numbers[4]
     with pytest.raises(UnknownOrder):
-        way.reviews.waiting("nonsense")
+        way.reviews.waiting(DESK, "nonsense")
 
 
 def test_a_high_tier_that_passes_waits_for_a_person(store: Store) -> None:
     way = Online(store)
     order = way.asked(tier="high")
     way.settled(way.agreed(order.id), PASSED)
-    (item,) = way.reviews.waiting().items
+    (item,) = way.reviews.waiting(DESK).items
     assert item.reasons == (Reason.POLICY,)
     assert item.similarity == pytest.approx(0.61)
     way.book.police_stop(order.card, "case", POLICE, "confirmed", NOW)
-    assert way.reviews.waiting().items == (), "it is the police's now"
+    assert way.reviews.waiting(DESK).items == (), "it is the police's now"

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from duanka.api.context import Context, Here
 from duanka.api.problems import Problem, too_many, unauthenticated
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.identity import CheckRefused, Reason, Session
-from duanka.domain.order import AlreadyUsed, Order, Person, Role, UnknownOrder
+from duanka.domain.order import AlreadyUsed, Order, Person, UnknownOrder
+from duanka.domain.person import HOLDER
 from duanka.verify import Verification
 
 API_KEY = HTTPBearer(
     scheme_name="apiKey",
     bearerFormat="dk_…",
     auto_error=False,
-    description="A key (密钥) that `duanka keys add NAME --role ROLE` gave; the role says what it may do.",
+    description="A key (密钥) that `duanka persons add` or `keys add` gave; the person's role says what it may do.",
 )
 LINK_TOKEN = HTTPBearer(
     scheme_name="linkToken",
@@ -38,23 +40,36 @@ SESSION_TOKEN = HTTPBearer(
 _Given = HTTPAuthorizationCredentials | None
 
 
-def allowed(*roles: Role) -> Callable[..., Person]:
-    """A dependency that gives the person whose key it is, if their role is one of `roles`."""
-
-    def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
-        found = here.desk.keys.who(given.credentials) if given else None
-        if given is None or found is None:
-            # only who fails is slowed down: behind one proxy all have one address
-            if wait := here.failed.take(_address(request)):
-                raise too_many(wait)
-            raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
-        if wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest()):
+def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
+    """The person whose key it is; 401 without one."""
+    found = here.desk.keys.who(given.credentials) if given else None
+    if given is None or found is None:
+        # only who fails is slowed down: behind one proxy all have one address
+        if wait := here.failed.take(_address(request)):
             raise too_many(wait)
-        if found.role not in roles:
-            raise Problem(403, f"{found.role} may not do that; it takes {', '.join(roles)}")
-        return found
+        raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
+    if wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest()):
+        raise too_many(wait)
+    return found
 
-    return person
+
+Caller = Annotated[Person, Depends(person)]  # who has a key; `may` says what it takes
+
+
+class May:
+    """A dependency of a route: whoever asks needs this permission. The services ask again, about the very order."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    def __call__(self, by: Caller) -> None:
+        """Refuse with 403 before anything that was sent is looked at."""
+        authorize(by, self.permission)
+
+
+def may(*permissions: Permission) -> list[Any]:
+    """The `dependencies` of a route that needs these permissions."""
+    return [Depends(May(one)) for one in permissions]
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,7 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
             raise unauthenticated(str(error)) from None
     if wait := here.holder.take(order.card):
         raise too_many(wait)
-    return Holder(order, Person("holder", Role.HOLDER), given.credentials)
+    return Holder(order, HOLDER, given.credentials)
 
 
 def sitting(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
@@ -148,34 +163,18 @@ def _address(request: Request) -> str:
     return host
 
 
-_WORKS = allowed(Role.DESK, Role.SUPERVISOR)
-_ACTS = allowed(Role.DESK, Role.SUPERVISOR, Role.POLICE)
-_READS = allowed(Role.DESK, Role.SUPERVISOR, Role.REGULATOR)
-_OPENS = allowed(Role.DESK, Role.SUPERVISOR, Role.POLICE)
-_POLICE = allowed(Role.POLICE)
-_CHECKS = allowed(Role.SUPERVISOR, Role.REGULATOR)
-
-Works = Annotated[Person, Depends(_WORKS)]  # desk and supervisor
-Acts = Annotated[Person, Depends(_ACTS)]  # and the police, where the table of transitions lets them
-Reads = Annotated[Person, Depends(_READS)]  # desk, supervisor, regulator
-Opens = Annotated[Person, Depends(_OPENS)]  # who may see a card's dossier
-Police = Annotated[Person, Depends(_POLICE)]
-Checks = Annotated[Person, Depends(_CHECKS)]  # whether the trail holds
 IsHolder = Annotated[Holder, Depends(holder)]
 Sits = Annotated[Sitting, Depends(sitting)]
 Polls = Annotated[Sitting, Depends(polling)]
 
 __all__ = [
-    "Acts",
-    "Checks",
+    "Caller",
     "Context",
     "Holder",
     "IsHolder",
-    "Opens",
-    "Police",
+    "May",
     "Polls",
-    "Reads",
     "Sits",
     "Sitting",
-    "Works",
+    "may",
 ]

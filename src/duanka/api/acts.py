@@ -10,6 +10,7 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.domain.act import ActState
+from duanka.domain.authority import Permission
 from duanka.domain.order import Event
 from duanka.orders.reading import Reader
 
@@ -19,12 +20,13 @@ router = APIRouter(tags=["acts"])
 @router.post(
     "/acts",
     operation_id="proposeAct",
+    dependencies=access.may(Permission.PROPOSE_ACT),
     summary="Propose a stop or release · 提出处置",
     status_code=201,
     response_model=shown.ActShown,
     responses=errors(401, 403, 409, 413, 422),
 )
-def propose(here: Here, by: access.Works, asks: asked.Proposal) -> shown.ActShown:
+def propose(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActShown:
     """A stop waits for a second person (双人复核); what gives back begins at once."""
     policy = here.desk.book.terms.policy
     grounds = asks.grounds(policy.redress, policy.papers)
@@ -35,45 +37,46 @@ def propose(here: Here, by: access.Works, asks: asked.Proposal) -> shown.ActShow
 @router.get(
     "/acts",
     operation_id="listActs",
+    dependencies=access.may(Permission.LIST_ACTS),
     summary="What was proposed · 处置列表",
     response_model=shown.Acts,
     responses=errors(401, 403, 404),
 )
 def list_acts(
     here: Here,
-    by: access.Works,
+    by: access.Caller,
     waiting: Annotated[bool, Query(description="Only those that wait for a second person.")] = False,
     after: asked.After = None,
     limit: asked.Limit = 50,
 ) -> shown.Acts:
     """The latest first, with how far each is."""
-    del by
-    page = here.desk.reading.acts(after or "", limit, waiting=waiting)
+    page = here.desk.reading.acts(by, after or "", limit, waiting=waiting)
     return shown.Acts(items=[shown.ActShown.of(act) for act in page.items], next=page.next)
 
 
 @router.get(
     "/acts/{actId}",
     operation_id="getAct",
+    dependencies=access.may(Permission.LIST_ACTS),
     summary="One act and how far it is · 处置进度",
     response_model=shown.ActShown,
     responses=errors(401, 403, 404),
 )
-def get_act(here: Here, by: access.Works, number: asked.ActId) -> shown.ActShown:
+def get_act(here: Here, by: access.Caller, number: asked.ActId) -> shown.ActShown:
     """What was proposed, by whom, and how many of its cards are done."""
-    del by
-    return shown.ActShown.of(here.desk.reading.act(number))
+    return shown.ActShown.of(here.desk.reading.act(number, by))
 
 
 @router.get(
     "/acts/{actId}/cards",
     operation_id="listActCards",
+    dependencies=access.may(Permission.LIST_ACTS),
     summary="The cards of an act · 处置号码明细",
     response_model=shown.ActCards,
     responses=errors(401, 403, 404),
 )
 def list_act_cards(
-    here: Here, by: access.Works, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
+    here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
     """With what became of each; numbers masked."""
     page = here.desk.reading.act_cards(number, Reader(by), here.now, int(after or 0), limit)
@@ -83,14 +86,15 @@ def list_act_cards(
 @router.post(
     "/acts/{actId}/approve",
     operation_id="approveAct",
+    dependencies=access.may(Permission.APPROVE_ACT),
     summary="Approve what somebody else proposed · 复核通过",
     response_model=shown.ActShown,
     responses=errors(401, 403, 404, 409, 413, 422),
 )
-def approve(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
     """A supervisor who did not propose it. Again gives the state."""
-    act = here.desk.acts.act(number)
-    if act.approved_by != by.name:
+    act = here.desk.acts.act(number, by)
+    if act.approved_by != by.id:
         act = here.desk.acts.approve(number, by, because.why, here.now)
     return shown.ActShown.of(act)
 
@@ -98,13 +102,14 @@ def approve(here: Here, by: access.Works, number: asked.ActId, because: asked.Be
 @router.post(
     "/acts/{actId}/reject",
     operation_id="rejectAct",
+    dependencies=access.may(Permission.REJECT_ACT),
     summary="Reject what was proposed · 复核不通过",
     response_model=shown.ActShown,
     responses=errors(401, 403, 404, 409, 413),
 )
-def reject(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
     """Nothing happens. Again gives the state."""
-    act = here.desk.acts.act(number)
+    act = here.desk.acts.act(number, by)
     if act.state is not ActState.REJECTED:
         act = here.desk.acts.reject(number, by, because.why, here.now)
     return shown.ActShown.of(act)
@@ -113,12 +118,13 @@ def reject(here: Here, by: access.Works, number: asked.ActId, because: asked.Bec
 @router.post(
     "/acts/{actId}/undo",
     operation_id="undoAct",
+    dependencies=access.may(Permission.UNDO_ACT),
     summary="Take back what was done · 撤销处置",
     response_model=shown.ActShown,
     responses=errors(401, 403, 404, 409, 413),
 )
-def undo(here: Here, by: access.Works, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+def undo(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
     """Its cards go back to where they were, unless somebody changed them since. Again gives the state."""
-    if here.desk.acts.act(number).state is not ActState.UNDONE:
+    if here.desk.acts.act(number, by).state is not ActState.UNDONE:
         here.desk.acts.undo(number, by, because.why.strip(), here.now)
-    return shown.ActShown.of(here.desk.acts.act(number))
+    return shown.ActShown.of(here.desk.acts.act(number, by))

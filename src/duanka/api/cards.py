@@ -10,6 +10,7 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.orders import masked, reader
+from duanka.domain.authority import Permission
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.orders.book import Received, receive_in
 from duanka.orders.turn import Turn
@@ -20,12 +21,13 @@ router = APIRouter()
 @router.post(
     "/cards/retrieve-dossier",
     operation_id="retrieveDossier",
+    dependencies=access.may(Permission.READ_DOSSIER),
     summary="All that is known of a card · 号码档案",
     tags=["cards"],
     response_model=shown.DossierShown,
     responses=errors(401, 403, 413),
 )
-def retrieve_dossier(here: Here, by: access.Opens, asks: asked.CardAsked) -> shown.DossierShown:
+def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> shown.DossierShown:
     """Orders, how the network treats it, refusals, notices. The police name their case; who asked stays in the trail.
 
     A POST, because a number has no place in an address.
@@ -39,12 +41,13 @@ def retrieve_dossier(here: Here, by: access.Opens, asks: asked.CardAsked) -> sho
 @router.post(
     "/cards/police-stop",
     operation_id="policeStop",
+    dependencies=access.may(Permission.RESTRICTION_POLICE_STOP),
     summary="Stop a card on a police notice · 公安机关通知停机",
     tags=["cards"],
     response_model=shown.OrderShown,
     responses=errors(401, 403, 409, 413, 422),
 )
-def police_stop(here: Here, by: access.Police, asks: asked.PoliceStop) -> shown.OrderShown:
+def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
     """At once, in every part of the network. One that is stopped stays so, and the notice joins its order."""
     card = asked.card_of(asks.phone_number)
     order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
@@ -54,12 +57,13 @@ def police_stop(here: Here, by: access.Police, asks: asked.PoliceStop) -> shown.
 @router.post(
     "/cards/police-release",
     operation_id="policeRelease",
+    dependencies=access.may(Permission.RESTRICTION_POLICE_RELEASE),
     summary="Consent to the release of a card · 公安机关同意解除",
     tags=["cards"],
     response_model=shown.OrderShown,
     responses=errors(401, 403, 409, 413),
 )
-def police_release(here: Here, by: access.Police, asks: asked.PoliceRelease) -> shown.OrderShown:
+def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> shown.OrderShown:
     """At once, in every part of the network. A card that was released already gives the state."""
     card = asked.card_of(asks.phone_number)
     try:
@@ -75,18 +79,19 @@ def police_release(here: Here, by: access.Police, asks: asked.PoliceRelease) -> 
 @router.post(
     "/demands",
     operation_id="receiveDemands",
+    dependencies=access.may(Permission.TAKE_DECISIONS),
     summary="Take decisions from elsewhere · 接收研判结果",
     tags=["cards"],
     response_model=shown.ReceivedShown,
     responses=errors(401, 403, 413),
 )
-def receive_demands(here: Here, by: access.Works, asks: asked.Demands) -> shown.ReceivedShown:
+def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown.ReceivedShown:
     """Each becomes an order, or joins the open one of its card; all of them or none. Asking again joins again."""
     demands = [one.demand() for one in asks.demands]
 
     def work(turn: Turn) -> Received:
         turn.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
-        return receive_in(turn, demands)
+        return receive_in(turn, demands, by)
 
     received = here.desk.book.turn(work, here.now)
     return shown.ReceivedShown(**asdict(received))

@@ -9,6 +9,7 @@ from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.orders import masked
 from duanka.api.shown_staff import CounterCheckShown, CounterChecksShown, CounterWaitingShown
+from duanka.domain.authority import Permission
 from duanka.domain.order import NoSuchTransition, State
 
 router = APIRouter(tags=["second verification"])
@@ -17,12 +18,13 @@ router = APIRouter(tags=["second verification"])
 @router.post(
     "/orders/{orderId}/counter-check",
     operation_id="recordCounterCheck",
+    dependencies=access.may(Permission.RECORD_COUNTER_CHECK),
     summary="Verified in person · 营业厅实人核验",
     response_model=CounterCheckShown,
     responses=errors(401, 403, 404, 409, 413),
 )
 def record(
-    here: Here, by: access.Works, number: asked.TheVerification, asks: asked.CounterCheckAsked
+    here: Here, by: access.Caller, number: asked.TheVerification, asks: asked.CounterCheckAsked
 ) -> CounterCheckShown:
     """Passed at once, or when a second of the staff confirms it. 409 names what is still to be seen.
 
@@ -35,12 +37,13 @@ def record(
 @router.post(
     "/orders/{orderId}/counter-check/confirm",
     operation_id="confirmCounterCheck",
+    dependencies=access.may(Permission.CONFIRM_COUNTER_CHECK),
     summary="Confirm what somebody else recorded · 双人复核通过",
     response_model=shown.OrderShown,
     responses=errors(401, 403, 404, 409, 413),
 )
 def confirm(
-    here: Here, by: access.Works, number: asked.TheVerification, because: asked.Because
+    here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> shown.OrderShown:
     """By somebody with another name. Again gives the state."""
     try:
@@ -55,12 +58,13 @@ def confirm(
 @router.post(
     "/orders/{orderId}/counter-check/reject",
     operation_id="rejectCounterCheck",
+    dependencies=access.may(Permission.REJECT_COUNTER_CHECK),
     summary="Discard what was recorded · 双人复核不通过",
     response_model=shown.OrderShown,
     responses=errors(401, 403, 404, 409, 413),
 )
 def reject(
-    here: Here, by: access.Works, number: asked.TheVerification, because: asked.Because
+    here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> shown.OrderShown:
     """One's own too. The holder has the whole time again to be verified anew."""
     return masked(here.desk.counter.reject(number, by, because.why, here.now))
@@ -69,14 +73,14 @@ def reject(
 @router.get(
     "/counter-checks",
     operation_id="listCounterChecks",
+    dependencies=access.may(Permission.LIST_COUNTER_CHECKS),
     summary="What waits for a second person · 待双人复核",
     response_model=CounterChecksShown,
     responses=errors(401, 403, 404),
 )
 def list_waiting(
-    here: Here, by: access.Works, after: asked.After = None, limit: asked.Limit = 50
+    here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
 ) -> CounterChecksShown:
     """The oldest first, numbers masked."""
-    del by
-    page = here.desk.counter.waiting(after or "", limit)
+    page = here.desk.counter.waiting(by, after or "", limit)
     return CounterChecksShown(items=[CounterWaitingShown.of(one) for one in page.items], next=page.next)

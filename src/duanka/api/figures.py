@@ -11,6 +11,7 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.problems import too_many
+from duanka.domain.authority import Permission
 from duanka.orders.reading import Reader
 
 router = APIRouter()
@@ -22,20 +23,21 @@ _FAULTS = 100  # shown; more say no more
 @router.get(
     "/figures",
     operation_id="getFigures",
+    dependencies=access.may(Permission.READ_FIGURES),
     summary="What was done in a period · 统计",
     tags=["figures"],
     response_model=shown.FiguresShown,
     responses=errors(401, 403),
 )
-def get_figures(here: Here, by: access.Reads, since: Since, until: Until) -> shown.FiguresShown:
+def get_figures(here: Here, by: access.Caller, since: Since, until: Until) -> shown.FiguresShown:
     """Counts from the audit trail, so that a past period stays as it was."""
-    del by
-    return shown.FiguresShown.of(here.desk.reading.figures(since, until))
+    return shown.FiguresShown.of(here.desk.reading.figures(since, until, by))
 
 
 @router.get(
     "/figures/handled-numbers",
     operation_id="listHandledNumbers",
+    dependencies=access.may(Permission.LIST_HANDLED),
     summary="The numbers behind the figure · 处置号码明细",
     tags=["figures"],
     response_model=shown.HandledNumbers,
@@ -43,7 +45,7 @@ def get_figures(here: Here, by: access.Reads, since: Since, until: Until) -> sho
 )
 def list_handled(
     here: Here,
-    by: access.Reads,
+    by: access.Caller,
     since: Since,
     until: Until,
     after: asked.Skip = None,
@@ -57,6 +59,7 @@ def list_handled(
 @router.get(
     "/alarms",
     operation_id="listAlarms",
+    dependencies=access.may(Permission.LIST_ALARMS),
     summary="Alarms · 告警",
     tags=["figures"],
     response_model=shown.Alarms,
@@ -64,25 +67,25 @@ def list_handled(
 )
 def list_alarms(
     here: Here,
-    by: access.Reads,
+    by: access.Caller,
     is_open: Annotated[bool | None, Query(alias="open", description="true: still so, false: over.")] = None,
     limit: asked.Limit = 50,
 ) -> shown.Alarms:
     """The latest first."""
-    del by
-    found = here.desk.reading.alarms(is_open=is_open, limit=limit)
+    found = here.desk.reading.alarms(by, is_open=is_open, limit=limit)
     return shown.Alarms(items=[shown.AlarmShown.of(alarm) for alarm in found])
 
 
 @router.get(
     "/drifts",
     operation_id="listDrifts",
+    dependencies=access.may(Permission.LIST_DRIFTS),
     summary="Where the network did otherwise · 状态不一致",
     tags=["figures"],
     response_model=shown.Drifts,
     responses=errors(401, 403),
 )
-def list_drifts(here: Here, by: access.Reads, limit: asked.Limit = 50) -> shown.Drifts:
+def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown.Drifts:
     """The latest first; numbers masked."""
     found = here.desk.reading.drifts(Reader(by), here.now, limit)
     return shown.Drifts(items=[shown.DriftShown.of(drift) for drift in found])
@@ -91,18 +94,18 @@ def list_drifts(here: Here, by: access.Reads, limit: asked.Limit = 50) -> shown.
 @router.get(
     "/audit/verification",
     operation_id="verifyAudit",
+    dependencies=access.may(Permission.VERIFY_AUDIT),
     summary="Whether the audit trail holds · 审计链校验",
     tags=["figures"],
     response_model=shown.Verification,
     responses=errors(401, 403),
 )
-def verify_audit(here: Here, by: access.Checks) -> shown.Verification:
+def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
     """Reads the whole trail now. One at a time; a second one is told to come again."""
-    del by
     if not here.verifying.acquire(blocking=False):
         raise too_many(5)
     try:
-        verdict = here.desk.trail.verdict(here.desk.store)
+        verdict = here.desk.trail.verdict(here.desk.store, by)
     finally:
         here.verifying.release()
     first = [shown.FaultShown.of(fault) for fault in verdict.faults[:_FAULTS]]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
 from duanka.api import access, asked, shown
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
-from duanka.domain.order import TRANSITIONS, Event, Kind, NoSuchTransition, Order, Person, State
+from duanka.domain.authority import Permission, authorize, move_permission
+from duanka.domain.order import (
+    TRANSITIONS,
+    Event,
+    Kind,
+    NoSuchTransition,
+    Order,
+    Person,
+    State,
+    states_before,
+)
 from duanka.orders.reading import Filter, Reader
 from duanka.orders.views import Page, Sight
 
@@ -43,6 +53,7 @@ TheObjection = Annotated[
 @router.get(
     "/orders",
     operation_id="listOrders",
+    dependencies=access.may(Permission.LIST_ORDERS),
     summary="List orders · 工单列表",
     tags=["orders"],
     response_model=shown.Orders,
@@ -50,7 +61,7 @@ TheObjection = Annotated[
 )
 def list_orders(
     here: Here,
-    by: access.Reads,
+    by: access.Caller,
     kind: Kind | None = None,
     state: State | None = None,
     tier: Literal["low", "medium", "high", "extreme"] | None = None,
@@ -69,12 +80,13 @@ def list_orders(
 @router.post(
     "/order-searches",
     operation_id="searchOrders",
+    dependencies=access.may(Permission.LIST_ORDERS),
     summary="Search orders, also by number · 工单查询",
     tags=["orders"],
     response_model=shown.Orders,
     responses=errors(401, 403, 404, 413),
 )
-def search_orders(here: Here, by: access.Reads, search: asked.Search) -> shown.Orders:
+def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.Orders:
     """As the list. `unmask` asks for numbers in full, which the audit trail keeps; a regulator sees them masked."""
     card = asked.card_of(search.phone_number) if search.phone_number else None
     which = Filter(
@@ -89,12 +101,13 @@ def search_orders(here: Here, by: access.Reads, search: asked.Search) -> shown.O
 @router.get(
     "/orders/{orderId}",
     operation_id="getOrder",
+    dependencies=access.may(Permission.READ_ORDER),
     summary="One order with its trail · 工单详情",
     tags=["orders"],
     response_model=shown.OrderFileShown,
     responses=errors(401, 403, 404),
 )
-def get_order(here: Here, by: access.Reads, number: TheOrder) -> shown.OrderFileShown:
+def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFileShown:
     """With its audit trail, what the network and what the holder was told; numbers masked."""
     return shown.OrderFileShown.of(here.desk.reading.order(number, Reader(by), here.now))
 
@@ -102,12 +115,13 @@ def get_order(here: Here, by: access.Reads, number: TheOrder) -> shown.OrderFile
 @router.post(
     "/orders/{orderId}/unmask",
     operation_id="unmaskOrder",
+    dependencies=access.may(Permission.READ_ORDER, Permission.UNMASK),
     summary="One order with numbers in full · 查看完整号码",
     tags=["orders"],
     response_model=shown.OrderFileShown,
     responses=errors(401, 403, 404, 413),
 )
-def unmask_order(here: Here, by: access.Works, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
+def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
     """As `getOrder`, in full; that it was asked for, by whom and why, stays in the audit trail."""
     return shown.OrderFileShown.of(here.desk.reading.order(number, reader(by, asks), here.now))
 
@@ -115,21 +129,23 @@ def unmask_order(here: Here, by: access.Works, number: TheOrder, asks: asked.Unm
 @router.post(
     "/orders/{orderId}/extend",
     operation_id="extendOrder",
+    dependencies=access.may(Permission.VERIFICATION_EXTEND),
     summary="More time, once, for a holder in hardship · 延期",
     tags=["orders"],
     response_model=shown.OrderShown,
     responses=errors(401, 403, 404, 409, 413),
 )
-def extend(here: Here, by: access.Works, number: Moved, asks: asked.Extension) -> shown.OrderShown:
+def extend(here: Here, by: access.Caller, number: Moved, asks: asked.Extension) -> shown.OrderShown:
     """Again for the same hardship gives the state."""
     order = here.desk.reading.state(number)
+    authorize(by, Permission.VERIFICATION_EXTEND, order)
     if order.extended != asks.hardship:
         order = here.desk.book.extend(number, asks.hardship, by, asks.why.strip(), here.now)
     return masked(order)
 
 
 def _acting(event: Event) -> Callable[..., shown.OrderShown]:
-    def act(here: Here, by: access.Acts, number: Moved, because: asked.Because) -> shown.OrderShown:
+    def act(here: Here, by: access.Caller, number: Moved, because: asked.Because) -> shown.OrderShown:
         return masked(act_once(here, number, event, by, because.why))
 
     act.__doc__ = _WHAT[event][1] + " Again gives the state."
@@ -137,7 +153,9 @@ def _acting(event: Event) -> Callable[..., shown.OrderShown]:
 
 
 def _judging(event: Event) -> Callable[..., shown.OrderShown]:
-    def judge(here: Here, by: access.Works, number: TheObjection, because: asked.Because) -> shown.OrderShown:
+    def judge(
+        here: Here, by: access.Caller, number: TheObjection, because: asked.Because
+    ) -> shown.OrderShown:
         return masked(act_once(here, number, event, by, because.why))
 
     judge.__doc__ = _WHAT[event][1] + " Again gives the state."
@@ -173,6 +191,13 @@ _MOVES = (
 )
 _JUDGEMENTS = (Event.ACCEPT, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
 
+
+def _dependencies(path: str, event: Event) -> list[Any]:
+    """What it takes to move an order of this path: of one of its kinds, at least."""
+    kinds = (Kind.OBJECTION,) if path == "objections" else (Kind.VERIFICATION, Kind.RESTRICTION)
+    return access.may(*(move_permission(kind, event) for kind in kinds if states_before(kind, event)))
+
+
 for _events, _path, _endpoint, _tag in (
     (_MOVES, "orders", _acting, "orders"),
     (_JUDGEMENTS, "objections", _judging, "objections"),
@@ -185,6 +210,7 @@ for _events, _path, _endpoint, _tag in (
             operation_id=f"{_path}-{_event.replace('_', '-')}",
             summary=_WHAT[_event][0],
             tags=[_tag],
+            dependencies=_dependencies(_path, _event),
             response_model=shown.OrderShown,
             responses=errors(401, 403, 404, 409, 413, 422),
         )
@@ -193,12 +219,13 @@ for _events, _path, _endpoint, _tag in (
 @router.post(
     "/objections",
     operation_id="fileObjection",
+    dependencies=access.may(Permission.FILE_OBJECTION),
     summary="File an objection for a holder · 代为登记异议",
     tags=["objections"],
     response_model=shown.OrderShown,
     responses=errors(401, 403, 409, 413),
 )
-def file_objection(here: Here, by: access.Works, asks: asked.ObjectionAsked) -> shown.OrderShown:
+def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
     """Against what is open about the card. A second objection joins the first."""
     order = here.desk.book.object(asked.card_of(asks.phone_number), asks.text.strip(), by, here.now)
     return masked(order)

@@ -8,6 +8,7 @@ from duanka.api import access, asked
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.shown_staff import ReviewFileShown, ReviewShown, ReviewsShown
+from duanka.domain.authority import Permission
 
 router = APIRouter(tags=["second verification"])
 
@@ -15,28 +16,29 @@ router = APIRouter(tags=["second verification"])
 @router.get(
     "/reviews",
     operation_id="listReviews",
+    dependencies=access.may(Permission.LIST_REVIEWS),
     summary="Checks that wait for a person · 待人工审核",
     response_model=ReviewsShown,
     responses=errors(401, 403, 404),
 )
 def list_reviews(
-    here: Here, by: access.Works, after: asked.After = None, limit: asked.Limit = 50
+    here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
 ) -> ReviewsShown:
     """The oldest first, numbers masked. No hours run while they wait."""
-    del by
-    page = here.desk.reviews.waiting(after or "", limit)
+    page = here.desk.reviews.waiting(by, after or "", limit)
     return ReviewsShown(items=[ReviewShown.of(one) for one in page.items], next=page.next)
 
 
 @router.post(
     "/reviews/{orderId}/pictures",
     operation_id="openReview",
+    dependencies=access.may(Permission.OPEN_REVIEW),
     summary="The pictures to compare · 查看比对画面",
     response_model=ReviewFileShown,
     responses=errors(401, 403, 404, 409, 413),
 )
 def open_review(
-    here: Here, by: access.Works, number: asked.TheVerification, because: asked.Because
+    here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
 ) -> ReviewFileShown:
     """Only while it is under review; who saw them and why stays in the audit trail. Then pass, fail or to-counter."""
     return ReviewFileShown.found(here.desk.reviews.open(number, by, because.why, here.now))

@@ -103,15 +103,6 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
     return once, len(found) - len(once)
 
 
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, however they are written."""
-    return _name(one) == _name(other)
-
-
-def _name(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
 def _bare(card: str) -> str:
     return unicodedata.normalize("NFKC", card).translate(_BETWEEN).removeprefix("+")
 

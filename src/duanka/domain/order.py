@@ -14,6 +14,10 @@ from enum import StrEnum
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
+from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is a part of what orders are about
+from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
+from duanka.domain.person import Person as Person  # noqa: PLC0414
+from duanka.domain.person import Role as Role  # noqa: PLC0414
 from duanka.domain.words import Words
 
 
@@ -81,31 +85,6 @@ class Event(StrEnum):
     ACCEPT = "accept"
     UPHOLD = "uphold"
     REJECT = "reject"
-
-
-class Role(StrEnum):
-    """Who acts."""
-
-    SYSTEM = "system"  # ourselves: deadlines, receipts, verdicts of a check
-    DESK = "desk"
-    SUPERVISOR = "supervisor"
-    REGULATOR = "regulator"
-    POLICE = "police"
-    HOLDER = "holder"
-
-
-STAFF = frozenset({Role.DESK, Role.SUPERVISOR})  # of the operator: who works on orders
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody who acts; `name` is who stands in the audit trail."""
-
-    name: str
-    role: Role
-
-
-SYSTEM = Person("duanka", Role.SYSTEM)
 
 
 class OrderError(DuankaError):
@@ -292,7 +271,10 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True)
 class Demand:
-    """A decision about a card, as orders take it. `cases`: of the police, for a stop; `reason`: heaviest first."""
+    """A decision about a card, as orders take it. `cases`: of the police, for a stop; `reason`: heaviest first.
+
+    `operator`, `city`: of the card.
+    """
 
     card: str
     asked: Asked
@@ -300,6 +282,13 @@ class Demand:
     reason: Words
     rules: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    operator: str = ""
+    city: str = ""
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Operator and city of the card, where the decision names them, as fields of an order."""
+        return {"operator": self.operator, "city": self.city} if self.operator or self.city else {}
 
 
 @dataclass(frozen=True)
@@ -307,7 +296,7 @@ class Order:
     """One order as it stands. `step` counts its changes; `carried_by` says what entitles a restriction.
 
     `due_at`: when the next deadline falls; None while no clock runs. `parent`: the verification that a restriction
-    follows from, or the restriction that an objection is about.
+    follows from, or the restriction that an objection is about. `operator`, `city`: of the card; "" where unknown.
     """
 
     id: str
@@ -329,3 +318,5 @@ class Order:
     closed_at: datetime | None = None
     hits: int = 1
     extended: str = ""
+    operator: str = ""
+    city: str = ""

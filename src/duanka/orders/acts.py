@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
 
-from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbers_of, same_person
+from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbers_of
+from duanka.domain.authority import Permission, authorize, move_permission, within
+from duanka.domain.bounds import end_of_measure
 from duanka.domain.order import (
-    TRANSITIONS,
+    SYSTEM,
     Event,
     Grounds,
+    Kind,
     NeedsSecondPerson,
     NoSuchTransition,
     NotTheirs,
@@ -26,11 +29,13 @@ from duanka.domain.order import (
     Role,
     UnknownOrder,
 )
+from duanka.domain.person import same_person
 from duanka.domain.words import Words
 from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry
 from duanka.orders.book import OrderBook
+from duanka.orders.places import NOWHERE, acts_in, places_of
 from duanka.orders.rows import columns_of, grounds_of, new_id
-from duanka.orders.tables import act_cards, acts
+from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn, cancelled
 
 _UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
@@ -56,13 +61,14 @@ class Acts:
         A malformed number refuses the whole act (OrderError names it). Protected and cancelled cards stand in the act
         as skipped; when nothing else is left the act is refused. `until`: the end of a punishment, and only of that.
         """
+        _may_ask(event, by)
         numbers, repeated = numbers_of(cards)
         grounds = self._grounds(grounds_or_reason)
-        _may_ask(event, by)
-        if (event is Event.PUNISH) != (until is not None) or (until and until <= now):
+        if (event is Event.PUNISH) != (until is not None):
             raise OrderError(
                 "a punishment needs the day until which it lasts, after now; nothing else has one"
             )
+        until = end_of_measure(until, now) if until else None
 
         def work(turn: Turn) -> str:
             left_out = _left_out(turn, numbers)
@@ -74,7 +80,7 @@ class Acts:
                 event=event,
                 state=ActState.RUNNING if alone else ActState.PROPOSED,
                 grounds=grounds,
-                proposed_by=by.name,
+                proposed_by=by.id,
                 proposed_at=now,
                 total=len(numbers),
                 skipped=len(left_out),
@@ -82,6 +88,7 @@ class Acts:
                 until=until,
             )
             _insert(turn, act)
+            _put_places(turn, act.id, numbers, by)
             turn.connection.execute(insert(act_cards), _rows(act.id, numbers, left_out))
             said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
             said |= {"skipped": len(left_out), "named_twice": repeated, "two_people": not alone}
@@ -97,16 +104,16 @@ class Acts:
     def approve(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
         """Let a proposed act run. `by`: a supervisor who did not propose it, under whatever role."""
 
+        authorize(by, Permission.APPROVE_ACT)
+
         def work(turn: Turn) -> None:
-            row = _locked(turn, act_id)
+            row = _locked(turn, act_id, by)
             _is(row, ActState.PROPOSED, "approve")
-            if by.role is not Role.SUPERVISOR:
-                raise NotTheirs(f"{by.role} may not approve {act_id}; it takes a supervisor")
-            if same_person(by.name, row["proposed_by"]):
-                raise NeedsSecondPerson(f"{by.name} proposed {act_id}: somebody else must approve it")
+            if same_person(by.id, row["proposed_by"]):
+                raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
             if row["until"] and row["until"] <= now:
                 raise OrderError(f"{act_id} would have ended on {row['until'].isoformat()}; propose it anew")
-            _move(turn, row, ActState.RUNNING, by, "act.approve", why, approved_by=by.name, approved_at=now)
+            _move(turn, row, ActState.RUNNING, by, "act.approve", why, approved_by=by.id, approved_at=now)
 
         self.book.turn(work, now)
         return self.act(act_id)
@@ -114,13 +121,13 @@ class Acts:
     def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
         """Do away with a proposed act. `by`: a supervisor, or whoever proposed it."""
 
+        authorize(by, Permission.REJECT_ACT)
+
         def work(turn: Turn) -> None:
-            row = _locked(turn, act_id)
+            row = _locked(turn, act_id, by)
             _is(row, ActState.PROPOSED, "reject")
-            if by.role is not Role.SUPERVISOR and not same_person(by.name, row["proposed_by"]):
-                raise NotTheirs(
-                    f"{by.name} may not reject {act_id}; it takes a supervisor, or who proposed it"
-                )
+            if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
+                raise NotTheirs(f"{by.id} may not reject {act_id}; it takes a supervisor, or who proposed it")
             _move(turn, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
 
         self.book.turn(work, now)
@@ -133,9 +140,10 @@ class Acts:
         that was active is restored. An act that still runs ends here: what it has not reached it leaves alone.
         """
 
+        authorize(by, Permission.UNDO_ACT)
+
         def work(turn: Turn) -> str:
-            row = _locked(turn, act_id)
-            _may_ask(Event.RESTORE, by)
+            row = _locked(turn, act_id, by)
             event = Event(row["event"])
             if row["undoes"] or event not in _UNDOABLE:
                 raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
@@ -179,24 +187,25 @@ class Acts:
 
         return self.book.turn(work, now)
 
-    def act(self, act_id: str) -> Act:
-        """The act and how far it is; UnknownOrder without one."""
+    def act(self, act_id: str, by: Person = SYSTEM) -> Act:
+        """The act and how far it is; UnknownOrder without one, NotTheirs: `by` may not see it."""
+        authorize(by, Permission.LIST_ACTS)
         with self.book.store.reading() as connection:
-            row = connection.execute(select(acts).where(acts.c.id == act_id)).mappings().first()
-        if row is None:
-            raise UnknownOrder(f"no act {act_id!r}")
-        return act_of(row)
+            return act_of(seen_act(connection, act_id, by))
 
-    def acts(self, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
-        """The latest acts, the newest first."""
-        query = select(acts).order_by(acts.c.proposed_at.desc(), acts.c.id.desc()).limit(limit)
+    def acts(self, by: Person, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
+        """The latest acts in the scope of `by`, the newest first."""
+        authorize(by, Permission.LIST_ACTS)
+        query = select(acts).where(*acts_in(by, acts.c.id))
+        query = query.order_by(acts.c.proposed_at.desc(), acts.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(acts.c.state == state.value)
         with self.book.store.reading() as connection:
             return tuple(act_of(row) for row in connection.execute(query).mappings())
 
-    def skipped(self, act_id: str) -> tuple[Skipped, ...]:
+    def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
         """The cards that the act did not change, in the order of their numbers, each with the reason why."""
+        self.act(act_id, by)
         query = (
             select(act_cards.c.card, act_cards.c.why)
             .where(act_cards.c.act_id == act_id, act_cards.c.outcome == SKIPPED)
@@ -222,9 +231,8 @@ def act_of(row: RowMapping) -> Act:
 def _may_ask(event: Event, by: Person) -> None:
     if not can_be_asked(event):
         raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
-    who = frozenset[Role]().union(*(row.who for row in TRANSITIONS if row.event is event))
-    if by.role not in who - {Role.HOLDER}:
-        raise NotTheirs(f"{by.role} may not {event} cards; it takes desk or supervisor")
+    authorize(by, Permission.PROPOSE_ACT)
+    authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
 
 
 def _left_out(turn: Turn, numbers: Iterable[str]) -> dict[str, str]:
@@ -270,13 +278,32 @@ def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list
     ]
 
 
-def _locked(turn: Turn, act_id: str) -> RowMapping:
-    """The act's row, locked: who approves, undoes or carries it out waits for the others."""
-    query = select(acts).where(acts.c.id == act_id).with_for_update()
-    row = turn.connection.execute(query).mappings().first()
+def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = False) -> RowMapping:
+    """The row of an act; UnknownOrder without one, NotTheirs where a card of it is out of the scope of `by`."""
+    query = select(acts).where(acts.c.id == act_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
         raise UnknownOrder(f"no act {act_id!r}")
+    places = select(act_places.c.operator, act_places.c.city).where(act_places.c.act_id == act_id)
+    if not by.scope.everywhere:
+        for place in connection.execute(places):
+            within(by, f"a card of {act_id}", *place)
     return row
+
+
+def _locked(turn: Turn, act_id: str, by: Person = SYSTEM) -> RowMapping:
+    """The act's row, locked: who approves, undoes or carries it out waits for the others."""
+    return seen_act(turn.connection, act_id, by, lock=True)
+
+
+def _put_places(turn: Turn, act_id: str, numbers: Iterable[str], by: Person) -> None:
+    """Write down whose the cards of an act are; NotTheirs where one is out of the scope of who proposes."""
+    known = places_of(turn.connection, numbers)
+    places = sorted({known.get(card, NOWHERE) for card in numbers})
+    for place in places:
+        within(by, "a card of this list", *place)
+    rows = [{"act_id": act_id, "operator": operator, "city": city} for operator, city in places]
+    turn.connection.execute(insert(act_places), rows)
 
 
 def _is(row: RowMapping, state: ActState, event: str) -> None:
@@ -312,13 +339,17 @@ def _put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> s
         event=Event.RESTORE,
         state=ActState.RUNNING,
         grounds=grounds,
-        proposed_by=by.name,
+        proposed_by=by.id,
         proposed_at=turn.now,
         approved_at=turn.now,
         undoes=undone["id"],
         total=undone["done"],
     )
     _insert(turn, act)
+    places = select(literal(act.id), act_places.c.operator, act_places.c.city).where(
+        act_places.c.act_id == undone["id"]
+    )
+    turn.connection.execute(insert(act_places).from_select(["act_id", "operator", "city"], places))
     theirs = select(literal(act.id), act_cards.c.card).where(
         act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE
     )

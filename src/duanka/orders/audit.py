@@ -15,6 +15,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select, update
 
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.bulk import put_rows
 from duanka.orders.store import GENESIS, Store
@@ -78,7 +79,7 @@ class Trail:
             row = {
                 "seq": seq,
                 "at": entry.at,
-                "who": entry.by.name,
+                "who": entry.by.id,
                 "role": entry.by.role.value,
                 "what": entry.what,
                 "subject": entry.subject,
@@ -97,8 +98,9 @@ class Trail:
             seq, last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
             return seq, last
 
-    def verdict(self, store: Store) -> Verdict:
-        """Read the whole trail at one go; see `verify`, which tells as it reads."""
+    def verdict(self, store: Store, by: Person) -> Verdict:
+        """Read the whole trail at one go; see `verify`, which tells as it reads. NotTheirs: `by` may not."""
+        authorize(by, Permission.VERIFY_AUDIT)
         rows, faults = 0, list[Fault]()
         for found in self.verify(store):
             if isinstance(found, Fault):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.order import (
     SYSTEM,
     Asked,
@@ -19,11 +20,9 @@ from duanka.domain.order import (
     Grounds,
     Kind,
     NoSuchTransition,
-    NotTheirs,
     Order,
     OrderError,
     Person,
-    Role,
     State,
 )
 from duanka.domain.words import Words
@@ -80,9 +79,9 @@ class OrderBook:
             raise answer
         return answer
 
-    def receive(self, demands: Sequence[Demand], now: datetime) -> Received:
+    def receive(self, demands: Sequence[Demand], now: datetime, by: Person = SYSTEM) -> Received:
         """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
-        return self.turn(lambda turn: receive_in(turn, demands), now)
+        return self.turn(lambda turn: receive_in(turn, demands, by), now)
 
     def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
         """Move one order by `event`, with all that follows; raises OrderError with the reason why not."""
@@ -98,6 +97,7 @@ class OrderBook:
 
         def work(turn: Turn) -> Order:
             order = turn.order(number)
+            authorize(by, Permission.VERIFICATION_EXTEND, order)
             if hardship not in turn.policy.hardships:
                 raise OrderError(
                     f"no hardship {hardship!r}: the policy knows {', '.join(turn.policy.hardships)}"
@@ -121,6 +121,7 @@ class OrderBook:
         """The police consent: the card works again at once."""
 
         def work(turn: Turn) -> Order:
+            turn.authorize(by, Permission.RESTRICTION_POLICE_RELEASE, card)
             order = turn.open_order(card, Kind.RESTRICTION)
             if order is None:
                 raise NoSuchTransition(f"{card} is not stopped; there is nothing to release")
@@ -132,6 +133,7 @@ class OrderBook:
         """File an objection against what is open about the card; a second one joins the first."""
 
         def work(turn: Turn) -> Order:
+            turn.authorize(by, Permission.FILE_OBJECTION, card)
             about = turn.open_order(card, Kind.RESTRICTION) or turn.open_order(card, Kind.VERIFICATION)
             if about is None:
                 raise NoSuchTransition(f"there is no open order about {card} to object to")
@@ -167,34 +169,38 @@ class OrderBook:
         return self.turn(work, now)
 
 
-def receive_in(turn: Turn, demands: Sequence[Demand]) -> Received:
-    """Turn decisions into orders, as a part of `turn`."""
+def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Received:
+    """Turn decisions into orders, as a part of `turn`. `by`: who took them, and stands in the trail of each."""
+    authorize(by, Permission.TAKE_DECISIONS)
     turn.lock([demand.card for demand in demands])
     gone = cancelled(turn.connection, (demand.card for demand in demands))
-    return Received(**Counter(_receive(turn, demand, gone) for demand in demands))
+    return Received(**Counter(_receive(turn, demand, gone, by) for demand in demands))
 
 
-def _receive(turn: Turn, demand: Demand, gone: frozenset[str]) -> str:
+def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
     card = demand.card
+    if not by.scope.everywhere:
+        within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
     if demand.asked is Asked.NOTHING:
-        return _recall(turn, demand)
+        return _recall(turn, demand, by)
     restriction = turn.open_order(card, Kind.RESTRICTION)
     by_police = restriction is not None and restriction.state is State.FORCED_STOP
     if turn.policy.protects(card):
-        turn.note(SYSTEM, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
+        turn.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
     if demand.asked is not Asked.STOP:
         # whom the police stopped we ask nothing new; what was asked before takes the hit
         asked = turn.open_order(card, Kind.VERIFICATION)
-        return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand)
+        return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
     if card in gone or by_police:
         return "left"
     case = ", ".join(demand.cases) or "公安机关确认"
-    _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, demand.reason.en)
+    taken = "" if by is SYSTEM else f"taken by {by.id}: "  # a notice of the police, whoever takes it in
+    _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, taken + demand.reason.en)
     return "stopped"
 
 
-def _ask(turn: Turn, demand: Demand) -> str:
+def _ask(turn: Turn, demand: Demand, by: Person) -> str:
     card = demand.card
     order = turn.open_order(card, Kind.VERIFICATION)
     if order is None:
@@ -202,43 +208,43 @@ def _ask(turn: Turn, demand: Demand) -> str:
             Kind.VERIFICATION,
             card,
             grounds(turn, demand.reason),
-            SYSTEM,
+            by,
             demand.reason.en,
             tier=demand.tier,
             asked=demand.asked.value,
             rules=demand.rules,
+            **demand.place,
         )
         turn.notify(order, demand.asked.value)
         return "opened"
-    _attach(turn, order, demand)
+    _attach(turn, order, demand, by)
     return "attached"
 
 
-def _recall(turn: Turn, demand: Demand) -> str:
+def _recall(turn: Turn, demand: Demand, by: Person) -> str:
     """Late records took the hit back: whom we asked, and who has not begun, is left in peace."""
     order = turn.open_order(demand.card, Kind.VERIFICATION)
     if order is None or order.state not in (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED):
         return "left"
-    happen(turn, order, Event.WITHDRAW, SYSTEM, "the records no longer say so")
+    happen(turn, order, Event.WITHDRAW, by, "the records no longer say so")
     return "withdrawn"
 
 
-def _attach(turn: Turn, order: Order, demand: Demand) -> None:
+def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
     """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder."""
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
     tier = max(order.tier, demand.tier, key=_TIERS.index)
     heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
     asked = demand.asked.value if heavier else order.asked
     after = turn.change(
-        order, SYSTEM, "attach", demand.reason.en, hits=order.hits + 1, rules=rules, tier=tier, asked=asked
+        order, by, "attach", demand.reason.en, hits=order.hits + 1, rules=rules, tier=tier, asked=asked
     )
     if heavier and after.state in (State.OPENED, State.NOTIFIED, State.UNDELIVERABLE):
         turn.notify(after, asked)
 
 
 def _police_stop(turn: Turn, card: str, case: str, why_told: Grounds, by: Person, why: str) -> Order:
-    if by.role not in (Role.SYSTEM, Role.POLICE):
-        raise NotTheirs(f"{by.role} gives no police notice; it takes police")
+    turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     if card in cancelled(turn.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
     order = turn.open_order(card, Kind.RESTRICTION)

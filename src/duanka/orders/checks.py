@@ -30,7 +30,8 @@ from duanka.domain.identity import (
     in_time,
 )
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State, UnknownOrder, states_before
+from duanka.domain.order import SYSTEM, Event, Kind, Order, State, UnknownOrder, states_before
+from duanka.domain.person import HOLDER
 from duanka.orders import sessions
 from duanka.orders.book import OrderBook
 from duanka.orders.bulk import upsert
@@ -56,7 +57,6 @@ from duanka.orders.tries import (
 from duanka.orders.turn import Turn
 from duanka.orders.verdicts import as_its_tier_wants, keep
 
-HOLDER = Person("holder", Role.HOLDER)
 _ASK_AGAIN = 10  # seconds after which who finds us busy tries again
 _HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
 _DIFFERENT = 8  # frames of a recording in which something moves, at least

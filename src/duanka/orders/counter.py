@@ -6,24 +6,24 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, insert, select, update
 
-from duanka.domain.act import same_person
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.counter import CounterCheck, CounterWaiting, Document, digest_of, without_document_number
 from duanka.domain.order import (
-    STAFF,
     Event,
     Kind,
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     Order,
     OrderError,
     Person,
     State,
     states_before,
 )
+from duanka.domain.person import same_person
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen
 from duanka.orders.cursors import page, page_of
+from duanka.orders.places import orders_in
 from duanka.orders.second_person import PASSED, REJECTED
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import counter_checks
@@ -46,10 +46,12 @@ class Counter:
         While that is waited for no hours run: the delay is ours. OrderError names what is missing; NotTheirs,
         NoSuchTransition: this verification is closed, with the fraud centre, or waits for a second person already.
         """
-        why = _said(why, by)
+        permission = Permission.RECORD_COUNTER_CHECK
+        why = _said(why, by, permission)
 
         def work(turn: Turn) -> Order | OrderError:
             order = turn.order(order_id)
+            authorize(by, permission, order)
             try:
                 seen.complete()
             except OrderError as error:
@@ -67,7 +69,7 @@ class Counter:
                 "counter": seen.counter.strip(),
                 **_facts(seen),
                 "words": words,
-                "first_by": by.name,
+                "first_by": by.id,
                 "first_at": now,
                 "outcome": PASSED if alone else None,
             }
@@ -84,13 +86,15 @@ class Counter:
 
     def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Pass what somebody else recorded; NeedsSecondPerson where it was recorded under the same name."""
-        why = _said(why, by)
+        permission = Permission.CONFIRM_COUNTER_CHECK
+        why = _said(why, by, permission)
 
         def work(turn: Turn) -> Order:
             order = turn.order(order_id)
+            authorize(by, permission, order)
             row = _recorded(turn, order)
-            if same_person(by.name, row["first_by"]):
-                raise NeedsSecondPerson(f"{by.name} recorded {order_id}: somebody else must confirm it")
+            if same_person(by.id, row["first_by"]):
+                raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
             _over(turn, row, PASSED, by)
             turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]})
             return happen(turn, order, Event.PASS, by, why)
@@ -99,10 +103,12 @@ class Counter:
 
     def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
         """Discard what was recorded, one's own too; the holder has the whole time again to be verified anew."""
-        why = _said(why, by)
+        permission = Permission.REJECT_COUNTER_CHECK
+        why = _said(why, by, permission)
 
         def work(turn: Turn) -> Order:
             order = turn.order(order_id)
+            authorize(by, permission, order)
             row = _recorded(turn, order)
             _over(turn, row, REJECTED, by)
             turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]})
@@ -113,13 +119,14 @@ class Counter:
 
         return self._book.turn(work, now)
 
-    def waiting(self, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
+    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
         """What waits for a second of the staff, the oldest first. `after`: `next` of the page before; UnknownOrder."""
+        authorize(by, Permission.LIST_COUNTER_CHECKS)
         columns = counter_checks.c
         query = (
             select(counter_checks, orders.c.card, orders.c.tier)
             .join(orders, orders.c.id == columns.order_id)
-            .where(columns.outcome.is_(None), orders.c.closed_at.is_(None))
+            .where(columns.outcome.is_(None), orders.c.closed_at.is_(None), *orders_in(by))
         )
         query = page_of(query, columns.first_at, columns.order_id, after, limit, oldest_first=True)
         with self._book.store.reading() as connection:
@@ -127,9 +134,8 @@ class Counter:
         return page(rows, limit, _shown, lambda one: (one.first_at, one.order_id))
 
 
-def _said(why: str, by: Person) -> str:
-    if by.role not in STAFF:
-        raise NotTheirs(f"{by.role} verifies nobody in person; it takes desk or supervisor")
+def _said(why: str, by: Person, permission: Permission) -> str:
+    authorize(by, permission)
     if not why.strip():
         raise OrderError("say why: the reason stays in the audit trail")
     return without_document_number(why.strip())
@@ -157,7 +163,7 @@ def _recorded(turn: Turn, order: Order) -> RowMapping:
 
 
 def _over(turn: Turn, row: RowMapping, outcome: str, by: Person) -> None:
-    values = {"outcome": outcome, "second_by": by.name, "second_at": turn.now}
+    values = {"outcome": outcome, "second_by": by.id, "second_at": turn.now}
     turn.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from duanka.domain.order import Event, Kind
+from duanka.domain.order import Event, Kind, Person
+from duanka.orders.places import cards_in, orders_in
 from duanka.orders.tables import alarms as alarms_table
 from duanka.orders.tables import audit, orders, refusals
 from duanka.orders.tables import drifts as drifts_table
@@ -28,24 +29,24 @@ ENDS = (
 )
 
 
-def figures(connection: Connection, since: datetime, until: datetime) -> Figures:
-    """Everything that is counted from `since` until before `until`."""
-    ended = _ended(since, until).subquery()
-    by = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
+def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> Figures:
+    """Everything that is counted from `since` until before `until`, of what is in the scope of `by`; alarms of all."""
+    ended = _ended(since, until, by).subquery()
+    by_end = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
     opened = (
         select(orders.c.kind, func.count())
-        .where(orders.c.opened_at >= since, orders.c.opened_at < until)
+        .where(orders.c.opened_at >= since, orders.c.opened_at < until, *orders_in(by))
         .group_by(orders.c.kind)
     )
     met = (
         select(refusals.c.carried, refusals.c.reason, func.count())
-        .where(refusals.c.at >= since, refusals.c.at < until)
+        .where(refusals.c.at >= since, refusals.c.at < until, *cards_in(by, refusals.c.card))
         .group_by(refusals.c.carried, refusals.c.reason)
         .order_by(refusals.c.carried, refusals.c.reason)
     )
     drift = drifts_table.c
     found = select(func.count(), func.count(drift.repaired_at)).where(
-        drift.found_at >= since, drift.found_at < until
+        drift.found_at >= since, drift.found_at < until, *cards_in(by, drift.card)
     )
     drifts_found, repaired = connection.execute(found).one()
     raised = alarms_table.c.raised_at
@@ -53,7 +54,7 @@ def figures(connection: Connection, since: datetime, until: datetime) -> Figures
         since=since,
         until=until,
         handled=connection.execute(select(func.count(ended.c.card.distinct()))).scalar_one(),
-        handled_by=_counts(connection.execute(by)),
+        handled_by=_counts(connection.execute(by_end)),
         opened=_counts(connection.execute(opened)),
         refused=tuple(Counted(*row) for row in connection.execute(met)),
         alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
@@ -63,10 +64,10 @@ def figures(connection: Connection, since: datetime, until: datetime) -> Figures
 
 
 def handled(
-    connection: Connection, since: datetime, until: datetime, after: int, limit: int
+    connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
 ) -> Sequence[Row[Any]]:
     """Per number the first end in the period: seq, card, order_id, what, at; `after`: the seq to go on from."""
-    ended = _ended(since, until).subquery()
+    ended = _ended(since, until, by).subquery()
     first = select(func.min(ended.c.seq).label("seq")).group_by(ended.c.card).subquery()
     query = (
         select(ended.c.seq, ended.c.card, ended.c.order_id, ended.c.what, ended.c.at)
@@ -78,11 +79,11 @@ def handled(
     return tuple(connection.execute(query))
 
 
-def _ended(since: datetime, until: datetime) -> Select[Any]:
+def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
     return (
         select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))
         .join(orders, orders.c.id == audit.c.subject)
-        .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until)
+        .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until, *orders_in(by))
     )
 
 
@@ -95,9 +96,10 @@ def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Al
     return tuple(Alarm(*row) for row in connection.execute(query.order_by(column.id.desc()).limit(limit)))
 
 
-def drifts(connection: Connection, sight: Sight, limit: int) -> tuple[Drift, ...]:
+def drifts(connection: Connection, sight: Sight, limit: int, by: Person) -> tuple[Drift, ...]:
     """Drifts, the latest first."""
-    rows = connection.execute(select(drifts_table).order_by(drifts_table.c.id.desc()).limit(limit))
+    query = select(drifts_table).where(*cards_in(by, drifts_table.c.card))
+    rows = connection.execute(query.order_by(drifts_table.c.id.desc()).limit(limit))
     return tuple(
         Drift(row.element, sight.number(row.card), row.wanted, row.found, row.found_at, row.repaired_at)
         for row in rows

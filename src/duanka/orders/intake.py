@@ -8,7 +8,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
 
-from duanka.domain.order import Demand
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.order import SYSTEM, Demand, Person
 from duanka.orders.book import OrderBook, Received, receive_in
 from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
@@ -36,8 +37,12 @@ class Intake:
         self._book, self._decisions = book, decisions
         self._position = _known(book.store, decisions)
 
-    def take(self, now: datetime, limit: int = _AT_ONCE) -> Received | None:
-        """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new."""
+    def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
+        """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new.
+
+        `by`: who takes them; NotTheirs where they may not.
+        """
+        authorize(by, Permission.TAKE_DECISIONS)
         demands, position = self._decisions.demands(self._position, limit)
         if not demands:
             return None
@@ -45,16 +50,19 @@ class Intake:
 
         def work(turn: Turn) -> Received:
             remember(turn.connection, self._decisions.source, position, digest)
-            return receive_in(turn, demands)
+            if by is not SYSTEM:
+                said: dict[str, object] = {"decisions": len(demands), "digest": digest}
+                turn.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
+            return receive_in(turn, demands, by)
 
         received = self._book.turn(work, now)
         self._position = position
         return received
 
-    def take_all(self, now: datetime) -> Received:
-        """Take everything that is there."""
+    def take_all(self, now: datetime, by: Person = SYSTEM) -> Received:
+        """Take everything that is there, as `take`."""
         counts: Counter[str] = Counter()
-        while received := self.take(now):
+        while received := self.take(now, by=by):
             counts.update(asdict(received))
         return Received(**counts)
 

@@ -10,10 +10,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
+from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
+from duanka.domain.person import HOLDER
 from duanka.orders import figures
+from duanka.orders.acts import seen_act
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.cursors import page, page_of, within
+from duanka.orders.cursors import page, page_of
+from duanka.orders.cursors import within as at_most
+from duanka.orders.places import NOWHERE, acts_in, orders_in, places_of
 from duanka.orders.rows import order_of
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
@@ -40,7 +45,6 @@ from duanka.orders.views import (
     told,
 )
 
-_SEE = (Role.DESK, Role.SUPERVISOR, Role.POLICE)  # who may see numbers in full, if they ask and say why
 _LATEST = 100  # of notices, refusals and steps that a dossier shows
 
 
@@ -78,7 +82,10 @@ class Reading:
         self, which: Filter, reader: Reader, now: datetime, after: str = "", limit: int = 50
     ) -> Page[Order]:
         """Orders, the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
-        query = select(orders).where(*_conditions(which, now))
+        authorize(reader.person, Permission.LIST_ORDERS)
+        if which.card is not None:
+            authorize(reader.person, Permission.SEARCH_BY_NUMBER)
+        query = select(orders).where(*_conditions(which, now), *orders_in(reader.person))
         query = page_of(query, orders.c.opened_at, orders.c.id, after, limit)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
             rows = connection.execute(query).mappings().all()
@@ -87,11 +94,13 @@ class Reading:
             )
 
     def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
-        """One order with all that was done for it; UnknownOrder without one."""
+        """One order with all that was done for it; UnknownOrder without one, NotTheirs: out of the reader's scope."""
+        authorize(reader.person, Permission.READ_ORDER)
         with self._read(reader, now, "read.order", number) as (connection, sight):
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
             if row is None:
                 raise UnknownOrder(f"no order {number!r}")
+            within(reader.person, number, row["operator"], row["city"])
             steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
             return OrderFile(
                 sight.order(order_of(row)),
@@ -122,7 +131,8 @@ class Reading:
 
     def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
         """For the holder whom `order` is about: the open restriction of their card, and the latest objection."""
-        holder = Reader(Person("holder", Role.HOLDER))
+        holder = Reader(HOLDER)
+        authorize(HOLDER, Permission.READ_OWN_ORDER)
         latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
         restriction = latest.where(orders.c.kind == Kind.RESTRICTION.value, orders.c.closed_at.is_(None))
         objection = latest.where(orders.c.kind == Kind.OBJECTION.value, orders.c.opened_at >= order.opened_at)
@@ -133,9 +143,12 @@ class Reading:
 
     def dossier(self, card: str, reader: Reader, now: datetime) -> Dossier:
         """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
+        authorize(reader.person, Permission.READ_DOSSIER)
         if reader.person.role is Role.POLICE and not reader.case.strip():
             raise NotTheirs("the police ask for a card with the number of their case")
         with self._read(reader, now, "read.dossier", card) as (connection, sight):
+            if not reader.person.scope.everywhere:
+                within(reader.person, "this card", *places_of(connection, [card]).get(card, NOWHERE))
             row = connection.execute(select(cards).where(cards.c.card == card)).mappings().first()
             all_orders = select(orders).where(orders.c.card == card).order_by(orders.c.opened_at.desc())
             met = select(refusals).where(refusals.c.card == card).order_by(refusals.c.at.desc())
@@ -152,9 +165,10 @@ class Reading:
                 _notices(connection, sight, notices.c.card == card),
             )
 
-    def acts(self, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
+    def acts(self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
         """What people proposed, the latest first, with how far it is. `waiting`: for a second person."""
-        query = select(acts)
+        authorize(by, Permission.LIST_ACTS)
+        query = select(acts).where(*acts_in(by, acts.c.id))
         if waiting:
             query = query.where(acts.c.state == "proposed")
         query = page_of(query, acts.c.proposed_at, acts.c.id, after, limit)
@@ -162,13 +176,11 @@ class Reading:
             rows = connection.execute(query).mappings().all()
         return page(rows, limit, act_view, lambda one: (one.proposed_at, one.id))
 
-    def act(self, number: str) -> ActView:
-        """One act with how far it is; UnknownOrder without one."""
+    def act(self, number: str, by: Person) -> ActView:
+        """One act with how far it is; UnknownOrder without one, NotTheirs: a card of it is out of scope."""
+        authorize(by, Permission.LIST_ACTS)
         with self._store.reading() as connection:
-            row = connection.execute(select(acts).where(acts.c.id == number)).mappings().first()
-        if row is None:
-            raise UnknownOrder(f"no act {number!r}")
-        return act_view(row)
+            return act_view(seen_act(connection, number, by))
 
     def act_cards(
         self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50
@@ -176,8 +188,8 @@ class Reading:
         """The cards of an act, in the order of their numbers, with what became of each; `after`: how many to skip."""
         # no cursor by the last card: it would hand a number in full to who sees it masked
         query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
-        self.act(number)
-        limit = within(limit)
+        self.act(number, reader.person)
+        limit = at_most(limit)
         with self._read(reader, now, "read.act", number) as (connection, sight):
             rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()
         found = tuple(
@@ -186,38 +198,42 @@ class Reading:
         )
         return Page(found, str(after + limit) if len(rows) > limit else None)
 
-    def figures(self, since: datetime, until: datetime) -> Figures:
-        """What was done from `since` until before `until`: counts, nobody's number."""
+    def figures(self, since: datetime, until: datetime, by: Person) -> Figures:
+        """What was done from `since` until before `until`: counts of what is in scope, nobody's number."""
+        authorize(by, Permission.READ_FIGURES)
         with self._store.reading() as connection:
-            return figures.figures(connection, since, until)
+            return figures.figures(connection, since, until, by)
 
     def handled(
         self, since: datetime, until: datetime, reader: Reader, now: datetime, after: int = 0, limit: int = 50
     ) -> Page[Handled]:
         """The numbers that `figures` counts as handled, each once, with the order that ended first."""
-        limit = within(limit)
+        authorize(reader.person, Permission.LIST_HANDLED)
+        limit = at_most(limit)
         with self._read(reader, now, "read.handled", "handled") as (connection, sight):
-            rows = figures.handled(connection, since, until, after, limit + 1)
+            rows = figures.handled(connection, since, until, after, limit + 1, reader.person)
         found = tuple(Handled(sight.number(row.card), row.order_id, row.what, row.at) for row in rows[:limit])
         return Page(found, str(rows[limit - 1].seq) if len(rows) > limit else None)
 
-    def alarms(self, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
+    def alarms(self, by: Person, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
         """Alarms, the latest first."""
+        authorize(by, Permission.LIST_ALARMS)
         with self._store.reading() as connection:
-            return figures.alarms(connection, is_open, within(limit))
+            return figures.alarms(connection, is_open, at_most(limit))
 
     def drifts(self, reader: Reader, now: datetime, limit: int = 100) -> Sequence[Drift]:
         """Where the network did otherwise than it was told, the latest first."""
+        authorize(reader.person, Permission.LIST_DRIFTS)
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
-            return figures.drifts(connection, sight, within(limit))
+            return figures.drifts(connection, sight, at_most(limit), reader.person)
 
     @contextmanager
     def _read(
         self, reader: Reader, now: datetime, what: str, subject: str
     ) -> Iterator[tuple[Connection, Sight]]:
         """A transaction that reads personal data and says so in the trail; it shows nothing where it cannot say so."""
-        if reader.unmasked and reader.person.role not in _SEE:
-            raise NotTheirs(f"{reader.person.role} sees numbers masked")
+        if reader.unmasked:
+            authorize(reader.person, Permission.UNMASK)
         if reader.unmasked and not reader.why.strip():
             raise OrderError("say why you need the numbers in full: the reason stays in the audit trail")
         why = " · ".join(part for part in (reader.case.strip(), reader.why.strip()) if part)

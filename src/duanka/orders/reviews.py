@@ -12,11 +12,13 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, func, select
 
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.identity import Outcome, Reason
-from duanka.domain.order import STAFF, NoSuchTransition, NotTheirs, Order, OrderError, Person, State
+from duanka.domain.order import NoSuchTransition, Order, OrderError, Person, State
 from duanka.orders.book import OrderBook
 from duanka.orders.cursors import page, page_of
 from duanka.orders.pictures import CAPTURED, REFERENCE, Pictures
+from duanka.orders.places import orders_in
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import checks
 from duanka.orders.tries import reasons_of
@@ -72,8 +74,9 @@ class Reviews:
     def __init__(self, book: OrderBook, pictures: Pictures) -> None:
         self._book, self._pictures = book, pictures
 
-    def waiting(self, after: str = "", limit: int = 50) -> Page[ReviewItem]:
+    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewItem]:
         """What waits, the oldest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
+        authorize(by, Permission.LIST_REVIEWS)
         counted = checks.alias()
         failures = (
             select(func.coalesce(func.sum(counted.c.counted), 0))
@@ -86,6 +89,7 @@ class Reviews:
             .join(orders, orders.c.id == number)
             .where(checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
             .where(orders.c.state == State.UNDER_REVIEW.value, orders.c.closed_at.is_(None))
+            .where(*orders_in(by))
         )
         query = page_of(query, checks.c.decided_at, number, after, limit, oldest_first=True)
         with self._book.store.reading() as connection:
@@ -97,13 +101,13 @@ class Reviews:
 
         NotTheirs: it takes desk or supervisor. NoSuchTransition: nobody need look. PictureSealed: one does not open.
         """
-        if by.role not in STAFF:
-            raise NotTheirs(f"{by.role} sees no pictures of holders; it takes desk or supervisor")
+        authorize(by, Permission.OPEN_REVIEW)
         if not why.strip():
             raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")
 
         def work(turn: Turn) -> ReviewFile:
             order = turn.order(order_id)
+            authorize(by, Permission.OPEN_REVIEW, order)
             if order.closed_at or order.state is not State.UNDER_REVIEW:
                 raise NoSuchTransition(
                     f"{order_id} is {order.state}: pictures are shown while it is under_review"

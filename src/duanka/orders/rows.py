@@ -47,6 +47,8 @@ def order_of(row: RowMapping) -> Order:
         closed_at=row["closed_at"],
         hits=row["hits"],
         extended=row["extended"],
+        operator=row["operator"],
+        city=row["city"],
     )
 
 
@@ -72,6 +74,8 @@ def row_of(order: Order) -> dict[str, object]:
         "closed_at": order.closed_at,
         "hits": order.hits,
         "extended": order.extended,
+        "operator": order.operator,
+        "city": order.city,
     }
 
 

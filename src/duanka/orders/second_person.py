@@ -30,7 +30,7 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
     if before.state is State.UNDER_REVIEW and turn.connection.execute(select(_undecided(before))).scalar():
         return
     raise NeedsSecondPerson(
-        f"{by.name} alone cannot pass {before.id}: its tier is {before.tier}, and the policy wants two of the staff;"
+        f"{by.id} alone cannot pass {before.id}: its tier is {before.tier}, and the policy wants two of the staff;"
         " record what you saw (`duanka counter verify`), and let somebody else confirm it"
     )
 

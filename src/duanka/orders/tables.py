@@ -91,6 +91,8 @@ orders = Table(
     Column("closed_at", Moment),
     Column("hits", Integer, nullable=False),
     Column("extended", String(24), nullable=False),
+    Column("operator", String(40), nullable=False, server_default=""),  # of the card; "" where unknown
+    Column("city", String(40), nullable=False, server_default=""),
     # the law's three: a restriction without them cannot be stored, whoever writes it
     CheckConstraint(
         "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"
@@ -254,6 +256,15 @@ act_cards = Table(
     Column("outcome", String(16)),  # done, skipped
     Column("why", Text),  # it was skipped
     index_of_some("act_cards_left", "act_id", "card", where="outcome IS NULL"),
+)
+
+# The operators and cities of an act's cards: who may see it and decide on it.
+act_places = Table(
+    "act_places",
+    metadata,
+    Column("act_id", String(16), primary_key=True),
+    Column("operator", String(40), primary_key=True),
+    Column("city", String(40), primary_key=True),
 )
 
 refusals = Table(

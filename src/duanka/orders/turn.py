@@ -11,6 +11,7 @@ from zlib import crc32
 
 from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, or_, select, update
 
+from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     CLOSED,
@@ -33,6 +34,7 @@ from duanka.domain.order import (
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.bulk import in_parts, put_rows, upsert
+from duanka.orders.places import NOWHERE, Place, places_of
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 
@@ -64,6 +66,7 @@ class Turn:
         self._entries: list[Entry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
+        self._places: dict[str, Place] = {}
         self.act_began = False
 
     # --- reading, with locks ---
@@ -115,12 +118,31 @@ class Turn:
         number = self._open[card].get(kind)
         return self._orders[number] if number else None
 
+    def place(self, card: str) -> Place:
+        """Operator and city of the card, as its open orders or the latest order say; read for all locked cards."""
+        for number in self._open.get(card, {}).values():
+            order = self._orders[number]
+            if order.operator or order.city:
+                return order.operator, order.city
+        if card not in self._places:
+            unknown = {card, *self._open} - self._places.keys()
+            self._places |= dict.fromkeys(unknown, NOWHERE) | places_of(self.connection, unknown)
+        return self._places[card]
+
+    def authorize(self, by: Person, permission: Permission, card: str) -> None:
+        """Return where `by` may do that about this card; NotTheirs by role or scope."""
+        authorize(by, permission)
+        if not by.scope.everywhere:
+            within(by, "this card", *self.place(card))
+
     # --- changing ---
 
     def open(self, kind: Kind, card: str, grounds: Grounds, by: Person, why: str, **facts: Any) -> Order:
         """Open an order in the first state of its kind. A restriction only becomes one by the event that follows."""
-        order = Order(order_id(kind), kind, card, FIRST[kind], 0, grounds, self.now, self.now, **facts)
         self.lock([card])
+        if not (facts.get("operator") or facts.get("city")):
+            facts["operator"], facts["city"] = self.place(card)
+        order = Order(order_id(kind), kind, card, FIRST[kind], 0, grounds, self.now, self.now, **facts)
         self._orders[order.id] = order
         self._open[card][kind] = order.id
         self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
@@ -131,6 +153,7 @@ class Turn:
 
         Raises NoSuchTransition, NotTheirs, and for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
         """
+        within(by, order.id, order.operator, order.city)
         _must_be_open(order)
         state = moved(order.kind, order.state, event, by.role)
         after = replace(order, state=state, step=order.step + 1, updated_at=self.now, **facts)
@@ -282,10 +305,10 @@ class Turn:
             return after
         if self.policy.two_people:
             raise NeedsSecondPerson(
-                f"{by.name} alone cannot {event} {after.card}: neither a police notice nor an expired verification"
+                f"{by.id} alone cannot {event} {after.card}: neither a police notice nor an expired verification"
                 " carries it; propose it, and let a second person approve"
             )
-        alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.name
+        alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.id
         return replace(after, carried_by=alone)
 
     def _tell(self, order: Order, wanted: NetworkState) -> None:

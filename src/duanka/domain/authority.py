@@ -1,0 +1,191 @@
+"""Authorization: one table of who may do what, and the one function that every service, API and command asks.
+
+Role x permission x scope is decided here; what the state of an order allows is decided by the table of transitions,
+which also gives the roles of every permission that moves an order: they are written down once, there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from duanka.domain.order import TRANSITIONS, Event, Kind, NotTheirs, Order
+from duanka.domain.person import STAFF, Person, Role
+from duanka.domain.words import Words
+
+
+class Permission(StrEnum):
+    """Everything that anybody can do. A name with a dot moves an order: its kind and its event."""
+
+    WHO_AM_I = "who_am_i"
+    # reading
+    LIST_ORDERS = "list_orders"
+    READ_ORDER = "read_order"
+    SEARCH_BY_NUMBER = "search_by_number"
+    UNMASK = "unmask"
+    READ_DOSSIER = "read_dossier"
+    READ_FIGURES = "read_figures"
+    LIST_HANDLED = "list_handled"
+    LIST_ALARMS = "list_alarms"
+    LIST_DRIFTS = "list_drifts"
+    VERIFY_AUDIT = "verify_audit"
+    READ_OWN_ORDER = "read_own_order"
+    # orders
+    TAKE_DECISIONS = "take_decisions"
+    MAKE_LINK = "make_link"
+    FILE_OBJECTION = "file_objection"
+    VERIFICATION_DELIVERED = "verification.delivered"
+    VERIFICATION_NOT_DELIVERED = "verification.not_delivered"
+    VERIFICATION_BEGIN = "verification.begin"
+    VERIFICATION_SUBMIT = "verification.submit"
+    VERIFICATION_PASS = "verification.pass"  # noqa: S105  # a verdict
+    VERIFICATION_FAIL = "verification.fail"
+    VERIFICATION_TO_COUNTER = "verification.to_counter"
+    VERIFICATION_TO_FRAUD_CENTRE = "verification.to_fraud_centre"
+    VERIFICATION_EXTEND = "verification.extend"
+    VERIFICATION_EXPIRE = "verification.expire"
+    VERIFICATION_WITHDRAW = "verification.withdraw"
+    RESTRICTION_BAR_OUTGOING = "restriction.bar_outgoing"
+    RESTRICTION_SUSPEND = "restriction.suspend"
+    RESTRICTION_EASE = "restriction.ease"
+    RESTRICTION_POLICE_STOP = "restriction.police_stop"
+    RESTRICTION_POLICE_RELEASE = "restriction.police_release"
+    RESTRICTION_PUNISH = "restriction.punish"
+    RESTRICTION_RESTORE = "restriction.restore"
+    RESTRICTION_CANCEL = "restriction.cancel"
+    OBJECTION_ACCEPT = "objection.accept"
+    OBJECTION_UPHOLD = "objection.uphold"
+    OBJECTION_REJECT = "objection.reject"
+    OBJECTION_WITHDRAW = "objection.withdraw"
+    # acts of two people
+    LIST_ACTS = "list_acts"
+    PROPOSE_ACT = "propose_act"
+    APPROVE_ACT = "approve_act"
+    REJECT_ACT = "reject_act"
+    UNDO_ACT = "undo_act"
+    # the second verification
+    VERIFY_ONLINE = "verify_online"
+    LIST_REVIEWS = "list_reviews"
+    OPEN_REVIEW = "open_review"
+    LIST_COUNTER_CHECKS = "list_counter_checks"
+    RECORD_COUNTER_CHECK = "record_counter_check"
+    CONFIRM_COUNTER_CHECK = "confirm_counter_check"
+    REJECT_COUNTER_CHECK = "reject_counter_check"
+    # people and keys
+    LIST_PERSONS = "list_persons"
+    PROPOSE_PERSON = "propose_person"
+    APPROVE_PERSON = "approve_person"
+    DISABLE_PERSON = "disable_person"
+    REVOKE_KEY = "revoke_key"
+
+
+_DESK = STAFF
+_SENIOR = frozenset({Role.SUPERVISOR})
+_SUPERVISION = frozenset({Role.SUPERVISOR, Role.REGULATOR})
+_READERS = STAFF | {Role.REGULATOR}
+_WITH_CASE = STAFF | {Role.POLICE}  # the police name their case
+_HOLDER = frozenset({Role.HOLDER})
+_EVERYBODY = _READERS | {Role.POLICE}
+
+
+_BY_US = frozenset({Role.SYSTEM})
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Who may do what; `words` complete "may not ..." and 不可…… ."""
+
+    permission: Permission
+    roles: frozenset[Role]
+    words: Words
+
+
+_GRANTED: tuple[Grant, ...] = (
+    Grant(Permission.WHO_AM_I, _EVERYBODY, Words("查看本人身份", "ask who they are")),
+    Grant(Permission.LIST_ORDERS, _READERS, Words("查看工单列表", "list orders")),
+    Grant(Permission.READ_ORDER, _READERS, Words("查看工单", "read an order")),
+    Grant(Permission.SEARCH_BY_NUMBER, _DESK, Words("按号码查询", "search orders by number")),
+    Grant(Permission.UNMASK, _WITH_CASE, Words("查看完整号码", "see numbers in full")),
+    Grant(Permission.READ_DOSSIER, _WITH_CASE, Words("查看号码档案", "read the dossier of a card")),
+    Grant(Permission.READ_FIGURES, _READERS, Words("查看统计", "read figures")),
+    Grant(Permission.LIST_HANDLED, _READERS, Words("查看处置号码明细", "list the numbers handled")),
+    Grant(Permission.LIST_ALARMS, _READERS, Words("查看告警", "list alarms")),
+    Grant(Permission.LIST_DRIFTS, _READERS, Words("查看状态不一致", "list differences in the network")),
+    Grant(Permission.VERIFY_AUDIT, _SUPERVISION | _BY_US, Words("校验审计链", "verify the audit trail")),
+    Grant(Permission.READ_OWN_ORDER, _HOLDER, Words("查看本人工单", "read the order of a holder's link")),
+    Grant(Permission.TAKE_DECISIONS, _DESK | _BY_US, Words("接收研判结果", "take decisions")),
+    Grant(Permission.MAKE_LINK, _DESK, Words("重发核验链接", "make a link for a holder")),
+    Grant(Permission.FILE_OBJECTION, _DESK | _HOLDER, Words("登记异议", "file an objection")),
+    Grant(Permission.LIST_ACTS, _DESK | _BY_US, Words("查看批量处置", "see what was proposed")),
+    Grant(Permission.PROPOSE_ACT, _DESK, Words("提出处置", "propose a stop or release")),
+    Grant(Permission.APPROVE_ACT, _SENIOR, Words("复核通过处置", "approve what somebody else proposed")),
+    Grant(Permission.REJECT_ACT, _DESK, Words("否决处置", "reject what was proposed")),
+    Grant(Permission.UNDO_ACT, _DESK, Words("撤销处置", "undo what was done")),
+    Grant(Permission.VERIFY_ONLINE, _HOLDER, Words("在线核验", "be verified online")),
+    Grant(Permission.LIST_REVIEWS, _DESK, Words("查看待审核列表", "list checks that wait for a person")),
+    Grant(Permission.OPEN_REVIEW, _DESK, Words("查看比对画面", "see pictures of holders")),
+    Grant(Permission.LIST_COUNTER_CHECKS, _DESK, Words("查看待复核列表", "list counter checks")),
+    Grant(Permission.RECORD_COUNTER_CHECK, _DESK, Words("登记营业厅核验", "verify a holder in person")),
+    Grant(Permission.CONFIRM_COUNTER_CHECK, _DESK, Words("复核营业厅核验", "confirm a counter check")),
+    Grant(Permission.REJECT_COUNTER_CHECK, _DESK, Words("退回营业厅核验", "reject a counter check")),
+    Grant(Permission.LIST_PERSONS, _SUPERVISION, Words("查看人员与密钥", "list people and keys")),
+    Grant(Permission.PROPOSE_PERSON, _DESK, Words("提出人员与密钥", "propose a person, a change or a key")),
+    Grant(
+        Permission.APPROVE_PERSON, _SENIOR, Words("复核人员与密钥", "decide on what was proposed of people")
+    ),
+    Grant(Permission.DISABLE_PERSON, _SENIOR, Words("停用人员", "disable a person")),
+    Grant(Permission.REVOKE_KEY, _EVERYBODY, Words("吊销密钥", "revoke a key")),
+)
+
+
+def move_permission(kind: Kind, event: Event) -> Permission:
+    """The permission to move an order of `kind` by `event`."""
+    return Permission(f"{kind.value}.{event.value}")
+
+
+def _moves() -> dict[Permission, Grant]:
+    """The grants of what moves orders: their roles are those of the table of transitions."""
+    roles: dict[Permission, frozenset[Role]] = {}
+    for row in TRANSITIONS:
+        permission = move_permission(row.kind, row.event)
+        roles[permission] = roles.get(permission, frozenset()) | row.who
+    return {
+        one: Grant(one, who, Words(f"{one.value}", one.value.partition(".")[2].replace("_", " ")))
+        for one, who in roles.items()
+    }
+
+
+GRANTS: Mapping[Permission, Grant] = {
+    **{one.permission: one for one in _GRANTED},
+    **_moves(),
+}
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Whether the table lets the role do that, in some state and within its scope."""
+    return role in GRANTS[permission].roles
+
+
+def roles_text(permission: Permission) -> str:
+    """The roles that may do that, as a help text and the documentation name them."""
+    return ", ".join(role.value for role in Role if role in GRANTS[permission].roles - _BY_US)
+
+
+def authorize(person: Person, permission: Permission, about: Order | None = None) -> None:
+    """Return where `person` may do that; NotTheirs says who may, or that `about` is out of their scope."""
+    grant = GRANTS[permission]
+    if person.role not in grant.roles:
+        takes = roles_text(permission) or "ourselves"
+        what = grant.words.en
+        if "." in permission:
+            what = f"{what} a {permission.value.partition('.')[0]}"
+        raise NotTheirs(f"{person.role} may not {what}; it takes {takes}")
+    if about is not None:
+        within(person, about.id, about.operator, about.city)
+
+
+def within(person: Person, what: str, operator: str, city: str) -> None:
+    """Return where an order or card of this operator and city is in the scope of `person`; NotTheirs otherwise."""
+    if not person.scope.covers(operator, city):
+        raise NotTheirs(f"{what} is out of the scope of {person.id} ({person.scope})")

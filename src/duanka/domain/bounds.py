@@ -1,0 +1,33 @@
+"""Bounds of what is asked from outside: times. What is beyond them is refused where it comes in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from duanka.domain.order import OrderError
+
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+LONGEST_DAYS = 1096  # that a punishment may last: three years
+
+
+def bounded(moment: datetime) -> datetime:
+    """Return an aware time in UTC; OrderError: it has no offset, or lies outside of 2000 to 2099."""
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise OrderError("a time needs its offset from UTC, like 2026-03-02T16:00:00+08:00")
+    # the year first: beyond the last one a time cannot be brought to UTC at all
+    if not FIRST_YEAR - 1 <= moment.year <= LAST_YEAR + 1:
+        raise OrderError(f"a time lies between the years {FIRST_YEAR} and {LAST_YEAR}")
+    utc = moment.astimezone(UTC)
+    if not FIRST_YEAR <= utc.year <= LAST_YEAR:
+        raise OrderError(f"a time lies between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return utc
+
+
+def end_of_measure(until: datetime, now: datetime) -> datetime:
+    """The end of a measure that lasts for a time; OrderError: not after now, or more than three years from now."""
+    until = bounded(until)
+    if until <= now:
+        raise OrderError("the end of a punishment lies after now")
+    if until > now + timedelta(days=LONGEST_DAYS):
+        raise OrderError(f"a punishment lasts at most {LONGEST_DAYS} days (three years)")
+    return until

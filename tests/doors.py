@@ -1,0 +1,39 @@
+"""The commands that act on an order book, as the program has them, and the permission that each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import typer
+
+from duanka import cli
+from duanka.domain.authority import Permission
+
+# groups and commands that work on records, or carry orders out: no person of the order book acts there
+RECORDS = {"scan", "live", "simulate", "evaluate", "rules", "spec"}
+PROCESSES = {"serve", "demo", "call-proxy", "message-proxy"}
+
+
+def all_commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command by its words."""
+    yield from _under("", typer.main.get_command(cli.cli))
+
+
+def commands() -> dict[str, Permission]:
+    """Every command that a person of the order book gives, with the permission that it needs."""
+    found = dict[str, Permission]()
+    for words, command in all_commands():
+        permission = getattr(command.callback, "permission", None)
+        if permission is not None:
+            found[words] = permission
+    return found
+
+
+def _under(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    under: dict[str, click.Command] | None = getattr(command, "commands", None)
+    if under is not None:
+        for name, one in under.items():
+            yield from _under(f"{words} {name}".strip(), one)
+    else:
+        yield words, command
