@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import typer
 
 from duanka import cli
@@ -15,7 +15,7 @@ RECORDS = {"scan", "live", "simulate", "evaluate", "rules", "spec"}
 PROCESSES = {"serve", "demo", "call-proxy", "message-proxy"}
 
 
-def all_commands() -> Iterator[tuple[str, click.Command]]:
+def all_commands() -> Iterator[tuple[str, Any]]:
     """Every command by its words."""
     yield from _under("", typer.main.get_command(cli.cli))
 
@@ -30,8 +30,8 @@ def commands() -> dict[str, Permission]:
     return found
 
 
-def _under(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    under: dict[str, click.Command] | None = getattr(command, "commands", None)
+def _under(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+    under: dict[str, Any] | None = getattr(command, "commands", None)
     if under is not None:
         for name, one in under.items():
             yield from _under(f"{words} {name}".strip(), one)

@@ -47,7 +47,7 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
             needed = [one.call for one in route.dependant.dependencies]
             permissions = [one.permission for one in needed if isinstance(one, access.May)]
             by_link = any(one in HOLDERS for one in needed)
-            key = (min(route.methods), route.path)
+            key = (min(route.methods or {""}), route.path)
             if key in FREE:
                 continue
             assert permissions or by_link, f"{key} has no permission: say dependencies=access.may(...)"

@@ -59,7 +59,7 @@ def test_a_command_in_another_folder_invents_no_order_book(tmp_path: Path) -> No
 
 
 def test_a_secret_that_is_lost_or_wrong_writes_nothing(tmp_path: Path) -> None:
-    key = a_key(duanka("keys", "add", "wang", "--role", "desk", cwd=tmp_path))
+    key = a_key(duanka("keys", "add", "wang", "--role", "supervisor", cwd=tmp_path))
     book = tmp_path / "duanka-orders"
     before, kept = rows(book), (book / "secret").read_text(encoding="ascii")
     (book / "secret").unlink()
@@ -71,9 +71,10 @@ def test_a_secret_that_is_lost_or_wrong_writes_nothing(tmp_path: Path) -> None:
     refused(duanka("serve", "--port", "0", cwd=tmp_path, DUANKA_SECRET="x" * 32), "does not fit")
     assert not (book / "secret").exists()
     assert rows(book) == before
-    assert duanka("audit", "verify", cwd=tmp_path, DUANKA_SECRET=kept.strip()).code == 0
+    assert duanka("audit", "verify", cwd=tmp_path, DUANKA_API_KEY=key, DUANKA_SECRET=kept.strip()).code == 0
     (tmp_path / "elsewhere").write_text(kept, encoding="ascii")
-    assert duanka("audit", "verify", cwd=tmp_path, DUANKA_SECRET_FILE="elsewhere").code == 0  # noqa: S106  # a file
+    in_a_file = {"DUANKA_SECRET_FILE": "elsewhere", "DUANKA_API_KEY": key}
+    assert duanka("audit", "verify", cwd=tmp_path, **in_a_file).code == 0
     both = {"DUANKA_SECRET_FILE": "elsewhere", "DUANKA_SECRET": SECRET}
     refused(duanka("audit", "verify", cwd=tmp_path, **both), "unset one of them")
     (tmp_path / "short").write_text("short\n", encoding="ascii")
@@ -85,14 +86,15 @@ def test_a_database_server_is_not_begun_without_a_secret_that_all_share(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     with postgres.database() as url:
-        add = ("keys", "add", "wang", "--role", "desk")
+        add = ("keys", "add", "wang", "--role", "supervisor")
         refused(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url), "DUANKA_SECRET_FILE")
         refused(duanka("serve", "--port", "0", cwd=tmp_path, DUANKA_DATABASE_URL=url), "DUANKA_SECRET_FILE")
         assert list(tmp_path.iterdir()) == []
-        a_key(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url, DUANKA_SECRET=SECRET))
+        key = a_key(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url, DUANKA_SECRET=SECRET))
         refused(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url), "secret is not at")
         refused(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url, DUANKA_SECRET="y" * 32), "does not fit")
-        verified = duanka("audit", "verify", cwd=tmp_path, DUANKA_DATABASE_URL=url, DUANKA_SECRET=SECRET)
+        whole = {"DUANKA_DATABASE_URL": url, "DUANKA_SECRET": SECRET, "DUANKA_API_KEY": key}
+        verified = duanka("audit", "verify", cwd=tmp_path, **whole)
         assert verified.code == 0, verified
 
 
