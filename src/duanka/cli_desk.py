@@ -11,7 +11,8 @@ from rich.console import Console
 
 from duanka import app
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, card_of, command
+from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
+from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
 from duanka.domain.order import Person, Role
 from duanka.settings import Settings

@@ -14,10 +14,9 @@ from rich.console import Console
 
 from duanka import app
 from duanka.cli_lazy import lazily
-from duanka.domain.act import numbers_of
+from duanka.domain.act import card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text
 from duanka.domain.errors import DuankaError
-from duanka.domain.numbers import MOBILE
 from duanka.domain.order import Event, Kind, Order, Person, State
 from duanka.domain.words import Words
 from duanka.settings import Settings
@@ -248,12 +247,6 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             undone = here.acts.undo(act, person, why, app_orders.now())
         out.print(tables.act_page(undone), highlight=False)
         out.print(f"{_WAITS} Progress: duanka orders show {undone.id}", highlight=False)
-
-
-def card_of(text: str) -> str:
-    """A card as a person writes it -> E.164 without +; a mobile number of eleven digits is Chinese."""
-    written = text.strip()
-    return numbers_of([f"86{written}" if MOBILE.fullmatch(written) else written])[0][0]
 
 
 def order_meant(here: Desk, text: str, *kinds: Kind) -> Order:

@@ -7,7 +7,9 @@ import pytest
 from asking import own_calling, own_desk, own_people
 from desks import NOW, Caller, TestDesk, card, demand, phone
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
+from duanka.domain.phone_number import is_emergency
 from duanka.orders.audit import Fault
+from phone_number_forms import FORMS, REFUSED
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
@@ -249,3 +251,15 @@ def test_the_regulator_sees_whether_the_trail_holds(desk: TestDesk, people: Peop
     broken = people[SUPERVISOR].get("/audit/verification").json()
     assert (broken["holds"], [fault["seq"] for fault in broken["faults"]]) == (False, [2])
     assert people[DESK].get("/audit/verification").status_code == 403
+
+
+def test_a_card_is_named_in_any_form_and_what_is_none_is_refused(people: People) -> None:
+    works = people[DESK]
+    for text in FORMS:
+        found = works.post("/cards/retrieve-dossier", {"phoneNumber": text})
+        assert (found.status_code, found.json().get("phoneNumber")) == (200, "+86138****8000"), text
+    for text in REFUSED:
+        if not is_emergency(text):
+            assert works.post("/cards/retrieve-dossier", {"phoneNumber": text}).status_code in (400, 422), (
+                text
+            )

@@ -21,7 +21,7 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.act import Act, ActState
+from duanka.domain.act import Act, ActState, numbers_of
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     SYSTEM,
@@ -39,12 +39,14 @@ from duanka.domain.order import (
     UnknownOrder,
 )
 from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.phone_number import is_emergency
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, audit, cards, orders, outbox
+from phone_number_forms import CARD, FORMS, REFUSED
 
 WHY = Words("养卡窝点", "a farm of cards")
 THIRD = Person("zhao", Role.SUPERVISOR)
@@ -175,7 +177,8 @@ def test_a_rejected_act_never_runs(store: Store) -> None:
         ([card(0), "138*0000"], "no card numbers"),
         (["8613800000001' OR 1=1"], "no card numbers"),
         (["0" * 13], "no card numbers"),
-        (["13800000001"], "write them like 8613800000001"),
+        (["861380000001"], "write them like 8613800000001"),
+        (["86138000000012"], "1 of 1 are no card numbers"),
         ([f"x{n}" for n in range(9)], "and 4 more"),
     ],
 )
@@ -486,3 +489,14 @@ def test_a_verification_stays_while_an_act_stops_the_card(store: Store) -> None:
     book.act(verification(book).id, Event.BEGIN, SYSTEM, "came", NOW)
     book.act(verification(book).id, Event.PASS, DESK, "it is them", NOW)
     assert restriction(book) is None
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_a_card_is_named_in_any_form(text: str) -> None:
+    assert numbers_of([text, CARD]) == ((CARD,), 1)
+
+
+@pytest.mark.parametrize("text", [text for text in REFUSED if not is_emergency(text)])
+def test_what_is_no_card_for_sure_is_refused(text: str) -> None:
+    with pytest.raises(OrderError, match=r"no card number"):
+        numbers_of([text])

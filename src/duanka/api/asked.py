@@ -10,6 +10,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from duanka.domain.act import card_of
 from duanka.domain.counter import MOST_LETTERS, CounterCheck, Document
 from duanka.domain.order import Asked as AskedFor
 from duanka.domain.order import Demand, Event, Grounds, Kind, State
@@ -62,8 +63,9 @@ Said = Annotated[str, Field(pattern=_SAID, max_length=500)]
 PhoneNumber = Annotated[
     str,
     Field(
-        pattern=r"^\+[1-9][0-9]{4,14}$",
-        description="The card (号码), E.164 with +.",
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        max_length=64,
+        description="The card (号码): E.164 with +, or as it is written and dialled in China.",
         examples=["+8613800000000"],
     ),
 ]
@@ -275,8 +277,3 @@ class Demands(AskedModel):
 
     demands: list[DemandAsked] = Field(min_length=1, max_length=1_000)
     why: Why
-
-
-def card_of(phone_number: str) -> str:
-    """The card as the order book writes it."""
-    return phone_number.removeprefix("+")

@@ -10,6 +10,7 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.orders import masked, reader
+from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.orders.book import Received, receive_in
@@ -25,7 +26,7 @@ router = APIRouter()
     summary="All that is known of a card · 号码档案",
     tags=["cards"],
     response_model=shown.DossierShown,
-    responses=errors(401, 403, 413),
+    responses=errors(401, 403, 409, 413),
 )
 def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> shown.DossierShown:
     """Orders, how the network treats it, refusals, notices. The police name their case; who asked stays in the trail.
@@ -33,9 +34,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     A POST, because a number has no place in an address.
     """
     wanted = reader(by, asks.unmask, asks.case_number or "")
-    return shown.DossierShown.of(
-        here.desk.reading.dossier(asked.card_of(asks.phone_number), wanted, here.now)
-    )
+    return shown.DossierShown.of(here.desk.reading.dossier(card_of(asks.phone_number), wanted, here.now))
 
 
 @router.post(
@@ -49,7 +48,7 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
 )
 def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
     """At once, in every part of the network. One that is stopped stays so, and the notice joins its order."""
-    card = asked.card_of(asks.phone_number)
+    card = card_of(asks.phone_number)
     order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
     return masked(order)
 
@@ -65,7 +64,7 @@ def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.
 )
 def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> shown.OrderShown:
     """At once, in every part of the network. A card that was released already gives the state."""
-    card = asked.card_of(asks.phone_number)
+    card = card_of(asks.phone_number)
     try:
         order = here.desk.book.police_release(card, by, asks.why.strip(), here.now)
     except NoSuchTransition:
@@ -83,7 +82,7 @@ def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> 
     summary="Take decisions from elsewhere · 接收研判结果",
     tags=["cards"],
     response_model=shown.ReceivedShown,
-    responses=errors(401, 403, 413),
+    responses=errors(401, 403, 409, 413),
 )
 def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown.ReceivedShown:
     """Each becomes an order, or joins the open one of its card; all of them or none. Asking again joins again."""

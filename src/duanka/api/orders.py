@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 from duanka.api import access, asked, shown
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
+from duanka.domain.act import card_of
 from duanka.domain.authority import Permission, authorize, move_permission
 from duanka.domain.order import (
     TRANSITIONS,
@@ -84,11 +85,11 @@ def list_orders(
     summary="Search orders, also by number · 工单查询",
     tags=["orders"],
     response_model=shown.Orders,
-    responses=errors(401, 403, 404, 413),
+    responses=errors(401, 403, 404, 409, 413),
 )
 def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.Orders:
     """As the list. `unmask` asks for numbers in full, which the audit trail keeps; a regulator sees them masked."""
-    card = asked.card_of(search.phone_number) if search.phone_number else None
+    card = card_of(search.phone_number) if search.phone_number else None
     which = Filter(
         search.kind, search.state, card, search.tier, search.open, search.since, search.until, search.overdue
     )
@@ -227,7 +228,7 @@ for _events, _path, _endpoint, _tag in (
 )
 def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
     """Against what is open about the card. A second objection joins the first."""
-    order = here.desk.book.object(asked.card_of(asks.phone_number), asks.text.strip(), by, here.now)
+    order = here.desk.book.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
     return masked(order)
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from duanka.domain.numbers import MOBILE
 from duanka.domain.order import STOPS, Event, Grounds, OrderError
+from duanka.domain.phone_number import identity, is_emergency, parse
 
 LIFTS = frozenset(
     {Event.RESTORE, Event.EASE, Event.WITHDRAW}
 )  # they take nothing from anybody: one person suffices
 MOST_CARDS = 100_000
 
-_CARD = re.compile(r"[1-9][0-9]{7,14}")
-_BETWEEN = str.maketrans("", "", " \t\r\n\u00a0-")
 _SHOWN = 5
 
 
@@ -86,25 +82,28 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
 
     OrderError names the malformed ones: a list that is wrong in one place may be wrong in others.
     """
-    found = [_bare(card) for card in cards]
+    named = list(cards)
+    found = {card: _card(card) for card in named}
     if not found:
         raise OrderError("no card is named; name at least one")
-    if wrong := [card for card in found if not _CARD.fullmatch(card)]:
+    if wrong := [card for card in named if not found[card]]:
         raise OrderError(
-            f"{len(wrong)} of {len(found)} are no card numbers: {_listed(wrong)}; write them like 8613800000001"
+            f"{len(wrong)} of {len(named)} are no card numbers: {_listed(wrong)}; write them like 8613800000001"
         )
-    if short := [card for card in found if MOBILE.fullmatch(card)]:
-        raise OrderError(
-            f"{len(short)} of {len(found)} lack the country code: {_listed(short)}; write them like 86{short[0]}"
-        )
-    once = tuple(sorted(set(found)))
+    once = tuple(sorted({card for card in found.values() if card}))
     if len(once) > MOST_CARDS:
         raise OrderError(f"{len(once)} cards are more than an act takes ({MOST_CARDS}); make it several acts")
-    return once, len(found) - len(once)
+    return once, len(named) - len(once)
 
 
-def _bare(card: str) -> str:
-    return unicodedata.normalize("NFKC", card).translate(_BETWEEN).removeprefix("+")
+def card_of(text: str) -> str:
+    """One card as a person or a program writes it, as E.164 without +; OrderError where it is none."""
+    return numbers_of([text])[0][0]
+
+
+def _card(text: str) -> str | None:
+    """A subscriber, or a line that is always protected: what is asked for that one is answered by saying so."""
+    return parse(text) or (identity(text) if is_emergency(text) else None)
 
 
 def _listed(cards: list[str]) -> str:

@@ -145,9 +145,9 @@ def dialled(text: str) -> str:
     if len(text) > _MOST:
         return text
     written = unicodedata.normalize("NFKC", text).strip()
-    if "%" in written:
-        written = _unescaped(written)
     written, context = _user_part(written)
+    if "%" in written:  # after the parts are told from one another: an escaped mark is none
+        written = _unescaped(written)
     if cell := _CELL.fullmatch(written):
         written = cell[1] or cell[2] or ""
     if point := _FLOAT.fullmatch(written.strip()):  # a column of numbers that became floats
