@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from duanka import __version__, app, evaluation, simulator, specification
@@ -22,6 +21,7 @@ from duanka.cli_desk import add_desk
 from duanka.cli_identity import add_identity
 from duanka.cli_live import add_live
 from duanka.cli_orders import add_orders
+from duanka.cli_process import SafeConsole, prepare_process
 from duanka.cli_serve import add_serve
 from duanka.cli_tables import (
     evaluation_tables,
@@ -32,6 +32,7 @@ from duanka.cli_tables import (
     trials_table,
 )
 from duanka.domain.errors import DuankaError
+from duanka.domain.masking import masked_text
 from duanka.domain.rule import Literal as LimitValue
 from duanka.domain.rule import Rule
 from duanka.rules import RULES
@@ -39,6 +40,7 @@ from duanka.settings import Settings
 
 _TOO_MANY_QUARANTINED = 3
 _WRONG_USE = 2
+_ABOUT_CARDS = ("orders", "cards", "counter", "reviews", "keys", "audit")  # their errors can quote a number
 _INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
 cli = typer.Typer(
@@ -51,7 +53,7 @@ cli = typer.Typer(
 rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
 cli.add_typer(rules_cli, name="rules")
 # what a file says is text: [brackets] in it are no markup, :words: no emoji
-_out, _err = (Console(markup=False, emoji=False, stderr=stderr) for stderr in (False, True))
+_out, _err = (SafeConsole(markup=False, emoji=False, stderr=stderr) for stderr in (False, True))
 
 Data = Annotated[
     Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
@@ -274,6 +276,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; whatever a person can put right comes as one line, never as a traceback."""
+    prepare_process()
     warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None or another thing where a desk's program starts us
@@ -285,7 +288,8 @@ def main() -> None:
             _err.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
         raise
     except DuankaError as error:
-        _err.print(f"duanka: {error}", style="red", highlight=False, soft_wrap=True)
+        told = masked_text(str(error)) if sys.argv[1:2] and sys.argv[1] in _ABOUT_CARDS else str(error)
+        _err.print(f"duanka: {told}", style="red", highlight=False, soft_wrap=True)
         sys.exit(_WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

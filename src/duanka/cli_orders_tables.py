@@ -18,7 +18,9 @@ from duanka.domain.order import Order
 from duanka.orders.audit import Fault
 from duanka.orders.keys import Key
 from duanka.orders.reviews import ReviewFile, ReviewItem
-from duanka.orders.views import Confirmed, Dossier, Figures, Leg, Notice, OrderFile, Page, Told
+from duanka.orders.views import Confirmed, Dossier, Figures, Leg, Notice, OrderFile, Page, Sight, Told
+
+_MASKED = Sight(unmasked=False)
 
 STATE_WORDS = {
     "opened": "已建单",
@@ -127,6 +129,7 @@ def dossier_page(card: Dossier) -> RenderableType:
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     """One act and how far it is."""
+    act = _MASKED.seen(act)
     took = f" in {act.seconds:.1f} s" if act.seconds is not None else ""
     facts = _facts(
         ("act", f"{act.id}: {act.event} {act.total:,} card(s)"),
@@ -147,6 +150,7 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
 
 def acts_table(acts: Sequence[Act]) -> RenderableType:
     """Acts, the newest first."""
+    acts = _MASKED.seen(acts)
     if not acts:
         return Text("No acts.")
     table = grid(

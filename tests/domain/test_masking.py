@@ -1,6 +1,6 @@
 import pytest
 
-from duanka.domain.masking import masked_card, masked_device, masked_text, spelled_card
+from duanka.domain.masking import masked_card, masked_device, masked_log_line, masked_text, spelled_card
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,78 @@ def test_a_device_keeps_its_type() -> None:
 def test_long_runs_in_a_text_are_masked_and_dates_and_counts_are_not() -> None:
     assert masked_text("张三 13800000001 店") == "张三 138****0001 店"
     assert masked_text("2021-05-17 09:30，20210517，120,000 次") == "2021-05-17 09:30，20210517，120,000 次"
+
+
+NUMBER = "13800138000"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "13800138000",
+        "138 0013 8000",
+        "138-0013-8000",
+        "138 - 0013 - 8000",
+        "138.0013.8000",
+        "138/0013/8000",
+        "138,0013,8000",
+        "138:0013:8000",
+        "(138) 0013_8000",
+        "1 3 8 0 0 1 3 8 0 0 0",
+        "138\u20130013\u20148000",
+        "138\u00a00013\u30008000",
+        "138\u200b0013\u20608000",
+        "138\n0013\t8000",
+        "１３８００１３８０００",
+        "１３８－００１３－８０００",
+        "①③⑧⓪⓪①③⑧⓪⓪⓪",
+        "一三八零零一三八零零零",
+        "幺三八〇〇幺三八〇〇〇",
+        "1️⃣3️⃣8️⃣0️⃣0️⃣1️⃣3️⃣8️⃣0️⃣0️⃣0️⃣",
+        "tel:13800138000",
+        "x13800138000x",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "+86", "+86 ", "0086-", "86", "(+86) "])
+def test_a_number_is_masked_however_it_is_written(written: str, before: str) -> None:
+    for text in (f"{before}{written}", f"联系 {before}{written} 的机主", f"call {before}{written}, 3 times"):
+        masked = masked_text(text)
+        assert "****8000" in masked
+        assert "0013" not in "".join(char for char in masked if char.isdigit())
+        assert masked_text(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("+441234567", "+****67"),
+        ("+1 (212) 555-0100", "+121****0100"),
+        ("身份证 11010519491231002X", "身份证 110****1002X"),
+        ("a list: 13800138000, 13900139000", "a list: 138****8000, 139****9000"),
+    ],
+)
+def test_shorter_and_longer_numbers(text: str, masked: str) -> None:
+    assert masked_text(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-29T02:13:18.229140+00:00",
+        "from 2026-03-02 16:00 to 2026-03-03 08:30",
+        "七天内主叫 114 次、92 个号码，接通率 50%，仅 4 人回拨",
+        "一天外呼80个陌生号码",
+        "10.20.30.140:12775 refuses the connection",
+        "8:30-12:00, 14:00-18:00",
+        "10086, 12381, 96110",
+        "5f0c1b1e-1234-4123-8123-123456789012",
+        "+86138****8000, +86139****9000",
+    ],
+)
+def test_what_is_nobodys_number_stays(text: str) -> None:
+    assert masked_text(text) == text
+
+
+def test_a_log_line_keeps_the_names_of_files() -> None:
+    said = "cdr_20261128_101530.csv, HB20261128101530.csv: 13800138000"
+    assert masked_log_line(said) == "cdr_20261128_101530.csv, HB20261128101530.csv: 138****8000"

@@ -34,7 +34,8 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     A POST, because a number has no place in an address.
     """
     wanted = reader(by, asks.unmask, asks.case_number or "")
-    return shown.DossierShown.of(here.desk.reading.dossier(card_of(asks.phone_number), wanted, here.now))
+    dossier = here.desk.reading.dossier(card_of(asks.phone_number), wanted, here.now)
+    return shown.DossierShown.of(dossier, unmasked=wanted.unmasked)
 
 
 @router.post(

@@ -25,6 +25,7 @@ from duanka.api.shown_holder import (
     StepShown,
     ToCounter,
     WaitingShown,
+    policy_text,
     reasons,
 )
 from duanka.domain.identity import ASKED, LEAST_FRAMES, MOST_FRAMES, Challenge, Consent, Progress, Stage
@@ -63,8 +64,8 @@ def begin_session(
     if session is None:
         answer = ToCounter(
             words=WordsShown.of(DECLINED),
-            counter=WordsShown.of(policy.counter),
-            papers=WordsShown.of(policy.papers),
+            counter=policy_text(policy.counter),
+            papers=policy_text(policy.papers),
             due_at=here.desk.reading.state(holder.order.id).due_at,
             hotline=policy.hotline,
         )

@@ -8,7 +8,7 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
 from duanka.api.holder_words import NEVER_ASKED, not_online, otherwise, restricted, words_digest
-from duanka.api.shown_holder import OnlineShown, OwnOrder
+from duanka.api.shown_holder import OnlineShown, OwnOrder, policy_text
 from duanka.domain.identity import CheckRefused, Progress, Stage
 from duanka.domain.order import Order
 from duanka.domain.words import Words
@@ -45,7 +45,8 @@ def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjec
 def _own(here: Context, order: Order) -> OwnOrder:
     restriction, objection = here.desk.reading.own(order, here.now)
     policy = here.desk.book.terms.policy
-    told = Sight(unmasked=False).order(restriction or order)
+    about = restriction or order
+    reason = Sight(unmasked=False).seen(about.grounds.reason)
     asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(
         order_id=order.id,
@@ -53,21 +54,25 @@ def _own(here: Context, order: Order) -> OwnOrder:
         state=(asked_for or order).state,
         restriction=restriction.state if restriction else None,
         restricted=_shown(restricted(restriction)),
-        grounds=shown.GroundsShown.of(told.grounds),
+        grounds=shown.GroundsShown(
+            reason=shown.WordsShown.of(reason),
+            redress=policy_text(about.grounds.redress),
+            papers=policy_text(about.grounds.papers),
+        ),
         rules=list((asked_for or order).rules),
         opened_at=order.opened_at,
         due_at=(asked_for or order).due_at,
-        otherwise=shown.WordsShown.of(otherwise(asked_for or order, restriction, policy)),
+        otherwise=policy_text(otherwise(asked_for or order, restriction, policy)),
         answer_within_hours=policy.stages[0].hours,
         until=restriction.until if restriction else None,
         online=_online(here, asked_for),
         objection=objection.state if objection else None,
         objection_days=policy.objection_days,
-        operator=shown.WordsShown.of(policy.operator),
-        counter=shown.WordsShown.of(policy.counter),
+        operator=policy_text(policy.operator),
+        counter=policy_text(policy.counter),
         hotline=policy.hotline,
         short_code=policy.short_code,
-        never_asked=shown.WordsShown.of(NEVER_ASKED),
+        never_asked=policy_text(NEVER_ASKED),
         now=here.now,
     )
 
@@ -87,11 +92,11 @@ def _online(here: Context, order: Order | None) -> OnlineShown:
         stage=found.stage if found else None,
         left=found.left if found else 0,
         supplier=way.supplier if way else None,
-        face_consent=shown.WordsShown.of(policy.face_consent),
-        legal_notice=shown.WordsShown.of(policy.legal_notice),
+        face_consent=policy_text(policy.face_consent),
+        legal_notice=policy_text(policy.legal_notice),
         words_digest=words_digest(policy, way.supplier if way else ""),
     )
 
 
 def _shown(words: Words | None) -> shown.WordsShown | None:
-    return shown.WordsShown.of(words) if words else None
+    return policy_text(words) if words else None

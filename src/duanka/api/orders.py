@@ -96,7 +96,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
     page = here.desk.reading.orders(
         which, reader(by, search.unmask), here.now, search.after or "", search.limit
     )
-    return _page(page)
+    return _page(page, unmasked=search.unmask is not None)
 
 
 @router.get(
@@ -124,7 +124,8 @@ def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFil
 )
 def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
     """As `getOrder`, in full; that it was asked for, by whom and why, stays in the audit trail."""
-    return shown.OrderFileShown.of(here.desk.reading.order(number, reader(by, asks), here.now))
+    file = here.desk.reading.order(number, reader(by, asks), here.now)
+    return shown.OrderFileShown.of(file, unmasked=True)
 
 
 @router.post(
@@ -258,5 +259,6 @@ def masked(order: Order) -> shown.OrderShown:
     return shown.OrderShown.of(Sight(unmasked=False).order(order))
 
 
-def _page(page: Page[Order]) -> shown.Orders:
-    return shown.Orders(items=[shown.OrderShown.of(order) for order in page.items], next=page.next)
+def _page(page: Page[Order], *, unmasked: bool = False) -> shown.Orders:
+    items = [shown.OrderShown.of(order, unmasked=unmasked) for order in page.items]
+    return shown.Orders(items=items, next=page.next)

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from duanka.api.shown import WordsShown
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import TOLD, CheckRefused, Reason
+from duanka.domain.masking import masked_text
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
@@ -105,11 +106,11 @@ def too_many(seconds: int) -> Problem:
 def answer(
     status: int, message: str, headers: Mapping[str, str] | None = None, reason: Reason | None = None
 ) -> JSONResponse:
-    """The answer that tells of an error; with `reason` also in the words that the holder reads."""
+    """The answer that tells of an error, numbers masked; with `reason` also in the words that the holder reads."""
     told: dict[str, Any] = {
         "status": status,
         "code": CODES.get(status, "INVALID_ARGUMENT"),
-        "message": message,
+        "message": masked_text(message),
     }
     if reason:
         told |= {"reason": reason.value, "words": {"zh": TOLD[reason].zh, "en": TOLD[reason].en}}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from duanka.domain.order import Kind, State
+from duanka.orders.views import Sight
 
 ShownNumber = Annotated[
     str,
@@ -21,8 +22,14 @@ ShownNumber = Annotated[
 ]
 
 
+_MASKED = Sight(unmasked=False)
+
+
 class ShownModel(BaseModel):
-    """Something that is shown."""
+    """Something that is shown: every text in it with numbers masked, unless `of` was told otherwise."""
+
+    # Texts that we made and nobody wrote: masking would spoil an id, a cursor, a token or a picture by chance.
+    OURS: ClassVar[frozenset[str]] = frozenset({"id", "order_id", "parent", "undoes", "next"})
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -33,9 +40,16 @@ class ShownModel(BaseModel):
     )
 
     @classmethod
-    def of(cls, view: object) -> Self:
-        """What is shown of something that the order book gave."""
-        return cls.model_validate(view)
+    def of(cls, view: object, *, unmasked: bool = False) -> Self:
+        """What is shown of something that the order book gave. `unmasked`: to who may see numbers in full."""
+        return cls.model_validate(view, context={"unmasked": unmasked})
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _masked(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name in cls.OURS or (info.context or {}).get("unmasked"):
+            return value
+        return _MASKED.seen(value) if isinstance(value, str | list | dict) else value
 
 
 class WordsShown(ShownModel):

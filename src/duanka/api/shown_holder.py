@@ -10,10 +10,18 @@ from pydantic import Field
 from duanka.api.shown import GroundsShown, ShownModel, WordsShown
 from duanka.domain.identity import TOLD, Gesture, Progress, Reason, Stage, Waiting
 from duanka.domain.order import State
+from duanka.domain.words import Words
+
+
+def policy_text(words: Words) -> WordsShown:
+    """A text of the policy, as it stands there: it may name the operator's own telephone numbers."""
+    return WordsShown.of(words, unmasked=True)
 
 
 class OnlineShown(ShownModel):
     """The way online: whether it is open, who judges, and what is to be agreed to."""
+
+    OURS = ShownModel.OURS | {"supplier", "words_digest"}
 
     open: bool = Field(description="Whether it can go on online.", examples=[True])
     why: WordsShown | None = Field(description="Why not; null: it is open.")
@@ -30,6 +38,8 @@ class OnlineShown(ShownModel):
 
 class OwnOrder(ShownModel):
     """What a holder sees of their own order."""
+
+    OURS = ShownModel.OURS | {"hotline", "short_code"}
 
     order_id: str
     phone_number_ending: str = Field(description="The last four digits.", examples=["0000"])
@@ -59,6 +69,8 @@ class OwnOrder(ShownModel):
 class SessionBegun(ShownModel):
     """A session from the consent to the verdict. Its token is known once."""
 
+    OURS = ShownModel.OURS | {"session_token"}
+
     session_token: str = Field(examples=["q3vJ5oW8rXk0…"])
     expires_at: datetime
     stage: Stage = Field(examples=["ready"])
@@ -66,6 +78,8 @@ class SessionBegun(ShownModel):
 
 class ToCounter(ShownModel):
     """The way of who does not agree: the counter, and nothing is stopped for it."""
+
+    OURS = ShownModel.OURS | {"hotline"}
 
     route: Literal["counter"] = "counter"
     words: WordsShown
@@ -86,6 +100,8 @@ class StepShown(ShownModel):
 
 class ChallengeShown(ShownModel):
     """What to do before the camera, and how to record it."""
+
+    OURS = ShownModel.OURS | {"challenge_id"}
 
     challenge_id: str = Field(examples=["C7Yx1b0PqS2"])
     expires_at: datetime = Field(description="Until when the pictures must be here.")

@@ -45,6 +45,8 @@ class VerdictShown(ShownModel):
 class ReviewFileShown(ShownModel):
     """All that is needed to decide. Pictures are JPEG or PNG in base64; null: none is kept."""
 
+    OURS = ShownModel.OURS | {"reference", "captured"}
+
     order: OrderShown
     reference: str | None = Field(description="The registered photo (登记照片).", examples=["/9j/2wBDAA=="])
     captured: str | None = Field(description="The frame of the camera (采集画面).", examples=["/9j/2wBDAA=="])

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _MASK = "****"
 # Country codes of one, two and three digits (ITU-T E.164).
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
 _E164 = re.compile(r"[1-9][0-9]{7,14}")
-# From here on a run of digits inside a text can be a person's number or a device; shorter ones are counts,
-# dates, short codes and city codes.
-_LONG_RUN = re.compile(r"[0-9]{11,}")
+# From here on digits inside a text can be a person's number or a device; fewer are counts, short codes and city
+# codes. After a plus it is a number of a telephone earlier.
+_LONG, _LONG_AFTER_PLUS = 11, 7
+# What people and switches write between the digits of one number, at most: anything but letters, what was masked
+# before, and the punctuation that separates the items of a list.
+_BETWEEN = r"(?:(?!\*{4})(?:[^\w,;，；、。]|_|,(?=[0-9]))){0,5}"
+_DIGITS = re.compile(rf"\+?[0-9](?:{_BETWEEN}[0-9])*")
+# What has many digits and is nobody's number: a moment, a time of day, an address of a server, a correlator.
+_TIME = r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-6][0-9](?:\.[0-9]+)?)?"
+_NO_NUMBER = re.compile(
+    r"(?<![0-9])(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    rf"(?:[Tt ]{_TIME}(?:[Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})?)?(?![0-9])"
+    rf"|(?<![0-9:]){_TIME}(?![0-9:])"
+    r"|(?<![0-9.])(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])[.:]){4}[0-9]{1,5}(?![0-9])"
+    r"|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"
+)
+# The moment in the name of a file: 20261128, 20261128-1015, 20261128T101530.
+_COMPACT_MOMENT = re.compile(
+    r"(?<![0-9])(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?:[_T-]?(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?)?(?![0-9])"
+)
+_CHINESE = dict(zip("〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖", "001234567891123456789", strict=True))
+_CHINESE_RUN = re.compile(
+    rf"[{''.join(_CHINESE)}](?:[\W_]{{0,3}}[{''.join(_CHINESE)}]){{6,}}"
+)  # 张三 is a name
 
 
 def spelled_card(card: str) -> str:
@@ -41,8 +64,46 @@ def masked_device(imei: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """`text` with every long run of digits in it masked: names and evidence can quote a number."""
-    return _LONG_RUN.sub(lambda run: f"{run[0][:3]}{_MASK}{run[0][-4:]}", text)
+    """`text` with every number in it masked, also one whose digits are full-width, Chinese, or set apart.
+
+    Moments as ISO 8601 writes them, times of day, and addresses of servers stay.
+    """
+    return _masked(text, _NO_NUMBER)
+
+
+def masked_log_line(text: str) -> str:
+    """As `masked_text`; the moments in names of files stay, too."""
+    return _masked(text, _NO_NUMBER, _COMPACT_MOMENT)
+
+
+def _masked(text: str, *kept: re.Pattern[str]) -> str:
+    plain = text if text.isascii() else _plain(text)
+    if sum(map(str.isdigit, plain)) < _LONG_AFTER_PLUS:
+        return text
+    for one in kept:
+        plain = one.sub(lambda found: "x" * len(found[0]), plain)
+    parts, done = [], 0
+    for found in _DIGITS.finditer(plain):
+        digits = "".join(filter(str.isdigit, found[0]))
+        if len(digits) >= _LONG:
+            shown = f"{digits[:3]}{_MASK}{digits[-4:]}"
+        elif len(digits) >= _LONG_AFTER_PLUS and found[0][0] == "+":
+            shown = f"{_MASK}{digits[-2:]}"
+        else:
+            continue
+        plus = "+" if found[0][0] == "+" else ""
+        parts += [text[done : found.start()], plus, shown]
+        done = found.end()
+    return "".join([*parts, text[done:]])
+
+
+def _plain(text: str) -> str:
+    """`text`, as long as it was, with every digit as ASCII has it."""
+    text = _CHINESE_RUN.sub(lambda run: "".join(_CHINESE.get(letter, letter) for letter in run[0]), text)
+    digits = (unicodedata.digit(letter, None) for letter in text)
+    return "".join(
+        letter if digit is None else str(digit) for letter, digit in zip(text, digits, strict=True)
+    )
 
 
 def _parts(number: str) -> tuple[str, str]:

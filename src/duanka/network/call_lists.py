@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from duanka.domain.network import NetworkState, Refused, Unreachable
+from duanka.domain.private_files import private_database, private_file, private_folder
 
 LISTS = "lists.sqlite"
 _AT_ONCE = 5_000
@@ -27,8 +28,8 @@ INSERT OR IGNORE INTO live VALUES ('list', 'a');
 
 def make(folder: Path) -> None:
     """Make what a call proxy in `folder` keeps, where it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(folder / LISTS)
+    private_folder(folder)
+    database = sqlite3.connect(private_database(folder / LISTS))
     database.executescript(_MADE)
     database.close()
 
@@ -159,7 +160,7 @@ class CallLists:
     @contextmanager
     def _lock(self, name: str) -> Iterator[TextIO]:
         try:
-            lock = (self._folder / name).open("w")
+            lock = private_file(self._folder / name).open("w")
         except OSError as error:
             raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
         with lock:

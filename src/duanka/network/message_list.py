@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from duanka.domain.network import NetworkState
+from duanka.domain.private_files import private_database
 from duanka.network.refused_file import put_aside
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID"
@@ -55,7 +56,9 @@ class MessageList:
             self._fall_back(error)
 
     def _open(self) -> None:
-        self._file = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._file = sqlite3.connect(
+            private_database(self._path), isolation_level=None, check_same_thread=False, timeout=10
+        )
         try:
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = FULL")

@@ -28,6 +28,7 @@ import uvloop
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
+from duanka.domain.private_files import private_file
 from duanka.network.message_control import LONGEST_LINE, Control
 from duanka.network.message_list import MessageList
 from duanka.network.message_relay import Limits, Relay
@@ -223,7 +224,7 @@ def _allow_descriptors(limits: Limits) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One process works in a folder: two would each refuse by half of what both were told."""
-    with (folder / _LOCK).open("w") as lock:
+    with private_file(folder / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

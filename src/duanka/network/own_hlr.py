@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from duanka.domain.private_files import private_folder
 from duanka.network.hlr import HomeRegister
 from duanka.network.own_part import OwnPart, OwnProcess, answers, free_address, program
 
@@ -31,7 +32,7 @@ class OwnRegister(OwnPart):
     def __init__(self, folder: Path) -> None:
         self._program = program("osmo-hlr", "osmo-hlr")
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self.database = folder / "hlr.db"
         self.host = free_address((_VTY, _CTRL, _GSUP))
         self.vty, self.ctrl, self.gsup = (self.host, _VTY), (self.host, _CTRL), (self.host, _GSUP)

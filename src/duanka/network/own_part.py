@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.private_files import UMASK, private_file
 
 _ENDS_WITHIN = 5.0
 
@@ -53,9 +54,15 @@ class OwnProcess:
 
     def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
         self._log = log
-        with log.open("ab") as out:
+        with private_file(log).open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603  # our own command line
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=cwd,
+                start_new_session=True,
+                umask=UMASK,
             )
         self.pid = self._process.pid
 

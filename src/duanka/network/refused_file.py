@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, Unreachable
+from duanka.domain.private_files import private_database
 
 _MADE = """
 PRAGMA journal_mode=WAL;
@@ -61,7 +62,7 @@ class RefusedFile:
         self._begin_epoch()
 
     def _begin_epoch(self) -> None:
-        with contextlib.closing(sqlite3.connect(self._path, timeout=_WAITS)) as database:
+        with contextlib.closing(sqlite3.connect(private_database(self._path), timeout=_WAITS)) as database:
             database.executescript(_MADE)
             with database:
                 database.execute("BEGIN IMMEDIATE")
@@ -79,7 +80,6 @@ class RefusedFile:
                     database.execute(
                         "INSERT INTO sqlite_sequence VALUES ('refused', ?)", (epoch << _EPOCH_BITS,)
                     )
-        self._path.chmod(0o600)
 
     def add(self, rows: Iterable[tuple[str, float, str, str, str, str]]) -> None:
         """Add (key, at, card, peer, reason, detail); a key that is there stays as it is."""

@@ -45,6 +45,7 @@ from duanka.orders.views import (
     told,
 )
 
+_MASKED = Sight(unmasked=False)
 _LATEST = 100  # of notices, refusals and steps that a dossier shows
 
 
@@ -105,7 +106,7 @@ class Reading:
             return OrderFile(
                 sight.order(order_of(row)),
                 tuple(told(r, sight) for r in connection.execute(steps).mappings()),
-                _legs(connection, outbox.c.order_id == number),
+                _legs(connection, sight, outbox.c.order_id == number),
                 _notices(connection, sight, notices.c.order_id == number),
             )
 
@@ -160,7 +161,7 @@ class Reading:
                 tuple(
                     sight.order(order_of(r)) for r in connection.execute(all_orders.limit(_LATEST)).mappings()
                 ),
-                _confirmed(connection, card),
+                _confirmed(connection, sight, card),
                 tuple(refused(r, sight) for r in connection.execute(met.limit(_LATEST)).mappings()),
                 _notices(connection, sight, notices.c.card == card),
             )
@@ -174,13 +175,13 @@ class Reading:
         query = page_of(query, acts.c.proposed_at, acts.c.id, after, limit)
         with self._store.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return page(rows, limit, act_view, lambda one: (one.proposed_at, one.id))
+        return page(rows, limit, lambda row: act_view(row, _MASKED), lambda one: (one.proposed_at, one.id))
 
     def act(self, number: str, by: Person) -> ActView:
         """One act with how far it is; UnknownOrder without one, NotTheirs: a card of it is out of scope."""
         authorize(by, Permission.LIST_ACTS)
         with self._store.reading() as connection:
-            return act_view(seen_act(connection, number, by))
+            return act_view(seen_act(connection, number, by), _MASKED)
 
     def act_cards(
         self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50
@@ -193,7 +194,11 @@ class Reading:
         with self._read(reader, now, "read.act", number) as (connection, sight):
             rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()
         found = tuple(
-            ActCard(sight.number(r["card"]), r["order_id"], r["before"], r["after"], r["outcome"], r["why"])
+            sight.seen(
+                ActCard(
+                    sight.number(r["card"]), r["order_id"], r["before"], r["after"], r["outcome"], r["why"]
+                )
+            )
             for r in rows[:limit]
         )
         return Page(found, str(after + limit) if len(rows) > limit else None)
@@ -219,13 +224,13 @@ class Reading:
         """Alarms, the latest first."""
         authorize(by, Permission.LIST_ALARMS)
         with self._store.reading() as connection:
-            return figures.alarms(connection, is_open, at_most(limit))
+            return _MASKED.seen(figures.alarms(connection, is_open, at_most(limit)))
 
     def drifts(self, reader: Reader, now: datetime, limit: int = 100) -> Sequence[Drift]:
         """Where the network did otherwise than it was told, the latest first."""
         authorize(reader.person, Permission.LIST_DRIFTS)
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
-            return figures.drifts(connection, sight, at_most(limit), reader.person)
+            return sight.seen(figures.drifts(connection, sight, at_most(limit), reader.person))
 
     @contextmanager
     def _read(
@@ -271,9 +276,9 @@ def _overdue(now: datetime) -> ColumnElement[bool]:
     return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered))
 
 
-def _legs(connection: Connection, which: ColumnElement[bool]) -> tuple[Leg, ...]:
+def _legs(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Leg, ...]:
     query: Select[Any] = select(outbox).where(which).order_by(outbox.c.id)
-    return tuple(leg(row) for row in connection.execute(query).mappings())
+    return tuple(leg(row, sight) for row in connection.execute(query).mappings())
 
 
 def _notices(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Notice, ...]:
@@ -281,6 +286,5 @@ def _notices(connection: Connection, sight: Sight, which: ColumnElement[bool]) -
     return tuple(notice(row, sight) for row in connection.execute(query).mappings())
 
 
-def _confirmed(connection: Connection, card: str) -> tuple[Confirmed, ...]:
-    rows = connection.execute(select(outbox).where(outbox.c.card == card).order_by(outbox.c.id)).mappings()
-    return in_force([leg(row) for row in rows])
+def _confirmed(connection: Connection, sight: Sight, card: str) -> tuple[Confirmed, ...]:
+    return in_force(_legs(connection, sight, outbox.c.card == card))

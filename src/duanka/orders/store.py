@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.private_files import private_database, private_folder
 from duanka.orders.installation import GENESIS, SealKey, prepare
 from duanka.orders.tables import SCHEMA_VERSION
 
@@ -75,7 +76,8 @@ class Store:
                 f"no order book at {file}; set DUANKA_ORDERS to its folder or start in the folder above it"
                 " (`duanka keys add` or `duanka serve` begin a new one)"
             )
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(file.parent)
+        private_database(file)
 
     def _open(self, seal_key: SealKey | None, create: bool) -> None:
         with self.reading() as connection:  # a database that is not ours is not written to, not even its mode
@@ -87,6 +89,8 @@ class Store:
                 " (`duanka keys add` or `duanka serve` begin a new one)"
             )
         if self.embedded:
+            if self.engine.url.database:
+                private_database(Path(self.engine.url.database))
             raw = self.engine.raw_connection()
             try:
                 raw.cursor().execute(

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import RowMapping
 
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Grounds, Order
-from duanka.domain.words import Words
 from duanka.orders.rows import grounds_of
 
 Item = TypeVar("Item")
 
 _LINK = re.compile(r"(?<=#)[A-Za-z0-9_-]{44}")
+# Fields whose text we made ourselves: ids and cursors; and numbers, which `Sight.number` has shown already.
+_OURS = frozenset({"id", "order_id", "parent", "undoes", "next", "card"})
 DONE = "done"
+View = TypeVar("View")
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,32 @@ class Sight:
 
     def order(self, order: Order) -> Order:
         """The order as it may be seen: its `card` is what `number` shows."""
-        reason = Words(*(self.text(text) for text in order.grounds.reason))
-        return replace(order, card=self.number(order.card), grounds=replace(order.grounds, reason=reason))
+        return self.seen(replace(order, card=self.number(order.card)))
 
     def facts(self, told: str) -> Mapping[str, Any]:
         """What the audit trail tells, as JSON."""
         facts: dict[str, Any] = json.loads(told)
         return {
-            name: self.number(value)
-            if name == "card"
-            else self.text(value)
-            if isinstance(value, str)
-            else value
+            name: self.number(value) if name == "card" and isinstance(value, str) else self.seen(value)
             for name, value in facts.items()
         }
+
+    def seen(self, view: View) -> View:
+        """A view, a list, or a mapping with every text in it as `text` shows it, whatever it is called."""
+        shown: Any = view
+        if isinstance(view, Enum):
+            return view
+        if isinstance(view, str):
+            shown = self.text(view)
+        elif is_dataclass(view) and not isinstance(view, type):
+            inner = {one.name: getattr(view, one.name) for one in fields(view) if one.init}
+            shown = replace(view, **{n: v if n in _OURS else self.seen(v) for n, v in inner.items()})
+        elif isinstance(view, Mapping):
+            shown = {n: v if n in _OURS else self.seen(v) for n, v in view.items()}
+        elif isinstance(view, tuple | list):
+            inside = [self.seen(one) for one in view]
+            shown = type(view)(*inside) if hasattr(view, "_fields") else type(view)(inside)
+        return shown  # type: ignore[no-any-return]  # of the type that it had
 
 
 @dataclass(frozen=True)
@@ -246,33 +261,34 @@ def told(row: RowMapping, sight: Sight) -> Told:
     """A row of the audit trail as it may be seen."""
     plain: dict[str, Any] = {name: row[name] for name in ("seq", "at", "who", "role", "what")}
     before, after = sight.facts(row["before"]), sight.facts(row["after"])
-    return Told(**plain, why=sight.text(row["why"]), before=before, after=after)
+    return Told(**sight.seen(plain), why=sight.text(row["why"]), before=before, after=after)
 
 
-def leg(row: RowMapping) -> Leg:
-    """A row of the outbox."""
+def leg(row: RowMapping, sight: Sight) -> Leg:
+    """A row of the outbox as it may be seen: an element names the card in its errors."""
     columns = ("element", "step", "wanted", "created_at", "tries", "done_at", "outcome", "error")
-    return Leg(*(row[name] for name in columns))
+    return sight.seen(Leg(*(row[name] for name in columns)))
 
 
 def notice(row: RowMapping, sight: Sight) -> Notice:
     """A notice as it may be seen."""
     columns = ("template", "created_at", "sent_at", "receipt_at", "outcome")
     plain: dict[str, Any] = {name: row[name] for name in columns}
-    return Notice(**plain, text=sight.text(row["body"]) if row["body"] else None, error=row["error"])
+    return sight.seen(Notice(**plain, text=row["body"] or None, error=row["error"]))
 
 
 def refused(row: RowMapping, sight: Sight) -> Refused:
     """A refusal as it may be seen; whom the card called is somebody else, and stays masked for everybody."""
     peer = Sight(unmasked=False).number(row["peer"])
-    return Refused(row["at"], row["element"], row["carried"], peer, row["reason"], sight.text(row["detail"]))
+    detail = Sight(unmasked=False).text(row["detail"])
+    return sight.seen(Refused(row["at"], row["element"], row["carried"], peer, row["reason"], detail))
 
 
-def act_view(row: RowMapping) -> ActView:
-    """A row of acts."""
+def act_view(row: RowMapping, sight: Sight) -> ActView:
+    """A row of acts as it may be seen."""
     columns = ("until", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "undoes")
     facts: dict[str, Any] = {name: row[name] for name in (*columns, "total", "done", "skipped")}
-    return ActView(row["id"], row["event"], row["state"], grounds_of(row), **facts)
+    return sight.seen(ActView(row["id"], row["event"], row["state"], grounds_of(row), **facts))
 
 
 def in_force(legs: Sequence[Leg]) -> tuple[Confirmed, ...]:

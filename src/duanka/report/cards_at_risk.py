@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from duanka.domain.decide import Tier
+from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Language
 
@@ -27,7 +28,9 @@ class CardsAtRisk:
 
     def __enter__(self) -> CardsAtRisk:
         self._writers = {
-            tier: csv.writer(self._files.enter_context(part.open("w", encoding="utf-8", newline="")))
+            tier: csv.writer(
+                self._files.enter_context(private_file(part).open("w", encoding="utf-8", newline=""))
+            )
             for tier, part in self._parts.items()
         }
         return self
@@ -51,7 +54,7 @@ class CardsAtRisk:
         self._files.close()
         if kind is None:
             unfinished = self._path.with_suffix(".unfinished")
-            with unfinished.open("w", encoding="utf-8", newline="") as whole:
+            with private_file(unfinished).open("w", encoding="utf-8", newline="") as whole:
                 whole.write(_BOM)
                 csv.writer(whole).writerow(COLUMNS)
                 for part in self._parts.values():

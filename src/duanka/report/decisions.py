@@ -13,6 +13,7 @@ from typing import Any
 from duanka.domain.errors import DuankaError
 from duanka.domain.judgement import CONFIRMED
 from duanka.domain.order import Asked, Demand
+from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Words
 from duanka.report.cards_at_risk import CardsAtRisk
@@ -30,7 +31,7 @@ class DecisionList:
         self._path, self._seq = path, 0
 
     def __enter__(self) -> DecisionList:
-        self._file = self._path.open("wb")
+        self._file = private_file(self._path).open("wb")
         return self
 
     def add(self, card: CardAtRisk) -> None:

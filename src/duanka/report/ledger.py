@@ -16,6 +16,7 @@ from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import HitChange
+from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.rule import Hit
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Words
@@ -35,7 +36,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
         except OSError as error:
             raise DuankaError(
                 f"{folder}: cannot be made ({error.strerror}); choose another folder"
@@ -95,7 +96,8 @@ class _Lines:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            tighten(path)
         except OSError as error:
             raise self._unwritable(error) from error
         try:

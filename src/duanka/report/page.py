@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from duanka.domain.policy import Deciding
+from duanka.domain.private_files import private_file
 from duanka.domain.rule import Grade
 from duanka.domain.scan import Findings
 from duanka.report import sections
@@ -25,7 +26,7 @@ def write_page(findings: Findings, path: Path, *, masked: bool = True) -> None:
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:
         # a file name that is no UTF-8 comes as lone surrogates, and must not cost the whole report
-        unfinished.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+        private_file(unfinished).write_text(page, encoding="utf-8", errors="replace", newline="\n")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import GONE
+from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.tables import TABLES
 from duanka.engine.database import TYPES, bound
 from duanka.engine.live.progress import VERSION, Progress
@@ -145,9 +146,11 @@ class State:
 
 def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         _without_stub(folder / STATE)
-        return duckdb.connect(str(folder / STATE))
+        opened = duckdb.connect(str(folder / STATE))
+        tighten(folder / STATE, folder / f"{STATE}.wal")
+        return opened
     except OSError as error:
         raise DuankaError(
             f"cannot write to {folder} ({error.strerror}); choose another folder with --state"

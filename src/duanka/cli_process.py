@@ -1,0 +1,43 @@
+"""The process of a command: private files, no core dump, masked numbers in the log, safe text on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import resource
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from duanka.domain.masking import masked_log_line
+from duanka.domain.private_files import UMASK
+
+# What a terminal obeys instead of showing it: C0 and C1 controls, marks of direction, separators of lines.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
+)
+_SHOWN_INSTEAD = "\ufffd"
+
+
+def prepare_process() -> None:
+    """Let this process and its children write for their owner alone, leave no core, and mask numbers in the log."""
+    os.umask(UMASK)
+    # a core holds the secret, keys, and numbers
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.setLogRecordFactory(_MaskedRecord)
+
+
+class _MaskedRecord(logging.LogRecord):
+    def getMessage(self) -> str:  # noqa: N802  # the name that logging has for it
+        """The line with every number in it masked."""
+        return masked_log_line(super().getMessage())
+
+
+class SafeConsole(Console):
+    """A console for texts that strangers wrote: what is no printable letter is shown as a replacement mark."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text as it is safe to print."""
+        return super().render_str(_UNSAFE.sub(_SHOWN_INSTEAD, text), **options)
