@@ -24,6 +24,7 @@ from duanka.orders.counter import Counter
 from duanka.orders.intake import Intake
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
+from duanka.orders.network_elements import NetworkElements
 from duanka.orders.pictures import Pictures
 from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
@@ -34,6 +35,7 @@ from duanka.settings import Settings
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
 _KEPT_IN = "secret"  # in the folder of the orders
+_PORTS = 65_536
 _SHORTEST_SECRET = 32  # characters, as of DUANKA_SECRET
 
 
@@ -42,6 +44,7 @@ class Desk:
     """Everything that acts on orders or reads them, on one database under one policy."""
 
     store: Store
+    elements: NetworkElements
     book: OrderBook
     acts: Acts
     keys: Keys
@@ -55,8 +58,13 @@ class Desk:
 
 
 @contextmanager
-def desk(settings: Settings, policy: Policy, *, create: bool = False) -> Iterator[Desk]:
-    """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for."""
+def desk(
+    settings: Settings, policy: Policy, *, create: bool = False, check_network: bool = True
+) -> Iterator[Desk]:
+    """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for.
+
+    `check_network`: refuse settings that name another network than the order book (ElementDiffers).
+    """
     store = Store(
         database_of(settings),
         lambda is_new: derived(secret_of(settings, is_new), "installation"),
@@ -65,11 +73,15 @@ def desk(settings: Settings, policy: Policy, *, create: bool = False) -> Iterato
     secret = secret_of(settings)
     try:
         trail = Trail(derived(secret, "audit"))
-        book = OrderBook(store, Terms(policy.orders, trail, elements_of(settings)))
+        elements = NetworkElements(store, trail)
+        if check_network:
+            elements.check(elements_of(settings))
+        book = OrderBook(store, Terms(policy.orders, trail))
         links = Links(derived(secret, "links"), policy.orders)
         pictures = Pictures(book, derived(secret, "pictures"))
         yield Desk(
             store,
+            elements,
             book,
             Acts(book),
             Keys(store, trail),
@@ -155,14 +167,35 @@ def derived(secret: bytes, purpose: str) -> bytes:
     return hmac.new(secret, f"duanka {purpose}".encode(), hashlib.sha256).digest()
 
 
-def elements_of(settings: Settings) -> tuple[str, ...]:
-    """The elements of the network that orders go to, by name."""
+def elements_of(settings: Settings) -> dict[str, str]:
+    """The elements that the settings of this process name: name -> address as the database keeps it."""
     named = {
         HOME_REGISTER: settings.home_register,
         CALL_PROXY: settings.call_proxy,
         MESSAGE_PROXY: settings.message_proxy,
     }
-    return tuple(name for name, where in named.items() if where)
+    return {name: element_address(name, str(where)) for name, where in named.items() if where}
+
+
+def element_address(name: str, written: str) -> str:
+    """The one form of an element's address: host:vty:ctrl of a home register, else an absolute folder."""
+    if name != HOME_REGISTER:
+        return str(Path(written).absolute())
+    (host, vty), (_, ctrl) = register_ports(written)
+    return f"{host}:{vty}:{ctrl}"
+
+
+def register_ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Read `host:vty:ctrl`, or a host alone with the usual ports."""
+    host, _, ports = text.partition(":")
+    vty, _, ctrl = ports.partition(":")
+    try:
+        read = (host, int(vty or 4258)), (host, int(ctrl or 4259))
+    except ValueError:
+        read = ("", 0), ("", 0)
+    if not host or not all(0 < port < _PORTS for _, port in read):
+        raise DuankaError("DUANKA_HOME_REGISTER is written like 127.0.0.1:4258:4259")
+    return read
 
 
 def who_acts(settings: Settings, keys: Keys) -> Person:

@@ -18,7 +18,7 @@ import uvicorn
 from duanka import app_identity, app_orders
 from duanka.api import create_api
 from duanka.app_live import LiveOutcome, LiveRun, live, stopped_by_signals
-from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk
+from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, register_ports
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Watch as RecordsWatch
 from duanka.domain.network import Element, NoticeSender, RefusalSource
@@ -65,6 +65,7 @@ def working(
 ) -> Iterator[Enforcing]:
     """A worker in a thread of its own, until the context ends; what is in hand is finished then."""
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
+    network.join(here, clock())
     alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
     outbox = Outbox(here.store, worker)
     sender = network.sender()
@@ -74,7 +75,7 @@ def working(
             sweep=here.book.sweep,
             carry_out=here.acts.carry_out,
             elements={one.name: Enacting(outbox, one, alarms) for one in network.elements()},
-            look=Looking(here.store, here.book.terms.elements),
+            look=Looking(here.store, network.addresses),
             clock=clock,
             ticks=time.monotonic,
             say=say,
@@ -98,15 +99,23 @@ def working(
 
 
 class Network:
-    """The operator's network as the settings name it: connections to its parts, new ones each time."""
+    """The operator's network: connections to its parts, new ones each time.
+
+    `addresses` of the elements: as the settings name them, until `join` takes what the order book says.
+    """
 
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
         self._settings, self._short_code = settings, short_code
+        self.addresses = app_orders.elements_of(settings)
+
+    def join(self, here: Desk, now: datetime) -> None:
+        """Take the elements of the order book, which takes over those of the settings that it never had."""
+        self.addresses = here.elements.take_over(self.addresses, now)
 
     def elements(self) -> list[Element]:
         """The elements that orders go to."""
-        register = self._settings.home_register
-        return [*([HomeRegister(*_ports(register))] if register else []), *self._proxies()]
+        register = self.addresses.get(HOME_REGISTER)
+        return [*([HomeRegister(*register_ports(register))] if register else []), *self._proxies()]
 
     def sources(self) -> Sequence[RefusalSource]:
         """Those that keep what they refused."""
@@ -127,18 +136,15 @@ class Network:
         )
 
     def _proxies(self) -> list[CallProxy | MessageProxy]:
-        calls, messages = self._settings.call_proxy, self._settings.message_proxy
-        return [*([CallProxy(calls)] if calls else []), *([MessageProxy(messages)] if messages else [])]
+        calls, messages = self.addresses.get(CALL_PROXY), self.addresses.get(MESSAGE_PROXY)
+        return [
+            *([CallProxy(Path(calls))] if calls else []),
+            *([MessageProxy(Path(messages))] if messages else []),
+        ]
 
     def said(self) -> str:
         """The parts in words, without secrets."""
-        settings = self._settings
-        parts = {
-            HOME_REGISTER: settings.home_register,
-            CALL_PROXY: settings.call_proxy,
-            MESSAGE_PROXY: settings.message_proxy,
-            "notices": settings.message_centre and "SMPP",
-        }
+        parts = {**self.addresses, "notices": self._settings.message_centre and "SMPP"}
         named = [f"{name} {where}" for name, where in parts.items() if where]
         return ", ".join(named) or "none (orders are kept, nobody is told; see docs/NETWORK.md)"
 
@@ -156,6 +162,7 @@ def serve(
     for folder in asked.decisions:
         _there(folder, say)
     with app_orders.desk(settings, policy, create=True) as here, contextlib.ExitStack() as parts:
+        network.join(here, app_orders.now())
         say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
         parts.enter_context(working(here, policy.orders, network, say))
         folders = (*asked.decisions, *((asked.records.out,) if asked.records else ()))
@@ -246,13 +253,3 @@ def _following(
     finally:
         stop.set()
         thread.join()
-
-
-def _ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    """`host:vty:ctrl`, or a host alone with the usual ports."""
-    host, _, ports = text.partition(":")
-    vty, _, ctrl = ports.partition(":")
-    try:
-        return (host, int(vty or 4258)), (host, int(ctrl or 4259))
-    except ValueError as error:
-        raise DuankaError("DUANKA_HOME_REGISTER is written like 127.0.0.1:4258:4259") from error

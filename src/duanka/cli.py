@@ -20,6 +20,7 @@ from duanka.cli_backtest import backtest_tables
 from duanka.cli_desk import add_desk
 from duanka.cli_identity import add_identity
 from duanka.cli_live import add_live
+from duanka.cli_network import add_network
 from duanka.cli_orders import add_orders
 from duanka.cli_process import SafeConsole, prepare_process
 from duanka.cli_serve import add_serve
@@ -333,6 +334,7 @@ def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
 add_live(cli, _out, _err, _settings)
 add_serve(cli, _out, _err, _settings)
 add_orders(cli, _out, _settings)
+add_network(cli, _out, _settings)
 add_desk(cli, _out, _err, _settings)
 add_identity(cli, _out, _settings)
 

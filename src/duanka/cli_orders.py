@@ -42,14 +42,15 @@ _WAITS = "Waiting for the worker of `duanka serve` to carry it out."
 class AtDesk:
     """Opens the order book for one command, and knows who acts."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Callable[[], Settings], *, check_network: bool = True) -> None:
+        self._settings, self._check_network = settings, check_network
 
     @contextmanager
     def __call__(self, permission: Permission) -> Iterator[tuple[Desk, Person]]:
         """The desk, and who sits at it; NotTheirs where they have no such permission."""
         chosen = self._settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
+        policy = app.policy_named(chosen.policy)
+        with app_orders.desk(chosen, policy, check_network=self._check_network) as here:
             person = app_orders.who_acts(chosen, here.keys)
             authorize(person, permission)
             yield here, person

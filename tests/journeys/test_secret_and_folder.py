@@ -103,3 +103,25 @@ def test_a_database_of_another_kind_is_one_line(tmp_path: Path, url: str) -> Non
     typed = duanka("keys", "add", "wang", "--role", "desk", cwd=tmp_path, DUANKA_DATABASE_URL=url)
     refused(typed, "DUANKA_DATABASE_URL cannot be used")
     assert len(typed.err.strip().splitlines()) <= 2
+
+
+def test_the_network_of_another_shell_is_refused_and_a_supervisor_changes_it(tmp_path: Path) -> None:
+    keys = {
+        role: a_key(duanka("keys", "add", role, "--role", role, cwd=tmp_path))
+        for role in ("desk", "supervisor")
+    }
+
+    def typed(role: str, *words: str, **environment: str) -> Typed:
+        return duanka(*words, cwd=tmp_path, DUANKA_API_KEY=keys[role], **environment)
+
+    put = ("network", "set", "call_proxy", "calls", "--why", "new")
+    refused(typed("desk", *put), "it takes supervisor")
+    assert typed("supervisor", *put).code == 0
+    assert str(tmp_path / "calls") in typed("desk", "network", "list").out
+    refused(typed("desk", "orders", "list", DUANKA_CALL_PROXY="others"), "duanka network set call_proxy")
+    assert typed("desk", "orders", "list", DUANKA_CALL_PROXY=str(tmp_path / "calls")).code == 0
+    again = (*put[:3], "others", *put[4:])
+    assert typed("supervisor", *again, DUANKA_CALL_PROXY="others").code == 0
+    assert typed("supervisor", "network", "remove", "call_proxy", "--why", "off").code == 0
+    refused(typed("desk", "orders", "list", DUANKA_CALL_PROXY="others"), "taken out")
+    assert "holds" in typed("supervisor", "audit", "verify").out

@@ -113,7 +113,8 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
             return
         server: Postgres = request.getfixturevalue("postgres")
         with server.database() as url:
-            yield Office(tmp_path, {**environment, "DUANKA_DATABASE_URL": url})
+            secret = {"DUANKA_SECRET": "the secret of a test, long enough"}  # of a server one must be given
+            yield Office(tmp_path, {**environment, **secret, "DUANKA_DATABASE_URL": url})
 
 
 @pytest.mark.requirement("R2")

@@ -72,6 +72,11 @@ class Permission(StrEnum):
     RECORD_COUNTER_CHECK = "record_counter_check"
     CONFIRM_COUNTER_CHECK = "confirm_counter_check"
     REJECT_COUNTER_CHECK = "reject_counter_check"
+    # the installation
+    LIST_ELEMENTS = "list_elements"
+    CONFIGURE_NETWORK = "configure_network"
+    ALLOW_CHANGES = "allow_changes"
+    ACCEPT_RESTORED = "accept_restored"
     # people and keys
     LIST_PERSONS = "list_persons"
     PROPOSE_PERSON = "propose_person"
@@ -129,6 +134,10 @@ _GRANTED: tuple[Grant, ...] = (
     Grant(Permission.RECORD_COUNTER_CHECK, _DESK, Words("登记营业厅核验", "verify a holder in person")),
     Grant(Permission.CONFIRM_COUNTER_CHECK, _DESK, Words("复核营业厅核验", "confirm a counter check")),
     Grant(Permission.REJECT_COUNTER_CHECK, _DESK, Words("退回营业厅核验", "reject a counter check")),
+    Grant(Permission.LIST_ELEMENTS, _READERS, Words("查看网元", "list the network's elements")),
+    Grant(Permission.CONFIGURE_NETWORK, _SENIOR, Words("配置网元", "change the network's elements")),
+    Grant(Permission.ALLOW_CHANGES, _SENIOR, Words("允许比对批量修改", "let a comparison change many cards")),
+    Grant(Permission.ACCEPT_RESTORED, _SENIOR, Words("接受恢复的数据库", "accept a restored database")),
     Grant(Permission.LIST_PERSONS, _SUPERVISION, Words("查看人员与密钥", "list people and keys")),
     Grant(Permission.PROPOSE_PERSON, _DESK, Words("提出人员与密钥", "propose a person, a change or a key")),
     Grant(

@@ -42,7 +42,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself

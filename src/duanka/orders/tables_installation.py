@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Column, Integer, String, Table, Text
 
 from duanka.orders.tables import Moment, metadata
 
@@ -16,4 +16,16 @@ installation = Table(
     Column("installation_id", String(32), nullable=False),
     Column("secret_seal", String(64), nullable=False),
     Column("created_at", Moment, nullable=False),
+)
+
+# The elements of the network that orders go to; one list for every process. An empty address: taken out by a person,
+# which a setting does not undo. `changes_allowed`: what a supervisor lets the next comparison change, until when.
+elements = Table(
+    "elements",
+    metadata,
+    Column("name", String(24), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changes_allowed", Integer),
+    Column("allowed_until", Moment),
 )

@@ -34,6 +34,7 @@ from duanka.domain.order import (
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.bulk import in_parts, put_rows, upsert
+from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
@@ -44,11 +45,14 @@ _CARDS, _SHARES = 20201010, 1024  # of PostgreSQL's advisory locks: ours, and ho
 
 @dataclass(frozen=True)
 class Terms:
-    """What every transaction of an order book needs to know. `elements`: names of the network's parts."""
+    """What every transaction of an order book needs to know.
+
+    `elements`: names of the network's elements; None: those that the database has when the transaction tells them.
+    """
 
     policy: OrderPolicy
     trail: Trail
-    elements: tuple[str, ...]
+    elements: tuple[str, ...] | None = None
 
 
 class Turn:
@@ -67,6 +71,7 @@ class Turn:
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
         self._places: dict[str, Place] = {}
+        self._elements = terms.elements
         self.act_began = False
 
     # --- reading, with locks ---
@@ -312,7 +317,9 @@ class Turn:
         return replace(after, carried_by=alone)
 
     def _tell(self, order: Order, wanted: NetworkState) -> None:
-        for element in self._terms.elements:
+        if self._elements is None:
+            self._elements = element_names(self.connection)
+        for element in self._elements:
             self._outbox.append(
                 {
                     "order_id": order.id,

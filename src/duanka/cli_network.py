@@ -1,0 +1,64 @@
+"""`duanka network`: the elements that orders go to, configured once for every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from duanka.cli_lazy import lazily
+from duanka.cli_orders import AtDesk, Why, command
+from duanka.domain.authority import Permission
+from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_orders
+else:
+    app_orders = lazily("duanka.app_orders")
+
+ElementName = Annotated[str, typer.Argument(help="home_register, call_proxy or message_proxy.")]
+
+
+def add_network(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
+    """Add `network` to the commands."""
+    network = typer.Typer(
+        help="The network's elements 网元: where orders are carried out.", no_args_is_help=True
+    )
+    cli.add_typer(network, name="network")
+    _add_elements(network, out, AtDesk(settings, check_network=False))
+
+
+def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(network, Permission.LIST_ELEMENTS, "list")
+    def listed() -> None:
+        """List the elements in the order book, which every process tells."""
+        with at_desk(Permission.LIST_ELEMENTS) as (here, _):
+            table = Table("element 网元", "address")
+            for name, address in here.elements.addresses().items():
+                table.add_row(name, address)
+            out.print(table, highlight=False)
+
+    @command(network, Permission.CONFIGURE_NETWORK, "set")
+    def set_element(
+        element: ElementName,
+        address: Annotated[
+            str, typer.Argument(help="HOST:VTY:CTRL of a home register, or the folder of a proxy.")
+        ],
+        why: Why,
+    ) -> None:
+        """Put an element in, or say where it is now."""
+        with at_desk(Permission.CONFIGURE_NETWORK) as (here, person):
+            where = app_orders.element_address(element, address)
+            told = here.elements.set(element, where, person, why, app_orders.now())
+        out.print(f"{element} is at {where}; {told:,} stopped cards are told to it.", highlight=False)
+        out.print("Restart every `duanka serve`, so that it speaks with it.", highlight=False)
+
+    @command(network, Permission.CONFIGURE_NETWORK)
+    def remove(element: ElementName, why: Why) -> None:
+        """Take an element out: nothing more is told to it."""
+        with at_desk(Permission.CONFIGURE_NETWORK) as (here, person):
+            here.elements.remove(element, person, why, app_orders.now())
+        out.print(f"{element} is told nothing more. Restart every `duanka serve`.", highlight=False)
