@@ -67,6 +67,7 @@ def working(
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
     network.join(here, clock())
     alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
+    here.book.set_aside = alarms.set_aside
     outbox = Outbox(here.store, worker)
     sender = network.sender()
     # a duty has a connection of its own to what it speaks with: none waits for another
@@ -82,8 +83,8 @@ def working(
             notices=Posting(here.book, worker, sender, writing(policy, here.links), alarms)
             if sender
             else None,
-            refusals=[Refusals(here.store, one) for one in network.sources()],
-            compared=[Reconciling(here.store, here.trail, one) for one in network.elements()],
+            refusals=[Refusals(here.store, one, alarms) for one in network.sources()],
+            compared=[Reconciling(here.store, here.trail, one, alarms=alarms) for one in network.elements()],
             compare_every=policy.reconcile_minutes * 60,
             purge=here.checks.purge,
         )

@@ -49,7 +49,7 @@ def drain(store: Store, element: FakeElement, now: Any = NOW) -> None:
         pass
 
 
-def comparing(store: Store, element: FakeElement, **changes: bool) -> Reconciling:
+def comparing(store: Store, element: FakeElement, **changes: Any) -> Reconciling:
     return Reconciling(store, Trail(KEY), element, **changes)
 
 

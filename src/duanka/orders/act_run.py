@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, select, update
+from sqlalchemy import RowMapping, bindparam, func, select, update
 
 from duanka.domain.act import ActState
 from duanka.domain.network import NetworkState
@@ -59,6 +59,19 @@ def carry(turn: Turn, running: Sequence[RowMapping], limit: int) -> int:
         )
         turn.connection.execute(statement, results)
     return len(results)
+
+
+def skip_one(turn: Turn, act_id: str, why: str) -> int:
+    """Leave out the first card of the act that waits, without reading anything of it; 0: none waits."""
+    act = turn.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
+    waits = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
+    card = turn.connection.execute(select(func.min(act_cards.c.card)).where(*waits)).scalar()
+    if card is None:
+        return 0
+    this = (act_cards.c.act_id == act_id, act_cards.c.card == card)
+    turn.connection.execute(update(act_cards).where(*this).values(outcome=SKIPPED, why=why))
+    _progress(turn, act, Counter({SKIPPED: 1}))
+    return 1
 
 
 def _shares(

@@ -31,13 +31,16 @@ from duanka.domain.order import (
 )
 from duanka.domain.person import same_person
 from duanka.domain.words import Words
-from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry
+from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry, skip_one
 from duanka.orders.book import OrderBook
+from duanka.orders.columns import LAST_YEAR, in_bounds
+from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.places import NOWHERE, acts_in, places_of
 from duanka.orders.rows import columns_of, grounds_of, new_id
 from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn, cancelled
 
+_CARD_OF = Words("批量操作中的号码", "a card of")
 _UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
 
 
@@ -64,6 +67,10 @@ class Acts:
         _may_ask(event, by)
         numbers, repeated = numbers_of(cards)
         grounds = self._grounds(grounds_or_reason)
+        if until is not None and not in_bounds(until):
+            raise OrderError(
+                f"a punishment may last to {LAST_YEAR - 1}-12-31; one for ever is a cancellation"
+            )
         if (event is Event.PUNISH) != (until is not None):
             raise OrderError(
                 "a punishment needs the day until which it lasts, after now; nothing else has one"
@@ -185,7 +192,33 @@ class Acts:
             )
             return carry(turn, turn.connection.execute(running).mappings().all(), limit)
 
-        return self.book.turn(work, now)
+        try:
+            return self.book.turn(work, now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return self._carry_out_one_by_one(now, limit)
+
+    def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
+        """As `carry_out`, a card a transaction: one that cannot be done is skipped, and an alarm names its act."""
+        is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+        with self.book.store.reading() as connection:
+            running = connection.execute(select(acts.c.id).where(*is_running)).scalars().all()
+        done = 0
+        for act_id in running:
+            while done < limit:
+                try:
+                    one = self.book.turn(lambda turn, of=act_id: _carry_one(turn, of), now)  # type: ignore[misc]
+                except Exception as error:
+                    if is_outage(error):
+                        raise
+                    why = in_one_line(error)
+                    one = self.book.turn(lambda turn, of=act_id, why=why: skip_one(turn, of, why), now)  # type: ignore[misc]
+                    self.book.set_aside(_CARD_OF, act_id, error, now)
+                if not one:
+                    break
+                done += one
+        return done
 
     def act(self, act_id: str, by: Person = SYSTEM) -> Act:
         """The act and how far it is; UnknownOrder without one, NotTheirs: `by` may not see it."""
@@ -219,6 +252,11 @@ class Acts:
         return (
             given if isinstance(given, Grounds) else Grounds(given, policy.redress, policy.papers)
         ).complete()
+
+
+def _carry_one(turn: Turn, act_id: str) -> int:
+    row = _locked(turn, act_id)
+    return carry(turn, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
 
 
 def act_of(row: RowMapping) -> Act:

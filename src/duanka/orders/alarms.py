@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from duanka.domain.words import Words
+from duanka.orders.isolation import in_one_line
 from duanka.orders.store import Store
 from duanka.orders.tables import alarms
 
@@ -45,6 +47,14 @@ class Alarms:
                 return
             self._open |= {source}
         self._say(f"告警 / alarm: {detail}" + (f" (since {since.isoformat()})" if since else ""))
+
+    def set_aside(self, what: Words, name: str, error: BaseException, now: datetime) -> None:
+        """A row that cannot be processed was taken out of its queue: name it, until a person clears the alarm.
+
+        `what`: of which queue; `name`: an id that the desk can look up, never a number.
+        """
+        detail = f"{what.zh}{name}无法处理，已搁置 / {what.en} {name} cannot be processed and is set aside: "
+        self.raise_now(name, now, f"{detail}{in_one_line(error)}")
 
     def working(self, source: str, now: datetime) -> None:
         """The source works: clear its alarm where one is open."""

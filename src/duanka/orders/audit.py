@@ -18,6 +18,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.bulk import put_rows
+from duanka.orders.columns import storable
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
@@ -79,13 +80,13 @@ class Trail:
             row = {
                 "seq": seq,
                 "at": entry.at,
-                "who": entry.by.id,
+                "who": storable(entry.by.id),
                 "role": entry.by.role.value,
                 "what": entry.what,
                 "subject": entry.subject,
-                "why": entry.why,
-                "before": _canonical(entry.before),
-                "after": _canonical(entry.after),
+                "why": storable(entry.why),
+                "before": storable(_canonical(entry.before)),
+                "after": storable(_canonical(entry.after)),
             }
             last = row["hash"] = self._hash(row, last)
             rows.append(row)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize, within
@@ -26,11 +26,15 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.words import Words
+from duanka.orders.alarms import Alarms
 from duanka.orders.consequences import grounds, happen, next_stage
+from duanka.orders.isolation import each_alone, in_one_line
 from duanka.orders.store import Store
 from duanka.orders.tables import orders
 from duanka.orders.turn import POLICE_NOTICE, Terms, Turn, cancelled
 
+SetAside = Callable[[Words, str, Exception, datetime], None]
+_ORDER = Words("到期工单", "the order that is due,")
 _TIERS = ("", "low", "medium", "high", "extreme")
 
 Result = TypeVar("Result")
@@ -45,6 +49,7 @@ class Received:
     stopped: int = 0
     protected: int = 0
     withdrawn: int = 0  # the records no longer say so, and the holder has not begun
+    aside: int = 0  # cannot be processed: an alarm names each
     left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
 
 
@@ -54,6 +59,8 @@ class OrderBook:
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store = store
         self.terms = terms
+        # told of a row that cannot be processed and was taken out of its queue: of which, its id, why, when
+        self.set_aside: SetAside = Alarms(store, lambda _: None, timedelta()).set_aside
         # told after a transaction that leaves the worker something to do
         self.wake: Callable[[], None] = lambda: None
 
@@ -150,23 +157,37 @@ class OrderBook:
 
         After a long silence the stage that follows may be due at once: it is for the next sweep.
 
-        Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is.
+        Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is. An order that
+        cannot be read, or moved on, is set aside without its deadline, and an alarm names it.
         """
+        is_due = (orders.c.due_at <= now, orders.c.closed_at.is_(None))
+        due = select(orders.c.id, orders.c.card).where(*is_due).order_by(orders.c.due_at).limit(limit)
+        with self.store.reading() as connection:
+            found = [(row.id, row.card) for row in connection.execute(due)]
 
-        def work(turn: Turn) -> int:
-            due = (
-                select(orders.c.id, orders.c.card)
-                .where(orders.c.due_at <= now, orders.c.closed_at.is_(None))
-                .order_by(orders.c.due_at)
-                .limit(limit)
-            )
-            found = turn.connection.execute(due).all()
-            turn.lock([row.card for row in found])
-            for row in found:
-                _fall_due_alone(turn, turn.order(row.id), now)
-            return len(found)
+        def move_on(some: Sequence[tuple[str, str]]) -> None:
+            def work(turn: Turn) -> None:
+                turn.lock([card for _, card in some])
+                for number, _ in some:
+                    _fall_due_alone(turn, turn.order(number), now)
 
-        return self.turn(work, now)
+            self.turn(work, now)
+
+        each_alone(found, move_on, lambda one, error: self._without_deadline(one[0], error, now))
+        return len(found)
+
+    def _without_deadline(self, number: str, error: Exception, now: datetime) -> None:
+        """Take the deadline off an order that cannot be moved on, without reading more of it."""
+
+        def work(turn: Turn) -> None:
+            this = orders.c.id == number
+            due_at = turn.connection.execute(select(orders.c.due_at).where(this).with_for_update()).scalar()
+            turn.connection.execute(update(orders).where(this).values(due_at=None))
+            before = {"due_at": due_at.isoformat()} if due_at else {}
+            turn.note(SYSTEM, "order.set_aside", number, in_one_line(error), dict(before), {})
+
+        self.turn(work, now)
+        self.set_aside(_ORDER, number, error, now)
 
 
 def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Received:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, insert
-
-from duanka.orders.tables import Moment
+from sqlalchemy import Connection, Table, TypeDecorator, insert
 
 Item = TypeVar("Item")
 _MANY = 50  # from here on COPY pays
@@ -24,8 +22,8 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, o
         connection.execute(insert(table), list(rows))
         return
     names = list(rows[0])
-    moments = [isinstance(table.c[name].type, Moment) for name in names]
-    moment, dialect = Moment(), connection.dialect
+    kinds = [table.c[name].type for name in names]
+    dialect = connection.dialect
     columns = ", ".join(f'"{name}"' for name in names)
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  # the connection is open
@@ -33,8 +31,10 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, o
         for row in rows:
             copy.write_row(
                 [
-                    moment.process_bind_param(row[name], dialect) if is_moment else row[name]  # type: ignore[arg-type]
-                    for name, is_moment in zip(names, moments, strict=True)
+                    kind.process_bind_param(row[name], dialect)
+                    if isinstance(kind, TypeDecorator)
+                    else row[name]
+                    for name, kind in zip(names, kinds, strict=True)
                 ]
             )
 

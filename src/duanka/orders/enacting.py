@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from duanka.domain.network import Element, NetworkState, Refused, UnknownCard
+from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.circuit import Circuit
+from duanka.orders.isolation import is_outage
 from duanka.orders.outbox import Outbox, Outcome, Result, Task
 
 _LONGEST_CALL = 5.0  # seconds; elements are made with less
+_DEFECTS = 5  # tries of a row that fails by a defect, before it is set aside and an alarm names it
+_TASK = Words("停复机指令", "the act of order")
 _OFTEN = 3  # failures in a row after which it was the element and not a card
 
 
@@ -41,8 +45,11 @@ class Enacting:
         limit = 1 if self._circuit.failures else self._at_once
         begun = self._ticks()
         tasks = self._outbox.claim(self.name, now, limit)
+        spoilt = self._outbox.spoilt()
+        for order_id, error in spoilt:
+            self._alarms.set_aside(_TASK, order_id, error, now)
         if not tasks:
-            return False
+            return bool(spoilt)
         failures = self._circuit.failures
         results = self._enact(tasks, begun + self._outbox.lease.total_seconds() - _LONGEST_CALL)
         ended = now + timedelta(seconds=self._ticks() - begun)
@@ -93,12 +100,14 @@ class Enacting:
         except Refused as error:
             self._circuit.worked()
             return Result(task, Outcome.REFUSED, str(error))
-        except (
-            Exception
-        ) as error:  # Unreachable, or a defect of the part that speaks to it: nobody knows what it did
-            self._circuit.failed()
+        except Exception as error:  # nobody knows what the element did
             wait = self._circuit.back_off(task.tries + 1)
-            return Result(task, Outcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
+            if is_outage(error):
+                self._circuit.failed()
+                return Result(task, Outcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
+            # a defect, or a card that cannot be told: the others go on
+            outcome = Outcome.FAILED if task.tries + 1 < _DEFECTS else Outcome.REFUSED
+            return Result(task, outcome, f"{type(error).__name__}: {error}", wait)
         self._circuit.worked()
         return Result(task, Outcome.DONE)
 

@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
+from zlib import crc32
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.order import SYSTEM, Demand, Person
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.order import SYSTEM, Demand, NotTheirs, Person
+from duanka.domain.words import Words
 from duanka.orders.book import OrderBook, Received, receive_in
+from duanka.orders.isolation import is_outage
 from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
 from duanka.orders.turn import Turn
 
 _AT_ONCE = 500
+_DECISION = Words(
+    "处置决定", "the decision"
+)  # named by the checksum of its file's path, and the byte where it begins
 
 
 class Decisions(Protocol):
@@ -24,7 +31,10 @@ class Decisions(Protocol):
     source: str
 
     def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
-        """Up to `limit` decisions after `position`, and where to go on."""
+        """Up to `limit` decisions after `position`, and where to go on; raises where one of them cannot be read."""
+
+    def behind(self, position: int) -> int:
+        """Where the decision after the one at `position` begins."""
 
     def digest(self, position: int) -> str:
         """Tells whether it is still the file that was read up to `position`."""
@@ -40,9 +50,34 @@ class Intake:
     def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
         """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new.
 
-        `by`: who takes them; NotTheirs where they may not.
+        A decision that cannot be read or processed is set aside by itself, and an alarm says where it stands.
+        `by`: who takes them; NotTheirs where they may not. DuankaError where already the first line is none: that is
+        no file of decisions.
         """
         authorize(by, Permission.TAKE_DECISIONS)
+        begin = self._position
+        try:
+            return self._take(now, limit, by)
+        except Exception as error:
+            if is_outage(error) or isinstance(error, NotTheirs):
+                raise
+        counts: Counter[str] = Counter()
+        for _ in range(limit):
+            before = self._position
+            try:
+                received = self._take(now, 1, by)
+            except Exception as error:
+                if is_outage(error) or (before == 0 and isinstance(error, UnreadableInput)):
+                    raise
+                self._pass_over(error, now)
+                received = Received(aside=1)
+            if received is None:
+                break
+            counts.update(asdict(received))
+        return Received(**counts) if self._position != begin else None
+
+    def _take(self, now: datetime, limit: int, by: Person) -> Received | None:
+        """Take up to `limit` decisions, all or none."""
         demands, position = self._decisions.demands(self._position, limit)
         if not demands:
             return None
@@ -58,6 +93,15 @@ class Intake:
         received = self._book.turn(work, now)
         self._position = position
         return received
+
+    def _pass_over(self, error: Exception, now: datetime) -> None:
+        """Set the next decision aside."""
+        source, position = self._decisions.source, self._decisions.behind(self._position)
+        digest = self._decisions.digest(position)
+        self._book.turn(lambda turn: remember(turn.connection, source, position, digest), now)
+        name = f"{crc32(source.encode(errors='replace')):08x}@{self._position}"
+        self._book.set_aside(_DECISION, name, error, now)
+        self._position = position
 
     def take_all(self, now: datetime, by: Person = SYSTEM) -> Received:
         """Take everything that is there, as `take`."""

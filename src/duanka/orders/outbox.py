@@ -41,13 +41,14 @@ _SETTLED_AT_ONCE = 500
 
 
 class Outcome(StrEnum):
-    """What became of a task. The last two are not stored: the row waits on."""
+    """What became of a task. The last three are not stored: the row waits on."""
 
     DONE = "done"
     SUPERSEDED = "superseded"  # a later row of the card counts
     UNKNOWN_CARD = "unknown_card"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    FAILED = "failed"  # this one alone: tried again, and the others go on
     LEFT = "left"  # given back untried
 
 
@@ -67,7 +68,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task; `wait`: for UNREACHABLE, until the next try."""
+    """What became of a task; `wait`: for UNREACHABLE and FAILED, until the next try."""
 
     task: Task
     outcome: Outcome
@@ -97,11 +98,18 @@ class Outbox:
     def __init__(self, store: Store, worker: str, lease: timedelta = timedelta(seconds=15)) -> None:
         self.lease = lease
         self._store, self._worker = store, worker[-40:]
+        self._spoilt: list[tuple[str, Exception]] = []
+
+    def spoilt(self) -> list[tuple[str, Exception]]:
+        """The orders whose rows the last `claim` could not read and took out of the queue, each with the reason."""
+        spoilt, self._spoilt = self._spoilt, []
+        return spoilt
 
     def claim(self, element: str, now: datetime, limit: int = 100) -> list[Task]:
         """Take up to `limit` rows that are due; of each card only the last one, and none while one is on its way."""
 
         def work(connection: Connection) -> list[Task]:
+            self._spoilt.clear()
             _one_at_a_time(connection, element)
             found = self._due(connection, outbox.c.next_try_at <= now, element, now, limit)
             if not found:  # the clock was put back: nothing of ours waits so long
@@ -194,10 +202,18 @@ class Outbox:
             .where(outbox.c.id.in_([row.id for row in taken]))
             .values(leased_until=until, leased_by=self._worker)
         )
-        return [
-            Task(r.id, r.order_id, r.step, element, r.card, NetworkState(r.wanted), r.tries, until)
-            for r in taken
-        ]
+        tasks = []
+        for r in taken:
+            try:
+                wanted = NetworkState(r.wanted)
+            except ValueError as error:  # whoever wrote it: it holds up no other
+                self._spoilt.append((r.order_id, error))
+                over = {"done_at": now, "outcome": Outcome.REFUSED, "error": str(error)}
+                free = {"leased_until": None, "leased_by": None}
+                connection.execute(update(outbox).where(outbox.c.id == r.id).values(over | free))
+                continue
+            tasks.append(Task(r.id, r.order_id, r.step, element, r.card, wanted, r.tries, until))
+        return tasks
 
     def _settle(self, connection: Connection, results: Sequence[Result], now: datetime) -> None:
         alike: dict[tuple[datetime, Outcome], list[int]] = defaultdict(list)
@@ -232,7 +248,7 @@ def _told_apart(worker: str) -> Update:
 
 
 def _columns(result: Result, now: datetime) -> dict[str, object]:
-    waits = result.outcome is Outcome.UNREACHABLE
+    waits = result.outcome in (Outcome.UNREACHABLE, Outcome.FAILED)
     return {
         "number": result.task.id,
         "until": result.task.leased_until,

@@ -7,6 +7,7 @@ to what it shows: a row that is moved to another order does not open.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
@@ -15,8 +16,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, sel
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM
+from duanka.domain.words import Words
 from duanka.orders.book import OrderBook
 from duanka.orders.bulk import upsert
+from duanka.orders.isolation import each_alone
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import pictures
 from duanka.orders.turn import Turn
@@ -24,6 +27,7 @@ from duanka.orders.turn import Turn
 REFERENCE, CAPTURED = "reference", "captured"
 LONGEST = timedelta(days=400)  # after its order was opened, whatever became of that, no picture is kept
 KEY_BYTES = 32
+_PICTURES = Words("照片所属工单", "the deletion of the pictures of")
 _NONCE = 12  # bytes: drawn by lot for each picture, as the standard advises for so few under one key
 
 
@@ -69,8 +73,15 @@ class Pictures:
         """
         over = self._over(now).limit(limit)
         with self._book.store.reading() as connection:  # mostly there are none, and then nobody is held up
-            waiting = bool(connection.execute(over).first())
-        found = self._book.turn(lambda turn: _delete(turn, over), now) if waiting else 0
+            ids = connection.execute(over).scalars().all()
+        left: list[str] = []
+
+        def set_aside(order_id: str, error: Exception) -> None:
+            left.append(order_id)
+            self._book.set_aside(_PICTURES, order_id, error, now)
+
+        each_alone(ids, lambda some: self._book.turn(lambda turn: _delete(turn, some), now), set_aside)
+        found = len(ids) - len(left)
         if found or self._in_the_log:
             self._in_the_log = not self._book.store.scrub()
         return found
@@ -91,13 +102,11 @@ class Pictures:
         )
 
 
-def _delete(turn: Turn, over: Select[str]) -> int:
-    found = turn.connection.execute(over).scalars().all()
-    for order_id in found:
+def _delete(turn: Turn, of: Sequence[str]) -> None:
+    for order_id in of:
         gone = delete(pictures).where(pictures.c.order_id == order_id).returning(pictures.c.what)
         if what := sorted(turn.connection.execute(gone).scalars()):  # nothing, if another worker was quicker
             turn.note(SYSTEM, "pictures.purge", order_id, "kept no longer", {"kept": what}, {})
-    return len(found)
 
 
 def _bound_to(order_id: str, what: str) -> bytes:

@@ -20,6 +20,7 @@ from duanka.domain.order import Asked, Order
 from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook
 from duanka.orders.circuit import LONGEST, Circuit
+from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.receipts import Receipts
 from duanka.orders.rows import order_of
 from duanka.orders.tables import notices, orders
@@ -29,7 +30,7 @@ _OFTEN = 3  # failures in a row after which it was the message centre and not a 
 _REFUSED_FOR_GOOD = 5  # tries
 _ASKS = (Asked.VERIFY, Asked.VERIFY_AT_COUNTER)
 _BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # what opens something is not kept
-_UNWRITTEN = "text {}"  # source of an alarm
+_UNWRITTEN = "notice {}"  # source of an alarm, by the id of the notice
 
 # Writes a notice: the template, its order, and now; on the connection it keeps what the text refers to.
 Write = Callable[[Connection, str, Order, datetime], str]
@@ -127,17 +128,20 @@ class Posting:
                 connection, notices.c.next_try_at > now + 2 * LONGEST, now, limit
             )
             about = select(orders).where(orders.c.id.in_({order_id for _, order_id, _, _ in due}))
-            known = {row["id"]: order_of(row) for row in connection.execute(about).mappings()}
+            known = {row["id"]: row for row in connection.execute(about).mappings()}
             letters = []
             for number, order_id, template, tries in due:
-                order = known[order_id]
-                if template in _ASKS and (order.closed_at or order.asked != template):
-                    _give_up(connection, number, now, "no longer asked")
-                    continue
                 try:
-                    text = self._write(connection, template, order, now)
-                except DuankaError as error:
-                    unwritten.append((number, template, f"{order_id}: {error}"))
+                    order = order_of(known[order_id])
+                    if template in _ASKS and (order.closed_at or order.asked != template):
+                        _give_up(connection, number, now, "no longer asked")
+                        continue
+                    with connection.begin_nested():  # a text that fails leaves no link behind
+                        text = self._write(connection, template, order, now)
+                except Exception as error:  # one that cannot be written holds up no other
+                    if is_outage(error):
+                        raise
+                    unwritten.append((number, template, f"{order_id}: {in_one_line(error)}"))
                     continue
                 letters.append(Letter(number, template, order, text, tries, now + self._lease))
             mine = {"leased_until": now + self._lease, "leased_by": self._worker}
@@ -149,9 +153,7 @@ class Posting:
         for number, template, why in unwritten:
             self._receipts.given_up(number, f"no text: {why}", now)
             detail = f"通知“{template}”无法生成 / the notice {template} cannot be written: {why}"
-            self._alarms.raise_now(_UNWRITTEN.format(template), now, detail)
-        for template in {letter.template for letter in letters} - {template for _, template, _ in unwritten}:
-            self._alarms.working(_UNWRITTEN.format(template), now)
+            self._alarms.raise_now(_UNWRITTEN.format(number), now, detail)
         return letters
 
     def _waiting(self) -> bool:

@@ -11,10 +11,12 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 
 from duanka.domain.network import NoticeSender, Receipt
 from duanka.domain.order import SYSTEM, Asked, Event, NoSuchTransition
+from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook
 from duanka.orders.bulk import in_parts
 from duanka.orders.consequences import happen
+from duanka.orders.isolation import each_alone, is_outage
 from duanka.orders.tables import notice_parts, notices
 from duanka.orders.turn import Turn
 
@@ -23,6 +25,7 @@ _AT_ONCE = 400
 _KEPT_FOR = timedelta(minutes=10)  # another worker may be about to store the id that a receipt names
 _MOST_KEPT = 10_000
 _UNKNOWN = "unknown receipts"
+_RECEIPT = Words("短信回执", "the receipt")
 
 
 class Receipts:
@@ -42,9 +45,16 @@ class Receipts:
         by_id = waiting | _final(self._held)
         ids = sorted(by_id)
         unknown: set[str] = set()
-        for some in in_parts(ids, _AT_ONCE):
+
+        def store(some: Sequence[str]) -> None:
             part = {number: by_id[number] for number in some}
-            unknown |= self._book.turn(lambda turn, part=part: _store(turn, part), now)  # type: ignore[misc]
+            unknown.update(self._book.turn(lambda turn: _store(turn, part), now))
+
+        def set_aside(number: str, error: Exception) -> None:
+            self._alarms.set_aside(_RECEIPT, number, error, now)
+
+        for some in in_parts(ids, _AT_ONCE):
+            each_alone(some, store, set_aside)
         self._held = []
         self._keep({number: by_id[number] for number in unknown}, now)
         return came >= _AT_ONCE
@@ -84,10 +94,17 @@ class Receipts:
                 "leased_by": None,
             }
             turn.connection.execute(update(notices).where(mine).values(over))
-            if row.template in _ASKS:
+            if row.template in _ASKS and follows:
                 _happen(turn, row.order_id, Event.NOT_DELIVERED, why)
 
-        self._book.turn(work, now)
+        follows = True
+        try:
+            self._book.turn(work, now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            follows = False  # the order itself cannot be read: its notice must not be tried for ever
+            self._book.turn(work, now)
 
     def _keep(self, unknown: Mapping[str, Receipt], now: datetime) -> None:
         """Receipts that name no message of ours wait a while, and then are told."""

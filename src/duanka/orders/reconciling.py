@@ -11,16 +11,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from duanka.domain.network import Element, NetworkState, UnknownCard
 from duanka.domain.order import SYSTEM
+from duanka.domain.words import Words
+from duanka.orders.alarms import Alarms
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.isolation import is_outage
 from duanka.orders.store import Store
 from duanka.orders.tables import cards, drifts, outbox
 
 _SLICE = 500
+_COMPARED = Words("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
 _GRACE = timedelta(seconds=5)
 _NOBODY = "-"  # the order of a card that no order knows
 
@@ -57,8 +62,21 @@ class Reconciling:
     for an operator may have reasons of its own.
     """
 
-    def __init__(self, store: Store, trail: Trail, element: Element, *, repair_foreign: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        trail: Trail,
+        element: Element,
+        *,
+        repair_foreign: bool = False,
+        alarms: Alarms | None = None,
+    ) -> None:
+        """`alarms`: told of cards that cannot be compared; by default they are kept, and said to nobody."""
         self.name = element.name
+        self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
+        self._spoilt: dict[
+            str, tuple[str, Exception]
+        ] = {}  # card -> its order, and why it cannot be compared
         self._store, self._trail, self._element = store, trail, element
         self._repair_foreign = repair_foreign
         self._unlike: set[str] = set()  # cards that looked different in this comparison
@@ -66,6 +84,7 @@ class Reconciling:
     def compare(self, now: datetime) -> Reconciled:
         """Compare every card that is restricted in either; raises NetworkError where the element does not answer."""
         self._unlike.clear()
+        self._spoilt.clear()
         found = dict(self._element.restricted())
         compared = drifted = repairing = 0
         for some in self._wanted():
@@ -78,13 +97,15 @@ class Reconciling:
         for names in _pieces(sorted(found)):
             free = self._known(names)
             lost, mending = self._slice(free, found, now)
-            strange = sorted(set(names) - {known.card for known in free})
+            strange = sorted(set(names) - {known.card for known in free} - self._spoilt.keys())
             foreign += len(strange)
             nobody = [_Card(card, NetworkState.ACTIVE, _NOBODY, now - _GRACE) for card in strange]
             more, freed = self._strangers(nobody, found, now)
             compared += len(names)
             drifted, repairing = drifted + lost + more, repairing + mending + freed
         self._over(now)
+        for order_id, error in self._spoilt.values():
+            self._alarms.set_aside(_COMPARED, order_id, error, now)
         return Reconciled(compared, drifted, repairing, foreign)
 
     def close(self) -> None:
@@ -104,15 +125,25 @@ class Reconciling:
                 .limit(_SLICE)
             )
             with self._store.reading() as connection:
-                found = _cards(connection.execute(some).all())
-            if not found:
+                rows = connection.execute(some).all()
+            if not rows:
                 return
-            yield found
-            after = found[-1].card
+            yield self._cards(rows)
+            after = rows[-1].card
 
     def _known(self, names: Collection[str]) -> list[_Card]:
         with self._store.reading() as connection:
-            return _cards(connection.execute(select(cards).where(cards.c.card.in_(names))).all())
+            return self._cards(connection.execute(select(cards).where(cards.c.card.in_(names))).all())
+
+    def _cards(self, rows: Iterable[Any]) -> list[_Card]:
+        """The cards of these rows; one that cannot be read is left as it is, in the network too."""
+        found = []
+        for row in rows:
+            try:
+                found.append(_card(row))
+            except ValueError as error:
+                self._spoilt[row.card] = row.order_id, error
+        return found
 
     # --- what differs ---
 
@@ -157,6 +188,11 @@ class Reconciling:
             state = self._element.state_of(known.card)
         except UnknownCard:
             return None  # the outbox said so when it was tried; there is nothing to mend
+        except Exception as error:
+            if is_outage(error):
+                raise
+            self._spoilt[known.card] = known.order_id, error
+            return None
         return None if state is self._element.shows(known.wanted) else state
 
     def _reported(self, names: Collection[str]) -> dict[str, str]:
@@ -189,7 +225,7 @@ class Reconciling:
         names = [drift.known.card for drift in differ]
         # an order that moves the card meanwhile waits for this lock, or we see what it wrote
         rows = connection.execute(select(cards).where(cards.c.card.in_(names)).with_for_update()).all()
-        stand = {known.card: known for known in _cards(rows)}
+        stand = {known.card: known for known in self._cards(rows)}
         waiting = _waiting(connection, self.name, names)
         entries, tasks = [], []
         for drift in differ:
@@ -236,11 +272,8 @@ def _waiting(connection: Connection, element: str, names: Collection[str]) -> fr
     return frozenset(connection.execute(rows).scalars())
 
 
-def _cards(rows: Iterable[object]) -> list[_Card]:
-    return [
-        _Card(row.card, NetworkState(row.wanted), row.order_id, row.since)  # type: ignore[attr-defined]
-        for row in rows
-    ]
+def _card(row: Any) -> _Card:
+    return _Card(row.card, NetworkState(row.wanted), row.order_id, row.since)
 
 
 def _pieces(some: list[str]) -> Iterator[list[str]]:

@@ -4,47 +4,75 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
+from duanka.domain.words import Words
+from duanka.orders.alarms import Alarms
 from duanka.orders.bulk import upsert
+from duanka.orders.isolation import each_alone, is_outage
 from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
 from duanka.orders.tables import refusals
 
 _KEY, _NUMBER, _AT_ONCE = 160, 24, 1000
 _SOURCE = "refusals:"
+_RECORD = Words("拦截记录", "the refusal record")
 
 
 class Refusals:
     """Reads one source. What is recorded is forgotten there; a crash in between records nothing twice."""
 
-    def __init__(self, store: Store, source: RefusalSource) -> None:
+    def __init__(self, store: Store, source: RefusalSource, alarms: Alarms | None = None) -> None:
+        """`alarms`: told of what cannot be recorded; by default they are kept, and said to nobody."""
         self.name = source.name
         self._store, self._source = store, source
+        self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
 
     def read(self, now: datetime) -> bool:
         """Record what is new, up to a batch; whether there may be more. Raises NetworkError."""
-        del now
         position = self._position()
-        found, after = self._source.refusals(position, _AT_ONCE)
+        found, after, more = self._found(position, now)
         if after != position:
-            self._store.transact(lambda connection: self._record(connection, found, after))
+            each_alone(found, self._record, lambda one, error: self._set_aside(one.key, error, now))
+            name = _SOURCE + self.name
+            self._store.transact(lambda connection: remember(connection, name, after))
         if after:
             self._source.forget(after)  # also what a crash left there: it is recorded
-        return len(found) >= _AT_ONCE
+        return more
 
     def _position(self) -> int:
         with self._store.reading() as connection:
             return position_of(connection, _SOURCE + self.name)[0]
 
-    def _record(self, connection: Connection, found: Sequence[Refusal], after: int) -> None:
-        if found:
-            new = upsert(connection, refusals).on_conflict_do_nothing()
-            connection.execute(new, [_row(one) for one in found])
-        remember(connection, _SOURCE + self.name, after)
+    def _found(self, position: int, now: datetime) -> tuple[Sequence[Refusal], int, bool]:
+        """What is new, where to go on, whether there may be more. What cannot be read by itself is passed over."""
+        limit = _AT_ONCE
+        while True:
+            try:
+                found, after = self._source.refusals(position, limit)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                if limit == 1:
+                    self._set_aside(str(position + 1), error, now)
+                    return [], position + 1, True
+                limit //= 2
+            else:
+                return found, after, limit < _AT_ONCE or len(found) >= _AT_ONCE
+
+    def _set_aside(self, key: str, error: Exception, now: datetime) -> None:
+        name = f"{self.name[:15]} {hashlib.sha256(key.encode(errors='replace')).hexdigest()[:8]}"
+        self._alarms.set_aside(_RECORD, name, error, now)
+
+    def _record(self, found: Sequence[Refusal]) -> None:
+        """All of them or none; what is recorded already stays as it is."""
+        rows = [_row(one) for one in found]
+        self._store.transact(
+            lambda connection: connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
+        )
 
 
 def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:

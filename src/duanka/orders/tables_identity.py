@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table
 
-from duanka.orders.tables import Moment, index_of_some, metadata, serial
+from duanka.orders.columns import Moment, String, Text
+from duanka.orders.tables import index_of_some, metadata, serial
 
 # One holder at one verification, from the consent on. Of an order the last one may draw and send frames.
 sessions = Table(

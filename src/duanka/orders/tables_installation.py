@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, String, Table, Text
+from sqlalchemy import Column, Integer, Table
 
-from duanka.orders.tables import Moment, metadata
+from duanka.orders.columns import Moment, String, Text
+from duanka.orders.tables import metadata
 
 # One row. `secret_seal` is an HMAC of `installation_id` under the installation's secret: it tells a secret that does
 # not fit before anything is written under it.

@@ -23,7 +23,6 @@ from duanka.domain.order import (
     NeedsSecondPerson,
     NoSuchTransition,
     Order,
-    OrderError,
     Person,
     ProtectedCard,
     State,
@@ -113,7 +112,7 @@ class Turn:
         all that the server has. SQLite has one writer at a time.
         """
         if self.connection.dialect.name == "postgresql":
-            shares = sorted({crc32(card.encode()) % _SHARES for card in some})
+            shares = sorted({crc32(card.encode(errors="surrogatepass")) % _SHARES for card in some})
             keys = func.unnest(cast(shares, ARRAY(Integer))).column_valued("share")
             self.connection.execute(select(func.pg_advisory_xact_lock(_CARDS, keys)))
 
@@ -186,14 +185,14 @@ class Turn:
 
     @contextmanager
     def attempt(self, card: str) -> Iterator[None]:
-        """Changes of one card, all or none: an OrderError takes them back and goes on to the caller."""
+        """Changes of one card, all or none: an error takes them back and goes on to the caller."""
         self.lock([card])
         kept = self._orders.copy(), self._restricted.copy(), self._open[card].copy()
         grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices)
         lengths = [len(rows) for rows in grow]
         try:
             yield
-        except OrderError:
+        except Exception:
             self._orders, self._restricted, self._open[card] = kept
             for rows, length in zip(grow, lengths, strict=True):
                 del rows[length:]

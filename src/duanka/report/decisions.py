@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import UnreadableInput
 from duanka.domain.judgement import CONFIRMED
 from duanka.domain.order import Asked, Demand
 from duanka.domain.private_files import private_file
@@ -94,7 +94,7 @@ class DecisionFile:
     def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
         """Up to `limit` decisions after byte `position`, and where to go on; none while no whole line is there.
 
-        DuankaError where a line is no decision: nothing behind it is read, so that nothing is passed over.
+        UnreadableInput where a line is no decision.
         """
         found: list[Demand] = []
         try:
@@ -106,6 +106,12 @@ class DecisionFile:
         except FileNotFoundError:
             return [], position
         return found, position
+
+    def behind(self, position: int) -> int:
+        """Where the line after the one at byte `position` begins."""
+        with self.path.open("rb") as file:
+            file.seek(position)
+            return position + len(file.readline())
 
     def _demand(self, line: bytes, position: int) -> Demand:
         try:
@@ -121,7 +127,7 @@ class DecisionFile:
                 cases=tuple(str(case) for case in said.get("cases", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise DuankaError(
+            raise UnreadableInput(
                 f"{self.path}: the line at byte {position} is no decision ({type(error).__name__}: {error});"
                 " give the folder that `duanka scan` or `duanka live` wrote"
             ) from error
