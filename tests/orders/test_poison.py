@@ -331,7 +331,7 @@ def verification_id(desk: Desk, number: int) -> str:
 )
 def test_a_punishment_for_ever_is_refused_in_words(desk: Desk, until: str) -> None:
     acts = Acts(desk.book)
-    with pytest.raises(OrderError, match="2099-12-31"):
+    with pytest.raises(OrderError, match=r"between the years|three years"):
         acts.propose(
             Event.PUNISH, [card(1)], Words("惩戒", "penalty"), DESK, NOW, datetime.fromisoformat(until)
         )

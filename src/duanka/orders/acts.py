@@ -33,7 +33,6 @@ from duanka.domain.person import same_person
 from duanka.domain.words import Words
 from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry, skip_one
 from duanka.orders.book import OrderBook
-from duanka.orders.columns import LAST_YEAR, in_bounds
 from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.places import NOWHERE, acts_in, places_of
 from duanka.orders.rows import columns_of, grounds_of, new_id
@@ -67,10 +66,6 @@ class Acts:
         _may_ask(event, by)
         numbers, repeated = numbers_of(cards)
         grounds = self._grounds(grounds_or_reason)
-        if until is not None and not in_bounds(until):
-            raise OrderError(
-                f"a punishment may last to {LAST_YEAR - 1}-12-31; one for ever is a cancellation"
-            )
         if (event is Event.PUNISH) != (until is not None):
             raise OrderError(
                 "a punishment needs the day until which it lasts, after now; nothing else has one"

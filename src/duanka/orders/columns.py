@@ -14,12 +14,12 @@ from sqlalchemy import String as SQLString
 from sqlalchemy import Text as SQLText
 from sqlalchemy.exc import DontWrapMixin
 
+from duanka.domain.bounds import FIRST_YEAR, LAST_YEAR
 from duanka.domain.errors import DuankaError
 
-FIRST_YEAR, LAST_YEAR = 2000, 2100  # times from the first on and before the last are stored
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 # what is read can be shown in every zone: some hours from the ends of the calendar
 _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 _EARLIEST_STORED, _LATEST_STORED = ((end - _EPOCH) // _MICROSECOND for end in (_EARLIEST, _LATEST))
@@ -51,7 +51,7 @@ class Moment(TypeDecorator[datetime]):
             )
         if not in_bounds(value):
             raise DoesNotFit(
-                f"{value.isoformat()} is not kept; give a time from {FIRST_YEAR}-01-01 to {LAST_YEAR - 1}-12-31"
+                f"{value.isoformat()} is not kept; give a time from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31"
             )
         return (value - _EPOCH) // _MICROSECOND
 
