@@ -100,6 +100,6 @@ def sources_of(batches: Iterable[Batch]) -> set[tuple[str, str]]:
 def counted(batches: Iterable[Batch]) -> bool:
     """Whether every record is a row or set aside, batch by batch."""
     return all(
-        batch.records == len(batch.aside) + sum(pl.DataFrame(p.rows).height for p in batch.pieces)
+        batch.records == batch.rejected + sum(pl.DataFrame(p.rows).height for p in batch.pieces)
         for batch in batches
     )

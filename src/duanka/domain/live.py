@@ -39,13 +39,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class SetAside:
-    """A record that is not used, as `quarantine.parquet` shows it."""
+    """A record that is not used, as `quarantine.parquet` shows it; `records`: how many it stands for."""
 
     file: str
     line: int | None
     column: str
     reason: str
     raw: str
+    records: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Batch:
     aside: tuple[SetAside, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     records: int = 0
+
+    @property
+    def rejected(self) -> int:
+        """Records that never became rows."""
+        return sum(one.records for one in self.aside)
 
 
 @dataclass(frozen=True)

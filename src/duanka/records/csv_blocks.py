@@ -21,12 +21,12 @@ import pyarrow.csv as pacsv
 
 from duanka.domain.errors import UnreadableInput
 from duanka.records.blocks import RAW_LIMIT, Bad, Block, Rows
+from duanka.records.limits import BLOCK_LINES, LINE_LIMIT, LONGEST_LINE
 from duanka.records.mapping import Layout
 from duanka.records.reasons import Reason
 from duanka.records.unpacked import Unpacked
 
 BLOCK_BYTES = 1 << 24
-LINE_LIMIT = 1 << 16  # bytes; a longer line is no record
 _EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the file
 _CHUNK = 1 << 20  # bytes that Arrow parses at once, on one core each
 _PIECES = 16  # a block that Arrow refuses is cut into so many
@@ -83,10 +83,13 @@ class CsvReading:
             reader = _Reader(self._layout, self._names, wanted)
             line = 2 if self._header_bytes else 1
             rest = b""
+            held = 0  # bytes since a line ended
             while piece := data.read(self._block_bytes):
                 body, rest = _cut(rest + piece)
-                if body:
-                    block = reader.block(body, line, data.done)
+                held = 0 if body else held + len(piece)
+                if held > LONGEST_LINE:
+                    data.give_up(f"no line ends within {LONGEST_LINE >> 20} MB")
+                for block in reader.blocks(body, line, data.done):
                     line += block.records
                     yield block
             self.unreadable = data.broken
@@ -97,15 +100,15 @@ class CsvReading:
         if not data.broken:
             # Only the end of the file may be empty lines; a last line needs no line end.
             if rest.strip(b"\r\n"):
-                yield reader.block(rest.rstrip(b"\r\n") + b"\n", line, data.done)
+                yield from reader.blocks(rest.rstrip(b"\r\n") + b"\n", line, data.done)
             return
         whole = rest.rfind(b"\n") + 1
-        if whole:
-            block = reader.block(rest[:whole], line, data.done)
+        for block in reader.blocks(rest[:whole], line, data.done):
             line += block.records
             yield block
         raw = _text(rest[whole:], self._layout.encoding)
-        yield reader.only_bad(Bad(line, Reason.CUT_OFF, raw), data.done)
+        reason = Reason.OVERSIZED if data.oversized else Reason.CUT_OFF
+        yield reader.only_bad(Bad(line, reason, raw), data.done)
 
     def _nothing_but_a_break(self, data: Unpacked) -> Iterator[Block]:
         start = data.read(LINE_LIMIT)
@@ -164,18 +167,22 @@ class _Reader:
     def only_bad(self, bad: Bad, done: int) -> Block:
         return Block(self._frame([[] for _ in self._wanted]), np.empty(0, np.int64), 1, done, (bad,))
 
-    def block(self, body: bytes, line: int, done: int) -> Block:
-        """Return the block for `body`: whole lines, the first of which is number `line` of the file."""
+    def blocks(self, body: bytes, line: int, done: int) -> Iterator[Block]:
+        """Yield the blocks of `body`: whole lines, the first of which is number `line` of the file."""
         lines = _Lines(body, line, np.flatnonzero(np.frombuffer(body, np.uint8) == 10))
+        for first in range(0, len(lines.ends), BLOCK_LINES):
+            yield self._block(lines, first, min(first + BLOCK_LINES, len(lines.ends)), done)
+
+    def _block(self, lines: _Lines, first: int, last: int, done: int) -> Block:
         sorted_ = _Sorted()
-        self._gather(lines, 0, len(lines.ends), sorted_)
+        self._gather(lines, first, last, sorted_)
         places = np.concatenate(sorted_.kept)
 
         def raw(rows: Rows) -> list[str]:
             return [_text(lines.at(int(place)), self._layout.encoding) for place in places[rows]]
 
         frame = sorted_.frames[0] if len(sorted_.frames) == 1 else pl.concat(sorted_.frames)
-        return Block(frame, places + line, len(lines.ends), done, sorted_.bad, raw)
+        return Block(frame, places + lines.number, last - first, done, sorted_.bad, raw)
 
     def _gather(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
         """Read the lines from `first` up to `last`, whole if Arrow can, else in smaller pieces."""

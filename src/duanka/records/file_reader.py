@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from duanka.records.ahead import HandOn
 from duanka.records.blocks import part
 from duanka.records.columns import Tools
 from duanka.records.landing import Found, Landed, Landing
+from duanka.records.limits import rejects_too_much
 from duanka.records.open_file import NotRegular, open_regular
 from duanka.records.pieces import Pile
 from duanka.records.readings import open_reading
@@ -42,6 +43,10 @@ class Going:
     most: int
     seconds: float
     wait: bool = True
+
+
+class GivenUp(UnreadableInput):
+    """So much of a file is wrong that the rest of it is not read."""
 
 
 class Pulse:
@@ -82,7 +87,8 @@ class FileReader:
         self._going = going
         self._hand_on = hand_on
         self._away = away
-        self._pile = Pile(going.most, going.seconds)
+        self._rejected: Counter[str] = Counter()  # of the file that is read
+        self._pile = Pile(going.most, going.seconds, self._rejected)
         self._refused: set[str] = set()
 
     def run(self) -> None:
@@ -106,7 +112,7 @@ class FileReader:
     def _flush(self) -> None:
         self._hand_on(self._pile.batch())
         self._pulse.beat()  # it waited for the rules, not for the files
-        self._pile = Pile(self._going.most, self._going.seconds)
+        self._pile = Pile(self._going.most, self._going.seconds, self._rejected)
 
     def _file(self, file: Landed) -> None:
         """Read one file, behind what was read of it before, to its end or until told to stop."""
@@ -141,6 +147,7 @@ class FileReader:
             sifter.check()
         place = naming.place_of(file.name)
         before = 0
+        self._rejected.clear()
         for block in reading.blocks(sifter.wanted()):
             begin, before = max(file.start - before, 0), before + block.records
             if begin >= block.records:
@@ -155,6 +162,8 @@ class FileReader:
                 at = before - block.records + end
                 self._pile.reach({file.origin: self._landing.reach(file, at)})
                 yield at
+            if why := rejects_too_much(before, self._rejected[file.name]):
+                raise GivenUp(why)
         if before == 0:
             _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
         elif reading.unreadable:
@@ -173,7 +182,9 @@ class FileReader:
             self._landing.refuse(file)
             return
         _log.warning("%s is set aside: %s", file.name, _one_line(fault))
-        self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, _one_line(fault)))
+        reason = Reason.OVERSIZED if isinstance(fault, GivenUp) else Reason.UNREADABLE_FILE
+        self._rejected.clear()  # this row has a place whatever the others took
+        self._pile.set_aside(file.name, Aside(None, "", reason, _one_line(fault)))
         self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
 
     def _broken_off(self, file: Landed, at: int, found: Found) -> None:

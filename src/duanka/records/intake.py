@@ -20,11 +20,13 @@ from duanka.records import delivery, parts, repeats
 from duanka.records.columns import Tools
 from duanka.records.delivery import Delivered
 from duanka.records.holders import Holders
+from duanka.records.limits import rejects_too_much
 from duanka.records.mapping import NATIVE, Mapping
 from duanka.records.numbers import Numbers
 from duanka.records.parts import Shelf
 from duanka.records.quarantine import Quarantine
 from duanka.records.readings import open_reading
+from duanka.records.reasons import Reason
 from duanka.records.sifting import Sifted, Sifter
 
 _STEP = "reading records"
@@ -144,14 +146,18 @@ class _Work:
             self.ignored[file.name] = ignored
         if reading.columns:
             sifter.check()
-        records = 0
+        records, given_up = 0, ""
         for block in reading.blocks(sifter.wanted()):
             records += block.records
             self._keep(number, file, sifter.sift(block))
             self.progress.step(_STEP, self.done + block.done, self.total)
+            if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
+                records += 1
+                self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
+                break
         self._step(file.size)
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
-        return replace(account, records=records, unreadable=reading.unreadable)
+        return replace(account, records=records, unreadable=given_up or reading.unreadable)
 
     def _step(self, size: int) -> None:
         self.done += size

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from duanka.records.blocks import RAW_LIMIT, Bad, Block
-from duanka.records.csv_blocks import LINE_LIMIT
+from duanka.records.limits import LINE_LIMIT
 from duanka.records.reasons import Reason
 
 _FEW = 400  # lines; so few are read one by one

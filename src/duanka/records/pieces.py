@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 import polars as pl
 
 from duanka.domain.live import Batch, Piece, SetAside
+from duanka.records.limits import REJECTED_ROWS
 from duanka.records.parts import hashes
-from duanka.records.quarantine import kept
+from duanka.records.quarantine import kept, more_like_it
 from duanka.records.sifting import Aside, Good, Sifted
 
 
@@ -23,10 +25,15 @@ def sameness(good: Good) -> pl.Series:
 
 
 class Pile:
-    """A batch in the making; full with `most` records, or `seconds` after its first."""
+    """A batch in the making; full with `most` records, or `seconds` after its first.
 
-    def __init__(self, most: int, seconds: float) -> None:
+    `rejected`: how many records of each file were set aside, counted over the batches that share it.
+    """
+
+    def __init__(self, most: int, seconds: float, rejected: Counter[str] | None = None) -> None:
         self.records = 0
+        self._rejected = Counter[str]() if rejected is None else rejected
+        self._more: Counter[tuple[str, str]] = Counter()
         self._most = most
         self._seconds = seconds
         self._began: float | None = None
@@ -65,6 +72,10 @@ class Pile:
     def set_aside(self, file: str, record: Aside) -> None:
         """Put in one record that is none."""
         self.records += 1
+        self._rejected[file] += 1
+        if self._rejected[file] > REJECTED_ROWS:
+            self._more[file, record.reason.value] += 1
+            return
         self._aside.append(SetAside(file, record.line, record.column, record.reason.value, kept(record.raw)))
         self._begin()
 
@@ -84,4 +95,8 @@ class Pile:
             Piece(table, source, origin, frames[0] if len(frames) == 1 else pl.concat(frames))
             for (table, source, origin), frames in self._rows.items()
         )
-        return Batch(pieces, tuple(self._aside), self._positions, self.records)
+        more = [
+            SetAside(file, None, "", reason, more_like_it(records), records)
+            for (file, reason), records in self._more.items()
+        ]
+        return Batch(pieces, (*self._aside, *more), self._positions, self.records)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from duanka.records.blocks import RAW_LIMIT
 from duanka.records.holders import without_documents
+from duanka.records.limits import REJECTED_ROWS
 from duanka.records.reasons import Reason
 
 SCHEMA = pa.schema(
@@ -32,12 +33,21 @@ def kept(raw: str) -> str:
     return without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
 
 
+def more_like_it(records: int) -> str:
+    """What stands in place of so many records that have no row of their own."""
+    return f"and {records:,} more like it"
+
+
 class Quarantine:
-    """Collects records set aside; `counts` has them by file. A context: leaving it closes the file."""
+    """Collects records set aside; `counts` has them by file. A context: leaving it closes the file.
+
+    A file has at most REJECTED_ROWS rows; what is more is counted, in one row for each reason.
+    """
 
     def __init__(self, path: Path) -> None:
         self.counts: Counter[str] = Counter()
         self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._more: Counter[tuple[str, Reason]] = Counter()
         self._rows: list[tuple[str, int | None, str, str, str]] = []
 
     def __enter__(self) -> Self:
@@ -46,15 +56,34 @@ class Quarantine:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for (file, reason), records in self._more.items():
+            self._rows.append((file, None, "", reason.value, more_like_it(records)))
         self._flush()
         self._writer.close()
 
     def add(self, file: str, line: int | None, column: str, reason: Reason, raw: str) -> None:
         """Set one record aside. `raw` is kept without what looks like an identity number."""
+        if not self.room(file):
+            self.add_more(file, reason, 1)
+            return
         self.counts[file] += 1
         self._rows.append((file, line, column, reason.value, kept(raw)))
         if len(self._rows) >= _FLUSH:
             self._flush()
+
+    def add_always(self, file: str, reason: Reason, raw: str) -> None:
+        """Set a file aside as a whole, however many rows it has."""
+        self.counts[file] += 1
+        self._rows.append((file, None, "", reason.value, kept(raw)))
+
+    def room(self, file: str) -> int:
+        """Rows of `file` that still have a place of their own."""
+        return max(REJECTED_ROWS - self.counts[file], 0)
+
+    def add_more(self, file: str, reason: Reason, records: int) -> None:
+        """Count records that are set aside without rows of their own."""
+        self.counts[file] += records
+        self._more[file, reason] += records
 
     def _flush(self) -> None:
         if self._rows:

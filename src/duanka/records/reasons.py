@@ -26,6 +26,8 @@ class Reason(StrEnum):
     """A compressed file breaks off here: the rest of it is not known."""
     UNREADABLE_FILE = "unreadable file"
     """The file cannot be opened as what it claims to be."""
+    OVERSIZED = "beyond the limits of intake"
+    """What is packed in it, or what is wrong with it, is out of all proportion: the rest is not read."""
     UNREADABLE_ROWS = "unreadable row group"
     """A row group of a Parquet file is damaged; one quarantined row for each of its rows."""
     UNDECODABLE = "undecodable record"

@@ -27,7 +27,7 @@ from duanka.records.quarantine import Quarantine
 from duanka.records.reasons import Reason
 
 HASHES_AT_ONCE = 8_000_000  # 64 MB
-CANDIDATES_AT_ONCE = 1_000_000  # rows compared in full at a time
+CANDIDATES_AT_ONCE = 250_000  # rows compared in full at a time
 _DESCRIBED_TWICE = {"cards": Reason.CARD_TWICE, "outlets": Reason.OUTLET_TWICE}
 
 Hashes = npt.NDArray[np.uint64]
@@ -51,18 +51,20 @@ def settle(
 ) -> Settled:
     """Take repeated records out of the `parts` of `table`; `files` names the delivered files by number."""
     lost: Counter[int] = Counter()
-    drop: dict[int, list[npt.NDArray[np.int64]]] = {}
+    keep: dict[int, npt.NDArray[np.bool_]] = {}
     for repeated in _repeated(parts, hashes_at_once):
         for some in _chunks(parts, repeated, candidates_at_once):
-            later = _later(table, _candidates(table, parts, some))
-            _set_aside(table, later, files, quarantine)
-            for (part,), rows in later.group_by("_part"):
-                drop.setdefault(int(str(part)), []).append(rows["_row"].to_numpy())
-            lost.update(later["_file"].to_list())
+            for later in _repeats(table, _candidates(parts, some, candidates_at_once)):
+                _set_aside(table, later, files, quarantine)
+                for (part,), rows in later.group_by("_part"):
+                    number = int(str(part))
+                    kept = keep.setdefault(number, np.ones(parts[number].rows, bool))
+                    kept[rows["_row"].to_numpy()] = False
+                lost.update(dict(later["_file"].value_counts().iter_rows()))
 
     def rest(number: int) -> Part | None:
         part = parts[number]
-        return part if number not in drop else _without(table, part, np.concatenate(drop[number]))
+        return part if number not in keep else _without(table, part, keep[number])
 
     with ThreadPoolExecutor(2) as pool:
         left = [part for part in pool.map(rest, range(len(parts))) if part is not None]
@@ -133,26 +135,45 @@ def _chunks(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[H
         begin = end
 
 
-def _candidates(table: str, parts: Sequence[Part], repeated: Hashes) -> pl.DataFrame:
-    """Return the rows with a repeated hash, in the order of delivery, with where they stand."""
-    found = []
+def _candidates(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows with a repeated hash, in the order of delivery, with where they stand; about `at_once` a time."""
+    found: list[pl.DataFrame] = []
+    held = 0
     for number, part in enumerate(parts):
-        rows = np.flatnonzero(_among(_hashes(part), repeated))
-        if not len(rows):
-            continue
-        origin = origins(part)[rows]
-        frame = _taken(part.path, rows)
-        found.append(
-            frame.with_columns(
-                *(
-                    pl.Series(f"_{name}", np.ascontiguousarray(origin[name]))
-                    for name in ("file", "line", "hash", "id")
-                ),
-                pl.Series("_row", rows, dtype=pl.Int64),
-                pl.lit(number, pl.Int32).alias("_part"),
-            )
-        )
-    return pl.concat(found)
+        all_rows = np.flatnonzero(_among(_hashes(part), repeated))
+        for first in range(0, len(all_rows), at_once):
+            rows = all_rows[first : first + at_once]
+            if found and held + len(rows) > at_once:
+                yield pl.concat(found)
+                found, held = [], 0
+            found.append(_placed(part, number, rows))
+            held += len(rows)
+    if found:
+        yield pl.concat(found)
+
+
+def _placed(part: Part, number: int, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
+    origin = origins(part)[rows]
+    return _taken(part.path, rows).with_columns(
+        *(
+            pl.Series(f"_{name}", np.ascontiguousarray(origin[name]))
+            for name in ("file", "line", "hash", "id")
+        ),
+        pl.Series("_row", rows, dtype=pl.Int64),
+        pl.lit(number, pl.Int32).alias("_part"),
+        pl.lit(True).alias("_fresh"),
+    )
+
+
+def _repeats(table: str, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the rows that came before, with `_reason`. Of equal rows, however many, only one is held in memory."""
+    names = [column.name for column in TABLES[table].columns]
+    known: pl.DataFrame | None = None
+    for fresh in frames:
+        rows = fresh if known is None else pl.concat([known, fresh])
+        yield _later(table, rows).filter("_fresh")
+        first = rows.select(pl.struct("_hash", "_id", *names).is_first_distinct()).to_series()
+        known = rows.filter(first).with_columns(pl.lit(False).alias("_fresh"))
 
 
 def _taken(path: Path, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
@@ -192,16 +213,21 @@ def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine: Quarantine) -> None:
     names = [c.name for c in TABLES[table].columns]
     secret = {c.name for c in TABLES[table].columns if c.kind is Kind.HOLDER}
-    for row in later.select([*names, "_file", "_line", "_reason"]).iter_rows(named=True):
-        fields = {name: WITHHELD if name in secret else row[name] for name in names if row[name] is not None}
-        raw = json.dumps(fields, ensure_ascii=False, default=str)
-        quarantine.add(files[row["_file"]], row["_line"], "", Reason(row["_reason"]), raw)
+    for rows in later.partition_by("_file", "_reason", maintain_order=True):
+        file, reason = files[rows["_file"][0]], Reason(rows["_reason"][0])
+        told = rows.head(quarantine.room(file))
+        for row in told.select([*names, "_line"]).iter_rows(named=True):
+            fields = {
+                name: WITHHELD if name in secret else row[name] for name in names if row[name] is not None
+            }
+            raw = json.dumps(fields, ensure_ascii=False, default=str)
+            quarantine.add(file, row["_line"], "", reason, raw)
+        if len(told) < len(rows):
+            quarantine.add_more(file, reason, len(rows) - len(told))
 
 
-def _without(table: str, part: Part, rows: npt.NDArray[np.int64]) -> Part | None:
-    """Write `part` again without `rows`; None when nothing is left of it."""
-    keep = np.ones(part.rows, bool)
-    keep[rows] = False
+def _without(table: str, part: Part, keep: npt.NDArray[np.bool_]) -> Part | None:
+    """Write `part` again with the rows that `keep` marks; None when nothing is left of it."""
     left = int(keep.sum())
     if left == 0:
         part.path.unlink()

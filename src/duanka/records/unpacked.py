@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from duanka.records.limits import EMPTY_MEMBERS, MOST_PADDING, unpacks_too_much
 from duanka.records.open_file import opened
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -14,10 +15,17 @@ _PIECE = 1 << 16  # bytes read from a gzip file at once: small, for a damaged pi
 
 
 class Unpacked:
-    """A file's bytes in order. `broken` says why they end early, once the end is reached; "" when they do not."""
+    """A file's bytes in order. `broken` says why they end early, once the end is reached; "" when they do not.
+
+    `oversized`: they end early because of our limits.
+    """
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
         self.broken = ""
+        self.oversized = False
+        self._unpacked = 0
+        self._before = 0  # unpacked before this member
+        self._empty = 0  # members one after the other that hold nothing
         self._file = opened(path, root)
         start = self._file.read(2)
         self._file.seek(0)
@@ -53,7 +61,14 @@ class Unpacked:
                 break
             pieces.append(piece)
             missing -= len(piece)
+            self._unpacked += len(piece)
+            if why := unpacks_too_much(self._file.tell(), self._unpacked):
+                self.give_up(why)
         return b"".join(pieces)
+
+    def give_up(self, why: str) -> None:
+        """Read no further."""
+        self.broken, self.oversized = why, True
 
     def _inflate(self, limit: int) -> bytes | None:
         """Unpack one piece of at most `limit` bytes; None at the end or break of the data."""
@@ -79,9 +94,14 @@ class Unpacked:
 
     def _next_member(self) -> bool:
         """Begin the next gzip member, past padding; False when there is none."""
+        padding = 0
         while True:
             if self._started:
+                padding += len(self._input)
                 self._input = self._input.lstrip(b"\0")
+                if padding > MOST_PADDING:
+                    self.give_up("zeros without end follow the gzip data")
+                    return False
             if len(self._input) >= len(GZIP_MAGIC):
                 break
             more = self._file.read(_PIECE)
@@ -94,6 +114,11 @@ class Unpacked:
             self.broken = "what follows the gzip data is none" if self._started else "it is not gzip data"
             return False
         self._started = True
+        self._empty = 0 if self._unpacked > self._before else self._empty + 1
+        self._before = self._unpacked
+        if self._empty > EMPTY_MEMBERS:
+            self.give_up("gzip members without content")
+            return False
         self._member = zlib.decompressobj(31)
         return True
 

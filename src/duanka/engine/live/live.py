@@ -150,7 +150,7 @@ class Live:
         return Taken(
             records=batch.records,
             used=done.used,
-            aside=len(batch.aside),
+            aside=batch.rejected,
             late=done.refused[Refused.LATE],
             repeated=done.refused[Refused.REPEATED],
             ahead=done.refused[Refused.AHEAD],
@@ -371,8 +371,8 @@ def _enough(keep: timedelta, rules: Sequence[Prepared]) -> timedelta:
 
 def _nothing_lost(batch: Batch, done: Sorted) -> None:
     refused = sum(done.refused.values())
-    if batch.records != done.used + refused + len(batch.aside):
+    if batch.records != done.used + refused + batch.rejected:
         raise LostRecords(
-            f"{batch.records} records came in, {done.used} are used, {refused} refused and {len(batch.aside)}"
+            f"{batch.records} records came in, {done.used} are used, {refused} refused and {batch.rejected}"
             " set aside: the rest is lost, which is a defect; please report it"
         )
