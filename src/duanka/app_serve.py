@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import uvicorn
-
 from duanka import app_identity, app_orders
 from duanka.api import create_api
+from duanka.api.addresses import TrustedProxies
+from duanka.api.server import listening_socket, make_server, server_address
 from duanka.app_live import LiveOutcome, LiveRun, live, stopped_by_signals
 from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, register_ports
 from duanka.domain.errors import DuankaError
@@ -53,6 +53,7 @@ class Serving:
     port: int = 8080
     decisions: tuple[Path, ...] = ()
     records: LiveRun | None = None
+    trusted_proxies: str = ""
 
 
 @contextlib.contextmanager
@@ -172,7 +173,7 @@ def serve(
         online = parts.enter_context(app_identity.verification(settings, here))
         say(f"Second verification: {app_identity.said(settings)}")
         server = parts.enter_context(listening(here, asked, online))
-        say(f"API: http://{asked.host}:{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
+        say(f"API: http://{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
         if asked.records:
             return live(settings, asked.records, watch, say)
         parts.enter_context(
@@ -188,29 +189,19 @@ def listening(
     asked: Serving,
     online: Verification | None = None,
     clock: Callable[[], datetime] = app_orders.now,
-) -> Iterator[int]:
-    """The API on a thread of its own; the port that it listens at."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((asked.host, asked.port))
-    except OSError as error:
-        listening.close()
-        raise DuankaError(
-            f"port {asked.port} of {asked.host} is taken ({error.strerror}); choose another --port"
-        ) from error
-    config = uvicorn.Config(
-        create_api(here, clock, verification=online), log_level="warning", lifespan="off", server_header=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],), name="api")
-    thread.start()
-    try:
-        yield int(listening.getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join(_ENDS_WITHIN)
-        listening.close()
+) -> Iterator[str]:
+    """The API on a thread of its own; HOST:PORT that it listens at."""
+    with listening_socket(asked.host, asked.port) as listening:
+        server = make_server(
+            create_api(here, clock, verification=online), TrustedProxies(asked.trusted_proxies)
+        )
+        thread = threading.Thread(target=server.run, args=([listening],), name="api")
+        thread.start()
+        try:
+            yield server_address(asked.host, listening)
+        finally:
+            server.should_exit = True
+            thread.join(_ENDS_WITHIN)
 
 
 def _there(folder: Path, say: Callable[[str], None]) -> None:

@@ -60,7 +60,7 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         if inbox or nats:
             source = app_live.FromInbox(inbox, mapping) if inbox else app_live.FromBus(str(nats))
             records = app_live.LiveRun(source, named, chosen.orders / "live")
-        asked = app_serve.Serving(host, port, tuple(decisions or ()), records)
+        asked = app_serve.Serving(host, port, tuple(decisions or ()), records, chosen.trusted_proxies or "")
         with Ticker(err) as ticker:
             outcome = app_serve.serve(chosen, named, asked, ticker.say, ticker)
         if outcome:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     face_workers: int = Field(default=1, ge=1, le=64)
     """Processes that judge faces; with a vendor, requests at once."""
 
+    trusted_proxies: str | None = None
+    """Addresses or networks of the proxies before the API whose X-Forwarded-For is believed; None: nobody's is."""
+
     reference_photos: str | None = None
     """Where registered photos come from: a folder of CARD.jpg, or the https:// address of the operator's store."""
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Response, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from duanka.api.context import Context, Here
+from duanka.api.addresses import client_key
+from duanka.api.context import Context, Here, context_of
 from duanka.api.problems import Problem, too_many, unauthenticated
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.identity import CheckRefused, Reason, Session
@@ -38,10 +41,14 @@ SESSION_TOKEN = HTTPBearer(
     description="What `beginSession` gave: one holder at one verification, from the consent to the verdict.",
 )
 _Given = HTTPAuthorizationCredentials | None
+_PERSON, _HOLDER = "duanka_person", "duanka_holder"  # of the state of a request
 
 
 def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
     """The person whose key it is; 401 without one."""
+    known: Person | None = getattr(request.state, _PERSON, None)
+    if known:  # `KeyFirstRoute` has looked already
+        return known
     found = here.desk.keys.who(given.credentials) if given else None
     if given is None or found is None:
         # only who fails is slowed down: behind one proxy all have one address
@@ -92,6 +99,9 @@ class Sitting:
 
 def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> Holder:
     """The holder who has the link; looking does not use it up."""
+    known: Holder | None = getattr(request.state, _HOLDER, None)
+    if known:
+        return known
     with _unless_guessing(request, here):
         if given is None:
             raise unauthenticated(
@@ -133,6 +143,32 @@ def _sitting(request: Request, here: Context, given: _Given) -> Sitting:
     return Sitting(session, online(here), given.credentials)
 
 
+class KeyFirstRoute(APIRoute):
+    """A route that looks at the key or link before it reads the body: what a stranger sends is not held."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of FastAPI, which reads the body before anything else, behind the look at the key."""
+        handler, looks = super().get_route_handler(), set(_calls(self.dependant))
+
+        async def handle(request: Request) -> Response:
+            here = context_of(request)
+            if person in looks:
+                given = await API_KEY(request)
+                setattr(request.state, _PERSON, await run_in_threadpool(person, request, here, given))
+            elif holder in looks:
+                given = await LINK_TOKEN(request)
+                setattr(request.state, _HOLDER, await run_in_threadpool(holder, request, here, given))
+            return await handler(request)
+
+        return handle
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    yield dependant.call
+    for one in dependant.dependencies:
+        yield from _calls(one)
+
+
 @contextmanager
 def _unless_guessing(request: Request, here: Context) -> Iterator[None]:
     """Slow down who fails, by address; thousands of holders have one address, and each has their own measure."""
@@ -152,15 +188,8 @@ def online(here: Context) -> Verification:
 
 
 def _address(request: Request) -> str:
-    """Whom a limit by address is about; of IPv6 the /64, which one person has whole."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return host
+    """Whom a limit by address is about."""
+    return client_key(request.client.host if request.client else "")
 
 
 IsHolder = Annotated[Holder, Depends(holder)]

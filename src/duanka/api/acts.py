@@ -14,7 +14,7 @@ from duanka.domain.authority import Permission
 from duanka.domain.order import Event
 from duanka.orders.reading import Reader
 
-router = APIRouter(tags=["acts"])
+router = APIRouter(tags=["acts"], route_class=access.KeyFirstRoute)
 
 
 @router.post(

@@ -16,7 +16,7 @@ from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.orders.book import Received, receive_in
 from duanka.orders.turn import Turn
 
-router = APIRouter()
+router = APIRouter(route_class=access.KeyFirstRoute)
 
 
 @router.post(

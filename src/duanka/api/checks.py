@@ -31,7 +31,7 @@ from duanka.api.shown_holder import (
 from duanka.domain.identity import ASKED, LEAST_FRAMES, MOST_FRAMES, Challenge, Consent, Progress, Stage
 from duanka.domain.order import Kind, State
 
-router = APIRouter(tags=["holder"])
+router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
 
 CHECK = "/holder/check"
 _EVERY = 0.25  # seconds: what a cheap phone can take, and enough for the shortest gesture

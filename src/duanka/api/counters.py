@@ -12,7 +12,7 @@ from duanka.api.shown_staff import CounterCheckShown, CounterChecksShown, Counte
 from duanka.domain.authority import Permission
 from duanka.domain.order import NoSuchTransition, State
 
-router = APIRouter(tags=["second verification"])
+router = APIRouter(tags=["second verification"], route_class=access.KeyFirstRoute)
 
 
 @router.post(

@@ -14,7 +14,7 @@ from duanka.api.problems import too_many
 from duanka.domain.authority import Permission
 from duanka.orders.reading import Reader
 
-router = APIRouter()
+router = APIRouter(route_class=access.KeyFirstRoute)
 Since = Annotated[asked.Moment, Query(description="From this moment on.")]
 Until = Annotated[asked.Moment, Query(description="Until before this moment.")]
 _FAULTS = 100  # shown; more say no more

@@ -14,7 +14,7 @@ from duanka.domain.order import Order
 from duanka.domain.words import Words
 from duanka.orders.views import Sight
 
-router = APIRouter(tags=["holder"])
+router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
 
 
 @router.get(

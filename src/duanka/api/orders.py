@@ -25,7 +25,7 @@ from duanka.domain.order import (
 from duanka.orders.reading import Filter, Reader
 from duanka.orders.views import Page, Sight
 
-router = APIRouter()
+router = APIRouter(route_class=access.KeyFirstRoute)
 
 _ID = asked.ORDER_ID
 TheOrder = Annotated[

@@ -10,7 +10,7 @@ from duanka.api.describing import errors
 from duanka.api.shown_staff import ReviewFileShown, ReviewShown, ReviewsShown
 from duanka.domain.authority import Permission
 
-router = APIRouter(tags=["second verification"])
+router = APIRouter(tags=["second verification"], route_class=access.KeyFirstRoute)
 
 
 @router.get(

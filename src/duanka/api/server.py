@@ -1,0 +1,78 @@
+"""The HTTP server of the API: where it listens, how many connections it holds, whose X-Forwarded-For it believes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import resource
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from duanka.api.addresses import TrustedProxies
+from duanka.api.connections import ConnectionGate, ConnectionLimits, limited_connections
+from duanka.domain.errors import DuankaError
+
+_FEWEST = 16  # connections, however few descriptors there are
+
+
+def make_server(
+    api: FastAPI, trusted: TrustedProxies | None = None, limits: ConnectionLimits | None = None
+) -> uvicorn.Server:
+    """A server of `api`, for `run` with the sockets that `listening_socket` made.
+
+    At most half of the process's descriptors are connections: the worker needs files and sockets beside them.
+    """
+    trusted, limits = trusted or TrustedProxies(), limits or ConnectionLimits()
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    gate = ConnectionGate(
+        dataclasses.replace(limits, total=max(_FEWEST, min(limits.total, descriptors // 2))), trusted
+    )
+    return uvicorn.Server(
+        uvicorn.Config(
+            api,
+            http=limited_connections(gate),
+            ws="none",
+            log_level="warning",
+            lifespan="off",
+            server_header=False,
+            proxy_headers=bool(trusted.named),
+            forwarded_allow_ips=list(trusted.named),
+        )
+    )
+
+
+@contextlib.contextmanager
+def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to an IPv4 or IPv6 address or a name of this machine; port 0: a free one. DuankaError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise DuankaError(f"--host {host!r} is no address of this machine: {error}") from None
+    with socket.socket(family, kind, protocol) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # :: is every address, of both kinds
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            listening.bind(address)
+        except OSError as error:
+            raise DuankaError(_not_bound(host, port, error)) from error
+        yield listening
+
+
+def server_address(host: str, listening: socket.socket) -> str:
+    """`host:port` as it stands in a URL; an IPv6 address in brackets."""
+    port = listening.getsockname()[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _not_bound(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is taken ({error.strerror}); choose another --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine ({error.strerror}); choose another --host"
+    return f"cannot listen at port {port} of {host} ({error.strerror}); choose another --host or --port"
