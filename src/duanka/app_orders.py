@@ -25,6 +25,7 @@ from duanka.orders.intake import Intake
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
 from duanka.orders.network_elements import NetworkElements
+from duanka.orders.persons import Persons
 from duanka.orders.pictures import Pictures
 from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
@@ -48,6 +49,7 @@ class Desk:
     book: OrderBook
     acts: Acts
     keys: Keys
+    persons: Persons
     links: Links
     reading: Reading
     trail: Trail
@@ -85,6 +87,7 @@ def desk(
             book,
             Acts(book),
             Keys(store, trail),
+            Persons(store, trail),
             links,
             Reading(store, trail),
             trail,
@@ -204,7 +207,8 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
     person = keys.who(key) if key else None
     if person is None:
         raise MissingKey(
-            "who acts? set DUANKA_API_KEY to a key that is in force; `duanka keys add NAME --role desk` gives one"
+            "who acts? set DUANKA_API_KEY to a key that is in force; `duanka persons init ID` gives the first one of an"
+            " order book, `duanka persons add` and `duanka keys add` the others"
         )
     return person
 

@@ -22,6 +22,7 @@ from duanka.cli_identity import add_identity
 from duanka.cli_live import add_live
 from duanka.cli_network import add_network
 from duanka.cli_orders import add_orders
+from duanka.cli_persons import add_persons
 from duanka.cli_process import SafeConsole, prepare_process
 from duanka.cli_serve import add_serve
 from duanka.cli_tables import (
@@ -336,6 +337,7 @@ add_serve(cli, _out, _err, _settings)
 add_orders(cli, _out, _settings)
 add_network(cli, _out, _settings)
 add_desk(cli, _out, _err, _settings)
+add_persons(cli, _out, _settings)
 add_identity(cli, _out, _settings)
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
-"""`duanka cards`, `audit` and `keys`: what is known of a card, whether the trail holds, who may act."""
+"""`duanka cards` and `audit`: what is known of a card, whether the trail holds."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from duanka import app
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
+from duanka.cli_orders import AtDesk, BecauseFull, Full, command
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
-from duanka.domain.order import Person, Role
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,10 +29,9 @@ _BROKEN = 4  # the trail does not hold
 
 
 def add_desk(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
-    """Add `cards`, `audit` and `keys` to the commands."""
+    """Add `cards` and `audit` to the commands."""
     _add_cards(cli, out, AtDesk(settings))
     _add_audit(cli, out, err, AtDesk(settings))
-    _add_keys(cli, out, settings)
 
 
 def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
@@ -88,44 +84,3 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
             )
             raise typer.Exit(_BROKEN)
         out.print(f"The trail holds: {rows:,} rows, none changed, removed or moved.", highlight=False)
-
-
-def _add_keys(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
-    keys = typer.Typer(help="Keys of people: who may act, and as what.", no_args_is_help=True)
-    cli.add_typer(keys, name="keys")
-
-    def here() -> Person:
-        return Person(f"{getpass.getuser()} on this machine", Role.SYSTEM)
-
-    @keys.command()
-    def add(
-        name: Annotated[str, typer.Argument(help="The person; the name stands in the audit trail.")],
-        role: Annotated[
-            Literal["desk", "supervisor", "regulator", "police"], typer.Option(help="What they may do.")
-        ],
-    ) -> None:
-        """Give a person a key; it is shown once and cannot be shown again."""
-        chosen = settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy), create=True) as desk:
-            key = desk.keys.add(name, Role(role), here(), app_orders.now())
-        out.print(f"The key of {name} ({role}), shown this once:", highlight=False)
-        out.print(key, highlight=False, soft_wrap=True)
-        told = "Use it: export DUANKA_API_KEY=KEY; the API takes it as `Authorization: Bearer KEY`"
-        out.print(told, highlight=False, soft_wrap=True)
-
-    @keys.command("list")
-    def listed() -> None:
-        """List keys: whose, since when, whether still in force."""
-        chosen = settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as desk:
-            out.print(tables.keys_table(desk.keys.list()), highlight=False)
-
-    @keys.command()
-    def revoke(
-        number: Annotated[str, typer.Argument(help="Id of the key, from `keys list`.")], why: Why
-    ) -> None:
-        """Take a key out of force at once."""
-        chosen = settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as desk:
-            desk.keys.revoke(number, here(), why, app_orders.now())
-        out.print(f"{number} opens nothing any more.", highlight=False)

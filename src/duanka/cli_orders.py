@@ -72,7 +72,7 @@ def command(
 def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
     """Add `orders` to the commands."""
     orders = typer.Typer(
-        help="Orders 工单: verify, stop, restore. Who acts is told by DUANKA_API_KEY (`duanka keys add`).",
+        help="Orders 工单: verify, stop, restore. Who acts is told by DUANKA_API_KEY (`duanka whoami`).",
         no_args_is_help=True,
     )
     cli.add_typer(orders, name="orders")

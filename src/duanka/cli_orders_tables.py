@@ -16,7 +16,6 @@ from duanka.domain.identity import TOLD
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Order
 from duanka.orders.audit import Fault
-from duanka.orders.keys import Key
 from duanka.orders.reviews import ReviewFile, ReviewItem
 from duanka.orders.views import Confirmed, Dossier, Figures, Leg, Notice, OrderFile, Page, Sight, Told
 
@@ -175,16 +174,6 @@ def acts_table(acts: Sequence[Act]) -> RenderableType:
             local(act.proposed_at),
             act.proposed_by,
             act.approved_by or "-",
-        )
-    return table
-
-
-def keys_table(keys: Sequence[Key]) -> RenderableType:
-    """Keys, without what opens anything."""
-    table = grid("key", "person", "role", "given", "revoked")
-    for key in keys:
-        table.add_row(
-            key.id, key.person.id, key.person.role.value, local(key.created_at), local(key.revoked_at)
         )
     return table
 

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     """File with that key in its place, as a service manager or a container hands secrets in."""
 
     api_key: SecretStr | None = None
-    """Who acts when a command acts on orders: a key that `duanka keys add` gave."""
+    """Who acts when a command acts on orders: a key of theirs (`duanka persons`, `duanka keys`)."""
 
     home_register: str | None = None
     """The home register's control ports, as host:vty:ctrl, for example 127.0.0.1:4258:4259; None: there is none."""

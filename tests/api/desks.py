@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from duanka.api import BASE, Limits, create_api
 from duanka.domain.identity import Consent
-from duanka.domain.order import SYSTEM, Asked, Demand, Kind, Order, Role
+from duanka.domain.order import Asked, Demand, Kind, Order, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
@@ -32,6 +32,7 @@ from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.turn import Terms
+from people import People
 from verifications import Way, way
 from waiting import HANG
 
@@ -98,6 +99,7 @@ class TestDesk:
     book: OrderBook
     acts: Acts
     keys: Keys
+    people: People
     links: Links
     reading: Reading
     trail: Trail
@@ -131,15 +133,16 @@ class TestDesk:
 
 def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
     policy, trail = policy or OrderPolicy(), Trail(KEY)
-    book, keys = OrderBook(store, Terms(policy, trail, ELEMENTS)), Keys(store, trail)
-    given = {role: keys.add(f"the {role}", role, SYSTEM, NOW) for role in ROLES}
+    book, people = OrderBook(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
+    given = {role: people.add(f"the.{role}", role) for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = Checks(book, links, pictures, KEY)
     return TestDesk(
         store,
         book,
         Acts(book),
-        keys,
+        people.keys,
+        people,
         links,
         Reading(store, trail),
         trail,

@@ -26,9 +26,10 @@ from duanka.api import (
 )
 from duanka.api.buckets import Buckets
 from duanka.domain.authority import GRANTS
-from duanka.domain.order import SYSTEM, Role
+from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.orders.store import Store
+from people import FIRST
 from waiting import HANG
 
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
@@ -130,15 +131,15 @@ def test_others_are_refused(world: World, method: str, path: str) -> None:
 
 def test_a_key_that_was_taken_back_is_unknown(world: World) -> None:
     desk, _, nobody = world
-    key = desk.keys.add("once", DESK, SYSTEM, NOW)
+    key = desk.people.add("once", DESK)
     mine = {"Authorization": f"Bearer {key}"}
     assert nobody.client.get(f"{BASE}/orders", headers=mine).status_code == 200
-    number = next(one.id for one in desk.keys.list() if one.person.id == "once")
-    desk.keys.revoke(number, SYSTEM, "left", NOW)
+    number = next(one.id for one in desk.keys.list(FIRST) if one.person.id == "once")
+    desk.keys.revoke(number, FIRST, "left", NOW)
     assert nobody.client.get(f"{BASE}/orders", headers=mine).status_code == 401
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Basic abc", "dk_x", "Bearer dk_" + "A" * 43, "Bearer dk_"])
+@pytest.mark.parametrize("header", ["Bearer", "Basic abc", "dk_x", "Bearer dk_" + "A" * 44, "Bearer dk_"])
 def test_what_is_no_key_is_refused(world: World, header: str) -> None:
     assert world[2].client.get(f"{BASE}/orders", headers={"Authorization": header}).status_code == 401
 
@@ -159,7 +160,7 @@ def test_who_asks_too_often_waits(store: Store) -> None:
 def test_who_guesses_is_slowed_down_and_others_behind_the_same_address_are_not(store: Store) -> None:
     desk = desk_on(store)
     with callers(desk.api(Limits(failed=6, failed_burst=3, holder=6, holder_burst=3))) as calling:
-        nobody = calling("dk_" + "A" * 43)
+        nobody = calling("dk_" + "A" * 44)
         assert [nobody.get("/alarms").status_code for _ in range(5)] == [401] * 3 + [429] * 2
         assert calling(desk.given[DESK]).get("/alarms").status_code == 200
         _, token = desk.asked()

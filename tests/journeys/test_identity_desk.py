@@ -17,6 +17,7 @@ from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Ste
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
 from duanka.domain.words import Words
 from duanka.settings import Settings
+from people import typed_people
 
 STEPS = (Step(Gesture.OPEN_MOUTH, 1.0, 3.0), Step(Gesture.TURN_LEFT, 3.0, 5.0))
 MEDIUM, HIGH = "8613800000001", "8613800000002"
@@ -28,8 +29,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        roles = (("wang", "desk"), ("li", "supervisor"), ("liaison", "police"))
-        self.keys = {name: self._key(name, role) for name, role in roles}
+        self.keys = typed_people({"wang": "desk", "li": "supervisor", "liaison": "police"}, folder)
 
     def typed(self, who: str, *words: str) -> Typed:
         return duanka(*words, cwd=self.folder, DUANKA_API_KEY=self.keys[who])
@@ -48,12 +48,6 @@ class Office:
         settings = Settings(orders=self.folder / "duanka-orders")
         with app_orders.desk(settings, policy_named("national"), create=True) as here:
             work(here)
-
-    def _key(self, name: str, role: str) -> str:
-        typed = duanka("keys", "add", name, "--role", role, cwd=self.folder)
-        found = re.search(r"dk_\S+", typed.out)
-        assert found, typed.err
-        return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +104,7 @@ def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
     listed = office.out("wang", "reviews", "list")
     assert "0.410" in listed
     assert MEDIUM not in listed, "numbers are masked"
-    assert "police sees no pictures" in office.refused(
+    assert "police may not see pictures" in office.refused(
         "liaison", "reviews", "open", MEDIUM, "--why", "a case"
     )
     opened = office.out("wang", "reviews", "open", MEDIUM, "--why", "its turn")

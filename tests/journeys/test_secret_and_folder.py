@@ -36,7 +36,7 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
 
 
 def test_a_command_in_another_folder_invents_no_order_book(tmp_path: Path) -> None:
-    key = a_key(duanka("keys", "add", "wang", "--role", "desk", cwd=tmp_path))
+    key = a_key(duanka("persons", "init", "wang", cwd=tmp_path))
     other = tmp_path / "home"
     other.mkdir()
     for words in (
@@ -59,14 +59,14 @@ def test_a_command_in_another_folder_invents_no_order_book(tmp_path: Path) -> No
 
 
 def test_a_secret_that_is_lost_or_wrong_writes_nothing(tmp_path: Path) -> None:
-    key = a_key(duanka("keys", "add", "wang", "--role", "supervisor", cwd=tmp_path))
+    key = a_key(duanka("persons", "init", "wang", cwd=tmp_path))
     book = tmp_path / "duanka-orders"
     before, kept = rows(book), (book / "secret").read_text(encoding="ascii")
     (book / "secret").unlink()
     refused(
         duanka("orders", "list", cwd=tmp_path, DUANKA_API_KEY=key), "secret is not at duanka-orders/secret"
     )
-    refused(duanka("keys", "add", "li", "--role", "desk", cwd=tmp_path), "put the file back")
+    refused(duanka("persons", "init", "li", cwd=tmp_path), "put the file back")
     refused(duanka("keys", "list", cwd=tmp_path, DUANKA_SECRET="x" * 32), "does not fit")
     refused(duanka("serve", "--port", "0", cwd=tmp_path, DUANKA_SECRET="x" * 32), "does not fit")
     assert not (book / "secret").exists()
@@ -86,7 +86,7 @@ def test_a_database_server_is_not_begun_without_a_secret_that_all_share(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     with postgres.database() as url:
-        add = ("keys", "add", "wang", "--role", "supervisor")
+        add = ("persons", "init", "wang")
         refused(duanka(*add, cwd=tmp_path, DUANKA_DATABASE_URL=url), "DUANKA_SECRET_FILE")
         refused(duanka("serve", "--port", "0", cwd=tmp_path, DUANKA_DATABASE_URL=url), "DUANKA_SECRET_FILE")
         assert list(tmp_path.iterdir()) == []
@@ -100,7 +100,7 @@ def test_a_database_server_is_not_begun_without_a_secret_that_all_share(
 
 @pytest.mark.parametrize("url", ["mysql://x", "mysql+pymysql://u:p@h/d"])
 def test_a_database_of_another_kind_is_one_line(tmp_path: Path, url: str) -> None:
-    typed = duanka("keys", "add", "wang", "--role", "desk", cwd=tmp_path, DUANKA_DATABASE_URL=url)
+    typed = duanka("persons", "init", "wang", cwd=tmp_path, DUANKA_DATABASE_URL=url)
     refused(typed, "DUANKA_DATABASE_URL cannot be used")
     assert len(typed.err.strip().splitlines()) <= 2
 

@@ -20,6 +20,7 @@ from desk import Typed, duanka
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.sms import MessageProxy
+from people import typed_people
 from waiting import HANG, until
 
 CARD = "8613800000001"
@@ -51,7 +52,8 @@ class Office:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
-        self.keys = {name: self.key(name, role) for name, role in (("wang", "desk"), ("li", "supervisor"))}
+        people = {"wang": "desk", "li": "supervisor"}
+        self.keys = typed_people(people, folder, **environment)
 
     def typed(self, *words: str | Path, who: str | None = "wang") -> Typed:
         key = {"DUANKA_API_KEY": self.keys[who]} if who else {}
@@ -61,11 +63,6 @@ class Office:
         typed = self.typed(*words, who=who)
         assert typed.code == 0, typed.err
         return typed.out
-
-    def key(self, name: str, role: str) -> str:
-        typed = duanka("keys", "add", name, "--role", role, cwd=self.folder, **self.environment)
-        assert typed.code == 0, typed.err
-        return typed.out.split()[typed.out.split().index("once:") + 1]
 
     @contextmanager
     def serving(self, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -180,5 +177,5 @@ def test_wrong_settings_say_what_is_right(tmp_path: Path) -> None:
         assert "Traceback" not in typed.err
     typed = duanka("orders", "list", cwd=tmp_path)
     assert typed.code == 2
-    assert "duanka keys add" in typed.err
+    assert "duanka persons init" in typed.err
     assert (tmp_path / "duanka-orders" / "secret").stat().st_mode & 0o077 == 0, "nobody else reads the secret"

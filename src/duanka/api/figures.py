@@ -11,6 +11,7 @@ from duanka.api import access, asked, shown
 from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.problems import too_many
+from duanka.api.shown_staff import PersonShown
 from duanka.domain.authority import Permission
 from duanka.orders.reading import Reader
 
@@ -110,6 +111,20 @@ def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
         here.verifying.release()
     first = [shown.FaultShown.of(fault) for fault in verdict.faults[:_FAULTS]]
     return shown.Verification(holds=not verdict.faults, rows=verdict.rows, faults=first, verified_at=here.now)
+
+
+@router.get(
+    "/whoami",
+    operation_id="whoAmI",
+    dependencies=access.may(Permission.WHO_AM_I),
+    summary="Whose key this is · 本人身份",
+    tags=["people"],
+    response_model=PersonShown,
+    responses=errors(401, 403),
+)
+def who_am_i(by: access.Caller) -> PersonShown:
+    """Id, display name, role and scope."""
+    return PersonShown.told(by)
 
 
 @router.get(

@@ -10,7 +10,29 @@ from pydantic import Field
 from duanka.api.shown import OrderShown, ShownModel, ShownNumber
 from duanka.domain.counter import Document
 from duanka.domain.identity import Outcome, Reason
+from duanka.domain.person import Person, Role
 from duanka.orders.reviews import ReviewFile
+
+
+class PersonShown(ShownModel):
+    """Who somebody is (人员): `operators` and `cities` are their scope, empty: all."""
+
+    id: str = Field(examples=["wang.wei"])
+    display_name: str = Field(examples=["王伟"])
+    role: Role
+    operators: list[str]
+    cities: list[str] = Field(examples=[["石家庄"]])
+
+    @classmethod
+    def told(cls, person: Person) -> PersonShown:
+        """As it is told."""
+        return cls(
+            id=person.id,
+            display_name=person.display_name,
+            role=person.role,
+            operators=sorted(person.scope.operators),
+            cities=sorted(person.scope.cities),
+        )
 
 
 class ReviewShown(ShownModel):

@@ -1,4 +1,7 @@
-"""Keys of the people who act: 256 bits by lot, shown once; the database knows only their SHA-256."""
+"""Keys of the people who act: two halves of 128 bits by lot, shown once; the database knows only a SHA-256.
+
+Who proposes a key is shown one half and who approves it the other: neither can act as its owner.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,24 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from duanka.domain.order import OrderError, Person, Role
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.order import NotTheirs, OrderError, Person, Role
+from duanka.domain.person import Scope, same_person
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
-from duanka.orders.tables import keys
+from duanka.orders.tables import keys, persons
 
 PREFIX = "dk_"  # so that whoever finds one in a text, a person or a scanner of secrets, knows what it is
-_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
-_NEVER = (Role.SYSTEM, Role.HOLDER)  # ourselves; a holder comes by the link in the notice
+_HALF_BYTES, _HALF_LETTERS = 16, 22
+_KEY = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{{_HALF_LETTERS}}})([A-Za-z0-9_-]{{{_HALF_LETTERS}}})")
 
 
 @dataclass(frozen=True)
@@ -31,72 +36,114 @@ class Key:
     id: str
     person: Person
     created_at: datetime
+    proposed_by: str
+    approved_by: str
     revoked_at: datetime | None
 
 
 class Keys:
-    """Gives keys out, knows whose one is, and takes them back; each of it in the audit trail."""
+    """Knows whose a key is, lists keys and revokes them. `orders/persons.py` gives them out."""
 
     def __init__(self, store: Store, trail: Trail) -> None:
         self._store, self._trail = store, trail
 
-    def add(self, person: str, role: Role, by: Person, now: datetime) -> str:
-        """A new key for `person`, who may have others; it cannot be shown again. OrderError: no such name or role."""
-        name = person.strip()
-        if not _NAME.fullmatch(name):
-            raise OrderError(
-                "a key needs the name of a person, up to 64 letters; it stands in the audit trail"
-            )
-        if role in _NEVER:
-            given = ", ".join(one for one in Role if one not in _NEVER)
-            raise OrderError(f"no keys are given to {role}; roles with keys: {given}")
-        key = PREFIX + secrets.token_urlsafe(32)
-        number = new_id("K")
-        row = {
-            "id": number,
-            "person": name,
-            "role": role.value,
-            "hash": _hash(key),
-            "created_at": now,
-        }
-        told = {"person": name, "role": role.value}
-        with self._store.writing() as connection:
-            connection.execute(insert(keys).values(row))
-            self._trail.append(connection, [Entry(now, by, "key.add", number, after=told)])
-        return key
-
     def who(self, key: str) -> Person | None:
-        """Whose key this is; None: nobody's, or it was taken back."""
-        if not _KEY.fullmatch(key):
+        """Whose key this is; None: nobody's, it was revoked, or its owner is disabled."""
+        halves = _KEY.fullmatch(key)
+        if halves is None:
             return None
-        wanted = _hash(key)
+        wanted = key_hash(half_hash(halves[1]), half_hash(halves[2]))
         with self._store.reading() as connection:
-            found = select(keys).where(keys.c.hash == wanted, keys.c.revoked_at.is_(None))
-            row = connection.execute(found).first()
-        if row is None or not hmac.compare_digest(row.hash, wanted):
+            found = (
+                select(persons, keys.c.hash)
+                .join(keys, keys.c.person == persons.c.id)
+                .where(keys.c.hash == wanted, keys.c.revoked_at.is_(None), persons.c.disabled_at.is_(None))
+            )
+            row = connection.execute(found).mappings().first()
+        if row is None or not hmac.compare_digest(row["hash"], wanted):
             return None
-        return Person(row.person, Role(row.role))
+        return person_of(row)
 
     def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
-        """Take a key back, by its id; again is harmless. OrderError: there is no such key."""
+        """Take a key out of force at once, by its id; again is harmless.
+
+        NotTheirs: it takes a supervisor, or the key's owner. OrderError: there is no such key, or it is the last one
+        of the last two supervisors, without whom nobody could ever be given a key again.
+        """
+        authorize(by, Permission.REVOKE_KEY)
+        if not why.strip():
+            raise OrderError("say why the key is revoked: the reason stays in the audit trail")
         with self._store.writing() as connection:
-            row = connection.execute(select(keys).where(keys.c.id == number)).first()
+            row = connection.execute(select(keys).where(keys.c.id == number)).mappings().first()
             if row is None:
                 raise OrderError(f"no key {number!r}; `duanka keys list` names them")
+            if by.role is not Role.SUPERVISOR and not same_person(by.id, row["person"]):
+                raise NotTheirs(f"{number} is not a key of {by.id}; it takes a supervisor")
             gone = update(keys).where(keys.c.id == number, keys.c.revoked_at.is_(None)).values(revoked_at=now)
             if connection.execute(gone).rowcount:
-                told = {"person": row.person, "role": row.role}
+                if supervisors_with_keys(connection) < 2 and _is_supervisor(connection, row["person"]):
+                    raise OrderError(
+                        f"{number} is the last key of one of the last two supervisors, and a new key takes two people:"
+                        f" give {row['person']} a new key first (`duanka keys add {row['person']}`)"
+                    )
+                told = {"person": row["person"]}
                 self._trail.append(connection, [Entry(now, by, "key.revoke", number, why, before=told)])
 
-    def list(self) -> Sequence[Key]:
+    def list(self, by: Person) -> Sequence[Key]:
         """Every key that was given, the oldest first."""
+        authorize(by, Permission.LIST_PERSONS)
+        names = ("created_at", "proposed_by", "approved_by", "revoked_at")
+        query = select(
+            persons, keys.c.id.label("key_id"), *(keys.c[name].label(f"key_{name}") for name in names)
+        ).join(keys, keys.c.person == persons.c.id)
         with self._store.reading() as connection:
-            rows = connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id)).all()
-        return [
-            Key(row.id, Person(row.person, Role(row.role)), row.created_at, row.revoked_at) for row in rows
-        ]
+            rows = connection.execute(query.order_by(keys.c.created_at, keys.c.id)).mappings().all()
+        return [Key(row["key_id"], person_of(row), *(row[f"key_{name}"] for name in names)) for row in rows]
 
 
-def _hash(key: str) -> str:
+def person_of(row: Mapping[Any, Any]) -> Person:
+    """The person of a row of `persons`."""
+    scope = Scope(*(frozenset(filter(None, row[name].split("|"))) for name in ("operators", "cities")))
+    return Person(row["id"], Role(row["role"]), row["display_name"], scope)
+
+
+def new_half() -> str:
+    """One half of a key."""
+    return secrets.token_urlsafe(_HALF_BYTES)
+
+
+def half_hash(half: str) -> str:
+    """What stands for a half while the other one is not there."""
+    return hashlib.sha256(half.encode()).hexdigest()
+
+
+def key_hash(first: str, second: str) -> str:
+    """The hash of a key by the hashes of its halves."""
     # no slow hash: 256 bits by lot cannot be guessed, and every request asks
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(f"{first} {second}".encode()).hexdigest()
+
+
+def put_key(
+    connection: Connection, person: str, hashed: str, proposed_by: str, approved_by: str, now: datetime
+) -> str:
+    """Put a key in force; its id. A part of the transaction of `connection`, whose caller tells the trail."""
+    number = new_id("K")
+    row = {"id": number, "person": person, "hash": hashed, "created_at": now}
+    connection.execute(insert(keys).values(**row, proposed_by=proposed_by, approved_by=approved_by))
+    return number
+
+
+def supervisors_with_keys(connection: Connection) -> int:
+    """How many supervisors can act."""
+    in_force = (persons.c.role == Role.SUPERVISOR.value, persons.c.disabled_at.is_(None))
+    query = (
+        select(func.count(persons.c.id.distinct()))
+        .join(keys, keys.c.person == persons.c.id)
+        .where(*in_force, keys.c.revoked_at.is_(None))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _is_supervisor(connection: Connection, person: str) -> bool:
+    row = connection.execute(select(persons.c.role).where(persons.c.id == person)).first()
+    return row is not None and row.role == Role.SUPERVISOR

@@ -74,7 +74,7 @@ class Store:
         if not create:
             raise NoOrderBook(
                 f"no order book at {file}; set DUANKA_ORDERS to its folder or start in the folder above it"
-                " (`duanka keys add` or `duanka serve` begin a new one)"
+                " (`duanka persons init` or `duanka serve` begin a new one)"
             )
         private_folder(file.parent)
         private_database(file)
@@ -86,7 +86,7 @@ class Store:
         if is_new and not create:
             raise NoOrderBook(
                 f"no order book in {self.name}; set DUANKA_ORDERS or DUANKA_DATABASE_URL to where it is"
-                " (`duanka keys add` or `duanka serve` begin a new one)"
+                " (`duanka persons init` or `duanka serve` begin a new one)"
             )
         if self.embedded:
             if self.engine.url.database:

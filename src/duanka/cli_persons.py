@@ -1,0 +1,210 @@
+"""`duanka persons`, `keys` and `whoami`: who may act, as what, and with which keys."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from duanka import app
+from duanka.cli_lazy import lazily
+from duanka.cli_orders import AtDesk, Why, command
+from duanka.domain.authority import Permission
+from duanka.domain.person import Person, Role, scope_of
+from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_orders
+    from duanka import cli_persons_tables as tables
+    from duanka.orders import persons as people
+else:
+    app_orders = lazily("duanka.app_orders")
+    tables = lazily("duanka.cli_persons_tables")
+    people = lazily("duanka.orders.persons")
+
+RoleName = Literal["desk", "supervisor", "regulator", "police"]
+PersonId = Annotated[str, typer.Argument(metavar="ID", help="Id of the person, like wang.wei.")]
+Name = Annotated[str, typer.Option("--name", help="Their name, as it is shown; by default the id.")]
+RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of what was proposed, P....")]
+Operators = Annotated[
+    list[str] | None, typer.Option("--operator", help="Only orders of this operator; several times.")
+]
+Cities = Annotated[list[str] | None, typer.Option("--city", help="Only orders of this city; several times.")]
+_SET_UP = "Needs no key: it is how an order book begins."
+
+
+def add_persons(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
+    """Add `persons`, `keys` and `whoami` to the commands."""
+    at_desk = AtDesk(settings)
+    persons = typer.Typer(
+        help="People 人员: who may act. One proposes a person or a change, a supervisor approves.",
+        no_args_is_help=True,
+    )
+    cli.add_typer(persons, name="persons")
+    _add_set_up(persons, out, settings, at_desk)
+    _add_proposing(persons, out, at_desk)
+    _add_deciding(persons, out, at_desk)
+    _add_keys(cli, out, at_desk)
+
+    @command(cli, Permission.WHO_AM_I)
+    def whoami() -> None:
+        """Say whose key DUANKA_API_KEY is: id, name, role and scope."""
+        with at_desk(Permission.WHO_AM_I) as (_, person):
+            out.print(tables.person_page(person), highlight=False)
+
+
+def _add_set_up(
+    persons: typer.Typer, out: Console, settings: Callable[[], Settings], at_desk: AtDesk
+) -> None:
+    @persons.command("init", help=f"Make the first supervisor of a new order book. {_SET_UP}")
+    def init(person: PersonId, name: Name = "") -> None:
+        chosen = settings()
+        with app_orders.desk(chosen, app.policy_named(chosen.policy), create=True) as here:
+            machine = f"{getpass.getuser()} on this machine"
+            key, invitation = here.persons.begin(person, name or person, machine, app_orders.now())
+        _show_key(out, person, key)
+        _show_invitation(out, invitation)
+
+    @persons.command("join", help=f"Become the second supervisor, by the invitation. {_SET_UP}")
+    def join(
+        invitation: Annotated[str, typer.Argument(help="What `persons init` printed: di_....")],
+        person: PersonId,
+        name: Name = "",
+    ) -> None:
+        chosen = settings()
+        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
+            key = here.persons.join(invitation, person, name or person, app_orders.now())
+        _show_key(out, person, key)
+
+    @command(persons, Permission.APPROVE_PERSON)
+    def invite() -> None:
+        """Make a new invitation for the second supervisor, where the one of `persons init` is over."""
+        with at_desk(Permission.APPROVE_PERSON) as (here, person):
+            _show_invitation(out, here.persons.invite(person, app_orders.now()))
+
+
+def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(persons, Permission.LIST_PERSONS, "list")
+    def listed() -> None:
+        """List people, and what was proposed of them and waits for a supervisor."""
+        with at_desk(Permission.LIST_PERSONS) as (here, person):
+            out.print(tables.persons_table(here.persons.list(person)), highlight=False)
+            if waiting := here.persons.waiting(person):
+                out.print(tables.requests_table(waiting), highlight=False)
+
+    @command(persons, Permission.PROPOSE_PERSON)
+    def add(
+        person: PersonId,
+        role: Annotated[RoleName, typer.Option(help="What they may do.")],
+        name: Name = "",
+        operators: Operators = None,
+        cities: Cities = None,
+    ) -> None:
+        """Propose a person; prints the first half of their key, who approves is shown the second."""
+        wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
+        with at_desk(Permission.PROPOSE_PERSON) as (here, by):
+            asked = here.persons.propose(people.Asked.PERSON, wanted, by, app_orders.now())
+        _show_proposed(out, *asked)
+
+    @command(persons, Permission.PROPOSE_PERSON)
+    def change(
+        person: PersonId,
+        role: Annotated[RoleName, typer.Option(help="What they may do from then on.")],
+        name: Name = "",
+        operators: Operators = None,
+        cities: Cities = None,
+    ) -> None:
+        """Propose another role, name and scope for a person: all of it as it is to be."""
+        wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
+        with at_desk(Permission.PROPOSE_PERSON) as (here, by):
+            asked = here.persons.propose(people.Asked.CHANGE, wanted, by, app_orders.now())
+        _show_proposed(out, *asked)
+
+
+def _add_deciding(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(persons, Permission.APPROVE_PERSON)
+    def approve(request: RequestId, why: Why) -> None:
+        """Approve, as another supervisor, a person, a change or a key that somebody proposed."""
+        with at_desk(Permission.APPROVE_PERSON) as (here, by):
+            asked, half = here.persons.approve(request, by, why, app_orders.now())
+        out.print(tables.request_page(asked), highlight=False)
+        if half:
+            out.print(f"Second half of the key of {asked.person.id}, shown this once:", highlight=False)
+            out.print(half, highlight=False, soft_wrap=True)
+            out.print(
+                f"Tell it {asked.person.id} alone; the key is both halves, one behind the other.",
+                highlight=False,
+            )
+
+    @command(persons, Permission.APPROVE_PERSON)
+    def reject(request: RequestId, why: Why) -> None:
+        """Discard what was proposed."""
+        with at_desk(Permission.APPROVE_PERSON) as (here, by):
+            asked = here.persons.reject(request, by, why, app_orders.now())
+        out.print(tables.request_page(asked), highlight=False)
+
+    @command(persons, Permission.DISABLE_PERSON)
+    def disable(person: PersonId, why: Why) -> None:
+        """Take every key of a person out of force, for good."""
+        with at_desk(Permission.DISABLE_PERSON) as (here, by):
+            here.persons.disable(person, by, why, app_orders.now())
+        out.print(f"{person} is disabled: none of their keys opens anything.", highlight=False)
+
+
+def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    keys = typer.Typer(help="Keys 密钥 of people; `duanka persons` says who they are.", no_args_is_help=True)
+    cli.add_typer(keys, name="keys")
+
+    @command(keys, Permission.PROPOSE_PERSON)
+    def add(person: PersonId) -> None:
+        """Propose another key for a person; prints its first half, who approves is shown the second."""
+        wanted = Person(person, Role.DESK)
+        with at_desk(Permission.PROPOSE_PERSON) as (here, by):
+            asked = here.persons.propose(people.Asked.KEY, wanted, by, app_orders.now())
+        _show_proposed(out, *asked)
+
+    @command(keys, Permission.LIST_PERSONS, "list")
+    def listed() -> None:
+        """List keys: whose, since when, by whom, whether still in force."""
+        with at_desk(Permission.LIST_PERSONS) as (here, by):
+            out.print(tables.keys_table(here.keys.list(by)), highlight=False)
+
+    @command(keys, Permission.REVOKE_KEY)
+    def revoke(
+        number: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, from `keys list`.")],
+        why: Why,
+    ) -> None:
+        """Take a key out of force at once: a supervisor any, everybody their own."""
+        with at_desk(Permission.REVOKE_KEY) as (here, by):
+            here.keys.revoke(number, by, why, app_orders.now())
+        out.print(f"Key {number} revoked.", highlight=False)
+
+
+def _show_key(out: Console, person: str, key: str) -> None:
+    out.print(f"The key of {person}, shown this once:", highlight=False)
+    out.print(key, highlight=False, soft_wrap=True)
+    told = "Use it: export DUANKA_API_KEY=KEY; the API takes it as `Authorization: Bearer KEY`"
+    out.print(told, highlight=False, soft_wrap=True)
+
+
+def _show_invitation(out: Console, invitation: str) -> None:
+    days = people.INVITATION_DAYS
+    out.print(f"Invitation for the second supervisor, good for {days} days and once:", highlight=False)
+    out.print(invitation, highlight=False, soft_wrap=True)
+    out.print(
+        "Next, by the second supervisor: duanka persons join INVITATION ID --name NAME", highlight=False
+    )
+
+
+def _show_proposed(out: Console, asked: people.PersonRequest, half: str | None) -> None:
+    out.print(tables.request_page(asked), highlight=False)
+    if half:
+        out.print(f"First half of the key of {asked.person.id}, shown this once:", highlight=False)
+        out.print(half, highlight=False, soft_wrap=True)
+        out.print(f"Tell it {asked.person.id} alone. Who approves is shown the second half.", highlight=False)
+    out.print(
+        f"Next, by a supervisor who is somebody else: duanka persons approve {asked.id}", highlight=False
+    )
