@@ -126,4 +126,4 @@ def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
     shown = office.out("wang", "orders", "show", card)
     assert "lost the message" in shown
     assert address.rpartition("#")[2] not in shown
-    assert "makes no links" in office.refused("liaison", "orders", "link", card, "--why", "curious")
+    assert "may not make a link" in office.refused("liaison", "orders", "link", card, "--why", "curious")
