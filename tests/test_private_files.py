@@ -40,7 +40,7 @@ def test_every_command_writes_for_its_owner_alone(tmp_path: Path) -> None:
             ("simulate", data, "--cards", "100", "--days", "2"),
             ("scan", data),
             ("live", "--once", "--inbox", data, "--state", tmp_path / "state", "--out", tmp_path / "live"),
-            ("keys", "add", "wang", "--role", "desk"),
+            ("persons", "init", "wang"),
         ):
             ran = duanka(*words, cwd=tmp_path, DUANKA_HOLDER_KEY="a key of sixteen bytes")
             assert ran.code in (0, 3), (words, ran.err)

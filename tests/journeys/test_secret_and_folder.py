@@ -10,6 +10,7 @@ import pytest
 
 from databases import Postgres
 from desk import Typed, duanka
+from people import FIRST, typed_people
 
 SECRET = "0123456789abcdef" * 2
 
@@ -106,10 +107,8 @@ def test_a_database_of_another_kind_is_one_line(tmp_path: Path, url: str) -> Non
 
 
 def test_the_network_of_another_shell_is_refused_and_a_supervisor_changes_it(tmp_path: Path) -> None:
-    keys = {
-        role: a_key(duanka("keys", "add", role, "--role", role, cwd=tmp_path))
-        for role in ("desk", "supervisor")
-    }
+    people = typed_people({"zhao": "desk"}, tmp_path)
+    keys = {"desk": people["zhao"], "supervisor": people[FIRST.id]}
 
     def typed(role: str, *words: str, **environment: str) -> Typed:
         return duanka(*words, cwd=tmp_path, DUANKA_API_KEY=keys[role], **environment)
