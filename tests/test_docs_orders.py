@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from duanka.domain.evidence import Evidence
 from duanka.domain.order import TRANSITIONS, Event, Kind, Role, State
 from duanka.domain.phone_number import PROTECTED_LINES
-from duanka.orders.turn import EXPIRED, ONE_PERSON, POLICE_NOTICE, TWO_PEOPLE
 
 ROOT = Path(__file__).parents[1]
 ORDERS = ROOT / "docs" / "ORDERS.md"
@@ -98,7 +98,7 @@ def test_every_state_is_named_in_both_languages() -> None:
 
 def test_every_entitlement_and_protected_line_is_named() -> None:
     page = ORDERS.read_text(encoding="utf-8")
-    for carried in (EXPIRED, POLICE_NOTICE, TWO_PEOPLE, ONE_PERSON):
+    for carried in (one.of("") for one in Evidence):
         assert f"`{carried}" in page
     assert all(re.search(rf"\b{line}\b", page) for line in PROTECTED_LINES)
 

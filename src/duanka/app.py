@@ -99,7 +99,7 @@ def scan(
                 Scan(data, policy, RULES, new, as_of, lists_from),
                 partial(_take_in, settings, data, work / "records", mapping),
                 engine,
-                Both(work_list, DecisionList(new / DECISIONS)),
+                Both(work_list, DecisionList(new / DECISIONS, settings.decision_key)),
                 progress,
             )
             shutil.move(findings.intake.quarantine, new / QUARANTINE)

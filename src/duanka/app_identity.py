@@ -13,6 +13,7 @@ from duanka.app_orders import Desk
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.identity_ports import Checker, CheckQueue
+from duanka.domain.sealing import derived
 from duanka.identity import photos, vendor, workers
 from duanka.identity.embedded import Embedded, available
 from duanka.settings import Settings
@@ -57,7 +58,7 @@ def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQu
         vendor.vendor_of,
         str(settings.face),
         key.get_secret_value() if key else None,
-        app_orders.derived(app_orders.secret_of(settings), "face vendor"),
+        derived(app_orders.secret_of(settings), "face vendor"),
     )
     return workers.on_threads(make, settings.face_workers)
 

@@ -119,7 +119,7 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
                 shadows=policy.shadows,
             )
         )
-        ledger = parts.enter_context(Ledger(asked.out))
+        ledger = parts.enter_context(Ledger(asked.out, settings.decision_key))
         judgement = Judgement(policy, running, limits)
         telemetry = _telemetry(asked, parts, said)
         parts.enter_context(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,8 +12,10 @@ from pathlib import Path
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError, MissingKey
+from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.order import NoSuchTransition, OrderError, Person
 from duanka.domain.policy import Policy
+from duanka.domain.sealing import derived
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook, Received
@@ -57,6 +57,7 @@ class Desk:
     checks: Checks
     counter: Counter
     reviews: Reviews
+    decision_key: bytes
 
 
 @contextmanager
@@ -95,6 +96,7 @@ def desk(
             Checks(book, links, pictures, derived(secret, "frames")),
             Counter(book),
             Reviews(book, pictures),
+            derived(secret, "decisions"),
         )
     finally:
         store.close()
@@ -165,11 +167,6 @@ def _made(path: Path) -> bytes:
     return _secret_in_file(path)
 
 
-def derived(secret: bytes, purpose: str) -> bytes:
-    """A key for one purpose, so that one that leaks opens nothing else."""
-    return hmac.new(secret, f"duanka {purpose}".encode(), hashlib.sha256).digest()
-
-
 def elements_of(settings: Settings) -> dict[str, str]:
     """The elements that the settings of this process name: name -> address as the database keeps it."""
     named = {
@@ -219,11 +216,12 @@ def take(here: Desk, folder: Path, by: Person) -> Received:
     NotTheirs: `by` may not. DuankaError: there are no decisions.
     """
     authorize(by, Permission.TAKE_DECISIONS)
-    if not (path := DecisionFile(folder).path).is_file():
+    decisions = DecisionFile(folder, here.decision_key)
+    if not decisions.path.is_file():
         raise DuankaError(
-            f"no decisions at {path}: give the folder that `duanka scan` or `duanka live` wrote"
+            f"no decisions at {decisions.path}: give the folder that `duanka scan` or `duanka live` wrote"
         )
-    return Intake(here.book, DecisionFile(folder)).take_all(now(), by)
+    return Intake(here.book, decisions).take_all(now(), by)
 
 
 def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:
@@ -235,6 +233,10 @@ def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> 
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
         turn.note(by, "link.make", order_id, why, {}, {})
+        if not order.closed_at and not had_a_hand_in(
+            order, by.id
+        ):  # who has the link can act in the holder's place
+            turn.change(order, by, "link", why, helped_by=(*order.helped_by, by.id))
         return here.links.make(turn.connection, order_id, now)
 
     authorize(by, Permission.MAKE_LINK)

@@ -226,7 +226,7 @@ def _following(
         intake: Intake | None = None
         while not stop.is_set() and not ending.is_set():
             try:
-                intake = intake or Intake(here.book, DecisionFile(folder))
+                intake = intake or Intake(here.book, DecisionFile(folder, here.decision_key))
                 if intake.take(app_orders.now()):
                     continue
                 said = ""

@@ -152,6 +152,13 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             received = app_orders.take(here, folder, person)
         told = ", ".join(f"{count:,} {what}" for what, count in vars(received).items() if count)
         out.print(f"Taken from {folder}: {told or 'nothing new'}.", highlight=False)
+        if received.unsealed:
+            out.print(
+                f"{received.unsealed:,} decision(s) bear no seal of this installation: their holders are asked, and"
+                " whatever follows takes a second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
+                style="red",
+                highlight=False,
+            )
         out.print("Next: duanka orders list", highlight=False)
 
     def act(order: str, event: Event, why: str, kind: Kind) -> None:

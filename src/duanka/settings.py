@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from duanka.domain.sealing import derived
 from duanka.domain.words import Language
 
 
@@ -85,3 +86,20 @@ class Settings(BaseSettings):
     def key(self) -> bytes | None:
         """`holder_key`, as intake hashes with it."""
         return self.holder_key.get_secret_value().encode() if self.holder_key else None
+
+    @property
+    def known_secret(self) -> bytes | None:
+        """The secret of this installation, as set or as kept; None where there is none. None is made here."""
+        if self.secret:
+            return self.secret.get_secret_value().encode()
+        try:
+            text = (self.secret_file or self.orders / "secret").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text.encode() or None
+
+    @property
+    def decision_key(self) -> bytes | None:
+        """The key that seals decisions; None without a secret."""
+        secret = self.known_secret
+        return derived(secret, "decisions") if secret else None

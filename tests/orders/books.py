@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from duanka.domain.act import Act, ActState
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
+from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
@@ -29,6 +31,8 @@ def demand(number: int = 0, asked: Asked = Asked.VERIFY, **changes: object) -> D
         "tier": "medium",
         "reason": Words("一天外呼80个陌生号码", "80 strangers called in a day"),
         "rules": ("fan_out",),
+        "decision": "0123456789abcdef:1",  # as a scan's, with a seal
+        "signed_by": ("city bureau",) if asked is Asked.STOP else (),
     }
     return Demand(card(number), asked, **{**facts, **changes})  # type: ignore[arg-type]
 
@@ -53,3 +57,12 @@ def delivered(book: OrderBook, number: int = 0, at: datetime = NOW) -> Order:
     """An order whose notice is delivered at `at`."""
     book.receive([demand(number)], at)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+
+
+def decided_by_second(book: OrderBook, by: Person = SECOND, at: datetime = NOW) -> Act:
+    """The one stop that waits for a second person, approved by `by` and carried out."""
+    acts = Acts(book)
+    (proposed,) = acts.acts(SECOND, ActState.PROPOSED)
+    acts.approve(proposed.id, by, "seen", at)
+    acts.carry_out(at)
+    return acts.act(proposed.id)

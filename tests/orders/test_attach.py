@@ -26,6 +26,7 @@ from books import (
     verification,
 )
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, NoSuchTransition, OrderError, State
+from duanka.domain.person import HOLDER
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Fault, Trail
@@ -160,7 +161,7 @@ def test_a_clock_that_jumps_back_fires_nothing_twice(store: Store) -> None:
     book.act(order.id, Event.PASS, DESK, "it is them", NOW - 10 * HOUR)
     assert restriction(book) is None
     book.receive([demand()], NOW - 20 * HOUR)
-    again = book.act(verification(book).id, Event.BEGIN, DESK, "came", NOW - 30 * HOUR)
+    again = book.act(verification(book).id, Event.BEGIN, HOLDER, "came", NOW - 30 * HOUR)
     assert again.delivered_at == again.opened_at
     assert again.due_at == again.opened_at + 24 * HOUR
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, NOW, POLICE, SECOND, delivered, restriction
+from books import DESK, HOUR, NOW, POLICE, SECOND, decided_by_second, delivered, restriction
 from duanka.domain.counter import CounterCheck, Document, digest_of, without_document_number
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import (
@@ -28,6 +28,8 @@ from duanka.domain.order import (
     State,
     UnknownOrder,
 )
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
 from duanka.orders.store import Store
 from duanka.orders.tables_identity import counter_checks
 from online import PASSED, UNSURE, Online, count, policy, trail
@@ -77,6 +79,7 @@ def test_who_comes_late_to_the_counter_is_restored(store: Store, state: State) -
     if state is State.FAILED:
         way.book.act(order.id, Event.BEGIN, DESK, "came", NOW)
         way.book.act(order.id, Event.FAIL, DESK, "another face", NOW)
+        decided_by_second(way.book)
     else:
         way.book.sweep(NOW + 24 * HOUR)
     assert restriction(way.book)
@@ -272,7 +275,11 @@ def test_what_is_rejected_is_discarded_and_gives_the_time_back(store: Store) -> 
 def test_who_was_quicker_than_the_second_person(store: Store) -> None:
     way = Online(store)
     withdrawn, theirs = high(way, 0), high(way, 1)
-    way.book.act(withdrawn.id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
+    acts = Acts(way.book)
+    act = acts.propose(Event.WITHDRAW, [withdrawn.card], Words("误", "in error"), DESK, NOW + HOUR)
+    assert way.state(withdrawn.id).closed_at is None, "its tier takes two people"
+    acts.approve(act.id, SECOND, "in error", NOW + HOUR)
+    acts.carry_out(NOW + HOUR)
     way.book.act(theirs.id, Event.TO_FRAUD_CENTRE, SECOND, "a farm", NOW + HOUR)
     with pytest.raises(NoSuchTransition):
         way.counter.confirm(withdrawn.id, OTHER, "seen too", NOW + HOUR)

@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from books import HOUR, NOW, POLICE, book_on, card, delivered, restriction
+from duanka.domain.evidence import Evidence
 from duanka.domain.order import SYSTEM, Event, Grounds, GroundsMissing, Kind, State
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
@@ -14,7 +15,7 @@ from duanka.orders.consequences import happen
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import audit, orders
-from duanka.orders.turn import EXPIRED, Turn
+from duanka.orders.turn import Turn
 
 GOOD = {
     "reason": Words("原因", "reason"),
@@ -30,7 +31,9 @@ def test_the_code_refuses_it(store: Store, name: str, language: str) -> None:
     book = book_on(store)
 
     def work(turn: Turn, grounds: Grounds) -> None:
-        order = turn.open(Kind.RESTRICTION, card(0), grounds, SYSTEM, "why", carried_by=EXPIRED + "V")
+        order = turn.open(
+            Kind.RESTRICTION, card(0), grounds, SYSTEM, "why", carried_by=Evidence.TWO_PEOPLE.of("A")
+        )
         happen(turn, order, Event.SUSPEND, SYSTEM, "why")
 
     for blank in ("", " \n", "\u3000"):
@@ -78,7 +81,7 @@ def test_the_database_keeps_one_open_order_of_a_kind(store: Store) -> None:
 
 @pytest.mark.requirement("R1.5")
 def test_a_policy_without_redress_stops_nobody(store: Store) -> None:
-    book = book_on(store, OrderPolicy(redress=Words("", "")))
+    book = book_on(store, OrderPolicy(police_redress=Words("", "")))
     with pytest.raises(GroundsMissing):
         book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     assert restriction(book) is None

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select, update
 
-from books import ELEMENTS, KEY, NOW, book_on, card, demand
+from books import ELEMENTS, KEY, NOW, book_on, card, decided_by_second, demand
+from duanka.domain.evidence import Evidence
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     CLOSED,
     FIRST,
+    SYSTEM,
     TRANSITIONS,
     Asked,
     Event,
@@ -40,7 +42,6 @@ from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
 from duanka.orders.tables import audit, cards, notices, orders, outbox
-from duanka.orders.turn import EXPIRED, ONE_PERSON, POLICE_NOTICE, TWO_PEOPLE
 
 STATES = {
     kind: sorted({s for row in TRANSITIONS if row.kind is kind for s in (row.before, row.after)})
@@ -121,7 +122,9 @@ def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> No
     book.act(number, Event.BEGIN, desk, "came", NOW)
     if state is State.FAILED:
         book.act(number, Event.FAIL, desk, "another face", NOW)
+        decided_by_second(book)
     else:
+        book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
         book.sweep(NOW + timedelta(hours=24))
     later = NOW + timedelta(hours=25)
     Acts(book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), desk, later)
@@ -309,7 +312,7 @@ class Anybody(RuleBasedStateMachine):
 
 def _carried_and_grounded(row: Any) -> None:
     assert row["state"] != State.ACTIVE, "a restriction that restricts nothing is not stored"
-    assert row["carried_by"].startswith((POLICE_NOTICE, EXPIRED, TWO_PEOPLE, ONE_PERSON))
+    assert row["carried_by"].startswith(tuple(one.of("") for one in Evidence))
     for name in ("reason", "redress", "papers"):
         assert row[f"{name}_zh"].strip()
         assert row[f"{name}_en"].strip()

@@ -94,4 +94,5 @@ def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown
         return receive_in(turn, demands, by)
 
     received = here.desk.book.turn(work, here.now)
-    return shown.ReceivedShown(**asdict(received))
+    counts = {name: count for name, count in asdict(received).items() if not name.startswith("unsealed")}
+    return shown.ReceivedShown(**counts)

@@ -32,6 +32,7 @@ class ActState(StrEnum):
 class Act:
     """One act and how far it is. `undoes`: the act that it puts back; its `event` is then RESTORE, card by card EASE.
 
+    `verification`: the order that ended unpassed, without evidence that would let a stop follow by itself.
     `total` cards, of which `done` were changed and `skipped` were not, each with a reason; the rest is still to come.
     `approved_at` is when it began to run; `approved_by` is None where one person suffices.
     """
@@ -50,6 +51,7 @@ class Act:
     finished_at: datetime | None = None
     until: datetime | None = None
     undoes: str | None = None
+    verification: str | None = None
 
     @property
     def left(self) -> int:

@@ -104,7 +104,7 @@ class NotTheirs(OrderError):
 
 
 class NeedsSecondPerson(OrderError):
-    """It takes two people: a stop that nothing else carries, or passing a card of a tier that the policy names."""
+    """It takes two people: a stop that nothing else carries, or letting go a card of a tier that the policy names."""
 
 
 class ProtectedCard(OrderError):
@@ -148,11 +148,13 @@ _WAITING = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 _LIVE = (*_WAITING, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER, State.SENT_TO_FRAUD_CENTRE)
 _LATE = (State.EXPIRED, State.FAILED)  # too late is not never: who passes is restored
 _CLOCK = (State.NOTIFIED, State.IN_PROGRESS, State.SENT_TO_COUNTER)  # states in which the hours run
+_ASKED_ALREADY = (State.NOTIFIED, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER)
 _LIFTABLE = (State.OUTGOING_BARRED, State.SUSPENDED)
 
 TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_V, (State.OPENED, State.UNDELIVERABLE), Event.DELIVERED, State.NOTIFIED, _SELF),
-    *_rows(_V, (State.SENT_TO_COUNTER,), Event.DELIVERED, State.SENT_TO_COUNTER, _SELF),
+    # a later notice, or the holder was quicker than the receipt
+    *(Transition(_V, state, Event.DELIVERED, state, _SELF) for state in _ASKED_ALREADY),
     *_rows(_V, (State.OPENED,), Event.NOT_DELIVERED, State.UNDELIVERABLE, _SELF),
     *_rows(_V, (*_WAITING, State.SENT_TO_COUNTER), Event.BEGIN, State.IN_PROGRESS, _HOLDER),
     *_rows(_V, (State.IN_PROGRESS,), Event.SUBMIT, State.UNDER_REVIEW, _HOLDER),
@@ -173,7 +175,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     *_rows(_V, (*_LIVE[:-1], *_LATE), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _SENIOR),
     *(Transition(_V, state, Event.EXTEND, state, _DESK) for state in _CLOCK),
-    *_rows(_V, _CLOCK, Event.EXPIRE, State.EXPIRED, _SELF),
+    # one person's word that it failed does not stop the clock
+    *_rows(_V, (*_CLOCK, State.FAILED), Event.EXPIRE, State.EXPIRED, _SELF),
     *_rows(_V, (*_LIVE, *_LATE), Event.WITHDRAW, State.WITHDRAWN, _DESK),
     *_rows(_R, (State.ACTIVE,), Event.BAR_OUTGOING, State.OUTGOING_BARRED, _DESK),
     *_rows(_R, (State.ACTIVE, State.OUTGOING_BARRED), Event.SUSPEND, State.SUSPENDED, _DESK),
@@ -274,6 +277,8 @@ class Demand:
     """A decision about a card, as orders take it. `cases`: of the police, for a stop; `reason`: heaviest first.
 
     `operator`, `city`: of the card.
+    `decision`: id of the sealed decision that it comes from, "" for anything else: a stop that might follow is then
+    proposed, and no matter of course. `signed_by`: whose signatures the cases bear; without one nothing is stopped.
     """
 
     card: str
@@ -290,6 +295,9 @@ class Demand:
         """Operator and city of the card, where the decision names them, as fields of an order."""
         return {"operator": self.operator, "city": self.city} if self.operator or self.city else {}
 
+    decision: str = ""
+    signed_by: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Order:
@@ -297,6 +305,11 @@ class Order:
 
     `due_at`: when the next deadline falls; None while no clock runs. `parent`: the verification that a restriction
     follows from, or the restriction that an objection is about. `operator`, `city`: of the card; "" where unknown.
+    follows from, or the restriction that an objection is about.
+
+    What a stop after a verification may rest on (domain/evidence.py): `opened_by`, and the staff who `helped_by` making
+    a link or acting in the holder's place, by name; `decision`: the sealed decision that opened it; `receipt_at`: when,
+    by the message centre's receipt, the notice was delivered; `evidence`: what it came to, once it ended unpassed.
     """
 
     id: str
@@ -320,3 +333,8 @@ class Order:
     extended: str = ""
     operator: str = ""
     city: str = ""
+    opened_by: str = ""
+    helped_by: tuple[str, ...] = ()
+    decision: str = ""
+    receipt_at: datetime | None = None
+    evidence: str = ""

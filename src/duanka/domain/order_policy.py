@@ -47,6 +47,10 @@ class OrderPolicy:
         "If this is wrong, object by calling 10086 or at any of our own counters; you have an answer within five"
         " working days, and the card works again as soon as you have proved who you are",
     )
+    police_redress: Words = Words(
+        "如有异议，可到任一自有营业厅提出，我们转交公安机关；仅公安机关可以解除",
+        "To object, come to any of our own counters and we pass it on to the police; only the police lift it",
+    )
     papers: Words = Words("本人有效身份证件原件及本手机卡", "your own valid identity document and this card")
     identity: IdentityPolicy = IdentityPolicy()
 

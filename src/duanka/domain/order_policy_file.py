@@ -136,6 +136,7 @@ ORDERS: dict[str, values.Reader] = {
     "site": _site,
     "counter": values.words,
     "redress": values.words,
+    "police_redress": values.words,
     "papers": values.words,
 }
 MESSAGES: dict[str, values.Reader] = {

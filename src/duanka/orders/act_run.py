@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, func, select, update
 
 from duanka.domain.act import ActState
+from duanka.domain.evidence import Evidence, ran_out
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STOPS,
@@ -18,6 +19,7 @@ from duanka.domain.order import (
     Event,
     Grounds,
     Kind,
+    NeedsSecondPerson,
     NoSuchTransition,
     Order,
     OrderError,
@@ -26,8 +28,9 @@ from duanka.domain.order import (
 from duanka.domain.words import Words
 from duanka.orders.consequences import happen, stage_due
 from duanka.orders.rows import grounds_of
+from duanka.orders.second_person import takes_two
 from duanka.orders.tables import act_cards, acts
-from duanka.orders.turn import EXPIRED, ONE_PERSON, TWO_PEOPLE, Turn, cancelled
+from duanka.orders.turn import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
 
 AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
 DONE, SKIPPED = "done", "skipped"
@@ -37,7 +40,6 @@ _TARGET = {
     Event.PUNISH: State.PUNISHED,
     Event.EASE: State.OUTGOING_BARRED,
 }
-_RAN_OUT = (State.EXPIRED, State.FAILED)
 
 
 def carry(turn: Turn, running: Sequence[RowMapping], limit: int) -> int:
@@ -139,8 +141,14 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
         if before is None:
             raise NoSuchTransition("it is not stopped")
         _no_police_matter(before)
+        _by_enough(turn, act, card)
         return before, happen(turn, before, event, SYSTEM, why)
     facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act)}
+    if act["verification"]:
+        verification = turn.order(act["verification"])
+        if not ran_out(verification):
+            raise NoSuchTransition(f"{verification.id} is {verification.state} by now")
+        facts |= {"parent": verification.id, "tier": verification.tier, "rules": verification.rules}
     if act["until"]:
         facts["until"] = act["until"]
     if before is None:
@@ -154,6 +162,12 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
     return before, happen(turn, before, event, SYSTEM, why, **facts)
 
 
+def _by_enough(turn: Turn, act: RowMapping, card: str) -> None:
+    """The tier may have risen since one person asked."""
+    if act["approved_by"] is None and takes_two(turn, card):
+        raise NeedsSecondPerson("its tier takes two people: propose it anew")
+
+
 def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
     if order.state is State.FORCED_STOP and event is not Event.CANCEL:
         raise NoSuchTransition(f"it is stopped by police notice ({order.id}): only the police change that")
@@ -163,6 +177,7 @@ def _withdraw(turn: Turn, act: RowMapping, card: str) -> tuple[Order, Order]:
     before = turn.open_order(card, Kind.VERIFICATION)
     if before is None:
         raise NoSuchTransition("nothing is asked of its holder")
+    _by_enough(turn, act, card)
     return before, happen(turn, before, Event.WITHDRAW, SYSTEM, _why(act))
 
 
@@ -175,7 +190,7 @@ def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Orde
         raise NoSuchTransition(f"it was changed since: it is {now_is}")
     if row["before"] == State.ACTIVE:
         verification = turn.open_order(row["card"], Kind.VERIFICATION)
-        if verification and verification.state in _RAN_OUT:
+        if verification and verification.evidence and ran_out(verification):
             return order, _stays_for(turn, order, verification, act)
         return order, happen(turn, order, Event.RESTORE, SYSTEM, _why(act))
     if (row["before"], order.state) == (State.OUTGOING_BARRED, State.SUSPENDED):
@@ -188,7 +203,7 @@ def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Orde
 def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -> Order:
     """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
     facts: dict[str, Any] = {
-        "carried_by": EXPIRED + verification.id,
+        "carried_by": Evidence(verification.evidence).of(verification.id),
         "parent": verification.id,
         "grounds": verification.grounds,
     }

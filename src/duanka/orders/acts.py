@@ -1,7 +1,8 @@
 """Acts: what one person proposes and a second one approves, for one card or ten thousand; carried out in batches.
 
 Where two people are needed, the first is whoever proposes and the second a supervisor with another name. What gives
-back needs nobody else and begins at once. A policy may let one person suffice; the trail then says so of each card.
+back needs nobody else and begins at once, but for the tiers of which the policy wants two people to let a card go. A
+policy may let one person suffice for a stop; the trail then says so of each card.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, literal, select, up
 from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbers_of
 from duanka.domain.authority import Permission, authorize, move_permission, within
 from duanka.domain.bounds import end_of_measure
+from duanka.domain.evidence import had_a_hand_in, ran_out
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -35,7 +37,9 @@ from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry, skip_one
 from duanka.orders.book import OrderBook
 from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.places import NOWHERE, acts_in, places_of
-from duanka.orders.rows import columns_of, grounds_of, new_id
+from duanka.orders.proposals import store_act
+from duanka.orders.rows import grounds_of, new_id
+from duanka.orders.second_person import takes_two
 from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn, cancelled
 
@@ -62,6 +66,7 @@ class Acts:
 
         A malformed number refuses the whole act (OrderError names it). Protected and cancelled cards stand in the act
         as skipped; when nothing else is left the act is refused. `until`: the end of a punishment, and only of that.
+        What gives back runs at once, unless it holds a card of a tier that takes two people.
         """
         _may_ask(event, by)
         numbers, repeated = numbers_of(cards)
@@ -76,7 +81,7 @@ class Acts:
             left_out = _left_out(turn, numbers)
             if len(left_out) == len(numbers):
                 raise _nothing_left(turn, left_out)
-            alone = event in LIFTS or not turn.policy.two_people
+            alone = _suffices(turn, event, numbers)
             act = Act(
                 id=new_id("A"),
                 event=event,
@@ -89,7 +94,7 @@ class Acts:
                 approved_at=now if alone else None,
                 until=until,
             )
-            _insert(turn, act)
+            store_act(turn, act)
             _put_places(turn, act.id, numbers, by)
             turn.connection.execute(insert(act_cards), _rows(act.id, numbers, left_out))
             said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
@@ -97,7 +102,7 @@ class Acts:
             if until:
                 said["until"] = until.isoformat()
             turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
-            if event in LIFTS:
+            if event in LIFTS and alone:
                 carry(turn, [_locked(turn, act.id)], AT_ONCE)
             return act.id
 
@@ -113,6 +118,8 @@ class Acts:
             _is(row, ActState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
+            if row["verification"]:
+                _still_to_decide(turn, row, by)
             if row["until"] and row["until"] <= now:
                 raise OrderError(f"{act_id} would have ended on {row['until'].isoformat()}; propose it anew")
             _move(turn, row, ActState.RUNNING, by, "act.approve", why, approved_by=by.id, approved_at=now)
@@ -121,15 +128,17 @@ class Acts:
         return self.act(act_id)
 
     def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
-        """Do away with a proposed act. `by`: a supervisor, or whoever proposed it."""
+        """Do away with a proposed act. `by`: a supervisor, or whoever proposed it.
+
+        What a verification led to is not for those who had a hand in it: they would let go alone.
+        """
 
         authorize(by, Permission.REJECT_ACT)
 
         def work(turn: Turn) -> None:
             row = _locked(turn, act_id, by)
             _is(row, ActState.PROPOSED, "reject")
-            if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
-                raise NotTheirs(f"{by.id} may not reject {act_id}; it takes a supervisor, or who proposed it")
+            _rejects(turn, row, by)
             _move(turn, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
 
         self.book.turn(work, now)
@@ -149,6 +158,10 @@ class Acts:
             event = Event(row["event"])
             if row["undoes"] or event not in _UNDOABLE:
                 raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
+            if row["verification"] and takes_two(turn, turn.order(row["verification"]).card):
+                raise NeedsSecondPerson(
+                    f"{act_id} is about {row['verification']}, whose tier takes two people: propose to restore its card"
+                )
             if row["state"] not in (ActState.RUNNING, ActState.DONE):
                 raise NoSuchTransition(
                     f"{act_id} is {row['state']}: there is nothing to undo; reject a proposed act"
@@ -257,7 +270,7 @@ def _carry_one(turn: Turn, act_id: str) -> int:
 def act_of(row: RowMapping) -> Act:
     """The act that stands in a row of `acts`."""
     names = ("proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes")
-    facts: dict[str, Any] = {name: row[name] for name in (*names, "total", "done", "skipped")}
+    facts: dict[str, Any] = {name: row[name] for name in (*names, "verification", "total", "done", "skipped")}
     return Act(row["id"], Event(row["event"]), ActState(row["state"]), grounds_of(row), **facts)
 
 
@@ -266,6 +279,33 @@ def _may_ask(event: Event, by: Person) -> None:
         raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
     authorize(by, Permission.PROPOSE_ACT)
     authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
+
+
+def _suffices(turn: Turn, event: Event, numbers: Iterable[str]) -> bool:
+    """Whether one person is enough: to give back what no tier holds, or where the policy says so."""
+    if event in LIFTS:
+        turn.lock(list(numbers))
+        return not any(takes_two(turn, card) for card in numbers)
+    return not turn.policy.two_people
+
+
+def _still_to_decide(turn: Turn, row: RowMapping, by: Person) -> None:
+    """The second person had no hand in the verification, and it still waits for one."""
+    order = turn.order(row["verification"])
+    if not ran_out(order):
+        raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
+    if had_a_hand_in(order, by.id):
+        raise NeedsSecondPerson(f"{by.id} had a hand in {order.id}: somebody else must approve {row['id']}")
+
+
+def _rejects(turn: Turn, row: RowMapping, by: Person) -> None:
+    """A supervisor does away with a proposal, or who made it; never who had a hand in what it is about."""
+    if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
+        raise NeedsSecondPerson(
+            f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
+        )
+    if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
+        raise NotTheirs(f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it")
 
 
 def _left_out(turn: Turn, numbers: Iterable[str]) -> dict[str, str]:
@@ -280,23 +320,6 @@ def _nothing_left(turn: Turn, left_out: dict[str, str]) -> OrderError:
     more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
     kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
     return kind(f"nothing is left to do: {card} is {why}{more}")
-
-
-def _insert(turn: Turn, act: Act) -> None:
-    names = (
-        "id",
-        "proposed_by",
-        "proposed_at",
-        "approved_by",
-        "approved_at",
-        "finished_at",
-        "until",
-        "undoes",
-    )
-    facts = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
-    words = {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
-    turn.connection.execute(insert(acts).values(**facts, **words))
-    turn.act_began |= act.state is ActState.RUNNING
 
 
 def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list[dict[str, object]]:
@@ -378,7 +401,7 @@ def _put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> s
         undoes=undone["id"],
         total=undone["done"],
     )
-    _insert(turn, act)
+    store_act(turn, act)
     places = select(literal(act.id), act_places.c.operator, act_places.c.city).where(
         act_places.c.act_id == undone["id"]
     )

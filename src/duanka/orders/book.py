@@ -12,7 +12,9 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.evidence import ran_out
 from duanka.domain.order import (
+    STAFF,
     SYSTEM,
     Asked,
     Demand,
@@ -29,12 +31,14 @@ from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.consequences import grounds, happen, next_stage
 from duanka.orders.isolation import each_alone, in_one_line
+from duanka.orders.second_person import takes_two
 from duanka.orders.store import Store
 from duanka.orders.tables import orders
 from duanka.orders.turn import POLICE_NOTICE, Terms, Turn, cancelled
 
 SetAside = Callable[[Words, str, Exception, datetime], None]
 _ORDER = Words("到期工单", "the order that is due,")
+_NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 _TIERS = ("", "low", "medium", "high", "extreme")
 
 Result = TypeVar("Result")
@@ -42,7 +46,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Received:
-    """What became of demands: the counts add up to them."""
+    """What became of demands: the counts add up to them, but for the last two, which are among the others."""
 
     opened: int = 0
     attached: int = 0
@@ -51,6 +55,8 @@ class Received:
     withdrawn: int = 0  # the records no longer say so, and the holder has not begun
     aside: int = 0  # cannot be processed: an alarm names each
     left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
+    unsealed: int = 0  # bear no seal of ours: their holders are asked, and nothing is stopped for it alone
+    unsealed_stops: int = 0  # and of those that say stop, or bear no signature of the police
 
 
 class OrderBook:
@@ -121,8 +127,7 @@ class OrderBook:
         """Stop a card at once on a police notice; the notice's number stands in the order."""
         if not case.strip():
             raise OrderError("a police stop needs the number of the notice or case")
-        reason = Words(f"公安机关通知停机（{case}）", f"stopped by police notice ({case})")
-        return self.turn(lambda turn: _police_stop(turn, card, case, grounds(turn, reason), by, why), now)
+        return self.turn(lambda turn: _police_stop(turn, card, case, by, why), now)
 
     def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
         """The police consent: the card works again at once."""
@@ -191,11 +196,17 @@ class OrderBook:
 
 
 def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Received:
-    """Turn decisions into orders, as a part of `turn`. `by`: who took them, and stands in the trail of each."""
+    """Turn decisions into orders, as a part of `turn`.
+
+    `by`: who took them, and stands in the trail of each; the author of those that bear no seal.
+    """
     authorize(by, Permission.TAKE_DECISIONS)
     turn.lock([demand.card for demand in demands])
     gone = cancelled(turn.connection, (demand.card for demand in demands))
-    return Received(**Counter(_receive(turn, demand, gone, by) for demand in demands))
+    counts = Counter(_receive(turn, demand, gone, by) for demand in demands)
+    counts["unsealed"] = sum(not demand.decision for demand in demands)
+    counts["unsealed_stops"] = sum(demand.asked is Asked.STOP and not _stops(demand) for demand in demands)
+    return Received(**counts)
 
 
 def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
@@ -215,10 +226,24 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> st
         return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
     if card in gone or by_police:
         return "left"
+    if not _stops(demand):
+        return _ask(turn, as_question(demand), by)
     case = ", ".join(demand.cases) or "公安机关确认"
-    taken = "" if by is SYSTEM else f"taken by {by.id}: "  # a notice of the police, whoever takes it in
-    _police_stop(turn, card, case, grounds(turn, demand.reason), SYSTEM, taken + demand.reason.en)
+    why = f"confirmed by the police in case {case}"
+    why = f"{why}, signed by {', '.join(demand.signed_by)}" if demand.signed_by else why
+    why = why if by is SYSTEM else f"{why}; taken by {by.id}"
+    _police_stop(turn, card, case, SYSTEM, why)
     return "stopped"
+
+
+def _stops(demand: Demand) -> bool:
+    """Whether the demand carries a stop: we decided it."""
+    return bool(demand.decision)
+
+
+def as_question(demand: Demand) -> Demand:
+    """A stop that no signature of the police carries: the holder is asked, at a counter, and nothing is stopped."""
+    return replace(demand, asked=Asked.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
 
 
 def _ask(turn: Turn, demand: Demand, by: Person) -> str:
@@ -235,6 +260,8 @@ def _ask(turn: Turn, demand: Demand, by: Person) -> str:
             asked=demand.asked.value,
             rules=demand.rules,
             **demand.place,
+            opened_by=SYSTEM.id if demand.decision else by.id,
+            decision=demand.decision,
         )
         turn.notify(order, demand.asked.value)
         return "opened"
@@ -243,29 +270,46 @@ def _ask(turn: Turn, demand: Demand, by: Person) -> str:
 
 
 def _recall(turn: Turn, demand: Demand, by: Person) -> str:
-    """Late records took the hit back: whom we asked, and who has not begun, is left in peace."""
+    """Late records took the hit back: whom we asked, and who has not begun, is left in peace.
+
+    Without a seal it is a person who withdraws, and may not do so alone for every tier.
+    """
     order = turn.open_order(demand.card, Kind.VERIFICATION)
-    if order is None or order.state not in (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED):
+    if order is None or order.state not in _NOT_BEGUN:
         return "left"
-    happen(turn, order, Event.WITHDRAW, by, "the records no longer say so")
+    if not demand.decision and (by.role not in STAFF or takes_two(turn, demand.card)):
+        return "left"
+    who = SYSTEM if demand.decision else by
+    happen(turn, order, Event.WITHDRAW, who, "the records no longer say so")
     return "withdrawn"
 
 
 def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
-    """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder."""
+    """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder.
+
+    A sealed decision takes over what somebody had asked without one: the holder is told its reason, and the hours run
+    anew from that notice.
+    """
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
     tier = max(order.tier, demand.tier, key=_TIERS.index)
     heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
     asked = demand.asked.value if heavier else order.asked
-    after = turn.change(
-        order, by, "attach", demand.reason.en, hits=order.hits + 1, rules=rules, tier=tier, asked=asked
-    )
-    if heavier and after.state in (State.OPENED, State.NOTIFIED, State.UNDELIVERABLE):
+    facts: dict[str, Any] = {"hits": order.hits + 1, "rules": rules, "tier": tier, "asked": asked}
+    takes_over = bool(demand.decision and not order.decision and not ran_out(order))
+    if takes_over:
+        facts |= {"decision": demand.decision, "receipt_at": None, "grounds": grounds(turn, demand.reason)}
+        if order.state in _NOT_BEGUN:
+            facts |= {"delivered_at": None, "due_at": None}
+    after = turn.change(order, by, "attach", demand.reason.en, **facts)
+    if (heavier or takes_over) and after.state in _NOT_BEGUN:
         turn.notify(after, asked)
 
 
-def _police_stop(turn: Turn, card: str, case: str, why_told: Grounds, by: Person, why: str) -> Order:
+def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str) -> Order:
+    """What the holder is told is that the police confirmed it, and that only they lift it: nothing of any rule."""
     turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
+    reason = Words(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
+    why_told = Grounds(reason, turn.policy.police_redress, turn.policy.papers).complete()
     if card in cancelled(turn.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
     order = turn.open_order(card, Kind.RESTRICTION)

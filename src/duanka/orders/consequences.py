@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from duanka.domain.evidence import Evidence, evidence_of, had_a_hand_in, ran_out
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
+    STAFF,
     SYSTEM,
     Asked,
     Event,
@@ -18,14 +20,18 @@ from duanka.domain.order import (
     Order,
     OrderError,
     Person,
-    Role,
     State,
 )
 from duanka.domain.words import Words
-from duanka.orders.second_person import decided, two_looked
-from duanka.orders.turn import EXPIRED, Turn
+from duanka.orders.proposals import propose_after, settle_proposal
+from duanka.orders.second_person import check_waits, decided, two_looked, witnesses_of
+from duanka.orders.turn import Turn
 
 _STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
+_STAGE_STATE = {
+    NetworkState.OUTGOING_BARRED: State.OUTGOING_BARRED,
+    NetworkState.SUSPENDED: State.SUSPENDED,
+}
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 _TOO_LATE = Words("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
@@ -34,27 +40,43 @@ _NOT_PASSED = Words("实人核验未通过：", "the verification was not passed
 
 def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
-    if order.delivered_at:
-        facts.pop("delivered_at", None)  # the first delivery counts
-    clock = _clock(turn, order, event, facts)
+    facts = _evidence(turn, order, event, by) | facts
+    clock = _clock(turn, order, event, by, facts)
     after = turn.move(order, event, by, why, **{**clock, **facts})
-    if order.kind is Kind.VERIFICATION:
-        two_looked(turn, order, event, by)
+    two_looked(turn, order, event, by)
     if follow := _FOLLOWS.get((order.kind, event)):
         follow(turn, after, by, why)
     if order.kind is Kind.VERIFICATION:
         decided(turn, order)
+        settle_proposal(turn, after)
     return after
 
 
-def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dict[str, object]:
+def _evidence(turn: Turn, order: Order, event: Event, by: Person) -> dict[str, Any]:
+    """What the event says about what a stop may rest on later: the fields that change with it."""
+    if order.kind is Kind.VERIFICATION and event in (Event.EXPIRE, Event.FAIL):
+        # decided once: what came late and was not passed takes nothing from what the clock said before
+        return {"evidence": order.evidence or evidence_of(order, event, witnesses_of(turn, order, by)) or ""}
+    if (
+        event in (Event.BEGIN, Event.SUBMIT, Event.ACCEPT)
+        and by.role in STAFF
+        and not had_a_hand_in(order, by.id)
+    ):
+        return {"helped_by": (*order.helped_by, by.id)}
+    return {}
+
+
+def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, Any]) -> dict[str, object]:
     """How the event sets the clock of the order: the fields that change with it. Takes out of `facts` what it used."""
     policy, clock = turn.policy, dict[str, object]()
     match order.kind, event:
-        case Kind.VERIFICATION, Event.DELIVERED | Event.BEGIN if not order.delivered_at:
+        case Kind.VERIFICATION, Event.DELIVERED:
+            clock = _delivered(turn, order, facts.pop("delivered_at", None))
+        case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
             # the hours run from delivery, once; who answers before the receipt is here has got the notice
-            # and neither a receipt nor a clock that is wrong makes that before the order was or after now
-            at = max(order.opened_at, min(facts.pop("delivered_at", None) or turn.now, turn.now))
+            at = max(
+                order.opened_at, turn.now
+            )  # a clock that was set back makes nothing older than its order
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
             # what is asked from now on; a notice about anything else is not sent any more
@@ -64,6 +86,8 @@ def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dic
                 clock["due_at"] = turn.now + policy.answer_within
         case Kind.VERIFICATION, Event.EXTEND:
             clock = {"due_at": (order.due_at or turn.now) + timedelta(hours=policy.hardship_hours)}
+        case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
+            pass  # one person's word stops no clock: without it the order would never end
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT:
@@ -72,6 +96,21 @@ def _clock(turn: Turn, order: Order, event: Event, facts: dict[str, Any]) -> dic
             raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
         case Kind.RESTRICTION, _:
             clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
+    return clock
+
+
+def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, object]:
+    """The hours run from the first receipt; a later one changes nothing, and none starts them while we look."""
+    if order.receipt_at:
+        return {}
+    # neither a receipt nor a clock that is wrong makes that before the order was or after now
+    at = max(order.opened_at, min(at or turn.now, turn.now))
+    clock: dict[str, object] = {"receipt_at": at}
+    if order.delivered_at is None:
+        clock["delivered_at"] = at
+    if order.state is not State.UNDER_REVIEW and not check_waits(turn, order):
+        ends = at + turn.policy.answer_within
+        clock["due_at"] = max(order.due_at, ends) if order.due_at else ends
     return clock
 
 
@@ -84,21 +123,28 @@ def _failed(turn: Turn, order: Order, by: Person, why: str) -> None:
 
 
 def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) -> None:
-    """The first stage of the timetable; a card that is stopped as much already stays as it is."""
-    del by
+    """The first stage of the timetable; a card that is stopped as much already stays as it is.
+
+    Where no evidence carries a stop, it is proposed to a second person, and nothing is stopped meanwhile.
+    """
     if turn.policy.protects(order.card):
         return
     stage = turn.policy.stages[0]
     reason = Words(*(b + r for b, r in zip(because, order.grounds.reason, strict=True)))
+    told = replace(order.grounds, reason=reason)
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if not order.evidence:
+        if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
+            propose_after(turn, order, _STAGE_EVENT[stage.state], told, by, why)
+        return
     due = stage_due(turn, order.delivered_at or turn.now, stage.state)
     facts: dict[str, Any] = {
-        "grounds": replace(order.grounds, reason=reason),
+        "grounds": told,
         "parent": order.id,
-        "carried_by": EXPIRED + order.id,
+        "carried_by": Evidence(order.evidence).of(order.id),
     }
-    restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction is None:
-        told = facts.pop("grounds")
+        del facts["grounds"]
         opened = turn.open(
             Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
         )
@@ -183,7 +229,9 @@ def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
     """The card works again: a verification that is too late to answer has nothing left to decide."""
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
-        turn.close(verification, by, why)
+        # what was proposed about it, and is not what was lifted here, still waits for its second person
+        if verification.evidence or order.parent == verification.id or not ran_out(verification):
+            settle_proposal(turn, turn.close(verification, by, why))
     elif verification and order.parent == verification.id:
         # a late check brought it back into motion: left open, its reviewer or its clock would stop the card again
         turn.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
@@ -196,7 +244,7 @@ def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
 def _cancelled(turn: Turn, order: Order, by: Person, why: str) -> None:
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED):
-        turn.close(verification, by, why)
+        settle_proposal(turn, turn.close(verification, by, why))
     elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
         # its clock would stop, and make liftable, a card that is gone for good
         turn.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
@@ -211,10 +259,11 @@ def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
             f"{order.card} is stopped by police notice; only the police lift that: pass the objection on to them"
         )
     verification = turn.open_order(order.card, Kind.VERIFICATION)
-    if verification and verification.state not in (State.EXPIRED, State.FAILED):
-        turn.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
+    if verification and (restriction is None or not ran_out(verification)):
+        after = turn.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
+        settle_proposal(turn, after)
     if restriction and restriction.state in (*_LIFTED_BY_PASSING, State.PUNISHED):
-        happen(turn, restriction, Event.RESTORE, by if by.role is not Role.HOLDER else SYSTEM, why)
+        happen(turn, restriction, Event.RESTORE, SYSTEM, f"upheld {order.id} ({by.id}): {why}")
     else:
         turn.notify(order, "upheld")
 

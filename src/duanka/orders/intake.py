@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
@@ -13,16 +15,22 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.order import SYSTEM, Demand, NotTheirs, Person
 from duanka.domain.words import Words
+from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook, Received, receive_in
+from duanka.orders.bulk import upsert
 from duanka.orders.isolation import is_outage
 from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
+from duanka.orders.tables import decisions_taken
 from duanka.orders.turn import Turn
 
 _AT_ONCE = 500
 _DECISION = Words(
     "处置决定", "the decision"
 )  # named by the checksum of its file's path, and the byte where it begins
+_UNSEALED = "unsealed decisions"  # source of an alarm
+
+_log = logging.getLogger("duanka.orders.intake")
 
 
 class Decisions(Protocol):
@@ -41,10 +49,14 @@ class Decisions(Protocol):
 
 
 class Intake:
-    """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning."""
+    """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning.
+
+    A sealed decision counts once, in whatever file it stands.
+    """
 
     def __init__(self, book: OrderBook, decisions: Decisions) -> None:
         self._book, self._decisions = book, decisions
+        self._alarms = Alarms(book.store, _log.warning, timedelta())
         self._position = _known(book.store, decisions)
 
     def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
@@ -88,10 +100,19 @@ class Intake:
             if by is not SYSTEM:
                 said: dict[str, object] = {"decisions": len(demands), "digest": digest}
                 turn.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
-            return receive_in(turn, demands, by)
+            turn.lock([demand.card for demand in demands])
+            new = _first_time(turn, demands)
+            received = receive_in(turn, new, by)
+            return replace(received, left=received.left + len(demands) - len(new))
 
         received = self._book.turn(work, now)
         self._position = position
+        if received.unsealed_stops:
+            count, where = received.unsealed_stops, Path(self._decisions.source).parent.name
+            detail = (
+                f"{where}：{count} 条停机无签章，改为核验 / {count} stop(s) without our seal, made questions"
+            )
+            self._alarms.raise_now(_UNSEALED, now, detail)
         return received
 
     def _pass_over(self, error: Exception, now: datetime) -> None:
@@ -109,6 +130,17 @@ class Intake:
         while received := self.take(now, by=by):
             counts.update(asdict(received))
         return Received(**counts)
+
+
+def _first_time(turn: Turn, demands: Sequence[Demand]) -> list[Demand]:
+    """Those that were not taken before, from this file or a copy of it."""
+    ids = [demand.decision for demand in demands if demand.decision]
+    if not ids:
+        return list(demands)
+    put = upsert(turn.connection, decisions_taken).values([{"decision": one, "at": turn.now} for one in ids])
+    put = put.on_conflict_do_nothing().returning(decisions_taken.c.decision)
+    new = set(turn.connection.execute(put).scalars())
+    return [demand for demand in demands if not demand.decision or demand.decision in new]
 
 
 def _known(store: Store, decisions: Decisions) -> int:

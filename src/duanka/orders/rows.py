@@ -49,6 +49,11 @@ def order_of(row: RowMapping) -> Order:
         extended=row["extended"],
         operator=row["operator"],
         city=row["city"],
+        opened_by=row["opened_by"],
+        helped_by=tuple(row["helped_by"].splitlines()),
+        decision=row["decision"],
+        receipt_at=row["receipt_at"],
+        evidence=row["evidence"],
     )
 
 
@@ -76,6 +81,11 @@ def row_of(order: Order) -> dict[str, object]:
         "extended": order.extended,
         "operator": order.operator,
         "city": order.city,
+        "opened_by": order.opened_by,
+        "helped_by": "\n".join(order.helped_by),
+        "decision": order.decision,
+        "receipt_at": order.receipt_at,
+        "evidence": order.evidence,
     }
 
 
@@ -110,6 +120,11 @@ def told(order: Order) -> dict[str, object]:
         "carried_by": order.carried_by,
         "hits": order.hits,
         "extended": order.extended,
+        "opened_by": order.opened_by,
+        "helped_by": ", ".join(order.helped_by),
+        "decision": order.decision,
+        "receipt_at": order.receipt_at,
+        "evidence": order.evidence,
     }
     return {name: _plain(value) for name, value in facts.items() if value not in (None, "")}
 

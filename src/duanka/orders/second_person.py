@@ -1,38 +1,84 @@
-"""Where passing a verification takes two: two of the staff at a counter, or the check online and one of the staff."""
+"""Where letting a card go takes two people, and who says that a verification failed.
+
+Two are two of the staff at a counter, the check online and one of the staff who had no hand in it, or one who proposes
+and one who approves. The rule holds for every way out of a verification: a pass, a withdrawal, a restoration, an
+objection that is upheld.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, exists, select, update
 
-from duanka.domain.identity import Outcome
-from duanka.domain.order import STAFF, Event, NeedsSecondPerson, Order, Person, State
+from duanka.domain.evidence import Witnesses, had_a_hand_in
+from duanka.domain.identity import Outcome, Reason
+from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
+from duanka.domain.person import same_person
 from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.turn import Turn
 
 PASSED, REJECTED = "passed", "rejected"  # what became of a counter check; None: it waits
+_LETS_GO = {
+    (Kind.VERIFICATION, Event.WITHDRAW),
+    (Kind.RESTRICTION, Event.RESTORE),
+    (Kind.RESTRICTION, Event.EASE),
+}
+
+
+def takes_two(turn: Turn, card: str) -> bool:
+    """Whether the policy wants two people to let this card go: by the tier of what is asked, or of what stops it."""
+    tiers = turn.policy.identity.second_person_tiers
+    restriction = turn.open_order(card, Kind.RESTRICTION)
+    if restriction is not None and restriction.state is State.FORCED_STOP:
+        return False  # only the police let it go
+    verification = turn.open_order(card, Kind.VERIFICATION)
+    return any(order is not None and order.tier in tiers for order in (verification, restriction))
 
 
 def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
-    """NeedsSecondPerson where one of the staff alone passes the verification `before` of a tier that takes two.
+    """NeedsSecondPerson where one of the staff alone lets go a card of a tier that takes two.
 
-    The check online was the first where it left the decision to a person and nobody has decided since.
+    `before`: the order before `event`. The check online was the first where it left the decision to a person, nobody
+    has decided since, and whoever decides had no hand in it.
     """
-    tiers = turn.policy.identity.second_person_tiers
-    if event is not Event.PASS or by.role not in STAFF or before.tier not in tiers:
+    if by.role not in STAFF:
         return
-    confirmed = exists().where(
-        counter_checks.c.order_id == before.id,
-        counter_checks.c.outcome == PASSED,
-        counter_checks.c.second_by.is_not(None),
+    match before.kind, event:
+        case Kind.VERIFICATION, Event.PASS:
+            alone = before.tier in turn.policy.identity.second_person_tiers
+            alone = alone and not _confirmed(turn, before) and not _reviews(turn, before, by)
+            how = "record what you saw (`duanka counter verify`), and let somebody else confirm it"
+        case Kind.OBJECTION, Event.UPHOLD:
+            others = [name for name in before.helped_by if not same_person(by.id, name)]
+            alone = takes_two(turn, before.card) and not others
+            how = "accept it, and let somebody else uphold it"
+        case _:
+            alone = (before.kind, event) in _LETS_GO and _tier_takes_two(turn, before)
+            how = "propose it for this card, and let a second person approve"
+    if alone:
+        raise NeedsSecondPerson(
+            f"{by.id} alone cannot {event} {before.id}: its tier takes two people under this policy; {how}"
+        )
+
+
+def witnesses_of(turn: Turn, before: Order, by: Person) -> Witnesses:
+    """Who says that the verification `before` failed, when `by` says so now."""
+    staff = (by.id,) if by.role in STAFF else ()
+    if before.state is not State.UNDER_REVIEW:
+        return Witnesses(staff)
+    unsure = (checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
+    not_passed = exists().where(
+        checks.c.order_id == before.id,
+        # what only the policy sends to a person, the machine had passed
+        *unsure,
+        checks.c.reasons != Reason.POLICY.value,
     )
-    if turn.connection.execute(select(confirmed)).scalar():
-        return
-    if before.state is State.UNDER_REVIEW and turn.connection.execute(select(_undecided(before))).scalar():
-        return
-    raise NeedsSecondPerson(
-        f"{by.id} alone cannot pass {before.id}: its tier is {before.tier}, and the policy wants two of the staff;"
-        " record what you saw (`duanka counter verify`), and let somebody else confirm it"
-    )
+    return Witnesses(staff, machine=bool(turn.connection.execute(select(not_passed)).scalar()))
+
+
+def check_waits(turn: Turn, order: Order) -> bool:
+    """Whether a counter check of this verification waits for a second of the staff."""
+    mine = (counter_checks.c.order_id == order.id, counter_checks.c.outcome.is_(None))
+    return bool(turn.connection.execute(select(exists().where(*mine))).scalar())
 
 
 def decided(turn: Turn, before: Order) -> None:
@@ -40,6 +86,31 @@ def decided(turn: Turn, before: Order) -> None:
     if before.state is State.UNDER_REVIEW:
         waiting = _reviews_of(before)
         turn.connection.execute(update(checks).where(*waiting).values(reviewed_at=turn.now))
+
+
+def _tier_takes_two(turn: Turn, before: Order) -> bool:
+    """The tier of the order itself, or of the verification that lifting a restriction would end."""
+    tiers = turn.policy.identity.second_person_tiers
+    if before.tier in tiers:
+        return True
+    verification = turn.open_order(before.card, Kind.VERIFICATION)
+    return before.kind is Kind.RESTRICTION and verification is not None and verification.tier in tiers
+
+
+def _confirmed(turn: Turn, order: Order) -> bool:
+    two = exists().where(
+        counter_checks.c.order_id == order.id,
+        counter_checks.c.outcome == PASSED,
+        counter_checks.c.second_by.is_not(None),
+    )
+    return bool(turn.connection.execute(select(two)).scalar())
+
+
+def _reviews(turn: Turn, order: Order, by: Person) -> bool:
+    """Whether `by` reviews a check by machine that is somebody else's."""
+    if order.state is not State.UNDER_REVIEW or had_a_hand_in(order, by.id):
+        return False
+    return bool(turn.connection.execute(select(_undecided(order))).scalar())
 
 
 def _undecided(order: Order) -> ColumnElement[bool]:

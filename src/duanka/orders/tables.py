@@ -70,6 +70,12 @@ orders = Table(
     Column("extended", String(24), nullable=False),
     Column("operator", String(40), nullable=False, server_default=""),  # of the card; "" where unknown
     Column("city", String(40), nullable=False, server_default=""),
+    # what a stop after a verification may rest on
+    Column("opened_by", Text, nullable=False, server_default=""),
+    Column("helped_by", Text, nullable=False, server_default=""),  # names, a line each
+    Column("decision", String(64), nullable=False, server_default=""),
+    Column("receipt_at", Moment),
+    Column("evidence", String(24), nullable=False, server_default=""),
     # the law's three: a restriction without them cannot be stored, whoever writes it
     CheckConstraint(
         "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"
@@ -261,10 +267,16 @@ acts = Table(
     Column("approved_at", Moment),
     Column("finished_at", Moment),
     Column("undoes", String(16)),
+    Column(
+        "verification", String(16)
+    ),  # that ended unpassed, without evidence for a stop: a second person decides
     Column("total", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),
     index_of_some("acts_running", "approved_at", where="finished_at IS NULL"),
+    index_of_some(
+        "one_proposal", "verification", unique=True, where="state = 'proposed' AND verification IS NOT NULL"
+    ),
 )
 
 act_cards = Table(
@@ -312,6 +324,14 @@ positions = Table(
     Column("source", String(200), primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("digest", String(64)),  # of everything up to there: a file that was replaced is another file
+)
+
+# Sealed decisions that were taken: run and number. Each counts once, whatever file or copy it comes from.
+decisions_taken = Table(
+    "decisions_taken",
+    metadata,
+    Column("decision", String(64), primary_key=True),
+    Column("at", Moment, nullable=False),
 )
 
 alarms = Table(

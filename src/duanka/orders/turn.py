@@ -12,6 +12,7 @@ from zlib import crc32
 from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, or_, select, update
 
 from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.evidence import Evidence, may_stop, named_verification
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     CLOSED,
@@ -305,12 +306,14 @@ class Turn:
                 f"{after.card} is on the protected list (emergency, hotlines, police): it is never stopped"
             )
         after.grounds.complete()
-        if event not in STOPS or _entitled(before, after):
+        named = named_verification(after)
+        verification = self.order(named) if named else None
+        if event not in (*STOPS, Event.POLICE_STOP) or may_stop(before, after, event, by.role, verification):
             return after
         if self.policy.two_people:
             raise NeedsSecondPerson(
-                f"{by.id} alone cannot {event} {after.card}: neither a police notice nor an expired verification"
-                " carries it; propose it, and let a second person approve"
+                f"{by.id} alone cannot {event} {after.card}: neither a police notice nor a verification that one"
+                " person could not have made carries it; propose it, and let a second person approve"
             )
         alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.id
         return replace(after, carried_by=alone)
@@ -341,16 +344,8 @@ class Turn:
         return order
 
 
-POLICE_NOTICE, EXPIRED, TWO_PEOPLE = "police_notice:", "expired_verification:", "two_people:"
-ONE_PERSON = "one_person:"  # under a policy that says that one suffices
-
-
-def _entitled(before: Order, after: Order) -> bool:
-    """Whether a police notice, a verification that expired or failed, or two people entitle this very stop."""
-    if after.carried_by.startswith((POLICE_NOTICE, EXPIRED)):
-        return True
-    # two people agreed on one stop, and not on every heavier one that might follow it
-    return after.carried_by.startswith(TWO_PEOPLE) and after.carried_by != before.carried_by
+POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
+ONE_PERSON = Evidence.ONE_PERSON.of("")  # under a policy that says that one suffices
 
 
 def _must_be_open(order: Order) -> None:

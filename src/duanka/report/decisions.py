@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.judgement import CONFIRMED
 from duanka.domain.order import Asked, Demand
 from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
+from duanka.domain.sealing import Sealer, run_of
 from duanka.domain.words import Words
 from duanka.report.cards_at_risk import CardsAtRisk
 from duanka.report.ledger import DECISIONS, decision_line
@@ -25,10 +26,14 @@ _ASKED = {"watch": Asked.NOTHING, **{asked.value: asked for asked in Asked}}
 
 
 class DecisionList:
-    """Writes the decision about each card on the work list of a scan, a line each."""
+    """Writes the decision about each card on the work list of a scan, a line each.
 
-    def __init__(self, path: Path) -> None:
+    `key`: seals the lines; without it they bear no seal, and a stop that follows takes a second person.
+    """
+
+    def __init__(self, path: Path, key: bytes | None = None) -> None:
         self._path, self._seq = path, 0
+        self._sealer = Sealer(key) if key else None
 
     def __enter__(self) -> DecisionList:
         self._file = private_file(self._path).open("wb")
@@ -37,7 +42,7 @@ class DecisionList:
     def add(self, card: CardAtRisk) -> None:
         """Write one card."""
         self._seq += 1
-        self._file.write(decision_line(self._seq, card))
+        self._file.write(decision_line(self._seq, card, self._sealer))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -68,12 +73,18 @@ class Both:
 
 
 class DecisionFile:
-    """Reads decisions.jsonl in a folder that a scan or a live run writes; it may still grow."""
+    """Reads decisions.jsonl in a folder that a scan or a live run writes; it may still grow.
 
-    def __init__(self, folder: Path) -> None:
+    `key`: of the seals; the demands of lines that bear none of ours, or not where they stand, have no `decision`.
+    """
+
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
         self.path = folder / DECISIONS if folder.is_dir() or not folder.suffix else folder
         self.source = str(self.path.resolve())
         self._read, self._to = hashlib.sha256(), 0
+        self._key = key
+        self._run, self._last = "", 0  # of the sealed lines before _known
+        self._known = 0
 
     def digest(self, position: int) -> str:
         """Of all bytes before `position`: tells whether the file is still the one that was read to there."""
@@ -99,10 +110,11 @@ class DecisionFile:
         found: list[Demand] = []
         try:
             with self.path.open("rb") as file:
-                file.seek(position)
+                self._come_to(file, position)
                 while len(found) < limit and (line := file.readline()).endswith(b"\n"):
                     found.append(self._demand(line, position))
                     position += len(line)
+                    self._known = position
         except FileNotFoundError:
             return [], position
         return found, position
@@ -113,9 +125,31 @@ class DecisionFile:
             file.seek(position)
             return position + len(file.readline())
 
+    def _come_to(self, file: BinaryIO, position: int) -> None:
+        """Know which run the file is of, and how far its numbers have come before `position`."""
+        if position < self._known:
+            self._run, self._last, self._known = "", 0, 0
+        file.seek(self._known)
+        while self._known < position and (line := file.readline()):
+            self._sealed(line)
+            self._known += len(line)
+        file.seek(position)
+
+    def _sealed(self, line: bytes) -> str:
+        """The id of a decision that bears our seal and stands where it was written; "" where it does not."""
+        run = run_of(self._key, line) if self._key else None
+        if run is None or (self._run and run != self._run):
+            return ""
+        seq = json.loads(line)["seq"]
+        if not isinstance(seq, int) or seq <= self._last:
+            return ""  # it came before
+        self._run, self._last = run, seq
+        return f"{run}:{seq}"
+
     def _demand(self, line: bytes, position: int) -> Demand:
         try:
             said: dict[str, Any] = json.loads(line)
+            decision = self._sealed(line)
             reasons = said["reasons"]
             told = [one for one in reasons if one["rule"] != CONFIRMED][:_MOST_REASONS] or reasons
             return Demand(
@@ -125,6 +159,8 @@ class DecisionFile:
                 reason=Words("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
                 rules=tuple(str(one["rule"]) for one in reasons),
                 cases=tuple(str(case) for case in said.get("cases", ())),
+                decision=decision,
+                signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UnreadableInput(

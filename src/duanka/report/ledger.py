@@ -6,7 +6,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from duanka.domain.live import HitChange
 from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.rule import Hit
 from duanka.domain.scan import CardAtRisk
+from duanka.domain.sealing import Sealer, encoded, run_of
 from duanka.domain.words import Words
 
 HITS, DECISIONS = "hits.jsonl", "decisions.jsonl"
@@ -32,9 +33,10 @@ class Ledger:
 
     What a crash or a full disk tore off is cut when it is opened, and comes again when the changes behind
     `last_seq` are written again. DuankaError where the files cannot be written, or are not a ledger's.
+    `key`: seals the decisions; without it they bear no seal, and a stop that follows takes a second person.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
         try:
             private_folder(folder)
         except OSError as error:
@@ -48,6 +50,8 @@ class Ledger:
             self._hits.close()
             raise
         _settle(folder)
+        # a file that goes on is one run; what another installation sealed is not ours
+        self._sealer = Sealer(key, run_of(key, self._decisions.last_line)) if key else None
 
     def __enter__(self) -> Ledger:
         return self
@@ -86,15 +90,19 @@ class Ledger:
             raise ValueError(f"no decision about {len(missing)} of the changed cards")
         by_seq = sorted((seq, decided[card]) for card, seq in latest.items())
         # the decisions last: where they reach, the hits are on the disk too
-        self._hits.add((change.seq, _change(change, words(change.hit))) for change in ordered)
-        self._decisions.add((seq, _decision(seq, card)) for seq, card in by_seq)
+        self._hits.add((change.seq, encoded(_change(change, words(change.hit)))) for change in ordered)
+        self._decisions.add((seq, decision_line(seq, card, self._sealer)) for seq, card in by_seq)
 
 
 class _Lines:
-    """One file of JSON lines in rising order of seq. `last`: the seq of the last whole line, 0 without one."""
+    """One file of JSON lines in rising order of seq. `last`: the seq of the last whole line, 0 without one.
+
+    `last_line`: the last one when it was opened; empty without one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.last_line = b""
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             tighten(path)
@@ -110,12 +118,12 @@ class _Lines:
     def close(self) -> None:
         os.close(self._file)
 
-    def add(self, lines: Iterable[tuple[int, Mapping[str, object]]]) -> None:
+    def add(self, lines: Iterable[tuple[int, bytes]]) -> None:
         """Add those behind `last`, whole or not at all, and wait until the disk has them."""
         new = [(seq, line) for seq, line in lines if seq > self.last]
         if not new:
             return
-        text = b"".join(_encoded(line) for _, line in new)
+        text = b"".join(line for _, line in new)
         try:
             os.ftruncate(self._file, self._size)  # what an earlier failure may have left
             self._put(text)
@@ -155,7 +163,7 @@ class _Lines:
         for begin, line in self._backwards(size):
             whole = line.endswith(b"\n")
             if whole and (seq := _seq(line)):
-                last = seq
+                last, self.last_line = seq, line
                 break
             # A disk that lost power may hold zeros where the last lines should be.
             torn = not whole and (line.startswith(_BEGIN) or _BEGIN.startswith(line))
@@ -227,9 +235,10 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
     return line
 
 
-def decision_line(seq: int, card: CardAtRisk) -> bytes:
+def decision_line(seq: int, card: CardAtRisk, sealer: Sealer | None = None) -> bytes:
     """The line of decisions.jsonl about a card."""
-    return _encoded(_decision(seq, card))
+    facts = _decision(seq, card)
+    return sealer.line(facts) if sealer else encoded(facts)
 
 
 def _plain(value: object) -> object:
@@ -241,11 +250,6 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _encoded(line: Mapping[str, object]) -> bytes:
-    # a text that is no UTF-8 comes as lone surrogates, and must not end the run
-    return f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n".encode(errors="replace")
 
 
 def _seq(line: bytes) -> int:

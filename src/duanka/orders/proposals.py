@@ -1,0 +1,68 @@
+"""Proposed acts: how one is stored, and those that a verification leads to which no evidence lets stop a card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from duanka.domain.act import Act, ActState
+from duanka.domain.evidence import ran_out
+from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
+from duanka.orders.rows import columns_of, new_id
+from duanka.orders.tables import act_cards, acts
+from duanka.orders.turn import Turn
+
+_FACTS = (
+    *("id", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes"),
+    *("verification", "total", "done", "skipped"),
+)
+
+
+def store_act(turn: Turn, act: Act) -> None:
+    """Write the act; its cards are the caller's to write."""
+    facts: dict[str, Any] = {name: getattr(act, name) for name in _FACTS}
+    words = {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
+    turn.connection.execute(insert(acts).values(**facts, **words))
+    turn.act_began |= act.state is ActState.RUNNING
+
+
+def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
+    """Put a stop by `event` before a second person: `order` is a verification that ended, and carries none by itself.
+
+    Who proposes is whoever ended it, or opened it where the clock ended it; `told` is what the holder would read.
+    """
+    if _waiting(turn, order):
+        return
+    name = order.opened_by if by.role is SYSTEM.role and order.opened_by else by.id
+    act = Act(
+        id=new_id("A"),
+        event=event,
+        state=ActState.PROPOSED,
+        grounds=told,
+        proposed_by=name,
+        proposed_at=turn.now,
+        total=1,
+        verification=order.id,
+    )
+    store_act(turn, act)
+    turn.connection.execute(insert(act_cards).values(act_id=act.id, card=order.card))
+    said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": 1}
+    turn.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
+
+
+def settle_proposal(turn: Turn, order: Order) -> None:
+    """Do away with what was proposed about a verification that moved on since."""
+    if ran_out(order):
+        return
+    for number in _waiting(turn, order):
+        gone = update(acts).where(acts.c.id == number)
+        turn.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=turn.now))
+        before: dict[str, object] = {"state": ActState.PROPOSED.value}
+        after: dict[str, object] = {"state": ActState.REJECTED.value}
+        turn.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after)
+
+
+def _waiting(turn: Turn, order: Order) -> tuple[str, ...]:
+    mine = (acts.c.verification == order.id, acts.c.state == ActState.PROPOSED.value)
+    return tuple(turn.connection.execute(select(acts.c.id).where(*mine)).scalars())
