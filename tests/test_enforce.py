@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -258,7 +258,8 @@ def test_five_hundred_at_once_are_in_the_network_within_two_seconds(database_url
     reason = Words("公安机关确认", "the police confirmed it")
     with running(real(store, book, element, Heard(), [])):
         begun = datetime.now(UTC)
-        book.receive([Demand(card, Asked.STOP, "extreme", reason, cases=("A1",)) for card in cards], begun)
+        stop = Demand("", Asked.STOP, "extreme", reason, (), ("A1",), "0123456789abcdef:1", ("city bureau",))
+        book.receive([replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)
         seconds = sorted(leg.seconds for leg in Outbox(store, "x").legs(begun))
     assert len(seconds) == 500

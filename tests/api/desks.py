@@ -64,8 +64,9 @@ def phone(number: int = 0) -> str:
 
 
 def demand(number: int = 0, asked: Asked = Asked.VERIFY) -> Demand:
+    reason = Words("一天外呼80个陌生号码", "80 strangers called")
     return Demand(
-        card(number), asked, "medium", Words("一天外呼80个陌生号码", "80 strangers called"), ("fan_out",)
+        card(number), asked, "medium", reason, ("fan_out",), decision=f"0123456789abcdef:{number + 1}"
     )
 
 

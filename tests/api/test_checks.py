@@ -105,8 +105,8 @@ def test_from_the_consent_to_the_pass(desk: TestDesk, calling: Calling) -> None:
 
 def test_who_passes_late_has_the_card_back(desk: TestDesk, calling: Calling) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
-    desk.book.act(order.id, Event.FAIL, SYSTEM, "not shown", NOW)
+    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    desk.book.sweep(NOW + 24 * HOUR)
     found = sent(desk, in_session(desk, calling), PASSED)
     assert (found["stage"], found["restored"], found["restriction"]) == ("passed", True, None)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from asking import own_calling, own_desk, own_people
-from desks import NOW, Caller, TestDesk, card, demand, phone
+from desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.domain.phone_number import is_emergency
 from duanka.orders.audit import Fault
@@ -24,6 +24,11 @@ def test_a_case_from_the_question_to_the_release(desk: TestDesk, people: People)
     path, works = f"/orders/{order.id}", people[DESK]
     assert works.post(f"{path}/begin").json()["state"] == "in_progress"
     assert works.post(f"{path}/fail").json()["state"] == "failed"
+    dossier = works.post("/cards/retrieve-dossier", {"phoneNumber": phone()}).json()
+    assert (dossier["state"], dossier["wanted"]) == ("active", "active"), "one person's word stops nobody"
+    (proposed,) = people[SUPERVISOR].get("/acts?waiting=true").json()["items"]
+    assert people[SUPERVISOR].post(f"/acts/{proposed['id']}/approve").status_code == 200
+    desk.acts.carry_out(NOW)
     dossier = works.post("/cards/retrieve-dossier", {"phoneNumber": phone()}).json()
     assert (dossier["state"], dossier["wanted"]) == ("suspended", "suspended")
     assert {leg["waiting"] for leg in dossier["network"]} == {"suspended"}
@@ -97,8 +102,8 @@ def test_a_protected_number_is_never_stopped(people: People) -> None:
 
 def test_an_objection_is_filed_accepted_and_upheld(desk: TestDesk, people: People) -> None:
     order, _ = desk.asked()
-    desk.book.act(order.id, Event.BEGIN, SYSTEM, "came", NOW)
-    desk.book.act(order.id, Event.FAIL, SYSTEM, "not them", NOW)
+    desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
+    desk.book.sweep(NOW + 24 * HOUR)
     filed = people[DESK].post("/objections", {"phoneNumber": phone(), "text": "I sell cars"}).json()
     assert (filed["kind"], filed["state"]) == ("objection", "filed")
     path = f"/objections/{filed['id']}"

@@ -128,7 +128,10 @@ def test_the_holder_proves_who_they_are_and_nobody_else_does(
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "duanka")
     reason = Words("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
-    demands = [Demand(card(number), Asked.VERIFY, "medium", reason, ("fan_out",)) for number in range(5)]
+    demands = [
+        Demand(card(number), Asked.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
+        for number in range(5)
+    ]
     town.here.book.receive(demands, town.clock())
     until(lambda: all(_state(town, number) is State.NOTIFIED for number in range(5)))
     town.clock.moved += timedelta(hours=24, minutes=2)

@@ -62,7 +62,9 @@ class Town:
 
     def demand(self, *numbers: int) -> None:
         reason = Words("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
-        demands = [Demand(card(n), Asked.VERIFY, "medium", reason, ("fan_out",)) for n in numbers]
+        demands = [
+            Demand(card(n), Asked.VERIFY, "medium", reason, ("fan_out",), decision="run:1") for n in numbers
+        ]
         self.here.book.receive(demands, self.clock())
         self.worker.wake()
 

@@ -44,13 +44,12 @@ from duanka.orders.store import Store
 from online import PASSED, UNSURE, Online, policy
 
 OTHER, THIRD = Person("zhao", Role.DESK), Person("sun", Role.SUPERVISOR)
-UNSEALED = {"decision": ""}
 STRANGER = Verdict(Outcome.FAILED, (Reason.OTHER_PERSON,), 0.1)
 
 
 def _demanded(book: OrderBook, by: Person = DESK, number: int = 0, tier: str = "medium") -> Order:
     """A verification that one person demands, its notice delivered."""
-    book.receive([demand(number, tier=tier, **UNSEALED)], NOW, by)
+    book.receive([demand(number, tier=tier, decision="")], NOW, by)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
 
@@ -238,7 +237,7 @@ def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
         act = acts.propose(event, [card(0)], why, by, later)
         assert act.state is ActState.PROPOSED
         acts.reject(act.id, by, "never mind", later)
-    book.receive([demand(asked=Asked.NOTHING, **UNSEALED)], later, by)
+    book.receive([demand(asked=Asked.NOTHING, decision="")], later, by)
     assert restriction(book) == stopped
     assert verification(book).id == order.id
 
