@@ -258,7 +258,9 @@ def test_five_hundred_at_once_are_in_the_network_within_two_seconds(database_url
     reason = Words("公安机关确认", "the police confirmed it")
     with running(real(store, book, element, Heard(), [])):
         begun = datetime.now(UTC)
-        stop = Demand("", Asked.STOP, "extreme", reason, (), ("A1",), "0123456789abcdef:1", ("city bureau",))
+        stop = Demand(
+            "", Asked.STOP, "extreme", reason, cases=("A1",), decision="run:1", signed_by=("bureau",)
+        )
         book.receive([replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)
         seconds = sorted(leg.seconds for leg in Outbox(store, "x").legs(begun))

@@ -10,7 +10,7 @@ from duanka.domain.act import Act, ActState
 from duanka.domain.evidence import ran_out
 from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
 from duanka.orders.rows import columns_of, new_id
-from duanka.orders.tables import act_cards, acts
+from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn
 
 _FACTS = (
@@ -47,6 +47,9 @@ def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Per
     )
     store_act(turn, act)
     turn.connection.execute(insert(act_cards).values(act_id=act.id, card=order.card))
+    turn.connection.execute(
+        insert(act_places).values(act_id=act.id, operator=order.operator, city=order.city)
+    )
     said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": 1}
     turn.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
 
