@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -241,14 +242,13 @@ def test_what_belongs_to_a_call_passes_and_keeps_its_branch(wire: Wire) -> None:
         ("ACK", honest | {"To": f"<sip:{OTHER}@x>;tag=2"}),
         ("INVITE", honest | {"Call_ID": "another", "branch": "two"}),
         ("BYE", {"To": f"<sip:{OTHER}@x>;tag=2", "branch": "three"}),  # of a card that was stopped meanwhile
-        ("INVITE", {"To": f"<sip:{OTHER}@x>;tag=2", "branch": "four"}),
     ):
         wire.send(method, **more)
         passed = wire.passed()
         assert passed.startswith(method)
-        branches.append(passed.split("branch=")[1].split("\r\n")[0])
+        branches.append(re.split("[;\r]", passed.split("branch=")[1])[0])
     assert len(set(branches[:3])) == 1
-    assert len(set(branches)) == 4
+    assert len(set(branches)) == 3
 
 
 def test_a_loop_ends(wire: Wire) -> None:

@@ -196,11 +196,9 @@ def _user_part(text: str) -> tuple[str, str]:
 
 
 def _kept(letter: str) -> str:
-    """A digit of any alphabet as one of ours; nothing for what only stands between digits."""
+    """The letter; nothing for what only stands between digits."""
     if letter.isascii():
         return "" if letter in SEPARATORS or letter < " " else letter
-    if letter.isdecimal():
-        return str(unicodedata.decimal(letter))
     return "" if unicodedata.category(letter) in ("Cf", "Zs", "Pd", "Cc") or letter == "\u2212" else letter
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import signal
 import socket
 import time
@@ -17,15 +18,17 @@ from jinja2 import Environment, StrictUndefined
 from duanka import __version__
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
-from duanka.domain.phone_number import PROTECTED_LINES
+from duanka.domain.phone_number import ProtectedNumbers
 from duanka.network.call_lists import LISTS, CallLists, make
+from duanka.network.call_patterns import number_patterns
 from duanka.network.json_rpc import JsonRpc
 from duanka.network.own_part import OwnPart, OwnProcess, free_port, program
 from duanka.network.refused_file import RefusedFile
 from duanka.network.sip import CONTROL, REFUSED, CallProxy
 
 Address = tuple[str, int]
-_CONFIG = "kamailio.cfg"
+_CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
+_CALL_SECONDS = 4 * 3600  # how long an answered call is known
 _ENDS_WITHIN = 5.0
 _AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
 
@@ -62,27 +65,35 @@ class OwnCallProxy(OwnPart):
         make(self.folder)
         RefusedFile(self.folder / REFUSED, "call_proxy", Carried.CALL).make()
         self.address = listen or ("127.0.0.1", free_port(socket.SOCK_DGRAM))
-        text = resources.files("duanka.network").joinpath(f"{_CONFIG}.j2").read_text(encoding="utf-8")
-        plain = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  # no page
-        template = plain.from_string(text)
-        written = template.render(
-            version=__version__,
+        self._write_config(
             host=self.address[0],
             port=self.address[1],
             workers=workers,
-            lists=self.folder / LISTS,
-            refused=self.folder / REFUSED,
             size=max(8, min(20, entries.bit_length() - 2)),  # about four entries in a slot of the table
-            socket=f"/proc/self/cwd/{CONTROL}",  # short, however long the folder's own path is
             queue=waiting,
-            at_once=_AT_ONCE,
             every=int(write_every * 1_000_000),
-            emergency=sorted({*PROTECTED_LINES, *map(_within_china, emergency)} - {""}),
             redress=_in_header(redress),
             next_hop=f"{next_hop[0]}:{next_hop[1]}",
-            suspended=NetworkState.SUSPENDED.value,
+            **number_patterns(ProtectedNumbers(emergency)),
         )
-        (self.folder / _CONFIG).write_text(written, encoding="utf-8")
+
+    def _write_config(self, **values: object) -> None:
+        """Write the configuration, which holds a secret: for our eyes alone."""
+        text = resources.files("duanka.network").joinpath(f"{_CONFIG}.j2").read_text(encoding="utf-8")
+        plain = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  # no page
+        written = plain.from_string(text).render(
+            version=__version__,
+            lists=self.folder / LISTS,
+            refused=self.folder / REFUSED,
+            socket=f"/proc/self/cwd/{CONTROL}",  # short, however long the folder's own path is
+            at_once=_AT_ONCE,
+            secret=_secret(self.folder),
+            call_seconds=_CALL_SECONDS,
+            suspended=NetworkState.SUSPENDED.value,
+            **values,
+        )
+        (self.folder / _CONFIG).write_text(written, encoding="utf-8", errors="surrogateescape")
+        (self.folder / _CONFIG).chmod(0o600)
 
     def start(self, within: float = 120.0) -> None:
         """Start it, or anew where it runs, and wait until it has loaded its lists and answers."""
@@ -135,9 +146,13 @@ class OwnCallProxy(OwnPart):
         return False
 
 
-def _within_china(number: str) -> str:
-    """Digits as dialled at home; they become part of a pattern."""
-    return re.sub("[^0-9]", "", number).removeprefix("00").removeprefix("86").removeprefix("0")
+def _secret(folder: Path) -> str:
+    """What marks our Via, kept over restarts so that answers which are under way still come through."""
+    path = folder / _VIA_SECRET
+    if not path.exists():
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+            file.write(secrets.token_hex(16))
+    return path.read_text()
 
 
 def _in_header(url: str) -> str:

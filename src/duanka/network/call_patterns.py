@@ -1,0 +1,53 @@
+"""The one grammar of numbers as patterns of Kamailio's configuration."""
+
+from __future__ import annotations
+
+import re
+
+from duanka.domain import phone_number as grammar
+from duanka.domain.phone_number import ProtectedNumbers
+
+# Who calls, and who diverted the call, beside From: what is vouched for, what is claimed (RFC 3325, 5806, 7044).
+IDENTITY_HEADERS = (
+    *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"),
+)
+# Blanks and marks of other alphabets in UTF-8, and a no-break space in Latin-1.
+_INVISIBLE = (
+    "\u00a0\u00ad\u2009\u2010\u2011\u2012\u2013\u2014\u2015\u200b\u200e\u200f"
+    "\u202a\u202c\u202d\u202f\u2212\u3000\ufeff\udca0"
+)
+_BRACED = re.compile(r"(\[[^]]+\])\{([0-9]+)(?:,([0-9]+))?\}")
+
+
+def number_patterns(protected: ProtectedNumbers) -> dict[str, object]:
+    """Values of the configuration's template. `protected`: whom every card may call."""
+    return {
+        "sos": grammar.SENT_SOS,
+        "usual": "^[+]?[0-9]+$",
+        "lines": protected.form,
+        "subscribers": sorted(protected.subscribers),
+        "mobile": grammar.MOBILE,
+        "fixed": grammar.FIXED,
+        "mobile_form": grammar.MOBILE_FORM,
+        "machine_form": grammar.MACHINE_FORM,
+        "freephone_form": grammar.FREEPHONE_FORM,
+        "fixed_form": grammar.FIXED_FORM,
+        "north_american": grammar.NORTH_AMERICAN_FORM,
+        "before_fixed": _without_braces(
+            f"{grammar.CODES}{grammar.CARRIER}?({grammar.CHINA}{grammar.CARRIER}?0?|0)"
+        ),
+        "later": "[0-9*#,;pw]?",
+        "digit": "[0-9]",
+        "invisible": list(_INVISIBLE),
+        "identities": IDENTITY_HEADERS,
+    }
+
+
+def _without_braces(pattern: str) -> str:
+    """`pattern` without counts in braces, which would end a transformation of Kamailio's."""
+
+    def repeated(found: re.Match[str]) -> str:
+        atom, least, most = found[1], int(found[2]), int(found[3] or found[2])
+        return atom * least + f"{atom}?" * (most - least)
+
+    return _BRACED.sub(repeated, pattern)

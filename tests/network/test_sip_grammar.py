@@ -1,0 +1,217 @@
+"""The call proxy reads numbers and headers by their grammar: raw messages through a real Kamailio."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from duanka.network.own_call_proxy import OwnCallProxy
+from parts import needed
+from phone_number_forms import (
+    CARD,
+    CLAIMED,
+    CODED,
+    EMERGENCY,
+    EMERGENCY_URIS,
+    NO_EMERGENCY,
+    PLAIN,
+    REFUSED,
+    URIS,
+)
+from sip_messages import PASSED, RawCaller
+from sipp_calls import missing
+from waiting import until
+
+BARRED, HONEST, ABROAD, FIXED, CALLING = (
+    "8613800138001",
+    "8613900139000",
+    "447700900123",
+    "862885551234",
+    "8613800138007",
+)
+REFUSED_608 = "SIP/2.0 608 Rejected"
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+PAI = "P-Asserted-Identity: "
+PLAIN_URI = "!*'()-._~+"
+
+
+@pytest.fixture(scope="module")
+def caller() -> Iterator[RawCaller]:
+    needed(missing())
+    with RawCaller() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory, caller: RawCaller) -> Iterator[OwnCallProxy]:
+    protected = ("95588", "+86 10 12345678", "13900000000")
+    with OwnCallProxy(tmp_path_factory.mktemp("grammar"), caller.address, emergency=protected) as one:
+        with closing(one.element()) as element:
+            for card in (CARD, ABROAD, FIXED):
+                element.suspend(card)
+            element.bar_outgoing(BARRED)
+        yield one
+
+
+def uri(text: str) -> str:
+    """A form of the table as an address: what a SIP URI may not hold is escaped."""
+    if text.lower().lstrip("<").startswith(("tel:", "sip:", "sips:", "urn:")):
+        return text.strip("<>")
+    letters = (
+        one if one.isascii() and (one.isalnum() or one in PLAIN_URI) else _escaped(one) for one in text
+    )
+    return f"sip:{''.join(letters)}@op"
+
+
+def _escaped(letter: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in letter.encode())
+
+
+def test_a_suspended_card_is_refused_in_every_form(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    forms = (*PLAIN, *CODED, *URIS, *CLAIMED, f"+{ABROAD}", f"00{ABROAD}", "028-85551234", "1795102885551234")
+    for text in forms:
+        assert caller.send(proxy.address, uri(text)) == REFUSED_608, text
+        assert caller.send(proxy.address, who=f"<{uri(text)}>") == REFUSED_608, text
+
+
+def test_emergency_calls_of_a_suspended_card_pass_in_every_form(
+    proxy: OwnCallProxy, caller: RawCaller
+) -> None:
+    policy = ("95588", "+86 95588", "01012345678", "+861012345678", "13900000000", "0086 139 0000 0000")
+    for text in (*EMERGENCY, *EMERGENCY_URIS, *policy):
+        assert caller.send(proxy.address, uri(text), f"<sip:{CARD}@op>") == PASSED, text
+    unreadable = f"{PAI}{'<sip:a@b>,' * 40}\r\nFrom: <sip:{CARD}@op>;tag=2\r\n"
+    assert caller.send(proxy.address, "sip:110@op", "nobody", extra=unreadable) == PASSED
+
+
+def test_what_only_looks_like_emergency_or_like_the_card_is_neither(
+    proxy: OwnCallProxy, caller: RawCaller
+) -> None:
+    for text in NO_EMERGENCY:
+        assert caller.send(proxy.address, uri(text), f"<sip:{CARD}@op>") == REFUSED_608, text
+    for text in filter(None, REFUSED):
+        assert caller.send(proxy.address, uri(text)) == PASSED, text
+        assert caller.send(proxy.address, who=f"<{uri(text)}>") == PASSED, text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"{PAI}<sip:{CARD}@op>",
+        f"{PAI}tel:+{CARD};verstat=TN-Validation-Passed",
+        f"{PAI}John Doe <sip:+{CARD}@x>",
+        f'{PAI}"a, sip:{HONEST}@x" <sip:{CARD}@op>',
+        f'{PAI}"\\\\" <tel:+{CARD}>, "" <sip:x@y>',
+        f"{PAI}<sip:{HONEST}@op>, <tel:+{CARD}>, <sip:{HONEST}@op>",
+        f"{PAI}<sip:{HONEST}@op>\r\n{PAI}<tel:+{CARD}>\r\n{PAI}<sip:{HONEST}@op>",
+        f"{PAI}<sip:{HONEST}@op>, <sip:{CARD}@op;x=tel:{HONEST}>",
+        f"{PAI}<sip:>, <tel:+{CARD}>",
+        f"{PAI}<sip:1,2,3,4@x>,<SIP:+{CARD}@x>",
+        f"{PAI}<tel:13800138000;phone-context=+86>",
+        f"{PAI}\r\n <sip:+{CARD}@x>",
+        f"{PAI}<sip:alice@x>,\r\n\t<tel:+{CARD}>",
+        f'{PAI}"A\r\n B" <sip:+{CARD}@x>',
+        f"p-asserted-identity :  <sip:{CARD}@op> , ",
+        f"P-Preferred-Identity: <sip:{CARD}@op>",
+        f"Remote-Party-ID: <sip:{CARD}@op>;party=calling",
+        f"Diversion: <sip:a@x>, <sip:+{CARD}@x>;reason=unconditional",
+        f"History-Info: <sip:+{CARD}@x?Reason=SIP%3Bcause%3D302>;index=1, <sip:13900139000@op>;index=1.1",
+    ],
+)
+def test_who_calls_or_diverts_is_read_in_every_header(
+    proxy: OwnCallProxy, caller: RawCaller, header: str
+) -> None:
+    assert caller.send(proxy.address, who=ANONYMOUS, extra=f"{header}\r\n") == REFUSED_608
+    assert (
+        caller.send(proxy.address, who=ANONYMOUS, extra=f"{header.replace(CARD[2:], '13900139001')}\r\n")
+        == PASSED
+    )
+
+
+@pytest.mark.parametrize(
+    ("whom", "header"),
+    [
+        (HONEST, f"Remote-Party-ID: <sip:{CARD}@op>;party=called"),
+        (HONEST, f'{PAI}"{CARD}" <sip:{HONEST}@op>'),
+        (HONEST, f"{PAI}<sip:{HONEST}@op;x=tel:{CARD}>"),
+        (HONEST, f"{PAI}???"),
+        (HONEST, f"X-Other: <sip:{CARD}@op>"),
+        (BARRED, f"History-Info: <sip:{BARRED}@op>;index=1"),  # who is barred outgoing can be called
+    ],
+)
+def test_a_header_that_names_nobody_who_calls_refuses_nothing(
+    proxy: OwnCallProxy, caller: RawCaller, whom: str, header: str
+) -> None:
+    assert caller.send(proxy.address, f"sip:{whom}@op", ANONYMOUS, extra=f"{header}\r\n") == PASSED
+
+
+def test_what_cannot_be_read_does_not_pass(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    for header in (f"{PAI}{'x' * 3000}", f"{PAI}{'<sip:a@b>,' * 40}", "\r\n".join([f"{PAI}<sip:a@b>"] * 30)):
+        assert caller.send(proxy.address, extra=f"{header}\r\n") == "SIP/2.0 400 Bad Identity"
+
+
+@pytest.mark.parametrize("method", ["MESSAGE", "REFER", "INVITEX", "invite"])
+def test_every_method_that_carries_is_judged(proxy: OwnCallProxy, caller: RawCaller, method: str) -> None:
+    assert caller.send(proxy.address, who=f"<sip:{BARRED}@op>", method=method) == REFUSED_608
+    assert caller.send(proxy.address, f"sip:{CARD}@op", method=method) == REFUSED_608
+    assert caller.send(proxy.address, "sip:12110@op", f"<sip:{BARRED}@op>", method=method) == PASSED
+    assert caller.send(proxy.address, f"sip:{BARRED}@op", method=method) == PASSED
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "SUBSCRIBE", "BYE", "PUBLISH"])
+def test_what_carries_nothing_passes(proxy: OwnCallProxy, caller: RawCaller, method: str) -> None:
+    assert caller.send(proxy.address, who=f"<sip:{CARD}@op>", method=method) == PASSED
+
+
+def test_only_a_call_that_was_answered_goes_on(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    who = f"<sip:{CALLING}@op>"
+    caller.own.sendto(caller.message("sip:13900139000@op", who, "a-call"), proxy.address)
+    _, request = caller.outcome("a-call")
+    caller.hop.sendto(caller.answer(request), proxy.address)
+    assert caller.outcome("a-call")[0] == "SIP/2.0 200 OK"
+    with closing(proxy.element()) as element:
+        element.suspend(CALLING)
+        assert caller.send(proxy.address, who=who, call="a-call", tag="two") == PASSED
+        for other in (
+            {"call": "a-call", "tag": "three"},
+            {"call": "a-call"},
+            {"call": "another", "tag": "two"},
+        ):
+            assert caller.send(proxy.address, who=who, **other) == REFUSED_608
+        element.restore(CALLING)
+
+
+def test_an_answer_to_nothing_reaches_nobody(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    host, port = proxy.address
+    theirs = caller.message("sip:1@op", ANONYMOUS, "reflected").decode().split("\r\n")[1]
+    head = f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK1;dk=0\r\n{theirs}\r\n"
+    rest = "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: reflected\r\nCSeq: 1 INVITE\r\n\r\n"
+    caller.hop.sendto((head + rest).encode(), proxy.address)
+    for worker in range(20):  # both workers have taken what came before
+        assert caller.send(proxy.address, call=f"after-{worker}") == PASSED
+    caller.own.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        caller.own.recv(65_536)
+    caller.own.setblocking(True)
+
+
+def test_each_refused_call_is_recorded_once(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    sender, other = "8613900139077", "8613900139078"
+    with closing(proxy.element()) as element:
+
+        def callers() -> Counter[str]:
+            return Counter(one.card for one in element.refusals(0, 100_000)[0])
+
+        repeated = caller.message(f"sip:{CARD}@op", f"<sip:{sender}@op>", "repeated")
+        for _ in range(5):
+            caller.own.sendto(repeated, proxy.address)
+            assert caller.outcome("repeated")[0] == REFUSED_608
+        for _ in range(20):  # of one Call-ID and CSeq, and yet each a call
+            assert (
+                caller.send(proxy.address, f"sip:{CARD}@op", f"<sip:{other}@op>", call="same") == REFUSED_608
+            )
+        until(lambda: callers()[other] >= 20)
+        assert (callers()[sender], callers()[other]) == (1, 20)
