@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from duanka.domain.network import Receipt, Refused, UnknownCard, Unreachable
 from duanka.network import smpp
-from duanka.network.message_text import part_of, readings
+from duanka.network.message_text import part_of
 from duanka.network.notice_parts import MessageIds, cut, said
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_part import free_port
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.short_message_centre import ShortMessageCentre
+from duanka.network.text_encodings import readings
 from esme import CARD, Esme, number, status, until
 from message_path import own_centre, own_proxy
 

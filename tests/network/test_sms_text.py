@@ -10,9 +10,11 @@ from duanka.domain.network import NetworkState, RefusalReason
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network import smpp
 from duanka.network.card_numbers import EmergencyNumbers, e164, is_service
-from duanka.network.message_text import GSM, JoinedParts, Part, part_of, readings
+from duanka.network.joined_parts import JoinedParts
+from duanka.network.message_text import contents_of, part_of
 from duanka.network.message_verdict import Judge
 from duanka.network.smpp import Address
+from duanka.network.text_encodings import GSM, readings
 from duanka.network.text_lists import TextLists
 from esme import CARD, PEER, number
 from phone_number_forms import EMERGENCY, FORMS
@@ -231,20 +233,35 @@ def test_parts_are_judged_together() -> None:
     assert part(3, "账", reference=9) is None
 
 
+def join(joined: JoinedParts, whose: str, number: int, text: str, now: float = 0.0) -> list[str]:
+    data = text.encode("utf-16-be")
+    return list(joined.add("account", whose, [PEER], 1, number, data, 8, now))
+
+
+def refused_as(texts: list[str]) -> str | None:
+    return next((why for text in texts if (why := LISTS.of(text))), None)
+
+
 def test_no_word_reaches_over_a_missing_part() -> None:
     joined = JoinedParts()
-    assert LISTS.of(joined.add("x", Part(1, 3, 1), "转账 安全", 0)) is None
-    assert LISTS.of(joined.add("x", Part(1, 3, 3), "账户", 0)) is None
-    assert LISTS.of(joined.add("x", Part(1, 3, 2), "", 0)) is not None
+    assert refused_as(join(joined, "x", 1, "转账 安全")) is None
+    assert refused_as(join(joined, "x", 3, "账户")) is None
+    assert refused_as(join(joined, "x", 2, "")) is not None
 
 
 def test_parts_take_a_bounded_room_and_are_forgotten() -> None:
-    joined = JoinedParts(most=100, seconds=60)
-    assert joined.add("a", Part(1, 2, 1), "x" * 90, 0) == "x" * 90
-    joined.add("b", Part(1, 2, 1), "y" * 90, 1)
-    joined.add("c", Part(1, 2, 1), "z", 2)
-    assert joined.add("a", Part(1, 2, 2), "x", 3) == "x"  # the oldest made room
-    assert joined.add("c", Part(1, 2, 2), "z", 100) == "z"  # too late
+    joined = JoinedParts(most=3000, seconds=60)
+    assert "说" * 300 in join(joined, "a", 1, "说" * 300)
+    join(joined, "b", 1, "话" * 300, 1)
+    join(joined, "c", 1, "z", 2)
+    assert "x" in join(joined, "a", 2, "x", 3)  # the oldest made room
+    assert not any("说" in text for text in join(joined, "a", 3, "x", 4))
+    assert not any("z" in text for text in join(joined, "c", 2, "y", 100))  # too late
+    for other in range(100):  # empty parts cost something too
+        join(joined, f"{other}", 1, "", 101)
+    assert "z" in join(joined, "99", 2, "z", 102)
+    join(joined, "0", 2, "转账 安全", 103)
+    assert refused_as(join(joined, "0", 3, "账户", 104)) is not None
 
 
 def test_a_long_text_in_the_payload_and_in_sar_parts() -> None:
@@ -314,7 +331,8 @@ def test_no_bytes_break_the_reading(body: bytes, command: int) -> None:
     except smpp.Malformed:
         return
     part_of(found)
-    readings(found.data_coding, found.message)
+    for content in contents_of(found):
+        readings(found.data_coding, content.data)
 
 
 @given(st.integers(0, 255), st.binary(max_size=40), st.integers(0, 255))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from duanka.network import smpp
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _AHEAD = 256 * 1024  # bytes that wait for a slow reader before its writer is held back
 _CLOSES_WITHIN = 5.0
 # A client that sends without pause shares the loop with all others: some milliseconds, then it is their turn.
-_JUDGED_IN_A_TURN, _ANSWERED_IN_A_TURN = 200, 64 * 1024
+_TURN_SECONDS, _ANSWERED_IN_A_TURN = 0.005, 64 * 1024
 _LENGTHS = int.from_bytes
 
 
@@ -26,12 +27,13 @@ def _kinds(*commands: int, answers: bool = False) -> frozenset[bytes]:
     return frozenset((one | (smpp.RESPONSE if answers else 0)).to_bytes(4, "big") for one in commands)
 
 
-_SUBMISSIONS = _kinds(*smpp.SUBMISSIONS)
-_TRANSMITTER_ONLY = _kinds(smpp.SUBMIT_SM, smpp.SUBMIT_MULTI)
+_SUBMISSIONS = _kinds(*smpp.SUBMISSIONS, smpp.REPLACE_SM)
+_TRANSMITTER_ONLY = _kinds(smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM)
 _UNBOUND = _kinds(smpp.UNBIND, answers=True)
 _MULTI = _kinds(smpp.SUBMIT_MULTI, answers=True)
 _OF_CLIENT = _kinds(*smpp.BINDS) | _UNBOUND
-_BOUND, _TAKEN = _kinds(*smpp.BINDS, answers=True), _kinds(*smpp.SUBMISSIONS, answers=True)
+_BOUND = _kinds(*smpp.BINDS, answers=True)
+_TAKEN = _kinds(*smpp.SUBMISSIONS, smpp.REPLACE_SM, answers=True)
 _OF_CENTRE = _BOUND | _TAKEN | _UNBOUND | _kinds(smpp.GENERIC_NACK)
 _FINE = b"\0\0\0\0"
 
@@ -265,8 +267,9 @@ class _ClientSide(_Side):
         """Pass on or answer the whole units of `data`; where the rest begins."""
         link, centre = self._link, self._link.centre
         longest, size = link.relay.limits.longest, len(data)
-        passing = at = judged = 0  # passing: where what may go on in one piece begins
-        while at + 4 <= size and judged < _JUDGED_IN_A_TURN:
+        turn_ends = monotonic() + _TURN_SECONDS  # the loop knows only when its round began
+        passing = at = 0  # passing: where what may go on in one piece begins
+        while at + 4 <= size and not self._waits_for_turn:
             length = _LENGTHS(data[at : at + 4], "big")
             if not smpp.HEAD.size <= length <= longest:
                 centre.write(data[passing:at])
@@ -278,7 +281,7 @@ class _ClientSide(_Side):
             kind = data[at + 4 : at + 8]
             at = end
             if kind in _SUBMISSIONS:
-                judged += 1
+                self._waits_for_turn = monotonic() > turn_ends
                 if answer := link.judged(kind, data[end - length : end]):
                     if passing < end - length:
                         centre.write(data[passing : end - length])
@@ -286,8 +289,7 @@ class _ClientSide(_Side):
                     passing = end
             elif kind in _OF_CLIENT and link.passes(kind, data[end - length : end]):
                 break
-        if judged >= _JUDGED_IN_A_TURN:
-            self._waits_for_turn = True
+        if self._waits_for_turn:
             self.hold()
             asyncio.get_running_loop().call_soon(self.go_on)
         if passing < at:

@@ -1,26 +1,23 @@
-"""What a short message says: alphabets, headers of parts, and parts put together again."""
+"""What a submission says: its fields without headers, and which part of a longer text each of them is."""
 
 from __future__ import annotations
 
-import codecs
-from collections import OrderedDict
-from collections.abc import Hashable
+from itertools import product
 from typing import NamedTuple
 
-from duanka.network.smpp import HAS_HEADER, SAR_NUMBER, SAR_REFERENCE, SAR_TOTAL, Submission
-
-# 3GPP TS 23.038: the default alphabet, one character a septet; 0x1B opens the extension.
-GSM = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+from duanka.network.smpp import (
+    HAS_HEADER,
+    REPLACE_SM,
+    SAR_NUMBER,
+    SAR_REFERENCE,
+    SAR_TOTAL,
+    Submission,
 )
-GSM_EXTENSION = {
-    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
-}  # fmt: skip
-_EXTENDED = {"\x1b" + GSM[code]: letter for code, letter in GSM_EXTENSION.items()}
-_GAP = "〇"  # where a part is missing: a letter, so that no word reaches over it
+
 _REFERENCE_8, _REFERENCE_16 = 0x00, 0x08  # information elements of a header
-_ASCII, _LATIN, _BINARY, _UCS2, _GBK = 1, 3, 4, 8, 15
+# A header by its looks, where the bit that should announce it is missing.
+_LIKE_HEADER = (b"\x05\x00\x03", b"\x06\x08\x04")
+_MOST_PARTS = 16  # that one message may claim to be at once; no honest one claims two
 
 
 class Part(NamedTuple):
@@ -31,104 +28,87 @@ class Part(NamedTuple):
     number: int
 
 
-def part_of(submission: Submission) -> tuple[Part | None, bytes, bytes]:
-    """The part that a submission is, and its message and payload without the header of parts."""
-    message, payload = submission.message, submission.payload
-    if submission.esm_class & HAS_HEADER:
-        if message:
-            part, message = _without_header(message)
+class Content(NamedTuple):
+    """Bytes that a handset may show, and the parts that they may be."""
+
+    data: bytes
+    parts: tuple[Part, ...]
+
+
+def contents_of(submission: Submission) -> list[Content]:
+    """Every way in which the fields of a submission may be shown: with and without header, each alone and joined.
+
+    A header that contradicts itself (it is longer than the text, its elements do not fill it) is taken off as far as it
+    can be read; what follows it, the text with it, and the text behind its first byte are all judged.
+    """
+    announced = submission.esm_class & HAS_HEADER or submission.command == REPLACE_SM
+    message = submission.message
+    if not announced and not submission.parameters and not message.startswith(_LIKE_HEADER):  # nearly all
+        return [Content(message, ())]
+    fields = [one for one in (message, *submission.payloads) if one]
+    sar = _sar_parts(submission)
+    found: list[Content] = []
+    bodies = []
+    for field in fields:
+        if announced or field.startswith(_LIKE_HEADER):
+            parts, body, whole = _without_header(field)
+            found += [Content(body, parts + sar), Content(field, ())]
+            if not whole:
+                found.append(Content(field[1:], ()))
         else:
-            part, payload = _without_header(payload)
-        return part, message, payload
-    tlvs = submission.tlvs
-    if SAR_REFERENCE in tlvs and SAR_TOTAL in tlvs and SAR_NUMBER in tlvs:
-        numbers = [int.from_bytes(tlvs[tag], "big") for tag in (SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER)]
-        return _whole(Part(*numbers)), message, payload
-    return None, message, payload
-
-
-def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
-    """What a handset may show: one text, or two where the field does not settle which alphabet it is."""
-    if not message:
-        return ()
-    alphabet = _alphabet(data_coding)
-    if alphabet == _UCS2:
-        return (message.decode("utf-16-be", "ignore"),)
-    if alphabet == _GBK:
-        return (message.decode("gb18030", "ignore"),)
-    if alphabet == 0 and message.isascii():
-        return (gsm_text(message),)
-    if alphabet == _ASCII and message.isascii():
-        return (message.decode("ascii"),)
-    return message.decode("latin-1"), message.decode("gb18030" if alphabet < _LATIN else "utf-8", "ignore")
-
-
-def gsm_text(message: bytes) -> str:
-    """Septets in bytes -> text."""
-    found, _ = codecs.charmap_decode(message, "ignore", GSM)
-    if "\x1b" in found:
-        for pair, letter in _EXTENDED.items():
-            found = found.replace(pair, letter)
+            body = field
+            found.append(Content(field, sar))
+        bodies.append(body)
+    if len(bodies) > 1:
+        found.append(Content(b"".join(bodies), ()))
     return found
 
 
-class JoinedParts:
-    """The latest parts of long messages, for as long as `seconds` and at most `most` characters in all."""
-
-    def __init__(self, *, most: int = 2_000_000, seconds: float = 600.0) -> None:
-        self._most, self._seconds = most, seconds
-        self._held: OrderedDict[Hashable, tuple[float, dict[int, str]]] = OrderedDict()
-        self._characters = 0
-
-    def add(self, whose: Hashable, part: Part, text: str, now: float) -> str:
-        """What is known of the whole message with this part; a gap where a part is missing."""
-        self._make_room(now)
-        key = (whose, part.reference, part.total)
-        begun, parts = self._held.get(key) or (now, {})
-        self._held[key] = (begun, parts)
-        self._characters += len(text) - len(parts.get(part.number, ""))
-        parts[part.number] = text
-        joined, last = "", 0
-        for number in sorted(parts):
-            joined += (_GAP if last and number > last + 1 else "") + parts[number]
-            last = number
-        return joined
-
-    def _make_room(self, now: float) -> None:
-        while self._held:
-            key, (begun, parts) = next(iter(self._held.items()))
-            if self._characters <= self._most and now - begun <= self._seconds:
-                return
-            self._characters -= sum(map(len, parts.values()))
-            del self._held[key]
+def part_of(submission: Submission) -> tuple[Part | None, bytes, bytes]:
+    """The part that a submission is by its announced header, and its message and payload without that header."""
+    message, payload = submission.message, submission.payload
+    parts: tuple[Part, ...] = ()
+    if submission.esm_class & HAS_HEADER:
+        if message:
+            parts, message, _ = _without_header(message)
+        elif payload:
+            parts, payload, _ = _without_header(payload)
+    else:
+        parts = _sar_parts(submission)
+    return (parts[0] if parts else None), message, payload
 
 
-def _alphabet(data_coding: int) -> int:
-    """SMPP's own values up to 15; above them the data coding scheme of 3GPP TS 23.038."""
-    if data_coding <= _GBK:
-        return data_coding
-    group = data_coding >> 4
-    if group == 0xF:
-        return _BINARY if data_coding & 0x04 else 0
-    if group >= 0xC:  # message waiting
-        return _UCS2 if group == 0xE else 0
-    return (0, _BINARY, _UCS2, _BINARY)[(data_coding >> 2) & 0x03]
+def _sar_parts(submission: Submission) -> tuple[Part, ...]:
+    named: dict[int, list[int]] = {SAR_REFERENCE: [], SAR_TOTAL: [], SAR_NUMBER: []}
+    for tag, value in submission.parameters:
+        if tag in named:
+            named[tag].append(int.from_bytes(value, "big"))
+    parts = [Part(*numbers) for numbers in product(*named.values())] if all(named.values()) else []
+    return _possible(parts)
 
 
-def _without_header(message: bytes) -> tuple[Part | None, bytes]:
-    if not message or 1 + message[0] > len(message):
-        return None, message
-    at, end, part = 1, 1 + message[0], None
+def _without_header(field: bytes) -> tuple[tuple[Part, ...], bytes, bool]:
+    """The parts that a header names, what stands behind it, and whether the header is whole."""
+    if not field:
+        return (), b"", True
+    at, end = 1, 1 + field[0]
+    fits = end <= len(field)
+    end = end if fits else len(field)
+    parts = []
     while at + 2 <= end:
-        kind, length = message[at], message[at + 1]
-        value = message[at + 2 : min(at + 2 + length, end)]
-        if kind == _REFERENCE_8 and len(value) == 3:
-            part = _whole(Part(value[0], value[1], value[2]))
-        elif kind == _REFERENCE_16 and len(value) == 4:
-            part = _whole(Part(value[0] << 8 | value[1], value[2], value[3]))
+        kind, length = field[at], field[at + 1]
+        if at + 2 + length > end:
+            break
+        value = field[at + 2 : at + 2 + length]
+        if kind == _REFERENCE_8 and length == 3:
+            parts.append(Part(value[0], value[1], value[2]))
+        elif kind == _REFERENCE_16 and length == 4:
+            parts.append(Part(value[0] << 8 | value[1], value[2], value[3]))
+        elif not fits:  # the text begins here, as far as anybody can tell
+            break
         at += 2 + length
-    return part, message[end:]
+    return _possible(parts), field[end if fits else at :], fits and at == end
 
 
-def _whole(part: Part) -> Part | None:
-    return part if 1 <= part.number <= part.total and part.total > 1 else None
+def _possible(parts: list[Part]) -> tuple[Part, ...]:
+    return tuple(one for one in parts if one.number >= 1)[:_MOST_PARTS]

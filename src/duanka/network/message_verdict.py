@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from duanka.domain.network import NetworkState, RefusalReason, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.card_numbers import EmergencyNumbers, e164, is_service
-from duanka.network.message_text import JoinedParts, part_of, readings
+from duanka.network.joined_parts import JoinedParts
+from duanka.network.message_text import Content, contents_of
 from duanka.network.sender_rate import SenderRate
-from duanka.network.smpp import Address, Submission
+from duanka.network.smpp import REPLACE_SM, Address, Submission
+from duanka.network.text_encodings import readings
 from duanka.network.text_lists import TextLists
 
 NOT_COUNTED = -1
@@ -62,6 +64,8 @@ class Judge:
         """
         sender = e164(submission.source)
         judged = [e164(one) for one in submission.destinations if one.number not in self._emergency]
+        if submission.command == REPLACE_SM:
+            judged = [""]  # whom it goes to the message that it replaces said
         if not judged:
             return None, NOT_COUNTED
         blocked = self._blocked(sender, submission.source.number, judged)
@@ -70,13 +74,13 @@ class Judge:
         peer = judged[0]
         now = self._clock()
         position = NOT_COUNTED
-        if self._rate and not is_service(sender):
+        if self._rate and submission.command != REPLACE_SM and not is_service(sender):
             taken = self._rate.take(account, sender, len(judged), now)
             if taken is None:
                 detail = f"more than {self._rate.per_minute} a minute"
                 return Refused(RefusalReason.RATE, sender, peer, detail), NOT_COUNTED
             position = taken
-        if self._reads and (why := self._why_text(submission, sender, peer, now)):
+        if self._reads and (why := self._why_text(submission, account, sender, judged, now)):
             self.not_taken(position)
             return Refused(RefusalReason.TEXT, sender, peer, why), NOT_COUNTED
         return None, position
@@ -101,16 +105,35 @@ class Judge:
                 return Refused(RefusalReason.BLOCKED_DESTINATION, sender, peer, state.value)
         return None
 
-    def _why_text(self, submission: Submission, sender: str, peer: str, now: float) -> str | None:
-        part, message, payload = part_of(submission)
-        coding = submission.data_coding
-        texts = (*readings(coding, message), *readings(coding, payload))
+    def _why_text(
+        self, submission: Submission, account: str, sender: str, peers: list[str], now: float
+    ) -> str | None:
+        coding, contents = submission.data_coding, contents_of(submission)
+        why = None
+        for content in contents:
+            why = why or self._first_hit(readings(coding, content.data))
+        if submission.command == REPLACE_SM:
+            for content in contents:
+                why = why or self._first_hit(self._parts.replaced(account, sender, content.data, coding))
+            return why
+        for content in contents:
+            if content.parts:  # kept also when it was refused: its fellows must not pass either
+                why = self._why_joined(content, coding, account, sender, peers, now) or why
+        return why
+
+    def _why_joined(
+        self, content: Content, coding: int, account: str, sender: str, peers: list[str], now: float
+    ) -> str | None:
+        why = None
+        for part in content.parts:
+            texts = self._parts.add(
+                account, sender, peers, part.reference, part.number, content.data, coding, now
+            )
+            why = why or self._first_hit(texts)
+        return why
+
+    def _first_hit(self, texts: Iterable[str]) -> str | None:
         for text in texts:
             if why := self._text.of(text):
-                break
-        else:
-            why = None
-        if part and texts:  # kept also when it was refused: its fellows must not pass either
-            joined = self._parts.add((sender, peer), part, texts[0], now)
-            why = why or self._text.of(joined)
-        return why
+                return why
+        return None

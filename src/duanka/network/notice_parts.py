@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from duanka.domain.network import Refused
-from duanka.network.message_text import GSM, GSM_EXTENSION
+from duanka.network.text_encodings import GSM, GSM_EXTENSION
 
 _GSM_CODES = {letter: bytes((code,)) for code, letter in enumerate(GSM) if letter != "\x1b"} | {
     letter: bytes((0x1B, code)) for code, letter in GSM_EXTENSION.items()

@@ -13,7 +13,7 @@ HEAD = struct.Struct(">IIII")  # length of all, command, status, sequence number
 _TLV = struct.Struct(">HH")
 
 BIND_RECEIVER, BIND_TRANSMITTER, QUERY_SM, SUBMIT_SM, DELIVER_SM = 0x01, 0x02, 0x03, 0x04, 0x05
-UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x06, 0x09, 0x15
+UNBIND, REPLACE_SM, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x06, 0x07, 0x09, 0x15
 SUBMIT_MULTI, DATA_SM = 0x21, 0x103
 BINDS = frozenset((BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER))
 SUBMISSIONS = frozenset((SUBMIT_SM, SUBMIT_MULTI, DATA_SM))
@@ -27,6 +27,7 @@ MESSAGE_STATE, PAYLOAD, RECEIPTED_ID = 0x0427, 0x0424, 0x001E
 SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 
 HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: user data header; delivery receipt
+_ZEROS = 4  # bytes behind a text that its length does not count
 LONGEST = 70_000  # bytes of one unit: a payload of 65,535 and all fields
 
 
@@ -43,7 +44,10 @@ class Address(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """What submit_sm, data_sm or submit_multi says. `payload`: the TLV that stands for `message` when that is empty."""
+    """What submit_sm, data_sm, submit_multi or replace_sm says.
+
+    `parameters`: the optional ones in their order, a tag as often as it stands there.
+    """
 
     command: int
     sequence: int
@@ -53,7 +57,7 @@ class Submission(NamedTuple):
     registered_delivery: int
     data_coding: int
     message: bytes
-    tlvs: Mapping[int, bytes]
+    parameters: tuple[tuple[int, bytes], ...] = ()
     service_type: str = ""
     protocol_id: int = 0
     priority: int = 0
@@ -61,15 +65,31 @@ class Submission(NamedTuple):
     validity: str = ""
 
     @property
+    def tlvs(self) -> Mapping[int, bytes]:
+        """The optional parameters by tag; the last where one stands there twice."""
+        return dict(self.parameters)
+
+    @property
+    def payloads(self) -> tuple[bytes, ...]:
+        """Texts that do not fit into a short message."""
+        return tuple(value for tag, value in self.parameters if tag == PAYLOAD)
+
+    @property
     def payload(self) -> bytes:
-        """The text that does not fit into a short message."""
-        return self.tlvs.get(PAYLOAD, b"")
+        """The text that stands for `message` when that is empty."""
+        return self.payloads[-1] if self.payloads else b""
 
 
 def submission(unit: bytes) -> Submission:
-    """Read a whole unit of one of SUBMISSIONS; Malformed where its fields do not fit its length."""
+    """Read a whole unit of one of SUBMISSIONS, or a deliver_sm; Malformed where its fields do not fit its length.
+
+    What stands behind the fields need not be optional parameters: peers end a text with a zero byte that its length
+    does not count, and more. It is read as far as it can be.
+    """
     try:
         _, command, _, sequence = HEAD.unpack_from(unit)
+        if command == REPLACE_SM:
+            return _replacement(unit, sequence)
         service, at = _text(unit, HEAD.size)
         source, at = _address(unit, at)
         if command == SUBMIT_MULTI:
@@ -81,7 +101,7 @@ def submission(unit: bytes) -> Submission:
             esm_class, registered, coding = unit[at], unit[at + 1], unit[at + 2]
             return Submission(
                 command, sequence, source, destinations, esm_class, registered, coding, b"",
-                tlvs(unit, at + 3), service,
+                parameters(unit, at + 3), service,
             )  # fmt: skip
         esm_class, protocol, priority = unit[at], unit[at + 1], unit[at + 2]
         schedule, at = _text(unit, at + 3)
@@ -94,23 +114,48 @@ def submission(unit: bytes) -> Submission:
         raise Malformed("a short message ends before its length")
     return Submission(
         command, sequence, source, destinations, esm_class, registered, coding, unit[at + 5 : end],
-        tlvs(unit, end) if end < len(unit) else {}, service, protocol, priority, schedule, validity,
+        parameters(unit, end) if end < len(unit) else (), service, protocol, priority, schedule, validity,
     )  # fmt: skip
 
 
-def tlvs(unit: bytes, at: int) -> dict[int, bytes]:
-    """The optional parameters from `at` to the end: tag -> value."""
-    found: dict[int, bytes] = {}
-    while at < len(unit):
-        if at + _TLV.size > len(unit):
-            raise Malformed("an optional parameter ends in its head")
+def _replacement(unit: bytes, sequence: int) -> Submission:
+    """A replace_sm: it names a message that was sent before, so neither destination nor alphabet."""
+    _, at = _text(unit, HEAD.size)
+    source, at = _address(unit, at)
+    schedule, at = _text(unit, at)
+    validity, at = _text(unit, at)
+    registered, end = unit[at], at + 3 + unit[at + 2]
+    if end > len(unit):
+        raise Malformed("a short message ends before its length")
+    return Submission(
+        REPLACE_SM, sequence, source, (), 0, registered, 0, unit[at + 3 : end],
+        parameters(unit, end), schedule=schedule, validity=validity,
+    )  # fmt: skip
+
+
+def parameters(unit: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
+    """The optional parameters from `at` to the end, as far as they can be read: tag and value.
+
+    Where they do not fill the unit, they are also looked for behind zero bytes that a length does not count.
+    """
+    found, whole = _parameters(unit, at)
+    skipped = 0
+    while not whole and skipped < _ZEROS and at < len(unit) and unit[at] == 0:
+        at, skipped = at + 1, skipped + 1
+        more, whole = _parameters(unit, at)
+        found += more
+    return tuple(found)
+
+
+def _parameters(unit: bytes, at: int) -> tuple[list[tuple[int, bytes]], bool]:
+    found = []
+    size = len(unit)
+    while at + _TLV.size <= size:
         tag, length = _TLV.unpack_from(unit, at)
         at += _TLV.size
-        if at + length > len(unit):
-            raise Malformed("an optional parameter ends before its length")
-        found[tag] = unit[at : at + length]
+        found.append((tag, unit[at : at + length]))  # the last one may be cut off
         at += length
-    return found
+    return found, at == size
 
 
 def length_of(received: bytes, at: int, longest: int = LONGEST) -> int:

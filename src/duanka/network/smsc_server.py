@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import cast
 
 from duanka.network import smpp
-from duanka.network.message_text import part_of, readings
+from duanka.network.message_text import part_of
 from duanka.network.smpp import Address, Submission
+from duanka.network.text_encodings import claimed
 
 _SYSTEM_ID = "duanka-smsc"
 
@@ -42,7 +43,7 @@ class Accepted:
     def text(self) -> str:
         """What a handset would show of it."""
         _, message, payload = part_of(self.submission)
-        return next(iter(readings(self.submission.data_coding, message or payload)), "")
+        return claimed(self.submission.data_coding, message or payload)
 
 
 @dataclass

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from functools import lru_cache
 
 from duanka.domain.order_policy import MessagePolicy
 
@@ -22,7 +24,19 @@ _AROUND_DOT = re.compile(r"(?<=[a-z0-9-])\s*\.\s*(?=[a-z0-9])")
 _SPREAD = re.compile(r"(?<![a-z0-9])[a-z0-9](?: +[a-z0-9](?![a-z0-9]))+")
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+")
 # Letters of other scripts that look like Latin ones.
-_LOOK_ALIKES = str.maketrans("авеіјкмнорсԁтухԛѕԝαβεικνορτυχ", "abeijkmhopcdtyxqswabeiknoptux")
+_LOOK_ALIKE_PAIRS = tuple(zip("авеіјкмнорсԁтухԛѕԝαβεικνορτυχ", "abeijkmhopcdtyxqswabeiknoptux", strict=True))
+_LOOK_ALIKES = str.maketrans(dict(_LOOK_ALIKE_PAIRS))
+# Where characters have another form: all but the ideographs and syllables that are themselves.
+_WITH_FORMS = (
+    *(range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0xD800)),
+    *(range(0xE000, 0x20000), range(0x2F800, 0x2FA20)),
+)
+# Characters that most texts have, the commonest first: no set is looked for by one of them if it has another.
+_COMMON = (
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里"
+    "用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日"
+    "请您好快已取件码到了明号今晚吃回电话打给吧啊呢吗嗯哦哈月点分钱元加送手机关注办收服务客户号码银行卡递驿站领门口区凭验勿效"
+)
 
 
 class TextLists:
@@ -34,13 +48,14 @@ class TextLists:
     """
 
     def __init__(self, policy: MessagePolicy) -> None:
-        sets = [tuple(letters(word) for word in words) for words in policy.keywords]
-        # by one letter of the longest word: a text is asked only for the sets whose letter it has
-        self._sets: dict[str, list[tuple[str, tuple[str, ...], str]]] = {}
-        for one, words in zip(sets, policy.keywords, strict=True):
-            if one and all(one):
-                longest = max(one, key=len)
-                self._sets.setdefault(longest[-1], []).append((longest, one, "+".join(words)))
+        sets = [(tuple(letters(word) for word in words), "+".join(words)) for words in policy.keywords]
+        sets = [(words, named) for words, named in sets if words and all(words)]
+        # by one letter that a text must have for the set to stand in it: no other set is looked for
+        self._sets: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        for (words, named), letter in zip(
+            sets, _distinguishing(["".join(one) for one, _ in sets]), strict=True
+        ):
+            self._sets.setdefault(letter, []).append((words, named))
         self._hosts: dict[str, list[str]] = {}
         for link in policy.links:
             host, _, path = (
@@ -48,18 +63,36 @@ class TextLists:
             )
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
+        self._set_letters = written_forms(frozenset(self._sets))
+        self._has_ascii_sets = any(letter.isascii() for letter in self._set_letters)
+        self._host_letters = written_forms(
+            frozenset(_distinguishing([letters(host) for host in self._hosts if letters(host)]))
+        )
+        # what a dot can be made of, as it is written
+        self._dots = written_forms(frozenset("." + "".join(map(chr, _DOTS)) + "点"))
+        self._spelt_dot = [written_forms(frozenset(letter)) for letter in "dot"]
 
     def of(self, text: str) -> str | None:
         """Which keyword set or link it has; None: neither."""
+        # nearly all texts end here: none of the letters that a set or link cannot do without
+        sets = (not text.isascii() or self._has_ascii_sets) and not self._set_letters.isdisjoint(text)
+        if not sets and not (self._hosts and self._may_have_link(text)):
+            return None
         plain = _of_one_width(text)
         found = _NOT_LETTERS.sub("", plain)
-        for letter in self._sets.keys() & set(found):
-            for longest, words, named in self._sets[letter]:
-                if longest in found and all(word in found for word in words):
-                    return f"keywords {named}"
+        if sets:
+            for letter in self._sets.keys() & set(found):
+                for words, named in self._sets[letter]:
+                    if all(word in found for word in words):
+                        return f"keywords {named}"
         if self._hosts and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
             return f"link {host}"
         return None
+
+    def _may_have_link(self, text: str) -> bool:
+        return not self._host_letters.isdisjoint(text) and (
+            not self._dots.isdisjoint(text) or not any(one.isdisjoint(text) for one in self._spelt_dot)
+        )
 
     def _denied(self, plain: str) -> str | None:
         for form in {plain, plain.translate(_LOOK_ALIKES)}:
@@ -91,3 +124,42 @@ def _as_link(plain: str) -> str:
         plain = _SPELT_DOT.sub(".", plain)
     plain = _AROUND_DOT.sub(".", plain)
     return _SPREAD.sub(lambda found: found[0].replace(" ", ""), plain)
+
+
+def written_forms(wanted: frozenset[str]) -> frozenset[str]:
+    """All characters of which reading a text or a link may make one of `wanted`, alone or with marks behind them."""
+    alike = {letter for letter, latin in _LOOK_ALIKE_PAIRS if latin in wanted}
+    plain = wanted | alike
+    parts = {part for letter in plain for part in unicodedata.normalize("NFD", letter)[:1]}
+    forms = _forms()
+    return frozenset(plain | parts).union(*(forms.get(letter, ()) for letter in plain | parts))
+
+
+@lru_cache(maxsize=1)
+def _forms() -> dict[str, set[str]]:
+    """Letter -> characters that become it, or it and others, by width and case."""
+    found: dict[str, set[str]] = {}
+    for block in _WITH_FORMS:
+        for character in map(chr, block):
+            form = _of_one_width(character)
+            if form != character:
+                for letter in form:
+                    found.setdefault(letter, set()).add(character)
+    return found
+
+
+def _distinguishing(texts: list[str]) -> list[str]:
+    """One letter of each text: few different ones in all, and none that most messages have where there is another."""
+    left = {number: set(text) - set(_COMMON) or {_rarest(text)} for number, text in enumerate(texts)}
+    chosen: dict[int, str] = {}
+    while left:
+        counts = Counter(letter for some in left.values() for letter in some)
+        best = max(counts, key=lambda letter: (not letter.isascii(), counts[letter], letter))
+        for number in [number for number, some in left.items() if best in some]:
+            chosen[number] = best
+            del left[number]
+    return [chosen[number] for number in range(len(texts))]
+
+
+def _rarest(text: str) -> str:
+    return max(text, key=_COMMON.find)  # the commonest come first

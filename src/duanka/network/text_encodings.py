@@ -1,0 +1,136 @@
+"""The texts that a handset may show of a message's bytes: every alphabet, whatever `data_coding` claims."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+
+# 3GPP TS 23.038: the default alphabet, one character a septet; 0x1B opens the extension.
+GSM = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_EXTENSION = {
+    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
+}  # fmt: skip
+_EXTENDED = {"\x1b" + GSM[code]: letter for code, letter in GSM_EXTENSION.items()}
+_ESCAPE = "\x1b"
+_OF_ALL_BYTES = GSM + GSM  # centres that make septets of bytes drop the eighth bit
+_ASCII, _LATIN, _BINARY, _UCS2, _GBK = 1, 3, 4, 8, 15
+_BY_CODING = {5: "shift_jis", 6: "iso8859_5", 7: "iso8859_8", 10: "iso2022_jp", 13: "euc_jp", 14: "euc_kr"}
+_CONTROLS = bytes([*range(0x20), 0x7F, *range(0x80, 0xA0), 0xFF])
+_NO_ASCII = bytes([*range(0x20), *range(0x7F, 0x100)])
+_WITHOUT_EIGHTH = bytes(code & 0x7F for code in range(256))
+_OF_SEVERAL_BYTES = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+_NOT_PLAIN = re.compile(rb"[^\n\r -~]")
+_LITTLE_ENDIAN = b"\xff\xfe"
+_LONGEST_PACKED = 255  # bytes of a short message: septets are packed in no payload
+
+Reader = Callable[[bytes], str]
+
+
+def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
+    """What a handset may show, what `data_coding` claims first.
+
+    Gateways and centres have an alphabet of each account for `data_coding` 0, swap bytes, or pass on what handsets
+    guess: so every alphabet is read under every value.
+    """
+    if not message:
+        return ()
+    found = [claimed(data_coding, message)]
+    more = () if alphabet_of(data_coding) in (_UCS2, _GBK) else _more_readers(data_coding, message)
+    for reader in (*READERS, *more):
+        text = reader(message)
+        if text and text not in found:
+            found.append(text)
+    return tuple(found)
+
+
+def claimed(data_coding: int, message: bytes) -> str:
+    """The one text that `data_coding` claims; Latin-1 where it claims none that fits."""
+    alphabet = alphabet_of(data_coding)
+    if alphabet == _UCS2:
+        if message.startswith(_LITTLE_ENDIAN):
+            return message[2:].decode("utf-16-le", "ignore")
+        return message.decode("utf-16-be", "ignore")
+    if alphabet == _GBK:
+        return message.decode("gb18030", "ignore")
+    if alphabet == 0 and message.isascii():
+        return gsm_text(message)
+    return message.decode("latin-1")
+
+
+def alphabet_of(data_coding: int) -> int:
+    """SMPP's own values up to 15; above them the data coding scheme of 3GPP TS 23.038."""
+    if data_coding <= _GBK:
+        return data_coding
+    group = data_coding >> 4
+    if group == 0xF:
+        return _BINARY if data_coding & 0x04 else 0
+    if group >= 0xC:  # message waiting
+        return _UCS2 if group == 0xE else 0
+    return (0, _BINARY, _UCS2, _BINARY)[(data_coding >> 2) & 0x03]
+
+
+def gsm_text(message: bytes) -> str:
+    """Septets in bytes -> text.
+
+    An escape that opens nothing shows the letter behind it. Letters of national tables are read as those of the default
+    table; a to z, digits and the dot are at the same places in all of them.
+    """
+    found, _ = codecs.charmap_decode(message, "ignore", _OF_ALL_BYTES)
+    if _ESCAPE in found:
+        for pair, letter in _EXTENDED.items():
+            found = found.replace(pair, letter)
+        found = found.replace(_ESCAPE, "")
+    return found
+
+
+def _utf16_be(message: bytes) -> str:
+    return message.decode("utf-16-be", "ignore")
+
+
+def _utf16_le(message: bytes) -> str:
+    return message.decode("utf-16-le", "ignore")
+
+
+def _utf8(message: bytes) -> str:
+    return message.decode("utf-8", "ignore") if _OF_SEVERAL_BYTES.search(message) else ""
+
+
+def _gbk(message: bytes) -> str:
+    return "" if message.isascii() else message.decode("gb18030", "ignore")
+
+
+def _ascii(message: bytes) -> str:
+    return message.translate(None, _NO_ASCII).decode("ascii")
+
+
+def _seven_bits(message: bytes) -> str:
+    """As centres show it that drop the eighth bit."""
+    return "" if message.isascii() else message.translate(_WITHOUT_EIGHTH, _CONTROLS).decode("ascii")
+
+
+READERS: tuple[Reader, ...] = (_utf16_be, _utf16_le, _utf8, _gbk, _ascii, _seven_bits)
+"""Each gives the text, or nothing where another reader gives the same."""
+
+
+def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
+    """Of values that claim an alphabet of one byte, or septets."""
+    if data_coding in _BY_CODING:
+        yield lambda one: one.decode(_BY_CODING[data_coding], "ignore")
+    yield gsm_text
+    if (
+        alphabet_of(data_coding) in (0, 2, _BINARY)
+        and len(message) <= _LONGEST_PACKED
+        and _NOT_PLAIN.search(message)
+    ):
+        yield lambda one: gsm_text(_unpacked(one, 0))
+        yield lambda one: gsm_text(_unpacked(one, 1))  # behind a header of six bytes
+
+
+def _unpacked(message: bytes, fill: int) -> bytes:
+    """Septets without gaps (3GPP TS 23.038, 6.1.2) -> septets in bytes; `fill`: bits before the first."""
+    bits = int.from_bytes(message, "little") >> fill
+    return bytes(bits >> 7 * number & 0x7F for number in range((8 * len(message) - fill) // 7))
