@@ -330,7 +330,7 @@ def test_lists_exchanged_under_traffic_give_no_wrong_verdict(tmp_path: Path) -> 
                 assert {*lists[exchanges % 2], *during} <= held.keys()
                 assert not held.keys() & lists[1 - exchanges % 2].keys() - {card(n) for n in always}
             results = run.results()
-        assert exchanges >= 5
+        assert exchanges >= 2, "each list came in at least once while calls came"
         assert changed >= exchanges
         assert len(results) == len(mixed)
         blocked = {card(n) for n in always}
