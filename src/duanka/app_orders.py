@@ -22,6 +22,7 @@ from duanka.orders.book import OrderBook, Received
 from duanka.orders.checks import Checks
 from duanka.orders.counter import Counter
 from duanka.orders.intake import Intake
+from duanka.orders.kept_end import KeptEnds
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
 from duanka.orders.network_elements import NetworkElements
@@ -46,6 +47,7 @@ class Desk:
 
     store: Store
     elements: NetworkElements
+    ends: KeptEnds
     book: OrderBook
     acts: Acts
     keys: Keys
@@ -77,14 +79,19 @@ def desk(
     try:
         trail = Trail(derived(secret, "audit"))
         elements = NetworkElements(store, trail)
+        if create:  # the end of the trail is kept there, also of a book on a server
+            settings.orders.mkdir(parents=True, exist_ok=True, mode=0o700)
         if check_network:
             elements.check(elements_of(settings))
+        ends = KeptEnds(store, trail, lambda: end_folders(settings, elements))
+        trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
         book = OrderBook(store, Terms(policy.orders, trail))
         links = Links(derived(secret, "links"), policy.orders)
         pictures = Pictures(book, derived(secret, "pictures"))
         yield Desk(
             store,
             elements,
+            ends,
             book,
             Acts(book),
             Keys(store, trail),
@@ -100,6 +107,13 @@ def desk(
         )
     finally:
         store.close()
+
+
+def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:
+    """Where the end of the audit trail is kept: beside the order book, and in the folders of the proxies."""
+    addresses = elements.addresses()
+    proxies = [Path(addresses[name]) for name in (CALL_PROXY, MESSAGE_PROXY) if name in addresses]
+    return (settings.orders, *proxies)
 
 
 def database_of(settings: Settings) -> str:

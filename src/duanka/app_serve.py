@@ -32,6 +32,7 @@ from duanka.network.sms import MessageProxy
 from duanka.orders.alarms import Alarms
 from duanka.orders.enacting import Enacting
 from duanka.orders.intake import Intake
+from duanka.orders.kept_end import TrailGuard
 from duanka.orders.notice_texts import writing
 from duanka.orders.outbox import Looking, Outbox
 from duanka.orders.posting import Posting
@@ -69,7 +70,9 @@ def working(
     network.join(here, clock())
     alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
     here.book.set_aside = alarms.set_aside
-    outbox = Outbox(here.store, worker)
+    guard = TrailGuard(here.ends, alarms)
+    guard.check(clock())  # before the first duty: a restored backup must not act once
+    outbox = Outbox(here.store, worker, held_since=lambda: guard.held_since)
     sender = network.sender()
     # a duty has a connection of its own to what it speaks with: none waits for another
     enforcing = Enforcing(
@@ -88,6 +91,7 @@ def working(
             compared=[Reconciling(here.store, here.trail, one, alarms=alarms) for one in network.elements()],
             compare_every=policy.reconcile_minutes * 60,
             purge=here.checks.purge,
+            guard=guard,
         )
     )
     here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
@@ -98,6 +102,8 @@ def working(
     finally:
         enforcing.stop()
         thread.join()
+        with contextlib.suppress(Exception):  # the last rows, too; at the next start they are compared
+            guard.check(clock())
 
 
 class Network:

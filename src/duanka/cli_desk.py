@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, BecauseFull, Full, command
+from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
 from duanka.settings import Settings
@@ -61,16 +62,20 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
     audit = typer.Typer(help="The audit trail 审计.", no_args_is_help=True)
     cli.add_typer(audit, name="audit")
 
-    @audit.callback()
-    def group() -> None:
-        """Keep `verify` a command of its own."""
-
     @command(audit, Permission.VERIFY_AUDIT)
-    def verify() -> None:
+    def verify(
+        kept: Annotated[
+            list[str] | None,
+            typer.Option(
+                help="An end kept elsewhere, SEQ:HASH or a FILE of `audit end --out`; several times."
+            ),
+        ] = None,
+    ) -> None:
         """Read the whole trail and name every row that was changed, removed or moved; exit code 4 when one was."""
         faults, rows = 0, 0
         with at_desk(Permission.VERIFY_AUDIT) as (here, _):
-            for found in here.trail.verify(here.store):
+            ends = [here.ends.end_of(one) for one in kept or ()]
+            for found in here.trail.verify(here.store, [(end.seq, end.hash) for end in ends]):
                 if isinstance(found, trail.Fault):
                     faults += 1
                     out.print(tables.fault_line(found), highlight=False)
@@ -84,3 +89,25 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
             )
             raise typer.Exit(_BROKEN)
         out.print(f"The trail holds: {rows:,} rows, none changed, removed or moved.", highlight=False)
+
+    @command(audit, Permission.VERIFY_AUDIT)
+    def end(
+        file: Annotated[
+            Path | None, typer.Option("--out", help="A file for it, instead of the terminal.")
+        ] = None,
+    ) -> None:
+        """Print the end of the trail, SEQ:HASH, to keep it where nobody of ours can change it."""
+        with at_desk(Permission.VERIFY_AUDIT) as (here, _):
+            present = here.ends.present()
+            if file is None:
+                out.print(f"{present.seq}:{present.hash}", highlight=False, soft_wrap=True)
+            else:
+                here.ends.write(file, present, app_orders.now())
+
+    @command(audit, Permission.ACCEPT_RESTORED, "accept-restored")
+    def accept_restored(why: Why) -> None:
+        """Go on with a database that is older than an end of its trail: a restored backup, after a look at it."""
+        with at_desk(Permission.ACCEPT_RESTORED) as (here, person):
+            for older in here.ends.accept(person, why, app_orders.now()):
+                out.print(f"Accepted without the rows up to {older.seq}.", highlight=False)
+        out.print("Deadlines, notices and comparisons go on.", highlight=False)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 _LOOK = 0.25  # seconds between looks for work that other processes left
 _RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
+_GUARD = 1.0  # seconds of the trail that a crash may leave without an end outside
 _SWEPT_AT_ONCE = 500
 _FIRST_REST, _LONGEST_REST = 0.5, 30.0
 DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # as Look names them; the rest are elements
@@ -58,6 +59,20 @@ class Compared(Protocol):
         """Give the connection back."""
 
 
+class Guard(Protocol):
+    """What says while the database is older than it was, for a backup was restored."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing may be repaired, restricted or sent."""
+
+    def check(self, now: datetime) -> bool:
+        """Look now; whether it holds."""
+
+    def work(self, now: datetime) -> bool:
+        """Look now, and keep how far the database is; as a duty."""
+
+
 class Watch(Protocol):
     """Told how it goes: the heartbeat and the figures."""
 
@@ -93,7 +108,8 @@ class Enforcement:
 
     `sweep`: moves on up to `limit` orders that are due; `carry_out`: goes on with acts of people, and says whether it
     did anything; `look`: names of what has work. `clock`: now, aware; `ticks`: seconds that only grow. `purge`: does
-    away with what may be kept no longer, and says whether it did anything.
+    away with what may be kept no longer, and says whether it did anything. `guard`: while it holds, no deadline, act,
+    notice or comparison is worked on; what elements are told then, it says to their outbox.
     """
 
     sweep: Callable[[datetime, int], int]
@@ -109,6 +125,12 @@ class Enforcement:
     compared: Sequence[Compared] = ()
     compare_every: float = 300.0
     purge: Callable[[datetime], object] | None = None
+    guard: Guard | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the guard holds."""
+        return self.guard is not None and self.guard.holds
 
     @property
     def draining(self) -> tuple[Draining, ...]:
@@ -120,14 +142,21 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
     """Everything that a worker does, each with how often."""
 
     def sweep(now: datetime) -> bool:
-        return parts.sweep(now, _SWEPT_AT_ONCE) >= _SWEPT_AT_ONCE
+        return not parts.holds and parts.sweep(now, _SWEPT_AT_ONCE) >= _SWEPT_AT_ONCE
 
     def purge(now: datetime) -> bool:
         return bool(parts.purge and parts.purge(now))
 
+    def carry_out(now: datetime) -> bool:
+        return not parts.holds and bool(parts.carry_out(now))
+
+    def send(notices: Draining) -> Callable[[datetime], bool]:
+        return lambda now: not parts.holds and notices.work(now)
+
     def compare(one: Compared) -> Callable[[datetime], bool]:
         def work(now: datetime) -> bool:
-            one.compare(now)
+            if not (parts.guard and parts.guard.check(now)):
+                one.compare(now)
             return False
 
         return work
@@ -139,12 +168,13 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
 
     return (
         Duty(DEADLINES, sweep, _SPARE),
-        Duty(ACTS, lambda now: bool(parts.carry_out(now)), _SPARE),
+        Duty(ACTS, carry_out, _SPARE),
         *(Duty(name, one.work, _SPARE) for name, one in parts.elements.items()),
-        *([Duty(NOTICES, parts.notices.work, _RECEIPTS)] if parts.notices else []),
+        *([Duty(NOTICES, send(parts.notices), _RECEIPTS)] if parts.notices else []),
         *(Duty(f"refusals of {one.name}", one.read, _REFUSALS) for one in parts.refusals),
         *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
         *([Duty(PURGE, purge, _SPARE)] if parts.purge else []),
+        *([Duty("end of the trail", parts.guard.work, _GUARD)] if parts.guard else []),
         Duty("alarms", watch, _WATCH),
     )
 

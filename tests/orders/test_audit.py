@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def faults(store: Store, kept: tuple[int, str] | None = None, key: bytes = KEY) -> list[Fault]:
-    return [found for found in Trail(key).verify(store, kept) if isinstance(found, Fault)]
+    return [found for found in Trail(key).verify(store, [kept] if kept else []) if isinstance(found, Fault)]
 
 
 def rows_of(store: Store) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,6 +61,8 @@ class Trail:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # the ends that are kept outside of the database: (number, hash) of a last row
+        self.kept_elsewhere: Callable[[], Collection[tuple[int, str]]] = lambda: ()
 
     def append(self, connection: Connection, entries: Sequence[Entry]) -> None:
         """Append `entries` in the transaction of what they tell: both are there, or neither is."""
@@ -70,7 +72,12 @@ class Trail:
             select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal).with_for_update()
         ).one()
         seq, last = head.seq, head.hash
-        if not self._sealed(*head):
+        at_end = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+        found = connection.execute(at_end).first()
+        there = (found.seq, found.hash) if found else (0, GENESIS)
+        if not self._sealed(*head) or there != (seq, last):
+            if there[0] > seq:  # an older end was put back: its next number is taken
+                seq, last = there
             # cards go on being stopped and given back, but what was done to the end stays visible for ever
             ended = {"seq": head.seq, "hash": head.hash}
             entries = [Entry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended), *entries]
@@ -110,11 +117,13 @@ class Trail:
                 rows = found
         return Verdict(rows, tuple(faults))
 
-    def verify(self, store: Store, kept: tuple[int, str] | None = None) -> Iterator[Fault | int]:
+    def verify(self, store: Store, kept: Collection[tuple[int, str]] = ()) -> Iterator[Fault | int]:
         """Read the whole trail: yields each Fault, and now and then how many rows were read.
 
-        `kept`: what `end` said earlier. Without it an older copy of the whole database passes for the present one.
+        `kept`: what `end` said earlier, beside what `kept_elsewhere` gives. Without any, an older copy of the whole
+        database passes for the present one.
         """
+        ends = dict.fromkeys((*kept, *self.kept_elsewhere()))
         with store.reading() as connection:
             head = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
             expected, last = 1, GENESIS
@@ -131,7 +140,7 @@ class Trail:
                     yield Fault(row["seq"], "changed, or moved from another place")
                 if row["what"] == BROKEN:
                     yield Fault(row["seq"], "before this row the end of the trail was changed")
-                if kept and row["seq"] == kept[0] and row["hash"] != kept[1]:
+                if any(row["seq"] == seq and row["hash"] != last_kept for seq, last_kept in ends):
                     yield Fault(row["seq"], "not the row that was kept")
                 # go on from what the row claims, so that one wrong row is one fault and not all that follow
                 expected, last = row["seq"] + 1, row["hash"]
@@ -141,10 +150,18 @@ class Trail:
                 yield Fault(expected, f"the end is wrong: the trail went to {head.seq}")
             elif not self._sealed(*head):
                 yield Fault(expected, "the end was changed: it does not bear our seal")
-            if kept and kept[0] >= expected:
-                yield Fault(expected, f"the end is missing: the trail went to {kept[0]} when that was kept")
+            if (furthest := max((seq for seq, _ in ends), default=0)) >= expected:
+                yield Fault(expected, f"the end is missing: the trail went to {furthest} when that was kept")
             yield from (Fault(0, f"order {number} has no beginning here") for number in _untold(connection))
             yield expected - 1
+
+    def signed(self, purpose: str, *told: object) -> str:
+        """A keyed hash over what is told outside of the database."""
+        return hmac.new(self._key, _canonical([purpose, *told]).encode(), hashlib.sha256).hexdigest()
+
+    def is_signed(self, seal: str, purpose: str, *told: object) -> bool:
+        """Whether `seal` is that hash."""
+        return hmac.compare_digest(self.signed(purpose, *told).encode(), seal.encode())
 
     def _seal(self, seq: int, last: str) -> str:
         return hmac.new(self._key, _canonical(["end", seq, last]).encode(), hashlib.sha256).hexdigest()

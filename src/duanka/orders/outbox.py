@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -95,8 +95,16 @@ class Leg:
 class Outbox:
     """One worker's hand on the outbox. `worker`: a name that no other process has."""
 
-    def __init__(self, store: Store, worker: str, lease: timedelta = timedelta(seconds=15)) -> None:
+    def __init__(
+        self,
+        store: Store,
+        worker: str,
+        lease: timedelta = timedelta(seconds=15),
+        held_since: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
+        """`held_since`: while it gives a moment, only cards that an order gave back after it are told (`kept_end`)."""
         self.lease = lease
+        self._held_since = held_since
         self._store, self._worker = store, worker[-40:]
         self._spoilt: list[tuple[str, Exception]] = []
 
@@ -165,6 +173,10 @@ class Outbox:
             earlier.c.done_at.is_(None),
             self._held(earlier, now),
         )
+        since = self._held_since()
+        if since is not None:
+            lifts = (outbox.c.wanted == NetworkState.ACTIVE.value, outbox.c.step >= 0)
+            due = and_(due, *lifts, outbox.c.created_at > since)
         free = or_(outbox.c.leased_until.is_(None), ~self._held(outbox, now))
         found = (
             select(outbox.c.id, outbox.c.card)
