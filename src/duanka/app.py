@@ -31,7 +31,8 @@ from duanka.domain.words import Language
 from duanka.engine import Cluster, Embedded, Trial, trials
 from duanka.evaluation import Changes, compare
 from duanka.pipeline import CARDS_AT_RISK, HITS, Scan, scan_records
-from duanka.records import read_mapping, take_in
+from duanka.records import NATIVE, read_mapping, take_in
+from duanka.records import Mapping as RecordsMapping
 from duanka.report import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
 from duanka.rules import RULES
 from duanka.settings import Settings
@@ -97,7 +98,7 @@ def scan(
             work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
-                partial(_take_in, settings, data, work / "records", mapping),
+                partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy)),
                 engine,
                 Both(work_list, DecisionList(new / DECISIONS, settings.decision_key)),
                 progress,
@@ -145,7 +146,7 @@ def backtest(
     with working_folder(settings.work or Path.cwd()) as work:
         with _engine(settings, work, None) as engine:
             scanned = Scan(data, policy, RULES, work, as_of, lists_from)
-            records = partial(_take_in, settings, data, work / "records", mapping)
+            records = partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy))
             outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
         hits = work / HITS_BEFORE, work / HITS_AFTER
         return outcome, compare(*hits, rule.id, outcome.moved, truth, examples)
@@ -156,9 +157,15 @@ def try_examples(rule: Rule) -> list[Trial]:
     return trials(rule)
 
 
-def _take_in(settings: Settings, data: Path, work: Path, mapping: Path | None, progress: Progress) -> Intake:
-    known = read_mapping(mapping_named(mapping)) if mapping else None
-    intake = take_in(data, work, mapping=known, holder_key=settings.key, progress=progress)
+def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
+    """How records are read: by the mapping, or in our own format, whose times are local to the policy's zone."""
+    return read_mapping(mapping_named(mapping)) if mapping else replace(NATIVE, zone=policy.orders.zone)
+
+
+def _take_in(
+    settings: Settings, data: Path, work: Path, mapping: RecordsMapping, progress: Progress
+) -> Intake:
+    intake = take_in(data, work, mapping=mapping, holder_key=settings.key, progress=progress)
     if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
     pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held

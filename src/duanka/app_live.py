@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -16,13 +16,14 @@ from duanka import app
 from duanka.domain.errors import DuankaError
 from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.live import Feed, Lateness, Taken, Waiting, Watch
+from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.policy_file import read_lists
 from duanka.domain.scan import ShadowRule
 from duanka.domain.words import Language
 from duanka.engine.live import Live
 from duanka.live import CARDS_AT_RISK, HITS, QUARANTINE, Followed, Following, follow_records, write_lists
-from duanka.records import Inbox, read_mapping
+from duanka.records import Inbox
 from duanka.report import CardsAtRisk, Ledger
 from duanka.rules import RULES
 from duanka.settings import Settings
@@ -104,7 +105,7 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
     running = policy.running(RULES)
     limits = {rule.id: policy.limits(rule) for rule in running}
     state = asked.state or asked.out / _STATE
-    feed = _feed(settings, asked)
+    feed, zone = _feed(settings, asked)
     with contextlib.ExitStack() as parts:
         engine = parts.enter_context(
             Live(
@@ -121,7 +122,7 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
         )
         ledger = parts.enter_context(Ledger(asked.out, settings.decision_key))
         judgement = Judgement(policy, running, limits)
-        telemetry = _telemetry(asked, parts, said)
+        telemetry = _telemetry(asked, parts, said, zone)
         parts.enter_context(
             stopped_by_signals(feed.stop, lambda: said("Ending: what is read is judged and committed ..."))
         )
@@ -131,7 +132,7 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
             judgement=judgement,
             ledger=ledger,
             watch=Several([watch, *([telemetry] if telemetry else [])]),
-            clock=datetime.now,
+            clock=zone.now,
             ticks=time.monotonic,
             pace=asked.pace,
             once=asked.once,
@@ -156,15 +157,17 @@ def _with_lists(asked: LiveRun) -> Policy:
     return app.with_lists(asked.policy, read_lists(asked.lists))
 
 
-def _feed(settings: Settings, asked: LiveRun) -> Feed:
+def _feed(settings: Settings, asked: LiveRun) -> tuple[Feed, OperatorZone]:
+    """Where records come from, and the zone that their times are local to."""
     key = settings.key
     source = asked.source
     if isinstance(source, FromInbox):
         if source.after not in ("keep", "move", "delete"):
             raise DuankaError(f"--after {source.after!r}: it is keep, move or delete")
-        return Inbox(
+        mapping = app.records_mapping(source.mapping, asked.policy)
+        inbox = Inbox(
             source.folder,
-            read_mapping(app.mapping_named(source.mapping)) if source.mapping else None,
+            mapping,
             key,
             batch_records=asked.batch_records,
             batch_seconds=asked.batch_seconds,
@@ -172,9 +175,11 @@ def _feed(settings: Settings, asked: LiveRun) -> Feed:
             after=source.after,  # type: ignore[arg-type]  # just checked
             marker=source.marker,
         )
+        return inbox, OperatorZone(mapping.zone)
     from duanka.records import Bus  # noqa: PLC0415  # its client is an import that files do without
 
-    return Bus(
+    zone = OperatorZone(asked.policy.orders.zone)
+    bus = Bus(
         source.url,
         source.stream,
         source.subject,
@@ -183,13 +188,19 @@ def _feed(settings: Settings, asked: LiveRun) -> Feed:
         batch_seconds=asked.batch_seconds,
         wait=not asked.once,
         credentials=source.credentials,
+        zone=zone.name,
     )
+    return bus, zone
 
 
-def _telemetry(asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[str], None]) -> Telemetry | None:
+def _telemetry(
+    asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[str], None], zone: OperatorZone
+) -> Telemetry | None:
     if asked.metrics is None:
         return None
-    telemetry = parts.enter_context(Telemetry(asked.metrics, rules=[rule.id for rule in RULES]))
+    telemetry = parts.enter_context(
+        Telemetry(asked.metrics, rules=[rule.id for rule in RULES], clock=zone.now)
+    )
     said(f"Metrics: {telemetry.url}/metrics, health: {telemetry.url}/healthz")
     return telemetry
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
+from duanka.domain.local_time import use_zone
 from duanka.domain.order import NoSuchTransition, OrderError, Person
 from duanka.domain.policy import Policy
 from duanka.domain.sealing import derived
@@ -70,6 +71,7 @@ def desk(
 
     `check_network`: refuse settings that name another network than the order book (ElementDiffers).
     """
+    use_zone(policy.orders.zone)
     store = Store(
         database_of(settings),
         lambda is_new: derived(secret_of(settings, is_new), "installation"),

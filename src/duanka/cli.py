@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,6 +34,7 @@ from duanka.cli_tables import (
     trials_table,
 )
 from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_text
 from duanka.domain.rule import Literal as LimitValue
 from duanka.domain.rule import Rule
@@ -72,11 +73,11 @@ Lists = Annotated[
     Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
 ]
 AsOf = Annotated[
-    datetime | None,
+    str | None,
     typer.Option(
         "--as-of",
-        formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-        help="Now, local time; nothing after it is seen. Default: the end of the last day in the records.",
+        help="Now, like 2021-05-17 or 2021-05-17T18:00, local as the records are; nothing after it is seen."
+        " Default: the end of the last day in the records.",
     ),
 ]
 
@@ -159,7 +160,7 @@ def scan(
             policy=app.policy_named(policy).with_shadow([app.rule_named(one).id for one in shadow or ()]),
             mapping=mapping,
             lists=lists,
-            as_of=as_of,
+            as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
             memory=memory,
             language=language,
             progress=steps,
@@ -257,7 +258,7 @@ def rules_backtest(
             policy=under,
             mapping=mapping,
             lists=lists,
-            as_of=as_of,
+            as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
             truth=truth,
             examples=show,
             progress=steps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,7 @@ from duanka.cli_lazy import lazily
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text
 from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind, Order, Person, State
 from duanka.domain.words import Words
 from duanka.settings import Settings
@@ -127,16 +128,19 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(orders, Permission.READ_FIGURES)
     def handled(
         since: Annotated[
-            datetime | None, typer.Option(help="From this moment, local time. Default: a day ago.")
+            str | None,
+            typer.Option(
+                help="From this moment, like 2026-12-31T18:00, operator's time. Default: a day ago."
+            ),
         ] = None,
         until: Annotated[
-            datetime | None, typer.Option(help="To this moment, local time. Default: now.")
+            str | None, typer.Option(help="To this moment, written alike. Default: now.")
         ] = None,
     ) -> None:
         """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
-        end = until.astimezone(UTC) if until else app_orders.now()
-        begin = since.astimezone(UTC) if since else end - timedelta(days=1)
         with at_desk(Permission.READ_FIGURES) as (here, person):
+            end = operator_zone().read(until, "--until") if until else app_orders.now()
+            begin = operator_zone().read(since, "--since") if since else end - timedelta(days=1)
             out.print(tables.figures_page(here.reading.figures(begin, end, person)), highlight=False)
 
 
@@ -215,12 +219,17 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             Literal["bar_outgoing", "suspend", "punish", "cancel"],
             typer.Option(help="单停, 双停, 惩戒 (with --until), 销户."),
         ] = "suspend",
-        until: Annotated[datetime | None, typer.Option(help="The end of a punishment, local time.")] = None,
+        until: Annotated[
+            str | None,
+            typer.Option(
+                help="The end of a punishment, like 2026-12-31 or 2026-12-31T18:00, local to the operator."
+            ),
+        ] = None,
     ) -> None:
         """Propose to stop cards; a second person approves with `duanka orders approve`."""
         numbers = [*(cards or ()), *(file.read_text(encoding="utf-8-sig").split() if file else ())]
-        end = until.astimezone(UTC) if until else None
         with at_desk(Permission.PROPOSE_ACT) as (here, person):
+            end = operator_zone().read(until, "--until") if until else None
             act = here.acts.propose(
                 Event(how), numbers, Words(reason, reason_en), person, app_orders.now(), end
             )

@@ -1,4 +1,4 @@
-"""Orders, acts and cards as the commands print them. Times are local to this machine, and say so."""
+"""Orders, acts and cards as the commands print them. Times are local to the operator, with their offset."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from duanka.cli_grid import grid, share
 from duanka.domain.act import Act, Skipped
 from duanka.domain.counter import CounterWaiting
 from duanka.domain.identity import TOLD
+from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Order
 from duanka.orders.audit import Fault
@@ -48,8 +49,8 @@ STATE_WORDS = {
 
 
 def local(at: datetime | None) -> str:
-    """A moment in the machine's zone, to the second, with its offset."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S%z") if at else "-"
+    """A moment in the operator's zone, to the second, with its offset."""
+    return operator_zone().written(at) if at else "-"
 
 
 def state(word: str) -> str:

@@ -8,9 +8,10 @@ from datetime import datetime
 from duanka.domain.counter import digest_of
 from duanka.domain.identity import TOLD, Progress, Reason, Stage
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, State
-from duanka.domain.order_policy import LOCAL, OrderPolicy
+from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
 
 NEVER_ASKED = Words("我们不会索要银行卡号、密码、验证码", "We never ask for card numbers, passwords or codes")
@@ -85,7 +86,7 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> W
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
         if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
-            return _unless(restriction.due_at, _FOLLOWS[following.state])
+            return _unless(policy.local_time, restriction.due_at, _FOLLOWS[following.state])
         return _STAYS
     if told := _NO_CLOCK.get(order.state):
         return told
@@ -93,7 +94,7 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> W
         return _SECOND
     follows = _FOLLOWS[policy.stages[0].state]
     if order.due_at:
-        return _unless(order.due_at, follows)
+        return _unless(policy.local_time, order.due_at, follows)
     hours = f"{policy.stages[0].hours:g}"
     return Words(
         f"收到短信通知后 {hours} 小时内未完成核验，{follows.zh}",
@@ -122,9 +123,9 @@ def words_digest(policy: IdentityPolicy, supplier: str) -> str:
     return digest_of(policy.face_consent, policy.legal_notice, Words(supplier, supplier))
 
 
-def _unless(at: datetime, follows: Words) -> Words:
-    local = at.astimezone(LOCAL)
+def _unless(zone: OperatorZone, at: datetime, follows: Words) -> Words:
+    local, (place, place_en) = zone.local(at), zone.place(at)
     return Words(
-        f"北京时间 {local.month}月{local.day}日 {local:%H:%M} 前未完成核验，{follows.zh}",
-        f"If it is not done by {local:%Y-%m-%d %H:%M} Beijing time, {follows.en}",
+        f"{place} {local.month}月{local.day}日 {local:%H:%M} 前未完成核验，{follows.zh}",
+        f"If it is not done by {local:%Y-%m-%d %H:%M} {place_en}, {follows.en}",
     )

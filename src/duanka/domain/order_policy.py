@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.local_time import DEFAULT_ZONE, OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
 from duanka.domain.words import Words
-
-LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # no summer time since 1991
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class OrderPolicy:
         "To object, come to any of our own counters and we pass it on to the police; only the police lift it",
     )
     papers: Words = Words("本人有效身份证件原件及本手机卡", "your own valid identity document and this card")
+    zone: str = DEFAULT_ZONE
     identity: IdentityPolicy = IdentityPolicy()
 
     @property
@@ -66,6 +66,11 @@ class OrderPolicy:
                 return following
         return None
 
+    @cached_property
+    def local_time(self) -> OperatorZone:
+        """The zone that notices, deadlines and working days are told in."""
+        return OperatorZone(self.zone)
+
     def protects(self, card: str) -> bool:
         """Whether no order may touch `card`, however written: 110, +86 110, 010-110, *31#110 are one line."""
         return card in self.protected_numbers
@@ -77,7 +82,7 @@ class OrderPolicy:
 
     def working_days_after(self, now: datetime, days: int) -> datetime:
         """The moment `days` working days after `now`: Monday to Friday without `holidays`, by the operator's days."""
-        day = now.astimezone(LOCAL)
+        day = self.local_time.local(now)
         while days:
             day += timedelta(days=1)
             days -= day.weekday() < 5 and day.date() not in self.holidays

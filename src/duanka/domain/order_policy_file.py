@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from duanka.domain import policy_values as values
-from duanka.domain.errors import PolicyError
+from duanka.domain.errors import DuankaError, PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
 
@@ -90,6 +91,13 @@ def _number(path: Path, where: str, value: object) -> str:
     return value
 
 
+def _zone(path: Path, where: str, value: object) -> str:
+    try:
+        return OperatorZone(str(value)).name
+    except DuankaError as error:
+        raise PolicyError(f"{path}: {where}: {error}") from error
+
+
 def _site(path: Path, where: str, value: object) -> str:
     if not isinstance(value, str) or not _SITE.fullmatch(value):
         raise PolicyError(f"{path}: {where} must be an address that begins with https://, not {value!r:.60}")
@@ -138,6 +146,7 @@ ORDERS: dict[str, values.Reader] = {
     "redress": values.words,
     "police_redress": values.words,
     "papers": values.words,
+    "zone": _zone,
 }
 MESSAGES: dict[str, values.Reader] = {
     "keywords": _keywords,

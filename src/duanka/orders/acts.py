@@ -17,6 +17,7 @@ from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbe
 from duanka.domain.authority import Permission, authorize, move_permission, within
 from duanka.domain.bounds import end_of_measure
 from duanka.domain.evidence import had_a_hand_in, ran_out
+from duanka.domain.local_time import operator_zone
 from duanka.domain.order import (
     SYSTEM,
     Event,
@@ -121,7 +122,9 @@ class Acts:
             if row["verification"]:
                 _still_to_decide(turn, row, by)
             if row["until"] and row["until"] <= now:
-                raise OrderError(f"{act_id} would have ended on {row['until'].isoformat()}; propose it anew")
+                raise OrderError(
+                    f"{act_id} would have ended on {operator_zone().written(row['until'])}; propose it anew"
+                )
             _move(turn, row, ActState.RUNNING, by, "act.approve", why, approved_by=by.id, approved_at=now)
 
         self.book.turn(work, now)

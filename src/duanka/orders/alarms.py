@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from duanka.domain.local_time import operator_zone
 from duanka.domain.words import Words
 from duanka.orders.isolation import in_one_line
 from duanka.orders.store import Store
@@ -46,7 +47,7 @@ class Alarms:
                 self._read_at = None
                 return
             self._open |= {source}
-        self._say(f"告警 / alarm: {detail}" + (f" (since {since.isoformat()})" if since else ""))
+        self._say(f"告警 / alarm: {detail}" + (f" (since {operator_zone().written(since)})" if since else ""))
 
     def set_aside(self, what: Words, name: str, error: BaseException, now: datetime) -> None:
         """A row that cannot be processed was taken out of its queue: name it, until a person clears the alarm.

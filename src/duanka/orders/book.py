@@ -340,8 +340,16 @@ def _fall_due(turn: Turn, order: Order, now: datetime) -> None:
     if order.closed_at or order.due_at is None or order.due_at > now:
         return  # what another deadline of this turn brought with it
     if order.kind is Kind.VERIFICATION:
-        happen(turn, order, Event.EXPIRE, SYSTEM, f"no answer by {order.due_at.isoformat()}")
+        happen(
+            turn, order, Event.EXPIRE, SYSTEM, f"no answer by {turn.policy.local_time.written(order.due_at)}"
+        )
     elif order.kind is Kind.RESTRICTION and (event := next_stage(turn, order)):
-        happen(turn, order, event, SYSTEM, f"the stage of {order.due_at.isoformat()} has come")
+        happen(
+            turn,
+            order,
+            event,
+            SYSTEM,
+            f"the stage of {turn.policy.local_time.written(order.due_at)} has come",
+        )
     else:  # an objection that is not answered in time: a person must look; once is enough
         turn.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -19,7 +19,6 @@ from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
 from duanka.orders.links import Links
 
-LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")  # no summer time since 1991
 MOST_PARTS = 4
 VERIFY, VICTIM_WARNING = "verify", "victim_warning"
 _ALONE, _JOINED = 70, 67  # UCS-2 units of one message, and of each part of a longer one
@@ -165,7 +164,7 @@ class NoticeTexts:
         by, by_en = self._by(order, now)
         following = self.policy.after(NetworkState.OUTGOING_BARRED) if order.due_at else None
         nothing = following is None or order.due_at is None
-        until = order.until
+        until, local = order.until, self.policy.local_time.local
         return {
             **self._always(),
             "papers": order.grounds.papers.zh,
@@ -177,21 +176,22 @@ class NoticeTexts:
             "by_en": by_en,
             "otherwise": otherwise.zh,
             "otherwise_en": otherwise.en,
-            "since": _zh(order.updated_at),
-            "since_en": _en(order.updated_at),
-            "until": _zh(until) if until else "另行通知之日",
-            "until_en": _en(until) if until else "further notice",
-            "next": "" if nothing else f"{_zh(order.due_at or now)}前未通过核验将停机（双停）。",
-            "next_en": "" if nothing else f"From {_en(order.due_at or now)} it is suspended.",
+            "since": _zh(local(order.updated_at)),
+            "since_en": _en(local(order.updated_at)),
+            "until": _zh(local(until)) if until else "另行通知之日",
+            "until_en": _en(local(until)) if until else "further notice",
+            "next": "" if nothing else f"{_zh(local(order.due_at or now))}前未通过核验将停机（双停）。",
+            "next_en": "" if nothing else f"From {_en(local(order.due_at or now))} it is suspended.",
         }
 
     def _by(self, order: Order, now: datetime) -> tuple[str, str]:
         """Until when to answer. The hours run from delivery, which no first notice knows yet."""
+        local = self.policy.local_time.local
         if order.due_at:
-            return f"{_zh(order.due_at)}前", _en(order.due_at)
+            return f"{_zh(local(order.due_at))}前", _en(local(order.due_at))
         ends = now + self.policy.answer_within
         hours = f"{self.policy.stages[0].hours:g}"
-        return f"收到后{hours}小时内（即{_zh(ends)}前）", f"{_en(ends)} ({hours} hours)"
+        return f"收到后{hours}小时内（即{_zh(local(ends))}前）", f"{_en(local(ends))} ({hours} hours)"
 
 
 def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Order, datetime], str]:
@@ -247,13 +247,11 @@ def shortened(text: str, letters: int) -> str:
     return kept[:at].rstrip(" ，。；、：,;:") + "…"
 
 
-def _zh(at: datetime) -> str:
-    local = at.astimezone(LOCAL)
+def _zh(local: datetime) -> str:
     return f"{local.year}年{local.month}月{local.day}日{local:%H:%M}"
 
 
-def _en(at: datetime) -> str:
-    local = at.astimezone(LOCAL)
+def _en(local: datetime) -> str:
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}"
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, or_, s
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.evidence import Evidence, may_stop, named_verification
+from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     CLOSED,
@@ -350,7 +351,9 @@ ONE_PERSON = Evidence.ONE_PERSON.of("")  # under a policy that says that one suf
 
 def _must_be_open(order: Order) -> None:
     if order.closed_at:
-        raise NoSuchTransition(f"{order.id} is closed since {order.closed_at.isoformat()} as {order.state}")
+        raise NoSuchTransition(
+            f"{order.id} is closed since {operator_zone().written(order.closed_at)} as {order.state}"
+        )
 
 
 def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:

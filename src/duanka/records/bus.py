@@ -51,6 +51,7 @@ class Bus:
         ca: Path | None = None,
         certificate: Path | None = None,
         key: Path | None = None,
+        zone: str = NATIVE.zone,
     ) -> None:
         try:
             importlib.import_module("nats")
@@ -62,7 +63,7 @@ class Bus:
         held = max_ack_pending or max(5 * batch_records, _HELD)
         self._what = Subscription(stream, subject, durable, create, held)
         numbers = Numbers(region, opaque=NATIVE.opaque, bare=NATIVE.bare)
-        self._tools = Tools(NATIVE.zone, numbers, Holders(holder_key, needs_key=False))
+        self._tools = Tools(zone, numbers, Holders(holder_key, needs_key=False))
         self._most = batch_records
         self._seconds = batch_seconds
         self._wait = wait

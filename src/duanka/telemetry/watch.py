@@ -13,6 +13,7 @@ from types import TracebackType
 from prometheus_client.exposition import choose_encoder
 
 from duanka.domain.live import Source, Taken, Waiting
+from duanka.domain.local_time import operator_zone
 from duanka.telemetry.metrics import Metrics
 from duanka.telemetry.pages import Answer, Pages
 
@@ -46,10 +47,10 @@ class Telemetry:
         *,
         rules: Iterable[str] = (),
         quiet: timedelta = timedelta(minutes=5),
-        clock: Callable[[], datetime] = datetime.now,
+        clock: Callable[[], datetime] | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._metrics = Metrics(rules, clock, ticks)
+        self._metrics = Metrics(rules, clock or operator_zone().now, ticks)
         self._quiet, self._ticks = quiet.total_seconds(), ticks
         self._noted = _Noted(ticks())
         self._pages = Pages({"/metrics": self._exposition, "/healthz": self._health}, host, port)
