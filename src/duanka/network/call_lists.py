@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import logging
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -12,8 +16,15 @@ from typing import TextIO
 
 from duanka.domain.network import NetworkState, Refused, Unreachable
 from duanka.domain.private_files import private_database, private_file, private_folder
+from duanka.network.refused_file import put_aside
 
-LISTS = "lists.sqlite"
+LISTS, GOOD_COPY = "lists.sqlite", "lists.good.sqlite"
+_LOG = logging.getLogger(__name__)
+_SPOILT = (
+    "the lists of the call proxy in {} cannot be read: {}; calls are judged from memory meanwhile, and a start of the"
+    " call proxy puts a spoilt list right"
+)
+_STATES = (NetworkState.OUTGOING_BARRED.value, NetworkState.SUSPENDED.value)
 _AT_ONCE = 5_000
 _POLLED = 0.0005  # seconds between two looks at a lock
 _MADE = """
@@ -27,11 +38,47 @@ INSERT OR IGNORE INTO live VALUES ('list', 'a');
 
 
 def make(folder: Path) -> None:
-    """Make what a call proxy in `folder` keeps, where it is missing."""
+    """Make what a call proxy in `folder` keeps, where it is missing or spoilt.
+
+    Calls never depend on that file: a spoilt one is put aside, the last good copy takes its place, else an empty list.
+    """
     private_folder(folder)
-    database = sqlite3.connect(private_database(folder / LISTS))
-    database.executescript(_MADE)
-    database.close()
+    path, copy = folder / LISTS, folder / GOOD_COPY
+    try:
+        if copy.exists() and not path.exists():
+            raise sqlite3.DatabaseError("it is gone")
+        _check(path)
+    except sqlite3.OperationalError as error:  # locked, full, not allowed: the file itself may be whole
+        _LOG.error("%s cannot be looked through (%s): the call proxy starts with it as it is", path, error)
+    except sqlite3.DatabaseError as error:
+        aside = put_aside(path)
+        origin = "nothing"
+        if copy.exists():
+            shutil.copyfile(copy, private_file(path))
+            with contextlib.suppress(sqlite3.DatabaseError):
+                _check(path)
+                origin = copy.name
+        if origin == "nothing":
+            put_aside(path)
+            _check(path)
+        _LOG.error(
+            "ALARM: %s is spoilt (%s), kept as %s; what counts now is read from %s."
+            " The comparison with the order book puts it right",
+            *(path, error, aside, origin),
+        )
+
+
+def _check(path: Path) -> None:
+    """Make the tables where they are missing, and read all of them; sqlite3.DatabaseError where that is impossible."""
+    with contextlib.closing(sqlite3.connect(private_database(path))) as database:
+        database.executescript(_MADE)
+        if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("it contradicts itself")
+        for table in ("a", "b"):
+            database.execute(f"DELETE FROM {table} WHERE card IS NULL OR state NOT IN (?, ?)", _STATES)
+        if database.execute("SELECT list FROM live WHERE name = 'list'").fetchone()[0] not in ("a", "b"):
+            raise sqlite3.DatabaseError("it does not say which list counts")
+        database.commit()
 
 
 def other(table: str) -> str:
@@ -123,9 +170,25 @@ class CallLists:
         with self._writing() as database:
             database.execute(f"INSERT INTO {filling} SELECT card, state FROM {self.live}")
 
+    def keep_copy(self) -> None:
+        """Write what counts beside its file, where it changed since the last copy."""
+        path, copy = self._folder / LISTS, self._folder / GOOD_COPY
+        written = [one.stat().st_mtime_ns for one in (path, path.with_name(f"{LISTS}-wal")) if one.exists()]
+        if copy.exists() and copy.stat().st_mtime_ns > max(written, default=0):
+            return
+        fresh = copy.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        try:
+            self._reading("VACUUM INTO ?", str(fresh))
+            with fresh.open("rb") as copied:
+                os.fsync(copied.fileno())
+            fresh.replace(copy)
+        except OSError as error:
+            raise Unreachable(f"the lists of the call proxy cannot be copied: {error}") from error
+
     def changed(self) -> dict[str, NetworkState | None]:
         """What changed one by one while a list was filled, as it is last."""
-        rows = self._open().execute("SELECT card, state FROM changed ORDER BY id")
+        rows = self._reading("SELECT card, state FROM changed ORDER BY id")
         return {card: NetworkState(state) if state else None for card, state in rows}
 
     def end(self, filled: str) -> None:
@@ -146,12 +209,11 @@ class CallLists:
 
     def cards(self) -> list[str]:
         """The cards on the list that counts."""
-        return [card for (card,) in self._open().execute(f"SELECT card FROM {self.live}")]
+        return [str(card) for (card,) in self._reading(f"SELECT card FROM {self.live}")]
 
     def has(self, card: str) -> bool:
         """Whether the card is on the list that counts."""
-        found = self._open().execute(f"SELECT 1 FROM {self.live} WHERE card = ?", (card,))
-        return found.fetchone() is not None
+        return bool(self._reading(f"SELECT 1 FROM {self.live} WHERE card = ?", card))
 
     def count(self) -> int:
         """How many cards are on the list that counts."""
@@ -167,8 +229,15 @@ class CallLists:
             yield lock
 
     def _one(self, query: str) -> object:
-        row = self._open().execute(query).fetchone()
-        return row[0] if row else None
+        rows = self._reading(query)
+        return rows[0][0] if rows else None
+
+    def _reading(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        try:
+            return self._open().execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self.close()
+            raise Unreachable(_SPOILT.format(self._folder, error)) from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -194,8 +263,10 @@ class CallLists:
                     check_same_thread=False,
                 )
                 found.execute("PRAGMA synchronous=FULL")
-            except sqlite3.Error as error:
+            except sqlite3.OperationalError as error:
                 raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
+            except sqlite3.DatabaseError as error:
+                raise Unreachable(_SPOILT.format(self._folder, error)) from error
             self._database = found
         return self._database
 

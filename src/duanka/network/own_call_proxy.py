@@ -8,6 +8,7 @@ import re
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from importlib import resources
@@ -108,11 +109,12 @@ class OwnCallProxy(OwnPart):
             self._process.until(self._ready, within)
 
     def command(self) -> list[str]:
-        """The command line; its working folder must be `folder`."""
+        """The command line; it puts spoilt lists right before it becomes Kamailio, whose folder is `folder`."""
         here = str(self.folder)
         # a process that loads a list holds all its rows for a moment; memory that is not touched costs nothing
         memory = ["-m", str(self._megabytes), "-M", str(16 + self._entries // 1500)]
-        return [self._program, "-f", _CONFIG, "-DD", "-E", *memory, "-w", here, "-Y", here]
+        begin = [sys.executable, "-m", "duanka.network.kamailio_start", here]
+        return [*begin, self._program, "-f", _CONFIG, "-DD", "-E", *memory, "-w", here, "-Y", here]
 
     def element(self, seconds: float = 4.0) -> CallProxy:
         """The proxy as orders see it."""

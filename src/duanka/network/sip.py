@@ -54,6 +54,7 @@ class CallProxy:
         if self._differs([card for card, state in zip(cards, states, strict=True) if state is _ACTIVE]):
             self._exchange(self._lists.copy)
             cards, states = self._held()
+        self._lists.keep_copy()
         for card, state in zip(cards, states, strict=True):
             if state is not _ACTIVE:
                 yield card, state
@@ -66,6 +67,7 @@ class CallProxy:
         for card in cards:
             checked(card)
         self._exchange(lambda filling: self._lists.fill(filling, cards))
+        self._lists.keep_copy()
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """What Kamailio refused and wrote down after position `after`."""
