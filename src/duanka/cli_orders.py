@@ -14,7 +14,7 @@ from rich.console import Console
 
 from duanka import app
 from duanka.cli_lazy import lazily
-from duanka.domain.act import card_of
+from duanka.domain.act import MOST_CARDS, card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
@@ -112,17 +112,24 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             out.print(tables.orders_table(page), highlight=False)
 
     @command(orders, Permission.READ_ORDER)
-    def show(order: Number, full: Full = False, why: BecauseFull = "") -> None:
-        """Show an order (or an act): its reason, its trail, what the network and the holder were told."""
+    def show(
+        order: Number,
+        full: Full = False,
+        why: BecauseFull = "",
+        after: Annotated[int, typer.Option(min=0, max=MOST_CARDS, help="Of an act: skip so many cards.")] = 0,
+        limit: Annotated[int, typer.Option(min=1, max=200, help="Of an act: how many cards.")] = 50,
+    ) -> None:
+        """Show an order: its reason, its trail, what was told to whom. Of an act: every card, as it stands now."""
         with at_desk(Permission.READ_ORDER) as (here, person):
+            reader = reading.Reader(person, full, why)
             if order.startswith("A"):
-                out.print(
-                    tables.act_page(here.acts.act(order, person), here.acts.skipped(order, person)),
-                    highlight=False,
-                )
+                act = here.acts.act(order, person)
+                cards = here.reading.act_cards(order, reader, app_orders.now(), after, limit)
+                out.print(tables.act_page(act), highlight=False)
+                out.print(tables.act_cards_table(order, cards), highlight=False)
                 return
             number = order_meant(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
-            file = here.reading.order(number, reading.Reader(person, full, why), app_orders.now())
+            file = here.reading.order(number, reader, app_orders.now())
             out.print(tables.order_page(file), highlight=False)
 
     @command(orders, Permission.READ_FIGURES)
@@ -245,10 +252,22 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             out.print(tables.acts_table(here.acts.acts(person)), highlight=False)
 
     @command(orders, Permission.APPROVE_ACT)
-    def approve(act: ActNumber, why: Why) -> None:
-        """Approve what somebody else proposed: it is carried out at once."""
+    def approve(
+        act: ActNumber,
+        why: Why,
+        without: Annotated[
+            list[str] | None,
+            typer.Option(
+                help="Leave this card as it is: its number, or its line in the act, '#2'; several times."
+            ),
+        ] = None,
+    ) -> None:
+        """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
         with at_desk(Permission.APPROVE_ACT) as (here, person):
-            out.print(tables.act_page(here.acts.approve(act, person, why, app_orders.now())), highlight=False)
+            out.print(
+                tables.act_page(here.acts.approve(act, person, why, app_orders.now(), without or ())),
+                highlight=False,
+            )
         out.print(f"{_WAITS} Progress: duanka orders show {act}", highlight=False)
 
     @command(orders, Permission.REJECT_ACT)

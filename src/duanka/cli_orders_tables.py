@@ -18,7 +18,18 @@ from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Order
 from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile, ReviewItem
-from duanka.orders.views import Confirmed, Dossier, Figures, Leg, Notice, OrderFile, Page, Sight, Told
+from duanka.orders.views import (
+    ActCard,
+    Confirmed,
+    Dossier,
+    Figures,
+    Leg,
+    Notice,
+    OrderFile,
+    Page,
+    Sight,
+    Told,
+)
 
 _MASKED = Sight(unmasked=False)
 
@@ -74,12 +85,12 @@ def orders_table(page: Page[Order]) -> RenderableType:
             str(one.hits),
             one.grounds.reason.zh,
         )
-    return _with_next(table, "orders", page.next)
+    return _with_next(table, "orders list", page.next)
 
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
     """The page, and how to see the one that follows."""
-    more = [Text(f"More: duanka {command} list --after {following}")] if following else []
+    more = [Text(f"More: duanka {command} --after {following}")] if following else []
     return Group(table, *more)
 
 
@@ -146,6 +157,28 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     for one in skipped:
         table.add_row(masked_card(one.card), masked_text(one.why or "-"))
     return Group(facts, table)
+
+
+def act_cards_table(act_id: str, page: Page[ActCard]) -> RenderableType:
+    """Every card of an act as the second person must know it; `page` is already masked."""
+    table = grid("#", "card", "now", "tier", "reason", "open", "passed", "objection", "outcome")
+    for one in page.items:
+        passed = f"{one.passes}x, {local(one.passed_at)}" if one.passes else "-"
+        outcome = one.outcome or "to come"
+        if one.why:
+            outcome = f"{outcome}: {one.why}"
+        table.add_row(
+            f"{one.line}",
+            one.card,
+            state(one.state),
+            one.tier or "-",
+            one.reason.zh if one.reason else "-",
+            ", ".join(f"{order.id} {state(order.state)}" for order in one.open_orders) or "-",
+            passed,
+            state(one.objection) if one.objection else "-",
+            outcome,
+        )
+    return _with_next(table, f"orders show {act_id}", page.next)
 
 
 def acts_table(acts: Sequence[Act]) -> RenderableType:
@@ -285,7 +318,7 @@ def counter_table(page: Page[CounterWaiting]) -> RenderableType:
             one.first_by,
             local(one.first_at),
         )
-    return _with_next(table, "counter", page.next)
+    return _with_next(table, "counter list", page.next)
 
 
 def reviews_table(page: Page[ReviewItem]) -> RenderableType:
@@ -298,7 +331,7 @@ def reviews_table(page: Page[ReviewItem]) -> RenderableType:
         why = "; ".join(TOLD[reason].zh for reason in one.reasons)
         likeness = share(one.similarity)
         table.add_row(one.order_id, one.card, one.tier, local(one.since), likeness, str(one.failures), why)
-    return _with_next(table, "reviews", page.next)
+    return _with_next(table, "reviews list", page.next)
 
 
 def review_page(file: ReviewFile) -> RenderableType:

@@ -78,7 +78,7 @@ def get_act(here: Here, by: access.Caller, number: asked.ActId) -> shown.ActShow
 def list_act_cards(
     here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
-    """With what became of each; numbers masked."""
+    """With what is known and what became of each; numbers masked."""
     page = here.desk.reading.act_cards(number, Reader(by), here.now, int(after or 0), limit)
     return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
 
@@ -91,11 +91,11 @@ def list_act_cards(
     response_model=shown.ActShown,
     responses=errors(401, 403, 404, 409, 413, 422),
 )
-def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
-    """A supervisor who did not propose it. Again gives the state."""
+def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval) -> shown.ActShown:
+    """A supervisor who did not propose it and has seen its cards; some can be struck. Again gives the state."""
     act = here.desk.acts.act(number, by)
     if act.approved_by != by.id:
-        act = here.desk.acts.approve(number, by, because.why, here.now)
+        act = here.desk.acts.approve(number, by, because.why, here.now, because.without)
     return shown.ActShown.of(act)
 
 

@@ -130,6 +130,17 @@ class Because(AskedModel):
     why: Why
 
 
+class Approval(Because):
+    """Why an act is approved, and which of its cards are left as they are."""
+
+    without: list[Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{4,14}|#[1-9][0-9]{0,5})$")]] = Field(
+        default=[],
+        max_length=10_000,
+        description="Cards that are struck: by number, or by their line in the act.",
+        examples=[["#2"]],
+    )
+
+
 class CounterCheckAsked(AskedModel):
     """What one of the staff saw at a counter. Nothing is passed unless all three are true."""
 

@@ -213,15 +213,31 @@ class Acts(ShownModel):
     next: str | None
 
 
-class ActCardShown(ShownModel):
-    """One card of an act."""
+class OpenOrderShown(ShownModel):
+    """An order that is open about a card."""
 
+    id: str = Field(examples=["V0123456789AB"])
+    kind: Kind
+    state: State
+
+
+class ActCardShown(ShownModel):
+    """One card of an act: what became of it, and what the second person must know of it."""
+
+    line: int = Field(description="Its place in the act; `approve` takes it in `without`.", examples=[1])
     phone_number: ShownNumber
     order_id: str | None
     before: str | None
     after: str | None
     outcome: str | None
-    why: str | None
+    why: str | None = Field(description="Why it was skipped.")
+    state: str = Field(description="How the card is treated now.", examples=["active"])
+    tier: str = Field(description="Of its latest order; empty: it has none.", examples=["high"])
+    reason: WordsShown | None = Field(description="Of its latest order.")
+    open_orders: list[OpenOrderShown]
+    passes: int = Field(description="How often its holder proved who they are.", examples=[0])
+    passed_at: datetime | None = Field(description="When they did so last.")
+    objection: str | None = Field(description="The state of its latest objection.", examples=["filed"])
 
 
 class ActCards(ShownModel):

@@ -7,14 +7,14 @@ policy may let one person suffice for a stop; the trail then says so of each car
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
+from sqlalchemy import RowMapping, func, insert, literal, select, update
 
 from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbers_of
-from duanka.domain.authority import Permission, authorize, move_permission, within
+from duanka.domain.authority import Permission, authorize, move_permission
 from duanka.domain.bounds import end_of_measure
 from duanka.domain.evidence import had_a_hand_in, ran_out
 from duanka.domain.local_time import operator_zone
@@ -30,14 +30,14 @@ from duanka.domain.order import (
     Person,
     ProtectedCard,
     Role,
-    UnknownOrder,
 )
 from duanka.domain.person import same_person
 from duanka.domain.words import Words
+from duanka.orders.act_review import put_places, seen_act, strike
 from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry, skip_one
 from duanka.orders.book import OrderBook
 from duanka.orders.isolation import in_one_line, is_outage
-from duanka.orders.places import NOWHERE, acts_in, places_of
+from duanka.orders.places import acts_in
 from duanka.orders.proposals import store_act
 from duanka.orders.rows import grounds_of, new_id
 from duanka.orders.second_person import takes_two
@@ -96,7 +96,7 @@ class Acts:
                 until=until,
             )
             store_act(turn, act)
-            _put_places(turn, act.id, numbers, by)
+            put_places(turn, act.id, numbers, by)
             turn.connection.execute(insert(act_cards), _rows(act.id, numbers, left_out))
             said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
             said |= {"skipped": len(left_out), "named_twice": repeated, "two_people": not alone}
@@ -109,9 +109,11 @@ class Acts:
 
         return self.act(self.book.turn(work, now))
 
-    def approve(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
-        """Let a proposed act run. `by`: a supervisor who did not propose it, under whatever role."""
+    def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
+        """Let a proposed act run. `by`: a supervisor who did not propose it, under whatever role.
 
+        `without`: cards that are left as they are, by number or by their line in the act, like #17.
+        """
         authorize(by, Permission.APPROVE_ACT)
 
         def work(turn: Turn) -> None:
@@ -125,7 +127,10 @@ class Acts:
                 raise OrderError(
                     f"{act_id} would have ended on {operator_zone().written(row['until'])}; propose it anew"
                 )
-            _move(turn, row, ActState.RUNNING, by, "act.approve", why, approved_by=by.id, approved_at=now)
+            facts: dict[str, object] = {"approved_by": by.id, "approved_at": now}
+            if without:
+                facts["skipped"] = row["skipped"] + strike(turn, row, without, by, why)
+            _move(turn, row, ActState.RUNNING, by, "act.approve", why, **facts)
 
         self.book.turn(work, now)
         return self.act(act_id)
@@ -337,32 +342,9 @@ def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list
     ]
 
 
-def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = False) -> RowMapping:
-    """The row of an act; UnknownOrder without one, NotTheirs where a card of it is out of the scope of `by`."""
-    query = select(acts).where(acts.c.id == act_id)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
-    if row is None:
-        raise UnknownOrder(f"no act {act_id!r}")
-    places = select(act_places.c.operator, act_places.c.city).where(act_places.c.act_id == act_id)
-    if not by.scope.everywhere:
-        for place in connection.execute(places):
-            within(by, f"a card of {act_id}", *place)
-    return row
-
-
 def _locked(turn: Turn, act_id: str, by: Person = SYSTEM) -> RowMapping:
     """The act's row, locked: who approves, undoes or carries it out waits for the others."""
     return seen_act(turn.connection, act_id, by, lock=True)
-
-
-def _put_places(turn: Turn, act_id: str, numbers: Iterable[str], by: Person) -> None:
-    """Write down whose the cards of an act are; NotTheirs where one is out of the scope of who proposes."""
-    known = places_of(turn.connection, numbers)
-    places = sorted({known.get(card, NOWHERE) for card in numbers})
-    for place in places:
-        within(by, "a card of this list", *place)
-    rows = [{"act_id": act_id, "operator": operator, "city": city} for operator, city in places]
-    turn.connection.execute(insert(act_places), rows)
 
 
 def _is(row: RowMapping, state: ActState, event: str) -> None:

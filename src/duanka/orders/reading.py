@@ -14,7 +14,7 @@ from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
 from duanka.domain.person import HOLDER
 from duanka.orders import figures
-from duanka.orders.acts import seen_act
+from duanka.orders.act_review import cards_shown, seen_act
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.cursors import page, page_of
 from duanka.orders.cursors import within as at_most
@@ -186,21 +186,17 @@ class Reading:
     def act_cards(
         self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50
     ) -> Page[ActCard]:
-        """The cards of an act, in the order of their numbers, with what became of each; `after`: how many to skip."""
+        """The cards of an act, in the order of their numbers, with what is known and what became of each.
+
+        `after`: how many to skip.
+        """
         # no cursor by the last card: it would hand a number in full to who sees it masked
         query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
         self.act(number, reader.person)
         limit = at_most(limit)
         with self._read(reader, now, "read.act", number) as (connection, sight):
             rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()
-        found = tuple(
-            sight.seen(
-                ActCard(
-                    sight.number(r["card"]), r["order_id"], r["before"], r["after"], r["outcome"], r["why"]
-                )
-            )
-            for r in rows[:limit]
-        )
+            found = cards_shown(connection, rows[:limit], after + 1, sight)
         return Page(found, str(after + limit) if len(rows) > limit else None)
 
     def figures(self, since: datetime, until: datetime, by: Person) -> Figures:

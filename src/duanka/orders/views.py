@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping
 
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Grounds, Order
+from duanka.domain.words import Words
 from duanka.orders.rows import grounds_of
 
 Item = TypeVar("Item")
@@ -189,15 +190,36 @@ class ActView:
 
 
 @dataclass(frozen=True)
-class ActCard:
-    """One card of an act. `why` it was skipped."""
+class OpenOrder:
+    """An order that is open about a card."""
 
+    id: str
+    kind: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ActCard:
+    """One card of an act: what became of it, and what the second person must know of it.
+
+    `line`: its place in the act, from 1. `why` it was skipped. `state` of the card now; `tier` and `reason` of its
+    latest order; `passes`: how often its holder proved who they are; `objection`: the state of the latest.
+    """
+
+    line: int
     card: str
     order_id: str | None
     before: str | None
     after: str | None
     outcome: str | None
     why: str | None
+    state: str
+    tier: str
+    reason: Words | None
+    open_orders: tuple[OpenOrder, ...]
+    passes: int
+    passed_at: datetime | None
+    objection: str | None
 
 
 @dataclass(frozen=True)
