@@ -36,7 +36,7 @@ from duanka.orders.kept_end import TrailGuard
 from duanka.orders.notice_texts import writing
 from duanka.orders.outbox import Looking, Outbox
 from duanka.orders.posting import Posting
-from duanka.orders.reconciling import Reconciling
+from duanka.orders.reconciling import ChangeLimit, Reconciling
 from duanka.orders.refusals import Refusals
 from duanka.report import DecisionFile
 from duanka.settings import Settings
@@ -88,7 +88,12 @@ def working(
             if sender
             else None,
             refusals=[Refusals(here.store, one, alarms) for one in network.sources()],
-            compared=[Reconciling(here.store, here.trail, one, alarms=alarms) for one in network.elements()],
+            compared=[
+                Reconciling(
+                    here.store, here.trail, one, alarms=alarms, limit=ChangeLimit(policy.reconcile_max)
+                )
+                for one in network.elements()
+            ],
             compare_every=policy.reconcile_minutes * 60,
             purge=here.checks.purge,
             guard=guard,

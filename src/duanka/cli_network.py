@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, Why, command
+from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
 from duanka.domain.authority import Permission
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
+    from duanka.orders import reading
 else:
     app_orders = lazily("duanka.app_orders")
+    reading = lazily("duanka.orders.reading")
 
 ElementName = Annotated[str, typer.Argument(help="home_register, call_proxy or message_proxy.")]
 
@@ -29,6 +31,7 @@ def add_network(cli: typer.Typer, out: Console, settings: Callable[[], Settings]
     )
     cli.add_typer(network, name="network")
     _add_elements(network, out, AtDesk(settings, check_network=False))
+    _add_comparing(network, out, AtDesk(settings))
 
 
 def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
@@ -62,3 +65,28 @@ def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.CONFIGURE_NETWORK) as (here, person):
             here.elements.remove(element, person, why, app_orders.now())
         out.print(f"{element} is told nothing more. Restart every `duanka serve`.", highlight=False)
+
+
+def _add_comparing(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(network, Permission.LIST_DRIFTS)
+    def differences(full: Full = False, why: BecauseFull = "") -> None:
+        """List where the network does otherwise than the order book says and is not mended, the latest first."""
+        with at_desk(Permission.LIST_DRIFTS) as (here, person):
+            found = here.reading.drifts(reading.Reader(person, full, why), app_orders.now(), 200)
+            table = Table("element 网元", "card 号码", "wanted 应为", "found 实为", "found at")
+            for one in found:
+                if one.repaired_at is None:
+                    at = f"{one.found_at:%Y-%m-%d %H:%M:%S}Z"
+                    table.add_row(one.element, one.card, one.wanted, one.found, at)
+            out.print(table, highlight=False)
+
+    @command(network, Permission.ALLOW_CHANGES)
+    def allow(
+        element: ElementName,
+        changes: Annotated[int, typer.Option(help="How many cards, as the alarm says.")],
+        why: Why,
+    ) -> None:
+        """Let the next comparison of an element change more cards than the policy's reconcile_max, within a day."""
+        with at_desk(Permission.ALLOW_CHANGES) as (here, person):
+            here.elements.allow(element, changes, person, why, app_orders.now())
+        out.print(f"The next comparison of {element} may change {changes:,} cards.", highlight=False)

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from books import KEY, NOW, POLICE, book_on, card
+from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.network import NetworkState, Unreachable
+from duanka.domain.order import NotTheirs, OrderError
 from duanka.network.fake import FakeElement, Faults
 from duanka.orders.alarms import Alarms
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.enacting import Enacting
+from duanka.orders.network_elements import NetworkElements
 from duanka.orders.outbox import Outbox
-from duanka.orders.reconciling import Reconciled, Reconciling
+from duanka.orders.reconciling import ChangeLimit, Reconciled, Reconciling
 from duanka.orders.store import Store
 from duanka.orders.tables import audit, cards, drifts, orders, outbox
+from duanka.orders.tables_installation import elements
 
 ONE = ("home_register",)
 LATER, MINUTE = NOW + timedelta(minutes=5), timedelta(minutes=1)
@@ -168,6 +171,75 @@ def test_more_cards_than_one_slice_are_all_compared(store: Store) -> None:
     with store.writing() as connection:
         row = {"state": "suspended", "wanted": "suspended", "order_id": "R1", "since": NOW}
         connection.execute(cards.insert(), [{"card": card(number), **row} for number in range(1200)])
-    assert comparing(store, element).compare(LATER) == Reconciled(2400, 2400, 1200, 1200)
-    drain(store, element, LATER)
+    with store.writing() as connection:
+        connection.execute(elements.insert().values(name=ONE[0], address="/x", changed_at=NOW))
+    one = comparing(store, element)
+    assert one.compare(LATER) == Reconciled(2400, 2400, 0, 1200), "too many: a person looks first"
+    NetworkElements(store, Trail(KEY)).allow(ONE[0], 1200, SECOND, "a new register", LATER)
+    assert one.compare(LATER + MINUTE) == Reconciled(2400, 1200, 1200, 1200)
+    drain(store, element, LATER + MINUTE)
     assert all(element.state_of(card(number)) is SUSPENDED for number in range(1200))
+
+
+@pytest.mark.parametrize(
+    ("restricted", "percent", "most"),
+    [(0, 1, 20), (2000, 1, 20), (2001, 1, 21), (10_000, 1, 100), (10_000, 0.5, 50), (100_000, 100, 100_000)],
+)
+def test_a_comparison_changes_one_in_a_hundred_alone_and_at_least_twenty(
+    restricted: int, percent: float, most: int
+) -> None:
+    assert ChangeLimit(percent).most(restricted) == most
+
+
+def allowed(store: Store, changes: int, now: Any = LATER) -> None:
+    elements = NetworkElements(store, Trail(KEY))
+    if not elements.addresses():
+        elements.set(ONE[0], "/x", SECOND, "new", now)
+    elements.allow(ONE[0], changes, SECOND, "looked at it", now)
+
+
+def test_a_comparison_that_wants_to_change_too_many_changes_none_until_a_supervisor_says_so(
+    store: Store,
+) -> None:
+    element, said = FakeElement(ONE[0]), list[str]()
+    stopped(store, element, 24)
+    limit, alarms = ChangeLimit(1, 3), Alarms(store, said.append, timedelta())
+    one = Reconciling(store, Trail(KEY), element, limit=limit, alarms=alarms)
+    for number in range(4):
+        element.restore(card(number))
+    for minute in range(3):
+        assert one.compare(LATER + minute * MINUTE) == Reconciled(24, 4, 0, 0)
+    assert len(said) == 1
+    assert "duanka network allow home_register --changes 4" in said[0]
+    assert [row.card for row in drifted(store)] == [card(number) for number in range(4)], "each is told once"
+    allowed(store, 3)
+    assert one.compare(LATER + 3 * MINUTE).repairing == 0, "fewer than it wants"
+    allowed(store, 4)
+    assert one.compare(LATER + timedelta(days=1, seconds=1)).repairing == 0, "for a day"
+    allowed(store, 4, LATER + timedelta(days=2))
+    late = LATER + timedelta(days=2, minutes=1)
+    assert one.compare(late) == Reconciled(24, 4, 4, 0)
+    drain(store, element, late)
+    assert all(element.state_of(card(number)) is SUSPENDED for number in range(24))
+    assert len(drifted(store)) == 4
+    assert all(row.repaired_at for row in drifted(store))
+    assert "告警解除" in said[-1]
+    for number in range(4):
+        element.restore(card(number))
+    assert one.compare(late + MINUTE).repairing == 0, "what was allowed is used up"
+    element.suspend(card(0))
+    assert one.compare(late + 2 * MINUTE).repairing == 3
+    assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+
+
+def test_nobody_but_a_supervisor_allows_it(store: Store) -> None:
+    elements = NetworkElements(store, Trail(KEY))
+    with pytest.raises(NotTheirs):
+        elements.allow(ONE[0], 5, DESK, "looked", LATER)
+    for name, changes, why, told in (
+        (ONE[0], 5, " ", "say why"),
+        (ONE[0], 0, "looked", "--changes"),
+        (ONE[0], 5, "looked", "not configured"),
+    ):
+        with pytest.raises(OrderError, match=told):
+            elements.allow(name, changes, SECOND, why, LATER)

@@ -35,6 +35,9 @@ class OrderPolicy:
     holidays: tuple[date, ...] = ()
     alarm_minutes: float = 5
     reconcile_minutes: float = 5
+    reconcile_max: float = (
+        1  # percent of the restricted cards that a comparison changes alone; never fewer than 20
+    )
     protected: tuple[str, ...] = ()
     operator: Words = Words("本运营商", "your operator")
     short_code: str = "10086"

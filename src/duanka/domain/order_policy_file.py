@@ -72,6 +72,10 @@ def _minutes(path: Path, where: str, value: object) -> float:
     return values.above_zero(path, where, value, _DAY, "minutes")
 
 
+def _percent(path: Path, where: str, value: object) -> float:
+    return values.above_zero(path, where, value, 100, "percent")
+
+
 def _days(path: Path, where: str, value: object) -> int:
     return values.whole(path, where, value, 1, 60)
 
@@ -137,6 +141,7 @@ ORDERS: dict[str, values.Reader] = {
     "holidays": _holidays,
     "alarm_minutes": _minutes,
     "reconcile_minutes": _minutes,
+    "reconcile_max": _percent,
     "protected": _numbers,
     "operator": values.words,
     "short_code": _number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Integer, func, insert, literal, select, update
 
@@ -18,6 +18,8 @@ from duanka.orders.store import Store
 from duanka.orders.tables import cards, orders, outbox
 from duanka.orders.tables_installation import elements
 
+_MOST_CHANGES = 10_000_000
+_ALLOWED_FOR = timedelta(days=1)
 ELEMENT_NAMES = ("home_register", "call_proxy", "message_proxy")
 
 
@@ -81,6 +83,28 @@ class NetworkElements:
 
         self._store.transact(work)
 
+    def allow(self, name: str, changes: int, by: Person, why: str, now: datetime) -> None:
+        """Let the next comparison of an element change up to so many cards, within a day.
+
+        OrderError: no such element, or no such number. NotTheirs: it takes a supervisor.
+        """
+        authorize(by, Permission.ALLOW_CHANGES)
+        if not why.strip():
+            raise OrderError("say why so many changes are allowed: the reason stays in the audit trail")
+        if not 0 < changes <= _MOST_CHANGES:
+            raise OrderError(f"--changes is a number of cards, 1 to {_MOST_CHANGES:,}")
+
+        def work(connection: Connection) -> None:
+            if not _rows(connection).get(name):
+                raise OrderError(f"{name} is not configured; `duanka network list` shows what is")
+            until = now + _ALLOWED_FOR
+            values = {"changes_allowed": changes, "allowed_until": until}
+            connection.execute(update(elements).where(elements.c.name == name).values(values))
+            told = {"changes_allowed": changes, "allowed_until": until.isoformat()}
+            self._trail.append(connection, [Entry(now, by, "element.allow", name, why.strip(), {}, told)])
+
+        self._store.transact(work)
+
     def _write(
         self, connection: Connection, name: str, address: str, by: Person, why: str, now: datetime
     ) -> int:
@@ -98,6 +122,19 @@ class NetworkElements:
 def element_names(connection: Connection) -> tuple[str, ...]:
     """The names of the elements that orders go to, in a transaction."""
     return tuple(sorted(name for name, address in _rows(connection).items() if address))
+
+
+def changes_allowed(connection: Connection, name: str, now: datetime) -> int:
+    """How many cards a supervisor lets the next comparison of the element change; 0: nobody said anything."""
+    row = select(elements.c.changes_allowed).where(elements.c.name == name, elements.c.allowed_until > now)
+    return connection.execute(row).scalar() or 0
+
+
+def use_allowance(connection: Connection, trail: Trail, name: str, changed: int, now: datetime) -> None:
+    """The comparison was carried out: what was allowed is used up."""
+    values = {"changes_allowed": None, "allowed_until": None}
+    connection.execute(update(elements).where(elements.c.name == name).values(values))
+    trail.append(connection, [Entry(now, SYSTEM, "element.compared", name, after={"changed": changed})])
 
 
 def _rows(connection: Connection) -> dict[str, str]:

@@ -8,8 +8,9 @@ are; the audit trail tells it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.isolation import is_outage
+from duanka.orders.network_elements import changes_allowed, use_allowance
 from duanka.orders.store import Store
 from duanka.orders.tables import cards, drifts, outbox
 
@@ -55,6 +57,22 @@ class _Drift:
     repair: bool
 
 
+@dataclass(frozen=True)
+class ChangeLimit:
+    """How many cards a comparison may change alone: `percent` of those that are restricted, and at least `least`.
+
+    A difference of more cards is more likely an outdated book, a replaced element or a defect than a network that
+    forgot: a person looks first.
+    """
+
+    percent: float = 1.0
+    least: int = 20
+
+    def most(self, restricted: int) -> int:
+        """The number, of so many restricted cards."""
+        return max(self.least, math.ceil(restricted * self.percent / 100))
+
+
 class Reconciling:
     """Compares one element with the order book. `element`: a value of its own, so that no order waits for it.
 
@@ -70,9 +88,12 @@ class Reconciling:
         *,
         repair_foreign: bool = False,
         alarms: Alarms | None = None,
+        limit: ChangeLimit | None = None,
     ) -> None:
-        """`alarms`: told of cards that cannot be compared; by default they are kept, and said to nobody."""
+        """`alarms`: told of cards that cannot be compared, and of too many that differ; by default said to nobody."""
         self.name = element.name
+        self._limit = limit or ChangeLimit()
+        self._alarm_source = f"compare {element.name}"
         self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
         self._spoilt: dict[
             str, tuple[str, Exception]
@@ -86,27 +107,27 @@ class Reconciling:
         self._unlike.clear()
         self._spoilt.clear()
         found = dict(self._element.restricted())
-        compared = drifted = repairing = 0
+        differ: list[_Drift] = []
+        restricted = 0
         for some in self._wanted():
-            compared += len(some)
-            lost, mending = self._slice(some, found, now)
-            drifted, repairing = drifted + lost, repairing + mending
+            restricted += len(some)
+            differ += self._slice(some, found, now)
             for known in some:
                 found.pop(known.card, None)
-        foreign = 0
+        compared, foreign = restricted, 0
         for names in _pieces(sorted(found)):
             free = self._known(names)
-            lost, mending = self._slice(free, found, now)
+            differ += self._slice(free, found, now)
             strange = sorted(set(names) - {known.card for known in free} - self._spoilt.keys())
             foreign += len(strange)
             nobody = [_Card(card, NetworkState.ACTIVE, _NOBODY, now - _GRACE) for card in strange]
-            more, freed = self._strangers(nobody, found, now)
+            differ += self._strangers(nobody, found, now)
             compared += len(names)
-            drifted, repairing = drifted + lost + more, repairing + mending + freed
+        repairing = self._mend(differ, self._limit.most(restricted), now)
         self._over(now)
         for order_id, error in self._spoilt.values():
             self._alarms.set_aside(_COMPARED, order_id, error, now)
-        return Reconciled(compared, drifted, repairing, foreign)
+        return Reconciled(compared, len(differ), repairing, foreign)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -147,8 +168,8 @@ class Reconciling:
 
     # --- what differs ---
 
-    def _slice(self, some: Iterable[_Card], found: dict[str, NetworkState], now: datetime) -> tuple[int, int]:
-        """Of cards that the order book knows: how many differ, and how many are being mended."""
+    def _slice(self, some: Iterable[_Card], found: dict[str, NetworkState], now: datetime) -> list[_Drift]:
+        """Of cards that the order book knows: those that differ."""
         unlike = [
             known
             for known in some
@@ -157,7 +178,7 @@ class Reconciling:
         self._unlike.update(known.card for known in unlike)
         suspects = [known for known in unlike if not now - _GRACE < known.since <= now]
         if not suspects:
-            return 0, 0
+            return []
         with self._store.reading() as connection:
             waiting = _waiting(connection, self.name, [known.card for known in suspects])
         differ = []
@@ -167,20 +188,19 @@ class Reconciling:
             state = self._asked(known)
             if state is not None:
                 differ.append(_Drift(known, state, repair=True))
-        return len(differ), self._record(differ, now)
+        return differ
 
     def _strangers(
         self, some: Collection[_Card], found: dict[str, NetworkState], now: datetime
-    ) -> tuple[int, int]:
+    ) -> list[_Drift]:
         """Of cards that no order knows: reported once, freed where that is wanted."""
         self._unlike.update(known.card for known in some)
         reported = self._reported([known.card for known in some])
-        new = [
+        return [
             _Drift(known, found[known.card], self._repair_foreign)
             for known in some
             if reported.get(known.card) != found[known.card] or self._repair_foreign
         ]
-        return len(new), self._record(new, now)
 
     def _asked(self, known: _Card) -> NetworkState | None:
         """What the element does with the card now, if that is not what is wanted."""
@@ -215,6 +235,30 @@ class Reconciling:
 
     # --- recording and mending ---
 
+    def _mend(self, differ: Sequence[_Drift], most: int, now: datetime) -> int:
+        """Mend what differs, up to `most` cards or what a supervisor allowed; else keep it for a person to look at."""
+        wanted = sum(drift.repair for drift in differ)
+        with self._store.reading() as connection:
+            allowed = changes_allowed(connection, self.name, now)
+        held = wanted > max(most, allowed)
+        if held:
+            zh = f"网元{self.name}比对将改动{wanted}张卡，超过上限{most}，未改动"
+            en = (
+                f"the comparison with {self.name} wants to change {wanted} cards, more than {most}; nothing was"
+                " changed. See `duanka network differences`; a supervisor lets it go on with"
+                f" `duanka network allow {self.name} --changes {wanted}`"
+            )
+            self._alarms.raise_now(self._alarm_source, now, f"{zh} / {en}")
+            differ = [replace(drift, repair=False) for drift in differ]
+        repairing = 0
+        for at in range(0, len(differ), _SLICE):
+            repairing += self._record(list(differ[at : at + _SLICE]), now)
+        if not held:
+            self._alarms.working(self._alarm_source, now)
+        if wanted > most and not held:
+            self._store.transact(lambda c: use_allowance(c, self._trail, self.name, repairing, now))
+        return repairing
+
     def _record(self, differ: list[_Drift], now: datetime) -> int:
         """Record drifts, and put what mends them into the outbox; how many are being mended."""
         if not differ:
@@ -227,6 +271,7 @@ class Reconciling:
         rows = connection.execute(select(cards).where(cards.c.card.in_(names)).with_for_update()).all()
         stand = {known.card: known for known in self._cards(rows)}
         waiting = _waiting(connection, self.name, names)
+        open_drifts = self._open(connection, names)
         entries, tasks = [], []
         for drift in differ:
             known = drift.known
@@ -239,10 +284,12 @@ class Reconciling:
                 "found": drift.found.value,
                 "found_at": now,
             }
-            made = connection.execute(insert(drifts).values(row))
+            number = open_drifts.get((known.card, known.wanted.value, drift.found.value))
+            if number is None:
+                made = connection.execute(insert(drifts).values(row))
+                number = made.inserted_primary_key[0] if made.inserted_primary_key else 0
             if not drift.repair:
                 continue
-            number = made.inserted_primary_key[0] if made.inserted_primary_key else 0
             tasks.append(_task(known, self.name, number, now))
             subject = known.card if known.order_id == _NOBODY else known.order_id
             was, will = {self.name: drift.found.value}, {self.name: known.wanted.value}
@@ -251,6 +298,16 @@ class Reconciling:
             connection.execute(insert(outbox), tasks)
         self._trail.append(connection, entries)
         return len(tasks)
+
+    def _open(self, connection: Connection, names: Collection[str]) -> dict[tuple[str, str, str], int]:
+        """Drifts that were recorded, are not over and were never put into the outbox: what differs -> number."""
+        tried = (
+            select(outbox.c.id).where(outbox.c.step == -drifts.c.id, outbox.c.card == drifts.c.card).exists()
+        )
+        rows = select(drifts).where(
+            drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.card.in_(names), ~tried
+        )
+        return {(row.card, row.wanted, row.found): row.id for row in connection.execute(rows)}
 
 
 def _task(known: _Card, element: str, drift: int, now: datetime) -> dict[str, object]:
