@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from duanka.domain.errors import UnreadableInput
 from duanka.records.blocks import RAW_LIMIT, Bad, Block
+from duanka.records.limits import LINE_LIMIT, TEXT_AT_ONCE
 from duanka.records.open_file import opened
+from duanka.records.parquet_pages import MOST_FOOTER, RowGroups, TooMuch, footer_size
 from duanka.records.reasons import Reason
 
 BATCH_ROWS = 1 << 16
+_READ_BYTES = 1 << 20
 _MOST_ROWS = 10_000_000  # rows of a damaged group that are set aside one by one
 # What Arrow raises on damaged files, besides its own: a huge allocation, a wrong length, a name that is no text.
 DAMAGE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, NotImplementedError)
@@ -33,6 +38,8 @@ class ParquetReading:
         self._root = root
         with opened(path, root) as data:
             try:
+                if footer_size(data, os.fstat(data.fileno()).st_size) > MOST_FOOTER:
+                    raise ValueError(f"a footer of more than {MOST_FOOTER >> 20} MB")
                 with pq.ParquetFile(data) as file:
                     self._schema: Any = file.schema_arrow
                     self._names = tuple(self._schema.names)
@@ -55,21 +62,36 @@ class ParquetReading:
             check_type(self._path, name, self._schema.field(self._schema.get_field_index(name)).type)
         with (
             opened(self._path, self._root) as data,
-            pq.ParquetFile(data, page_checksum_verification=True) as file,
+            opened(self._path, self._root) as headers,
+            # Read through a buffer: a row group need not fit into memory.
+            pq.ParquetFile(
+                data, page_checksum_verification=True, pre_buffer=False, buffer_size=_READ_BYTES
+            ) as file,
         ):
             total = max(file.metadata.num_rows, 1)
             record = 1
-            for group in range(file.num_row_groups):
-                end = record + file.metadata.row_group(group).num_rows
-                for block in self._group(file, group, list(wanted), record, end):
-                    record += block.records
-                    yield replace(block, done=size * (record - 1) // total)
-                record = end
+            groups = RowGroups(headers, size, file.metadata, wanted)
+            try:
+                groups.check_rows()
+                for group in range(file.num_row_groups):
+                    end = record + file.metadata.row_group(group).num_rows
+                    for block in self._group(file, groups, group, list(wanted), record, end):
+                        record += block.records
+                        yield replace(block, done=size * (record - 1) // total)
+                    record = end
+            except TooMuch as fault:
+                self.unreadable = str(fault)
+                bad = Bad(record, Reason.OVERSIZED, self.unreadable)
+                yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
 
-    def _group(self, file: Any, group: int, wanted: list[str], record: int, end: int) -> Iterator[Block]:
-        """Yield the records numbered from `record` up to `end`, whatever can be read of them."""
+    def _group(
+        self, file: Any, groups: RowGroups, group: int, wanted: list[str], record: int, end: int
+    ) -> Iterator[Block]:
+        """Yield the records numbered from `record` up to `end`, whatever can be read of them. Raises TooMuch."""
         try:
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted):
+            most = groups.batch_rows(group, BATCH_ROWS)
+            batches = file.iter_batches(most, row_groups=[group], columns=wanted)
+            for batch in batches if most == BATCH_ROWS else _gathered(batches):
                 rows = min(batch.num_rows, end - record)
                 yield block_of(batch.slice(0, rows), record)
                 record += rows
@@ -89,29 +111,49 @@ class ParquetReading:
             yield Block(pl.DataFrame(), np.empty(0, np.int64), lost, 0, bad)
 
 
+def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
+    """Put small batches together, as far as memory for text goes: reading a few rows costs as much as many."""
+    held: list[Any] = []
+    for batch in batches:
+        rows, size = sum(one.num_rows for one in held), sum(one.nbytes for one in held)
+        if held and (rows + batch.num_rows > BATCH_ROWS or size + batch.nbytes > TEXT_AT_ONCE):
+            yield pa.concat_batches(held)
+            held = []
+        held.append(batch)
+    if held:
+        yield pa.concat_batches(held)
+
+
 def block_of(batch: Any, record: int) -> Block:
-    """Return the rows of an Arrow batch, the first of which is number `record`; those with broken text are bad."""
+    """Return the rows of an Arrow batch, the first of which is number `record`.
+
+    Those with broken text, or text longer than any record, are bad.
+    """
     rows = batch.num_rows
     if not batch.num_columns:
         return Block(pl.DataFrame(height=rows), np.arange(record, record + rows), rows, 0)
     bad: list[Bad] = []
     columns = [_plain(column) for column in batch.columns]
-    broken = np.zeros(rows, bool)
+    broken, long = np.zeros(rows, bool), np.zeros(rows, bool)
     for column in columns:
         if not _is_text(column.type):
             continue
+        long |= _too_long(column)
         try:
             column.validate(full=True)
         except pa.ArrowInvalid:
             broken |= _broken_text(column)
-    if broken.any():
-        keep = pa.array(~broken)
-        bad = [_broken_row(columns, int(at), record) for at in np.flatnonzero(broken)]
+    if (broken | long).any():
+        keep = pa.array(~(broken | long))
+        bad = [
+            Bad(record + int(at), Reason.TOO_LONG, "") if long[at] else _broken_row(columns, int(at), record)
+            for at in np.flatnonzero(broken | long)
+        ]
         columns = [column.filter(keep) for column in columns]
     frame = pl.DataFrame(
         [pl.Series(name, pl.from_arrow(c)) for name, c in zip(batch.schema.names, columns, strict=True)]
     )
-    return Block(frame, record + np.flatnonzero(~broken), rows, 0, bad)
+    return Block(frame, record + np.flatnonzero(~(broken | long)), rows, 0, bad)
 
 
 def _plain(column: Any) -> Any:
@@ -130,6 +172,15 @@ def _plain(column: Any) -> Any:
 
 def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _too_long(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Tell which values of a text column are longer than any record."""
+    lengths = pc.binary_length(column)
+    if (pc.max(lengths).as_py() or 0) <= LINE_LIMIT:
+        return np.zeros(len(column), bool)
+    found: np.ndarray[Any, np.dtype[np.bool_]] = pc.fill_null(lengths, 0).to_numpy() > LINE_LIMIT
+    return found
 
 
 def _broken_text(column: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:

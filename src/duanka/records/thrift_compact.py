@@ -1,0 +1,91 @@
+"""Thrift's compact protocol, as far as the page headers of Parquet files need it. Nothing is allocated by a claim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DEEPEST = 8
+_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
+_INTEGERS = (4, 5, 6)
+_ELEMENTS = 10_000  # of a list; headers of pages have none
+
+
+class Truncated(Exception):
+    """The bytes end before the value does."""
+
+
+class CompactReader:
+    """Reads a struct from `data`; `at` is where it stands then. ValueError on what is none, Truncated at the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.at = 0
+        self._data = data
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        """Return the fields of a struct by their ids; text and lists are passed over and None."""
+        if depth > _DEEPEST:
+            raise ValueError("nested too deep")
+        fields: dict[int, Any] = {}
+        field = 0
+        while head := self._byte():
+            kind, step = head & 0x0F, head >> 4
+            field = field + step if step else self._zigzag()
+            fields[field] = self._value(kind, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (_TRUE, _FALSE):
+            return kind == _TRUE
+        if kind in _INTEGERS:
+            return self._zigzag()
+        if kind == _STRUCT:
+            return self.struct(depth + 1)
+        self._pass_over(kind, depth)
+        return None
+
+    def _pass_over(self, kind: int, depth: int) -> None:
+        if kind == _BYTE:
+            self._skip(1)
+        elif kind == _DOUBLE:
+            self._skip(8)
+        elif kind == _BINARY:
+            self._skip(self._varint())
+        elif kind in (_LIST, _SET):
+            head = self._byte()
+            size = head >> 4 if head >> 4 < 15 else self._varint()
+            if size > _ELEMENTS:
+                raise ValueError("a list too long")
+            for _ in range(size):
+                element = head & 0x0F
+                if element in (_TRUE, _FALSE):
+                    self._skip(1)
+                else:
+                    self._value(element, depth + 1)
+        else:
+            raise ValueError("no type of a field")
+
+    def _byte(self) -> int:
+        if self.at >= len(self._data):
+            raise Truncated
+        self.at += 1
+        return self._data[self.at - 1]
+
+    def _skip(self, size: int) -> None:
+        if self.at + size > len(self._data):
+            raise Truncated
+        self.at += size
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            octet = self._byte()
+            value |= (octet & 0x7F) << shift
+            if octet < 0x80:
+                return value
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number too long")
+
+    def _zigzag(self) -> int:
+        value = self._varint()
+        return (value >> 1) ^ -(value & 1)
