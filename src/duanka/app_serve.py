@@ -128,7 +128,10 @@ class Network:
     def elements(self) -> list[Element]:
         """The elements that orders go to."""
         register = self.addresses.get(HOME_REGISTER)
-        return [*([HomeRegister(*register_ports(register))] if register else []), *self._proxies()]
+        if not register:
+            return list(self._proxies())
+        services = self._settings.orders / "home-register.sqlite"
+        return [HomeRegister(*register_ports(register), services=services), *self._proxies()]
 
     def sources(self) -> Sequence[RefusalSource]:
         """Those that keep what they refused."""

@@ -182,8 +182,10 @@ def test_what_is_no_card_opens_no_connection() -> None:
 def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister) -> None:
     """The terminal's word is not taken for it: its change is read back."""
     register.add(CARDS[:1])
-    with peer(b"Hello\r\nOsmoHLR> ") as quiet, pytest.raises((Refused, Unreachable)):
-        HomeRegister(quiet, register.ctrl, seconds=1.0).suspend(CARDS[0])
+    with peer(b"Hello\r\nOsmoHLR> ") as quiet:
+        deaf = HomeRegister(quiet, register.ctrl, seconds=1.0)
+        with contextlib.closing(deaf), pytest.raises((Refused, Unreachable)):
+            deaf.suspend(CARDS[0])
     element = register.element()
     assert element.state_of(CARDS[0]) is NetworkState.ACTIVE
     element.close()
@@ -297,3 +299,62 @@ def test_a_hundred_thousand_cards_are_listed_without_a_gap(register: OwnRegister
     element = register.element()
     assert {card for card, _ in element.restricted()} == set(cards)
     element.close()
+
+
+def _modes(register: OwnRegister, *imsis: str) -> list[tuple[int, int]]:
+    with contextlib.closing(sqlite3.connect(register.database, timeout=HANG)) as database:
+        asked = "SELECT nam_cs, nam_ps FROM subscriber WHERE imsi = ?"
+        return [database.execute(asked, (imsi,)).fetchone() for imsi in imsis]
+
+
+def test_a_card_is_found_as_the_register_stores_it(register: OwnRegister) -> None:
+    """With the country or without; and nobody else is meant by it."""
+    imsis = register.add(["13800138001", "8613800138002", "447700900123"])
+    with contextlib.closing(register.element()) as element:
+        element.suspend("8613800138001")
+        assert element.state_of("8613800138001") is NetworkState.SUSPENDED
+        assert dict(element.restricted()) == {"8613800138001": NetworkState.SUSPENDED}
+        assert _modes(register, *imsis.values()) == [(0, 0), (1, 1), (1, 1)]
+        element.restore("8613800138001")
+        assert _modes(register, *imsis.values()) == [(1, 1)] * 3
+        for unknown in ("8613800138009", "86447700900123", "867700900123"):
+            with pytest.raises(UnknownCard) as told:
+                element.suspend(unknown)
+            assert unknown not in str(told.value)
+            assert unknown[-4:] in str(told.value)
+
+
+@pytest.mark.parametrize("services", [(0, 1), (1, 0)])
+def test_a_card_of_one_service_gets_that_one_back(register: OwnRegister, services: tuple[int, int]) -> None:
+    imsi = register.add(CARDS[:1])[CARDS[0]]
+    with sqlite3.connect(register.database, timeout=HANG) as database:
+        database.execute("UPDATE subscriber SET nam_cs = ?, nam_ps = ?", services)
+    database.close()
+    with contextlib.closing(register.element()) as element:
+        element.restore(CARDS[0])
+        element.bar_outgoing(CARDS[0])
+        assert _modes(register, imsi) == [services], "what it had, and not more"
+        for lift in (element.restore, element.bar_outgoing):
+            element.suspend(CARDS[0])
+            element.suspend(CARDS[0])
+            assert _modes(register, imsi) == [(0, 0)]
+            with contextlib.closing(register.element()) as another:  # of another process
+                assert another.state_of(CARDS[0]) is NetworkState.SUSPENDED
+            lift(CARDS[0])
+            assert _modes(register, imsi) == [services]
+
+
+@pytest.mark.parametrize(
+    "lines", ["password geheim\nline vty\n login\n", "enable password geheim\nline vty\n"]
+)
+def test_a_terminal_that_asks_for_a_password_is_not_called_unreachable(tmp_path: Path, lines: str) -> None:
+    needed(missing("osmo-hlr"))
+    part = OwnRegister(tmp_path / "hlr")
+    config = tmp_path / "hlr" / "osmo-hlr.cfg"
+    config.write_text(config.read_text().replace("line vty\n", lines, 1))
+    with part as register, contextlib.closing(register.element()) as element:
+        register.add(CARDS[:1])
+        began = time.monotonic()
+        with pytest.raises(Refused, match="asks for a password, and it must have none"):
+            element.suspend(CARDS[0])
+        assert time.monotonic() - began < HANG / 4

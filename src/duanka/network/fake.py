@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from duanka.domain.masking import masked_card
 from duanka.domain.network import NetworkState, Receipt, Refused, UnknownCard, Unreachable
-from duanka.domain.numbers import CARD
+from duanka.network.numbers import CARD
 
 _BLOCK = 1 << 20
 
@@ -92,13 +93,13 @@ class FakeElement:
     def _reached(self, *cards: str) -> None:
         for card in cards:
             if not CARD.fullmatch(card) or card in self.faults.unknown:
-                raise UnknownCard(f"{self.name} has no card {card!r}")
+                raise UnknownCard(f"{self.name} has no card {masked_card(card)}")
         if self.faults.delay:
             time.sleep(self.faults.delay)
         if self.faults.down:
             raise Unreachable(f"{self.name} is down")
         if refused := next((card for card in cards if card in self.faults.refusing), None):
-            raise Refused(f"{self.name} will not touch {refused}")
+            raise Refused(f"{self.name} will not touch {masked_card(refused)}")
 
     def _answer(self) -> None:
         if self.faults.deaf:
@@ -172,7 +173,7 @@ class FakeSender:
         if self.down:
             raise Unreachable(f"{self.name} is down")
         if card in self.refusing:
-            raise Refused(f"{self.name} takes nothing for {card}")
+            raise Refused(f"{self.name} takes nothing for {masked_card(card)}")
         with self._journal.alone():
             self._catch_up()
             notice = Sent(f"m{len(self._sent) + 1}", card, text)

@@ -11,14 +11,18 @@ and a card is unknown only when the control interface says so too.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
-from duanka.domain.network import NetworkState, Refused, UnknownCard
-from duanka.domain.numbers import CARD
+from duanka.domain.masking import masked_card
+from duanka.domain.network import NetworkError, NetworkState, Refused, UnknownCard
+from duanka.domain.phone_number import identity
 from duanka.network.ctrl import Ctrl
-from duanka.network.numbers import checked
+from duanka.network.numbers import CARD, checked
+from duanka.network.services_before import Services, ServicesBefore
 from duanka.network.vty import Address, Vty
 
 _NOBODY = re.compile(r"no (such )?subscriber", re.IGNORECASE)
@@ -26,38 +30,66 @@ _NONE_SO = "% No matching subscriber"
 _SHOWN = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
 _AGAIN = 0.05  # seconds between tries while the register's database is locked
 _IN, _OUT = (True, True), (False, False)  # circuit-switched, packet-switched
+_MODES = {_IN: "cs+ps", _OUT: "none", (True, False): "cs", (False, True): "ps"}
 
 
 class HomeRegister:
     """An Element on one OsmoHLR. `vty`, `ctrl`: where its two interfaces listen; `seconds`: the most a call takes.
 
-    `restricted` may take longer, as long as the list keeps coming: it pauses no longer than `seconds`.
+    `restricted` may take longer, as long as the list keeps coming: it pauses no longer than `seconds`. A card is found
+    under its number with and without the country. `services`: the file that keeps what cards had that were in one
+    service only; None: known as long as this value lives.
     """
 
     def __init__(
-        self, vty: Address, ctrl: Address, *, name: str = "home_register", seconds: float = 4.0
+        self,
+        vty: Address,
+        ctrl: Address,
+        *,
+        name: str = "home_register",
+        seconds: float = 4.0,
+        services: Path | None = None,
     ) -> None:
         self.name = name
         self._seconds = seconds
+        self._before = ServicesBefore(services)
         self._vty, self._ctrl = Vty(vty), Ctrl(ctrl)
 
     def bar_outgoing(self, card: str) -> None:
         """Leave the card attached, or let it in again: the register cannot bar one direction."""
-        until = self._until()
-        if self._access(card, until) == _OUT:
-            self._allow(card, _IN, until)
+        self.restore(card)
 
     def suspend(self, card: str) -> None:
         """Keep the card out of circuit- and packet-switched service, and detach it where it is."""
-        self._allow(card, _OUT, self._until())
+        until = self._until()
+        stored, access = self._access(card, until)
+        if access not in (_IN, _OUT):
+            self._before.keep(card, access)
+        self._change(card, stored, _OUT, access, until)
 
     def restore(self, card: str) -> None:
-        """Let the card into both services: which of them it had before is not remembered."""
-        self._allow(card, _IN, self._until())
+        """Let the card into what it had; one that is let into something is left as the operator has it."""
+        until = self._until()
+        stored, access = self._access(card, until)
+        before = self._before.of(card)
+        if access == _OUT or before not in (None, access):
+            self._change(card, stored, before or _IN, before or _IN, until)
+        if before or self._before.of(card):
+            self._before.forget(card)
+
+    def _change(self, card: str, stored: str, access: Services, before: Services, until: float) -> None:
+        """Change what the card is let into. Where that is done by half, the half is not what it had."""
+        try:
+            self._allow(stored, access, until)
+        except NetworkError:
+            if before != _OUT:
+                with contextlib.suppress(NetworkError):
+                    self._before.keep(card, before)
+            raise
 
     def state_of(self, card: str) -> NetworkState:
         """Read back from the register's database."""
-        return NetworkState.SUSPENDED if self._access(card, self._until()) == _OUT else NetworkState.ACTIVE
+        return NetworkState.SUSPENDED if self._access(card, self._until())[1] == _OUT else NetworkState.ACTIVE
 
     def shows(self, state: NetworkState) -> NetworkState:
         """A card that is barred outgoing looks active here."""
@@ -77,7 +109,7 @@ class HomeRegister:
             raise Refused(f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}")
         for row in rows:
             if len(row) == 4 and CARD.fullmatch(row[1]):
-                yield row[1], NetworkState.SUSPENDED
+                yield identity(row[1]), NetworkState.SUSPENDED
 
     def close(self) -> None:
         """End both connections."""
@@ -87,32 +119,37 @@ class HomeRegister:
     def _until(self) -> float:
         return time.monotonic() + self._seconds
 
-    def _access(self, card: str, until: float) -> tuple[bool, bool]:
-        """Whether the card is let into circuit- and packet-switched service."""
-        try:
-            said = self._ctrl.get(f"subscriber.by-msisdn-{checked(card)}.info", until)
-        except Refused as refused:
-            if _NOBODY.search(str(refused)):
-                raise UnknownCard(f"{self.name} has no card {card}") from refused
-            raise Refused(f"{self.name}: {refused}") from refused
+    def _access(self, card: str, until: float) -> tuple[str, Services]:
+        """Under which number the card is stored, and whether it is let into circuit- and packet-switched service."""
+        checked(card)
+        for stored in (card, *([card[2:]] if card.startswith("86") and identity(card[2:]) == card else [])):
+            try:
+                return stored, self._services(stored, until)
+            except Refused as refused:
+                if not _NOBODY.search(str(refused)):
+                    raise Refused(f"{self.name}: {refused}") from refused
+        raise UnknownCard(f"{self.name} has no card {masked_card(card)}")
+
+    def _services(self, stored: str, until: float) -> Services:
+        said = self._ctrl.get(f"subscriber.by-msisdn-{stored}.info", until)
         facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
         if "nam_cs" not in facts or "nam_ps" not in facts:
-            raise Refused(f"{self.name} answered without the access mode of {card}")
+            raise Refused(f"it answered without the access mode of {masked_card(stored)}")
         return facts["nam_cs"] != "0", facts["nam_ps"] != "0"
 
-    def _allow(self, card: str, access: tuple[bool, bool], until: float) -> None:
+    def _allow(self, stored: str, access: Services, until: float) -> None:
         """Change it until it is read back changed, for as long as half of the time: a lock on the database passes."""
-        command = f"subscriber msisdn {checked(card)} update network-access-mode {'cs+ps' if all(access) else 'none'}"
+        command = f"subscriber msisdn {stored} update network-access-mode {_MODES[access]}"
         give_up = until - self._seconds / 2
         while True:
             said = self._vty.ask(command, until)
             complaint = next((line.lstrip("% ") for line in said if line.startswith("%")), "")
             if complaint and not _NOBODY.search(complaint):
                 raise Refused(f"{self.name}: {complaint}")
-            if self._access(card, until) == access:
+            if self._services(stored, until) == access:
                 return
             if time.monotonic() > give_up:
                 raise Refused(
-                    f"{self.name} took the change of {card} and did not make it: {complaint or 'silent'}"
+                    f"{self.name} took the change of {masked_card(stored)} and did not make it: {complaint or 'silent'}"
                 )
             time.sleep(_AGAIN)

@@ -58,4 +58,4 @@ class OwnRegister(OwnPart):
 
     def element(self, seconds: float = 4.0) -> HomeRegister:
         """The register as orders see it."""
-        return HomeRegister(self.vty, self.ctrl, seconds=seconds)
+        return HomeRegister(self.vty, self.ctrl, seconds=seconds, services=self._folder / "services.sqlite")

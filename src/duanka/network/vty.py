@@ -10,16 +10,22 @@ from duanka.domain.network import Refused, Unreachable
 from duanka.network.hung_up import hung_up
 
 _PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
+_PASSWORD = re.compile(rb"(?:^|\r?\n)Password: ?$")
 _OPTIONS = re.compile(rb"\xff[\xfb-\xfe].")  # what a telnet would negotiate
 _MOST = 512 << 20  # bytes of one answer: eight million subscribers
 
 Address = tuple[str, int]
 
 
+class _NotLetInError(Exception):
+    """The other side answers, and asks who is there."""
+
+
 class Vty:
     """One connection, opened at the first command and again after it broke.
 
-    Raises Unreachable where nobody answers in time; whether the command was carried out is unknown then.
+    Raises Unreachable where nobody answers in time; whether the command was carried out is unknown then. Refused where
+    it asks for a password.
     """
 
     def __init__(self, address: Address) -> None:
@@ -40,6 +46,14 @@ class Vty:
             connection = self._socket or self._open(until)
             connection.sendall(command.encode() + b"\r")
             answer = self._answer(connection, until, silence)
+        except _NotLetInError:
+            self.close()
+            host, port = self._address
+            raise Refused(
+                f"the terminal at {host}:{port} asks for a password, and it must have none: take `password` and"
+                " `enable password` out of its configuration, write `no login` under `line vty`, and bind it to"
+                " loopback or a network of its own"
+            ) from None
         except (OSError, EOFError) as error:
             self.close()
             host, port = self._address
@@ -75,6 +89,8 @@ class Vty:
                 raise EOFError("closed by the other side")
             got += _OPTIONS.sub(b"", block)
             until = max(until, time.monotonic() + silence) if silence else until
+            if _PASSWORD.search(got[-80:]):
+                raise _NotLetInError
             if len(got) > _MOST:
                 raise EOFError("an answer without end")
         return bytes(got)
