@@ -5,7 +5,7 @@ cards, to suspended cards, and from blocked cards to emergency numbers; each is 
 that passes is five messages through the proxy, one that is refused three. SIPp's clock ticks every 4 ms, so a
 telephone of our own that is refused a hundred times a second measures how long the proxy takes.
 
-    python benchmarks/sip.py [--rate 2000] [--seconds 30] [--cards 100000]
+    python benchmarks/sip.py [--rate 2000] [--seconds 30] [--cards 100000] [--short]
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "network"))
 from duanka.domain.network import NetworkState
 from duanka.network.own_call_proxy import OwnCallProxy
 from duanka.network.phones import Phone
 from duanka.network.sip import CallProxy
+from phone_number_forms import EMERGENCY as FORMS
+from sip_messages import escaped
 from sipp_calls import Called, Calling, answering, calling, missing
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _CHANGING = 10_000  # cards that are on one of two lists only; nobody calls from them
-EMERGENCY = ("110", "119", "120", "122", "112")
+EMERGENCY = tuple(
+    escaped(form) for form in FORMS
+)  # in every form that a telephone, a switch or a person writes
 
 
 def blocked(number: int) -> str:
@@ -71,6 +76,12 @@ def wrong(results: list[Called]) -> int:
         for one in results
     )
     return sum(one.answer != code for one, code in zip(results, must, strict=True))
+
+
+def emergency(numbers: int, cards: int) -> list[tuple[str, str]]:
+    """Calls of blocked cards to emergency numbers alone, each form as often as the others."""
+    forms = itertools.islice(itertools.cycle(EMERGENCY), numbers)
+    return [(blocked(number * 7 % cards), form) for number, form in enumerate(forms)]
 
 
 def cpu(group: int) -> float:
@@ -155,6 +166,16 @@ def steady(bench: Bench) -> None:
     print(f"  {refused:,} refused, {bench.recorded():,} recorded")
 
 
+def emergencies(bench: Bench) -> None:
+    """Nobody calls but blocked cards, and all of them call for help."""
+    before, began = cpu(bench.proxy.pid), time.perf_counter()
+    with bench.run("emergencies") as run, probing(bench.proxy) as waits:
+        run.process.wait()
+        took, spent = time.perf_counter() - began, cpu(bench.proxy.pid) - before
+        results = bench.told(f"emergency in {len(EMERGENCY)} forms", run, spent, took, waits)
+    print(f"  {sum(one.answer == 608 for one in results)} refused")
+
+
 def exchanged(bench: Bench, lists: list[dict[str, NetworkState]]) -> None:
     """The whole list is exchanged again and again, and single cards are changed meanwhile."""
     seconds: list[float] = []
@@ -225,6 +246,9 @@ def main() -> None:
     asked.add_argument("--seconds", type=int, default=30)
     asked.add_argument("--cards", type=int, default=100_000)
     asked.add_argument("--kills", type=int, default=5)
+    asked.add_argument(
+        "--short", action="store_true", help="the list stands still, and emergency calls: no more"
+    )
     given = asked.parse_args()
     if said := missing():
         sys.exit(said)
@@ -242,6 +266,10 @@ def main() -> None:
                 numbers = calls(given.rate * given.seconds, given.cards - _CHANGING)
                 bench = Bench(folder, proxy, element, numbers, given.rate)
                 steady(bench)
+                urgent = emergency(given.rate * min(given.seconds, 10), given.cards - _CHANGING)
+                emergencies(Bench(folder, proxy, element, urgent, given.rate))
+                if given.short:
+                    return
                 exchanged(bench, lists)
                 killed(bench, given.kills)
             began = time.perf_counter()

@@ -13,6 +13,7 @@ from typing import Self
 from waiting import HANG
 
 PASSED = "passed"
+_PLAIN = "!*'()-._~+"
 _NUMBERS = itertools.count(1)
 
 
@@ -21,6 +22,17 @@ def bound() -> socket.socket:
     one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     one.bind(("127.0.0.1", 0))
     return one
+
+
+def escaped(text: str) -> str:
+    """The user part of a SIP URI: what may not stand in one as octets of UTF-8."""
+    return "".join(
+        one if one.isascii() and (one.isalnum() or one in _PLAIN) else _octets(one) for one in text
+    )
+
+
+def _octets(letter: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in letter.encode())
 
 
 @dataclass

@@ -21,7 +21,7 @@ from phone_number_forms import (
     REFUSED,
     URIS,
 )
-from sip_messages import PASSED, RawCaller
+from sip_messages import PASSED, RawCaller, escaped
 from sipp_calls import missing
 from waiting import until
 
@@ -35,7 +35,6 @@ BARRED, HONEST, ABROAD, FIXED, CALLING = (
 REFUSED_608 = "SIP/2.0 608 Rejected"
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 PAI = "P-Asserted-Identity: "
-PLAIN_URI = "!*'()-._~+"
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +59,7 @@ def uri(text: str) -> str:
     """A form of the table as an address: what a SIP URI may not hold is escaped."""
     if text.lower().lstrip("<").startswith(("tel:", "sip:", "sips:", "urn:")):
         return text.strip("<>")
-    letters = (
-        one if one.isascii() and (one.isalnum() or one in PLAIN_URI) else _escaped(one) for one in text
-    )
-    return f"sip:{''.join(letters)}@op"
-
-
-def _escaped(letter: str) -> str:
-    return "".join(f"%{octet:02X}" for octet in letter.encode())
+    return f"sip:{escaped(text)}@op"
 
 
 def test_a_suspended_card_is_refused_in_every_form(proxy: OwnCallProxy, caller: RawCaller) -> None:

@@ -30,6 +30,8 @@ from duanka.records.times import moments
         ("8613800138000,10086,sideways,2021-05-17 09:30:00,1", "direction", "unknown direction"),
         ("10086,8613800138000,out,2021-05-17 09:30:00,1", "card", "impossible number"),
         ("8613800138000,12,out,2021-05-17 09:30:00,1", "peer", "impossible number"),
+        ("8.6138E+12,8613800138000,out,2021-05-17 09:30:00,1", "card", "rounded number"),
+        ("8613800138000,1.38e10,out,2021-05-17 09:30:00,1", "peer", "rounded number"),
         ("8613800138000,nobody,out,2021-05-17 09:30:00,1", "peer", "impossible number"),
         (",10086,out,2021-05-17 09:30:00,1", "card", "required value missing"),
         ("8613800138000,  ,out,2021-05-17 09:30:00,1", "peer", "required value missing"),

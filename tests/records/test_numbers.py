@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.records.numbers import Numbers, e164
+from phone_number_forms import CARD, FORMS, REFUSED
 
 MOBILE = "8613800138000"
 
@@ -123,3 +124,35 @@ def test_the_column_and_the_single_number_agree(text: str, peer: bool, region: s
             assert one(found, peer=peer, region=region) == found
     single = e164(text, region, peer=peer)
     assert found == single or (found or "").startswith("86")
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_every_form_of_one_card_is_that_card(text: str) -> None:
+    assert one(text) == one(text, peer=False) == CARD
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_nothing_is_put_right_into_another_card(text: str) -> None:
+    assert one(text, peer=False) is None or not (one(text, peer=False) or "").startswith("86")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13800138000.5",
+        "1380013800.0",
+        "8613800138000.5",
+        "86138001380000",
+        "8.6138E+12",
+        "1.380013800E10",
+        "138****8000",
+    ],
+)
+def test_what_another_program_spoilt_is_impossible(text: str) -> None:
+    assert one(text) is None
+    assert one(text, peer=False) is None
+
+
+def test_a_number_of_north_america_stays_one() -> None:
+    assert one("+13922223333") == one("0013922223333", peer=False) == "13922223333"
+    assert one("13922223333") == "8613922223333"

@@ -26,6 +26,7 @@ DTYPES: dict[Kind, pl.DataType] = {
     Kind.FLAG: pl.Boolean(),
 }
 _BIGGEST = float(2**53)  # up to here a float holds every whole number
+_ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -267,7 +268,11 @@ def _faults(
     """Say what is wrong with each value: given and not understood, required and not given, below zero."""
     faults = np.zeros(len(values), np.uint8)
     if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
-        faults[(given & values.is_null()).to_numpy()] = CODES[_reason(column)]
+        wrong = given & values.is_null()
+        faults[wrong.to_numpy()] = CODES[_reason(column)]
+        if column.kind is Kind.NUMBER and source is not None:
+            rounded = as_text(source).str.contains(_ROUNDED).fill_null(False)
+            faults[(wrong & rounded).to_numpy()] = CODES[Reason.ROUNDED_NUMBER]
     if column.required and values.null_count():
         missing = values.is_null() if given is None else ~given
         faults[missing.to_numpy()] = CODES[Reason.MISSING]

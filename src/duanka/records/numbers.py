@@ -7,26 +7,28 @@ goes through `phonenumbers`, once for each distinct value.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import polars as pl
 
+from duanka.domain.phone_number import FIXED, MACHINE, MOBILE, dialled, parse
+
 # Mobile (86 1xx, 13 digits), machine cards (86 + 13 digits) and landlines, as they are to be.
-_CHINESE = r"86(?:1[3-9][0-9]{9}|1064[6-9][0-9]{8}|14[0-9]{11}|10[0-9]{8}|[2-9][0-9]{9,10})"
+_CHINESE = f"86(?:{MOBILE}|{MACHINE}|{FIXED})"
 _SERVICE_CN = r"[1-9][0-9]{2,7}|106[0-9]{2,18}"
 _SERVICE = r"[1-9][0-9]{2,5}"  # elsewhere seven digits may be a whole number
 _CARD = f"^(?:{_CHINESE})$"
 _PEER_CN = f"^(?:{_CHINESE}|{_SERVICE_CN})$"
 _PEER = f"^(?:{_CHINESE}|{_SERVICE})$"
 _MACHINE = r"^1064[6-9][0-9]{8}$"  # a machine card without 86 looks like a service number
-_SEPARATORS = r"[\s\-./()]"
+_SEPARATORS = r"[\s\-()]"  # not the point: 1380013800.0 is a number that became a float
 # Written for home or abroad; outside China only the latter is surely Chinese.
-_HOME = r"^(?:\+|00)?(?:86)?(1[3-9][0-9]{9}|1064[6-9][0-9]{8}|14[0-9]{11})$"
-_ABROAD = r"^(?:\+|00)86(1[3-9][0-9]{9}|1064[6-9][0-9]{8}|14[0-9]{11})$"
+_HOME = f"^(?:(?:[+]|00)?86)?({MOBILE}|{MACHINE})$"
+_ABROAD = f"^(?:[+]|00)86({MOBILE}|{MACHINE})$"
 
 _LONG_SERVICE = re.compile(r"(?:10|12|95|96)[0-9]{3,19}")
 _SHORT_CN = re.compile(_SERVICE_CN)
 _SHORT = re.compile(r"[1-9][0-9]{2,7}")
+_LONGEST_SERVICE = 8  # digits of one that begins with 86
 _DIGITS = re.compile(r"[0-9]{1,40}")
 _CACHE_LIMIT = 500_000  # distinct numbers remembered between blocks, about 100 MB
 
@@ -98,10 +100,20 @@ class Numbers:
 
 def e164(text: str, region: str, *, peer: bool, bare: str = "e164") -> str | None:
     """Return one number as E.164 without `+` (a service number as it stands), or None when there is no such."""
-    # Full-width digits, as Chinese input methods write them, are digits.
-    text = re.sub(_SEPARATORS, "", unicodedata.normalize("NFKC", text))
-    abroad = text.startswith(("+", "00"))
-    digits = text.removeprefix("+") if text.startswith("+") else text.removeprefix("00")
+    number = dialled(text)
+    china = parse(text) if region == "CN" else parse(text, "")
+    if china and china.startswith("86"):
+        return china
+    found = _by_plan(number, region, peer=peer, bare=bare)
+    # What the plan of China does not know is nobody's there: a digit too few or too many makes no other number.
+    unknown = found and found.startswith("86") and not (peer and len(found) <= _LONGEST_SERVICE)
+    return None if unknown else found
+
+
+def _by_plan(number: str, region: str, *, peer: bool, bare: str) -> str | None:
+    """Read what is no number of China's plan; service numbers as they stand."""
+    abroad = number.startswith(("+", "00"))
+    digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
     if not _DIGITS.fullmatch(digits):
         return None
     if abroad:
