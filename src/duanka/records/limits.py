@@ -14,6 +14,7 @@ EMPTY_MEMBERS = 100_000  # members of a gzip file one after the other that hold 
 LINE_LIMIT = 1 << 16  # a longer line, or text in a column, is no record
 LONGEST_LINE = 256 * MB  # a file in which no line ends for so long is none of text
 TEXT_AT_ONCE = 64 * MB  # of columns of text that are unpacked together
+BATCH_BYTES = 128 * MB  # of a micro-batch of any number of records
 BLOCK_LINES = 1 << 18  # lines that are read at once
 MESSAGE_LINES = 200_000  # lines of one message
 

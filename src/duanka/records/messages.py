@@ -11,8 +11,10 @@ import polars as pl
 
 from duanka.domain.tables import TABLES
 from duanka.records import arrow_stream, json_lines
+from duanka.records.arrow_bounds import OversizedStream
 from duanka.records.blocks import RAW_LIMIT, Block
 from duanka.records.columns import Tools
+from duanka.records.limits import MESSAGE_LINES
 from duanka.records.mapping import NATIVE
 from duanka.records.pieces import Pile
 from duanka.records.reasons import Reason
@@ -58,6 +60,8 @@ class Messages:
             )
         elif _is_arrow(message):
             self._arrow(message, table, place)
+        elif message.data.count(b"\n") > MESSAGE_LINES:
+            self._set_aside(message, Reason.OVERSIZED, f"more than {MESSAGE_LINES:,} lines")
         else:
             lines = message.data.split(b"\n")
             if len(lines) > 1 and not lines[-1].strip():
@@ -70,6 +74,9 @@ class Messages:
     def _arrow(self, message: Message, table: str, place: str) -> None:
         try:
             blocks = arrow_stream.blocks_of(message.data, message.number, self._sifters[table].wanted())
+        except OversizedStream as fault:
+            self._set_aside(message, Reason.OVERSIZED, str(fault))
+            return
         except arrow_stream.BrokenStream as fault:
             self._set_aside(message, Reason.BROKEN_ARROW, str(fault))
             return

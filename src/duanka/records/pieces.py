@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from duanka.domain.live import Batch, Piece, SetAside
-from duanka.records.limits import REJECTED_ROWS
+from duanka.records.limits import BATCH_BYTES, REJECTED_ROWS
 from duanka.records.parts import hashes
 from duanka.records.quarantine import kept, more_like_it
 from duanka.records.sifting import Aside, Good, Sifted
@@ -25,7 +25,7 @@ def sameness(good: Good) -> pl.Series:
 
 
 class Pile:
-    """A batch in the making; full with `most` records, or `seconds` after its first.
+    """A batch in the making; full with `most` records, with BATCH_BYTES, or `seconds` after its first.
 
     `rejected`: how many records of each file were set aside, counted over the batches that share it.
     """
@@ -33,6 +33,7 @@ class Pile:
     def __init__(self, most: int, seconds: float, rejected: Counter[str] | None = None) -> None:
         self.records = 0
         self._rejected = Counter[str]() if rejected is None else rejected
+        self._size = 0  # bytes, about
         self._more: Counter[tuple[str, str]] = Counter()
         self._most = most
         self._seconds = seconds
@@ -44,7 +45,7 @@ class Pile:
     @property
     def room(self) -> int:
         """Records that still go in."""
-        return max(self._most - self.records, 0)
+        return 0 if self._size > BATCH_BYTES else max(self._most - self.records, 0)
 
     @property
     def due(self) -> bool:
@@ -63,6 +64,7 @@ class Pile:
             self.records += good.frame.height
             source = f"{place}/{good.table}" if place else good.table
             lines = pl.Series("line", good.lines, dtype=pl.Int64)
+            self._size += int(good.frame.estimated_size())
             rows = good.frame.with_columns(lines, sameness(good).alias("same"))
             self._rows.setdefault((good.table, source, origin), []).append(rows)
         for record in sifted.aside:
@@ -76,6 +78,7 @@ class Pile:
         if self._rejected[file] > REJECTED_ROWS:
             self._more[file, record.reason.value] += 1
             return
+        self._size += len(record.raw)
         self._aside.append(SetAside(file, record.line, record.column, record.reason.value, kept(record.raw)))
         self._begin()
 

@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
     ]
 )
 _FLUSH = 20_000  # rows held before they are written
+_FLUSH_BYTES = 16 << 20
 
 
 def kept(raw: str) -> str:
@@ -47,6 +48,7 @@ class Quarantine:
     def __init__(self, path: Path) -> None:
         self.counts: Counter[str] = Counter()
         self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._held = 0  # characters of the rows
         self._more: Counter[tuple[str, Reason]] = Counter()
         self._rows: list[tuple[str, int | None, str, str, str]] = []
 
@@ -68,7 +70,8 @@ class Quarantine:
             return
         self.counts[file] += 1
         self._rows.append((file, line, column, reason.value, kept(raw)))
-        if len(self._rows) >= _FLUSH:
+        self._held += len(raw)
+        if len(self._rows) >= _FLUSH or self._held >= _FLUSH_BYTES:
             self._flush()
 
     def add_always(self, file: str, reason: Reason, raw: str) -> None:
@@ -93,3 +96,4 @@ class Quarantine:
             ]
             self._writer.write_table(pa.table(columns, schema=SCHEMA))
             self._rows.clear()
+            self._held = 0
