@@ -98,10 +98,8 @@ class Judge:
         cards = self._cards()
         if state := cards.get(sender):
             return Refused(RefusalReason.BLOCKED_SENDER, sender, peers[0], state.value)
-        if written in self._emergency:
-            return None
         for peer in peers:
-            if (state := cards.get(peer)) is NetworkState.SUSPENDED:
+            if (state := cards.get(peer)) is NetworkState.SUSPENDED and written not in self._emergency:
                 return Refused(RefusalReason.BLOCKED_DESTINATION, sender, peer, state.value)
         return None
 

@@ -39,8 +39,10 @@ def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
     if not message:
         return ()
     found = [claimed(data_coding, message)]
-    more = () if alphabet_of(data_coding) in (_UCS2, _GBK) else _more_readers(data_coding, message)
-    for reader in (*READERS, *more):
+    # a message that claims two bytes a character is no text of one byte a character, but where it is ASCII alone
+    several = alphabet_of(data_coding) in (_UCS2, _GBK) and not message.isascii()
+    readers = _OF_SEVERAL if several else (*READERS, *_more_readers(data_coding, message))
+    for reader in readers:
         text = reader(message)
         if text and text not in found:
             found.append(text)
@@ -112,7 +114,8 @@ def _seven_bits(message: bytes) -> str:
     return "" if message.isascii() else message.translate(_WITHOUT_EIGHTH, _CONTROLS).decode("ascii")
 
 
-READERS: tuple[Reader, ...] = (_utf16_be, _utf16_le, _utf8, _gbk, _ascii, _seven_bits)
+_OF_SEVERAL: tuple[Reader, ...] = (_utf16_be, _utf16_le, _utf8, _gbk)
+READERS: tuple[Reader, ...] = (*_OF_SEVERAL, _ascii, _seven_bits)
 """Each gives the text, or nothing where another reader gives the same."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 
 from duanka.domain.order_policy import MessagePolicy
@@ -63,36 +64,35 @@ class TextLists:
             )
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
-        self._set_letters = written_forms(frozenset(self._sets))
-        self._has_ascii_sets = any(letter.isascii() for letter in self._set_letters)
-        self._host_letters = written_forms(
-            frozenset(_distinguishing([letters(host) for host in self._hosts if letters(host)]))
-        )
+        set_letters = written_forms(frozenset(self._sets))
+        hosts = [letters(host) for host in self._hosts if letters(host)]
         # what a dot can be made of, as it is written
-        self._dots = written_forms(frozenset("." + "".join(map(chr, _DOTS)) + "点"))
-        self._spelt_dot = [written_forms(frozenset(letter)) for letter in "dot"]
+        dots = written_forms(frozenset("." + "".join(map(chr, _DOTS)) + "点")) if hosts else frozenset[str]()
+        spelt = [written_forms(frozenset(letter)) for letter in "dot"]
+        self._set_letter, self._dot = _any_of(set_letters), _any_of(dots)
+        self._host_letter = _any_of(written_forms(frozenset(_distinguishing(hosts))))
+        self._spelt_dot = [_any_of(letter) for letter in spelt]
+        self._any_letter = _any_of(set_letters | dots | (spelt[0] if hosts else frozenset()))
 
     def of(self, text: str) -> str | None:
         """Which keyword set or link it has; None: neither."""
         # nearly all texts end here: none of the letters that a set or link cannot do without
-        sets = (not text.isascii() or self._has_ascii_sets) and not self._set_letters.isdisjoint(text)
-        if not sets and not (self._hosts and self._may_have_link(text)):
+        if not self._any_letter(text):
+            return None
+        sets = self._set_letter(text)
+        links = self._host_letter(text) and (self._dot(text) or all(one(text) for one in self._spelt_dot))
+        if not sets and not links:
             return None
         plain = _of_one_width(text)
-        found = _NOT_LETTERS.sub("", plain)
         if sets:
+            found = _NOT_LETTERS.sub("", plain)
             for letter in self._sets.keys() & set(found):
                 for words, named in self._sets[letter]:
                     if all(word in found for word in words):
                         return f"keywords {named}"
-        if self._hosts and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
+        if links and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
             return f"link {host}"
         return None
-
-    def _may_have_link(self, text: str) -> bool:
-        return not self._host_letters.isdisjoint(text) and (
-            not self._dots.isdisjoint(text) or not any(one.isdisjoint(text) for one in self._spelt_dot)
-        )
 
     def _denied(self, plain: str) -> str | None:
         for form in {plain, plain.translate(_LOOK_ALIKES)}:
@@ -133,6 +133,16 @@ def written_forms(wanted: frozenset[str]) -> frozenset[str]:
     parts = {part for letter in plain for part in unicodedata.normalize("NFD", letter)[:1]}
     forms = _forms()
     return frozenset(plain | parts).union(*(forms.get(letter, ()) for letter in plain | parts))
+
+
+def _any_of(characters: frozenset[str]) -> Callable[[str], re.Match[str] | None]:
+    """Finds the first of these characters in a text; any beyond 0xFFFF when one of those is meant.
+
+    Up to there a pattern looks a character up, beyond it compares it with one after another.
+    """
+    either = "".join(re.escape(one) for one in sorted(characters) if one <= "\uffff")
+    either += "\U00010000-\U0010ffff" if any(one > "\uffff" for one in characters) else ""
+    return re.compile(f"[{either}]" if either else "(?!)").search
 
 
 @lru_cache(maxsize=1)
