@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.network import RefusalReason
@@ -294,6 +294,7 @@ def test_a_header_is_what_a_handset_takes_off() -> None:
     assert verdicts(part(1, u("安全账号")), part(2, u("户头")), part(3, u("转账"))) == [False] * 3
 
 
+@settings(deadline=None)  # the first example builds the lists
 @given(
     st.text(min_size=1, max_size=60),
     st.sampled_from(sorted(ALPHABETS)),
@@ -311,6 +312,7 @@ def test_a_forbidden_text_is_found_among_any_other(text: str, alphabet: str, cod
 NOISE = st.text(" ,.。!-_*·\u200b\ufeff\u0305\u3000", max_size=3)
 
 
+@settings(deadline=None)  # the first example builds the lists
 @given(st.lists(NOISE, min_size=12, max_size=12), st.booleans(), st.text(max_size=20))
 def test_the_short_way_out_of_the_lists_passes_nothing(noise: list[str], full: bool, before: str) -> None:
     wide = {ord("V"): "Ｖ", ord("X"): "𝐗", ord("e"): "ｅ", ord("o"): "ⓞ"}
@@ -319,6 +321,34 @@ def test_the_short_way_out_of_the_lists_passes_nothing(noise: list[str], full: b
     lists = TextLists(MessagePolicy.of(["vx+返利", "稳赚"], ["evil.com"], 0, []))
     assert lists.of(before + "。" + (words.translate(wide) if full else words)) is not None
     assert lists.of(before + "。" + host) is not None
+
+
+def test_what_is_made_to_cost_is_judged_all_the_same() -> None:
+    """Each of these would take minutes or gigabytes if every combination were tried."""
+    named = [(tag, bytes((0, at % 250 + 1))) for at in range(3500) for tag in (0x020C, 0x020E, 0x020F)]
+    many = [(smpp.PAYLOAD, letter.encode("utf-16-be")) for letter in BAD] + [(smpp.PAYLOAD, b"\0x")] * 8000
+    header = bytes((252,)) + bytes((0, 3, 1, 2, 1)) * 50 + bytes((0x70, 0))
+    ends = (
+        b"\0\1\1"
+        + smpp.text(CARD)
+        + b"\xfe"
+        + b"".join(b"\1\1\1" + smpp.text(f"86137{at:08d}") for at in range(254))
+    )
+    to_all = smpp.unit(
+        smpp.SUBMIT_MULTI,
+        1,
+        ends + bytes((HEADER, 0, 0, 0, 0, 0, 0, 8, 0, 0)) + smpp.tlv(smpp.PAYLOAD, header + u(BAD)),
+    )
+    assert verdicts(
+        unit(u("hi"), 8, optional=named),
+        unit(b"", 8, optional=many),
+        to_all,
+        unit(b"", 0, optional=[(smpp.PAYLOAD, b"a." * 32_000 + b"evil.com")]),
+        unit(b"", 0, optional=[(smpp.PAYLOAD, b"a." * 32_000)]),
+        unit(b"", 0, optional=[(smpp.PAYLOAD, b"evil.co " * 8_000)]),
+        unit(b"", 8, optional=[(smpp.PAYLOAD, u("\ufdfa" * 32_000 + BAD[:3]))]),
+        unit(b"hi", 0, source="1" * 60_000),
+    ) == [False, True, True, True, False, False, False, False]
 
 
 def test_it_holds_on_the_wire_and_honest_bytes_arrive_as_they_were(

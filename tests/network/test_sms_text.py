@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.network import NetworkState, RefusalReason
@@ -335,6 +335,7 @@ def test_no_bytes_break_the_reading(body: bytes, command: int) -> None:
         readings(found.data_coding, content.data)
 
 
+@settings(deadline=None)  # the first example builds the lists
 @given(st.integers(0, 255), st.binary(max_size=40), st.integers(0, 255))
 def test_no_text_breaks_the_verdict(coding: int, message: bytes, esm_class: int) -> None:
     judging = judge(MessagePolicy.of(["安全账户"], ["evil.com"], 3, []), Seconds())

@@ -8,12 +8,15 @@ from functools import lru_cache
 from duanka.domain.phone_number import MOBILE, ProtectedNumbers, identity
 from duanka.network.smpp import Address
 
+_LONGEST = 200  # letters: SMPP allows 65, and a URI may be a number
 # A gateway's code before the number of a handset: messages to and from it are the handset's.
 _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
 
 def e164(address: Address) -> str:
     """Digits with country code, whatever type is claimed; service numbers and names of senders as they stand."""
+    if len(address.number) > _LONGEST:  # no number: and no cache keeps kilobytes of what a client invents
+        return address.number[:_LONGEST]
     number = identity(_as_text(address.number))
     if number.startswith("10658") and (found := _BEHIND_GATEWAY.fullmatch(number)):
         return f"86{found[1]}"
@@ -40,7 +43,7 @@ class EmergencyNumbers:
 
     def __init__(self, more: tuple[str, ...] = ()) -> None:
         protected = ProtectedNumbers(more)
-        self._form = lru_cache(maxsize=65_536)(protected.__contains__)
+        self._form = lru_cache(maxsize=8192)(protected.__contains__)
 
     def __contains__(self, written: str) -> bool:
-        return self._form(_as_text(written))
+        return len(written) <= _LONGEST and self._form(_as_text(written))

@@ -21,6 +21,7 @@ _CLOSES_WITHIN = 5.0
 # A client that sends without pause shares the loop with all others: some milliseconds, then it is their turn.
 _TURN_SECONDS, _ANSWERED_IN_A_TURN = 0.005, 64 * 1024
 _LENGTHS = int.from_bytes
+_LONGEST_ACCOUNT = 64  # SMPP allows 15
 
 
 def _kinds(*commands: int, answers: bool = False) -> frozenset[bytes]:
@@ -336,7 +337,7 @@ class _CentreSide(_Side):
 
 def _account(bind: bytes) -> str:
     """The system_id of a bind; centres do not all tell capitals from small letters."""
-    return bind[smpp.HEAD.size :].partition(b"\0")[0].decode("latin-1").strip().casefold()
+    return bind[smpp.HEAD.size :].partition(b"\0")[0][:_LONGEST_ACCOUNT].decode("latin-1").strip().casefold()
 
 
 def _keep_alive(connection: socket.socket) -> None:

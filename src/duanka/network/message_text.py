@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from duanka.network.smpp import (
     HAS_HEADER,
@@ -14,10 +14,11 @@ from duanka.network.smpp import (
     Submission,
 )
 
+T = TypeVar("T")
 _REFERENCE_8, _REFERENCE_16 = 0x00, 0x08  # information elements of a header
 # A header by its looks, where the bit that should announce it is missing.
 _LIKE_HEADER = (b"\x05\x00\x03", b"\x06\x08\x04")
-_MOST_PARTS = 16  # that one message may claim to be at once; no honest one claims two
+_MOST = 4  # of fields, references or parts that one message has more of than any honest one: the first and the last
 
 
 class Part(NamedTuple):
@@ -45,10 +46,11 @@ def contents_of(submission: Submission) -> list[Content]:
     message = submission.message
     if not announced and not submission.parameters and not message.startswith(_LIKE_HEADER):  # nearly all
         return [Content(message, ())]
-    fields = [one for one in (message, *submission.payloads) if one]
+    every = [one for one in (message, *submission.payloads) if one]
+    fields = _ends(every)
     sar = _sar_parts(submission)
     found: list[Content] = []
-    bodies = []
+    bodies = every if len(every) > len(fields) else []
     for field in fields:
         if announced or field.startswith(_LIKE_HEADER):
             parts, body, whole = _without_header(field)
@@ -58,7 +60,8 @@ def contents_of(submission: Submission) -> list[Content]:
         else:
             body = field
             found.append(Content(field, sar))
-        bodies.append(body)
+        if bodies is not every:
+            bodies.append(body)
     if len(bodies) > 1:
         found.append(Content(b"".join(bodies), ()))
     return found
@@ -83,7 +86,7 @@ def _sar_parts(submission: Submission) -> tuple[Part, ...]:
     for tag, value in submission.parameters:
         if tag in named:
             named[tag].append(int.from_bytes(value, "big"))
-    parts = [Part(*numbers) for numbers in product(*named.values())] if all(named.values()) else []
+    parts = [Part(*numbers) for numbers in product(*map(_ends, named.values()))]
     return _possible(parts)
 
 
@@ -111,4 +114,9 @@ def _without_header(field: bytes) -> tuple[tuple[Part, ...], bytes, bool]:
 
 
 def _possible(parts: list[Part]) -> tuple[Part, ...]:
-    return tuple(one for one in parts if one.number >= 1)[:_MOST_PARTS]
+    return tuple(_ends([one for one in dict.fromkeys(parts) if one.number >= 1]))
+
+
+def _ends(some: list[T]) -> list[T]:
+    """Those that a handset or centre may take where there are too many: the first and the last."""
+    return some if len(some) <= _MOST else [*some[: _MOST // 2], *some[-_MOST // 2 :]]

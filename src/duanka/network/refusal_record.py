@@ -13,6 +13,7 @@ from duanka.network.refused_file import RefusedFile
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 20_000
+_LETTERS, _DETAIL = 64, 200  # of a number or name, and of a reason
 
 
 class RefusalRecord:
@@ -21,7 +22,7 @@ class RefusalRecord:
     `most`: refusals that wait while the disk takes none; what comes beyond is refused, and counted in `lost`.
     """
 
-    def __init__(self, file: RefusedFile, *, most: int = 500_000) -> None:
+    def __init__(self, file: RefusedFile, *, most: int = 200_000) -> None:
         self._file, self._most = file, most
         # unique over starts, also where the last moments before a crash were never written
         self._begun, self._numbers = secrets.token_hex(8), itertools.count(1)
@@ -34,7 +35,8 @@ class RefusalRecord:
             self.lost += 1
             return
         key = f"{self._begun}-{next(self._numbers)}"
-        self._waiting.append((key, at.timestamp(), card, peer, reason.value, detail))
+        row = (key, at.timestamp(), card[:_LETTERS], peer[:_LETTERS], reason.value, detail[:_DETAIL])
+        self._waiting.append(row)
 
     def write(self) -> None:
         """Write what waits; where the disk takes nothing it goes on waiting."""

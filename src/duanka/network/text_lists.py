@@ -64,6 +64,7 @@ class TextLists:
             )
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
+        self._most_labels = max((host.count(".") + 1 for host in self._hosts), default=1)
         set_letters = written_forms(frozenset(self._sets))
         hosts = [letters(host) for host in self._hosts if letters(host)]
         # what a dot can be made of, as it is written
@@ -97,15 +98,15 @@ class TextLists:
     def _denied(self, plain: str) -> str | None:
         for form in {plain, plain.translate(_LOOK_ALIKES)}:
             for found in _HOST.finditer(form):
-                labels = found[0].split(".")
+                labels = found[0].rsplit(".", self._most_labels)[-self._most_labels :]
                 for first in range(len(labels)):
                     host = ".".join(labels[first:])
-                    if host in self._hosts and self._path_denied(host, form[found.end() :]):
+                    if host in self._hosts and self._path_denied(host, form, found.end()):
                         return host
         return None
 
-    def _path_denied(self, host: str, rest: str) -> bool:
-        return any(not path or rest.startswith("/" + path) for path in self._hosts[host])
+    def _path_denied(self, host: str, text: str, at: int) -> bool:
+        return any(not path or text.startswith("/" + path, at) for path in self._hosts[host])
 
 
 def letters(text: str) -> str:
