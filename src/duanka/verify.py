@@ -59,9 +59,12 @@ class Verification:
         """Where the verification of an order is, and whether it can go on online."""
         return self._book.standing(order_id, now)
 
-    def agree(self, link: str, consent: Consent, now: datetime) -> Session | None:
-        """Begin by the link of the notice. Who does not agree to face data goes to the counter, and is not stopped."""
-        session = self._book.agree(link, consent, now)
+    def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
+        """Begin by the link of the notice. Who does not agree to face data goes to the counter, and is not stopped.
+
+        `browser`: the secret of the browser that has the link from then on.
+        """
+        session = self._book.agree(link, consent, now, browser=browser)
         if session:
             self._registered(session, now)
         return session

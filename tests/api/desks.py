@@ -123,7 +123,7 @@ class TestDesk:
     def sits(self, number: int = 0) -> str:
         """The token of a session about the card."""
         _, link = self.asked(number)
-        session = self.way.verification.agree(link, Consent(True, True, ""), self.clock())
+        session = self.way.verification.agree(link, Consent(True, True, ""), self.clock(), browser="browser")
         assert session is not None
         return session.token
 

@@ -11,6 +11,7 @@ from browsers import shown
 from desks import card, served
 from duanka.domain.identity import TOLD, Reason
 from duanka.domain.order import Kind
+from duanka.orders.link_requests import PAUSE
 from holder_pages import World, agree, numbers, own_served_world, own_world, screen
 
 served_world = pytest.fixture(scope="module")(own_served_world)
@@ -101,6 +102,28 @@ def test_links_that_open_nothing(world: World) -> None:
     with world.page("/v", locale="en-US") as page:
         screen(page, "noLink")
         assert "Only the link that we sent you" in page.inner_text("main")
+
+
+@pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])
+def test_in_another_browser_a_link_leads_to_a_new_one_and_nothing_else(
+    world: World, *, english: bool
+) -> None:
+    options = {"locale": "en-GB"} if english else {}
+    with world.link(english=english) as (page, _, number):
+        agree(page, english=english)
+        screen(page, "ready")
+        token = page.evaluate("JSON.parse(sessionStorage.duanka).link")
+        world.desk.clock.now += PAUSE  # the first notice was sent a moment ago
+        with world.page(f"/v#{token}", **options) as other:
+            screen(other, "elsewhere")
+            asked = "Send a new link to this number" if english else "给本号码发送新链接"
+            assert other.get_by_role("checkbox").count() == 0, "nobody agrees or refuses here"
+            assert other.get_by_role("button").count() == 2, "the language, and a new link"
+            other.get_by_role("button", name=asked).click()
+            screen(other, "linkSent")
+            assert card(number)[-4:] in other.inner_text("main")
+        page.reload()
+        screen(page, "resume")
 
 
 def test_without_a_judge_the_page_names_the_counter(world: World) -> None:

@@ -78,7 +78,7 @@ def _unsure(here: app_orders.Desk) -> None:
     now = app_orders.now()
     order = _open(here, MEDIUM)
     link = here.book.turn(lambda turn: here.links.make(turn.connection, order.id, now), now)
-    session = here.checks.agree(link, Consent(True, True, "digest"), now)
+    session = here.checks.agree(link, Consent(True, True, "digest"), now, browser="browser")
     assert session
     here.checks.keep_reference(order.id, PHOTO, now)
     challenge = here.checks.draw(session, STEPS, now)

@@ -56,7 +56,9 @@ class Way:
         )
 
     def token(self) -> str:
-        session = self.online.agree(self.link(), Consent(True, True, "digest"), self.clock())
+        session = self.online.agree(
+            self.link(), Consent(True, True, "digest"), self.clock(), browser="browser"
+        )
         assert session
         return session.token
 
@@ -119,7 +121,9 @@ def test_a_vendor_that_is_away_counts_for_nothing(way: Way) -> None:
 
 def test_a_card_without_a_registered_photo_goes_to_the_counter(way: Way) -> None:
     with pytest.raises(CheckRefused) as refused:
-        way.online.agree(way.link(WITHOUT_PHOTO), Consent(True, True, "digest"), way.clock())
+        way.online.agree(
+            way.link(WITHOUT_PHOTO), Consent(True, True, "digest"), way.clock(), browser="browser"
+        )
     assert refused.value.reason is Reason.NO_REFERENCE
 
 

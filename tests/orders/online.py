@@ -91,7 +91,7 @@ class Online:
         return self.book.turn(lambda turn: self.links.make(turn.connection, order_id, at), at)
 
     def agreed(self, order_id: str, at: datetime = NOW) -> Session:
-        session = self.checks.agree(self.link(order_id, at), YES, at)
+        session = self.checks.agree(self.link(order_id, at), YES, at, browser="browser")
         assert session is not None
         return session
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import base64
-import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -13,10 +12,11 @@ from books import DESK, HOUR, KEY, NOW, book_on, card, demand, verification
 from duanka.domain.order import AlreadyUsed, Event, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.book import OrderBook
-from duanka.orders.links import LENGTH, Links
+from duanka.orders.links import LENGTH, Links, LinkState, OtherBrowser
 from duanka.orders.store import Store
 from duanka.orders.tables import links as table
 from duanka.orders.turn import Turn
+from waiting import HANG, until
 
 LINKS = Links(KEY, OrderPolicy())
 
@@ -29,18 +29,27 @@ def asked(store: Store) -> tuple[OrderBook, Order, str]:
     return book, order, book.turn(lambda turn: LINKS.make(turn.connection, order.id, NOW), NOW)
 
 
-def test_who_saw_a_link_unused_and_comes_second_is_too_late(store: Store) -> None:
+def claimed(store: Store, token: str, browser: str, now: datetime = NOW) -> str:
+    """The order of a link that a browser agreed by."""
+    with store.writing() as connection:
+        return LINKS.claim(connection, token, browser, now).id
+
+
+def a_link(book: OrderBook, order: Order, now: datetime) -> str:
+    """Another link of the order."""
+    return book.turn(lambda turn: LINKS.make(turn.connection, order.id, now), now)
+
+
+def test_who_comes_second_finds_the_link_taken(store: Store) -> None:
     _, order, token = asked(store)
     with ThreadPoolExecutor(1) as threads:
         with store.writing() as first:
-            assert LINKS.use_in(first, token, NOW).id == order.id
-            second = threads.submit(LINKS.use, store, token, NOW)
-            end = time.monotonic() + 20
-            while not store.embedded and not _waits(store):  # on SQLite it cannot even begin
-                assert time.monotonic() < end
-                time.sleep(0.01)
-        with pytest.raises(AlreadyUsed):
-            second.result(timeout=20)
+            assert LINKS.claim(first, token, "first", NOW).id == order.id
+            second = threads.submit(claimed, store, token, "second")
+            if not store.embedded:  # on SQLite it cannot even begin
+                until(lambda: _waits(store))
+        with pytest.raises(OtherBrowser):
+            second.result(timeout=HANG)
 
 
 def _waits(store: Store) -> bool:
@@ -50,48 +59,68 @@ def _waits(store: Store) -> bool:
 
 
 @pytest.mark.requirement("R1.5")
-def test_a_holder_may_look_as_often_as_they_like_and_use_it_once(store: Store) -> None:
+def test_a_link_is_the_browsers_that_agreed_first_as_often_as_it_likes(store: Store) -> None:
     _, order, token = asked(store)
+
+    def seen(browser: str) -> LinkState:
+        with store.reading() as connection:
+            return LINKS.state_of(connection, token, browser)
+
     assert [LINKS.open_link(store, token, NOW).id for _ in range(3)] == [order.id] * 3
-    assert LINKS.use(store, token, NOW).id == order.id
-    with pytest.raises(AlreadyUsed, match="used before"):
-        LINKS.use(store, token, NOW)
-    with pytest.raises(AlreadyUsed, match="used before"):
-        LINKS.open_link(store, token, NOW)
+    assert [seen("mine"), seen("")] == [LinkState.OPEN, LinkState.OPEN]
+    assert [claimed(store, token, "mine") for _ in range(2)] == [order.id] * 2
+    assert [seen("mine"), seen("other"), seen("")] == [LinkState.YOURS, *[LinkState.ELSEWHERE] * 2]
+    for other in ("other", ""):
+        with pytest.raises(OtherBrowser):
+            claimed(store, token, other)
+    assert claimed(store, token, "mine") == order.id
 
 
-def test_of_many_at_once_one_wins(store: Store) -> None:
+def test_of_many_browsers_at_once_one_wins(store: Store) -> None:
     _, order, token = asked(store)
     many = 8
     together = Barrier(many)
 
-    def use(_: int) -> str:
-        together.wait(timeout=20)
+    def claim(number: int) -> str:
+        together.wait(timeout=HANG)
         try:
-            return LINKS.use(store, token, NOW).id
-        except AlreadyUsed:
+            return claimed(store, token, f"browser {number}")
+        except OtherBrowser:
             return "too late"
 
     with ThreadPoolExecutor(many) as threads:
-        outcomes = list(threads.map(use, range(many)))
+        outcomes = list(threads.map(claim, range(many)))
     assert sorted(outcomes) == sorted([order.id] + ["too late"] * (many - 1))
+
+
+def test_who_agrees_by_a_later_link_takes_over_and_an_earlier_one_takes_nothing_back(store: Store) -> None:
+    book, order, first = asked(store)
+    second, third = (a_link(book, order, NOW + hours * HOUR) for hours in (1, 2))
+    claimed(store, first, "stranger")
+    claimed(store, second, "holder", NOW + HOUR)
+    with pytest.raises(AlreadyUsed, match="later link"):
+        claimed(store, first, "stranger", NOW + HOUR)
+    assert claimed(store, third, "holder", NOW + 2 * HOUR) == order.id, "and the later one may still be used"
+    assert claimed(store, second, "holder", NOW + 2 * HOUR) == order.id, "one's own stays good"
 
 
 def test_a_link_ends_when_the_policy_says(store: Store) -> None:
     _, _, token = asked(store)
     ends = NOW + timedelta(hours=OrderPolicy().link_hours)
     assert LINKS.open_link(store, token, ends - timedelta(seconds=1)).card == card(0)
-    for use in (LINKS.open_link, LINKS.use):
-        with pytest.raises(AlreadyUsed, match="time of this link"):
-            use(store, token, ends)
+    with pytest.raises(AlreadyUsed, match="time of this link"):
+        LINKS.open_link(store, token, ends)
+    with pytest.raises(AlreadyUsed, match="time of this link"):
+        claimed(store, token, "browser", ends)
 
 
 def test_a_closed_order_refuses(store: Store) -> None:
     book, order, token = asked(store)
     book.act(order.id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
-    for use in (LINKS.open_link, LINKS.use):
-        with pytest.raises(AlreadyUsed, match="over"):
-            use(store, token, NOW + HOUR)
+    with pytest.raises(AlreadyUsed, match="over"):
+        LINKS.open_link(store, token, NOW + HOUR)
+    with pytest.raises(AlreadyUsed, match="over"):
+        claimed(store, token, "browser", NOW + HOUR)
 
 
 def test_every_changed_letter_is_refused(store: Store) -> None:

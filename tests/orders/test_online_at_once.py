@@ -74,7 +74,7 @@ def test_two_verdicts_and_two_sessions_at_once_are_one(store: Store) -> None:
     way = Online(store)
     order = way.asked()
     link = way.link(order.id)
-    began = at_once(store, *[partial(way.checks.agree, link, YES, NOW)] * 4)
+    began = at_once(store, *[partial(way.checks.agree, link, YES, NOW, browser="browser")] * 4)
     assert all(isinstance(one, Session) for one in began)
     going_on = [one for one in began if isinstance(one, Session) and _may_draw(way, one)]
     assert len(going_on) == 1

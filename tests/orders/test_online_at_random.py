@@ -41,7 +41,7 @@ class Holder:
         way, session = self.way, self.sessions[which % len(self.sessions)] if self.sessions else None
         challenge = self.drawn[-1 - which % len(self.drawn)] if self.drawn else None
         if what in ("agree", "refuse"):
-            began = way.checks.agree(self.link, YES if what == "agree" else NO, self.now)
+            began = way.checks.agree(self.link, YES if what == "agree" else NO, self.now, browser="browser")
             self.sessions += [began] if began else []
         elif what == "draw" and session:
             found = way.checks.draw(session, STEPS, self.now)
@@ -84,7 +84,7 @@ class Holder:
             assert last
             found = self.way.checks.draw(last, STEPS, self.now)
         except (AssertionError, CheckRefused):
-            began = self.way.checks.agree(self.link, YES, self.now)
+            began = self.way.checks.agree(self.link, YES, self.now, browser="browser")
             assert began
             self.sessions.append(began)
             found = self.way.checks.draw(began, STEPS, self.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import pytest
@@ -198,7 +199,10 @@ def test_a_late_check_that_is_sent_to_the_counter_has_its_hours_and_no_machine(s
     assert sent.due_at == at + DAY
     found = way.checks.standing(number, at)
     assert (found.stage, found.reasons) == (Stage.COUNTER, (Reason.NOT_AVAILABLE,))
-    assert refused(way.checks.agree, way.link(number, at), YES, at) is Reason.NOT_AVAILABLE
+    assert (
+        refused(partial(way.checks.agree, browser="browser"), way.link(number, at), YES, at)
+        is Reason.NOT_AVAILABLE
+    )
     assert refused(way.checks.draw, session, STEPS, at - SECOND) is Reason.NOT_AVAILABLE
     before = restriction(way.book)
     assert way.book.sweep(at + DAY) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -59,15 +60,15 @@ def test_who_says_no_goes_to_the_counter_and_loses_no_time(store: Store) -> None
     way = Online(store)
     order = way.asked()
     link = way.link(order.id)
-    assert way.checks.agree(link, NO, NOW + HOUR) is None
+    assert way.checks.agree(link, NO, NOW + HOUR, browser="browser") is None
     after = way.state(order.id)
     assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
     assert restriction(way.book) is None
     assert templates(store) == ["verify", "verify_at_counter"]
     assert [row.subject for row in trail(store, "consent.refused")] == [order.id]
-    assert way.checks.agree(link, NO, NOW + HOUR) is None, "and again"
+    assert way.checks.agree(link, NO, NOW + HOUR, browser="browser") is None, "and again"
     assert way.checks.standing(order.id, NOW + HOUR).stage is Stage.READY
-    session = way.checks.agree(link, YES, NOW + 2 * HOUR)
+    session = way.checks.agree(link, YES, NOW + 2 * HOUR, browser="browser")
     assert session, "who refused first may come back"
     assert way.state(order.id).due_at == order.due_at
     assert way.settled(session, PASSED, NOW + 2 * HOUR).stage is Stage.PASSED
@@ -78,7 +79,9 @@ def test_who_takes_the_consent_back_ends_what_the_phone_was_at(store: Store) -> 
     order = way.asked()
     session = way.agreed(order.id)
     challenge = way.checks.draw(session, STEPS, NOW)
-    assert way.checks.agree(way.link(order.id), replace(YES, legal_notice=False), NOW) is None
+    assert (
+        way.checks.agree(way.link(order.id), replace(YES, legal_notice=False), NOW, browser="browser") is None
+    )
     assert refused(way.checks.draw, session, STEPS, NOW) is Reason.OTHER_SESSION
     assert refused(way.checks.take, session, challenge.id, frames(), NOW + RECORDED) is Reason.OTHER_SESSION
 
@@ -116,7 +119,10 @@ def test_a_card_without_a_verification_has_no_way_online(store: Store) -> None:
     stop = way.book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     nothing = Progress(Stage.COUNTER, State.FORCED_STOP, 0, (Reason.NOT_AVAILABLE,))
     assert way.checks.standing(stop.id, NOW) == nothing
-    assert refused(way.checks.agree, way.link(stop.id), YES, NOW) is Reason.NOT_AVAILABLE
+    assert (
+        refused(partial(way.checks.agree, browser="browser"), way.link(stop.id), YES, NOW)
+        is Reason.NOT_AVAILABLE
+    )
     with pytest.raises(UnknownOrder):
         way.checks.standing("V000000000000", NOW)
 
@@ -129,7 +135,10 @@ def test_a_tier_of_the_counter_and_the_fraud_centre_have_no_way_online(store: St
     for order in (extreme, theirs):
         found = way.checks.standing(order.id, NOW)
         assert (found.stage, found.reasons) == (Stage.COUNTER, (Reason.NOT_AVAILABLE,))
-        assert refused(way.checks.agree, way.link(order.id), YES, NOW) is Reason.NOT_AVAILABLE
+        assert (
+            refused(partial(way.checks.agree, browser="browser"), way.link(order.id), YES, NOW)
+            is Reason.NOT_AVAILABLE
+        )
     assert not trail(store, "consent.face_data"), "nothing was agreed to"
 
 
@@ -164,7 +173,7 @@ def test_a_session_ends_and_its_token_is_known_to_its_page_alone(store: Store) -
             way.checks.session(wrong, NOW)
     assert refused(way.checks.draw, session, STEPS, session.expires_at) is Reason.OTHER_SESSION
     with pytest.raises(UnknownOrder):
-        way.checks.agree("nonsense", YES, NOW)
+        way.checks.agree("nonsense", YES, NOW, browser="browser")
 
 
 def test_the_open_challenge_is_given_again_while_there_is_time(store: Store) -> None:
@@ -194,7 +203,9 @@ def test_challenges_run_out_and_then_it_is_the_counter(store: Store) -> None:
     after = way.state(order.id)
     assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
     assert way.checks.standing(order.id, over).stage is Stage.COUNTER
-    assert refused(way.checks.agree, way.link(order.id), YES, over) is Reason.USED_UP
+    assert (
+        refused(partial(way.checks.agree, browser="browser"), way.link(order.id), YES, over) is Reason.USED_UP
+    )
     assert templates(store) == ["verify", "verify_at_counter"]
 
 
@@ -219,6 +230,20 @@ def test_frames_that_do_not_fit_use_the_challenge_up_and_are_no_failure(store: S
         found = way.checks.standing(order.id, NOW + RECORDED)
         assert found == Progress(Stage.AGAIN, State.IN_PROGRESS, 3, (reason,))
         assert way.settled(session, PASSED, NOW + RECORDED).stage is Stage.PASSED
+
+
+def test_a_camera_that_stalls_is_no_replay(store: Store) -> None:
+    way = Online(store)
+    session = way.agreed(way.asked(0).id)
+    stalled = list(frames())
+    for at in (1, 2, 9, 10, 11):
+        stalled[at] = replace(stalled[at], jpeg=stalled[at - 1].jpeg)
+    challenge = way.checks.draw(session, STEPS, NOW)
+    assert way.checks.take(session, challenge.id, stalled, NOW + RECORDED).id == challenge.id
+    assert count(store, frames_seen) == len(stalled) - 5
+    other = way.agreed(way.asked(1).id)
+    again = way.checks.draw(other, STEPS, NOW)
+    assert refused(way.checks.take, other, again.id, stalled, NOW + RECORDED) is Reason.REPLAYED
 
 
 def test_frames_are_taken_once_whosever_they_are(store: Store) -> None:

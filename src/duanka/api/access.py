@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.identity import CheckRefused, Reason, Session
 from duanka.domain.order import AlreadyUsed, Order, Person, UnknownOrder
 from duanka.domain.person import HOLDER
+from duanka.orders.links import LinkState
 from duanka.verify import Verification
 
 API_KEY = HTTPBearer(
@@ -33,7 +35,7 @@ LINK_TOKEN = HTTPBearer(
     scheme_name="linkToken",
     bearerFormat="44 letters",
     auto_error=False,
-    description="What follows `#` in the link of a notice (短信链接). It is good until it is used or its time is over.",
+    description="What follows `#` in the link of a notice (短信链接); it is the browser's that agreed by it.",
 )
 SESSION_TOKEN = HTTPBearer(
     scheme_name="sessionToken",
@@ -41,6 +43,9 @@ SESSION_TOKEN = HTTPBearer(
     description="What `beginSession` gave: one holder at one verification, from the consent to the verdict.",
 )
 _Given = HTTPAuthorizationCredentials | None
+BROWSER = "duanka_browser"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes by lot
 _PERSON, _HOLDER = "duanka_person", "duanka_holder"  # of the state of a request
 
 
@@ -86,6 +91,7 @@ class Holder:
     order: Order
     person: Person
     token: str = field(repr=False)
+    link: LinkState = LinkState.OPEN
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,31 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
                 "send `Authorization: Bearer …` with what follows # in the link of the notice"
             )
         try:
-            order = here.desk.links.open_link(here.desk.store, given.credentials, here.now)
+            with here.desk.store.reading() as connection:
+                order = here.desk.links.open_in(connection, given.credentials, here.now)
+                link = here.desk.links.state_of(connection, given.credentials, browser_secret(request))
         except (UnknownOrder, AlreadyUsed) as error:
             raise unauthenticated(str(error)) from None
     if wait := here.holder.take(order.card):
         raise too_many(wait)
-    return Holder(order, HOLDER, given.credentials)
+    return Holder(order, HOLDER, given.credentials, link)
+
+
+def link_of_ours(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> str:
+    """A link of an order that is open, whosever it is and also when its time is over."""
+    with _unless_guessing(request, here):
+        if given is None:
+            raise unauthenticated(
+                "send `Authorization: Bearer …` with what follows # in the link of the notice"
+            )
+        try:
+            with here.desk.store.reading() as connection:
+                order = here.desk.links.order_of(connection, given.credentials)
+        except (UnknownOrder, AlreadyUsed) as error:
+            raise unauthenticated(str(error)) from None
+    if wait := here.holder.take(order.card):
+        raise too_many(wait)
+    return given.credentials
 
 
 def sitting(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
@@ -141,6 +166,25 @@ def _sitting(request: Request, here: Context, given: _Given) -> Sitting:
         except (UnknownOrder, AlreadyUsed) as error:
             raise unauthenticated(str(error)) from None
     return Sitting(session, online(here), given.credentials)
+
+
+def browser_secret(request: Request) -> str:
+    """The secret by which a link knows its browser again; empty: it has none, or none of ours."""
+    given = request.cookies.get(BROWSER, "")
+    return given if _SECRET.fullmatch(given) else ""
+
+
+def remember_browser(request: Request, here: Context, answer: Response, secret: str) -> None:
+    """Let the browser keep its secret: no script reads it, and no page of somebody else sends it."""
+    policy = here.desk.book.terms.policy
+    answer.set_cookie(
+        BROWSER,
+        secret,
+        max_age=int(policy.link_hours * 3600) + 86_400,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https" or request.url.hostname not in LOOPBACK,  # TLS ends at the proxy
+    )
 
 
 class KeyFirstRoute(APIRoute):
@@ -192,6 +236,7 @@ def _address(request: Request) -> str:
     return client_key(request.client.host if request.client else "")
 
 
+LinkOfOurs = Annotated[str, Depends(link_of_ours)]
 IsHolder = Annotated[Holder, Depends(holder)]
 Sits = Annotated[Sitting, Depends(sitting)]
 Polls = Annotated[Sitting, Depends(polling)]
@@ -201,6 +246,7 @@ __all__ = [
     "Context",
     "Holder",
     "IsHolder",
+    "LinkOfOurs",
     "May",
     "Polls",
     "Sits",

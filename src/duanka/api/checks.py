@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -52,15 +53,19 @@ _EVERY = 0.25  # seconds: what a cheap phone can take, and enough for the shorte
     },
 )
 def begin_session(
-    here: Here, holder: access.IsHolder, asks: Agreement, response: Response
+    request: Request, here: Here, holder: access.IsHolder, asks: Agreement, response: Response
 ) -> SessionBegun | Response:
-    """By the link of the notice. 409: the texts that were shown are not those in force; show them anew."""
+    """By the link of the notice, which is this browser's from then on (a cookie).
+
+    409: the texts that were shown are not those in force, or the link is another browser's.
+    """
     online = access.online(here)
     policy = here.desk.book.terms.policy
     if asks.words_digest != words_digest(policy.identity, online.supplier):
         raise Problem(409, "the texts of the consent have changed; get the order again and show them")
     consent = Consent(asks.face_data_agreed, asks.legal_notice_read, asks.words_digest)
-    session = online.agree(holder.token, consent, here.now)
+    browser = access.browser_secret(request) or secrets.token_urlsafe(32)
+    session = online.agree(holder.token, consent, here.now, browser=browser)
     if session is None:
         answer = ToCounter(
             words=WordsShown.of(DECLINED),
@@ -70,6 +75,7 @@ def begin_session(
             hotline=policy.hotline,
         )
         return JSONResponse(answer.model_dump(mode="json", by_alias=True))
+    access.remember_browser(request, here, response, browser)
     stage = online.standing(session.order_id, here.now).stage
     return SessionBegun(session_token=session.token, expires_at=session.expires_at, stage=stage)
 

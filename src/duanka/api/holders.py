@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import secrets
+
+from fastapi import APIRouter, Request, Response
 
 from duanka.api import access, asked, shown
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
 from duanka.api.holder_words import NEVER_ASKED, not_online, otherwise, restricted, words_digest
-from duanka.api.shown_holder import OnlineShown, OwnOrder, policy_text
+from duanka.api.shown_holder import LinkSent, OnlineShown, OwnOrder, policy_text
 from duanka.domain.identity import CheckRefused, Progress, Stage
 from duanka.domain.order import Order
 from duanka.domain.words import Words
+from duanka.orders.link_requests import request_link
+from duanka.orders.links import LinkState, OtherBrowser
 from duanka.orders.views import Sight
 
 router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
@@ -24,9 +28,14 @@ router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
     response_model=OwnOrder,
     responses=errors(401),
 )
-def get_own_order(here: Here, holder: access.IsHolder) -> OwnOrder:
-    """Why (为什么), until when (期限), which ways (办理方式), how to object (异议). Looking uses nothing up."""
-    return _own(here, holder.order)
+def get_own_order(request: Request, here: Here, holder: access.IsHolder, response: Response) -> OwnOrder:
+    """Why (为什么), until when (期限), which ways (办理方式), how to object (异议). Looking uses nothing up.
+
+    A browser without a secret of ours gets one (a cookie), by which a link that it agrees by knows it again.
+    """
+    if not access.browser_secret(request):
+        access.remember_browser(request, here, response, secrets.token_urlsafe(32))
+    return _own(here, holder)
 
 
 @router.post(
@@ -38,11 +47,31 @@ def get_own_order(here: Here, holder: access.IsHolder) -> OwnOrder:
 )
 def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
     """A person looks at it and answers within the working days of the policy. A second objection joins the first."""
+    if holder.link is LinkState.ELSEWHERE:
+        raise OtherBrowser
     here.desk.book.object(holder.order.card, asks.text.strip(), holder.person, here.now)
-    return _own(here, holder.order)
+    return _own(here, holder)
 
 
-def _own(here: Context, order: Order) -> OwnOrder:
+@router.post(
+    "/holder/link",
+    operation_id="requestLink",
+    summary="Send me a new link · 重新发送链接",
+    status_code=202,
+    response_model=LinkSent,
+    responses=errors(401, 409),
+)
+def request_new_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
+    """By a link that is over, or another browser's: a message with a new one goes to the number itself.
+
+    At most one in two minutes and five a day (429).
+    """
+    ending = here.desk.book.turn(lambda turn: request_link(turn, here.desk.links, token), here.now)
+    return LinkSent(phone_number_ending=ending)
+
+
+def _own(here: Context, holder: access.Holder) -> OwnOrder:
+    order = holder.order
     restriction, objection = here.desk.reading.own(order, here.now)
     policy = here.desk.book.terms.policy
     about = restriction or order
@@ -50,6 +79,7 @@ def _own(here: Context, order: Order) -> OwnOrder:
     asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(
         order_id=order.id,
+        link=holder.link,
         phone_number_ending=order.card[-4:],
         state=(asked_for or order).state,
         restriction=restriction.state if restriction else None,

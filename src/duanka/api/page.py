@@ -48,11 +48,18 @@ def add_page(api: FastAPI, policy: OrderPolicy) -> None:
     for name, kind in _FILES.items():
         path = PATH if name == _FIRST else f"{PATH}/{name}"
         text = (FILES / name).read_text(encoding="utf-8")
+        text = _compact(text) if kind == "text/javascript" else text
         if name == _FIRST:
             for field, words in told.items():
                 text = text.replace("{{" + field + "}}", html.escape(words))
         # a route of the framework below: a link that a telephone lengthened by `?from=…` still opens
         api.add_route(path, _serving(text, kind), methods=["GET"], include_in_schema=False)
+
+
+def _compact(script: str) -> str:
+    """Without indentation and lines of comments: it goes over slow lines. No text of ours spans lines."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _serving(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:

@@ -129,7 +129,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
         status = _REFUSED.get(error.reason, 409)
         if error.reason is Reason.NOT_AVAILABLE and not error.wait:
             status = 409  # not now and not soon: the counter is the way
-        headers = {"Retry-After": str(max(error.wait, 1))} if status == 503 else None
+        headers = {"Retry-After": str(max(error.wait, 1))} if status in (429, 503) else None
         return answer(status, str(error), headers, error.reason)
 
     @api.exception_handler(TooLarge)
@@ -164,7 +164,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
 
 
 # what is not here is a state that does not allow it: a challenge that is over, tries that are used up
-_REFUSED = {Reason.BUSY: 503, Reason.NOT_AVAILABLE: 503, Reason.TOO_LARGE: 413}
+_REFUSED = {Reason.BUSY: 503, Reason.NOT_AVAILABLE: 503, Reason.TOO_LARGE: 413, Reason.TOO_SOON: 429}
 # the first that fits; any other error of ours is a state that does not allow it
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (UnknownOrder, 404),

@@ -11,6 +11,7 @@ from duanka.api.shown import GroundsShown, ShownModel, WordsShown
 from duanka.domain.identity import TOLD, Gesture, Progress, Reason, Stage, Waiting
 from duanka.domain.order import State
 from duanka.domain.words import Words
+from duanka.orders.links import LinkState
 
 
 def policy_text(words: Words) -> WordsShown:
@@ -42,6 +43,10 @@ class OwnOrder(ShownModel):
     OURS = ShownModel.OURS | {"hotline", "short_code"}
 
     order_id: str
+    link: LinkState = Field(
+        description="Whose the link is: open (nobody agreed by it), yours, elsewhere (another browser's; "
+        "`requestLink` sends a new one to the number)."
+    )
     phone_number_ending: str = Field(description="The last four digits.", examples=["0000"])
     state: State = Field(description="Of the verification (实人核验).")
     restriction: State | None = Field(description="How the card is restricted (停机状态); null: it is not.")
@@ -64,6 +69,14 @@ class OwnOrder(ShownModel):
     short_code: str
     never_asked: WordsShown = Field(description="What nobody of us ever asks for.")
     now: datetime = Field(description="The time here: a phone's own clock can be wrong.")
+
+
+class LinkSent(ShownModel):
+    """A message with a new link is on its way."""
+
+    phone_number_ending: str = Field(
+        description="The last four digits of the number that it goes to.", examples=["0000"]
+    )
 
 
 class SessionBegun(ShownModel):

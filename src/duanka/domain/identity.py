@@ -102,6 +102,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"  # the challenge was too old
     REPLAYED = "replayed"
     OTHER_SESSION = "other_session"
+    OTHER_BROWSER = "other_browser"  # the link is another browser's, which agreed by it first
     # a living face
     STILL = "still"
     PHOTOGRAPH = "photograph"  # it moves as a whole, and no part of it against another
@@ -117,6 +118,7 @@ class Reason(StrEnum):
     BUSY = "busy"
     NOT_AVAILABLE = "not_available"
     USED_UP = "used_up"
+    TOO_SOON = "too_soon"  # a message was sent a moment ago, or enough of them today
 
 
 # Only these say something about who is before the camera; the others ask to try again.
@@ -162,6 +164,10 @@ TOLD: Mapping[Reason, Words] = {
     Reason.OTHER_SESSION: Words(
         "这组画面不属于本次核验，请重新拍摄", "These pictures belong to another session. Please record again."
     ),
+    Reason.OTHER_BROWSER: Words(
+        "这个链接已在另一台手机或浏览器上开始使用，请在那里继续，或获取新链接",
+        "This link is in use on another phone or browser. Go on there, or get a new link.",
+    ),
     Reason.STILL: Words("画面没有动，请本人按提示做动作", "Nothing moved. Do yourself what the page asks."),
     Reason.PHOTOGRAPH: Words(
         "画面像是照片，请本人对着镜头", "This looks like a photograph. Be before the camera yourself."
@@ -187,6 +193,10 @@ TOLD: Mapping[Reason, Words] = {
     ),
     Reason.NOT_AVAILABLE: Words(
         "目前不能在线核验，请到营业厅办理", "Online verification is not available. Please go to a counter."
+    ),
+    Reason.TOO_SOON: Words(
+        "短信刚刚发送过，请查看短信，稍后再试",
+        "A message was sent a moment ago. Look for it, or try again later.",
     ),
     Reason.USED_UP: Words(
         "在线核验的次数已用完，请到营业厅办理", "The tries online are used up. Please go to a counter."

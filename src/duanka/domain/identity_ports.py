@@ -64,7 +64,7 @@ class CheckBook(Protocol):
     def standing(self, order_id: str, now: datetime) -> Progress:
         """Where the verification of this order is."""
 
-    def agree(self, link: str, consent: Consent, now: datetime) -> Session | None:
+    def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
         """Begin a session by the link of the notice; None: refused, and the way is the counter."""
 
     def session(self, token: str, now: datetime) -> Session:

@@ -36,7 +36,7 @@ from duanka.orders import sessions
 from duanka.orders.book import OrderBook
 from duanka.orders.bulk import upsert
 from duanka.orders.consequences import happen
-from duanka.orders.links import Links
+from duanka.orders.links import Links, LinkState, OtherBrowser
 from duanka.orders.pictures import CAPTURED, REFERENCE, Pictures, PictureSealed
 from duanka.orders.rows import order_of
 from duanka.orders.tables import orders
@@ -96,20 +96,24 @@ class Checks:
 
     # --- the holder ---
 
-    def agree(self, link: str, consent: Consent, now: datetime) -> Session | None:
+    def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
         """Begin a session by a link about the card; None: the holder does not agree, and the way is the counter.
 
-        UnknownOrder, AlreadyUsed: of the link. CheckRefused: NOT_AVAILABLE, USED_UP. An order that a person looks at
-        gets a session that can only look on.
+        `browser`: the secret in its cookie; who agrees gets the link for it. OtherBrowser: it is another's.
+        UnknownOrder, AlreadyUsed: of the link. CheckRefused: NOT_AVAILABLE, USED_UP. An order that a person
+        looks at gets a session that can only look on.
         """
 
         def work(turn: Turn) -> Session | CheckRefused | None:
+            agrees = consent.face_data and consent.legal_notice
             about = self._links.open_in(turn.connection, link, now)
-            order = turn.open_order(about.card, Kind.VERIFICATION)
+            order = turn.open_order(about.card, Kind.VERIFICATION)  # from here on of two browsers one waits
+            if self._links.state_of(turn.connection, link, browser) is LinkState.ELSEWHERE:
+                return OtherBrowser()
             if order is None:
                 return CheckRefused(Reason.NOT_AVAILABLE)
             said: dict[str, object] = dict(vars(consent))
-            if not (consent.face_data and consent.legal_notice):
+            if not agrees:
                 turn.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
                 _end_sessions(turn, order)
                 if order.state in _TO_COUNTER_FROM:
@@ -124,6 +128,7 @@ class Checks:
                     self._counter_if_used_up(turn, order)
                     return CheckRefused(Reason.USED_UP)
             turn.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
+            self._links.claim(turn.connection, link, browser, now)
             _end_sessions(turn, order)
             order = _begun(turn, order)
             return sessions.begin(turn.connection, order, consent.words, now, self._policy.session_minutes)
@@ -228,7 +233,9 @@ class Checks:
         # who sends the same frames for another order at this moment waits here, and then finds them
         put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
         new = turn.connection.execute(put.returning(frames_seen.c.hash)).all()
-        if len(new) != len(frames):
+        if len(new) != len(
+            hashes
+        ):  # equal frames within one recording are a camera that stalled, and no replay
             return Reason.REPLAYED
         return None
 

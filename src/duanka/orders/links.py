@@ -1,4 +1,8 @@
-"""Links in notices: signed, for one order, used once. The database knows only a hash of each.
+"""Links in notices: signed, for one order, of one browser once it agreed. The database knows only a hash of each.
+
+Until somebody agrees, whoever has the link may open it and act by it, as with any message. From then on it is the
+browser's that agreed, which is known by a secret in a cookie: in another browser the link opens nothing but the way to
+a new link, which goes to the number itself. Who agrees by a later link takes the verification over.
 
 A token is 33 bytes, so 44 letters of base64url and no padding: 8 for the order's id (a letter and 12 times 5 bits),
 4 for the second in which it ends, 5 drawn by lot, and 16 of HMAC-SHA256 (RFC 2104 lets half of a hash stand for it).
@@ -13,9 +17,11 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
+from duanka.domain.identity import CheckRefused, Reason
 from duanka.domain.order import AlreadyUsed, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.rows import LETTERS, order_of
@@ -36,8 +42,23 @@ class _Token:
     expires_at: datetime
 
 
+class LinkState(StrEnum):
+    """Whose a link is, seen from the browser that asks."""
+
+    OPEN = "open"  # nobody agreed by it
+    YOURS = "yours"
+    ELSEWHERE = "elsewhere"  # another browser agreed by it
+
+
+class OtherBrowser(CheckRefused):
+    """Another browser agreed by this link."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.OTHER_BROWSER)
+
+
 class Links:
-    """Makes links, shows what is behind one, and uses it up. `key`: for links alone, 32 bytes."""
+    """Makes links, shows what is behind one, and gives it to a browser. `key`: for links alone, 32 bytes."""
 
     def __init__(self, key: bytes, policy: OrderPolicy) -> None:
         self._key, self._policy = key, policy
@@ -61,26 +82,52 @@ class Links:
     def open_link(self, store: Store, token: str, now: datetime) -> Order:
         """The order behind the link, which stays as good as it was.
 
-        UnknownOrder: not our link. AlreadyUsed: used, its time is over, or the order is closed.
+        UnknownOrder: not our link. AlreadyUsed: its time is over, a later one was used, or the order is closed.
         """
         with store.reading() as connection:
             return self.open_in(connection, token, now)
 
-    def use(self, store: Store, token: str, now: datetime) -> Order:
-        """The order behind the link, which is used up from now on: of two at once, one gets AlreadyUsed."""
-        with store.writing() as connection:
-            return self.use_in(connection, token, now)
+    def claim(self, connection: Connection, token: str, browser: str, now: datetime) -> Order:
+        """The order behind the link, which is this browser's from now on, as a part of a transaction that writes.
 
-    def use_in(self, connection: Connection, token: str, now: datetime) -> Order:
-        """As `use`, as a part of a transaction that writes."""
+        `browser`: the secret in its cookie. OtherBrowser: another one agreed by it. Errors of `open_link`.
+        """
         order = self.open_in(connection, token, now)
-        taken = connection.execute(
-            update(links)
-            .where(links.c.token_hash == _hash(token), links.c.used_at.is_(None))
-            .values(used_at=now)
-        )
+        mine, link = _hash(browser), links.c.token_hash == _hash(token)
+        free = or_(links.c.browser_hash.is_(None), links.c.browser_hash == mine)
+        taken = connection.execute(update(links).where(link, free).values(browser_hash=mine))
         if taken.rowcount != 1:
-            raise _used()
+            raise OtherBrowser
+        ends = select(links.c.expires_at).where(link).scalar_subquery()
+        others = or_(links.c.browser_hash.is_(None), links.c.browser_hash != mine)
+        earlier = (links.c.order_id == order.id, links.c.expires_at < ends, others)
+        connection.execute(update(links).where(*earlier).values(superseded_at=now))
+        return order
+
+    def state_of(self, connection: Connection, token: str, browser: str) -> LinkState:
+        """Whose the link is; `browser`: the secret of who asks, empty where it has none."""
+        row = connection.execute(
+            select(links.c.browser_hash).where(links.c.token_hash == _hash(token))
+        ).first()
+        if row is None or row.browser_hash is None:
+            return LinkState.OPEN
+        mine = hmac.compare_digest(row.browser_hash, _hash(browser))
+        return LinkState.YOURS if mine else LinkState.ELSEWHERE
+
+    def order_of(self, connection: Connection, token: str) -> Order:
+        """The open order that a link of ours is for, also when its time is over: for asking for a new one.
+
+        UnknownOrder: not our link. AlreadyUsed: the order is closed.
+        """
+        said = self._read(token)
+        if connection.execute(select(links).where(links.c.token_hash == _hash(token))).first() is None:
+            raise UnknownOrder(_UNKNOWN)
+        found = connection.execute(select(orders).where(orders.c.id == said.order_id)).mappings().first()
+        if found is None:
+            raise UnknownOrder(_UNKNOWN)
+        order = order_of(found)
+        if order.closed_at:
+            raise _over()
         return order
 
     def open_in(self, connection: Connection, token: str, now: datetime) -> Order:
@@ -91,14 +138,14 @@ class Links:
         row = connection.execute(select(links).where(links.c.token_hash == _hash(token))).first()
         if row is None:
             raise UnknownOrder(_UNKNOWN)
-        if row.used_at:
-            raise _used()
+        if row.superseded_at:
+            raise AlreadyUsed("a later link was sent and used: open that one")
         found = connection.execute(select(orders).where(orders.c.id == said.order_id)).mappings().first()
         if found is None:
             raise UnknownOrder(_UNKNOWN)
         order = order_of(found)
         if order.closed_at:
-            raise AlreadyUsed("what this link was for is over: nothing is left to do")
+            raise _over()
         return order
 
     def _read(self, token: str) -> _Token:
@@ -118,8 +165,8 @@ class Links:
         return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC]
 
 
-def _used() -> AlreadyUsed:
-    return AlreadyUsed("this link was used before: call the hotline, or go to a counter")
+def _over() -> AlreadyUsed:
+    return AlreadyUsed("what this link was for is over: nothing is left to do")
 
 
 def _hash(token: str) -> str:

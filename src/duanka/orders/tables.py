@@ -143,7 +143,8 @@ notices = Table(
     Column("outcome", String(16)),  # sent, delivered, undelivered, given_up
     Column("receipt_at", Moment),
     Column("error", Text),
-    UniqueConstraint("order_id", "step", "template"),
+    Column("repeat", Integer, nullable=False, server_default="0"),  # the holder asked for it again, so often
+    UniqueConstraint("order_id", "step", "template", "repeat"),
     index_of_some("notices_waiting", "next_try_at", "id", where="done_at IS NULL"),
     Index("notices_of_card", "card", "created_at"),
 )
@@ -165,7 +166,8 @@ links = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("order_id", String(16), nullable=False),
     Column("expires_at", Moment, nullable=False),
-    Column("used_at", Moment),
+    Column("browser_hash", String(64)),  # of the secret of the browser that agreed by it; NULL: nobody did
+    Column("superseded_at", Moment),  # a later link of the order was agreed with, in another browser
     Index("links_of_order", "order_id"),
 )
 

@@ -84,7 +84,7 @@ function show(name, build, again) {
   if (first && name !== "loading") first.focus();
 }
 function foot(name) {
-  const objects = order && S.link && ["objection", "passed", "ended"].indexOf(name) < 0;
+  const objects = order && S.link && ["objection", "passed", "ended", "elsewhere", "linkSent"].indexOf(name) < 0;
   return [
     card(
       p([say("doubt"), order ? say("doubtNumber", order.orderId, order.shortCode) : say("doubtPlain")], "small"),
@@ -194,6 +194,7 @@ function failed(error, retry, kept) {
   if (told.reason === "busy") return busyScreen(words, 10, retry);
   if (told.reason === "replayed") return look().then(verdict, (other) => failed(other, retry));
   if (told.reason === "other_session") return restart();
+  if (told.reason === "other_browser") return elsewhereScreen();
   if (words) return look().then((found) => (found.stage === "again" ? againScreen({ stage: "again", reasons: [{ code: told.reason, words: told.words }], left: found.left }) : verdict(found)), (other) => failed(other, retry));
   return simple("trouble", retry, [p(say("troubleText"))]);
 }
@@ -207,7 +208,20 @@ function simple(name, retry, kids) {
   show(name, () => [el("div", { class: "card verdict" }, icon("note", "mark"), h1(say(name)), kids, retry ? button(say("retry"), retry, "full") : null)], () => simple(name, retry, kids));
 }
 function netScreen(retry, kept) { simple("net", retry, [p(say(kept ? "netText" : "netPlain"))]); }
-function endedScreen() { order = null; simple("ended", null, [p(say("endedText")), counterRows()]); }
+function endedScreen() { order = null; simple("ended", null, [p(say("endedText")), newLinkButton(), counterRows()]); }
+function elsewhereScreen() { order = null; simple("elsewhere", null, [p(say("elsewhereText")), newLinkButton(), counterRows()]); }
+function newLinkButton() { return S.link ? button(say("newLink"), requestLink, "full") : null; }
+// Whoever asks, the new link goes to the number itself.
+async function requestLink() {
+  waitScreen("sending");
+  try {
+    const sent = await ask("POST", "/holder/link", S.link, {});
+    return simple("linkSent", null, [p(say("linkSentText", sent.phoneNumberEnding))]);
+  } catch (error) {
+    if (error.status === 401) { S.link = ""; return endedScreen(); }
+    return failed(error, requestLink);
+  }
+}
 function busyScreen(words, wait, retry) {
   let left = Math.max(1, Math.ceil(wait || 5)), line;
   show("busy", () => {
@@ -247,7 +261,7 @@ async function object(text, back) {
 async function ask(method, path, token, body) {
   const headers = { Authorization: "Bearer " + token };
   if (body) headers["Content-Type"] = "application/json";
-  const asks = { method, headers, cache: "no-store", credentials: "omit", body: body ? JSON.stringify(body) : undefined };
+  const asks = { method, headers, cache: "no-store", credentials: "same-origin", body: body ? JSON.stringify(body) : undefined };
   const late = new Promise((_, not) => { setTimeout(() => not(new Error("late")), ANSWER); });
   let answer, told = {};
   try { answer = await Promise.race([fetch(API + path, asks), late]); } catch (error) { throw { status: 0 }; }
@@ -262,6 +276,7 @@ async function load(note) {
   try { took(await ask("GET", "/holder/order", S.link)); } catch (error) {
     return error.status === 401 ? endedScreen() : failed(error, () => load(note));
   }
+  if (order.link === "elsewhere") return elsewhereScreen();
   return startScreen(typeof note === "function" ? note : null);
 }
 async function resume() {
