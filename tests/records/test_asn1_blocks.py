@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 import asn1_samples as samples
 from deliveries import quarantined, shipped, table, taken
+from duanka.domain.errors import UnreadableInput
 from duanka.records import tap3, ts32298
 from duanka.records.asn1_blocks import Asn1Reading
 from duanka.records.ber import elements
+from duanka.records.file_bytes import FileBytes
 
 
 def test_calls_of_an_exchange(tmp_path: Path) -> None:
@@ -189,3 +191,46 @@ def test_an_event_without_its_offset_has_no_time(tmp_path: Path) -> None:
     assert quarantined(intake) == [(1, "event_time", "bad time"), (2, "event_time", "bad time")]
     raw = pl.read_parquet(intake.quarantine)["raw"][0]
     assert '"event_time": "2021-05-17 08:00:00 at an unknown offset"' in raw
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"\x30\x03abc" * 200_000)
+    with path.open("rb") as file:
+        data = FileBytes(file)
+        assert (data[0], data[2:5], len(data)) == (0x30, b"abc", 1_000_000)
+        path.write_bytes(b"\x30")
+        with pytest.raises(UnreadableInput, match="was cut while it was read"):
+            data[900_000]
+
+
+@pytest.mark.parametrize("form", ["ts32298", "tap3"])
+def test_zeros_without_end_are_given_up(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"\0")
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    (block,) = Asn1Reading(path, form).blocks(["record"])
+    assert [bad.reason.value for bad in block.bad] in (["file cut off"], ["unreadable file"])
+
+
+def test_a_record_longer_than_any_costs_itself_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    size = (2 << 20).to_bytes(4, "big")
+    path.write_bytes(b"\xa0\x84" + size + bytes(2 << 20) + b"\xa0\x01\x00")
+    (block,) = Asn1Reading(path, "ts32298").blocks(["record"])
+    assert [bad.reason.value for bad in block.bad] == ["line too long", "undecodable record"]
+
+
+def test_bytes_of_a_file_are_those_of_memory(tmp_path: Path) -> None:
+    octets = bytes(range(256)) * 2_000
+    path = tmp_path / "x"
+    path.write_bytes(octets)
+    with path.open("rb") as file:
+        data = FileBytes(file)
+        for at in (0, 511_999, 5, 262_143, 262_144, 300_000):
+            assert data[at] == octets[at]
+            assert data[at : at + 300_000] == octets[at : at + 300_000]
+            assert data[at + 3 : at] == b""
+        with pytest.raises(IndexError):
+            data[512_000]

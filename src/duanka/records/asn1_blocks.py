@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +12,8 @@ import polars as pl
 
 from duanka.records import tap3, ts32298
 from duanka.records.blocks import RAW_LIMIT, Bad, Block
+from duanka.records.file_bytes import FileBytes
+from duanka.records.limits import RECORD_LIMIT
 from duanka.records.open_file import opened
 from duanka.records.reasons import Reason
 
@@ -39,8 +39,9 @@ class Asn1Reading:
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the records, of their fields the `wanted` ones as text; broken ones as hexadecimal."""
-        with _mapped(self._path) as data:
-            if not data:
+        with opened(self._path, self._root) as file:
+            data = FileBytes(file)
+            if not len(data):
                 return
             decode = self._form.decoder(data)
             rows: list[dict[str, str | None]] = []
@@ -56,7 +57,12 @@ class Asn1Reading:
                     bad.append(Bad(number, Reason.CUT_OFF if found else Reason.UNREADABLE_FILE, raw))
                     done = len(data)
                     continue
-                octets, done = data[found.begin : found.after], found.after
+                done = found.after
+                if found.after - found.begin > RECORD_LIMIT:
+                    raw = data[found.begin : found.begin + RAW_LIMIT // 2].hex()
+                    bad.append(Bad(number, Reason.TOO_LONG, raw))
+                    continue
+                octets = data[found.begin : found.after]
                 try:
                     rows.append(decode(octets))
                     lines.append(number)
@@ -75,14 +81,3 @@ def _block(
     columns = [pl.Series(name, [row[name] for row in rows], dtype=pl.String) for name in wanted]
     frame = pl.DataFrame(columns) if columns else pl.DataFrame(height=len(rows))
     return Block(frame, np.array(lines, np.int64), len(rows) + len(bad), done, bad)
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[Any]:
-    """Yield the file's bytes, mapped into memory."""
-    with opened(path) as file:
-        if not file.read(1):
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, overload
+
+from duanka.records.limits import MOST_PADDING
 
 _DEEPEST = 40
-_PADDING = (0x00, 0xFF)  # what fills a block of a charging file behind its last record
+_LOOK = 1 << 16  # bytes of padding that are passed over at once
+_PADDING = b"\x00\xff"  # what fills a block of a charging file behind its last record
 
 
 class BrokenFrame(Exception):  # not an error of the program: the file is like that
@@ -23,7 +26,20 @@ class Element(NamedTuple):
     after: int
 
 
-def element(data: bytes, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> Element:
+class Octets(Protocol):
+    """Bytes by their places: in memory, or in a file."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> bytes: ...
+
+
+def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> Element:
     """Return the element that begins at `begin` and ends before `end`; raise BrokenFrame when there is none.
 
     `cut`: an element that says it goes beyond `end` is taken to end there, for what it holds before may be whole.
@@ -57,7 +73,7 @@ def element(data: bytes, begin: int, end: int, *, cut: bool = False, depth: int 
 
 
 def _indefinite(
-    data: bytes, begin: int, first: int, end: int, *, tag: bytes, cut: bool, depth: int
+    data: Octets, begin: int, first: int, end: int, *, tag: bytes, cut: bool, depth: int
 ) -> Element:
     at = first
     if depth > _DEEPEST:
@@ -72,16 +88,22 @@ def _indefinite(
     return Element(tag, begin, first, at, at + 2)
 
 
-def elements(data: bytes, begin: int, end: int, *, padded: bool = False) -> Iterator[Element | int]:
+def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Iterator[Element | int]:
     """Yield the elements from `begin` to `end`; where none can be made out, the place, and then no more.
 
     `padded`: octets of padding between elements are passed over.
     """
-    at = begin
+    at, padding = begin, 0
     while at < end:
         if padded and data[at] in _PADDING:
-            at += 1
+            some = data[at : min(at + _LOOK, end)]
+            padding += len(some) - len(some.lstrip(_PADDING))
+            at += len(some) - len(some.lstrip(_PADDING))
+            if padding > MOST_PADDING:
+                yield at
+                return
             continue
+        padding = 0
         try:
             found = element(data, at, end)
         except BrokenFrame:

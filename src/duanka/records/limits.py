@@ -18,6 +18,8 @@ BATCH_BYTES = 128 * MB  # of a micro-batch of any number of records
 BLOCK_LINES = 1 << 18  # lines that are read at once
 MESSAGE_LINES = 200_000  # lines of one message
 
+RECORD_LIMIT = MB  # of a binary record
+
 # Records that are set aside.
 REJECTED_ROWS = 100_000  # rows of one file in quarantine; more of the same are counted in one row
 REJECTED_MOST = 1_000_000  # a file with so many, most of its records, is given up

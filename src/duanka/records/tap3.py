@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from duanka.records.bcd import bcd, device
-from duanka.records.ber import BrokenFrame, Element, element, elements
+from duanka.records.ber import BrokenFrame, Element, Octets, element, elements
+from duanka.records.limits import RECORD_LIMIT
 
 COLUMNS = (
     *("record", "teleservice", "imsi", "imei", "msisdn", "calling_number", "called_number"),
@@ -22,7 +23,7 @@ _CALLS = ("mobileOriginatedCall", "mobileTerminatedCall")
 _EVENTS, _CONTROL, _NETWORK = b"\x63", b"\x64", b"\x66"
 
 
-def records(data: bytes) -> Iterator[Found]:
+def records(data: Octets) -> Iterator[Found]:
     """Yield the call events of a file; where none can be made out, the place, and then no more."""
     for part in _parts(data):
         if isinstance(part, int):
@@ -31,7 +32,7 @@ def records(data: bytes) -> Iterator[Found]:
             yield from elements(data, part.first, part.last)
 
 
-def _parts(data: bytes) -> Iterator[Found]:
+def _parts(data: Octets) -> Iterator[Found]:
     """Yield the parts of the batch. A file that breaks off is read up to there."""
     try:
         batch = element(data, 0, len(data), cut=True)
@@ -54,7 +55,7 @@ def _parts(data: bytes) -> Iterator[Found]:
         at = part.after
 
 
-def decoder(data: bytes) -> Callable[[bytes], Fields]:
+def decoder(data: Octets) -> Callable[[bytes], Fields]:
     """Return what turns one call event of `data` into fields (COLUMNS). It raises anything on a broken one."""
     from pycrate_asn1dir import TAP3  # noqa: PLC0415  # most deliveries are not ASN.1
 
@@ -62,7 +63,11 @@ def decoder(data: bytes) -> Callable[[bytes], Fields]:
     offsets: dict[int, str] = {}
     network = None
     for part in _parts(data):
-        if isinstance(part, int):
+        if (
+            isinstance(part, int)
+            or part.tag not in (_NETWORK, _CONTROL)
+            or part.after - part.begin > RECORD_LIMIT
+        ):
             continue
         octets = data[part.begin : part.after]
         if part.tag == _NETWORK:

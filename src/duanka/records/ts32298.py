@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from duanka.records.bcd import address, device, tbcd
-from duanka.records.ber import Element, elements
+from duanka.records.ber import Element, Octets, elements
 
 COLUMNS = (
     *("record", "imsi", "imei", "msisdn", "calling_number", "called_number", "service_centre"),
@@ -19,12 +19,12 @@ Fields = dict[str, str | None]
 Found = Element | int
 
 
-def records(data: bytes) -> Iterator[Found]:
+def records(data: Octets) -> Iterator[Found]:
     """Yield the records of a file; where none can be made out, the place, and then no more."""
     return elements(data, 0, len(data), padded=True)
 
 
-def decoder(data: bytes) -> Callable[[bytes], Fields]:
+def decoder(data: Octets) -> Callable[[bytes], Fields]:
     """Return what turns one record into fields (COLUMNS). It raises anything when the record is broken."""
     from pycrate_asn1dir import CDR  # noqa: PLC0415  # 12 MB, and most deliveries are not ASN.1
 
