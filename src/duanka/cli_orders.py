@@ -16,6 +16,7 @@ from duanka import app
 from duanka.cli_lazy import lazily
 from duanka.domain.act import MOST_CARDS, card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text
+from duanka.domain.bounds import bounded, given_reason
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind, Order, Person, State
@@ -32,7 +33,9 @@ else:
     tables = lazily("duanka.cli_orders_tables")
     reading = lazily("duanka.orders.reading")
 
-Why = Annotated[str, typer.Option(prompt="Why", help="The reason; it stays in the audit trail.")]
+Why = Annotated[
+    str, typer.Option(prompt="Why", callback=given_reason, help="The reason; it stays in the audit trail.")
+]
 Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
 BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are needed in full.")]
 Number = Annotated[str, typer.Argument(help="Id of the order, or the card's number.")]
@@ -146,8 +149,8 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Count what was done in a period: numbers handled, orders opened, calls and messages refused."""
         with at_desk(Permission.READ_FIGURES) as (here, person):
-            end = operator_zone().read(until, "--until") if until else app_orders.now()
-            begin = operator_zone().read(since, "--since") if since else end - timedelta(days=1)
+            end = bounded(operator_zone().read(until, "--until")) if until else app_orders.now()
+            begin = bounded(operator_zone().read(since, "--since")) if since else end - timedelta(days=1)
             out.print(tables.figures_page(here.reading.figures(begin, end, person)), highlight=False)
 
 
@@ -236,7 +239,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Propose to stop cards; a second person approves with `duanka orders approve`."""
         numbers = [*(cards or ()), *(file.read_text(encoding="utf-8-sig").split() if file else ())]
         with at_desk(Permission.PROPOSE_ACT) as (here, person):
-            end = operator_zone().read(until, "--until") if until else None
+            end = bounded(operator_zone().read(until, "--until")) if until else None
             act = here.acts.propose(
                 Event(how), numbers, Words(reason, reason_en), person, app_orders.now(), end
             )

@@ -40,7 +40,7 @@ def test_a_case_from_the_question_to_the_release(desk: TestDesk, people: People)
     assert (after["state"], after["wanted"]) == ("restored", "active")
     trail = works.get(path).json()["trail"]
     assert [(told["who"], told["why"]) for told in trail if told["what"] == "verification.pass"] == [
-        ("the desk", "came with their document")
+        ("the.desk", "came with their document")
     ]
     assert not [found for found in desk.trail.verify(desk.store) if isinstance(found, Fault)]
 
@@ -152,7 +152,7 @@ def test_numbers_are_masked_unless_asked_for_with_a_reason(desk: TestDesk, peopl
     read = people[DESK].get(f"/orders/{order.id}").json()["trail"]
     unmasked = [told for told in read if told["after"].get("unmasked")]
     assert [(told["who"], told["why"]) for told in unmasked] == [
-        ("the desk", "the holder is on the telephone")
+        ("the.desk", "the holder is on the telephone")
     ]
 
 
@@ -198,7 +198,7 @@ def test_a_stop_by_hand_takes_two(desk: TestDesk, people: People) -> None:
     assert people[DESK].post(f"{path}/approve").status_code == 403
     for caller in (people[SUPERVISOR], people[SUPERVISOR]):
         approved = caller.post(f"{path}/approve")
-        assert (approved.status_code, approved.json()["approvedBy"]) == (200, "the supervisor")
+        assert (approved.status_code, approved.json()["approvedBy"]) == (200, "the.supervisor")
     while desk.acts.carry_out(NOW):
         pass
     done = people[DESK].get(path).json()

@@ -83,7 +83,7 @@ def test_a_person_looks_again_and_decides(desk: TestDesk, calling: Calling, peop
         for told in works.get(f"/orders/{one['orderId']}").json()["trail"]
         if told["what"] == "pictures.seen"
     ]
-    assert [(told["who"], told["why"]) for told in seen] == [("the desk", "to compare")]
+    assert [(told["who"], told["why"]) for told in seen] == [("the.desk", "to compare")]
 
 
 def test_in_person_one_of_the_staff_is_enough_for_most(desk: TestDesk, people: People) -> None:
@@ -103,7 +103,7 @@ def test_in_person_some_tiers_take_two(desk: TestDesk, people: People) -> None:
     assert (first["order"]["state"], first["waitsForSecondPerson"]) == ("in_progress", True)
     assert first["order"]["dueAt"] is None
     [waits] = people[SUPERVISOR].get("/counter-checks").json()["items"]
-    assert (waits["orderId"], waits["firstBy"], waits["counter"]) == (order.id, "the desk", "长安路营业厅")
+    assert (waits["orderId"], waits["firstBy"], waits["counter"]) == (order.id, "the.desk", "长安路营业厅")
     assert waits["phoneNumber"] == "+86130****0001"
     alone = people[DESK].post(f"{path}/confirm")
     assert (alone.status_code, alone.json()["code"]) == (403, "PERMISSION_DENIED")

@@ -17,7 +17,7 @@ from duanka.domain.order import Demand, Event, Grounds, Kind, State
 from duanka.domain.words import Words
 
 _RFC3339 = re.compile(
-    r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
@@ -26,7 +26,9 @@ def _moment(value: Any) -> Any:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("a time is written as RFC 3339 with an offset, like 2026-03-02T16:00:00+08:00")
+        raise ValueError(
+            "a time is written as RFC 3339 with an offset, like 2026-03-02T16:00:00+08:00, in the years 2000 to 2099"
+        )
     at, whole = value.upper(), value[:17]
     seconds = "59" if value[17:19] == "60" else value[17:19]
     fraction, offset = re.fullmatch(r"(\.[0-9]+)?(.+)", at[19:]).groups()  # type: ignore[union-attr]
@@ -38,7 +40,14 @@ def _moment(value: Any) -> Any:
 Moment = Annotated[
     datetime,
     BeforeValidator(_moment),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-02T16:00:00+08:00"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^20[0-9]{2}-",
+            "examples": ["2026-03-02T16:00:00+08:00"],
+        }
+    ),
 ]
 
 
@@ -63,7 +72,7 @@ Said = Annotated[str, Field(pattern=_SAID, max_length=500)]
 PhoneNumber = Annotated[
     str,
     Field(
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]+$",
         max_length=64,
         description="The card (号码): E.164 with +, or as it is written and dialled in China.",
         examples=["+8613800000000"],
@@ -133,7 +142,9 @@ class Because(AskedModel):
 class Approval(Because):
     """Why an act is approved, and which of its cards are left as they are."""
 
-    without: list[Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{4,14}|#[1-9][0-9]{0,5})$")]] = Field(
+    without: list[
+        Annotated[str, Field(pattern=r"^(#[1-9][0-9]{0,5}|[^#\x00-\x08\x0a-\x1f\x7f]+)$", max_length=64)]
+    ] = Field(
         default=[],
         max_length=10_000,
         description="Cards that are struck: by number, or by their line in the act.",

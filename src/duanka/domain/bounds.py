@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from duanka.domain.order import OrderError
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
+MOST_LETTERS = 500  # of a reason that a person gives
 LONGEST_DAYS = 1096  # that a punishment may last: three years
 
 
@@ -21,6 +23,16 @@ def bounded(moment: datetime) -> datetime:
     if not FIRST_YEAR <= utc.year <= LAST_YEAR:
         raise OrderError(f"a time lies between the years {FIRST_YEAR} and {LAST_YEAR}")
     return utc
+
+
+def given_reason(text: str) -> str:
+    """Why somebody acts, without blanks around it; OrderError: empty, too long, or with control characters."""
+    said = text.strip()
+    if not said or len(said) > MOST_LETTERS:
+        raise OrderError(f"say why, in 1 to {MOST_LETTERS} letters: the reason stays in the audit trail")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\n" for letter in said):
+        raise OrderError("a reason has no control characters: it stays in the audit trail")
+    return said
 
 
 def end_of_measure(until: datetime, now: datetime) -> datetime:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import RowMapping, func, insert, literal, select, update
 
@@ -39,7 +38,7 @@ from duanka.orders.book import OrderBook
 from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.places import acts_in
 from duanka.orders.proposals import store_act
-from duanka.orders.rows import grounds_of, new_id
+from duanka.orders.rows import act_of, new_id
 from duanka.orders.second_person import takes_two
 from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn, cancelled
@@ -273,13 +272,6 @@ class Acts:
 def _carry_one(turn: Turn, act_id: str) -> int:
     row = _locked(turn, act_id)
     return carry(turn, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
-
-
-def act_of(row: RowMapping) -> Act:
-    """The act that stands in a row of `acts`."""
-    names = ("proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes")
-    facts: dict[str, Any] = {name: row[name] for name in (*names, "verification", "total", "done", "skipped")}
-    return Act(row["id"], Event(row["event"]), ActState(row["state"]), grounds_of(row), **facts)
 
 
 def _may_ask(event: Event, by: Person) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from duanka.domain.order import Grounds, Kind, Order, State
+from duanka.domain.act import Act, ActState
+from duanka.domain.order import Event, Grounds, Kind, Order, State
 from duanka.domain.words import Words
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
@@ -95,6 +96,13 @@ def grounds_of(row: RowMapping) -> Grounds:
         Words(row[f"{name}_zh"], row[f"{name}_en"]) for name in ("reason", "redress", "papers")
     )
     return Grounds(reason, redress, papers)
+
+
+def act_of(row: RowMapping) -> Act:
+    """The act that stands in a row of `acts`."""
+    names = ("proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes")
+    facts: dict[str, Any] = {name: row[name] for name in (*names, "verification", "total", "done", "skipped")}
+    return Act(row["id"], Event(row["event"]), ActState(row["state"]), grounds_of(row), **facts)
 
 
 def columns_of(grounds: Grounds) -> dict[str, object]:
