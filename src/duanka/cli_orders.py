@@ -17,6 +17,7 @@ from duanka.cli_lazy import lazily
 from duanka.domain.act import MOST_CARDS, card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text
 from duanka.domain.bounds import bounded, given_reason
+from duanka.domain.card_list import cards_in
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind, Order, Person, State
@@ -224,7 +225,10 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         ],
         reason_en: Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")],
         cards: Annotated[list[str] | None, typer.Argument(help="Cards, for example 8613800000000.")] = None,
-        file: Annotated[Path | None, typer.Option(help="A text file with a card a line, for many.")] = None,
+        file: Annotated[
+            Path | None,
+            typer.Option(help="For many: a text file with a card a line, or a CSV with a column card."),
+        ] = None,
         how: Annotated[
             Literal["bar_outgoing", "suspend", "punish", "cancel"],
             typer.Option(help="单停, 双停, 惩戒 (with --until), 销户."),
@@ -237,7 +241,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         ] = None,
     ) -> None:
         """Propose to stop cards; a second person approves with `duanka orders approve`."""
-        numbers = [*(cards or ()), *(file.read_text(encoding="utf-8-sig").split() if file else ())]
+        numbers = [*(cards or ()), *(cards_in_file(file) if file else ())]
         with at_desk(Permission.PROPOSE_ACT) as (here, person):
             end = bounded(operator_zone().read(until, "--until")) if until else None
             act = here.acts.propose(
@@ -286,6 +290,14 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             undone = here.acts.undo(act, person, why, app_orders.now())
         out.print(tables.act_page(undone), highlight=False)
         out.print(f"{_WAITS} Progress: duanka orders show {undone.id}", highlight=False)
+
+
+def cards_in_file(file: Path) -> list[str]:
+    """The cards of a list; DuankaError where the file cannot be read."""
+    try:
+        return cards_in(file.read_bytes(), file.name)
+    except OSError as error:
+        raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def order_meant(here: Desk, text: str, *kinds: Kind) -> Order:

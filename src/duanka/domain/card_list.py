@@ -1,0 +1,87 @@
+"""Lists of cards that people hand in: text from Windows, spreadsheets, our own work list -> one text for each card."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.phone_number import parse
+
+# How a column of cards is headed, in any case.
+_HEADINGS = frozenset(
+    {
+        "card",
+        "number",
+        "phone",
+        "phone number",
+        "phonenumber",
+        "msisdn",
+        "号码",
+        "手机号",
+        "手机号码",
+        "电话号码",
+        "卡号",
+    }
+)
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_DIGITS = re.compile("[0-9]{3}")  # no heading holds as many
+
+
+def cards_in(octets: bytes, name: str) -> list[str]:
+    """What stands for a card in a file, in its order; what is none too, for the reader to name it.
+
+    UTF-8, UTF-16 and GBK are told apart. A card a line, several with blanks between them, or a table with a heading:
+    then its column `card` (or 号码, …), else the one that holds cards. DuankaError: no text, or no such column.
+    """
+    rows = [row for row in _rows(_text(octets, name)) if any(row)]
+    if not rows:
+        return []
+    first = rows[0]
+    if len({len(row) for row in rows}) == 1 and len(first) == 1:
+        found = [cell for row in rows for cell in _parted(row[0])]
+        return found[1:] if _is_heading(found[0]) else found
+    column = _column(rows)
+    if column is None:
+        raise DuankaError(f"{name} has several columns and none of them is headed card or 号码: name it so")
+    rest = rows[1:] if not any(map(parse, first)) else rows
+    return [row[column] if column < len(row) else "" for row in rest]
+
+
+def _column(rows: list[list[str]]) -> int | None:
+    """Which column holds the cards: by its heading, else the first one whose value in some row is a card."""
+    for place, cell in enumerate(rows[0]):
+        if cell.casefold() in _HEADINGS:
+            return place
+    if any(map(parse, rows[0])):
+        return next(place for place, cell in enumerate(rows[0]) if parse(cell))
+    return next((place for row in rows[1:2] for place, cell in enumerate(row) if parse(cell)), None)
+
+
+def _is_heading(cell: str) -> bool:
+    return cell.casefold() in _HEADINGS or not _DIGITS.search(cell)
+
+
+def _parted(cell: str) -> list[str]:
+    """One card with blanks in it, or several with blanks between them."""
+    several = cell.split()
+    return several if len(several) > 1 and not parse(cell) and all(map(parse, several)) else [cell]
+
+
+def _rows(text: str) -> list[list[str]]:
+    lines = text.replace("\x00", "").splitlines()
+    mark = max(",;\t", key=lambda one: sum(one in line for line in lines))
+    return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+
+
+def _text(octets: bytes, name: str) -> str:
+    coding = next((coding for mark, coding in _MARKS if octets.startswith(mark)), None)
+    if coding is None and octets[1::2].count(0) * 4 > len(octets):  # half of the letters of it are digits
+        coding = "utf-16-le"
+    for one in [coding] if coding else ["utf-8", "gb18030"]:
+        try:
+            return octets.decode(one)
+        except UnicodeDecodeError:
+            continue
+    raise DuankaError(f"{name} is no text in UTF-8, UTF-16 or GBK: save it as CSV in UTF-8")
