@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from duanka import cli_review_page as review_page
 from duanka.cli_lazy import lazily
 from duanka.cli_orders import AtDesk, Number, Why, command, order_meant
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event, Kind
+from duanka.domain.words import Words
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")
 
+_REGISTERED, _CAPTURED = Words("登记照片", "registered photo"), Words("采集画面", "frame of the camera")
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many.")]
 After = Annotated[str, typer.Option(help="Go on behind the page that named this.")]
 
@@ -104,25 +105,31 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def opened(
         order: Number,
         why: Why,
-        folder: Annotated[
-            Path, typer.Option("--out", help="Where the two pictures are written; delete them when done.")
-        ] = Path("review"),
+        wait: Annotated[
+            float, typer.Option(min=1, max=3600, help="Seconds to wait for the page to be opened.")
+        ] = review_page.WAIT_SECONDS,
     ) -> None:
-        """Look at one: the registered photo beside the frame, and what was measured. It is written down."""
+        """Look at one: the registered photo beside the frame, and what was measured. It is written down.
+
+        The pictures are shown by a browser on this machine, once, and never lie on a disk.
+        """
         with at_desk(Permission.OPEN_REVIEW) as (here, staff):
             number = order_meant(here, order, Kind.VERIFICATION).id
             file = here.reviews.open(number, staff, why, app_orders.now())
-        folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        for what, picture in (("registered", file.reference), ("captured", file.captured)):
-            if picture:
-                path = folder / f"{number}-{what}.jpg"
-                path.unlink(missing_ok=True)
-                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as into:
-                    into.write(picture)
-                written.append(str(path))
         out.print(tables.review_page(file), highlight=False)
-        out.print(f"Pictures: {', '.join(written) or 'none kept'}. Delete them when done.", highlight=False)
+        both = ((_REGISTERED, file.reference), (_CAPTURED, file.captured))
+        pictures = [(words, picture) for words, picture in both if picture]
+        if pictures:
+            out.print("Open this address in a browser on this machine; it opens once:", highlight=False)
+
+            def say(address: str) -> None:
+                out.print(address, highlight=False, soft_wrap=True)
+                out.file.flush()
+
+            if not review_page.show_once(number, pictures, say, wait):
+                out.print("Nobody opened it: it is closed.", highlight=False)
+        else:
+            out.print("Pictures: none kept.", highlight=False)
         out.print(f"Next: duanka reviews decide {number} pass|fail|to_counter", highlight=False)
 
     @command(reviews, Permission.VERIFICATION_PASS)

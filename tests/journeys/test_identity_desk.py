@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import re
-import stat
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from desk import Typed, duanka
@@ -18,6 +23,7 @@ from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
 from duanka.domain.words import Words
 from duanka.settings import Settings
 from people import typed_people
+from waiting import HANG
 
 STEPS = (Step(Gesture.OPEN_MOUTH, 1.0, 3.0), Step(Gesture.TURN_LEFT, 3.0, 5.0))
 MEDIUM, HIGH = "8613800000001", "8613800000002"
@@ -43,6 +49,28 @@ class Office:
         typed = self.typed(who, *words)
         assert typed.code == 2
         return typed.err
+
+    @contextmanager
+    def looking(self, who: str, card: str) -> Iterator[tuple[list[str], str, subprocess.Popen[str]]]:
+        """A review that is open: what the command printed so far, the address of the pictures, and the process."""
+        words = [sys.executable, "-m", "duanka.cli", "reviews", "open", card, "--why", "its turn"]
+        with subprocess.Popen(
+            words, cwd=self.folder, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "DUANKA_API_KEY": self.keys[who], "TMPDIR": str(self.folder)},
+        ) as process:  # fmt: skip
+            assert process.stdout
+            told = list[str]()
+            for line in process.stdout:
+                told.append(line)
+                if line.startswith("http://"):
+                    break
+            yield told, told[-1].strip(), process
+            process.wait(HANG)
+
+    def pictures_on_disk(self) -> list[Path]:
+        """The files in which a picture lies open."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return [path for path in files if any(one in path.read_bytes() for one in (PHOTO, CAPTURED))]
 
     def inside(self, work: Callable[[app_orders.Desk], object]) -> None:
         settings = Settings(orders=self.folder / "duanka-orders")
@@ -107,12 +135,22 @@ def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
     assert "police may not see pictures" in office.refused(
         "liaison", "reviews", "open", MEDIUM, "--why", "a case"
     )
-    opened = office.out("wang", "reviews", "open", MEDIUM, "--why", "its turn")
-    assert "similarity 0.410" in opened
-    pictures = {path.name.rpartition("-")[2]: path for path in (office.folder / "review").iterdir()}
-    assert pictures["registered.jpg"].read_bytes() == PHOTO
-    assert pictures["captured.jpg"].read_bytes() == CAPTURED
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in pictures.values())
+    with office.looking("wang", MEDIUM) as (told, address, _):
+        assert any("similarity 0.410" in line for line in told)
+        assert httpx.get(address.rsplit("/", 1)[0] + "/favicon.ico").status_code == 404
+        page = httpx.get(address)
+        assert "no-store" in page.headers["cache-control"]
+        for picture in (PHOTO, CAPTURED):
+            assert base64.b64encode(picture).decode() in page.text
+    with pytest.raises(httpx.TransportError):
+        httpx.get(address)
+    assert not office.pictures_on_disk()
+    with office.looking("wang", MEDIUM) as (_, address, process):
+        process.kill()
+    assert not office.pictures_on_disk(), "whoever is killed leaves nothing either"
+    assert "Nobody opened it" in office.out(
+        "wang", "reviews", "open", MEDIUM, "--why", "again", "--wait", "1"
+    )
     assert "passed" in office.out("wang", "reviews", "decide", MEDIUM, "pass", "--why", "the same person")
     assert "Nothing waits" in office.out("wang", "reviews", "list")
 
