@@ -113,6 +113,13 @@ def test_septets_without_gaps() -> None:
     assert verdicts(unit(packed("look: evil.com now"), 0), unit(packed("look: evil.com", 1), 4)) == [True] * 2
 
 
+@pytest.mark.parametrize("link", [b"\x0c\x03evil\x00\x85\x03x\x00", b"\x0b\x03http://evil.com/x\x00"])
+def test_the_link_of_a_service_indication(link: bytes) -> None:
+    ports = bytes((6, 5, 4, 0x0B, 0x84, 0x23, 0xF0))
+    push = b"\x01\x06\x03\xae\x81\xea\x02\x05\x6a\x00\x45\xc6" + link + b"\x01\x03look\x00\x01\x01"
+    assert verdicts(unit(ports + push, 4, HEADER), unit(ports + push, 0xF5, HEADER)) == [True, True]
+
+
 @pytest.mark.parametrize("alphabet", ALPHABETS)
 @pytest.mark.parametrize("coding", [0, 4, 8, 15])
 @pytest.mark.parametrize("cut", range(1, 20))

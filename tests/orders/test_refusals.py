@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from books import NOW, card
 from duanka.domain.network import Carried, Refusal, RefusalReason
+from duanka.network.refused_file import RefusedFile
+from duanka.network.sms import MessageProxy
 from duanka.orders.refusals import Refusals, refused
 from duanka.orders.store import Store
 from duanka.orders.tables import refusals
@@ -75,6 +78,20 @@ def test_a_crash_before_it_is_forgotten_records_nothing_twice(store: Store) -> N
     source.crashes = False
     Refusals(store, source).read(NOW)
     assert (count(store), source.kept) == (1, {})
+
+
+def test_a_proxy_with_a_new_folder_loses_nothing(store: Store, tmp_path: Path) -> None:
+    """Its positions begin again: what the old file had is no word about the new one."""
+    path = tmp_path / "refused.sqlite"
+    proxy = MessageProxy(tmp_path)
+    for which, many in (("old", 20), ("new", 7), ("newest", 30)):
+        path.unlink(missing_ok=True)
+        file = RefusedFile(path, "message_proxy", Carried.MESSAGE)
+        file.make()
+        file.add((f"{which}-{at}", NOW.timestamp(), card(1), "95588", "text", "") for at in range(many))
+        Refusals(store, proxy).read(NOW)
+        assert proxy.refusals(0, 100)[0] == []  # recorded, and only then forgotten
+    assert count(store) == 57
 
 
 def test_what_the_network_wrote_may_be_anything(store: Store) -> None:

@@ -24,6 +24,9 @@ _NO_ASCII = bytes([*range(0x20), *range(0x7F, 0x100)])
 _WITHOUT_EIGHTH = bytes(code & 0x7F for code in range(256))
 _OF_SEVERAL_BYTES = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _NOT_PLAIN = re.compile(rb"[^\n\r -~]")
+_BLANKS = bytes(code if 0x20 <= code < 0x7F else 0x20 for code in range(256))
+_WAP_ENDINGS = {b"\x85": b".com/", b"\x86": b".edu/", b"\x87": b".net/", b"\x88": b".org/"}
+_WAP_ENDING = re.compile(rb"\x00([\x85-\x88])\x03?")
 _LITTLE_ENDIAN = b"\xff\xfe"
 _LONGEST_PACKED = 255  # bytes of a short message: septets are packed in no payload
 
@@ -131,6 +134,15 @@ def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
     ):
         yield lambda one: gsm_text(_unpacked(one, 0))
         yield lambda one: gsm_text(_unpacked(one, 1))  # behind a header of six bytes
+
+
+def _wap_link(message: bytes) -> str:
+    """A link of a service indication (WAP-167): its usual endings are written as one byte between two strings."""
+    return (
+        _WAP_ENDING.sub(lambda found: _WAP_ENDINGS[found[1]], message)
+        .translate(None, _NO_ASCII)
+        .decode("ascii")
+    )
 
 
 def _unpacked(message: bytes, fill: int) -> bytes:
