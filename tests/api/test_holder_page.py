@@ -74,7 +74,7 @@ def test_from_the_link_to_the_pass_in_chinese(world: World) -> None:
         page.reload()
         screen(page, "passed")
         assert "号码可以正常使用" in page.inner_text("main")
-        assert "链接已用完" in page.inner_text("main")
+        assert "链接不再打开" in page.inner_text("main")
         assert world.desk.reading.state(order).state is State.PASSED
 
 
