@@ -21,7 +21,7 @@ from phone_number_forms import (
     REFUSED,
     URIS,
 )
-from sip_messages import PASSED, RawCaller, escaped
+from sip_messages import PASSED, RawCaller, bound, escaped
 from sipp_calls import missing
 from waiting import until
 
@@ -178,16 +178,17 @@ def test_only_a_call_that_was_answered_goes_on(proxy: OwnCallProxy, caller: RawC
 
 def test_an_answer_to_nothing_reaches_nobody(proxy: OwnCallProxy, caller: RawCaller) -> None:
     host, port = proxy.address
-    theirs = caller.message("sip:1@op", ANONYMOUS, "reflected").decode().split("\r\n")[1]
-    head = f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK1;dk=0\r\n{theirs}\r\n"
-    rest = "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: reflected\r\nCSeq: 1 INVITE\r\n\r\n"
-    caller.hop.sendto((head + rest).encode(), proxy.address)
-    for worker in range(20):  # both workers have taken what came before
-        assert caller.send(proxy.address, call=f"after-{worker}") == PASSED
-    caller.own.setblocking(False)
-    with pytest.raises(BlockingIOError):
-        caller.own.recv(65_536)
-    caller.own.setblocking(True)
+    with bound() as third:
+        third.setblocking(False)
+        ours = f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK1;dk={'0' * 32}"
+        theirs = "Via: SIP/2.0/UDP {}:{};branch=z9hG4bK2".format(*third.getsockname())
+        rest = "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: reflected\r\nCSeq: 1 INVITE\r\n\r\n"
+        for via in (ours, ours.partition(";dk")[0]):
+            caller.hop.sendto(f"SIP/2.0 200 OK\r\n{via}\r\n{theirs}\r\n{rest}".encode(), proxy.address)
+        for number in range(40):  # every worker has taken what came before
+            assert caller.send(proxy.address, call=f"after-{number}") == PASSED
+        with pytest.raises(BlockingIOError):
+            third.recv(65_536)
 
 
 def test_each_refused_call_is_recorded_once(proxy: OwnCallProxy, caller: RawCaller) -> None:

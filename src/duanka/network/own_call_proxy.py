@@ -60,8 +60,9 @@ class OwnCallProxy(OwnPart):
     ) -> None:
         self._program = program("kamailio", "kamailio kamailio-sqlite-modules")
         self._entries = entries
-        # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400
-        self._megabytes = megabytes or 96 + entries // 2200 + waiting // 2000
+        # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400, and a million
+        # answered calls 160 MB
+        self._megabytes = megabytes or 256 + entries // 2200 + waiting // 2000
         self.folder = folder.resolve()
         make(self.folder)
         RefusedFile(self.folder / REFUSED, "call_proxy", Carried.CALL).make()
