@@ -19,6 +19,7 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.bulk import put_rows
 from duanka.orders.columns import storable
+from duanka.orders.row_digests import Comparison, digests_of
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
@@ -38,6 +39,9 @@ class Entry:
     why: str = ""
     before: Mapping[str, object] = field(default_factory=dict)
     after: Mapping[str, object] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of rows, where the caller has them (`row_digests`)
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,9 @@ class Trail:
                 "before": storable(_canonical(entry.before)),
                 "after": storable(_canonical(entry.after)),
             }
+            facts = (entry.before, entry.after)
+            digests = entry.digests or digests_of(connection, entry.what, entry.subject, facts)
+            row["digests"] = _canonical(digests) if digests else ""
             last = row["hash"] = self._hash(row, last)
             rows.append(row)
         put_rows(connection, audit, rows)
@@ -126,8 +133,9 @@ class Trail:
         ends = dict.fromkeys((*kept, *self.kept_elsewhere()))
         with store.reading() as connection:
             head = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
-            expected, last = 1, GENESIS
+            expected, last, comparison = 1, GENESIS, Comparison()
             for row in _rows(connection):
+                comparison.read(row)
                 if row["seq"] < expected:
                     yield Fault(row["seq"], "put in: the trail begins with 1")
                     continue
@@ -153,6 +161,7 @@ class Trail:
             if (furthest := max((seq for seq, _ in ends), default=0)) >= expected:
                 yield Fault(expected, f"the end is missing: the trail went to {furthest} when that was kept")
             yield from (Fault(0, f"order {number} has no beginning here") for number in _untold(connection))
+            yield from (Fault(0, what) for what in comparison.faults(connection))
             yield expected - 1
 
     def signed(self, purpose: str, *told: object) -> str:
@@ -175,7 +184,7 @@ class Trail:
         return hmac.new(self._key, _canonical(told).encode(), hashlib.sha256).hexdigest()
 
 
-_TOLD = ("who", "role", "what", "subject", "why", "before", "after")
+_TOLD = ("who", "role", "what", "subject", "why", "before", "after", "digests")
 
 
 def _rows(connection: Connection) -> Iterator[RowMapping]:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from duanka.orders.columns import Moment, String, Text
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
@@ -183,6 +183,7 @@ audit = Table(
     Column("why", Text, nullable=False),
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
+    Column("digests", Text, nullable=False),  # JSON: of the rows that it is about, as they are afterwards
     Column("hash", String(64), nullable=False),
     Index("audit_of_subject", "subject", "seq"),
     Index("audit_by_what", "what", "at"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +37,7 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.bulk import in_parts, put_rows, upsert
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
+from duanka.orders.row_digests import CARDS, ORDERS, label
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 
@@ -243,7 +244,8 @@ class Turn:
         self._update([order for order in moved_on if order.closed_at])
         put_rows(self.connection, orders, [row_of(order) for order in new])
         self._update([order for order in moved_on if not order.closed_at])
-        self._write_cards()
+        restricted = self._write_cards()
+        self._tell_rows(changed, restricted)
         self._supersede({str(row["card"]) for row in self._outbox})
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
@@ -261,7 +263,17 @@ class Turn:
             given = [{"number": new["id"], **{name: new[name] for name in differing}} for _, new in rows]
             self.connection.execute(statement, given)
 
-    def _write_cards(self) -> None:
+    def _tell_rows(self, changed: Sequence[Order], restricted: Sequence[Mapping[str, object]]) -> None:
+        """Give the last entry about each order the digests of its row and its card's."""
+        digests = {order.id: {label(ORDERS, order.id): ORDERS.digest(row_of(order))} for order in changed}
+        for row in restricted:
+            digests[str(row["order_id"])][label(CARDS, str(row["card"]))] = CARDS.digest(row)
+        for at in range(len(self._entries) - 1, -1, -1):
+            if told := digests.pop(self._entries[at].subject, None):
+                self._entries[at] = replace(self._entries[at], digests=told)
+
+    def _write_cards(self) -> Sequence[Mapping[str, object]]:
+        """Write how the network is to treat the cards that moved; their rows."""
         rows = [
             {
                 "card": card,
@@ -273,7 +285,7 @@ class Turn:
             for card, order in sorted(self._restricted.items())
         ]
         if not rows:
-            return
+            return []
         statement = upsert(self.connection, cards)
         self.connection.execute(
             statement.on_conflict_do_update(
@@ -282,6 +294,7 @@ class Turn:
             ),
             rows,
         )
+        return rows
 
     def _supersede(self, of: Collection[str]) -> None:
         """What the network was still to be told about these cards is no longer true; what is on its way ends first."""

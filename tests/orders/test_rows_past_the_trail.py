@@ -1,0 +1,179 @@
+"""Rows that were changed, put in or removed by SQL show: the trail says of each how its transaction left it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Column, delete, insert, select, update
+from sqlalchemy.sql.sqltypes import Integer
+from sqlalchemy.types import TypeEngine
+
+from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered
+from duanka.domain.order import Event
+from duanka.domain.person import Person, Role
+from duanka.domain.words import Words
+from duanka.orders.acts import Acts
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.columns import Moment
+from duanka.orders.network_elements import NetworkElements
+from duanka.orders.persons import Asked, Persons
+from duanka.orders.row_digests import CARDS, NAMED, ORDERS, AuditedTable
+from duanka.orders.store import Store
+from duanka.orders.tables import act_cards, acts, audit, cards, keys, orders, persons
+from duanka.orders.tables_installation import elements
+
+EVERY = (ORDERS, CARDS, *NAMED)
+
+
+def faults(store: Store) -> list[str]:
+    return [found.what for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+
+
+@pytest.fixture
+def told(store: Store) -> Store:
+    """A book with rows in every table that the trail tells; all changes are of its own."""
+    book, people = book_on(store), Persons(store, Trail(KEY))
+    order = delivered(book)
+    book.sweep(NOW + 24 * HOUR)
+    book.act(order.id, Event.PASS, SECOND, "it is them", NOW + 25 * HOUR)
+    book.police_stop(card(1), "case", POLICE, "notice", NOW + 25 * HOUR)
+    book.police_stop(card(1), "case 2", POLICE, "notice", NOW + 26 * HOUR)
+    proposing = Acts(book)
+    act = proposing.propose(Event.SUSPEND, [card(2), card(3)], Words("一", "one"), DESK, NOW)
+    proposing.approve(act.id, SECOND, "seen", NOW)
+    proposing.carry_out(NOW)
+    proposing.propose(Event.SUSPEND, [card(4)], Words("二", "two"), DESK, NOW)
+    _, invitation = people.begin("li", "Li", "root", NOW)
+    people.join(invitation, "zhao", "Zhao", NOW)
+    li, zhao = Person("li", Role.SUPERVISOR), Person("zhao", Role.SUPERVISOR)
+    request, _ = people.propose(Asked.PERSON, Person("wang", Role.DESK, "Wang"), li, NOW)
+    people.approve(request.id, zhao, "seen", NOW)
+    request, _ = people.propose(Asked.CHANGE, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
+    people.approve(request.id, li, "seen", NOW)
+    people.propose(Asked.KEY, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
+    NetworkElements(store, Trail(KEY)).set("call_proxy", "/calls", SECOND, "new", NOW)
+    assert faults(store) == []
+    return store
+
+
+def _other(column: Column[object], value: object) -> object:
+    kind: TypeEngine[object] = column.type
+    if isinstance(kind, Moment):
+        return value + timedelta(microseconds=1) if value else NOW  # type: ignore[operator]
+    if isinstance(kind, Integer):
+        return (value or 0) + 1  # type: ignore[operator]
+    return f"{value or ''}x"[-(getattr(kind, "length", None) or 99) :] if value != "x" else "y"
+
+
+@pytest.mark.parametrize("table", EVERY, ids=lambda table: table.table.name)
+def test_every_column_that_was_changed_is_named_with_its_row(told: Store, table: AuditedTable) -> None:
+    key = table.table.c[table.key]
+    with told.reading() as connection:
+        row = dict(connection.execute(select(table.table).order_by(key).limit(1)).mappings().one())
+    mine = update(table.table).where(key == row[table.key])
+    for column in [name for name in table.covered if name != table.key]:
+        other = _other(table.table.c[column], row[column])
+        assert other != row[column]
+        with told.writing() as connection:
+            connection.execute(mine.values({column: other}))
+        found = faults(told)
+        (changed,) = [what for what in found if what.endswith(f"was changed past the trail: {column}")]
+        assert table is CARDS or str(row[table.key]) in changed
+        assert not any(str(row.get("card", "no card")) in what for what in found), "no number in full"
+        with told.writing() as connection:
+            connection.execute(mine.values({column: row[column]}))
+    assert faults(told) == []
+
+
+def test_a_row_that_the_trail_does_not_know_is_found(told: Store) -> None:
+    with told.writing() as connection:
+        row = dict(connection.execute(select(keys).limit(1)).mappings().one())
+        connection.execute(insert(keys).values({**row, "id": "KAAAAAAAAAAAA", "hash": "f" * 64}))
+        row = dict(connection.execute(select(persons).limit(1)).mappings().one())
+        connection.execute(insert(persons).values({**row, "id": "mallory"}))
+        row = dict(connection.execute(select(cards).limit(1)).mappings().one())
+        connection.execute(insert(cards).values({**row, "card": card(77)}))
+    found = faults(told)
+    assert [what for what in found if "put in" in what] == found
+    assert {"keys KAAAAAAAAAAAA", "persons mallory"} == {
+        what.partition(" is not")[0] for what in found if "card" not in what
+    }
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("table", EVERY, ids=lambda table: table.table.name)
+def test_a_row_that_was_removed_is_found(told: Store, table: AuditedTable) -> None:
+    with told.writing() as connection:
+        connection.execute(delete(table.table))
+    assert any("was removed past the trail" in what for what in faults(told))
+
+
+def test_a_card_added_to_what_two_people_agreed_on_is_found(told: Store) -> None:
+    with told.writing() as connection:
+        proposed = connection.execute(select(acts.c.id).where(acts.c.state == "proposed")).scalar_one()
+        connection.execute(insert(act_cards).values(act_id=proposed, card=card(99)))
+    assert faults(told) == [f"acts {proposed} was changed past the trail: list of cards"]
+
+
+def test_an_older_row_put_back_is_found(store: Store) -> None:
+    """What was true once is not what the trail said last."""
+    book = book_on(store)
+    order = book.police_stop(card(0), "case", POLICE, "notice", NOW)
+    with store.reading() as connection:
+        before = [
+            (table, dict(connection.execute(select(table)).mappings().one())) for table in (orders, cards)
+        ]
+    book.police_release(card(0), POLICE, "consent", NOW + HOUR)
+    assert faults(store) == []
+    with store.writing() as connection:
+        for table, row in before:
+            connection.execute(update(table).values(row))
+    found = faults(store)
+    assert len(found) == 2
+    assert f"order {order.id} was changed past the trail: closed_at, " in found[0]
+    assert "state" in found[1]
+
+
+def test_a_card_that_points_to_an_earlier_order_is_found(store: Store) -> None:
+    book = book_on(store)
+    first = book.police_stop(card(0), "case", POLICE, "notice", NOW)
+    book.police_release(card(0), POLICE, "consent", NOW + HOUR)
+    with store.reading() as connection:
+        free = dict(connection.execute(select(cards)).mappings().one())
+    book.police_stop(card(0), "case 2", POLICE, "notice", NOW + 2 * HOUR)
+    assert faults(store) == []
+    with store.writing() as connection:
+        connection.execute(update(cards).values(free))
+    (found,) = faults(store)
+    assert found.startswith(f"the card of order {first.id} was changed past the trail: order_id")
+
+
+def test_a_column_that_an_order_does_not_write_would_show() -> None:
+    """The digest of a transaction is over what it writes; that of the comparison over all columns."""
+    assert set(ORDERS.covered) == {column.name for column in orders.columns}
+    told = dict.fromkeys(ORDERS.covered)
+    assert ORDERS.digest(told) != ORDERS.digest({n: v for n, v in told.items() if n != "tier"})
+
+
+def test_what_follows_from_a_change_past_the_trail_does_not_hide_it(told: Store) -> None:
+    """A row is told again by the next change; the trail then says what was changed by whom."""
+    with told.writing() as connection:
+        connection.execute(update(elements).values(address="/theirs"))
+    assert faults(told) == ["elements call_proxy was changed past the trail: address"]
+    NetworkElements(told, Trail(KEY)).set("call_proxy", "/ours", SECOND, "put right", NOW + HOUR)
+    assert faults(told) == []
+    with told.reading() as connection:
+        last = connection.execute(select(audit.c.before).order_by(audit.c.seq.desc()).limit(1)).scalar_one()
+    assert "/theirs" in last
+
+
+def test_many_orders_are_compared_some_at_a_time(store: Store) -> None:
+    book = book_on(store)
+    for number in range(900):
+        book.police_stop(card(number), "case", POLICE, "notice", NOW)
+    assert faults(store) == []
+    with store.writing() as connection:
+        connection.execute(update(orders).where(orders.c.card == card(850)).values(state="restored"))
+    (found,) = faults(store)
+    assert "state" in found
