@@ -127,6 +127,8 @@ def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
     if data_coding in _BY_CODING:
         yield lambda one: one.decode(_BY_CODING[data_coding], "ignore")
     yield gsm_text
+    if _WAP_ENDING.search(message):
+        yield _wap_link
     if (
         alphabet_of(data_coding) in (0, 2, _BINARY)
         and len(message) <= _LONGEST_PACKED
@@ -138,11 +140,8 @@ def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
 
 def _wap_link(message: bytes) -> str:
     """A link of a service indication (WAP-167): its usual endings are written as one byte between two strings."""
-    return (
-        _WAP_ENDING.sub(lambda found: _WAP_ENDINGS[found[1]], message)
-        .translate(None, _NO_ASCII)
-        .decode("ascii")
-    )
+    whole = _WAP_ENDING.sub(lambda found: _WAP_ENDINGS[found[1]], message)
+    return whole.translate(_BLANKS).decode("ascii")
 
 
 def _unpacked(message: bytes, fill: int) -> bytes:
