@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Request, Route, expect
 
-from desks import HOUR, NOW, TestDesk, card
+from desks import HOUR, TestDesk, card
 from duanka.api import BASE
 from duanka.domain.identity import TOLD, Frame, Reason, Verdict
 from duanka.domain.order import SYSTEM, Event, Kind, State
@@ -107,8 +107,9 @@ _LISTEN = """() => {
 def test_late_in_english_by_keyboard_to_the_restored_card(world: World) -> None:
     number = next(numbers)
     order, token = world.desk.asked(number)
-    world.desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW)
-    world.desk.book.sweep(NOW + 24 * HOUR)
+    delivered = world.desk.clock()  # it runs: the order was opened after NOW
+    world.desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", delivered, delivered_at=delivered)
+    world.desk.book.sweep(delivered + 24 * HOUR)
     with world.page(f"/v#{token}", locale="en-GB", expected="401") as page:
         screen(page, "start")
         assert page.evaluate("document.documentElement.lang") == "en"
