@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
+from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, PolicyError, UnreadableInput
 from duanka.domain.intake import Intake
 from duanka.domain.policy import Policy
@@ -247,7 +248,25 @@ def output_folder(data: Path, out: Path | None) -> Path:
         return out
     inside = data if data.is_dir() else data.parent
     writable = os.access(inside, os.W_OK) and inside.exists() and inside.stat().st_mode & 0o222
-    return (inside if writable else Path.cwd()) / _OUT
+    return (inside if writable and _is_text(inside) else Path.cwd()) / _OUT
+
+
+def _is_text(folder: Path) -> bool:
+    """Whether the path of `folder` is UTF-8, which the engine needs of the files that it opens."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def must_be_text(folder: Path, option: str) -> None:
+    """DuankaError when the engine cannot open files in `folder`, which `option` names."""
+    if not _is_text(folder):
+        shown = display_name(str(folder.absolute()))
+        raise DuankaError(
+            f"{option} {shown}: the path is no UTF-8, which the engine needs; choose another folder"
+        )
 
 
 def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
@@ -262,10 +281,11 @@ def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
 
 
 def _make(data: Path, out: Path, mapping: Path | None) -> None:
+    must_be_text(out, "--out")
     if _would_be_read(data, out, mapping):
         raise DuankaError(
-            f"--out {out} lies among the records of {data}, where the next scan would read it; leave --out away"
-            " (the default is not read), or choose another folder"
+            f"--out {out} lies among the records of {display_name(str(data))}, where the next scan would read it;"
+            " leave --out away (the default is not read), or choose another folder"
         )
     for name in _WRITTEN:
         if (out / name).is_dir():

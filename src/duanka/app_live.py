@@ -105,6 +105,8 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
     running = policy.running(RULES)
     limits = {rule.id: policy.limits(rule) for rule in running}
     state = asked.state or asked.out / _STATE
+    app.must_be_text(asked.out, "--out")
+    app.must_be_text(state, "--state")
     feed, zone = _feed(settings, asked)
     with contextlib.ExitStack() as parts:
         engine = parts.enter_context(

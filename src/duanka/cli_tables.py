@@ -12,7 +12,7 @@ from rich.text import Text
 
 from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
 from duanka.domain.decide import Tier
-from duanka.domain.display import display_text
+from duanka.domain.display import display_name, display_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Rule
 from duanka.domain.scan import Findings
@@ -108,7 +108,7 @@ def _cautions(findings: Findings) -> list[str]:
         more = f" and {len(ignored) - _COLUMNS:,} more" if len(ignored) > _COLUMNS else ""
         lines.append(f"Columns not read: {', '.join(display_text(c[:80]) for c in ignored[:_COLUMNS])}{more}")
     if findings.lists_from:
-        lines.append(f"Area lists from {findings.lists_from}")
+        lines.append(f"Area lists from {display_name(str(findings.lists_from))}")
     return lines
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from duanka.domain.display import display_name
 from duanka.domain.policy import Deciding
 from duanka.domain.private_files import private_file
 from duanka.domain.rule import Grade
@@ -50,8 +51,8 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
     return {
         "findings": findings,
         "masked": masked,
-        "data": findings.data.name or str(findings.data),
-        "lists_from": findings.lists_from.name if findings.lists_from else "",
+        "data": display_name(findings.data.name or str(findings.data)),
+        "lists_from": display_name(findings.lists_from.name) if findings.lists_from else "",
         "deciding": sections.deciding(findings.policy),
         "tiers": tiers,
         "quiet": max(0, findings.cards - sum(row.cards for row in tiers)),
