@@ -39,7 +39,7 @@ from duanka.domain.masking import masked_text
 from duanka.domain.rule import Literal as LimitValue
 from duanka.domain.rule import Rule
 from duanka.rules import RULES
-from duanka.settings import Settings
+from duanka.settings import Settings, in_force, setting_names
 
 _TOO_MANY_QUARANTINED = 3
 _WRONG_USE = 2
@@ -307,6 +307,14 @@ def _settings() -> Settings:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise DuankaError(f"the setting DUANKA_{name} is wrong: {first['msg']}") from None
+
+
+@cli.command("config")
+def config() -> None:
+    """Print the settings in force in this shell; secrets are not shown (docs/SETTINGS.md)."""
+    width = max(map(len, setting_names()))
+    for name, value in in_force(_settings()).items():
+        _out.print(f"{name:<{width}}  {value or '-'}", highlight=False, soft_wrap=True)
 
 
 def _share(text: str) -> float:

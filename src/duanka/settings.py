@@ -14,7 +14,9 @@ from duanka.domain.words import Language
 class Settings(BaseSettings):
     """Settings of this process. Secrets are never printed."""
 
-    model_config = SettingsConfigDict(env_prefix="DUANKA_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DUANKA_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
+    )
 
     holder_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
@@ -103,3 +105,23 @@ class Settings(BaseSettings):
         """The key that seals decisions; None without a secret."""
         secret = self.known_secret
         return derived(secret, "decisions") if secret else None
+
+
+def setting_names() -> dict[str, str]:
+    """Every environment variable that is read, and what it means."""
+    return {
+        f"DUANKA_{name.upper()}": " ".join((field.description or "").split())
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def in_force(settings: Settings) -> dict[str, str]:
+    """Every setting as this process has it; of a secret only whether it is set."""
+    values = ((f"DUANKA_{name.upper()}", getattr(settings, name)) for name in Settings.model_fields)
+    return {name: _shown(value) for name, value in values}
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return "(set, not shown)" if isinstance(value, SecretStr) else str(value)
