@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
 from duanka.api.shown import WordsShown
+from duanka.domain.act import MalformedCard
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import TOLD, CheckRefused, Reason
 from duanka.domain.masking import masked_text
@@ -167,6 +168,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
 _REFUSED = {Reason.BUSY: 503, Reason.NOT_AVAILABLE: 503, Reason.TOO_LARGE: 413, Reason.TOO_SOON: 429}
 # the first that fits; any other error of ours is a state that does not allow it
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
+    (MalformedCard, 400),
     (UnknownOrder, 404),
     (NotTheirs, 403),
     (NeedsSecondPerson, 403),

@@ -18,6 +18,10 @@ MOST_CARDS = 100_000
 _SHOWN = 5
 
 
+class MalformedCard(OrderError):
+    """What was written is no telephone number."""
+
+
 class ActState(StrEnum):
     """What may become of an act."""
 
@@ -82,14 +86,14 @@ def can_be_asked(event: Event) -> bool:
 def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
     """The cards as E.164 without +, each once and in order, and how often one was named again.
 
-    OrderError names the malformed ones: a list that is wrong in one place may be wrong in others.
+    MalformedCard names those that are none: a list that is wrong in one place may be wrong in others.
     """
     named = list(cards)
     found = {card: _card(card) for card in named}
     if not found:
         raise OrderError("no card is named; name at least one")
     if wrong := [card for card in named if not found[card]]:
-        raise OrderError(
+        raise MalformedCard(
             f"{len(wrong)} of {len(named)} are no card numbers: {_listed(wrong)}; write them like 8613800000001"
         )
     once = tuple(sorted({card for card in found.values() if card}))
@@ -99,7 +103,7 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
 
 
 def card_of(text: str) -> str:
-    """One card as a person or a program writes it, as E.164 without +; OrderError where it is none."""
+    """One card as a person or a program writes it, as E.164 without +; MalformedCard where it is none."""
     return numbers_of([text])[0][0]
 
 
