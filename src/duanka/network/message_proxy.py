@@ -118,7 +118,7 @@ class _Process:
         self._settings = settings
         try:
             self._cards = MessageList(settings.folder / _LIST)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise DuankaError(f"{settings.folder / _LIST} cannot be opened: {error}") from error
         file = RefusedFile(settings.folder / REFUSED, "message_proxy", Carried.MESSAGE)
         file.make()

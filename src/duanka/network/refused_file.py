@@ -50,16 +50,24 @@ class RefusedFile:
         """
         try:
             self._begin_epoch()
-        except sqlite3.OperationalError as error:  # locked, full, not allowed: the file itself may be whole
+        except (
+            OSError,
+            sqlite3.OperationalError,
+        ) as error:  # locked, full, not allowed: the file may be whole
             raise Unreachable(f"{self._path} cannot be written: {error}") from error
         except sqlite3.DatabaseError as error:
             self._renew(error)
 
     def _renew(self, error: Exception) -> None:
         """Put a file that is no database, or no whole one, aside: a later refusal is worth more than an old one."""
-        aside = put_aside(self._path)
-        _LOG.error("%s is spoilt (%s): kept as %s, what it held is not recorded", self._path, error, aside)
-        self._begin_epoch()
+        try:
+            aside = put_aside(self._path)
+            _LOG.error(
+                "%s is spoilt (%s): kept as %s, what it held is not recorded", self._path, error, aside
+            )
+            self._begin_epoch()
+        except (OSError, sqlite3.Error) as again:
+            raise Unreachable(f"{self._path} cannot be made anew: {again}") from again
 
     def _begin_epoch(self) -> None:
         with contextlib.closing(sqlite3.connect(private_database(self._path), timeout=_WAITS)) as database:
