@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from duanka import app
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.live import Feed, Lateness, Taken, Waiting, Watch
 from duanka.domain.local_time import OperatorZone
@@ -99,8 +99,20 @@ class Several:
             watch.note(taken, waiting)
 
 
-def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str], None]) -> LiveOutcome:
-    """Follow the source until Ctrl-C or SIGTERM, or with `once` until all that is there is in; write the lists."""
+Ending = Callable[[Callable[[], object], Callable[[], None]], contextlib.AbstractContextManager[None]]
+
+
+def live(
+    settings: Settings,
+    asked: LiveRun,
+    watch: Watch,
+    said: Callable[[str], None],
+    ending: Ending | None = None,
+) -> LiveOutcome:
+    """Follow the source until it is told to end, or with `once` until all that is there is in; write the lists.
+
+    `ending`: given what stops the feed and what says so, sees to it; by default Ctrl-C and SIGTERM do.
+    """
     policy = _with_lists(asked)
     running = policy.running(RULES)
     limits = {rule.id: policy.limits(rule) for rule in running}
@@ -126,7 +138,9 @@ def live(settings: Settings, asked: LiveRun, watch: Watch, said: Callable[[str],
         judgement = Judgement(policy, running, limits)
         telemetry = _telemetry(asked, parts, said, zone)
         parts.enter_context(
-            stopped_by_signals(feed.stop, lambda: said("Ending: what is read is judged and committed ..."))
+            (ending or stopped_by_signals)(
+                feed.stop, lambda: said("Ending: what is read is judged and committed ...")
+            )
         )
         run = Following(
             feed=feed,
@@ -157,6 +171,14 @@ def _with_lists(asked: LiveRun) -> Policy:
     if asked.lists is None:
         return asked.policy
     return app.with_lists(asked.policy, read_lists(asked.lists))
+
+
+def check_source(asked: LiveRun) -> None:
+    """DuankaError where the source is named wrongly: at the start a person can put that right."""
+    if isinstance(asked.source, FromInbox):
+        if not asked.source.folder.is_dir():
+            raise UnreadableInput(f"{asked.source.folder}: no such directory; make it, or check the path")
+        app.records_mapping(asked.source.mapping, asked.policy)
 
 
 def _feed(settings: Settings, asked: LiveRun) -> tuple[Feed, OperatorZone]:

@@ -17,21 +17,21 @@ from duanka import app_identity, app_orders
 from duanka.api import create_api
 from duanka.api.addresses import TrustedProxies
 from duanka.api.server import listening_socket, make_server, server_address
-from duanka.app_live import LiveOutcome, LiveRun, live, stopped_by_signals
+from duanka.app_live import LiveOutcome, LiveRun, stopped_by_signals
 from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, register_ports
+from duanka.app_parts import ServeParts, Supervision
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Watch as RecordsWatch
 from duanka.domain.network import Element, NoticeSender, RefusalSource
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
-from duanka.enforce import Enforcement, Enforcing
+from duanka.enforce import Enforcement, Enforcing, Unwatched
 from duanka.network.hlr import HomeRegister
 from duanka.network.short_message_centre import ShortMessageCentre
 from duanka.network.sip import CallProxy
 from duanka.network.sms import MessageProxy
 from duanka.orders.alarms import Alarms
 from duanka.orders.enacting import Enacting
-from duanka.orders.intake import Intake
 from duanka.orders.kept_end import TrailGuard
 from duanka.orders.notice_texts import writing
 from duanka.orders.outbox import Looking, Outbox
@@ -40,9 +40,9 @@ from duanka.orders.reconciling import ChangeLimit, Reconciling
 from duanka.orders.refusals import Refusals
 from duanka.report import DecisionFile
 from duanka.settings import Settings
+from duanka.supervision import Running, Supervisor
 from duanka.verify import Verification
 
-_LOOKS_EVERY = 0.2  # seconds between two looks into a file of decisions
 _ENDS_WITHIN = 10.0
 
 
@@ -64,8 +64,12 @@ def working(
     network: Network,
     say: Callable[[str], None],
     clock: Callable[[], datetime] = app_orders.now,
+    supervision: Supervision | None = None,
 ) -> Iterator[Enforcing]:
-    """A worker in a thread of its own, until the context ends; what is in hand is finished then."""
+    """A worker in a thread of its own, until the context ends; what is in hand is finished then.
+
+    `supervision`: restarts it, hears of its failures and guards the clock; without it the thread runs alone.
+    """
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
     network.join(here, clock())
     alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
@@ -73,11 +77,15 @@ def working(
     guard = TrailGuard(here.ends, alarms)
     guard.check(clock())  # before the first duty: a restored backup must not act once
     outbox = Outbox(here.store, worker, held_since=lambda: guard.held_since)
-    sender = network.sender()
+    clocks = supervision.guard if supervision else None
+
+    def sweep(now: datetime, limit: int) -> int:
+        return here.book.sweep(now, limit, restrict=not (clocks and clocks.check()))
+
     # a duty has a connection of its own to what it speaks with: none waits for another
-    enforcing = Enforcing(
-        Enforcement(
-            sweep=here.book.sweep,
+    def made() -> Enforcing:
+        parts = Enforcement(
+            sweep=sweep,
             carry_out=here.acts.carry_out,
             elements={one.name: Enacting(outbox, one, alarms) for one in network.elements()},
             look=Looking(here.store, network.addresses),
@@ -85,7 +93,7 @@ def working(
             ticks=time.monotonic,
             say=say,
             notices=Posting(here.book, worker, sender, writing(policy, here.links), alarms)
-            if sender
+            if (sender := network.sender())
             else None,
             refusals=[Refusals(here.store, one, alarms) for one in network.sources()],
             compared=[
@@ -97,16 +105,26 @@ def working(
             compare_every=policy.reconcile_minutes * 60,
             purge=here.checks.purge,
             guard=guard,
+            watch=supervision.duties if supervision else Unwatched(),
         )
-    )
-    here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
-    thread = threading.Thread(target=enforcing.run, name="worker")
-    thread.start()
+        enforcing = Enforcing(parts)
+        here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
+        return enforcing
+
+    first = [made()]  # what is set wrongly is said at the start
+
+    def run(running: Running) -> None:
+        enforcing = first.pop() if first else made()
+        running.on_stop(enforcing.stop)
+        enforcing.run()
+
+    enforcing = first[0]
+    supervisor = supervision.supervisor if supervision else Supervisor(_Silent(), time.monotonic)
+    supervisor.start("worker", run)
     try:
         yield enforcing
     finally:
-        enforcing.stop()
-        thread.join()
+        supervisor.end("worker")
         with contextlib.suppress(Exception):  # the last rows, too; at the next start they are compared
             guard.check(clock())
 
@@ -172,7 +190,7 @@ def serve(
     say: Callable[[str], None],
     watch: RecordsWatch,
 ) -> LiveOutcome | None:
-    """Run API, worker and intake until Ctrl-C or SIGTERM."""
+    """Run API, worker and intake until Ctrl-C or SIGTERM. Each is a part of its own: it may fail, and ends no other."""
     network = Network(settings, policy.orders.short_code)
     ending = threading.Event()
     for folder in asked.decisions:
@@ -180,21 +198,31 @@ def serve(
     with app_orders.desk(settings, policy, create=True) as here, contextlib.ExitStack() as parts:
         network.join(here, app_orders.now())
         say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
-        parts.enter_context(working(here, policy.orders, network, say))
-        folders = (*asked.decisions, *((asked.records.out,) if asked.records else ()))
-        for folder in folders:
-            parts.enter_context(_following(here, folder, ending, say))
-        online = parts.enter_context(app_identity.verification(settings, here))
-        say(f"Second verification: {app_identity.said(settings)}")
-        server = parts.enter_context(listening(here, asked, online))
-        say(f"API: http://{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
+        run = ServeParts(settings, policy, here, say)
+        parts.callback(run.supervision.supervisor.stop)
+        parts.enter_context(working(here, policy.orders, network, say, supervision=run.supervision))
         if asked.records:
-            return live(settings, asked.records, watch, say)
+            run.follow_records(asked.records, watch)
+        for folder in (*asked.decisions, *((asked.records.out,) if asked.records else ())):
+            run.follow_decisions(folder)
+        run.verify_online()
+        say(f"Second verification: {app_identity.said(settings)}")
+        run.watch_health()
+        server = run.listen(asked.host, asked.port, asked.trusted_proxies)
+        say(f"API: http://{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
         parts.enter_context(
             stopped_by_signals(ending.set, lambda: say("Ending: what is in hand is finished ..."))
         )
         ending.wait()
-    return None
+    return run.outcome
+
+
+class _Silent:
+    """Hears nothing: a worker without supervision says its failures itself."""
+
+    def failed(self, part: str, error: BaseException) -> None: ...
+
+    def works(self, part: str) -> None: ...
 
 
 @contextlib.contextmanager
@@ -227,35 +255,3 @@ def _there(folder: Path, say: Callable[[str], None]) -> None:
         )
     if not path.is_file():
         say(f"Decisions: none in {folder} yet; {path.name} is waited for")
-
-
-@contextlib.contextmanager
-def _following(
-    here: Desk, folder: Path, ending: threading.Event, say: Callable[[str], None]
-) -> Iterator[None]:
-    """Takes decisions in a folder as they are written."""
-
-    def follow() -> None:
-        said = ""
-        intake: Intake | None = None
-        while not stop.is_set() and not ending.is_set():
-            try:
-                intake = intake or Intake(here.book, DecisionFile(folder, here.decision_key))
-                if intake.take(app_orders.now()):
-                    continue
-                said = ""
-            except Exception as error:  # a file that is spoilt must not end the orders of others
-                intake = None
-                if str(error) != said:
-                    said = str(error)
-                    say(f"decisions of {folder}: {said.splitlines()[0] if said else type(error).__name__}")
-            stop.wait(_LOOKS_EVERY)
-
-    stop = threading.Event()
-    thread = threading.Thread(target=follow, name="intake")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from rich.table import Table
 from duanka import app, app_live
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Change, Taken, Waiting
+from duanka.domain.local_time import operator_zone
 from duanka.settings import Settings
 
 _PIPE_EVERY = 60.0  # seconds between two lines where nobody looks on
@@ -42,8 +44,9 @@ class Ticker:
             self._status.stop()
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
-        self._console.print(text, highlight=False, soft_wrap=True)  # a line of a log is one line
+        """Print a line that stays, with the operator's time and a level."""
+        line = f"{operator_zone().written(datetime.now(UTC))} {_level(text)} {text}"
+        self._console.print(line, highlight=False, soft_wrap=True)  # a line of a log is one line
 
     def note(self, taken: Taken, waiting: Waiting) -> None:
         """A micro-batch is in."""
@@ -66,6 +69,12 @@ class Ticker:
         elif now - self._said >= _PIPE_EVERY:
             self._said = now
             self.say(line)
+
+
+def _level(text: str) -> str:
+    """WARNING for what somebody should look at, INFO for the rest."""
+    troubled = text.startswith("告警 / alarm") or text.endswith(("it is tried again", "it is started again"))
+    return "WARNING" if troubled else "INFO"
 
 
 def _kinds(changes: Counter[Change]) -> str:

@@ -252,6 +252,24 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 
 def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(orders, Permission.LIST_ALARMS)
+    def alarms() -> None:
+        """List alarms, the newest first: what failed, or was set aside, and since when."""
+        with at_desk(Permission.LIST_ALARMS) as (here, person):
+            out.print(tables.alarms_table(here.reading.alarms(person)), highlight=False)
+
+    @command(orders, Permission.CLEAR_ALARM, "clear-alarm")
+    def clear_alarm(
+        source: Annotated[
+            str, typer.Argument(help="Source of the alarm, as `duanka orders alarms` names it.")
+        ],
+        why: Why,
+    ) -> None:
+        """Say that somebody looked at what an alarm names; `clock`: the clock is right, and restricts again."""
+        with at_desk(Permission.CLEAR_ALARM) as (here, person):
+            here.book.clear_alarm(source, person, why, app_orders.now())
+        out.print(f"The alarm {source} is over.", highlight=False)
+
     @command(orders, Permission.LIST_ACTS)
     def acts() -> None:
         """List what was proposed, the newest first, and how far it is."""

@@ -20,6 +20,7 @@ from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile, ReviewItem
 from duanka.orders.views import (
     ActCard,
+    Alarm,
     Confirmed,
     Dossier,
     Figures,
@@ -62,6 +63,14 @@ STATE_WORDS = {
 def local(at: datetime | None) -> str:
     """A moment in the operator's zone, to the second, with its offset."""
     return operator_zone().written(at) if at else "-"
+
+
+def alarms_table(alarms: Sequence[Alarm]) -> Table:
+    """Alarms: source, since when, whether it is over, and what it is."""
+    table = grid("alarm", "raised", "over", "what")
+    for one in alarms:
+        table.add_row(one.source, local(one.raised_at), local(one.cleared_at), one.detail)
+    return table
 
 
 def state(word: str) -> str:

@@ -6,11 +6,13 @@ import logging
 import os
 import re
 import resource
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_log_line
 from duanka.domain.private_files import UMASK
 
@@ -27,6 +29,17 @@ def prepare_process() -> None:
     # a core holds the secret, keys, and numbers
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.setLogRecordFactory(_MaskedRecord)
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_Stamped("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+
+
+class _Stamped(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # as logging has it
+        """The operator's time, with its offset."""
+        del datefmt
+        return operator_zone().written(datetime.fromtimestamp(record.created, UTC))
 
 
 class _MaskedRecord(logging.LogRecord):

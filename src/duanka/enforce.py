@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from duanka.domain.masking import masked_text
 
 _LOOK = 0.25  # seconds between looks for work that other processes left
 _RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
@@ -79,7 +82,7 @@ class Watch(Protocol):
     def worked(self, duty: str, seconds: float) -> None:
         """A duty did its work."""
 
-    def failed(self, duty: str, error: Exception) -> None:
+    def failed(self, duty: str, error: BaseException) -> None:
         """A duty failed, and is tried again."""
 
 
@@ -89,7 +92,7 @@ class Unwatched:
     def worked(self, duty: str, seconds: float) -> None:
         """Nothing."""
 
-    def failed(self, duty: str, error: Exception) -> None:
+    def failed(self, duty: str, error: BaseException) -> None:
         """Nothing: `say` is told of it too."""
 
 
@@ -194,11 +197,11 @@ class Enforcing:
         threads = []
         for duty in duties(self.parts):
             self._bells[duty.name] = threading.Event()
-            threads.append(threading.Thread(target=self._attend, args=(duty,), name=duty.name))
+            threads.append(threading.Thread(target=self._keep, args=(duty,), name=duty.name))
         for thread in threads:
             thread.start()
         try:
-            self._attend(Duty("look", self._look, _LOOK), self._left)
+            self._keep(Duty("look", self._look, _LOOK), self._left)
         finally:
             self.stop()
             self._ring(self._bells)
@@ -227,6 +230,15 @@ class Enforcing:
             if bell := self._bells.get(name):
                 bell.set()
 
+    def _keep(self, duty: Duty, bell: threading.Event | None = None) -> None:
+        """Attend to the duty until stopped, whatever befalls its thread: it must not end in silence."""
+        while not self._stopped.is_set():
+            try:
+                self._attend(duty, bell)
+            except BaseException as error:  # the thread would end in silence
+                self._failed(duty, error, 1)
+                self._stopped.wait(_FIRST_REST)
+
     def _attend(self, duty: Duty, bell: threading.Event | None = None) -> None:
         """Do the duty until stopped: at once when the bell rings, at once again while there is more."""
         bell, in_a_row = bell or self._bells[duty.name], 0
@@ -241,18 +253,24 @@ class Enforcing:
                 self._stopped.wait(min(_LONGEST_REST, _FIRST_REST * 2 ** min(in_a_row - 1, 10)))
                 continue
             if in_a_row:
-                self.parts.say(f"{duty.name}: works again")
+                self._tell(lambda: self.parts.say(f"{duty.name}: works again"))
             in_a_row = 0
-            self.parts.watch.worked(duty.name, self.parts.ticks() - begun)
+            self._tell(lambda: self.parts.watch.worked(duty.name, self.parts.ticks() - begun))  # noqa: B023  # called at once
             if not more:
                 bell.wait(duty.every)
 
-    def _failed(self, duty: Duty, error: Exception, in_a_row: int) -> None:
+    def _failed(self, duty: Duty, error: BaseException, in_a_row: int) -> None:
         self.failures[duty.name] = self.failures.get(duty.name, 0) + 1
-        self.parts.watch.failed(duty.name, error)
+        self._tell(lambda: self.parts.watch.failed(duty.name, error))
         if in_a_row == 1:  # said once, however long it lasts
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            self.parts.say(f"{duty.name}: {reason}; it is tried again")
+            reason = masked_text((str(error).strip() or type(error).__name__).splitlines()[0])
+            self._tell(lambda: self.parts.say(f"{duty.name}: {reason}; it is tried again"))
+
+    @staticmethod
+    def _tell(told: Callable[[], object]) -> None:
+        """Who is told must not end the duty: a log on a full disk, a pipe that nobody reads."""
+        with suppress(Exception):
+            told()
 
     def _close(self) -> None:
         parts = self.parts

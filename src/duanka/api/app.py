@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from duanka import __version__
 from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews
 from duanka.api.buckets import Buckets
-from duanka.api.context import Context, Desk, Limits, present
+from duanka.api.context import Context, Desk, HealthState, Limits, present
 from duanka.api.describing import describe
 from duanka.api.paths import methods, only_described
 from duanka.api.problems import add_problems
@@ -36,8 +36,15 @@ def create_api(
     clock: Callable[[], datetime] = present,
     limits: Limits | None = None,
     verification: Verification | None = None,
+    *,
+    online: Callable[[], Verification | None] | None = None,
+    health: Callable[[], HealthState] | None = None,
+    metrics: Callable[[], bytes] | None = None,
 ) -> FastAPI:
     """The API on `desk`, and the holder's page at `/v`. `verification`: the way online; None: the counter alone.
+
+    `online`: asked for it each time, for one that may fail and come back. `health`: how the installation is; without it
+    the database is asked. `metrics`: what `/metrics` gives, in the text format of Prometheus.
 
     Endpoints are sync and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust its
     X-Forwarded-For: limits by address are about who asks.
@@ -62,10 +69,13 @@ def create_api(
         failed=Buckets(limits.failed, limits.failed_burst),
         holder=Buckets(limits.holder, limits.holder_burst),
         polling=Buckets(limits.polling, limits.polling_burst),
-        verification=verification,
+        online=online or (lambda: verification),
+        health=health,
+        metrics=metrics,
     )
     for router in (orders, cards, acts, reviews, counters, figures, holders, checks):
         api.include_router(router.router, prefix=BASE)
+    figures.add_metrics(api)
     add_problems(api, methods)
     page.add_page(api, desk.book.terms.policy)
     api.add_middleware(

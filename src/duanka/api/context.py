@@ -68,6 +68,18 @@ class Desk(Protocol):
         """What waits for a person after the check online."""
 
 
+class HealthState(Protocol):
+    """How an installation is."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What is wrong; empty where nothing is."""
+
+    @property
+    def database(self) -> bool:
+        """Whether the database can be written and its tables fit."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes.
@@ -98,8 +110,15 @@ class Context:
     failed: Buckets
     holder: Buckets
     polling: Buckets
-    verification: Verification | None = None  # None: the counter is the only way
+    online: Callable[[], Verification | None] = lambda: None
+    health: Callable[[], HealthState] | None = None  # None: only the database is asked
+    metrics: Callable[[], bytes] | None = None  # in the text format of Prometheus; None: there are none
     verifying: Lock = field(default_factory=Lock)  # the whole trail is read by one at a time
+
+    @property
+    def verification(self) -> Verification | None:
+        """The second verification online; None: the counter is the only way, now."""
+        return self.online()
 
     @property
     def now(self) -> datetime:

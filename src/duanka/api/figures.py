@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, FastAPI, Query, Response
 from sqlalchemy import text
 
 from duanka.api import access, asked, shown
-from duanka.api.context import Here
+from duanka.api.context import Context, HealthState, Here
 from duanka.api.describing import errors
-from duanka.api.problems import too_many
+from duanka.api.problems import Problem, too_many
 from duanka.api.shown_staff import PersonShown
 from duanka.domain.authority import Permission
 from duanka.orders.reading import Reader
@@ -130,13 +131,51 @@ def who_am_i(by: access.Caller) -> PersonShown:
 @router.get(
     "/health",
     operation_id="getHealth",
-    summary="Whether the API and its database answer · 健康检查",
+    summary="Whether the installation works · 健康检查",
     tags=["health"],
     response_model=shown.Health,
-    responses=errors(),
+    responses={
+        **errors(),
+        503: {"model": shown.Health, "description": "Something does not work; `reasons`."},
+    },
 )
-def get_health(here: Here) -> shown.Health:
-    """Needs no key."""
+def get_health(here: Here, response: Response) -> shown.Health:
+    """Needs no key. 503 while the database cannot be written, a part or duty fails, or an element does not answer."""
+    found = here.health() if here.health else _database_alone(here)
+    response.status_code = 503 if found.reasons else 200
+    return shown.Health(
+        status="failing" if found.reasons else "up",
+        database="up" if found.database else "down",
+        reasons=list(found.reasons),
+    )
+
+
+@router.head("/health", include_in_schema=False)
+def head_health(here: Here, response: Response) -> None:
+    """The status alone, for probes."""
+    get_health(here, response)
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """Of an API without the rest of `serve`."""
+
+    reasons: tuple[str, ...] = ()
+    database: bool = True
+
+
+def _database_alone(here: Context) -> HealthState:
     with here.desk.store.reading() as connection:
         connection.execute(text("SELECT 1"))
-    return shown.Health(status="up", database="up")
+    return _Answered()
+
+
+def add_metrics(api: FastAPI) -> None:
+    """Serve `/metrics` on this machine and in its networks; it names no card and asks for no key."""
+
+    @api.get("/metrics", include_in_schema=False)
+    @api.head("/metrics", include_in_schema=False)
+    def metrics(here: Here) -> Response:
+        if here.metrics is None:
+            raise Problem(404, "there are no metrics here")
+        return Response(here.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -348,7 +348,12 @@ class Verification(ShownModel):
 
 
 class Health(ShownModel):
-    """That the API answers, and its database."""
+    """How the installation is."""
 
-    status: str = Field(examples=["up"])
-    database: str = Field(examples=["up"])
+    status: str = Field(description="`up`, or `failing`.", examples=["up"])
+    database: str = Field(
+        description="`up`: it can be written, and its tables fit; else `down`.", examples=["up"]
+    )
+    reasons: list[str] = Field(
+        description="What does not work; no number and no secret is among it.", examples=[[]]
+    )

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     READ_FIGURES = "read_figures"
     LIST_HANDLED = "list_handled"
     LIST_ALARMS = "list_alarms"
+    CLEAR_ALARM = "clear_alarm"
     LIST_DRIFTS = "list_drifts"
     VERIFY_AUDIT = "verify_audit"
     READ_OWN_ORDER = "read_own_order"
@@ -116,6 +117,7 @@ _GRANTED: tuple[Grant, ...] = (
     Grant(Permission.READ_FIGURES, _READERS, Words("查看统计", "read figures")),
     Grant(Permission.LIST_HANDLED, _READERS, Words("查看处置号码明细", "list the numbers handled")),
     Grant(Permission.LIST_ALARMS, _READERS, Words("查看告警", "list alarms")),
+    Grant(Permission.CLEAR_ALARM, _SENIOR, Words("解除告警", "clear an alarm")),
     Grant(Permission.LIST_DRIFTS, _READERS, Words("查看状态不一致", "list differences in the network")),
     Grant(Permission.VERIFY_AUDIT, _SUPERVISION | _BY_US, Words("校验审计链", "verify the audit trail")),
     Grant(Permission.READ_OWN_ORDER, _HOLDER, Words("查看本人工单", "read the order of a holder's link")),

@@ -63,7 +63,7 @@ class Alarms:
         with self._lock:
             if source not in self._known(now):
                 return
-            cleared = self._store.transact(lambda connection: _clear(connection, source, now))
+            cleared = self._store.transact(lambda connection: clear(connection, source, now))
             self._open -= {source}
         if cleared:
             self._say(f"告警解除 / alarm over: {source}")
@@ -77,6 +77,7 @@ class Alarms:
         return self._open
 
 
-def _clear(connection: Connection, source: str, now: datetime) -> bool:
+def clear(connection: Connection, source: str, now: datetime) -> bool:
+    """Clear the open alarm of the source, in the transaction of `connection`; whether there was one."""
     is_open = (alarms.c.source == source, alarms.c.cleared_at.is_(None))
     return bool(connection.execute(update(alarms).where(*is_open).values(cleared_at=now)).rowcount)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize, within
@@ -28,7 +28,7 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.words import Words
-from duanka.orders.alarms import Alarms
+from duanka.orders.alarms import Alarms, clear
 from duanka.orders.consequences import grounds, happen, next_stage
 from duanka.orders.isolation import each_alone, in_one_line
 from duanka.orders.second_person import takes_two
@@ -157,15 +157,19 @@ class OrderBook:
 
         return self.turn(work, now)
 
-    def sweep(self, now: datetime, limit: int = 500) -> int:
+    def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
         """Move on up to `limit` orders whose deadline has come; returns how many, 0 when none is left.
 
         After a long silence the stage that follows may be due at once: it is for the next sweep.
 
         Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is. An order that
-        cannot be read, or moved on, is set aside without its deadline, and an alarm names it.
+        cannot be read, or moved on, is set aside without its deadline, and an alarm names it. `restrict`: False leaves
+        alone what would restrict a card, for a clock that cannot be trusted; what gives back goes on.
         """
-        is_due = (orders.c.due_at <= now, orders.c.closed_at.is_(None))
+        is_due: tuple[ColumnElement[bool], ...] = (orders.c.due_at <= now, orders.c.closed_at.is_(None))
+        if not restrict:
+            gives_back = (orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.PUNISHED.value)
+            is_due = (*is_due, or_(and_(*gives_back), orders.c.kind == Kind.OBJECTION.value))
         due = select(orders.c.id, orders.c.card).where(*is_due).order_by(orders.c.due_at).limit(limit)
         with self.store.reading() as connection:
             found = [(row.id, row.card) for row in connection.execute(due)]
@@ -180,6 +184,19 @@ class OrderBook:
 
         each_alone(found, move_on, lambda one, error: self._without_deadline(one[0], error, now))
         return len(found)
+
+    def clear_alarm(self, source: str, by: Person, why: str, now: datetime) -> None:
+        """A supervisor has looked at what an alarm names: it is over. The trail says who did so, and why."""
+        authorize(by, Permission.CLEAR_ALARM)
+        if not why.strip():
+            raise OrderError(f"say why the alarm {source} is cleared: the reason stays in the audit trail")
+
+        def work(turn: Turn) -> None:
+            if not clear(turn.connection, source, now):
+                raise OrderError(f"no open alarm {source!r}; `duanka orders alarms` names them")
+            turn.note(by, "alarm.clear", source, why.strip(), {"open": True}, {"open": False})
+
+        self.turn(work, now)
 
     def _without_deadline(self, number: str, error: Exception, now: datetime) -> None:
         """Take the deadline off an order that cannot be moved on, without reading more of it."""

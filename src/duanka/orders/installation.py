@@ -53,6 +53,11 @@ def prepare(connection: Connection, name: str, seal_key: SealKey | None, *, may_
     return True
 
 
+def check(connection: Connection, name: str) -> None:
+    """See that the tables are of this version, at any time after the start; NotUsable."""
+    _identity(connection, name, frozenset(inspect(connection).get_table_names()))
+
+
 def _create(connection: Connection, key: bytes | None) -> None:
     number = secrets.token_hex(16)
     metadata.create_all(connection)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import private_database, private_folder
-from duanka.orders.installation import GENESIS, SealKey, prepare
+from duanka.orders.installation import GENESIS, SealKey, check, prepare
 from duanka.orders.tables import SCHEMA_VERSION
 
 __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
@@ -135,6 +135,11 @@ class Store:
             if not self.embedded:  # PostgreSQL would otherwise look anew for each statement
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
+
+    def check(self) -> None:
+        """See that the database is an order book of this version still; NotUsable."""
+        with self.reading() as connection:
+            check(connection, self.name)
 
     def glance(self, statement: Executable) -> Row[Any]:
         """The one row of a statement that reads: cheaper than a transaction, for what is asked all the time."""

@@ -1,0 +1,174 @@
+"""Wires the supervised parts of `duanka serve`: records, decisions, online checks, API, and their health."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from duanka import app_identity, app_orders
+from duanka.api import create_api
+from duanka.api.addresses import TrustedProxies
+from duanka.api.server import listening_socket, make_server, server_address
+from duanka.app_health import DutyWatch, Health, OrderMetrics, PartAlarms, RecordsPulse, metrics_text
+from duanka.app_live import LiveOutcome, LiveRun, Several, check_source, live
+from duanka.app_orders import Desk
+from duanka.domain.errors import DuankaError
+from duanka.domain.live import Taken, Waiting
+from duanka.domain.live import Watch as RecordsWatch
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.policy import Policy
+from duanka.orders.alarms import Alarms
+from duanka.orders.clock_guard import ClockGuard
+from duanka.orders.intake import Intake
+from duanka.report import DecisionFile
+from duanka.rules import RULES
+from duanka.settings import Settings
+from duanka.supervision import Running, Supervisor
+from duanka.telemetry import Metrics
+from duanka.verify import Verification
+
+POLL_SECONDS = 0.2  # between two looks into a file of decisions
+OPENS_WITHIN_SECONDS = 60.0  # the workers that judge faces
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What keeps the parts of a process going, and knows how they are."""
+
+    supervisor: Supervisor
+    duties: DutyWatch
+    guard: ClockGuard
+
+
+@dataclass(frozen=True)
+class _Works:
+    """A Watch that says to the supervisor that records come."""
+
+    running: Running
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in."""
+        del taken, waiting
+        self.running.works()
+
+
+class ServeParts:
+    """The parts of `serve` beside the worker, each started by a method. `outcome`: of the live run, once it ended."""
+
+    def __init__(self, settings: Settings, policy: Policy, here: Desk, say: Callable[[str], None]) -> None:
+        self._settings, self._here, self._say = settings, here, say
+        alarms = Alarms(here.store, say, timedelta(minutes=policy.orders.alarm_minutes))
+        guard = ClockGuard(here.store, alarms, app_orders.now)
+        guard.start()
+        supervisor = Supervisor(PartAlarms(alarms, say, app_orders.now), time.monotonic)
+        self.supervision = Supervision(supervisor, DutyWatch(alarms, app_orders.now), guard)
+        self.outcome: LiveOutcome | None = None
+        self._zone = OperatorZone(policy.orders.zone)
+        self._pulse = RecordsPulse()
+        self._health = Health(here.store, supervisor, self.supervision.duties, app_orders.now, guard=guard)
+        registry = CollectorRegistry()
+        registry.register(OrderMetrics(self._health))
+        self._registries = [registry]
+        self._online: Verification | None = None
+
+    def watch_health(self) -> None:
+        """Look at the database and the clock every few seconds."""
+        self._health.look()
+        self._start("health", lambda running: self._health.run(running.stopping))
+
+    def follow_records(self, records: LiveRun, watch: RecordsWatch) -> None:
+        """Take records in and judge them, as `duanka live` does. DuankaError where the source is named wrongly."""
+        check_source(records)
+        metrics = Metrics([rule.id for rule in RULES], self._zone.now, time.monotonic)
+        self._registries.append(metrics.registry)
+        self._health.follow(self._pulse)
+
+        def run(running: Running) -> None:
+            @contextlib.contextmanager
+            def ending(stop: Callable[[], object], _: Callable[[], None]) -> Iterator[None]:
+                running.on_stop(stop)
+                yield
+
+            watches = Several([watch, self._pulse, metrics, _Works(running)])
+            self.outcome = live(self._settings, records, watches, self._say, ending)
+
+        self._start("records", run)
+
+    def follow_decisions(self, folder: Path) -> None:
+        """Take decisions in a folder as they are written."""
+
+        def run(running: Running) -> None:
+            intake = Intake(self._here.book, DecisionFile(folder, self._here.decision_key))
+            while not running.stopping.is_set():
+                if intake.take(app_orders.now()):
+                    continue
+                running.works()
+                running.stopping.wait(POLL_SECONDS)
+
+        self._start(f"decisions of {folder}", run)
+
+    def verify_online(self) -> None:
+        """Judge faces, where the settings name who does; while that fails, the counter is open.
+
+        DuankaError where the settings are wrong: whoever starts it can put them right.
+        """
+        if not self._settings.face:
+            return
+        opened, wrong = threading.Event(), list[DuankaError]()
+
+        def run(running: Running) -> None:
+            try:
+                with app_identity.verification(self._settings, self._here) as online:
+                    self._online = online
+                    opened.set()
+                    running.stopping.wait()
+            except DuankaError as error:
+                if not opened.is_set():
+                    wrong.append(error)
+                raise
+            finally:
+                self._online = None
+                opened.set()
+
+        self._start("online checks", run)
+        opened.wait(OPENS_WITHIN_SECONDS)
+        if wrong:
+            raise wrong[0]
+
+    def listen(self, host: str, port: int, trusted_proxies: str) -> str:
+        """The API; HOST:PORT that it listens at. DuankaError where it cannot listen there."""
+        trusted = TrustedProxies(trusted_proxies)
+        held = contextlib.ExitStack()
+        first = held.enter_context(listening_socket(host, port))
+        bound = int(first.getsockname()[1])
+        unused: list[tuple[contextlib.ExitStack, socket.socket]] = [(held, first)]
+
+        def run(running: Running) -> None:
+            if not unused:
+                again = contextlib.ExitStack()
+                unused.append((again, again.enter_context(listening_socket(host, bound))))
+            holder, listening = unused.pop()
+            with holder:
+                api = create_api(
+                    self._here,
+                    online=lambda: self._online,
+                    health=self._health.state,
+                    metrics=metrics_text(*self._registries),
+                )
+                server = make_server(api, trusted)
+                running.on_stop(lambda: setattr(server, "should_exit", True))
+                server.run([listening])
+
+        self._start("api", run)
+        return server_address(host, first)
+
+    def _start(self, name: str, work: Callable[[Running], object]) -> None:
+        self.supervision.supervisor.start(name, work)

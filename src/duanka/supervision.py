@@ -1,0 +1,171 @@
+"""Supervision: each part of a process runs in a thread of its own, is restarted with back-off, and ends no other.
+
+A part is a function that runs until it is told to stop. It may raise whatever it likes, or return too early: that is
+a failure, told once as it begins and once when it is over, and shown in `states` meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 0.5, 60.0
+WELL_AFTER_SECONDS = 30.0  # a part that ran so long without a failure works
+_WATCH_SECONDS = 1.0
+
+
+class Listener(Protocol):
+    """Told of failures; what it raises is dropped."""
+
+    def failed(self, part: str, error: BaseException) -> None:
+        """The part failed, and is started again."""
+
+    def works(self, part: str) -> None:
+        """The part that failed works again."""
+
+
+@dataclass(frozen=True)
+class PartState:
+    """How a part is. `failing`: since its last failure it has not shown that it works."""
+
+    name: str
+    alive: bool
+    failing: bool
+    restarts: int
+
+
+@dataclass
+class Running:
+    """What a part is given: when to stop, and how to say that it works."""
+
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _callbacks: list[Callable[[], object]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    works: Callable[[], None] = lambda: None
+
+    def on_stop(self, callback: Callable[[], object]) -> None:
+        """Call it, from another thread, when the part is to end; at once where that is so already."""
+        with self._lock:
+            self._callbacks.append(callback)
+        if self.stopping.is_set():
+            callback()
+
+    def stop(self) -> None:
+        """Let the part end."""
+        self.stopping.set()
+        with self._lock:
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            with suppress(Exception):
+                callback()
+
+    def begin(self) -> None:
+        """A new run of the part: callbacks of the one before are over."""
+        with self._lock:
+            self._callbacks.clear()
+
+
+@dataclass
+class _Part:
+    name: str
+    work: Callable[[Running], object]
+    running: Running
+    thread: threading.Thread | None = None
+    failures: int = 0  # in a row
+    restarts: int = 0
+    begun: float = 0.0
+    failing: bool = False
+
+
+class Supervisor:
+    """Starts parts and keeps them going. `ticks`: seconds that only grow. Thread-safe."""
+
+    def __init__(self, listener: Listener, ticks: Callable[[], float]) -> None:
+        self._listener, self._ticks = listener, ticks
+        self._parts: dict[str, _Part] = {}
+        self._stopped = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def start(self, name: str, work: Callable[[Running], object]) -> None:
+        """Run the part from now on."""
+        part = _Part(name, work, Running())
+        part.running.works = lambda: self._works(part)
+        self._parts[name] = part
+        self._begin(part)
+        if not self._watcher.is_alive() and not self._stopped.is_set():
+            with suppress(RuntimeError):  # it was started by another thread in between
+                self._watcher.start()
+
+    def states(self) -> tuple[PartState, ...]:
+        """Every part, in the order of their start."""
+        return tuple(
+            PartState(part.name, bool(part.thread and part.thread.is_alive()), part.failing, part.restarts)
+            for part in tuple(self._parts.values())
+        )
+
+    def stop(self) -> None:
+        """End all parts in order: the last that was started first. Waits for each."""
+        self._stopped.set()
+        for part in reversed(tuple(self._parts.values())):
+            part.running.stop()
+            if part.thread:
+                part.thread.join()
+
+    def end(self, name: str) -> None:
+        """End one part in order, and wait for it."""
+        part = self._parts[name]
+        part.running.stop()
+        if part.thread:
+            part.thread.join()
+
+    # --- inside ---
+
+    def _begin(self, part: _Part) -> None:
+        part.thread = threading.Thread(target=self._run, args=(part,), name=part.name)
+        part.thread.start()
+
+    def _run(self, part: _Part) -> None:
+        while not part.running.stopping.is_set():
+            part.running.begin()
+            part.begun = self._ticks()
+            try:
+                part.work(part.running)
+                error: BaseException = RuntimeError("it ended by itself")
+            except BaseException as raised:  # whatever it is: the other parts go on
+                error = raised
+            if part.running.stopping.is_set():
+                return
+            self._failed(part, error)
+            rest = FIRST_REST_SECONDS * 2 ** min(part.failures - 1, 10)
+            part.running.stopping.wait(min(LONGEST_REST_SECONDS, rest))
+
+    def _failed(self, part: _Part, error: BaseException) -> None:
+        if self._ticks() - part.begun >= WELL_AFTER_SECONDS:
+            part.failures = 0
+        part.failures += 1
+        part.restarts += 1
+        part.failing = True
+        with suppress(Exception):
+            self._listener.failed(part.name, error)
+
+    def _works(self, part: _Part) -> None:
+        if not part.failing:
+            return
+        part.failing, part.failures = False, 0
+        with suppress(Exception):
+            self._listener.works(part.name)
+
+    def _watch(self) -> None:
+        """Restart threads that died without a word, and see which parts have run long enough."""
+        while not self._stopped.wait(_WATCH_SECONDS):
+            for part in tuple(self._parts.values()):
+                if part.running.stopping.is_set():
+                    continue
+                if part.thread and not part.thread.is_alive():
+                    self._failed(part, RuntimeError("its thread died"))
+                    self._begin(part)
+                elif part.failing and self._ticks() - part.begun >= WELL_AFTER_SECONDS:
+                    self._works(part)
