@@ -35,7 +35,7 @@ from waiting import HANG
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
 NOBODY = frozenset[Role]()
-FREE = {("GET", "/health")}
+FREE = {("GET", "/health"), ("HEAD", "/health")}
 HOLDERS = (access.holder, access.sitting, access.polling)
 
 
