@@ -57,7 +57,7 @@ _URI = re.compile(r"<?\s*(tel|sips?|callto|phone):", re.IGNORECASE)
 _SOS = re.compile(SENT_SOS, re.IGNORECASE)
 _CELL = re.compile('="([^"]*)"|\'(.+)')  # so that a spreadsheet leaves the digits alone
 _GROUPED = re.compile("[0-9]{1,3}(?:,[0-9]{3}){3,}")
-_FLOAT = re.compile("([0-9]{5,})[.]([0-9]{1,6})")
+_FLOAT = re.compile("([1-9][0-9]{4,})[.]([0-9]{1,6})")
 _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
 _PARAMETERS = re.compile(";\\s*[A-Za-z].*")
 _AFTER_DIALLING = re.compile(
@@ -225,7 +225,8 @@ class ProtectedNumbers:
         number = parse(text)
         if number:
             return number in self.subscribers
-        return self._form.fullmatch(dialled(text)) is not None
+        readings = (text, text.replace(".", ""))  # 8610 11.0 is no float where a life may hang on it
+        return any(self._form.fullmatch(dialled(one)) for one in readings)
 
 
 def line_form(lines: Iterable[str]) -> str:
