@@ -57,7 +57,8 @@ screenshots: setup-dev setup-browser ## the holder's page, screen by screen, int
 
 demo: setup                    ## invent a province, scan it, say where report.html is
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
-	@$(BIN)/duanka scan demo/province --out demo/out
+	@test -d demo/orders || DUANKA_ORDERS=demo/orders $(BIN)/duanka demo --trust demo/province/police.pub
+	@DUANKA_ORDERS=demo/orders $(BIN)/duanka scan demo/province --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
 	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.csv"
 

@@ -166,7 +166,14 @@ def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
 def _take_in(
     settings: Settings, data: Path, work: Path, mapping: RecordsMapping, progress: Progress
 ) -> Intake:
-    intake = take_in(data, work, mapping=mapping, holder_key=settings.key, progress=progress)
+    intake = take_in(
+        data,
+        work,
+        mapping=mapping,
+        holder_key=settings.key,
+        case_sources=settings.trusted_sources,
+        progress=progress,
+    )
     if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
     pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held

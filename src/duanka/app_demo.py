@@ -21,6 +21,7 @@ from duanka.network.phones import send_message
 from duanka.orders.reading import Filter, Reader
 from duanka.orders.views import Figures
 from duanka.own_network import OwnNetwork
+from duanka.records.signatures import public_key_of
 from duanka.settings import Settings
 
 _CARDS, _DAYS, _SEED = 3_000, 7, 3
@@ -88,7 +89,7 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
     simulator.simulate(province, cards=_CARDS, days=_DAYS, seed=_SEED, strategy="mixed", progress=Silent())
     policy = app.policy_named(settings.policy)
     ours = settings.model_copy(update={"orders": folder / "orders"})
-    app_orders.secret_of(ours, is_new=True)  # made before the scan, which seals with it what it decides
+    trust_invented_police(ours, province / simulator.PUBLIC_KEY)
     app.scan(
         ours,
         province,
@@ -107,6 +108,25 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
         _dark(story, gang, honest)
         _back(story, honest)
         _counted(story)
+
+
+def trust_invented_police(settings: Settings, public_key: Path) -> None:
+    """Begin a new order book with two invented supervisors, who let the signature of the invented police count.
+
+    OrderError: the order book has people already; they decide with `duanka keys add-source`.
+    """
+    with app_orders.desk(settings, app.policy_named(settings.policy)) as here:
+        moment = app_orders.now()
+        key, invitation = here.persons.begin("li.invented", "Li (invented)", "the demonstration", moment)
+        second = here.persons.join(invitation, "wang.invented", "Wang (invented)", moment)
+        first, other = here.keys.who(key), here.keys.who(second)
+        assert first is not None  # noqa: S101  # both were just made
+        assert other is not None  # noqa: S101
+        number = here.case_sources.propose(
+            "invented.police", public_key_of(public_key.read_bytes()), first, moment
+        )
+        here.case_sources.approve(number, other, "for the demonstration", moment)
+        app_orders.write_sources(here, settings.sources_file)
 
 
 @contextmanager

@@ -193,6 +193,7 @@ def _feed(settings: Settings, asked: LiveRun) -> tuple[Feed, OperatorZone]:
             source.folder,
             mapping,
             key,
+            settings.trusted_sources,
             batch_records=asked.batch_records,
             batch_seconds=asked.batch_seconds,
             wait=not asked.once,

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
 from duanka.domain.order import NoSuchTransition, OrderError, Person
 from duanka.domain.policy import Policy
+from duanka.domain.private_files import private_file
 from duanka.domain.sealing import derived
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook, Received
+from duanka.orders.case_sources import CaseSources
 from duanka.orders.checks import Checks
 from duanka.orders.counter import Counter
 from duanka.orders.intake import Intake
@@ -61,6 +64,8 @@ class Desk:
     counter: Counter
     reviews: Reviews
     decision_key: bytes
+    case_sources: CaseSources
+    sources_key: bytes
 
 
 @contextmanager
@@ -106,6 +111,8 @@ def desk(
             Counter(book),
             Reviews(book, pictures),
             derived(secret, "decisions"),
+            CaseSources(store, trail, derived(secret, "case source rows")),
+            derived(secret, "case sources"),
         )
     finally:
         store.close()
@@ -237,7 +244,19 @@ def take(here: Desk, folder: Path, by: Person) -> Received:
         raise DuankaError(
             f"no decisions at {decisions.path}: give the folder that `duanka scan` or `duanka live` wrote"
         )
-    return Intake(here.book, decisions).take_all(now(), by)
+    return Intake(here.book, decisions, signers(here)).take_all(now(), by)
+
+
+def signers(here: Desk) -> Callable[[], frozenset[str]]:
+    """Asks whose signature of police cases counts now."""
+    return lambda: frozenset(source.name for source in here.case_sources.in_force())
+
+
+def write_sources(here: Desk, path: Path) -> None:
+    """Write the sealed list of the sources in force, as a scan and a live run read it."""
+    aside = private_file(path.with_name(f"{path.name}.{os.getpid()}"))
+    aside.write_bytes(listed(here.case_sources.in_force(), here.sources_key))
+    aside.replace(path)
 
 
 def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:

@@ -106,7 +106,8 @@ class ServeParts:
         """Take decisions in a folder as they are written."""
 
         def run(running: Running) -> None:
-            intake = Intake(self._here.book, DecisionFile(folder, self._here.decision_key))
+            decisions = DecisionFile(folder, self._here.decision_key)
+            intake = Intake(self._here.book, decisions, app_orders.signers(self._here))
             while not running.stopping.is_set():
                 if intake.take(app_orders.now()):
                     continue

@@ -101,8 +101,8 @@ def _asked(
         left.discard(card.card)
         now = frozenset(hit.rule for hit in card.hits)
         then = now.difference(were).union(rule for rule, cards in were.items() if card.card in cards)
-        confirmed = bool(card.cases)
-        yield card.card, judgement.asked(then, confirmed), judgement.asked(now, confirmed)
+        police = bool(card.cases), bool(card.claimed)
+        yield card.card, judgement.asked(then, *police), judgement.asked(now, *police)
     for name in sorted(left):  # nothing hits them any more
         then = frozenset(rule for rule, cards in were.items() if name in cards)
         yield name, judgement.asked(then, confirmed=False), None

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from duanka import app
+from duanka.cli_case_sources import add_case_sources
 from duanka.cli_lazy import lazily
 from duanka.cli_orders import AtDesk, Why, command
 from duanka.domain.authority import Permission
@@ -47,7 +48,7 @@ def add_persons(cli: typer.Typer, out: Console, settings: Callable[[], Settings]
     _add_set_up(persons, out, settings, at_desk)
     _add_proposing(persons, out, at_desk)
     _add_deciding(persons, out, at_desk)
-    _add_keys(cli, out, at_desk)
+    add_case_sources(cli, _add_keys(cli, out, at_desk), out, settings)
 
     @command(cli, Permission.WHO_AM_I)
     def whoami() -> None:
@@ -154,7 +155,7 @@ def _add_deciding(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         out.print(f"{person} is disabled: none of their keys opens anything.", highlight=False)
 
 
-def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
     keys = typer.Typer(help="Keys 密钥 of people; `duanka persons` says who they are.", no_args_is_help=True)
     cli.add_typer(keys, name="keys")
 
@@ -181,6 +182,8 @@ def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.REVOKE_KEY) as (here, by):
             here.keys.revoke(number, by, why, app_orders.now())
         out.print(f"Key {number} revoked.", highlight=False)
+
+    return keys
 
 
 def _show_key(out: Console, person: str, key: str) -> None:

@@ -74,8 +74,18 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         folder: Annotated[Path, typer.Option("--out", help="New or empty folder for it all.")] = Path(
             "duanka-demo"
         ),
+        trust: Annotated[
+            Path | None,
+            typer.Option(help="Begin a new order book in which the signature of an invented police counts."),
+        ] = None,
     ) -> None:
         """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
+        if trust:
+            app_demo.trust_invented_police(settings(), trust)
+            out.print(
+                "Two invented supervisors let the signature of the invented police count.", highlight=False
+            )
+            return
         if not network:
             raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")
         app_demo.demo_network(

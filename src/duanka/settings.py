@@ -7,8 +7,12 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from duanka.domain.case_source import CaseSource, read_list
+from duanka.domain.errors import MissingKey, UnreadableInput
 from duanka.domain.sealing import derived
 from duanka.domain.words import Language
+
+SOURCES_FILE = "case-sources.json"  # in the folder `orders`; written whenever the sources change
 
 
 class Settings(BaseSettings):
@@ -69,6 +73,9 @@ class Settings(BaseSettings):
     reference_photos_key: SecretStr | None = None
     """Key that the photo store knows us by."""
 
+    case_sources: Path | None = None
+    """Sealed list of the sources of police cases (`duanka keys sources --export`); None: the one in `orders`."""
+
     language: Language = "zh"
     """Language of the reasons in cards_at_risk.csv."""
 
@@ -105,6 +112,28 @@ class Settings(BaseSettings):
         """The key that seals decisions; None without a secret."""
         secret = self.known_secret
         return derived(secret, "decisions") if secret else None
+
+    @property
+    def sources_file(self) -> Path:
+        """Where the sealed list of sources of police cases is kept."""
+        return self.case_sources or self.orders / SOURCES_FILE
+
+    @property
+    def trusted_sources(self) -> tuple[CaseSource, ...]:
+        """Whose signature of police cases counts; none where no list is kept. DuankaError: its seal does not hold."""
+        path = self.sources_file
+        secret = self.known_secret
+        try:
+            file = path.read_bytes()
+        except OSError as error:
+            if self.case_sources:
+                raise UnreadableInput(f"{path}: cannot be read ({error.strerror})") from None
+            return ()
+        if secret is None:
+            raise MissingKey(
+                f"{path} bears a seal, and there is no secret here to check it with: set DUANKA_SECRET_FILE"
+            )
+        return read_list(file, derived(secret, "case sources"), str(path))
 
 
 def setting_names() -> dict[str, str]:

@@ -84,6 +84,11 @@ class Permission(StrEnum):
     APPROVE_PERSON = "approve_person"
     DISABLE_PERSON = "disable_person"
     REVOKE_KEY = "revoke_key"
+    # sources of police cases
+    LIST_CASE_SOURCES = "list_case_sources"
+    PROPOSE_CASE_SOURCE = "propose_case_source"
+    APPROVE_CASE_SOURCE = "approve_case_source"
+    REMOVE_CASE_SOURCE = "remove_case_source"
 
 
 _DESK = STAFF
@@ -147,6 +152,24 @@ _GRANTED: tuple[Grant, ...] = (
     ),
     Grant(Permission.DISABLE_PERSON, _SENIOR, Words("停用人员", "disable a person")),
     Grant(Permission.REVOKE_KEY, _EVERYBODY, Words("吊销密钥", "revoke a key")),
+    Grant(
+        Permission.LIST_CASE_SOURCES,
+        _SUPERVISION,
+        Words("查看涉案名单签名方", "list the sources of police cases"),
+    ),
+    Grant(
+        Permission.PROPOSE_CASE_SOURCE,
+        _SENIOR,
+        Words("提出涉案名单签名方", "propose a source of police cases"),
+    ),
+    Grant(
+        Permission.APPROVE_CASE_SOURCE,
+        _SENIOR,
+        Words("复核涉案名单签名方", "approve a source of police cases"),
+    ),
+    Grant(
+        Permission.REMOVE_CASE_SOURCE, _SENIOR, Words("撤销涉案名单签名方", "remove a source of police cases")
+    ),
 )
 
 

@@ -49,19 +49,21 @@ def decide(
     asks_for: Mapping[str, Action],
     *,
     confirmed: bool = False,
+    claimed: bool = False,
     score: float | None = None,
 ) -> Decision:
     """Decide about a card that tripped `rules` (ids) under `policy`.
 
     `asks_for`: rule id -> action that the rule by itself asks for. `confirmed`: the police confirmed the card
-    in a case, or it lies inside a confirmed ring; only that is extreme. `score`: a learned probability in 0..1,
-    added as one more weight; None without one.
+    in a case that they signed, or it lies inside a confirmed ring; only that is extreme. `claimed`: a case names it
+    that no registered source signed: high, and no more. `score`: a learned probability in 0..1, added as one more
+    weight; None without one.
 
     A card that neither a police notice nor an expired verification carries is never stopped here, whatever it
     tripped. Rules in shadow do not count, and are no reasons.
     """
     counting = {r: s.weight for r in rules if (s := policy.rules.get(r)) and not s.shadow}
-    return _decided(counting, policy, asks_for, confirmed, score)
+    return _decided(counting, policy, asks_for, confirmed, claimed, score)
 
 
 def would_be(
@@ -70,6 +72,7 @@ def would_be(
     asks_for: Mapping[str, Action],
     *,
     confirmed: bool = False,
+    claimed: bool = False,
     score: float | None = None,
     only: str | None = None,
 ) -> Decision:
@@ -77,7 +80,7 @@ def would_be(
     counting = {
         r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or only in (None, r))
     }
-    return _decided(counting, policy, asks_for, confirmed, score)
+    return _decided(counting, policy, asks_for, confirmed, claimed, score)
 
 
 def _decided(
@@ -85,12 +88,15 @@ def _decided(
     policy: Policy,
     asks_for: Mapping[str, Action],
     confirmed: bool,
+    claimed: bool,
     score: float | None,
 ) -> Decision:
     reasons = tuple(sorted(weights, key=lambda rule: (-weights[rule], rule)))
     points = sum(weights.values()) + (policy.high * score if score is not None else 0.0)
     if confirmed:
         return Decision(Tier.EXTREME, Action.STOP, reasons, points)
+    if claimed:
+        return Decision(Tier.HIGH, Action.VERIFY_AT_COUNTER, reasons, points)
     if policy.deciding is Deciding.TRIGGERS:
         action = max((asks_for[rule] for rule in weights), default=Action.WATCH)
         action = min(action, Action.VERIFY_AT_COUNTER)

@@ -15,6 +15,7 @@ from duanka.domain.scan import CardAtRisk, ShadowRule
 from duanka.domain.words import Words
 
 CONFIRMED = "police_confirmed"  # stands among the reasons of a card, but is no rule: 涉案, not 高风险
+CLAIMED = "police_unsigned"  # a case that no registered source signed: no rule, and no confirmation either
 _SETS_OF_RULES = 100_000  # millions of cards trip a few hundred different sets of rules
 
 
@@ -31,28 +32,35 @@ class Judgement:
         self.fingerprint = _fingerprint(policy, asks_for)  # of everything but hits and cases that decides
 
         @lru_cache(_SETS_OF_RULES)
-        def decision(tripped: frozenset[str], confirmed: bool) -> Decision:
-            return decide(tripped, policy, asks_for, confirmed=confirmed)
+        def decision(tripped: frozenset[str], confirmed: bool, claimed: bool) -> Decision:
+            return decide(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed)
 
         @lru_cache(_SETS_OF_RULES)
-        def shadowed(tripped: frozenset[str], confirmed: bool) -> tuple[dict[str, Action], Action | None]:
+        def shadowed(
+            tripped: frozenset[str], confirmed: bool, claimed: bool
+        ) -> tuple[dict[str, Action], Action | None]:
             if not (theirs := sorted(tripped & shadows)):
                 return {}, None
             each = {
-                rule: would_be(tripped, policy, asks_for, confirmed=confirmed, only=rule).action
+                rule: would_be(
+                    tripped, policy, asks_for, confirmed=confirmed, claimed=claimed, only=rule
+                ).action
                 for rule in theirs
             }
-            return each, would_be(tripped, policy, asks_for, confirmed=confirmed).action
+            every = would_be(tripped, policy, asks_for, confirmed=confirmed, claimed=claimed)
+            return each, every.action
 
         self._decision, self._shadowed = decision, shadowed
 
     def of(self, card: CardHits) -> CardAtRisk:
         """Decide about one card. One that only rules in shadow hit, or none, is not `listed`."""
         hits = {hit.rule: hit for hit in card.hits}
-        tripped, confirmed = frozenset(hits), bool(card.cases)
-        decided = self._decision(tripped, confirmed)
-        shadow, all_counted = self._shadowed(tripped, confirmed)
+        tripped, confirmed, claimed = frozenset(hits), bool(card.cases), bool(card.claimed)
+        decided = self._decision(tripped, confirmed, claimed)
+        shadow, all_counted = self._shadowed(tripped, confirmed, claimed)
         reasons = {CONFIRMED: _police_words(card.cases)} if card.cases else {}
+        if card.claimed and not card.cases:
+            reasons[CLAIMED] = _claim_words(card.claimed)
         reasons |= {rule: self.words(hits[rule]) for rule in decided.reasons}
         return CardAtRisk(
             card.card,
@@ -64,17 +72,20 @@ class Judgement:
             card.cases,
             shadow,
             all_counted,
+            card.signed_by,
         )
 
-    def asked(self, tripped: frozenset[str], confirmed: bool) -> Action | None:
+    def asked(self, tripped: frozenset[str], confirmed: bool, claimed: bool = False) -> Action | None:
         """What is asked for a card that tripped these rules (ids); None: it is not on the work list."""
-        decided = self._decision(tripped, confirmed)
-        return decided.action if decided.reasons or confirmed else None
+        decided = self._decision(tripped, confirmed, claimed)
+        return decided.action if decided.reasons or confirmed or claimed else None
 
     def words(self, hit: Hit) -> Words:
         """Say why `hit` is one, with its evidence and the limits in place; also of a police case among the changes."""
         if hit.rule == CONFIRMED:
             return _police_words([str(hit.evidence["case_id"])])
+        if hit.rule == CLAIMED:
+            return _claim_words([str(hit.evidence["case_id"])])
         if hit.rule not in self._rules:  # its hits are revoked: this policy does not run it any more
             return Words(f"规则 {hit.rule} 已不适用", f"the rule {hit.rule} does not run any more")
         return in_words(self._rules[hit.rule], hit, self._limits[hit.rule])
@@ -124,3 +135,11 @@ def _fingerprint(policy: Policy, asks_for: Mapping[str, Action]) -> str:
 def _police_words(cases: Sequence[str]) -> Words:
     numbers = ", ".join(cases)
     return Words(f"公安机关确认涉案（{numbers}）", f"confirmed by the police in case {numbers}")
+
+
+def _claim_words(cases: Sequence[str]) -> Words:
+    numbers = ", ".join(cases)
+    return Words(
+        f"涉案名单（{numbers}）无公安签名，待核实",
+        f"named in case {numbers} by a list that no registered source signed: to be verified",
+    )

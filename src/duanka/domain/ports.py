@@ -98,11 +98,16 @@ class RuleRun:
 
 @dataclass(frozen=True)
 class CardHits:
-    """The hits of one card, and the police cases it was confirmed in (涉案)."""
+    """The hits of one card, and the police cases it was confirmed in (涉案).
+
+    `cases`: of files that a registered source signed, `signed_by` those; `claimed`: of files that nobody signed.
+    """
 
     card: str
     hits: tuple[Hit, ...]
     cases: tuple[str, ...] = ()
+    signed_by: tuple[str, ...] = ()
+    claimed: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

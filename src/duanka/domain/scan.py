@@ -21,7 +21,7 @@ class CardAtRisk:
     """A card with the decision about it. `reasons`: rule id -> why, in words; heaviest rule first.
 
     `hits`: those that count, in that order. `shadow`: rule in shadow that it tripped -> the action if that rule
-    counted; `would_be`: the action if all of them did.
+    counted; `would_be`: the action if all of them did. `signed_by`: the sources that signed the cases.
     """
 
     card: str
@@ -33,6 +33,7 @@ class CardAtRisk:
     cases: tuple[str, ...] = ()
     shadow: Mapping[str, Action] = field(default_factory=dict)
     would_be: Action | None = None
+    signed_by: tuple[str, ...] = ()
 
     @property
     def listed(self) -> bool:

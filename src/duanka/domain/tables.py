@@ -175,6 +175,11 @@ CASES = Table(
         Column("case_id", Kind.TEXT, "the police's number of the case", required=True),
         _time("confirmed_at", "when the police confirmed it"),
         Column("source", Kind.TEXT, "who confirmed it"),
+        Column(
+            "signed_by",
+            Kind.TEXT,
+            "whose signature the file bears; written by intake, whatever the file says",
+        ),
     ),
     time="confirmed_at",
 )

@@ -93,7 +93,7 @@ class Cluster:
             register(self._local, name, arrow_schema(table).empty_table())
             self._lend(name, arrow_rows(table, lists.get(name, ())))
         self._found.begin()
-        cases = self._remote.arrow("SELECT DISTINCT card, case_id FROM cases")
+        cases = self._remote.arrow("SELECT DISTINCT card, case_id, signed_by FROM cases")
         self._local.register("cases_rows", cases)
         run(self._local, "INSERT INTO cases BY NAME SELECT * FROM cases_rows")
         self._local.unregister("cases_rows")

@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 20_000
 
 
 class Found:
-    """The hits in `db`, which also has a table or view `cases` (card, case_id) when it is asked for cards."""
+    """The hits in `db`, which also has a table or view `cases` (card, case_id, signed_by) when asked for cards."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
         self._db = db
@@ -114,13 +114,14 @@ def cards_with_hits(hits: str, cases: str, which: str = "TRUE", more: str = "") 
 
     `hits`, `cases`: the tables; `more`: another SELECT of cards, which may have neither.
     """
-    also = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL FROM ({more})" if more else ""
+    also = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL, NULL FROM ({more})" if more else ""
     return f"""
-        SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*), NULL AS case_id
+        SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*),
+               NULL AS case_id, NULL AS signed_by
         FROM {hits} WHERE {which} GROUP BY card, rule
         UNION ALL
-        SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id FROM {cases} WHERE {which}
-        {also} ORDER BY 1, 2 NULLS LAST, 6"""
+        SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id, signed_by FROM {cases} WHERE {which}
+        {also} ORDER BY 1, 2 NULLS LAST, 6, 7"""
 
 
 def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
@@ -128,7 +129,10 @@ def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
     for card, group in groupby(rows, key=itemgetter(0)):
         of_card = list(group)
         hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
-        yield CardHits(card, hits, tuple(r[5] for r in of_card if r[5] is not None))
+        signed = {r[5]: None for r in of_card if r[6] is not None}
+        sources = tuple(sorted({r[6] for r in of_card if r[6] is not None}))
+        claimed = {r[5]: None for r in of_card if r[5] is not None and r[5] not in signed}
+        yield CardHits(card, hits, tuple(signed), sources, tuple(claimed))
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -246,16 +246,15 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> st
     if not _stops(demand):
         return _ask(turn, as_question(demand), by)
     case = ", ".join(demand.cases) or "公安机关确认"
-    why = f"confirmed by the police in case {case}"
-    why = f"{why}, signed by {', '.join(demand.signed_by)}" if demand.signed_by else why
+    why = f"confirmed by the police in case {case}, signed by {', '.join(demand.signed_by)}"
     why = why if by is SYSTEM else f"{why}; taken by {by.id}"
     _police_stop(turn, card, case, SYSTEM, why)
     return "stopped"
 
 
 def _stops(demand: Demand) -> bool:
-    """Whether the demand carries a stop: we decided it."""
-    return bool(demand.decision)
+    """Whether the demand carries a stop: we decided it, on cases that the police signed."""
+    return bool(demand.decision and demand.signed_by)
 
 
 def as_question(demand: Demand) -> Demand:

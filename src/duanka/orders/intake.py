@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from zlib import crc32
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import UnreadableInput
+from duanka.domain.judgement import CLAIMED
 from duanka.domain.order import SYSTEM, Demand, NotTheirs, Person
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
@@ -28,7 +29,7 @@ _AT_ONCE = 500
 _DECISION = Words(
     "处置决定", "the decision"
 )  # named by the checksum of its file's path, and the byte where it begins
-_UNSEALED = "unsealed decisions"  # source of an alarm
+_UNSEALED, _UNSIGNED = "unsealed decisions", "unsigned cases"  # sources of alarms
 
 _log = logging.getLogger("duanka.orders.intake")
 
@@ -51,11 +52,14 @@ class Decisions(Protocol):
 class Intake:
     """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning.
 
-    A sealed decision counts once, in whatever file it stands.
+    A sealed decision counts once, in whatever file it stands. `signers`: asks whose signature of police cases counts
+    now; None: of whoever signed when it was decided.
     """
 
-    def __init__(self, book: OrderBook, decisions: Decisions) -> None:
-        self._book, self._decisions = book, decisions
+    def __init__(
+        self, book: OrderBook, decisions: Decisions, signers: Callable[[], frozenset[str]] | None = None
+    ) -> None:
+        self._book, self._decisions, self._signers = book, decisions, signers
         self._alarms = Alarms(book.store, _log.warning, timedelta())
         self._position = _known(book.store, decisions)
 
@@ -94,6 +98,7 @@ class Intake:
         if not demands:
             return None
         digest = self._decisions.digest(position)
+        demands = self._signed(demands)
 
         def work(turn: Turn) -> Received:
             remember(turn.connection, self._decisions.source, position, digest)
@@ -113,7 +118,20 @@ class Intake:
                 f"{where}：{count} 条停机无签章，改为核验 / {count} stop(s) without our seal, made questions"
             )
             self._alarms.raise_now(_UNSEALED, now, detail)
+        if count := sum(CLAIMED in demand.rules for demand in demands):
+            detail = f"{count} 个号码的涉案名单无公安签名，只核验 / {count} card(s) in cases without signature"
+            self._alarms.raise_now(_UNSIGNED, now, f"{detail}: asked at a counter, not stopped")
         return received
+
+    def _signed(self, demands: Sequence[Demand]) -> Sequence[Demand]:
+        """Only of sources that count now: one may have been removed since it was decided."""
+        if self._signers is None or not any(demand.signed_by for demand in demands):
+            return demands
+        names = self._signers()
+        return [
+            replace(demand, signed_by=tuple(name for name in demand.signed_by if name in names))
+            for demand in demands
+        ]
 
     def _pass_over(self, error: Exception, now: datetime) -> None:
         """Set the next decision aside."""

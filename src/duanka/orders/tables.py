@@ -329,6 +329,20 @@ positions = Table(
     Column("digest", String(64)),  # of everything up to there: a file that was replaced is another file
 )
 
+# Whose signature of police cases counts; `seal`: keyed, a row without it was not written by us.
+case_sources = Table(
+    "case_sources",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("public_key", String(64), nullable=False),
+    Column("proposed_by", String(32), nullable=False),
+    Column("proposed_at", Moment, nullable=False),
+    Column("approved_by", String(32)),
+    Column("removed_at", Moment),
+    Column("seal", String(64), nullable=False),
+)
+
 # Sealed decisions that were taken: run and number. Each counts once, whatever file or copy it comes from.
 decisions_taken = Table(
     "decisions_taken",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from duanka.domain.case_source import CaseSource
 from duanka.domain.tables import Column, Kind
 from duanka.records import times
 from duanka.records.holders import Holders
@@ -32,12 +33,16 @@ _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 @dataclass(frozen=True)
 class Tools:
-    """What reading a value may need besides the value: the operator's zone, numbering plan and holder key."""
+    """What reading a value may need besides the value: the operator's zone, numbering plan and holder key.
+
+    `case_sources`: whose signature of a file of police cases counts.
+    """
 
     zone: str
     numbers: Numbers
     holders: Holders
     empty: frozenset[str] = frozenset()
+    case_sources: tuple[CaseSource, ...] = ()
 
 
 class Given(NamedTuple):

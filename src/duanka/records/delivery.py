@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError, UnreadableInput
 from duanka.domain.tables import RECORD_TABLES, TABLES
@@ -163,7 +164,9 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
 
 def _purpose(file: Delivered) -> str:
     # A file's ending is part of what it is: the same bytes are read otherwise as .parquet than as .csv.
-    return f"{file.table} {file.path.suffix.lower()}"
+    # So is its signature: the same cases with one and without are not the same.
+    signed = file.path.with_name(file.path.name + SIGNATURE_ENDING).exists()
+    return f"{file.table} {file.path.suffix.lower()} {signed}"
 
 
 def _digest(path: Path) -> str:

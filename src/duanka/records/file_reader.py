@@ -27,6 +27,7 @@ from duanka.records.pieces import Pile
 from duanka.records.readings import open_reading
 from duanka.records.reasons import Reason
 from duanka.records.sifting import Aside, Sifter
+from duanka.records.signatures import SignedFile
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +143,8 @@ class FileReader:
     def _records(self, file: Landed) -> Iterator[int]:
         """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
         reading = open_reading(file.path, file.sources[0].layout, self._root)
-        sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool)
+        signed = SignedFile(file.path, file.name, file.sources, self._tools.case_sources)
+        sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
         if reading.columns:
             sifter.check()
         place = naming.place_of(file.name)

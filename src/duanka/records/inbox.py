@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
+from duanka.domain.case_source import CaseSource
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.live import Batch, Waiting
@@ -49,6 +50,7 @@ class Inbox:
         folder: Path,
         mapping: mappings.Mapping | None = None,
         holder_key: bytes | None = None,
+        case_sources: tuple[CaseSource, ...] = (),
         region: str = "CN",
         batch_records: int = 100_000,
         batch_seconds: float = 5.0,
@@ -68,7 +70,9 @@ class Inbox:
         numbers = Numbers(
             self._mapping.region or region, opaque=self._mapping.opaque, bare=self._mapping.bare
         )
-        self._tools = Tools(self._mapping.zone, numbers, Holders(holder_key, needs_key=False))
+        self._tools = Tools(
+            self._mapping.zone, numbers, Holders(holder_key, needs_key=False), case_sources=case_sources
+        )
         self._most = batch_records
         self._seconds = batch_seconds
         self._wait = wait

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from duanka.domain.case_source import CaseSource
 from duanka.domain.errors import LostRecords
 from duanka.domain.intake import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
@@ -28,6 +29,7 @@ from duanka.records.quarantine import Quarantine
 from duanka.records.readings import open_reading
 from duanka.records.reasons import Reason
 from duanka.records.sifting import Sifted, Sifter
+from duanka.records.signatures import SignedFile
 
 _STEP = "reading records"
 
@@ -39,13 +41,15 @@ def take_in(
     mapping: Mapping | None = None,
     holder_key: bytes | None = None,
     region: str = "CN",
+    case_sources: tuple[CaseSource, ...] = (),
     progress: Progress | None = None,
 ) -> Intake:
     """Read what `data` delivers into canonical Parquet files below `out`, a working folder of ours.
 
     `data`: a directory in the native format, or with a `mapping` any directory or one file. `holder_key`: the
     key under which document numbers are hashed. `region`: two letters, the country whose numbers come without
-    a country code; a mapping's own wins. `progress` is told bytes read and bytes in all.
+    a country code; a mapping's own wins. `case_sources`: whose signature of a file of police cases counts. `progress`
+    is told bytes read and bytes in all.
 
     Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and
     LostRecords should a record be neither used nor quarantined. What an earlier intake left in `out` is replaced.
@@ -55,7 +59,7 @@ def take_in(
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
     numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
-    tools = Tools(mapping.zone, numbers, Holders(holder_key))
+    tools = Tools(mapping.zone, numbers, Holders(holder_key), case_sources=case_sources)
     path = out / "quarantine.parquet"
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
         work = _Work(shelves, quarantine, tools, pool, progress or Silent(), sum(f.size for f in found.files))
@@ -141,7 +145,8 @@ class _Work:
             self._step(file.size)
             return account
         reading = open_reading(file.path, file.sources[0].layout)
-        sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool)
+        signed = SignedFile(file.path, file.name, file.sources, self.tools.case_sources)
+        sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
         if ignored := sifter.ignored():
             self.ignored[file.name] = ignored
         if reading.columns:
@@ -155,6 +160,7 @@ class _Work:
                 records += 1
                 self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
                 break
+        signed.check()
         self._step(file.size)
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
         return replace(account, records=records, unreadable=given_up or reading.unreadable)

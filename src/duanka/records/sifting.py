@@ -50,7 +50,10 @@ class Sifted(NamedTuple):
 
 
 class Sifter:
-    """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`."""
+    """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`.
+
+    `signed_by`: the source of police cases whose signature the file bears; "" for none, whatever the file says.
+    """
 
     def __init__(
         self,
@@ -59,7 +62,9 @@ class Sifter:
         columns: Sequence[str],
         tools: Tools,
         pool: ThreadPoolExecutor,
+        signed_by: str = "",
     ) -> None:
+        self._signed_by = signed_by
         self._name = name
         self._sources = sources
         self._columns = columns
@@ -175,6 +180,8 @@ class Sifter:
             raws = raw_rows(block, places, self._holders, self._delimiter)
             for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
                 sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
+        if source.table == "cases":
+            good = good.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
         sifted.good.append(Good(source.table, good, block.lines[kept], ids))
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.judgement import CONFIRMED
+from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.order import Asked, Demand
 from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
@@ -22,6 +22,8 @@ from duanka.report.ledger import DECISIONS, decision_line
 
 _BLOCK = 1 << 20
 _MOST_REASONS = 3  # that a holder is told: the heaviest; the rest is in the dossier
+# Told where nothing but a list that nobody signed names the card: that it exists is no news for its holder.
+_IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
 _ASKED = {"watch": Asked.NOTHING, **{asked.value: asked for asked in Asked}}
 
 
@@ -151,7 +153,9 @@ class DecisionFile:
             said: dict[str, Any] = json.loads(line)
             decision = self._sealed(line)
             reasons = said["reasons"]
-            told = [one for one in reasons if one["rule"] != CONFIRMED][:_MOST_REASONS] or reasons
+            police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
+            told = [one for one in reasons if one not in police][:_MOST_REASONS]
+            told = told or [_IN_PERSON if one["rule"] == CLAIMED else one for one in police] or reasons
             return Demand(
                 card=str(said["card"]),
                 asked=_ASKED[said["action"]],

@@ -230,6 +230,7 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
     }
     if card.cases:
         line["cases"] = list(card.cases)
+        line["signed_by"] = list(card.signed_by)
     if card.would_be is not None and card.would_be != card.action:
         line["would_be"] = card.would_be.word
     return line

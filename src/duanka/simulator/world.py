@@ -28,6 +28,7 @@ from duanka.simulator.province import (
     own_numbers,
 )
 from duanka.simulator.register import Clock, Outlets
+from duanka.simulator.signing import sign_cases
 from duanka.simulator.traits import DAY, Traits, blank, draw_ordinary
 from duanka.simulator.whereabouts import on_day
 from duanka.simulator.writing import Scene, write_day
@@ -75,7 +76,8 @@ def simulate(
     """Write an invented province of `cards` cards over `days` days to the empty directory `out`.
 
     The tables stand in the native format (domain/tables.py); beside them truth.parquet (card, fraud, gang, role,
-    strategy) and world.toml (the arguments and the invented area lists). Equal arguments give equal tables.
+    strategy), world.toml (the arguments and the invented area lists), and the signature of the invented police with
+    their public key. Equal arguments give equal tables.
     Raises DuankaError when an argument is out of range or `out` holds something.
     """
     _check(out, cards, days, strategy, fraud_share)
@@ -86,6 +88,7 @@ def simulate(
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.write_parquet(out / f"{name}.parquet", compression="zstd")
+    sign_cases(out, seed)
     (out / "world.toml").write_text(_toml(cards, days, seed, strategy, start, fraud_share), encoding="utf-8")
     rows = {name: table.height for name, table in tables.items()}
     counted = tables["truth"].group_by("role").len().sort("role")

@@ -13,31 +13,33 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.judgement import CONFIRMED
+from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.live import Change
 from duanka.engine.live.progress import Progress
 from duanka.engine.live.shelf import Run
 
 
 def announce_cases(run: Run, progress: Progress, now: datetime) -> Counter[tuple[str, Change]]:
-    """Log the cases of the state that were not logged yet, each (card, case) once.
+    """Log the cases of the state that were not logged yet, each (card, case) once, and once more when it is signed.
 
     A delivered case counts at once: neither a record of the card nor the end of a window is waited for. `now`
     (local) stands for the time of a case that names none.
     """
     new = (
-        "SELECT card, case_id, min(confirmed_at) AS moment FROM state.cases"
-        " ANTI JOIN state.confirmed USING (card, case_id) GROUP BY card, case_id"
+        "SELECT card, case_id, coalesce(signed_by, '') AS signed_by, min(confirmed_at) AS moment FROM state.cases"
+        " GROUP BY ALL"
     )
-    run(f"CREATE OR REPLACE TEMP TABLE announced AS {new}")
+    unknown = "SELECT * FROM (" + new + ") ANTI JOIN state.confirmed USING (card, case_id, signed_by)"
+    run(f"CREATE OR REPLACE TEMP TABLE announced AS {unknown}")
     cases = int(run("SELECT count(*) FROM announced")[0][0])
     if cases:
         run(
-            f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, case_id),"
-            f" '{Change.RAISED.value}', card, '{CONFIRMED}', coalesce(moment, TIMESTAMP '{now}'),"
+            f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, case_id, signed_by),"
+            f" '{Change.RAISED.value}', card, CASE signed_by WHEN '' THEN '{CLAIMED}' ELSE '{CONFIRMED}' END,"
+            f" coalesce(moment, TIMESTAMP '{now}'),"
             " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM announced"
         )
-        run("INSERT INTO state.confirmed SELECT card, case_id FROM announced")
+        run("INSERT INTO state.confirmed SELECT card, case_id, signed_by FROM announced")
         progress.seq += cases
     run("DROP TABLE announced")
     return Counter({(CONFIRMED, Change.RAISED): cases} if cases else {})
@@ -54,7 +56,8 @@ def announce_again(
         " arg_min(seen_at, (kind, rule, seen_at, evidence)) AS seen_at,"
         " arg_min(evidence, (kind, rule, seen_at, evidence)) AS evidence FROM ("
         " SELECT 1 AS kind, card, rule, seen_at, evidence FROM state.hits"
-        f" UNION ALL SELECT 0, card, '{CONFIRMED}', coalesce(confirmed_at, TIMESTAMP '1970-01-01'),"
+        f" UNION ALL SELECT 0, card, CASE WHEN signed_by IS NULL THEN '{CLAIMED}' ELSE '{CONFIRMED}' END,"
+        " coalesce(confirmed_at, TIMESTAMP '1970-01-01'),"
         " CAST(to_json(struct_pack(case_id := case_id)) AS VARCHAR) FROM state.cases"
         ") WHERE card IN (SELECT card FROM given) GROUP BY card"
     )

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel
 
-VERSION = 1
+VERSION = 2
 
 
 class SourceProgress(BaseModel):

@@ -37,7 +37,7 @@ _TABLES = {
     "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",
     "again": "rule VARCHAR, card VARCHAR",
     "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
-    "confirmed": "card VARCHAR, case_id VARCHAR",  # police cases that are among the changes
+    "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases that are among the changes
     "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
     "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
 }
