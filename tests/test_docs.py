@@ -14,7 +14,7 @@ import pytest
 
 from duanka import cli
 from duanka.domain.decide import ACTION_OF_TIER, Tier
-from duanka.domain.judgement import CONFIRMED
+from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.live import Change, HitChange, Refused
 from duanka.domain.policy import LISTS
 from duanka.domain.policy_file import read_policy
@@ -26,6 +26,7 @@ from duanka.records.reasons import Reason
 from duanka.report.ledger import DECISIONS, HITS, Ledger
 from duanka.rules import RULES
 from duanka.telemetry.metrics import Metrics
+from signed_cases import signed, trusting
 
 ROOT = Path(__file__).parents[1]
 FORMAT, OUTPUT = ROOT / "docs" / "FORMAT.md", ROOT / "docs" / "OUTPUT.md"
@@ -109,14 +110,18 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (data / "cases.csv").write_text(
         "card,case_id,confirmed_at\n8613800000001,invented-1,2021-05-16 10:00:00\n", encoding="utf-8"
     )
+    signed(data / "cases.csv")
     rows = [f"8613800000002,861390000{n:04},out,2021-05-17 09:{n % 60:02}:00,9,true" for n in range(61)]
     rows += ["8613800000002,8613900000000,sideways,2021-05-17 10:00:00,9,true"]
     (data / "calls.csv").write_text(
         "card,peer,direction,started_at,seconds,answered\n" + "\n".join(rows) + "\n", encoding="utf-8"
     )
     folder = tmp_path_factory.mktemp("out")
-    with pytest.raises(SystemExit) as ended:
-        cli.cli(["scan", str(data), "--out", str(folder), "--max-bad", "50%"])
+    with pytest.MonkeyPatch.context() as here:
+        for name, value in trusting(tmp_path_factory.mktemp("installation")).items():
+            here.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            cli.cli(["scan", str(data), "--out", str(folder), "--max-bad", "50%"])
     assert ended.value.code == 0
     return folder
 
@@ -146,6 +151,7 @@ def test_the_work_list_is_as_the_page_says(out: Path) -> None:
     assert (first["tier"], first["action"]) == ("extreme", "stop")
     assert first["rules"].split(";")[0] == CONFIRMED
     assert f"`{CONFIRMED}`" in page
+    assert f"`{CLAIMED}`" in page
     assert {len(r.split(";")) - len(s.split("；")) for r, s in cards.select("rules", "reasons").rows()} == {0}
 
 
@@ -168,7 +174,7 @@ def test_every_reason_for_quarantine_is_explained() -> None:
 def test_every_key_of_the_ledger_is_explained(tmp_path: Path, file: str) -> None:
     hit = Hit("8613800000001", "fan_out", datetime(2021, 5, 17, 9), {"peers": 60})
     card = CardAtRisk(hit.card, Tier.LOW, Action.WATCH, 0.0, {}, (), ("A1",), would_be=Action.VERIFY)
-    with Ledger(tmp_path) as ledger:
+    with Ledger(tmp_path, b"k" * 32) as ledger:
         ledger.write([HitChange(1, Change.RAISED, hit)], lambda _: Words("拨号", "dials"), [card])
     page = OUTPUT.read_text(encoding="utf-8")
     part = page[page.index(f"`{file}`, one line per") :]

@@ -82,7 +82,9 @@ class World:
 def canonical(table: str, rows: Sequence[Row]) -> pl.DataFrame:
     """Exactly the canonical columns, typed, each record once."""
     schema = {c.name: KINDS.get(c.kind, pl.String()) for c in TABLES[table].columns}
-    signed = {"signed_by": "bureau"} if table == "cases" else {}  # as intake writes it of a file that is signed
+    signed = (
+        {"signed_by": "bureau"} if table == "cases" else {}
+    )  # as intake writes it of a file that is signed
     full = [{name: {**signed, **row}.get(name) for name in schema} for row in rows]
     return pl.DataFrame(full, schema=schema).unique(maintain_order=True)
 

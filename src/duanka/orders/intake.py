@@ -119,7 +119,9 @@ class Intake:
             )
             self._alarms.raise_now(_UNSEALED, now, detail)
         if count := sum(CLAIMED in demand.rules for demand in demands):
-            detail = f"{count} 个号码的涉案名单无公安签名，只核验 / {count} card(s) in cases without signature"
+            detail = (
+                f"{count} 个号码的涉案名单无公安签名，只核验 / {count} card(s) in cases without signature"
+            )
             self._alarms.raise_now(_UNSIGNED, now, f"{detail}: asked at a counter, not stopped")
         return received
 
