@@ -115,7 +115,7 @@ def trust_invented_police(settings: Settings, public_key: Path) -> None:
 
     OrderError: the order book has people already; they decide with `duanka keys add-source`.
     """
-    with app_orders.desk(settings, app.policy_named(settings.policy)) as here:
+    with app_orders.desk(settings, app.policy_named(settings.policy), create=True) as here:
         moment = app_orders.now()
         key, invitation = here.persons.begin("li.invented", "Li (invented)", "the demonstration", moment)
         second = here.persons.join(invitation, "wang.invented", "Wang (invented)", moment)
