@@ -26,7 +26,7 @@ from duanka.orders.intake import Intake
 from duanka.orders.outbox import Outbox
 from duanka.orders.pictures import CAPTURED, Pictures
 from duanka.orders.posting import Posting
-from duanka.orders.reconciling import Reconciling
+from duanka.orders.reconciling import ChangeLimit, Reconciling
 from duanka.orders.refusals import Refusals
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, alarms, notices, orders, outbox, refusals
@@ -296,7 +296,7 @@ def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
             return asked(one)
 
         element.state_of = state_of  # type: ignore[method-assign,assignment]
-    comparing = Reconciling(desk.store, Trail(b"0" * 32), element, alarms=desk.alarms)
+    comparing = Reconciling(desk.store, Trail(b"0" * 32), element, alarms=desk.alarms, limit=ChangeLimit(100))
     assert comparing.compare(NOW + HOUR).repairing == MANY - 1
     assert len(desk.reported()) == 1
 
