@@ -36,7 +36,7 @@ DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
 NOBODY = frozenset[Role]()
 FREE = {("GET", "/health"), ("HEAD", "/health")}
-HOLDERS = (access.holder, access.sitting, access.polling)
+HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling)
 
 
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
