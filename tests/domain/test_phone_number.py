@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from duanka.domain.phone_number import ProtectedNumbers, identity, is_emergency, parse
 from phone_number_forms import CARD, EMERGENCY, EMERGENCY_URIS, FORMS, NO_EMERGENCY, REFUSED
 
-MOBILE = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+MOBILE = st.from_regex(r"1[3-689][0-9]{9}|17[0-8][0-9]{8}", fullmatch=True)
 
 
 @pytest.mark.parametrize("text", FORMS)

@@ -44,7 +44,7 @@ def test_and_behind_every_area_code(line: str, country: str, area: str, data: st
     assert POLICY.protects(local + _spaced(line, gaps))
 
 
-MOBILE = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+MOBILE = st.from_regex(r"1[3-689][0-9]{9}|17[0-8][0-9]{8}", fullmatch=True)
 
 
 @given(mobile=MOBILE, before=st.sampled_from(BEFORE), tail=st.sampled_from([*PROTECTED_LINES, "95588", ""]))

@@ -21,7 +21,7 @@ PROTECTED_LINES = (
 )
 
 # The plan of China (86), without the country code: mobile, machines, fixed with its area (10, 20 to 29, three digits).
-MOBILE = "1[3-9][0-9]{9}"
+MOBILE = "1[3-689][0-9]{9}|17[0-8][0-9]{8}"  # 179 begins the codes of carriers
 MACHINE = "14[0-9]{11}|1064[6-9][0-9]{8}"
 FIXED = "10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10}"
 AREA = "10|2[0-9]|[3-9][0-9][0-9]"
