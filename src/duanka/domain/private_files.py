@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 UMASK = 0o077  # of every process of ours: nothing for group and others
@@ -20,9 +21,12 @@ def private_folder(folder: Path) -> None:
 def private_file(path: Path) -> Path:
     """Make an empty file for its owner alone where there is none; tighten the one that is there. OSError.
 
-    Called before a library opens the file, which would make it as the umask of a foreign process says.
+    Called before a library opens the file, which would make it as the umask of a foreign process says. A file that is
+    there is not opened: to close it again would drop every lock that this process holds on it (POSIX), and another
+    process that closes an SQLite database would then throw away the log that we still write.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE))
     tighten(path)
     return path
 
