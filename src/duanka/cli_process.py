@@ -29,10 +29,8 @@ def prepare_process() -> None:
     # a core holds the secret, keys, and numbers
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.setLogRecordFactory(_MaskedRecord)
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(_Stamped("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
+    if logging.lastResort:  # what prints warnings where nobody configured a log
+        logging.lastResort.setFormatter(_Stamped("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
 
 class _Stamped(logging.Formatter):
