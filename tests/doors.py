@@ -11,7 +11,7 @@ from duanka import cli
 from duanka.domain.authority import Permission
 
 # groups and commands that work on records, or carry orders out: no person of the order book acts there
-RECORDS = {"cases", "scan", "live", "simulate", "evaluate", "rules", "spec"}
+RECORDS = {"cases", "scan", "live", "simulate", "evaluate", "config", "rules", "spec"}
 PROCESSES = {"serve", "demo", "call-proxy", "message-proxy"}
 
 

@@ -41,8 +41,8 @@ def add_case_sources(
         public_key: Annotated[Path, typer.Option("--public-key", help="Its Ed25519 public key, PEM.")],
     ) -> None:
         """Propose whose signature of police cases counts; another supervisor approves."""
-        raw = signatures.public_key_of(_read(public_key))
         with at_desk(Permission.PROPOSE_CASE_SOURCE) as (here, by):
+            raw = signatures.public_key_of(_read(public_key))
             number = here.case_sources.propose(name, raw, by, app_orders.now())
         out.print(f"{number}: {name} is proposed; its key is {raw.hex()}.", highlight=False, soft_wrap=True)
         out.print(f"Next, by another supervisor: duanka keys approve-source {number}", highlight=False)
