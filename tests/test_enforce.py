@@ -202,17 +202,19 @@ def test_every_duty_is_there_and_the_comparison_comes_as_often_as_the_policy_say
 
         def compare(self, now: datetime) -> object: ...
 
+        def look(self, now: datetime) -> None: ...
+
         def close(self) -> None: ...
 
     whole = parts(
         Heard(), [], elements={ONE: Nothing()}, notices=Nothing(), refusals=[Other()], compared=[Other()],
-        compare_every=60.0, purge=lambda now: 0,
+        compare_every=60.0, purge=lambda now: 0, lists=[Other()],
     )  # fmt: skip
     found = {duty.name: duty.every for duty in duties(whole)}
     assert found[f"comparison of {ONE}"] == 60.0
     assert set(found) == {
         *("deadlines", "acts", "notices", "alarms", PURGE, ONE),
-        *(f"refusals of {ONE}", f"comparison of {ONE}"),
+        *(f"refusals of {ONE}", f"comparison of {ONE}", f"list of {ONE}"),
     }
     assert found[PURGE] <= 60.0, "pictures go within a minute after their order closed"
     assert isinstance(duties(whole)[0], Duty)

@@ -22,7 +22,7 @@ from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, re
 from duanka.app_parts import ServeParts, Supervision
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Watch as RecordsWatch
-from duanka.domain.network import Element, NoticeSender, RefusalSource
+from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
 from duanka.enforce import Enforcement, Enforcing, Unwatched
@@ -33,6 +33,7 @@ from duanka.network.sms import MessageProxy
 from duanka.orders.alarms import Alarms
 from duanka.orders.enacting import Enacting
 from duanka.orders.kept_end import TrailGuard
+from duanka.orders.kept_lists import KeptListWatch
 from duanka.orders.notice_texts import writing
 from duanka.orders.outbox import Looking, Outbox
 from duanka.orders.posting import Posting
@@ -103,6 +104,7 @@ def working(
                 for one in network.elements()
             ],
             compare_every=policy.reconcile_minutes * 60,
+            lists=[KeptListWatch(one, alarms) for one in network.lists()],
             purge=here.checks.purge,
             guard=guard,
             watch=supervision.duties if supervision else Unwatched(),
@@ -153,6 +155,10 @@ class Network:
 
     def sources(self) -> Sequence[RefusalSource]:
         """Those that keep what they refused."""
+        return self._proxies()
+
+    def lists(self) -> Sequence[KeptList]:
+        """Those that keep their list of cards themselves."""
         return self._proxies()
 
     def sender(self) -> NoticeSender | None:

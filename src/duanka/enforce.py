@@ -18,6 +18,7 @@ from duanka.domain.masking import masked_text
 
 _LOOK = 0.25  # seconds between looks for work that other processes left
 _RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
+_LISTS = 10.0
 _GUARD = 1.0  # seconds of the trail that a crash may leave without an end outside
 _SWEPT_AT_ONCE = 500
 _FIRST_REST, _LONGEST_REST = 0.5, 30.0
@@ -57,6 +58,18 @@ class Compared(Protocol):
 
     def compare(self, now: datetime) -> object:
         """Compare all of it, and mend what differs."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+class Listed(Protocol):
+    """What raises an alarm while an element judges by a spoilt list. `name`: the element."""
+
+    name: str
+
+    def look(self, now: datetime) -> None:
+        """Ask the element, and raise or clear the alarm."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -127,6 +140,7 @@ class Enforcement:
     refusals: Sequence[Refused] = ()
     compared: Sequence[Compared] = ()
     compare_every: float = 300.0
+    lists: Sequence[Listed] = ()
     purge: Callable[[datetime], object] | None = None
     guard: Guard | None = None
 
@@ -164,6 +178,13 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
 
         return work
 
+    def look(one: Listed) -> Callable[[datetime], bool]:
+        def work(now: datetime) -> bool:
+            one.look(now)
+            return False
+
+        return work
+
     def watch(now: datetime) -> bool:
         for one in parts.draining:
             one.watch(now)
@@ -176,6 +197,7 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         *([Duty(NOTICES, send(parts.notices), _RECEIPTS)] if parts.notices else []),
         *(Duty(f"refusals of {one.name}", one.read, _REFUSALS) for one in parts.refusals),
         *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
+        *(Duty(f"list of {one.name}", look(one), _LISTS) for one in parts.lists),
         *([Duty(PURGE, purge, _SPARE)] if parts.purge else []),
         *([Duty("end of the trail", parts.guard.work, _GUARD)] if parts.guard else []),
         Duty("alarms", watch, _WATCH),
@@ -274,7 +296,7 @@ class Enforcing:
 
     def _close(self) -> None:
         parts = self.parts
-        closing: Collection[Draining | Compared] = (*parts.draining, *parts.compared)
+        closing: Collection[Draining | Compared | Listed] = (*parts.draining, *parts.compared, *parts.lists)
         for one in closing:
             try:
                 one.close()

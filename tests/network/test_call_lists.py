@@ -80,3 +80,26 @@ def test_a_list_that_is_spoilt_while_kamailio_runs_is_said_and_no_call_waits_for
             element.suspend(LATER)
         assert caller.send(proxy.address, who=f"<sip:{CARD}@op>") == "SIP/2.0 608 Rejected"
         assert caller.send(proxy.address) == PASSED
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_list_that_was_removed_or_replaced_takes_no_change_that_the_next_start_forgets(
+    tmp_path: Path, restarts: bool
+) -> None:
+    needed(missing())
+    with RawCaller() as caller, OwnCallProxy(tmp_path / "proxy", caller.address) as proxy:
+        with closing(proxy.element()) as element:
+            element.suspend(CARD)
+            assert dict(element.restricted()) == {CARD: NetworkState.SUSPENDED}
+            (tmp_path / "proxy" / LISTS).unlink()
+            if restarts:
+                proxy.stop()
+                proxy.start()
+                element.suspend(LATER)
+            else:
+                with pytest.raises(Unreachable, match="start one there"):
+                    element.suspend(LATER)
+            proxy.stop()
+            proxy.start()
+            found = element.state_of(LATER)
+        assert found is (NetworkState.SUSPENDED if restarts else NetworkState.ACTIVE)

@@ -51,9 +51,13 @@ def test_without_a_copy_the_list_is_empty_and_says_so(path: Path, content: bytes
     cards.write({BLOCKED: SUSPENDED})
     cards.close()
     again = MessageList(path)
-    assert (again.cards, again.origin) == ({BLOCKED: SUSPENDED}, "file")
-    assert path.with_name("restricted.sqlite.spoilt").read_bytes() == content
+    assert (again.cards, again.origin) == ({BLOCKED: SUSPENDED}, "nothing"), "nobody has compared it since"
+    again.confirm()
     again.close()
+    confirmed = MessageList(path)
+    assert (confirmed.cards, confirmed.origin) == ({BLOCKED: SUSPENDED}, "file")
+    assert path.with_name("restricted.sqlite.spoilt").read_bytes() == content
+    confirmed.close()
 
 
 @pytest.mark.parametrize("content", [None, *SPOILT])

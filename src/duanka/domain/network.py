@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from duanka.domain.errors import DuankaError
 
@@ -75,6 +75,30 @@ class WholeList(Protocol):
 
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
         """From one moment to the next, restrict `cards` and no other."""
+
+
+class ListOrigin(StrEnum):
+    """What the list that an element judges by was last read from, until a comparison found it right."""
+
+    FILE = "file"
+    COPY = "copy"  # the file was spoilt or gone: changes since the copy are missing
+    NOTHING = "nothing"  # so was the copy: the list began empty
+
+
+@runtime_checkable
+class KeptList(Protocol):
+    """An element that keeps its list itself, and goes on with a copy or with nothing where its file is lost."""
+
+    name: str
+
+    def list_origin(self) -> ListOrigin:
+        """What its list was read from; FILE again once the list was confirmed. Outlasts restarts."""
+
+    def confirm_list(self) -> None:
+        """Its list agrees with the order book."""
+
+    def close(self) -> None:
+        """Give connections back; calling again is harmless."""
 
 
 class Carried(StrEnum):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from duanka.domain.network import NetworkState, Refused, Unreachable
+from duanka.domain.network import ListOrigin, NetworkState, Refused, Unreachable
 from duanka.domain.private_files import private_database, private_file, private_folder
 from duanka.network.refused_file import put_aside
 
@@ -52,19 +52,21 @@ def make(folder: Path) -> None:
         _LOG.error("%s cannot be looked through (%s): the call proxy starts with it as it is", path, error)
     except sqlite3.DatabaseError as error:
         aside = put_aside(path)
-        origin = "nothing"
+        origin = ListOrigin.NOTHING
         if copy.exists():
             shutil.copyfile(copy, private_file(path))
             with contextlib.suppress(sqlite3.DatabaseError):
                 _check(path)
-                origin = copy.name
-        if origin == "nothing":
+                origin = ListOrigin.COPY
+        if origin is ListOrigin.NOTHING:
             put_aside(path)
             _check(path)
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute("INSERT OR REPLACE INTO live VALUES ('origin', ?)", (origin.value,))
         _LOG.error(
             "ALARM: %s is spoilt (%s), kept as %s; what counts now is read from %s."
             " The comparison with the order book puts it right",
-            *(path, error, aside, origin),
+            *(path, error, aside, copy.name if origin is ListOrigin.COPY else "nothing"),
         )
 
 
@@ -100,6 +102,7 @@ class CallLists:
     def __init__(self, folder: Path, *, seconds: float) -> None:
         self._folder, self._seconds = folder, seconds
         self._database: sqlite3.Connection | None = None
+        self._inode: int | None = None  # of the file that it opened
 
     def close(self) -> None:
         """Give the database back."""
@@ -117,6 +120,17 @@ class CallLists:
         """Which list is being filled, to take over from the other."""
         found = self._one("SELECT list FROM live WHERE name = 'filling'")
         return str(found) if found else None
+
+    @property
+    def origin(self) -> ListOrigin:
+        """What the lists were read from when they were last spoilt; FILE once confirmed."""
+        found = self._one("SELECT list FROM live WHERE name = 'origin'")
+        return next((one for one in ListOrigin if one.value == found), ListOrigin.FILE)
+
+    def confirm(self) -> None:
+        """Note that the lists agree with the order book."""
+        with self._writing() as database:
+            database.execute("DELETE FROM live WHERE name = 'origin'")
 
     @contextmanager
     def locked(self, name: str = "lists.lock") -> Iterator[None]:
@@ -253,6 +267,8 @@ class CallLists:
             ) from error
 
     def _open(self) -> sqlite3.Connection:
+        if self._database and not self._is_in_place():  # SQLite would go on with a file that no start reads
+            self.close()
         if self._database is None:
             try:
                 found = sqlite3.connect(
@@ -268,7 +284,16 @@ class CallLists:
             except sqlite3.DatabaseError as error:
                 raise Unreachable(_SPOILT.format(self._folder, error)) from error
             self._database = found
+            self._inode = self._inode_in_place()
         return self._database
+
+    def _is_in_place(self) -> bool:
+        return self._inode is not None and self._inode == self._inode_in_place()
+
+    def _inode_in_place(self) -> int | None:
+        with contextlib.suppress(OSError):
+            return (self._folder / LISTS).stat().st_ino
+        return None
 
 
 def _put(database: sqlite3.Connection, where: str, card: str, state: NetworkState | None) -> None:

@@ -82,7 +82,9 @@ class Control:
                 await loop.run_in_executor(self._list_thread, self._cards.write_whole, dict(staged))
                 staged.clear()
                 return {}
-            case "status":
+            case "confirm" | "status" as what:
+                if what == "confirm":
+                    await loop.run_in_executor(self._list_thread, self._cards.confirm)
                 return self._status()
             case other:
                 raise ValueError(f"nothing called {other}")

@@ -11,11 +11,14 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from duanka.domain.network import NetworkState
+from duanka.domain.network import ListOrigin, NetworkState
 from duanka.domain.private_files import private_database
 from duanka.network.refused_file import put_aside
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS origin (of TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
 # Many rows in one statement: row by row, a thread would wait for the interpreter's lock at each of them, and messages
 # hold that nearly always. `WHERE true` tells the parser that ON CONFLICT is no join.
 _PUT = """
@@ -36,16 +39,14 @@ class MessageList:
 
     `write` and `write_whole` return when the change is durable, and only then is it in `cards`. One thread writes at a
     time; any may read `cards`, which is exchanged as a whole. A spoilt file ends no process: its last good copy
-    counts, else an empty list (`origin`), and an error is logged.
+    counts, else an empty list (`origin`), and an error is logged. That stays so over restarts until `confirm`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._copy = path, path.with_name(f"{path.name}.copy")
         self._copied = True
         self.cards: dict[str, NetworkState] = {}
-        self.origin = (
-            "file"  # what the list was read from at the start; "copy" and "nothing": the file was spoilt
-        )
+        self.origin = ListOrigin.FILE
         try:
             if self._copy.exists() and not (path.exists() and path.stat().st_size):
                 raise sqlite3.DatabaseError("it is empty or gone, and was not")
@@ -62,8 +63,10 @@ class MessageList:
         try:
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = FULL")
-            self._file.execute(_SCHEMA)
+            self._file.executescript(_SCHEMA)
             self.cards = self._read()
+            kept = self._file.execute("SELECT of FROM origin").fetchone()
+            self.origin = next((one for one in ListOrigin if kept == (one.value,)), ListOrigin.FILE)
             self._inode = self._path.stat().st_ino
         except sqlite3.Error:
             self._file.close()
@@ -82,20 +85,33 @@ class MessageList:
     def _fall_back(self, error: sqlite3.DatabaseError) -> None:
         """The last good copy, else an empty list: messages pass, and the comparison of the orders tells the rest."""
         aside = put_aside(self._path)
-        self.origin = "nothing"
+        origin = ListOrigin.NOTHING
         if self._copy.exists():
             shutil.copyfile(self._copy, self._path)
             with contextlib.suppress(sqlite3.DatabaseError):
                 self._open()
-                self.origin = "copy"
-        if self.origin == "nothing":
+                origin = ListOrigin.COPY
+        if origin is ListOrigin.NOTHING:
             self._path.unlink(missing_ok=True)
             self._open()
+        self._note_origin(origin)
         _LOG.error(
             "%s is spoilt (%s), kept as %s; %d cards are on the list now, read from %s."
             " The comparison with the order book puts it right",
             *(self._path, error, aside, len(self.cards), self.origin),
         )
+
+    def confirm(self) -> None:
+        """Note that the list agrees with the order book."""
+        if self.origin is not ListOrigin.FILE:
+            self._durably(lambda: self._note_origin(ListOrigin.FILE))
+
+    def _note_origin(self, origin: ListOrigin) -> None:
+        with _Transaction(self._file):
+            self._file.execute("DELETE FROM origin")
+            if origin is not ListOrigin.FILE:
+                self._file.execute("INSERT INTO origin VALUES (?)", (origin.value,))
+        self.origin = origin
 
     def keep_copy(self) -> None:
         """Write the list beside its file where it changed since the last copy."""
@@ -114,11 +130,12 @@ class MessageList:
         _LOG.error("%s is spoilt (%s): written anew from memory", self._path, error)
         self._file.close()
         put_aside(self._path)
-        cards = self.cards
+        cards, origin = self.cards, self.origin
         try:
             self._open()
+            self._note_origin(origin)
         finally:
-            self.cards = cards
+            self.cards, self.origin = cards, origin
         self._exchange([(card, state.value) for card, state in cards.items()])
 
     def write(self, changes: Mapping[str, NetworkState]) -> None:

@@ -191,7 +191,7 @@ class _Process:
             "malformed": self._relay.malformed,
             "lost": self._record.lost,
             "cards": len(self._cards.cards),
-            "list_from": self._cards.origin,
+            "list_from": self._cards.origin.value,
         }
 
 

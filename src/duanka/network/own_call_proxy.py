@@ -102,6 +102,7 @@ class OwnCallProxy(OwnPart):
         self.stop()
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
+        make(self.folder)  # also lists that were spoilt since this value was made
         # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
         with contextlib.closing(CallLists(self.folder, seconds=_ENDS_WITHIN)) as kept_open:
             with contextlib.suppress(Refused), kept_open.exchanging():

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import Carried, NetworkError, NetworkState, Refusal, Refused
+from duanka.domain.network import Carried, ListOrigin, NetworkError, NetworkState, Refusal, Refused
 from duanka.network.call_lists import CallLists, other
 from duanka.network.json_rpc import JsonRpc, RpcError
 from duanka.network.numbers import checked
@@ -68,6 +68,15 @@ class CallProxy:
             checked(card)
         self._exchange(lambda filling: self._lists.fill(filling, cards))
         self._lists.keep_copy()
+
+    def list_origin(self) -> ListOrigin:
+        """What the lists on disk were read from at the last start at which they were spoilt."""
+        return self._lists.origin
+
+    def confirm_list(self) -> None:
+        """They agree with the order book."""
+        with self._lists.locked():
+            self._lists.confirm()
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
         """What Kamailio refused and wrote down after position `after`."""

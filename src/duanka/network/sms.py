@@ -12,6 +12,7 @@ from typing import Any
 
 from duanka.domain.network import (
     Carried,
+    ListOrigin,
     NetworkState,
     Refusal,
     Refused,
@@ -89,6 +90,14 @@ class MessageProxy:
         """Since the proxy started: links, passed, refused by reason, malformed, lost; and cards on its list."""
         said = self._line.ask("status")
         return {key: value for key, value in said.items() if key != "id"}
+
+    def list_origin(self) -> ListOrigin:
+        """What its list was read from; a proxy of an earlier version, which does not say, counts as FILE."""
+        return ListOrigin(self.status().get("list_from", ListOrigin.FILE))
+
+    def confirm_list(self) -> None:
+        """Its list agrees with the order book."""
+        self._line.ask("confirm")
 
     def close(self) -> None:
         """Give the socket back."""

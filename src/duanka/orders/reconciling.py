@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from duanka.domain.network import Element, NetworkState, UnknownCard
+from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState, UnknownCard
 from duanka.domain.order import SYSTEM
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
@@ -106,6 +106,7 @@ class Reconciling:
         """Compare every card that is restricted in either; raises NetworkError where the element does not answer."""
         self._unlike.clear()
         self._spoilt.clear()
+        unconfirmed = self._unconfirmed()
         found = dict(self._element.restricted())
         differ: list[_Drift] = []
         restricted = 0
@@ -127,11 +128,19 @@ class Reconciling:
         self._over(now)
         for order_id, error in self._spoilt.values():
             self._alarms.set_aside(_COMPARED, order_id, error, now)
+        if unconfirmed and not differ and not self._spoilt:
+            unconfirmed.confirm_list()
         return Reconciled(compared, len(differ), repairing, foreign)
 
     def close(self) -> None:
         """Give the connection back."""
         self._element.close()
+
+    def _unconfirmed(self) -> KeptList | None:
+        """The element, where its list is of a copy or began empty, and nobody has found it right since."""
+        if isinstance(self._element, KeptList) and self._element.list_origin() is not ListOrigin.FILE:
+            return self._element
+        return None
 
     # --- what is wanted ---
 

@@ -1,0 +1,107 @@
+"""A proxy that judges by a copy of its list, or by nothing: the order book has an alarm until a comparison agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from books import KEY, NOW, POLICE, book_on, card
+from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState
+from duanka.network import call_lists
+from duanka.network.own_call_proxy import OwnCallProxy
+from duanka.network.own_message_proxy import OwnMessageProxy
+from duanka.orders.alarms import Alarms
+from duanka.orders.audit import Trail
+from duanka.orders.enacting import Enacting
+from duanka.orders.kept_lists import KeptListWatch
+from duanka.orders.outbox import Outbox
+from duanka.orders.reconciling import Reconciling
+from duanka.orders.store import Store
+from duanka.orders.tables import alarms
+from parts import needed
+from sipp_calls import missing
+
+MINUTE = timedelta(minutes=1)
+FILES = {
+    OwnCallProxy: (call_lists.LISTS, call_lists.GOOD_COPY),
+    OwnMessageProxy: ("restricted.sqlite", "restricted.sqlite.copy"),
+}
+
+
+@contextmanager
+def started(
+    kind: type[OwnCallProxy] | type[OwnMessageProxy], folder: Path
+) -> Iterator[OwnCallProxy | OwnMessageProxy]:
+    if kind is OwnCallProxy:
+        needed(missing())
+    with kind(folder, ("127.0.0.1", 9)) as proxy:
+        yield proxy
+
+
+def open_alarms(store: Store) -> dict[str, str]:
+    with store.reading() as connection:
+        rows = connection.execute(select(alarms).where(alarms.c.cleared_at.is_(None)))
+        return {row.source: row.detail for row in rows}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_spoilt_list_raises_an_alarm_that_a_comparison_without_difference_ends(
+    tmp_path: Path, store: Store, kind: type[OwnCallProxy] | type[OwnMessageProxy], copied: bool
+) -> None:
+    with started(kind, tmp_path / "proxy") as proxy, ExitStack() as closed:
+        elements: list[Element] = [closed.enter_context(closing(proxy.element())) for _ in range(3)]
+        told, compared, watched = elements
+        assert isinstance(watched, KeptList)
+        known = Alarms(store, lambda _: None, timedelta())
+        enacting = Enacting(Outbox(store, "w"), told, known)
+        reconciling = Reconciling(store, Trail(KEY), compared, alarms=known)
+        watch = KeptListWatch(watched, known)
+        book = book_on(store, elements=(told.name,))
+        for number in range(3):
+            book.police_stop(card(number), "A1", POLICE, "notice", NOW)
+        while enacting.work(NOW):
+            pass
+        assert reconciling.compare(NOW + MINUTE).drifted == 0
+        watch.look(NOW + MINUTE)
+        assert open_alarms(store) == {}
+
+        def restart() -> None:
+            for one in elements:
+                one.close()  # they open again; in life they are of another process than the start
+            proxy.stop()
+            proxy.start()
+
+        for one in elements:
+            one.close()
+        proxy.stop()
+        spoilt, copy = (proxy.folder / name for name in FILES[kind])
+        for behind in ("-wal", "-shm"):
+            spoilt.with_name(spoilt.name + behind).unlink(missing_ok=True)
+        spoilt.write_bytes(b"no database " * 500)
+        if not copied:
+            copy.unlink(missing_ok=True)
+        proxy.start()
+        watch.look(NOW + 2 * MINUTE)
+        said = open_alarms(store)
+        assert set(said) == {f"list of {told.name}"}
+        assert ("its copy" if copied else "nothing") in said[f"list of {told.name}"]
+
+        restart()
+        watch.look(NOW + 3 * MINUTE)
+        assert open_alarms(store) == said, "a restart has not compared anything"
+
+        found = reconciling.compare(NOW + 4 * MINUTE)
+        assert found.repairing == (0 if copied else 3)
+        while enacting.work(NOW + 4 * MINUTE):
+            pass
+        assert reconciling.compare(NOW + 5 * MINUTE).drifted == 0
+        assert watched.list_origin() is ListOrigin.FILE
+        assert {told.state_of(card(n)) for n in range(3)} == {NetworkState.SUSPENDED}
+        watch.look(NOW + 6 * MINUTE)
+        assert open_alarms(store) == {}
