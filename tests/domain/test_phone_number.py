@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +101,24 @@ def test_protected_are_lines_and_whole_numbers() -> None:
 def test_a_person_is_never_protected_by_accident(mobile: str, before: str, after: str) -> None:
     assert parse(before + mobile + after) == f"86{mobile}"
     assert not is_emergency(before + mobile + after)
+
+
+@pytest.mark.parametrize("end", ["", "5", "138", "x"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("*31#", "#31#", "*67", "*67#", "*70#", "*30#", "**31#", "#*31", "*21*", "*#", "*31#*67#"),
+        *("86", "8600", "+", "00", "0", "17951", "10193", "(0)", "%25", ";1", "p1", "*31%23", ",138"),
+    ],
+)
+def test_a_text_of_any_repetition_is_read_in_no_time(piece: str, end: str) -> None:
+    begun = process_time()
+    for before in ("", "tel:", "sip:", "1"):
+        text = (before + piece * 256)[: 256 - len(end)] + end
+        parse(text)
+        identity(text)
+        is_emergency(text)
+    assert process_time() - begun < 1.0, "with one more code it was twice as long"
 
 
 @given(st.text(max_size=300) | st.text(alphabet="+0123456789 86*#;:@%,.()tel", max_size=40))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -341,3 +343,14 @@ def test_no_text_breaks_the_verdict(coding: int, message: bytes, esm_class: int)
     judging = judge(MessagePolicy.of(["安全账户"], ["evil.com"], 3, []), Seconds())
     sent = smpp.submit_sm(1, number(CARD), number(PEER), message, data_coding=coding, esm_class=esm_class)
     judging.of(smpp.submission(sent))
+
+
+@pytest.mark.parametrize(
+    "piece", ["e", "e-", "-e", "e ", "e.", " dot ", "点", "[", ". ", "/", "-", "e。", "\u200b"]
+)
+def test_a_text_of_any_repetition_is_searched_for_links_in_no_time(piece: str) -> None:
+    text = "evil.co dot " + (piece * 60_000)[:60_000]
+    begun = process_time()
+    assert LISTS.of(text) is None
+    assert LISTS.of(f"{text} evil.com") == LISTS.of(f"{text} -evil.com") == "link evil.com"
+    assert process_time() - begun < 2.0, "one message holds up all that come after it"

@@ -29,13 +29,15 @@ FREEPHONE = "[48]00[0-9]{7}"  # dialled without a 0
 NORTH_AMERICA = "1[2-9][0-9]{2}[2-9][0-9]{6}"
 
 # Before a number: how it is carried (17951, 12593, 11808, 10193, 193 ...), that it is international, the country.
-CARRIER = "(179[0-9]{2}|1[12][0-9]{3}|10193|19[0-7])"
+# 12583 with 1 to 3 behind it is called from a second number of the same card.
+CARRIER = "(179[0-9]{2}|12583[1-3]|1[12][0-9]{3}|10193|19[0-7])"
 _SIGN = "[+]?(00)?"
 CHINA = f"{_SIGN}(86(00)?)+0?"
 BEFORE = f"{CARRIER}?({CHINA}{CARRIER}?|{_SIGN})?0?"
 # Codes of the telephone: hide or show the own number, no call waiting. `ANY_CODE` also what forwards a call.
-CODES = "([*#]+(30|31|43|70|76|77)#|[*](31|67|70|82)#?)*[*#]*"
-ANY_CODE = "([*#]+[0-9]{1,4}[*#]|[*](31|67|70|82)#?)*[*#]*"
+# No text is a repetition in two ways: else a pattern that fails would try them all, twice as many with each code.
+CODES = "([*#]+(30|43|76|77)#|[*#]*(#(31|70)#|[*](31|67|70|82)))*[*#]*"
+ANY_CODE = "(([*#]+[0-9]{1,4})*([*#]+|[*#]*[*](31|67|70|82)))?"
 AFTER = "[*#Ff]*"  # marks of the keys, and what fills a half byte in a switch's records
 
 MOBILE_FORM = f"^{CODES}{BEFORE}({MOBILE}){AFTER}$"
