@@ -35,6 +35,7 @@ from duanka.domain.order import (
     UnknownOrder,
 )
 from duanka.domain.words import Words
+from duanka.orders.acts import Acts
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.reading import Filter, Reader, Reading
@@ -295,6 +296,25 @@ def test_a_number_is_handled_when_its_order_ended_and_counts_once(store: Store) 
     for one in reading(store).handled(NOW, NOW + 2 * DAY, CLERK, NOW).items:
         assert reading(store).order(one.order_id, CLERK, NOW).trail, "every number opens to its trail"
     assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
+
+
+def test_an_act_that_was_undone_handled_nobody(store: Store) -> None:
+    book = book_on(store)
+    doing = Acts(book)
+    why = Words("清单有误", "the wrong list")
+    delivered(book, 2)
+    for event in (Event.BEGIN, Event.PASS):
+        book.act(verification(book, 2).id, event, SYSTEM, "the check online", NOW)
+    mistake = doing.propose(Event.SUSPEND, [card(0), card(1)], why, DESK, NOW)
+    doing.approve(mistake.id, SECOND, "fine", NOW)
+    doing.carry_out(NOW)
+    assert handled_of(store, NOW, NOW + DAY)[0] == 3
+    doing.undo(mistake.id, DESK, "the wrong list", NOW + HOUR)
+    assert handled_of(store, NOW, NOW + DAY) == (1, {f"+{card(2)}"})
+    again = doing.propose(Event.SUSPEND, [card(0)], why, DESK, NOW + 2 * HOUR)
+    doing.approve(again.id, SECOND, "this time for good", NOW + 2 * HOUR)
+    doing.carry_out(NOW + 2 * HOUR)
+    assert handled_of(store, NOW, NOW + DAY) == (2, {f"+{card(n)}" for n in (0, 2)})
 
 
 def test_refusals_alarms_and_drifts_are_counted_in_their_period(store: Store) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
 from duanka.domain.order import Event, Kind, Person
+from duanka.orders.act_run import DONE
 from duanka.orders.places import cards_in, orders_in
+from duanka.orders.tables import act_cards, acts, audit, orders, refusals
 from duanka.orders.tables import alarms as alarms_table
-from duanka.orders.tables import audit, orders, refusals
 from duanka.orders.tables import drifts as drifts_table
 from duanka.orders.views import Alarm, Counted, Drift, Figures, Sight
 
@@ -80,10 +81,21 @@ def handled(
 
 
 def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
+    """The ends in the period, without those of an act that was undone, and of its undoing: a mistake is no result."""
+    undone = (
+        select(act_cards.c.order_id, acts.c.undoes, acts.c.id.label("undoing"))
+        .join(acts, acts.c.id == act_cards.c.act_id)
+        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == DONE)
+        .subquery()
+    )
+    # the trail names the act first in the reason of each card's change
+    of_it = or_(*(audit.c.why.like(act + " (%") for act in (undone.c.undoes, undone.c.undoing)))
     return (
         select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))
         .join(orders, orders.c.id == audit.c.subject)
+        .outerjoin(undone, and_(undone.c.order_id == audit.c.subject, of_it))
         .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until, *orders_in(by))
+        .where(undone.c.order_id.is_(None))
     )
 
 
