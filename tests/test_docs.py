@@ -173,7 +173,7 @@ def test_every_reason_for_quarantine_is_explained() -> None:
 @pytest.mark.parametrize("file", [HITS, DECISIONS])
 def test_every_key_of_the_ledger_is_explained(tmp_path: Path, file: str) -> None:
     hit = Hit("8613800000001", "fan_out", datetime(2021, 5, 17, 9), {"peers": 60})
-    card = CardAtRisk(hit.card, Tier.LOW, Action.WATCH, 0.0, {}, (), ("A1",), would_be=Action.VERIFY)
+    card = CardAtRisk(hit.card, Tier.LOW, Action.WATCH, 0.0, {}, (hit,), ("A1",), would_be=Action.VERIFY)
     with Ledger(tmp_path, b"k" * 32) as ledger:
         ledger.write([HitChange(1, Change.RAISED, hit)], lambda _: Words("拨号", "dials"), [card])
     page = OUTPUT.read_text(encoding="utf-8")

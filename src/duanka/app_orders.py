@@ -25,6 +25,7 @@ from duanka.orders.book import OrderBook, Received
 from duanka.orders.case_sources import CaseSources
 from duanka.orders.checks import Checks
 from duanka.orders.counter import Counter
+from duanka.orders.daily_limit import within_a_day
 from duanka.orders.intake import Intake
 from duanka.orders.kept_end import KeptEnds
 from duanka.orders.keys import Keys
@@ -267,6 +268,7 @@ def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> 
         authorize(by, Permission.MAKE_LINK, order)
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
+        within_a_day(turn, by, 1)
         turn.note(by, "link.make", order_id, why, {}, {})
         if not order.closed_at and not had_a_hand_in(
             order, by.id

@@ -39,6 +39,7 @@ from duanka.orders.outbox import Looking, Outbox
 from duanka.orders.posting import Posting
 from duanka.orders.reconciling import ChangeLimit, Reconciling
 from duanka.orders.refusals import Refusals
+from duanka.orders.waiting import WaitingOrders
 from duanka.report import DecisionFile
 from duanka.settings import Settings
 from duanka.supervision import Running, Supervisor
@@ -80,7 +81,10 @@ def working(
     outbox = Outbox(here.store, worker, held_since=lambda: guard.held_since)
     clocks = supervision.guard if supervision else None
 
+    waiting = WaitingOrders(here.store, alarms, timedelta(hours=policy.review_within))
+
     def sweep(now: datetime, limit: int) -> int:
+        waiting.watch(now)
         return here.book.sweep(now, limit, restrict=not (clocks and clocks.check()))
 
     # a duty has a connection of its own to what it speaks with: none waits for another

@@ -100,6 +100,10 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         overdue: Annotated[
             bool, typer.Option("--overdue", help="Only those whose deadline is past.")
         ] = False,
+        waiting: Annotated[
+            bool,
+            typer.Option("--waiting", help="Only those that no deadline moves on: they wait for a person."),
+        ] = False,
         after: Annotated[str, typer.Option(help="Go on behind the page that named this.")] = "",
         limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 30,
         full: Full = False,
@@ -107,7 +111,12 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """List orders, the latest first."""
         which = reading.Filter(
-            kind, state, card_of(card) if card else None, is_open=None if closed else True, overdue=overdue
+            kind,
+            state,
+            card_of(card) if card else None,
+            is_open=None if closed else True,
+            overdue=overdue,
+            waiting=waiting,
         )
         with at_desk(Permission.LIST_ORDERS) as (here, person):
             page = here.reading.orders(

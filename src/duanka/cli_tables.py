@@ -29,6 +29,12 @@ _TIER_WORDS = {
 }
 
 
+NO_SEAL = (
+    "The decisions bear no seal, for there is no secret here (DUANKA_ORDERS or DUANKA_SECRET_FILE): orders made of them"
+    " ask the holder, and whatever follows takes a second person."
+)
+
+
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
     """What was found, what did not run, what was set aside, and where to look next."""
     intake, span = findings.intake, findings.span
@@ -79,6 +85,10 @@ def _shadows(findings: Findings) -> RenderableType:
 
 def _cautions(findings: Findings) -> list[str]:
     lines = [
+        f"{findings.claimed:,} cards are in police cases that no registered source signed: high, and not stopped"
+        " (`duanka keys add-source`, docs/FORMAT.md)"
+    ] * bool(findings.claimed)
+    lines += [
         f"Not run: {run.rule}, the data lack {', '.join(run.lacks)}" for run in findings.runs if not run.ran
     ]
     lines += [

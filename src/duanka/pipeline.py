@@ -14,7 +14,7 @@ from typing import Protocol
 from duanka.domain.decide import Tier
 from duanka.domain.errors import LostRecords
 from duanka.domain.intake import Intake
-from duanka.domain.judgement import Judgement, Shadows
+from duanka.domain.judgement import CLAIMED, Judgement, Shadows
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Engine, Profile, Progress
 from duanka.domain.rule import Rule
@@ -85,6 +85,7 @@ def scan_records(
     tiers: Counter[Tier] = Counter()
     counts: Counter[tuple[str, Tier]] = Counter()
     top: list[CardAtRisk] = []
+    claimed = 0
     with card_list:
         for card in map(judgement.of, engine.cards_with_hits()):
             shadows.note(card)
@@ -92,6 +93,7 @@ def scan_records(
                 continue
             card_list.add(card)
             tiers[card.tier] += 1
+            claimed += CLAIMED in card.reasons
             counts.update((hit.rule, card.tier) for hit in card.hits)
             top.append(card)
             if len(top) > 100 * TOP:
@@ -111,6 +113,7 @@ def scan_records(
         cards=engine.cards(),
         lists_from=scan.lists_from,
         shadows=shadows.counted(),
+        claimed=claimed,
     )
 
 

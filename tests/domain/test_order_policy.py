@@ -66,6 +66,11 @@ site = "https://verify.example/cards"
 counter = { zh = "营业厅", en = "a counter" }
 redress = { zh = "可申诉", en = "object" }
 papers = { zh = "身份证", en = "an identity card" }
+reasons = { leased = { zh = "疑似出租", en = "it seems to be rented out" } }
+holders_a_day = 20
+review_within = 2
+ask_again_days = 30
+ask_again_rules = ["device_changed"]
 [messages]
 keywords = ["安全账户+转账"]
 links = ["bit.example"]
@@ -92,6 +97,11 @@ trusted = ["10086"]
         counter=Words("营业厅", "a counter"),
         redress=Words("可申诉", "object"),
         papers=Words("身份证", "an identity card"),
+        reasons=(("leased", Words("疑似出租", "it seems to be rented out")),),
+        holders_a_day=20,
+        review_within=2,
+        ask_again_days=30,
+        ask_again_rules=("device_changed",),
     )
     assert policy.messages == MessagePolicy((("安全账户", "转账"),), ("bit.example",), 100, ("10086",))
 

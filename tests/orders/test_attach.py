@@ -160,7 +160,7 @@ def test_a_clock_that_jumps_back_fires_nothing_twice(store: Store) -> None:
     assert restriction(book) == stopped
     book.act(order.id, Event.PASS, DESK, "it is them", NOW - 10 * HOUR)
     assert restriction(book) is None
-    book.receive([demand()], NOW - 20 * HOUR)
+    book.receive([demand(tier="high")], NOW - 20 * HOUR)
     again = book.act(verification(book).id, Event.BEGIN, HOLDER, "came", NOW - 30 * HOUR)
     assert again.delivered_at == again.opened_at
     assert again.due_at == again.opened_at + 24 * HOUR

@@ -48,7 +48,7 @@ POLICIES = {
 def order(policy: OrderPolicy = POLICY, reason: Words = REASON, **facts: object) -> Order:
     grounds = Grounds(reason, policy.redress, policy.papers)
     made = Order("V0123456789AB", Kind.VERIFICATION, "8613800001234", State.OPENED, 0, grounds, NOW, NOW)
-    return replace(made, **facts)  # type: ignore[arg-type]
+    return replace(made, decision="run:1", **facts)  # type: ignore[arg-type]
 
 
 def written(template: str, policy: OrderPolicy = POLICY, reason: Words = REASON, **facts: object) -> str:

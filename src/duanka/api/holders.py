@@ -13,6 +13,7 @@ from duanka.api.holder_words import NEVER_ASKED, not_online, otherwise, restrict
 from duanka.api.shown_holder import LinkSent, OnlineShown, OwnOrder, policy_text
 from duanka.domain.identity import CheckRefused, Progress, Stage
 from duanka.domain.order import Order
+from duanka.domain.told_reason import told_to_holder
 from duanka.domain.words import Words
 from duanka.orders.link_requests import request_link
 from duanka.orders.links import LinkState, OtherBrowser
@@ -75,7 +76,8 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
     restriction, objection = here.desk.reading.own(order, here.now)
     policy = here.desk.book.terms.policy
     about = restriction or order
-    reason = Sight(unmasked=False).seen(about.grounds.reason)
+    told = told_to_holder(about, policy)
+    reason = Sight(unmasked=False).seen(told.reason)
     asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(
         order_id=order.id,
@@ -86,8 +88,8 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
         restricted=_shown(restricted(restriction)),
         grounds=shown.GroundsShown(
             reason=shown.WordsShown.of(reason),
-            redress=policy_text(about.grounds.redress),
-            papers=policy_text(about.grounds.papers),
+            redress=policy_text(told.redress),
+            papers=policy_text(told.papers),
         ),
         rules=list((asked_for or order).rules),
         opened_at=order.opened_at,

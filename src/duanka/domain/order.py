@@ -107,6 +107,10 @@ class NeedsSecondPerson(OrderError):
     """It takes two people: a stop that nothing else carries, or letting go a card of a tier that the policy names."""
 
 
+class TooManyHolders(OrderError):
+    """One person asked as many holders today as the policy lets them."""
+
+
 class ProtectedCard(OrderError):
     """The card is on the protected list: no order may touch it."""
 
@@ -278,7 +282,8 @@ class Demand:
 
     `operator`, `city`: of the card.
     `decision`: id of the sealed decision that it comes from, "" for anything else: a stop that might follow is then
-    proposed, and no matter of course. `signed_by`: whose signatures the cases bear; without one nothing is stopped.
+    proposed, and no matter of course. `seen_until`: the latest evidence, local and naive. `signed_by`: whose signatures
+    the cases bear; without one nothing is stopped.
     """
 
     card: str
@@ -297,6 +302,7 @@ class Demand:
 
     decision: str = ""
     signed_by: tuple[str, ...] = ()
+    seen_until: datetime | None = None
 
 
 @dataclass(frozen=True)

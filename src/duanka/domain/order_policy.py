@@ -24,7 +24,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class OrderPolicy:
-    """How orders are carried out under a policy. Hours and minutes are of the clock, days are working days."""
+    """How orders are carried out under a policy. Hours and minutes are of the clock, days are working days.
+
+    `reasons`: code -> what a holder is told where a person, and no rule, gave the reason; the first one where they
+    named none. `holders_a_day`: whom one person may ask. `review_within`: hours after which an order without a clock is
+    an alarm. `ask_again_days`: of the calendar, in which who passed is not asked again, unless the tier is heavier or
+    one of `ask_again_rules`, which tell of another device, is new.
+    """
 
     stages: tuple[Stage, ...] = (Stage(24, NetworkState.SUSPENDED),)
     hardships: tuple[str, ...] = ("roaming", "hospital", "disability")
@@ -54,6 +60,16 @@ class OrderPolicy:
         "To object, come to any of our own counters and we pass it on to the police; only the police lift it",
     )
     papers: Words = Words("本人有效身份证件原件及本手机卡", "your own valid identity document and this card")
+    reasons: tuple[tuple[str, Words], ...] = (
+        ("to_verify", Words("号码使用情况须核实", "its use has to be verified")),
+        ("suspected_fraud", Words("涉嫌被用于电信网络诈骗", "it is suspected of being used for fraud")),
+        ("not_by_holder", Words("疑似非本人使用", "it seems to be used by somebody else")),
+        ("reported", Words("被多次举报", "it was reported several times")),
+    )
+    holders_a_day: int = 200
+    review_within: float = 24
+    ask_again_days: int = 90
+    ask_again_rules: tuple[str, ...] = ("device_changed", "device_hopping", "shared_device")
     zone: str = DEFAULT_ZONE
     identity: IdentityPolicy = IdentityPolicy()
 
@@ -73,6 +89,14 @@ class OrderPolicy:
     def local_time(self) -> OperatorZone:
         """The zone that notices, deadlines and working days are told in."""
         return OperatorZone(self.zone)
+
+    def reason_for(self, written: Words) -> Words:
+        """The policy's text for a reason that a person wrote: the one whose code or text it is, else the first."""
+        named = {written.zh.strip(), written.en.strip()}
+        for code, words in self.reasons:
+            if code in named or words.zh in named:
+                return words
+        return self.reasons[0][1]
 
     def protects(self, card: str) -> bool:
         """Whether no order may touch `card`, however written: 110, +86 110, 010-110, *31#110 are one line."""

@@ -17,6 +17,7 @@ from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
 _YEAR, _DAY = 24 * 366, 24 * 60  # hours, minutes
 _SEVERITY = (NetworkState.ACTIVE, NetworkState.OUTGOING_BARRED, NetworkState.SUSPENDED)
 _DIGITS = re.compile(r"\+?[0-9]{3,21}")
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _SITE = re.compile(r"(?:https://[^\s/?#]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?)(?:/[^\s?#]*)?")
 _LINK = re.compile(r"[^\s/]+\.[^\s/]+(?:/\S*)?")
 
@@ -102,6 +103,26 @@ def _zone(path: Path, where: str, value: object) -> str:
         raise PolicyError(f"{path}: {where}: {error}") from error
 
 
+def _reasons(path: Path, where: str, value: object) -> tuple[tuple[str, object], ...]:
+    if not isinstance(value, dict) or not value:
+        raise PolicyError(f'{path}: {where} must be {{ code = {{ zh = "…", en = "…" }} }}, not {value!r:.40}')
+    found = tuple((code, values.words(path, f"{where} {code}", words)) for code, words in value.items())
+    for code, words in found:
+        if not _CODE.fullmatch(code) or any(any(map(str.isdigit, text)) for text in words):
+            raise PolicyError(
+                f"{path}: {where} {code!r:.40} must be a code like suspected_fraud, its texts without digits"
+            )
+    return found
+
+
+def _holders(path: Path, where: str, value: object) -> int:
+    return values.whole(path, where, value, 1, 1_000_000)
+
+
+def _again(path: Path, where: str, value: object) -> int:
+    return values.whole(path, where, value, 0, 3_660)
+
+
 def _site(path: Path, where: str, value: object) -> str:
     if not isinstance(value, str) or not _SITE.fullmatch(value):
         raise PolicyError(f"{path}: {where} must be an address that begins with https://, not {value!r:.60}")
@@ -151,6 +172,11 @@ ORDERS: dict[str, values.Reader] = {
     "redress": values.words,
     "police_redress": values.words,
     "papers": values.words,
+    "reasons": _reasons,
+    "holders_a_day": _holders,
+    "review_within": _hours,
+    "ask_again_days": _again,
+    "ask_again_rules": values.texts,
     "zone": _zone,
 }
 MESSAGES: dict[str, values.Reader] = {

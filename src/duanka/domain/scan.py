@@ -60,7 +60,8 @@ class Findings:
     """One scan, whole. `counts`: (rule id, tier) -> cards; `top`: the heaviest cards with their evidence.
 
     `lists_from`: the file that brought area lists besides the policy; None without one. `shadows`: the rules that
-    ran in shadow, none of which counts in `tiers`, `counts` or `top`.
+    ran in shadow, none of which counts in `tiers`, `counts` or `top`. `claimed`: cards in police cases that no
+    registered source signed.
     """
 
     data: Path
@@ -77,6 +78,7 @@ class Findings:
     cards: int
     lists_from: Path | None = None
     shadows: tuple[ShadowRule, ...] = ()
+    claimed: int = 0
 
     @property
     def counting(self) -> tuple[Rule, ...]:

@@ -143,12 +143,13 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
         _no_police_matter(before)
         _by_enough(turn, act, card)
         return before, happen(turn, before, event, SYSTEM, why)
-    facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act)}
+    facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act), "decision": ""}
     if act["verification"]:
         verification = turn.order(act["verification"])
         if not ran_out(verification):
             raise NoSuchTransition(f"{verification.id} is {verification.state} by now")
         facts |= {"parent": verification.id, "tier": verification.tier, "rules": verification.rules}
+        facts["decision"] = verification.decision
     if act["until"]:
         facts["until"] = act["until"]
     if before is None:
@@ -206,6 +207,7 @@ def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -
         "carried_by": Evidence(verification.evidence).of(verification.id),
         "parent": verification.id,
         "grounds": verification.grounds,
+        "decision": verification.decision,
     }
     first = turn.policy.stages[0].state
     if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
@@ -232,7 +234,8 @@ def _remembered(order: Order) -> str:
     """What a stop of an act overwrites of an order, as JSON, so that undoing can put it back."""
     grounds = [list(words) for words in (order.grounds.reason, order.grounds.redress, order.grounds.papers)]
     moments = {name: at.isoformat() if (at := getattr(order, name)) else None for name in ("due_at", "until")}
-    return json.dumps({"carried_by": order.carried_by, "grounds": grounds, **moments}, ensure_ascii=False)
+    kept = {"carried_by": order.carried_by, "decision": order.decision, "grounds": grounds}
+    return json.dumps({**kept, **moments}, ensure_ascii=False)
 
 
 def _recalled(was: str) -> dict[str, Any]:
@@ -241,4 +244,4 @@ def _recalled(was: str) -> dict[str, Any]:
         name: datetime.fromisoformat(facts[name]) if facts[name] else None for name in ("due_at", "until")
     }
     grounds = Grounds(*(Words(*words) for words in facts["grounds"]))
-    return {"carried_by": facts["carried_by"], "grounds": grounds, **moments}
+    return {"carried_by": facts["carried_by"], "decision": facts["decision"], "grounds": grounds, **moments}

@@ -30,7 +30,9 @@ from duanka.domain.order import (
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms, clear
 from duanka.orders.consequences import grounds, happen, next_stage
+from duanka.orders.daily_limit import within_a_day
 from duanka.orders.isolation import each_alone, in_one_line
+from duanka.orders.passed import passed_lately
 from duanka.orders.second_person import takes_two
 from duanka.orders.store import Store
 from duanka.orders.tables import orders
@@ -219,6 +221,8 @@ def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Re
     """
     authorize(by, Permission.TAKE_DECISIONS)
     turn.lock([demand.card for demand in demands])
+    asked = {demand.card for demand in demands if not demand.decision and demand.asked is not Asked.NOTHING}
+    within_a_day(turn, by, len(asked))
     gone = cancelled(turn.connection, (demand.card for demand in demands))
     counts = Counter(_receive(turn, demand, gone, by) for demand in demands)
     counts["unsealed"] = sum(not demand.decision for demand in demands)
@@ -265,6 +269,9 @@ def as_question(demand: Demand) -> Demand:
 def _ask(turn: Turn, demand: Demand, by: Person) -> str:
     card = demand.card
     order = turn.open_order(card, Kind.VERIFICATION)
+    if order is None and (passed := passed_lately(turn, demand)):
+        turn.note(by, "demand.passed", passed, demand.reason.en, {}, {"card": card, "tier": demand.tier})
+        return "left"
     if order is None:
         order = turn.open(
             Kind.VERIFICATION,

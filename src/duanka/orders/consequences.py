@@ -22,6 +22,7 @@ from duanka.domain.order import (
     Person,
     State,
 )
+from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.domain.words import Words
 from duanka.orders.proposals import propose_after, settle_proposal
 from duanka.orders.second_person import check_waits, decided, two_looked, witnesses_of
@@ -34,8 +35,6 @@ _STAGE_STATE = {
 }
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
-_TOO_LATE = Words("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
-_NOT_PASSED = Words("实人核验未通过：", "the verification was not passed: ")
 
 
 def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
@@ -115,11 +114,11 @@ def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, objec
 
 
 def _expired(turn: Turn, order: Order, by: Person, why: str) -> None:
-    _restrict(turn, order, by, why, _TOO_LATE)
+    _restrict(turn, order, by, why, TOO_LATE)
 
 
 def _failed(turn: Turn, order: Order, by: Person, why: str) -> None:
-    _restrict(turn, order, by, why, _NOT_PASSED)
+    _restrict(turn, order, by, why, NOT_PASSED)
 
 
 def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) -> None:
@@ -142,6 +141,7 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
         "grounds": told,
         "parent": order.id,
         "carried_by": Evidence(order.evidence).of(order.id),
+        "decision": order.decision,
     }
     if restriction is None:
         del facts["grounds"]

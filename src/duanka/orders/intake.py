@@ -14,7 +14,7 @@ from zlib import crc32
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.judgement import CLAIMED
-from duanka.domain.order import SYSTEM, Demand, NotTheirs, Person
+from duanka.domain.order import SYSTEM, Demand, NotTheirs, Person, TooManyHolders
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook, Received, receive_in
@@ -75,7 +75,7 @@ class Intake:
         try:
             return self._take(now, limit, by)
         except Exception as error:
-            if is_outage(error) or isinstance(error, NotTheirs):
+            if is_outage(error) or isinstance(error, NotTheirs | TooManyHolders):
                 raise
         counts: Counter[str] = Counter()
         for _ in range(limit):
@@ -83,7 +83,11 @@ class Intake:
             try:
                 received = self._take(now, 1, by)
             except Exception as error:
-                if is_outage(error) or (before == 0 and isinstance(error, UnreadableInput)):
+                if (
+                    is_outage(error)
+                    or isinstance(error, TooManyHolders)
+                    or (before == 0 and isinstance(error, UnreadableInput))
+                ):
                     raise
                 self._pass_over(error, now)
                 received = Received(aside=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.told_reason import told_to_holder
 from duanka.domain.words import Words
 from duanka.orders.links import Links
 
@@ -124,6 +125,7 @@ class NoticeTexts:
             raise OrderError(f"no notice {template!r}; there are {', '.join(TEMPLATES)}")
         if (template == VERIFY) != bool(link):
             raise OrderError(f"{VERIFY} carries a link and no other notice does; {template} does not fit")
+        order = replace(order, grounds=told_to_holder(order, self.policy))
         return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
 
     def warning(self, card: str, reason: Words, number: str) -> str:

@@ -44,6 +44,7 @@ from duanka.orders.views import (
     refused,
     told,
 )
+from duanka.orders.waiting import waits
 
 _MASKED = Sight(unmasked=False)
 _LATEST = 100  # of notices, refusals and steps that a dossier shows
@@ -61,6 +62,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     overdue: bool = False
+    waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,7 @@ def _conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
         (which.since, lambda: column.opened_at >= which.since),
         (which.until, lambda: column.opened_at < which.until),
         (which.overdue or None, lambda: _overdue(now)),
+        (which.waiting or None, waits),
     ]
     return [condition() for value, condition in asked if value is not None]
 

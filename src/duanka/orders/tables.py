@@ -19,7 +19,7 @@ from sqlalchemy import (
 from duanka.orders.columns import Moment, String, Text
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
@@ -88,6 +88,9 @@ orders = Table(
     Index("orders_of_card", "card", "opened_at"),
     Index("orders_by_time", "opened_at", "id"),
     Index("orders_by_parent", "parent"),
+    index_of_some(
+        "orders_opened_by", "opened_by", "opened_at", where="opened_by <> 'duanka' AND opened_by <> ''"
+    ),
 )
 
 # How the network is to treat each card that an order ever touched; `order_id` is the order that says so.

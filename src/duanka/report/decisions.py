@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -164,6 +165,7 @@ class DecisionFile:
                 rules=tuple(str(one["rule"]) for one in reasons),
                 cases=tuple(str(case) for case in said.get("cases", ())),
                 decision=decision,
+                seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
                 signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
             )
         except (ValueError, KeyError, TypeError) as error:

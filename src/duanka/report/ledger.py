@@ -228,6 +228,8 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
         "points": _plain(card.points),
         "reasons": [{"rule": rule, "zh": words.zh, "en": words.en} for rule, words in card.reasons.items()],
     }
+    if card.hits:
+        line["seen_until"] = max(hit.seen_at for hit in card.hits).isoformat()
     if card.cases:
         line["cases"] = list(card.cases)
         line["signed_by"] = list(card.signed_by)

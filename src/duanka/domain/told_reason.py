@@ -1,0 +1,36 @@
+"""What a holder is told as the reason: texts of rules and of the policy, and nothing that a person wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from duanka.domain.evidence import Evidence
+from duanka.domain.order import Grounds, Order
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.words import Words
+
+TOO_LATE = Words("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
+NOT_PASSED = Words("实人核验未通过：", "the verification was not passed: ")
+
+
+def told_to_holder(order: Order, policy: OrderPolicy) -> Grounds:
+    """The grounds of `order` as its holder may read them.
+
+    What a sealed decision or a police notice says is told as it stands. A reason that a person wrote stays in the audit
+    trail: the holder reads the policy's text for it, and the policy's way of redress and papers.
+    """
+    ours = order.decision or order.carried_by.startswith(Evidence.POLICE_NOTICE.of(""))
+    if ours:
+        return order.grounds
+    for began in (TOO_LATE, NOT_PASSED):
+        if order.grounds.reason.zh.startswith(began.zh):
+            rest = Words(*(text.removeprefix(b) for text, b in zip(order.grounds.reason, began, strict=True)))
+            told = policy.reason_for(rest)
+            return _policys(
+                replace(order.grounds, reason=Words(began.zh + told.zh, began.en + told.en)), policy
+            )
+    return _policys(replace(order.grounds, reason=policy.reason_for(order.grounds.reason)), policy)
+
+
+def _policys(grounds: Grounds, policy: OrderPolicy) -> Grounds:
+    return replace(grounds, redress=policy.redress, papers=policy.papers)

@@ -1,0 +1,34 @@
+"""How many holders one person may turn to in a day: a clerk's key writes to no whole city in the operator's name."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+
+from sqlalchemy import func, select
+
+from duanka.domain.order import STAFF, Kind, Person, TooManyHolders
+from duanka.orders.tables import audit, orders
+from duanka.orders.turn import Turn
+
+
+def within_a_day(turn: Turn, by: Person, more: int) -> None:
+    """TooManyHolders where `by` would have asked more than the policy lets one person, since midnight.
+
+    Counted are the verifications that they opened without a sealed decision, and the links that they made. What two
+    people decide is not counted, nor what we decide ourselves.
+    """
+    if by.role not in STAFF or not more:
+        return
+    today = turn.policy.local_time.local(turn.now)
+    begin = datetime.combine(today.date(), time(), today.tzinfo)
+    opened = select(func.count()).where(
+        orders.c.opened_by == by.id, orders.c.kind == Kind.VERIFICATION.value, orders.c.opened_at >= begin
+    )
+    made = select(func.count()).where(audit.c.what == "link.make", audit.c.who == by.id, audit.c.at >= begin)
+    before = sum(turn.connection.execute(query).scalar_one() for query in (opened, made))
+    most = turn.policy.holders_a_day
+    if before + more > most:
+        raise TooManyHolders(
+            f"{by.id} may ask {most} holders a day and asked {before} today: {more} more are for somebody else, for"
+            " tomorrow, or for a sealed decision (`holders_a_day` of the policy)"
+        )

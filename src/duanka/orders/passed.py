@@ -1,0 +1,59 @@
+"""Who passed is left in peace: not asked again for what was known at the pass, nor for some time after it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from duanka.domain.order import Demand, Kind, Order, State
+from duanka.orders.rows import order_of
+from duanka.orders.tables import orders
+from duanka.orders.turn import Turn
+
+_TIERS = ("", "low", "medium", "high", "extreme")
+
+
+def passed_lately(turn: Turn, demand: Demand) -> str | None:
+    """The id of the verification by which the holder of this card need not be asked; None: ask.
+
+    For the same rules on evidence from before the pass never; within the days of the policy only when the tier is
+    heavier than what was passed, or a rule that tells of another device is new.
+    """
+    query = (
+        select(orders)
+        .where(
+            orders.c.card == demand.card,
+            orders.c.kind == Kind.VERIFICATION.value,
+            orders.c.state == State.PASSED.value,
+        )
+        .order_by(orders.c.closed_at.desc())
+        .limit(1)
+    )
+    row = turn.connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    passed = order_of(row)
+    if _heavier(demand, passed) or _another_device(turn, demand, passed):
+        return None
+    return passed.id if _known_then(turn, demand, passed) or _within(turn, passed) else None
+
+
+def _heavier(demand: Demand, passed: Order) -> bool:
+    return _TIERS.index(demand.tier) > _TIERS.index(passed.tier)
+
+
+def _another_device(turn: Turn, demand: Demand, passed: Order) -> bool:
+    return bool((set(demand.rules) - set(passed.rules)) & set(turn.policy.ask_again_rules))
+
+
+def _known_then(turn: Turn, demand: Demand, passed: Order) -> bool:
+    """Whether the rules and their evidence were there when the holder passed."""
+    if passed.closed_at is None or demand.seen_until is None or not set(demand.rules) <= set(passed.rules):
+        return False
+    return demand.seen_until <= turn.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
+
+
+def _within(turn: Turn, passed: Order) -> bool:
+    days = timedelta(days=turn.policy.ask_again_days)
+    return passed.closed_at is not None and turn.now < passed.closed_at + days
