@@ -6,7 +6,6 @@ not have made by themselves. What else ends a verification leads to a proposal, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,7 +19,6 @@ class Evidence(StrEnum):
     POLICE_NOTICE = "police_notice"
     EXPIRED_VERIFICATION = "expired_verification"  # sealed decision, receipt of the notice, and the clock
     FAILED_CHECK = "failed_check"  # a machine check that was not passed, and a reviewer
-    FAILED_AT_COUNTER = "failed_counter_check"  # two of the staff saw the person
     TWO_PEOPLE = "two_people"
     ONE_PERSON = "one_person"  # only under a policy that says that one suffices
 
@@ -31,14 +29,14 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True)
 class Witnesses:
-    """Who says that a verification was not passed: `staff` by name, and whether the check by machine says so, too."""
+    """Who says that a verification was not passed: one of the `staff` by id, and whether a check by `machine` does."""
 
-    staff: tuple[str, ...] = ()
+    staff: str = ""
     machine: bool = False
 
 
 NOBODY = Witnesses()
-_OF_VERIFICATION = (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK, Evidence.FAILED_AT_COUNTER)
+_OF_VERIFICATION = (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK)
 _STAGES = (Event.BAR_OUTGOING, Event.SUSPEND)  # what the timetable of a policy does
 
 
@@ -51,11 +49,8 @@ def evidence_of(verification: Order, event: Event, witnesses: Witnesses = NOBODY
     if event is Event.EXPIRE:
         whole = verification.decision and verification.receipt_at and verification.delivered_at
         return Evidence.EXPIRED_VERIFICATION if whole else None
-    if event is not Event.FAIL:
-        return None
-    if len(different(witnesses.staff)) > 1:
-        return Evidence.FAILED_AT_COUNTER
-    if witnesses.machine and any(not had_a_hand_in(verification, name) for name in witnesses.staff):
+    reviewed = event is Event.FAIL and witnesses.machine and bool(witnesses.staff)
+    if reviewed and not had_a_hand_in(verification, witnesses.staff):
         return Evidence.FAILED_CHECK
     return None
 
@@ -89,15 +84,6 @@ def named_verification(restriction: Order) -> str | None:
 def had_a_hand_in(order: Order, name: str, *also: str) -> bool:
     """Whether this person opened the order, made a link for it, acted in the holder's place, or is one of `also`."""
     return any(same_person(name, other) for other in (order.opened_by, *order.helped_by, *also) if other)
-
-
-def different(names: Iterable[str]) -> tuple[str, ...]:
-    """The names, each person once."""
-    found: list[str] = []
-    for name in names:
-        if not any(same_person(name, other) for other in found):
-            found.append(name)
-    return tuple(found)
 
 
 def ran_out(order: Order) -> bool:

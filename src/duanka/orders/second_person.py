@@ -62,7 +62,7 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
 
 def witnesses_of(turn: Turn, before: Order, by: Person) -> Witnesses:
     """Who says that the verification `before` failed, when `by` says so now."""
-    staff = (by.id,) if by.role in STAFF else ()
+    staff = by.id if by.role in STAFF else ""
     if before.state is not State.UNDER_REVIEW:
         return Witnesses(staff)
     unsure = (checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
