@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from desk import Typed, cards_at_risk, duanka, flagged, hits
 from duanka.app import backtest, policy_named, rule_named
@@ -19,6 +20,7 @@ from duanka.domain.ports import Silent
 from duanka.domain.rule import Action, Literal
 from duanka.evaluation import Changes
 from duanka.settings import Settings
+from signed_cases import SECRET, signed, trusting
 
 A, B, C, D, E = (f"861380000000{n}" for n in range(1, 6))
 VERIFY, COUNTER = Action.VERIFY, Action.VERIFY_AT_COUNTER
@@ -55,7 +57,9 @@ def data(tmp_path: Path) -> Path:
     ]
     (folder / "calls.csv").write_text("\n".join(["card,peer,direction,started_at", *calls]) + "\n")
     (folder / "cards.csv").write_text("card\n" + "\n".join(dials) + "\n")
-    (folder / "cases.csv").write_text(f"card,case_id,confirmed_at\n{E},A1,2021-05-01 00:00:00\n")
+    cases = folder / "cases.csv"
+    cases.write_text(f"card,case_id,confirmed_at\n{E},A1,2021-05-01 00:00:00\n")
+    signed(cases)
     return folder
 
 
@@ -88,7 +92,11 @@ def tried(
     **changed: Literal,
 ) -> tuple[Backtest, Changes]:
     return backtest(
-        Settings(work=data.parent / "work"),
+        Settings(
+            work=data.parent / "work",
+            secret=SecretStr(SECRET),
+            case_sources=Path(trusting(data.parent / "trusted")["DUANKA_CASE_SOURCES"]),
+        ),
         data,
         rule_named(rule),
         changed,
