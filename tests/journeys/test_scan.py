@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from desk import cards_at_risk, duanka, hits
 from duanka.domain.tables import TABLES
+from signed_cases import trusting
 
 
 def test_the_output_is_what_the_page_says(national: Path) -> None:
@@ -195,5 +197,26 @@ def test_a_spreadsheet_formula_stays_text(tmp_path: Path) -> None:
 
 
 def test_the_native_tables_are_those_of_the_simulator(province: Path) -> None:
-    found = {p.name.removesuffix(".parquet") for p in province.iterdir()} - {"world.toml", "truth"}
-    assert found == set(TABLES)
+    found = {p.name.removesuffix(".parquet") for p in province.iterdir()}
+    beside = {"world.toml", "truth", "cases.parquet.sig", "police.pub"}
+    assert found - beside == set(TABLES)
+
+
+def test_signed_cases_are_extreme_where_the_source_is_registered_and_high_elsewhere(
+    province: Path, national: Path, tmp_path: Path
+) -> None:
+    here = trusting(tmp_path / "installation", province / "police.pub")
+    typed = duanka("scan", province, "--out", tmp_path / "out", **here)
+    assert typed.code == 0, typed.err
+    signed = {row["card"] for row in cards_at_risk(tmp_path / "out") if row["tier"] == "extreme"}
+    assert signed == set(pl.read_parquet(province / "cases.parquet")["card"])
+    assert "no registered source signed" not in typed.out
+    assert "bear no seal" not in typed.out
+    unsigned = {row["card"]: row["tier"] for row in cards_at_risk(national)}
+    assert {unsigned[card] for card in signed} == {"high"}
+    ours = [json.loads(line) for line in (tmp_path / "out" / "decisions.jsonl").read_bytes().splitlines()]
+    assert all(line["seal"] for line in ours)
+    assert {line["card"] for line in ours if line.get("signed_by") == ["bureau"]} == signed
+    theirs = (national / "decisions.jsonl").read_bytes()
+    assert b"seal" not in theirs
+    assert b'"stop"' not in theirs
