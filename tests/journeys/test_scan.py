@@ -206,7 +206,7 @@ def test_signed_cases_are_extreme_where_the_source_is_registered_and_high_elsewh
     province: Path, national: Path, tmp_path: Path
 ) -> None:
     here = trusting(tmp_path / "installation", province / "police.pub")
-    typed = duanka("scan", province, "--out", tmp_path / "out", **here)
+    typed = duanka("scan", province, "--out", tmp_path / "out", cwd=None, **here)
     assert typed.code == 0, typed.err
     signed = {row["card"] for row in cards_at_risk(tmp_path / "out") if row["tier"] == "extreme"}
     assert signed == set(pl.read_parquet(province / "cases.parquet")["card"])
