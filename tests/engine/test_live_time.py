@@ -124,6 +124,38 @@ def test_a_source_that_falls_silent_is_reported_and_holds_nobody_up(tmp_path: Pa
         assert not any(s.silent for s in live.take(Batch(), at(17)).sources)
 
 
+@pytest.mark.parametrize("again", [[2.0], [2.0, 1.5], [0.5]])
+def test_a_source_that_brings_the_same_hours_again_and_again_holds_nobody_up(
+    tmp_path: Path, again: list[float]
+) -> None:
+    with opened(tmp_path, _EMPTY, lateness=Lateness(silent=6 * _HOUR)) as live:
+        north, south = "north/calls", "south/calls"
+        take(live, _unused(1), calls(0, 2, source=north), calls(2, source=south, peer="1"), now=at(2))
+        for hour in range(3, 17):
+            taken = live.take(
+                batch(calls(hour, source=north), calls(*again, source=south, peer=str(hour))), at(hour)
+            )
+            silent = {s.name for s in taken.sources if s.silent}
+            assert silent == ({south} if hour > 8 else set())
+        assert _unused_at(live, tmp_path) == [at(13)]
+        take(live, calls(17, source=south, peer="2"), now=at(17))
+        assert not any(s.silent for s in live.take(Batch(), at(17)).sources), "it has caught up"
+
+
+def test_a_source_that_goes_on_by_seconds_in_an_hour_falls_silent_and_one_that_catches_up_does_not(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path, _EMPTY, lateness=Lateness(silent=6 * _HOUR)) as live:
+        sources = {"steady": 1.0, "slow": 0.001, "behind": 1.0}
+        for hour in range(20):
+            pieces = [
+                calls(20 + hour * pace - (9 if name == "behind" else 0), source=f"{name}/calls", peer=name)
+                for name, pace in sources.items()
+            ]
+            taken = live.take(batch(*pieces), at(20 + hour))
+        assert {s.name for s in taken.sources if s.silent} == {"slow/calls"}
+
+
 def test_before_it_is_silent_a_source_holds_what_waits_for_it(tmp_path: Path) -> None:
     with opened(tmp_path, _EMPTY, lateness=Lateness(silent=timedelta(days=9))) as live:
         take(live, _unused(1), calls(0, 2, source="n/calls"), calls(2, source="s/calls", peer="1"), now=at(2))

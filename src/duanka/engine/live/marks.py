@@ -2,7 +2,8 @@
 
 A source is complete to its latest event less the lateness it is allowed. A rule's "now" is what all sources of the
 tables that feed it are complete to. A source that nobody has heard of for long is silent: it is reported, and holds
-nobody up; what it still delivers for windows that were judged without it is late.
+nobody up; what it still delivers for windows that were judged without it is late. Heard is what brings later events:
+a source that delivers the same hours again and again would else hold everybody up for ever.
 """
 
 from __future__ import annotations
@@ -45,8 +46,17 @@ class Marks:
         if judged > LONG_AGO and not self._progress.history:
             # also after a silence: what was judged without it stays judged
             found.floor = judged
-        found.heard_at = now
+        found.heard_at = found.heard_at or now
         return found
+
+    @staticmethod
+    def advance(source: SourceProgress, high: datetime, now: datetime) -> None:
+        """Events of the source came up to `high`: it counts as heard by as much as they went on."""
+        if source.high is None or source.heard_at is None:
+            source.high, source.heard_at = high, now
+        elif high > source.high:
+            source.heard_at = min(now, source.heard_at + (high - source.high))
+            source.high = high
 
     def _judged(self, table: str, prepared: Collection[Prepared]) -> datetime:
         """To where rules that `table` feeds have judged."""

@@ -76,7 +76,7 @@ class Sorting:
                 done.used += rows.num_rows
                 self._filled(table, rows, desk.progress)
         for known, high in highs:  # what came in one batch is not late against itself
-            known.high = max(known.high or high, high)
+            desk.marks.advance(known, high, desk.now)
         return done
 
     def clear(self) -> None:
