@@ -151,6 +151,27 @@ def test_where_markers_are_used_a_file_without_one_waits(tmp_path: Path) -> None
     assert seconds_of(drained(tmp_path / "calls" / "..", marker=True)) == [1]
 
 
+@pytest.mark.parametrize("stray", ["calls/b.csv.done", "calls/.done", "calls/x.done"])
+def test_a_marker_beside_nothing_keeps_no_file_waiting(tmp_path: Path, stray: str) -> None:
+    put(tmp_path, "calls/a.csv", calls([1]))
+    put(tmp_path, stray, "")
+    assert seconds_of(drained(tmp_path)) == [1]
+
+
+def test_a_file_that_waits_for_its_marker_is_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, "calls/a.csv", calls([1]))
+    put(tmp_path, "calls/a.csv.done", "")
+    put(tmp_path, "calls/b.csv", calls([2]))
+    with running(inbox(tmp_path, wait=True, batch_seconds=0.02)) as batches:
+        assert seconds_of(until(batches, 1)) == [1]
+        _nothing_for(batches, 0.2)
+    assert [one for one in caplog.messages if "waits for its .done" in one] == [
+        "calls/b.csv waits for its .done, as other files there have one (docs/LIVE.md)"
+    ]
+
+
 def test_a_marker_of_an_earlier_file_does_not_vouch_for_the_next(tmp_path: Path) -> None:
     put(tmp_path, "calls.csv.done", "")
     path = put(tmp_path, "calls.csv", calls([1]))

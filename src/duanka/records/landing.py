@@ -71,6 +71,7 @@ class _Seen:
     position: int = 0
     state: State = State.FRESH
     hold: float = 0.0  # not asked again before
+    told: bool = False  # that it waits for its marker
     barred: bool = False  # by no marker, or by the system: time alone will not make it ready
     look: int = 0  # the last one that met it
 
@@ -224,7 +225,10 @@ class Landing:
 
     def _passed_over(self, below: str, name: str) -> bool:
         if name.endswith(naming.MARKER):
-            self._marked.add(below)
+            # one that stands beside nothing vouches for nothing: it must not keep the files of others waiting
+            of = name.removesuffix(naming.MARKER)
+            if of and os.path.lexists(self._folder / (below + of)):
+                self._marked.add(below)
             return True
         return naming.passed_over(name) or (not below and name == naming.TAKEN)
 
@@ -335,6 +339,10 @@ class Landing:
         marked = self._marked_at(name)
         seen.barred = marked is None and self._needs_marker(name)
         if seen.barred:
+            if not seen.told and now - seen.since > self._patience.whole:
+                seen.told = True
+                waits = "waits for its %s, as other files there have one (docs/LIVE.md)"
+                _log.warning(f"%s {waits}", display_name(name), naming.MARKER)
             return False
         if seen.position or (marked is not None and marked >= seen.mtime):
             return (
