@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -271,6 +272,21 @@ def test_what_stands_behind_the_fields_is_read_as_far_as_it_can_be() -> None:
 def replace(data: bytes, source: str = CARD) -> bytes:
     body = smpp.text("id-of-it") + b"\1\1" + smpp.text(source) + b"\0\0" + bytes((0, 0, len(data))) + data
     return smpp.unit(smpp.REPLACE_SM, 1, body)
+
+
+def test_a_replacement_in_more_than_can_be_read_in_no_time_is_refused() -> None:
+    by, text = judge(), "您好，您的快递已到驿站，请凭取件码取件，如有问题请联系客服热线。" * 60
+    for message in range(32):
+        for which in range(1, 31):
+            one = part(which, u(text[which * 60 : which * 60 + 60]), reference=message, total=30)
+            assert verdict(by, one) is None
+            if (message, which) == (0, 3):
+                assert verdict(by, replace(u("好"))) is None
+    begun = process_time()
+    refused, _ = by.check(smpp.submission(replace(u("好"))), "a")
+    assert refused
+    assert refused.detail == "replaces in more than can be read"
+    assert process_time() - begun < 2.0, "no message of anybody passes meanwhile"
 
 
 def test_a_replacement_is_judged_like_what_it_replaces() -> None:
