@@ -361,6 +361,36 @@ def test_undoing_leaves_a_card_stopped_whose_verification_ran_out_meanwhile(stor
     assert restriction(book) is None
 
 
+def test_an_undone_punishment_leaves_a_stop_that_passing_lifts(store: Store) -> None:
+    """Its verification ran out meanwhile: that stops the card, by its own timetable and not until a day."""
+    book, acts = book_on(store), Acts(book_on(store))
+    order = delivered(book)
+    act = acts.propose(Event.PUNISH, [card(0)], WHY, DESK, NOW, NOW + 400 * HOUR)
+    acts.approve(act.id, SECOND, "seen", NOW)
+    acts.carry_out(NOW)
+    book.sweep(NOW + 24 * HOUR)
+    acts.undo(act.id, DESK, "the wrong list", NOW + 25 * HOUR)
+    stopped = restriction(book)
+    assert stopped
+    assert (stopped.state, stopped.until) == (State.SUSPENDED, None)
+    assert stopped.carried_by == f"expired_verification:{order.id}"
+    book.act(order.id, Event.PASS, DESK, "it is them", NOW + 26 * HOUR)
+    assert restriction(book) is None
+
+
+def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> None:
+    book, acts = book_on(store), Acts(book_on(store))
+    book.receive([demand(0, tier="extreme")], NOW)
+    act = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "seen", NOW)
+    acts.carry_out(NOW)
+    undo = acts.undo(act.id, DESK, "the wrong list", NOW)
+    assert (undo.done, undo.skipped) == (1, 1)
+    (left,) = acts.skipped(undo.id)
+    assert (left.card, left.why) == (card(0), "its tier takes two people: propose it anew")
+    assert restriction(book)
+
+
 def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:
     book = book_on(store)
     acts = Acts(book)

@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from books import DESK, HOUR, NOW, POLICE, SECOND, decided_by_second, delivered, restriction
+from books import (
+    DESK,
+    HOUR,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    decided_by_second,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
 from duanka.domain.counter import CounterCheck, Document, digest_of, without_document_number
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import (
@@ -30,6 +42,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
+from duanka.orders.counter import Counter
 from duanka.orders.store import Store
 from duanka.orders.tables_identity import counter_checks
 from online import PASSED, UNSURE, Online, count, policy, trail
@@ -330,3 +343,38 @@ def test_what_waits_comes_page_by_page_the_oldest_first(store: Store) -> None:
     assert found[4] == numbers[4]
     with pytest.raises(UnknownOrder):
         way.counter.waiting(DESK, "nonsense")
+
+
+def test_no_hours_are_given_while_a_second_of_the_staff_is_waited_for(store: Store) -> None:
+    way = Online(store)
+    order = high(way)
+    with pytest.raises(NoSuchTransition, match="no hours run"):
+        way.book.extend(order.id, "hospital", OTHER, "a paper", NOW + HOUR)
+    assert way.book.sweep(NOW + 1000 * HOUR) == 0
+
+
+@pytest.mark.parametrize("event", [Event.TO_COUNTER, Event.FAIL])
+def test_one_person_does_not_take_the_clock_off_for_good(store: Store, event: Event) -> None:
+    """Neither by sending on what waits for a second person, nor by their word that it failed."""
+    way = Online(store)
+    order = high(way)
+    assert way.book.act(order.id, event, DESK, "hm", NOW + HOUR).due_at is None
+    assert way.counter.reject(order.id, DESK, "wrong", NOW + 2 * HOUR).due_at == NOW + 26 * HOUR
+    assert way.book.sweep(NOW + 26 * HOUR) == 1
+    assert restriction(way.book)
+
+
+def test_a_word_that_a_review_failed_ends_it_and_the_hours_run_anew(store: Store) -> None:
+    book = book_on(store)
+    order = delivered(book)
+    book.act(order.id, Event.BEGIN, DESK, "came", NOW)
+    book.act(order.id, Event.SUBMIT, DESK, "to look at", NOW)
+    assert book.act(order.id, Event.FAIL, DESK, "not them", NOW + HOUR).due_at == NOW + 25 * HOUR
+
+
+def test_a_discarded_record_starts_no_hours_before_the_notice_is_delivered(store: Store) -> None:
+    book = book_on(store)
+    book.receive([demand(tier="high")], NOW)
+    counter, order = Counter(book), verification(book)
+    counter.verify(order.id, SEEN, DESK, WHY, NOW)
+    assert counter.reject(order.id, DESK, "wrong", NOW).due_at is None

@@ -51,3 +51,13 @@ def test_time_that_does_not_run_is_not_extended(store: Store) -> None:
     book.act(order.id, Event.SUBMIT, DESK, "sent", NOW)
     with pytest.raises(NoSuchTransition):
         book.extend(order.id, "hospital", DESK, "a paper", NOW)
+
+
+@pytest.mark.parametrize("event", [Event.BEGIN, Event.TO_COUNTER])
+def test_no_hours_are_given_before_a_notice_is_delivered(store: Store, event: Event) -> None:
+    book = book_on(store)
+    book.receive([demand()], NOW)
+    book.act(verification(book).id, event, DESK, "came", NOW)
+    with pytest.raises(NoSuchTransition, match="no hours run"):
+        book.extend(verification(book).id, "hospital", DESK, "a paper", NOW)
+    assert book.sweep(NOW + 1000 * HOUR) == 0

@@ -99,7 +99,7 @@ def test_pictures_that_do_not_open_are_said_so(store: Store) -> None:
     )
 
 
-def test_who_is_sent_to_review_by_hand_has_no_check_to_show(store: Store) -> None:
+def test_who_is_sent_to_review_by_hand_waits_in_the_queue_without_a_check(store: Store) -> None:
     way = Online(store)
     order = way.asked()
     way.book.act(order.id, Event.BEGIN, DESK, "came", NOW)
@@ -112,6 +112,9 @@ def test_who_is_sent_to_review_by_hand_has_no_check_to_show(store: Store) -> Non
         (),
         (),
     )
+    (item,) = way.reviews.waiting(DESK).items
+    assert (item.order_id, item.since, item.similarity, item.reasons) == (order.id, NOW, None, ())
+    way.book.act(order.id, Event.TO_COUNTER, SECOND, "nothing to look at", NOW)
     assert way.reviews.waiting(DESK).items == ()
 
 

@@ -26,7 +26,7 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.words import Words
-from duanka.orders.consequences import happen, stage_due
+from duanka.orders.consequences import happen, stage_due, stop_for
 from duanka.orders.rows import grounds_of
 from duanka.orders.second_person import takes_two
 from duanka.orders.tables import act_cards, acts
@@ -189,6 +189,7 @@ def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Orde
     if order is None or not theirs or order.state != row["after"]:
         now_is = f"{order.state} by {order.id}" if order else "not restricted"
         raise NoSuchTransition(f"it was changed since: it is {now_is}")
+    _by_enough(turn, act, row["card"])
     if row["before"] == State.ACTIVE:
         verification = turn.open_order(row["card"], Kind.VERIFICATION)
         if verification and verification.evidence and ran_out(verification):
@@ -203,6 +204,10 @@ def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Orde
 
 def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -> Order:
     """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
+    if order.state is State.PUNISHED:
+        # left punished, the card would not come back when its holder passes, and would when the punishment ends
+        turn.move(order, Event.RESTORE, SYSTEM, _why(act))
+        return stop_for(turn, verification, _why(act))
     facts: dict[str, Any] = {
         "carried_by": Evidence(verification.evidence).of(verification.id),
         "parent": verification.id,

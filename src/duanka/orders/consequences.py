@@ -16,6 +16,7 @@ from duanka.domain.order import (
     Event,
     Grounds,
     Kind,
+    NoSuchTransition,
     NotTheirs,
     Order,
     OrderError,
@@ -82,11 +83,17 @@ def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, 
             clock = {"asked": Asked.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
                 # while we looked no hours ran; now it is the holder's turn again
-                clock["due_at"] = turn.now + policy.answer_within
+                clock |= hours_anew(turn, order)
         case Kind.VERIFICATION, Event.EXTEND:
-            clock = {"due_at": (order.due_at or turn.now) + timedelta(hours=policy.hardship_hours)}
+            if order.due_at is None:
+                raise NoSuchTransition(
+                    f"no hours run for {order.id} now: there is nothing to extend until a notice is delivered or"
+                    " what waits for a person is decided"
+                )
+            clock = {"due_at": order.due_at + timedelta(hours=policy.hardship_hours)}
         case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
-            pass  # one person's word stops no clock: without it the order would never end
+            # one person's word stops no clock: without it the order would never end
+            clock = hours_anew(turn, order) if order.due_at is None else {}
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
         case Kind.OBJECTION, Event.ACCEPT:
@@ -111,6 +118,13 @@ def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, objec
         ends = at + turn.policy.answer_within
         clock["due_at"] = max(order.due_at, ends) if order.due_at else ends
     return clock
+
+
+def hours_anew(turn: Turn, order: Order) -> dict[str, object]:
+    """The whole time again, from now, once nobody of ours is waited for; none before the notice was delivered."""
+    if order.delivered_at is None or order.evidence or check_waits(turn, order):
+        return {}
+    return {"due_at": turn.now + turn.policy.answer_within}
 
 
 def _expired(turn: Turn, order: Order, by: Person, why: str) -> None:
@@ -155,6 +169,15 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
         restriction.state is State.OUTGOING_BARRED
     ):  # barred by hand before: from now on the timetable goes on
         turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
+
+
+def stop_for(turn: Turn, verification: Order, why: str) -> Order:
+    """Stop a free card for a verification that ran out with evidence, as its end would have; the restriction."""
+    because = _TOO_LATE if verification.state is State.EXPIRED else _NOT_PASSED
+    _restrict(turn, verification, SYSTEM, why, because)
+    restriction = turn.open_order(verification.card, Kind.RESTRICTION)
+    assert restriction is not None  # noqa: S101  # the evidence carries it
+    return restriction
 
 
 def stage_due(turn: Turn, delivered_at: datetime, state: NetworkState) -> datetime | None:

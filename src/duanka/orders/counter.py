@@ -21,7 +21,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.person import same_person
 from duanka.orders.book import OrderBook
-from duanka.orders.consequences import happen
+from duanka.orders.consequences import happen, hours_anew
 from duanka.orders.cursors import page, page_of
 from duanka.orders.places import orders_in
 from duanka.orders.second_person import PASSED, REJECTED
@@ -31,6 +31,7 @@ from duanka.orders.turn import Turn
 from duanka.orders.views import Page, Sight
 
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
+_HOURS_RUN = states_before(Kind.VERIFICATION, Event.EXPIRE)
 _VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED}
 
 
@@ -112,9 +113,10 @@ class Counter:
             row = _recorded(turn, order)
             _over(turn, row, REJECTED, by)
             turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]})
-            if order.state is State.IN_PROGRESS and order.due_at is None:
-                due = now + turn.policy.answer_within
-                return turn.change(order, by, "goes_on", "the record was discarded", due_at=due)
+            if order.closed_at is None and order.state in _HOURS_RUN and order.due_at is None:
+                clock = hours_anew(turn, order)
+                if clock:
+                    return turn.change(order, by, "goes_on", "the record was discarded", **clock)
             return order
 
         return self._book.turn(work, now)

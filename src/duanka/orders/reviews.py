@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, and_, func, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.identity import Outcome, Reason
@@ -30,7 +30,7 @@ _JUDGED = tuple(outcome.value for outcome in Outcome)
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """One that waits. `card`: masked; `since`: when the check left it to a person; `failures`: that count before it."""
+    """One that waits. `card`: masked; `since`: when it was left to a person; `failures`: that count before it."""
 
     order_id: str
     card: str
@@ -80,18 +80,27 @@ class Reviews:
         counted = checks.alias()
         failures = (
             select(func.coalesce(func.sum(counted.c.counted), 0))
-            .where(counted.c.order_id == checks.c.order_id)
+            .where(counted.c.order_id == orders.c.id)
             .scalar_subquery()
         )
-        number = checks.c.order_id
+        undecided = and_(
+            checks.c.order_id == orders.c.id,
+            checks.c.outcome == Outcome.REVIEW.value,
+            checks.c.reviewed_at.is_(None),
+        )
+        # one of the staff submits without a check, too: while it waits no hours run, so it must be in somebody's list
+        since = func.coalesce(checks.c.decided_at, orders.c.updated_at)
         query = (
-            select(checks, orders.c.card, orders.c.tier, failures.label("failures"))
-            .join(orders, orders.c.id == number)
-            .where(checks.c.outcome == Outcome.REVIEW.value, checks.c.reviewed_at.is_(None))
+            select(
+                *(orders.c[name] for name in ("id", "card", "tier")),
+                *(since.label("since"), checks.c.similarity, failures.label("failures")),
+                func.coalesce(checks.c.reasons, "").label("reasons"),
+            )
+            .outerjoin(checks, undecided)
             .where(orders.c.state == State.UNDER_REVIEW.value, orders.c.closed_at.is_(None))
             .where(*orders_in(by))
         )
-        query = page_of(query, checks.c.decided_at, number, after, limit, oldest_first=True)
+        query = page_of(query, since, orders.c.id, after, limit, oldest_first=True)
         with self._book.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return page(rows, limit, _item, lambda one: (one.since, one.order_id))
@@ -137,10 +146,10 @@ class Reviews:
 
 def _item(row: RowMapping) -> ReviewItem:
     return ReviewItem(
-        row["order_id"],
+        row["id"],
         Sight(unmasked=False).number(row["card"]),
         row["tier"],
-        row["decided_at"],
+        row["since"],
         row["similarity"],
         reasons_of(row),
         int(row["failures"]),
