@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, OrderError
@@ -74,3 +74,20 @@ def test_what_cannot_be_struck_approves_nothing(store: Store, named: tuple[str, 
     with pytest.raises(OrderError, match=told):
         acts.approve(act.id, SECOND, "fine", NOW, named)
     assert acts.act(act.id) == act
+
+
+def test_many_cards_are_struck_without_reading_the_whole_list_for_each(store: Store) -> None:
+    """Who strikes thousands would hold the trail, and with it everybody else, for minutes."""
+    acts, reads = Acts(book_on(store)), list[str]()
+    act = acts.propose(Event.SUSPEND, [card(n) for n in range(60)], WHY, DESK, NOW)
+
+    def count(connection: object, cursor: object, statement: str, *_: object) -> None:
+        reads.extend([statement] if "FROM act_cards" in statement else [])
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        acts.approve(act.id, SECOND, "half of them are honest", NOW, [f"#{n}" for n in range(1, 31)])
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert acts.act(act.id).skipped == 30
+    assert len(reads) < 10

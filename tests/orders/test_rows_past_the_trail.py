@@ -10,6 +10,7 @@ from sqlalchemy.sql.sqltypes import Integer
 from sqlalchemy.types import TypeEngine
 
 from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered
+from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event
 from duanka.domain.person import Person, Role
 from duanka.domain.words import Words
@@ -20,8 +21,10 @@ from duanka.orders.network_elements import NetworkElements
 from duanka.orders.persons import Asked, Persons
 from duanka.orders.row_digests import CARDS, NAMED, ORDERS, AuditedTable
 from duanka.orders.store import Store
-from duanka.orders.tables import act_cards, acts, audit, cards, keys, orders, persons
+from duanka.orders.tables import act_cards, acts, audit, cards, keys, orders, person_requests, persons
+from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.tables_installation import elements
+from online import UNSURE, Online
 
 EVERY = (ORDERS, CARDS, *NAMED)
 
@@ -157,15 +160,131 @@ def test_a_column_that_an_order_does_not_write_would_show() -> None:
 
 
 def test_what_follows_from_a_change_past_the_trail_does_not_hide_it(told: Store) -> None:
-    """A row is told again by the next change; the trail then says what was changed by whom."""
+    """A row is told again by the next change; how it was found then stays in the trail."""
     with told.writing() as connection:
         connection.execute(update(elements).values(address="/theirs"))
     assert faults(told) == ["elements call_proxy was changed past the trail: address"]
     NetworkElements(told, Trail(KEY)).set("call_proxy", "/ours", SECOND, "put right", NOW + HOUR)
-    assert faults(told) == []
+    assert faults(told) == ["before this row elements call_proxy was changed past the trail: address"]
     with told.reading() as connection:
         last = connection.execute(select(audit.c.before).order_by(audit.c.seq.desc()).limit(1)).scalar_one()
     assert "/theirs" in last
+
+
+def test_a_tier_that_was_lowered_past_the_trail_shows_after_one_person_passed_the_card(store: Store) -> None:
+    book = book_on(store)
+    order = delivered(book)
+    with store.writing() as connection:
+        connection.execute(update(orders).values(tier="low"))
+    book.act(order.id, Event.BEGIN, DESK, "came", NOW)
+    book.act(order.id, Event.PASS, DESK, "it is them", NOW)
+    (found,) = faults(store)
+    assert found.startswith("before row ")
+    assert found.endswith(f" order {order.id} was changed past the trail: tier")
+
+
+def test_a_card_that_was_freed_past_the_trail_shows_after_its_next_change(store: Store) -> None:
+    book = book_on(store)
+    order = book.police_stop(card(0), "case", POLICE, "notice", NOW)
+    with store.writing() as connection:
+        connection.execute(update(cards).values(wanted="active"))
+    book.police_release(card(0), POLICE, "consent", NOW + HOUR)
+    (found,) = faults(store)
+    assert found.endswith(f"the card of order {order.id} was changed past the trail: wanted")
+    assert card(0) not in found
+
+
+@pytest.mark.parametrize("changed", ["proposed_by", "list of cards"])
+def test_what_was_put_under_a_proposal_shows_after_it_was_approved_and_carried_out(
+    store: Store, changed: str
+) -> None:
+    acting = Acts(book_on(store))
+    act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), SECOND, NOW)
+    with store.writing() as connection:
+        if changed == "proposed_by":
+            connection.execute(update(acts).values(proposed_by="zhao"))
+        else:
+            connection.execute(insert(act_cards).values(act_id=act.id, card=card(9)))
+    by = SECOND if changed == "proposed_by" else Person("zhao", Role.SUPERVISOR)
+    acting.approve(act.id, by, "seen", NOW)
+    acting.carry_out(NOW)
+    (found,) = faults(store)
+    assert found == f"before this row acts {act.id} was changed past the trail: {changed}"
+
+
+def test_a_card_added_to_an_act_that_runs_shows_after_it_was_carried_out(store: Store) -> None:
+    acting = Acts(book_on(store))
+    act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), DESK, NOW)
+    acting.approve(act.id, SECOND, "seen", NOW)
+    with store.writing() as connection:
+        connection.execute(insert(act_cards).values(act_id=act.id, card=card(9)))
+        connection.execute(update(acts).values(total=2))
+    acting.carry_out(NOW)
+    assert faults(store) == [
+        f"before this row acts {act.id} was changed past the trail: list of cards, total"
+    ]
+
+
+def test_a_proposer_who_was_exchanged_shows_after_the_person_was_approved(told: Store) -> None:
+    people = Persons(told, Trail(KEY))
+    li = Person("li", Role.SUPERVISOR)
+    request, _ = people.propose(Asked.PERSON, Person("sun", Role.SUPERVISOR, "Sun"), li, NOW)
+    with told.writing() as connection:
+        mine = update(person_requests).where(person_requests.c.id == request.id)
+        connection.execute(mine.values(proposed_by="zhao"))
+    people.approve(request.id, li, "seen", NOW)
+    assert faults(told) == [
+        f"before this row person_requests {request.id} was changed past the trail: proposed_by"
+    ]
+
+
+def test_a_person_who_was_put_in_shows_after_their_change_was_approved(told: Store) -> None:
+    with told.writing() as connection:
+        row = dict(connection.execute(select(persons).where(persons.c.id == "wang")).mappings().one())
+        connection.execute(insert(persons).values({**row, "id": "mallory"}))
+    people = Persons(told, Trail(KEY))
+    li, zhao = Person("li", Role.SUPERVISOR), Person("zhao", Role.SUPERVISOR)
+    request, _ = people.propose(Asked.CHANGE, Person("mallory", Role.SUPERVISOR, "M"), li, NOW)
+    people.approve(request.id, zhao, "seen", NOW)
+    first, *_ = faults(told)
+    assert first == "before this row persons mallory is not in the trail: it was put in past it"
+
+
+def test_a_counter_check_that_nobody_recorded_shows(store: Store) -> None:
+    """By it one of the staff alone would pass a card that takes two."""
+    way = Online(store)
+    order = way.asked(tier="high")
+    seen = CounterCheck(Document.ID_CARD, "hall", person_present=True, card_in_hand=True, notice_signed=True)
+    way.counter.verify(order.id, seen, DESK, "seen", NOW)
+    assert faults(store) == []
+    with store.writing() as connection:
+        connection.execute(update(counter_checks).values(outcome="passed", second_by="li", second_at=NOW))
+    way.book.act(order.id, Event.PASS, DESK, "it is them", NOW)
+    assert faults(store) == [
+        f"counter checks of order {order.id} was changed past the trail: outcome, second_at, second_by"
+    ]
+    with store.writing() as connection:
+        connection.execute(delete(counter_checks))
+    assert faults(store) == [f"counter checks of order {order.id} was removed past the trail"]
+
+
+def test_a_check_that_no_machine_made_shows(store: Store) -> None:
+    """By it one of the staff alone would stop a card."""
+    way = Online(store)
+    order, other = way.asked(0), way.asked(1)
+    way.settled(way.agreed(order.id), UNSURE, NOW)
+    assert faults(store) == []
+    with store.writing() as connection:
+        row = dict(connection.execute(select(checks)).mappings().one())
+        forged = {name: row[name] for name in row if name != "seq"} | {"id": "x", "order_id": other.id}
+        connection.execute(insert(checks).values(forged))
+        connection.execute(update(checks).where(checks.c.id != "x").values(reasons="other_person"))
+    assert sorted(faults(store)) == sorted(
+        [
+            f"checks of order {other.id} is not in the trail: it was put in past it",
+            f"checks of order {order.id} was changed past the trail: reasons",
+        ]
+    )
 
 
 def test_many_orders_are_compared_some_at_a_time(store: Store) -> None:

@@ -66,7 +66,8 @@ def strike(turn: Turn, act: RowMapping, named: Sequence[str], by: Person, why: s
     if len(named) > MOST_STRUCK:
         raise OrderError(f"{len(named)} cards are more than one approval leaves out ({MOST_STRUCK})")
     mine = _waiting_cards(turn.connection, act["id"])
-    struck = sorted({_meant(one, mine) for one in named})
+    lines = list(mine)
+    struck = sorted({_meant(one, mine, lines) for one in named})
     waiting = [card for card, waits in mine.items() if waits]
     gone = [card for card in struck if mine[card]]
     if len(gone) == len(waiting):
@@ -130,13 +131,13 @@ def _waiting_cards(connection: Connection, act_id: str) -> dict[str, bool]:
     return {row.card: row.outcome is None for row in connection.execute(query.order_by(act_cards.c.card))}
 
 
-def _meant(named: str, mine: Mapping[str, bool]) -> str:
-    """The card of the act that somebody named."""
+def _meant(named: str, mine: Mapping[str, bool], lines: Sequence[str]) -> str:
+    """The card of the act that somebody named; `lines`: its cards in their order."""
     if line := _LINE.fullmatch(named.strip()):
         at = int(line[1])
         if at > len(mine):
             raise OrderError(f"this act has {len(mine)} cards: there is no line {named.strip()}")
-        return list(mine)[at - 1]
+        return lines[at - 1]
     card = card_of(named)
     if card not in mine:
         raise OrderError("a card to leave out is not in this act; `duanka orders show ACT` lists its cards")

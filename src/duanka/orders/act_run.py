@@ -27,6 +27,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.words import Words
 from duanka.orders.consequences import happen, stage_due, stop_for
+from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import grounds_of
 from duanka.orders.second_person import takes_two
 from duanka.orders.tables import act_cards, acts
@@ -106,7 +107,9 @@ def _progress(turn: Turn, act: RowMapping, counts: Counter[str]) -> None:
     if done + skipped == act["total"]:
         values |= {"state": ActState.DONE.value, "finished_at": turn.now}
         told: dict[str, object] = {"state": ActState.DONE.value, "done": done, "skipped": skipped}
-        turn.note(SYSTEM, "act.finish", act["id"], "every card had its turn", {"state": act["state"]}, told)
+        was = {} if act["id"] in turn.new_acts else found(turn.connection, ACTS, act["id"])
+        why = "every card had its turn"
+        turn.note(SYSTEM, "act.finish", act["id"], why, {"state": act["state"]}, told, was)
     turn.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
 
 

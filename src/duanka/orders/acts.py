@@ -38,6 +38,7 @@ from duanka.orders.book import OrderBook
 from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.places import acts_in
 from duanka.orders.proposals import store_act
+from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import act_of, new_id
 from duanka.orders.second_person import takes_two
 from duanka.orders.tables import act_cards, act_places, acts
@@ -351,9 +352,10 @@ def _move(
 ) -> None:
     if not why.strip():
         raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")
+    was = found(turn.connection, ACTS, row["id"])
     turn.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
     turn.act_began |= state is ActState.RUNNING
-    turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value})
+    turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value}, was)
 
 
 def _stop_short(turn: Turn, act_id: str) -> int:

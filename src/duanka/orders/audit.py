@@ -19,7 +19,7 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.bulk import put_rows
 from duanka.orders.columns import storable
-from duanka.orders.row_digests import Comparison, digests_of
+from duanka.orders.row_digests import Comparison, RowsTold
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
@@ -42,6 +42,7 @@ class Entry:
     digests: Mapping[str, str] = field(
         default_factory=dict
     )  # of rows, where the caller has them (`row_digests`)
+    found: Mapping[str, str] = field(default_factory=dict)  # of rows that change, before they do
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Trail:
             ended = {"seq": head.seq, "hash": head.hash}
             entries = [Entry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended), *entries]
         rows = []
+        told = RowsTold(connection, {name: was for entry in entries for name, was in entry.found.items()})
         for entry in entries:
             seq += 1
             row = {
@@ -100,7 +102,7 @@ class Trail:
                 "after": storable(_canonical(entry.after)),
             }
             facts = (entry.before, entry.after)
-            digests = entry.digests or digests_of(connection, entry.what, entry.subject, facts)
+            digests = entry.digests or told.of(entry.what, entry.subject, facts)
             row["digests"] = _canonical(digests) if digests else ""
             last = row["hash"] = self._hash(row, last)
             rows.append(row)
@@ -135,7 +137,7 @@ class Trail:
             head = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
             expected, last, comparison = 1, GENESIS, Comparison()
             for row in _rows(connection):
-                comparison.read(row)
+                yield from (Fault(row["seq"], what) for what in comparison.read(row))
                 if row["seq"] < expected:
                     yield Fault(row["seq"], "put in: the trail begins with 1")
                     continue

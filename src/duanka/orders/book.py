@@ -33,6 +33,7 @@ from duanka.orders.consequences import grounds, happen, next_stage
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.isolation import each_alone, in_one_line
 from duanka.orders.passed import passed_lately
+from duanka.orders.row_digests import ORDERS, found
 from duanka.orders.second_person import takes_two
 from duanka.orders.store import Store
 from duanka.orders.tables import orders
@@ -206,9 +207,10 @@ class OrderBook:
         def work(turn: Turn) -> None:
             this = orders.c.id == number
             due_at = turn.connection.execute(select(orders.c.due_at).where(this).with_for_update()).scalar()
+            was = found(turn.connection, ORDERS, number)
             turn.connection.execute(update(orders).where(this).values(due_at=None))
             before = {"due_at": due_at.isoformat()} if due_at else {}
-            turn.note(SYSTEM, "order.set_aside", number, in_one_line(error), dict(before), {})
+            turn.note(SYSTEM, "order.set_aside", number, in_one_line(error), dict(before), {}, was)
 
         self.turn(work, now)
         self.set_aside(_ORDER, number, error, now)

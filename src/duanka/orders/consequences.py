@@ -122,7 +122,7 @@ def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, objec
 
 def hours_anew(turn: Turn, order: Order) -> dict[str, object]:
     """The whole time again, from now, once nobody of ours is waited for; none before the notice was delivered."""
-    if order.delivered_at is None or order.evidence or check_waits(turn, order):
+    if order.delivered_at is None or check_waits(turn, order):
         return {}
     return {"due_at": turn.now + turn.policy.answer_within}
 

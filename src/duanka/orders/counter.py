@@ -24,6 +24,7 @@ from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen, hours_anew
 from duanka.orders.cursors import page, page_of
 from duanka.orders.places import orders_in
+from duanka.orders.row_digests import COUNTER_CHECKS, found
 from duanka.orders.second_person import PASSED, REJECTED
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import counter_checks
@@ -74,9 +75,10 @@ class Counter:
                 "first_at": now,
                 "outcome": PASSED if alone else None,
             }
+            was = found(turn.connection, COUNTER_CHECKS, order_id)
             turn.connection.execute(insert(counter_checks).values(row))
             told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
-            turn.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone})
+            turn.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone}, was)
             if order.state in _BEGUN_FROM:
                 order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
@@ -96,8 +98,8 @@ class Counter:
             row = _recorded(turn, order)
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
-            _over(turn, row, PASSED, by)
-            turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]})
+            was = _over(turn, row, PASSED, by)
+            turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
             return happen(turn, order, Event.PASS, by, why)
 
         return self._book.turn(work, now)
@@ -111,12 +113,12 @@ class Counter:
             order = turn.order(order_id)
             authorize(by, permission, order)
             row = _recorded(turn, order)
-            _over(turn, row, REJECTED, by)
-            turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]})
-            if order.closed_at is None and order.state in _HOURS_RUN and order.due_at is None:
-                clock = hours_anew(turn, order)
-                if clock:
-                    return turn.change(order, by, "goes_on", "the record was discarded", **clock)
+            was = _over(turn, row, REJECTED, by)
+            turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            runs = order.state in _HOURS_RUN and not (order.state is State.FAILED and order.evidence)
+            clock = hours_anew(turn, order) if runs and not (order.closed_at or order.due_at) else {}
+            if clock:
+                return turn.change(order, by, "goes_on", "the record was discarded", **clock)
             return order
 
         return self._book.turn(work, now)
@@ -164,9 +166,12 @@ def _recorded(turn: Turn, order: Order) -> RowMapping:
     return row
 
 
-def _over(turn: Turn, row: RowMapping, outcome: str, by: Person) -> None:
+def _over(turn: Turn, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
+    """End what waits; how the rows were found, for the trail."""
+    was = found(turn.connection, COUNTER_CHECKS, row["order_id"])
     values = {"outcome": outcome, "second_by": by.id, "second_at": turn.now}
     turn.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))
+    return was
 
 
 def _facts(seen: CounterCheck) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, RowMapping, Select, and_, or_
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, and_, or_
 
 from duanka.domain.order import UnknownOrder
 from duanka.orders.views import Page
@@ -24,7 +24,7 @@ def within(limit: int) -> int:
 
 def page_of(
     query: Select[Any],
-    moment: Column[Any],
+    moment: ColumnElement[Any],
     number: Column[Any],
     after: str,
     limit: int,

@@ -20,6 +20,7 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope, same_person
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.row_digests import KEYS, found
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import keys, persons
@@ -79,6 +80,7 @@ class Keys:
                 raise OrderError(f"no key {number!r}; `duanka keys list` names them")
             if by.role is not Role.SUPERVISOR and not same_person(by.id, row["person"]):
                 raise NotTheirs(f"{number} is not a key of {by.id}; it takes a supervisor")
+            was = found(connection, KEYS, number)
             gone = update(keys).where(keys.c.id == number, keys.c.revoked_at.is_(None)).values(revoked_at=now)
             if connection.execute(gone).rowcount:
                 if supervisors_with_keys(connection) < 2 and _is_supervisor(connection, row["person"]):
@@ -87,7 +89,8 @@ class Keys:
                         f" give {row['person']} a new key first (`duanka keys add {row['person']}`)"
                     )
                 told = {"person": row["person"]}
-                self._trail.append(connection, [Entry(now, by, "key.revoke", number, why, before=told)])
+                entry = Entry(now, by, "key.revoke", number, why, before=told, found=was)
+                self._trail.append(connection, [entry])
 
     def list(self, by: Person) -> Sequence[Key]:
         """Every key that was given, the oldest first."""

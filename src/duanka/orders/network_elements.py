@@ -14,6 +14,7 @@ from duanka.domain.order import SYSTEM, OrderError
 from duanka.domain.person import Person
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.bulk import upsert
+from duanka.orders.row_digests import ELEMENTS, found
 from duanka.orders.store import Store
 from duanka.orders.tables import cards, orders, outbox
 from duanka.orders.tables_installation import elements
@@ -99,9 +100,11 @@ class NetworkElements:
                 raise OrderError(f"{name} is not configured; `duanka network list` shows what is")
             until = now + _ALLOWED_FOR
             values = {"changes_allowed": changes, "allowed_until": until}
+            was = found(connection, ELEMENTS, name)
             connection.execute(update(elements).where(elements.c.name == name).values(values))
             told = {"changes_allowed": changes, "allowed_until": until.isoformat()}
-            self._trail.append(connection, [Entry(now, by, "element.allow", name, why.strip(), {}, told)])
+            entry = Entry(now, by, "element.allow", name, why.strip(), {}, told, found=was)
+            self._trail.append(connection, [entry])
 
         self._store.transact(work)
 
@@ -110,11 +113,12 @@ class NetworkElements:
     ) -> int:
         before = _rows(connection).get(name, "")
         facts = {"address": address, "changed_at": now, "changes_allowed": None, "allowed_until": None}
+        found_as = found(connection, ELEMENTS, name)
         statement = upsert(connection, elements).values(name=name, **facts)
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=facts))
         what = "element.set" if address else "element.remove"
         was = {"address": before} if before else {}
-        entry = Entry(now, by, what, name, why, was, {"address": address})
+        entry = Entry(now, by, what, name, why, was, {"address": address}, found=found_as)
         self._trail.append(connection, [entry])
         return _bring_up_to_date(connection, name, now) if address and not before else 0
 
@@ -133,8 +137,10 @@ def changes_allowed(connection: Connection, name: str, now: datetime) -> int:
 def use_allowance(connection: Connection, trail: Trail, name: str, changed: int, now: datetime) -> None:
     """The comparison was carried out: what was allowed is used up."""
     values = {"changes_allowed": None, "allowed_until": None}
+    was = found(connection, ELEMENTS, name)
     connection.execute(update(elements).where(elements.c.name == name).values(values))
-    trail.append(connection, [Entry(now, SYSTEM, "element.compared", name, after={"changed": changed})])
+    entry = Entry(now, SYSTEM, "element.compared", name, after={"changed": changed}, found=was)
+    trail.append(connection, [entry])
 
 
 def _rows(connection: Connection) -> dict[str, str]:

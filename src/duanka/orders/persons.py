@@ -35,6 +35,7 @@ from duanka.orders.keys import (
     put_key,
     supervisors_with_keys,
 )
+from duanka.orders.row_digests import PERSONS, found
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import audit_head, invitations, person_requests, persons
@@ -181,7 +182,7 @@ class Persons:
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
                 )
             wanted = _checked(connection, request.what, request.person)
-            before = _find(connection, wanted.id)
+            before, found_as = _find(connection, wanted.id), found(connection, PERSONS, wanted.id)
             if request.what is Asked.PERSON:
                 _put_person(connection, wanted, now)
             elif request.what is Asked.CHANGE:
@@ -196,7 +197,9 @@ class Persons:
                 told["key"] = put_key(connection, wanted.id, hashed, request.proposed_by, by.id, now)
             decided = self._decide(connection, number, "approved", by, now)
             was = _facts(person_of(before)) if before else {}
-            entry = Entry(now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told)
+            entry = Entry(
+                now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told, found=found_as
+            )
             self._trail.append(connection, [entry])
         return decided, second
 
@@ -222,9 +225,11 @@ class Persons:
             row = _known(connection, person)
             if row["disabled_at"]:
                 return
+            found_as = found(connection, PERSONS, person)
             connection.execute(update(persons).where(persons.c.id == person).values(disabled_at=now))
             _two_supervisors_stay(connection, row)
-            entry = Entry(now, by, "person.disable", person, why.strip(), _facts(person_of(row)))
+            was = _facts(person_of(row))
+            entry = Entry(now, by, "person.disable", person, why.strip(), was, found=found_as)
             self._trail.append(connection, [entry])
 
     # --- reading ---

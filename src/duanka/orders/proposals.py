@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from duanka.domain.act import Act, ActState
 from duanka.domain.evidence import ran_out
 from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
+from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import columns_of, new_id
 from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn
@@ -25,6 +26,7 @@ def store_act(turn: Turn, act: Act) -> None:
     words = {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
     turn.connection.execute(insert(acts).values(**facts, **words))
     turn.act_began |= act.state is ActState.RUNNING
+    turn.new_acts.add(act.id)
 
 
 def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
@@ -59,11 +61,12 @@ def settle_proposal(turn: Turn, order: Order) -> None:
     if ran_out(order):
         return
     for number in _waiting(turn, order):
+        was = found(turn.connection, ACTS, number)
         gone = update(acts).where(acts.c.id == number)
         turn.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=turn.now))
         before: dict[str, object] = {"state": ActState.PROPOSED.value}
         after: dict[str, object] = {"state": ActState.REJECTED.value}
-        turn.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after)
+        turn.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after, was)
 
 
 def _waiting(turn: Turn, order: Order) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 An entry of the trail carries a digest of every row that it is about, as the row stands when the transaction ends. The
 digest is over all columns of the table: a new column is covered without a word here, and what may change without an
-entry is named. `compare` finds rows that were changed, put in or removed past the trail, and names the columns.
+entry is named. Beside it stands how the transaction found the row: what was changed past the trail stays visible when
+the row is told again. `Comparison` finds rows that were changed, put in or removed past the trail, and names the
+columns.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
 
+from duanka.domain.identity import Outcome
 from duanka.domain.order import Kind
 from duanka.orders.bulk import in_parts
 from duanka.orders.columns import storable
@@ -31,8 +34,11 @@ from duanka.orders.tables import (
     person_requests,
     persons,
 )
+from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.tables_installation import elements
 
+FOUND = "#found"  # behind the label of a row: its digest before the transaction
+SAME = "="  # the digest did not change
 _AT_ONCE = 400  # values in one IN
 _MOST_REMOVED = 100  # removed orders that are named; more say nothing more
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -56,13 +62,15 @@ class AuditedTable:
     """A table whose rows the trail tells. `told_by`: beginnings of what the entries are called that name its rows.
 
     An entry names a row by its subject, or by a value of what it tells before or after. `except_for`: columns that
-    change without an entry. `more`: what belongs to a row and lies in another table.
+    change without an entry. `more`: what belongs to a row and lies in another table. `begun_by`: entries that tell a
+    new row.
     """
 
     table: Table
     told_by: tuple[str, ...]
     except_for: frozenset[str] = frozenset()
     more: Callable[[Connection, Collection[str]], dict[str, dict[str, object]]] | None = None
+    begun_by: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -94,19 +102,73 @@ class AuditedTable:
         """The names of what is in a digest, in its order."""
         return sorted([*self.covered, *more])
 
+    def keys(self) -> Select[Any]:
+        """Every key."""
+        return select(self.table.c[self.key])
+
+
+@dataclass(frozen=True)
+class AuditedRows(AuditedTable):
+    """A table of which the rows about one order are told as one. `only`: the rows that somebody rests on."""
+
+    only: tuple[ColumnElement[bool], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The column that names the order."""
+        return "order_id"
+
+    def rows(self, connection: Connection, of: Collection[str]) -> Iterator[tuple[str, str, list[str]]]:
+        """As of a table; the digest of an order is over all of its rows."""
+        key, inner = self.table.c[self.key], [*self.table.primary_key.columns]
+        for part in in_parts(sorted(of), _AT_ONCE):
+            query = select(self.table).where(key.in_(part), *self.only).order_by(key, *inner)
+            of_order: dict[str, list[RowMapping]] = {}
+            for row in connection.execute(query).mappings():
+                of_order.setdefault(row[self.key], []).append(row)
+            for order, rows in of_order.items():
+                facts = {name: [_plain(row[name]) for row in rows] for name in self.covered}
+                yield order, _digest(facts), list(self.covered)
+
+    def keys(self) -> Select[Any]:
+        """Every order that has such rows."""
+        return super().keys().where(*self.only).distinct()
+
 
 _PEOPLE = ("person", "change", "key")
 ORDERS = AuditedTable(orders, ("order",))  # those of a transaction of the order book come with their digests
 CARDS = AuditedTable(cards, ())
-NAMED = (
-    AuditedTable(persons, _PEOPLE),
-    AuditedTable(keys, _PEOPLE),
-    AuditedTable(person_requests, _PEOPLE, frozenset({"decided_by", "decided_at", "outcome"})),
-    AuditedTable(elements, ("element",)),
-    AuditedTable(acts, ("act",), frozenset({"done", "skipped"}), _cards_of_acts),
+_NEW_PERSON = frozenset({"person.first", "person.join", "person.approve"})
+PERSONS = AuditedTable(persons, _PEOPLE, begun_by=_NEW_PERSON)
+KEYS = AuditedTable(keys, _PEOPLE, begun_by=_NEW_PERSON | {"key.approve"})
+ELEMENTS = AuditedTable(elements, ("element",), begun_by=frozenset({"element.set"}))
+ACTS = AuditedTable(
+    acts, ("act",), frozenset({"done", "skipped"}), _cards_of_acts, begun_by=frozenset({"act.propose"})
 )
+NAMED = (
+    PERSONS,
+    KEYS,
+    AuditedTable(
+        person_requests,
+        _PEOPLE,
+        frozenset({"decided_by", "decided_at", "outcome"}),
+        begun_by=frozenset({"person.propose"}),
+    ),
+    ELEMENTS,
+    ACTS,
+)
+# What letting a card go, or stopping it, may rest on: who saw the person, and what the machine said.
+COUNTER_CHECKS = AuditedRows(counter_checks, ("counter",), begun_by=frozenset({"counter.verify"}))
+CHECKS = AuditedRows(
+    checks,
+    ("check",),
+    frozenset({"reviewed_at"}),
+    begun_by=frozenset({"check.settle"}),
+    only=(checks.c.outcome.in_([outcome.value for outcome in Outcome]),),
+)
+OF_ORDERS = (COUNTER_CHECKS, CHECKS)
 _BY_WHAT: dict[str, list[AuditedTable]] = {}
-for _one in (ORDERS, *NAMED):
+for _one in (ORDERS, *NAMED, *OF_ORDERS):
     for _what in _one.told_by:
         _BY_WHAT.setdefault(_what, []).append(_one)
 
@@ -116,29 +178,76 @@ def label(table: AuditedTable, key: str) -> str:
     return f"{table.table.name}/{key}"
 
 
-def digests_of(
-    connection: Connection, what: str, subject: str, told: Iterable[Mapping[str, object]]
-) -> dict[str, str]:
-    """Label -> digest of the rows that an entry names, read in its transaction."""
-    tables = _BY_WHAT.get(what.partition(".")[0], ())
-    if not tables:
-        return {}
-    named = {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
-    return {label(table, key): digest for table in tables for key, digest, _ in table.rows(connection, named)}
+def found(connection: Connection, table: AuditedTable, *keys: str) -> dict[str, str]:
+    """What an entry says of these rows before the transaction changes them."""
+    return {label(table, key) + FOUND: digest for key, digest, _ in table.rows(connection, keys)}
+
+
+class RowsTold:
+    """Digests of the rows that the entries of one transaction name, as it leaves them; each row is read once.
+
+    `before`: what `found` said of the rows that the transaction changed.
+    """
+
+    def __init__(self, connection: Connection, before: Mapping[str, str]) -> None:
+        self._connection, self._before = connection, dict(before)
+        self._read: dict[str, str | None] = {}
+
+    def of(self, what: str, subject: str, told: Iterable[Mapping[str, object]]) -> dict[str, str]:
+        """Label -> digest of the rows that an entry names, with how they were found."""
+        digests = dict[str, str]()
+        tables = _BY_WHAT.get(what.partition(".")[0], ())
+        named = {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
+        for table in tables:
+            unread = {key for key in named if label(table, key) not in self._read}
+            self._read |= {label(table, key): None for key in unread}
+            self._read |= {
+                label(table, key): digest for key, digest, _ in table.rows(self._connection, unread)
+            }
+            for name in (label(table, key) for key in sorted(named)):
+                if digest := self._read[name]:
+                    digests[name] = digest
+                    digests[name + FOUND] = self._before.pop(name + FOUND, SAME)
+        return digests
+
+
+@dataclass
+class _Chain:
+    """What the trail said last of a row, while its entries are read in turn."""
+
+    last: str | None = None
+
+    def fault(self, told: Mapping[str, str], name: str, table: AuditedTable, what: str) -> str | None:
+        """Take in an entry; in words, how the row was found otherwise than it was left. None: it was not."""
+        was, self.last = self.last, told[name]
+        found_as = told.get(name + FOUND)
+        if found_as is None:  # a new order or card, or an entry of an earlier version
+            return None
+        if was is None:
+            new = found_as == SAME and what in table.begun_by
+            return None if new else "is not in the trail: it was put in past it"
+        digest = told[name] if found_as == SAME else found_as
+        names = table.names(dict.fromkeys(_MORE)) if table is ACTS else table.names({})
+        return next((text.partition(" ")[2] for text in _differs("it", was, digest, names)), None)
 
 
 class Comparison:
     """Compares rows with the trail in two steps: `read` each row of the trail in turn, then `faults`."""
 
     def __init__(self) -> None:
-        self._last: dict[str, str] = {}  # label -> digest, of the tables that are small
+        self._last: dict[str, _Chain] = {}  # by label, of the tables that are small
 
-    def read(self, row: RowMapping) -> None:
+    def read(self, row: RowMapping) -> Iterator[str]:
         """Take in one row of the trail. Those of orders and cards are read again, some at a time."""
-        if row["digests"]:
-            told: dict[str, str] = json.loads(row["digests"])
-            big = (f"{orders.name}/", f"{cards.name}/")
-            self._last.update((name, digest) for name, digest in told.items() if not name.startswith(big))
+        if not row["digests"]:
+            return
+        told: dict[str, str] = json.loads(row["digests"])
+        for name in told:
+            table = _SMALL.get(name.partition("/")[0])
+            if table and not name.endswith(FOUND):
+                chain = self._last.setdefault(name, _Chain())
+                if fault := chain.fault(told, name, table, row["what"]):
+                    yield f"before this row {name.replace('/', ' ', 1)} {fault}"
 
     def faults(self, connection: Connection) -> Iterator[str]:
         """Every row that is not as the trail last said, in words."""
@@ -147,22 +256,29 @@ class Comparison:
         yield from _orders(connection)
         yield from _cards(connection)
         yield from _removed_orders(connection)
+        for rows in OF_ORDERS:
+            yield from _of_orders(connection, rows)
 
     def _named(self, connection: Connection, table: AuditedTable) -> Iterator[str]:
         seen = set()
         for part in _keys(connection, table):
             for key, digest, names in table.rows(connection, part):
                 seen.add(label(table, key))
-                yield from _differs(
-                    f"{table.table.name} {key}", self._last.get(label(table, key)), digest, names
-                )
+                chain = self._last.get(label(table, key), _Chain())
+                yield from _differs(f"{table.table.name} {key}", chain.last, digest, names)
         gone = {name for name in self._last if name.startswith(f"{table.table.name}/")} - seen
         yield from (f"{name.replace('/', ' ', 1)} was removed past the trail" for name in sorted(gone))
 
 
+_MORE = ("list of cards",)
+_SMALL = {table.table.name: table for table in NAMED}
+
+
 def _orders(connection: Connection) -> Iterator[str]:
     for part in _keys(connection, ORDERS):
-        last = _last_told(connection, part)
+        last, faults = _told_of(connection, part, ORDERS)
+        for seq, order, fault in faults:
+            yield f"before row {seq} order {order} {fault}"
         for key, digest, names in ORDERS.rows(connection, part):
             yield from _differs(f"order {key}", last.get(label(ORDERS, key)), digest, names)
 
@@ -173,7 +289,9 @@ def _cards(connection: Connection) -> Iterator[str]:
     of_card = select(orders.c.card, orders.c.id).where(orders.c.kind == Kind.RESTRICTION.value)
     for part in _keys(connection, CARDS):
         restrictions = connection.execute(of_card.where(orders.c.card.in_(part))).all()
-        last = _last_told(connection, [row.id for row in restrictions])
+        last, faults = _told_of(connection, [row.id for row in restrictions], CARDS)
+        for seq, order, fault in faults:
+            yield f"before row {seq} the card of order {order} {fault}"
         for row in connection.execute(select(cards).where(cards.c.card.in_(part))).mappings():
             told = last.get(label(CARDS, row["card"]))
             yield from _differs(f"the card of order {row['order_id']}", told, CARDS.digest(row), names)
@@ -182,6 +300,34 @@ def _cards(connection: Connection) -> Iterator[str]:
     )
     for lost in connection.execute(moved.limit(_MOST_REMOVED)):
         yield f"the card of order {lost.id} was removed past the trail"
+
+
+def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
+    """Rows about orders as the last entry about each order left them."""
+    name = table.table.name.replace("_", " ")
+    for part in _keys(connection, table):
+        last, faults = _told_of(connection, part, table)
+        for seq, order, fault in faults:
+            yield f"before row {seq} {name} of order {order} {fault}"
+        query = select(audit.c.subject).where(
+            audit.c.subject.in_(part), audit.c.what.in_(table.begun_by), audit.c.digests == ""
+        )
+        earlier = frozenset(
+            connection.execute(query).scalars()
+        )  # told by an earlier version, without digests
+        for key, digest, names in table.rows(connection, part):
+            told = last.get(label(table, key))
+            if told or key not in earlier:
+                yield from _differs(f"{name} of order {key}", told, digest, names)
+    there = table.keys().where(table.table.c[table.key] == audit.c.subject).exists()
+    gone = (
+        select(audit.c.subject)
+        .where(audit.c.what.in_(table.begun_by), audit.c.digests != "", ~there)
+        .distinct()
+        .limit(_MOST_REMOVED)
+    )
+    for number in connection.execute(gone).scalars():
+        yield f"{name} of order {number} was removed past the trail"
 
 
 def _removed_orders(connection: Connection) -> Iterator[str]:
@@ -195,7 +341,7 @@ def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]
     """All keys of a table, some at a time."""
     key, after = table.table.c[table.key], ""
     while (
-        some := connection.execute(select(key).where(key > after).order_by(key).limit(_AT_ONCE))
+        some := connection.execute(table.keys().where(key > after).order_by(key).limit(_AT_ONCE))
         .scalars()
         .all()
     ):
@@ -203,16 +349,25 @@ def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]
         after = some[-1]
 
 
-def _last_told(connection: Connection, subjects: Sequence[str]) -> dict[str, str]:
-    """Label -> digest of the last entries about these orders."""
-    found: list[tuple[int, str]] = []
+def _told_of(
+    connection: Connection, subjects: Sequence[str], table: AuditedTable
+) -> tuple[dict[str, str], list[tuple[int, str, str]]]:
+    """Label -> digest of the last entries about these orders; and where a row was found otherwise than it was left."""
+    entries: list[tuple[int, str, str, str]] = []
     for part in in_parts(subjects, _AT_ONCE):
-        query = select(audit.c.seq, audit.c.digests).where(audit.c.subject.in_(part), audit.c.digests != "")
-        found += [(row.seq, row.digests) for row in connection.execute(query)]
-    last: dict[str, str] = {}
-    for _, digests in sorted(found):
-        last.update(json.loads(digests))
-    return last
+        query = select(audit.c.seq, audit.c.subject, audit.c.what, audit.c.digests)
+        rows = connection.execute(query.where(audit.c.subject.in_(part), audit.c.digests != ""))
+        entries += [(row.seq, row.subject, row.what, row.digests) for row in rows]
+    chains: dict[str, _Chain] = {}
+    faults: list[tuple[int, str, str]] = []
+    for seq, subject, what, digests in sorted(entries):
+        told: dict[str, str] = json.loads(digests)
+        mine = [name for name in told if name.startswith(f"{table.table.name}/")]
+        for name in mine:
+            if not name.endswith(FOUND):
+                fault = chains.setdefault(name, _Chain()).fault(told, name, table, what)
+                faults += [(seq, subject, fault)] if fault else []
+    return {name: chain.last for name, chain in chains.items() if chain.last}, faults
 
 
 def _differs(what: str, told: str | None, digest: str, names: Sequence[str]) -> Iterator[str]:

@@ -37,7 +37,8 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.bulk import in_parts, put_rows, upsert
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
-from duanka.orders.row_digests import CARDS, ORDERS, label
+from duanka.orders.row_digests import CARDS, FOUND, ORDERS, label
+from duanka.orders.row_digests import found as rows_found
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 
@@ -75,6 +76,7 @@ class Turn:
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
         self.act_began = False
+        self.new_acts: set[str] = set()
 
     # --- reading, with locks ---
 
@@ -222,9 +224,10 @@ class Turn:
         why: str,
         before: dict[str, object],
         after: dict[str, object],
+        found: Mapping[str, str] | None = None,
     ) -> None:
-        """Put a row into the audit trail."""
-        self._entries.append(Entry(self.now, by, what, subject, why, before, after))
+        """Put a row into the audit trail. `found`: of rows that lie in other tables (`row_digests.found`)."""
+        self._entries.append(Entry(self.now, by, what, subject, why, before, after, found=found or {}))
 
     @property
     def leaves_work(self) -> bool:
@@ -244,8 +247,9 @@ class Turn:
         self._update([order for order in moved_on if order.closed_at])
         put_rows(self.connection, orders, [row_of(order) for order in new])
         self._update([order for order in moved_on if not order.closed_at])
+        found = self._found_cards()
         restricted = self._write_cards()
-        self._tell_rows(changed, restricted)
+        self._tell_rows(changed, restricted, found)
         self._supersede({str(row["card"]) for row in self._outbox})
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
@@ -263,14 +267,26 @@ class Turn:
             given = [{"number": new["id"], **{name: new[name] for name in differing}} for _, new in rows]
             self.connection.execute(statement, given)
 
-    def _tell_rows(self, changed: Sequence[Order], restricted: Sequence[Mapping[str, object]]) -> None:
-        """Give the last entry about each order the digests of its row and its card's."""
+    def _tell_rows(
+        self, changed: Sequence[Order], restricted: Sequence[Mapping[str, object]], found: Mapping[str, str]
+    ) -> None:
+        """Give the last entry about each order the digests of its row and its card's, and how they were found."""
         digests = {order.id: {label(ORDERS, order.id): ORDERS.digest(row_of(order))} for order in changed}
+        for number, mine in digests.items():
+            if number in self._stored:
+                mine[label(ORDERS, number) + FOUND] = ORDERS.digest(row_of(self._stored[number]))
         for row in restricted:
-            digests[str(row["order_id"])][label(CARDS, str(row["card"]))] = CARDS.digest(row)
+            name, mine = label(CARDS, str(row["card"])), digests[str(row["order_id"])]
+            mine[name] = CARDS.digest(row)
+            if was := found.get(name + FOUND):
+                mine[name + FOUND] = was
         for at in range(len(self._entries) - 1, -1, -1):
             if told := digests.pop(self._entries[at].subject, None):
                 self._entries[at] = replace(self._entries[at], digests=told)
+
+    def _found_cards(self) -> dict[str, str]:
+        """How the cards that moved were treated before; none: they are new here."""
+        return rows_found(self.connection, CARDS, *self._restricted)
 
     def _write_cards(self) -> Sequence[Mapping[str, object]]:
         """Write how the network is to treat the cards that moved; their rows."""

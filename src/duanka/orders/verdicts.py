@@ -11,6 +11,8 @@ from sqlalchemy import RowMapping, update
 from duanka.domain.identity import Outcome, Reason, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Order
+from duanka.orders.row_digests import CHECKS
+from duanka.orders.row_digests import found as rows_found
 from duanka.orders.tables_identity import checks
 from duanka.orders.turn import Turn
 
@@ -38,8 +40,9 @@ def keep(turn: Turn, row: RowMapping, found: Verdict, *, counted: bool, waits: b
         "signals": json.dumps(signals),
         "reviewed_at": turn.now if found.outcome is Outcome.REVIEW and not waits else None,
     }
+    was = rows_found(turn.connection, CHECKS, row["order_id"])
     turn.connection.execute(update(checks).where(checks.c.id == row["id"]).values(values))
     told: dict[str, object] = {"outcome": found.outcome.value, "reasons": reasons, "counted": counted}
     if similarity is not None:
         told["similarity"] = round(similarity, 3)
-    turn.note(SYSTEM, "check.settle", row["order_id"], "the check online", {}, told)
+    turn.note(SYSTEM, "check.settle", row["order_id"], "the check online", {}, told, was)
