@@ -209,8 +209,8 @@ def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -
     """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
     if order.state is State.PUNISHED:
         # left punished, the card would not come back when its holder passes, and would when the punishment ends
-        turn.move(order, Event.RESTORE, SYSTEM, _why(act))
-        return stop_for(turn, verification, _why(act))
+        restored = turn.move(order, Event.RESTORE, SYSTEM, _why(act))
+        return stop_for(turn, verification, _why(act)) or restored
     facts: dict[str, Any] = {
         "carried_by": Evidence(verification.evidence).of(verification.id),
         "parent": verification.id,

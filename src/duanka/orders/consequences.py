@@ -171,13 +171,11 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
         turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
 
 
-def stop_for(turn: Turn, verification: Order, why: str) -> Order:
-    """Stop a free card for a verification that ran out with evidence, as its end would have; the restriction."""
-    because = _TOO_LATE if verification.state is State.EXPIRED else _NOT_PASSED
+def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:
+    """Stop a free card for a verification that ran out with evidence; the restriction. None: it is protected."""
+    because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
     _restrict(turn, verification, SYSTEM, why, because)
-    restriction = turn.open_order(verification.card, Kind.RESTRICTION)
-    assert restriction is not None  # noqa: S101  # the evidence carries it
-    return restriction
+    return turn.open_order(verification.card, Kind.RESTRICTION)
 
 
 def stage_due(turn: Turn, delivered_at: datetime, state: NetworkState) -> datetime | None:
