@@ -56,6 +56,19 @@ def test_a_wrong_clock_moves_nothing(tmp_path: Path) -> None:
     assert found == Span(first, first, at("2021-05-11 00:00"), certain=last, outside=2, reach=last)
 
 
+def test_one_switch_of_many_that_is_a_year_ahead_makes_nobody_look_asleep(tmp_path: Path) -> None:
+    honest = [c for day in range(1, 11) for c in calls(200, f"2021-05-{day:02} 09:00")]
+    ahead = [c for day in range(1, 11) for c in calls(60, f"2022-05-{day:02} 09:00")]
+    found = span_of(tmp_path, honest + ahead)
+    assert (found.until, found.outside) == (at("2021-05-11 00:00"), 600)
+
+
+def test_a_whole_day_after_an_outage_of_weeks_is_no_stray(tmp_path: Path) -> None:
+    honest = [c for day in range(1, 11) for c in calls(200, f"2021-05-{day:02} 09:00")]
+    found = span_of(tmp_path, honest + calls(150, "2021-06-10 09:00"))
+    assert (found.until, found.outside) == (at("2021-06-11 00:00"), 0)
+
+
 def test_a_quiet_day_beside_busy_ones_is_no_stray(tmp_path: Path) -> None:
     rows = calls(1, "2021-04-28 09:00") + [
         c for d in range(1, 11) for c in calls(200, f"2021-05-{d:02} 09:00")

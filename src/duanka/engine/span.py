@@ -1,8 +1,8 @@
 """Which event time the records cover, and the views that hide everything else.
 
-One record of a wrong clock (1970, 2099) must not make every card look asleep or every silence certain. So in
-a table of any size, days that hold less than a twentieth of the median day and lie more than a week off the
-rest are strays: counted, reported, not seen.
+Records of a wrong clock (1970, 2099, one switch that is a year ahead) must not make every card look asleep or every
+silence certain. So in a table of any size, days that lie more than a week off the rest, none of which holds half of the
+median day, are strays: counted, reported, not seen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Rows", "Run", "by_day", "end_of_records", "known", "of_records", "se
 Run = Callable[[str], Rows]
 _MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
-_STRAY_SHARE = 0.05
+_SOLID_SHARE = 0.5  # of the median day: less is what one switch of many may send with a wrong clock
 _STRAYS_FROM = 100  # records on the median day; a smaller table is too thin to tell strays from days
 _USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
 
@@ -73,7 +73,7 @@ def _without_strays(days: Sequence[_Day]) -> Sequence[_Day]:
     typical = median(d.records for d in days)
     if typical < _STRAYS_FROM:
         return days
-    solid = [i for i, d in enumerate(days) if d.records >= _STRAY_SHARE * typical]
+    solid = [i for i, d in enumerate(days) if d.records >= _SOLID_SHARE * typical]
     start, end = solid[0], solid[-1]
     while start > 0 and days[start].day - days[start - 1].day <= _WEEK:
         start -= 1
