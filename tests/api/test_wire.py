@@ -54,15 +54,15 @@ def test_errors_have_one_form(people: People) -> None:
     answers = {
         "NOT_FOUND": works.get("/nowhere"),
         "METHOD_NOT_ALLOWED": works.client.delete(f"{BASE}/orders"),
-        "INVALID_ARGUMENT": works.post("/cards/retrieve-dossier", {"phoneNumber": "13800000000"}),
+        "INVALID_ARGUMENT": works.post("/cards/retrieve-dossier", {"phoneNumber": "1380000000"}),
     }
     for code, answer in answers.items():
         assert answer.json().keys() == {"status", "code", "message"}
         assert (answer.json()["code"], answer.json()["status"]) == (code, answer.status_code)
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["cache-control"] == "no-store"
-    assert "13800000000" not in answers["INVALID_ARGUMENT"].text, "what was sent is not repeated"
-    assert "phoneNumber" in answers["INVALID_ARGUMENT"].json()["message"]
+    assert "1380000000" not in answers["INVALID_ARGUMENT"].text, "what was sent is not repeated"
+    assert "card numbers" in answers["INVALID_ARGUMENT"].json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_errors_have_one_form(people: People) -> None:
         {"phoneNumber": phone(), "text": "t", "more": 1},
         {"phoneNumber": phone(), "text": " "},
         {"phoneNumber": phone(), "text": "a\x00b"},
-        {"phoneNumber": phone()[1:], "text": "t"},
+        {"phoneNumber": phone()[:-1], "text": "t"},
         {"phoneNumber": phone() + "\n", "text": "t"},
         {"phoneNumber": phone(), "text": "t" * 501},
         {"phone_number": phone(), "text": "t"},

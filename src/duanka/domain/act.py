@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ LIFTS = frozenset(
 )  # they take nothing from anybody: one person suffices
 MOST_CARDS = 100_000
 
+_INSIDE = re.compile("(?<=[0-9]{3})[0-9](?=.*[0-9]{2})")  # digits but for the first three and the last two
 _SHOWN = 5
 
 
@@ -94,7 +96,7 @@ def numbers_of(cards: Iterable[str]) -> tuple[tuple[str, ...], int]:
         raise OrderError("no card is named; name at least one")
     if wrong := [card for card in named if not found[card]]:
         raise MalformedCard(
-            f"{len(wrong)} of {len(named)} are no card numbers: {_listed(wrong)}; write them like 8613800000001"
+            f"{len(wrong)} of {len(named)} are no card numbers: {_listed(wrong)}; write 86 and the eleven digits"
         )
     once = tuple(sorted({card for card in found.values() if card}))
     if len(once) > MOST_CARDS:
@@ -113,5 +115,6 @@ def _card(text: str) -> str | None:
 
 
 def _listed(cards: list[str]) -> str:
-    shown = ", ".join(repr(card[:24]) for card in cards[:_SHOWN])
+    # what is no number may still be most of one: a digit lost, a number of another country
+    shown = ", ".join(repr(_INSIDE.sub("*", card[:24])) for card in cards[:_SHOWN])
     return shown if len(cards) <= _SHOWN else f"{shown} and {len(cards) - _SHOWN} more"
