@@ -221,9 +221,9 @@ def test_a_record_id_is_what_a_record_is_known_by(tmp_path: Path) -> None:
     text += "".join(f'{name} = "{name}"\n' for name in CALLS.strip().split(","))
     rows = [
         "7," + CALL,
-        "7," + CALL.replace("61", "62"),
+        "7," + CALL.replace(",61", ",62"),
         "," + CALL,
-        "," + CALL.replace("61", "62"),
+        "," + CALL.replace(",61", ",62"),
         "," + CALL,
     ]
     put(tmp_path, "in/x.csv", "id," + CALLS + "".join(rows))
