@@ -176,6 +176,123 @@ def test_only_a_call_that_was_answered_goes_on(proxy: OwnCallProxy, caller: RawC
         element.restore(CALLING)
 
 
+def answered(
+    proxy: OwnCallProxy, caller: RawCaller, call: str, whom: str, who: str, *, extra: str = ""
+) -> None:
+    """A call is made and answered: its tags are one (of the caller) and two."""
+    caller.own.sendto(caller.message(whom, who, call, extra=extra), proxy.address)
+    outcome, request = caller.outcome(call)
+    assert outcome == PASSED
+    caller.hop.sendto(caller.answer(request), proxy.address)
+    assert caller.outcome(call)[0] == "SIP/2.0 200 OK"
+
+
+@pytest.mark.parametrize(
+    "emergency",
+    [
+        "sip:110@op",
+        "tel:110;phone-context=+8613900139",
+        "urn:service:sos.police",
+        "sip:95588@op",
+        "sip:13900000000@op",
+    ],
+)
+def test_an_emergency_call_of_a_suspended_card_carries_nothing_to_others(
+    proxy: OwnCallProxy, caller: RawCaller, emergency: str
+) -> None:
+    who, call = f"<sip:{CARD}@op>", f"emergency-{emergency}"
+    answered(proxy, caller, call, emergency, who)
+    within = {"call": call, "tag": "two"}
+    for other in (
+        f"sip:{HONEST}@op",
+        f"sip:+{HONEST}@10.0.0.7:5060;transport=udp",
+        f"tel:+{HONEST}",
+        "sip:13900139000",
+        "sip:85551234@op",
+        "sip:+447700900999@op",
+        "sip:028%2D85551999@op",
+        "sip:13900139110@op",
+        "sip:13900139000%00@op",
+        "sip:+447700900999F@op",
+    ):
+        for method in ("INVITE", "UPDATE", "MESSAGE", "REFER"):
+            assert caller.send(proxy.address, other, who, method=method, **within) == REFUSED_608, other
+    for method in ("MESSAGE", "REFER"):  # new ones, whatever their request URI is
+        assert caller.send(proxy.address, "sip:10.0.0.7", who, method=method, **within) == REFUSED_608
+        assert caller.send(proxy.address, emergency, who, method=method, **within) == PASSED
+    for target in (
+        "sip:10.0.0.7",
+        "sip:139.110.123.45:5060;transport=udp",
+        "sip:[2001:db8::7]:5060",
+        "sip:psap-7.example.org",
+        "sip:110@10.0.0.7",
+        "sip:operator7@10.0.0.7",
+        "sip:5005@10.0.0.7",
+        "sip:+8610110@10.0.0.7",
+        emergency,
+    ):
+        for method in ("INVITE", "UPDATE", "INFO", "PRACK", "ACK", "CANCEL", "BYE"):
+            assert caller.send(proxy.address, target, who, method=method, **within) == PASSED, target
+
+
+@pytest.mark.parametrize(
+    ("who", "extra"),
+    [
+        (f"<sip:{CARD}@op>", ""),
+        (f"<sip:{HONEST}@op>", f"{PAI}<sip:{CARD}@op>\r\n"),
+        (ANONYMOUS, f"{PAI}<sip:alice@op>, <tel:+{CARD}>\r\n"),
+    ],
+)
+def test_the_emergency_side_reaches_the_suspended_card_and_nobody_in_its_name(
+    proxy: OwnCallProxy, caller: RawCaller, who: str, extra: str
+) -> None:
+    call = f"back-{who}-{extra.partition(' ')[2].strip()}"
+    answered(proxy, caller, call, "sip:110@op", who, extra=extra)
+    # the other way round From has the tag of who was called
+    for method in ("INVITE", "UPDATE"):
+        for target in (f"sip:{CARD}@10.0.0.9:5060", f"sip:+{CARD}@op", f"tel:+{CARD}", "sip:10.0.0.9"):
+            sent = caller.message(target, "<sip:110@op>", call, method, tag="one").replace(
+                b"<sip:110@op>;tag=one", b"<sip:110@op>;tag=two"
+            )
+            caller.own.sendto(sent, proxy.address)
+            assert caller.outcome(call)[0] == PASSED, target
+        # who was suspended knows both tags, and writes himself into From
+        again = caller.message("sip:110@op", f"<sip:{HONEST}@op>", call, method, tag="two")
+        caller.own.sendto(again, proxy.address)  # with another From, and answered: makes nobody a part of it
+        outcome, request = caller.outcome(call)
+        assert outcome == PASSED
+        caller.hop.sendto(caller.answer(request), proxy.address)
+        assert caller.outcome(call)[0] == "SIP/2.0 200 OK"
+        forged = caller.message(f"sip:{HONEST}@op", f"<sip:{CARD}@op>", call, method, tag="one").replace(
+            b"op>;tag=one\r\nTo", b"op>;tag=two\r\nTo"
+        )
+        caller.own.sendto(forged, proxy.address)
+        assert caller.outcome(call)[0] == REFUSED_608
+
+
+def test_a_call_stays_with_whom_it_was_made(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    """A re-INVITE that was answered changes nothing in who called whom."""
+    who, other, call = f"<sip:{CALLING}@op>", "8613900139055", "a-lasting-call"
+    answered(proxy, caller, call, f"sip:{HONEST}@op", who)
+    within = {"call": call, "tag": "two"}
+    assert caller.send(proxy.address, f"sip:{other}@op", who, **within) == PASSED  # both are honest
+    with closing(proxy.element()) as element:
+        element.suspend(CALLING)
+        for _ in range(2):
+            for target in ("sip:10.0.0.7", f"sip:{HONEST}@10.0.0.7", f"sip:{HONEST[2:]}@op"):
+                caller.own.sendto(caller.message(target, who, call, tag="two"), proxy.address)
+                outcome, request = caller.outcome(call)
+                assert outcome == PASSED, target
+                caller.hop.sendto(caller.answer(request), proxy.address)
+                assert caller.outcome(call)[0] == "SIP/2.0 200 OK"
+            assert caller.send(proxy.address, f"sip:{CALLING}@10.0.0.9", **within) == PASSED
+            assert caller.send(proxy.address, f"sip:{other}@op", who, **within) == REFUSED_608
+            assert (
+                caller.send(proxy.address, f"sip:{HONEST}@op", who, method="MESSAGE", **within) == REFUSED_608
+            )
+        element.restore(CALLING)
+
+
 def test_an_answer_to_nothing_reaches_nobody(proxy: OwnCallProxy, caller: RawCaller) -> None:
     host, port = proxy.address
     with bound() as third:
@@ -183,7 +300,7 @@ def test_an_answer_to_nothing_reaches_nobody(proxy: OwnCallProxy, caller: RawCal
         ours = f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK1;dk={'0' * 32}"
         theirs = "Via: SIP/2.0/UDP {}:{};branch=z9hG4bK2".format(*third.getsockname())
         rest = "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: reflected\r\nCSeq: 1 INVITE\r\n\r\n"
-        for via in (ours, ours.partition(";dk")[0]):
+        for via in (ours, f"{ours}.{HONEST}.{CALLING}..", ours.partition(";dk")[0]):
             caller.hop.sendto(f"SIP/2.0 200 OK\r\n{via}\r\n{theirs}\r\n{rest}".encode(), proxy.address)
         for number in range(40):  # every worker has taken what came before
             assert caller.send(proxy.address, call=f"after-{number}") == PASSED

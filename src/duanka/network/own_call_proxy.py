@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from duanka import __version__
 from duanka.domain.errors import DuankaError
@@ -61,8 +61,8 @@ class OwnCallProxy(OwnPart):
         self._program = program("kamailio", "kamailio kamailio-sqlite-modules")
         self._entries = entries
         # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400, and a million
-        # answered calls 160 MB
-        self._megabytes = megabytes or 256 + entries // 2200 + waiting // 2000
+        # answered calls 160 to 240 MB
+        self._megabytes = megabytes or 320 + entries // 2200 + waiting // 2000
         self.folder = folder.resolve()
         make(self.folder)
         RefusedFile(self.folder / REFUSED, "call_proxy", Carried.CALL).make()
@@ -81,9 +81,13 @@ class OwnCallProxy(OwnPart):
 
     def _write_config(self, **values: object) -> None:
         """Write the configuration, which holds a secret: for our eyes alone."""
-        text = resources.files("duanka.network").joinpath(f"{_CONFIG}.j2").read_text(encoding="utf-8")
-        plain = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701  # no page
-        written = plain.from_string(text).render(
+        plain = Environment(
+            loader=FunctionLoader(_template),
+            undefined=StrictUndefined,
+            autoescape=False,  # noqa: S701  # no page
+            keep_trailing_newline=True,
+        )
+        written = plain.get_template(f"{_CONFIG}.j2").render(
             version=__version__,
             lists=self.folder / LISTS,
             refused=self.folder / REFUSED,
@@ -148,6 +152,10 @@ class OwnCallProxy(OwnPart):
         with contextlib.closing(asking), contextlib.suppress(NetworkError):
             return bool(asking.ask("htable.get", "live", "list"))
         return False
+
+
+def _template(name: str) -> str:
+    return resources.files("duanka.network").joinpath(name).read_text(encoding="utf-8")
 
 
 def _secret(folder: Path) -> str:
