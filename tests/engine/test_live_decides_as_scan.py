@@ -154,7 +154,8 @@ def assert_decided_alike(seed: int, most: int, stops: int) -> None:
         assert last_decisions(folder) == scanned(world, folder / "scan")
         told = lines(folder / HITS)
         assert [line["seq"] for line in told] == list(range(1, len(told) + 1))
-        cases = [(line["card"], line["evidence"]["case_id"]) for line in told if line["rule"] == CONFIRMED]
+        new = [line for line in told if line["rule"] == CONFIRMED and line["kind"] == "raised"]
+        cases = [(line["card"], line["evidence"]["case_id"]) for line in new]
         assert len(cases) == len(set(cases)), "each case is told once"
 
 
@@ -219,6 +220,22 @@ def _all_of(world: World, table: str) -> Any:
         return arrivals(only, random.Random(1))
     both = World({table: world.frames[table], "calls": world.frames["calls"]}, {}, LISTS)
     return [one for one in arrivals(both, random.Random(1)) if one.table == table]
+
+
+@pytest.mark.parametrize("first", ["cards", "cases"])
+def test_the_operator_and_the_city_of_a_card_are_told_as_by_a_scan(first: str, tmp_path: Path) -> None:
+    """Whether the register came before the case or after it; and who is in no register has neither."""
+    world = with_cases(one_call_each(CARD), [confirmed(CARD, START), confirmed(_UNKNOWN, START, "B2")])
+    register = canonical("cards", [{"card": CARD, "operator": "河北移动", "home_city": "130100"}])
+    world = World({**world.frames, "cards": register}, {}, LISTS)
+    tables = sorted(world.frames, key=lambda table: table != first)
+    batches = [batch_of(world, _all_of(world, table), n) for n, table in enumerate(tables, 1)]
+    followed(world, batches[:1], tmp_path, once=False)
+    followed(world, batches, tmp_path)
+    said = last_decisions(tmp_path)
+    places = {card: (line["operator"], line["city"]) for card, line in said.items()}
+    assert places == {CARD: ("河北移动", "130100"), _UNKNOWN: ("", "")}
+    assert said == scanned(world, tmp_path / "scan")
 
 
 def test_whoever_says_what_now_is_sees_the_cases_confirmed_by_then(tmp_path: Path) -> None:

@@ -78,13 +78,24 @@ def test_each_change_and_each_decision_is_a_line(tmp_path: Path) -> None:
         {
             "seq": 2,
             "card": "b",
+            "operator": "",
+            "city": "",
             "tier": "medium",
             "action": "verify",
             "points": 3.0,
             "reasons": [{"rule": "fan_out", "zh": "拨号", "en": "dials"}],
             "would_be": "verify_at_counter",
         },
-        {"seq": 3, "card": "a", "tier": "low", "action": "watch", "points": 0.0, "reasons": []},
+        {
+            "seq": 3,
+            "card": "a",
+            "operator": "",
+            "city": "",
+            "tier": "low",
+            "action": "watch",
+            "points": 0.0,
+            "reasons": [],
+        },
     ]
 
 

@@ -73,6 +73,8 @@ class Judgement:
             shadow,
             all_counted,
             card.signed_by,
+            card.operator,
+            card.city,
         )
 
     def asked(self, tripped: frozenset[str], confirmed: bool, claimed: bool = False) -> Action | None:

@@ -96,6 +96,12 @@ def person_id(text: str) -> str:
     return text
 
 
+def place_name(text: str) -> str:
+    """`text` where a scope can name it as operator or city; "" where not: nobody could be given what lies there."""
+    name = text.strip()
+    return name if _PLACE.fullmatch(name) else ""
+
+
 def display_name(text: str) -> str:
     """A name as it is shown: NFKC, single blanks.
 

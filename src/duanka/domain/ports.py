@@ -101,6 +101,7 @@ class CardHits:
     """The hits of one card, and the police cases it was confirmed in (涉案).
 
     `cases`: of files that a registered source signed, `signed_by` those; `claimed`: of files that nobody signed.
+    `operator`, `city`: of the card, as the register says; "" where it does not.
     """
 
     card: str
@@ -108,6 +109,8 @@ class CardHits:
     cases: tuple[str, ...] = ()
     signed_by: tuple[str, ...] = ()
     claimed: tuple[str, ...] = ()
+    operator: str = ""
+    city: str = ""
 
 
 class Engine(Protocol):

@@ -22,6 +22,7 @@ class CardAtRisk:
 
     `hits`: those that count, in that order. `shadow`: rule in shadow that it tripped -> the action if that rule
     counted; `would_be`: the action if all of them did. `signed_by`: the sources that signed the cases.
+    `operator`, `city`: of the card, as the register says; "" where it does not.
     """
 
     card: str
@@ -34,6 +35,8 @@ class CardAtRisk:
     shadow: Mapping[str, Action] = field(default_factory=dict)
     would_be: Action | None = None
     signed_by: tuple[str, ...] = ()
+    operator: str = ""
+    city: str = ""
 
     @property
     def listed(self) -> bool:

@@ -167,6 +167,12 @@ class Cluster:
 
     def cards_with_hits(self) -> Iterator[CardHits]:
         """Each card with a hit or a police case, cards in order."""
+        listed = self._local.sql("SELECT card FROM hits UNION SELECT card FROM cases").to_arrow_table()
+        self._lend("listed", listed)
+        places = self._remote.arrow(
+            "SELECT card, operator, home_city FROM given_cards WHERE card IN (SELECT card FROM listed)"
+        )
+        self._local.register("places", places)
         return self._found.cards()
 
     def profile(self, cards_at_risk: Path) -> Profile:

@@ -21,7 +21,9 @@ _ROWS_AT_ONCE = 20_000
 
 
 class Found:
-    """The hits in `db`, which also has a table or view `cases` (card, case_id, signed_by) when asked for cards."""
+    """The hits in `db`, which when asked for cards also has the tables or views `cases` (card, case_id, signed_by) and
+    `places` (card, operator, home_city), one row a card.
+    """
 
     def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
         self._db = db
@@ -69,7 +71,7 @@ class Found:
     def cards(self) -> Iterator[CardHits]:
         """Each card with a hit or a police case, cards in order."""
         with plainly():
-            result = self._db.execute(cards_with_hits("hits", "cases"))
+            result = self._db.execute(cards_with_hits("hits", "cases", "places"))
         yield from by_card(_rows(result))
 
     def read_at_risk(self, cards_at_risk: Path) -> None:
@@ -109,19 +111,21 @@ def sorted_hits(hits: str) -> str:
     return f"SELECT card, rule, seen_at, evidence FROM {hits} ORDER BY card, rule, seen_at, evidence"
 
 
-def cards_with_hits(hits: str, cases: str, which: str = "TRUE", more: str = "") -> str:
-    """The SELECT that `by_card` reads: of each card that fulfils `which`, its hits by rule and its cases.
+def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", more: str = "") -> str:
+    """The SELECT that `by_card` reads: of each card that fulfils `which`, its hits by rule, its cases and its place.
 
-    `hits`, `cases`: the tables; `more`: another SELECT of cards, which may have neither.
+    `hits`, `cases`, `places`: the tables; `more`: another SELECT of cards, which may have neither hit nor case.
     """
     also = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL, NULL FROM ({more})" if more else ""
     return f"""
-        SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*),
-               NULL AS case_id, NULL AS signed_by
-        FROM {hits} WHERE {which} GROUP BY card, rule
-        UNION ALL
-        SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id, signed_by FROM {cases} WHERE {which}
-        {also} ORDER BY 1, 2 NULLS LAST, 6, 7"""
+        SELECT found.*, place.operator, place.home_city FROM (
+            SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*),
+                   NULL AS case_id, NULL AS signed_by
+            FROM {hits} WHERE {which} GROUP BY card, rule
+            UNION ALL
+            SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id, signed_by FROM {cases} WHERE {which}
+            {also}
+        ) AS found LEFT JOIN {places} AS place ON place.card = found.card ORDER BY 1, 2 NULLS LAST, 6, 7"""
 
 
 def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
@@ -132,7 +136,8 @@ def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
         signed = {r[5]: None for r in of_card if r[6] is not None}
         sources = tuple(sorted({r[6] for r in of_card if r[6] is not None}))
         claimed = {r[5]: None for r in of_card if r[5] is not None and r[5] not in signed}
-        yield CardHits(card, hits, tuple(signed), sources, tuple(claimed))
+        operator, city = (value or "" for value in of_card[0][7:9])
+        yield CardHits(card, hits, tuple(signed), sources, tuple(claimed), operator, city)
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -236,6 +236,8 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> st
     card = demand.card
     if not by.scope.everywhere:
         within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
+    if demand.decision and demand.place:
+        _follow_place(turn, demand)
     if demand.asked is Asked.NOTHING:
         return _recall(turn, demand, by)
     restriction = turn.open_order(card, Kind.RESTRICTION)
@@ -254,8 +256,16 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> st
     case = ", ".join(demand.cases) or "公安机关确认"
     why = f"confirmed by the police in case {case}, signed by {', '.join(demand.signed_by)}"
     why = why if by is SYSTEM else f"{why}; taken by {by.id}"
-    _police_stop(turn, card, case, SYSTEM, why)
+    _police_stop(turn, card, case, SYSTEM, why, **demand.place)
     return "stopped"
+
+
+def _follow_place(turn: Turn, demand: Demand) -> None:
+    """What is open about a card belongs to the operator and city that the latest sealed decision names."""
+    for kind in Kind:
+        order = turn.open_order(demand.card, kind)
+        if order and (order.operator, order.city) != (demand.operator, demand.city):
+            turn.change(order, SYSTEM, "place", "as the register says", **demand.place)
 
 
 def _stops(demand: Demand) -> bool:
@@ -330,7 +340,7 @@ def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
         turn.notify(after, asked)
 
 
-def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str) -> Order:
+def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str, **place: str) -> Order:
     """What the holder is told is that the police confirmed it, and that only they lift it: nothing of any rule."""
     turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = Words(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
@@ -342,7 +352,8 @@ def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str) -> Orde
         return turn.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
     carried_by = POLICE_NOTICE + case
     if order is None:
-        order = turn.open(Kind.RESTRICTION, card, why_told, by, why, tier="extreme", carried_by=carried_by)
+        facts = {"tier": "extreme", "carried_by": carried_by, **place}
+        order = turn.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
     order = happen(
         turn, order, Event.POLICE_STOP, by, why, carried_by=carried_by, grounds=why_told, tier="extreme"
     )

@@ -133,6 +133,8 @@ def told(order: Order) -> dict[str, object]:
         "decision": order.decision,
         "receipt_at": order.receipt_at,
         "evidence": order.evidence,
+        "operator": order.operator,  # who may see it depends on them
+        "city": order.city,
     }
     return {name: _plain(value) for name, value in facts.items() if value not in (None, "")}
 

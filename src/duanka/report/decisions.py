@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.order import Asked, Demand
+from duanka.domain.person import place_name
 from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.sealing import Sealer, run_of
@@ -167,6 +168,9 @@ class DecisionFile:
                 decision=decision,
                 seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
                 signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
+                # who may see the order: nobody claims a card by a line that we did not write
+                operator=place_name(str(said.get("operator", ""))) if decision else "",
+                city=place_name(str(said.get("city", ""))) if decision else "",
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UnreadableInput(

@@ -223,6 +223,8 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
     line: dict[str, object] = {
         "seq": seq,
         "card": card.card,
+        "operator": card.operator,
+        "city": card.city,
         "tier": card.tier.word,
         "action": card.action.word,
         "points": _plain(card.points),

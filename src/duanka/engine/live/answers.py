@@ -39,7 +39,7 @@ class Answers:
         if changed:
             more = f"SELECT card FROM state.changes WHERE seq > {changed[0]} AND seq <= {changed[1]}"
             which = f"card IN ({more})"
-        return by_card(self._run(cards_with_hits("state.hits", "state.cases", which, more)))
+        return by_card(self._run(cards_with_hits("state.hits", "state.cases", "state.cards", which, more)))
 
     def write_hits(self, path: Path) -> None:
         """Write hits.parquet as a scan does: card, rule, seen_at, evidence (JSON), sorted."""

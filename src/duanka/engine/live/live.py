@@ -287,6 +287,8 @@ class Live:
         judged = register != "outlets" and self._progress.since is not None
         if judged and register == "cards":
             self._left_behind()
+        if register == "cards":
+            self._moved()
         if key:
             self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
         self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news")
@@ -302,6 +304,17 @@ class Live:
             " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
             " OR n.holder IS NULL)"
         )
+
+    def _moved(self) -> None:
+        """A decision that was told names operator and city: where the register names others, it is told again."""
+        moved = self._run(
+            "SELECT n.card FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
+            " (SELECT card FROM state.hits UNION SELECT card FROM state.confirmed)"
+            " AND (coalesce(n.operator, '') <> coalesce(c.operator, '')"
+            " OR coalesce(n.home_city, '') <> coalesce(c.home_city, ''))"
+        )
+        if moved:
+            announce_again(self._state.db, self._run, self._progress, [card for (card,) in moved])
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
         """The rules that cannot run yet, and the "table.column" that none of the records has."""

@@ -1,0 +1,76 @@
+"""A card's operator and city, from the register to whoever works for them: by a scan and by live records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from desk import duanka
+from duanka.domain.order import Kind, Person, Role
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.person import Scope
+from duanka.domain.sealing import derived
+from duanka.orders.audit import Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.intake import Intake
+from duanka.orders.reading import Filter, Reader, Reading
+from duanka.orders.store import Store
+from duanka.orders.turn import Terms
+from duanka.report import DecisionFile
+from signed_cases import SECRET, signed, trusting
+
+HERE, THERE, NOWHERE, ASKED = (f"861380000000{number}" for number in range(4))
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+KEY = b"a key of a test, thirty-two bytes"
+CONFIRMED_AT = "2021-05-03 10:00:00"
+CLERK = Person("li", Role.DESK)
+
+
+def _records(folder: Path) -> None:
+    """Cases of three cards, one in no register, that the police signed, and one that nobody signed."""
+    tables = {
+        "calls": "card,peer,direction,started_at,seconds\n"
+        f"{HERE},8613900000000,out,2021-05-03 09:00:00,60\n{THERE},8613900000000,out,2021-05-03 09:00:00,60\n",
+        "cards": "card,operator,home_city\n"
+        f"{HERE},河北移动,130100\n{THERE},河北联通,130200\n{ASKED},河北移动,130200\n",
+        "cases": f"card,case_id,confirmed_at\n{HERE},A1,{CONFIRMED_AT}\n{THERE},A2,{CONFIRMED_AT}\n"
+        f"{NOWHERE},A3,{CONFIRMED_AT}\n",
+    }
+    for table, text in tables.items():
+        (folder / table).mkdir(parents=True)
+        (folder / table / f"{table}.csv").write_text(text, encoding="utf-8")
+    (folder / "cases" / "claimed.csv").write_text(
+        f"card,case_id,confirmed_at\n{ASKED},B1,{CONFIRMED_AT}\n", encoding="utf-8"
+    )
+    signed(folder / "cases" / "cases.csv")
+
+
+@pytest.mark.parametrize("way", ["scan", "live"])
+def test_whoever_works_for_one_operator_sees_its_orders_and_no_others(
+    way: str, store: Store, tmp_path: Path
+) -> None:
+    _records(tmp_path / "in")
+    words = ("scan", tmp_path / "in") if way == "scan" else ("live", "--once", "--inbox", tmp_path / "in")
+    typed = duanka(*words, "--out", tmp_path / "out", cwd=tmp_path, **trusting(tmp_path / "installation"))
+    assert typed.code == 0, typed.err
+    book = OrderBook(store, Terms(OrderPolicy(), Trail(KEY)))
+    Intake(book, DecisionFile(tmp_path / "out", derived(SECRET.encode(), "decisions"))).take_all(NOW)
+
+    def seen(*operators: str, cities: tuple[str, ...] = ()) -> set[str]:
+        clerk = replace(CLERK, scope=Scope(frozenset(operators), frozenset(cities)))
+        page = Reading(store, Trail(KEY)).orders(Filter(), Reader(clerk), NOW)
+        return {order.id for order in page.items}
+
+    def order(card: str, kind: Kind = Kind.RESTRICTION) -> str:
+        found = book.turn(lambda turn: turn.open_order(card, kind), NOW)
+        assert found
+        return found.id
+
+    asked = order(ASKED, Kind.VERIFICATION)
+    assert seen("河北移动") == {order(HERE), asked}
+    assert seen("河北联通") == {order(THERE)}
+    assert seen(cities=("130200",)) == {order(THERE), asked}
+    assert seen() == {order(HERE), order(THERE), order(NOWHERE), asked}
