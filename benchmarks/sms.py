@@ -258,7 +258,9 @@ def main() -> None:
     given = asked.parse_args()
     said = policy(given.policy)
     # the rate is not what is measured: a limit that no sender reaches costs the same
-    lists = MessagePolicy(said.keywords, said.links or ("evil.example",), 1_000_000, said.trusted)
+    lists = MessagePolicy(
+        said.keywords, said.links or ("evil.example",), 1_000_000, said.trusted, said.trusted_accounts
+    )
     kinds = (
         (f"a centre of {given.most:,}/s, each message on disk before its answer", True, given.most),
         ("a centre as fast as it can, each message on disk before its answer", True, 0),

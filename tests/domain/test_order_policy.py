@@ -76,6 +76,7 @@ keywords = ["安全账户+转账"]
 links = ["bit.example"]
 per_minute = 100
 trusted = ["10086"]
+trusted_accounts = ["notices"]
 """
     policy = _read(tmp_path, more)
     assert policy.orders == OrderPolicy(
@@ -103,7 +104,9 @@ trusted = ["10086"]
         ask_again_days=30,
         ask_again_rules=("device_changed",),
     )
-    assert policy.messages == MessagePolicy((("安全账户", "转账"),), ("bit.example",), 100, ("10086",))
+    assert policy.messages == MessagePolicy(
+        (("安全账户", "转账"),), ("bit.example",), 100, ("10086",), ("notices",)
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,9 @@ def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -
     assert policy.orders == OrderPolicy()
     assert all(f"\n{name} = " in shown["orders"] for name in ORDERS)
     assert all(f"\n{name} = " in shown["identity"] for name in IDENTITY)
-    assert policy.messages == MessagePolicy((("安全账户", "转账"),), ("bit.example",), 100, ("10086",))
+    assert policy.messages == MessagePolicy(
+        (("安全账户", "转账"),), ("bit.example",), 100, ("10086",), ("notices",)
+    )
 
 
 def test_the_shipped_policies_suspend_a_day_after_delivery() -> None:

@@ -14,7 +14,7 @@ from duanka.network import smpp
 from duanka.network.smpp import Address
 
 CARD, PEER = "8613900000001", "8613900000002"
-POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"])
+POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"], ["esme"])
 BLOCKED = "8613800138000"
 REFUSED = smpp.REFUSED_BY_APPLICATION
 

@@ -31,7 +31,7 @@ def recorded(proxy: OwnMessageProxy, count: int) -> list[Refusal]:
 
 
 def test_each_reason_is_answered_and_counted(tmp_path: Path, centre: OwnShortMessageCentre) -> None:
-    policy = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 3, ["10086"])
+    policy = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 3, ["10086"], ["ESME"])
     with (
         OwnMessageProxy(tmp_path, centre.address, policy) as proxy,
         closing(proxy.element()) as element,

@@ -286,14 +286,14 @@ def test_a_long_text_in_the_payload_and_in_sar_parts() -> None:
 
 def test_whose_card_says_what() -> None:
     judging = judge(
-        MessagePolicy.of(["赌"], [], 0, ["10086"]),
+        MessagePolicy.of(["赌"], [], 0, ["10086"], ["Notices"]),
         Seconds(),
         c8613800138000=NetworkState.SUSPENDED,
         c8613800138001=NetworkState.OUTGOING_BARRED,
     )
 
-    def verdict(source: str, destination: str, text: str = "hi") -> RefusalReason | None:
-        refused = judging.of(read(text, source, destination))
+    def verdict(source: str, destination: str, text: str = "hi", by: str = "") -> RefusalReason | None:
+        refused = judging.of(read(text, source, destination), by)
         return refused and refused.reason
 
     assert verdict("13800138000", PEER) is RefusalReason.BLOCKED_SENDER
@@ -303,8 +303,9 @@ def test_whose_card_says_what() -> None:
     assert verdict("13800138000", "12110") is None
     assert verdict("13800138000", "110", "赌") is None
     assert verdict("110", "13800138000") is None
-    assert verdict("10086", PEER, "赌") is None
-    assert verdict("10086", "13800138000") is RefusalReason.BLOCKED_DESTINATION
+    assert verdict("10086", PEER, "赌", by="notices") is None
+    assert verdict("10086", PEER, "赌", by="shop") is RefusalReason.TEXT, "any client can write any sender"
+    assert verdict("10086", "13800138000", by="notices") is RefusalReason.BLOCKED_DESTINATION
     assert verdict(CARD, PEER, "赌") is RefusalReason.TEXT
 
 

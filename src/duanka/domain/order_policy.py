@@ -118,16 +118,27 @@ class OrderPolicy:
 
 @dataclass(frozen=True)
 class MessagePolicy:
-    """What the message proxy refuses beside blocked numbers. `per_minute`: messages of one sender; 0: any number."""
+    """What the message proxy refuses beside blocked numbers. `per_minute`: messages of one sender; 0: any number.
+
+    `trusted`: senders who are not judged, where one of `trusted_accounts` (system_id) sends: any client can write any
+    sender, and only the centre says who a client is.
+    """
 
     keywords: tuple[tuple[str, ...], ...] = ()
     links: tuple[str, ...] = ()
     per_minute: int = 0
     trusted: tuple[str, ...] = field(default=())
+    trusted_accounts: tuple[str, ...] = field(default=())
 
     @classmethod
     def of(
-        cls, keywords: Iterable[str], links: Iterable[str], per_minute: int, trusted: Iterable[str]
+        cls,
+        keywords: Iterable[str],
+        links: Iterable[str],
+        per_minute: int,
+        trusted: Iterable[str],
+        trusted_accounts: Iterable[str] = (),
     ) -> MessagePolicy:
         """A keyword entry is words that must all stand in the text, joined by +: "安全账户+转账"."""
-        return cls(tuple(tuple(one.split("+")) for one in keywords), tuple(links), per_minute, tuple(trusted))
+        words = tuple(tuple(one.split("+")) for one in keywords)
+        return cls(words, tuple(links), per_minute, tuple(trusted), tuple(trusted_accounts))

@@ -184,5 +184,12 @@ MESSAGES: dict[str, values.Reader] = {
     "links": _links,
     "per_minute": _per_minute,
     "trusted": values.texts,
+    "trusted_accounts": values.texts,
 }
-_NO_MESSAGES: dict[str, Any] = {"keywords": (), "links": (), "per_minute": 0, "trusted": ()}
+_NO_MESSAGES: dict[str, Any] = {
+    "keywords": (),
+    "links": (),
+    "per_minute": 0,
+    "trusted": (),
+    "trusted_accounts": (),
+}

@@ -84,6 +84,7 @@ class ProxySettings:
                 tuple(lists["links"]),
                 lists["per_minute"],
                 tuple(lists["trusted"]),
+                tuple(lists["trusted_accounts"]),
             )
             said["limits"] = Limits(**said["limits"])
             return cls(**said)

@@ -51,6 +51,7 @@ class Judge:
         self._text = text or TextLists(policy)
         self._reads = text is not None or bool(policy.keywords or policy.links)
         self._trusted = frozenset(e164(Address(0, 0, one)) for one in policy.trusted)
+        self._trusted_accounts = frozenset(one.lower() for one in policy.trusted_accounts)
         self._emergency = EmergencyNumbers(emergency)
         self._rate = SenderRate(policy.per_minute) if policy.per_minute else None
         self._parts = JoinedParts()
@@ -72,7 +73,7 @@ class Judge:
         if not judged:
             return None, NOT_COUNTED
         blocked = self._blocked(sender, submission.source.number, judged)
-        if blocked or sender in self._trusted:
+        if blocked or (sender in self._trusted and account in self._trusted_accounts):
             return blocked, NOT_COUNTED
         peer = judged[0]
         now = self._clock()
