@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from duanka.domain.masking import masked_card
 from duanka.domain.network import Element, NetworkState, Refused, UnknownCard
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
@@ -112,6 +113,7 @@ class Enacting:
         return Result(task, Outcome.DONE)
 
     def _tell(self, results: Sequence[Result], now: datetime) -> None:
+        self._tell_unknown([one for one in results if one.outcome is Outcome.UNKNOWN_CARD], now)
         refused = [result for result in results if result.outcome is Outcome.REFUSED]
         if refused:
             first = refused[0]
@@ -120,6 +122,18 @@ class Enacting:
             self._alarms.raise_now(f"{self.name} refuses"[:24], now, detail)
         elif any(result.outcome is Outcome.DONE for result in results):
             self._alarms.working(f"{self.name} refuses"[:24], now)
+
+    def _tell_unknown(self, unknown: Sequence[Result], now: datetime) -> None:
+        """A card that the police confirmed and nobody stopped: each is named, until a person clears the alarm."""
+        stops = [one.task for one in unknown if one.task.wanted is NetworkState.SUSPENDED]
+        police = self._outbox.police_stops([task.order_id for task in stops])
+        for task in (task for task in stops if task.order_id in police):
+            card = masked_card(task.card)
+            detail = (
+                f"网元{self.name}无此号码，公安停机{task.order_id}（{card}）未执行 / {self.name} does not know"
+                f" {card}: the police stop {task.order_id} is not carried out there"
+            )
+            self._alarms.raise_now(f"{task.order_id} {self.name}", now, detail)
 
 
 def _ask(element: Element, task: Task) -> None:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from duanka.domain.evidence import Evidence
 from duanka.domain.network import NetworkState
 from duanka.orders.bulk import in_parts
 from duanka.orders.circuit import LONGEST
@@ -144,6 +145,15 @@ class Outbox:
         )
         with self._store.reading() as connection:
             return connection.execute(oldest).scalar()
+
+    def police_stops(self, order_ids: Collection[str]) -> frozenset[str]:
+        """Those of these orders that stand on a notice of the police, or on a case that they signed."""
+        if not order_ids:
+            return frozenset()
+        on_notice = orders.c.carried_by.startswith(Evidence.POLICE_NOTICE.of(""), autoescape=True)
+        asked = select(orders.c.id).where(orders.c.id.in_(order_ids), on_notice)
+        with self._store.reading() as connection:
+            return frozenset(connection.execute(asked).scalars())
 
     def legs(self, since: datetime) -> Iterator[Leg]:
         """Every row that was enacted from `since` on, repairs left out."""
