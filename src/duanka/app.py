@@ -48,6 +48,11 @@ _LEAST_MEMORY, _MOST_MEMORY = 400 << 20, 1000 << 40
 _OUT = "duanka-out"
 _WORK, _LOCK = ".duanka-work-", "in-use"
 
+NO_SEAL = (
+    "The decisions bear no seal, for there is no secret here (DUANKA_ORDERS or DUANKA_SECRET_FILE): orders made of them"
+    " ask the holder, and whatever follows takes a second person."
+)
+
 
 def shipped(folder: str, name: str) -> Path:
     """A file that comes with Duanka: policies/national.toml, mappings/simbox_sample.toml."""

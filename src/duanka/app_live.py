@@ -6,7 +6,7 @@ import contextlib
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,13 +14,14 @@ from types import FrameType
 
 from duanka import app
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.domain.judgement import Judgement, Shadows
-from duanka.domain.live import Feed, Lateness, Taken, Waiting, Watch
+from duanka.domain.judgement import CLAIMED, Judgement, Shadows
+from duanka.domain.live import Feed, HitChange, Lateness, Taken, Waiting, Watch
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.policy_file import read_lists
-from duanka.domain.scan import ShadowRule
-from duanka.domain.words import Language
+from duanka.domain.rule import Hit
+from duanka.domain.scan import CardAtRisk, ShadowRule
+from duanka.domain.words import Language, Words
 from duanka.engine.live import Live
 from duanka.live import CARDS_AT_RISK, HITS, QUARANTINE, Followed, Following, follow_records, write_lists
 from duanka.records import Inbox
@@ -31,6 +32,10 @@ from duanka.telemetry import Telemetry
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STATE = "state"
+_UNSIGNED = (
+    "Cards are in police cases that no registered source signed: high, and not stopped (`duanka keys add-source`,"
+    " docs/FORMAT.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,30 @@ class Several:
             watch.note(taken, waiting)
 
 
+class SaysUnsigned:
+    """A ledger that says once when a police case came that no registered source signed: it stops nothing."""
+
+    def __init__(self, ledger: Ledger, said: Callable[[str], None]) -> None:
+        self._ledger, self._said, self._done = ledger, said, False
+
+    def last_seq(self) -> int:
+        """The last change that is told."""
+        return self._ledger.last_seq()
+
+    def decided(self) -> Mapping[str, tuple[str, str]]:
+        """Card -> tier and action as they were told last."""
+        return self._ledger.decided()
+
+    def write(
+        self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
+    ) -> None:
+        """Tell these changes, and what is asked for their cards now."""
+        self._ledger.write(changes, words, cards)
+        if not self._done and any(change.hit.rule == CLAIMED for change in changes):
+            self._said(_UNSIGNED)
+            self._done = True
+
+
 Ending = Callable[[Callable[[], object], Callable[[], None]], contextlib.AbstractContextManager[None]]
 
 
@@ -135,6 +164,8 @@ def live(
             )
         )
         ledger = parts.enter_context(Ledger(asked.out, settings.decision_key))
+        if settings.decision_key is None:
+            said(app.NO_SEAL)
         judgement = Judgement(policy, running, limits)
         telemetry = _telemetry(asked, parts, said, zone)
         parts.enter_context(
@@ -146,7 +177,7 @@ def live(
             feed=feed,
             engine=engine,
             judgement=judgement,
-            ledger=ledger,
+            ledger=SaysUnsigned(ledger, said),
             watch=Several([watch, *([telemetry] if telemetry else [])]),
             clock=zone.now,
             ticks=time.monotonic,

@@ -26,7 +26,6 @@ from duanka.cli_persons import add_persons
 from duanka.cli_process import SafeConsole, prepare_process
 from duanka.cli_serve import add_serve
 from duanka.cli_tables import (
-    NO_SEAL,
     evaluation_tables,
     rule_page,
     rules_table,
@@ -171,7 +170,7 @@ def scan(
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
     _out.print(summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
-        _out.print(NO_SEAL, style="yellow", highlight=False)
+        _out.print(app.NO_SEAL, style="yellow", highlight=False)
     if too_bad:
         raise typer.Exit(_TOO_MANY_QUARANTINED)
 

@@ -29,12 +29,6 @@ _TIER_WORDS = {
 }
 
 
-NO_SEAL = (
-    "The decisions bear no seal, for there is no secret here (DUANKA_ORDERS or DUANKA_SECRET_FILE): orders made of them"
-    " ask the holder, and whatever follows takes a second person."
-)
-
-
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
     """What was found, what did not run, what was set aside, and where to look next."""
     intake, span = findings.intake, findings.span

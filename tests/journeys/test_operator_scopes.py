@@ -74,3 +74,16 @@ def test_whoever_works_for_one_operator_sees_its_orders_and_no_others(
     assert seen("河北联通") == {order(THERE)}
     assert seen(cities=("130200",)) == {order(THERE), asked}
     assert seen() == {order(HERE), order(THERE), order(NOWHERE), asked}
+
+
+@pytest.mark.parametrize("secret", [True, False])
+def test_live_says_once_what_stops_nothing(secret: bool, tmp_path: Path) -> None:
+    """That its decisions bear no seal, where there is no secret; that a case came without a signature."""
+    _records(tmp_path / "in")
+    here = trusting(tmp_path / "installation") if secret else {}
+    typed = duanka(
+        "live", "--once", "--inbox", tmp_path / "in", "--out", tmp_path / "out", cwd=tmp_path, **here
+    )
+    assert typed.code == 0, typed.err
+    assert typed.err.count("bear no seal") == (not secret)
+    assert typed.err.count("no registered source signed") == 1
