@@ -22,6 +22,7 @@ from duanka.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, PolicyError, UnreadableInput
 from duanka.domain.intake import Intake
+from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.policy_file import read_lists, read_policy
 from duanka.domain.ports import Progress
@@ -99,8 +100,12 @@ def scan(
     policy, lists_from = _with_lists(policy, data, lists)
     # Written aside and put in place together: a scan that breaks off leaves an earlier one's files as they were,
     # and two scans into one folder do not write into each other's.
+    passes = _passes(settings, mapping, policy)
     with working_folder(out) as new:
-        with working_folder(settings.work or out) as work, _engine(settings, work, memory, remote) as engine:
+        with (
+            working_folder(settings.work or out) as work,
+            _engine(settings, work, passes, memory, remote) as engine,
+        ):
             work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
@@ -149,8 +154,9 @@ def backtest(
             f"{truth}: no such file; a truth is a Parquet file: card, fraud, role, strategy"
         )
     policy, lists_from = _with_lists(policy, data, lists)
+    passes = _passes(settings, mapping, policy)
     with working_folder(settings.work or Path.cwd()) as work:
-        with _engine(settings, work, None) as engine:
+        with _engine(settings, work, passes) as engine:
             scanned = Scan(data, policy, RULES, work, as_of, lists_from)
             records = partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy))
             outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
@@ -215,13 +221,22 @@ def with_lists(policy: Policy, lists: Mapping[str, tuple[Mapping[str, object], .
     return replace(policy, lists={**policy.lists, **lists})
 
 
+def _passes(settings: Settings, mapping: Path | None, policy: Policy) -> Mapping[str, datetime]:
+    """Who passed the second verification, and when, local as the records are."""
+    return settings.passes_in(OperatorZone(records_mapping(mapping, policy).zone)).read()
+
+
 def _engine(
-    settings: Settings, work: Path, memory: str | None, remote: str | None = None
+    settings: Settings,
+    work: Path,
+    passes: Mapping[str, datetime],
+    memory: str | None = None,
+    remote: str | None = None,
 ) -> Embedded | Cluster:
     allowed, threads = engine_memory(memory or settings.memory), settings.threads
     if remote:
-        return Cluster(work / "engine", remote, memory=allowed, threads=threads)
-    return Embedded(work / "engine", memory=allowed, threads=threads)
+        return Cluster(work / "engine", remote, memory=allowed, threads=threads, passes=passes)
+    return Embedded(work / "engine", memory=allowed, threads=threads, passes=passes)
 
 
 def remote_for(settings: Settings, engine: str, remote: str | None) -> str | None:

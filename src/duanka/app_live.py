@@ -161,6 +161,7 @@ def live(
                 threads=settings.threads,
                 keep=asked.keep,
                 shadows=policy.shadows,
+                passes=settings.passes_in(zone),
             )
         )
         ledger = parts.enter_context(Ledger(asked.out, settings.decision_key))

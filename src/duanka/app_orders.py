@@ -16,8 +16,9 @@ from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
 from duanka.domain.order import NoSuchTransition, OrderError, Person
+from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import write_private
 from duanka.domain.sealing import derived
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
@@ -31,6 +32,7 @@ from duanka.orders.kept_end import KeptEnds
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
 from duanka.orders.network_elements import NetworkElements
+from duanka.orders.pass_list import PassList
 from duanka.orders.persons import Persons
 from duanka.orders.pictures import Pictures
 from duanka.orders.reading import Reading
@@ -67,6 +69,7 @@ class Desk:
     decision_key: bytes
     case_sources: CaseSources
     sources_key: bytes
+    pass_list: PassList
 
 
 @contextmanager
@@ -114,6 +117,7 @@ def desk(
             derived(secret, "decisions"),
             CaseSources(store, trail, derived(secret, "case source rows")),
             derived(secret, "case sources"),
+            PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
         )
     finally:
         store.close()
@@ -255,9 +259,7 @@ def signers(here: Desk) -> Callable[[], frozenset[str]]:
 
 def write_sources(here: Desk, path: Path) -> None:
     """Write the sealed list of the sources in force, as a scan and a live run read it."""
-    aside = private_file(path.with_name(f"{path.name}.{os.getpid()}"))
-    aside.write_bytes(listed(here.case_sources.in_force(), here.sources_key))
-    aside.replace(path)
+    write_private(path, listed(here.case_sources.in_force(), here.sources_key))
 
 
 def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:

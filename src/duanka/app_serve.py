@@ -111,6 +111,7 @@ def working(
             lists=[KeptListWatch(one, alarms) for one in network.lists()],
             purge=here.checks.purge,
             guard=guard,
+            write_passes=here.pass_list.write_changed,
             watch=supervision.duties if supervision else Unwatched(),
         )
         enforcing = Enforcing(parts)

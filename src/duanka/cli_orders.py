@@ -145,6 +145,15 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             file = here.reading.order(number, reader, app_orders.now())
             out.print(tables.order_page(file), highlight=False)
 
+    @command(orders, Permission.EXPORT_PASSES)
+    def passes(
+        export: Annotated[Path, typer.Option(help="The file to write; its reader sets DUANKA_PASSES to it.")],
+    ) -> None:
+        """Write the sealed list of who passed, for a scan or a live run on a machine without the order book."""
+        with at_desk(Permission.EXPORT_PASSES) as (here, person):
+            cards = here.pass_list.export(export, person, app_orders.now())
+        out.print(f"{cards:,} card(s) that passed: {export}", highlight=False, soft_wrap=True)
+
     @command(orders, Permission.READ_FIGURES)
     def handled(
         since: Annotated[

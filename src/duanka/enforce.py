@@ -19,10 +19,12 @@ from duanka.domain.masking import masked_text
 _LOOK = 0.25  # seconds between looks for work that other processes left
 _RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
 _LISTS = 10.0
+_PASSES = 2.0  # seconds until scans and live runs can know of a pass
 _GUARD = 1.0  # seconds of the trail that a crash may leave without an end outside
 _SWEPT_AT_ONCE = 500
 _FIRST_REST, _LONGEST_REST = 0.5, 30.0
 DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # as Look names them; the rest are elements
+PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 
 
@@ -124,8 +126,9 @@ class Enforcement:
 
     `sweep`: moves on up to `limit` orders that are due; `carry_out`: goes on with acts of people, and says whether it
     did anything; `look`: names of what has work. `clock`: now, aware; `ticks`: seconds that only grow. `purge`: does
-    away with what may be kept no longer, and says whether it did anything. `guard`: while it holds, no deadline, act,
-    notice or comparison is worked on; what elements are told then, it says to their outbox.
+    away with what may be kept no longer, and says whether it did anything. `write_passes`: writes the list of who
+    passed, where that changed. `guard`: while it holds, no deadline, act, notice, comparison or list of passes is
+    worked on; what elements are told then, it says to their outbox.
     """
 
     sweep: Callable[[datetime, int], int]
@@ -143,6 +146,7 @@ class Enforcement:
     lists: Sequence[Listed] = ()
     purge: Callable[[datetime], object] | None = None
     guard: Guard | None = None
+    write_passes: Callable[[], object] | None = None
 
     @property
     def holds(self) -> bool:
@@ -198,10 +202,25 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         *(Duty(f"refusals of {one.name}", one.read, _REFUSALS) for one in parts.refusals),
         *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
         *(Duty(f"list of {one.name}", look(one), _LISTS) for one in parts.lists),
+        *_listing(parts),
         *([Duty(PURGE, purge, _SPARE)] if parts.purge else []),
         *([Duty("end of the trail", parts.guard.work, _GUARD)] if parts.guard else []),
         Duty("alarms", watch, _WATCH),
     )
+
+
+def _listing(parts: Enforcement) -> Sequence[Duty]:
+    write = parts.write_passes
+    if write is None:
+        return ()
+
+    def work(now: datetime) -> bool:
+        del now
+        if not parts.holds:  # a database older than it was knows fewer passes
+            write()
+        return False
+
+    return (Duty(PASSES, work, _PASSES),)
 
 
 @dataclass

@@ -9,9 +9,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duanka.domain.case_source import CaseSource, read_list
 from duanka.domain.errors import MissingKey, UnreadableInput
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.passed_cards import PURPOSE, PassFile
 from duanka.domain.sealing import derived
 from duanka.domain.words import Language
 
+PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker writes it whenever somebody passes
 SOURCES_FILE = "case-sources.json"  # in the folder `orders`; written whenever the sources change
 
 
@@ -76,6 +79,9 @@ class Settings(BaseSettings):
     case_sources: Path | None = None
     """Sealed list of the sources of police cases (`duanka keys sources --export`); None: the one in `orders`."""
 
+    passes: Path | None = None
+    """Sealed list of who passed the second verification (`duanka orders passes`); None: the one in `orders`."""
+
     language: Language = "zh"
     """Language of the reasons in cards_at_risk.csv."""
 
@@ -134,6 +140,17 @@ class Settings(BaseSettings):
                 f"{path} bears a seal, and there is no secret here to check it with: set DUANKA_SECRET_FILE"
             )
         return read_list(file, derived(secret, "case sources"), str(path))
+
+    @property
+    def passes_file(self) -> Path:
+        """Where the sealed list of passes is kept."""
+        return self.passes or self.orders / PASSES_FILE
+
+    def passes_in(self, zone: OperatorZone) -> PassFile:
+        """Who passed, for records whose times are local to `zone`. Nothing is read yet."""
+        secret = self.known_secret
+        key = derived(secret, PURPOSE) if secret else None
+        return PassFile(self.passes_file, key, zone, required=self.passes is not None)
 
 
 def setting_names() -> dict[str, str]:

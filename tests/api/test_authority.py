@@ -274,6 +274,7 @@ def _value(one: Any, folder: Path) -> str:
         "person": "nobody.here",
         "order": card(),
         "hardship": "hospital",
+        "export": str(folder / "exported"),
     }
     if kind is int:
         return "1"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -31,6 +31,8 @@ from duanka.engine.translate import render, split_rounding
 from duanka.network.own_part import free_port
 from duanka.rules import RULES
 from servers import Server
+
+STOCK = "virtual_operator_stock"  # it reads when a card was verified
 
 
 @pytest.fixture(scope="module", params=["sail", "spark"])
@@ -90,6 +92,24 @@ def test_a_scan_of_a_province_is_the_same_to_the_last_byte(
     assert here.num_rows > 500
     for file in ("hits.parquet", "cards_at_risk.csv", "report.html"):
         assert (tmp_path / "out" / file).read_bytes() == (national / file).read_bytes(), file
+
+
+def test_who_passed_is_the_same_on_a_cluster(server: Server, tmp_path: Path) -> None:
+    batch = next(one for one in batches(RULES) if any(rule.id == STOCK for rule, _ in one.rules))
+    hit = [e for e in batch.examples if e.rule.id == STOCK and e.flags]
+    cards = set().union(*(e.cards for e in hit))
+    assert len(cards) > 1
+    for passed_at, spared in ((batch.as_of, True), (batch.as_of + timedelta(hours=1), False)):
+        passes = dict.fromkeys(sorted(cards)[1:], passed_at)
+        flagged = []
+        here = Embedded(tmp_path / f"work-{spared}", threads=1, passes=passes)
+        there = Cluster(tmp_path / f"cluster-{spared}", server.remote, passes=passes)
+        for name, engine in (("here", here), ("there", there)):
+            with loaded(engine, batch, tmp_path / f"{name}-{spared}") as ready:
+                for rule, limits in batch.rules:
+                    ready.run(rule, limits)
+                flagged.append(ready.flagged(STOCK) & cards)
+        assert flagged[0] == flagged[1] == ({sorted(cards)[0]} if spared else cards)
 
 
 # Dialects: each line means something else, or nothing, in one of them unless it is repaired.

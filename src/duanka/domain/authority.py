@@ -27,6 +27,7 @@ class Permission(StrEnum):
     READ_DOSSIER = "read_dossier"
     READ_FIGURES = "read_figures"
     LIST_HANDLED = "list_handled"
+    EXPORT_PASSES = "export_passes"
     LIST_ALARMS = "list_alarms"
     CLEAR_ALARM = "clear_alarm"
     LIST_DRIFTS = "list_drifts"
@@ -121,6 +122,7 @@ _GRANTED: tuple[Grant, ...] = (
     Grant(Permission.READ_DOSSIER, _WITH_CASE, Words("查看号码档案", "read the dossier of a card")),
     Grant(Permission.READ_FIGURES, _READERS, Words("查看统计", "read figures")),
     Grant(Permission.LIST_HANDLED, _READERS, Words("查看处置号码明细", "list the numbers handled")),
+    Grant(Permission.EXPORT_PASSES, _SENIOR, Words("导出核验通过名单", "export who passed")),
     Grant(Permission.LIST_ALARMS, _READERS, Words("查看告警", "list alarms")),
     Grant(Permission.CLEAR_ALARM, _SENIOR, Words("解除告警", "clear an alarm")),
     Grant(Permission.LIST_DRIFTS, _READERS, Words("查看状态不一致", "list differences in the network")),

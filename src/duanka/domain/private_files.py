@@ -31,6 +31,13 @@ def private_file(path: Path) -> Path:
     return path
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Put a file with this content in the place of what is there, whole or not at all. OSError."""
+    aside = private_file(path.with_name(f"{path.name}.{os.getpid()}"))
+    aside.write_bytes(content)
+    aside.replace(path)
+
+
 def private_database(path: Path) -> Path:
     """As `private_file`, for an SQLite database and the logs beside it."""
     private_file(path)

@@ -23,7 +23,7 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES
 from duanka.engine import span
-from duanka.engine.database import Rows, arrow_rows, arrow_schema, opened, register, run
+from duanka.engine.database import Rows, arrow_rows, arrow_schema, opened, pass_rows, register, run
 from duanka.engine.found import Found, hit_columns
 from duanka.engine.given import Given, moments
 from duanka.engine.profile import profile
@@ -36,10 +36,19 @@ class Cluster:
     """One scan's engine on the Spark behind `remote`, for example "sc://host:15002".
 
     `work` must be visible to every node under the same path, and writable; `memory` and `threads` are for the local
-    table of hits only.
+    table of hits only. `passes`: as of the embedded engine.
     """
 
-    def __init__(self, work: Path, remote: str, *, memory: str = "700MB", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        work: Path,
+        remote: str,
+        *,
+        memory: str = "700MB",
+        threads: int | None = None,
+        passes: Mapping[str, datetime] | None = None,
+    ) -> None:
+        self._passes = passes or {}
         self._work = work.absolute()
         self._remote = Remote(
             remote
@@ -86,8 +95,10 @@ class Cluster:
         if as_of and as_of <= found.first:
             raise UnreadableInput(f"--as-of {as_of} sees nothing: the records begin at {found.first}")
         self._given = Given(there, frozenset(name for name, rows in lists.items() if rows), moments(found))
+        self._lend("passes", pass_rows(self._passes))
+        passes = "passes" if self._passes else None
         for name, table in TABLES.items():
-            text = span.seen(table, f"given_{name}", found, [c.name for c in table.columns])
+            text = span.seen(table, f"given_{name}", found, [c.name for c in table.columns], passes)
             self._remote.view(name, render(text, {}, "spark"))
         for name, table in LISTS.items():
             register(self._local, name, arrow_schema(table).empty_table())

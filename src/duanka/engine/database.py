@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def arrow_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     """`rows` as Arrow, with every column of `table`; what a row does not say is null."""
     schema = arrow_schema(table)
     return pa.Table.from_pylist([{c: row.get(c) for c in schema.names} for row in rows], schema=schema)
+
+
+def pass_rows(passes: Mapping[str, datetime]) -> pa.Table:
+    """Card -> when its holder last passed, as Arrow: card, passed_at."""
+    schema = pa.schema([("card", pa.string()), ("passed_at", pa.timestamp("us"))])
+    return pa.table([list(passes), list(passes.values())], schema=schema)
 
 
 def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:

@@ -16,7 +16,18 @@ from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Table
 from duanka.engine import span
-from duanka.engine.database import ARROW, TYPES, Rows, arrow_rows, arrow_schema, opened, quoted, register, run
+from duanka.engine.database import (
+    ARROW,
+    TYPES,
+    Rows,
+    arrow_rows,
+    arrow_schema,
+    opened,
+    pass_rows,
+    quoted,
+    register,
+    run,
+)
 from duanka.engine.found import Found, hit_columns
 from duanka.engine.given import Given, moments
 from duanka.engine.profile import profile
@@ -29,9 +40,20 @@ _SLICES = (1, 4, 16, 64)
 
 
 class Embedded:
-    """One scan's engine. `work` holds what spills; `memory` is DuckDB's own limit, for example "700MB"."""
+    """One scan's engine. `work` holds what spills; `memory` is DuckDB's own limit, for example "700MB".
 
-    def __init__(self, work: Path, *, memory: str = "700MB", threads: int | None = None) -> None:
+    `passes`: card -> when its holder last passed the second verification, local: it counts beside the register.
+    """
+
+    def __init__(
+        self,
+        work: Path,
+        *,
+        memory: str = "700MB",
+        threads: int | None = None,
+        passes: Mapping[str, datetime] | None = None,
+    ) -> None:
+        self._passes = passes or {}
         self._db = opened(work, memory, threads)
         self._found = Found(self._db)
         self._given = Given()
@@ -175,11 +197,13 @@ class Embedded:
             {t: s for t, s in sources.items() if TABLES[t].record and t in there}, as_of, self._run
         )
         self._given = Given(there, frozenset(name for name, rows in lists.items() if rows), moments(found))
+        register(self._db, "passes", pass_rows(self._passes))
+        passes = "passes" if self._passes else None
         for name, table in TABLES.items():
             if name not in there:
                 self._register(f"given_{name}", table, ())
             source = sources[name] if name in there else f"given_{name}"
-            self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, source, found)}")
+            self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, source, found, passes=passes)}")
             if name == "cards":  # whose a card is does not wait for the day that it was opened
                 self._run(f"CREATE OR REPLACE VIEW places AS SELECT card, operator, home_city FROM {source}")
         for name, table in LISTS.items():

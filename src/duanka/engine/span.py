@@ -104,27 +104,43 @@ def _end(table: str, last: datetime) -> datetime:
     return last + _DAY if by_day(table) else last.replace(minute=0, second=0, microsecond=0) + _HOUR
 
 
-def known(table: Table, source: str, until: datetime, columns: Sequence[str] = ()) -> str:
-    """A SELECT of a register's rows, of `columns` or all, that shows what is known at `until`."""
+def known(
+    table: Table, source: str, until: datetime, columns: Sequence[str] = (), passes: str | None = None
+) -> str:
+    """A SELECT of a register's rows, of `columns` or all, that shows what is known at `until`.
+
+    `passes`: a source of who passed the second verification, for the register of cards; None: nobody did.
+    """
     now = f"TIMESTAMP '{until}'"
     if table.name != "cards":
         when = f" WHERE {table.time} IS NULL OR {table.time} <= {now}" if table.time else ""
         return f"SELECT {', '.join(columns) or '*'} FROM {source}{when}"
     later = {c: f"CASE WHEN {c} <= {now} THEN {c} END AS {c}" for c in ("last_used_at", "verified_at")}
+    if passes:
+        last = f"(SELECT max(p.passed_at) FROM {passes} AS p WHERE p.card = register.card)"
+        in_register = f"CASE WHEN verified_at <= {now} THEN verified_at END"
+        later["verified_at"] = (
+            f"coalesce(greatest({in_register}, {last}), {in_register}, {last}) AS verified_at"
+        )
     shown = ", ".join(later.get(c, c) for c in columns) or f"* REPLACE ({', '.join(later.values())})"
-    return f"SELECT {shown} FROM {source} WHERE opened_at IS NULL OR opened_at <= {now}"
+    return f"SELECT {shown} FROM {source} AS register WHERE opened_at IS NULL OR opened_at <= {now}"
 
 
-def seen(table: Table, source: str, span: Span, columns: Sequence[str] = ()) -> str:
+def seen(
+    table: Table, source: str, span: Span, columns: Sequence[str] = (), passes: str | None = None
+) -> str:
     """A SELECT over `source` that shows what is known at `span.until`, and nothing after it.
 
-    `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`.
+    `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`. `passes`: as of `known`. Who passed
+    did, whether or not the records reach that moment; only an `as_of` that a person said hides what came after it.
     """
     if table.name == "cases" and span.as_of is None:
         # the police confirmed it, whether or not the records reach that moment: the card is to be stopped now
         return f"SELECT {', '.join(columns) or '*'} FROM {source}"
     if not table.record:
-        return known(table, source, span.until, columns)
+        if passes and span.as_of:
+            passes = f"(SELECT * FROM {passes} WHERE passed_at <= TIMESTAMP '{span.as_of}')"
+        return known(table, source, span.until, columns, passes)
     first, until = f"TIMESTAMP '{span.first}'", f"TIMESTAMP '{span.until}'"
     if by_day(table.name):  # a day's total is known when the day is over
         return (

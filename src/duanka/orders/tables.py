@@ -19,7 +19,7 @@ from sqlalchemy import (
 from duanka.orders.columns import Moment, String, Text
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 metadata = MetaData()
 serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
@@ -29,6 +29,9 @@ def index_of_some(name: str, *columns: str, where: str, unique: bool = False) ->
     """A partial index, mostly over what is not over yet: rows that are done cost nothing."""
     condition = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+PASSED_ORDERS = "kind = 'verification' AND state = 'passed'"  # a condition on `orders`, as its index has it
 
 
 def _grounds() -> list[Column[str]]:
@@ -88,6 +91,7 @@ orders = Table(
     Index("orders_of_card", "card", "opened_at"),
     Index("orders_by_time", "opened_at", "id"),
     Index("orders_by_parent", "parent"),
+    index_of_some("orders_passed", "card", "closed_at", where=PASSED_ORDERS),
     index_of_some(
         "orders_opened_by", "opened_by", "opened_at", where="opened_by <> 'duanka' AND opened_by <> ''"
     ),

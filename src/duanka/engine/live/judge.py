@@ -226,7 +226,7 @@ class Judge:
         table = TABLES[register]
         wanted = [c.name for c in table.columns if c.name in asked or c.name == "card"]
         visible = f"(SELECT * FROM state.{register} WHERE card IN (SELECT card FROM visible))"
-        self._make(register, known(table, visible, seen, wanted))
+        self._make(register, known(table, visible, seen, wanted, "state.passes"))
 
     def _make(self, name: str, select: str, given: Mapping[str, Any] | None = None) -> None:
         self._run(f"DROP TABLE IF EXISTS temp.{name}")

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from duanka.domain.errors import DuankaError, LostRecords
 from duanka.domain.live import Batch, Lateness, Refused, Taken
+from duanka.domain.passed_cards import Passes
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.tables import TABLES, Table
@@ -25,6 +26,7 @@ from duanka.engine.live.answers import Answers
 from duanka.engine.live.appending import Appending
 from duanka.engine.live.judge import Judge
 from duanka.engine.live.marks import Marks
+from duanka.engine.live.passed import Passed
 from duanka.engine.live.prepared import Prepared, prepare
 from duanka.engine.live.progress import Progress, ShelfProgress
 from duanka.engine.live.reconciling import reconcile
@@ -46,6 +48,7 @@ class Live:
 
     Those with `limits` run; rules that read hits do not see those of the `shadows`. `keep`: how long rollups by hour
     or day are kept; a hit older than that stays as it is. `history`: whether a new state begins with what lies there.
+    `passes`: who passed the second verification, looked at again whenever something is settled.
     """
 
     def __init__(
@@ -62,7 +65,9 @@ class Live:
         history: bool = True,
         seal_rows: int | None = None,
         shadows: frozenset[str] = frozenset(),
+        passes: Passes | None = None,
     ) -> None:
+        self._passes = passes
         self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
         self._rollups = rollups_for(rules)
         self._lateness = lateness or Lateness()
@@ -163,6 +168,7 @@ class Live:
     def _settled(self, now: datetime, *, judge: bool) -> Changes:
         with self._state.working():
             changes = self._confirmed(now)
+            self._passed.take()
             if judge:
                 changes += self._triggers.pull(self._progress, self._marks, self._able(), now)
             self._tidy()
@@ -174,6 +180,7 @@ class Live:
         begin = time.perf_counter()
         with self._state.working():
             changes = self._confirmed(now)
+            self._passed.take()
             self._progress.history = False
             records = {t: last for t, last in self._progress.lasts.items() if TABLES[t].record}
             if records:
@@ -237,6 +244,7 @@ class Live:
                 self._shelves[rollup.name].create()
         self._appending = {rollup.name: Appending(rollup) for rollup in self._rollups}
         self._marks = Marks(progress, self._lateness)
+        self._passed = Passed(self._state.db, self._run, self._passes)
         self._sorting = Sorting(self._state.db, self._run, self._lateness)
         judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
         self._triggers = Triggers(self._run, judge, self._shelves)

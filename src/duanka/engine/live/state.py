@@ -28,7 +28,8 @@ _NO_ROOM = (
     duckdb.OutOfMemoryException,
     duckdb.TransactionException,  # a commit that could not be written
 )
-_LATER = ("confirmed",)  # tables that a state of version 1 may lack: made empty, its cases are told then
+# tables that a state of version 1 may lack: made empty, its cases are told and its passes read then
+_LATER = ("confirmed", "passes")
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
     "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
@@ -38,6 +39,7 @@ _TABLES = {
     "again": "rule VARCHAR, card VARCHAR",
     "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
     "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases that are among the changes
+    "passes": "card VARCHAR, passed_at TIMESTAMP",  # who passed the second verification, as judged by
     "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
     "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
 }
