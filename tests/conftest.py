@@ -18,6 +18,7 @@ from desk import duanka
 from duanka.orders.store import Store
 from duanka.simulator import simulate
 from parts import needed
+from signed_cases import trusting
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "build" / "requirements.json"
@@ -54,7 +55,8 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _scanned(province: Path, policy: str) -> Path:
     out = province.parent / policy
-    typed = duanka("scan", province, "--policy", policy, "--out", out)
+    police = trusting(province.parent / "trusted", province / "police.pub")
+    typed = duanka("scan", province, "--policy", policy, "--out", out, **police)
     assert typed.code == 0, typed.err
     return out
 
