@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -55,7 +56,7 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _scanned(province: Path, policy: str) -> Path:
     out = province.parent / policy
-    police = trusting(province.parent / "trusted", province / "police.pub")
+    police: dict[str, Any] = dict(trusting(province.parent / "trusted", province / "police.pub"))
     typed = duanka("scan", province, "--policy", policy, "--out", out, **police)
     assert typed.code == 0, typed.err
     return out
