@@ -120,7 +120,7 @@ def test_the_open_verification_counts_and_not_one_of_before(store: Store) -> Non
     way = Online(store)
     first = way.asked()
     assert way.settled(way.agreed(first.id), PASSED).stage is Stage.PASSED
-    way.book.receive([demand()], NOW + HOUR)
+    way.book.receive([demand(tier="high")], NOW + HOUR)  # heavier than what was passed
     second = way.book.turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW)
     assert second
     assert way.checks.standing(first.id, NOW + HOUR).stage is Stage.PASSED

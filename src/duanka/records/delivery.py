@@ -95,6 +95,8 @@ def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
 def looks_like_records(name: str) -> bool:
     """Tell whether the file at the path `name` may hold records, so that it is named where nothing takes it."""
     lowered = name.lower()
+    if lowered.endswith(SIGNATURE_ENDING):  # read with the file that it signs, and no records by itself
+        return False
     parts = (part.split(".")[0] for part in lowered.split("/"))
     return lowered.endswith((*DATA_ENDINGS, *_OTHER_FORMS)) or any(part in TABLES for part in parts)
 
