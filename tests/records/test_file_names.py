@@ -50,7 +50,7 @@ def test_any_name_is_read_and_shown_escaped(tmp_path: Path, name: bytes, after: 
 def test_a_scan_reads_any_name_too(tmp_path: Path, name: bytes) -> None:
     data = delivered(tmp_path, {"cards.csv": CARDS, "calls/a.csv": CALLS + CALL})
     odd = os.fsdecode(b"calls/" + name)
-    put(data, odd, CALLS + CALL.replace("61", "62") + "bad,row\n")
+    put(data, odd, CALLS + CALL.replace(",61", ",62") + "bad,row\n")
     put(data, odd.replace(".csv", "copy.csv")[-200:] if len(odd) < 200 else "calls/z.csv", CALLS + CALL)
     intake = take_in(data, tmp_path / "out")
     assert intake.used == 3

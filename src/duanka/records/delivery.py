@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -167,7 +168,7 @@ def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
 def _purpose(file: Delivered) -> str:
     # A file's ending is part of what it is: the same bytes are read otherwise as .parquet than as .csv.
     # So is its signature: the same cases with one and without are not the same.
-    signed = file.path.with_name(file.path.name + SIGNATURE_ENDING).exists()
+    signed = os.path.exists(f"{file.path}{SIGNATURE_ENDING}")  # False where the name is too long for one
     return f"{file.table} {file.path.suffix.lower()} {signed}"
 
 

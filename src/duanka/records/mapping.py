@@ -86,6 +86,7 @@ class Mapping:
     strict: bool = False  # the native format: cards and at least one table of records must be there
 
 
+BY_INTAKE = "signed_by"  # the one column that no file gives: who signed the file
 NATIVE_FILES = ("{0}.parquet", "{0}.csv", "{0}.csv.gz", "{0}/*.parquet", "{0}/*.csv", "{0}/*.csv.gz")
 
 NATIVE = Mapping(
@@ -95,7 +96,7 @@ NATIVE = Mapping(
         Source(
             files=tuple(pattern.format(table.name) for pattern in NATIVE_FILES),
             table=table.name,
-            columns={column.name: How(sources=(column.name,)) for column in table.columns},
+            columns={column.name: How(sources=(column.name,)) for column in table.columns if column.name != BY_INTAKE},
         )
         for table in TABLES.values()
     ),
