@@ -65,7 +65,9 @@ def test_every_table_has_its_canonical_form(tmp_path: Path) -> None:
     for name, one in TABLES.items():
         frame = table(intake, name)
         assert frame.columns == [c.name for c in one.columns]
-        assert intake.columns[name] == set(frame.columns) - {"signed_by"}, "intake says who signed, no file does"
+        assert intake.columns[name] == set(frame.columns) - {"signed_by"}, (
+            "intake says who signed, no file does"
+        )
         assert schema(name).names == frame.columns
         for path in intake.tables[name]:
             assert path.parent == tmp_path / "out" / name

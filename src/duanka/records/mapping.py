@@ -96,7 +96,11 @@ NATIVE = Mapping(
         Source(
             files=tuple(pattern.format(table.name) for pattern in NATIVE_FILES),
             table=table.name,
-            columns={column.name: How(sources=(column.name,)) for column in table.columns if column.name != BY_INTAKE},
+            columns={
+                column.name: How(sources=(column.name,))
+                for column in table.columns
+                if column.name != BY_INTAKE
+            },
         )
         for table in TABLES.values()
     ),
