@@ -47,7 +47,7 @@ def announce_cases(run: Run, progress: Progress, now: datetime) -> Counter[tuple
 
 def announce_again(
     db: duckdb.DuckDBPyConnection, run: Run, progress: Progress, cards: Collection[str]
-) -> None:
+) -> Counter[tuple[str, Change]]:
     """Log one change of each of `cards`, which have a hit or a case: what is asked for them is another now."""
     db.register("given", pa.table({"card": pa.array(list(cards), pa.string())}))
     run(
@@ -66,5 +66,7 @@ def announce_again(
         f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card),"
         f" '{Change.REVISED.value}', card, rule, seen_at, evidence FROM announced"
     )
-    progress.seq += int(run("SELECT count(*) FROM announced")[0][0])
+    rules: dict[str, int] = dict(run("SELECT rule, count(*) FROM announced GROUP BY rule"))
+    progress.seq += sum(rules.values())
     run("DROP TABLE announced")
+    return Counter({(rule, Change.REVISED): count for rule, count in rules.items()})

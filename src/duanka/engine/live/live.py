@@ -75,6 +75,7 @@ class Live:
         self._seal_rows = seal_rows
         self._shadows = shadows
         self._lists = frozenset(name for name in LISTS if lists.get(name))
+        self._told_again: Changes = Counter()  # changes that no rule made, until they are counted
         self._begun = False
         self._cases_came = True
         self._state = State(folder, memory=memory, threads=threads, again=self._attach)
@@ -167,7 +168,8 @@ class Live:
 
     def _settled(self, now: datetime, *, judge: bool) -> Changes:
         with self._state.working():
-            changes = self._confirmed(now)
+            changes = self._confirmed(now) + self._told_again
+            self._told_again = Counter()
             self._passed.take()
             if judge:
                 changes += self._triggers.pull(self._progress, self._marks, self._able(), now)
@@ -179,7 +181,8 @@ class Live:
         """Judge as if nothing more came: as a scan over the same records does."""
         begin = time.perf_counter()
         with self._state.working():
-            changes = self._confirmed(now)
+            changes = self._confirmed(now) + self._told_again
+            self._told_again = Counter()
             self._passed.take()
             self._progress.history = False
             records = {t: last for t, last in self._progress.lasts.items() if TABLES[t].record}
@@ -211,7 +214,7 @@ class Live:
     def decide_again(self, policy: str, cards: Collection[str]) -> None:
         """Decisions are told under another policy from here on: tell those of `cards`, which it changes."""
         with self._state.working():
-            announce_again(self._state.db, self._run, self._progress, cards)
+            self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
             self._progress.policy = policy
             self._state.commit()
 
@@ -322,7 +325,8 @@ class Live:
             " OR coalesce(n.home_city, '') <> coalesce(c.home_city, ''))"
         )
         if moved:
-            announce_again(self._state.db, self._run, self._progress, [card for (card,) in moved])
+            cards = [card for (card,) in moved]
+            self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
         """The rules that cannot run yet, and the "table.column" that none of the records has."""
