@@ -48,7 +48,7 @@ class Judge:
         emergency: tuple[str, ...] = (),
     ) -> None:
         self._cards, self._clock = cards, clock
-        self._text = text or TextLists(policy)
+        self._first_hit = _first_hit_of(text) if text else TextLists(policy).first_hit
         self._reads = text is not None or bool(policy.keywords or policy.links)
         self._trusted = frozenset(e164(Address(0, 0, one)) for one in policy.trusted)
         self._trusted_accounts = frozenset(one.lower() for one in policy.trusted_accounts)
@@ -130,7 +130,7 @@ class Judge:
                 left -= len(text)
                 if left < 0:
                     return "replaces in more than can be read"
-                if why := self._text.of(text):
+                if why := self._first_hit((text,)):
                     return why
         return None
 
@@ -145,8 +145,7 @@ class Judge:
             why = why or self._first_hit(texts)
         return why
 
-    def _first_hit(self, texts: Iterable[str]) -> str | None:
-        for text in texts:
-            if why := self._text.of(text):
-                return why
-        return None
+
+def _first_hit_of(verdict: TextVerdict) -> Callable[[Iterable[str]], str | None]:
+    """What a verdict that is not of our lists says of the first text that it refuses."""
+    return lambda texts: next((why for text in texts if (why := verdict.of(text))), None)

@@ -27,6 +27,7 @@ _NOT_PLAIN = re.compile(rb"[^\n\r -~]")
 _BLANKS = bytes(code if 0x20 <= code < 0x7F else 0x20 for code in range(256))
 _WAP_ENDINGS = {b"\x85": b".com/", b"\x86": b".edu/", b"\x87": b".net/", b"\x88": b".org/"}
 _WAP_ENDING = re.compile(rb"\x00([\x85-\x88])\x03?")
+_GB18030 = codecs.getdecoder("gb18030")
 _LITTLE_ENDIAN = b"\xff\xfe"
 _LONGEST_PACKED = 255  # bytes of a short message: septets are packed in no payload
 
@@ -41,14 +42,22 @@ def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
     """
     if not message:
         return ()
-    found = [claimed(data_coding, message)]
+    alphabet = alphabet_of(data_coding)
     # a message that claims two bytes a character is no text of one byte a character, but where it is ASCII alone
-    several = alphabet_of(data_coding) in (_UCS2, _GBK) and not message.isascii()
-    readers = _OF_SEVERAL if several else (*READERS, *_more_readers(data_coding, message))
-    for reader in readers:
-        text = reader(message)
-        if text and text not in found:
-            found.append(text)
+    if alphabet in (_UCS2, _GBK) and not message.isascii():
+        utf16_be, gbk = _utf16_be(message), _gbk(message)
+        if alphabet == _GBK:
+            first = gbk
+        else:
+            first = _utf16_le(message[2:]) if message.startswith(_LITTLE_ENDIAN) else utf16_be
+        found = {first: None, utf16_be: None, _utf16_le(message): None, _utf8(message): None, gbk: None}
+    else:
+        first = claimed(data_coding, message)
+        found = {first: None}
+        for reader in (*READERS, *_more_readers(data_coding, message)):
+            found[reader(message)] = None
+    if first and "" in found:
+        del found[""]
     return tuple(found)
 
 
@@ -56,9 +65,7 @@ def claimed(data_coding: int, message: bytes) -> str:
     """The one text that `data_coding` claims; Latin-1 where it claims none that fits."""
     alphabet = alphabet_of(data_coding)
     if alphabet == _UCS2:
-        if message.startswith(_LITTLE_ENDIAN):
-            return message[2:].decode("utf-16-le", "ignore")
-        return message.decode("utf-16-be", "ignore")
+        return _utf16_le(message[2:]) if message.startswith(_LITTLE_ENDIAN) else _utf16_be(message)
     if alphabet == _GBK:
         return message.decode("gb18030", "ignore")
     if alphabet == 0 and message.isascii():
@@ -93,11 +100,11 @@ def gsm_text(message: bytes) -> str:
 
 
 def _utf16_be(message: bytes) -> str:
-    return message.decode("utf-16-be", "ignore")
+    return codecs.utf_16_be_decode(message, "ignore", True)[0]  # bytes.decode would look the codec up by its name
 
 
 def _utf16_le(message: bytes) -> str:
-    return message.decode("utf-16-le", "ignore")
+    return codecs.utf_16_le_decode(message, "ignore", True)[0]
 
 
 def _utf8(message: bytes) -> str:
@@ -105,7 +112,7 @@ def _utf8(message: bytes) -> str:
 
 
 def _gbk(message: bytes) -> str:
-    return "" if message.isascii() else message.decode("gb18030", "ignore")
+    return "" if message.isascii() else _GB18030(message, "ignore")[0]
 
 
 def _ascii(message: bytes) -> str:
@@ -145,6 +152,27 @@ def _wap_link(message: bytes) -> str:
 
 
 def _unpacked(message: bytes, fill: int) -> bytes:
-    """Septets without gaps (3GPP TS 23.038, 6.1.2) -> septets in bytes; `fill`: bits before the first."""
-    bits = int.from_bytes(message, "little") >> fill
-    return bytes(bits >> 7 * number & 0x7F for number in range((8 * len(message) - fill) // 7))
+    """Septets without gaps (3GPP TS 23.038, 6.1.2) -> septets in bytes; `fill`: bits before the first.
+
+    All at once: the upper half of the septets moves away from the lower by as many bits as that has septets, then the
+    same in each half, down to single ones.
+    """
+    count = (8 * len(message) - fill) // 7
+    bits = int.from_bytes(message, "little") >> fill & (1 << 7 * count) - 1
+    for half, lower, upper in _HALVES:
+        if half < count:
+            bits = bits & lower | (bits & upper) << half
+    return bits.to_bytes(count, "little")
+
+
+def _halves(most: int) -> Iterator[tuple[int, int, int]]:
+    """For 2^n septets, at least `most`: septets of a half, bits of the lower halves and of the upper ones."""
+    half = 1 << (most - 1).bit_length() - 1
+    whole = 2 * half
+    while half:
+        lower = sum(((1 << 7 * half) - 1) << at * 16 * half for at in range(whole // (2 * half)))
+        yield half, lower, lower << 7 * half
+        half //= 2
+
+
+_HALVES = tuple(_halves(8 * _LONGEST_PACKED // 7 + 1))

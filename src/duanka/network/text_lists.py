@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Protocol
 
 from duanka.domain.order_policy import MessagePolicy
 
@@ -41,6 +42,11 @@ _COMMON = (
 )
 
 
+class _Search(Protocol):
+    def __call__(self, text: str, start: int = 0, /) -> re.Match[str] | None:
+        """The first place at or behind `start`."""
+
+
 class TextLists:
     """A TextVerdict: refuses a text that has all words of a keyword set, or a link on the list.
 
@@ -72,17 +78,39 @@ class TextLists:
         dots = written_forms(frozenset("." + "".join(map(chr, _DOTS)) + "点")) if hosts else frozenset[str]()
         spelt = [written_forms(frozenset(letter)) for letter in "dot"]
         self._set_letter, self._dot = _any_of(set_letters), _any_of(dots)
-        self._host_letter = _any_of(written_forms(frozenset(_distinguishing(hosts))))
+        host_letters = written_forms(frozenset(_distinguishing(hosts)))
+        self._host_letter = _any_of(host_letters)
         self._spelt_dot = [_any_of(letter) for letter in spelt]
-        self._any_letter = _any_of(set_letters | dots | (spelt[0] if hosts else frozenset()))
+        self._any_letter = _any_of(set_letters | host_letters)
+
+    def first_hit(self, texts: Iterable[str]) -> str | None:
+        """What `of` says of the first text that it refuses; None: of none.
+
+        Nearly all texts end at one search through all of them: they have none of the letters that no set or link can
+        do without. A text that has one is looked through alone.
+        """
+        texts = tuple(texts)
+        joined = "".join(texts)
+        found = self._any_letter(joined)
+        end = 0
+        for text in texts:
+            if found is None:
+                return None
+            end += len(text)
+            if found.start() < end:
+                if why := self._hit(text):
+                    return why
+                found = self._any_letter(joined, end)
+        return None
 
     def of(self, text: str) -> str | None:
         """Which keyword set or link it has; None: neither."""
-        # nearly all texts end here: none of the letters that a set or link cannot do without
-        if not self._any_letter(text):
-            return None
+        return self._hit(text) if self._any_letter(text) else None
+
+    def _hit(self, text: str) -> str | None:
+        """The same of a text that has a letter of a set or of a host."""
         sets = self._set_letter(text)
-        links = self._host_letter(text) and (self._dot(text) or all(one(text) for one in self._spelt_dot))
+        links = (self._host_letter(text) if sets else True) and (self._dot(text) or self._has_spelt_dot(text))
         if not sets and not links:
             return None
         plain = _of_one_width(text)
@@ -95,6 +123,10 @@ class TextLists:
         if links and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
             return f"link {host}"
         return None
+
+    def _has_spelt_dot(self, text: str) -> bool:
+        d, o, t = self._spelt_dot
+        return bool(d(text) and o(text) and t(text))
 
     def _denied(self, plain: str) -> str | None:
         for form in {plain, plain.translate(_LOOK_ALIKES)}:
@@ -137,7 +169,7 @@ def written_forms(wanted: frozenset[str]) -> frozenset[str]:
     return frozenset(plain | parts).union(*(forms.get(letter, ()) for letter in plain | parts))
 
 
-def _any_of(characters: frozenset[str]) -> Callable[[str], re.Match[str] | None]:
+def _any_of(characters: frozenset[str]) -> _Search:
     """Finds the first of these characters in a text; any beyond 0xFFFF when one of those is meant.
 
     Up to there a pattern looks a character up, beyond it compares it with one after another.
