@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from duanka.domain.phone_number import MOBILE, ProtectedNumbers, identity
 from duanka.network.smpp import Address
 
 _LONGEST = 200  # letters: SMPP allows 65, and a URI may be a number
+_PLAIN = re.compile(
+    f"(?:86)?({MOBILE})"
+)  # as `identity` and ProtectedNumbers read it too, without their caches
 # A gateway's code before the number of a handset: messages to and from it are the handset's.
 _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
 
 def e164(address: Address) -> str:
     """Digits with country code, whatever type is claimed; service numbers and names of senders as they stand."""
+    if plain := _PLAIN.fullmatch(address.number):  # nearly all
+        return f"86{plain[1]}"
     if len(address.number) > _LONGEST:  # no number: and no cache keeps kilobytes of what a client invents
         return address.number[:_LONGEST]
     number = identity(_as_text(address.number))
@@ -43,7 +49,20 @@ class EmergencyNumbers:
 
     def __init__(self, more: tuple[str, ...] = ()) -> None:
         protected = ProtectedNumbers(more)
+        self._subscribers = protected.subscribers
         self._form = lru_cache(maxsize=8192)(protected.__contains__)
+
+    def others(self, destinations: Iterable[Address]) -> list[str]:
+        """E.164 of the destinations that are none of them."""
+        found = []
+        for one in destinations:
+            if plain := _PLAIN.fullmatch(one.number):  # nearly all
+                number = f"86{plain[1]}"
+                if number not in self._subscribers:
+                    found.append(number)
+            elif one.number not in self:
+                found.append(e164(one))
+        return found
 
     def __contains__(self, written: str) -> bool:
         return len(written) <= _LONGEST and self._form(_as_text(written))

@@ -20,29 +20,28 @@ _AHEAD = 256 * 1024  # bytes that wait for a slow reader before its writer is he
 _CLOSES_WITHIN = 5.0
 # A client that sends without pause shares the loop with all others: some milliseconds, then it is their turn.
 _TURN_SECONDS, _ANSWERED_IN_A_TURN = 0.005, 64 * 1024
-_LENGTHS = int.from_bytes
+_HEAD, _HEAD_OF = smpp.HEAD.size, smpp.HEAD.unpack_from
 _LONGEST_ACCOUNT = 64  # SMPP allows 15
 
 
-def _kinds(*commands: int, answers: bool = False) -> frozenset[bytes]:
-    return frozenset((one | (smpp.RESPONSE if answers else 0)).to_bytes(4, "big") for one in commands)
+def _answers(*commands: int) -> frozenset[int]:
+    return frozenset(one | smpp.RESPONSE for one in commands)
 
 
-_SUBMISSIONS = _kinds(*smpp.SUBMISSIONS, smpp.REPLACE_SM)
-_TRANSMITTER_ONLY = _kinds(smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM)
-_UNBOUND = _kinds(smpp.UNBIND, answers=True)
-_MULTI = _kinds(smpp.SUBMIT_MULTI, answers=True)
-_OF_CLIENT = _kinds(*smpp.BINDS) | _UNBOUND
-_BOUND = _kinds(*smpp.BINDS, answers=True)
-_TAKEN = _kinds(*smpp.SUBMISSIONS, smpp.REPLACE_SM, answers=True)
-_OF_CENTRE = _BOUND | _TAKEN | _UNBOUND | _kinds(smpp.GENERIC_NACK)
-_FINE = b"\0\0\0\0"
+_SUBMISSIONS = smpp.SUBMISSIONS | {smpp.REPLACE_SM}
+_TRANSMITTER_ONLY = frozenset((smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM))
+_UNBOUND = smpp.UNBIND | smpp.RESPONSE
+_MULTI = smpp.SUBMIT_MULTI | smpp.RESPONSE
+_OF_CLIENT = smpp.BINDS | {_UNBOUND}
+_BOUND = _answers(*smpp.BINDS)
+_TAKEN = _answers(*_SUBMISSIONS)
+_OF_CENTRE = _BOUND | _TAKEN | {_UNBOUND, smpp.GENERIC_NACK}
 
 
 class _Binding(NamedTuple):
     """A bind that waits for the centre's answer."""
 
-    sequence: bytes
+    sequence: int
     command: int
     account: str
 
@@ -107,42 +106,44 @@ class Link:
         elif now - max(client.heard_at, centre.heard_at) > limits.idle:
             self.close()
 
-    def judged(self, kind: bytes, unit: bytes) -> bytes | None:
+    def judged(self, command: int, sequence: int, unit: bytes) -> bytes | None:
         """The answer to a submission that does not pass; None: it goes on to the centre."""
-        if not self.bound or (self.bound == smpp.BIND_RECEIVER and kind in _TRANSMITTER_ONLY):
+        if not self.bound or (self.bound == smpp.BIND_RECEIVER and command in _TRANSMITTER_ONLY):
             return self.relay.refuse_unbound(unit)
         answer, position = self.relay.refuse(unit, self.account)
         if answer is None:
-            self.outstanding.sent(_LENGTHS(unit[12:16], "big"), position)
+            self.outstanding.sent(sequence, position)
         return answer
 
-    def passes(self, kind: bytes, unit: bytes) -> bool:
+    def passes(self, command: int, sequence: int, unit: bytes) -> bool:
         """A bind or the answer to an unbind goes on to the centre; whether what follows must wait."""
-        if kind in _UNBOUND:
+        if command == _UNBOUND:
             self._unbind()
         elif not self.bound:
-            self.binding = _Binding(unit[12:16], _LENGTHS(kind, "big"), _account(unit))
+            self.binding = _Binding(sequence, command, _account(unit))
             self.client.hold()
             return True
         return False
 
-    def answered(self, kind: bytes, unit: bytes) -> None:
-        """The centre answered a submission, or ended the session; told after the client has the answer."""
-        failed = unit[8:12] != _FINE
-        if kind in _TAKEN:
-            position = self.outstanding.answered(_LENGTHS(unit[12:16], "big"))
+    def answered(self, command: int, status: int, sequence: int, unit: bytes) -> None:
+        """The centre answered a submission, or ended the session; told after the client has the answer.
+
+        `unit`: of a submit_multi alone.
+        """
+        if command in _TAKEN:
+            position = self.outstanding.answered(sequence)
             if position == NOT_COUNTED:
                 return
-            if failed:
+            if status != smpp.OK:
                 self.relay.judge.not_taken(position)
-            elif kind in _MULTI and (unsuccessful := unit[smpp.HEAD.size :].partition(b"\0")[2][:1]):
+            elif command == _MULTI and (unsuccessful := unit[_HEAD:].partition(b"\0")[2][:1]):
                 self.relay.judge.not_taken(position, unsuccessful[0])
-        elif kind in _UNBOUND:
-            if not failed:
+        elif command == _UNBOUND:
+            if status == smpp.OK:
                 self._unbind()
-        elif (binding := self.binding) and unit[12:16] == binding.sequence:
+        elif (binding := self.binding) and sequence == binding.sequence:
             self.binding = None
-            if kind in _BOUND and not failed:
+            if command in _BOUND and status == smpp.OK:
                 self.bound, self.account = binding.command, binding.account
                 self.relay.unbound.discard(self)
             self.client.go_on()
@@ -270,26 +271,26 @@ class _ClientSide(_Side):
         longest, size = link.relay.limits.longest, len(data)
         turn_ends = monotonic() + _TURN_SECONDS  # the loop knows only when its round began
         passing = at = 0  # passing: where what may go on in one piece begins
-        while at + 4 <= size and not self._waits_for_turn:
-            length = _LENGTHS(data[at : at + 4], "big")
-            if not smpp.HEAD.size <= length <= longest:
-                centre.write(data[passing:at])
-                self.complain()
-                return size
+        while at + _HEAD <= size and not self._waits_for_turn:
+            length, command, _, sequence = _HEAD_OF(data, at)
             end = at + length
-            if end > size:
+            if end > size or not _HEAD <= length <= longest:
                 break
-            kind = data[at + 4 : at + 8]
-            at = end
-            if kind in _SUBMISSIONS:
+            if command in _SUBMISSIONS:
                 self._waits_for_turn = monotonic() > turn_ends
-                if answer := link.judged(kind, data[end - length : end]):
-                    if passing < end - length:
-                        centre.write(data[passing : end - length])
+                if answer := link.judged(command, sequence, data[at:end]):
+                    if passing < at:
+                        centre.write(data[passing:at])
                     self.write(answer)
                     passing = end
-            elif kind in _OF_CLIENT and link.passes(kind, data[end - length : end]):
+            elif command in _OF_CLIENT and link.passes(command, sequence, data[at:end]):
+                at = end
                 break
+            at = end
+        if not (self._waits_for_turn or link.binding) and _is_no_unit(data, at, longest):
+            centre.write(data[passing:at])
+            self.complain()
+            return size
         if self._waits_for_turn:
             self.hold()
             asyncio.get_running_loop().call_soon(self.go_on)
@@ -313,31 +314,41 @@ class _CentreSide(_Side):
             data = self.rest + data
         longest, at, size = self._link.relay.limits.longest, 0, len(data)
         told = []
-        while at + 4 <= size:
-            length = _LENGTHS(data[at : at + 4], "big")
-            if not smpp.HEAD.size <= length <= longest:
-                self._link.client.write(data[:at])
-                self._link.close()
-                return
-            if at + length > size:
+        while at + _HEAD <= size:
+            length, command, status, sequence = _HEAD_OF(data, at)
+            end = at + length
+            if end > size or not _HEAD <= length <= longest:
                 break
-            kind = data[at + 4 : at + 8]
-            if kind in _OF_CENTRE:
-                told.append((kind, data[at : at + length]))
-            at += length
+            if command in _OF_CENTRE:
+                told.append((command, status, sequence, data[at:end] if command == _MULTI else b""))
+            at = end
         if at:
             self._link.client.write(data if at == size else data[:at])
+        if _is_no_unit(data, at, longest):
+            self._link.close()
+            return
         self.rest = data[at:]
-        for kind, unit in told:  # behind the answer itself: what waited for it is answered after it
-            self._link.answered(kind, unit)
+        answered = self._link.answered
+        for (
+            command,
+            status,
+            sequence,
+            unit,
+        ) in told:  # behind the answer itself: what waited is answered after it
+            answered(command, status, sequence, unit)
         if size >= _ANSWERED_IN_A_TURN:
             self.hold()
             asyncio.get_running_loop().call_soon(self.release)
 
 
+def _is_no_unit(data: bytes, at: int, longest: int) -> bool:
+    """Whether what begins at `at`, a whole unit or not, has a length that no unit has."""
+    return at + 4 <= len(data) and not _HEAD <= int.from_bytes(data[at : at + 4], "big") <= longest
+
+
 def _account(bind: bytes) -> str:
     """The system_id of a bind; centres do not all tell capitals from small letters."""
-    return bind[smpp.HEAD.size :].partition(b"\0")[0][:_LONGEST_ACCOUNT].decode("latin-1").strip().casefold()
+    return bind[_HEAD:].partition(b"\0")[0][:_LONGEST_ACCOUNT].decode("latin-1").strip().casefold()
 
 
 def _keep_alive(connection: socket.socket) -> None:

@@ -67,9 +67,8 @@ class Judge:
         uses another's number uses up nothing of it.
         """
         sender = e164(submission.source)
-        judged = [e164(one) for one in submission.destinations if one.number not in self._emergency]
-        if submission.command == REPLACE_SM:
-            judged = [""]  # whom it goes to the message that it replaces said
+        replaces = submission.command == REPLACE_SM  # whom it goes to the message that it replaces said
+        judged = [""] if replaces else self._emergency.others(submission.destinations)
         if not judged:
             return None, NOT_COUNTED
         blocked = self._blocked(sender, submission.source.number, judged)
@@ -78,7 +77,7 @@ class Judge:
         peer = judged[0]
         now = self._clock()
         position = NOT_COUNTED
-        if self._rate and submission.command != REPLACE_SM and not is_service(sender):
+        if self._rate and not replaces and not is_service(sender):
             taken = self._rate.take(account, sender, len(judged), now)
             if taken is None:
                 detail = f"more than {self._rate.per_minute} a minute"
@@ -111,6 +110,8 @@ class Judge:
         self, submission: Submission, account: str, sender: str, peers: list[str], now: float
     ) -> str | None:
         coding, contents = submission.data_coding, contents_of(submission)
+        if len(contents) == 1 and not contents[0].parts and submission.command != REPLACE_SM:  # nearly all
+            return self._first_hit(readings(coding, contents[0].data))
         why = None
         for content in contents:
             why = why or self._first_hit(readings(coding, content.data))

@@ -28,10 +28,8 @@ MESSAGE_STATE, PAYLOAD, RECEIPTED_ID = 0x0427, 0x0424, 0x001E
 SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 
 HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: user data header; delivery receipt
-# What a message to one destination has before its text: service type, source, destination, esm_class to validity, length.
-_TO_ONE = re.compile(
-    rb"([^\0]*+)\0(..[^\0]*+)\0(..[^\0]*+)\0(...[^\0]*+)\0([^\0]*+)\0(.....)", re.DOTALL
-)
+# Before the text of a message to one destination: service type, source, destination, esm_class to validity, length.
+_TO_ONE = re.compile(rb"([^\0]*+)\0(..[^\0]*+)\0(..[^\0]*+)\0(...[^\0]*+)\0([^\0]*+)\0(.....)", re.DOTALL)
 _ZEROS = 4  # bytes behind a text that its length does not count
 LONGEST = 70_000  # bytes of one unit: a payload of 65,535 and all fields
 

@@ -46,10 +46,9 @@ def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
     # a message that claims two bytes a character is no text of one byte a character, but where it is ASCII alone
     if alphabet in (_UCS2, _GBK) and not message.isascii():
         utf16_be, gbk = _utf16_be(message), _gbk(message)
-        if alphabet == _GBK:
-            first = gbk
-        else:
-            first = _utf16_le(message[2:]) if message.startswith(_LITTLE_ENDIAN) else utf16_be
+        first = gbk if alphabet == _GBK else utf16_be
+        if alphabet == _UCS2 and message.startswith(_LITTLE_ENDIAN):
+            first = _utf16_le(message[2:])
         found = {first: None, utf16_be: None, _utf16_le(message): None, _utf8(message): None, gbk: None}
     else:
         first = claimed(data_coding, message)
@@ -100,7 +99,9 @@ def gsm_text(message: bytes) -> str:
 
 
 def _utf16_be(message: bytes) -> str:
-    return codecs.utf_16_be_decode(message, "ignore", True)[0]  # bytes.decode would look the codec up by its name
+    return codecs.utf_16_be_decode(message, "ignore", True)[
+        0
+    ]  # bytes.decode would look the codec up by its name
 
 
 def _utf16_le(message: bytes) -> str:
