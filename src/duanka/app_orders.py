@@ -15,7 +15,7 @@ from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
-from duanka.domain.order import NoSuchTransition, OrderError, Person
+from duanka.domain.order import Kind, NoSuchTransition, OrderError, Person
 from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
@@ -268,13 +268,13 @@ def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> 
     def work(turn: Turn) -> str:
         order = turn.order(order_id)
         authorize(by, Permission.MAKE_LINK, order)
+        if order.kind is not Kind.VERIFICATION:  # whoever makes a link has a hand in what it is answered for
+            raise OrderError(f"{order_id} is no verification, and a link answers one: give its id (V...)")
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
         within_a_day(turn, by, 1)
         turn.note(by, "link.make", order_id, why, {}, {})
-        if not order.closed_at and not had_a_hand_in(
-            order, by.id
-        ):  # who has the link can act in the holder's place
+        if not had_a_hand_in(order, by.id):  # who has the link can act in the holder's place
             turn.change(order, by, "link", why, helped_by=(*order.helped_by, by.id))
         return here.links.make(turn.connection, order_id, now)
 

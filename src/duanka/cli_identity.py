@@ -57,7 +57,7 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Record that a holder was verified in person; for a high tier somebody else confirms."""
         seen = CounterCheck(document, where, person_present=person, card_in_hand=card, notice_signed=notice)
         with at_desk(Permission.RECORD_COUNTER_CHECK) as (here, staff):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, staff, order, Kind.VERIFICATION).id
             after = here.counter.verify(number, seen, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
         if after.closed_at is None:
@@ -70,7 +70,7 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def confirm(order: Number, why: Why) -> None:
         """Confirm, as the second of the staff, what somebody else recorded: the card works again."""
         with at_desk(Permission.CONFIRM_COUNTER_CHECK) as (here, staff):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, staff, order, Kind.VERIFICATION).id
             after = here.counter.confirm(number, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
 
@@ -78,7 +78,7 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def reject(order: Number, why: Why) -> None:
         """Discard what somebody else recorded: the holder is verified anew."""
         with at_desk(Permission.REJECT_COUNTER_CHECK) as (here, staff):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, staff, order, Kind.VERIFICATION).id
             after = here.counter.reject(number, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}; the record is discarded", highlight=False)
 
@@ -114,7 +114,7 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         The pictures are shown by a browser on this machine, once, and never lie on a disk.
         """
         with at_desk(Permission.OPEN_REVIEW) as (here, staff):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, staff, order, Kind.VERIFICATION).id
             file = here.reviews.open(number, staff, why, app_orders.now())
         out.print(tables.review_page(file), highlight=False)
         both = ((_REGISTERED, file.reference), (_CAPTURED, file.captured))
@@ -142,6 +142,6 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Decide: pass restores at once, fail restricts as the policy says, to_counter asks to come in person."""
         with at_desk(move_permission(Kind.VERIFICATION, Event(verdict))) as (here, staff):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, staff, order, Kind.VERIFICATION).id
             after = here.book.act(number, Event(verdict), staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)

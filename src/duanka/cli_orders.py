@@ -15,7 +15,7 @@ from rich.console import Console
 from duanka import app
 from duanka.cli_lazy import lazily
 from duanka.domain.act import MOST_CARDS, card_of
-from duanka.domain.authority import Permission, authorize, move_permission, roles_text
+from duanka.domain.authority import Permission, authorize, move_permission, roles_text, within
 from duanka.domain.bounds import bounded, given_reason
 from duanka.domain.card_list import cards_in
 from duanka.domain.errors import DuankaError
@@ -141,7 +141,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                 out.print(tables.act_page(act), highlight=False)
                 out.print(tables.act_cards_table(order, cards), highlight=False)
                 return
-            number = order_meant(here, order, Kind.RESTRICTION, Kind.VERIFICATION).id
+            number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
             file = here.reading.order(number, reader, app_orders.now())
             out.print(tables.order_page(file), highlight=False)
 
@@ -196,7 +196,9 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
     def act(order: str, event: Event, why: str, kind: Kind) -> None:
         with at_desk(move_permission(kind, event)) as (here, person):
-            after = here.book.act(order_meant(here, order, kind).id, event, person, why, app_orders.now())
+            after = here.book.act(
+                order_meant(here, person, order, kind).id, event, person, why, app_orders.now()
+            )
         out.print(f"{after.id}: {tables.state(after.state.value)}. {_WAITS}", highlight=False)
 
     @command(orders, Permission.VERIFICATION_WITHDRAW)
@@ -222,7 +224,7 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Give a holder in hardship more time, once."""
         with at_desk(Permission.VERIFICATION_EXTEND) as (here, person):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, person, order, Kind.VERIFICATION).id
             after = here.book.extend(number, hardship, person, why, app_orders.now())
         out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
 
@@ -230,7 +232,7 @@ def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def link(order: Number, why: Why) -> None:
         """Make a new link for a holder who has lost the notice; read it out to nobody else. It is written down."""
         with at_desk(Permission.MAKE_LINK) as (here, person):
-            number = order_meant(here, order, Kind.VERIFICATION).id
+            number = order_meant(here, person, order, Kind.VERIFICATION).id
             address = app_orders.link_for(here, number, person, why, app_orders.now())
         out.print(address, highlight=False, soft_wrap=True)
 
@@ -336,14 +338,19 @@ def cards_in_file(file: Path) -> list[str]:
         raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def order_meant(here: Desk, text: str, *kinds: Kind) -> Order:
-    """The order with this id, or the open one of the first of `kinds` that the card has."""
+def order_meant(here: Desk, by: Person, text: str, *kinds: Kind) -> Order:
+    """The order with this id, or the open one of the first of `kinds` that the card has.
+
+    NotTheirs: `by` may not search by number, or the card is out of their scope.
+    """
     if text[:1].isalpha():
         return here.reading.state(text)
+    authorize(by, Permission.SEARCH_BY_NUMBER)
     card = card_of(text)
     for kind in kinds:
         found = here.reading.last(card, kind)
         if found and found.closed_at is None:
+            within(by, "this card", found.operator, found.city)
             return found
     raise DuankaError(
         f"{text} has no open order of that kind; `duanka cards show {text}` shows what there is"

@@ -20,6 +20,7 @@ from duanka import app_orders
 from duanka.app import policy_named
 from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
+from duanka.domain.person import HOLDER
 from duanka.domain.words import Words
 from duanka.settings import Settings
 from people import typed_people
@@ -35,7 +36,9 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.keys = typed_people({"wang": "desk", "li": "supervisor", "liaison": "police"}, folder)
+        self.keys = typed_people(
+            {"wang": "desk", "li": "supervisor", "liaison": "police", "bureau": "regulator"}, folder
+        )
 
     def typed(self, who: str, *words: str) -> Typed:
         return duanka(*words, cwd=self.folder, DUANKA_API_KEY=self.keys[who])
@@ -165,3 +168,30 @@ def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
     assert "lost the message" in shown
     assert address.rpartition("#")[2] not in shown
     assert "may not make a link" in office.refused("liaison", "orders", "link", card, "--why", "curious")
+
+
+def test_a_link_is_made_for_a_verification_alone(office: Office) -> None:
+    """By the link of another order of the card one would answer in the holder's place, and no hand would show."""
+    now, card, others = app_orders.now(), "8613800000004", list[Order]()
+    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+
+    def objected(here: app_orders.Desk) -> None:
+        here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], now)
+        others.append(here.book.object(card, "not me", HOLDER, now))
+
+    office.inside(objected)
+    said = office.refused("wang", "orders", "link", others[0].id, "--why", "lost the message")
+    assert "a link answers one" in said
+
+
+def test_who_may_not_search_by_number_does_not_learn_whether_there_is_such_a_card(office: Office) -> None:
+    known, unknown = "8613800000005", "8613800000006"
+    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+    demand = Demand(known, Asked.VERIFY, "medium", reason)
+    office.inside(lambda here: here.book.receive([demand], app_orders.now()))
+    for who, *words in (("bureau", "show"), ("liaison", "pass")):
+        why = ("--why", "curious")
+        told = {office.refused(who, "orders", *words, card, *why) for card in (known, unknown)}
+        assert len(told) == 1
+        assert "may not search orders by number" in told.pop()
+    assert "opened" in office.out("wang", "orders", "show", known)
