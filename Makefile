@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots test test-long lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots test test-long test-waiting lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -77,6 +77,10 @@ test: lint types setup-cluster setup-network setup-browser setup-faces ## everyt
 
 test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop
 	@$(BIN)/pytest
+
+ROUNDS ?= 30
+test-waiting: setup-cluster setup-network setup-browser setup-faces ## every test that waits, 30 times (ROUNDS=5: 5 times) with all cores busy
+	@$(BIN)/pytest -m "waits and not long" --rounds $(ROUNDS)
 
 bench: setup-dev               ## all rules against the plain scan, interleaved, medians
 	@$(BIN)/python benchmarks/scan.py

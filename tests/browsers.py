@@ -58,7 +58,9 @@ class Shown:
 def launched(playwright: Playwright, camera: Path | None = None) -> Browser:
     """A browser without a window. `camera`: a y4m clip that its camera plays, again and again."""
     clip = [f"--use-file-for-fake-video-capture={camera}"] if camera else []
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*_QUIET, *_CAMERA, *clip])
+    return playwright.chromium.launch(
+        executable_path=CHROMIUM, args=[*_QUIET, *_CAMERA, *clip], timeout=_STEP
+    )
 
 
 @contextmanager

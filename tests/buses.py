@@ -68,7 +68,7 @@ class Server:
         """Run `work(client)`, which is async, with a connection of its own."""
 
         async def run() -> Any:
-            client = await nats.connect(self.url)
+            client = await nats.connect(self.url, connect_timeout=HANG)
             try:
                 return await work(client)
             finally:
@@ -80,7 +80,7 @@ class Server:
         """Publish messages in order; each is stored when this returns."""
 
         async def work(client: Any) -> None:
-            stream = client.jetstream()
+            stream = client.jetstream(timeout=HANG)
             for one in sent:
                 some = Sent(one) if isinstance(one, bytes) else one
                 await stream.publish(some.subject, some.data, headers=some.headers)
@@ -90,10 +90,10 @@ class Server:
     def make(self, **options: Any) -> None:
         """Make the stream."""
         kept = {"name": STREAM, "subjects": ["duanka.records.>"], **options}
-        self.do(lambda client: client.jsm().add_stream(**kept))
+        self.do(lambda client: client.jsm(timeout=HANG).add_stream(**kept))
 
     def consumer(self, durable: str = "duanka") -> Any:
-        return self.do(lambda client: client.jsm().consumer_info(STREAM, durable))
+        return self.do(lambda client: client.jsm(timeout=HANG).consumer_info(STREAM, durable))
 
 
 def bus(server: Server, **options: Any) -> Bus:

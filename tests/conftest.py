@@ -18,6 +18,7 @@ from desk import duanka
 from duanka.orders.store import Store
 from duanka.simulator import simulate
 from parts import needed
+from rounds import Rounds
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "build" / "requirements.json"
@@ -27,7 +28,9 @@ if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
 
 # A landing must not hang on luck: CI tries the same examples every time, people and `make test-long` look for new ones.
-settings.register_profile("ci", derandomize=True)
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("people", deadline=None)  # how long an example takes, a busy machine says
+settings.load_profile("people")
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 
@@ -92,14 +95,27 @@ class Requirements:
         # a run of some tests says nothing about the whole, and must not overwrite what a whole run said
         config = session.config
         whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+        whole = whole and config.option.markexpr in {"", "not long"}
         if not whole or config.option.collectonly or hasattr(config, "workerinput"):
             return
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(self.outcomes, indent=1, sort_keys=True))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds", type=int, default=1, help="run each test so many times while all cores are busy"
+    )
+    parser.addoption(
+        "--burners", type=int, default=os.cpu_count(), help="processes that keep the cores busy meanwhile"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
+    config.pluginmanager.register(
+        Rounds(config.getoption("--rounds"), config.getoption("--burners")), "rounds"
+    )
 
 
 @pytest.fixture(scope="session")

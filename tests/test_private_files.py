@@ -21,6 +21,7 @@ from duanka.network.own_part import OwnProcess
 from duanka.network.refused_file import RefusedFile
 from duanka.orders.store import Store
 from duanka.report.ledger import Ledger
+from waiting import HANG
 
 OPEN_UMASK = 0o022
 
@@ -78,7 +79,7 @@ def _child(folder: Path) -> None:
     code = f"import signal; open({str(folder / 'written')!r}, 'w').close(); signal.pause()"
     program = [sys.executable, "-c", code]
     process = OwnProcess(program, folder / "child.log")
-    process.until((folder / "written").exists, 60.0)
+    process.until((folder / "written").exists)
     process.end()
 
 
@@ -125,7 +126,7 @@ print(resource.getrlimit(resource.RLIMIT_CORE), oct(os.umask(0)))
 def test_a_command_leaves_no_core_and_no_number_in_its_log() -> None:
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     ran = subprocess.run(
-        [sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True, timeout=120,
+        [sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True, timeout=HANG,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)),
     )  # fmt: skip
     assert ran.stdout.splitlines() == [

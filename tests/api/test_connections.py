@@ -139,7 +139,7 @@ def test_a_body_must_come_in_time_and_a_slow_line_may_go_on(desk: TestDesk) -> N
     with serving(desk, QUICK) as address, ExitStack() as held:
         never = opened(address, held, head + body[:1])
         assert read_to_the_end(never).startswith(b"HTTP/1.1 408")
-    slow = ConnectionLimits(header_seconds=0.5, body_seconds=0.2, body_rate=10)
+    slow = ConnectionLimits(header_seconds=HANG, body_seconds=0.2, body_rate=10)
     with serving(desk, slow) as address, ExitStack() as held:
         one, pause = opened(address, held, head + body[:200]), threading.Event()
         for at in range(200, len(body)):
@@ -248,7 +248,9 @@ def test_whose_forwarded_address_is_believed(desk: TestDesk, trusted: str, slowe
             there = f"http://{server_address('127.0.0.1', listening)}{BASE}/orders"
             answers = [
                 httpx.get(
-                    there, headers={"X-Forwarded-For": f"192.0.2.{n}", "Authorization": "Bearer x"}
+                    there,
+                    headers={"X-Forwarded-For": f"192.0.2.{n}", "Authorization": "Bearer x"},
+                    timeout=HANG,
                 ).status_code
                 for n in range(12)
             ]
@@ -261,7 +263,7 @@ def test_whose_forwarded_address_is_believed(desk: TestDesk, trusted: str, slowe
 @pytest.mark.parametrize("host", ["::1", "127.0.0.1", "localhost"])
 def test_it_listens_at_every_kind_of_address(desk: TestDesk, host: str) -> None:
     with serving(desk, ConnectionLimits(), host=host) as address:
-        assert httpx.get(address + HEALTH).status_code == 200
+        assert httpx.get(address + HEALTH, timeout=HANG).status_code == 200
 
 
 def test_a_host_that_is_not_ours_and_a_port_that_is_taken_are_told_apart() -> None:

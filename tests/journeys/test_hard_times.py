@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from desk import cards_at_risk, duanka, flagged, hits
 from duanka.app import working_folder
-from waiting import HANG
+from waiting import until
 
 WRITTEN = {"hits.parquet", "cards_at_risk.csv", "decisions.jsonl", "quarantine.parquet", "report.html"}
 HEAD = """
@@ -172,16 +172,15 @@ def test_two_scans_into_one_folder_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    typed = [sys.executable, "-m", "duanka.cli", "scan", str(province), "--out", str(out)]
-    run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for _ in range(20 * int(HANG)):
-        if out.is_dir() and any(out.glob(".duanka-work-*/engine")):
+    for number in itertools.count():
+        out = tmp_path / f"out-{number}"
+        typed = [sys.executable, "-m", "duanka.cli", "scan", str(province), "--out", str(out)]
+        run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until(lambda out=out: any(out.glob(".duanka-work-*/engine")))  # type: ignore[misc]
+        os.kill(run.pid, signal.SIGINT)
+        printed, said = run.communicate()
+        if run.returncode != 0:  # else it was over before we saw that it had begun
             break
-        time.sleep(0.05)
-    time.sleep(0.2)
-    os.kill(run.pid, signal.SIGINT)
-    printed, said = run.communicate()
     assert (run.returncode, printed) == (130, "")
     assert said == "duanka: interrupted; what an earlier scan wrote is as it was\n"
     assert not list(out.iterdir())

@@ -140,13 +140,13 @@ def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
     )
     with office.looking("wang", MEDIUM) as (told, address, _):
         assert any("similarity 0.410" in line for line in told)
-        assert httpx.get(address.rsplit("/", 1)[0] + "/favicon.ico").status_code == 404
-        page = httpx.get(address)
+        assert httpx.get(address.rsplit("/", 1)[0] + "/favicon.ico", timeout=HANG).status_code == 404
+        page = httpx.get(address, timeout=HANG)
         assert "no-store" in page.headers["cache-control"]
         for picture in (PHOTO, CAPTURED):
             assert base64.b64encode(picture).decode() in page.text
     with pytest.raises(httpx.TransportError):
-        httpx.get(address)
+        httpx.get(address, timeout=HANG)
     assert not office.pictures_on_disk()
     with office.looking("wang", MEDIUM) as (_, address, process):
         process.kill()

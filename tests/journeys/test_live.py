@@ -92,7 +92,7 @@ def test_files_land_day_by_day_and_a_kill_loses_nothing(small: Path, scanned: Pa
         _until(partial(_told, out), "hits are told")
         url = _until(lambda: _metrics_url(said), "the address of the metrics")
         _until(lambda: _metric(url, "duanka_records_total") > 0, "records are counted")
-        with urllib.request.urlopen(f"{url}/healthz") as answer:  # noqa: S310  # our own, on loopback
+        with urllib.request.urlopen(f"{url}/healthz", timeout=HANG) as answer:  # noqa: S310  # our own, on loopback
             assert json.load(answer)["status"] == "ok"
         run.kill()
     told = _told(out)
@@ -221,7 +221,7 @@ def _metrics_url(said: Path) -> str | None:
 
 
 def _metric(url: str, name: str) -> float:
-    with urllib.request.urlopen(f"{url}/metrics") as answer:  # noqa: S310  # our own, on loopback
+    with urllib.request.urlopen(f"{url}/metrics", timeout=HANG) as answer:  # noqa: S310  # our own, on loopback
         text = answer.read().decode()
     values = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
     return sum(map(float, values))

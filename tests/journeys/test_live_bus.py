@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +12,7 @@ from buses import STREAM, Sent, Server, arrow, lines
 from desk import duanka, hits
 from duanka.domain.tables import TABLES
 from duanka.simulator import simulate
+from waiting import until
 
 
 def _messages(province: Path) -> list[Sent]:
@@ -64,7 +64,7 @@ def test_a_stream_ends_with_the_hits_of_a_scan_also_after_a_kill(tmp_path: Path)
             stderr=subprocess.DEVNULL,
         )
         try:
-            time.sleep(4)
+            until(lambda: run.poll() is not None or server.consumer().ack_floor.stream_seq > 0)
         finally:
             run.kill()
             run.wait()

@@ -26,13 +26,14 @@ from duanka.own_network import OwnNetwork
 from parts import needed
 from sipp_calls import call
 from switches import Switch, missing
-from waiting import until
+from waiting import HANG, until
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 HONEST, PEER = "8613900000000", "8613911111111"
 DESK = Person("wang", Role.DESK)
 MANY = 500
+MANY_TAKE = 5 * HANG  # seconds: all of them, one after another
 
 
 def card(number: int) -> str:
@@ -153,10 +154,10 @@ def test_a_hit_goes_dark_after_a_day_and_comes_back(
 def test_five_hundred_orders_at_once(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
     numbers = range(1, MANY + 1)
     town.demand(*numbers)
-    until(lambda: _verifying(town, State.NOTIFIED) >= MANY, 120)
+    until(lambda: _verifying(town, State.NOTIFIED) >= MANY, MANY_TAKE)
     began = town.clock()
     town.after(timedelta(hours=24, minutes=1))
-    until(lambda: _waiting(town) == 0 and _restricted(town) >= MANY, 180)
+    until(lambda: _waiting(town) == 0 and _restricted(town) >= MANY, MANY_TAKE)
     for number in (1, MANY // 2, MANY):
         assert _is(town, number, NetworkState.SUSPENDED)
     down = [
@@ -169,7 +170,7 @@ def test_five_hundred_orders_at_once(town: Town, capsys: pytest.CaptureFixture[s
         assert order is not None
         town.here.book.act(order.id, Event.PASS, DESK, "verified", town.clock())
         town.worker.wake()
-    until(lambda: _waiting(town) == 0 and _restricted(town) == 0, 180)
+    until(lambda: _waiting(town) == 0 and _restricted(town) == 0, MANY_TAKE)
     up = [leg.seconds for leg in town.legs() if leg.decided_at > began and leg.wanted is NetworkState.ACTIVE]
     assert len(up) == 3 * MANY
     tell(

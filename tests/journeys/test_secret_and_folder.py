@@ -11,6 +11,7 @@ import pytest
 from databases import Postgres
 from desk import Typed, duanka
 from people import FIRST, typed_people
+from waiting import HANG
 
 SECRET = "0123456789abcdef" * 2
 
@@ -29,7 +30,7 @@ def a_key(typed: Typed) -> str:
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:
-    book = sqlite3.connect(folder / "orders.sqlite")
+    book = sqlite3.connect(folder / "orders.sqlite", timeout=HANG)
     try:
         return book.execute("SELECT * FROM audit").fetchall()
     finally:

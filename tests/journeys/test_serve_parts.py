@@ -37,7 +37,7 @@ def serving(
 
 
 def health(url: str) -> tuple[int, dict[str, object]]:
-    answer = httpx.get(f"{url}/card-restrictions/v1/health", timeout=30)
+    answer = httpx.get(f"{url}/card-restrictions/v1/health", timeout=HANG)
     return answer.status_code, answer.json()
 
 
@@ -52,13 +52,13 @@ def test_live_records_that_cannot_be_followed_keep_api_and_worker_and_come_back(
         status, said = health(url)
         assert (status, said["status"], said["database"]) == (503, "failing", "up")
         assert "part records fails" in str(said["reasons"])
-        assert httpx.head(f"{url}/card-restrictions/v1/health", timeout=30).status_code == 503
-        assert 'duanka_part_up{part="records"} 0.0' in httpx.get(f"{url}/metrics", timeout=30).text
+        assert httpx.head(f"{url}/card-restrictions/v1/health", timeout=HANG).status_code == 503
+        assert 'duanka_part_up{part="records"} 0.0' in httpx.get(f"{url}/metrics", timeout=HANG).text
         (orders / "live" / "state").unlink()
         until(lambda: health(url) == (200, {"status": "up", "database": "up", "reasons": []}), HANG)
-        answer = httpx.head(f"{url}/card-restrictions/v1/health", timeout=30)
+        answer = httpx.head(f"{url}/card-restrictions/v1/health", timeout=HANG)
         assert (answer.status_code, answer.content) == (200, b"")
-        told = httpx.get(f"{url}/metrics", timeout=30).text
+        told = httpx.get(f"{url}/metrics", timeout=HANG).text
         for line in (
             'duanka_part_up{part="records"} 1.0',
             'duanka_part_up{part="worker"} 1.0',
@@ -94,7 +94,7 @@ def test_a_source_that_is_named_wrongly_is_said_at_the_start(tmp_path: Path) -> 
 def test_a_database_that_does_not_fit_any_more_is_no_health(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, _, _):
         until(lambda: health(url)[0] == 200, HANG)
-        book = sqlite3.connect(tmp_path / "duanka-orders" / "orders.sqlite", timeout=30)
+        book = sqlite3.connect(tmp_path / "duanka-orders" / "orders.sqlite", timeout=HANG)
         with book:
             book.execute("ALTER TABLE notices RENAME TO away")
         until(lambda: health(url)[1]["database"] == "down", HANG)

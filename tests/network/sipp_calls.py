@@ -99,7 +99,7 @@ def calling(
             "err.log",
         ),
         *("-m", str(count or len(numbers)), "-r", str(rate), "-l", str(max(100, rate * 10))),
-        *("-recv_timeout", "10000"),
+        *("-recv_timeout", str(int(HANG * 1000))),
         f"{proxy[0]}:{proxy[1]}",
     ]
     with (folder / "sipp.log").open("wb") as out:

@@ -44,7 +44,7 @@ def fake(folder: Path) -> Iterator[Supplied]:
 def home_register(folder: Path) -> Iterator[Supplied]:
     with OwnRegister(folder / "hlr") as part:
         part.add(CARDS)
-        element = part.element(seconds=30)
+        element = part.element()
         yield Supplied(element, lambda: part.stop(signal.SIGKILL), part.start, knows_cards=True)
         element.close()
 
@@ -52,7 +52,7 @@ def home_register(folder: Path) -> Iterator[Supplied]:
 @contextmanager
 def call_proxy(folder: Path) -> Iterator[Supplied]:
     with OwnCallProxy(folder / "calls", ("127.0.0.1", 9)) as part:
-        element = part.element(seconds=30)
+        element = part.element()
         yield Supplied(element, lambda: part.stop(signal.SIGKILL), part.start)
         element.close()
 
@@ -60,7 +60,7 @@ def call_proxy(folder: Path) -> Iterator[Supplied]:
 @contextmanager
 def message_proxy(folder: Path) -> Iterator[Supplied]:
     with OwnShortMessageCentre() as centre, OwnMessageProxy(folder / "messages", centre.address) as part:
-        element = part.element(seconds=30)
+        element = part.element()
         yield Supplied(element, lambda: part.stop(signal.SIGKILL), part.start)
         element.close()
 

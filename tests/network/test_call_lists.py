@@ -56,7 +56,7 @@ def test_kamailio_starts_with_a_spoilt_list(
         spoil(folder / LISTS)
         process = OwnProcess(proxy.command(), folder / "kamailio.log", folder)
         try:
-            process.until(proxy._ready, 60)
+            process.until(proxy._ready)
             assert caller.send(proxy.address) == PASSED
             assert caller.send(proxy.address, "sip:110@op", f"<sip:{CARD}@op>") == PASSED
             if copied or spoil is not SPOILT["missing"]:

@@ -19,7 +19,7 @@ from duanka.network.hlr import HomeRegister
 from duanka.network.own_hlr import OwnRegister
 from parts import needed
 from switches import CS, PS, Switch, missing
-from waiting import HANG
+from waiting import HANG, until
 
 CARDS = tuple(str(8613800000000 + number) for number in range(300))
 NOT_ADMITTED = {CS: 11, PS: 7}  # PLMN not allowed; GPRS services not allowed
@@ -73,15 +73,14 @@ def test_both_switches_are_told_of_a_suspension(register: OwnRegister) -> None:
 def test_acknowledged_suspensions_survive_kill_9(register: OwnRegister) -> None:
     cards = [str(8615000000000 + number) for number in range(20_000)]
     register.add(cards)
-    element, done = register.element(seconds=10), list[str]()
+    element, done = register.element(), list[str]()
     for _ in range(3):
         before = len(done)
 
         def kill(
             at_least: int = before + 20,
         ) -> None:  # not by the clock: a busy machine does nothing in 0.3 s
-            while len(done) < at_least:
-                time.sleep(0.001)
+            until(lambda: len(done) >= at_least)
             register.stop(signal.SIGKILL)
 
         killer = threading.Thread(target=kill, daemon=True)
@@ -174,8 +173,7 @@ def test_what_is_no_card_opens_no_connection() -> None:
             with pytest.raises(UnknownCard):
                 act("1 delete\r")
         with socket.create_connection(address):  # it comes after theirs, had there been any
-            while not taken:
-                time.sleep(0.01)
+            until(lambda: taken)
         assert len(taken) == 1
 
 
@@ -239,7 +237,7 @@ def test_a_change_that_is_made_by_half_is_not_acknowledged(register: OwnRegister
 
 def test_a_lock_on_the_database_that_passes_is_waited_for(register: OwnRegister) -> None:
     register.add(CARDS[:2])
-    element = register.element(seconds=HANG)
+    element = register.element()
     with database(register) as theirs:
         theirs.execute("BEGIN EXCLUSIVE")
         over = threading.Timer(0.3, lambda: theirs.execute("ROLLBACK"))

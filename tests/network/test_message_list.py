@@ -15,6 +15,7 @@ from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
 from esme import BLOCKED, REFUSED, Esme
 from message_path import own_centre, own_proxy
+from waiting import HANG
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)
@@ -88,7 +89,7 @@ def test_a_row_in_a_state_that_is_none_stops_no_other(path: Path) -> None:
     cards = MessageList(path)
     cards.write({BLOCKED: SUSPENDED, "8613800138001": BARRED})
     cards.close()
-    with closing(sqlite3.connect(path)) as database, database:
+    with closing(sqlite3.connect(path, timeout=HANG)) as database, database:
         database.execute("UPDATE restricted SET state = 'dead' WHERE card = '8613800138001'")
     again = MessageList(path)
     assert (again.cards, again.origin) == ({BLOCKED: SUSPENDED}, "file")

@@ -13,6 +13,7 @@ import pytest
 
 from duanka.domain.network import Carried, NetworkError, Unreachable
 from duanka.network.refused_file import RefusedFile
+from waiting import HANG
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -68,7 +69,10 @@ def test_a_copy_from_a_backup_counts_on_elsewhere(path: Path) -> None:
     file = started(path)
     refuse(file, "a1")
     kept = path.with_name("kept")
-    with closing(sqlite3.connect(path)) as whole, closing(sqlite3.connect(kept)) as copy:
+    with (
+        closing(sqlite3.connect(path, timeout=HANG)) as whole,
+        closing(sqlite3.connect(kept, timeout=HANG)) as copy,
+    ):
         whole.backup(copy)
     refuse(file, "a2", "a3")
     _, position = file.read(0, 1000)
@@ -81,7 +85,7 @@ def test_a_copy_from_a_backup_counts_on_elsewhere(path: Path) -> None:
 
 
 def test_what_an_earlier_version_wrote_is_read_on(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database, database:
+    with closing(sqlite3.connect(path, timeout=HANG)) as database, database:
         database.execute(
             "CREATE TABLE refused (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, at TEXT NOT NULL,"
             " card TEXT NOT NULL, peer TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '')"
@@ -130,7 +134,7 @@ def test_what_goes_on_being_refused_is_kept_when_the_file_is_lost_under_it(
 def test_one_row_that_nobody_can_read_stops_no_other(path: Path) -> None:
     file = started(path)
     refuse(file, "a1")
-    with closing(sqlite3.connect(path)) as database, database:
+    with closing(sqlite3.connect(path, timeout=HANG)) as database, database:
         put = "INSERT INTO refused (key, at, card, peer, reason) VALUES (?, ?, CAST(? AS TEXT), '2', ?)"
         for number, (at, reason) in enumerate(
             [("soon", "rate"), ("1e300", "rate"), ("nan", "rate"), ("1.0", "whim"), ("1.0", "rate")]

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, ItemsView, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,23 +85,23 @@ def test_the_list_is_there_after_a_restart(
 def test_what_is_acknowledged_survives_a_killed_kamailio(proxy: OwnCallProxy) -> None:
     acknowledged: list[int] = []
 
-    def change() -> None:
-        with closing(proxy.element(seconds=1)) as element:
-            for number in itertools.count():
-                try:
-                    element.suspend(card(number))
-                except NetworkError:
-                    return
-                acknowledged.append(number)
+    def change(killed: threading.Event) -> None:
+        with closing(proxy.element(seconds=1)) as element:  # from a killed one no answer comes
+            while not killed.is_set():
+                with suppress(NetworkError):
+                    element.suspend(card(len(acknowledged)))
+                    acknowledged.append(len(acknowledged))
 
     for _ in range(3):
         acknowledged.clear()
-        changing = threading.Thread(target=change)
+        killed = threading.Event()
+        changing = threading.Thread(target=change, args=(killed,))
         changing.start()
-        while len(acknowledged) < 50:
-            time.sleep(0.001)
-        restarted(proxy)
+        until(lambda: len(acknowledged) >= 50)
+        proxy.stop(signal.SIGKILL)
+        killed.set()
         changing.join()
+        proxy.start()
         with closing(proxy.element()) as element:
             assert {card(n) for n in acknowledged} <= dict(element.restricted()).keys()
             element.replace_all({})
@@ -167,7 +167,7 @@ def test_without_kamailio_every_call_says_so_in_time(proxy: OwnCallProxy) -> Non
 def test_children_end_with_it_also_when_the_first_was_killed(proxy: OwnCallProxy, element: CallProxy) -> None:
     assert len(works_in(proxy.folder)) > 3
     os.kill(proxy.pid, signal.SIGKILL)
-    time.sleep(0.1)
+    until(lambda: proxy.pid not in works_in(proxy.folder))
     left = works_in(proxy.folder)
     assert left, "its children go on serving"
     element.suspend(card(1))
@@ -307,7 +307,7 @@ def test_lists_exchanged_under_traffic_give_no_wrong_verdict(tmp_path: Path) -> 
         answering(tmp_path / "far-end") as far_end,
         OwnCallProxy(tmp_path / "proxy", far_end) as proxy,
         closing(proxy.element()) as element,
-        closing(proxy.element(seconds=3)) as single,
+        closing(proxy.element()) as single,
         closing(CallLists(proxy.folder, seconds=1)) as disk,
     ):
         element.replace_all(lists[0])

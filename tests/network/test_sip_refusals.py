@@ -117,7 +117,10 @@ def test_nothing_is_lost_while_ours_is_away_or_holds_the_file(
     element: CallProxy, proxy: OwnCallProxy
 ) -> None:
     element.close()
-    with Phone(proxy.address) as phone, closing(sqlite3.connect(proxy.folder / REFUSED)) as file:
+    with (
+        Phone(proxy.address) as phone,
+        closing(sqlite3.connect(proxy.folder / REFUSED, timeout=HANG)) as file,
+    ):
         for _ in range(20):
             assert phone.call(SUSPENDED, HONEST).code == 608
         time.sleep(2 * EVERY)
@@ -134,7 +137,10 @@ def test_nothing_is_lost_while_ours_is_away_or_holds_the_file(
 
 
 def test_what_the_disk_does_not_take_is_tried_again(element: CallProxy, proxy: OwnCallProxy) -> None:
-    with closing(sqlite3.connect(proxy.folder / REFUSED)) as file, Phone(proxy.address) as phone:
+    with (
+        closing(sqlite3.connect(proxy.folder / REFUSED, timeout=HANG)) as file,
+        Phone(proxy.address) as phone,
+    ):
         file.execute(
             "CREATE TRIGGER full BEFORE INSERT ON refused BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
         )
@@ -153,7 +159,7 @@ def test_what_waits_is_bounded_and_the_newest_stay(tmp_path: Path, board: Switch
         Phone(proxy.address) as phone,
     ):
         element.suspend(SUSPENDED)
-        with closing(sqlite3.connect(proxy.folder / REFUSED)) as file:
+        with closing(sqlite3.connect(proxy.folder / REFUSED, timeout=HANG)) as file:
             file.execute("BEGIN IMMEDIATE")
             for number in range(100):
                 assert phone.call(SUSPENDED, str(8613900000000 + number)).code == 608

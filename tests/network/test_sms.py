@@ -149,7 +149,7 @@ def test_a_list_is_exchanged_between_two_messages(proxy: OwnMessageProxy) -> Non
 
     def exchange() -> None:
         try:
-            with closing(proxy.element(30)) as element:
+            with closing(proxy.element()) as element:
                 for turn in range(6):
                     element.replace_all(lists[turn % 2])
         except BaseException as error:
@@ -157,7 +157,7 @@ def test_a_list_is_exchanged_between_two_messages(proxy: OwnMessageProxy) -> Non
         finally:
             stop.set()
 
-    with closing(proxy.element(30)) as element, Esme(proxy.address) as esme:
+    with closing(proxy.element()) as element, Esme(proxy.address) as esme:
         element.replace_all(lists[1])
         exchanging = threading.Thread(target=exchange)
         exchanging.start()
@@ -192,11 +192,11 @@ def test_a_list_is_exchanged_between_two_messages(proxy: OwnMessageProxy) -> Non
 def test_a_hundred_thousand_cards(tmp_path: Path, centre: OwnShortMessageCentre) -> None:
     cards = {f"86139{i:08d}": NetworkState.SUSPENDED for i in range(100_000)}
     with OwnMessageProxy(tmp_path, centre.address) as proxy:
-        with closing(proxy.element(30)) as element:
+        with closing(proxy.element()) as element:
             element.replace_all(cards)
         proxy.stop(signal.SIGKILL)
         proxy.start()
-        with closing(proxy.element(30)) as element, Esme(proxy.address) as esme:
+        with closing(proxy.element()) as element, Esme(proxy.address) as esme:
             assert dict(element.restricted()) == cards
             assert esme.says("hi", "8613900099999", PEER) == REFUSED
             assert esme.says("hi", "8613900100000", "8613900100001") == smpp.OK

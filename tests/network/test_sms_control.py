@@ -144,13 +144,13 @@ def test_who_answers_a_letter_at_a_time_is_silent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [b"nonsense\n", b'{"id": 99}\n', b"[]\n", b'{"id": 1'])
 def test_an_answer_that_is_none(tmp_path: Path, said: bytes) -> None:
     thread = answering(tmp_path, [said], 0.0)
-    with closing(MessageProxy(tmp_path, seconds=0.5)) as element, pytest.raises(Unreachable):
+    with closing(MessageProxy(tmp_path, seconds=HANG)) as element, pytest.raises(Unreachable):
         element.suspend(BLOCKED)
     thread.join()
 
 
 def test_a_no_is_for_a_person(tmp_path: Path) -> None:
     thread = answering(tmp_path, [b'{"id": 1, "error": "OSError: disk full"}\n'], 0.0)
-    with closing(MessageProxy(tmp_path, seconds=0.5)) as element, pytest.raises(Refused, match="disk full"):
+    with closing(MessageProxy(tmp_path, seconds=HANG)) as element, pytest.raises(Refused, match="disk full"):
         element.suspend(BLOCKED)
     thread.join()

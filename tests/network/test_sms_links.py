@@ -21,6 +21,7 @@ from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.smpp import Address
 from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, sequence, status, submit, until
 from message_path import own_centre, own_proxy
+from waiting import HANG
 
 centre = pytest.fixture(own_centre)
 proxy = pytest.fixture(own_proxy)
@@ -123,14 +124,22 @@ def test_a_submission_that_nobody_can_read_does_not_pass(
 def test_half_a_unit_and_a_client_that_never_begins_are_ended(
     tmp_path: Path, centre: OwnShortMessageCentre
 ) -> None:
-    limits = Limits(begin=0.5, rest=0.5)
-    with OwnMessageProxy(tmp_path, centre.address, limits=limits) as proxy:
-        for sent in (b"", submit(1, "hi")[:20]):
-            with Esme(proxy.address, bind=sent != b"") as esme:
-                esme.send(sent)
-                assert command(esme.read()) == smpp.GENERIC_NACK
-                with pytest.raises(EOFError):
-                    esme.read()
+
+    def ended(esme: Esme) -> None:
+        assert command(esme.read()) == smpp.GENERIC_NACK
+        with pytest.raises(EOFError):
+            esme.read()
+
+    begin, rest = Limits(begin=0.5), Limits(rest=0.5)
+    with (
+        OwnMessageProxy(tmp_path / "begin", centre.address, limits=begin) as proxy,
+        Esme(proxy.address, bind=False) as esme,
+    ):
+        ended(esme)
+    with OwnMessageProxy(tmp_path / "rest", centre.address, limits=rest) as proxy:
+        with Esme(proxy.address) as esme:
+            esme.send(submit(1, "hi")[:20])
+            ended(esme)
         with Esme(proxy.address) as esme:  # whole units: it may be quiet as long as it likes
             assert esme.says("hi") == smpp.OK
             esme.socket.settimeout(1.5)
@@ -210,7 +219,7 @@ def test_receipts_go_to_the_client_that_asked(proxy: OwnMessageProxy, centre: Ow
 def test_smpplib_sees_no_proxy(proxy: OwnMessageProxy, centre: OwnShortMessageCentre) -> None:
     statuses: list[int] = []
     received: list[bytes] = []
-    client = smpplib.client.Client(*proxy.address, allow_unknown_opt_params=True)
+    client = smpplib.client.Client(*proxy.address, timeout=HANG, allow_unknown_opt_params=True)
     client.set_message_sent_handler(lambda pdu: statuses.append(pdu.status))
     client.set_error_pdu_handler(lambda pdu: None)
     client.set_message_received_handler(lambda pdu: received.append(pdu.short_message))

@@ -14,6 +14,7 @@ from books import NOW, POLICE, book_on, card
 from duanka.domain.errors import DuankaError
 from duanka.orders.installation import NotUsable
 from duanka.orders.store import SCHEMA_VERSION, NoOrderBook, Store
+from waiting import HANG
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 
@@ -86,7 +87,7 @@ def test_a_database_of_somebody_else_is_refused_and_left_as_it_is(database_url: 
 
 def test_not_a_byte_of_a_foreign_file_is_changed(tmp_path: Path) -> None:
     path = tmp_path / "theirs.sqlite"
-    theirs = sqlite3.connect(path)
+    theirs = sqlite3.connect(path, timeout=HANG)
     theirs.execute("CREATE TABLE x (id INTEGER)")
     theirs.close()
     before = path.read_bytes()

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,10 @@ def test_a_thousand_random_payloads(server: Server) -> None:
     assert sum(pl.DataFrame(p.rows).height for p in good) == 10
 
 
+def _acknowledged(server: Server, upto: int) -> bool:
+    return bool(server.consumer().ack_floor.stream_seq >= upto)
+
+
 def test_a_restart_after_any_batch_gives_every_row_once(server: Server) -> None:
     server.publish(b"\n".join(call(at) for at in range(n * 10, n * 10 + n)) for n in range(1, 10))
     expected = sorted(seconds_of(all_of(server)))
@@ -211,7 +216,7 @@ def test_a_restart_after_any_batch_gives_every_row_once(server: Server) -> None:
             done = positions_of(got)
             if size % 2:
                 feed.settled(done)  # else the process died between commit and acknowledgement
-                time.sleep(0.4)
+                waiting.until(partial(_acknowledged, server, done[ORIGIN]))
     assert sorted(seconds_of(got)) == expected
     assert done == {ORIGIN: 9}
 
@@ -246,8 +251,8 @@ def test_a_bounded_number_of_messages_is_out(server: Server) -> None:
     feed = bus(server, wait=True, batch_records=10, batch_seconds=0.1, max_ack_pending=60)
     with running(feed) as batches:
         got = [next(batches)]
-        time.sleep(1.5)
-        assert server.consumer().num_ack_pending <= 60
+        waiting.until(lambda: server.consumer().num_ack_pending == 60)  # as many as may be, and no more
+        assert server.consumer().num_ack_pending == 60
         waiting.until(lambda: feed.waiting().pieces >= 340)
         while sum(b.records for b in got) < 400:
             feed.settled(positions_of(got))

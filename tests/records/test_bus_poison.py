@@ -15,7 +15,7 @@ from duanka.records import bus_reader
 from duanka.records.nats_client import TolerantClient
 from landings import aside_of, counted, running, seconds_of, sources_of
 from landings import until as taken_until
-from waiting import until
+from waiting import HANG, until
 
 ARROW = b"Content-Type: application/vnd.apache.arrow.stream\r\n"
 
@@ -47,7 +47,7 @@ class Raw:
     """A connection that publishes what no client library lets through."""
 
     def __init__(self, server: Server) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", server.port), 30)
+        self._socket = socket.create_connection(("127.0.0.1", server.port), HANG)
         self._file = self._socket.makefile("rb")
         self._file.readline()
         self._socket.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')

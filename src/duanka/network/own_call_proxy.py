@@ -23,14 +23,13 @@ from duanka.domain.phone_number import ProtectedNumbers
 from duanka.network.call_lists import LISTS, CallLists, make
 from duanka.network.call_patterns import number_patterns
 from duanka.network.json_rpc import JsonRpc
-from duanka.network.own_part import OwnPart, OwnProcess, free_port, program
+from duanka.network.own_part import OWN_PART_SECONDS, OwnPart, OwnProcess, free_port, program
 from duanka.network.refused_file import RefusedFile
 from duanka.network.sip import CONTROL, REFUSED, CallProxy
 
 Address = tuple[str, int]
 _CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
 _CALL_SECONDS = 4 * 3600  # how long an answered call is known
-_ENDS_WITHIN = 5.0
 _AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
 
 
@@ -101,14 +100,14 @@ class OwnCallProxy(OwnPart):
         (self.folder / _CONFIG).write_text(written, encoding="utf-8", errors="surrogateescape")
         (self.folder / _CONFIG).chmod(0o600)
 
-    def start(self, within: float = 120.0) -> None:
+    def start(self, within: float = OWN_PART_SECONDS) -> None:
         """Start it, or anew where it runs, and wait until it has loaded its lists and answers."""
         self.stop()
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
         make(self.folder)  # also lists that were spoilt since this value was made
         # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
-        with contextlib.closing(CallLists(self.folder, seconds=_ENDS_WITHIN)) as kept_open:
+        with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
             with contextlib.suppress(Refused), kept_open.exchanging():
                 kept_open.abandon()  # half a list that a crash left
             self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
@@ -122,13 +121,13 @@ class OwnCallProxy(OwnPart):
         begin = [sys.executable, "-m", "duanka.network.kamailio_start", here]
         return [*begin, self._program, "-f", _CONFIG, "-DD", "-E", *memory, "-w", here, "-Y", here]
 
-    def element(self, seconds: float = 4.0) -> CallProxy:
+    def element(self, seconds: float = OWN_PART_SECONDS) -> CallProxy:
         """The proxy as orders see it."""
         return CallProxy(self.folder, seconds=seconds)
 
     def _end_left_over(self) -> None:
         """A Kamailio whose parent was killed goes on serving: what still works in this folder ends first."""
-        until = time.monotonic() + _ENDS_WITHIN
+        until = time.monotonic() + OWN_PART_SECONDS
         while (left := self._left_over()) and time.monotonic() < until:
             for process in left:
                 with contextlib.suppress(ProcessLookupError):

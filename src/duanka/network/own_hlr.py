@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duanka.domain.private_files import private_folder
 from duanka.network.hlr import HomeRegister
-from duanka.network.own_part import OwnPart, OwnProcess, answers, free_address, program
+from duanka.network.own_part import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_address, program
 
 _VTY, _CTRL, _GSUP = 4258, 4259, 4222  # version 1.5 has no choice of ports, so it gets an address of its own
 _CONFIG = """\
@@ -56,6 +56,6 @@ class OwnRegister(OwnPart):
         database.close()
         return imsis
 
-    def element(self, seconds: float = 4.0) -> HomeRegister:
+    def element(self, seconds: float = OWN_PART_SECONDS) -> HomeRegister:
         """The register as orders see it."""
         return HomeRegister(self.vty, self.ctrl, seconds=seconds, services=self._folder / "services.sqlite")

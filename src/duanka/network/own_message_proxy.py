@@ -10,7 +10,7 @@ from duanka.domain.network import NetworkError
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.message_proxy import Address, ProxySettings, make_private
 from duanka.network.message_relay import Limits
-from duanka.network.own_part import OwnPart, OwnProcess, answers, free_port
+from duanka.network.own_part import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_port
 from duanka.network.sms import MessageProxy
 
 
@@ -44,7 +44,7 @@ class OwnMessageProxy(OwnPart):
         self._process = OwnProcess(command, self.folder / "proxy.log")
         self._process.until(self._ready)
 
-    def element(self, seconds: float = 4.0) -> MessageProxy:
+    def element(self, seconds: float = OWN_PART_SECONDS) -> MessageProxy:
         """The proxy as orders see it."""
         return MessageProxy(self.folder, seconds=seconds)
 

@@ -17,6 +17,7 @@ import smpplib.client
 import smpplib.consts
 
 from duanka.domain.network import Unreachable
+from duanka.network.own_part import OWN_PART_SECONDS
 
 _T1 = 0.5  # seconds until a request is sent again; doubles (RFC 3261, 17.1.1.1)
 _MOST = 65_535
@@ -38,7 +39,7 @@ class Answer:
 class Phone:
     """Calls through the proxy at `proxy`."""
 
-    def __init__(self, proxy: Address, *, seconds: float = 5.0) -> None:
+    def __init__(self, proxy: Address, *, seconds: float = OWN_PART_SECONDS) -> None:
         self._proxy, self._within = proxy, seconds
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
