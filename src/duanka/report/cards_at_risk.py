@@ -1,4 +1,4 @@
-"""cards_at_risk.csv: what the desk works through. The format is public and stable; see docs/OUTPUT.md."""
+"""cards_at_risk.csv and .xlsx: what the desk works through. The format is public and stable; see docs/OUTPUT.md."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from duanka.domain.decide import Tier
 from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Language
+from duanka.report.spreadsheet import write_spreadsheet
 
 COLUMNS = ("card", "tier", "rules", "reasons", "action")
 _BOM = "\ufeff"  # so that Excel reads UTF-8
@@ -61,6 +62,7 @@ class CardsAtRisk:
                     with part.open(encoding="utf-8", newline="") as rows:
                         shutil.copyfileobj(rows, whole)
             unfinished.replace(self._path)
+            write_spreadsheet(self._path, self._path.with_suffix(".xlsx"))
         for part in self._parts.values():
             part.unlink(missing_ok=True)
 

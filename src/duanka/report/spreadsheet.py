@@ -1,0 +1,54 @@
+"""cards_at_risk.xlsx: the work list for spreadsheets, where a card is text and not an amount to be rounded."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+import xlsxwriter
+
+from duanka.domain.private_files import private_file
+
+_WIDTHS = (18, 10, 34, 80, 18)  # characters, in the order of the columns
+_ROWS_OF_A_SHEET = 1_048_575  # beside the heading: the format holds no more
+_MADE = datetime(1980, 1, 1)  # no clock: the same findings give the same bytes
+_AS_IT_STANDS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+
+
+def write_spreadsheet(work_list: Path, path: Path) -> None:
+    """Write the rows of `work_list`, a cards_at_risk.csv, as a workbook in which every cell is text."""
+    unfinished = path.with_suffix(".unfinished")
+    options = {"constant_memory": True, "tmpdir": str(path.parent), **_AS_IT_STANDS}
+    with (
+        work_list.open(encoding="utf-8-sig", newline="") as source,
+        xlsxwriter.Workbook(private_file(unfinished), options) as book,
+    ):
+        book.set_properties({"created": _MADE})
+        heading = book.add_format({"bold": True, "bottom": 1})
+        text = book.add_format({"num_format": "@"})  # also where a cell is edited later
+        rows = csv.reader(source)
+        columns = next(rows)
+        for number, row in enumerate(rows):
+            place = number % _ROWS_OF_A_SHEET
+            if place == 0:
+                sheet = _sheet(book, columns, heading, text)
+            sheet.write_row(place + 1, 0, [cell.removeprefix("'") for cell in row], text)
+        if not book.worksheets():
+            _sheet(book, columns, heading, text)
+    unfinished.replace(path)
+
+
+def _sheet(
+    book: xlsxwriter.Workbook,
+    columns: list[str],
+    heading: xlsxwriter.format.Format,
+    text: xlsxwriter.format.Format,
+) -> xlsxwriter.worksheet.Worksheet:
+    sheet = book.add_worksheet()
+    sheet.freeze_panes(1, 1)
+    for place, width in enumerate(_WIDTHS):
+        sheet.set_column(place, place, width, text)
+    sheet.autofilter(0, 0, _ROWS_OF_A_SHEET, len(columns) - 1)
+    sheet.write_row(0, 0, columns, heading)
+    return sheet
