@@ -12,6 +12,7 @@ from rich.text import Text
 
 from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
 from duanka.domain.decide import Tier
+from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name, display_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Rule
@@ -111,6 +112,8 @@ def _cautions(findings: Findings) -> list[str]:
     if ignored:
         more = f" and {len(ignored) - _COLUMNS:,} more" if len(ignored) > _COLUMNS else ""
         lines.append(f"Columns not read: {', '.join(display_text(c[:80]) for c in ignored[:_COLUMNS])}{more}")
+    if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
+        lines.append(many.en)
     if findings.lists_from:
         lines.append(f"Area lists from {display_name(str(findings.lists_from))}")
     return lines

@@ -40,6 +40,7 @@ def test_the_output_is_what_the_page_says(national: Path) -> None:
         "decisions.jsonl",
         "hits.parquet",
         "cards_at_risk.csv",
+        "cards_at_risk.xlsx",
         "quarantine.parquet",
         "report.html",
     }, "nothing is left behind"
@@ -220,3 +221,30 @@ def test_signed_cases_are_extreme_where_the_source_is_registered_and_high_elsewh
     theirs = (national / "decisions.jsonl").read_bytes()
     assert b"seal" not in theirs
     assert b'"stop"' not in theirs
+
+
+def test_one_file_of_calls_is_scanned_and_its_cards_are_counted_once(tmp_path: Path) -> None:
+    rows = [f"861380013800{n % 2},8613900139000,out,2021-05-17 09:{n}0:00,60" for n in range(5)]
+    (tmp_path / "calls.csv").write_text("card,peer,direction,started_at,seconds\n" + "\n".join(rows) + "\n")
+    typed = duanka("scan", tmp_path, "--out", tmp_path / "out")
+    assert typed.code == 0, typed.err
+    assert "5 records of 2 cards" in typed.out
+    assert "2 张卡" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert duanka("scan", tmp_path / "calls.csv", "--out", tmp_path / "alone").out.startswith(
+        "Scanned 5 records of 2 cards"
+    )
+
+
+def test_a_delivery_whose_switch_knows_no_device_says_so_and_accuses_nobody(tmp_path: Path) -> None:
+    rows = [f"86138001380{n:02},8613900139000,out,2021-05-17 09:30:00,60,000000000000000" for n in range(12)]
+    (tmp_path / "calls.csv").write_text(
+        "card,peer,direction,started_at,seconds,imei\n" + "\n".join(rows) + "\n"
+    )
+    typed = duanka("scan", tmp_path, "--out", tmp_path / "out")
+    assert typed.code == 0, typed.err
+    assert "placeholder for an IMEI" in typed.out
+    assert not {hit["rule"] for hit in hits(tmp_path / "out")} & {
+        "shared_device",
+        "sim_box",
+        "device_hopping",
+    }

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
-from duanka.records.columns import as_text, imei15
+from duanka.records.columns import as_text
 from duanka.records.times import moments
 
 
@@ -225,9 +225,42 @@ def test_a_type_of_another_sense_is_set_aside(tmp_path: Path) -> None:
     assert quarantined(taken(tmp_path, {"calls.parquet": frame})) == [(1, "started_at", "bad time")]
 
 
-def test_one_device_has_one_imei() -> None:
-    text = pl.Series(["35349006987331", "3534900698733101", "353490069873310", None, "3534"])
-    assert imei15(text).to_list() == ["353490069873319", "353490069873319", "353490069873310", None, None]
+@pytest.mark.parametrize(
+    "written",
+    [
+        "35349006987331",
+        "353490069873319",
+        "353490069873310",
+        "3534900698733101",
+        "35-349006-987331-9",
+        " 35349006987331",
+    ],
+)
+def test_one_device_is_its_first_fourteen_digits_in_every_writing(tmp_path: Path, written: str) -> None:
+    intake = taken(
+        tmp_path, {"sightings.csv": f"card,seen_at,imei\n8613800138000,2021-05-17 09:30,{written}\n"}
+    )
+    assert table(intake, "sightings")["imei"].to_list() == ["35349006987331"]
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    [
+        *("0", "000000000000000", "00000000000000", "0000000000000000", "111111111111111", "999999999999994"),
+        *("111111111111119", "123456789012345", "0123456789012347", "004999010640000", "135790246811220"),
+    ],
+)
+def test_a_placeholder_says_that_the_device_is_unknown(tmp_path: Path, placeholder: str) -> None:
+    rows = f"8613800138000,2021-05-17 09:30,{placeholder}\n8613800138001,2021-05-17 09:30,353490069873319\n"
+    intake = taken(tmp_path, {"sightings.csv": "card,seen_at,imei\n" + rows})
+    assert sorted(table(intake, "sightings")["imei"].to_list(), key=str) == ["35349006987331", None]
+    assert (intake.quarantined, intake.devices_unknown) == (0, 1)
+
+
+def test_what_is_no_imei_is_set_aside(tmp_path: Path) -> None:
+    rows = "8613800138000,2021-05-17 09:30,3534\n8613800138001,2021-05-17 09:30,35349006987331900\n"
+    intake = taken(tmp_path, {"sightings.csv": "card,seen_at,imei\n" + rows})
+    assert quarantined(intake) == [(2, "imei", "bad IMEI"), (3, "imei", "bad IMEI")]
 
 
 @settings(max_examples=200, deadline=None)

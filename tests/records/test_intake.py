@@ -32,10 +32,9 @@ from duanka.records.reasons import Reason
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"calls.csv": CALLS}, r"found calls, but not cards \(as .parquet"),
-        ({"cards.csv": CARDS}, r"found cards, but not any of calls, messages, sightings, data_days"),
-        ({"x.csv": CARDS}, r"found none of cards, calls, .*, but not cards nor any of calls"),
-        ({"sub/cards.csv": CARDS, "sub/calls.csv": CALLS}, r"found none of cards"),
+        ({"cards.csv": CARDS}, r"found cards, but none of calls, messages, sightings, data_days \(as .parquet"),
+        ({"x.csv": CARDS}, r"found none of calls, messages, sightings, data_days \(as .parquet"),
+        ({"sub/cards.csv": CARDS, "sub/calls.csv": CALLS}, r"found none of calls"),
     ],
 )
 def test_a_directory_that_is_no_delivery(tmp_path: Path, files: dict[str, str], message: str) -> None:
@@ -47,7 +46,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match=r"no such file or directory; check the path"):
         take_in(tmp_path / "no", tmp_path / "out")
     data = delivered(tmp_path, {"cards.csv": CARDS})
-    with pytest.raises(UnreadableInput, match=r"one file alone needs a mapping"):
+    with pytest.raises(UnreadableInput, match=r"its name does not say which records it holds"):
         take_in(data / "cards.csv", tmp_path / "out")
     with pytest.raises(UnreadableInput, match=r"no file matches the mapping's \*.ber, \*.cdr, \*.dat"):
         take_in(data, tmp_path / "out", mapping=shipped("ts32298"))

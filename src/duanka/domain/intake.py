@@ -12,7 +12,8 @@ class FileAccount:
     """One delivered file: how many records came in, how many are used, how many quarantined.
 
     `duplicate_of` names the file of equal content that was read instead: nothing of this one is counted.
-    `unreadable` says why (part of) the file could not be read, for example a truncated gzip.
+    `unreadable` says why (part of) the file could not be read, for example a truncated gzip. `devices_unknown`:
+    IMEIs that stand for no device, such as those of zeros.
     """
 
     file: str
@@ -22,6 +23,7 @@ class FileAccount:
     quarantined: int
     duplicate_of: str = ""
     unreadable: str = ""
+    devices_unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Intake:
     def records(self) -> int:
         """Records that came in, of every table."""
         return sum(f.records for f in self.files)
+
+    @property
+    def devices_unknown(self) -> int:
+        """IMEIs that stand for no device."""
+        return sum(f.devices_unknown for f in self.files)
 
     @property
     def quarantined(self) -> int:

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     FLAG = "flag"  # true or false
     CHOICE = "choice"
     HOLDER = "holder"  # keyed hash of a document number, never the number
-    IMEI = "imei"  # 14 to 16 digits, or opaque text
+    IMEI = "imei"  # the 14 digits of a device, or opaque text
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _number(name: str, meaning: str, *, required: bool = False) -> Column:
 _CARD = _number("card", "the subscriber's number", required=True)
 _PEER = _number("peer", "the other party; short codes and service numbers as they stand", required=True)
 _DIRECTION = Column("direction", Kind.CHOICE, "seen from the card", required=True, choices=("out", "in"))
-_IMEI = Column("imei", Kind.IMEI, "device the card sat in", "15 digits")
+_IMEI = Column("imei", Kind.IMEI, "device the card sat in", "14 digits")
 _CELL = Column("cell", Kind.TEXT, "serving cell")
 _CITY = Column("city", Kind.TEXT, "where the card was seen", "six-digit administrative code")
 
@@ -92,7 +92,7 @@ CARDS = Table(
         Column("home_city", Kind.TEXT, "where it was opened", "six-digit administrative code"),
         _time("last_used_at", "last use before the records begin; opened_at when never used", required=False),
         _time("verified_at", "last real-person verification", required=False),
-        Column("bound_imei", Kind.IMEI, "the device an IoT card is bound to", "15 digits"),
+        Column("bound_imei", Kind.IMEI, "the device an IoT card is bound to", "14 digits"),
     ),
 )
 

@@ -53,7 +53,7 @@ class Given:
         if "cards" in self.columns:
             return "SELECT count(*) FROM cards"
         records = [name for name in self.columns if TABLES[name].record]
-        return f"SELECT count(*) FROM ({' UNION '.join(f'SELECT card FROM {r}' for r in records)})"
+        return f"SELECT count(DISTINCT card) FROM ({' UNION ALL '.join(f'SELECT card FROM {r}' for r in records)})"
 
 
 def moments(found: Span) -> dict[str, Value]:

@@ -29,8 +29,3 @@ def address(octets: bytes) -> str:
     sign = "+" if octets[0] >> 4 & 7 == _INTERNATIONAL else ""
     digits = tbcd(octets[1:])
     return sign + digits if digits else ""
-
-
-def device(digits: str) -> str:
-    """Return an IMEI of a record: the check digit is not sent, a spare 0 stands for it and is left out."""
-    return digits[:14] if len(digits) == 15 and digits[14] == "0" else digits

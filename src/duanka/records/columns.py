@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from duanka.domain import device
 from duanka.domain.case_source import CaseSource
 from duanka.domain.tables import Column, Kind
 from duanka.records import times
@@ -28,6 +29,7 @@ DTYPES: dict[Kind, pl.DataType] = {
 }
 _BIGGEST = float(2**53)  # up to here a float holds every whole number
 _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
+_IMEI_SEPARATORS = r"[\s/.-]"  # 35-209900-176148-1
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -57,10 +59,14 @@ class Given(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A canonical column, and per row the code of what is wrong with it (0: nothing); None: nothing anywhere."""
+    """A canonical column, and per row the code of what is wrong with it (0: nothing); None: nothing anywhere.
+
+    `unknown`: values that are written and stand for nothing known, such as an IMEI of zeros.
+    """
 
     values: pl.Series
     faults: Faults | None
+    unknown: int = 0
 
 
 def dtype(column: Column) -> pl.DataType:
@@ -71,14 +77,16 @@ def dtype(column: Column) -> pl.DataType:
 def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str) -> Read:
     """Read `column` of `frame` as `how` says; `where` names file and column in an error (MissingKey)."""
     source = _source(how, frame, tools)
+    given, unknown = None, 0
     if source is None:
         values = pl.repeat(None, frame.height, dtype=dtype(column), eager=True)
-        given = None
     else:
+        if column.kind is Kind.IMEI and not how.opaque:
+            source, unknown = without_placeholders(as_text(source))
         given = source.is_not_null()
         values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
-    return Read(values.alias(column.name), faults)
+    return Read(values.alias(column.name), faults, unknown)
 
 
 def as_text(series: pl.Series) -> pl.Series:
@@ -214,29 +222,22 @@ def _holder(given: Given) -> pl.Series:
 
 def _imei(given: Given) -> pl.Series:
     text = as_text(given.source)
-    if given.how.opaque:
-        return text
-    if (text.str.len_bytes() == 15).all() and text.str.contains(r"^[0-9]{15}$").all():
-        return text
-    return imei15(text)
+    return text if given.how.opaque else devices(text)
 
 
-def imei15(text: pl.Series) -> pl.Series:
-    """Return IMEIs of 14 to 16 digits with 15, null for anything else.
-
-    14 digits lack the check digit, 16 carry the software version instead of it: one device, one IMEI.
-    """
-    fits = text.str.contains(r"^[0-9]{14,16}$").fill_null(True)
-    text = text.set(~fits, None) if not fits.all() else text
-    odd = text.filter((text.str.len_bytes() != 15).fill_null(False)).unique().to_list()
-    return text.replace(odd, [value[:14] + _check_digit(value[:14]) for value in odd]) if odd else text
+def devices(text: pl.Series) -> pl.Series:
+    """Return written IMEIs as the identities of their devices, 14 digits; null for what is no IMEI."""
+    written = text.str.contains(device.WRITTEN).fill_null(True)
+    first = text.str.slice(0, device.DIGITS)
+    return first if written.all() else first.set(~written, None)
 
 
-def _check_digit(digits: str) -> str:
-    """Return the Luhn check digit of an IMEI's first 14 digits."""
-    from stdnum import luhn  # noqa: PLC0415  # only deliveries with odd IMEIs need it
-
-    return str(luhn.calc_check_digit(digits))
+def without_placeholders(text: pl.Series) -> tuple[pl.Series, int]:
+    """Return written IMEIs, null where one stands for an unknown device, and how many do."""
+    text = text.str.replace_all(_IMEI_SEPARATORS, "")
+    stands = text.str.slice(0, device.DIGITS).str.contains(device.PLACEHOLDER).fill_null(False)
+    unknown = int(stands.sum())
+    return (text.set(stands, None) if unknown else text), unknown
 
 
 _READERS: dict[Kind, Callable[[Given], pl.Series]] = {

@@ -132,19 +132,19 @@ def _enough(data: Path, files: Sequence[Delivered], mapping: Mapping) -> None:
             patterns = ", ".join(sorted({p for source in mapping.sources for p in source.files}))
             raise UnreadableInput(f"{data}: no file matches the mapping's {patterns}; check `files` in it")
         return
+    if found & set(RECORD_TABLES):
+        return
+    where = display_name(str(data))
     if data.is_file():
         raise UnreadableInput(
-            f"{data}: one file alone needs a mapping; give the directory, or --mapping FILE.toml"
+            f"{where}: its name does not say which records it holds; call it {' or '.join(RECORD_TABLES)} (as .csv, "
+            ".csv.gz or .parquet), or describe your own files with --mapping FILE.toml"
         )
-    missing = [] if "cards" in found else ["cards"]
-    if not found & set(RECORD_TABLES):
-        missing.append("any of " + ", ".join(RECORD_TABLES))
-    if missing:
-        there = ", ".join(sorted(found)) or "none of " + ", ".join(TABLES)
-        raise UnreadableInput(
-            f"{data}: found {there}, but not {' nor '.join(missing)} (as .parquet, .csv, .csv.gz or a folder of "
-            "these); deliver them, or describe your own files with --mapping FILE.toml"
-        )
+    there = f"found {', '.join(sorted(found))}, but none" if found else "found none"
+    raise UnreadableInput(
+        f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, .csv.gz or a folder of "
+        "these); deliver them, or describe your own files with --mapping FILE.toml"
+    )
 
 
 def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:

@@ -13,7 +13,8 @@ from threading import Event
 
 import polars as pl
 
-from duanka.domain.display import display_text
+from duanka.domain.device import many_unknown
+from duanka.domain.display import display_name, display_text
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.live import finished
 from duanka.records import naming
@@ -166,6 +167,8 @@ class FileReader:
                 yield at
             if why := rejects_too_much(before, self._rejected[file.name]):
                 raise GivenUp(why)
+        if many := many_unknown(sifter.devices_unknown, before):
+            _log.warning("%s: %s", display_name(file.name), many.en)
         if before == 0:
             _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
         elif reading.unreadable:

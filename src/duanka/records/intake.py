@@ -163,7 +163,10 @@ class _Work:
         signed.check()
         self._step(file.size)
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
-        return replace(account, records=records, unreadable=given_up or reading.unreadable)
+        unreadable = given_up or reading.unreadable
+        return replace(
+            account, records=records, unreadable=unreadable, devices_unknown=sifter.devices_unknown
+        )
 
     def _step(self, size: int) -> None:
         self.done += size

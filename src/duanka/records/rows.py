@@ -22,13 +22,14 @@ _ABSENT = How()
 class Fitted:
     """`frame`: exactly the canonical columns, all rows. `faults`: per row 0 or the code of its first fault in
     the order of the columns; `at`: the place of the column that has it. `ids`: the source's record ids. `swapped`:
-    rows in which the two parties change places."""
+    rows in which the two parties change places. `devices_unknown`: IMEIs that stand for no device."""
 
     frame: pl.DataFrame
     faults: Faults
     at: Faults
     ids: pl.Series | None
     swapped: pl.Series | None = None
+    devices_unknown: int = 0
 
 
 def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor) -> Fitted:
@@ -58,7 +59,8 @@ def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: Thr
     ids = None
     if source.record_id is not None:
         ids = columns.as_text(frame[source.record_id]).str.strip_chars()
-    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped)
+    unknown = sum(got.unknown for got in reads)
+    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped, unknown)
 
 
 _SWAPPED = {"card": "peer", "peer": "card"}

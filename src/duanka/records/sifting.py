@@ -53,6 +53,7 @@ class Sifter:
     """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`.
 
     `signed_by`: the source of police cases whose signature the file bears; "" for none, whatever the file says.
+    `devices_unknown`: how many IMEIs so far stood for no device, such as those of zeros.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Sifter:
         self._columns = columns
         self._tools = tools
         self._pool = pool
+        self.devices_unknown = 0
         self._filters = "+".join(dict.fromkeys(field for source in sources for field in source.where))
         named = {
             field
@@ -170,6 +172,7 @@ class Sifter:
         frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
         tools = replace(self._tools, empty=source.layout.empty)
         fitted = rows.fit(source, frame, tools, self._name, self._pool)
+        self.devices_unknown += fitted.devices_unknown
         good, kept, ids = fitted.frame, mine, fitted.ids
         if fitted.faults.any():
             fine = pl.Series(fitted.faults == 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duanka.records.bcd import bcd, device
+from duanka.records.bcd import bcd
 from duanka.records.ber import BrokenFrame, Element, Octets, element, elements
 from duanka.records.limits import RECORD_LIMIT
 
@@ -134,7 +134,7 @@ def _ascii(octets: bytes | None) -> str | None:
 
 def _device(values: dict[str, Any]) -> str | None:
     kind, octets = values.get("equipmentIdentifier", ("", b""))
-    return device(bcd(octets)) if kind == "imei" else None
+    return bcd(octets) if kind == "imei" else None
 
 
 def _service(values: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duanka.records.bcd import address, device, tbcd
+from duanka.records.bcd import address, tbcd
 from duanka.records.ber import Element, Octets, elements
 
 COLUMNS = (
@@ -52,7 +52,7 @@ def _fields(kind: str, values: dict[str, Any]) -> Fields:
     return {
         "record": kind,
         "imsi": tbcd(values.get("servedIMSI", b"")),
-        "imei": device(tbcd(values.get("servedIMEI", b""))),
+        "imei": tbcd(values.get("servedIMEI", b"")),
         "msisdn": address(values.get("servedMSISDN", b"")),
         "calling_number": address(values.get("callingNumber") or b""),
         "called_number": address(called or b""),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name
 from duanka.domain.policy import Deciding
 from duanka.domain.private_files import private_file
@@ -62,6 +63,7 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
         "bad_share": share(intake.quarantined, intake.records, 2),
         "quarantine": intake.quarantine.name,
         "ignored": {file: columns for file, columns in intake.ignored.items() if columns},
+        "devices_unknown": many_unknown(intake.devices_unknown, intake.records),
         "figures": figures(findings, masked=masked),
         "weighed": findings.policy.deciding is Deciding.WEIGH,
         "entries": sections.entries(findings, masked=masked),

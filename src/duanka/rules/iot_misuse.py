@@ -50,7 +50,7 @@ RULE = Rule(
         elsewhere AS (
             SELECT d.card, min(d.first_seen) AS first_seen, sum(d.events) AS events
             FROM card_devices d JOIN machines m ON m.card = d.card
-            WHERE m.bound_imei IS NOT NULL AND substr(d.imei, 1, 14) <> substr(m.bound_imei, 1, 14)
+            WHERE m.bound_imei IS NOT NULL AND d.imei <> m.bound_imei
             GROUP BY d.card
         ),
         signs AS (
@@ -98,6 +98,5 @@ RULE = Rule(
             calls(9, "2021-05-16 09:00", imei=_PHONE),
             data("2021-05-10", 5000),
         ),
-        case("software version in the IMEI", _IOT, sighting("2021-05-16 09:00", imei=_METER[:14] + "01")),
     ),
 )

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import BaseModel
 
-VERSION = 2
+VERSION = 3
 
 
 class SourceProgress(BaseModel):
