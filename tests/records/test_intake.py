@@ -32,7 +32,10 @@ from duanka.records.reasons import Reason
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"cards.csv": CARDS}, r"found cards, but none of calls, messages, sightings, data_days \(as .parquet"),
+        (
+            {"cards.csv": CARDS},
+            r"found cards, but none of calls, messages, sightings, data_days \(as .parquet",
+        ),
         ({"x.csv": CARDS}, r"found none of calls, messages, sightings, data_days \(as .parquet"),
         ({"sub/cards.csv": CARDS, "sub/calls.csv": CALLS}, r"found none of calls"),
     ],
