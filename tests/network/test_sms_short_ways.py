@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network import smpp
 from duanka.network.card_numbers import EmergencyNumbers, e164
+from duanka.network.joined_parts import usual_characters
 from duanka.network.smpp import Address
 from duanka.network.text_encodings import GSM, gsm_text, readings
-from duanka.network.text_lists import TextLists
+from duanka.network.text_lists import TextLists, letters
 
 WORDS, LINKS = ["加微+返利", "安全账户", "vx"], ["evil.com", "t.cn/a"]
 BOTH = TextLists(MessagePolicy.of(WORDS, LINKS, 0, []))
@@ -27,6 +28,13 @@ TEXTS = st.lists(PIECES, max_size=12).map("".join)
 @given(TEXTS)
 def test_lists_of_words_and_links_find_what_each_of_them_finds(text: str) -> None:
     assert bool(BOTH.of(text)) == bool(WORDS_ALONE.of(text) or LINKS_ALONE.of(text))
+
+
+@given(TEXTS | st.text(max_size=6).flatmap(lambda some: TEXTS.map(lambda text: some + text + some)))
+def test_sets_are_found_wherever_all_their_words_stand(text: str) -> None:
+    plain = letters(text)
+    sets = [[letters(word) for word in words.split("+")] for words in WORDS]
+    assert bool(WORDS_ALONE.of(text)) == any(all(word in plain for word in words) for words in sets)
 
 
 @given(st.lists(TEXTS, max_size=5))
@@ -114,6 +122,18 @@ def test_septets_unpacked_at_once_are_those_unpacked_one_by_one(message: bytes) 
         if not text or all(0x20 <= octet < 0x7F or octet in b"\n\r" for octet in message):
             continue  # plain text is not read as packed
         assert text in readings(4, message)
+
+
+def test_usual_characters_are_those_of_gb_2312_and_printable_ascii() -> None:
+    pairs = (bytes((high, low)) for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF))
+    usual = (
+        {pair.decode("gb2312", "ignore") for pair in pairs}
+        | {chr(code) for code in range(0x20, 0x7F)}
+        | {"\n", "\r"}
+    )
+    assert all(usual_characters(chr(code)) == (chr(code) in usual) for code in range(0x110000))
+    mixed = "您好 ok\x00é\u0400한\U00020000\n"
+    assert usual_characters(mixed) == sum(letter in usual for letter in mixed)
 
 
 def decoded(coding: int, message: bytes) -> set[str]:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from duanka.network.text_encodings import READERS, claimed, gsm_text, readings
+from duanka.network.text_encodings import READERS, claimed, gsm_text, readings_again
 
 _GAP = "〇"  # where a part is missing: a letter, so that no word reaches over it
 _VARIANTS = 4  # of one part number: sent again, in another alphabet, replaced
@@ -19,14 +19,8 @@ _LOOKED_THROUGH, _REPLACED_IN = 5000, 32  # messages that a replacement is tried
 _PLAUSIBLE_SHARE = 0.6
 
 
-def _usual_characters() -> frozenset[str]:
-    """What Chinese and English texts are written with: GB 2312 and ASCII."""
-    two_bytes = (bytes((high, low)) for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF))
-    usual = {text for pair in two_bytes if (text := pair.decode("gb2312", "ignore"))}
-    return frozenset(usual | {chr(code) for code in range(0x20, 0x7F)} | {"\n", "\r"})
-
-
-_USUAL = _usual_characters()
+_NOT_WRITTEN = bytes({*range(0x20), 0x7F} - {*b"\n\r"})
+_ASCII = bytes(range(0x80))
 
 
 class _Variant(NamedTuple):
@@ -124,12 +118,18 @@ def _variant(data: bytes, data_coding: int) -> _Variant:
     if len(data) > _LONGEST:
         data = data[: _LONGEST // 2] + data[-_LONGEST // 2 :]
     as_claimed = claimed(data_coding, data)
-    others = readings(data_coding, data)[1:] if data else ()
+    others = readings_again(data_coding, data)[1:] if data else ()
     return _Variant(data, (as_claimed, *(text for text in others if _looks_written(text))))
 
 
 def _looks_written(text: str) -> bool:
-    return sum(map(_USUAL.__contains__, text)) >= _PLAUSIBLE_SHARE * len(text)
+    return usual_characters(text) >= _PLAUSIBLE_SHARE * len(text)
+
+
+def usual_characters(text: str) -> int:
+    """How many of its characters are those of Chinese and English texts: GB 2312, printable ASCII, ends of lines."""
+    octets = text.encode("gb2312", "ignore")
+    return len(octets.translate(None, _NOT_WRITTEN)) - len(octets.translate(None, _ASCII)) // 2
 
 
 def _joined(parts: dict[int, list[_Variant]], newest: int) -> list[str]:

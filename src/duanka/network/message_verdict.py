@@ -13,7 +13,7 @@ from duanka.network.joined_parts import JoinedParts
 from duanka.network.message_text import Content, contents_of
 from duanka.network.sender_rate import SenderRate
 from duanka.network.smpp import REPLACE_SM, Address, Submission
-from duanka.network.text_encodings import readings
+from duanka.network.text_encodings import readings, readings_again
 from duanka.network.text_lists import TextLists
 
 NOT_COUNTED = -1
@@ -114,7 +114,7 @@ class Judge:
             return self._first_hit(readings(coding, contents[0].data))
         why = None
         for content in contents:
-            why = why or self._first_hit(readings(coding, content.data))
+            why = why or self._first_hit(readings_again(coding, content.data))
         if submission.command == REPLACE_SM:
             return why or self._why_replacement(contents, coding, account, sender)
         for content in contents:

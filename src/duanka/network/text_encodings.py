@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 # 3GPP TS 23.038: the default alphabet, one character a septet; 0x1B opens the extension.
 GSM = (
@@ -58,6 +59,10 @@ def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
     if first and "" in found:
         del found[""]
     return tuple(found)
+
+
+# A part of a longer text is read for its own sake, and again for each longer text that it may be a part of.
+readings_again = lru_cache(maxsize=4)(readings)
 
 
 def claimed(data_coding: int, message: bytes) -> str:

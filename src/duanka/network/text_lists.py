@@ -59,11 +59,11 @@ class TextLists:
         sets = [(tuple(letters(word) for word in words), "+".join(words)) for words in policy.keywords]
         sets = [(words, named) for words, named in sets if words and all(words)]
         # by one letter that a text must have for the set to stand in it: no other set is looked for
-        self._sets: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        self._sets: dict[str, list[tuple[str, tuple[str, ...], str]]] = {}
         for (words, named), letter in zip(
             sets, _distinguishing(["".join(one) for one, _ in sets]), strict=True
         ):
-            self._sets.setdefault(letter, []).append((words, named))
+            self._sets.setdefault(letter, []).append((max(words, key=len), words, named))
         self._hosts: dict[str, list[str]] = {}
         for link in policy.links:
             host, _, path = (
@@ -72,12 +72,21 @@ class TextLists:
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
         self._most_labels = max((host.count(".") + 1 for host in self._hosts), default=1)
-        set_letters = written_forms(frozenset(self._sets))
+        # raw character -> letters of sets that it may be; letter -> finds one more letter of a set of its own
+        self._set_letters_of: dict[str, list[str]] = {}
+        self._second_letter: dict[str, _Search] = {}
+        for letter, of_letter in self._sets.items():
+            for form in written_forms(frozenset(letter)):
+                self._set_letters_of.setdefault(form, []).append(letter)
+            others = ["".join(words).replace(letter, "") or letter for _, words, _ in of_letter]
+            self._second_letter[letter] = _any_of(written_forms(frozenset(_distinguishing(others))))
+        set_letters = frozenset(self._set_letters_of)
         hosts = [letters(host) for host in self._hosts if letters(host)]
         # what a dot can be made of, as it is written
         dots = written_forms(frozenset("." + "".join(map(chr, _DOTS)) + "点")) if hosts else frozenset[str]()
         spelt = [written_forms(frozenset(letter)) for letter in "dot"]
         self._set_letter, self._dot = _any_of(set_letters), _any_of(dots)
+        self._all_set_letters = _either(set_letters).findall
         host_letters = written_forms(frozenset(_distinguishing(hosts)))
         self._host_letter = _any_of(host_letters)
         self._spelt_dot = [_any_of(letter) for letter in spelt]
@@ -111,18 +120,29 @@ class TextLists:
         """The same of a text that has a letter of a set or of a host."""
         sets = self._set_letter(text)
         links = (self._host_letter(text) if sets else True) and (self._dot(text) or self._has_spelt_dot(text))
+        if sets and not self._may_have_set(text):
+            sets = None
         if not sets and not links:
             return None
         plain = _of_one_width(text)
         if sets:
             found = _NOT_LETTERS.sub("", plain)
-            for letter in self._sets.keys() & set(found):
-                for words, named in self._sets[letter]:
-                    if all(word in found for word in words):
-                        return f"keywords {named}"
+            for letter, of_letter in self._sets.items():
+                if letter in found:
+                    for longest, words, named in of_letter:
+                        if longest in found and all(word in found for word in words):
+                            return f"keywords {named}"
         if links and _MAY_BE_LINK.search(plain) and (host := self._denied(_as_link(plain))):
             return f"link {host}"
         return None
+
+    def _may_have_set(self, text: str) -> bool:
+        """Whether two letters of one set stand in it, where the set has two: most garbage ends here."""
+        for form in set(self._all_set_letters(text)):
+            for letter in self._set_letters_of.get(form, ()):
+                if self._second_letter[letter](text):
+                    return True
+        return False
 
     def _has_spelt_dot(self, text: str) -> bool:
         d, o, t = self._spelt_dot
@@ -174,9 +194,13 @@ def _any_of(characters: frozenset[str]) -> _Search:
 
     Up to there a pattern looks a character up, beyond it compares it with one after another.
     """
+    return _either(characters).search
+
+
+def _either(characters: frozenset[str]) -> re.Pattern[str]:
     either = "".join(re.escape(one) for one in sorted(characters) if one <= "\uffff")
     either += "\U00010000-\U0010ffff" if any(one > "\uffff" for one in characters) else ""
-    return re.compile(f"[{either}]" if either else "(?!)").search
+    return re.compile(f"[{either}]" if either else "(?!)")
 
 
 @lru_cache(maxsize=1)
