@@ -32,7 +32,7 @@ from duanka.domain.tables import TABLES
 from duanka.domain.words import Language
 from duanka.engine import Cluster, Embedded, Trial, trials
 from duanka.evaluation import Changes, compare
-from duanka.pipeline import CARDS_AT_RISK, HITS, Scan, scan_records
+from duanka.pipeline import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
 from duanka.records import NATIVE, read_mapping, take_in
 from duanka.records import Mapping as RecordsMapping
 from duanka.report import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
@@ -40,7 +40,7 @@ from duanka.rules import RULES
 from duanka.settings import Settings
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
-_WRITTEN = (HITS, CARDS_AT_RISK, DECISIONS, QUARANTINE, REPORT)
+_WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
 _OWN_LISTS = "world.toml"  # a directory of records may bring its own area lists
 _TRUTH = "truth.parquet"  # and what is known about its cards
 # what a scan holds beside the engine: the interpreter, its libraries, what intake leaves, blocks in flight

@@ -23,7 +23,16 @@ from duanka.domain.rule import Hit
 from duanka.domain.scan import CardAtRisk, ShadowRule
 from duanka.domain.words import Language, Words
 from duanka.engine.live import Live
-from duanka.live import CARDS_AT_RISK, HITS, QUARANTINE, Followed, Following, follow_records, write_lists
+from duanka.live import (
+    CARDS_AT_RISK,
+    HITS,
+    QUARANTINE,
+    SPREADSHEET,
+    Followed,
+    Following,
+    follow_records,
+    write_lists,
+)
 from duanka.records import Inbox
 from duanka.report import CardsAtRisk, Ledger
 from duanka.rules import RULES
@@ -194,7 +203,7 @@ def live(
         with app.working_folder(asked.out) as new:
             card_list = CardsAtRisk(new / CARDS_AT_RISK, asked.language or settings.language)
             shadows = write_lists(engine.answers, judgement, Shadows(policy), card_list, new)
-            for name in (HITS, CARDS_AT_RISK, QUARANTINE):
+            for name in (HITS, CARDS_AT_RISK, SPREADSHEET, QUARANTINE):
                 (new / name).replace(asked.out / name)
         return LiveOutcome(followed, shadows, asked.out, state, engine.lacks())
 

@@ -19,7 +19,7 @@ from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit
 from duanka.domain.scan import CardAtRisk, ShadowRule
 from duanka.domain.words import Words
-from duanka.pipeline import CARDS_AT_RISK, HITS, CardList
+from duanka.pipeline import CARDS_AT_RISK, HITS, SPREADSHEET, CardList
 
 QUARANTINE = "quarantine.parquet"
 _REST = 2.0  # seconds, while nothing comes
@@ -217,4 +217,13 @@ def write_lists(
     return shadows.counted()
 
 
-__all__ = ["CARDS_AT_RISK", "HITS", "QUARANTINE", "Followed", "Following", "follow_records", "write_lists"]
+__all__ = [
+    "CARDS_AT_RISK",
+    "HITS",
+    "QUARANTINE",
+    "SPREADSHEET",
+    "Followed",
+    "Following",
+    "follow_records",
+    "write_lists",
+]

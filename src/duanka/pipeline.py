@@ -57,7 +57,7 @@ class Scan:
     lists_from: Path | None = None
 
 
-HITS, CARDS_AT_RISK = "hits.parquet", "cards_at_risk.csv"
+HITS, CARDS_AT_RISK, SPREADSHEET = "hits.parquet", "cards_at_risk.csv", "cards_at_risk.xlsx"
 
 
 def scan_records(

@@ -36,14 +36,14 @@ def test_the_output_is_what_the_page_says(national: Path) -> None:
     ]
     page = (national / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page
-    assert not {p.name for p in national.iterdir()} - {
+    assert {p.name for p in national.iterdir()} == {
         "decisions.jsonl",
         "hits.parquet",
         "cards_at_risk.csv",
         "cards_at_risk.xlsx",
         "quarantine.parquet",
         "report.html",
-    }, "nothing is left behind"
+    }, "all of it, and nothing is left behind"
 
 
 def test_the_same_input_gives_the_same_output(province: Path, national: Path, tmp_path: Path) -> None:

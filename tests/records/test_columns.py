@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
 from duanka.records.columns import as_text
-from duanka.records.times import moments
+from duanka.records.times import Zones, moments
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,7 @@ def test_a_table_has_exactly_the_canonical_columns(tmp_path: Path) -> None:
     assert intake.columns["calls"] == {"card", "peer", "direction", "started_at", "seconds"}
 
 
+SHANGHAI_ZONE = Zones("Asia/Shanghai")
 SHANGHAI = timezone(timedelta(hours=8))
 
 
@@ -117,16 +118,16 @@ SHANGHAI = timezone(timedelta(hours=8))
         ("2021-05-16 20:30:00.5-0500", datetime(2021, 5, 17, 9, 30, 0, 500_000)),
         ("2021-05-17 09:30", datetime(2021, 5, 17, 9, 30)),
         ("2021-05-17 09", None),
-        ("2021-05-17 24:00:00", None),
+        ("2021-05-17 24:00:00", datetime(2021, 5, 18)),
         ("2021-05-17 09:30:60", None),
-        ("20210517", None),
-        ("20210517 093000", None),
+        ("20210517", datetime(2021, 5, 17)),
+        ("20210517 093000", datetime(2021, 5, 17, 9, 30)),
         ("２０２１-05-17", None),
     ],
 )
 def test_times_are_read_alike_alone_and_among_others(text: str, time: datetime | None) -> None:
-    alone = moments(pl.Series([text]), (), None, "Asia/Shanghai")
-    among = moments(pl.Series(["2021-05-17 09:30:00", text, "no time", None]), (), None, "Asia/Shanghai")
+    alone = moments(pl.Series([text]), (), None, SHANGHAI_ZONE)
+    among = moments(pl.Series(["2021-05-17 09:30:00", text, "no time", None]), (), None, SHANGHAI_ZONE)
     assert alone.to_list() == [time]
     assert among.to_list() == [datetime(2021, 5, 17, 9, 30), time, None, None]
 
@@ -138,9 +139,9 @@ def test_iso_times_come_back(times: list[datetime]) -> None:
     abroad = pl.Series(
         [time.replace(tzinfo=SHANGHAI).astimezone(UTC).isoformat() for time in times], dtype=pl.String
     )
-    assert moments(text, (), None, "Asia/Shanghai").to_list() == times
+    assert moments(text, (), None, SHANGHAI_ZONE).to_list() == times
     # Shanghai had summer time once: the round trip holds where its clock stood at +08:00.
-    found = moments(abroad, (), None, "Asia/Shanghai").to_list()
+    found = moments(abroad, (), None, SHANGHAI_ZONE).to_list()
     assert all(a in {b, b + timedelta(hours=1)} for a, b in zip(found, times, strict=True) if a is not None)
 
 
@@ -157,12 +158,12 @@ def test_iso_times_come_back(times: list[datetime]) -> None:
     ],
 )
 def test_seconds_since_1970(source: pl.Series, epoch: str) -> None:
-    assert moments(source, (), epoch, "Asia/Shanghai").to_list() == [datetime(2021, 5, 17, 9, 30)]
+    assert moments(source, (), epoch, SHANGHAI_ZONE).to_list() == [datetime(2021, 5, 17, 9, 30)]
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1e300", "nan", "99999999999999", ""])
 def test_what_is_no_second_since_1970(value: str) -> None:
-    assert moments(pl.Series([value, "5.5"]), (), "s", "UTC").to_list() == [
+    assert moments(pl.Series([value, "5.5"]), (), "s", Zones("UTC")).to_list() == [
         None,
         datetime(1970, 1, 1, 0, 0, 5, 500_000),
     ]
@@ -172,7 +173,7 @@ def test_formats_are_tried_in_turn() -> None:
     text = pl.Series(["17/05/2021 09:30", "20210517093000", "17.5.", "2021-05-17T01:30:00+0000"])
     formats = ("%d/%m/%Y %H:%M", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S%z")
     half_past = datetime(2021, 5, 17, 9, 30)
-    assert moments(text, formats, None, "Asia/Shanghai").to_list() == [half_past, half_past, None, half_past]
+    assert moments(text, formats, None, SHANGHAI_ZONE).to_list() == [half_past, half_past, None, half_past]
 
 
 def test_typed_columns_of_parquet(tmp_path: Path) -> None:
@@ -373,12 +374,12 @@ def test_a_time_may_stop_at_the_minute() -> None:
         ),
         (),
         None,
-        "Asia/Shanghai",
+        SHANGHAI_ZONE,
     )
     assert found.to_list() == [
         datetime(2021, 5, 17, 9, 30),
         datetime(2021, 5, 17, 17, 30),
         None,
-        None,
+        datetime(2021, 5, 17, 9, 30),
         datetime(2021, 5, 17),
     ]

@@ -61,8 +61,8 @@ def test_every_shipped_mapping_is_right(name: str) -> None:
         (('"d"', '{ from = "x", codes = "up" }'), r"columns.direction.codes must be a table such as"),
         (('"t"', '{ from = "x", formats = "%Q" }'), r"columns.started_at.formats '%Q' says no time"),
         (
-            ('"t"', '{ from = "x", epoch = "days" }'),
-            r"columns.started_at.epoch cannot be 'days'; write one of s, ms",
+            ('"t"', '{ from = "x", epoch = "weeks" }'),
+            r"columns.started_at.epoch cannot be 'weeks'; write one of s, ms",
         ),
         (('"t"', '{ from = "x", epoch = "s", formats = "%Y-%m-%d" }'), "'formats' exclude each other"),
         (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def test_columns_of_odd_types(tmp_path: Path) -> None:
     assert (row["card"], row["peer"], row["seconds"], row["answered"]) == ("8613800138000", "10086", 5, True)
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, time(9)])
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
 def test_a_type_that_nothing_can_read(tmp_path: Path, value: object) -> None:
     frame = pl.DataFrame({"card": [value], "peer": ["1"], "direction": ["in"], "started_at": ["2021-05-17"]})
     with pytest.raises(UnreadableInput, match=r"column 'card' is of type .*, which no mapping can read"):

@@ -13,11 +13,12 @@ import polars as pl
 from duanka.domain import device
 from duanka.domain.case_source import CaseSource
 from duanka.domain.tables import Column, Kind
-from duanka.records import times
+from duanka.records import durations, times
 from duanka.records.holders import Holders
 from duanka.records.mapping import How, Rows
 from duanka.records.numbers import SHORT_PREFIX, Numbers
 from duanka.records.reasons import CODES, Reason
+from duanka.records.times import Zones
 
 Faults = npt.NDArray[np.uint8]
 
@@ -37,7 +38,8 @@ _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 class Tools:
     """What reading a value may need besides the value: the operator's zone, numbering plan and holder key.
 
-    `case_sources`: whose signature of a file of police cases counts.
+    `case_sources`: whose signature of a file of police cases counts. `stands_in`: the zone of times that carry none,
+    if it is not the operator's.
     """
 
     zone: str
@@ -45,6 +47,12 @@ class Tools:
     holders: Holders
     empty: frozenset[str] = frozenset()
     case_sources: tuple[CaseSource, ...] = ()
+    stands_in: str = ""
+
+    @property
+    def zones(self) -> Zones:
+        """The operator's zone, and that of times that carry none."""
+        return Zones(self.zone, self.stands_in)
 
 
 class Given(NamedTuple):
@@ -61,12 +69,14 @@ class Given(NamedTuple):
 class Read(NamedTuple):
     """A canonical column, and per row the code of what is wrong with it (0: nothing); None: nothing anywhere.
 
-    `unknown`: values that are written and stand for nothing known, such as an IMEI of zeros.
+    `unknown`: values that are written and stand for nothing known, such as an IMEI of zeros. `twice`: what the source
+    says of times whose local hour comes twice, see times.written_twice.
     """
 
     values: pl.Series
     faults: Faults | None
     unknown: int = 0
+    twice: pl.Series | None = None
 
 
 def dtype(column: Column) -> pl.DataType:
@@ -86,7 +96,10 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
         given = source.is_not_null()
         values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
-    return Read(values.alias(column.name), faults, unknown)
+    twice = None
+    if source is not None and column.kind is Kind.TIME:
+        twice = times.written_twice(values, source, tools.zone)
+    return Read(values.alias(column.name), faults, unknown, twice)
 
 
 def as_text(series: pl.Series) -> pl.Series:
@@ -171,23 +184,52 @@ def _number(given: Given) -> pl.Series:
 
 
 def _time(given: Given) -> pl.Series:
-    return times.moments(given.source, given.how.formats, given.how.epoch, given.tools.zone)
+    tools = given.tools
+    return times.moments(given.source, given.how.formats, given.how.epoch, tools.zones, tools.numbers.region)
 
 
 def _day(given: Given) -> pl.Series:
-    return times.moments(given.source, given.how.formats, given.how.epoch, given.tools.zone).dt.date()
+    tools = given.tools
+    # A day that comes without a time of day is a day of the operator's, in whatever zone the source's times stand.
+    zones = tools.zones if isinstance(given.source.dtype, pl.Datetime) else Zones(tools.zone)
+    return times.moments(
+        given.source, given.how.formats, given.how.epoch, zones, tools.numbers.region
+    ).dt.date()
 
 
 def _count(given: Given) -> pl.Series:
-    if given.source.dtype.is_integer() and given.how.factor == 1.0:
+    plain = given.how.factor in (None, 1.0) and given.how.clock is None
+    if plain and given.source.dtype.is_integer():
         return given.source.cast(pl.Int64, strict=False)
-    if given.source.dtype == pl.String:
+    if plain and given.source.dtype == pl.String and not _may_be_packed(given):
         whole = given.source.cast(pl.Int64, strict=False)
-        if given.how.factor == 1.0 and whole.null_count() == given.source.null_count():
+        if whole.null_count() == given.source.null_count():
             return whole
-    amount = _amount(given.source) * given.how.factor
+    amount = (
+        _seconds(given) if given.column.unit == "s" else _amount(given.source) * (given.how.factor or 1.0)
+    )
     fits = (amount.abs() <= _BIGGEST).fill_null(False)
     return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # half a second and more is one
+
+
+def _may_be_packed(given: Given) -> bool:
+    """Tell whether some of the texts are hours, minutes and seconds in six digits, which a mapping did not exclude."""
+    if given.column.unit != "s" or given.how.factor is not None:
+        return False
+    return bool(given.source.str.contains(durations.ZERO_PADDED).any())
+
+
+def _seconds(given: Given) -> pl.Series:
+    """Return durations in seconds; where the mapping names a unit, they are plain numbers of it."""
+    if given.source.dtype == pl.Duration:
+        return given.source.dt.total_microseconds() / 1e6
+    if given.source.dtype == pl.Time:
+        return given.source.cast(pl.Int64) / 1e9
+    if given.how.factor is not None:
+        return _amount(given.source) * given.how.factor
+    if given.source.dtype == pl.String or given.how.clock is not None:
+        return durations.seconds(as_text(given.source), given.how.clock)
+    return _amount(given.source)
 
 
 def _amount(source: pl.Series) -> pl.Series:

@@ -176,5 +176,5 @@ class _Work:
         for record in sifted.aside:
             self.quarantine.add(file.name, *record)
         for good in sifted.good:
-            self.shelves[good.table].add(good.frame, number, good.lines, good.ids)
+            self.shelves[good.table].add(good.frame, number, good.lines, good.ids, good.twice)
             self.used[number] += good.frame.height

@@ -33,7 +33,8 @@ class How:
     value: str | None = None
     formats: tuple[str, ...] = ()
     epoch: str | None = None
-    factor: float = 1.0
+    factor: float | None = None  # of the unit that a mapping names
+    clock: str | None = None  # the form of durations that it names
     codes: abc.Mapping[str, str] | None = None
     strip: str = ""
     over: float | None = None
@@ -63,6 +64,7 @@ class Source:
     where: Rows = field(default_factory=dict)
     swap_when: Rows = field(default_factory=dict)
     record_id: str | None = None
+    zone: str = ""  # of times that carry none; by default the operator's
 
     @property
     def reads(self) -> frozenset[str]:

@@ -14,8 +14,9 @@ import polars as pl
 
 from duanka.domain.errors import MappingError
 from duanka.domain.tables import TABLES, Column, Kind, Table
+from duanka.records.durations import CLOCK_UNITS
 from duanka.records.mapping import How, Layout, Mapping, Source
-from duanka.records.times import EPOCHS, strptime
+from duanka.records.times import EPOCHS, Zones, strptime
 from duanka.records.toml_section import Section
 
 FORMATS = ("auto", "csv", "parquet", "ts32298", "tap3")
@@ -24,7 +25,7 @@ _BARE = ("e164", "national")
 _TOP = ("name", "about", "zone", "numbers", "source")
 _SOURCE = (
     *("files", "table", "format", "delimiter", "encoding", "names", "empty"),
-    *("where", "swap_when", "record_id", "columns"),
+    *("zone", "where", "swap_when", "record_id", "columns"),
 )
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _BYTES = {"bytes": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3}
@@ -60,7 +61,7 @@ def read_mapping(path: Path) -> Mapping:
     return Mapping(
         name=top.text("name", path.stem),
         about=top.text("about", ""),
-        zone=_zone(top),
+        zone=_zone(top, "Asia/Shanghai"),
         opaque=numbers.choice("style", _STYLES, "e164") == "opaque",
         bare=numbers.choice("bare", _BARE, "e164"),
         region=_region(numbers),
@@ -68,13 +69,15 @@ def read_mapping(path: Path) -> Mapping:
     )
 
 
-def _zone(top: Section) -> str:
-    zone = top.text("zone", "Asia/Shanghai")
+def _zone(section: Section, default: str) -> str:
+    zone = section.text("zone", default)
+    if not zone:
+        return zone
     try:
         ZoneInfo(zone)
         pl.Series([None], dtype=pl.Datetime("us")).dt.replace_time_zone(zone)
     except Exception:
-        raise top.wrong("zone", f"is no time zone: {zone!r}; write one such as 'Asia/Shanghai'") from None
+        raise section.wrong("zone", f"is no time zone: {zone!r}; write one such as 'Asia/Shanghai'") from None
     return zone
 
 
@@ -106,6 +109,7 @@ def _source(section: Section) -> Source:
         table=table.name,
         columns=hows,
         layout=_layout(section),
+        zone=_zone(section, ""),
         where=section.rows("where"),
         swap_when=_swap(section, table),
         record_id=section.maybe_text("record_id"),
@@ -164,6 +168,7 @@ def _how(columns: Section, column: Column, name: str) -> How:
         formats=_time_formats(section),
         epoch=section.choice("epoch", EPOCHS, "") or None,
         factor=_factor(section, column),
+        clock=_clock(section, column),
         codes=_codes(section, column),
         strip=section.text("strip", ""),
         over=section.number("over"),
@@ -190,17 +195,23 @@ def _says_a_time(form: str) -> bool:
     """Tell whether a day that is written in this format can be read back from it."""
     day = pl.Series([_A_DAY]).dt.replace_time_zone("UTC")
     try:
-        back = strptime(day.dt.strftime(form), form, "UTC").to_list()
+        back = strptime(day.dt.strftime(form), form, Zones("UTC")).to_list()
     except Exception:  # polars raises one of several errors, or a panic
         return False
     return back[0] is not None and back[0].date() == _A_DAY.date()
 
 
-def _factor(section: Section, column: Column) -> float:
-    if "unit" not in section.values:
-        return 1.0
+def _factor(section: Section, column: Column) -> float | None:
+    if "unit" not in section.values or _clock(section, column):
+        return None
     units = _SECONDS if column.unit == "s" else _BYTES
-    return units[section.choice("unit", tuple(units), None)]
+    clocks = CLOCK_UNITS if column.unit == "s" else ()
+    return units[section.choice("unit", (*units, *clocks), None)]
+
+
+def _clock(section: Section, column: Column) -> str | None:
+    form = section.values.get("unit")
+    return form if column.unit == "s" and form in CLOCK_UNITS else None
 
 
 def _codes(section: Section, column: Column) -> dict[str, str] | None:

@@ -44,7 +44,7 @@ class Numbers:
 
     def __init__(self, region: str = "CN", *, opaque: bool = False, bare: str = "e164") -> None:
         self.opaque = opaque
-        self._region = region
+        self.region = region
         self._bare = bare
         self._known: dict[tuple[str, bool], str | None] = {}
 
@@ -57,9 +57,9 @@ class Numbers:
             return text
         if self._bare == "e164":
             # What is E.164 or a service number already stays; a block of such numbers ends here.
-            peers = _PEER_CN if self._region == "CN" else _PEER
+            peers = _PEER_CN if self.region == "CN" else _PEER
             plain = text.str.contains(peers if peer else _CARD).fill_null(True)
-            if peer and self._region == "CN":
+            if peer and self.region == "CN":
                 plain &= ~text.str.contains(_MACHINE).fill_null(False)
             if plain.all():
                 return text
@@ -70,7 +70,7 @@ class Numbers:
     def _odd(self, odd: pl.Series, plain: pl.Series, *, peer: bool) -> pl.Series:
         """Return a column as long as `plain` that holds, where that is false, what `odd` is in E.164."""
         clean = odd.str.replace_all(_SEPARATORS, "")
-        mobile = "86" + clean.str.extract(_HOME if self._region == "CN" else _ABROAD, 1)
+        mobile = "86" + clean.str.extract(_HOME if self.region == "CN" else _ABROAD, 1)
         rest = odd.filter(mobile.is_null() & odd.is_not_null()).unique()
         if len(rest):
             found = {text: self._one(text, peer) for text in rest.to_list()}
@@ -91,7 +91,7 @@ class Numbers:
         try:
             return known[key]
         except KeyError:
-            found = e164(text, self._region, peer=peer, bare=self._bare)
+            found = e164(text, self.region, peer=peer, bare=self._bare)
         if len(known) >= _CACHE_LIMIT:
             known.clear()
         known[key] = found

@@ -215,12 +215,13 @@ def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
 def check_type(path: Path | str, name: str, kind: Any) -> None:
     """Raise UnreadableInput when no mapping can read a column of this type."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    nested = pa.types.is_nested(inner) or pa.types.is_time(inner) or pa.types.is_duration(inner)
-    nested = nested or pa.types.is_run_end_encoded(inner)  # a row of any length in a few bytes
+    nested = pa.types.is_nested(inner) or pa.types.is_run_end_encoded(
+        inner
+    )  # a row of any length in a few bytes
     if nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner):
         raise UnreadableInput(
             f"{path}: column {name!r} is of type {kind}, which no mapping can read; "
-            "write it as text, number, date or timestamp"
+            "write it as text, number, date, time, duration or timestamp"
         )
 
 

@@ -60,12 +60,21 @@ def schema(table: str) -> Any:
     return pa.schema([(c.name, _ARROW[columns.dtype(c)]) for c in TABLES[table].columns])
 
 
-def hashes(table: str, frame: pl.DataFrame, ids: pl.Series | None) -> pl.Series:
-    """Return per row a hash of what it is told from another by: its id, the key of its register, or everything."""
+def hashes(
+    table: str, frame: pl.DataFrame, ids: pl.Series | None, twice: pl.Series | None = None
+) -> pl.Series:
+    """Return per row a hash of what it is told from another by: its id, the key of its register, or everything.
+
+    `twice`: what the source says of times whose local hour comes twice; it counts, too.
+    """
     same = [ids] if ids is not None else frame
     if table in REGISTER_KEYS:
         same = [frame[REGISTER_KEYS[table]]]
-    return pl.DataFrame(same).hash_rows()  # its seed is fixed: the same in every process
+    found = pl.DataFrame(same).hash_rows()  # its seed is fixed: the same in every process
+    if twice is None or ids is not None or table in REGISTER_KEYS:
+        return found
+    told = frame.with_columns(twice.alias("written")).hash_rows()
+    return told.zip_with(twice.is_not_null(), found)
 
 
 class Shelf:
@@ -86,9 +95,14 @@ class Shelf:
         self._writing: Future[None] | None = None
 
     def add(
-        self, frame: pl.DataFrame, file: int, lines: npt.NDArray[np.int64], ids: pl.Series | None
+        self,
+        frame: pl.DataFrame,
+        file: int,
+        lines: npt.NDArray[np.int64],
+        ids: pl.Series | None,
+        twice: pl.Series | None = None,
     ) -> None:
-        """Append canonical rows that stand at `lines` of delivered file number `file`."""
+        """Append canonical rows that stand at `lines` of delivered file number `file`; `twice` as in `hashes`."""
         if not frame.height:
             return
         if len(self.filled) < frame.width:
@@ -96,7 +110,7 @@ class Shelf:
         origin = np.empty(frame.height, ORIGIN)
         origin["file"] = file
         origin["line"] = lines
-        origin["hash"] = hashes(self._table, frame, ids).to_numpy()
+        origin["hash"] = hashes(self._table, frame, ids, twice).to_numpy()
         # A record without an id, of a source that has ids, is told by its hash of nothing and is compared whole.
         origin["id"] = NO_ID if ids is None else _id_hashes(ids)
         self._frames.append(frame)

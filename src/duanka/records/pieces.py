@@ -17,11 +17,11 @@ from duanka.records.sifting import Aside, Good, Sifted
 
 def sameness(good: Good) -> pl.Series:
     """Return the hash by which each row is known when it comes again."""
-    same = hashes(good.table, good.frame, good.ids)
+    same = hashes(good.table, good.frame, good.ids, good.twice)
     if good.ids is None:
         return same
     # Nothing is compared in full here: records without an id must not all be taken for one.
-    return hashes(good.table, good.frame, None).zip_with(good.ids.is_null(), same)
+    return hashes(good.table, good.frame, None, good.twice).zip_with(good.ids.is_null(), same)
 
 
 class Pile:

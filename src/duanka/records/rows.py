@@ -22,7 +22,8 @@ _ABSENT = How()
 class Fitted:
     """`frame`: exactly the canonical columns, all rows. `faults`: per row 0 or the code of its first fault in
     the order of the columns; `at`: the place of the column that has it. `ids`: the source's record ids. `swapped`:
-    rows in which the two parties change places. `devices_unknown`: IMEIs that stand for no device."""
+    rows in which the two parties change places. `devices_unknown`: IMEIs that stand for no device. `twice`: what the
+    source says of times whose local hour comes twice."""
 
     frame: pl.DataFrame
     faults: Faults
@@ -30,6 +31,7 @@ class Fitted:
     ids: pl.Series | None
     swapped: pl.Series | None = None
     devices_unknown: int = 0
+    twice: pl.Series | None = None
 
 
 def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor) -> Fitted:
@@ -60,7 +62,8 @@ def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: Thr
     if source.record_id is not None:
         ids = columns.as_text(frame[source.record_id]).str.strip_chars()
     unknown = sum(got.unknown for got in reads)
-    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped, unknown)
+    twice = next((got.twice for got in reads if got.values.name == table.time), None)
+    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped, unknown, twice)
 
 
 _SWAPPED = {"card": "peer", "peer": "card"}

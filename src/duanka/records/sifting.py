@@ -25,12 +25,16 @@ _log = logging.getLogger(__name__)
 
 
 class Good(NamedTuple):
-    """Rows that fit. `frame`: exactly the canonical columns of `table`; `ids`: the source's record ids, if any."""
+    """Rows that fit. `frame`: exactly the canonical columns of `table`; `ids`: the source's record ids, if any.
+
+    `twice`: what the source says of times whose local hour comes twice, if there is one.
+    """
 
     table: str
     frame: pl.DataFrame
     lines: Lines
     ids: pl.Series | None
+    twice: pl.Series | None = None
 
 
 class Aside(NamedTuple):
@@ -170,14 +174,15 @@ class Sifter:
     def _rows(self, source: Source, block: Block, mine: Rows, sifted: Sifted) -> None:
         """Sift the rows `mine` of `block`, which are for `source`."""
         frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
-        tools = replace(self._tools, empty=source.layout.empty)
+        tools = replace(self._tools, empty=source.layout.empty, stands_in=source.zone)
         fitted = rows.fit(source, frame, tools, self._name, self._pool)
         self.devices_unknown += fitted.devices_unknown
-        good, kept, ids = fitted.frame, mine, fitted.ids
+        good, kept, ids, twice = fitted.frame, mine, fitted.ids, fitted.twice
         if fitted.faults.any():
             fine = pl.Series(fitted.faults == 0)
             good, kept = good.filter(fine), mine[fitted.faults == 0]
             ids = ids.filter(fine) if ids is not None else None
+            twice = twice.filter(fine) if twice is not None else None
             unfit = list(rows.misfits(source, fitted))
             places = mine[[row for row, _, _ in unfit]]
             raws = raw_rows(block, places, self._holders, self._delimiter)
@@ -185,7 +190,7 @@ class Sifter:
                 sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
         if source.table == "cases":
             good = good.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
-        sifted.good.append(Good(source.table, good, block.lines[kept], ids))
+        sifted.good.append(Good(source.table, good, block.lines[kept], ids, twice))
 
 
 def _shown(name: str) -> str:

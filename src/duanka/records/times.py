@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from duanka.records import written_times
 
 _MOMENT = pl.Datetime("us")
 _EARLIEST = datetime(1970, 1, 1)
@@ -16,43 +21,108 @@ _ISO = (
     r"(?:[ T]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?[ ]?(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 )
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-EPOCHS = tuple(_PER_SECOND)
+_DAYS = "days"
+_DAY_ZERO = datetime(1899, 12, 30)  # of spreadsheets, from March 1900 on
+EPOCHS = (*_PER_SECOND, _DAYS)
 
 
-def moments(source: pl.Series, formats: tuple[str, ...], epoch: str | None, zone: str) -> pl.Series:
-    """Return `source` as local times of `zone`; null where it is none or lies outside 1970 to 2199.
+class Zones(NamedTuple):
+    """`local`: the operator's zone. `stands_in`: the zone of times that carry none, if it is another."""
 
-    `formats`: strptime formats, tried in turn; without any, ISO 8601. `epoch`: numbers count this unit since
-    1970 in UTC. Times with an offset or zone of their own are carried over to `zone`.
+    local: str
+    stands_in: str = ""
+
+    def carried(self, utc: pl.Series) -> pl.Series:
+        """Return naive times of UTC as local ones."""
+        return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(self.local).dt.replace_time_zone(None)
+
+    def standing(self, naive: pl.Series) -> pl.Series:
+        """Return times that carry no zone as local ones; of an hour that comes twice, the first is meant."""
+        if self.stands_in in ("", self.local):
+            return naive
+        aware = naive.dt.replace_time_zone(self.stands_in, ambiguous="earliest", non_existent="null")
+        return aware.dt.convert_time_zone(self.local).dt.replace_time_zone(None)
+
+
+def moments(
+    source: pl.Series, formats: tuple[str, ...], epoch: str | None, zones: Zones, region: str = "CN"
+) -> pl.Series:
+    """Return `source` as local times; null where it is none or lies outside 1970 to 2199.
+
+    `formats`: strptime formats, tried in turn; without any, ISO 8601 and the forms of records/written_times.py in
+    `region`, two letters. `epoch`: numbers count this unit since 1970 in UTC, or days as spreadsheets do. Times with
+    an offset or zone of their own are carried over to the operator's zone.
     """
-    if epoch is not None:
-        found = _since_1970(source, epoch, zone)
+    if epoch == _DAYS:
+        found = _spreadsheet_days(source, zones)
+    elif epoch is not None:
+        found = _since_1970(source, epoch, zones)
     elif source.dtype == pl.Date:
-        found = source.cast(_MOMENT)
+        found = zones.standing(source.cast(_MOMENT))
     elif isinstance(source.dtype, pl.Datetime):
-        found = _local(source, zone)
+        found = _local(source, zones)
     elif source.dtype != pl.String:
         found = pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     elif formats:
-        found = _formatted(source, formats, zone)
+        found = _formatted(source, formats, zones)
     else:
-        found = _iso(source, zone)
+        found = _written(source, zones, region)
     outside = ((found < _EARLIEST) | (found >= _LATEST)).fill_null(False)
     return found.set(outside, None) if outside.any() else found
 
 
-def _local(series: pl.Series, zone: str) -> pl.Series:
+def written_twice(found: pl.Series, source: pl.Series, zone: str) -> pl.Series | None:
+    """Return what the source says where `zone` has the hour of a moment twice, else null; None where it has none twice.
+
+    Two records of such an hour may be an hour apart though their local times are the same.
+    """
+    first, last = found.min(), found.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    twice = pl.repeat(False, len(found), dtype=pl.Boolean, eager=True)
+    for year in range(first.year, last.year + 1):
+        for start, end in _hours_twice(zone, year):
+            if first < end and last >= start:
+                twice |= ((found >= start) & (found < end)).fill_null(False)
+    return source.cast(pl.String).set(~twice, None) if twice.any() else None
+
+
+@cache
+def _hours_twice(zone: str, year: int) -> tuple[tuple[datetime, datetime], ...]:
+    """The spans of local time that a year has twice in a zone."""
+    rules, step = ZoneInfo(zone), timedelta(minutes=30)
+    found: list[tuple[datetime, datetime]] = []
+    moment, start = datetime(year, 1, 1), None
+    while moment.year == year:
+        first, second = (moment.replace(tzinfo=rules, fold=fold).utcoffset() for fold in (0, 1))
+        twice = first is not None and second is not None and first > second
+        if twice and start is None:
+            start = moment
+        elif not twice and start is not None:
+            found.append((start, moment))
+            start = None
+        moment += step
+    return tuple(found)
+
+
+def _spreadsheet_days(source: pl.Series, zones: Zones) -> pl.Series:
+    """Read day numbers; a spreadsheet keeps the time of day as a fraction, exact to about a millisecond."""
+    if source.dtype.is_temporal() or source.dtype == pl.Boolean:
+        return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
+    days = source.cast(pl.Float64, strict=False)
+    days = days.set(~days.is_between(1, 200_000).fill_null(True), None)
+    millis = (days * 86_400_000).round().cast(pl.Int64)
+    return zones.standing((millis * 1_000).cast(_MOMENT) + (_DAY_ZERO - datetime(1970, 1, 1)))
+
+
+def _local(series: pl.Series, zones: Zones) -> pl.Series:
     """Return timestamps, with or without a zone, as naive local ones in microseconds."""
     if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None:
-        series = _to_zone(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None), zone)
-    return series.cast(_MOMENT)
+        return zones.carried(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)).cast(_MOMENT)
+    return zones.standing(series.cast(_MOMENT))
 
 
-def _to_zone(utc: pl.Series, zone: str) -> pl.Series:
-    return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
-
-
-def _since_1970(source: pl.Series, epoch: str, zone: str) -> pl.Series:
+def _since_1970(source: pl.Series, epoch: str, zones: Zones) -> pl.Series:
     if source.dtype.is_temporal() or source.dtype == pl.Boolean:
         return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     whole = source.cast(pl.Int64, strict=False)
@@ -69,29 +139,43 @@ def _since_1970(source: pl.Series, epoch: str, zone: str) -> pl.Series:
     # Seconds that no calendar holds would overflow below.
     fits = seconds.is_between(0, 7_258_118_400).fill_null(False)
     since = seconds.set(~fits, None).cast(pl.Int64) * 1_000_000 + micros.set(~fits, None).cast(pl.Int64)
-    return _to_zone(since.cast(_MOMENT), zone)
+    return zones.carried(since.cast(_MOMENT))
 
 
-def _formatted(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
+def _formatted(text: pl.Series, formats: tuple[str, ...], zones: Zones) -> pl.Series:
     found = pl.repeat(None, len(text), dtype=_MOMENT, eager=True)
     for form in formats:
-        found = found.zip_with(found.is_not_null(), strptime(text, form, zone))
+        found = found.zip_with(found.is_not_null(), strptime(text, form, zones))
+        if found.null_count() > text.null_count():
+            early, ends = written_times.midnight_as_zero(text.set(found.is_not_null(), None))
+            if ends.any():
+                later = strptime(early.set(~ends, None), form, zones) + timedelta(days=1)
+                found = found.zip_with(found.is_not_null(), later)
         if found.null_count() == text.null_count():
             break
     return found
 
 
-def strptime(text: pl.Series, form: str, zone: str) -> pl.Series:
+def strptime(text: pl.Series, form: str, zones: Zones) -> pl.Series:
     """Return the local times that `text` says in the format `form`, null where it does not.
 
     Raises polars' ComputeError or InvalidOperationError when the format says no time.
     """
     offset = "%z" in form or "%:z" in form or "%#z" in form
     kind = pl.Datetime("us", "UTC") if offset else _MOMENT
-    return _local(text.str.strptime(kind, form, strict=False, exact=True, cache=False), zone)
+    return _local(text.str.strptime(kind, form, strict=False, exact=True, cache=False), zones)
 
 
-def _iso(text: pl.Series, zone: str) -> pl.Series:
+def _written(text: pl.Series, zones: Zones, region: str) -> pl.Series:
+    """Read ISO 8601 and, where it is not that, what people and spreadsheets write."""
+    found = _iso(text, zones)
+    if found.null_count() == text.null_count():
+        return found
+    written, offsets = written_times.read(text.set(found.is_not_null(), None), region)
+    return found.zip_with(found.is_not_null(), _without_offset(written, offsets, zones))
+
+
+def _iso(text: pl.Series, zones: Zones) -> pl.Series:
     """Read ISO 8601: a day, or a day and a time to the minute or finer, perhaps with an offset."""
     lengths = text.str.len_bytes()
     if (((lengths == 19) | (lengths == 10) | lengths.is_between(21, 26)).fill_null(True)).all():
@@ -104,20 +188,21 @@ def _iso(text: pl.Series, zone: str) -> pl.Series:
             pass
         else:
             assert isinstance(quick, pl.Series)  # noqa: S101  # an array becomes a series
-            return quick
+            return zones.standing(quick)
     parts = text.str.extract_groups(_ISO).struct.unnest()
     day, clock, second, fraction, offset = (parts[name] for name in parts.columns)
     stamp = day + " " + clock.fill_null("00:00") + ":" + second.fill_null("00")
     moment = stamp.str.strptime(_MOMENT, "%Y-%m-%d %H:%M:%S", strict=False)
     micros = fraction.fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
     moment = (moment.cast(pl.Int64) + micros).cast(_MOMENT)
+    return _without_offset(moment, offset, zones)
+
+
+def _without_offset(moment: pl.Series, offset: pl.Series, zones: Zones) -> pl.Series:
+    """Return local times: by the offset that stands behind them, or by the zone of times that carry none."""
+    standing = zones.standing(moment)
     if offset.null_count() == len(offset):
-        return moment
-    return _without_offset(moment, offset, zone)
-
-
-def _without_offset(moment: pl.Series, offset: pl.Series, zone: str) -> pl.Series:
-    """Carry the times that have an offset over to `zone`."""
+        return standing
     sign = offset.str.starts_with("-").cast(pl.Int64) * -2 + 1
     digits = offset.str.replace_all(r"[^0-9]", "").str.pad_end(4, "0")
     hours = digits.str.slice(0, 2).cast(pl.Int64, strict=False)
@@ -125,4 +210,4 @@ def _without_offset(moment: pl.Series, offset: pl.Series, zone: str) -> pl.Serie
     ahead = sign * (hours * 60 + minutes) * 60_000_000
     ahead = ahead.set((hours > 15) | (minutes > 59), None)
     utc = (moment.cast(pl.Int64) - ahead).cast(_MOMENT)
-    return _to_zone(utc, zone).zip_with(offset.is_not_null(), moment)
+    return zones.carried(utc).zip_with(offset.is_not_null(), standing)

@@ -1,0 +1,65 @@
+"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `0 days 00:02:06`."""
+
+from __future__ import annotations
+
+import polars as pl
+
+CLOCK_UNITS = ("hhmmss", "mm:ss", "hh:mm")
+"""Forms that a mapping must name, for their digits alone do not tell: `123456`, `02:06`."""
+
+# Hours may be many; minutes and seconds are below sixty, or it is no time of a clock.
+_CLOCK = (
+    r"^(?:(?<d>[0-9]{1,4}) ?days?,? )?(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9]):(?<s>[0-5]?[0-9](?:[.,][0-9]+)?)$"
+)
+_PACKED = r"^(?<h>[0-9]{2,4})(?<m>[0-5][0-9])(?<s>[0-5][0-9])$"
+_WORDS = (
+    r"^(?i)(?:PT)?(?:(?<h>[0-9]{1,5}) ?(?:小时|小時|时|時|点|hours?|hrs?|hr|h))?,? ?"
+    r"(?:(?<m>[0-9]{1,6}) ?(?:分钟|分鐘|分|minutes?|mins?|min|m))?,? ?"
+    r"(?:(?<s>[0-9]{1,8}(?:[.][0-9]+)?) ?(?:秒钟|秒鐘|秒|seconds?|secs?|sec|s))?$"
+)
+ZERO_PADDED = r"^0[0-9]{5}$"
+"""Six digits that begin with 0: no count is written so, but an exchange's hours, minutes and seconds are."""
+
+
+def seconds(text: pl.Series, form: str | None) -> pl.Series:
+    """Return what trimmed `text` says in seconds, with fractions; null where it says no duration.
+
+    `form`: one of CLOCK_UNITS; without it, a number counts seconds, save six digits that begin with 0, which are
+    hours, minutes and seconds as exchanges write them.
+    """
+    if form == "hhmmss":
+        return _added(text, _PACKED)
+    if form in ("mm:ss", "hh:mm"):
+        return _pairs(text, form)
+    padded = text.str.contains(ZERO_PADDED).fill_null(False)
+    found = (
+        text.set(padded, None).cast(pl.Float64, strict=False)
+        if padded.any()
+        else text.cast(pl.Float64, strict=False)
+    )
+    found = found.set(~found.is_finite().fill_null(True), None)
+    for pattern in (_PACKED, _CLOCK, _WORDS):
+        if found.null_count() == text.null_count():
+            break
+        rest = text.set(found.is_not_null() | (padded if pattern is not _PACKED else ~padded), None)
+        found = found.zip_with(found.is_not_null(), _added(rest, pattern))
+    return found
+
+
+def _added(text: pl.Series, pattern: str) -> pl.Series:
+    """Add up the parts that `pattern` names; null where it does not match or matches nothing."""
+    parts = text.str.extract_groups(pattern).struct.unnest()
+    total = pl.repeat(0.0, len(text), dtype=pl.Float64, eager=True)
+    there = pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)
+    for name, worth in (("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)):
+        if name in parts.columns:
+            part = parts[name].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+            there |= part.is_not_null()
+            total += part.fill_null(0.0) * worth
+    return total.set(~there, None)
+
+
+def _pairs(text: pl.Series, form: str) -> pl.Series:
+    parts = text.str.extract_groups(r"^(?<a>[0-9]{1,5}):(?<b>[0-5]?[0-9])$").struct.unnest()
+    whole, part = (parts[name].cast(pl.Float64, strict=False) for name in ("a", "b"))
+    return whole * 60.0 + part if form == "mm:ss" else whole * 3_600.0 + part * 60.0

@@ -1,0 +1,100 @@
+"""Times as people and spreadsheets write them: `2021/5/17 下午3:05`, `2021年5月17日 9时30分`, `20210517 093015`, 24:00.
+
+Only forms that say one moment: the year comes first, or the country's own order of day and month decides.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_MOMENT = pl.Datetime("us")
+_HALVES = "上午|下午|凌晨|清晨|早上|早晨|中午|傍晚|晚上|[AaPp][.]?[Mm][.]?"
+_CLOCK = (
+    rf"(?:[ T,]*(?:星期.|周.|礼拜.)?[ ]*(?<half>{_HALVES})?[ ]*(?<h>[0-9]{{1,2}})"
+    r"(?:[:：时時点點](?<mi>[0-9]{1,2})(?:[:：分](?<s>[0-9]{1,2})(?:[.,](?<f>[0-9]{1,9}))?)?[分秒]?|[时時点點]整?)"
+    rf"[ ]*(?<tail>{_HALVES})?[ ]*(?<offset>Z|z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$"
+)
+_YEAR = "(?:19|20|21)[0-9]{2}"
+_YEAR_FIRST = rf"^(?<y>{_YEAR})[-/.年](?<mo>[0-9]{{1,2}})[-/.月](?<d>[0-9]{{1,2}})日?" + _CLOCK
+_COMPACT = (
+    rf"^(?<y>{_YEAR})(?<mo>[0-9]{{2}})(?<d>[0-9]{{2}})"
+    r"(?:[ T]?(?<h>[0-9]{2}):?(?<mi>[0-9]{2})(?::?(?<s>[0-9]{2})(?:[.](?<f>[0-9]{1,9}))?)?"
+    r"(?<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+)
+_DAY_FIRST = rf"^(?<d>[0-9]{{1,2}})[-/.](?<mo>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
+_MONTH_FIRST = rf"^(?<mo>[0-9]{{1,2}})[-/.](?<d>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
+
+# Where a day without its year in front has one order only. Elsewhere, and where both are in use, it is refused.
+_MONTH_FIRST_IN = frozenset({"US", "FM", "MH", "PW"})
+_YEAR_FIRST_IN = frozenset(
+    {"CN", "TW", "HK", "MO", "JP", "KR", "KP", "MN", "HU", "LT", "CA", "PH", "ZA", "SE"}
+)
+
+_BEFORE_NOON = ("上午", "凌晨", "清晨", "早上", "早晨", "am")
+_AFTER_NOON = ("下午", "傍晚", "晚上", "pm")
+_HOUR_24 = r"24([:：时]?00(?:[:：分]?00(?:[.]0+)?)?秒?)$"
+
+
+def patterns(region: str) -> tuple[str, ...]:
+    """The forms that say one moment in a country, two letters; each a regular expression with named groups."""
+    if region in _MONTH_FIRST_IN:
+        return _YEAR_FIRST, _COMPACT, _MONTH_FIRST
+    return (_YEAR_FIRST, _COMPACT) if region in _YEAR_FIRST_IN else (_YEAR_FIRST, _COMPACT, _DAY_FIRST)
+
+
+def read(text: pl.Series, region: str) -> tuple[pl.Series, pl.Series]:
+    """Return the moments that `text` says, null where it says none, and the offsets that stand behind them."""
+    found = pl.repeat(None, len(text), dtype=_MOMENT, eager=True)
+    offsets = pl.repeat(None, len(text), dtype=pl.String, eager=True)
+    for pattern in patterns(region):
+        parts = text.str.extract_groups(pattern).struct.unnest()
+        moment = _moment({name: parts[name] for name in parts.columns})
+        fresh = found.is_null() & moment.is_not_null()
+        offsets = parts["offset"].zip_with(fresh, offsets)
+        found = moment.zip_with(fresh, found)
+        if found.null_count() == text.null_count():
+            break
+    return found, offsets
+
+
+def _moment(parts: dict[str, pl.Series]) -> pl.Series:
+    hour = _number(parts["h"]).fill_null(0)
+    if "half" in parts:
+        hour = _of_the_day(hour, parts["half"].fill_null(parts["tail"]))
+    minute, second = (_number(parts[name]).fill_null(0) for name in ("mi", "s"))
+    micros = parts["f"].fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
+    # The last moment of a day may be written as its hour 24.
+    ends = (hour == 24) & (minute == 0) & (second == 0) & (micros == 0)
+    fits = (hour.is_between(0, 23) | ends) & (minute < 60) & (second < 60)
+    day = parts["y"] + "-" + parts["mo"].str.zfill(2) + "-" + parts["d"].str.zfill(2)
+    moment = day.str.strptime(pl.Date, "%Y-%m-%d", strict=False).cast(_MOMENT)
+    ahead = (hour * 3600 + minute * 60 + second) * 1_000_000 + micros
+    return (moment.cast(pl.Int64) + ahead).set(~fits.fill_null(False), None).cast(_MOMENT)
+
+
+def _of_the_day(hour: pl.Series, half: pl.Series) -> pl.Series:
+    """Return hours of the whole day; null where hour and half of the day exclude each other."""
+    half = half.str.to_lowercase().str.replace_all(".", "", literal=True)
+    before = half.is_in(list(_BEFORE_NOON)).fill_null(False)
+    after = half.is_in(list(_AFTER_NOON)).fill_null(False)
+    noon = (half == "中午").fill_null(False)
+    twelve = hour == 12
+    found = hour.set(before & twelve, 0)
+    found = (hour + 12).zip_with((after & (hour < 12)) | (noon & (hour < 3)), found)
+    # Twelve in the evening may be the midnight before or after; zero in the afternoon is no hour.
+    wrong = (
+        (before & (hour > 12))
+        | (half.is_in(["傍晚", "晚上"]).fill_null(False) & twelve)
+        | (after & (hour == 0))
+    )
+    return found.set(wrong | (noon & hour.is_between(3, 10)), None)
+
+
+def _number(text: pl.Series) -> pl.Series:
+    return text.cast(pl.Int64, strict=False)
+
+
+def midnight_as_zero(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return `text` with a final hour 24 written as 0, and in which it stood: what follows counts a day later."""
+    ends = text.str.contains(_HOUR_24).fill_null(False)
+    return text.str.replace(_HOUR_24, "00${1}"), ends
