@@ -3,14 +3,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, update
 
 from books import HOUR, KEY, NOW
 from duanka.domain.order import NotTheirs, OrderError, Person, Role
+from duanka.domain.person import Scope
 from duanka.orders.audit import Fault, Trail
-from duanka.orders.keys import Keys
+from duanka.orders.keys import Keys, half_hash, key_hash, new_half
+from duanka.orders.persons import Asked
+from duanka.orders.row_digests import PERSONS
 from duanka.orders.store import Store
-from duanka.orders.tables import audit, invitations, person_requests
+from duanka.orders.tables import audit, invitations, person_requests, persons
 from duanka.orders.tables import keys as table
 from people import FIRST, SECOND, People
 
@@ -85,3 +88,65 @@ def test_two_supervisors_who_can_act_are_always_left(store: Store) -> None:
     mine = next(one.id for one in people.keys.list(FIRST) if one.person.id == FIRST.id)
     people.keys.revoke(mine, SECOND, "lost", NOW)
     assert people.keys.who(people.given[FIRST.id]) is None
+
+
+def test_a_key_that_was_put_in_past_the_trail_opens_nothing(store: Store) -> None:
+    people = People(store, TRAIL)
+    people.add("wang_x", Role.DESK)
+    one, two = new_half(), new_half()
+    forged = {"id": "KAAAAAAAAAAAA", "hash": key_hash(half_hash(one), half_hash(two)), "created_at": NOW}
+    with store.writing() as connection:
+        connection.execute(
+            insert(table).values(**forged, person="wang_x", proposed_by=FIRST.id, approved_by=SECOND.id)
+        )
+    assert people.keys.who(f"dk_{one}{two}") is None
+    assert people.who("wang_x").role is Role.DESK
+
+
+@pytest.mark.parametrize(
+    "changed", [{"disabled_at": None}, {"role": "supervisor"}, {"operators": ""}, {"display_name": "other"}]
+)
+def test_a_person_who_was_changed_past_the_trail_opens_nothing(
+    store: Store, changed: dict[str, object]
+) -> None:
+    people = People(store, TRAIL)
+    mine = people.add("wang", Role.DESK, Scope(frozenset({"河北移动"})))
+    if "disabled_at" in changed:
+        people.persons.disable("wang", FIRST, "left", NOW)
+    with store.writing() as connection:
+        connection.execute(update(persons).where(persons.c.id == "wang").values(changed))
+    assert people.keys.who(mine) is None
+
+
+def test_an_older_key_or_person_put_back_by_sql_opens_nothing(store: Store) -> None:
+    """What the trail said once is not what it says last."""
+    people = People(store, TRAIL)
+    mine, other = people.add("wang", Role.DESK), people.add("li", Role.SUPERVISOR)
+    rows = {}
+    with store.reading() as connection:
+        for each in (table, persons):
+            rows[each] = connection.execute(select(each)).mappings().all()
+    (number,) = (row["id"] for row in rows[table] if row["person"] == "wang")
+    people.keys.revoke(number, FIRST, "lost", NOW)
+    asked, _ = people.persons.propose(Asked.CHANGE, Person("li", Role.DESK, "li"), FIRST, NOW)
+    people.persons.approve(asked.id, SECOND, "less", NOW)
+    with store.writing() as connection:
+        for each in (table, persons):
+            connection.execute(delete(each))
+            connection.execute(insert(each), [dict(row) for row in rows[each]])
+    assert people.keys.who(mine) is None
+    assert people.keys.who(other) is None
+    assert people.who(FIRST.id) == FIRST
+
+
+def test_an_entry_that_somebody_wrote_into_the_trail_gives_no_key(store: Store) -> None:
+    people = People(store, TRAIL)
+    mine = people.add("wang", Role.DESK)
+    with store.writing() as connection:
+        connection.execute(update(persons).where(persons.c.id == "wang").values(role="supervisor"))
+        row = connection.execute(select(persons).where(persons.c.id == "wang")).mappings().one()
+        last = connection.execute(select(audit).order_by(audit.c.seq.desc()).limit(1)).mappings().one()
+        digests = f'{{"persons/wang":"{PERSONS.digest(row)}"}}'
+        told = {**last, "seq": last["seq"] + 1, "subject": "wang", "digests": digests}
+        connection.execute(insert(audit).values(told))
+    assert people.keys.who(mine) is None

@@ -19,7 +19,7 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.bulk import put_rows
 from duanka.orders.columns import storable
-from duanka.orders.row_digests import Comparison, RowsTold
+from duanka.orders.row_digests import AuditedTable, Comparison, RowsTold, label
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
@@ -166,6 +166,28 @@ class Trail:
             yield from (Fault(0, what) for what in comparison.faults(connection))
             yield expected - 1
 
+    def tells(
+        self, connection: Connection, table: AuditedTable, row: RowMapping, subjects: Collection[str]
+    ) -> bool:
+        """Whether the trail left this row as it is; `subjects`: of the entries that change it.
+
+        No: it was put in or changed past the trail, or the entry that told it bears no hash of ours.
+        """
+        name, before = label(table, row[table.key]), audit.alias()
+        about = (audit.c.subject.in_(subjects), audit.c.digests.contains(f'"{name}":', autoescape=True))
+        last = (
+            select(audit, before.c.hash.label("chained"))
+            .outerjoin(before, before.c.seq == audit.c.seq - 1)
+            .where(*about)
+            .order_by(audit.c.seq.desc())
+            .limit(1)
+        )
+        told = connection.execute(last).mappings().first()
+        if told is None or json.loads(told["digests"])[name] != table.digest(row):
+            return False
+        chained = GENESIS if told["seq"] == 1 else told["chained"]
+        return chained is not None and hmac.compare_digest(self._hash(told, chained), told["hash"])
+
     def signed(self, purpose: str, *told: object) -> str:
         """A keyed hash over what is told outside of the database."""
         return hmac.new(self._key, _canonical([purpose, *told]).encode(), hashlib.sha256).hexdigest()
@@ -181,7 +203,7 @@ class Trail:
         fresh = (seq, last, seal) == (0, GENESIS, "")
         return fresh or hmac.compare_digest(self._seal(seq, last), seal)
 
-    def _hash(self, row: Mapping[str, object], last: str) -> str:
+    def _hash(self, row: Mapping[str, object] | RowMapping, last: str) -> str:
         told = [last, row["seq"], _utc(row["at"]), *(row[name] for name in _TOLD)]
         return hmac.new(self._key, _canonical(told).encode(), hashlib.sha256).hexdigest()
 

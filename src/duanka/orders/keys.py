@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -20,10 +21,12 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope, same_person
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.row_digests import KEYS, found
+from duanka.orders.row_digests import KEYS, PERSONS, found
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import keys, persons
+
+_log = logging.getLogger("duanka.orders.keys")
 
 PREFIX = "dk_"  # so that whoever finds one in a text, a person or a scanner of secrets, knows what it is
 _HALF_BYTES, _HALF_LETTERS = 16, 22
@@ -49,21 +52,30 @@ class Keys:
         self._store, self._trail = store, trail
 
     def who(self, key: str) -> Person | None:
-        """Whose key this is; None: nobody's, it was revoked, or its owner is disabled."""
+        """Whose key this is; None: nobody's, it was revoked, or its owner is disabled.
+
+        Rows that the trail did not leave as they are open nothing: who writes into the database becomes nobody by it.
+        """
         halves = _KEY.fullmatch(key)
         if halves is None:
             return None
         wanted = key_hash(half_hash(halves[1]), half_hash(halves[2]))
         with self._store.reading() as connection:
-            found = (
-                select(persons, keys.c.hash)
-                .join(keys, keys.c.person == persons.c.id)
-                .where(keys.c.hash == wanted, keys.c.revoked_at.is_(None), persons.c.disabled_at.is_(None))
-            )
-            row = connection.execute(found).mappings().first()
-        if row is None or not hmac.compare_digest(row["hash"], wanted):
-            return None
-        return person_of(row)
+            in_force = (keys.c.hash == wanted, keys.c.revoked_at.is_(None))
+            row = connection.execute(select(keys).where(*in_force)).mappings().first()
+            if row is None or not hmac.compare_digest(row["hash"], wanted):
+                return None
+            owner = (persons.c.id == row["person"], persons.c.disabled_at.is_(None))
+            person = connection.execute(select(persons).where(*owner)).mappings().first()
+            if person is None:
+                return None
+            for table, one in ((KEYS, row), (PERSONS, person)):
+                if not self._trail.tells(connection, table, one, (person["id"], row["id"])):
+                    _log.warning(
+                        "%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"]
+                    )
+                    return None
+        return person_of(person)
 
     def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
         """Take a key out of force at once, by its id; again is harmless.
