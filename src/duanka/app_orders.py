@@ -29,6 +29,7 @@ from duanka.orders.counter import Counter
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.intake import Intake
 from duanka.orders.kept_end import KeptEnds
+from duanka.orders.kept_people import KeptPeople
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
 from duanka.orders.network_elements import NetworkElements
@@ -94,10 +95,13 @@ def desk(
             settings.orders.mkdir(parents=True, exist_ok=True, mode=0o700)
         if check_network:
             elements.check(elements_of(settings))
-        ends = KeptEnds(store, trail, lambda: end_folders(settings, elements))
+        kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
+        ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
         book = OrderBook(store, Terms(policy.orders, trail))
         links = Links(derived(secret, "links"), policy.orders)
+        sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
+        kept.removed_sources = sources.removed
         pictures = Pictures(book, derived(secret, "pictures"))
         yield Desk(
             store,
@@ -105,8 +109,8 @@ def desk(
             ends,
             book,
             Acts(book),
-            Keys(store, trail),
-            Persons(store, trail),
+            Keys(store, trail, kept),
+            Persons(store, trail, kept),
             links,
             Reading(store, trail),
             trail,
@@ -115,7 +119,7 @@ def desk(
             Counter(book),
             Reviews(book, pictures),
             derived(secret, "decisions"),
-            CaseSources(store, trail, derived(secret, "case source rows")),
+            sources,
             derived(secret, "case sources"),
             PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
         )

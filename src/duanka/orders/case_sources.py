@@ -19,6 +19,7 @@ from duanka.domain.case_source import KEY_BYTES, CaseSource
 from duanka.domain.order import NeedsSecondPerson, NoSuchTransition, OrderError, Person, UnknownOrder
 from duanka.domain.person import same_person
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.keys import Kept
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import case_sources
@@ -44,10 +45,13 @@ class ListedSource:
 
 
 class CaseSources:
-    """Keeps the sources of one order book. `key`: of the rows' seals. Every change stands in the audit trail."""
+    """Keeps the sources of one order book. `key`: of the rows' seals. Every change stands in the audit trail.
 
-    def __init__(self, store: Store, trail: Trail, key: bytes) -> None:
-        self._store, self._trail, self._key = store, trail, key
+    `kept`: what is known outside of the database; None: nothing is.
+    """
+
+    def __init__(self, store: Store, trail: Trail, key: bytes, kept: Kept | None = None) -> None:
+        self._store, self._trail, self._key, self._kept = store, trail, key, kept
 
     def propose(self, name: str, public_key: bytes, by: Person, now: datetime) -> str:
         """Propose a source; its id. OrderError: no such name, no Ed25519 key, or one of either is there already."""
@@ -93,6 +97,8 @@ class CaseSources:
             row = self._row(connection, number)
             if row["removed_at"] is None:
                 self._change(connection, row, by, "case_source.remove", why, now, removed_at=now)
+        if self._kept:
+            self._kept.keep_at_once(now)
 
     def listed(self, by: Person) -> Sequence[ListedSource]:
         """Every source there was, the oldest first."""
@@ -103,7 +109,14 @@ class CaseSources:
     def in_force(self) -> tuple[CaseSource, ...]:
         """Those whose signature counts."""
         with self._store.reading() as connection:
-            return tuple(one.source for row in self._rows(connection) if (one := _listed(row)).in_force)
+            listed = [_listed(row) for row in self._rows(connection)]
+        # an older row, put back by a backup or by hand, bears our seal too
+        removed = self._kept.removed() if self._kept else frozenset()
+        return tuple(one.source for one in listed if one.in_force and one.id not in removed)
+
+    def removed(self, connection: Connection) -> frozenset[str]:
+        """The ids of those that were removed."""
+        return frozenset(row["id"] for row in self._rows(connection) if row["removed_at"])
 
     def _rows(self, connection: Connection) -> list[RowMapping]:
         """The rows that bear our seal."""

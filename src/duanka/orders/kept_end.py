@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Connection, exists, select
 
@@ -57,11 +58,33 @@ class _Spoilt:
     foreign: bool
 
 
-class KeptEnds:
-    """Reads and writes the ends kept in `folders`: of the call proxy, of the message proxy, of the order book."""
+class KeptBeside(Protocol):
+    """What else is kept beside the end: people (`kept_people`)."""
 
-    def __init__(self, store: Store, trail: Trail, folders: Callable[[], Sequence[Path]]) -> None:
-        self._store, self._trail, self._folders = store, trail, folders
+    def ends(self) -> Sequence[End]:
+        """How far it goes."""
+
+    def keep(self, now: datetime) -> None:
+        """Write what is known now."""
+
+    def put_in_force(self, connection: Connection, by: Person, why: str, now: datetime) -> None:
+        """Put into an older database what is kept, in the transaction that accepts it."""
+
+
+class KeptEnds:
+    """Reads and writes the ends kept in `folders`: of the call proxy, of the message proxy, of the order book.
+
+    `beside`: what else is kept there.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        trail: Trail,
+        folders: Callable[[], Sequence[Path]],
+        beside: KeptBeside | None = None,
+    ) -> None:
+        self._store, self._trail, self._folders, self._beside = store, trail, folders, beside
         with store.reading() as connection:
             self._installation = connection.execute(select(installation.c.installation_id)).scalar_one()
 
@@ -89,7 +112,16 @@ class KeptEnds:
 
     def ends(self) -> list[End]:
         """The ends that are kept and under our seal."""
-        return [end for _, end in self.read() if isinstance(end, End)]
+        return [*(end for _, end in self.read() if isinstance(end, End)), *self.ends_beside()]
+
+    def ends_beside(self) -> Sequence[End]:
+        """How far what else is kept goes."""
+        return self._beside.ends() if self._beside else ()
+
+    def keep_beside(self, now: datetime) -> None:
+        """Write what else is kept."""
+        if self._beside:
+            self._beside.keep(now)
 
     def text(self, end: End, at: datetime) -> str:
         """A kept end as it stands in a file: under our seal, so that nobody else makes one."""
@@ -110,7 +142,7 @@ class KeptEnds:
     def older(self, ends: Sequence[End]) -> list[End]:
         """Those ends that the database does not have, and that nobody accepted to be without."""
         with self._store.reading() as connection:
-            return [end for end in ends if _lacks(connection, end) and not _accepted(connection, end)]
+            return [end for end in ends if missing(connection, end)]
 
     def end_of(self, given: str) -> End:
         """An end as a person gives it: SEQ:HASH, or a file that `text` was written to. DuankaError: neither."""
@@ -144,10 +176,17 @@ class KeptEnds:
             Entry(now, by, ACCEPTED, end.subject, why.strip(), {"seq": end.seq, "hash": end.hash}, told)
             for end in older
         ]
-        self._store.transact(lambda connection: self._trail.append(connection, entries))
+
+        def work(connection: Connection) -> None:
+            if self._beside:
+                self._beside.put_in_force(connection, by, why.strip(), now)
+            self._trail.append(connection, entries)
+
+        self._store.transact(work)
         for path, kept in list(self.read()):
             if isinstance(kept, End):
                 self.write(path, self.present(), now)
+        self.keep_beside(now)
         return older
 
     def spoilt(self, path: Path, now: datetime) -> None:
@@ -189,7 +228,7 @@ class TrailGuard:
         """Compare the database with every kept end, and keep the present one; whether it holds. Tells by alarms."""
         with self._lock:
             kept = list(self._ends.read())
-            ends = [end for _, end in kept if isinstance(end, End)]
+            ends = [*(end for _, end in kept if isinstance(end, End)), *self._ends.ends_beside()]
             older = self._ends.older([*ends, *([self._seen] if self._seen else [])])
             if older:
                 self._hold(max(older, key=lambda end: end.seq), now)
@@ -198,6 +237,7 @@ class TrailGuard:
                 self.held_since = None
                 self._alarms.working(_OLDER, now)
             self._keep(dict(kept), now)
+            self._ends.keep_beside(now)
             return False
 
     def work(self, now: datetime) -> bool:
@@ -243,6 +283,11 @@ class TrailGuard:
                 continue
             if path.parent.is_dir():
                 self._ends.write(path, present, now)
+
+
+def missing(connection: Connection, end: End) -> bool:
+    """Whether the database does not have this end, and nobody accepted that."""
+    return _lacks(connection, end) and not _accepted(connection, end)
 
 
 def _lacks(connection: Connection, end: End) -> bool:

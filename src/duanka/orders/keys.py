@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -24,7 +24,7 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.row_digests import KEYS, PERSONS, found
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
-from duanka.orders.tables import keys, persons
+from duanka.orders.tables import audit_head, keys, persons
 
 _log = logging.getLogger("duanka.orders.keys")
 
@@ -45,11 +45,33 @@ class Key:
     revoked_at: datetime | None
 
 
-class Keys:
-    """Knows whose a key is, lists keys and revokes them. `orders/persons.py` gives them out."""
+class Kept(Protocol):
+    """What is known of people outside of the database (`kept_people`)."""
 
-    def __init__(self, store: Store, trail: Trail) -> None:
-        self._store, self._trail = store, trail
+    def as_kept(self, person: Person, key: str) -> Person | None:
+        """Who acts with this key; None: it or they are out of force, whatever the database says."""
+
+    def is_disabled(self, person: str) -> bool:
+        """Whether this id was somebody's who was disabled."""
+
+    def removed(self) -> frozenset[str]:
+        """Ids of the sources of police cases that were removed."""
+
+    def is_ahead(self, connection: Connection) -> bool:
+        """Whether the database is older than what is known."""
+
+    def keep_at_once(self, now: datetime) -> None:
+        """Write what is known now."""
+
+
+class Keys:
+    """Knows whose a key is, lists keys and revokes them. `orders/persons.py` gives them out.
+
+    `kept`: what is known of people outside of the database; None: nothing is.
+    """
+
+    def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
+        self._store, self._trail, self._kept = store, trail, kept
 
     def who(self, key: str) -> Person | None:
         """Whose key this is; None: nobody's, it was revoked, or its owner is disabled.
@@ -75,7 +97,8 @@ class Keys:
                         "%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"]
                     )
                     return None
-        return person_of(person)
+        acts = person_of(person)
+        return self._kept.as_kept(acts, row["id"]) if self._kept else acts
 
     def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
         """Take a key out of force at once, by its id; again is harmless.
@@ -87,6 +110,7 @@ class Keys:
         if not why.strip():
             raise OrderError("say why the key is revoked: the reason stays in the audit trail")
         with self._store.writing() as connection:
+            one_at_a_time(connection)
             row = connection.execute(select(keys).where(keys.c.id == number)).mappings().first()
             if row is None:
                 raise OrderError(f"no key {number!r}; `duanka keys list` names them")
@@ -103,6 +127,8 @@ class Keys:
                 told = {"person": row["person"]}
                 entry = Entry(now, by, "key.revoke", number, why, before=told, found=was)
                 self._trail.append(connection, [entry])
+        if self._kept:
+            self._kept.keep_at_once(now)
 
     def list(self, by: Person) -> Sequence[Key]:
         """Every key that was given, the oldest first."""
@@ -146,6 +172,11 @@ def put_key(
     row = {"id": number, "person": person, "hash": hashed, "created_at": now}
     connection.execute(insert(keys).values(**row, proposed_by=proposed_by, approved_by=approved_by))
     return number
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Who changes people waits for who does it now: what is read here stays true until the end."""
+    connection.execute(select(audit_head.c.seq).with_for_update())
 
 
 def supervisors_with_keys(connection: Connection) -> int:

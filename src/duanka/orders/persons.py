@@ -28,9 +28,11 @@ from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.keys import (
     PREFIX,
+    Kept,
     half_hash,
     key_hash,
     new_half,
+    one_at_a_time,
     person_of,
     put_key,
     supervisors_with_keys,
@@ -38,7 +40,7 @@ from duanka.orders.keys import (
 from duanka.orders.row_digests import PERSONS, found
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
-from duanka.orders.tables import audit_head, invitations, person_requests, persons
+from duanka.orders.tables import invitations, person_requests, persons
 
 INVITATION_PREFIX = "di_"
 INVITATION_DAYS = 3
@@ -77,10 +79,13 @@ class ListedPerson:
 
 
 class Persons:
-    """Keeps the people of one order book. Every method is one transaction; each change stands in the audit trail."""
+    """Keeps the people of one order book. Every method is one transaction; each change stands in the audit trail.
 
-    def __init__(self, store: Store, trail: Trail) -> None:
-        self._store, self._trail = store, trail
+    `kept`: what is known of people outside of the database; None: nothing is.
+    """
+
+    def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
+        self._store, self._trail, self._kept = store, trail, kept
 
     # --- set-up ---
 
@@ -91,7 +96,8 @@ class Persons:
         """
         first = Person(person_id(person), Role.SUPERVISOR, display_name(name))
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
+            self._not_older(connection)
             if _count(connection):
                 raise OrderError(
                     "this order book has people already: ask one of them for `duanka persons add ID --role ROLE`"
@@ -108,7 +114,7 @@ class Persons:
         """A new invitation for the second supervisor, while there is only one person; the one before is void."""
         authorize(by, Permission.APPROVE_PERSON)
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
             if _count(connection) != 1:
                 raise OrderError("only the first supervisor alone invites; propose with `duanka persons add`")
             invitation = self._invite(connection, by, now)
@@ -119,7 +125,8 @@ class Persons:
         """Become the second supervisor by the invitation, once; their key. OrderError: it is unknown, used or over."""
         second = Person(person_id(person), Role.SUPERVISOR, display_name(name))
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
+            self._not_older(connection)
             mine = invitations.c.hash == _invitation_hash(invitation)
             row = connection.execute(select(invitations).where(mine)).first()
             if row is None or row.used_at or row.expires_at <= now or _count(connection) != 1:
@@ -147,8 +154,8 @@ class Persons:
         """
         authorize(by, Permission.PROPOSE_PERSON)
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
-            wanted = _checked(connection, what, person)
+            one_at_a_time(connection)
+            wanted = self._checked(connection, what, person)
             _nothing_waits(connection, wanted.id, now)
             half = None if what is Asked.CHANGE else new_half()
             number = new_id("P")
@@ -174,14 +181,14 @@ class Persons:
         authorize(by, Permission.APPROVE_PERSON)
         _why(why)
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
             row = _waiting(connection, number, now)
             request = _request_of(row)
             if same_person(by.id, request.proposed_by) or same_person(by.id, request.person.id):
                 raise NeedsSecondPerson(
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
                 )
-            wanted = _checked(connection, request.what, request.person)
+            wanted = self._checked(connection, request.what, request.person)
             before, found_as = _find(connection, wanted.id), found(connection, PERSONS, wanted.id)
             if request.what is Asked.PERSON:
                 _put_person(connection, wanted, now)
@@ -201,6 +208,7 @@ class Persons:
                 now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told, found=found_as
             )
             self._trail.append(connection, [entry])
+        self._keep(now)
         return decided, second
 
     def reject(self, number: str, by: Person, why: str, now: datetime) -> PersonRequest:
@@ -208,7 +216,7 @@ class Persons:
         authorize(by, Permission.APPROVE_PERSON)
         _why(why)
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
             request = _request_of(_waiting(connection, number, None))
             decided = self._decide(connection, number, "rejected", by, now)
             told = {"request": number}
@@ -221,7 +229,7 @@ class Persons:
         authorize(by, Permission.DISABLE_PERSON)
         _why(why)
         with self._store.writing() as connection:
-            _one_at_a_time(connection)
+            one_at_a_time(connection)
             row = _known(connection, person)
             if row["disabled_at"]:
                 return
@@ -231,6 +239,7 @@ class Persons:
             was = _facts(person_of(row))
             entry = Entry(now, by, "person.disable", person, why.strip(), was, found=found_as)
             self._trail.append(connection, [entry])
+        self._keep(now)
 
     # --- reading ---
 
@@ -251,6 +260,25 @@ class Persons:
 
     # --- inside ---
 
+    def _keep(self, now: datetime) -> None:
+        """Let what is known outside of the database say it, too."""
+        if self._kept:
+            self._kept.keep_at_once(now)
+
+    def _not_older(self, connection: Connection) -> None:
+        """OrderError where a backup was restored that is older than people who are known: they begin no book anew."""
+        if self._kept and self._kept.is_ahead(connection):
+            raise OrderError(
+                "the order book is older than the list of people that is kept beside it (audit-people.json): a backup"
+                " was restored; whoever is in force in both goes on (docs/OPERATIONS.md)"
+            )
+
+    def _checked(self, connection: Connection, what: Asked, person: Person) -> Person:
+        """The person as they are to be; OrderError or BadPerson where that cannot be."""
+        if self._kept and self._kept.is_disabled(person.id):
+            raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
+        return _checked(connection, what, person)
+
     def _invite(self, connection: Connection, by: Person, now: datetime) -> str:
         """A new invitation; the earlier ones are void."""
         made = INVITATION_PREFIX + secrets.token_urlsafe(32)
@@ -266,11 +294,6 @@ class Persons:
         values = {"decided_by": by.id, "decided_at": now, "outcome": outcome}
         connection.execute(update(person_requests).where(person_requests.c.id == number).values(values))
         return _request_of(_request(connection, number))
-
-
-def _one_at_a_time(connection: Connection) -> None:
-    """Who changes people waits for who does it now: what is read here stays true until the end."""
-    connection.execute(select(audit_head.c.seq).with_for_update())
 
 
 def _checked(connection: Connection, what: Asked, person: Person) -> Person:
