@@ -111,6 +111,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is `long` as a whole is not even read where nothing long is wanted: that takes a minute of its own."""
+    return (
+        True if collection_path.stem.endswith("_at_length") and "not long" in config.option.markexpr else None
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
     config.pluginmanager.register(
