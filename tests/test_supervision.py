@@ -117,6 +117,29 @@ def test_a_thread_that_dies_is_seen(
     until(lambda: supervisor.states()[0].alive)
 
 
+def test_a_thread_that_is_long_in_starting_has_not_died(
+    supervisor: Supervisor, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, runs = threading.Thread.start, list[Running]()
+
+    def slow(thread: threading.Thread) -> None:
+        if thread.name == "slow":
+            time.sleep(0.2)  # the watcher looks ten times meanwhile
+        start(thread)
+
+    def once(running: Running) -> None:
+        runs.append(running)
+        waits(running)
+
+    monkeypatch.setattr(threading.Thread, "start", slow)
+    supervisor.start("other", waits)
+    supervisor.start("slow", once)
+    until(lambda: runs)
+    assert heard.said == []
+    assert [state.alive for state in supervisor.states()] == [True, True]
+    assert len(runs) == 1
+
+
 def test_the_end_comes_in_order_and_to_each_of_its_callbacks(heard: Heard) -> None:
     made, ended = Supervisor(heard, time.monotonic), list[str]()
 

@@ -86,7 +86,7 @@ class Supervisor:
     def __init__(self, listener: Listener, ticks: Callable[[], float]) -> None:
         self._listener, self._ticks = listener, ticks
         self._parts: dict[str, _Part] = {}
-        self._stopped = threading.Event()
+        self._stopped, self._lock = threading.Event(), threading.Lock()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self, name: str, work: Callable[[Running], object]) -> None:
@@ -124,8 +124,9 @@ class Supervisor:
     # --- inside ---
 
     def _begin(self, part: _Part) -> None:
-        part.thread = threading.Thread(target=self._run, args=(part,), name=part.name)
-        part.thread.start()
+        thread = threading.Thread(target=self._run, args=(part,), name=part.name)
+        thread.start()
+        part.thread = thread  # not before: a thread that is not alive yet is taken for one that died
 
     def _run(self, part: _Part) -> None:
         while not part.running.stopping.is_set():
@@ -152,9 +153,10 @@ class Supervisor:
             self._listener.failed(part.name, error)
 
     def _works(self, part: _Part) -> None:
-        if not part.failing:
-            return
-        part.failing, part.failures = False, 0
+        with self._lock:  # the part and the watcher may say it at once
+            if not part.failing:
+                return
+            part.failing, part.failures = False, 0
         with suppress(Exception):
             self._listener.works(part.name)
 
