@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from importlib import resources
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from duanka.app_policies import policy_named, rule_named, shipped
 from duanka.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
 from duanka.domain.display import display_name
-from duanka.domain.errors import DuankaError, PolicyError, UnreadableInput
+from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.intake import Intake
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
-from duanka.domain.policy_file import read_lists, read_policy
+from duanka.domain.policy_file import read_lists
 from duanka.domain.ports import Progress
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.scan import Findings
@@ -38,6 +38,8 @@ from duanka.records import Mapping as RecordsMapping
 from duanka.report import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
 from duanka.rules import RULES
 from duanka.settings import Settings
+
+__all__ = ["policy_named", "rule_named", "shipped"]  # also from here, beside all that is defined here
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
@@ -53,29 +55,6 @@ NO_SEAL = (
     "The decisions bear no seal, for there is no secret here (DUANKA_ORDERS or DUANKA_SECRET_FILE): orders made of them"
     " ask the holder, and whatever follows takes a second person."
 )
-
-
-def shipped(folder: str, name: str) -> Path:
-    """A file that comes with Duanka: policies/national.toml, mappings/simbox_sample.toml."""
-    inside = Path(str(resources.files("duanka"))) / folder / name
-    return inside if inside.exists() else Path(__file__).parents[2] / folder / name
-
-
-def policy_named(name: str) -> Policy:
-    """Read a shipped policy by its name, or any by its path."""
-    path = Path(name) if name.endswith(".toml") else shipped("policies", f"{name}.toml")
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in shipped("policies", "national.toml").parent.glob("*.toml")))
-        raise PolicyError(f"no policy {name!r}: name one of {known}, or a FILE.toml")
-    return read_policy(path, RULES)
-
-
-def rule_named(rule_id: str) -> Rule:
-    """The rule called `rule_id`."""
-    for rule in RULES:
-        if rule.id == rule_id:
-            return rule
-    raise DuankaError(f"no rule {rule_id!r}; `duanka rules list` names them")
 
 
 def scan(

@@ -9,30 +9,23 @@ from contextlib import contextmanager
 from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from pydantic import ValidationError
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from duanka import __version__, app, evaluation, simulator, specification
-from duanka.cli_backtest import backtest_tables
+from duanka import __version__
+from duanka.app_policies import policy_named, rule_named, shipped
 from duanka.cli_desk import add_desk
 from duanka.cli_identity import add_identity
+from duanka.cli_lazy import lazily
 from duanka.cli_live import add_live
 from duanka.cli_network import add_network
 from duanka.cli_orders import add_orders
 from duanka.cli_persons import add_persons
 from duanka.cli_process import SafeConsole, prepare_process
 from duanka.cli_serve import add_serve
-from duanka.cli_tables import (
-    evaluation_tables,
-    rule_page,
-    rules_table,
-    specification_table,
-    summary,
-    trials_table,
-)
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_text
@@ -40,6 +33,18 @@ from duanka.domain.rule import Literal as LimitValue
 from duanka.domain.rule import Rule
 from duanka.rules import RULES
 from duanka.settings import Settings, in_force, setting_names
+
+if TYPE_CHECKING:
+    from duanka import app, evaluation, simulator, specification
+    from duanka import cli_backtest as backtest
+    from duanka import cli_tables as tables
+else:
+    app = lazily("duanka.app")
+    evaluation = lazily("duanka.evaluation")
+    simulator = lazily("duanka.simulator")
+    specification = lazily("duanka.specification")
+    backtest = lazily("duanka.cli_backtest")
+    tables = lazily("duanka.cli_tables")
 
 _TOO_MANY_QUARANTINED = 3
 _WRONG_USE = 2
@@ -157,7 +162,7 @@ def scan(
             settings,
             data,
             folder,
-            policy=app.policy_named(policy).with_shadow([app.rule_named(one).id for one in shadow or ()]),
+            policy=policy_named(policy).with_shadow([rule_named(one).id for one in shadow or ()]),
             mapping=mapping,
             lists=lists,
             as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
@@ -168,7 +173,7 @@ def scan(
         )
     intake = findings.intake
     too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
-    _out.print(summary(findings, folder, too_bad=too_bad, allowed=allowed))
+    _out.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
     if settings.decision_key is None:
         _out.print(app.NO_SEAL, style="yellow", highlight=False)
     if too_bad:
@@ -182,8 +187,8 @@ def evaluate(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """Compare a scan with the truth: precision, recall, and what it costs honest people."""
-    tables = evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
-    _out.print(tables, highlight=False, soft_wrap=markdown)
+    found = tables.evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
+    _out.print(found, highlight=False, soft_wrap=markdown)
 
 
 @cli.command()
@@ -193,15 +198,15 @@ def spec(
     ] = None,
 ) -> None:
     """Print every requirement of SPECIFICATION.md with its state from the tests that ran."""
-    stated = specification.read(app.shipped("", "SPECIFICATION.md"))
+    stated = specification.read(shipped("", "SPECIFICATION.md"))
     ran = specification.results(results or Path(specification.RESULTS))
-    _out.print(specification_table(stated, ran))
+    _out.print(tables.specification_table(stated, ran))
 
 
 @rules_cli.command("list")
 def rules_list(policy: PolicyName = "national") -> None:
     """List the rules in the order in which they run."""
-    _out.print(rules_table(RULES, app.policy_named(policy)))
+    _out.print(tables.rules_table(RULES, policy_named(policy)))
 
 
 @rules_cli.command("show")
@@ -209,7 +214,7 @@ def rules_show(
     rule: Annotated[str, typer.Argument(help="Id of the rule.")], policy: PolicyName = "national"
 ) -> None:
     """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
-    _out.print(rule_page(app.rule_named(rule), app.policy_named(policy)))
+    _out.print(tables.rule_page(rule_named(rule), policy_named(policy)))
 
 
 @rules_cli.command("test")
@@ -217,9 +222,9 @@ def rules_test(
     rule: Annotated[str | None, typer.Argument(help="Id of the rule; all without one.")] = None,
 ) -> None:
     """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
-    chosen = [app.rule_named(rule)] if rule else list(RULES)
+    chosen = [rule_named(rule)] if rule else list(RULES)
     outcomes = [outcome for one in chosen for outcome in app.try_examples(one)]
-    _out.print(trials_table(outcomes))
+    _out.print(tables.trials_table(outcomes))
     if any(not outcome.passed for outcome in outcomes):
         raise typer.Exit(_WRONG_USE)
 
@@ -249,7 +254,7 @@ def rules_backtest(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """Run a rule over history with changed limits: cards gained and lost, what would be asked, who it would be."""
-    one, under = app.rule_named(rule), app.policy_named(policy)
+    one, under = rule_named(rule), policy_named(policy)
     changed = dict(_limit(one, text) for text in change or ())
     with _steps() as steps:
         outcome, changes = app.backtest(
@@ -266,7 +271,9 @@ def rules_backtest(
             progress=steps,
         )
     _out.print(
-        backtest_tables(outcome, changes, under, markdown=markdown), highlight=False, soft_wrap=markdown
+        backtest.backtest_tables(outcome, changes, under, markdown=markdown),
+        highlight=False,
+        soft_wrap=markdown,
     )
 
 

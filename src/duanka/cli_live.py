@@ -7,18 +7,24 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.status import Status
 from rich.table import Table
 
-from duanka import app, app_live
+from duanka.app_policies import policy_named, rule_named
+from duanka.cli_lazy import lazily
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Change, Taken, Waiting
 from duanka.domain.local_time import operator_zone
 from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_live
+else:
+    app_live = lazily("duanka.app_live")
 
 _PIPE_EVERY = 60.0  # seconds between two lines where nobody looks on
 
@@ -168,7 +174,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
         )
         asked = app_live.LiveRun(
             source=source,
-            policy=app.policy_named(policy).with_shadow(shadow or []),
+            policy=policy_named(policy).with_shadow(shadow or []),
             out=to,
             state=state,
             lists=lists,
@@ -183,7 +189,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
             language=language,
         )
         for rule in shadow or []:
-            app.rule_named(rule)
+            rule_named(rule)
         with Ticker(err) as ticker:
             outcome = app_live.live(settings(), asked, ticker, ticker.say)
         out.print(last_words(outcome), highlight=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from duanka import app
+from duanka.app_policies import policy_named
 from duanka.cli_lazy import lazily
 from duanka.domain.act import MOST_CARDS, card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text, within
@@ -54,7 +54,7 @@ class AtDesk:
     def __call__(self, permission: Permission) -> Iterator[tuple[Desk, Person]]:
         """The desk, and who sits at it; NotTheirs where they have no such permission."""
         chosen = self._settings()
-        policy = app.policy_named(chosen.policy)
+        policy = policy_named(chosen.policy)
         with app_orders.desk(chosen, policy, check_network=self._check_network) as here:
             person = app_orders.who_acts(chosen, here.keys)
             authorize(person, permission)

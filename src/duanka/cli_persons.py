@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from duanka import app
+from duanka.app_policies import policy_named
 from duanka.cli_case_sources import add_case_sources
 from duanka.cli_lazy import lazily
 from duanka.cli_orders import AtDesk, Why, command
@@ -63,7 +63,7 @@ def _add_set_up(
     @persons.command("init", help=f"Make the first supervisor of a new order book. {_SET_UP}")
     def init(person: PersonId, name: Name = "") -> None:
         chosen = settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy), create=True) as here:
+        with app_orders.desk(chosen, policy_named(chosen.policy), create=True) as here:
             machine = f"{getpass.getuser()} on this machine"
             key, invitation = here.persons.begin(person, name or person, machine, app_orders.now())
         _show_key(out, person, key)
@@ -76,7 +76,7 @@ def _add_set_up(
         name: Name = "",
     ) -> None:
         chosen = settings()
-        with app_orders.desk(chosen, app.policy_named(chosen.policy)) as here:
+        with app_orders.desk(chosen, policy_named(chosen.policy)) as here:
             key = here.persons.join(invitation, person, name or person, app_orders.now())
         _show_key(out, person, key)
 

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from duanka import app, app_live
+from duanka.app_policies import policy_named
 from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
 from duanka.domain.errors import DuankaError
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
-    from duanka import app_demo, app_serve
+    from duanka import app_demo, app_live, app_serve
     from duanka.network import message_proxy as proxy
     from duanka.network import own_call_proxy
 else:
     app_demo = lazily("duanka.app_demo")
+    app_live = lazily("duanka.app_live")
     app_serve = lazily("duanka.app_serve")
     proxy = lazily("duanka.network.message_proxy")
     own_call_proxy = lazily("duanka.network.own_call_proxy")
@@ -55,7 +56,7 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         if inbox and nats:
             raise DuankaError("serve follows one source of records: give --inbox or --nats")
         chosen = settings()
-        named = app.policy_named(policy or chosen.policy)
+        named = policy_named(policy or chosen.policy)
         records = None
         if inbox or nats:
             source = app_live.FromInbox(inbox, mapping) if inbox else app_live.FromBus(str(nats))
@@ -108,7 +109,7 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that judge calls.")] = 4,
     ) -> None:
         """Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md)."""
-        policy = app.policy_named(settings().policy).orders
+        policy = policy_named(settings().policy).orders
         part = own_call_proxy.OwnCallProxy(
             folder,
             address(next_hop),
@@ -132,7 +133,7 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         listen: Annotated[str, typer.Option(help="Where it listens, HOST:PORT.")] = "127.0.0.1:2775",
     ) -> None:
         """Pass short messages on, and refuse those of stopped cards and what the policy names (docs/NETWORK.md)."""
-        policy = app.policy_named(settings().policy)
+        policy = policy_named(settings().policy)
         err.print(f"Message proxy in {folder}, at {listen}; DUANKA_MESSAGE_PROXY={folder}", highlight=False)
         proxy.run_proxy(
             proxy.ProxySettings(

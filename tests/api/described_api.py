@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import GenerationMode
+from schemathesis.schemas import BaseSchema
 
 from desks import NOW, TestDesk, card, demand, desk_on, phone, served
 from duanka.api import create_api
@@ -110,7 +111,7 @@ _POLICY: Any = SimpleNamespace(book=SimpleNamespace(terms=SimpleNamespace(policy
 DESCRIPTION = create_api(_POLICY).openapi()
 
 
-def described(*, boundaries: bool, invented: bool = True) -> Any:
+def described(*, boundaries: bool, invented: bool = True) -> BaseSchema:
     """The description, to be asked with values on both sides of each of its limits, with invented ones, or both."""
     schema = schemathesis.openapi.from_dict(DESCRIPTION)
     schema.config.phases.coverage.enabled = boundaries

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from desk import cards_at_risk, duanka, flagged
 from duanka.evaluation import evaluate
@@ -69,3 +72,26 @@ def test_simulate_says_what_it_made_and_what_comes_next(tmp_path: Path) -> None:
 def test_help_and_version() -> None:
     assert "Exit" in duanka("scan", "--help").out or "exit code 3" in duanka("scan", "--help").out
     assert duanka("--version").out.startswith("duanka ")
+
+
+@pytest.mark.parametrize(
+    ("words", "unused"),
+    [
+        ("--help", {"sqlalchemy", "duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats"}),
+        (
+            "orders list",
+            {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats"},
+        ),
+    ],
+)
+def test_a_command_imports_no_library_that_it_does_not_use(
+    words: str, unused: set[str], tmp_path: Path
+) -> None:
+    code = f"import sys; sys.argv[1:] = {words.split()}; from duanka import cli\n"
+    code += "try: cli.main()\nfinally: print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    loaded = set(run.stdout.splitlines()[-1].split())
+    assert "duanka.cli_orders" in loaded
+    assert not loaded & unused

@@ -1,0 +1,35 @@
+"""Policies, rules and shipped files by their names: what most commands need, without what a scan needs."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError, PolicyError
+from duanka.domain.policy import Policy
+from duanka.domain.policy_file import read_policy
+from duanka.domain.rule import Rule
+from duanka.rules import RULES
+
+
+def shipped(folder: str, name: str) -> Path:
+    """A file that comes with Duanka: policies/national.toml, mappings/simbox_sample.toml."""
+    inside = Path(str(resources.files("duanka"))) / folder / name
+    return inside if inside.exists() else Path(__file__).parents[2] / folder / name
+
+
+def policy_named(name: str) -> Policy:
+    """Read a shipped policy by its name, or any by its path."""
+    path = Path(name) if name.endswith(".toml") else shipped("policies", f"{name}.toml")
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in shipped("policies", "national.toml").parent.glob("*.toml")))
+        raise PolicyError(f"no policy {name!r}: name one of {known}, or a FILE.toml")
+    return read_policy(path, RULES)
+
+
+def rule_named(rule_id: str) -> Rule:
+    """The rule called `rule_id`."""
+    for rule in RULES:
+        if rule.id == rule_id:
+            return rule
+    raise DuankaError(f"no rule {rule_id!r}; `duanka rules list` names them")
