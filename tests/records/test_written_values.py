@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from deliveries import mapping, quarantined, table, taken
 from duanka.records.durations import seconds
-from duanka.records.times import Zones, moments
+from duanka.records.times import moments
 
-_CHINA = Zones("Asia/Shanghai")
+_CHINA = "Asia/Shanghai"
 
 
 def _seconds(tmp_path: Path, text: str, unit: str = "") -> object:
@@ -148,8 +148,8 @@ def test_a_time_in_any_form_of_the_region_or_none(text: str, right: datetime | N
 def test_day_and_month_in_the_order_of_the_region() -> None:
     text = pl.Series(["04/05/2021 09:30", "17/05/2021 09:30", "05/17/2021 9:30 AM"])
     day, first = datetime(2021, 5, 4, 9, 30), datetime(2021, 5, 17, 9, 30)
-    assert moments(text, (), None, Zones("America/Lima"), "PE").to_list() == [day, first, None]
-    assert moments(text, (), None, Zones("America/New_York"), "US").to_list() == [
+    assert moments(text, (), None, "America/Lima", region="PE").to_list() == [day, first, None]
+    assert moments(text, (), None, "America/New_York", region="US").to_list() == [
         datetime(2021, 4, 5, 9, 30),
         None,
         first,

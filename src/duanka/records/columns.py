@@ -18,7 +18,6 @@ from duanka.records.holders import Holders
 from duanka.records.mapping import How, Rows
 from duanka.records.numbers import SHORT_PREFIX, Numbers
 from duanka.records.reasons import CODES, Reason
-from duanka.records.times import Zones
 
 Faults = npt.NDArray[np.uint8]
 
@@ -48,11 +47,6 @@ class Tools:
     empty: frozenset[str] = frozenset()
     case_sources: tuple[CaseSource, ...] = ()
     stands_in: str = ""
-
-    @property
-    def zones(self) -> Zones:
-        """The operator's zone, and that of times that carry none."""
-        return Zones(self.zone, self.stands_in)
 
 
 class Given(NamedTuple):
@@ -184,17 +178,19 @@ def _number(given: Given) -> pl.Series:
 
 
 def _time(given: Given) -> pl.Series:
-    tools = given.tools
-    return times.moments(given.source, given.how.formats, given.how.epoch, tools.zones, tools.numbers.region)
+    return _moments(given, given.tools.stands_in)
 
 
 def _day(given: Given) -> pl.Series:
-    tools = given.tools
     # A day that comes without a time of day is a day of the operator's, in whatever zone the source's times stand.
-    zones = tools.zones if isinstance(given.source.dtype, pl.Datetime) else Zones(tools.zone)
-    return times.moments(
-        given.source, given.how.formats, given.how.epoch, zones, tools.numbers.region
-    ).dt.date()
+    timed = isinstance(given.source.dtype, pl.Datetime)
+    return _moments(given, given.tools.stands_in if timed else "").dt.date()
+
+
+def _moments(given: Given, stands_in: str) -> pl.Series:
+    how, tools = given.how, given.tools
+    region = tools.numbers.region
+    return times.moments(given.source, how.formats, how.epoch, tools.zone, stands_in=stands_in, region=region)
 
 
 def _count(given: Given) -> pl.Series:

@@ -45,14 +45,21 @@ class Zones(NamedTuple):
 
 
 def moments(
-    source: pl.Series, formats: tuple[str, ...], epoch: str | None, zones: Zones, region: str = "CN"
+    source: pl.Series,
+    formats: tuple[str, ...],
+    epoch: str | None,
+    zone: str,
+    *,
+    stands_in: str = "",
+    region: str = "CN",
 ) -> pl.Series:
-    """Return `source` as local times; null where it is none or lies outside 1970 to 2199.
+    """Return `source` as local times of `zone`; null where it is none or lies outside 1970 to 2199.
 
     `formats`: strptime formats, tried in turn; without any, ISO 8601 and the forms of records/written_times.py in
     `region`, two letters. `epoch`: numbers count this unit since 1970 in UTC, or days as spreadsheets do. Times with
-    an offset or zone of their own are carried over to the operator's zone.
+    an offset or zone of their own are carried over to `zone`; so are the others from `stands_in`, if it is given.
     """
+    zones = Zones(zone, stands_in)
     if epoch == _DAYS:
         found = _spreadsheet_days(source, zones)
     elif epoch is not None:
