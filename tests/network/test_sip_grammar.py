@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from duanka.domain.phone_number import (
+    FIXED_FORM,
+    FREEPHONE_FORM,
+    MACHINE_FORM,
+    MOBILE_FORM,
+    NORTH_AMERICAN_FORM,
+)
+from duanka.network.call_patterns import LEAST_DIGITS
 from duanka.network.own_call_proxy import OwnCallProxy
 from parts import needed
 from phone_number_forms import (
@@ -306,6 +316,46 @@ def test_an_answer_to_nothing_reaches_nobody(proxy: OwnCallProxy, caller: RawCal
             assert caller.send(proxy.address, call=f"after-{number}") == PASSED
         with pytest.raises(BlockingIOError):
             third.recv(65_536)
+
+
+@pytest.mark.parametrize(
+    ("behind", "arrives"),
+    [
+        ("{}", True),
+        ("{};received=127.0.0.1", True),
+        ("{};received=127.0.0.1;rport=5060", True),
+        ("{} ", True),
+        ("{}x", False),
+        ("{}.", False),
+        ("{};dk=", True),
+        (";dk={half}", False),
+        (";xdk={mark}", False),
+        (";xk={mark};dk={half}", False),
+        (";;;", False),
+    ],
+)
+def test_our_mark_is_known_wherever_it_stands_in_our_via(
+    proxy: OwnCallProxy, caller: RawCaller, behind: str, arrives: bool
+) -> None:
+    call = f"mark-{behind.encode().hex()}"
+    caller.own.sendto(caller.message(f"sip:{HONEST}@op", f"<sip:{CALLING}@op>", call), proxy.address)
+    outcome, request = caller.outcome(call)
+    assert outcome == PASSED
+    via = next(line for line in request.split("\r\n") if line.startswith("Via:"))
+    start, between, mark = via.partition(";dk=")
+    marked = start + behind.format(f"{between}{mark}", mark=mark, half=mark[:20])
+    caller.hop.sendto(caller.answer(request).replace(via.encode(), marked.encode()), proxy.address)
+    if not arrives:  # what arrives is the next one, unchanged
+        caller.hop.sendto(caller.answer(request, "486 Busy Here"), proxy.address)
+    assert caller.outcome(call)[0] == ("SIP/2.0 200 OK" if arrives else "SIP/2.0 486 Busy Here")
+
+
+FORMS = (MOBILE_FORM, MACHINE_FORM, FIXED_FORM, FREEPHONE_FORM, NORTH_AMERICAN_FORM)
+
+
+@given(st.sampled_from(FORMS).flatmap(st.from_regex))
+def test_no_form_of_a_subscriber_is_shorter_than_what_is_looked_for(number: str) -> None:
+    assert len(number.rstrip("\n")) >= LEAST_DIGITS
 
 
 def test_each_refused_call_is_recorded_once(proxy: OwnCallProxy, caller: RawCaller) -> None:

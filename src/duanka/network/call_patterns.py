@@ -16,6 +16,7 @@ _INVISIBLE = (
     "\u00a0\u00ad\u2009\u2010\u2011\u2012\u2013\u2014\u2015\u200b\u200e\u200f"
     "\u202a\u202c\u202d\u202f\u2212\u3000\ufeff\udca0"
 )
+LEAST_DIGITS = 10  # of every form of a subscriber
 _BRACED = re.compile(r"(\[[^]]+\])\{([0-9]+)(?:,([0-9]+))?\}")
 
 
@@ -24,6 +25,8 @@ def number_patterns(protected: ProtectedNumbers) -> dict[str, object]:
     return {
         "sos": grammar.SENT_SOS,
         "usual": "^[+]?[0-9]+$",
+        "whole": f"^86({grammar.MOBILE})$",
+        "least": LEAST_DIGITS,
         "lines": protected.form,
         "subscribers": sorted(protected.subscribers),
         "mobile": grammar.MOBILE,
