@@ -52,17 +52,22 @@ _PERSON, _HOLDER = "duanka_person", "duanka_holder"  # of the state of a request
 def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
     """The person whose key it is; 401 without one."""
     known: Person | None = getattr(request.state, _PERSON, None)
-    if known:  # `KeyFirstRoute` has looked already
+    if known and _has_no_body(request):  # `KeyFirstRoute` has looked already
         return known
+    # a body can take minutes to come: who was put out of force meanwhile does not act by it any more
     found = here.desk.keys.who(given.credentials) if given else None
     if given is None or found is None:
         # only who fails is slowed down: behind one proxy all have one address
         if wait := here.failed.take(_address(request)):
             raise too_many(wait)
         raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
-    if wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest()):
+    if known is None and (wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest())):
         raise too_many(wait)
     return found
+
+
+def _has_no_body(request: Request) -> bool:
+    return request.method in ("GET", "HEAD")
 
 
 Caller = Annotated[Person, Depends(person)]  # who has a key; `may` says what it takes
@@ -106,7 +111,7 @@ class Sitting:
 def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_TOKEN)]) -> Holder:
     """The holder who has the link; looking does not use it up."""
     known: Holder | None = getattr(request.state, _HOLDER, None)
-    if known:
+    if known and _has_no_body(request):
         return known
     with _unless_guessing(request, here):
         if given is None:
@@ -119,7 +124,7 @@ def holder(request: Request, here: Here, given: Annotated[_Given, Security(LINK_
                 link = here.desk.links.state_of(connection, given.credentials, browser_secret(request))
         except (UnknownOrder, AlreadyUsed) as error:
             raise unauthenticated(str(error)) from None
-    if wait := here.holder.take(order.card):
+    if known is None and (wait := here.holder.take(order.card)):
         raise too_many(wait)
     return Holder(order, HOLDER, given.credentials, link)
 
