@@ -272,7 +272,7 @@ def _value(one: Any, folder: Path) -> str:
         "request": "P000000000000",
         "number": "K000000000000",
         "person": "nobody.here",
-        "order": card(),
+        "order": "V000000000000",
         "hardship": "hospital",
         "export": str(folder / "exported"),
     }

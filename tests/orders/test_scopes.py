@@ -8,15 +8,21 @@ from dataclasses import replace
 import pytest
 
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
-from duanka.domain.order import Event, NotTheirs, Person, Role
+from duanka.domain.order import Event, NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
+from duanka.orders.case_sources import CaseSources
 from duanka.orders.counter import Counter
+from duanka.orders.kept_end import KeptEnds
+from duanka.orders.network_elements import NetworkElements
+from duanka.orders.persons import Asked
 from duanka.orders.reading import Filter, Reader, Reading
 from duanka.orders.store import Store
+from people import FIRST, People
+from people import SECOND as SECOND_OF_ALL
 
 HERE, THERE, NOWHERE = 0, 1, 2  # cards by where they are; of the last nobody knows
 CITY = Scope(cities=frozenset({"石家庄"}))
@@ -101,3 +107,70 @@ def test_an_operator_and_a_city_must_both_be_in_scope(store: Store) -> None:
     assert len(read.orders(Filter(), Reader(near(DESK, scope)), NOW).items) == 2
     other = Scope(frozenset({"河北电信"}), frozenset({"石家庄"}))
     assert read.orders(Filter(), Reader(near(DESK, other)), NOW).items == ()
+
+
+def test_what_is_about_the_whole_installation_takes_a_scope_of_all(store: Store) -> None:
+    boss, trail = near(SECOND), Trail(KEY)
+    network, sources = NetworkElements(store, trail), CaseSources(store, trail, KEY)
+    network.set("call_proxy", "/calls", SECOND, "new", NOW)
+    waiting = sources.propose("bureau", b"k" * 32, SECOND, NOW)
+    tried: list[Callable[[], object]] = [
+        lambda: network.set("call_proxy", "/elsewhere", boss, "a joke", NOW),
+        lambda: network.remove("call_proxy", boss, "a joke", NOW),
+        lambda: network.allow("call_proxy", 10, boss, "a joke", NOW),
+        lambda: sources.propose("forged", b"f" * 32, boss, NOW),
+        lambda: sources.approve(waiting, boss, "a joke", NOW),
+        lambda: sources.remove(waiting, boss, "a joke", NOW),
+        lambda: book_on(store).clear_alarm("clock", boss, "a joke", NOW),
+        lambda: KeptEnds(store, trail, lambda: ()).accept(boss, "a joke", NOW),
+    ]
+    for one in tried:
+        with pytest.raises(NotTheirs, match="takes all operators and cities"):
+            one()
+    assert network.addresses() == {"call_proxy": "/calls"}
+
+
+def test_nobody_gives_or_takes_a_scope_that_is_wider_than_their_own(store: Store) -> None:
+    people = People(store, Trail(KEY))
+    for name, role in (("near.a", Role.SUPERVISOR), ("near.b", Role.SUPERVISOR), ("clerk", Role.DESK)):
+        people.add(name, role, CITY)
+    people.add("wide", Role.DESK)
+    one, other, persons = people.who("near.a"), people.who("near.b"), people.persons
+    wide_key = next(key.id for key in people.keys.list(FIRST) if key.person.id == "wide")
+    asked, _ = persons.propose(Asked.CHANGE, Person("clerk", Role.DESK, "clerk"), FIRST, NOW)
+    tried: list[Callable[[], object]] = [
+        lambda: persons.propose(Asked.PERSON, Person("mole", Role.DESK, "mole"), one, NOW),
+        lambda: persons.propose(Asked.CHANGE, Person("near.b", Role.SUPERVISOR, "b"), one, NOW),
+        lambda: persons.propose(Asked.KEY, Person("wide", Role.DESK), one, NOW),
+        lambda: persons.approve(asked.id, other, "a favour", NOW),
+        lambda: persons.disable(FIRST.id, one, "a joke", NOW),
+        lambda: people.keys.revoke(wide_key, one, "a joke", NOW),
+    ]
+    for each in tried:
+        with pytest.raises(NotTheirs, match="wider than that of"):
+            each()
+    asked, _ = persons.propose(Asked.PERSON, Person("new", Role.DESK, "new", CITY), one, NOW)
+    persons.approve(asked.id, other, "works here", NOW)
+    persons.disable("clerk", one, "left", NOW)
+    mine = next(key.id for key in people.keys.list(FIRST) if key.person.id == "near.a")
+    people.keys.revoke(mine, one, "lost", NOW)
+
+
+def test_two_supervisors_of_everything_are_always_left(store: Store) -> None:
+    people = People(store, Trail(KEY))
+    people.add("near.a", Role.SUPERVISOR, CITY)
+    with pytest.raises(OrderError, match="fewer than two supervisors of all"):
+        people.persons.disable(SECOND_OF_ALL.id, FIRST, "left", NOW)
+    people.add("third", Role.SUPERVISOR)
+    narrower = Person("third", Role.SUPERVISOR, "third", CITY)
+    asked, _ = people.persons.propose(Asked.CHANGE, narrower, FIRST, NOW)
+    people.persons.approve(asked.id, SECOND_OF_ALL, "moved", NOW)
+    asked, _ = people.persons.propose(
+        Asked.CHANGE, Person(FIRST.id, Role.SUPERVISOR, "甲", CITY), SECOND_OF_ALL, NOW
+    )
+    people.add("fourth", Role.SUPERVISOR)
+    people.persons.disable("fourth", FIRST, "left", NOW)
+    people.add("fifth", Role.SUPERVISOR)
+    people.persons.approve(asked.id, people.who("fifth"), "moved", NOW)
+    with pytest.raises(OrderError, match="fewer than two supervisors of all"):
+        people.persons.disable("fifth", SECOND_OF_ALL, "left", NOW)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from duanka.domain.order import TRANSITIONS, Event, Kind, NotTheirs, Order
-from duanka.domain.person import STAFF, Person, Role
+from duanka.domain.person import STAFF, Person, Role, Scope
 from duanka.domain.words import Words
 
 
@@ -106,11 +106,15 @@ _BY_US = frozenset({Role.SYSTEM})
 
 @dataclass(frozen=True)
 class Grant:
-    """Who may do what; `words` complete "may not ..." and 不可…… ."""
+    """Who may do what; `words` complete "may not ..." and 不可…… .
+
+    `everywhere`: it is about the whole installation, and takes a scope of all operators and cities.
+    """
 
     permission: Permission
     roles: frozenset[Role]
     words: Words
+    everywhere: bool = False
 
 
 _GRANTED: tuple[Grant, ...] = (
@@ -122,9 +126,9 @@ _GRANTED: tuple[Grant, ...] = (
     Grant(Permission.READ_DOSSIER, _WITH_CASE, Words("查看号码档案", "read the dossier of a card")),
     Grant(Permission.READ_FIGURES, _READERS, Words("查看统计", "read figures")),
     Grant(Permission.LIST_HANDLED, _READERS, Words("查看处置号码明细", "list the numbers handled")),
-    Grant(Permission.EXPORT_PASSES, _SENIOR, Words("导出核验通过名单", "export who passed")),
+    Grant(Permission.EXPORT_PASSES, _SENIOR, Words("导出核验通过名单", "export who passed"), everywhere=True),
     Grant(Permission.LIST_ALARMS, _READERS, Words("查看告警", "list alarms")),
-    Grant(Permission.CLEAR_ALARM, _SENIOR, Words("解除告警", "clear an alarm")),
+    Grant(Permission.CLEAR_ALARM, _SENIOR, Words("解除告警", "clear an alarm"), everywhere=True),
     Grant(Permission.LIST_DRIFTS, _READERS, Words("查看状态不一致", "list differences in the network")),
     Grant(Permission.VERIFY_AUDIT, _SUPERVISION | _BY_US, Words("校验审计链", "verify the audit trail")),
     Grant(Permission.READ_OWN_ORDER, _HOLDER, Words("查看本人工单", "read the order of a holder's link")),
@@ -144,9 +148,24 @@ _GRANTED: tuple[Grant, ...] = (
     Grant(Permission.CONFIRM_COUNTER_CHECK, _DESK, Words("复核营业厅核验", "confirm a counter check")),
     Grant(Permission.REJECT_COUNTER_CHECK, _DESK, Words("退回营业厅核验", "reject a counter check")),
     Grant(Permission.LIST_ELEMENTS, _READERS, Words("查看网元", "list the network's elements")),
-    Grant(Permission.CONFIGURE_NETWORK, _SENIOR, Words("配置网元", "change the network's elements")),
-    Grant(Permission.ALLOW_CHANGES, _SENIOR, Words("允许比对批量修改", "let a comparison change many cards")),
-    Grant(Permission.ACCEPT_RESTORED, _SENIOR, Words("接受恢复的数据库", "accept a restored database")),
+    Grant(
+        Permission.CONFIGURE_NETWORK,
+        _SENIOR,
+        Words("配置网元", "change the network's elements"),
+        everywhere=True,
+    ),
+    Grant(
+        Permission.ALLOW_CHANGES,
+        _SENIOR,
+        Words("允许比对批量修改", "let a comparison change many cards"),
+        everywhere=True,
+    ),
+    Grant(
+        Permission.ACCEPT_RESTORED,
+        _SENIOR,
+        Words("接受恢复的数据库", "accept a restored database"),
+        everywhere=True,
+    ),
     Grant(Permission.LIST_PERSONS, _SUPERVISION, Words("查看人员与密钥", "list people and keys")),
     Grant(Permission.PROPOSE_PERSON, _DESK, Words("提出人员与密钥", "propose a person, a change or a key")),
     Grant(
@@ -163,14 +182,19 @@ _GRANTED: tuple[Grant, ...] = (
         Permission.PROPOSE_CASE_SOURCE,
         _SENIOR,
         Words("提出涉案名单签名方", "propose a source of police cases"),
+        everywhere=True,
     ),
     Grant(
         Permission.APPROVE_CASE_SOURCE,
         _SENIOR,
         Words("复核涉案名单签名方", "approve a source of police cases"),
+        everywhere=True,
     ),
     Grant(
-        Permission.REMOVE_CASE_SOURCE, _SENIOR, Words("撤销涉案名单签名方", "remove a source of police cases")
+        Permission.REMOVE_CASE_SOURCE,
+        _SENIOR,
+        Words("撤销涉案名单签名方", "remove a source of police cases"),
+        everywhere=True,
     ),
 )
 
@@ -217,8 +241,18 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
         if "." in permission:
             what = f"{what} a {permission.value.partition('.')[0]}"
         raise NotTheirs(f"{person.role} may not {what}; it takes {takes}")
+    if grant.everywhere and not person.scope.everywhere:
+        raise NotTheirs(
+            f"{person.id} has a narrower scope ({person.scope}): to {grant.words.en} takes all operators and cities"
+        )
     if about is not None:
         within(person, about.id, about.operator, about.city)
+
+
+def gives(person: Person, scope: Scope) -> None:
+    """Return where `person` may give this scope to somebody, or take it; NotTheirs: nobody gives what they have not."""
+    if not person.scope.contains(scope):
+        raise NotTheirs(f"the scope {scope} is wider than that of {person.id} ({person.scope})")
 
 
 def within(person: Person, what: str, operator: str, city: str) -> None:

@@ -55,6 +55,11 @@ class Scope:
         """Whether an order of this operator and city is within it; one whose place is unknown is in no narrow one."""
         return (not self.operators or operator in self.operators) and (not self.cities or city in self.cities)
 
+    def contains(self, other: Scope) -> bool:
+        """Whether nothing of `other` is out of it."""
+        both = ((self.operators, other.operators), (self.cities, other.cities))
+        return all(not mine or (theirs and theirs <= mine) for mine, theirs in both)
+
     def __str__(self) -> str:
         named = [
             ", ".join(sorted(places)) or f"all {what}"

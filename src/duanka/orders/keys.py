@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from duanka.domain.authority import Permission, authorize
+from duanka.domain.authority import Permission, authorize, gives
 from duanka.domain.order import NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope, same_person
 from duanka.orders.audit import Entry, Trail
@@ -116,10 +116,15 @@ class Keys:
                 raise OrderError(f"no key {number!r}; `duanka keys list` names them")
             if by.role is not Role.SUPERVISOR and not same_person(by.id, row["person"]):
                 raise NotTheirs(f"{number} is not a key of {by.id}; it takes a supervisor")
+            owner = (
+                connection.execute(select(persons).where(persons.c.id == row["person"])).mappings().first()
+            )
+            if owner and not same_person(by.id, owner["id"]):
+                gives(by, person_of(owner).scope)
             was = found(connection, KEYS, number)
             gone = update(keys).where(keys.c.id == number, keys.c.revoked_at.is_(None)).values(revoked_at=now)
             if connection.execute(gone).rowcount:
-                if supervisors_with_keys(connection) < 2 and _is_supervisor(connection, row["person"]):
+                if owner and gives_all(owner) and supervisors_with_keys(connection) < 2:
                     raise OrderError(
                         f"{number} is the last key of one of the last two supervisors, and a new key takes two people:"
                         f" give {row['person']} a new key first (`duanka keys add {row['person']}`)"
@@ -179,17 +184,20 @@ def one_at_a_time(connection: Connection) -> None:
     connection.execute(select(audit_head.c.seq).with_for_update())
 
 
+def gives_all(person: Mapping[Any, Any]) -> bool:
+    """Whether a row of `persons` is of a supervisor of all operators and cities."""
+    return person_of(person).role is Role.SUPERVISOR and person_of(person).scope.everywhere
+
+
 def supervisors_with_keys(connection: Connection) -> int:
-    """How many supervisors can act."""
-    in_force = (persons.c.role == Role.SUPERVISOR.value, persons.c.disabled_at.is_(None))
+    """How many supervisors of all operators and cities can act: those of some give nobody more than they have."""
+    in_force = (
+        persons.c.role == Role.SUPERVISOR.value,
+        *(persons.c.disabled_at.is_(None), persons.c.operators == "", persons.c.cities == ""),
+    )
     query = (
         select(func.count(persons.c.id.distinct()))
         .join(keys, keys.c.person == persons.c.id)
         .where(*in_force, keys.c.revoked_at.is_(None))
     )
     return int(connection.execute(query).scalar_one())
-
-
-def _is_supervisor(connection: Connection, person: str) -> bool:
-    row = connection.execute(select(persons.c.role).where(persons.c.id == person)).first()
-    return row is not None and row.role == Role.SUPERVISOR

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from duanka.domain.authority import Permission, authorize
+from duanka.domain.authority import Permission, authorize, gives
 from duanka.domain.order import (
     SYSTEM,
     NeedsSecondPerson,
@@ -29,6 +29,7 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.keys import (
     PREFIX,
     Kept,
+    gives_all,
     half_hash,
     key_hash,
     new_half,
@@ -155,7 +156,7 @@ class Persons:
         authorize(by, Permission.PROPOSE_PERSON)
         with self._store.writing() as connection:
             one_at_a_time(connection)
-            wanted = self._checked(connection, what, person)
+            wanted = self._checked(connection, what, person, by)
             _nothing_waits(connection, wanted.id, now)
             half = None if what is Asked.CHANGE else new_half()
             number = new_id("P")
@@ -188,7 +189,7 @@ class Persons:
                 raise NeedsSecondPerson(
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
                 )
-            wanted = self._checked(connection, request.what, request.person)
+            wanted = self._checked(connection, request.what, request.person, by)
             before, found_as = _find(connection, wanted.id), found(connection, PERSONS, wanted.id)
             if request.what is Asked.PERSON:
                 _put_person(connection, wanted, now)
@@ -233,6 +234,7 @@ class Persons:
             row = _known(connection, person)
             if row["disabled_at"]:
                 return
+            gives(by, person_of(row).scope)
             found_as = found(connection, PERSONS, person)
             connection.execute(update(persons).where(persons.c.id == person).values(disabled_at=now))
             _two_supervisors_stay(connection, row)
@@ -273,11 +275,14 @@ class Persons:
                 " was restored; whoever is in force in both goes on (docs/OPERATIONS.md)"
             )
 
-    def _checked(self, connection: Connection, what: Asked, person: Person) -> Person:
-        """The person as they are to be; OrderError or BadPerson where that cannot be."""
+    def _checked(self, connection: Connection, what: Asked, person: Person, by: Person) -> Person:
+        """The person as they are to be; OrderError or BadPerson where that cannot be, or not by `by`."""
         if self._kept and self._kept.is_disabled(person.id):
             raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
-        return _checked(connection, what, person)
+        wanted, before = _checked(connection, what, person), _find(connection, person.id)
+        for one in (wanted, person_of(before)) if before else (wanted,):
+            gives(by, one.scope)
+        return wanted
 
     def _invite(self, connection: Connection, by: Person, now: datetime) -> str:
         """A new invitation; the earlier ones are void."""
@@ -326,10 +331,10 @@ def _nothing_waits(connection: Connection, person: str, now: datetime) -> None:
 
 def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> None:
     """Fewer than two could never make another one: whoever is last would be alone for ever."""
-    if before and before["role"] == Role.SUPERVISOR and supervisors_with_keys(connection) < 2:
+    if before and gives_all(before) and supervisors_with_keys(connection) < 2:
         raise OrderError(
-            f"without {before['id']} fewer than two supervisors could act, and nobody could be added any more: add"
-            " another supervisor first"
+            f"without {before['id']} fewer than two supervisors of all operators and cities could act, and nobody"
+            " could be added any more: add another supervisor first"
         )
 
 
