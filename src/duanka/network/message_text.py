@@ -36,16 +36,25 @@ class Content(NamedTuple):
     parts: tuple[Part, ...]
 
 
+def whole_text(submission: Submission) -> bytes | None:
+    """The text of nearly all submissions, which can be shown in one way alone; None where `contents_of` must say."""
+    if submission.parameters or submission.esm_class & HAS_HEADER or submission.command == REPLACE_SM:
+        return None
+    message = submission.message
+    return None if message.startswith(_LIKE_HEADER) else message
+
+
 def contents_of(submission: Submission) -> list[Content]:
     """Every way in which the fields of a submission may be shown: with and without header, each alone and joined.
 
     A header that contradicts itself (it is longer than the text, its elements do not fill it) is taken off as far as it
     can be read; what follows it, the text with it, and the text behind its first byte are all judged.
     """
+    only = whole_text(submission)
+    if only is not None:
+        return [Content(only, ())]
     announced = submission.esm_class & HAS_HEADER or submission.command == REPLACE_SM
     message = submission.message
-    if not announced and not submission.parameters and not message.startswith(_LIKE_HEADER):  # nearly all
-        return [Content(message, ())]
     every = [one for one in (message, *submission.payloads) if one]
     fields = _ends(every)
     sar = _sar_parts(submission)

@@ -10,7 +10,7 @@ from duanka.domain.network import NetworkState, RefusalReason, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.card_numbers import EmergencyNumbers, e164, is_service
 from duanka.network.joined_parts import JoinedParts
-from duanka.network.message_text import Content, contents_of
+from duanka.network.message_text import Content, contents_of, whole_text
 from duanka.network.sender_rate import SenderRate
 from duanka.network.smpp import REPLACE_SM, Address, Submission
 from duanka.network.text_encodings import readings, readings_again
@@ -109,9 +109,10 @@ class Judge:
     def _why_text(
         self, submission: Submission, account: str, sender: str, peers: list[str], now: float
     ) -> str | None:
-        coding, contents = submission.data_coding, contents_of(submission)
-        if len(contents) == 1 and not contents[0].parts and submission.command != REPLACE_SM:  # nearly all
-            return self._first_hit(readings(coding, contents[0].data))
+        coding, whole = submission.data_coding, whole_text(submission)
+        if whole is not None:
+            return self._first_hit(readings(coding, whole))
+        contents = contents_of(submission)
         why = None
         for content in contents:
             why = why or self._first_hit(readings_again(coding, content.data))

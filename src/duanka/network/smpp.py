@@ -140,11 +140,11 @@ def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
         numbers[2],
         unit[at:end],
         parameters(unit, end) if end < len(unit) else (),
-        service.decode("latin-1"),
+        service.decode("latin-1") if service else "",
         rest[1],
         rest[2],
-        rest[3:].decode("latin-1"),
-        validity.decode("latin-1"),
+        rest[3:].decode("latin-1") if len(rest) > 3 else "",
+        validity.decode("latin-1") if validity else "",
     )
 
 
