@@ -56,7 +56,7 @@ def test_messages_and_sightings_of_an_exchange(tmp_path: Path) -> None:
     assert messages["sent_at"].to_list() == [datetime(2021, 5, 17, 9, 30), datetime(2021, 5, 17, 9, 31)]
     assert messages["peer"].to_list() == ["10086", "8613800100500"]
     assert messages["direction"].to_list() == ["out", "in"]
-    assert messages["imei"].to_list() == ["353490069873319"] * 2  # 16 digits: with software version
+    assert messages["imei"].to_list() == ["35349006987331"] * 2  # 16 digits: with software version
     assert table(intake, "sightings")["seen_at"].to_list() == [datetime(2021, 5, 17, 9, 32)]
     assert intake.used == intake.records == 3
 
@@ -109,7 +109,7 @@ def test_roaming_records(tmp_path: Path) -> None:
     # 08:00 at +06:30 is 09:30 in Shanghai.
     assert out["started_at"] == datetime(2021, 5, 17, 9, 30)
     assert (out["card"], out["peer"], out["seconds"]) == ("8613800138000", "959123456789", 30)
-    assert (out["imei"], out["cell"], out["city"]) == ("353490069873319", "9520-17301", "MMRMT")
+    assert (out["imei"], out["cell"], out["city"]) == ("35349006987331", "9520-17301", "MMRMT")
     assert (out["answered"], incoming["answered"]) == (True, False)
     assert sorted(table(intake, "messages")["direction"]) == ["in", "out"]
 

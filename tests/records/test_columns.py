@@ -34,7 +34,6 @@ from duanka.records.times import moments
         ("8613800138000,1.38e10,out,2021-05-17 09:30:00,1", "peer", "rounded number"),
         ("8613800138000,nobody,out,2021-05-17 09:30:00,1", "peer", "impossible number"),
         (",10086,out,2021-05-17 09:30:00,1", "card", "required value missing"),
-        ("8613800138000,  ,out,2021-05-17 09:30:00,1", "peer", "required value missing"),
         ("8613800138000,10086,out,,1", "started_at", "required value missing"),
         # The first column that fails gives the reason.
         ("x,y,z,w,v", "card", "impossible number"),

@@ -256,3 +256,50 @@ def test_what_is_read_is_never_another_moment(moment: datetime) -> None:
         f"{moment - timedelta(hours=8):%Y/%m/%d %H:%M:%S}Z",
     ]
     assert moments(pl.Series(texts), (), None, _CHINA).to_list() == [moment] * len(texts)
+
+
+@pytest.mark.parametrize(
+    "withheld",
+    [
+        *(
+            "",
+            " ",
+            "-",
+            "anonymous",
+            "Anonymous",
+            "Unavailable",
+            "unknown",
+            "Restricted",
+            "private",
+            "0",
+            "null",
+            "N/A",
+        ),
+        *(
+            "sip:anonymous@anonymous.invalid",
+            "<sip:anonymous@anonymous.invalid>",
+            "未知",
+            "匿名来电",
+            "隐藏号码",
+            "xxxxxxxx",
+        ),
+    ],
+)
+def test_a_call_from_a_withheld_number_is_a_call(tmp_path: Path, withheld: str) -> None:
+    rows = f"card,peer,direction,started_at\n8613800138000,{withheld},in,2021-05-17 09:30\n"
+    intake = taken(tmp_path, {"calls.csv": rows})
+    assert table(intake, "calls").select("peer", "direction").rows() == [(None, "in")]
+    assert intake.quarantined == 0
+
+
+@pytest.mark.parametrize("peer", ["abc", "1380013800013800138001380", "+", "8.6138E+12", "unknownsender"])
+def test_a_peer_that_is_written_and_no_number_is_set_aside(tmp_path: Path, peer: str) -> None:
+    rows = f"card,peer,direction,started_at\n8613800138000,{peer},in,2021-05-17 09:30\n"
+    assert quarantined(taken(tmp_path, {"calls.csv": rows}))[0][1] == "peer"
+
+
+def test_what_programs_write_for_nothing_is_unknown(tmp_path: Path) -> None:
+    header = "card,peer,direction,started_at,seconds,answered,imei\n"
+    rows = header + "8613800138000,10086,in,2021-05-17 09:30,NULL,\\N,N/A\n"
+    intake = taken(tmp_path, {"calls.csv": rows})
+    assert table(intake, "calls").select("seconds", "answered", "imei").rows() == [(None, None, None)]

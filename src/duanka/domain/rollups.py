@@ -204,11 +204,13 @@ CARD_PEERS = Rollup(
             "calls",
             {"card": "card", "peer": "peer", "day": "CAST(started_at AS DATE)"},
             {k: _CALL_SUMS[k] for k in ("calls_out", "calls_in", "answered_out", "unanswered_out")},
+            rows="peer IS NOT NULL",  # who is withheld may be one person or many
         ),
         Part(
             "messages",
             {"card": "card", "peer": "peer", "day": "CAST(sent_at AS DATE)"},
             {k: _MESSAGE_SUMS[k] for k in ("messages_out", "messages_in")},
+            rows="peer IS NOT NULL",
         ),
     ),
 )

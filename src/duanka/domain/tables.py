@@ -26,7 +26,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a canonical table."""
+    """A column of a canonical table.
+
+    `required`: a source must have it. `may_be_unknown`: a row is one without its value all the same.
+    """
 
     name: str
     kind: Kind
@@ -34,6 +37,7 @@ class Column:
     unit: str = ""
     required: bool = False
     choices: tuple[str, ...] = ()
+    may_be_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,14 @@ def _number(name: str, meaning: str, *, required: bool = False) -> Column:
 
 
 _CARD = _number("card", "the subscriber's number", required=True)
-_PEER = _number("peer", "the other party; short codes and service numbers as they stand", required=True)
+_PEER = Column(
+    "peer",
+    Kind.NUMBER,
+    "the other party; short codes and service numbers as they stand, empty where it is withheld",
+    "E.164 without +",
+    required=True,
+    may_be_unknown=True,
+)
 _DIRECTION = Column("direction", Kind.CHOICE, "seen from the card", required=True, choices=("out", "in"))
 _IMEI = Column("imei", Kind.IMEI, "device the card sat in", "14 digits")
 _CELL = Column("cell", Kind.TEXT, "serving cell")

@@ -30,6 +30,16 @@ DTYPES: dict[Kind, pl.DataType] = {
 _BIGGEST = float(2**53)  # up to here a float holds every whole number
 _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
 _IMEI_SEPARATORS = r"[\s/.-]"  # 35-209900-176148-1
+# What programs write for nothing.
+_NOTHING = ("NULL", "null", "(null)", "\\N", "None", "none", "NaN", "nan", "N/A", "n/a", "-", "--")
+# What stands for a caller who is not shown: RFC 3323 and 5379, Asterisk, exchanges in Chinese and English.
+_WITHHELD = (
+    r"(?i)^(?:-+|0+|[*?x#]+|null|\(null\)|none|nil|nan|n/?a|\\N"
+    r"|<?(?:sips?:)?(?:anonymous|unavailable|unknown|restricted|private|withheld|blocked|hidden)\b.*"
+    r"|(?:caller ?)?id (?:withheld|unavailable|blocked)|no ?(?:number|caller ?id)"
+    r"|payphone|coin ?line|interaction with other service"
+    r"|(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示).*|无|空)$"
+)
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -85,8 +95,14 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
     if source is None:
         values = pl.repeat(None, frame.height, dtype=dtype(column), eager=True)
     else:
+        if column.kind not in (Kind.NUMBER, Kind.TEXT) and source.dtype == pl.String:
+            source = source.set(source.is_in(_NOTHING).fill_null(False), None)
         if column.kind is Kind.IMEI and not how.opaque:
             source, unknown = without_placeholders(as_text(source))
+        elif (
+            column.kind is Kind.NUMBER and column.name != "card" and not (how.opaque or tools.numbers.opaque)
+        ):
+            source = without_withheld(as_text(source))
         given = source.is_not_null()
         values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
@@ -278,6 +294,15 @@ def without_placeholders(text: pl.Series) -> tuple[pl.Series, int]:
     return (text.set(stands, None) if unknown else text), unknown
 
 
+def without_withheld(text: pl.Series) -> pl.Series:
+    """Return the other parties of calls and messages, null where the network withholds or does not know one."""
+    odd = ~text.str.contains("^[1-9+]").fill_null(True)
+    if not odd.any():
+        return text
+    withheld = odd & text.str.contains(_WITHHELD).fill_null(False)
+    return text.set(withheld, None)
+
+
 _READERS: dict[Kind, Callable[[Given], pl.Series]] = {
     Kind.NUMBER: _number,
     Kind.TEXT: _text,
@@ -317,7 +342,7 @@ def _faults(
         if column.kind is Kind.NUMBER and source is not None:
             rounded = as_text(source).str.contains(_ROUNDED).fill_null(False)
             faults[(wrong & rounded).to_numpy()] = CODES[Reason.ROUNDED_NUMBER]
-    if column.required and values.null_count():
+    if column.required and not column.may_be_unknown and values.null_count():
         missing = values.is_null() if given is None else ~given
         faults[missing.to_numpy()] = CODES[Reason.MISSING]
     if column.kind is Kind.COUNT:

@@ -38,7 +38,7 @@ RULE = Rule(
         "min_days": Limit(3, "days", Words("开卡后观察天数", "days after opening before it is judged")),
     },
     reads=("card_peers", "cards", "bank_hotlines"),
-    needs=("cards.holder", "cards.opened_at", "calls", "bank_hotlines"),
+    needs=("cards.holder", "cards.opened_at", "calls", "calls.peer", "bank_hotlines"),
     wants=("messages",),
     look_back=timedelta(days=30),
     monotone=False,  # a call with a friend spares it

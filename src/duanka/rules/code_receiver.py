@@ -34,7 +34,7 @@ RULE = Rule(
         "max_mb": Limit(100, "MB", Words("七天内流量上限", "mobile data in seven days, at most")),
     },
     reads=("card_peers", "card_days"),
-    needs=("messages",),
+    needs=("messages", "messages.peer"),
     wants=("calls", "data_days"),
     look_back=timedelta(days=7),
     monotone=False,  # one call more spares it

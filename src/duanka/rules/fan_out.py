@@ -26,7 +26,7 @@ RULE = Rule(
         "max_answer_rate": Limit(0.4, "share", Words("接通率不高于", "share answered, at most"), step=0.02),
     },
     reads=("card_peers", "cards"),
-    needs=("calls.answered",),
+    needs=("calls.answered", "calls.peer"),
     look_back=timedelta(days=1),
     monotone=False,  # an answer rate can rise again: it fires when the day is over
     window=Window.DAY,

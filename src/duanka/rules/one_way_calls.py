@@ -55,7 +55,7 @@ RULE = Rule(
         ),
     },
     reads=("card_days", "card_peers", "cards"),
-    needs=("calls.answered",),
+    needs=("calls.answered", "calls.peer"),
     look_back=timedelta(days=7),
     monotone=False,  # an answered call, or one that comes back, spares it
     narrow={"card_peers": f"card IN (SELECT card FROM ({_WEEKS}) WHERE {_SELDOM_ANSWERED})"},

@@ -66,7 +66,7 @@ RULE = Rule(
         "min_signs": Limit(4, "signs of 5", Words("特征数达到", "signs, from")),
     },
     reads=("card_days", "card_hours", "card_peers", "card_places", "card_devices"),
-    needs=("calls",),
+    needs=("calls", "calls.peer"),
     look_back=timedelta(days=1),
     monotone=False,  # a call taken can spare it: it fires when the day is over
     window=Window.DAY,
