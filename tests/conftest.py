@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -129,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL, shared by all tests that need one; each takes a database of its own."""
     needed(databases.missing())
-    server = Postgres()
+    server = Postgres(survives_power_cuts=False)
     try:
         server.start()
         yield server
@@ -148,8 +149,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = Store(database_url)
-    yield opened
-    opened.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An order book without orders, on each database."""
+    with contextlib.ExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'orders.sqlite'}"
+        if request.param == "postgresql":
+            server: Postgres = request.getfixturevalue("postgres")
+            url = stack.enter_context(server.order_book())
+        yield stack.enter_context(contextlib.closing(Store(url)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import logging
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.live import Batch
 from duanka.domain.tables import TABLES
 from duanka.records.bus import Bus
+from duanka.records.bus_reader import Session
 from duanka.records.subscription import Address
 from landings import (
     aside_of,
@@ -244,6 +248,25 @@ def test_messages_sent_again_are_known(server: Server) -> None:
         feed.settled(positions_of(got))
         waiting.until(lambda: next(batches).records == 0 and server.consumer().num_ack_pending == 0)
     assert seconds_of(got) == list(range(50))
+
+
+def test_reading_ends_though_it_is_told_so_as_an_answer_comes(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`asyncio.wait_for` of Python 3.11 loses a cancellation when what it waits for comes at the same moment."""
+    asked = threading.Event()
+
+    async def glance(_: Session, client: object) -> None:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(Session, "_glance", glance)  # only what looks on asks, as the feed waits for more
+    server.publish([call(1)])
+    with running(bus(server, wait=True)) as batches:
+        assert seconds_of(until(batches, 1)) == [1]
+        waiting.until(asked.is_set)
+    assert "reading does not end" not in caplog.text
 
 
 def test_a_bounded_number_of_messages_is_out(server: Server) -> None:

@@ -65,12 +65,13 @@ class Session:
 
     async def _connection(self, client: TolerantClient) -> bool:
         """Read over one connection; False when its reader ended before its time."""
+        self._leaving = False
         watcher = asyncio.create_task(self._watch(client))
         try:
             return await self._read(client)
         finally:
             self._leaving = True
-            watcher.cancel()
+            watcher.cancel()  # which is lost where what it waits for comes at that moment (asyncio.wait_for in 3.11)
             with suppress(asyncio.CancelledError, *_TROUBLE):
                 await watcher
             with suppress(*_TROUBLE):
@@ -247,7 +248,7 @@ class Session:
 
     async def _watch(self, client: TolerantClient) -> None:
         """Acknowledge what is committed, and look at how much waits."""
-        while True:
+        while not self._leaving:
             await asyncio.sleep(_GLANCE / 4)
             with suppress(*_TROUBLE):
                 await self._acknowledge(client)
