@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,8 +16,11 @@ import pytest
 from duanka.domain.case_source import CaseSource, listed, read_list
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.intake import Intake
-from duanka.records import take_in
+from duanka.records import file_reader, intake, take_in
+from duanka.records.blocks import Reading
+from duanka.records.readings import open_reading
 from duanka.records.signatures import public_key_of, sign, signed_by
+from landings import drained
 
 CASES = "card,case_id,confirmed_at,signed_by\n8613800000001,A1,2021-05-03 10:00:00,bureau\n"
 CALLS = "card,peer,direction,started_at,seconds\n8613800000001,8613900000001,out,2021-05-03 09:00:00,10\n"
@@ -88,6 +93,51 @@ def test_another_key_a_spoilt_or_a_borrowed_signature_is_none(tmp_path: Path, ke
     other.write_text(CASES.replace("A1", "A9"))
     shutil.copy(beside, tmp_path / "other.csv.sig")
     assert signed_by(other, sources) == ""
+
+
+@pytest.mark.parametrize("door", ["scan", "live"])
+def test_what_was_signed_is_what_is_read_whoever_exchanges_the_file_meanwhile(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    file = _data(tmp_path / "data")
+    file.with_name("cases.csv.sig").write_bytes(sign(file.read_bytes(), key.read_bytes()))
+    forged = tmp_path / "forged.csv"
+    forged.write_text(CASES.replace("8613800000001", "8613800000009"))
+    for one in (file, forged):
+        os.utime(one, (1_600_000_000, 1_600_000_000))
+
+    def exchanged(path: Path, *rest: Any) -> Reading:  # the signature was looked at, the records were not
+        if path.name not in ("calls.csv", "cards.csv") and forged.exists():
+            forged.replace(file)
+        return open_reading(path, *rest)
+
+    monkeypatch.setattr(intake if door == "scan" else file_reader, "open_reading", exchanged)
+    sources = (_source(key),)
+    if door == "scan":
+        found = take_in(tmp_path / "data", tmp_path / "work", case_sources=sources)
+        cases = pl.concat([pl.read_parquet(path) for path in found.tables["cases"]])
+    else:
+        batches = drained(tmp_path / "data", case_sources=sources)
+        cases = pl.concat(
+            [pl.DataFrame(one.rows) for batch in batches for one in batch.pieces if one.table == "cases"]
+        )
+    assert cases.select("card", "signed_by").rows() == [("8613800000001", "bureau")]
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a link to a device", "a link to a signature elsewhere"])
+def test_a_signature_that_is_no_file_is_none_and_stops_nothing(tmp_path: Path, key: Path, what: str) -> None:
+    file = _data(tmp_path / "data")
+    beside = file.with_name("cases.csv.sig")
+    if what == "a pipe":
+        os.mkfifo(beside)  # who opens it waits for ever
+    else:
+        elsewhere = tmp_path / "good.sig"
+        elsewhere.write_bytes(sign(file.read_bytes(), key.read_bytes()))
+        beside.symlink_to("/dev/zero" if "device" in what else elsewhere)
+    assert signed_by(file, (_source(key),), tmp_path / "data") == ""
+    batches = drained(tmp_path / "data", case_sources=(_source(key),))
+    rows = [pl.DataFrame(one.rows) for batch in batches for one in batch.pieces if one.table == "cases"]
+    assert pl.concat(rows).select("card", "signed_by").rows() == [("8613800000001", None)]
 
 
 def test_the_same_cases_unsigned_beside_do_not_take_the_signature_away(tmp_path: Path, key: Path) -> None:

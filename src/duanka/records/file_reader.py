@@ -143,8 +143,11 @@ class FileReader:
 
     def _records(self, file: Landed) -> Iterator[int]:
         """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
-        reading = open_reading(file.path, file.sources[0].layout, self._root)
-        signed = SignedFile(file.path, file.name, file.sources, self._tools.case_sources)
+        with SignedFile(file.path, file.name, file.sources, self._tools.case_sources, self._root) as signed:
+            yield from self._records_of(file, signed)
+
+    def _records_of(self, file: Landed, signed: SignedFile) -> Iterator[int]:
+        reading = open_reading(signed.path, file.sources[0].layout, signed.root)
         sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
         if reading.columns:
             sifter.check()

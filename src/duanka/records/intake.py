@@ -144,23 +144,22 @@ class _Work:
         if file.duplicate_of:
             self._step(file.size)
             return account
-        reading = open_reading(file.path, file.sources[0].layout)
-        signed = SignedFile(file.path, file.name, file.sources, self.tools.case_sources)
-        sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
-        if ignored := sifter.ignored():
-            self.ignored[file.name] = ignored
-        if reading.columns:
-            sifter.check()
-        records, given_up = 0, ""
-        for block in reading.blocks(sifter.wanted()):
-            records += block.records
-            self._keep(number, file, sifter.sift(block))
-            self.progress.step(_STEP, self.done + block.done, self.total)
-            if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
-                records += 1
-                self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
-                break
-        signed.check()
+        with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
+            reading = open_reading(signed.path, file.sources[0].layout, signed.root)
+            sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
+            if ignored := sifter.ignored():
+                self.ignored[file.name] = ignored
+            if reading.columns:
+                sifter.check()
+            records, given_up = 0, ""
+            for block in reading.blocks(sifter.wanted()):
+                records += block.records
+                self._keep(number, file, sifter.sift(block))
+                self.progress.step(_STEP, self.done + block.done, self.total)
+                if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
+                    records += 1
+                    self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
+                    break
         self._step(file.size)
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
         unreadable = given_up or reading.unreadable

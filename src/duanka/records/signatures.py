@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -14,46 +17,86 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from duanka.domain.case_source import SIGNATURE_BYTES, SIGNATURE_ENDING, CaseSource
 from duanka.domain.errors import UnreadableInput
 from duanka.records.mapping import Source
+from duanka.records.open_file import open_regular
 
 _MOST_BYTES = 64 << 20  # of a file that is signed: it is read whole
 _MOST_OF_SIGNATURE = 1024
 
 
 class SignedFile:
-    """One file as its records are read. `by`: the source that signed it; "" where none did, or it holds no cases."""
+    """One file of cases as its records are read; a context manager.
 
-    def __init__(self, path: Path, name: str, feeds: Sequence[Source], sources: Sequence[CaseSource]) -> None:
-        self._path, self._name, self._sources = path, name, sources
-        self._has_cases = any(source.table == "cases" for source in feeds)
-        self.by = self._look()
+    `by`: the source that signed it; "" where none did, or it holds no cases. What a signature vouches for is read from
+    a copy in memory, at `path` below `root`: a file in a folder of others may be exchanged at any moment.
+    """
 
-    def check(self) -> None:
-        """UnreadableInput where the file that was read is not the one that was signed."""
-        if self.by and self._look() != self.by:
-            raise UnreadableInput(
-                f"{self._name} changed while it was read; deliver it whole, the signature first"
-            )
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        feeds: Sequence[Source],
+        sources: Sequence[CaseSource],
+        root: Path | None = None,
+    ) -> None:
+        self.path, self.root, self.by = path, root, ""
+        self._name = name
+        self._copy: BinaryIO | None = None
+        if sources and any(source.table == "cases" for source in feeds):
+            self.by, content = _signed(path, sources, root)
+            if self.by:
+                self._keep(content)
 
-    def _look(self) -> str:
-        return signed_by(self._path, self._sources) if self._has_cases and self._sources else ""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._copy:
+            self._copy.close()
+            if isinstance(fault, UnreadableInput) and str(self.path) in str(fault):
+                raise UnreadableInput(str(fault).replace(str(self.path), self._name)) from None
+
+    def _keep(self, content: bytes) -> None:
+        self._copy = open(os.memfd_create("cases"), "w+b")  # noqa: SIM115  # closed in __exit__
+        self._copy.write(content)
+        self._copy.flush()
+        self.path, self.root = Path(f"/proc/self/fd/{self._copy.fileno()}"), None
 
 
-def signed_by(path: Path, sources: Sequence[CaseSource]) -> str:
-    """The name of the source that signed the file; "" where there is no signature, or of nobody whom we know."""
+def signed_by(path: Path, sources: Sequence[CaseSource], root: Path | None = None) -> str:
+    """The name of the source that signed the file; "" where there is no signature, or of nobody whom we know.
+
+    `root`: see `open_file.opened`.
+    """
+    return _signed(path, sources, root)[0]
+
+
+def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tuple[str, bytes]:
+    """Who signed the file, and the bytes that were signed."""
     try:
-        beside = path.with_name(path.name + SIGNATURE_ENDING)
-        if beside.stat().st_size > _MOST_OF_SIGNATURE or path.stat().st_size > _MOST_BYTES:
-            return ""
-        signature, content = _signature(beside.read_bytes()), path.read_bytes()
-    except OSError:
-        return ""
+        signature = _signature(
+            _bounded(path.with_name(path.name + SIGNATURE_ENDING), root, _MOST_OF_SIGNATURE)
+        )
+        content = _bounded(path, root, _MOST_BYTES)
+    except (OSError, UnreadableInput):
+        return "", b""
     for source in sources:
         try:
             Ed25519PublicKey.from_public_bytes(source.public_key).verify(signature, content)
         except (InvalidSignature, ValueError):
             continue
-        return source.name
-    return ""
+        return source.name, content
+    return "", b""
+
+
+def _bounded(path: Path, root: Path | None, most: int) -> bytes:
+    """The bytes of a regular file; UnreadableInput where it has more than `most`, or is none."""
+    with open_regular(path, root) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise UnreadableInput(f"{path.name}: more than {most} bytes")
+    return content
 
 
 def _signature(written: bytes) -> bytes:
