@@ -24,7 +24,7 @@ from duanka.engine import Embedded
 from duanka.live import Following, follow_records
 from duanka.report.ledger import DECISIONS, HITS, Ledger, decision_line
 from duanka.rules import RULES
-from streams import NOW, arrivals, batch_of, cut_up, opened
+from streams import NOW, arrivals, batch_of, cut_up, opened, piece
 from worlds import LIMITS, LISTS, START, World, canonical, invented
 
 _SEEDS = st.integers(0, 1_000_000)
@@ -48,6 +48,20 @@ class Played:
         return Waiting()
 
     def stop(self) -> None: ...
+
+
+class Backlog(Played):
+    """The same, where all of it was there at the start."""
+
+    left = 0
+
+    def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
+        for number, batch in enumerate(self._batches, 1):
+            self.left = len(self._batches) - number
+            yield batch
+
+    def waiting(self) -> Waiting:
+        return Waiting(self.left, backlog=self.left)
 
 
 class Unseen:
@@ -304,3 +318,37 @@ def test_a_policy_that_does_not_run_a_rule_any_more_takes_its_hits_back(tmp_path
         )
     assert any(line["kind"] == "revoked" and line["rule"] == gone for line in lines(tmp_path / HITS))
     assert all(gone not in (r["rule"] for r in d["reasons"]) for d in last_decisions(tmp_path).values())
+
+
+def test_one_record_of_now_does_not_end_what_lies_there_at_the_start(tmp_path: Path) -> None:
+    """A wrong clock, or a file that was copied first: the three months behind it are not too late."""
+
+    def of(*moments: datetime) -> Batch:
+        rows = [
+            {"card": _UNKNOWN, "peer": "8613900000000", "direction": "out", "started_at": moment}
+            for moment in moments
+        ]
+        frame = canonical("calls", rows)
+        return Batch((piece("calls", frame, range(1, frame.height + 1)),), records=frame.height)
+
+    class Late:
+        late = used = 0
+
+        def note(self, taken: Taken, waiting: Waiting) -> None:
+            self.late, self.used = self.late + taken.late, self.used + taken.used
+
+    batches = [of(NOW, START), *(of(START + timedelta(days=day)) for day in (1, 2))]
+    watch = Late()
+    with opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine, Ledger(tmp_path) as ledger:
+        follow_records(
+            Following(
+                feed=Backlog(batches),
+                engine=engine,
+                judgement=judged(_POLICY),
+                ledger=ledger,
+                watch=watch,
+                clock=lambda: NOW,
+                ticks=lambda: 0.0,
+            )
+        )
+        assert (watch.used, watch.late, engine.in_history) == (4, 0, False)

@@ -315,3 +315,23 @@ def test_any_order_at_all_ends_as_a_scan_over_what_was_used(seed: int, tmp_path:
     for table, frame in world.frames.items():
         used = used.only(table, [row for row in range(frame.height) if left[table, row] > 0])
     assert not differences(hits, scanned(used, tmp_path / "scan"))
+
+
+@pytest.mark.parametrize("wrong", [datetime(1970, 1, 1), START + timedelta(days=300)], ids=["past", "future"])
+def test_a_record_of_a_wrong_clock_accuses_nobody_else(tmp_path: Path, wrong: datetime) -> None:
+    """Among what lies there at the start: as in a scan it neither begins nor ends the records."""
+    new = "8613800000999"  # opened while nobody's calls are in the records yet
+    register = [
+        {"card": one, "opened_at": START - timedelta(days=40), "kind": "voice"} for one in (new, _CARD)
+    ]
+    busy = [
+        call(24 * day + minute / 60, peer=f"86139{minute:08d}") for day in range(5) for minute in range(120)
+    ]
+    stray = call(0, peer="8613999999999", card="8613800000777") | {"started_at": wrong}
+    now = START + timedelta(days=400)
+    with opened(tmp_path, _EMPTY, history=True) as live:
+        used = take(live, of("calls", [*busy, stray]), of("cards", register), now=now)
+        assert used == (len(busy) + 3, 0, 0, 0, 0)
+        live.finish(now)
+        absent = {"new_card_unused", "silent_card", "sleeping_card"}
+        assert {hit[0] for hit in hits_of(live, tmp_path) if absent & set(hit)} <= {"8613800000777"}

@@ -149,9 +149,25 @@ def test_where_markers_are_used_a_file_without_one_waits(tmp_path: Path) -> None
     got = list(feed.batches({}))
     assert seconds_of(got) == [1]
     assert rows_of(got, "messages").height == 1
-    assert feed.waiting().pieces == 1
+    assert (feed.waiting().pieces, feed.waiting().backlog) == (
+        1,
+        0,
+    )  # nobody waits for what time does not bring
     assert sorted(seconds_of(drained(tmp_path, marker=False))) == [1, 2]
     assert seconds_of(drained(tmp_path / "calls" / "..", marker=True)) == [1]
+
+
+def test_what_was_there_at_the_start_is_told_from_what_came_later(tmp_path: Path) -> None:
+    for number in range(3):
+        os.utime(put(tmp_path, f"calls/{number}.csv", calls([number])), (number, number))
+    with running(inbox(tmp_path, wait=True, batch_records=1)) as batches:
+        first = until(batches, 1)
+        put(tmp_path, "calls/later.csv", calls([9]))
+        assert seconds_of([*first, *until(batches, 3)]) == [0, 1, 2, 9]
+    feed = inbox(tmp_path, batch_records=1)
+    left = [(feed.waiting().pieces, feed.waiting().backlog) for _ in feed.batches({})]
+    assert left[-1] == (0, 0)
+    assert all(pieces == backlog for pieces, backlog in left)
 
 
 @pytest.mark.parametrize("stray", ["calls/b.csv.done", "calls/.done", "calls/x.done"])

@@ -17,7 +17,18 @@ from duanka.domain.ports import Span
 from duanka.domain.tables import TABLES, Kind, Table
 from duanka.engine.database import Rows
 
-__all__ = ["Rows", "Run", "by_day", "end_of_records", "known", "of_records", "seen", "since"]
+__all__ = [
+    "Day",
+    "Rows",
+    "Run",
+    "by_day",
+    "end_of_records",
+    "known",
+    "of_records",
+    "seen",
+    "since",
+    "without_strays",
+]
 
 Run = Callable[[str], Rows]
 _MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
@@ -27,7 +38,9 @@ _STRAYS_FROM = 100  # records on the median day; a smaller table is too thin to 
 _USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
 
 
-class _Day(NamedTuple):
+class Day(NamedTuple):
+    """How many records a day has, and the last of them."""
+
     day: date
     records: int
     last: datetime
@@ -36,13 +49,13 @@ class _Day(NamedTuple):
 def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> Span:
     """Find the Span of record tables (`sources`: name -> SQL source); UnreadableInput when all are empty."""
     days = {
-        name: [_Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
+        name: [Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
         for name, source in sources.items()
     }
     days = {name: of_table for name, of_table in days.items() if of_table}
     if not days:
         raise UnreadableInput("no usable record in any of the record tables: nothing can be judged")
-    covered = {name: _without_strays(of_table) for name, of_table in days.items()}
+    covered = {name: without_strays(of_table) for name, of_table in days.items()}
     first = {name: datetime.combine(of_table[0].day, time()) for name, of_table in covered.items()}
     reach, midnight = end_of_records({name: of_table[-1].last for name, of_table in covered.items()})
     until = as_of or midnight
@@ -69,7 +82,8 @@ _DAYS = (
 )
 
 
-def _without_strays(days: Sequence[_Day]) -> Sequence[_Day]:
+def without_strays(days: Sequence[Day]) -> Sequence[Day]:
+    """The days of a table, in their order, without those of a wrong clock."""
     typical = median(d.records for d in days)
     if typical < _STRAYS_FROM:
         return days

@@ -96,7 +96,8 @@ class Bus:
         """Messages that the stream has for us and that were not handed on; as of a moment ago."""
         if self._course is None:
             return Waiting()
-        return Waiting(self._course.lag, stalled=time.monotonic() - self._course.moved_at)
+        stalled = time.monotonic() - self._course.moved_at
+        return Waiting(self._course.lag, stalled=stalled, backlog=self._course.backlog)
 
     def stop(self) -> None:
         """End `batches` soon; what was not committed comes again next time."""

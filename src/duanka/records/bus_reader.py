@@ -187,6 +187,8 @@ class Session:
             manager = client.jsm()
             state = await self._stream(manager)
             read = self._course.read
+            if self._course.at_start is None:
+                self._course.at_start = state.last_seq
             if state.last_seq < read:
                 raise DuankaError(
                     f"stream {self._what.stream} ends at message {state.last_seq}, but {read} were read of it: it was "

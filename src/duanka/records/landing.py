@@ -113,6 +113,7 @@ class Landing:
         self._ready: list[tuple[int, str]] = []
         self._marked: set[str] = set()
         self._backlog: dict[str, int] = {}
+        self._at_start: dict[str, _Seen] | None = None  # what was there then and was not handed on
         self._gone: list[str] = []
         began = time.monotonic()
         mine = ((o, n) for o, n in done.items() if o.startswith(f"{feed}:") and n != GONE)
@@ -175,13 +176,14 @@ class Landing:
     def waiting(self) -> Waiting:
         """Files not handed on to their end, and their bytes. May be asked by any thread."""
         sizes = list(self._backlog.values())
-        return Waiting(len(sizes), sum(sizes))
+        at_start = list((self._at_start or {}).values())
+        return Waiting(len(sizes), sum(sizes), backlog=sum(not seen.barred for seen in at_start))
 
     def handed_on(self, positions: Mapping[str, int]) -> None:
         """A batch with these positions went out. May be told by any thread."""
         for origin, position in positions.items():
             if position < 0:
-                self._backlog.pop(origin, None)
+                self._no_longer_waits(origin)
 
     def away(self, origin: str) -> None:
         """The file of `origin` was put away."""
@@ -194,8 +196,13 @@ class Landing:
     def _origin(self, name: str, seen: _Seen) -> str:
         return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
-    def _forget(self, origin: str) -> None:
+    def _no_longer_waits(self, origin: str) -> None:
         self._backlog.pop(origin, None)
+        if self._at_start is not None:
+            self._at_start.pop(origin, None)
+
+    def _forget(self, origin: str) -> None:
+        self._no_longer_waits(origin)
         self._gone.append(origin)
 
     def _look(self) -> None:
@@ -210,6 +217,12 @@ class Landing:
                     with suppress(FileNotFoundError):  # taken away since
                         self._meet(name, entry.stat(follow_symlinks=False))
             self._broken = ""
+            if self._at_start is None:
+                self._at_start = {
+                    self._origin(name, seen): seen
+                    for name, seen in self._files.items()
+                    if self._origin(name, seen) in self._backlog
+                }
         except OSError as fault:
             # What cannot be seen now has not vanished.
             if str(fault) != self._broken:
@@ -247,7 +260,7 @@ class Landing:
                 return
             if seen.position:
                 self._forget(self._origin(name, seen))
-            self._backlog.pop(self._origin(name, seen), None)
+            self._no_longer_waits(self._origin(name, seen))
         kind = stat.S_IFMT(found.st_mode)
         seen = _Seen(found.st_size, found.st_mtime_ns, kind, time.monotonic(), look=self._looks)
         self._files[name] = seen
@@ -301,7 +314,7 @@ class Landing:
             )
         if seen.position:
             self._absent[origin] = (seen.position, time.monotonic())
-        self._backlog.pop(origin, None)
+        self._no_longer_waits(origin)
         self._fresh.discard(name)
         del self._files[name]
 

@@ -82,9 +82,15 @@ class Course:
     def __init__(self, done: int, stop: threading.Event, wait: bool) -> None:
         self.read = self.handed_on = self.committed = done
         self.lag = 0
+        self.at_start: int | None = None  # the last message that the stream had then
         self.moved()
         self.stop = stop
         self.wait = wait
+
+    @property
+    def backlog(self) -> int:
+        """At most so many messages that were there at the start were not handed on."""
+        return max((self.at_start or 0) - self.handed_on, 0)
 
     def moved(self) -> None:
         """Messages came, or the server says that none waits."""

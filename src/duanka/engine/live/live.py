@@ -185,8 +185,7 @@ class Live:
             self._told_again = Counter()
             self._passed.take()
             self._progress.history = False
-            records = {t: last for t, last in self._progress.lasts.items() if TABLES[t].record}
-            if records:
+            if records := self._marks.lasts():
                 end = End(*end_of_records(records))
                 changes += self._triggers.pull(self._progress, self._marks, self._able(), now, end)
             self._progress.tidied = None  # what a rest merged since can be forgotten

@@ -8,14 +8,14 @@ a source that delivers the same hours again and again would else hold everybody 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 
 from duanka.domain.live import Lateness, Source
 from duanka.domain.tables import TABLES
 from duanka.engine.live.prepared import Prepared
 from duanka.engine.live.progress import Progress, SourceProgress
-from duanka.engine.span import by_day, since
+from duanka.engine.span import Day, by_day, since, without_strays
 
 _DAY = timedelta(days=1)
 LONG_AGO = datetime(1, 1, 1)
@@ -117,7 +117,20 @@ class Marks:
             for table, moment in self._progress.firsts.items()
             if TABLES[table].record
         }
+        first |= {table: datetime.combine(days[0].day, time()) for table, days in self._covered().items()}
         return since(first) if first else None
+
+    def lasts(self) -> dict[str, datetime]:
+        """The last event of each record table, but for days of a wrong clock."""
+        lasts = {table: last for table, last in self._progress.lasts.items() if TABLES[table].record}
+        return lasts | {table: days[-1].last for table, days in self._covered().items()}
+
+    def _covered(self) -> dict[str, Sequence[Day]]:
+        """The days that the records of each table cover; a few records of a wrong clock begin and end nothing."""
+        return {
+            table: without_strays([Day(day, *days[day]) for day in sorted(days)])
+            for table, days in (self._progress.days or {}).items()
+        }
 
     def sources(self, now: datetime) -> Iterator[Source]:
         """How far each source has come."""

@@ -61,7 +61,8 @@ class ShelfProgress(BaseModel):
 class Progress(BaseModel):
     """All of it. `marks`: rule -> now as it last saw it; `closed`: rule -> days before it are judged.
 
-    `firsts`, `lasts`: table -> first and last event; `filled`: table -> columns with a value; `since`: from when
+    `firsts`, `lasts`: table -> first and last event; `days`: record table -> day -> its records and their last event,
+    None in a state of an earlier version; `filled`: table -> columns with a value; `since`: from when
     on absences were certain at the last judgement; `able`: rules that could run then; `seen`: registers showed what
     is known then. `history`: what is read was there at the start, so nothing of it is late and no window closes.
     `horizon`: windows before it are forgotten. `certain`, `midnight`: the end that was last assumed.
@@ -75,6 +76,7 @@ class Progress(BaseModel):
     sources: dict[str, SourceProgress] = {}
     firsts: dict[str, datetime] = {}
     lasts: dict[str, datetime] = {}
+    days: dict[str, dict[date, tuple[int, datetime]]] | None = None
     filled: dict[str, set[str]] = {}
     marks: dict[str, datetime] = {}
     closed: dict[str, date] = {}

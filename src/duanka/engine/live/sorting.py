@@ -69,6 +69,7 @@ class Sorting:
             if TABLES[table].record:
                 rows = self._in_time(table, pieces, desk, done, highs)
                 rows = self._once(table, rows, [p.origin for p in pieces], done)
+                self._count_days(table, rows, desk.progress)
             else:
                 rows = pa.concat_tables([_placed(pa.table(p.rows), k) for k, p in enumerate(pieces)])
             if rows.num_rows:
@@ -146,6 +147,20 @@ class Sorting:
         known = done.spans.get(table, (first, last))
         done.spans[table] = (min(known[0], first), max(known[1], last))
         return last
+
+    @staticmethod
+    def _count_days(table: str, rows: pa.Table, progress: Progress) -> None:
+        """Note how many records each day has: days of a wrong clock are told from the others by it."""
+        if progress.days is None or not rows.num_rows:
+            return
+        known = progress.days.setdefault(table, {})
+        events = pl.DataFrame({"event": pl.from_arrow(rows["event"])})
+        days = events.group_by(pl.col("event").dt.date().alias("day")).agg(
+            pl.len(), pl.col("event").max().alias("last")
+        )
+        for day, records, last in days.iter_rows():
+            before, last_before = known.get(day, (0, last))
+            known[day] = (before + records, max(last, last_before))
 
     def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: Sorted) -> pa.Table:
         """`rows` without what came before, in this batch or an earlier one.

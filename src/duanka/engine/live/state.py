@@ -81,7 +81,7 @@ class State:
         for name, columns in _TABLES.items():
             self.run(f"CREATE TABLE state.{name} ({columns})")
         self.run("INSERT INTO state.progress VALUES ('')")
-        self.progress = Progress(history=history)
+        self.progress = Progress(history=history, days={})
 
     def _read(self, there: set[str]) -> Progress:
         """The progress, if it is one of ours, and the tables that it speaks of are there."""
