@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -67,7 +68,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, caller: RawCaller) -> Iterat
 
 def uri(text: str) -> str:
     """A form of the table as an address: what a SIP URI may not hold is escaped."""
-    if text.lower().lstrip("<").startswith(("tel:", "sip:", "sips:", "urn:")):
+    if re.match("<?[a-z][a-z0-9]+:", text, re.IGNORECASE):
         return text.strip("<>")
     return f"sip:{escaped(text)}@op"
 
@@ -111,6 +112,12 @@ def test_what_only_looks_like_emergency_or_like_the_card_is_neither(
         f"{PAI}<sip:{HONEST}@op>\r\n{PAI}<tel:+{CARD}>\r\n{PAI}<sip:{HONEST}@op>",
         f"{PAI}<sip:{HONEST}@op>, <sip:{CARD}@op;x=tel:{HONEST}>",
         f"{PAI}<sip:>, <tel:+{CARD}>",
+        f"{PAI}<+{CARD}>",
+        f"{PAI}{CARD}",
+        f"{PAI}<{CARD}@op>",
+        f"{PAI}<<sip:{CARD}@op>>",
+        f"{PAI}<im:{CARD}@op>, ???",
+        f"{PAI}<sip:{CARD}@{'o' * 900}>",
         f"{PAI}<sip:1,2,3,4@x>,<SIP:+{CARD}@x>",
         f"{PAI}<tel:13800138000;phone-context=+86>",
         f"{PAI}\r\n <sip:+{CARD}@x>",
@@ -151,8 +158,58 @@ def test_a_header_that_names_nobody_who_calls_refuses_nothing(
 
 
 def test_what_cannot_be_read_does_not_pass(proxy: OwnCallProxy, caller: RawCaller) -> None:
-    for header in (f"{PAI}{'x' * 3000}", f"{PAI}{'<sip:a@b>,' * 40}", "\r\n".join([f"{PAI}<sip:a@b>"] * 30)):
+    for header in (
+        f"{PAI}<sip:{CARD}@{'o' * 1100}>",
+        f'{PAI}"a\0" <sip:{CARD}@op>',
+        f"{PAI}\0<sip:{CARD}@op>",
+        f"{PAI}{'x' * 3000}",
+        f"{PAI}{'<sip:a@b>,' * 40}",
+        "\r\n".join([f"{PAI}<sip:a@b>"] * 30),
+    ):
         assert caller.send(proxy.address, extra=f"{header}\r\n") == "SIP/2.0 400 Bad Identity"
+
+
+def test_a_zero_byte_hides_nobody(proxy: OwnCallProxy, caller: RawCaller) -> None:
+    """What is read here ends at it; what is read behind us may go on."""
+    for whom in ("sip:110\x0013900139000@op", f"sip:{CARD}\0@op", f"sip:\0{CARD}@op", "sip:139@op\0"):
+        assert caller.send(proxy.address, whom, f"<sip:{CARD}@op>") == "SIP/2.0 400 Bad URI", whom
+
+
+@pytest.mark.parametrize("route", ["<sip:{}@op>", "<sip:{}@10.0.0.7;lr>", "<sip:edge;lr>, <tel:+{}>"])
+def test_a_route_leads_past_no_list(proxy: OwnCallProxy, caller: RawCaller, route: str) -> None:
+    """A strict router goes where Route says, and not to the request URI (RFC 3261, 16.4)."""
+    to_card = f"Route: {route.format(CARD)}\r\n"
+    to_other = f"Route: {route.format(HONEST)}\r\n"
+    assert caller.send(proxy.address, "sip:edge.op", extra=to_card) == REFUSED_608
+    assert caller.send(proxy.address, "sip:edge.op", extra=to_other) == PASSED
+    sent = caller.message("sip:110@op", f"<sip:{CARD}@op>", f"routed-{route}", extra=to_other)
+    caller.own.sendto(sent, proxy.address)
+    outcome, request = caller.outcome(f"routed-{route}")
+    assert outcome == PASSED
+    assert "Route:" not in request  # it goes to the emergency number, and nowhere else
+    call = f"within-{route}"
+    answered(proxy, caller, call, "sip:110@op", f"<sip:{CARD}@op>")
+    within = {"call": call, "tag": "two"}
+    for method in ("INVITE", "UPDATE"):
+        who = f"<sip:{CARD}@op>"
+        assert (
+            caller.send(proxy.address, "sip:10.0.0.7", who, method=method, extra=to_other, **within)
+            == REFUSED_608
+        )
+        edge = "Route: <sip:edge.op;lr>, <sip:term@core.op;lr>\r\n"
+        assert caller.send(proxy.address, "sip:10.0.0.7", who, method=method, extra=edge, **within) == PASSED
+
+
+@pytest.mark.parametrize("hops", ["abc", "", "-1", "70 ;x", "99999999999"])
+def test_hops_that_are_no_number_stop_no_emergency_call(
+    proxy: OwnCallProxy, caller: RawCaller, hops: str
+) -> None:
+    for who in (HONEST, CARD):
+        call = f"hops-{hops}-{who}"
+        sent = caller.message("sip:110@op", f"<sip:{who}@op>", call)
+        caller.own.sendto(sent.replace(b"Max-Forwards: 70", f"Max-Forwards: {hops}".encode()), proxy.address)
+        outcome, request = caller.outcome(call)
+        assert (outcome, request.count("Max-Forwards: 69\r\n")) == (PASSED, 1)
 
 
 @pytest.mark.parametrize("method", ["MESSAGE", "REFER", "INVITEX", "invite"])
@@ -201,7 +258,7 @@ def answered(
     "emergency",
     [
         "sip:110@op",
-        "tel:110;phone-context=+8613900139",
+        "tel:110;phone-context=+852",
         "urn:service:sos.police",
         "sip:95588@op",
         "sip:13900000000@op",

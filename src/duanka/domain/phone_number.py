@@ -32,7 +32,9 @@ NORTH_AMERICA = "1[2-9][0-9]{2}[2-9][0-9]{6}"
 # 12583 with 1 to 3 behind it is called from a second number of the same card.
 CARRIER = "(179[0-9]{2}|12583[1-3]|1[12][0-9]{3}|10193|19[0-7])"
 _SIGN = "[+]?(00)?"
-CHINA = f"{_SIGN}(86(00)?)+0?"
+_CODE = "(86(00)?)+[+]?0?"
+# Before the code of the country 0, 000 or 00+ may stand too: no other number has 86 and a whole number behind it.
+CHINA = f"([0]{{0,3}}[+])?[0]{{0,4}}{_CODE}"
 BEFORE = f"{CARRIER}?({CHINA}{CARRIER}?|{_SIGN})?0?"
 # Codes of the telephone: hide or show the own number, no call waiting. `ANY_CODE` also what forwards a call.
 # No text is a repetition in two ways: else a pattern that fails would try them all, twice as many with each code.
@@ -55,12 +57,15 @@ _COUNTRY_CODE = re.compile(
 )
 _MOST = 256  # letters: what is longer is no number
 _LEAST_BARE = 10  # digits of a whole number without `+`: fewer may be a line of one's own city
-_URI = re.compile(r"<?\s*(tel|sips?|callto|phone):", re.IGNORECASE)
+_URI = re.compile(r"[<\s]*(tels?|sips?|im|pres|h323|callto|phone|fax|modem):", re.IGNORECASE)
 _SOS = re.compile(SENT_SOS, re.IGNORECASE)
 _CELL = re.compile('="([^"]*)"|\'(.+)')  # so that a spreadsheet leaves the digits alone
 _GROUPED = re.compile("[0-9]{1,3}(?:,[0-9]{3}){3,}")
 _FLOAT = re.compile("([1-9][0-9]{4,})[.]([0-9]{1,6})")
 _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
+# Of a country, perhaps with the begin of an area: behind it stands no whole number but of three digits.
+SHORT_CONTEXT = "[+][0-9]{1,4}"
+_PLUS = re.compile("%2B", re.IGNORECASE)
 _PARAMETERS = re.compile(";\\s*[A-Za-z].*")
 _AFTER_DIALLING = re.compile(
     "(?<=[0-9*#])(?:[,;pw][0-9*#,;pw]{0,6}|(?:x|ext|转|分机)[0-9]{1,6})", re.IGNORECASE
@@ -68,7 +73,7 @@ _AFTER_DIALLING = re.compile(
 
 _NORTH_AMERICAN = re.compile(NORTH_AMERICAN_FORM)
 _CHINESE = tuple(re.compile(form) for form in (MOBILE_FORM, MACHINE_FORM, FREEPHONE_FORM, FIXED_FORM))
-_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{CHINA}[1-9]")
+_SAYS_CHINA = re.compile(f"{CODES}{CARRIER}?{_SIGN}{_CODE}[1-9]")  # also to somebody elsewhere
 _ABROAD = re.compile(f"{CODES}{CARRIER}?(?:[+]|00|[+]00)([1-9][0-9]{{6,14}}){AFTER}")
 _BARE = re.compile(f"{CODES}([1-9][0-9]{{6,14}}){AFTER}")
 _DIGITS = re.compile(f"{CODES}[+]?([0-9]{{2,21}}){AFTER}")
@@ -168,6 +173,14 @@ def dialled(text: str) -> str:
     return context + number if context and not number.startswith("+") else number
 
 
+def _local(text: str) -> str:
+    """What would be dialled by who ignores the country that a number is relative to; "" where that is more."""
+    found = _CONTEXT.search(text)
+    if len(text) > _MOST or not found or not re.fullmatch(SHORT_CONTEXT, _user_part(text)[1]):
+        return ""
+    return dialled(text[: found.start()] + text[found.end() :])
+
+
 def _unescaped(text: str) -> str:
     """Percent-encoding taken away, also where it was done twice."""
     for _ in range(3):
@@ -187,20 +200,19 @@ def _user_part(text: str) -> tuple[str, str]:
     uri = _URI.match(text)
     if uri:
         text = text[uri.end() :].rstrip("> ").lstrip("/")
-        if uri[1].lower().startswith("sip"):
-            text = text.rpartition("@")[0] or text
+        text = text.rpartition("@")[0] or text
     context = _CONTEXT.search(text)
     cut = text.partition(";")[0] if uri else _PARAMETERS.sub("", text)
-    if uri and uri[1].lower().startswith("sip"):
+    if uri:
         cut = cut.partition(":")[0]  # a password, or a port
-    area = "".join(map(_kept, context[1])) if context else ""
+    area = "".join(map(_kept, _PLUS.sub("+", context[1]))) if context else ""
     return cut, area if re.fullmatch("[+][0-9]+", area) else ""
 
 
 def _kept(letter: str) -> str:
     """The letter; nothing for what only stands between digits."""
     if letter.isascii():
-        return "" if letter in SEPARATORS or letter < " " else letter
+        return "" if letter in SEPARATORS or letter < " " or letter == "\x7f" else letter
     return "" if unicodedata.category(letter) in ("Cf", "Zs", "Pd", "Cc") or letter == "\u2212" else letter
 
 
@@ -227,8 +239,9 @@ class ProtectedNumbers:
         number = parse(text)
         if number:
             return number in self.subscribers
-        readings = (text, text.replace(".", ""))  # 8610 11.0 is no float where a life may hang on it
-        return any(self._form.fullmatch(dialled(one)) for one in readings)
+        # 8610 11.0 is no float where a life may hang on it, and who ignores the country of a context dials 110
+        readings = (dialled(text), dialled(text.replace(".", "")), _local(text))
+        return any(map(self._form.fullmatch, readings))
 
 
 def line_form(lines: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ def number_patterns(protected: ProtectedNumbers) -> dict[str, object]:
     """Values of the configuration's template. `protected`: whom every card may call."""
     return {
         "sos": grammar.SENT_SOS,
+        "short_context": f"^{grammar.SHORT_CONTEXT}$",
         "usual": "^[+]?[0-9]+$",
         "whole": f"^86({grammar.MOBILE})$",
         "least": LEAST_DIGITS,
