@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.masking import masked_card
@@ -325,3 +325,26 @@ def test_looking_names_what_waits(store: Store) -> None:
     book.sweep(NOW + 24 * HOUR)
     found = list(look(NOW + 24 * HOUR))
     assert found == ["home_register", "call_proxy", "message_proxy", NOTICES]
+
+
+@pytest.mark.parametrize("wanted", ["suspended", "outgoing_barred", "active"])
+def test_what_was_written_into_the_outbox_past_the_book_is_told_to_nobody(store: Store, wanted: str) -> None:
+    """It would stop a card, or give one back, and nothing of it would stand in the trail."""
+    book, said = book_on(store, elements=("home_register",)), list[str]()
+    for number in range(3):
+        book.police_stop(card(number), "A1", POLICE, "notice", NOW)
+    element = FakeElement("home_register")
+    enacting = Enacting(Outbox(store, "w"), element, Alarms(store, said.append, timedelta(minutes=5)))
+    enacting.work(NOW)
+    victim = card(1) if wanted == "active" else card(77)
+    row = {"order_id": "RFORGED", "step": 1, "element": "home_register", "card": victim, "wanted": wanted}
+    with store.writing() as connection:
+        connection.execute(insert(table).values(**row, created_at=NOW, next_try_at=NOW))
+    book.police_stop(card(3), "A1", POLICE, "notice", NOW)
+    while enacting.work(NOW):
+        pass
+    assert {n for n in (0, 1, 2, 3, 77) if element.state_of(card(n)) is SUSPENDED} == {0, 1, 2, 3}
+    assert element.state_of(card(77)) is ACTIVE
+    (told,) = said
+    assert "RFORGED" in told
+    assert card(77) not in told

@@ -13,12 +13,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
     FromClause,
+    Row,
     ScalarSelect,
     Table,
     Update,
@@ -31,14 +33,16 @@ from sqlalchemy import (
     update,
 )
 
+from duanka.domain.errors import DuankaError
 from duanka.domain.evidence import Evidence
 from duanka.domain.network import NetworkState
 from duanka.orders.bulk import in_parts
 from duanka.orders.circuit import LONGEST
 from duanka.orders.store import Store
-from duanka.orders.tables import acts, drifts, notices, orders, outbox
+from duanka.orders.tables import acts, cards, drifts, notices, orders, outbox
 
 _SETTLED_AT_ONCE = 500
+_STATES = frozenset(state.value for state in NetworkState)
 
 
 class Outcome(StrEnum):
@@ -218,6 +222,7 @@ class Outbox:
             over = {"done_at": now, "outcome": Outcome.SUPERSEDED, "leased_until": None, "leased_by": None}
             connection.execute(update(outbox).where(outbox.c.id.in_(stale)).values(over))
         taken = [row for row in rows if row.id in found and row.id == last[row.card]]
+        taken = self._as_the_book_says(connection, element, taken, now)
         until = now + self.lease
         connection.execute(
             update(outbox)
@@ -229,13 +234,44 @@ class Outbox:
             try:
                 wanted = NetworkState(r.wanted)
             except ValueError as error:  # whoever wrote it: it holds up no other
-                self._spoilt.append((r.order_id, error))
-                over = {"done_at": now, "outcome": Outcome.REFUSED, "error": str(error)}
-                free = {"leased_until": None, "leased_by": None}
-                connection.execute(update(outbox).where(outbox.c.id == r.id).values(over | free))
+                self._set_aside(connection, r.id, r.order_id, error, now)
                 continue
             tasks.append(Task(r.id, r.order_id, r.step, element, r.card, wanted, r.tries, until))
         return tasks
+
+    def _as_the_book_says(
+        self, connection: Connection, element: str, rows: Sequence[Row[Any]], now: datetime
+    ) -> list[Row[Any]]:
+        """Those of these last rows that want of a card what the order book wants of it; the others are set aside.
+
+        A row that somebody wrote into the outbox past the book stops no card, and gives none back.
+        """
+        said = select(cards.c.card, cards.c.wanted).where(cards.c.card.in_([row.card for row in rows]))
+        wanted = {row.card: row.wanted for row in connection.execute(said)}
+        as_said = [
+            row
+            for row in rows
+            if row.wanted == wanted.get(row.card, NetworkState.ACTIVE) or row.wanted not in _STATES
+        ]  # of a state that is none the caller says what is wrong
+        for row in rows:
+            if row in as_said:
+                continue
+            # a transaction that ended since may have moved the card: then a later row says so
+            later = (outbox.c.card == row.card, outbox.c.element == element, outbox.c.id > row.id)
+            if not connection.execute(select(exists().where(*later))).scalar():
+                error = DuankaError(
+                    "the order book does not want this of the card: it was written past the book"
+                )
+                self._set_aside(connection, row.id, row.order_id, error, now)
+        return as_said
+
+    def _set_aside(
+        self, connection: Connection, row_id: int, order_id: str, error: Exception, now: datetime
+    ) -> None:
+        self._spoilt.append((order_id, error))
+        over = {"done_at": now, "outcome": Outcome.REFUSED, "error": str(error)}
+        free = {"leased_until": None, "leased_by": None}
+        connection.execute(update(outbox).where(outbox.c.id == row_id).values(over | free))
 
     def _settle(self, connection: Connection, results: Sequence[Result], now: datetime) -> None:
         alike: dict[tuple[datetime, Outcome], list[int]] = defaultdict(list)
