@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeEngine
 
 from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered
 from duanka.domain.counter import CounterCheck, Document
-from duanka.domain.order import Event
+from duanka.domain.order import Event, OrderError
 from duanka.domain.person import Person, Role
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
@@ -21,7 +21,17 @@ from duanka.orders.network_elements import NetworkElements
 from duanka.orders.persons import Asked, Persons
 from duanka.orders.row_digests import CARDS, NAMED, ORDERS, AuditedTable
 from duanka.orders.store import Store
-from duanka.orders.tables import act_cards, acts, audit, cards, keys, orders, person_requests, persons
+from duanka.orders.tables import (
+    act_cards,
+    act_places,
+    acts,
+    audit,
+    cards,
+    keys,
+    orders,
+    person_requests,
+    persons,
+)
 from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.tables_installation import elements
 from online import UNSURE, Online
@@ -195,9 +205,7 @@ def test_a_card_that_was_freed_past_the_trail_shows_after_its_next_change(store:
 
 
 @pytest.mark.parametrize("changed", ["proposed_by", "list of cards"])
-def test_what_was_put_under_a_proposal_shows_after_it_was_approved_and_carried_out(
-    store: Store, changed: str
-) -> None:
+def test_what_was_put_under_a_proposal_is_not_approved_and_shows(store: Store, changed: str) -> None:
     acting = Acts(book_on(store))
     act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), SECOND, NOW)
     with store.writing() as connection:
@@ -206,10 +214,22 @@ def test_what_was_put_under_a_proposal_shows_after_it_was_approved_and_carried_o
         else:
             connection.execute(insert(act_cards).values(act_id=act.id, card=card(9)))
     by = SECOND if changed == "proposed_by" else Person("zhao", Role.SUPERVISOR)
-    acting.approve(act.id, by, "seen", NOW)
-    acting.carry_out(NOW)
-    (found,) = faults(store)
-    assert found == f"before this row acts {act.id} was changed past the trail: {changed}"
+    with pytest.raises(OrderError, match="changed past the audit trail"):
+        acting.approve(act.id, by, "seen", NOW)
+    assert faults(store) == [f"acts {act.id} was changed past the trail: {changed}"]
+    acting.reject(act.id, SECOND, "changed by somebody", NOW)
+    assert faults(store) == [f"before this row acts {act.id} was changed past the trail: {changed}"]
+
+
+def test_an_act_put_into_somebodys_scope_shows(store: Store) -> None:
+    acting = Acts(book_on(store))
+    act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), DESK, NOW)
+    with store.writing() as connection:
+        connection.execute(delete(act_places))
+    assert faults(store) == [f"act_places {act.id} was removed past the trail"]
+    with store.writing() as connection:
+        connection.execute(insert(act_places).values(act_id=act.id, operator="", city="石家庄"))
+    assert faults(store) == [f"act_places {act.id} was changed past the trail: city"]
 
 
 def test_a_card_added_to_an_act_that_runs_shows_after_it_was_carried_out(store: Store) -> None:
@@ -225,17 +245,16 @@ def test_a_card_added_to_an_act_that_runs_shows_after_it_was_carried_out(store: 
     ]
 
 
-def test_a_proposer_who_was_exchanged_shows_after_the_person_was_approved(told: Store) -> None:
+def test_a_person_whose_proposer_was_exchanged_is_not_approved(told: Store) -> None:
     people = Persons(told, Trail(KEY))
     li = Person("li", Role.SUPERVISOR)
     request, _ = people.propose(Asked.PERSON, Person("sun", Role.SUPERVISOR, "Sun"), li, NOW)
     with told.writing() as connection:
         mine = update(person_requests).where(person_requests.c.id == request.id)
         connection.execute(mine.values(proposed_by="zhao"))
-    people.approve(request.id, li, "seen", NOW)
-    assert faults(told) == [
-        f"before this row person_requests {request.id} was changed past the trail: proposed_by"
-    ]
+    with pytest.raises(OrderError, match="changed past the audit trail"):
+        people.approve(request.id, li, "seen", NOW)
+    assert faults(told) == [f"person_requests {request.id} was changed past the trail: proposed_by"]
 
 
 def test_a_person_who_was_put_in_shows_after_their_change_was_approved(told: Store) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction
+from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, restriction
+from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import SYSTEM, Event, Kind, NeedsSecondPerson, Person, Role, State
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
+from duanka.orders.audit import Trail
+from duanka.orders.case_sources import CaseSources
 from duanka.orders.consequences import happen
+from duanka.orders.persons import Asked
 from duanka.orders.store import Store
 from duanka.orders.turn import Turn
+from online import Online
+from people import FIRST, People
 
 ADMIN = Person("root", Role.SUPERVISOR)
 WHY = Words("窝点", "a farm")
@@ -76,3 +84,33 @@ def test_a_card_barred_by_hand_goes_on_when_its_verification_runs_out(store: Sto
     undo = acts.undo(act.id, DESK, "the wrong list", NOW + 25 * HOUR)
     assert (undo.done, undo.skipped) == (0, 1), "the act is no longer what stops it"
     assert restriction(book) == order
+
+
+def test_what_somebody_began_who_was_disabled_since_has_no_second_person(store: Store) -> None:
+    """A key that was stolen proposes, its owner is disabled, and the proposal would still wait for one person."""
+    people = People(store, Trail(KEY))
+    people.add("wang", Role.DESK)
+    people.add("zhao", Role.SUPERVISOR)
+    wang, zhao = people.who("wang"), people.who("zhao")
+    way, sources = Online(store), CaseSources(store, Trail(KEY), KEY)
+    acts, order = Acts(way.book), way.asked(1, tier="high")
+    act = acts.propose(Event.SUSPEND, [card(0)], WHY, wang, NOW)
+    asked, _ = people.persons.propose(Asked.PERSON, Person("mole", Role.SUPERVISOR, "mole"), wang, NOW)
+    source = sources.propose("bureau", b"k" * 32, zhao, NOW)
+    seen = CounterCheck(Document.ID_CARD, "hall", person_present=True, card_in_hand=True, notice_signed=True)
+    way.counter.verify(order.id, seen, wang, "seen", NOW)
+    for one in ("wang", "zhao"):
+        people.persons.disable(one, FIRST, "their key was stolen", NOW)
+    tried: list[Callable[[], object]] = [
+        lambda: acts.approve(act.id, FIRST, "seen", NOW),
+        lambda: people.persons.approve(asked.id, FIRST, "seen", NOW),
+        lambda: sources.approve(source, FIRST, "seen", NOW),
+        lambda: way.counter.confirm(order.id, FIRST, "seen", NOW),
+    ]
+    for each in tried:
+        with pytest.raises(NeedsSecondPerson, match="was disabled since"):
+            each()
+    acts.reject(act.id, FIRST, "by a stolen key", NOW)
+    people.persons.reject(asked.id, FIRST, "by a stolen key", NOW)
+    sources.remove(source, FIRST, "by a stolen key", NOW)
+    way.counter.reject(order.id, FIRST, "by a stolen key", NOW)

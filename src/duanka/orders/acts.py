@@ -36,6 +36,7 @@ from duanka.orders.act_review import put_places, seen_act, strike
 from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry, skip_one
 from duanka.orders.book import OrderBook
 from duanka.orders.isolation import in_one_line, is_outage
+from duanka.orders.keys import acts_still
 from duanka.orders.places import acts_in
 from duanka.orders.proposals import store_act
 from duanka.orders.row_digests import ACTS, found
@@ -121,6 +122,11 @@ class Acts:
             _is(row, ActState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
+            acts_still(turn.connection, row["proposed_by"])
+            if not turn.as_told(ACTS, act_id):
+                raise OrderError(
+                    f"{act_id} was changed past the audit trail since: reject it (`duanka audit verify` says what)"
+                )
             if row["verification"]:
                 _still_to_decide(turn, row, by)
             if row["until"] and row["until"] <= now:

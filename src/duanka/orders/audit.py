@@ -167,13 +167,21 @@ class Trail:
             yield expected - 1
 
     def tells(
-        self, connection: Connection, table: AuditedTable, row: RowMapping, subjects: Collection[str]
+        self,
+        connection: Connection,
+        table: AuditedTable,
+        key: str,
+        subjects: Collection[str],
+        digest: str | None = None,
     ) -> bool:
-        """Whether the trail left this row as it is; `subjects`: of the entries that change it.
+        """Whether the trail left a row as it is; `subjects`: of the entries that change it.
 
-        No: it was put in or changed past the trail, or the entry that told it bears no hash of ours.
+        No: it was put in or changed past the trail, or the entry that told it bears no hash of ours. `digest`: of the
+        row, where the caller has read it.
         """
-        name, before = label(table, row[table.key]), audit.alias()
+        if digest is None:
+            digest = next((found for _, found, _ in table.rows(connection, [key])), "")
+        name, before = label(table, key), audit.alias()
         about = (audit.c.subject.in_(subjects), audit.c.digests.contains(f'"{name}":', autoescape=True))
         last = (
             select(audit, before.c.hash.label("chained"))
@@ -183,7 +191,7 @@ class Trail:
             .limit(1)
         )
         told = connection.execute(last).mappings().first()
-        if told is None or json.loads(told["digests"])[name] != table.digest(row):
+        if told is None or json.loads(told["digests"])[name] != digest:
             return False
         chained = GENESIS if told["seq"] == 1 else told["chained"]
         return chained is not None and hmac.compare_digest(self._hash(told, chained), told["hash"])

@@ -19,7 +19,7 @@ from duanka.domain.case_source import KEY_BYTES, CaseSource
 from duanka.domain.order import NeedsSecondPerson, NoSuchTransition, OrderError, Person, UnknownOrder
 from duanka.domain.person import same_person
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.keys import Kept
+from duanka.orders.keys import Kept, acts_still
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import case_sources
@@ -87,6 +87,7 @@ class CaseSources:
                 raise NoSuchTransition(f"{number} waits for nobody; `duanka keys sources` lists them")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {number}: somebody else must approve it")
+            acts_still(connection, row["proposed_by"])
             self._change(connection, row, by, "case_source.approve", why, now, approved_by=by.id)
             return _source(row)
 

@@ -23,6 +23,7 @@ from duanka.domain.person import same_person
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen, hours_anew
 from duanka.orders.cursors import page, page_of
+from duanka.orders.keys import acts_still
 from duanka.orders.places import orders_in
 from duanka.orders.row_digests import COUNTER_CHECKS, found
 from duanka.orders.second_person import PASSED, REJECTED
@@ -98,6 +99,7 @@ class Counter:
             row = _recorded(turn, order)
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
+            acts_still(turn.connection, row["first_by"])
             was = _over(turn, row, PASSED, by)
             turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
             return happen(turn, order, Event.PASS, by, why)

@@ -160,12 +160,12 @@ class KeptPeople:
             gone = row["disabled_at"] is not None
             gone = gone and (
                 any((kept := one.people.get(row["id"])) and kept.disabled for one in known)
-                or self._trail.tells(connection, PERSONS, row, (row["id"],))
+                or self._trail.tells(connection, PERSONS, row["id"], (row["id"],))
             )
             people[row["id"]] = KeptPerson(row["role"], row["operators"], row["cities"], gone)
         for row in connection.execute(select(keys).where(keys.c.revoked_at.is_not(None))).mappings():
             if any(row["id"] in one.revoked for one in known) or self._trail.tells(
-                connection, KEYS, row, (row["id"],)
+                connection, KEYS, row["id"], (row["id"],)
             ):
                 revoked.add(row["id"])
         removed = frozenset(self.removed_sources(connection))

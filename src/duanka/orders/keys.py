@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives
-from duanka.domain.order import NotTheirs, OrderError, Person, Role
+from duanka.domain.order import NeedsSecondPerson, NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope, same_person
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.row_digests import KEYS, PERSONS, found
@@ -92,7 +92,8 @@ class Keys:
             if person is None:
                 return None
             for table, one in ((KEYS, row), (PERSONS, person)):
-                if not self._trail.tells(connection, table, one, (person["id"], row["id"])):
+                about, digest = (person["id"], row["id"]), table.digest(one)
+                if not self._trail.tells(connection, table, one["id"], about, digest):
                     _log.warning(
                         "%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"]
                     )
@@ -182,6 +183,15 @@ def put_key(
 def one_at_a_time(connection: Connection) -> None:
     """Who changes people waits for who does it now: what is read here stays true until the end."""
     connection.execute(select(audit_head.c.seq).with_for_update())
+
+
+def acts_still(connection: Connection, proposed_by: str) -> None:
+    """NeedsSecondPerson where whoever proposed, or saw somebody first, was disabled since: two who act are needed."""
+    disabled = select(persons.c.disabled_at).where(persons.c.id == proposed_by)
+    if connection.execute(disabled).scalar():
+        raise NeedsSecondPerson(
+            f"{proposed_by} was disabled since, and counts for nobody any more: reject it, and let somebody else begin"
+        )
 
 
 def gives_all(person: Mapping[Any, Any]) -> bool:

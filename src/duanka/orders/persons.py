@@ -29,6 +29,7 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.keys import (
     PREFIX,
     Kept,
+    acts_still,
     gives_all,
     half_hash,
     key_hash,
@@ -38,7 +39,7 @@ from duanka.orders.keys import (
     put_key,
     supervisors_with_keys,
 )
-from duanka.orders.row_digests import PERSONS, found
+from duanka.orders.row_digests import PERSONS, REQUESTS, found
 from duanka.orders.rows import new_id
 from duanka.orders.store import Store
 from duanka.orders.tables import invitations, person_requests, persons
@@ -188,6 +189,11 @@ class Persons:
             if same_person(by.id, request.proposed_by) or same_person(by.id, request.person.id):
                 raise NeedsSecondPerson(
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
+                )
+            acts_still(connection, request.proposed_by)
+            if not self._trail.tells(connection, REQUESTS, number, (request.person.id,)):
+                raise OrderError(
+                    f"{number} was changed past the audit trail since it was proposed: reject it"
                 )
             wanted = self._checked(connection, request.what, request.person, by)
             before, found_as = _find(connection, wanted.id), found(connection, PERSONS, wanted.id)

@@ -37,7 +37,7 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.bulk import in_parts, put_rows, upsert
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
-from duanka.orders.row_digests import CARDS, FOUND, ORDERS, label
+from duanka.orders.row_digests import CARDS, FOUND, ORDERS, AuditedTable, label
 from duanka.orders.row_digests import found as rows_found
 from duanka.orders.rows import changes, order_id, order_of, row_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
@@ -143,6 +143,10 @@ class Turn:
         authorize(by, permission)
         if not by.scope.everywhere:
             within(by, "this card", *self.place(card))
+
+    def as_told(self, table: AuditedTable, key: str) -> bool:
+        """Whether this row is as the trail left it; `key`: also the subject of the entries about it."""
+        return self._terms.trail.tells(self.connection, table, key, (key,))
 
     # --- changing ---
 
