@@ -25,6 +25,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.domain.words import Words
+from duanka.orders.delays import MOST_DELAYS, may_delay
 from duanka.orders.proposals import propose_after, settle_proposal
 from duanka.orders.second_person import check_waits, decided, two_looked, witnesses_of
 from duanka.orders.turn import Turn
@@ -35,11 +36,13 @@ _STAGE_STATE = {
     NetworkState.SUSPENDED: State.SUSPENDED,
 }
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
+_SAME_NOTICE_A_DAY = 3  # to one card, by the hand of the staff
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 
 
 def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
+    _may_wait_again(turn, order, event, by)
     facts = _evidence(turn, order, event, by) | facts
     clock = _clock(turn, order, event, by, facts)
     after = turn.move(order, event, by, why, **{**clock, **facts})
@@ -50,6 +53,16 @@ def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts
         decided(turn, order)
         settle_proposal(turn, after)
     return after
+
+
+def _may_wait_again(turn: Turn, order: Order, event: Event, by: Person) -> None:
+    """NoSuchTransition where the staff leave a verification to a person once more, without a check online."""
+    leaves = (order.kind, event) == (Kind.VERIFICATION, Event.SUBMIT) and by.role in STAFF
+    if leaves and not may_delay(turn, order):
+        raise NoSuchTransition(
+            f"{order.id} was left to a person {MOST_DELAYS} times without a check online, and no hours ran meanwhile:"
+            " pass it, let it fail, or record what you see at the counter"
+        )
 
 
 def _evidence(turn: Turn, order: Order, event: Event, by: Person) -> dict[str, Any]:
@@ -205,8 +218,8 @@ def _passed(turn: Turn, order: Order, by: Person, why: str) -> None:
 
 def _to_counter(turn: Turn, order: Order, by: Person, why: str) -> None:
     """The holder must know where to go."""
-    del by, why
-    turn.notify(order, Asked.VERIFY_AT_COUNTER.value)
+    del why
+    _tell_by(turn, order, by, Asked.VERIFY_AT_COUNTER.value)
 
 
 def _submitted(turn: Turn, order: Order, by: Person, why: str) -> None:
@@ -290,8 +303,16 @@ def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
 
 
 def _told(turn: Turn, order: Order, by: Person, why: str) -> None:
-    del by, why
-    turn.notify(order, f"objection_{order.state}")
+    del why
+    _tell_by(turn, order, by, f"objection_{order.state}")
+
+
+def _tell_by(turn: Turn, order: Order, by: Person, template: str) -> None:
+    """Send a notice; of those that one of the staff brings about again and again only the first ones of a day."""
+    if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_A_DAY:
+        turn.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
+        return
+    turn.notify(order, template)
 
 
 _V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION

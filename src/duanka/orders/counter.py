@@ -23,6 +23,7 @@ from duanka.domain.person import same_person
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen, hours_anew
 from duanka.orders.cursors import page, page_of
+from duanka.orders.delays import may_delay
 from duanka.orders.keys import acts_still
 from duanka.orders.places import orders_in
 from duanka.orders.row_digests import COUNTER_CHECKS, found
@@ -46,7 +47,7 @@ class Counter:
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
         """Record that the holder was verified in person: passed at once, or when a second of the staff confirms.
 
-        While that is waited for no hours run: the delay is ours. OrderError names what is missing; NotTheirs,
+        While that is waited for no hours run, some times (`delays`). OrderError names what is missing; NotTheirs,
         NoSuchTransition: this verification is closed, with the fraud centre, or waits for a second person already.
         """
         permission = Permission.RECORD_COUNTER_CHECK
@@ -84,7 +85,9 @@ class Counter:
                 order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
                 return happen(turn, order, Event.PASS, by, why)
-            return turn.change(order, by, "waits", "for a second of the staff", due_at=None)
+            # discarded again and again it would never run out: then the hours go on meanwhile
+            stops: dict[str, None] = {"due_at": None} if may_delay(turn, order) else {}
+            return turn.change(order, by, "waits", "for a second of the staff", **stops)
 
         return self._book.turn_kept(work, now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
@@ -219,6 +219,14 @@ class Turn:
                 "next_try_at": self.now,
             }
         )
+
+    def told_lately(self, card: str, template: str) -> int:
+        """How often this notice went to the card within a day, those of this transaction counted."""
+        mine = (notices.c.card == card, notices.c.template == template)
+        since = notices.c.created_at > self.now - timedelta(days=1)
+        before = self.connection.execute(select(func.count()).where(*mine, since)).scalar_one()
+        new = sum((row["card"], row["template"]) == (card, template) for row in self._notices)
+        return before + new
 
     def note(
         self,
