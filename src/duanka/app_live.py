@@ -41,6 +41,7 @@ from duanka.telemetry import Telemetry
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STATE = "state"
+IMSIS = "imsi.sqlite"  # which card an IMSI is, as the register said last
 _UNSIGNED = (
     "Cards are in police cases that no registered source signed: high, and not stopped (`duanka keys add-source`,"
     " docs/FORMAT.md)"
@@ -157,7 +158,7 @@ def live(
     state = asked.state or asked.out / _STATE
     app.must_be_text(asked.out, "--out")
     app.must_be_text(state, "--state")
-    feed, zone = _feed(settings, asked)
+    feed, zone = _feed(settings, asked, state)
     with contextlib.ExitStack() as parts:
         engine = parts.enter_context(
             Live(
@@ -222,7 +223,7 @@ def check_source(asked: LiveRun) -> None:
         app.records_mapping(asked.source.mapping, asked.policy)
 
 
-def _feed(settings: Settings, asked: LiveRun) -> tuple[Feed, OperatorZone]:
+def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, OperatorZone]:
     """Where records come from, and the zone that their times are local to."""
     key = settings.key
     source = asked.source
@@ -240,6 +241,7 @@ def _feed(settings: Settings, asked: LiveRun) -> tuple[Feed, OperatorZone]:
             wait=not asked.once,
             after=source.after,  # type: ignore[arg-type]  # just checked
             marker=source.marker,
+            imsis=state / IMSIS,
         )
         return inbox, OperatorZone(mapping.zone)
     from duanka.records import Bus  # noqa: PLC0415  # its client is an import that files do without

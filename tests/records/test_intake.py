@@ -51,6 +51,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     data = delivered(tmp_path, {"cards.csv": CARDS})
     with pytest.raises(UnreadableInput, match=r"its name does not say which records it holds"):
         take_in(data / "cards.csv", tmp_path / "out")
+    data = delivered(tmp_path / "other", {"x.csv": CALLS})
     with pytest.raises(UnreadableInput, match=r"no file matches the mapping's \*.ber, \*.cdr, \*.dat"):
         take_in(data, tmp_path / "out", mapping=shipped("ts32298"))
 

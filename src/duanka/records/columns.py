@@ -14,6 +14,7 @@ from duanka.domain import device
 from duanka.domain.case_source import CaseSource
 from duanka.domain.tables import Column, Kind
 from duanka.records import durations, times
+from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.holders import Holders
 from duanka.records.mapping import How, Rows
 from duanka.records.numbers import SHORT_PREFIX, Numbers
@@ -48,7 +49,7 @@ class Tools:
     """What reading a value may need besides the value: the operator's zone, numbering plan and holder key.
 
     `case_sources`: whose signature of a file of police cases counts. `stands_in`: the zone of times that carry none,
-    if it is not the operator's.
+    if it is not the operator's. `by_imsi`: what the register says of IMSIs; None where no mapping asks.
     """
 
     zone: str
@@ -57,6 +58,7 @@ class Tools:
     empty: frozenset[str] = frozenset()
     case_sources: tuple[CaseSource, ...] = ()
     stands_in: str = ""
+    by_imsi: CardsByImsi | None = None
 
 
 class Given(NamedTuple):
@@ -106,6 +108,10 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
         given = source.is_not_null()
         values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
+    if how.imsi and how.imsi in frame.columns and tools.by_imsi is not None:
+        values, faults = _by_imsi(
+            values, faults, source, as_text(frame[how.imsi]).str.strip_chars(), tools.by_imsi
+        )
     twice = None
     if source is not None and column.kind is Kind.TIME:
         twice = times.written_twice(values, source, tools.zone)
@@ -329,6 +335,21 @@ def _reason(column: Column) -> Reason:
         Kind.HOLDER: Reason.NO_HOLDER_KEY,
     }
     return by_kind.get(column.kind, Reason.UNKNOWN_CHOICE)
+
+
+def _by_imsi(
+    cards: pl.Series, faults: Faults | None, source: pl.Series | None, imsis: pl.Series, known: CardsByImsi
+) -> tuple[pl.Series, Faults | None]:
+    """Fill in the cards of records that name none, but an IMSI, and say where the register does not know it."""
+    unnamed = pl.repeat(True, len(cards), eager=True) if source is None else source.is_null()
+    asked = unnamed & imsis.str.contains("[0-9]").fill_null(False)
+    if not asked.any():
+        return cards, faults
+    found = known.cards(imsis.set(~asked, None))
+    codes = np.zeros(len(cards), np.uint8) if faults is None else faults
+    codes[asked.to_numpy()] = 0
+    codes[(asked & found.is_null()).to_numpy()] = CODES[Reason.UNKNOWN_IMSI]
+    return found.zip_with(asked, cards).alias(cards.name), codes if codes.any() else None
 
 
 def _faults(

@@ -14,6 +14,7 @@ from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError, UnreadableInput
 from duanka.domain.tables import RECORD_TABLES, TABLES
 from duanka.records.directory_walk import Unseen, walk
+from duanka.records.folder_columns import folder_columns
 from duanka.records.mapping import Mapping, Source
 from duanka.records.open_file import is_file, opened
 
@@ -169,7 +170,9 @@ def _purpose(file: Delivered) -> str:
     # A file's ending is part of what it is: the same bytes are read otherwise as .parquet than as .csv.
     # So is its signature: the same cases with one and without are not the same.
     signed = os.path.exists(f"{file.path}{SIGNATURE_ENDING}")  # False where the name is too long for one
-    return f"{file.table} {file.path.suffix.lower()} {signed}"
+    # And so are the columns that its folders name.
+    folders = sorted(folder_columns(file.name).items(), key=str)
+    return f"{file.table} {file.path.suffix.lower()} {signed} {folders}"
 
 
 def _digest(path: Path) -> str:

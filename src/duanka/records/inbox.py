@@ -21,6 +21,7 @@ from duanka.domain.live import Batch, Waiting
 from duanka.records import mapping as mappings
 from duanka.records import naming
 from duanka.records.ahead import HandOn, ahead
+from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.columns import Tools
 from duanka.records.file_reader import FileReader, Going, Pulse
 from duanka.records.holders import Holders
@@ -40,7 +41,8 @@ class Inbox:
 
     `after`: what becomes of a file once all of it is committed. `marker`: whether a file counts only with its `.done`
     beside it; None: in folders that hold one. `wait`: whether to go on when everything is read. `name`: what the
-    origins begin with; each Inbox of one engine needs its own.
+    origins begin with; each Inbox of one engine needs its own. `imsis`: the file that keeps which card an IMSI is, for
+    mappings that ask; without it that is known while the process runs.
 
     Raises UnreadableInput when there is no such folder. A file that cannot be read stops itself alone.
     """
@@ -60,6 +62,7 @@ class Inbox:
         marker: bool | None = None,
         patience: Patience | None = None,
         name: str = "file",
+        imsis: Path | None = None,
     ) -> None:
         if not folder.is_dir():
             raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
@@ -71,7 +74,11 @@ class Inbox:
             self._mapping.region or region, opaque=self._mapping.opaque, bare=self._mapping.bare
         )
         self._tools = Tools(
-            self._mapping.zone, numbers, Holders(holder_key, needs_key=False), case_sources=case_sources
+            self._mapping.zone,
+            numbers,
+            Holders(holder_key, needs_key=False),
+            case_sources=case_sources,
+            by_imsi=CardsByImsi(imsis) if self._mapping.asks_by_imsi else None,
         )
         self._most = batch_records
         self._seconds = batch_seconds

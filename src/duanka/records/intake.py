@@ -18,13 +18,14 @@ from duanka.domain.intake import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
 from duanka.domain.tables import TABLES
 from duanka.records import delivery, parts, repeats
+from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.columns import Tools
 from duanka.records.delivery import Delivered
 from duanka.records.holders import Holders
 from duanka.records.limits import rejects_too_much
 from duanka.records.mapping import NATIVE, Mapping
 from duanka.records.numbers import Numbers
-from duanka.records.parts import Shelf
+from duanka.records.parts import IMSIS, Shelf
 from duanka.records.quarantine import Quarantine
 from duanka.records.readings import open_reading
 from duanka.records.reasons import Reason
@@ -59,11 +60,17 @@ def take_in(
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
     numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
-    tools = Tools(mapping.zone, numbers, Holders(holder_key), case_sources=case_sources)
+    by_imsi = CardsByImsi(out / IMSIS) if mapping.asks_by_imsi else None
+    tools = Tools(mapping.zone, numbers, Holders(holder_key), case_sources=case_sources, by_imsi=by_imsi)
     path = out / "quarantine.parquet"
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
         work = _Work(shelves, quarantine, tools, pool, progress or Silent(), sum(f.size for f in found.files))
-        seen = [work.file(number, file) for number, file in enumerate(found.files)]
+        # The register comes first: other files may name its cards by IMSI.
+        order = list(enumerate(found.files))
+        if by_imsi is not None:
+            order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
+        read = {number: work.file(number, file) for number, file in order}
+        seen = [read[number] for number in range(len(read))]
         for shelf in shelves.values():
             shelf.close()
         names = [file.name for file in found.files]
@@ -71,6 +78,8 @@ def take_in(
             settled = repeats.settle(table, shelf.parts, names, quarantine)
             shelf.parts = settled.parts
             work.used.subtract(settled.lost)
+    if by_imsi is not None:
+        by_imsi.close()
     accounts = tuple(
         replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
         for number, account in enumerate(seen)
@@ -153,8 +162,9 @@ class _Work:
                 sifter.check()
             records, given_up = 0, ""
             for block in reading.blocks(sifter.wanted()):
-                records += block.records
-                self._keep(number, file, sifter.sift(block))
+                sifted = sifter.sift(block)
+                records += block.records + sifted.more
+                self._keep(number, file, sifted)
                 self.progress.step(_STEP, self.done + block.done, self.total)
                 if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
                     records += 1

@@ -41,21 +41,22 @@ class How:
     hashed: bool = False
     opaque: bool = False
     short_when: Rows = field(default_factory=dict)
+    imsi: str = ""  # the column that names the card where `sources` do not
 
     @property
     def label(self) -> str:
         """The source's own name for it, for the quarantine."""
-        return "+".join(self.sources)
+        return "+".join((*self.sources, *([self.imsi] if self.imsi else [])))
 
     @property
     def reads(self) -> frozenset[str]:
         """Every column of the source that it looks at."""
-        return frozenset(self.sources) | frozenset(self.short_when)
+        return frozenset(self.sources) | frozenset(self.short_when) | frozenset({self.imsi} - {""})
 
 
 @dataclass(frozen=True)
 class Source:
-    """Files that feed one table. A row goes to the first source of its file whose `where` it meets."""
+    """Files that feed one table. A row goes to the sources of the first `where` in its file's order that it meets."""
 
     files: tuple[str, ...]
     table: str
@@ -85,7 +86,12 @@ class Mapping:
     opaque: bool = False
     bare: str = "e164"
     region: str | None = None
-    strict: bool = False  # the native format: cards and at least one table of records must be there
+    strict: bool = False  # the native format: at least one table of records must be there
+
+    @property
+    def asks_by_imsi(self) -> bool:
+        """Whether some source names its cards by IMSI, so that the register has to be read before it."""
+        return any(how.imsi for source in self.sources for how in source.columns.values())
 
 
 BY_INTAKE = "signed_by"  # the one column that no file gives: who signed the file

@@ -33,7 +33,7 @@ _BYTES = {"bytes": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1
 _A_DAY = datetime(2021, 5, 17, 9, 30, 15)
 _ANY = ("from", "join", "value", "strip")
 _KEYS: dict[Kind, tuple[str, ...]] = {
-    Kind.NUMBER: (*_ANY, "opaque", "short_when"),
+    Kind.NUMBER: (*_ANY, "opaque", "short_when", "imsi"),
     Kind.TEXT: (*_ANY, "codes"),
     Kind.TIME: (*_ANY, "formats", "epoch"),
     Kind.DAY: (*_ANY, "formats", "epoch"),
@@ -175,7 +175,12 @@ def _how(columns: Section, column: Column, name: str) -> How:
         hashed=section.flag("hash"),
         opaque=section.flag("opaque"),
         short_when=section.rows("short_when"),
+        imsi=section.text("imsi", ""),
     )
+    if how.imsi and (name != "card" or how.opaque):
+        raise section.wrong(
+            "imsi", "says which card a record is of; only `card`, and no pseudonym, can have it"
+        )
     if how.formats and how.epoch:
         raise section.wrong("epoch", "and 'formats' exclude each other")
     return how

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from duanka.domain.tables import TABLES
 from duanka.records import columns
 
+IMSIS = "imsi.sqlite"  # which card an IMSI is, while intake runs
 GROUP_ROWS = 1 << 16
 PART_ROWS = 1_000_000
 
@@ -192,6 +193,7 @@ def clear(out: Path) -> None:
 
 def _own_files(out: Path) -> Iterator[Path]:
     yield out / "quarantine.parquet"
+    yield from out.glob(f"{IMSIS}*")
     for table in TABLES:
         yield from (out / table).glob("part-*.parquet")
         yield from (out / table).glob("part-*.origin")

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     """Text where a count is due, or a count beyond 2^53."""
     IMPOSSIBLE_NUMBER = "impossible number"
     """No telephone number of any numbering plan, nor a short code where one may stand."""
+    UNKNOWN_IMSI = "IMSI not in the register"
+    """The record names its card by IMSI alone, and no row of `cards` that came before says which card that is."""
     ROUNDED_NUMBER = "rounded number"
     """A telephone number in scientific notation (8.6138E+12): a spreadsheet lost digits; export the column as text."""
     UNKNOWN_DIRECTION = "unknown direction"

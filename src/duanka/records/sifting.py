@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +17,11 @@ from duanka.records import rows
 from duanka.records.blocks import Block, Lines, Rows, part
 from duanka.records.columns import Tools, meets
 from duanka.records.fields import raw_rows
+from duanka.records.folder_columns import folder_columns
 from duanka.records.holders import WITHHELD_LINE
 from duanka.records.mapping import Source
 from duanka.records.reasons import Reason
+from duanka.records.rows import Fitted
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +48,16 @@ class Aside(NamedTuple):
     raw: str
 
 
-class Sifted(NamedTuple):
-    """What became of a block: every record of it is in one of the two."""
+@dataclass
+class Sifted:
+    """What became of a block: every record of it is in one of the two.
 
-    good: list[Good]
-    aside: list[Aside]
+    `more`: rows beyond one for each record that is used, where a record is seen from both of its parties.
+    """
+
+    good: list[Good] = field(default_factory=list)
+    aside: list[Aside] = field(default_factory=list)
+    more: int = 0
 
 
 class Sifter:
@@ -72,7 +79,10 @@ class Sifter:
         self._signed_by = signed_by
         self._name = name
         self._sources = sources
-        self._columns = columns
+        self._sides = sides_of(sources)
+        self._of_folders = folder_columns(name, columns) if columns else {}
+        self._in_file = frozenset(columns)
+        self._columns = (*columns, *self._of_folders)
         self._tools = tools
         self._pool = pool
         self.devices_unknown = 0
@@ -85,16 +95,16 @@ class Sifter:
             for field in source.columns[column.name].sources
         }
         # Fields that may be document numbers: nothing of them may reach the disk, well-formed or not.
-        self._holders = frozenset(named & set(columns))
+        self._holders = frozenset(named & set(self._columns))
 
     def wanted(self) -> list[str]:
-        """Columns that some source reads, in the file's order."""
+        """Columns of the file that some source reads, in its order."""
         reads: frozenset[str] = frozenset().union(*(source.reads for source in self._sources))
-        return [name for name in dict.fromkeys(self._columns) if name in reads]
+        return [name for name in dict.fromkeys(self._columns) if name in reads and name in self._in_file]
 
     def ignored(self) -> tuple[str, ...]:
         """The file's columns that nothing reads."""
-        reads = set(self.wanted())
+        reads = {*self.wanted(), *self._of_folders}
         return tuple(name for name in self._columns if name not in reads)
 
     def check(self) -> None:
@@ -102,7 +112,7 @@ class Sifter:
         for source in self._sources:
             for column in TABLES[source.table].required:
                 how = source.columns[column]
-                if how.value is None and not set(how.sources) & set(self._columns):
+                if how.value is None and not {*how.sources, how.imsi} & set(self._columns):
                     self._missing(f"{source.table}.{column}", " or ".join(how.sources))
             needed = {
                 *source.where,
@@ -138,7 +148,7 @@ class Sifter:
                 middle = block.records // 2
                 first = self.sift(part(block, 0, middle))
                 second = self.sift(part(block, middle, block.records))
-                return Sifted(first.good + second.good, first.aside + second.aside)
+                return Sifted(first.good + second.good, first.aside + second.aside, first.more + second.more)
             _log.error(
                 "%s: a record cannot be processed (%s); please report it", self._name, type(fault).__name__
             )
@@ -146,21 +156,24 @@ class Sifter:
             return Sifted([], [Aside(line, "", Reason.UNPROCESSABLE, "")])
 
     def _sift(self, block: Block) -> Sifted:
-        sifted = Sifted([], [])
+        sifted = Sifted()
         for bad in block.bad:
             raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw
             sifted.aside.append(Aside(bad.line, "", bad.reason, raw))
         if not block.frame.height:
             return sifted
+        if self._of_folders:
+            named = [pl.lit(value, pl.String).alias(name) for name, value in self._of_folders.items()]
+            block = replace(block, frame=block.frame.with_columns(named))
         left = np.ones(block.frame.height, bool)
-        for source in self._sources:
+        for sides in self._sides:
             taken = left
-            if source.where:
-                taken = left & meets(source.where, block.frame).to_numpy()
+            if sides[0].where:
+                taken = left & meets(sides[0].where, block.frame).to_numpy()
             left = left & ~taken
             mine = np.flatnonzero(taken)
             if len(mine):
-                self._rows(source, block, mine, sifted)
+                self._rows(sides, block, mine, sifted)
         nowhere = np.flatnonzero(left)
         raws = raw_rows(block, nowhere, self._holders, self._delimiter)
         for row, raw in zip(nowhere, raws, strict=True):
@@ -171,26 +184,51 @@ class Sifter:
     def _delimiter(self) -> str:
         return self._sources[0].layout.delimiter
 
-    def _rows(self, source: Source, block: Block, mine: Rows, sifted: Sifted) -> None:
-        """Sift the rows `mine` of `block`, which are for `source`."""
+    def _rows(self, sides: Sequence[Source], block: Block, mine: Rows, sifted: Sifted) -> None:
+        """Sift the rows `mine` of `block`: each of `sides` makes a row of the record, if it can; set aside is one of
+        which none can."""
         frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
-        tools = replace(self._tools, empty=source.layout.empty, stands_in=source.zone)
-        fitted = rows.fit(source, frame, tools, self._name, self._pool)
-        self.devices_unknown += fitted.devices_unknown
-        good, kept, ids, twice = fitted.frame, mine, fitted.ids, fitted.twice
+        fits = np.zeros(len(mine), bool)
+        first: Fitted | None = None
+        for number, source in enumerate(sides):
+            tools = replace(self._tools, empty=source.layout.empty, stands_in=source.zone)
+            fitted = rows.fit(source, frame, tools, self._name, self._pool)
+            self.devices_unknown += fitted.devices_unknown
+            first = first or fitted
+            fine = fitted.faults == 0
+            sifted.more += int((fine & fits).sum())
+            fits |= fine
+            sifted.good.append(self._good(source, number, fitted, block.lines[mine]))
+        if first is None or fits.all():
+            return
+        unfit = [one for one in rows.misfits(sides[0], first) if not fits[one[0]]]
+        places = mine[[row for row, _, _ in unfit]]
+        raws = raw_rows(block, places, self._holders, self._delimiter)
+        for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
+            sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
+
+    def _good(self, source: Source, side: int, fitted: Fitted, lines: Lines) -> Good:
+        frame, ids, twice = fitted.frame, fitted.ids, fitted.twice
         if fitted.faults.any():
             fine = pl.Series(fitted.faults == 0)
-            good, kept = good.filter(fine), mine[fitted.faults == 0]
+            frame, lines = frame.filter(fine), lines[fitted.faults == 0]
             ids = ids.filter(fine) if ids is not None else None
             twice = twice.filter(fine) if twice is not None else None
-            unfit = list(rows.misfits(source, fitted))
-            places = mine[[row for row, _, _ in unfit]]
-            raws = raw_rows(block, places, self._holders, self._delimiter)
-            for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
-                sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
+        if ids is not None and side:
+            ids = ids + f"#{side}"  # the other party's row of the same record is no repeat of the first
+        if source.table == "cards" and self._tools.by_imsi is not None:
+            self._tools.by_imsi.learn(frame)
         if source.table == "cases":
-            good = good.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
-        sifted.good.append(Good(source.table, good, block.lines[kept], ids, twice))
+            frame = frame.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
+        return Good(source.table, frame, lines, ids, twice)
+
+
+def sides_of(sources: Sequence[Source]) -> tuple[tuple[Source, ...], ...]:
+    """Put together the sources that take the same rows: they tell one record from the side of each of its parties."""
+    sides: dict[tuple[tuple[str, frozenset[str]], ...], list[Source]] = {}
+    for source in sources:
+        sides.setdefault(tuple(sorted(source.where.items())), []).append(source)
+    return tuple(map(tuple, sides.values()))
 
 
 def _shown(name: str) -> str:
