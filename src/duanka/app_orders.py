@@ -28,7 +28,7 @@ from duanka.orders.checks import Checks
 from duanka.orders.counter import Counter
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.intake import Intake
-from duanka.orders.kept_end import KeptEnds
+from duanka.orders.kept_end import End, KeptEnds
 from duanka.orders.kept_people import KeptPeople
 from duanka.orders.keys import Keys
 from duanka.orders.links import Links
@@ -253,7 +253,23 @@ def take(here: Desk, folder: Path, by: Person) -> Received:
         raise DuankaError(
             f"no decisions at {decisions.path}: give the folder that `duanka scan` or `duanka live` wrote"
         )
+    if here.ends.is_ahead:
+        raise DuankaError(
+            "the order book is older than the kept end of its trail: a backup was restored, and what was decided"
+            " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
+        )
     return Intake(here.book, decisions, signers(here)).take_all(now(), by)
+
+
+def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[list[End], int]:
+    """Go on with a restored backup; the ends that it is without, and how many passes it did not know.
+
+    Who passed since the backup stands in the list of passes that the worker kept: they pass again, before any deadline
+    of the older order book goes on. Errors of `KeptEnds.accept`.
+    """
+    authorize(by, Permission.ACCEPT_RESTORED)
+    passed = here.pass_list.put_in_force(here.book, at) if here.ends.is_ahead else 0
+    return here.ends.accept(by, why, at), passed
 
 
 def signers(here: Desk) -> Callable[[], frozenset[str]]:

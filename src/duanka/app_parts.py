@@ -28,6 +28,7 @@ from duanka.domain.policy import Policy
 from duanka.orders.alarms import Alarms
 from duanka.orders.clock_guard import ClockGuard
 from duanka.orders.intake import Intake
+from duanka.orders.kept_end import KeptEnds
 from duanka.report import DecisionFile
 from duanka.rules import RULES
 from duanka.settings import Settings
@@ -36,6 +37,7 @@ from duanka.telemetry import Metrics
 from duanka.verify import Verification
 
 POLL_SECONDS = 0.2  # between two looks into a file of decisions
+HELD_SECONDS = 1.0  # between two looks whether the order book is older than it was
 OPENS_WITHIN_SECONDS = 60.0  # the workers that judge faces
 
 
@@ -58,6 +60,20 @@ class _Works:
         """A micro-batch is in."""
         del taken, waiting
         self.running.works()
+
+
+@dataclass
+class _Held:
+    """Whether a backup was restored that nobody accepted yet: what was decided since was dealt with before."""
+
+    ends: KeptEnds
+    _looked: tuple[float, bool] | None = None
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if self._looked is None or now - self._looked[0] > HELD_SECONDS:
+            self._looked = now, self.ends.is_ahead
+        return self._looked[1]
 
 
 class ServeParts:
@@ -108,8 +124,9 @@ class ServeParts:
         def run(running: Running) -> None:
             decisions = DecisionFile(folder, self._here.decision_key)
             intake = Intake(self._here.book, decisions, app_orders.signers(self._here))
+            held = _Held(self._here.ends)
             while not running.stopping.is_set():
-                if intake.take(app_orders.now()):
+                if not held() and intake.take(app_orders.now()):
                     continue
                 running.works()
                 running.stopping.wait(POLL_SECONDS)

@@ -108,6 +108,9 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
     def accept_restored(why: Why) -> None:
         """Go on with a database that is older than an end of its trail: a restored backup, after a look at it."""
         with at_desk(Permission.ACCEPT_RESTORED) as (here, person):
-            for older in here.ends.accept(person, why, app_orders.now()):
-                out.print(f"Accepted without the rows up to {older.seq}.", highlight=False)
+            accepted, passed = app_orders.accept_restored(here, person, why, app_orders.now())
+        for seq in sorted({older.seq for older in accepted}):
+            out.print(f"Accepted without the rows up to {seq}.", highlight=False)
+        if passed:
+            out.print(f"{passed:,} holder(s) who passed since the backup passed again.", highlight=False)
         out.print("Deadlines, notices and comparisons go on.", highlight=False)

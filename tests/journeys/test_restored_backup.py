@@ -15,6 +15,7 @@ from sqlalchemy import select
 from duanka import app_orders, app_serve
 from duanka.app import policy_named
 from duanka.app_orders import Desk
+from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.person import Person, Role
 from duanka.network.own_message_proxy import OwnMessageProxy
@@ -98,7 +99,12 @@ def test_a_restored_backup_changes_nothing_until_it_is_accepted(
             assert connection.execute(select(drifts)).all() == []
             assert list(connection.execute(select(alarms.c.source)).scalars()) == ["audit trail"]
         assert here.trail.verdict(here.store, SUPERVISOR).faults
-        here.ends.accept(SUPERVISOR, "the day was entered again", app_orders.now())
+        decisions = tmp_path / "decisions.jsonl"
+        decisions.touch()
+        with pytest.raises(DuankaError, match="a backup was restored"):
+            app_orders.take(here, decisions, SUPERVISOR)
+        app_orders.accept_restored(here, SUPERVISOR, "the day was entered again", app_orders.now())
+        app_orders.take(here, decisions, SUPERVISOR)
         until(lambda: network(STOPPED, LATER) == [ACTIVE, SUSPENDED])  # as the accepted book says
         assert network(NEW) == [SUSPENDED], "of a card that it does not know, nothing"
         assert here.trail.verdict(here.store, SUPERVISOR).faults == ()

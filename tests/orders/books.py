@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
 
 from duanka.domain.act import Act, ActState
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order, Person, Role
@@ -12,6 +16,7 @@ from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
+from duanka.orders.tables import metadata
 from duanka.orders.turn import Terms
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
@@ -66,3 +71,22 @@ def decided_by_second(book: OrderBook, by: Person = SECOND, at: datetime = NOW) 
     acts.approve(proposed.id, by, "seen", at)
     acts.carry_out(at)
     return acts.act(proposed.id)
+
+
+Backup = Mapping[Table, Sequence[Mapping[Any, Any]]]
+
+
+def backup_of(store: Store) -> Backup:
+    """Every row, to put back later."""
+    with store.reading() as connection:
+        tables = metadata.sorted_tables
+        return {table: connection.execute(select(table)).mappings().all() for table in tables}
+
+
+def restore(store: Store, backup: Backup) -> None:
+    """The database as it was, as a backup that is restored."""
+    with store.writing() as connection:
+        for table, rows in backup.items():
+            connection.execute(delete(table))
+            if rows:
+                connection.execute(insert(table), [dict(row) for row in rows])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Table, delete, insert, select
 
-from books import KEY, NOW
+from books import KEY, NOW, backup_of, restore
 from duanka.domain.order import OrderError, Person, Role
 from duanka.domain.person import Scope
 from duanka.orders.alarms import Alarms
@@ -22,7 +19,7 @@ from duanka.orders.kept_people import PEOPLE_FILE, KeptPeople
 from duanka.orders.keys import Keys
 from duanka.orders.persons import Asked, Persons
 from duanka.orders.store import Store
-from duanka.orders.tables import metadata, persons
+from duanka.orders.tables import persons
 from people import FIRST, SECOND, People
 
 TRAIL, MINUTE = Trail(KEY), timedelta(minutes=1)
@@ -52,23 +49,6 @@ class Office:
     def key_of(self, person: str) -> str:
         """The id of their key."""
         return next(key.id for key in self.keys.list(FIRST) if key.person.id == person)
-
-
-Backup = Mapping[Table, Sequence[Mapping[Any, Any]]]
-
-
-def backup_of(store: Store) -> Backup:
-    with store.reading() as connection:
-        tables = metadata.sorted_tables
-        return {table: connection.execute(select(table)).mappings().all() for table in tables}
-
-
-def restore(store: Store, backup: Backup) -> None:
-    with store.writing() as connection:
-        for table, rows in backup.items():
-            connection.execute(delete(table))
-            if rows:
-                connection.execute(insert(table), [dict(row) for row in rows])
 
 
 @pytest.fixture

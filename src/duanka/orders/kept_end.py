@@ -144,6 +144,11 @@ class KeptEnds:
         with self._store.reading() as connection:
             return [end for end in ends if missing(connection, end)]
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the database is older than an end that is kept, and nobody accepted that."""
+        return bool(self.older(list(dict.fromkeys(self.ends()))))
+
     def end_of(self, given: str) -> End:
         """An end as a person gives it: SEQ:HASH, or a file that `text` was written to. DuankaError: neither."""
         seq, _, last = given.partition(":")

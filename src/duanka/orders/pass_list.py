@@ -9,12 +9,16 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.order import NotTheirs, Person
-from duanka.domain.passed_cards import Pass, listed
+from duanka.domain.errors import DuankaError
+from duanka.domain.order import SYSTEM, Event, Kind, NotTheirs, OrderError, Person, states_before
+from duanka.domain.passed_cards import Pass, listed, read_list
 from duanka.domain.private_files import private_folder, write_private
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.consequences import happen
 from duanka.orders.store import Store
 from duanka.orders.tables import PASSED_ORDERS, orders
+from duanka.orders.turn import Turn
 
 
 class PassList:
@@ -28,7 +32,25 @@ class PassList:
         self._written: tuple[object, ...] | None = None
 
     def passes(self) -> Sequence[Pass]:
-        """Each card that passed, and when it did last."""
+        """Each card that passed, and when it did last; also those of the file that a restored backup does not know."""
+        latest = {one.card: one for one in self._kept()}
+        for one in self._in_book():
+            if one.card not in latest or latest[one.card].passed_at < one.passed_at:
+                latest[one.card] = one
+        return [latest[card] for card in sorted(latest)]
+
+    def put_in_force(self, book: OrderBook, now: datetime) -> int:
+        """Pass the open verifications of whom the file knows as passed since they were opened; how many those are."""
+        return sum(_passes_again(book, one, now) for one in self._kept())
+
+    def _kept(self) -> Sequence[Pass]:
+        """The passes in the file; none where it is missing or does not bear our seal."""
+        try:
+            return read_list(self._path.read_bytes(), self._key, str(self._path))
+        except (OSError, ValueError, LookupError, TypeError, DuankaError):
+            return ()
+
+    def _in_book(self) -> Sequence[Pass]:
         query = (
             select(orders.c.card, func.max(orders.c.closed_at, type_=orders.c.closed_at.type))
             .where(text(PASSED_ORDERS), orders.c.closed_at.is_not(None))
@@ -65,3 +87,22 @@ class PassList:
             self._trail.append(connection, [entry])
         write_private(path, listed(passes, self._key))
         return len(passes)
+
+
+def _passes_again(book: OrderBook, one: Pass, now: datetime) -> bool:
+    """Pass what is asked of a card that its holder passed after it was asked; whether anything was."""
+
+    def work(turn: Turn) -> bool:
+        order = turn.open_order(one.card, Kind.VERIFICATION)
+        if order is None or order.opened_at > one.passed_at:
+            return False
+        why = f"passed at {one.passed_at.isoformat()}, after the backup that was restored"
+        if order.state in states_before(Kind.VERIFICATION, Event.BEGIN):
+            order = happen(turn, order, Event.BEGIN, SYSTEM, why)
+        happen(turn, order, Event.PASS, SYSTEM, why)
+        return True
+
+    try:
+        return book.turn(work, now)
+    except OrderError:  # the police or a cancellation came first: a person looks
+        return False
