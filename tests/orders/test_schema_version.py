@@ -1,0 +1,39 @@
+"""Tables and SCHEMA_VERSION change together: the version says which databases this Duanka may use."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from duanka.orders.installation import metadata
+from duanka.orders.tables import SCHEMA_VERSION
+
+# of the tables as they are in this version; of no other, so that two changes at once meet in one line
+VERSION, DIGEST = 7, "da88ccab2959d968"
+
+
+def _statements(table: Table) -> list[str]:
+    """What makes the table and its indexes on each database."""
+    made: list[str] = []
+    for dialect in (sqlite.dialect(), postgresql.dialect()):
+        made.append(str(CreateTable(table).compile(dialect=dialect)))
+        made += sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
+    return made
+
+
+def test_the_version_is_raised_with_the_tables() -> None:
+    tables = sorted(metadata.tables.values(), key=lambda table: table.name)
+    text = "\n".join(statement for table in tables for statement in _statements(table))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if digest == DIGEST:
+        assert SCHEMA_VERSION == VERSION, "no table changed, but SCHEMA_VERSION: order books would be refused"
+        return
+    assert SCHEMA_VERSION > VERSION, (
+        f"the tables are not those of version {VERSION}: an order book of before would be used as if it were new."
+        f" Raise SCHEMA_VERSION in src/duanka/orders/tables.py to {VERSION + 1}, say in docs/OPERATIONS.md what"
+        " becomes of older ones, and start this test again"
+    )
+    raise AssertionError(f'write here: VERSION, DIGEST = {SCHEMA_VERSION}, "{digest}"')
