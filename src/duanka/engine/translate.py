@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal as OneOf
 
@@ -21,6 +22,12 @@ from duanka.engine.spark_dialect import repaired, without_rounding, without_zero
 Dialect = OneOf["duckdb", "spark"]
 Value = int | float | str | date | datetime
 _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
+
+
+@lru_cache(1024)
+def _tree(sql: str) -> exp.Expression:
+    """The syntax tree, for reading: the same few statements are asked about again and again. `transform` copies it."""
+    return sqlglot.parse_one(sql, read="duckdb")
 
 
 def _literal(value: Value) -> exp.Expression:
@@ -49,7 +56,7 @@ def render(
     is read in its place. Raises RuleError when the SQL does not parse or names a value that is not given.
     """
     try:
-        tree = sqlglot.parse_one(sql, read="duckdb")
+        tree = _tree(sql)
     except sqlglot.ParseError as error:
         raise RuleError(f"SQL does not parse: {error}") from error
 
@@ -92,28 +99,32 @@ def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str
     return repaired(query).sql(dialect="spark"), afterwards
 
 
+@lru_cache(1024)
 def output_columns(sql: str) -> tuple[str, ...]:
     """Names of the columns that a statement gives, in order."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
+    tree = _tree(sql)
     if not isinstance(tree, exp.Query):
         raise RuleError("SQL must be one SELECT")
     return tuple(tree.named_selects)
 
 
+@lru_cache(1024)
 def columns(sql: str) -> frozenset[str]:
     """Names of all columns that a statement mentions, wherever they come from."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
+    tree = _tree(sql)
     return frozenset(node.name for node in tree.find_all(exp.Column))
 
 
+@lru_cache(1024)
 def parameters(sql: str) -> frozenset[str]:
     """Names behind `$` in a statement."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
+    tree = _tree(sql)
     return frozenset(node.name for node in tree.find_all(exp.Parameter, exp.Placeholder))
 
 
+@lru_cache(1024)
 def tables(sql: str) -> frozenset[str]:
     """Names of the tables that a statement reads, without its own named steps."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
+    tree = _tree(sql)
     steps = {cte.alias for cte in tree.find_all(exp.CTE)}
     return frozenset(t.name for t in tree.find_all(exp.Table)) - steps

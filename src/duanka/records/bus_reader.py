@@ -84,7 +84,7 @@ class Session:
             options["user_credentials"] = str(self._address.credentials)
         if (tls := self._address.tls()) is not None:
             options["tls"] = tls
-        client = TolerantClient()
+        client, self._fault = TolerantClient(), ""
         connecting = client.connect(
             self._address.servers,
             name=self._what.durable,
@@ -105,7 +105,8 @@ class Session:
         return client
 
     async def _on_error(self, fault: Exception) -> None:
-        self._fault = str(fault) or type(fault).__name__
+        if "authorization" not in self._fault.lower():  # which tells more than that the line broke behind it
+            self._fault = str(fault) or type(fault).__name__
 
     async def _on_lost(self) -> None:
         if not self._leaving:

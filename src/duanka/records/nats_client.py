@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
+from nats.errors import Error
 from nats.protocol import parser
 
 from duanka.domain.display import display_name
@@ -33,6 +34,28 @@ class TolerantClient(Client):
     ) -> Any:
         shown = display_name(subject.decode("utf-8", "surrogateescape"))
         return super()._build_message(sid, shown.encode(), _text(reply).encode(), data, headers)
+
+    async def _process_connect_init(self) -> None:
+        """Sign in. Raises Error, OSError where the server does not let us."""
+        transport: Any = self._transport
+        held = list[bytes]()
+        write = transport.write
+
+        def together(data: bytes) -> None:
+            """Our name and the question behind it in one piece: a server that refuses us leaves nothing unread."""
+            held.append(data)
+            if data == PING_PROTO:
+                write(b"".join(held))
+
+        transport.write = together  # else its refusal is lost where the question comes after it hung up
+        try:
+            await super()._process_connect_init()
+        finally:
+            transport.write = write
+        if (
+            not self.is_connected
+        ):  # it hung up where its answer was due, which the client takes for a connection
+            raise Error("the server hung up")
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
