@@ -25,7 +25,7 @@ _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
 
 
 @lru_cache(1024)
-def _tree(sql: str) -> exp.Expression:
+def _tree(sql: str) -> exp.Expr:
     """The syntax tree, for reading: the same few statements are asked about again and again. `transform` copies it."""
     return sqlglot.parse_one(sql, read="duckdb")
 

@@ -29,8 +29,7 @@ WITH machines AS (
   JOIN machines AS m
     ON m.card = d.card
   WHERE
-    NOT m.bound_imei IS NULL
-    AND SUBSTRING(d.imei, 1, 14) <> SUBSTRING(m.bound_imei, 1, 14)
+    NOT m.bound_imei IS NULL AND d.imei <> m.bound_imei
   GROUP BY
     d.card
 ), signs AS (
