@@ -88,6 +88,7 @@ class Trail:
             entries = [Entry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended), *entries]
         rows = []
         told = RowsTold(connection, {name: was for entry in entries for name, was in entry.found.items()})
+        told.read((one.what, one.subject, (one.before, one.after)) for one in entries if not one.digests)
         for entry in entries:
             seq += 1
             row = {
@@ -213,7 +214,7 @@ class Trail:
 
     def _hash(self, row: Mapping[str, object] | RowMapping, last: str) -> str:
         told = [last, row["seq"], _utc(row["at"]), *(row[name] for name in _TOLD)]
-        return hmac.new(self._key, _canonical(told).encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, _canonical(told).encode(), "sha256").hex()
 
 
 _TOLD = ("who", "role", "what", "subject", "why", "before", "after", "digests")
@@ -250,5 +251,5 @@ def _utc(at: object) -> str:
     return at.isoformat()
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+# one encoder for all: what it writes is under the hash, and must not depend on who asks
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode

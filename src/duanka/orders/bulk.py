@@ -14,29 +14,33 @@ _MANY = 50  # from here on COPY pays
 def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert `rows`, which all have the same keys; part of the transaction of `connection`.
 
-    On PostgreSQL by COPY, which takes a third of the work of as many statements.
+    Many rows go to the driver as they are: on PostgreSQL by COPY, which takes a third of the work of as many
+    statements; on SQLite without a dictionary and a look-up for each value.
     """
     if not rows:
         return
-    if connection.dialect.name != "postgresql" or len(rows) < _MANY:
+    if len(rows) < _MANY:
         connection.execute(insert(table), list(rows))
         return
     names = list(rows[0])
     kinds = [table.c[name].type for name in names]
-    dialect = connection.dialect
-    columns = ", ".join(f'"{name}"' for name in names)
+    binds = [kind.process_bind_param if isinstance(kind, TypeDecorator) else None for kind in kinds]
+    dialect, columns = connection.dialect, ", ".join(f'"{name}"' for name in names)
+    values = (
+        tuple(
+            [bind(row[name], dialect) if bind else row[name] for name, bind in zip(names, binds, strict=True)]
+        )
+        for row in rows
+    )
+    if dialect.name != "postgresql":
+        marks = ", ".join("?" * len(names))
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', list(values))
+        return
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  # the connection is open
     with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
-        for row in rows:
-            copy.write_row(
-                [
-                    kind.process_bind_param(row[name], dialect)
-                    if isinstance(kind, TypeDecorator)
-                    else row[name]
-                    for name, kind in zip(names, kinds, strict=True)
-                ]
-            )
+        for row in values:
+            copy.write_row(row)
 
 
 def upsert(connection: Connection, table: Table) -> Any:

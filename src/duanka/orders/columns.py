@@ -117,4 +117,6 @@ class Text(TypeDecorator[str]):
 
 def storable(text: str) -> str:
     """`text` with U+FFFD in place of zero bytes and of halves of surrogate pairs."""
+    if type(text) is str and text.isascii() and "\0" not in text:  # and no member of an enumeration
+        return text
     return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")

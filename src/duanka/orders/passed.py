@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, RowMapping, select, text
 
-from duanka.domain.order import Demand, Kind, Order, State
+from duanka.domain.order import Demand, Order
+from duanka.orders.batch_facts import Fact
 from duanka.orders.rows import order_of
-from duanka.orders.tables import orders
+from duanka.orders.tables import PASSED_ORDERS, orders
 from duanka.orders.turn import Turn
 
 _TIERS = ("", "low", "medium", "high", "extreme")
+
+
+def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, RowMapping]:
+    passed = select(orders).where(orders.c.card.in_(of), text(PASSED_ORDERS)).order_by(orders.c.closed_at)
+    return {row["card"]: row for row in connection.execute(passed).mappings()}  # of each card the last counts
+
+
+_LAST_PASS: Fact[RowMapping | None] = Fact(orders, _read_last_passes, absent=None)
 
 
 def passed_lately(turn: Turn, demand: Demand) -> str | None:
@@ -20,17 +30,7 @@ def passed_lately(turn: Turn, demand: Demand) -> str | None:
     For the same rules on evidence from before the pass never; within the days of the policy only when the tier is
     heavier than what was passed, or a rule that tells of another device is new.
     """
-    query = (
-        select(orders)
-        .where(
-            orders.c.card == demand.card,
-            orders.c.kind == Kind.VERIFICATION.value,
-            orders.c.state == State.PASSED.value,
-        )
-        .order_by(orders.c.closed_at.desc())
-        .limit(1)
-    )
-    row = turn.connection.execute(query).mappings().first()
+    row = turn.about_cards(_LAST_PASS, demand.card)
     if row is None:
         return None
     passed = order_of(row)

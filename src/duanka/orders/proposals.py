@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from duanka.domain.act import Act, ActState
 from duanka.domain.evidence import ran_out
 from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
+from duanka.orders.batch_facts import Fact
 from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import columns_of, new_id
 from duanka.orders.tables import act_cards, act_places, acts
@@ -22,11 +24,14 @@ _FACTS = (
 
 def store_act(turn: Turn, act: Act) -> None:
     """Write the act; its cards are the caller's to write."""
-    facts: dict[str, Any] = {name: getattr(act, name) for name in _FACTS}
-    words = {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
-    turn.connection.execute(insert(acts).values(**facts, **words))
+    turn.connection.execute(insert(acts).values(_row_of(act)))
     turn.act_began |= act.state is ActState.RUNNING
     turn.new_acts.add(act.id)
+
+
+def _row_of(act: Act) -> dict[str, Any]:
+    facts: dict[str, Any] = {name: getattr(act, name) for name in _FACTS}
+    return facts | {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
 
 
 def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
@@ -47,11 +52,11 @@ def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Per
         total=1,
         verification=order.id,
     )
-    store_act(turn, act)
-    turn.connection.execute(insert(act_cards).values(act_id=act.id, card=order.card))
-    turn.connection.execute(
-        insert(act_places).values(act_id=act.id, operator=order.operator, city=order.city)
-    )
+    turn.prepare(acts, _row_of(act))
+    turn.prepare(act_cards, {"act_id": act.id, "card": order.card})
+    turn.prepare(act_places, {"act_id": act.id, "operator": order.operator, "city": order.city})
+    turn.new_acts.add(act.id)
+    turn.proposed_about.add(order.id)
     said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": 1}
     turn.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
 
@@ -61,7 +66,10 @@ def settle_proposal(turn: Turn, order: Order) -> None:
     if ran_out(order):
         return
     for number in _waiting(turn, order):
-        was = found(turn.connection, ACTS, number)
+        waits = select(acts.c.id).where(acts.c.id == number, acts.c.state == ActState.PROPOSED.value)
+        if turn.connection.execute(waits.with_for_update()).scalar() is None:
+            continue  # it was decided meanwhile
+        was = {} if number in turn.new_acts else found(turn.connection, ACTS, number)
         gone = update(acts).where(acts.c.id == number)
         turn.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=turn.now))
         before: dict[str, object] = {"state": ActState.PROPOSED.value}
@@ -69,6 +77,20 @@ def settle_proposal(turn: Turn, order: Order) -> None:
         turn.note(SYSTEM, "act.reject", number, f"{order.id} is {order.state}", before, after, was)
 
 
+def _read_waiting(connection: Connection, of: Collection[str]) -> dict[str, tuple[str, ...]]:
+    waits = (acts.c.verification.in_(of), acts.c.state == ActState.PROPOSED.value)
+    found: dict[str, tuple[str, ...]] = {}
+    for row in connection.execute(select(acts.c.id, acts.c.verification).where(*waits)):
+        found[row.verification] = (*found.get(row.verification, ()), row.id)
+    return found
+
+
+_WAITING = Fact(acts, _read_waiting, absent=())
+
+
 def _waiting(turn: Turn, order: Order) -> tuple[str, ...]:
-    mine = (acts.c.verification == order.id, acts.c.state == ActState.PROPOSED.value)
-    return tuple(turn.connection.execute(select(acts.c.id).where(*mine)).scalars())
+    """What is proposed about this verification and waits."""
+    if order.id in turn.proposed_about:  # in this transaction: it is not written yet
+        turn.write_prepared()
+        turn.proposed_about.clear()
+    return turn.about_orders(_WAITING, order)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
@@ -43,19 +43,18 @@ SAME = "="  # the digest did not change
 _AT_ONCE = 400  # values in one IN
 _MOST_REMOVED = 100  # removed orders that are named; more say nothing more
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_REMEMBERED = 8192  # facts whose text is kept: the texts of a policy, states, moments
 _DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
 
 
 def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
     """The list of cards of each act: what two people agreed on is that list."""
-    found: dict[str, dict[str, object]] = {}
-    for act in of:
-        query = select(act_cards.c.card).where(act_cards.c.act_id == act).order_by(act_cards.c.card)
-        listed = hashlib.sha256()
-        for card in connection.execute(query).scalars():
-            listed.update(f"{card}\n".encode())
-        found[act] = {"list of cards": listed.hexdigest()}
-    return found
+    listed = {act: hashlib.sha256() for act in of}
+    for part in in_parts(list(listed), _AT_ONCE):
+        query = select(act_cards.c.act_id, act_cards.c.card).where(act_cards.c.act_id.in_(part))
+        for act, card in connection.execute(query.order_by(act_cards.c.act_id, act_cards.c.card)):
+            listed[act].update(f"{card}\n".encode())
+    return {act: {"list of cards": digest.hexdigest()} for act, digest in listed.items()}
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,10 @@ class AuditedTable:
 
     def digest(self, row: Mapping[str, Any] | RowMapping, more: Mapping[str, object] | None = None) -> str:
         """Of all columns but the exceptions; a column that `row` does not have makes it another digest."""
-        facts = {name: row[name] for name in self.covered if name in row}
-        return _digest({**facts, **more} if more else facts)
+        if more:
+            facts = {name: row[name] for name in self.covered if name in row} | dict(more)
+            return _whole([_told(facts[name]) for name in sorted(facts)])
+        return _whole([_told(row[name]) for name in self.covered if name in row])
 
     def rows(self, connection: Connection, of: Collection[str]) -> Iterator[tuple[str, str, list[str]]]:
         """Key and digest of these rows, and the names of what is in the digest."""
@@ -132,8 +133,8 @@ class AuditedRows(AuditedTable):
             for row in connection.execute(query).mappings():
                 of_order.setdefault(row[self.key], []).append(row)
             for order, rows in of_order.items():
-                facts = {name: [_plain(row[name]) for row in rows] for name in self.covered}
-                yield order, _digest(facts), list(self.covered)
+                facts = [_told(tuple(_plain(row[name]) for row in rows)) for name in self.covered]
+                yield order, _whole(facts), list(self.covered)
 
     def keys(self) -> Select[Any]:
         """Every order that has such rows."""
@@ -209,22 +210,38 @@ class RowsTold:
         self._connection, self._before = connection, dict(before)
         self._read: dict[str, str | None] = {}
 
+    def read(self, entries: Iterable[tuple[str, str, Iterable[Mapping[str, object]]]]) -> None:
+        """Read the rows that all these entries name, those of a table together: of each `of`'s arguments."""
+        unread: dict[str, set[str]] = {}
+        for what, subject, told in entries:
+            beginning = what.partition(".")[0]
+            if beginning in _BY_WHAT:
+                unread.setdefault(beginning, set()).update(_named(subject, told))
+        for beginning, named in unread.items():
+            for table in _BY_WHAT[beginning]:
+                self._read_rows(table, named)
+
     def of(self, what: str, subject: str, told: Iterable[Mapping[str, object]]) -> dict[str, str]:
         """Label -> digest of the rows that an entry names, with how they were found."""
         digests = dict[str, str]()
         tables = _BY_WHAT.get(what.partition(".")[0], ())
-        named = {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
+        named = _named(subject, told)
         for table in tables:
-            unread = {key for key in named if label(table, key) not in self._read}
-            self._read |= {label(table, key): None for key in unread}
-            self._read |= {
-                label(table, key): digest for key, digest, _ in table.rows(self._connection, unread)
-            }
+            self._read_rows(table, named)
             for name in (label(table, key) for key in sorted(named)):
                 if digest := self._read[name]:
                     digests[name] = digest
                     digests[name + FOUND] = self._before.pop(name + FOUND, SAME)
         return digests
+
+    def _read_rows(self, table: AuditedTable, keys: Collection[str]) -> None:
+        unread = [key for key in keys if label(table, key) not in self._read]
+        self._read |= {label(table, key): None for key in unread}
+        self._read |= {label(table, key): digest for key, digest, _ in table.rows(self._connection, unread)}
+
+
+def _named(subject: str, told: Iterable[Mapping[str, object]]) -> set[str]:
+    return {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
 
 
 @dataclass
@@ -401,13 +418,17 @@ def _differs(what: str, told: str | None, digest: str, names: Sequence[str]) -> 
         yield f"{what} was changed past the trail: {', '.join(changed) or 'a column'}"
 
 
-def _digest(facts: Mapping[str, object]) -> str:
+def _whole(each: Sequence[tuple[str, str]]) -> str:
     """Of all facts, and behind a dot a few digits of each, so that the one that differs can be named."""
-    each = [
-        ascii(_plain(facts[name])) for name in sorted(facts)
-    ]  # one text a value, whatever Python writes it
-    whole = hashlib.sha256("\n".join(each).encode()).hexdigest()
-    return f"{whole[:32]}.{''.join(f'{zlib.crc32(one.encode()) & 0xFFF:03x}' for one in each)}"
+    whole = hashlib.sha256("\n".join([text for text, _ in each]).encode()).hexdigest()
+    return f"{whole[:32]}.{''.join([digits for _, digits in each])}"
+
+
+@lru_cache(maxsize=_REMEMBERED, typed=True)
+def _told(fact: Hashable) -> tuple[str, str]:
+    """One text of a fact, whatever Python writes it, and a few digits of it. Rows of one batch have most in common."""
+    text = ascii(list(fact) if isinstance(fact, tuple) else _plain(fact))
+    return text, f"{zlib.crc32(text.encode()) & 0xFFF:03x}"
 
 
 def _plain(value: object) -> object:

@@ -7,12 +7,15 @@ objection that is upheld.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, select, update
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from duanka.domain.evidence import Witnesses, had_a_hand_in
 from duanka.domain.identity import Outcome, Reason
 from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
 from duanka.domain.person import same_person
+from duanka.orders.batch_facts import Fact
 from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.turn import Turn
 
@@ -75,10 +78,17 @@ def witnesses_of(turn: Turn, before: Order, by: Person) -> Witnesses:
     return Witnesses(staff, machine=bool(turn.connection.execute(select(not_passed)).scalar()))
 
 
+def _with_waiting_check(connection: Connection, of: Collection[str]) -> dict[str, bool]:
+    mine = (counter_checks.c.order_id.in_(of), counter_checks.c.outcome.is_(None))
+    return dict.fromkeys(connection.execute(select(counter_checks.c.order_id).where(*mine)).scalars(), True)
+
+
+_CHECK_WAITS = Fact(counter_checks, _with_waiting_check, absent=False)
+
+
 def check_waits(turn: Turn, order: Order) -> bool:
     """Whether a counter check of this verification waits for a second of the staff."""
-    mine = (counter_checks.c.order_id == order.id, counter_checks.c.outcome.is_(None))
-    return bool(turn.connection.execute(select(exists().where(*mine))).scalar())
+    return turn.about_orders(_CHECK_WAITS, order)
 
 
 def decided(turn: Turn, before: Order) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
-from sqlalchemy import ARRAY, Connection, Integer, bindparam, cast, func, or_, select, update
+from sqlalchemy import ARRAY, Connection, Integer, RowMapping, Table, cast, func, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.evidence import Evidence, may_stop, named_verification
@@ -34,15 +34,17 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.bulk import in_parts, put_rows, upsert
+from duanka.orders.batch_facts import BatchFacts, Fact
+from duanka.orders.bulk import in_parts, put_rows
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
-from duanka.orders.row_digests import CARDS, FOUND, ORDERS, AuditedTable, label
-from duanka.orders.row_digests import found as rows_found
-from duanka.orders.rows import changes, order_id, order_of, row_of, told
+from duanka.orders.row_digests import AuditedTable
+from duanka.orders.rows import changes, order_id, order_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
+from duanka.orders.unit_of_work_rows import supersede, with_digests, write_cards, write_orders
 
 _AT_ONCE = 400  # values in one IN: below what SQLite takes
+Value = TypeVar("Value")
 _CARDS, _SHARES = 20201010, 1024  # of PostgreSQL's advisory locks: ours, and how many stand for all cards
 
 
@@ -63,20 +65,26 @@ class Turn:
 
     def __init__(self, connection: Connection, terms: Terms, now: datetime) -> None:
         self.connection = connection
+        self.facts = BatchFacts(connection)
         self.now = now
         self.policy = terms.policy
         self._terms = terms
         self._orders: dict[str, Order] = {}  # as they stand now
         self._stored: dict[str, Order] = {}  # as they stand in the database
+        self._rows: dict[str, Mapping[str, Any]] = {}  # the same, column by column
         self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
         self._open: dict[str, dict[Kind, str]] = {}
         self._entries: list[Entry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
+        self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows of other tables
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
         self.act_began = False
         self.new_acts: set[str] = set()
+        self.proposed_about: set[str] = (
+            set()
+        )  # verifications about which an act was prepared and not written yet
 
     # --- reading, with locks ---
 
@@ -89,12 +97,12 @@ class Turn:
             self.lock([card])
         if number not in self._orders:
             row = self.connection.execute(select(orders).where(orders.c.id == number)).mappings().one()
-            self._keep(order_of(row))
+            self._keep(row)
         return self._orders[number]
 
     def lock(self, of: Collection[str]) -> None:
         """Load and lock every open order of these cards, in one sequence for all, so that nobody waits in a ring."""
-        new = sorted(set(of) - self._open.keys())
+        new = sorted({card for card in of if card not in self._open})
         for some in in_parts(new, _AT_ONCE):
             self._open |= {card: {} for card in some}
             self._wait_for(some)
@@ -105,8 +113,7 @@ class Turn:
                 .with_for_update()
             )
             for row in self.connection.execute(found).mappings():
-                order = order_of(row)
-                self._keep(order)
+                order = self._keep(row)
                 self._open[order.card][order.kind] = order.id
 
     def _wait_for(self, some: Sequence[str]) -> None:
@@ -126,6 +133,15 @@ class Turn:
         self.lock([card])
         number = self._open[card].get(kind)
         return self._orders[number] if number else None
+
+    def about_orders(self, fact: Fact[Value], order: Order) -> Value:
+        """The fact about this order; read for all orders that the transaction has loaded."""
+        return self.facts.of(fact, order.id, self._stored)
+
+    def about_cards(self, fact: Fact[Value], card: str) -> Value:
+        """The fact about this card; read for all cards that are locked."""
+        self.lock([card])
+        return self.facts.of(fact, card, self._open)
 
     def place(self, card: str) -> Place:
         """Operator and city of the card, as its open orders or the latest order say; read for all locked cards."""
@@ -197,7 +213,7 @@ class Turn:
         """Changes of one card, all or none: an error takes them back and goes on to the caller."""
         self.lock([card])
         kept = self._orders.copy(), self._restricted.copy(), self._open[card].copy()
-        grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices)
+        grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices, self._prepared)
         lengths = [len(rows) for rows in grow]
         try:
             yield
@@ -251,91 +267,25 @@ class Turn:
     def write(self) -> None:
         """Write everything; the transaction that it belongs to makes it durable."""
         changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
-        new = sorted(
-            (order for order in changed if order.id not in self._stored), key=lambda new: (new.card, new.kind)
-        )  # in one sequence for all: two writers of the same new cards must not wait for each other in a ring
-        moved_on = [order for order in changed if order.id in self._stored]
-        # those that close go first: the place of the one open order of a card must be free before it is taken
-        self._update([order for order in moved_on if order.closed_at])
-        put_rows(self.connection, orders, [row_of(order) for order in new])
-        self._update([order for order in moved_on if not order.closed_at])
-        found = self._found_cards()
-        restricted = self._write_cards()
-        self._tell_rows(changed, restricted, found)
-        self._supersede({str(row["card"]) for row in self._outbox})
+        rows = write_orders(self.connection, changed, self._rows)
+        restricted, found = write_cards(self.connection, self._restricted, self.now)
+        self._entries = with_digests(self._entries, rows, self._rows, restricted, found)
+        supersede(self.connection, {str(row["card"]) for row in self._outbox}, self.now)
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
+        self.write_prepared()
         self._terms.trail.append(self.connection, self._entries)  # last: its lock is the one that all share
 
-    def _update(self, changed: Sequence[Order]) -> None:
-        """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
-        rows = [(row_of(self._stored[order.id]), row_of(order)) for order in changed]
-        differing = [
-            name for name in (rows[0][1] if rows else ()) if any(old[name] != new[name] for old, new in rows)
-        ]
-        if differing:
-            values: dict[str, Any] = {name: bindparam(name) for name in differing}
-            statement = update(orders).where(orders.c.id == bindparam("number")).values(values)
-            given = [{"number": new["id"], **{name: new[name] for name in differing}} for _, new in rows]
-            self.connection.execute(statement, given)
+    def prepare(self, table: Table, row: Mapping[str, object]) -> None:
+        """Let this row be inserted with all others of the table, at the end or with `write_prepared`."""
+        self._prepared.append((table, row))
 
-    def _tell_rows(
-        self, changed: Sequence[Order], restricted: Sequence[Mapping[str, object]], found: Mapping[str, str]
-    ) -> None:
-        """Give the last entry about each order the digests of its row and its card's, and how they were found."""
-        digests = {order.id: {label(ORDERS, order.id): ORDERS.digest(row_of(order))} for order in changed}
-        for number, mine in digests.items():
-            if number in self._stored:
-                mine[label(ORDERS, number) + FOUND] = ORDERS.digest(row_of(self._stored[number]))
-        for row in restricted:
-            name, mine = label(CARDS, str(row["card"])), digests[str(row["order_id"])]
-            mine[name] = CARDS.digest(row)
-            if was := found.get(name + FOUND):
-                mine[name + FOUND] = was
-        for at in range(len(self._entries) - 1, -1, -1):
-            if told := digests.pop(self._entries[at].subject, None):
-                self._entries[at] = replace(self._entries[at], digests=told)
-
-    def _found_cards(self) -> dict[str, str]:
-        """How the cards that moved were treated before; none: they are new here."""
-        return rows_found(self.connection, CARDS, *self._restricted)
-
-    def _write_cards(self) -> Sequence[Mapping[str, object]]:
-        """Write how the network is to treat the cards that moved; their rows."""
-        rows = [
-            {
-                "card": card,
-                "state": order.state.value,
-                "wanted": in_the_network(order.state).value,
-                "order_id": order.id,
-                "since": self.now,
-            }
-            for card, order in sorted(self._restricted.items())
-        ]
-        if not rows:
-            return []
-        statement = upsert(self.connection, cards)
-        self.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["card"],
-                set_={name: statement.excluded[name] for name in ("state", "wanted", "order_id", "since")},
-            ),
-            rows,
-        )
-        return rows
-
-    def _supersede(self, of: Collection[str]) -> None:
-        """What the network was still to be told about these cards is no longer true; what is on its way ends first."""
-        for part in in_parts(sorted(of), _AT_ONCE):
-            self.connection.execute(
-                update(outbox)
-                .where(
-                    outbox.c.card.in_(part),
-                    outbox.c.done_at.is_(None),
-                    or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < self.now),
-                )
-                .values(done_at=self.now, outcome="superseded", leased_until=None, leased_by=None)
-            )
+    def write_prepared(self) -> None:
+        """Insert what was prepared, for statements that read or change those rows."""
+        prepared, self._prepared[:] = list(self._prepared), []
+        for table in dict.fromkeys(table for table, _ in prepared):
+            put_rows(self.connection, table, [row for one, row in prepared if one is table])
+            self.facts.forget(table)
 
     # --- inside ---
 
@@ -376,8 +326,13 @@ class Turn:
                 }
             )
 
-    def _keep(self, order: Order) -> None:
+    def _keep(self, row: RowMapping) -> Order:
+        order = order_of(row)
         self._orders[order.id] = self._stored[order.id] = order
+        self._rows[order.id] = dict(
+            row
+        )  # as it stands, and not as we would write it: its digest goes into the trail
+        return order
 
     def _put(self, order: Order) -> Order:
         self._orders[order.id] = order

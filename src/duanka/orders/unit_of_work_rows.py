@@ -1,0 +1,115 @@
+"""Writes the changed orders and cards of one transaction, and gives its entries the digests of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, or_, update
+
+from duanka.domain.order import Order, in_the_network
+from duanka.orders.audit import Entry
+from duanka.orders.bulk import in_parts, put_rows, upsert
+from duanka.orders.row_digests import CARDS, FOUND, ORDERS, label
+from duanka.orders.row_digests import found as rows_found
+from duanka.orders.rows import row_of
+from duanka.orders.tables import cards, orders, outbox
+
+Row = Mapping[str, Any]
+_AT_ONCE = 400  # values in one IN: below what SQLite takes
+
+
+def write_orders(
+    connection: Connection, changed: Sequence[Order], stored: Mapping[str, Row]
+) -> dict[str, Row]:
+    """Write these orders, each as it is now; their rows by id. `stored`: as the database has those that are there."""
+    rows: dict[str, Row] = {order.id: row_of(order) for order in changed}
+    new = sorted(
+        (row for number, row in rows.items() if number not in stored),
+        key=lambda row: (row["card"], row["kind"]),
+    )  # in one sequence for all: two writers of the same new cards must not wait for each other in a ring
+    moved_on = [row for number, row in rows.items() if number in stored]
+    # those that close go first: the place of the one open order of a card must be free before it is taken
+    _update(connection, [row for row in moved_on if row["closed_at"]], stored)
+    put_rows(connection, orders, new)
+    _update(connection, [row for row in moved_on if not row["closed_at"]], stored)
+    return rows
+
+
+def _update(connection: Connection, changed: Sequence[Row], stored: Mapping[str, Row]) -> None:
+    """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
+    names = list(changed[0]) if changed else []
+    differing = [name for name in names if any(stored[row["id"]][name] != row[name] for row in changed)]
+    if differing:
+        values: dict[str, Any] = {name: bindparam(name) for name in differing}
+        statement = update(orders).where(orders.c.id == bindparam("number")).values(values)
+        given = [{"number": row["id"], **{name: row[name] for name in differing}} for row in changed]
+        connection.execute(statement, given)
+
+
+def write_cards(
+    connection: Connection, restricted: Mapping[str, Order], now: datetime
+) -> tuple[Sequence[Row], dict[str, str]]:
+    """Write how the network is to treat these cards; their rows, and how those that were there were found."""
+    if not restricted:
+        return [], {}
+    found = rows_found(connection, CARDS, *restricted)
+    rows = [
+        {
+            "card": card,
+            "state": order.state.value,
+            "wanted": in_the_network(order.state).value,
+            "order_id": order.id,
+            "since": now,
+        }
+        for card, order in sorted(restricted.items())
+    ]
+    statement = upsert(connection, cards)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["card"],
+            set_={name: statement.excluded[name] for name in ("state", "wanted", "order_id", "since")},
+        ),
+        rows,
+    )
+    return rows, found
+
+
+def with_digests(
+    entries: Sequence[Entry],
+    changed: Mapping[str, Row],
+    stored: Mapping[str, Row],
+    restricted: Sequence[Row],
+    found: Mapping[str, str],
+) -> list[Entry]:
+    """Give the last entry about each order the digests of its row and its card's, and how they were found."""
+    digests = {number: {label(ORDERS, number): ORDERS.digest(row)} for number, row in changed.items()}
+    for number, mine in digests.items():
+        if number in stored:
+            mine[label(ORDERS, number) + FOUND] = ORDERS.digest(stored[number])
+    for row in restricted:
+        name, mine = label(CARDS, row["card"]), digests[row["order_id"]]
+        mine[name] = CARDS.digest(row)
+        if was := found.get(name + FOUND):
+            mine[name + FOUND] = was
+    told = list(entries)
+    for at in range(len(told) - 1, -1, -1):
+        if mine_too := digests.pop(told[at].subject, None):
+            told[at] = replace(told[at], digests=mine_too)
+    return told
+
+
+def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
+    """What the network was still to be told about these cards is no longer true; what is on its way ends first."""
+    for part in in_parts(sorted(of), _AT_ONCE):
+        connection.execute(
+            update(outbox)
+            .where(
+                outbox.c.card.in_(part),
+                outbox.c.done_at.is_(None),
+                or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < now),
+            )
+            .values(done_at=now, outcome="superseded", leased_until=None, leased_by=None)
+        )
