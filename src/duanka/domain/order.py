@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
@@ -344,3 +345,12 @@ class Order:
     decision: str = ""
     receipt_at: datetime | None = None
     evidence: str = ""
+
+    def changed(self, **facts: Any) -> Order:
+        """The order with these fields changed: `dataclasses.replace` in a fifth of its time, which a sweep feels."""
+        if unknown := facts.keys() - self.__dataclass_fields__.keys():
+            raise TypeError(f"an order has no {', '.join(sorted(unknown))}")
+        after = object.__new__(Order)
+        after.__dict__.update(self.__dict__)
+        after.__dict__.update(facts)
+        return after

@@ -19,7 +19,8 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
 from duanka.orders.bulk import put_rows
 from duanka.orders.columns import storable
-from duanka.orders.row_digests import AuditedTable, Comparison, RowsTold, label
+from duanka.orders.row_comparison import Comparison
+from duanka.orders.row_digests import AuditedTable, RowsTold, label
 from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
@@ -28,7 +29,7 @@ _AT_ONCE = 5_000
 _MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: there are many, and that would cost as much as all else about them
 class Entry:
     """What is to be told: `subject` is an order, a card, an act or a key; `before` and `after` what changed of it."""
 

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, TypeDecorator, insert
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    func,
+    insert,
+    literal,
+)
+from sqlalchemy.types import TypeEngine
 
 Item = TypeVar("Item")
 _MANY = 50  # from here on COPY pays
+_ARRAYS = {String: "text", Text: "text", Integer: "integer", BigInteger: "bigint"}
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -23,24 +38,94 @@ def put_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, o
         connection.execute(insert(table), list(rows))
         return
     names = list(rows[0])
-    kinds = [table.c[name].type for name in names]
-    binds = [kind.process_bind_param if isinstance(kind, TypeDecorator) else None for kind in kinds]
-    dialect, columns = connection.dialect, ", ".join(f'"{name}"' for name in names)
-    values = (
-        tuple(
-            [bind(row[name], dialect) if bind else row[name] for name, bind in zip(names, binds, strict=True)]
-        )
-        for row in rows
-    )
-    if dialect.name != "postgresql":
-        marks = ", ".join("?" * len(names))
-        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', list(values))
+    columns = _listed(names)
+    values = _driver_values(connection, table, names, rows)
+    if connection.dialect.name != "postgresql":
+        insertion = f'INSERT INTO "{table.name}" ({columns}) VALUES ({_marks(names)})'
+        connection.exec_driver_sql(insertion, values)
         return
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  # the connection is open
     with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
         for row in values:
             copy.write_row(row)
+
+
+def upsert_rows(connection: Connection, table: Table, key: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert `rows`, which all have the same keys, or change those that are there; in one statement."""
+    if not rows:
+        return
+    names = list(rows[0])
+    values = _driver_values(connection, table, names, rows)
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != key)
+    conflict = f'ON CONFLICT ("{key}") DO UPDATE SET {changes}'
+    into = f'INSERT INTO "{table.name}" ({_listed(names)})'
+    if connection.dialect.name == "postgresql":
+        arrays = tuple([list(column) for column in zip(*values, strict=True)])
+        connection.exec_driver_sql(f"{into} SELECT * FROM {_unnest(table, names)} {conflict}", arrays)
+    else:
+        connection.exec_driver_sql(f"{into} VALUES ({_marks(names)}) {conflict}", values)
+
+
+def update_rows(
+    connection: Connection, table: Table, key: str, names: Sequence[str], rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Set the columns `names` of those of `rows` that are there, each by its `key`; on PostgreSQL in one statement."""
+    if not rows or not names:
+        return
+    values = _driver_values(connection, table, [*names, key], rows)
+    if connection.dialect.name == "postgresql":
+        changes = ", ".join(f'"{name}" = new."{name}"' for name in names)
+        arrays = tuple([list(column) for column in zip(*values, strict=True)])
+        new = f"{_unnest(table, [*names, key])} AS new ({_listed([*names, key])})"
+        connection.exec_driver_sql(
+            f'UPDATE "{table.name}" SET {changes} FROM {new} WHERE "{table.name}"."{key}" = new."{key}"',
+            arrays,
+        )
+    else:
+        changes = ", ".join(f'"{name}" = ?' for name in names)
+        connection.exec_driver_sql(f'UPDATE "{table.name}" SET {changes} WHERE "{key}" = ?', values)
+
+
+def among(
+    connection: Connection, column: ColumnElement[Any], values: Collection[object]
+) -> ColumnElement[bool]:
+    """Whether the column is one of `values`; on PostgreSQL as one array, so that it need not be parsed anew."""
+    if connection.dialect.name != "postgresql":
+        return column.in_(values)
+    plain = _plain_type(column.type)
+    return column == func.any(literal(list(values), ARRAY(Text() if isinstance(plain, String) else plain)))
+
+
+def _driver_values(
+    connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Mapping[str, object]]
+) -> list[tuple[object, ...]]:
+    """The rows as the driver takes them."""
+    dialect, kinds = connection.dialect, [table.c[name].type for name in names]
+    binds = [kind.process_bind_param if isinstance(kind, TypeDecorator) else None for kind in kinds]
+    columns = [
+        [bind(row[name], dialect) for row in rows] if bind else [row[name] for row in rows]
+        for name, bind in zip(names, binds, strict=True)
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" * len(names))
+
+
+def _unnest(table: Table, names: Sequence[str]) -> str:
+    """The rows of as many arrays as there are columns, in their order."""
+    kinds = (_ARRAYS[type(_plain_type(table.c[name].type))] for name in names)
+    return f"unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
+
+
+def _plain_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
 
 
 def upsert(connection: Connection, table: Table) -> Any:

@@ -7,6 +7,7 @@ time out of bounds is compared as the nearest bound, and a text that is too long
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, TypeDecorator
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DontWrapMixin
 from duanka.domain.bounds import FIRST_YEAR, LAST_YEAR
 from duanka.domain.errors import DuankaError
 
+_SHORT = 1_000  # characters of a text whose stored form is remembered
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -117,6 +119,13 @@ class Text(TypeDecorator[str]):
 
 def storable(text: str) -> str:
     """`text` with U+FFFD in place of zero bytes and of halves of surrogate pairs."""
-    if type(text) is str and text.isascii() and "\0" not in text:  # and no member of an enumeration
+    if type(text) is not str:  # a member of an enumeration
+        text = str.__str__(text)
+    if text.isascii() and "\0" not in text:
         return text
+    return _replaced(text) if len(text) < _SHORT else _replaced.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)  # the texts of a policy come again and again
+def _replaced(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, select, text
 
 from duanka.domain.order import Demand, Order
 from duanka.orders.batch_facts import Fact
+from duanka.orders.bulk import among
 from duanka.orders.rows import order_of
 from duanka.orders.tables import PASSED_ORDERS, orders
 from duanka.orders.turn import Turn
@@ -17,7 +18,11 @@ _TIERS = ("", "low", "medium", "high", "extreme")
 
 
 def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, RowMapping]:
-    passed = select(orders).where(orders.c.card.in_(of), text(PASSED_ORDERS)).order_by(orders.c.closed_at)
+    passed = (
+        select(orders)
+        .where(among(connection, orders.c.card, of), text(PASSED_ORDERS))
+        .order_by(orders.c.closed_at)
+    )
     return {row["card"]: row for row in connection.execute(passed).mappings()}  # of each card the last counts
 
 

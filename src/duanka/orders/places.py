@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, Connection, exists, not_, or_, select
 
 from duanka.domain.person import Person, Scope
-from duanka.orders.bulk import in_parts
+from duanka.orders.bulk import among, in_parts
 from duanka.orders.tables import act_places, orders
 
 _AT_ONCE = 400  # values in one IN: below what SQLite takes
@@ -22,7 +22,7 @@ def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
     for part in in_parts(sorted(set(cards)), _AT_ONCE):
         query = (
             select(orders.c.card, orders.c.operator, orders.c.city)
-            .where(orders.c.card.in_(part), or_(orders.c.operator != "", orders.c.city != ""))
+            .where(among(connection, orders.c.card, part), or_(orders.c.operator != "", orders.c.city != ""))
             .order_by(orders.c.opened_at)
         )
         found |= {row.card: (row.operator, row.city) for row in connection.execute(query)}

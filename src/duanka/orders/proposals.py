@@ -11,6 +11,7 @@ from duanka.domain.act import Act, ActState
 from duanka.domain.evidence import ran_out
 from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
 from duanka.orders.batch_facts import Fact
+from duanka.orders.bulk import among
 from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import columns_of, new_id
 from duanka.orders.tables import act_cards, act_places, acts
@@ -78,14 +79,14 @@ def settle_proposal(turn: Turn, order: Order) -> None:
 
 
 def _read_waiting(connection: Connection, of: Collection[str]) -> dict[str, tuple[str, ...]]:
-    waits = (acts.c.verification.in_(of), acts.c.state == ActState.PROPOSED.value)
+    waits = (among(connection, acts.c.verification, of), acts.c.state == ActState.PROPOSED.value)
     found: dict[str, tuple[str, ...]] = {}
     for row in connection.execute(select(acts.c.id, acts.c.verification).where(*waits)):
         found[row.verification] = (*found.get(row.verification, ()), row.id)
     return found
 
 
-_WAITING = Fact(acts, _read_waiting, absent=())
+_WAITING: Fact[tuple[str, ...]] = Fact(acts, _read_waiting, absent=())
 
 
 def _waiting(turn: Turn, order: Order) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -118,34 +119,43 @@ def columns_of(grounds: Grounds) -> dict[str, object]:
     }
 
 
+_TOLD = (
+    *(
+        "card",
+        "state",
+        "step",
+        "due_at",
+        "carried_by",
+        "hits",
+        "extended",
+        "opened_by",
+        "helped_by",
+        "decision",
+    ),
+    *("receipt_at", "evidence", "operator", "city"),  # who may see it depends on the last two
+)
+
+
 def told(order: Order) -> dict[str, object]:
     """What the audit trail tells of an order: what can change, and no text that repeats it."""
-    facts: dict[str, Any] = {
-        "card": order.card,
-        "state": order.state.value,
-        "step": order.step,
-        "due_at": order.due_at,
-        "carried_by": order.carried_by,
-        "hits": order.hits,
-        "extended": order.extended,
-        "opened_by": order.opened_by,
-        "helped_by": ", ".join(order.helped_by),
-        "decision": order.decision,
-        "receipt_at": order.receipt_at,
-        "evidence": order.evidence,
-        "operator": order.operator,  # who may see it depends on them
-        "city": order.city,
-    }
-    return {name: _plain(value) for name, value in facts.items() if value not in (None, "")}
+    return _plain(order, _TOLD)
 
 
-def changes(
-    before: Mapping[str, object], after: Mapping[str, object]
-) -> tuple[dict[str, object], dict[str, object]]:
-    """Only what differs, on both sides."""
-    differ = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return {n: before[n] for n in differ if n in before}, {n: after[n] for n in differ if n in after}
+def changes(before: Order, after: Order) -> tuple[dict[str, object], dict[str, object]]:
+    """What is told of an order before and after: only what differs, on both sides."""
+    differ = [name for name in _TOLD if getattr(before, name) != getattr(after, name)]
+    return _plain(before, differ), _plain(after, differ)
 
 
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _plain(order: Order, names: Iterable[str]) -> dict[str, object]:
+    facts = {}
+    for name in names:
+        value = getattr(order, name)
+        if value in (None, "", ()):
+            continue
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, tuple):
+            value = ", ".join(value)
+        facts[name] = value.value if isinstance(value, Enum) else value
+    return facts

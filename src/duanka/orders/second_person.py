@@ -16,6 +16,7 @@ from duanka.domain.identity import Outcome, Reason
 from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
 from duanka.domain.person import same_person
 from duanka.orders.batch_facts import Fact
+from duanka.orders.bulk import among
 from duanka.orders.tables_identity import checks, counter_checks
 from duanka.orders.turn import Turn
 
@@ -79,7 +80,7 @@ def witnesses_of(turn: Turn, before: Order, by: Person) -> Witnesses:
 
 
 def _with_waiting_check(connection: Connection, of: Collection[str]) -> dict[str, bool]:
-    mine = (counter_checks.c.order_id.in_(of), counter_checks.c.outcome.is_(None))
+    mine = (among(connection, counter_checks.c.order_id, of), counter_checks.c.outcome.is_(None))
     return dict.fromkeys(connection.execute(select(counter_checks.c.order_id).where(*mine)).scalars(), True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zlib import crc32
@@ -35,13 +35,13 @@ from duanka.domain.order import (
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.batch_facts import BatchFacts, Fact
-from duanka.orders.bulk import in_parts, put_rows
+from duanka.orders.bulk import among, in_parts, put_rows
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
 from duanka.orders.row_digests import AuditedTable
 from duanka.orders.rows import changes, order_id, order_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
-from duanka.orders.unit_of_work_rows import supersede, with_digests, write_cards, write_orders
+from duanka.orders.unit_of_work_rows import add_digests, supersede, write_cards, write_orders
 
 _AT_ONCE = 400  # values in one IN: below what SQLite takes
 Value = TypeVar("Value")
@@ -108,7 +108,7 @@ class Turn:
             self._wait_for(some)
             found = (
                 select(orders)
-                .where(orders.c.card.in_(some), orders.c.closed_at.is_(None))
+                .where(among(self.connection, orders.c.card, some), orders.c.closed_at.is_(None))
                 .order_by(orders.c.card, orders.c.kind)
                 .with_for_update()
             )
@@ -130,7 +130,8 @@ class Turn:
 
     def open_order(self, card: str, kind: Kind) -> Order | None:
         """The open order of this kind for the card."""
-        self.lock([card])
+        if card not in self._open:
+            self.lock([card])
         number = self._open[card].get(kind)
         return self._orders[number] if number else None
 
@@ -185,23 +186,23 @@ class Turn:
         within(by, order.id, order.operator, order.city)
         _must_be_open(order)
         state = moved(order.kind, order.state, event, by.role)
-        after = replace(order, state=state, step=order.step + 1, updated_at=self.now, **facts)
+        after = order.changed(state=state, step=order.step + 1, updated_at=self.now, **facts)
         if state in CLOSED:
-            after = replace(after, closed_at=self.now, due_at=None)
+            after = after.changed(closed_at=self.now, due_at=None)
         if after.kind is Kind.RESTRICTION:
             after = self._checked(order, after, event, by)
             self._restricted[after.card] = after
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:
                 self._tell(after, wanted)
-        self.note(by, f"{order.kind}.{event}", order.id, why, *changes(told(order), told(after)))
+        self.note(by, f"{order.kind}.{event}", order.id, why, *changes(order, after))
         return self._put(after)
 
     def change(self, order: Order, by: Person, what: str, why: str, **facts: Any) -> Order:
         """Change fields of an order that keeps its state."""
         _must_be_open(order)
-        after = replace(order, step=order.step + 1, updated_at=self.now, **facts)
-        self.note(by, f"{order.kind}.{what}", order.id, why, *changes(told(order), told(after)))
+        after = order.changed(step=order.step + 1, updated_at=self.now, **facts)
+        self.note(by, f"{order.kind}.{what}", order.id, why, *changes(order, after))
         return self._put(after)
 
     def close(self, order: Order, by: Person, why: str) -> Order:
@@ -269,7 +270,7 @@ class Turn:
         changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
         rows = write_orders(self.connection, changed, self._rows)
         restricted, found = write_cards(self.connection, self._restricted, self.now)
-        self._entries = with_digests(self._entries, rows, self._rows, restricted, found)
+        add_digests(self._entries, rows, self._rows, restricted, found)
         supersede(self.connection, {str(row["card"]) for row in self._outbox}, self.now)
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
@@ -308,7 +309,7 @@ class Turn:
                 " person could not have made carries it; propose it, and let a second person approve"
             )
         alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.id
-        return replace(after, carried_by=alone)
+        return after.changed(carried_by=alone)
 
     def _tell(self, order: Order, wanted: NetworkState) -> None:
         if self._elements is None:
@@ -356,6 +357,8 @@ def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
     """Those of these cards that are cancelled for good."""
     found: set[str] = set()
     for part in in_parts(sorted(set(of)), _AT_ONCE):
-        rows = select(cards.c.card).where(cards.c.card.in_(part), cards.c.state == State.CANCELLED.value)
+        rows = select(cards.c.card).where(
+            among(connection, cards.c.card, part), cards.c.state == State.CANCELLED.value
+        )
         found.update(connection.execute(rows).scalars())
     return frozenset(found)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, update
+from sqlalchemy import Connection, or_, update
 
 from duanka.domain.order import Order, in_the_network
 from duanka.orders.audit import Entry
-from duanka.orders.bulk import in_parts, put_rows, upsert
+from duanka.orders.bulk import among, in_parts, put_rows, update_rows, upsert_rows
 from duanka.orders.row_digests import CARDS, FOUND, ORDERS, label
 from duanka.orders.row_digests import found as rows_found
 from duanka.orders.rows import row_of
@@ -42,11 +41,7 @@ def _update(connection: Connection, changed: Sequence[Row], stored: Mapping[str,
     """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
     names = list(changed[0]) if changed else []
     differing = [name for name in names if any(stored[row["id"]][name] != row[name] for row in changed)]
-    if differing:
-        values: dict[str, Any] = {name: bindparam(name) for name in differing}
-        statement = update(orders).where(orders.c.id == bindparam("number")).values(values)
-        given = [{"number": row["id"], **{name: row[name] for name in differing}} for row in changed]
-        connection.execute(statement, given)
+    update_rows(connection, orders, "id", differing, changed)
 
 
 def write_cards(
@@ -66,24 +61,17 @@ def write_cards(
         }
         for card, order in sorted(restricted.items())
     ]
-    statement = upsert(connection, cards)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["card"],
-            set_={name: statement.excluded[name] for name in ("state", "wanted", "order_id", "since")},
-        ),
-        rows,
-    )
+    upsert_rows(connection, cards, "card", rows)
     return rows, found
 
 
-def with_digests(
+def add_digests(
     entries: Sequence[Entry],
     changed: Mapping[str, Row],
     stored: Mapping[str, Row],
     restricted: Sequence[Row],
     found: Mapping[str, str],
-) -> list[Entry]:
+) -> None:
     """Give the last entry about each order the digests of its row and its card's, and how they were found."""
     digests = {number: {label(ORDERS, number): ORDERS.digest(row)} for number, row in changed.items()}
     for number, mine in digests.items():
@@ -94,11 +82,9 @@ def with_digests(
         mine[name] = CARDS.digest(row)
         if was := found.get(name + FOUND):
             mine[name + FOUND] = was
-    told = list(entries)
-    for at in range(len(told) - 1, -1, -1):
-        if mine_too := digests.pop(told[at].subject, None):
-            told[at] = replace(told[at], digests=mine_too)
-    return told
+    for entry in reversed(entries):
+        if told := digests.pop(entry.subject, None):
+            entry.digests = told
 
 
 def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
@@ -107,7 +93,7 @@ def supersede(connection: Connection, of: Collection[str], now: datetime) -> Non
         connection.execute(
             update(outbox)
             .where(
-                outbox.c.card.in_(part),
+                among(connection, outbox.c.card, part),
                 outbox.c.done_at.is_(None),
                 or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < now),
             )
