@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,8 +33,15 @@ from duanka.orders.tables_installation import installation
 END_FILE = "audit-end.json"
 ACCEPTED = "audit.accept_restored"
 SPOILT = "audit.end_spoilt"
+_FULL_CHECK_SECONDS = 30.0
 _HASH = re.compile(r"[0-9a-f]{64}")
 _OLDER, _FOREIGN = "audit trail", "audit end elsewhere"  # alarms
+
+_HEAD = select(
+    audit_head.c.seq,
+    audit_head.c.hash,
+    select(audit.c.hash).where(audit.c.seq == audit_head.c.seq).scalar_subquery(),
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,9 @@ class _Spoilt:
 
 
 class KeptBeside(Protocol):
-    """What else is kept beside the end: people (`kept_people`)."""
+    """What else is kept beside the end: people (`kept_people`). `file_names`: in each folder."""
+
+    file_names: tuple[str, ...]
 
     def ends(self) -> Sequence[End]:
         """How far it goes."""
@@ -92,6 +102,19 @@ class KeptEnds:
     def paths(self) -> tuple[Path, ...]:
         """The files, of the folders that there are now."""
         return tuple(folder / END_FILE for folder in self._folders())
+
+    def head(self) -> tuple[object, ...]:
+        """Number and hash of the end of the trail, and the hash of that row: by one cheap statement."""
+        return tuple(self._store.glance(_HEAD))
+
+    def stamps(self, folders: Sequence[Path]) -> list[object]:
+        """What changes whenever one of the kept files does."""
+        names = (END_FILE, *(self._beside.file_names if self._beside else ()))
+        return [(folder.is_dir(), [_stamp(folder / name) for name in names]) for folder in folders]
+
+    def folders(self) -> tuple[Path, ...]:
+        """Where the ends are kept now."""
+        return tuple(self._folders())
 
     def present(self) -> End:
         """The end of the trail in the database."""
@@ -212,16 +235,26 @@ class KeptEnds:
         return end if sealed and end.at and end.at.tzinfo else _Spoilt(path, foreign=False)
 
 
+@dataclass(frozen=True)
+class _Unmoved:
+    """What a whole check found that held nothing and wrote nothing. `at`: ticks."""
+
+    at: float
+    folders: tuple[Path, ...]
+    state: tuple[object, ...]
+
+
 class TrailGuard:
     """Keeps the end of the trail outside, and says while the database is older than a kept end. Thread-safe.
 
     `held_since`: None, or the moment of the kept end: what the database says of earlier moments may be outdated.
     """
 
-    def __init__(self, ends: KeptEnds, alarms: Alarms) -> None:
-        self._ends, self._alarms = ends, alarms
+    def __init__(self, ends: KeptEnds, alarms: Alarms, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ends, self._alarms, self._ticks = ends, alarms, ticks
         self._lock = threading.Lock()
         self._seen: End | None = None  # by this process: a database that is replaced under it shows, too
+        self._unmoved: _Unmoved | None = None
         self.held_since: datetime | None = None
 
     @property
@@ -246,8 +279,21 @@ class TrailGuard:
             return False
 
     def work(self, now: datetime) -> bool:
-        """`check`, as a duty: there is never more to do at once."""
-        self.check(now)
+        """As a duty: `check`, unless neither the trail nor a kept file moved since it; never more to do at once.
+
+        All of it is read at least every _FULL_CHECK_SECONDS, whatever the files and the end say.
+        """
+        before = self._unmoved
+        folders = before.folders if before else self._ends.folders()
+        at = self._ticks()
+        state = (self._ends.head(), self._ends.stamps(folders))
+        if before and before.state == state and at - before.at < _FULL_CHECK_SECONDS:
+            return False
+        self._unmoved = None
+        holds = self.check(now)
+        folders_now = self._ends.folders()
+        if not holds and folders_now == folders and (self._ends.head(), self._ends.stamps(folders)) == state:
+            self._unmoved = _Unmoved(at, folders, state)  # the check found it so, and wrote nothing
         return False
 
     def _hold(self, end: End, now: datetime) -> None:
@@ -307,3 +353,12 @@ def _lacks(connection: Connection, end: End) -> bool:
 def _accepted(connection: Connection, end: End) -> bool:
     accepted = select(exists().where(audit.c.subject == end.subject, audit.c.what == ACCEPTED))
     return bool(connection.execute(accepted).scalar())
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Changes with every writing into the file; None: it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -69,6 +69,8 @@ class KeptPeople:
     `removed_sources`: ids of the sources of police cases that were removed, for whoever wires them.
     """
 
+    file_names: tuple[str, ...] = (PEOPLE_FILE,)
+
     def __init__(self, store: Store, trail: Trail, folders: Callable[[], Sequence[Path]]) -> None:
         self._store, self._trail, self._folders = store, trail, folders
         self.removed_sources: Callable[[Connection], Collection[str]] = lambda _: ()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     FromClause,
     Row,
     ScalarSelect,
+    Select,
     Table,
     Update,
     and_,
@@ -112,6 +113,7 @@ class Outbox:
         self._held_since = held_since
         self._store, self._worker = store, worker[-40:]
         self._spoilt: list[tuple[str, Exception]] = []
+        self._oldest: dict[str, Select[tuple[datetime]]] = {}  # of each element, made once
 
     def spoilt(self) -> list[tuple[str, Exception]]:
         """The orders whose rows the last `claim` could not read and took out of the queue, each with the reason."""
@@ -144,11 +146,11 @@ class Outbox:
 
     def tried_since(self, element: str) -> datetime | None:
         """When the oldest row was decided that was tried and still waits; None: there is none."""
-        oldest = select(func.min(outbox.c.created_at)).where(
-            outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.tries > 0
-        )
-        with self._store.reading() as connection:
-            return connection.execute(oldest).scalar()
+        if element not in self._oldest:
+            tried = (outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.tries > 0)
+            self._oldest[element] = select(func.min(outbox.c.created_at)).where(*tried)
+        found: datetime | None = self._store.glance(self._oldest[element])[0]
+        return found
 
     def police_stops(self, order_ids: Collection[str]) -> frozenset[str]:
         """Those of these orders that stand on a notice of the police, or on a case that they signed."""
@@ -333,18 +335,16 @@ class Looking:
 
     def __init__(self, store: Store, elements: Collection[str]) -> None:
         self._store = store
-        self._elements = tuple(elements)
-
-    def __call__(self, now: datetime) -> Iterable[str]:
-        """Names of what has work: an element, DEADLINES, ACTS or NOTICES."""
-        asked = {
-            name: _first(outbox, outbox.c.next_try_at, outbox.c.element == name) for name in self._elements
-        }
+        asked = {name: _first(outbox, outbox.c.next_try_at, outbox.c.element == name) for name in elements}
         asked[DEADLINES] = _first(orders, orders.c.due_at, orders.c.due_at.is_not(None))
         asked[ACTS] = _first(acts, acts.c.approved_at, acts.c.approved_at.is_not(None))
         asked[NOTICES] = _first(notices, notices.c.next_try_at)
-        row = self._store.glance(select(*asked.values()))
-        return [name for name, at in zip(asked, row, strict=True) if at is not None and at <= now]
+        self._names, self._query = tuple(asked), select(*asked.values())
+
+    def __call__(self, now: datetime) -> Iterable[str]:
+        """Names of what has work: an element, DEADLINES, ACTS or NOTICES."""
+        row = self._store.glance(self._query)
+        return [name for name, at in zip(self._names, row, strict=True) if at is not None and at <= now]
 
 
 def _first(table: Table, when: Column[datetime], *which: ColumnElement[bool]) -> ScalarSelect[datetime]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, exists, func, select, text
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
@@ -17,8 +17,12 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.consequences import happen
 from duanka.orders.store import Store
-from duanka.orders.tables import PASSED_ORDERS, orders
+from duanka.orders.tables import PASSED_ORDERS, audit, audit_head, orders
 from duanka.orders.turn import Turn
+
+_END = select(audit_head.c.seq)
+# what came lately is read by number, and not every pass there ever was by its index
+_WHAT: ColumnElement[str] = audit.c.what.concat("")
 
 
 class PassList:
@@ -29,7 +33,7 @@ class PassList:
 
     def __init__(self, store: Store, trail: Trail, path: Path, key: bytes) -> None:
         self._store, self._trail, self._path, self._key = store, trail, path, key
-        self._written: tuple[object, ...] | None = None
+        self._end: int | None = None  # how far the trail went when the file was written or was found to be right
 
     def passes(self) -> Sequence[Pass]:
         """Each card that passed, and when it did last; also those of the file that a restored backup does not know."""
@@ -62,15 +66,24 @@ class PassList:
 
     def write_changed(self) -> bool:
         """Write the file where a pass came since the last time, or the file is gone; whether it was written."""
-        query = select(func.count(), func.max(orders.c.closed_at)).where(text(PASSED_ORDERS))
-        with self._store.reading() as connection:
-            found = tuple(connection.execute(query).one())
-        if found == self._written and self._path.exists():
+        end: int = self._store.glance(_END)[0]
+        if self._path.exists() and not self._passed_since(end):
+            self._end = end
             return False
         private_folder(self._path.parent)
         write_private(self._path, listed(self.passes(), self._key))
-        self._written = found
+        self._end = end
         return True
+
+    def _passed_since(self, end: int) -> bool:
+        """Whether the trail tells of a pass since the last time; also where it is another trail."""
+        if self._end is None or end < self._end:
+            return True
+        if end == self._end:
+            return False
+        passed = exists().where(audit.c.seq > self._end, _WHAT.in_([f"{Kind.VERIFICATION}.{Event.PASS}"]))
+        with self._store.reading() as connection:
+            return bool(connection.execute(select(passed)).scalar())
 
     def export(self, path: Path, by: Person, now: datetime) -> int:
         """Write the list to `path`, for a machine without the order book; how many cards are in it.

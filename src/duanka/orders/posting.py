@@ -32,6 +32,15 @@ _ASKS = (Asked.VERIFY, Asked.VERIFY_AT_COUNTER)
 _BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # what opens something is not kept
 _UNWRITTEN = "notice {}"  # source of an alarm, by the id of the notice
 
+_FIRST = select(
+    select(notices.c.id)
+    .where(notices.c.done_at.is_(None))
+    .order_by(notices.c.next_try_at)
+    .limit(1)
+    .scalar_subquery()
+)
+_OLDEST_TRIED = select(func.min(notices.c.created_at)).where(notices.c.done_at.is_(None), notices.c.tries > 0)
+
 # Writes a notice: the template, its order, and now; on the connection it keeps what the text refers to.
 Write = Callable[[Connection, str, Order, datetime], str]
 
@@ -97,9 +106,7 @@ class Posting:
 
     def watch(self, now: datetime) -> None:
         """Raise or clear the alarm: a notice waits that could not be handed in for too long. No hours run for it."""
-        waiting = (notices.c.done_at.is_(None), notices.c.tries > 0)
-        with self._store.reading() as connection:
-            since = connection.execute(select(func.min(notices.c.created_at)).where(*waiting)).scalar()
+        since: datetime | None = self._store.glance(_OLDEST_TRIED)[0]
         if since is None:
             self._alarms.working(self._sender.name, now)
             return
@@ -158,10 +165,7 @@ class Posting:
 
     def _waiting(self) -> bool:
         """Whether any notice waits: mostly none does, and then nothing need be locked."""
-        first = (
-            select(notices.c.id).where(notices.c.done_at.is_(None)).order_by(notices.c.next_try_at).limit(1)
-        )
-        return self._store.glance(select(first.scalar_subquery()))[0] is not None
+        return self._store.glance(_FIRST)[0] is not None
 
     def _due(
         self, connection: Connection, due: object, now: datetime, limit: int

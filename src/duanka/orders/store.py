@@ -52,8 +52,19 @@ class Store:
                 max_overflow=20,
                 hide_parameters=True,  # an error that is logged names no card
             )
+            # of statements that stand alone: a connection that is in no transaction need not begin or end one
+            in_memory = self.embedded and not parsed.database
+            self._glances = (
+                self.engine
+                if in_memory
+                else create_engine(
+                    parsed, pool_reset_on_return=None, hide_parameters=True, isolation_level="AUTOCOMMIT"
+                )
+            )
             if self.embedded:
                 _as_sqlite_should(self.engine)
+                if self._glances is not self.engine:
+                    event.listen(self._glances, "connect", _connected)
             try:
                 self._open(seal_key, create)
             except BaseException:
@@ -142,11 +153,17 @@ class Store:
             check(connection, self.name)
 
     def glance(self, statement: Executable) -> Row[Any]:
-        """The one row of a statement that reads: cheaper than a transaction, for what is asked all the time."""
-        if self.embedded:
-            with self.reading() as connection:
+        """The one row of a statement that reads: cheaper than a transaction, for what is asked all the time.
+
+        `statement`: made once by who asks, since to make it costs more than to ask.
+        """
+        try:
+            with self._glances.connect() as connection:
                 return connection.execute(statement).one()
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        with self._glances.connect() as connection:  # the server was restarted meanwhile: all are new now
             return connection.execute(statement).one()
 
     def scrub(self) -> bool:
@@ -169,6 +186,7 @@ class Store:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+        self._glances.dispose()
 
 
 def _parsed(url: str) -> URL:
@@ -182,14 +200,16 @@ def _parsed(url: str) -> URL:
 
 
 def _as_sqlite_should(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def connected(connection: SQLiteConnection, _: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: what follows waits for others too
-        connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
-        connection.execute("PRAGMA secure_delete=ON")  # a picture that was deleted lies in no free page
+    event.listen(engine, "connect", _connected)
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _connected(connection: SQLiteConnection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: what follows waits for others too
+    connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
+    connection.execute("PRAGMA secure_delete=ON")  # a picture that was deleted lies in no free page

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from duanka.orders.columns import Moment, String, Text
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 metadata = MetaData()
 serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key by itself
@@ -32,6 +32,12 @@ def index_of_some(name: str, *columns: str, where: str, unique: bool = False) ->
 
 
 PASSED_ORDERS = "kind = 'verification' AND state = 'passed'"  # a condition on `orders`, as its index has it
+
+# Another: open, on no clock, and no stop by itself. A person has to go on with these.
+WAITING_ORDERS = (
+    "closed_at IS NULL AND due_at IS NULL AND kind <> 'restriction'"
+    " AND (kind = 'objection' OR evidence = '' OR state NOT IN ('expired', 'failed'))"
+)
 
 
 def _grounds() -> list[Column[str]]:
@@ -91,6 +97,7 @@ orders = Table(
     Index("orders_of_card", "card", "opened_at"),
     Index("orders_by_time", "opened_at", "id"),
     Index("orders_by_parent", "parent"),
+    index_of_some("orders_waiting", "updated_at", where=WAITING_ORDERS),
     index_of_some("orders_passed", "card", "closed_at", where=PASSED_ORDERS),
     index_of_some(
         "orders_opened_by", "opened_by", "opened_at", where="opened_by <> 'duanka' AND opened_by <> ''"

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, func, literal_column, select
 
-from duanka.domain.order import Kind, State
 from duanka.orders.alarms import Alarms
 from duanka.orders.store import Store
-from duanka.orders.tables import orders
+from duanka.orders.tables import WAITING_ORDERS, orders
 
 _SOURCE = "orders waiting"
 _LOOK_EVERY = timedelta(seconds=30)
-_RAN_OUT = (State.EXPIRED.value, State.FAILED.value)
 
 
 def waits() -> ColumnElement[bool]:
     """Open verifications and objections without a deadline, but for those that ran out and stopped their card."""
-    stopped = and_(orders.c.state.in_(_RAN_OUT), orders.c.evidence != "")
-    kinds = (Kind.VERIFICATION.value, Kind.OBJECTION.value)
-    is_open = and_(orders.c.closed_at.is_(None), orders.c.due_at.is_(None), orders.c.kind.in_(kinds))
-    return and_(is_open, or_(orders.c.kind == Kind.OBJECTION.value, ~stopped))
+    return literal_column(WAITING_ORDERS, Boolean)
 
 
 class WaitingOrders:
