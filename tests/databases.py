@@ -64,7 +64,7 @@ class Postgres:
         options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
         options += self._options
         log = str(self._folder / "log")
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "-s", "start")
 
     @property
     def pid(self) -> int:
@@ -72,7 +72,7 @@ class Postgres:
         return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "-s", "stop")
 
     def close(self) -> None:
         """Stop and remove everything."""

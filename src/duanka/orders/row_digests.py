@@ -39,7 +39,7 @@ FOUND = "#found"  # behind the label of a row: its digest before the transaction
 SAME = "="  # the digest did not change
 AT_ONCE = 400  # values in one IN
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_REMEMBERED = 8192  # facts whose text is kept: the texts of a policy, states, moments
+_REMEMBERED = 8192  # facts whose hash is kept: the texts of a policy, states, moments
 DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
 
 
@@ -251,17 +251,20 @@ def _named(subject: str, told: Iterable[Mapping[str, object]]) -> set[str]:
     return {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
 
 
-def _whole(each: Iterable[tuple[str, str]]) -> str:
-    """Of all facts, and behind a dot a few digits of each, so that the one that differs can be named."""
-    texts, digits = zip(*each, strict=True)
-    return f"{hashlib.sha256(chr(10).join(texts).encode()).hexdigest()[:32]}.{''.join(digits)}"
+def _whole(each: Iterable[tuple[bytes, str]]) -> str:
+    """Of the hashes of all facts, and behind a dot a few digits of each, so that the one that differs can be named."""
+    hashes, digits = zip(*each, strict=True)
+    return f"{hashlib.sha256(b''.join(hashes)).hexdigest()[:32]}.{''.join(digits)}"
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _told(fact: Hashable) -> tuple[str, str]:
-    """One text of a fact, whatever Python writes it, and a few digits of it. Rows of one batch have most in common."""
-    text = ascii(list(fact) if isinstance(fact, tuple) else _plain(fact))
-    return text, f"{zlib.crc32(text.encode()) & 0xFFF:03x}"
+def _told(fact: Hashable) -> tuple[bytes, str]:
+    """The hash of a fact as one text, whatever Python writes it, and a few digits of it.
+
+    Rows of one batch have most in common, among it long texts: they are hashed once.
+    """
+    text = ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
+    return hashlib.sha256(text).digest(), f"{zlib.crc32(text) & 0xFFF:03x}"
 
 
 def _plain(value: object) -> object:

@@ -65,6 +65,8 @@ class Store:
                 _as_sqlite_should(self.engine)
                 if self._glances is not self.engine:
                     event.listen(self._glances, "connect", _connected)
+            else:
+                event.listen(self.engine, "connect", _plan_each_time)
             try:
                 self._open(seal_key, create)
             except BaseException:
@@ -213,3 +215,14 @@ def _connected(connection: SQLiteConnection, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")  # first: what follows waits for others too
     connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives the loss of power
     connection.execute("PRAGMA secure_delete=ON")  # a picture that was deleted lies in no free page
+
+
+def _plan_each_time(connection: Any, _: object) -> None:
+    """Let PostgreSQL plan a statement for the tables as they are now.
+
+    The driver prepares what comes often. A plan that was made while a table was nearly empty reads all of it, and
+    would be kept while thousands of rows come.
+    """
+    was, connection.autocommit = connection.autocommit, True
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.autocommit = was
