@@ -233,3 +233,39 @@ def test_an_end_is_given_as_text_or_as_the_file_that_was_written(store: Store, t
     for wrong in ("", "12", "x:y", f"-1:{present.hash}", "12:short", str(tmp_path / "text"), str(tmp_path)):
         with pytest.raises(DuankaError, match="--kept"):
             keeper.end_of(wrong)
+
+
+def test_a_worker_at_rest_still_sees_at_once_what_moves(store: Store, folders: tuple[Path, ...]) -> None:
+    watch = guard(store, folders)
+    stop(store, 0)
+    stop(store, 1)
+    for _ in range(3):  # found, kept, and found again as it was kept
+        watch.work(NOW)
+    looked: list[object] = []
+    check = watch.check
+    watch.check = lambda now: looked.append(now) or check(now)  # type: ignore[method-assign,func-returns-value]
+    watch.work(NOW)
+    assert looked == [], "nothing moved"
+
+    (folders[1] / END_FILE).unlink()
+    watch.work(NOW)
+    assert (folders[1] / END_FILE).exists(), "a file that was taken away is written again"
+    watch.work(NOW)
+    with store.writing() as connection:  # the row of the end alone, its number in the head stays
+        connection.execute(update(audit).values(hash="0" * 64))
+    watch.work(NOW)
+    assert watch.holds
+
+
+@pytest.mark.parametrize("rest", [0, 3])
+def test_a_database_that_is_put_back_is_seen_by_a_worker_at_rest(
+    store: Store, folders: tuple[Path, ...], rest: int
+) -> None:
+    watch = guard(store, folders)
+    for number in range(3):
+        stop(store, number)
+    for _ in range(1 + rest):
+        watch.work(NOW)
+    cut(store, 2)
+    watch.work(NOW)
+    assert watch.holds
