@@ -33,7 +33,9 @@ class PassList:
 
     def __init__(self, store: Store, trail: Trail, path: Path, key: bytes) -> None:
         self._store, self._trail, self._path, self._key = store, trail, path, key
-        self._end: int | None = None  # how far the trail went when the file was written or was found to be right
+        self._end: int | None = (
+            None  # how far the trail went when the file was written or was found to be right
+        )
 
     def passes(self) -> Sequence[Pass]:
         """Each card that passed, and when it did last; also those of the file that a restored backup does not know."""
