@@ -17,7 +17,7 @@ from duanka.domain.order_policy import MessagePolicy
 from duanka.network import smpp
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
-from esme import BLOCKED, CARD, PEER, REFUSED, Esme, status, until
+from esme import BLOCKED, CARD, PEER, REFUSED, Esme, command, status, until
 from message_path import own_centre, own_proxy
 
 centre = pytest.fixture(own_centre)
@@ -74,6 +74,46 @@ def test_each_kind_of_submission_has_its_own_answer(proxy: OwnMessageProxy, whic
             smpp.DATA_SM: source + destination + bytes(3),
         }[which]
         assert esme.ask(smpp.unit(which, 77, body)) == smpp.unit(which | smpp.RESPONSE, 77, status=REFUSED)
+
+
+def to_many(sequence: int, source: str, *destinations: bytes, text: bytes = b"hi") -> bytes:
+    """A submit_multi; destinations as `to` and `to_list` write them."""
+    rest = bytes(9) + bytes((len(text),)) + text
+    head = b"\0\1\1" + smpp.text(source) + bytes((len(destinations),))
+    return smpp.unit(smpp.SUBMIT_MULTI, sequence, head + b"".join(destinations) + rest)
+
+
+def to(card: str) -> bytes:
+    return b"\1\1\1" + smpp.text(card)
+
+
+def to_list(name: str) -> bytes:
+    return b"\2" + smpp.text(name)
+
+
+def test_what_goes_to_many_reaches_the_emergency_numbers_among_them(
+    proxy: OwnMessageProxy, centre: OwnShortMessageCentre
+) -> None:
+    with closing(proxy.element()) as element, Esme(proxy.address) as esme:
+        element.suspend(BLOCKED)
+        refused = REFUSED.to_bytes(4, "big")
+        for sequence, source, others in (
+            (7, BLOCKED, (PEER, CARD)),
+            (8, CARD, (BLOCKED,)),
+            (9, BLOCKED, (PEER,)),
+        ):
+            unit = to_many(sequence, source, to(others[0]), to("12110"), *map(to, others[1:]), to("+86 110"))
+            answer = esme.ask(unit)
+            assert (status(answer), command(answer)) == (smpp.OK, smpp.SUBMIT_MULTI | smpp.RESPONSE)
+            _, _, unsuccessful = answer[smpp.HEAD.size :].partition(b"\0")
+            left_out = [b"\1\1" + smpp.text(one) + refused for one in others]
+            assert unsuccessful == bytes((len(others),)) + b"".join(left_out)
+        reached = [[to.number for to in one.submission.destinations] for one in centre.accepted]
+        assert reached == [["12110", "+86 110"]] * 3
+        assert {one.submission.message for one in centre.accepted} == {b"hi"}
+        assert status(esme.ask(to_many(10, BLOCKED, to(PEER), to_list("110")))) == REFUSED
+        assert status(esme.ask(to_many(11, CARD, to(PEER), to("110")))) == smpp.OK
+        assert len(recorded(proxy, 4)) == 4
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

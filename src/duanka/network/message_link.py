@@ -32,6 +32,7 @@ _SUBMISSIONS = smpp.SUBMISSIONS | {smpp.REPLACE_SM}
 _TRANSMITTER_ONLY = frozenset((smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM))
 _UNBOUND = smpp.UNBIND | smpp.RESPONSE
 _MULTI = smpp.SUBMIT_MULTI | smpp.RESPONSE
+_MOST_LEFT_OUT = 1_000  # submissions to many whose answers one link awaits
 _OF_CLIENT = smpp.BINDS | {_UNBOUND}
 _BOUND = _answers(*smpp.BINDS)
 _TAKEN = _answers(*_SUBMISSIONS)
@@ -60,6 +61,8 @@ class Link:
         self.account = ""
         self.binding: _Binding | None = None
         self.outstanding = OutstandingSubmissions()
+        self.instead = b""  # of a submission that is refused: what goes to the emergency numbers in it
+        self._left_out: dict[int, list[bytes]] = {}  # sequence number -> whom that does not reach
         self._host = ""
         self._unbound_since = 0.0
         self._connecting: asyncio.Task[None] | None = None
@@ -113,7 +116,25 @@ class Link:
         answer, position = self.relay.refuse(unit, self.account)
         if answer is None:
             self.outstanding.sent(sequence, position)
+        elif command == smpp.SUBMIT_MULTI and (helping := self.relay.for_emergency(unit)):
+            self.instead, left_out = helping
+            self.outstanding.sent(sequence, NOT_COUNTED)
+            if len(self._left_out) >= _MOST_LEFT_OUT:
+                del self._left_out[next(iter(self._left_out))]
+            self._left_out[sequence] = left_out
         return answer
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether an answer that is awaited is about some of the destinations alone."""
+        return bool(self._left_out)
+
+    def completed(self, status: int, sequence: int, answer: bytes) -> bytes:
+        """The centre's answer to a submit_multi, with those whom we left out."""
+        left_out = self._left_out.pop(sequence, None)
+        if left_out is None or status != smpp.OK:
+            return answer
+        return smpp.partly(answer, left_out, smpp.REFUSED_BY_APPLICATION)
 
     def passes(self, command: int, sequence: int, unit: bytes) -> bool:
         """A bind or the answer to an unbind goes on to the centre; whether what follows must wait."""
@@ -281,7 +302,11 @@ class _ClientSide(_Side):
                 if answer := link.judged(command, sequence, data[at:end]):
                     if passing < at:
                         centre.write(data[passing:at])
-                    self.write(answer)
+                    if link.instead:
+                        centre.write(link.instead)
+                        link.instead = b""
+                    else:
+                        self.write(answer)
                     passing = end
             elif command in _OF_CLIENT and link.passes(command, sequence, data[at:end]):
                 at = end
@@ -314,6 +339,8 @@ class _CentreSide(_Side):
             data = self.rest + data
         longest, at, size = self._link.relay.limits.longest, 0, len(data)
         told = []
+        changed: list[bytes] = []
+        begin = 0  # where what goes on as it is begins
         while at + _HEAD <= size:
             length, command, status, sequence = _HEAD_OF(data, at)
             end = at + length
@@ -321,8 +348,13 @@ class _CentreSide(_Side):
                 break
             if command in _OF_CENTRE:
                 told.append((command, status, sequence, data[at:end] if command == _MULTI else b""))
+                if command == _MULTI and self._link.leaves_out:
+                    changed += data[begin:at], self._link.completed(status, sequence, data[at:end])
+                    begin = end
             at = end
-        if at:
+        if changed:
+            self._link.client.write(b"".join((*changed, data[begin:at])))
+        elif at:
             self._link.client.write(data if at == size else data[:at])
         if _is_no_unit(data, at, longest):
             self._link.close()

@@ -105,6 +105,20 @@ class Relay:
         self.kept.add(self.now(), refused.card, refused.peer, refused.reason, refused.detail)
         return smpp.answer(unit, smpp.REFUSED_BY_APPLICATION), NOT_COUNTED
 
+    def for_emergency(self, unit: bytes) -> tuple[bytes, list[bytes]] | None:
+        """A refused submit_multi to its emergency numbers alone, and whom it does not reach; None: it has none.
+
+        What goes to many must not keep the call for help among them.
+        """
+        try:
+            helping, left_out = smpp.only_to(unit, self.judge.is_emergency)
+            if not smpp.submission(helping).destinations:
+                return None
+        except (smpp.Malformed, IndexError, ValueError):
+            return None
+        self.passed += 1
+        return helping, left_out
+
     def refuse_unbound(self, unit: bytes) -> bytes:
         """The answer to a submission of a client that the centre has not let in: judged and recorded is nothing."""
         self.not_bound += 1

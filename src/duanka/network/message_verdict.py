@@ -88,6 +88,10 @@ class Judge:
             return Refused(RefusalReason.TEXT, sender, peer, why), NOT_COUNTED
         return None, position
 
+    def is_emergency(self, number: str) -> bool:
+        """Whether a destination is reached by whoever sends, whatever is sent."""
+        return number in self._emergency
+
     def not_taken(self, position: int, messages: int | None = None) -> None:
         """The centre refused what was counted at this position, or so many of its destinations."""
         if self._rate and position != NOT_COUNTED:

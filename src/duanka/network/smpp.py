@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 HEAD = struct.Struct(">IIII")  # length of all, command, status, sequence number
@@ -30,6 +30,7 @@ SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: user data header; delivery receipt
 # Before the text of a message to one destination: service type, source, destination, esm_class to validity, length.
 _TO_ONE = re.compile(rb"([^\0]*+)\0(..[^\0]*+)\0(..[^\0]*+)\0(...[^\0]*+)\0([^\0]*+)\0(.....)", re.DOTALL)
+_TO_NUMBER, _TO_LIST = 1, 2  # kinds of a destination in a submit_multi
 _ZEROS = 4  # bytes behind a text that its length does not count
 LONGEST = 70_000  # bytes of one unit: a payload of 65,535 and all fields
 
@@ -277,17 +278,46 @@ def _address(body: bytes, at: int) -> tuple[Address, int]:
     return Address(body[at], body[at + 1], body[at + 2 : end].decode("latin-1")), end + 1
 
 
+def only_to(unit: bytes, keep: Callable[[str], bool]) -> tuple[bytes, list[bytes]]:
+    """A submit_multi to those of its destinations alone whose number `keep` takes, and the others.
+
+    The others as the answer names them: type, plan, number with its zero byte. Nothing else of the unit is changed.
+    """
+    _, at = _text(unit, HEAD.size)
+    _, at = _address(unit, at)
+    kept, left_out, begin = [], [], at + 1
+    for one in _destinations(unit, at)[0]:
+        end = unit.index(0, begin + (3 if unit[begin] == _TO_NUMBER else 1)) + 1
+        if unit[begin] == _TO_NUMBER and keep(one.number):
+            kept.append(unit[begin:end])
+        else:
+            left_out.append(bytes((one.ton, one.npi)) + text(one.number))
+        begin = end
+    _, command, status, sequence = HEAD.unpack_from(unit)
+    body = b"".join((unit[HEAD.size : at], bytes((len(kept),)), *kept, unit[begin:]))
+    return HEAD.pack(HEAD.size + len(body), command, status, sequence) + body, left_out
+
+
+def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:
+    """The answer to a submit_multi that was taken, which says of those `left_out` that they were not, for `status`."""
+    message_id, _, rest = answer[HEAD.size :].partition(b"\0")
+    more = b"".join(one + status.to_bytes(4, "big") for one in left_out)
+    count = bytes((min((rest[0] if rest else 0) + len(left_out), 255),))
+    body = message_id + b"\0" + count + more + rest[1:]
+    return HEAD.pack(HEAD.size + len(body), *HEAD.unpack_from(answer)[1:]) + body
+
+
 def _destinations(body: bytes, at: int) -> tuple[tuple[Address, ...], int]:
-    """Of a submit_multi: numbers; the name of a distribution list stands as an address that is no number."""
+    """Of a submit_multi: numbers; a distribution list stands as an address that is no number, whatever its name is."""
     found = []
     count, at = body[at], at + 1
     for _ in range(count):
         kind = body[at]
-        if kind == 1:
+        if kind == _TO_NUMBER:
             one, at = _address(body, at + 1)
-        elif kind == 2:
+        elif kind == _TO_LIST:
             name, at = _text(body, at + 1)
-            one = Address(5, 0, name)
+            one = Address(5, 0, f"list {name}")
         else:
             raise Malformed(f"a destination of kind {kind}")
         found.append(one)
