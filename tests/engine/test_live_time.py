@@ -15,7 +15,7 @@ import pytest
 
 from duanka.domain.live import Batch, Lateness, Piece, Refused, SetAside, Taken
 from duanka.domain.tables import TABLES
-from duanka.engine.live import Live
+from duanka.engine.live import Live, marks
 from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, quarantined
 from worlds import LIMITS, LISTS, START, World, canonical, invented, scanned
 
@@ -335,3 +335,44 @@ def test_a_record_of_a_wrong_clock_accuses_nobody_else(tmp_path: Path, wrong: da
         live.finish(now)
         absent = {"new_card_unused", "silent_card", "sleeping_card"}
         assert {hit[0] for hit in hits_of(live, tmp_path) if absent & set(hit)} <= {"8613800000777"}
+
+
+def test_ever_new_sources_hold_the_others_up_no_longer_than_a_silent_one(tmp_path: Path) -> None:
+    """One record under a new name every five hours, or a folder for each delivery: days close all the same."""
+    with opened(tmp_path, _EMPTY, lateness=Lateness()) as live:
+        for hour in range(80):
+            card = f"861380000000{hour // 24}"  # another one each day
+            live.take(batch(calls(*(hour + part / 4 for part in range(4)), card=card)), at(hour + 1))
+            if hour >= 24 and hour % 5 == 0:
+                live.take(batch(calls(20, source=f"upload-{hour}/calls")), at(hour + 1))
+        sources = {source.name: source for source in live.take(Batch(), at(80)).sources}
+        assert sources["calls"].complete == at(77.75)
+        found = {hit[0] for hit in hits_of(live, tmp_path) if hit[1] == "outgoing_only"}
+        assert found == {f"861380000000{day}" for day in range(3)}
+
+
+def test_a_source_that_goes_on_is_waited_for_although_it_came_later_and_lags(tmp_path: Path) -> None:
+    with opened(tmp_path, _EMPTY, lateness=Lateness()) as live:
+        late = 0
+        for hour in range(100):
+            live.take(batch(calls(hour + 0.5)), at(hour + 1))
+            if hour >= 30:
+                slow = live.take(
+                    batch(calls(hour - 1.5, source="slow/calls", peer="8613922222222")), at(hour + 1)
+                )
+                late += slow.late
+        assert late == 0
+
+
+def test_no_more_sources_are_told_apart_than_there_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "_MOST_SOURCES", 3)
+    with opened(tmp_path, _EMPTY) as live:
+        for number in range(6):
+            live.take(batch(calls(number, source=f"u{number}/calls")), NOW)
+        told = live.take(Batch(), NOW).sources
+        assert [(s.name, s.records) for s in told] == [
+            ("(others)/calls", 3),
+            *((f"u{number}/calls", 1) for number in range(3)),
+        ]

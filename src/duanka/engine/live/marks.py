@@ -3,7 +3,8 @@
 A source is complete to its latest event less the lateness it is allowed. A rule's "now" is what all sources of the
 tables that feed it are complete to. A source that nobody has heard of for long is silent: it is reported, and holds
 nobody up; what it still delivers for windows that were judged without it is late. Heard is what brings later events:
-a source that delivers the same hours again and again would else hold everybody up for ever.
+a source that delivers the same hours again and again would else hold everybody up for ever. A new source holds up who
+was there before it no longer than a silent one, whatever other new ones come, until it has gone on for as long.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from duanka.engine.span import Day, by_day, since, without_strays
 
 _DAY = timedelta(days=1)
 LONG_AGO = datetime(1, 1, 1)
+_MOST_SOURCES = 2_000  # whoever delivers under ever new names shares one mark then
+_OTHERS = "(others)/{}"
 
 
 class Marks:
@@ -36,12 +39,13 @@ class Marks:
 
     def begin(self, now: datetime) -> None:
         """A run begins: what was not delivered while none was there is not held against the sources."""
+        self._progress.held.clear()
         for source in self._progress.sources.values():
             source.heard_at = max(source.heard_at or now, now)
 
     def source(self, name: str, table: str, prepared: Collection[Prepared], now: datetime) -> SourceProgress:
         """The progress of a source that delivers; a new one begins where the rules have come to without it."""
-        found = self._progress.sources.setdefault(_key(name, table), SourceProgress(name=name, table=table))
+        found = self._known(name, table, now)
         judged = max(self._judged(table, prepared), self._progress.forgotten.get(table, LONG_AGO))
         if judged > LONG_AGO and not self._progress.history:
             # also after a silence: what was judged without it stays judged
@@ -49,11 +53,18 @@ class Marks:
         found.heard_at = found.heard_at or now
         return found
 
+    def _known(self, name: str, table: str, now: datetime) -> SourceProgress:
+        sources = self._progress.sources
+        if _key(name, table) not in sources and len(sources) >= _MOST_SOURCES:
+            name = _OTHERS.format(table)
+        joined = None if self._progress.history else now
+        return sources.setdefault(_key(name, table), SourceProgress(name=name, table=table, joined_at=joined))
+
     @staticmethod
     def advance(source: SourceProgress, high: datetime, now: datetime) -> None:
         """Events of the source came up to `high`: it counts as heard by as much as they went on."""
         if source.high is None or source.heard_at is None:
-            source.high, source.heard_at = high, now
+            source.high, source.heard_at, source.begun = high, now, high
         elif high > source.high:
             source.heard_at = min(now, source.heard_at + (high - source.high))
             source.high = high
@@ -98,12 +109,32 @@ class Marks:
         feeding = [s for s in self._progress.sources.values() if s.table in prepared.feeds]
         if not feeding:
             return self.latest()
-        heard = [self._complete(s) for s in feeding if not self._silent(s, now)]
+        heard = self._heard(prepared, [s for s in feeding if not self._silent(s, now)], now)
         if not heard:  # all are silent: time stands still
             return self._progress.marks.get(prepared.id)
         # a source that is new holds time up; it does not turn it back
         mark = max(min(heard), self._progress.marks.get(prepared.id, LONG_AGO))
         return mark if mark > LONG_AGO else None
+
+    def _heard(
+        self, prepared: Prepared, sources: Sequence[SourceProgress], now: datetime
+    ) -> Sequence[datetime]:
+        """What the sources are complete to that hold the rule up: new ones for a while, all of them together."""
+        known = [self._complete(s) for s in sources if self._proven(s, now)]
+        new = [self._complete(s) for s in sources if not self._proven(s, now)]
+        if not known or not new or min(new) >= min(known):
+            self._progress.held.pop(prepared.id, None)
+            return [*known, *new]
+        since = self._progress.held.setdefault(prepared.id, now)
+        return known if now - since > self._lateness.silent else [*known, *new]
+
+    def _proven(self, source: SourceProgress, now: datetime) -> bool:
+        """Whether a source was there from the start, or has gone on since for as long as others wait for it."""
+        if source.joined_at is None:
+            return True
+        patience = self._lateness.silence_of(source.name, source.table)
+        went_on = source.high - source.begun if source.high and source.begun else timedelta()
+        return went_on >= patience and now - source.joined_at >= patience
 
     def latest(self) -> datetime | None:
         """The latest event of all: what rules that fire at once take for now."""

@@ -12,7 +12,8 @@ VERSION = 3
 class SourceProgress(BaseModel):
     """How far one source has come with one table.
 
-    `floor`: what came before the source was known has been judged without it.
+    `floor`: what came before the source was known has been judged without it. `joined_at`, `begun`: the clock and the
+    event at which a source came that was not there from the start; None for one that was.
     """
 
     name: str
@@ -22,6 +23,8 @@ class SourceProgress(BaseModel):
     high: datetime | None = None
     floor: datetime | None = None
     heard_at: datetime | None = None
+    joined_at: datetime | None = None
+    begun: datetime | None = None
 
 
 class Generation(BaseModel):
@@ -92,3 +95,4 @@ class Progress(BaseModel):
     midnight: datetime | None = None
     forgotten: dict[str, datetime] = {}
     policy: str = ""
+    held: dict[str, datetime] = {}  # rule -> since when, by the clock, new sources alone hold it up
