@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import subprocess
 import sys
 import zlib
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from deliveries import CARDS
+from duanka.records.unpacked import Unpacked
+from packing import PACK, zstd
 
 PEAK = 900  # MB that reading may take; the rest of 1 GB and its third is for the rules
 HANG = 240.0  # seconds that only a bomb that went off takes
@@ -91,9 +94,64 @@ def deflated_nothing(data: Path) -> None:
     path.write_bytes(octets + b"\x00\x00\x00\xff\xff" * 10_000_000)
 
 
+def tight(ending: str) -> bytes:
+    """A few kB that unpack to 300 MB; of bzip2, 45 bytes a megabyte."""
+    start = HEAD + CALL
+    if ending in {".bz2", ".xz"}:  # of members, for they pack slowly
+        one = PACK[ending](b"a" * (5 * MB))
+        return PACK[ending](start) + one * 60
+    return PACK[ending](start + b"a" * (300 * MB))
+
+
+@pytest.mark.parametrize("ending", [".bz2", ".xz", ".zst", ".zip"])
+def test_what_was_packed_to_nothing_is_given_up(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"b.csv{ending}"
+    path.write_bytes(tight(ending))
+    with Unpacked(path) as data:
+        start = data.read(MB)
+        assert start.startswith(HEAD + CALL)
+        size = len(start)
+        while piece := data.read(MB):
+            size += len(piece)
+        assert data.oversized
+        assert data.broken == "unpacks to more than 250 times its size"
+        assert 256 * MB < size < 258 * MB
+
+
+def packed_tightly(data: Path) -> None:
+    path = data / "calls/b.csv.zst"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tight(".zst"))
+
+
+def _far_back(whole: bytes) -> bytes:
+    """An xz or zstd file that says that it looks back upon gigabytes."""
+    octets = bytearray(whole)
+    if whole.startswith(b"\x28\xb5\x2f\xfd"):
+        octets[5] = 20 << 3  # 2 to the power of 30
+        return bytes(octets)
+    size = (octets[12] + 1) * 4
+    header = octets[12 : 12 + size]
+    header[header.index(b"\x21\x01") + 2] = 37  # 3 GB
+    header[-4:] = zlib.crc32(header[:-4]).to_bytes(4, "little")
+    return bytes(octets[:12] + header + octets[12 + size :])
+
+
+@pytest.mark.parametrize("ending", [".xz", ".zst"])
+def test_what_looks_far_back_is_not_unpacked(tmp_path: Path, ending: str) -> None:
+    whole = lzma.compress(HEAD + CALL, preset=0) if ending == ".xz" else zstd(HEAD + CALL)
+    path = tmp_path / f"b.csv{ending}"
+    path.write_bytes(_far_back(whole))
+    with Unpacked(path) as data:
+        assert data.read(MB) == b""
+        assert data.oversized
+        assert data.broken.startswith("unpacking it takes more than 128 MB of memory; pack it")
+
+
 TEXT_BOMBS: list[Callable[[Path], None]] = [
     *(one_line, empty_lines, bad_rows, short_rows, equal_rows, empty_members, zeros_behind),
     *(zeros_without_end, deflated_nothing),
+    packed_tightly,
 ]
 
 
@@ -103,6 +161,7 @@ SLOW = {
     (bad_rows, "scan"),
     (short_rows, "live"),
     (equal_rows, "live"),
+    (packed_tightly, "live"),
 }  # the same again
 
 

@@ -1,4 +1,4 @@
-"""CSV and gzip CSV, in blocks of whole lines: one record is one physical line.
+"""CSV, packed or not, in blocks of whole lines: one record is one physical line.
 
 The fast path hands a block to Arrow as it is. Line numbers are plain arithmetic, so a block counts only when
 as many rows come out as lines went in; otherwise it is cut smaller and smaller, and the last few lines around
@@ -114,7 +114,7 @@ class CsvReading:
         start = data.read(LINE_LIMIT)
         if start or data.broken:
             reason = Reason.CUT_OFF if data.broken and start else Reason.UNREADABLE_FILE
-            bad = Bad(1 if start else None, reason, _text(start, self._layout.encoding))
+            bad = Bad(1 if start else None, reason, _text(start, self._layout.encoding) or data.broken)
             yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, data.done, (bad,))
 
 

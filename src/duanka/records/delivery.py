@@ -15,16 +15,15 @@ from duanka.domain.errors import MappingError, UnreadableInput
 from duanka.domain.tables import RECORD_TABLES, TABLES
 from duanka.records.directory_walk import Unseen, walk
 from duanka.records.folder_columns import folder_columns
-from duanka.records.mapping import Mapping, Source
+from duanka.records.mapping import DATA_ENDINGS, Mapping, Source
 from duanka.records.open_file import is_file, opened
+from duanka.records.packed import PACKED_ENDINGS
 
 OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
-DATA_ENDINGS = (".csv", ".csv.gz", ".parquet")
 # Forms in which records are delivered, and which are not read as they are.
 _OTHER_FORMS = {
-    **dict.fromkeys(
-        (".zip", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".rar", ".tar", ".tgz", ".gz"), "unpack it"
-    ),
+    **{ending: f"unpack it, or let its name end in .csv{ending}" for ending in PACKED_ENDINGS},
+    **dict.fromkeys((".lz4", ".lzma", ".z", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz"), "unpack it"),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as CSV"),
     **dict.fromkeys(
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
@@ -139,11 +138,11 @@ def _enough(data: Path, files: Sequence[Delivered], mapping: Mapping) -> None:
     if data.is_file():
         raise UnreadableInput(
             f"{where}: its name does not say which records it holds; call it {' or '.join(RECORD_TABLES)} (as .csv, "
-            ".csv.gz or .parquet), or describe your own files with --mapping FILE.toml"
+            "packed .csv or .parquet), or describe your own files with --mapping FILE.toml"
         )
     there = f"found {', '.join(sorted(found))}, but none" if found else "found none"
     raise UnreadableInput(
-        f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, .csv.gz or a folder of "
+        f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, packed .csv or a folder of "
         "these); deliver them, or describe your own files with --mapping FILE.toml"
     )
 

@@ -7,8 +7,11 @@ MB = 1 << 20
 # Unpacking. Records of calls shrink to a tenth or a twentieth; what shrinks to a thousandth is made to.
 FREELY_UNPACKED = 256 * MB  # so much may come out of any file
 MOST_UNPACKED_RATIO = 250  # unpacked bytes for each byte of a file that unpacks to more
-MOST_PADDING = 64 * MB  # zeros behind gzip data, or between binary records
-EMPTY_MEMBERS = 100_000  # members of a gzip file one after the other that hold nothing
+MOST_PADDING = 64 * MB  # zeros behind packed data, or between binary records
+EMPTY_MEMBERS = 100_000  # members of a packed file one after the other that hold nothing
+
+MOST_WINDOW = 128 * MB  # memory that unpacking itself may take: what xz and zstd look back upon
+MOST_DIRECTORY = 4 * MB  # the list of what is in a zip file
 
 # Text.
 LINE_LIMIT = 1 << 16  # a longer line, or text in a column, is no record

@@ -6,6 +6,7 @@ from collections import abc
 from dataclasses import dataclass, field
 
 from duanka.domain.tables import TABLES
+from duanka.records.packed import PACKED_ENDINGS
 
 Rows = abc.Mapping[str, frozenset[str]]
 """Which rows are meant: for every column named, the row's text is one of those given."""
@@ -95,7 +96,8 @@ class Mapping:
 
 
 BY_INTAKE = "signed_by"  # the one column that no file gives: who signed the file
-NATIVE_FILES = ("{0}.parquet", "{0}.csv", "{0}.csv.gz", "{0}/*.parquet", "{0}/*.csv", "{0}/*.csv.gz")
+DATA_ENDINGS = (".parquet", ".csv", *(f".csv{packed}" for packed in PACKED_ENDINGS))
+NATIVE_FILES = (*(f"{{0}}{e}" for e in DATA_ENDINGS), *(f"{{0}}/*{e}" for e in DATA_ENDINGS))
 
 NATIVE = Mapping(
     name="native",

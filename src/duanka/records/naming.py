@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from duanka.domain.tables import TABLES
-from duanka.records.delivery import DATA_ENDINGS, OUTPUT_FOLDER, sources_of
-from duanka.records.mapping import Mapping, Source
+from duanka.records.delivery import OUTPUT_FOLDER, sources_of
+from duanka.records.mapping import DATA_ENDINGS, Mapping, Source
 
 TAKEN = "taken"  # the folder, right below the inbox, where files go that were read
 MARKER = ".done"  # of X.csv, X.csv.done says that it is whole
