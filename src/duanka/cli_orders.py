@@ -14,7 +14,7 @@ from rich.console import Console
 
 from duanka.app_policies import policy_named
 from duanka.cli_lazy import lazily
-from duanka.domain.act import MOST_CARDS, card_of
+from duanka.domain.act import MOST_CARDS, ActState, card_of
 from duanka.domain.authority import Permission, authorize, move_permission, roles_text, within
 from duanka.domain.bounds import bounded, given_reason
 from duanka.domain.card_list import cards_in
@@ -269,6 +269,33 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             )
         out.print(tables.act_page(act), highlight=False)
         out.print(f"Next, by somebody else: duanka orders approve {act.id}", highlight=False)
+
+    @command(orders, Permission.PROPOSE_ACT)
+    def lift(
+        reason: Annotated[
+            str, typer.Option(prompt="Reason in Chinese", help="Told to the holder, in Chinese.")
+        ],
+        reason_en: Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")],
+        cards: Annotated[list[str] | None, typer.Argument(help="Cards, for example 8613800000000.")] = None,
+        file: Annotated[
+            Path | None,
+            typer.Option(help="For many: a text file with a card a line, or a CSV with a column card."),
+        ] = None,
+        how: Annotated[
+            Literal["restore", "ease", "withdraw"],
+            typer.Option(help="复通, 双停改单停, 撤销 (of the verification)."),
+        ] = "restore",
+    ) -> None:
+        """Give cards back: at once, or where their tier takes two people when a second person has approved."""
+        numbers = [*(cards or ()), *(cards_in_file(file) if file else ())]
+        with at_desk(Permission.PROPOSE_ACT) as (here, person):
+            words = Words(reason, reason_en)
+            act = here.acts.propose(Event(how), numbers, words, person, app_orders.now())
+        out.print(tables.act_page(act), highlight=False)
+        waits = act.state is ActState.PROPOSED
+        out.print(
+            f"Next, by somebody else: duanka orders approve {act.id}" if waits else _WAITS, highlight=False
+        )
 
 
 def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:

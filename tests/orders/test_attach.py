@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -32,7 +33,7 @@ from duanka.orders.acts import Acts
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import Received
 from duanka.orders.store import Store
-from duanka.orders.tables import notices, orders
+from duanka.orders.tables import audit, notices, orders
 
 
 def _notices(store: Store) -> list[str]:
@@ -242,3 +243,16 @@ def test_a_stop_and_the_same_stop_at_once_are_one(store: Store) -> None:
         with store.reading() as connection:
             which = (orders.c.card == card(number), orders.c.kind == Kind.RESTRICTION.value)
             assert connection.execute(select(func.count()).where(*which)).scalar_one() == 1
+
+
+def test_the_trail_says_what_a_hit_that_joined_changed(store: Store) -> None:
+    book = book_on(store)
+    book.receive([demand()], NOW)
+    more = demand(asked=Asked.VERIFY_AT_COUNTER, tier="high", rules=("sim_box",), decision="")
+    book.receive([more], NOW + HOUR, DESK)
+    with store.reading() as connection:
+        row = connection.execute(select(audit).where(audit.c.what == "verification.attach")).one()
+    before, after = json.loads(row.before), json.loads(row.after)
+    assert (row.who, before["tier"], after["tier"]) == ("wang", "medium", "high")
+    assert (before["asked"], after["asked"]) == ("verify", "verify_at_counter")
+    assert (before["rules"], after["rules"]) == ("fan_out", "sim_box, fan_out")

@@ -176,3 +176,14 @@ def test_a_token_is_short_and_the_database_does_not_hold_it(store: Store) -> Non
 def test_the_address_keeps_the_token_from_servers() -> None:
     address = LINKS.address("TOKEN")
     assert address == "https://verify.operator.example/v#TOKEN"
+
+
+def test_of_two_links_of_one_second_the_one_that_was_agreed_by_last_counts(store: Store) -> None:
+    book, order, token = asked(store)
+    later = a_link(book, order, NOW)
+    claimed(store, token, "whoever has the first")
+    with pytest.raises(AlreadyUsed):
+        claimed(store, later, "the other")
+    with store.reading() as connection, pytest.raises(AlreadyUsed):
+        LINKS.open_in(connection, later, NOW)
+    assert claimed(store, token, "whoever has the first") == order.id

@@ -19,6 +19,7 @@ from duanka.orders.store import Store
 from duanka.orders.turn import Turn
 from online import Online
 from people import FIRST, People
+from people import SECOND as OTHER
 
 ADMIN = Person("root", Role.SUPERVISOR)
 WHY = Words("窝点", "a farm")
@@ -86,7 +87,17 @@ def test_a_card_barred_by_hand_goes_on_when_its_verification_runs_out(store: Sto
     assert restriction(book) == order
 
 
-def test_what_somebody_began_who_was_disabled_since_has_no_second_person(store: Store) -> None:
+def _out_of_it(people: People, how: str, *names: str) -> None:
+    for name in names:
+        if how == "disabled":
+            people.persons.disable(name, FIRST, "their key was stolen", NOW)
+        else:
+            asked, _ = people.persons.propose(Asked.CHANGE, Person(name, Role.REGULATOR, name), FIRST, NOW)
+            people.persons.approve(asked.id, OTHER, "moved", NOW)
+
+
+@pytest.mark.parametrize("how", ["disabled", "moved"])
+def test_what_somebody_began_who_may_no_more_has_no_second_person(store: Store, how: str) -> None:
     """A key that was stolen proposes, its owner is disabled, and the proposal would still wait for one person."""
     people = People(store, Trail(KEY))
     people.add("wang", Role.DESK)
@@ -99,8 +110,7 @@ def test_what_somebody_began_who_was_disabled_since_has_no_second_person(store: 
     source = sources.propose("bureau", b"k" * 32, zhao, NOW)
     seen = CounterCheck(Document.ID_CARD, "hall", person_present=True, card_in_hand=True, notice_signed=True)
     way.counter.verify(order.id, seen, wang, "seen", NOW)
-    for one in ("wang", "zhao"):
-        people.persons.disable(one, FIRST, "their key was stolen", NOW)
+    _out_of_it(people, how, "wang", "zhao")
     tried: list[Callable[[], object]] = [
         lambda: acts.approve(act.id, FIRST, "seen", NOW),
         lambda: people.persons.approve(asked.id, FIRST, "seen", NOW),
@@ -108,7 +118,7 @@ def test_what_somebody_began_who_was_disabled_since_has_no_second_person(store: 
         lambda: way.counter.confirm(order.id, FIRST, "seen", NOW),
     ]
     for each in tried:
-        with pytest.raises(NeedsSecondPerson, match="was disabled since"):
+        with pytest.raises(NeedsSecondPerson, match="does not count any more"):
             each()
     acts.reject(act.id, FIRST, "by a stolen key", NOW)
     people.persons.reject(asked.id, FIRST, "by a stolen key", NOW)

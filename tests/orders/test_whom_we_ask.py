@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 
@@ -37,6 +39,7 @@ from duanka.orders.notice_texts import NoticeTexts
 from duanka.orders.reading import Filter, Reader, Reading
 from duanka.orders.store import Store
 from duanka.orders.waiting import WaitingOrders
+from waiting import HANG
 
 DAY = 24 * HOUR
 LURE = Words("账户风险 请速拨 139 0000 1111 转人工解除", "call 13900001111 now")
@@ -207,3 +210,18 @@ def test_an_order_that_no_clock_moves_stands_in_a_list_and_becomes_an_alarm(stor
     watch.watch(NOW + 26 * HOUR)
     with store.reading() as connection:
         assert not raised(connection, True, 9)
+
+
+def test_one_person_who_asks_at_many_doors_at_once_asks_no_more_holders_a_day(store: Store) -> None:
+    many, most = 6, 2
+    book, together = book_on(store, OrderPolicy(holders_a_day=most)), Barrier(many)
+
+    def ask(number: int) -> bool:
+        together.wait(timeout=HANG)
+        try:
+            return book.receive([demand(number, decision="")], NOW, DESK).opened == 1
+        except TooManyHolders:
+            return False
+
+    with ThreadPoolExecutor(many) as threads:
+        assert sum(threads.map(ask, range(many))) == most

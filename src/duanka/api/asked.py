@@ -253,8 +253,17 @@ class OwnObjection(AskedModel):
 class Proposal(AskedModel):
     """A stop or release of one card or of many; a second person approves it (双人复核)."""
 
-    event: Literal[Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL, Event.RESTORE] = Field(
-        description="bar_outgoing 单停, suspend 双停, punish 惩戒, cancel 销户, restore 复通."
+    event: Literal[
+        Event.BAR_OUTGOING,
+        Event.SUSPEND,
+        Event.PUNISH,
+        Event.CANCEL,
+        Event.RESTORE,
+        Event.EASE,
+        Event.WITHDRAW,
+    ] = Field(
+        description="bar_outgoing 单停, suspend 双停, punish 惩戒, cancel 销户, restore 复通, ease 双停改单停,"
+        " withdraw 撤销 (of the verification)."
     )
     phone_numbers: list[PhoneNumber] = Field(
         min_length=1, max_length=10_000, json_schema_extra={"uniqueItems": False}

@@ -122,7 +122,7 @@ class Acts:
             _is(row, ActState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
-            acts_still(turn.connection, row["proposed_by"])
+            acts_still(turn.connection, row["proposed_by"], Permission.PROPOSE_ACT)
             if not turn.as_told(ACTS, act_id):
                 raise OrderError(
                     f"{act_id} was changed past the audit trail since: reject it (`duanka audit verify` says what)"
@@ -175,6 +175,7 @@ class Acts:
             if row["verification"] and takes_two(turn, turn.order(row["verification"]).card):
                 raise NeedsSecondPerson(
                     f"{act_id} is about {row['verification']}, whose tier takes two people: propose to restore its card"
+                    " (`duanka orders lift`)"
                 )
             if row["state"] not in (ActState.RUNNING, ActState.DONE):
                 raise NoSuchTransition(

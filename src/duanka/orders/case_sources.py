@@ -87,7 +87,7 @@ class CaseSources:
                 raise NoSuchTransition(f"{number} waits for nobody; `duanka keys sources` lists them")
             if same_person(by.id, row["proposed_by"]):
                 raise NeedsSecondPerson(f"{by.id} proposed {number}: somebody else must approve it")
-            acts_still(connection, row["proposed_by"])
+            acts_still(connection, row["proposed_by"], Permission.PROPOSE_CASE_SOURCE)
             self._change(connection, row, by, "case_source.approve", why, now, approved_by=by.id)
             return _source(row)
 

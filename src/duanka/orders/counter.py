@@ -102,7 +102,7 @@ class Counter:
             row = _recorded(turn, order)
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
-            acts_still(turn.connection, row["first_by"])
+            acts_still(turn.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
             was = _over(turn, row, PASSED, by)
             turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
             return happen(turn, order, Event.PASS, by, why)

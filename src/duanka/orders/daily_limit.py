@@ -19,6 +19,7 @@ def within_a_day(turn: Turn, by: Person, more: int) -> None:
     """
     if by.role not in STAFF or not more:
         return
+    turn.one_at_a_time(by)
     today = turn.policy.local_time.local(turn.now)
     begin = datetime.combine(today.date(), time(), today.tzinfo)
     opened = select(func.count()).where(

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from duanka.domain.authority import Permission, authorize, gives
+from duanka.domain.authority import Permission, authorize, gives, may
 from duanka.domain.order import NeedsSecondPerson, NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope, same_person
 from duanka.orders.audit import Entry, Trail
@@ -185,12 +185,14 @@ def one_at_a_time(connection: Connection) -> None:
     connection.execute(select(audit_head.c.seq).with_for_update())
 
 
-def acts_still(connection: Connection, proposed_by: str) -> None:
-    """NeedsSecondPerson where whoever proposed, or saw somebody first, was disabled since: two who act are needed."""
-    disabled = select(persons.c.disabled_at).where(persons.c.id == proposed_by)
-    if connection.execute(disabled).scalar():
+def acts_still(connection: Connection, proposed_by: str, permission: Permission) -> None:
+    """NeedsSecondPerson where whoever proposed, or saw somebody first, may not do so any more."""
+    row = connection.execute(select(persons).where(persons.c.id == proposed_by)).mappings().first()
+    if row and (row["disabled_at"] or not may(Role(row["role"]), permission)):
+        since = "was disabled" if row["disabled_at"] else f"became {row['role']}"
         raise NeedsSecondPerson(
-            f"{proposed_by} was disabled since, and counts for nobody any more: reject it, and let somebody else begin"
+            f"{proposed_by} {since} since, and their word does not count any more: reject it, and let somebody else"
+            " begin"
         )
 
 

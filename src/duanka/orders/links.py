@@ -100,7 +100,8 @@ class Links:
             raise OtherBrowser
         ends = select(links.c.expires_at).where(link).scalar_subquery()
         others = or_(links.c.browser_hash.is_(None), links.c.browser_hash != mine)
-        earlier = (links.c.order_id == order.id, links.c.expires_at < ends, others)
+        # of two of one second neither is the earlier one: whoever agrees first has the verification
+        earlier = (links.c.order_id == order.id, links.c.expires_at <= ends, ~link, others)
         connection.execute(update(links).where(*earlier).values(superseded_at=now))
         return order
 

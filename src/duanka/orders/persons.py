@@ -190,7 +190,7 @@ class Persons:
                 raise NeedsSecondPerson(
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
                 )
-            acts_still(connection, request.proposed_by)
+            acts_still(connection, request.proposed_by, Permission.PROPOSE_PERSON)
             if not self._trail.tells(connection, REQUESTS, number, (request.person.id,)):
                 raise OrderError(
                     f"{number} was changed past the audit trail since it was proposed: reject it"

@@ -120,19 +120,9 @@ def columns_of(grounds: Grounds) -> dict[str, object]:
 
 
 _TOLD = (
-    *(
-        "card",
-        "state",
-        "step",
-        "due_at",
-        "carried_by",
-        "hits",
-        "extended",
-        "opened_by",
-        "helped_by",
-        "decision",
-    ),
-    *("receipt_at", "evidence", "operator", "city"),  # who may see it depends on the last two
+    *("card", "state", "step", "tier", "asked", "rules", "due_at", "until", "carried_by", "hits", "extended"),
+    *("opened_by", "helped_by", "decision", "receipt_at", "evidence"),
+    *("operator", "city"),  # who may see it depends on them
 )
 
 

@@ -57,7 +57,7 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
             how = "accept it, and let somebody else uphold it"
         case _:
             alone = (before.kind, event) in _LETS_GO and _tier_takes_two(turn, before)
-            how = "propose it for this card, and let a second person approve"
+            how = "propose it for this card (`duanka orders lift`), and let a second person approve"
     if alone:
         raise NeedsSecondPerson(
             f"{by.id} alone cannot {event} {before.id}: its tier takes two people under this policy; {how}"

@@ -46,6 +46,7 @@ from duanka.orders.unit_of_work_rows import add_digests, supersede, write_cards,
 _AT_ONCE = 400  # values in one IN: below what SQLite takes
 Value = TypeVar("Value")
 _CARDS, _SHARES = 20201010, 1024  # of PostgreSQL's advisory locks: ours, and how many stand for all cards
+_PEOPLE = 20201011  # and those of people
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,12 @@ class Turn:
             shares = sorted({crc32(card.encode(errors="surrogatepass")) % _SHARES for card in some})
             keys = func.unnest(cast(shares, ARRAY(Integer))).column_valued("share")
             self.connection.execute(select(func.pg_advisory_xact_lock(_CARDS, keys)))
+
+    def one_at_a_time(self, by: Person) -> None:
+        """Let no other transaction of this person count what they did until this one ends; cards are locked first."""
+        if self.connection.dialect.name == "postgresql":
+            key = crc32(by.id.encode()) & 0x7FFFFFFF
+            self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE, key)))
 
     def open_order(self, card: str, kind: Kind) -> Order | None:
         """The open order of this kind for the card."""
