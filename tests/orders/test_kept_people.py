@@ -14,12 +14,12 @@ from duanka.domain.person import Scope
 from duanka.orders.alarms import Alarms
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.case_sources import CaseSources
-from duanka.orders.kept_end import KeptEnds, TrailGuard
+from duanka.orders.kept_end import ACCEPTED, KeptEnds, TrailGuard
 from duanka.orders.kept_people import PEOPLE_FILE, KeptPeople
 from duanka.orders.keys import Keys
 from duanka.orders.persons import Asked, Persons
 from duanka.orders.store import Store
-from duanka.orders.tables import persons
+from duanka.orders.tables import audit, persons
 from people import FIRST, SECOND, People
 
 TRAIL, MINUTE = Trail(KEY), timedelta(minutes=1)
@@ -192,3 +192,40 @@ def test_a_list_of_another_installation_is_neither_believed_nor_replaced(
     office.kept.keep(NOW)
     assert office.keys.who(mine) == Person("wang", Role.DESK)
     assert (folders[0] / PEOPLE_FILE).read_text(encoding="utf-8") == text
+
+
+def test_a_role_is_not_given_back_by_taking_entries_out_of_the_trail(
+    store: Store, folders: tuple[Path, ...]
+) -> None:
+    people, office = People(store, TRAIL), Office(store, folders)
+    boss = people.add("boss", Role.SUPERVISOR)
+    was = backup_of(store)
+    office.change(Person("boss", Role.DESK, "boss"))
+    people.add("later", Role.DESK)
+    office.kept.keep(NOW)
+    (row,) = [one for one in was[persons] if one["id"] == "boss"]
+    last = max(one["seq"] for one in was[audit])
+    with store.writing() as connection:
+        connection.execute(persons.update().where(persons.c.id == "boss").values(dict(row)))
+        connection.execute(audit.delete().where(audit.c.subject == "boss", audit.c.seq > last))
+    assert people.keys.who(boss) == Person("boss", Role.SUPERVISOR), "so says the database alone"
+    for _ in range(2):
+        assert Office(store, folders).keys.who(boss) == Person("boss", Role.DESK)
+        office.kept.keep(NOW + MINUTE)
+
+
+def test_a_backup_that_a_row_of_sql_accepts_is_not_accepted(store: Store, folders: tuple[Path, ...]) -> None:
+    people, office = People(store, TRAIL), Office(store, folders)
+    mine = people.add("wang", Role.DESK)
+    backup = backup_of(store)
+    office.persons.disable("wang", FIRST, "left", NOW)
+    office.guard.check(NOW)
+    restore(store, backup)
+    forged = dict(backup[audit][-1])
+    with store.writing() as connection:
+        for number, end in enumerate(office.ends.ends()):
+            row = {**forged, "seq": 1000 + number, "what": ACCEPTED, "subject": end.subject}
+            connection.execute(audit.insert().values(row))
+    again = Office(store, folders)
+    assert again.guard.check(NOW + MINUTE)
+    assert again.keys.who(mine) is None

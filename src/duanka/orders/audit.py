@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
@@ -183,20 +183,35 @@ class Trail:
         """
         if digest is None:
             digest = next((found for _, found, _ in table.rows(connection, [key])), "")
-        name, before = label(table, key), audit.alias()
+        name = label(table, key)
         about = (audit.c.subject.in_(subjects), audit.c.digests.contains(f'"{name}":', autoescape=True))
-        last = (
-            select(audit, before.c.hash.label("chained"))
-            .outerjoin(before, before.c.seq == audit.c.seq - 1)
-            .where(*about)
-            .order_by(audit.c.seq.desc())
-            .limit(1)
-        )
-        told = connection.execute(last).mappings().first()
+        told = next(iter(self._with_the_one_before(connection, *about, limit=1)), None)
         if told is None or json.loads(told["digests"])[name] != digest:
             return False
-        chained = GENESIS if told["seq"] == 1 else told["chained"]
-        return chained is not None and hmac.compare_digest(self._hash(told, chained), told["hash"])
+        return self._is_ours(told)
+
+    def has(self, connection: Connection, what: str, subject: str) -> bool:
+        """Whether there is such an entry, and it bears our hash."""
+        rows = self._with_the_one_before(connection, audit.c.what == what, audit.c.subject == subject)
+        return any(self._is_ours(row) for row in rows)
+
+    def _with_the_one_before(
+        self, connection: Connection, *which: ColumnElement[bool], limit: int = _MOST_UNTOLD
+    ) -> Sequence[RowMapping]:
+        """Rows, the latest first, each with the hash of the one before as `chained`."""
+        before = audit.alias()
+        rows = (
+            select(audit, before.c.hash.label("chained"))
+            .outerjoin(before, before.c.seq == audit.c.seq - 1)
+            .where(*which)
+            .order_by(audit.c.seq.desc())
+            .limit(limit)
+        )
+        return connection.execute(rows).mappings().all()
+
+    def _is_ours(self, row: RowMapping) -> bool:
+        chained = GENESIS if row["seq"] == 1 else row["chained"]
+        return chained is not None and hmac.compare_digest(self._hash(row, chained), row["hash"])
 
     def signed(self, purpose: str, *told: object) -> str:
         """A keyed hash over what is told outside of the database."""

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
@@ -165,7 +165,7 @@ class KeptEnds:
     def older(self, ends: Sequence[End]) -> list[End]:
         """Those ends that the database does not have, and that nobody accepted to be without."""
         with self._store.reading() as connection:
-            return [end for end in ends if missing(connection, end)]
+            return [end for end in ends if missing(connection, end, self._trail)]
 
     @property
     def is_ahead(self) -> bool:
@@ -336,9 +336,9 @@ class TrailGuard:
                 self._ends.write(path, present, now)
 
 
-def missing(connection: Connection, end: End) -> bool:
-    """Whether the database does not have this end, and nobody accepted that."""
-    return _lacks(connection, end) and not _accepted(connection, end)
+def missing(connection: Connection, end: End, trail: Trail) -> bool:
+    """Whether the database does not have this end, and nobody accepted that by an entry that bears our hash."""
+    return _lacks(connection, end) and not trail.has(connection, ACCEPTED, end.subject)
 
 
 def _lacks(connection: Connection, end: End) -> bool:
@@ -348,11 +348,6 @@ def _lacks(connection: Connection, end: End) -> bool:
     head = connection.execute(select(audit_head.c.seq)).scalar_one()
     row = connection.execute(select(audit.c.hash).where(audit.c.seq == end.seq)).scalar()
     return head < end.seq or row != end.hash
-
-
-def _accepted(connection: Connection, end: End) -> bool:
-    accepted = select(exists().where(audit.c.subject == end.subject, audit.c.what == ACCEPTED))
-    return bool(connection.execute(accepted).scalar())
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

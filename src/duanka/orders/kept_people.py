@@ -16,12 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from duanka.domain.person import Person
 from duanka.domain.private_files import write_private
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.kept_end import End, missing
+from duanka.orders.kept_end import ACCEPTED, End, missing
 from duanka.orders.keys import person_of
 from duanka.orders.row_digests import KEYS, PERSONS, found
 from duanka.orders.store import Store
@@ -40,12 +40,22 @@ _ABOUT_PEOPLE = (
 
 @dataclass(frozen=True)
 class KeptPerson:
-    """What is kept of a person; a scope is names joined by |, as in the database."""
+    """What is kept of a person; a scope is names joined by |, as in the database.
+
+    `seq`, `hash`: of the last entry of the trail about them.
+    """
 
     role: str
     operators: str
     cities: str
     disabled: bool
+    seq: int
+    hash: str
+
+    @property
+    def end(self) -> End:
+        """How far the trail goes about them."""
+        return End(self.seq, self.hash)
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ class KeptPeople:
             if kept is None:
                 continue
             as_it_was = _person(person, kept)
-            if as_it_was != person and self._lacks(known):
+            if as_it_was != person and self._counts(known, kept):
                 person = as_it_was
         return person
 
@@ -116,7 +126,7 @@ class KeptPeople:
 
     def is_ahead(self, connection: Connection) -> bool:
         """Whether the database is older than a kept list."""
-        return any(missing(connection, known.end) for known in self._known())
+        return any(missing(connection, known.end, self._trail) for known in self._known())
 
     # --- keeping ---
 
@@ -124,8 +134,14 @@ class KeptPeople:
         """Write what is known now into every folder where it is not. OSError."""
         with self._store.reading() as connection:
             known = self._known()
-            older = [one for one in known if missing(connection, one.end)]
-            merged = _merged(self._present(connection, known), known, older)
+            older = [one for one in known if missing(connection, one.end, self._trail)]
+            latest = {
+                (at, name)
+                for at, one in enumerate(known)
+                for name, kept in one.people.items()
+                if self._is_older(connection, one, kept)
+            }
+            merged = _merged(self._present(connection, known), known, older, latest)
         if not merged.people:
             return
         for path in self.paths:
@@ -144,7 +160,7 @@ class KeptPeople:
 
     def put_in_force(self, connection: Connection, by: Person, why: str, now: datetime) -> None:
         """Take from people and keys in this older database what was taken from them since, told in the trail."""
-        older = [known for known in self._known() if missing(connection, known.end)]
+        older = [known for known in self._known() if missing(connection, known.end, self._trail)]
         entries = list[Entry]()
         for known in older:
             entries += _people_put_in_force(connection, known, by, why, now)
@@ -157,14 +173,15 @@ class KeptPeople:
         """What the database says; taken for good is only what the trail tells, or a spoilt row would be for ever."""
         last = select(audit.c.seq, audit.c.hash).where(audit.c.what.in_(_ABOUT_PEOPLE))
         end = connection.execute(last.order_by(audit.c.seq.desc()).limit(1)).first()
-        people, revoked = dict[str, KeptPerson](), set[str]()
+        people, revoked, told = dict[str, KeptPerson](), set[str](), self._last_told(connection)
         for row in connection.execute(select(persons)).mappings():
             gone = row["disabled_at"] is not None
             gone = gone and (
                 any((kept := one.people.get(row["id"])) and kept.disabled for one in known)
                 or self._trail.tells(connection, PERSONS, row["id"], (row["id"],))
             )
-            people[row["id"]] = KeptPerson(row["role"], row["operators"], row["cities"], gone)
+            facts = (row["role"], row["operators"], row["cities"], gone)
+            people[row["id"]] = KeptPerson(*facts, *told.get(row["id"], (0, "")))
         for row in connection.execute(select(keys).where(keys.c.revoked_at.is_not(None))).mappings():
             if any(row["id"] in one.revoked for one in known) or self._trail.tells(
                 connection, KEYS, row["id"], (row["id"],)
@@ -173,9 +190,24 @@ class KeptPeople:
         removed = frozenset(self.removed_sources(connection))
         return KnownPeople(End(*end) if end else End(0, ""), people, frozenset(revoked), removed)
 
-    def _lacks(self, known: KnownPeople) -> bool:
+    def _counts(self, known: KnownPeople, kept: KeptPerson) -> bool:
+        """Whether the database does not have what is known of this person, and nobody accepted a backup since."""
         with self._store.reading() as connection:
-            return missing(connection, known.end)
+            return self._is_older(connection, known, kept)
+
+    def _is_older(self, connection: Connection, known: KnownPeople, kept: KeptPerson) -> bool:
+        """Also where the rest of the trail is there: an entry can be taken out of its middle."""
+        accepted = self._trail.has(connection, ACCEPTED, known.end.subject)
+        return not accepted and missing(connection, kept.end, self._trail)
+
+    def _last_told(self, connection: Connection) -> dict[str, tuple[int, str]]:
+        """Number and hash of the last entry about each person."""
+        about = audit.c.what.in_(_ABOUT_PEOPLE)
+        last = select(func.max(audit.c.seq)).where(about).group_by(audit.c.subject)
+        rows = connection.execute(
+            select(audit.c.subject, audit.c.seq, audit.c.hash).where(audit.c.seq.in_(last))
+        )
+        return {row.subject: (row.seq, row.hash) for row in rows}
 
     def _known(self) -> list[KnownPeople]:
         """The lists that are kept and under our seal, the oldest first."""
@@ -224,18 +256,24 @@ def _person(person: Person, kept: KeptPerson) -> Person:
 
 
 def _merged(
-    present: KnownPeople, known: Sequence[KnownPeople], older: Collection[KnownPeople]
+    present: KnownPeople,
+    known: Sequence[KnownPeople],
+    older: Sequence[KnownPeople],
+    latest: Collection[tuple[int, str]],
 ) -> KnownPeople:
-    """What is known of people: of roles the latest, and what was taken for good for good."""
+    """What is known of people: of roles the latest, and what was taken for good for good.
+
+    `older`: the lists that the database does not have; `latest`: who is known later than there, by place and id.
+    """
     people = dict(present.people)
-    for one in known:
+    for at, one in enumerate(known):
         for name, kept in one.people.items():
             mine = people.get(name)
             if mine is None:
                 people[name] = kept
                 continue
-            latest = kept if one in older else mine
-            people[name] = replace(latest, disabled=mine.disabled or kept.disabled)
+            last = kept if (at, name) in latest else mine
+            people[name] = replace(last, disabled=mine.disabled or kept.disabled)
     ends = [present.end, *(one.end for one in older)]
     end = max(ends[1:], key=lambda end: end.seq) if older else present.end
     revoked = present.revoked.union(*(one.revoked for one in known))
