@@ -21,6 +21,7 @@ from duanka.cli_desk import add_desk
 from duanka.cli_identity import add_identity
 from duanka.cli_lazy import lazily
 from duanka.cli_live import add_live
+from duanka.cli_morning import add_morning
 from duanka.cli_network import add_network
 from duanka.cli_orders import add_orders
 from duanka.cli_persons import add_persons
@@ -351,6 +352,7 @@ def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
 
 
 add_live(cli, _out, _err, _settings)
+add_morning(cli, _out, _err, _settings, _share)
 add_serve(cli, _out, _err, _settings)
 add_orders(cli, _out, _settings)
 add_network(cli, _out, _settings)

@@ -1,0 +1,118 @@
+"""`duanka morning`: one command for cron, with an exit code that says how the night went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from duanka.app_policies import policy_named
+from duanka.cli_lazy import lazily
+from duanka.cli_live import Ticker, last_words
+from duanka.domain.errors import DuankaError
+from duanka.domain.live import Lateness
+from duanka.domain.local_time import operator_zone
+from duanka.domain.words import Language
+from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_live, app_morning
+else:
+    app_live = lazily("duanka.app_live")
+    app_morning = lazily("duanka.app_morning")
+
+TOO_MANY_BAD, DAY_MISSING = 3, 4
+
+
+def add_morning(
+    cli: typer.Typer,
+    out: Console,
+    err: Console,
+    settings: Callable[[], Settings],
+    share: Callable[[str], float],
+) -> None:
+    """Add `morning` to the commands; `share` reads 1%."""
+
+    @cli.command()
+    def morning(
+        inbox: Annotated[
+            Path, typer.Argument(help="Folder in which each night's files land (docs/LIVE.md).")
+        ],
+        to: Annotated[
+            Path, typer.Option("--out", help="Folder of the lists, of what changed, and of the state.")
+        ] = Path("duanka-morning"),
+        policy: Annotated[str, typer.Option(help="national, hebei, or a FILE.toml.")] = "national",
+        mapping: Annotated[
+            Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md).")
+        ] = None,
+        lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+        day: Annotated[
+            str | None,
+            typer.Option(
+                help="The day that should be in, YYYY-MM-DD; default: yesterday in the operator's zone."
+            ),
+        ] = None,
+        max_bad: Annotated[
+            str, typer.Option("--max-bad", help="Share of records set aside above which the exit code is 3.")
+        ] = "1%",
+        after: Annotated[
+            Literal["keep", "move", "delete"], typer.Option(help="What becomes of a file that is in.")
+        ] = "keep",
+        memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
+        language: Annotated[
+            Literal["zh", "en"] | None, typer.Option(help="Language of the reasons; default zh.")
+        ] = None,
+    ) -> None:
+        """Take in what came since yesterday; write today's lists and what changed.
+
+        Exit codes: 0 done, 2 wrong use, 3 too many records set aside, 4 a source's day is missing.
+        """
+        allowed = share(max_bad)
+        asked = app_live.LiveRun(
+            source=app_live.FromInbox(inbox, mapping, after, None),
+            policy=policy_named(policy),
+            out=to,
+            lists=lists,
+            lateness=Lateness(default=app_morning.LATENESS),
+            memory=memory,
+            language=language,
+        )
+        own = settings()
+        zone = operator_zone()
+        wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
+        with Ticker(err) as ticker:
+            done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
+        out.print(_told(done, language or own.language), highlight=False)
+        if done.missing:
+            raise typer.Exit(DAY_MISSING)
+        if done.bad_share > allowed:
+            raise typer.Exit(TOO_MANY_BAD)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DuankaError(f"--day {text!r} is no day; write it like 2026-11-27") from None
+
+
+def _told(done: app_morning.Morning, language: Language) -> RenderableType:
+    counts = ", ".join(f"{kind.words.in_(language)} {n:,}" for kind, n in done.changes.counts.items())
+    first = "This is the first morning: nothing to compare with."
+    lines = [first if done.changes.first else f"Since the list before: {counts}"]
+    for source, last in done.missing.items():
+        gap = (done.day - last) // timedelta(days=1)
+        lines.append(f"MISSING: {source} of {done.day}; its last record is of {last}, {gap} day(s) before")
+    lines += [f"Came late, and is judged now: {source} of {day}" for source, day in done.came.items()]
+    if done.bad_share:
+        lines.append(f"Set aside or too late: {done.bad_share:.2%} of the records, see quarantine.parquet")
+    folder = done.outcome.out
+    lines.append(
+        f"What changed: {folder / app_morning.CHANGES}; work list: {folder / app_morning.SPREADSHEET}"
+    )
+    return Group(last_words(done.outcome), Text("\n".join(lines)))

@@ -1,0 +1,98 @@
+"""`duanka morning`, three mornings of it: what came, what changed, what is missing, and how cron is told."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from desk import Typed, cards_at_risk, duanka
+
+_HEADER = "card,peer,direction,started_at,seconds,answered\n"
+
+
+def _calls(day: int, cards: dict[int, int]) -> str:
+    """A file of calls of one day of May 2021: card -> calls out, each to another number, a third answered."""
+    ended = ("0,false", "9,true", "9,true")
+    rows = [
+        f"8613800138{card:03},86139001{n:05},out,2021-05-{day:02} 09:{n % 60:02}:00,{ended[n % 3]}"
+        for card, calls in cards.items()
+        for n in range(calls)
+    ]
+    rows += [f"8613800138900,8613900139000,in,2021-05-{day:02} 20:00:00,60,true"]
+    return _HEADER + "\n".join(rows) + "\n"
+
+
+def _morning(inbox: Path, out: Path, day: str) -> Typed:
+    return duanka("morning", inbox, "--out", out, "--day", day)
+
+
+def _changes(out: Path) -> list[tuple[str, str, str, str]]:
+    with (out / "changes.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [(r["card"], r["change"], r["tier_before"], r["tier"]) for r in csv.DictReader(file)]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    (folder / "calls").mkdir(parents=True)
+    cards = "".join(f"8613800138{card:03},2020-01-01 09:00:00\n" for card in (1, 2, 900))
+    (folder / "cards.csv").write_text("card,opened_at\n" + cards)
+    return folder
+
+
+def test_three_mornings(inbox: Path, tmp_path: Path) -> None:
+    out = tmp_path / "morning"
+    (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70}))
+    first = _morning(inbox, out, "2021-05-16")
+    assert first.code == 0, first.err
+    assert "first morning" in first.out
+    assert _changes(out) == []
+    assert "8613800138001" in {row["card"] for row in cards_at_risk(out)}
+    assert (out / "cards_at_risk.xlsx").exists()
+    assert (out / "changes.xlsx").exists()
+
+    (inbox / "calls" / "0517.csv").write_text(_calls(17, {2: 70}))
+    second = _morning(inbox, out, "2021-05-17")
+    assert second.code == 0, second.err
+    assert ("8613800138002", "new") in {change[:2] for change in _changes(out)}
+    assert not any(card == "8613800138001" and change == "new" for card, change, *_ in _changes(out))
+
+    missing = _morning(inbox, out, "2021-05-18")
+    assert missing.code == 4, "the day did not come"
+    assert "MISSING: calls of 2021-05-18; its last record is of 2021-05-17, 1 day(s) before" in missing.out
+    assert _changes(out) == [], "nothing came, nothing changed"
+
+    (inbox / "calls" / "0518.csv").write_text(_calls(18, {}))
+    (inbox / "calls" / "0519.csv").write_text(_calls(19, {}))
+    late = _morning(inbox, out, "2021-05-19")
+    assert late.code == 0, late.err
+    assert "Came late, and is judged now: calls of 2021-05-18" in late.out
+
+
+def test_a_night_of_bad_records_ends_with_three(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 3}) + "8613800138001,x,y,z,9,true\n" * 5)
+    ended = _morning(inbox, tmp_path / "morning", "2021-05-16")
+    assert ended.code == 3
+    assert "Set aside or too late" in ended.out
+    assert _morning(inbox, tmp_path / "morning", "yesterday").code == 2
+
+
+def test_a_morning_that_broke_off_is_compared_with_the_list_of_the_one_before(
+    inbox: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "morning"
+    (inbox / "calls" / "0516.csv").write_text(_calls(16, {1: 70}))
+    assert _morning(inbox, out, "2021-05-16").code == 0
+    before = (out / "cards_at_risk.csv").read_bytes()
+    (inbox / "calls" / "0517.csv").write_text(_calls(17, {2: 70}))
+    (out / "cards_at_risk.xlsx").unlink()
+    (out / "cards_at_risk.xlsx").mkdir()  # its lists cannot be put in place
+    (out / "cards_at_risk.xlsx" / "x").touch()
+    assert _morning(inbox, out, "2021-05-17").code != 0
+    (out / "cards_at_risk.xlsx" / "x").unlink()
+    (out / "cards_at_risk.xlsx").rmdir()
+    assert _morning(inbox, out, "2021-05-17").code == 0
+    assert before != (out / "cards_at_risk.csv").read_bytes()
+    assert ("8613800138002", "new") in {change[:2] for change in _changes(out)}
