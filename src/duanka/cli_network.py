@@ -12,6 +12,7 @@ from rich.table import Table
 from duanka.cli_lazy import lazily
 from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
 from duanka.domain.authority import Permission
+from duanka.domain.local_time import operator_zone
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,12 +73,12 @@ def _add_comparing(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def differences(full: Full = False, why: BecauseFull = "") -> None:
         """List where the network does otherwise than the order book says and is not mended, the latest first."""
         with at_desk(Permission.LIST_DRIFTS) as (here, person):
-            found = here.reading.drifts(reading.Reader(person, full, why), app_orders.now(), 200)
+            reader = reading.Reader(person, full, why)
+            found = here.reading.drifts(reader, app_orders.now(), 200, is_open=True)
             table = Table("element 网元", "card 号码", "wanted 应为", "found 实为", "found at")
             for one in found:
-                if one.repaired_at is None:
-                    at = f"{one.found_at:%Y-%m-%d %H:%M:%S}Z"
-                    table.add_row(one.element, one.card, one.wanted, one.found, at)
+                at = operator_zone().written(one.found_at)
+                table.add_row(one.element, one.card, one.wanted, one.found, at)
             out.print(table, highlight=False)
 
     @command(network, Permission.ALLOW_CHANGES)

@@ -531,3 +531,19 @@ def test_a_card_is_named_in_any_form(text: str) -> None:
 def test_what_is_no_card_for_sure_is_refused(text: str) -> None:
     with pytest.raises(OrderError, match=r"no card number"):
         numbers_of([text])
+
+
+def test_what_one_person_proposes_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one key nobody fills the database, nor the list that others look through."""
+    monkeypatch.setattr("duanka.orders.acts.MOST_WAITING", 2)
+    monkeypatch.setattr("duanka.orders.acts.MOST_CARDS_WAITING", 5)
+    acts = Acts(book_on(store))
+    first = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
+    with pytest.raises(OrderError, match="wait for a second person"):
+        acts.propose(Event.SUSPEND, [card(5), card(6)], WHY, DESK, NOW)
+    acts.propose(Event.SUSPEND, [card(5)], WHY, DESK, NOW)
+    acts.reject(first.id, DESK, "too many", NOW)
+    acts.propose(Event.SUSPEND, [card(6)], WHY, DESK, NOW)
+    with pytest.raises(OrderError, match="wait for a second person"):
+        acts.propose(Event.SUSPEND, [card(7)], WHY, DESK, NOW)
+    acts.propose(Event.SUSPEND, [card(7)], WHY, SECOND, NOW)

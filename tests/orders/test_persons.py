@@ -268,3 +268,18 @@ def test_the_roles_of_nobody_cannot_be_given(store: Store) -> None:
     for role in (Role.SYSTEM, Role.HOLDER):
         with pytest.raises(OrderError, match="nobody is"):
             people.persons.propose(Asked.PERSON, Person("zhao", role, "z"), FIRST, NOW)
+
+
+def test_what_one_person_proposes_of_people_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duanka.orders.persons.MOST_WAITING", 2)
+    people = People(store, TRAIL)
+    people.add("wang", Role.DESK)
+    for number in range(2):
+        asked, _ = people.persons.propose(
+            Asked.PERSON, Person(f"new.{number}", Role.DESK, "new"), people.who("wang"), NOW
+        )
+    third = Person("new.2", Role.DESK, "new")
+    with pytest.raises(OrderError, match="wait already"):
+        people.persons.propose(Asked.PERSON, third, people.who("wang"), NOW)
+    people.persons.reject(asked.id, FIRST, "who is that", NOW)
+    people.persons.propose(Asked.PERSON, third, people.who("wang"), NOW)

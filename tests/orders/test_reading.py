@@ -337,6 +337,16 @@ def test_refusals_alarms_and_drifts_are_counted_in_their_period(store: Store) ->
     assert [alarm.cleared_at for alarm in read.alarms(DESK, is_open=True)] == [None]
     assert len(read.alarms(DESK)) == 2
     assert [drift.card for drift in read.drifts(CLERK, NOW)] == ["+86130****0001"] * 2
+    assert [drift.repaired_at for drift in read.drifts(CLERK, NOW, is_open=True)] == [None]
+
+
+def test_what_is_not_mended_is_listed_however_much_was_mended_since(store: Store) -> None:
+    drift = {"element": "home_register", "card": card(1), "wanted": "suspended", "found": "active"}
+    with store.writing() as connection:
+        connection.execute(insert(drifts).values(drift | {"found_at": NOW}))
+        mended = [drift | {"found_at": NOW + HOUR, "repaired_at": NOW + HOUR} for _ in range(3)]
+        connection.execute(insert(drifts), mended)
+    assert [one.found_at for one in reading(store).drifts(CLERK, NOW, 2, is_open=True)] == [NOW]
 
 
 def test_acts_are_shown_page_by_page(store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, NotTheirs, OrderError, Person, Role
-from duanka.domain.person import Scope
+from duanka.domain.person import BadPerson, Scope, place_name, scope_of
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
@@ -174,3 +174,10 @@ def test_two_supervisors_of_everything_are_always_left(store: Store) -> None:
     people.persons.approve(asked.id, people.who("fifth"), "moved", NOW)
     with pytest.raises(OrderError, match="fewer than two supervisors of all"):
         people.persons.disable("fifth", SECOND_OF_ALL, "left", NOW)
+
+
+@pytest.mark.parametrize("name", ["石家庄\u200b", "\u202e庄家石", "石\u2060家庄", "", " ", "a|b", "x" * 41])
+def test_a_scope_names_nothing_that_only_looks_like_a_place(name: str) -> None:
+    with pytest.raises(BadPerson):
+        scope_of([], [name])
+    assert place_name(name) == ""

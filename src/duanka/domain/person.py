@@ -104,7 +104,12 @@ def person_id(text: str) -> str:
 def place_name(text: str) -> str:
     """`text` where a scope can name it as operator or city; "" where not: nobody could be given what lies there."""
     name = text.strip()
-    return name if _PLACE.fullmatch(name) else ""
+    return name if _is_place(name) else ""
+
+
+def _is_place(name: str) -> bool:
+    """Whether a scope can name it: what reads alike must be alike, so nothing invisible stands in it."""
+    return bool(_PLACE.fullmatch(name)) and all(map(_visible, name))
 
 
 def display_name(text: str) -> str:
@@ -128,8 +133,8 @@ def scope_of(operators: list[str], cities: list[str]) -> Scope:
     for what, named in (("operators", operators), ("cities", cities)):
         if len(named) > MOST_PLACES:
             raise BadPerson(f"a scope names at most {MOST_PLACES} {what}; leave it empty for all")
-        if bad := [name for name in named if not _PLACE.fullmatch(name.strip()) or not name.strip()]:
-            raise BadPerson(f"{bad[0][:40]!r} is no name of {what}: 1 to 40 letters, without |")
+        if bad := [name for name in named if not _is_place(name.strip())]:
+            raise BadPerson(f"{bad[0][:40]!r} is no name of {what}: 1 to 40 letters that are seen, without |")
     return Scope(frozenset(name.strip() for name in operators), frozenset(name.strip() for name in cities))
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, func, insert, literal, select, update
 
-from duanka.domain.act import LIFTS, Act, ActState, Skipped, can_be_asked, numbers_of
+from duanka.domain.act import LIFTS, MOST_CARDS, Act, ActState, Skipped, can_be_asked, numbers_of
 from duanka.domain.authority import Permission, authorize, move_permission
 from duanka.domain.bounds import end_of_measure
 from duanka.domain.evidence import had_a_hand_in, ran_out
@@ -46,6 +46,7 @@ from duanka.orders.tables import act_cards, act_places, acts
 from duanka.orders.turn import Turn, cancelled
 
 _CARD_OF = Words("批量操作中的号码", "a card of")
+MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # of one person, for a second one
 _UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
 
 
@@ -84,6 +85,8 @@ class Acts:
             if len(left_out) == len(numbers):
                 raise _nothing_left(turn, left_out)
             alone = _suffices(turn, event, numbers)
+            if not alone:
+                _not_too_many(turn, by, len(numbers))
             act = Act(
                 id=new_id("A"),
                 event=event,
@@ -314,6 +317,20 @@ def _rejects(turn: Turn, row: RowMapping, by: Person) -> None:
         )
     if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
         raise NotTheirs(f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it")
+
+
+def _not_too_many(turn: Turn, by: Person, more: int) -> None:
+    """OrderError where what one person proposed would be more than others can look at: it fills no database."""
+    turn.one_at_a_time(by)
+    waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
+        acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
+    )
+    count, total = turn.connection.execute(waiting).one()
+    if count >= MOST_WAITING or total + more > MOST_CARDS_WAITING:
+        raise OrderError(
+            f"{count} acts of {by.id} on {total} cards wait for a second person, and at most {MOST_WAITING} on"
+            f" {MOST_CARDS_WAITING} cards wait at once: let some be approved or rejected first"
+        )
 
 
 def _left_out(turn: Turn, numbers: Iterable[str]) -> dict[str, str]:

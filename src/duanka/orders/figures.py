@@ -108,9 +108,13 @@ def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Al
     return tuple(Alarm(*row) for row in connection.execute(query.order_by(column.id.desc()).limit(limit)))
 
 
-def drifts(connection: Connection, sight: Sight, limit: int, by: Person) -> tuple[Drift, ...]:
-    """Drifts, the latest first."""
+def drifts(
+    connection: Connection, sight: Sight, limit: int, by: Person, *, is_open: bool = False
+) -> tuple[Drift, ...]:
+    """Drifts, the latest first. `is_open`: only those that are not mended."""
     query = select(drifts_table).where(*cards_in(by, drifts_table.c.card))
+    if is_open:
+        query = query.where(drifts_table.c.repaired_at.is_(None))
     rows = connection.execute(query.order_by(drifts_table.c.id.desc()).limit(limit))
     return tuple(
         Drift(row.element, sight.number(row.card), row.wanted, row.found, row.found_at, row.repaired_at)

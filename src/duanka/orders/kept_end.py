@@ -22,6 +22,7 @@ from sqlalchemy import Connection, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
 from duanka.domain.order import SYSTEM
 from duanka.domain.person import Person
 from duanka.orders.alarms import Alarms
@@ -305,9 +306,9 @@ class TrailGuard:
             now,
             f"工单数据库比留存的审计链末端旧（第{present.seq}条，留存第{end.seq}条），已暂停停机、比对修复和通知"
             f" / the order book is older than the kept end of its trail (row {end.seq}, kept at"
-            f" {self.held_since.isoformat()}; the book goes to row {present.seq}): was a backup restored? Nothing is"
-            " repaired, restricted or sent until a supervisor looked and ran `duanka audit accept-restored`"
-            " (docs/OPERATIONS.md)",
+            f" {operator_zone().written(self.held_since)}; the book goes to row {present.seq}): was a backup"
+            " restored? Nothing is repaired, restricted or sent until a supervisor looked and ran"
+            " `duanka audit accept-restored` (docs/OPERATIONS.md)",
         )
 
     def _keep(self, kept: dict[Path, End | _Spoilt], now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, exists, func, select, text
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
 from duanka.domain.order import SYSTEM, Event, Kind, NotTheirs, OrderError, Person, states_before
 from duanka.domain.passed_cards import Pass, listed, read_list
 from duanka.domain.private_files import private_folder, write_private
@@ -111,7 +112,7 @@ def _passes_again(book: OrderBook, one: Pass, now: datetime) -> bool:
         order = turn.open_order(one.card, Kind.VERIFICATION)
         if order is None or order.opened_at > one.passed_at:
             return False
-        why = f"passed at {one.passed_at.isoformat()}, after the backup that was restored"
+        why = f"passed at {operator_zone().written(one.passed_at)}, after the backup that was restored"
         if order.state in states_before(Kind.VERIFICATION, Event.BEGIN):
             order = happen(turn, order, Event.BEGIN, SYSTEM, why)
         happen(turn, order, Event.PASS, SYSTEM, why)

@@ -47,6 +47,7 @@ from duanka.orders.tables import invitations, person_requests, persons
 INVITATION_PREFIX = "di_"
 INVITATION_DAYS = 3
 REQUEST_DAYS = 14
+MOST_WAITING = 50  # proposals of one person
 
 
 class Asked(StrEnum):
@@ -159,6 +160,7 @@ class Persons:
             one_at_a_time(connection)
             wanted = self._checked(connection, what, person, by)
             _nothing_waits(connection, wanted.id, now)
+            _not_too_many(connection, by)
             half = None if what is Asked.CHANGE else new_half()
             number = new_id("P")
             row = {
@@ -333,6 +335,16 @@ def _nothing_waits(connection: Connection, person: str, now: datetime) -> None:
         raise OrderError(f"{row['id']} about {person} waits already: let it be approved or rejected first")
     over = {"decided_at": now, "outcome": "too_old"}
     connection.execute(update(person_requests).where(person_requests.c.id == row["id"]).values(over))
+
+
+def _not_too_many(connection: Connection, by: Person) -> None:
+    """OrderError where what one person proposed would be more than anybody can look at."""
+    mine = (person_requests.c.proposed_by == by.id, person_requests.c.decided_at.is_(None))
+    count = connection.execute(select(func.count()).select_from(person_requests).where(*mine)).scalar_one()
+    if count >= MOST_WAITING:
+        raise OrderError(
+            f"{count} proposals of {by.id} about people wait already: let some be approved or rejected first"
+        )
 
 
 def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> None:

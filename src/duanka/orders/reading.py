@@ -224,11 +224,14 @@ class Reading:
         with self._store.reading() as connection:
             return _MASKED.seen(figures.alarms(connection, is_open, at_most(limit)))
 
-    def drifts(self, reader: Reader, now: datetime, limit: int = 100) -> Sequence[Drift]:
-        """Where the network did otherwise than it was told, the latest first."""
+    def drifts(
+        self, reader: Reader, now: datetime, limit: int = 100, *, is_open: bool = False
+    ) -> Sequence[Drift]:
+        """Where the network did otherwise than it was told, the latest first. `is_open`: and is not mended."""
         authorize(reader.person, Permission.LIST_DRIFTS)
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
-            return sight.seen(figures.drifts(connection, sight, at_most(limit), reader.person))
+            found = figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
+            return sight.seen(found)
 
     @contextmanager
     def _read(
