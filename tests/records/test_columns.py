@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -382,3 +383,18 @@ def test_a_time_may_stop_at_the_minute() -> None:
         datetime(2021, 5, 17, 9, 30),
         datetime(2021, 5, 17),
     ]
+
+
+@pytest.mark.parametrize("kind", [pl.Float64, pl.Float32])
+def test_a_number_that_was_rounded_is_nobodys_in_parquet_either(tmp_path: Path, kind: Any) -> None:
+    """A float of four bytes holds seven digits: the number that is left is another subscriber's."""
+    cards = pl.Series("card", [8613800138000.0, 13800138001.0], dtype=kind)
+    seconds = pl.Series("seconds", [1.0, 90.0], dtype=kind)
+    moment = pl.Series("started_at", [datetime(2021, 5, 17, 9, 30)] * 2)
+    frame = pl.DataFrame([cards, seconds, moment]).with_columns(peer=pl.lit("10086"), direction=pl.lit("out"))
+    intake = taken(tmp_path, {"calls.parquet": frame})
+    if kind == pl.Float64:
+        assert table(intake, "calls")["card"].to_list() == ["8613800138000", "8613800138001"]
+    else:
+        assert "calls" not in intake.tables
+        assert reasons(intake) == ["rounded number"] * 2

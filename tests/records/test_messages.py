@@ -39,6 +39,14 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
     assert (bad.line, bad.reason.value) == (2, "broken encoding")
 
 
+@pytest.mark.parametrize("beside", [b'{"a":"x"}', b"{"])
+def test_a_number_with_an_exponent_stays_as_it_was_written(beside: bytes) -> None:
+    """Digits may be lost in it: put right, it would be another subscriber's."""
+    lines = [b'{"a":8.6138e12}', b'{"a": 13800138000.0}', b'{"a":1E3,"b":[1.5e11]}', beside]
+    found = block_of(lines, range(1, 5), ["a"]).frame["a"].to_list()
+    assert found[:3] == ["8.6138e12", "13800138000", "1000"]
+
+
 @pytest.mark.parametrize(
     "kind", [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
 )

@@ -29,6 +29,8 @@ DTYPES: dict[Kind, pl.DataType] = {
     Kind.FLAG: pl.Boolean(),
 }
 _BIGGEST = float(2**53)  # up to here a float holds every whole number
+_BIGGEST_SHORT = float(2**24)  # and one of four bytes: beyond, it is another number than was meant
+_NOT_EXACT = "e0"  # behind such a one: still an amount, and nobody's number
 _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
 _IMEI_SEPARATORS = r"[\s/.-]"  # 35-209900-176148-1
 # What programs write for nothing.
@@ -119,16 +121,25 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
 
 
 def as_text(series: pl.Series) -> pl.Series:
-    """Return `series` as text; whole floats without `.0`, for other programs turn numbers into floats."""
+    """Return `series` as text; whole floats without `.0`, for other programs turn numbers into floats.
+
+    A float that was rounded is written so that it is no number of a subscriber.
+    """
     if series.dtype == pl.String:
         return series
     if series.dtype == pl.Boolean:
         return series.cast(pl.String)
     if series.dtype.is_float():
+        short = series.dtype != pl.Float64
         series = series.cast(pl.Float64)
-        whole = ((series == series.floor()) & (series.abs() <= _BIGGEST)).fill_null(False)
+        whole = (
+            (series == series.floor()) & (series.abs() <= (_BIGGEST_SHORT if short else _BIGGEST))
+        ).fill_null(False)
         digits = series.set(~whole, None).cast(pl.Int64).cast(pl.String)
-        return digits.zip_with(whole, series.cast(pl.String))
+        text = series.cast(pl.String)
+        if short:
+            text = text.zip_with(~(series.abs() > _BIGGEST_SHORT).fill_null(False), text + _NOT_EXACT)
+        return digits.zip_with(whole, text)
     return series.cast(pl.String)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from duanka.records.reasons import Reason
 _FEW = 400  # lines; so few are read one by one
 _PIECES = 16  # what cannot be read whole is cut into so many
 _WHOLE = float(2**53)
+_ROUNDED = 1e10  # from here on digits may be lost in a number with an exponent: 8.6138e12 is nobody's
+_EXPONENT = re.compile(rb":\s*-?[0-9]+(?:\.[0-9]+)?[eE]")
 
 
 def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[str]) -> Block:
@@ -59,8 +62,10 @@ def _frame(rows: Sequence[Sequence[str | None]], wanted: Sequence[str]) -> pl.Da
 def _whole(lines: Sequence[bytes], wanted: Sequence[str]) -> pl.DataFrame | None:
     """Return all lines as rows, or None when one of them is not plain."""
     body = b"\n".join(lines)
-    # Half a surrogate pair is no text, and an empty line no row: both are told one by one.
+    # Half a surrogate pair is no text, an empty line no row, a rounded number nobody's: they are told one by one.
     if not lines or b"\\ud" in body or b"\\uD" in body or max(map(len, lines)) > LINE_LIMIT:
+        return None
+    if _EXPONENT.search(body):
         return None
     try:
         frame = pl.read_ndjson(io.BytesIO(body), schema=dict.fromkeys(wanted, pl.String))
@@ -97,6 +102,8 @@ def _one(line: bytes, wanted: Sequence[str]) -> list[str | None] | Reason:
 
 def _float(text: str) -> str:
     value = float(text)
+    if abs(value) >= _ROUNDED and "e" in text.lower():
+        return text
     return str(int(value)) if value == value // 1 and abs(value) <= _WHOLE else repr(value)
 
 
