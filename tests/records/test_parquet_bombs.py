@@ -16,7 +16,7 @@ import pytest
 
 from deliveries import CALL, CALLS, CARDS, quarantined, table, taken
 from duanka.records import parquet_blocks, parquet_pages
-from duanka.records.thrift_compact import CompactReader, Truncated
+from duanka.records.thrift_compact import I32, I64, CompactReader, Truncated
 from test_bombs import GIVEN_UP, PEAK, took
 
 NAMES = ("card", "peer", "direction", "started_at")
@@ -148,3 +148,10 @@ def test_a_footer_beyond_all_reason_is_not_read(tmp_path: Path) -> None:
 def test_a_header_that_is_none_is_told(octets: bytes) -> None:
     with pytest.raises((ValueError, Truncated)):
         CompactReader(octets).struct()
+
+
+def test_a_field_that_is_there_again_with_another_type_is_another_field() -> None:
+    """As Arrow reads it: a page of a gigabyte would else call itself small behind its true size."""
+    size = b"\x25\x80\x80\x80\x80\x08"  # field 2, 32 bits
+    again = b"\x06\x04\x02"  # field 2 once more, 64 bits
+    assert CompactReader(size + again + b"\0").struct() == {(2, I32): 1 << 30, (2, I64): 1}

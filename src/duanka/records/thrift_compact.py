@@ -1,12 +1,18 @@
-"""Thrift's compact protocol, as far as the page headers of Parquet files need it. Nothing is allocated by a claim."""
+"""Thrift's compact protocol, as far as footers and page headers of Parquet need it. Nothing is allocated by a claim.
+
+A field is known by its id and its type, as Arrow knows it: of another type it is another field, which is passed over.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 _DEEPEST = 8
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 _INTEGERS = (4, 5, 6)
+I32, I64, LIST, STRUCT = 5, 6, _LIST, _STRUCT
+Fields = dict[tuple[int, int], Any]  # (id, type) -> value
 _ELEMENTS = 10_000  # of a list; headers of pages have none
 
 
@@ -21,19 +27,28 @@ class CompactReader:
         self.at = 0
         self._data = data
 
-    def struct(self, depth: int = 0) -> dict[int, Any]:
-        """Return the fields of a struct by their ids; text and lists are passed over and None."""
+    def struct(self, depth: int = 0) -> Fields:
+        """Return the fields of a struct; text and lists are passed over and None."""
+        return {field: self.value(field[1], depth) for field in self.fields(depth)}
+
+    def fields(self, depth: int = 0) -> Iterator[tuple[int, int]]:
+        """Yield id and type of each field of a struct; whoever asks reads its value before the next."""
         if depth > _DEEPEST:
             raise ValueError("nested too deep")
-        fields: dict[int, Any] = {}
         field = 0
         while head := self._byte():
             kind, step = head & 0x0F, head >> 4
             field = field + step if step else self._zigzag()
-            fields[field] = self._value(kind, depth)
-        return fields
+            yield field, kind
 
-    def _value(self, kind: int, depth: int) -> Any:
+    def elements(self) -> Iterator[int]:
+        """Yield the type of each element of a list; whoever asks reads it before the next."""
+        kind, size = self._list()
+        for _ in range(size):
+            yield kind
+
+    def value(self, kind: int, depth: int = 0) -> Any:
+        """Read a value of this type; None for what is passed over."""
         if kind in (_TRUE, _FALSE):
             return kind == _TRUE
         if kind in _INTEGERS:
@@ -51,18 +66,20 @@ class CompactReader:
         elif kind == _BINARY:
             self._skip(self._varint())
         elif kind in (_LIST, _SET):
-            head = self._byte()
-            size = head >> 4 if head >> 4 < 15 else self._varint()
+            element, size = self._list()
             if size > _ELEMENTS:
                 raise ValueError("a list too long")
             for _ in range(size):
-                element = head & 0x0F
                 if element in (_TRUE, _FALSE):
                     self._skip(1)
                 else:
-                    self._value(element, depth + 1)
+                    self.value(element, depth + 1)
         else:
             raise ValueError("no type of a field")
+
+    def _list(self) -> tuple[int, int]:
+        head = self._byte()
+        return head & 0x0F, head >> 4 if head >> 4 < 15 else self._varint()
 
     def _byte(self) -> int:
         if self.at >= len(self._data):
