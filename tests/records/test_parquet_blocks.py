@@ -117,13 +117,13 @@ def test_no_damage_crashes_the_reader(tmp_path: Path, where: int, octets: bytes,
         pass  # the damage made a column's type another one
 
 
-@pytest.mark.parametrize("change", [0x01, 0x04])
-def test_no_byte_of_a_footer_ends_the_process(tmp_path: Path, change: int) -> None:
+def test_no_byte_of_a_footer_ends_the_process(tmp_path: Path) -> None:
     """Arrow's view of a damaged column in a footer does (of a histogram that does not fit, an unknown codec)."""
     path = tmp_path / "x.parquet"
     footer = int.from_bytes(WHOLE[-8:-4], "little")
     for at in range(len(WHOLE) - 8 - footer, len(WHOLE) - 8):
-        path.write_bytes(WHOLE[:at] + bytes((WHOLE[at] ^ change,)) + WHOLE[at + 1 :])
+        changed = WHOLE[at] ^ (0x01 if at % 2 else 0x04)
+        path.write_bytes(WHOLE[:at] + bytes((changed,)) + WHOLE[at + 1 :])
         reading = ParquetReading(path)
         wanted = [name for name in ("card", "peer", "seconds") if name in reading.columns]
         try:
