@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.app_policies import policy_named, rule_named, shipped
+from duanka.app_policies import mapping_named, policy_named, rule_named, shipped
 from duanka.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
@@ -39,7 +39,12 @@ from duanka.report import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
 from duanka.rules import RULES
 from duanka.settings import Settings
 
-__all__ = ["policy_named", "rule_named", "shipped"]  # also from here, beside all that is defined here
+__all__ = [
+    "mapping_named",
+    "policy_named",
+    "rule_named",
+    "shipped",
+]  # also from here, beside all that is defined here
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
@@ -168,12 +173,6 @@ def _take_in(
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
     pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held
     return intake
-
-
-def mapping_named(path: Path) -> Path:
-    """A mapping file, or a shipped one by its name alone."""
-    inside = shipped("mappings", f"{path.name.removesuffix('.toml')}.toml")
-    return inside if path.name == str(path) and not path.exists() and inside.exists() else path
 
 
 def _commonest(intake: Intake) -> str:

@@ -33,3 +33,9 @@ def rule_named(rule_id: str) -> Rule:
         if rule.id == rule_id:
             return rule
     raise DuankaError(f"no rule {rule_id!r}; `duanka rules list` names them")
+
+
+def mapping_named(path: Path) -> Path:
+    """A mapping file, or a shipped one by its name alone."""
+    inside = shipped("mappings", f"{path.name.removesuffix('.toml')}.toml")
+    return inside if path.name == str(path) and not path.exists() and inside.exists() else path

@@ -21,6 +21,7 @@ from duanka.cli_desk import add_desk
 from duanka.cli_identity import add_identity
 from duanka.cli_lazy import lazily
 from duanka.cli_live import add_live
+from duanka.cli_mapping import add_mapping
 from duanka.cli_morning import add_morning
 from duanka.cli_network import add_network
 from duanka.cli_orders import add_orders
@@ -351,6 +352,7 @@ def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
     return name, given
 
 
+add_mapping(cli, _out)
 add_live(cli, _out, _err, _settings)
 add_morning(cli, _out, _err, _settings, _share)
 add_serve(cli, _out, _err, _settings)

@@ -29,6 +29,20 @@ _OTHER_FORMS = {
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
     ),
 }
+# What lies beside records and holds none.
+_NO_RECORDS = (
+    SIGNATURE_ENDING,
+    ".toml",
+    ".md",
+    ".html",
+    ".pdf",
+    ".doc",
+    ".docx",
+    ".done",
+    ".md5",
+    ".sha256",
+    ".ok",
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,17 @@ def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
                 others.append(f"{display_name(name)} (no file)")
         elif own not in path.resolve().parents:
             yield path
+
+
+def delivered_files(data: Path) -> list[tuple[Path, str]]:
+    """The files at or below `data` that may hold records, with their names below it; UnreadableInput without `data`."""
+    if not data.exists():
+        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
+    if data.is_file():
+        return [(data, data.name)]
+    found = sorted(_files(data, data / OUTPUT_FOLDER, []))
+    names = ((path, path.relative_to(data).as_posix()) for path in found)
+    return [(path, name) for path, name in names if not name.lower().endswith(_NO_RECORDS)]
 
 
 def looks_like_records(name: str) -> bool:

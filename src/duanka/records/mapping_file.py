@@ -48,10 +48,19 @@ _KEYS: dict[Kind, tuple[str, ...]] = {
 def read_mapping(path: Path) -> Mapping:
     """Read the mapping in the TOML file `path`; docs/MAPPING.md says what it may hold. Raises MappingError."""
     try:
-        values = tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
     except OSError as fault:
         raise MappingError(f"{path}: {fault.strerror or 'cannot be read'}; check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except UnicodeDecodeError as fault:
+        raise MappingError(f"{path}: not valid TOML: {fault}") from None
+    return mapping_of(text, path)
+
+
+def mapping_of(text: str, path: Path) -> Mapping:
+    """Read the mapping in `text`, which stands in the file `path`. Raises MappingError."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
         raise MappingError(f"{path}: not valid TOML: {fault}") from None
     top = Section(path, "", values, _TOP)
     numbers = top.section("numbers", ("style", "region", "bare"))

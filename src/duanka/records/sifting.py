@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -64,7 +65,8 @@ class Sifter:
     """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`.
 
     `signed_by`: the source of police cases whose signature the file bears; "" for none, whatever the file says.
-    `devices_unknown`: how many IMEIs so far stood for no device, such as those of zeros.
+    `devices_unknown`: how many IMEIs so far stood for no device, such as those of zeros. `taken`: rows that each of
+    `sources`, by its `id`, took so far.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Sifter:
         self._tools = tools
         self._pool = pool
         self.devices_unknown = 0
+        self.taken: Counter[int] = Counter()
         self._filters = "+".join(dict.fromkeys(field for source in sources for field in source.where))
         named = {
             field
@@ -173,6 +176,7 @@ class Sifter:
             left = left & ~taken
             mine = np.flatnonzero(taken)
             if len(mine):
+                self.taken.update({id(source): len(mine) for source in sides})
                 self._rows(sides, block, mine, sifted)
         nowhere = np.flatnonzero(left)
         raws = raw_rows(block, nowhere, self._holders, self._delimiter)

@@ -1,0 +1,148 @@
+"""A mapping tried on a sample of what was delivered: what would be read, what set aside, and what matches nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from duanka.domain.display import display_name
+from duanka.domain.errors import DuankaError
+from duanka.records.blocks import part
+from duanka.records.cards_by_imsi import CardsByImsi
+from duanka.records.columns import Tools
+from duanka.records.delivery import sources_of
+from duanka.records.holders import Holders
+from duanka.records.mapping import Mapping, Source
+from duanka.records.numbers import Numbers
+from duanka.records.readings import open_reading
+from duanka.records.sifting import Sifted, Sifter
+
+EXAMPLES = 3  # records of each reason that are kept
+_WHOLE_REGISTER = 5_000_000  # rows of a register that are read where other files name its cards by IMSI
+
+
+@dataclass
+class Tried:
+    """What became of the sample. Counts are of records; `errors`: files that cannot be read at all, with the reason.
+
+    `reasons`: by reason, column and file; `examples`: file, line, column, reason, raw; `idle`: sources by their number
+    from 1 that took no row, and why; `unmatched`: names of files that no source takes; `ignored`: columns not read.
+    """
+
+    records: int = 0
+    used: int = 0
+    files: int = 0
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    examples: list[tuple[str, int | None, str, str, str]] = field(default_factory=list)
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    idle: dict[int, str] = field(default_factory=dict)
+    unmatched: list[str] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def fits(self) -> float:
+        """Share of the sample that would be used."""
+        return self.used / self.records if self.records else 0.0
+
+
+def try_mapping(
+    files: Sequence[tuple[Path, str]],
+    mapping: Mapping,
+    *,
+    region: str = "CN",
+    rows: int = 20,
+    sample: int = 20_000,
+) -> Tried:
+    """Sift the first `sample` records of each of `files`, paths and names; keep `rows` rows of each table."""
+    tried = Tried()
+    numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
+    by_imsi = CardsByImsi() if mapping.asks_by_imsi else None
+    # Nothing is written here: document numbers are hashed under a key that nobody has.
+    tools = Tools(mapping.zone, numbers, Holders(secrets.token_bytes(32)), by_imsi=by_imsi)
+    taken: Counter[int] = Counter()
+    matched: set[int] = set()
+    with ThreadPoolExecutor(2) as pool:
+        ordered = sorted(
+            ((path, name, _sources(name, mapping, tried)) for path, name in files),
+            key=lambda one: not any(source.table == "cards" for source in one[2]),
+        )
+        for path, name, sources in ordered:
+            if not sources:
+                tried.unmatched += [name] * (name not in tried.errors)
+                continue
+            matched |= {id(source) for source in sources}
+            register = by_imsi is not None and any(source.table == "cards" for source in sources)
+            most = _WHOLE_REGISTER if register else sample
+            try:
+                _one(path, name, sources, tools, pool, tried, taken, rows, most)
+            except DuankaError as fault:
+                tried.errors[name] = str(fault)
+    if by_imsi is not None:
+        by_imsi.close()
+    for number, source in enumerate(mapping.sources, start=1):
+        if id(source) not in matched:
+            tried.idle[number] = f"no file matches {', '.join(source.files)}"
+        elif not taken[id(source)]:
+            tried.idle[number] = "takes no row of the sample"
+    return tried
+
+
+def _sources(name: str, mapping: Mapping, tried: Tried) -> tuple[Source, ...]:
+    try:
+        return sources_of(name, mapping)
+    except DuankaError as fault:
+        tried.errors[name] = str(fault)
+        return ()
+
+
+def _one(
+    path: Path,
+    name: str,
+    sources: tuple[Source, ...],
+    tools: Tools,
+    pool: ThreadPoolExecutor,
+    tried: Tried,
+    taken: Counter[int],
+    rows: int,
+    most: int,
+) -> None:
+    reading = open_reading(path, sources[0].layout)
+    sifter = Sifter(display_name(name), sources, reading.columns, tools, pool)
+    if reading.columns:
+        sifter.check()
+    tried.files += 1
+    for column in sifter.ignored():
+        tried.ignored[column] = tried.ignored.get(column, 0) + 1
+    seen = 0
+    for block in reading.blocks(sifter.wanted()):
+        some = block if block.records <= most - seen else part(block, 0, most - seen)
+        sifted = sifter.sift(some)
+        seen += some.records
+        tried.records += some.records
+        # A record that both of its parties see is one record.
+        tried.used += some.records - len(sifted.aside)
+        _keep(display_name(name), sifted, tried, rows)
+        if seen >= most:
+            break
+    taken.update(sifter.taken)
+
+
+def _keep(name: str, sifted: Sifted, tried: Tried, rows: int) -> None:
+    for record in sifted.aside:
+        key = (record.reason.value, record.column, name)
+        tried.reasons[key] += 1
+        if tried.reasons[key] <= EXAMPLES:
+            tried.examples.append((name, record.line, record.column, record.reason.value, record.raw))
+    for good in sifted.good:
+        before = tried.rows.get(good.table)
+        left = rows - (0 if before is None else before.height)
+        if left > 0 and good.frame.height:
+            more = good.frame.head(left)
+            tried.rows[good.table] = more if before is None else pl.concat([before, more])

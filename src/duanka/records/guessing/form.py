@@ -1,0 +1,189 @@
+"""What a delivered file looks like: its form, its encoding, its delimiter, and whether its first line is a header."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError
+from duanka.records import asn1_blocks
+from duanka.records.asn1_blocks import Asn1Reading
+from duanka.records.ber import Element
+from duanka.records.csv_blocks import split
+from duanka.records.file_bytes import FileBytes
+from duanka.records.guessing.header_names import meanings
+from duanka.records.mapping import Layout
+from duanka.records.open_file import opened
+from duanka.records.parquet_blocks import ParquetReading
+from duanka.records.reasons import Reason
+from duanka.records.unpacked import Unpacked
+
+_PARQUET = b"PAR1"
+_LOOK = 1 << 20  # bytes of a file that are looked at
+_LINES = 200
+_DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
+_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
+ASCII, UTF_8, GB18030 = "ascii", "utf-8", "gb18030"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file is read. `columns`: its names, `column N` where it has no header; `problem`: why it cannot be read.
+
+    `encoding` is ASCII where every encoding would do.
+    """
+
+    format: str = "csv"
+    encoding: str = ASCII
+    delimiter: str = ","
+    header: bool = True
+    columns: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def layout(self) -> Layout:
+        """The same for the readers."""
+        encoding = UTF_8 if self.encoding == ASCII else self.encoding
+        names = None if self.header or self.format != "csv" else self.columns
+        return Layout("auto" if self.format == "csv" else self.format, self.delimiter, encoding, names)
+
+
+def form_of(path: Path) -> Form:
+    """Look at the file at `path`; what cannot be told is said in `problem`."""
+    try:
+        with opened(path) as file:
+            start = file.read(8)
+        if start.startswith(_PARQUET) or path.name.lower().endswith((".parquet", ".pq")):
+            reading = ParquetReading(path)
+            return Form("parquet", columns=reading.columns, problem=reading.unreadable)
+        if binary := _binary(path, start):
+            return binary
+        with Unpacked(path) as data:
+            text = data.read(_LOOK)
+            broken = data.broken
+    except (DuankaError, OSError) as fault:
+        return Form(problem=str(fault))
+    if not text.strip():
+        return Form(problem=broken or "the file is empty")
+    return _text_form(text, whole=len(text) < _LOOK)
+
+
+def _binary(path: Path, start: bytes) -> Form | None:
+    """The binary form that reads more of the file's records than it cannot; None for none."""
+    # A transfer batch, or a record of an exchange, is a constructed tag and a length; no text begins so, or hardly any.
+    if len(start) < 2 or not (start[0] in (0x61, 0x62) or 0xA0 <= start[0] < 0xC0):
+        return None
+    if start[0] < 0x80 and start[1] < 0x80 and path.stat().st_size != 2 + start[1]:
+        return None
+    best: tuple[int, str] = (0, "")
+    for form, module in asn1_blocks.FORMATS.items():
+        with opened(path) as file:
+            framed = isinstance(next(module.records(FileBytes(file)), 0), Element)
+        if not framed:  # asked first, for what decodes the records takes seconds to load
+            continue
+        reading = Asn1Reading(path, form)
+        block = next(iter(reading.blocks(["imsi"])), None)
+        if block is not None and block.frame.height > len(block.bad):
+            best = max(best, (block.frame.height, form))
+    return Form(best[1], columns=tuple(asn1_blocks.FORMATS[best[1]].COLUMNS)) if best[1] else None
+
+
+def _text_form(data: bytes, *, whole: bool) -> Form:
+    encoding, problem = encoding_of(data, whole=whole)
+    if problem:
+        return Form(problem=problem)
+    text = data.removeprefix(codecs.BOM_UTF8).decode(encoding, "ignore")
+    lines = [line for line in text.splitlines()[: _LINES + 1] if line.strip()]
+    if not whole and len(lines) > 1:
+        lines = lines[:-1] if len(text.splitlines()) <= _LINES + 1 else lines
+    if lines[0].lstrip()[:1] in ("{", "["):
+        return Form(problem="JSON; write it as CSV or Parquet")
+    if lines[0].lstrip()[:1] == "<":
+        return Form(problem="XML or a web page; write it as CSV or Parquet")
+    delimiter, width = _delimiter(lines)
+    if not delimiter:
+        return Form(
+            problem="no delimiter divides its lines into the same number of fields; is it text of fixed width?"
+        )
+    rows = [fields for line in lines if isinstance(fields := split(line, delimiter, None), list)]
+    first = rows[0] if rows else []
+    above = next((at for at, row in enumerate(rows) if len(row) == width), 0)
+    if len(first) != width and above:
+        return Form(
+            problem=f"{above} lines stand above its header; deliver it without them (`tail -n +{above + 1}`)"
+        )
+    header = _is_header(rows)
+    names = tuple(
+        (field.strip() if header else "") or f"column {at}" for at, field in enumerate(first, start=1)
+    )
+    return Form("csv", encoding, delimiter, header, names)
+
+
+def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
+    """The encoding of text that begins with `data`, and why there is none that is read; one of the two is ""."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark):
+            return "", f"{name} text; convert it to UTF-8 (`iconv -f {name} -t UTF-8`)"
+    if data[:4000].count(b"\0") * 4 > len(data[:4000]):
+        return (
+            "",
+            "binary, or UTF-16 text without its mark; convert it to UTF-8 (`iconv -f UTF-16LE -t UTF-8`)",
+        )
+    if data.isascii():
+        return ASCII, ""
+    for encoding in (UTF_8, GB18030):
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
+        except UnicodeError:
+            continue
+        return encoding, ""
+    # A few broken bytes make no other encoding of it.
+    for encoding in (UTF_8, GB18030):
+        if data.decode(encoding, "replace").count("\ufffd") * 1000 < len(data):
+            return encoding, ""
+    return "", "text in an encoding that is neither UTF-8 nor GB18030; convert it to UTF-8"
+
+
+def _delimiter(lines: list[str]) -> tuple[str, int]:
+    """The delimiter that divides most lines into the same number of fields, and that number; "" for none."""
+    best: tuple[float, int, str] = (0.0, 0, "")
+    for delimiter in _DELIMITERS:
+        widths = Counter(
+            len(fields) for line in lines if not isinstance(fields := split(line, delimiter, None), Reason)
+        )
+        width, count = widths.most_common(1)[0] if widths else (0, 0)
+        share = count / len(lines)
+        # Times and lists hold commas and bars too: what divides more lines alike, and then into more, is it.
+        if width > 1 and share >= 0.6 and (round(share, 1), width, delimiter) > best:
+            best = (round(share, 1), width, delimiter)
+    return best[2], best[1]
+
+
+def _is_header(rows: list[list[str]]) -> bool:
+    """Tell whether the first row names the columns: nothing in it reads as data."""
+    first = [field.strip() for field in rows[0]]
+    filled = [field for field in first if field]
+    if (
+        not filled
+        or len(set(filled)) != len(filled)
+        or any(_DATA.search(_without_brackets(field)) for field in filled)
+    ):
+        return False
+    known = sum(bool(meanings(field)) for field in filled)
+    if known * 3 >= len(filled):
+        return True
+    # No usual names: a header it is where the rows below hold data in places where it holds none.
+    below = rows[1:51]
+    data = sum(
+        sum(bool(_DATA.search(row[at])) for row in below if at < len(row)) * 2 > len(below)
+        for at in range(len(first))
+    )
+    return bool(below) and data > 0
+
+
+def _without_brackets(field: str) -> str:
+    return re.sub(r"[(\[（【].*?[)\]）】]", "", field)
