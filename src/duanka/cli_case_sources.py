@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from duanka.cli_at_desk import AtDesk, Why, command
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, Why, command
 from duanka.domain.authority import Permission
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.errors import UnreadableInput

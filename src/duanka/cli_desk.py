@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
 from duanka.settings import Settings

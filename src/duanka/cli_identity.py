@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 from duanka import cli_review_page as review_page
+from duanka.cli_at_desk import AtDesk, Number, Why, command, order_meant
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, Number, Why, command, order_meant
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event, Kind

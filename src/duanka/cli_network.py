@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, BecauseFull, Full, Why, command
 from duanka.domain.authority import Permission
 from duanka.domain.local_time import operator_zone
 from duanka.settings import Settings

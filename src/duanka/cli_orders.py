@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,15 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from duanka.app_policies import policy_named
+from duanka.cli_at_desk import (
+    ActNumber,
+    AtDesk,
+    BecauseFull,
+    Full,
+    Number,
+    Why,
+    card_meant,
+    cards_in_file,
+    command,
+    order_meant,
+)
 from duanka.cli_lazy import lazily
-from duanka.domain.act import MOST_CARDS, ActState, card_of
-from duanka.domain.authority import Permission, authorize, move_permission, roles_text, within
-from duanka.domain.bounds import bounded, given_reason
-from duanka.domain.card_list import cards_in
-from duanka.domain.errors import DuankaError
+from duanka.cli_order_moves import add_moves, say_to_come, told_proposed
+from duanka.domain.act import MOST_CARDS, Act, ActState, card_of
+from duanka.domain.authority import Permission
+from duanka.domain.bounds import bounded
 from duanka.domain.local_time import operator_zone
-from duanka.domain.order import Event, Kind, Order, Person, State
+from duanka.domain.order import Event, Kind, State
 from duanka.domain.words import Words
 from duanka.settings import Settings
 
@@ -34,44 +42,23 @@ else:
     tables = lazily("duanka.cli_orders_tables")
     reading = lazily("duanka.orders.reading")
 
-Why = Annotated[
-    str, typer.Option(prompt="Why", callback=given_reason, help="The reason; it stays in the audit trail.")
+
+Reason = Annotated[
+    str,
+    typer.Option(
+        prompt="Reason in Chinese",
+        help="In Chinese, for the audit trail; the holder reads the policy's text for it (`reasons`).",
+    ),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
-BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are needed in full.")]
-Number = Annotated[str, typer.Argument(help="Id of the order, or the card's number.")]
-ActNumber = Annotated[str, typer.Argument(help="Id of the act.")]
-_WAITS = "Waiting for the worker of `duanka serve` to carry it out."
-
-
-class AtDesk:
-    """Opens the order book for one command, and knows who acts."""
-
-    def __init__(self, settings: Callable[[], Settings], *, check_network: bool = True) -> None:
-        self._settings, self._check_network = settings, check_network
-
-    @contextmanager
-    def __call__(self, permission: Permission) -> Iterator[tuple[Desk, Person]]:
-        """The desk, and who sits at it; NotTheirs where they have no such permission."""
-        chosen = self._settings()
-        policy = policy_named(chosen.policy)
-        with app_orders.desk(chosen, policy, check_network=self._check_network) as here:
-            person = app_orders.who_acts(chosen, here.keys)
-            authorize(person, permission)
-            yield here, person
-
-
-def command(
-    group: typer.Typer, permission: Permission, name: str | None = None
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """As `group.command`, for a command that needs `permission`: its help ends with who may."""
-
-    def add(function: Callable[..., None]) -> Callable[..., None]:
-        told = f"{inspect.cleandoc(function.__doc__ or '')}\n\nWho may 权限: {roles_text(permission)}."
-        function.__dict__["permission"] = permission
-        return group.command(name, help=told)(function)
-
-    return add
+ReasonEn = Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")]
+Cards = Annotated[
+    list[str] | None,
+    typer.Argument(help="Cards, for example 8613800000000, or ids of orders about them."),
+]
+CardsFile = Annotated[
+    Path | None,
+    typer.Option(help="For many: a text file with a card a line, or a CSV with a column card."),
+]
 
 
 def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
@@ -83,7 +70,7 @@ def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings])
     cli.add_typer(orders, name="orders")
     at_desk = AtDesk(settings)
     _add_reading(orders, out, at_desk)
-    _add_single(orders, out, at_desk)
+    add_moves(orders, out, at_desk)
     _add_proposing(orders, out, at_desk)
     _add_deciding(orders, out, at_desk)
 
@@ -173,82 +160,13 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             out.print(tables.figures_page(here.reading.figures(begin, end, person)), highlight=False)
 
 
-def _add_single(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.TAKE_DECISIONS)
-    def take(
-        folder: Annotated[Path, typer.Argument(help="Output folder of `duanka scan` or `duanka live`.")],
-    ) -> None:
-        """Open orders for what a scan or a live run decided; what was taken before is not taken again."""
-        if not folder.exists():
-            raise DuankaError(f"{folder}: no such folder; give the output folder of a scan, DATA/duanka-out")
-        with at_desk(Permission.TAKE_DECISIONS) as (here, person):
-            received = app_orders.take(here, folder, person)
-        told = ", ".join(f"{count:,} {what}" for what, count in vars(received).items() if count)
-        out.print(f"Taken from {folder}: {told or 'nothing new'}.", highlight=False)
-        if received.unsealed:
-            out.print(
-                f"{received.unsealed:,} decision(s) bear no seal of this installation: their holders are asked, and"
-                " whatever follows takes a second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
-                style="red",
-                highlight=False,
-            )
-        out.print("Next: duanka orders list", highlight=False)
-
-    def act(order: str, event: Event, why: str, kind: Kind) -> None:
-        with at_desk(move_permission(kind, event)) as (here, person):
-            after = here.book.act(
-                order_meant(here, person, order, kind).id, event, person, why, app_orders.now()
-            )
-        out.print(f"{after.id}: {tables.state(after.state.value)}. {_WAITS}", highlight=False)
-
-    @command(orders, Permission.VERIFICATION_WITHDRAW)
-    def withdraw(order: Number, why: Why) -> None:
-        """Take back what was asked in error; a stop that followed from it is lifted."""
-        act(order, Event.WITHDRAW, why, Kind.VERIFICATION)
-
-    @command(orders, Permission.RESTRICTION_RESTORE)
-    def restore(order: Number, why: Why) -> None:
-        """Give a card back to the network (复通); a police stop is lifted by the police alone."""
-        act(order, Event.RESTORE, why, Kind.RESTRICTION)
-
-    @command(orders, Permission.VERIFICATION_PASS, "pass")
-    def passed(order: Number, why: Why) -> None:
-        """The holder proved who they are (at the counter): what stopped the card is lifted at once."""
-        act(order, Event.PASS, why, Kind.VERIFICATION)
-
-    @command(orders, Permission.VERIFICATION_EXTEND)
-    def extend(
-        order: Number,
-        hardship: Annotated[str, typer.Option(help="As the policy names it: roaming, hospital, disability.")],
-        why: Why,
-    ) -> None:
-        """Give a holder in hardship more time, once."""
-        with at_desk(Permission.VERIFICATION_EXTEND) as (here, person):
-            number = order_meant(here, person, order, Kind.VERIFICATION).id
-            after = here.book.extend(number, hardship, person, why, app_orders.now())
-        out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
-
-    @command(orders, Permission.MAKE_LINK)
-    def link(order: Number, why: Why) -> None:
-        """Make a new link for a holder who has lost the notice; read it out to nobody else. It is written down."""
-        with at_desk(Permission.MAKE_LINK) as (here, person):
-            number = order_meant(here, person, order, Kind.VERIFICATION).id
-            address = app_orders.link_for(here, number, person, why, app_orders.now())
-        out.print(address, highlight=False, soft_wrap=True)
-
-
 def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(orders, Permission.PROPOSE_ACT)
     def stop(
-        reason: Annotated[
-            str, typer.Option(prompt="Reason in Chinese", help="Told to the holder, in Chinese.")
-        ],
-        reason_en: Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")],
-        cards: Annotated[list[str] | None, typer.Argument(help="Cards, for example 8613800000000.")] = None,
-        file: Annotated[
-            Path | None,
-            typer.Option(help="For many: a text file with a card a line, or a CSV with a column card."),
-        ] = None,
+        reason: Reason,
+        reason_en: ReasonEn,
+        cards: Cards = None,
+        file: CardsFile = None,
         how: Annotated[
             Literal["bar_outgoing", "suspend", "punish", "cancel"],
             typer.Option(help="单停, 双停, 惩戒 (with --until), 销户."),
@@ -261,41 +179,39 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         ] = None,
     ) -> None:
         """Propose to stop cards; a second person approves with `duanka orders approve`."""
-        numbers = [*(cards or ()), *(cards_in_file(file) if file else ())]
         with at_desk(Permission.PROPOSE_ACT) as (here, person):
+            numbers = _named(here, cards, file)
             end = bounded(operator_zone().read(until, "--until")) if until else None
             act = here.acts.propose(
                 Event(how), numbers, Words(reason, reason_en), person, app_orders.now(), end
             )
-        out.print(tables.act_page(act), highlight=False)
-        out.print(f"Next, by somebody else: duanka orders approve {act.id}", highlight=False)
+            told_proposed(out, act)
+            _told_running(here, out, act)
 
     @command(orders, Permission.PROPOSE_ACT)
     def lift(
-        reason: Annotated[
-            str, typer.Option(prompt="Reason in Chinese", help="Told to the holder, in Chinese.")
-        ],
-        reason_en: Annotated[str, typer.Option(prompt="Reason in English", help="The same in English.")],
-        cards: Annotated[list[str] | None, typer.Argument(help="Cards, for example 8613800000000.")] = None,
-        file: Annotated[
-            Path | None,
-            typer.Option(help="For many: a text file with a card a line, or a CSV with a column card."),
-        ] = None,
+        reason: Reason,
+        reason_en: ReasonEn,
+        cards: Cards = None,
+        file: CardsFile = None,
         how: Annotated[
             Literal["restore", "ease", "withdraw"],
             typer.Option(help="复通, 双停改单停, 撤销 (of the verification)."),
         ] = "restore",
     ) -> None:
         """Give cards back: at once, or where their tier takes two people when a second person has approved."""
-        numbers = [*(cards or ()), *(cards_in_file(file) if file else ())]
         with at_desk(Permission.PROPOSE_ACT) as (here, person):
             words = Words(reason, reason_en)
-            act = here.acts.propose(Event(how), numbers, words, person, app_orders.now())
-        out.print(tables.act_page(act), highlight=False)
-        waits = act.state is ActState.PROPOSED
-        out.print(
-            f"Next, by somebody else: duanka orders approve {act.id}" if waits else _WAITS, highlight=False
-        )
+            named = _named(here, cards, file)
+            act = here.acts.propose(Event(how), named, words, person, app_orders.now())
+            told_proposed(out, act)
+            _told_running(here, out, act)
+
+
+def _named(here: Desk, cards: list[str] | None, file: Path | None) -> list[str]:
+    """The cards that are named by their numbers, by ids of orders, and in a file."""
+    named = [card_meant(here, one) if one[:1] in ("V", "R", "O") else one for one in cards or ()]
+    return [*named, *(cards_in_file(file) if file else ())]
 
 
 def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
@@ -336,11 +252,9 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Approve what somebody else proposed (`orders show ACT` lists its cards): it is carried out at once."""
         with at_desk(Permission.APPROVE_ACT) as (here, person):
-            out.print(
-                tables.act_page(here.acts.approve(act, person, why, app_orders.now(), without or ())),
-                highlight=False,
-            )
-        out.print(f"{_WAITS} Progress: duanka orders show {act}", highlight=False)
+            approved = here.acts.approve(act, person, why, app_orders.now(), without or ())
+            out.print(tables.act_page(approved), highlight=False)
+            _told_running(here, out, approved)
 
     @command(orders, Permission.REJECT_ACT)
     def reject(act: ActNumber, why: Why) -> None:
@@ -352,33 +266,26 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def undo(act: ActNumber, why: Why) -> None:
         """Put back every card that an act changed and nobody changed since."""
         with at_desk(Permission.UNDO_ACT) as (here, person):
-            undone = here.acts.undo(act, person, why, app_orders.now())
-        out.print(tables.act_page(undone), highlight=False)
-        out.print(f"{_WAITS} Progress: duanka orders show {undone.id}", highlight=False)
+            undo = here.acts.undo(act, person, why, app_orders.now())
+            out.print(tables.act_page(undo, here.acts.skipped(undo.id, person)), highlight=False)
+            _told_running(here, out, undo)
+            undone = here.acts.act(act, person)
+            out.print(f"{undone.id} is {undone.state}.", highlight=False)
+            for number in undone.undone_by:
+                proposed = here.acts.act(number, person)
+                if proposed.state is ActState.PROPOSED:
+                    told_proposed(out, proposed)
 
 
-def cards_in_file(file: Path) -> list[str]:
-    """The cards of a list; DuankaError where the file cannot be read."""
-    try:
-        return cards_in(file.read_bytes(), file.name)
-    except OSError as error:
-        raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
-
-
-def order_meant(here: Desk, by: Person, text: str, *kinds: Kind) -> Order:
-    """The order with this id, or the open one of the first of `kinds` that the card has.
-
-    NotTheirs: `by` may not search by number, or the card is out of their scope.
-    """
-    if text[:1].isalpha():
-        return here.reading.state(text)
-    authorize(by, Permission.SEARCH_BY_NUMBER)
-    card = card_of(text)
-    for kind in kinds:
-        found = here.reading.last(card, kind)
-        if found and found.closed_at is None:
-            within(by, "this card", found.operator, found.city)
-            return found
-    raise DuankaError(
-        f"{text} has no open order of that kind; `duanka cards show {text}` shows what there is"
-    )
+def _told_running(here: Desk, out: Console, act: Act) -> None:
+    """What of an act that began is still to come, and where to see how far it is; nothing where that is nothing."""
+    if act.state is ActState.PROPOSED:
+        return
+    if act.left:
+        out.print(
+            f"{act.left:,} card(s) still to come, by the worker of `duanka serve`."
+            f" Progress: `duanka orders show {act.id}`",
+            highlight=False,
+            soft_wrap=True,
+        )
+    say_to_come(out, *here.reading.to_come_of_act(act.id))

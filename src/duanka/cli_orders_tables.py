@@ -14,7 +14,7 @@ from duanka.domain.act import Act, Skipped
 from duanka.domain.counter import CounterWaiting
 from duanka.domain.identity import TOLD
 from duanka.domain.local_time import operator_zone
-from duanka.domain.masking import masked_card, masked_text
+from duanka.domain.masking import masked_text
 from duanka.domain.order import Order
 from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile, ReviewItem
@@ -33,6 +33,7 @@ from duanka.orders.views import (
 )
 
 _MASKED = Sight(unmasked=False)
+_SKIPPED_SHOWN = 50
 
 STATE_WORDS = {
     "opened": "已建单",
@@ -159,13 +160,16 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
         ("proposed", f"{act.proposed_by}, {local(act.proposed_at)}"),
         ("approved", f"{act.approved_by or '-'}, {local(act.approved_at)}"),
         ("undoes", act.undoes or "-"),
+        ("undone by", ", ".join(act.undone_by) or "-"),
     )
     if not skipped:
         return facts
     table = grid("card", "why it was skipped", title="\nSkipped")
-    for one in skipped:
-        table.add_row(masked_card(one.card), masked_text(one.why or "-"))
-    return Group(facts, table)
+    for one in skipped[:_SKIPPED_SHOWN]:
+        table.add_row(_MASKED.number(one.card), masked_text(one.why or "-"))
+    more = len(skipped) - _SKIPPED_SHOWN
+    rest = [Text(f"and {more:,} more: `duanka orders show {act.id}`")] if more > 0 else []
+    return Group(facts, table, *rest)
 
 
 def act_cards_table(act_id: str, page: Page[ActCard]) -> RenderableType:

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 from duanka.app_policies import policy_named
+from duanka.cli_at_desk import AtDesk, Why, command
 from duanka.cli_case_sources import add_case_sources
 from duanka.cli_lazy import lazily
-from duanka.cli_orders import AtDesk, Why, command
 from duanka.domain.authority import Permission
 from duanka.domain.person import Person, Role, scope_of
 from duanka.settings import Settings

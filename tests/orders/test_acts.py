@@ -325,7 +325,9 @@ def test_undoing_puts_back_what_was_there(store: Store) -> None:
     acts.propose(Event.EASE, [card(4)], WHY, DESK, NOW + 26 * HOUR)
     undo = acts.undo(act.id, THIRD, "the wrong list", NOW + 27 * HOUR)
     assert (undo.state, undo.undoes, undo.total, undo.done, undo.skipped) == (ActState.DONE, act.id, 5, 2, 3)
-    assert acts.act(act.id).state is ActState.UNDONE
+    assert acts.act(act.id).state is ActState.PARTLY_UNDONE, "what it suspended is barred, by it"
+    acts.propose(Event.RESTORE, [card(4)], WHY, DESK, NOW + 27 * HOUR)
+    assert acts.act(act.id).state is ActState.UNDONE, "none of its cards is stopped by it any more"
     back = restriction(book, 0)
     assert back
     assert (back.state, back.carried_by, back.due_at, back.grounds) == (
@@ -387,8 +389,26 @@ def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> Non
     undo = acts.undo(act.id, DESK, "the wrong list", NOW)
     assert (undo.done, undo.skipped) == (1, 1)
     (left,) = acts.skipped(undo.id)
-    assert (left.card, left.why) == (card(0), "its tier takes two people: propose it anew")
+    found = acts.act(act.id)
+    assert (left.card, found.state) == (card(0), ActState.PARTLY_UNDONE)
+    (proposal,) = set(found.undone_by) - {undo.id}
+    assert left.why == f"its tier takes two people: {proposal} proposes to put it back"
     assert restriction(book)
+    with pytest.raises(NoSuchTransition, match=proposal):
+        acts.undo(act.id, DESK, "again", NOW)
+    with pytest.raises(NeedsSecondPerson):
+        acts.approve(proposal, Person(DESK.id, Role.SUPERVISOR), "alone", NOW)
+    acts.reject(proposal, SECOND, "not so", NOW)
+    assert acts.act(act.id).state is ActState.PARTLY_UNDONE
+    again = acts.undo(act.id, DESK, "again", NOW)
+    assert (again.total, again.skipped) == (1, 1), "only what it still stops"
+    waits = next(one for one in acts.act(act.id).undone_by if acts.act(one).state is ActState.PROPOSED)
+    acts.approve(waits, SECOND, "so it is", NOW)
+    acts.carry_out(NOW)
+    assert restriction(book) is None
+    assert acts.act(act.id).state is ActState.UNDONE
+    assert [one.state for one in acts.acts(SECOND) if one.id == act.id] == [ActState.UNDONE]
+    holds(book)
 
 
 def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:

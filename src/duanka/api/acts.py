@@ -124,7 +124,11 @@ def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Be
     responses=errors(401, 403, 404, 409, 413),
 )
 def undo(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
-    """Its cards go back to where they were, unless somebody changed them since. Again gives the state."""
-    if here.desk.acts.act(number, by).state is not ActState.UNDONE:
+    """Its cards go back to where they were, unless somebody changed them since. Again gives the state.
+
+    `undone_by` names the acts that put them back: cards whose tier takes two people are proposed in one of them, and
+    the state is `partly_undone` until nothing is stopped by this act any more.
+    """
+    if not here.desk.acts.being_undone(number, by):
         here.desk.acts.undo(number, by, because.why.strip(), here.now)
     return shown.ActShown.of(here.desk.acts.act(number, by))

@@ -232,7 +232,14 @@ class PoliceRelease(AskedModel):
     """The police consent to the release of a card (公安机关同意解除)."""
 
     phone_number: PhoneNumber
+    case_number: CaseNumber | None = Field(
+        default=None, description="It stays in the audit trail (案件编号)."
+    )
     why: Why
+
+    def because(self) -> str:
+        """The case and the reason, as the audit trail keeps them."""
+        return ": ".join(part.strip() for part in (self.case_number, self.why) if part)
 
 
 class ObjectionAsked(AskedModel):
@@ -262,13 +269,15 @@ class Proposal(AskedModel):
         Event.EASE,
         Event.WITHDRAW,
     ] = Field(
-        description="bar_outgoing 单停, suspend 双停, punish 惩戒, cancel 销户, restore 复通, ease 双停改单停,"
-        " withdraw 撤销 (of the verification)."
+        description="bar_outgoing 单停, suspend 双停, punish 惩戒, cancel 销户; restore 复通, ease 双停改单停,"
+        " withdraw 撤销核验."
     )
     phone_numbers: list[PhoneNumber] = Field(
         min_length=1, max_length=10_000, json_schema_extra={"uniqueItems": False}
     )
-    reason: WordsAsked = Field(description="What the holders are told.")
+    reason: WordsAsked = Field(
+        description="It stays in the audit trail; the holders read the policy's text for it."
+    )
     redress: WordsAsked | None = Field(
         default=None, description="The way of redress; by default the policy's."
     )

@@ -67,7 +67,7 @@ def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> 
     """At once, in every part of the network. A card that was released already gives the state."""
     card = card_of(asks.phone_number)
     try:
-        order = here.desk.book.police_release(card, by, asks.why.strip(), here.now)
+        order = here.desk.book.police_release(card, by, asks.because(), here.now)
     except NoSuchTransition:
         last = here.desk.reading.last(card, Kind.RESTRICTION)
         if last is None or last.state is not State.RESTORED:

@@ -192,7 +192,9 @@ class ActShown(ShownModel):
 
     id: str
     event: str
-    state: str = Field(description="proposed, running, done, rejected, undone.")
+    state: str = Field(
+        description="proposed, running, done, rejected, partly_undone (it still stops a card), undone."
+    )
     grounds: GroundsShown
     until: datetime | None
     proposed_by: str
@@ -201,6 +203,9 @@ class ActShown(ShownModel):
     approved_at: datetime | None
     finished_at: datetime | None
     undoes: str | None
+    undone_by: list[str] = Field(
+        description="The acts that put this one back; what takes two people is proposed in one of them."
+    )
     total: int
     done: int
     skipped: int

@@ -32,11 +32,13 @@ class ActState(StrEnum):
     DONE = "done"
     REJECTED = "rejected"
     UNDONE = "undone"
+    PARTLY_UNDONE = "partly_undone"  # as it is shown while it still stops a card; stored as undone
 
 
 @dataclass(frozen=True)
 class Act:
-    """One act and how far it is. `undoes`: the act that it puts back; its `event` is then RESTORE, card by card EASE.
+    """One act and how far it is. `undoes`: the act that it puts back; its `event` is then RESTORE, card by card EASE;
+    `undone_by`: the acts that put this one back.
 
     `verification`: the order that ended unpassed, without evidence that would let a stop follow by itself.
     `total` cards, of which `done` were changed and `skipped` were not, each with a reason; the rest is still to come.
@@ -58,6 +60,7 @@ class Act:
     until: datetime | None = None
     undoes: str | None = None
     verification: str | None = None
+    undone_by: tuple[str, ...] = ()
 
     @property
     def left(self) -> int:

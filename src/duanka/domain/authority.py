@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from duanka.domain.order import TRANSITIONS, Event, Kind, NotTheirs, Order
+from duanka.domain.order_commands import typed
 from duanka.domain.person import STAFF, Person, Role, Scope
 from duanka.domain.words import Words
 
@@ -222,6 +223,17 @@ GRANTS: Mapping[Permission, Grant] = {
 }
 
 
+# What somebody of a role may do in place of what they may not, as it is typed.
+_POLICE_STOP, _POLICE_RELEASE = (
+    typed("restriction", event, "ID") for event in (Event.POLICE_STOP, Event.POLICE_RELEASE)
+)
+_INSTEAD: Mapping[tuple[Role, Permission], str] = {
+    (Role.POLICE, Permission.RESTRICTION_RESTORE): f"the police lift what they stopped: {_POLICE_RELEASE}",
+    (Role.POLICE, Permission.RESTRICTION_EASE): f"the police lift what they stopped: {_POLICE_RELEASE}",
+    (Role.POLICE, Permission.PROPOSE_ACT): f"the police stop a card: {_POLICE_STOP}",
+}
+
+
 def may(role: Role, permission: Permission) -> bool:
     """Whether the table lets the role do that, in some state and within its scope."""
     return role in GRANTS[permission].roles
@@ -240,7 +252,8 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
         what = grant.words.en
         if "." in permission:
             what = f"{what} a {permission.value.partition('.')[0]}"
-        raise NotTheirs(f"{person.role} may not {what}; it takes {takes}")
+        instead = _INSTEAD.get((person.role, permission), "")
+        raise NotTheirs(f"{person.role} may not {what}; {instead or f'it takes {takes}'}")
     if grant.everywhere and not person.scope.everywhere:
         raise NotTheirs(
             f"{person.id} has a narrower scope ({person.scope}): to {grant.words.en} takes all operators and cities"

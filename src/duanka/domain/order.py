@@ -15,6 +15,7 @@ from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
+from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is a part of what orders are about
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
@@ -232,20 +233,31 @@ def states_before(kind: Kind, event: Event) -> frozenset[State]:
     return frozenset(row.before for row in TRANSITIONS if (row.kind, row.event) == (kind, event))
 
 
-def moved(kind: Kind, before: State, event: Event, role: Role) -> State:
-    """The state after `event`; NoSuchTransition or NotTheirs where the table has no such row for `role`."""
+def moved(kind: Kind, before: State, event: Event, role: Role, order_id: str = "ID") -> State:
+    """The state after `event`; NoSuchTransition or NotTheirs where the table has no such row for `role`.
+
+    `order_id`: for the commands that the error names.
+    """
     row = _TABLE.get((kind, before, event))
     if row is None:
-        possible = sorted(
-            {r.event for r in TRANSITIONS if (r.kind, r.before) == (kind, before) and role in r.who}
-        )
-        hint = f"; possible: {', '.join(possible)}" if possible else "; it is closed"
-        raise NoSuchTransition(f"a {kind} that is {before} cannot {event}{hint}")
+        hint = _instead(kind, before, event, role, order_id)
+        raise NoSuchTransition(f"a {kind} that is {before} cannot {event}; {hint}")
     if role not in row.who:
         raise NotTheirs(
             f"{role} may not {event} a {kind}; it takes {', '.join(sorted(row.who - {Role.SYSTEM}))}"
         )
     return row.after
+
+
+def _instead(kind: Kind, before: State, event: Event, role: Role, order_id: str) -> str:
+    """What `role` can do with an order in this state, as it is typed; nothing that takes more than what was asked."""
+    if before is State.FORCED_STOP:
+        return only_the_police(order_id)
+    rows = (row for row in TRANSITIONS if (row.kind, row.before) == (kind, before) and role in row.who)
+    possible = sorted(row.event for row in rows if event in STOPS or row.event not in STOPS)
+    if not possible:
+        return "it is closed" if before in CLOSED else "nothing else is possible for your role"
+    return f"possible: {', '.join(typed(kind, one, order_id) for one in possible)}"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from duanka.domain.order import (
     OrderError,
     State,
 )
+from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.words import Words
 from duanka.orders.consequences import happen, stage_due, stop_for
 from duanka.orders.row_digests import ACTS, found
@@ -35,6 +36,7 @@ from duanka.orders.turn import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
 
 AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
 DONE, SKIPPED = "done", "skipped"
+_GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
 _TARGET = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,
     Event.SUSPEND: State.SUSPENDED,
@@ -144,7 +146,7 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
         if before is None:
             raise NoSuchTransition("it is not stopped")
         _no_police_matter(before)
-        _by_enough(turn, act, card)
+        _by_enough(turn, act, before)
         return before, happen(turn, before, event, SYSTEM, why)
     facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act), "decision": ""}
     if act["verification"]:
@@ -166,22 +168,24 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
     return before, happen(turn, before, event, SYSTEM, why, **facts)
 
 
-def _by_enough(turn: Turn, act: RowMapping, card: str) -> None:
+def _by_enough(turn: Turn, act: RowMapping, order: Order) -> None:
     """The tier may have risen since one person asked."""
-    if act["approved_by"] is None and takes_two(turn, card):
-        raise NeedsSecondPerson("its tier takes two people: propose it anew")
+    if act["approved_by"] is None and takes_two(turn, order.card):
+        raise NeedsSecondPerson(
+            f"its tier takes two people: {typed(order.kind, _GIVES_BACK[order.kind], order.id)} proposes it anew"
+        )
 
 
 def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
     if order.state is State.FORCED_STOP and event is not Event.CANCEL:
-        raise NoSuchTransition(f"it is stopped by police notice ({order.id}): only the police change that")
+        raise NoSuchTransition(f"it is stopped by police notice; {only_the_police(order.id)}")
 
 
 def _withdraw(turn: Turn, act: RowMapping, card: str) -> tuple[Order, Order]:
     before = turn.open_order(card, Kind.VERIFICATION)
     if before is None:
         raise NoSuchTransition("nothing is asked of its holder")
-    _by_enough(turn, act, card)
+    _by_enough(turn, act, before)
     return before, happen(turn, before, Event.WITHDRAW, SYSTEM, _why(act))
 
 
@@ -192,7 +196,7 @@ def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Orde
     if order is None or not theirs or order.state != row["after"]:
         now_is = f"{order.state} by {order.id}" if order else "not restricted"
         raise NoSuchTransition(f"it was changed since: it is {now_is}")
-    _by_enough(turn, act, row["card"])
+    _by_enough(turn, act, order)
     if row["before"] == State.ACTIVE:
         verification = turn.open_order(row["card"], Kind.VERIFICATION)
         if verification and verification.evidence and ran_out(verification):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, insert, literal, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 
 from duanka.domain.act import LIFTS, MOST_CARDS, Act, ActState, Skipped, can_be_asked, numbers_of
 from duanka.domain.authority import Permission, authorize, move_permission
@@ -33,7 +33,7 @@ from duanka.domain.order import (
 from duanka.domain.person import same_person
 from duanka.domain.words import Words
 from duanka.orders.act_review import put_places, seen_act, strike
-from duanka.orders.act_run import AT_ONCE, DONE, SKIPPED, carry, skip_one
+from duanka.orders.act_run import AT_ONCE, SKIPPED, carry, skip_one
 from duanka.orders.book import OrderBook
 from duanka.orders.isolation import in_one_line, is_outage
 from duanka.orders.keys import acts_still
@@ -42,12 +42,12 @@ from duanka.orders.proposals import store_act
 from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import act_of, new_id
 from duanka.orders.second_person import takes_two
-from duanka.orders.tables import act_cards, act_places, acts
+from duanka.orders.tables import act_cards, acts
 from duanka.orders.turn import Turn, cancelled
+from duanka.orders.undoing import must_be_undoable, put_back, stop_short, undoing, with_undoing
 
 _CARD_OF = Words("批量操作中的号码", "a card of")
 MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # of one person, for a second one
-_UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
 
 
 class Acts:
@@ -172,19 +172,8 @@ class Acts:
 
         def work(turn: Turn) -> str:
             row = _locked(turn, act_id, by)
-            event = Event(row["event"])
-            if row["undoes"] or event not in _UNDOABLE:
-                raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
-            if row["verification"] and takes_two(turn, turn.order(row["verification"]).card):
-                raise NeedsSecondPerson(
-                    f"{act_id} is about {row['verification']}, whose tier takes two people: propose to restore its card"
-                    " (`duanka orders lift`)"
-                )
-            if row["state"] not in (ActState.RUNNING, ActState.DONE):
-                raise NoSuchTransition(
-                    f"{act_id} is {row['state']}: there is nothing to undo; reject a proposed act"
-                )
-            stopped_short = _stop_short(turn, act_id) if row["state"] == ActState.RUNNING else 0
+            must_be_undoable(turn, row)
+            stopped_short = stop_short(turn, act_id) if row["state"] == ActState.RUNNING else 0
             _move(
                 turn,
                 row,
@@ -195,11 +184,20 @@ class Acts:
                 finished_at=row["finished_at"] or now,
                 skipped=row["skipped"] + stopped_short,
             )
-            return _put_back(
-                turn, row, self._grounds(Words(f"撤销{act_id}：{why}", f"undone {act_id}: {why}")), by
-            )
+            told = self._grounds(Words(f"撤销{act_id}：{why}", f"undone {act_id}: {why}"))
+            undo = put_back(turn, row, told, by)
+            carry(turn, [_locked(turn, undo)], AT_ONCE)
+            return undo
 
         return self.act(self.book.turn(work, now))
+
+    def being_undone(self, act_id: str, by: Person) -> bool:
+        """Whether asking to undo it again would change nothing: it is undone, or what undoes it is not over."""
+        state = self.act(act_id, by).state
+        if state is not ActState.PARTLY_UNDONE:
+            return state is ActState.UNDONE
+        with self.book.store.reading() as connection:
+            return bool(undoing(connection, act_id))
 
     def carry_out(self, now: datetime, limit: int = 500) -> int:
         """Carry out up to `limit` cards of the acts that run, in one transaction with how far each act is.
@@ -250,7 +248,7 @@ class Acts:
         """The act and how far it is; UnknownOrder without one, NotTheirs: `by` may not see it."""
         authorize(by, Permission.LIST_ACTS)
         with self.book.store.reading() as connection:
-            return act_of(seen_act(connection, act_id, by))
+            return with_undoing(connection, [act_of(seen_act(connection, act_id, by))])[0]
 
     def acts(self, by: Person, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
         """The latest acts in the scope of `by`, the newest first."""
@@ -260,7 +258,8 @@ class Acts:
         if state is not None:
             query = query.where(acts.c.state == state.value)
         with self.book.store.reading() as connection:
-            return tuple(act_of(row) for row in connection.execute(query).mappings())
+            found = [act_of(row) for row in connection.execute(query).mappings()]
+            return with_undoing(connection, found)
 
     def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
         """The cards that the act did not change, in the order of their numbers, each with the reason why."""
@@ -380,40 +379,3 @@ def _move(
     turn.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
     turn.act_began |= state is ActState.RUNNING
     turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value}, was)
-
-
-def _stop_short(turn: Turn, act_id: str) -> int:
-    """Leave alone what the act has not reached; how many cards that are."""
-    waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
-    left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
-    why = "the act was undone before its turn"
-    turn.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
-    return left
-
-
-def _put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> str:
-    """A new act over the cards that `undone` changed; its first cards are put back in this very turn."""
-    act = Act(
-        id=new_id("A"),
-        event=Event.RESTORE,
-        state=ActState.RUNNING,
-        grounds=grounds,
-        proposed_by=by.id,
-        proposed_at=turn.now,
-        approved_at=turn.now,
-        undoes=undone["id"],
-        total=undone["done"],
-    )
-    store_act(turn, act)
-    places = select(literal(act.id), act_places.c.operator, act_places.c.city).where(
-        act_places.c.act_id == undone["id"]
-    )
-    turn.connection.execute(insert(act_places).from_select(["act_id", "operator", "city"], places))
-    theirs = select(literal(act.id), act_cards.c.card).where(
-        act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE
-    )
-    turn.connection.execute(insert(act_cards).from_select(["act_id", "card"], theirs))
-    said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
-    turn.note(by, "act.propose", act.id, grounds.reason.en, {}, {**said, "undoes": undone["id"]})
-    carry(turn, [_locked(turn, act.id)], AT_ONCE)
-    return act.id

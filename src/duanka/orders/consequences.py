@@ -23,6 +23,7 @@ from duanka.domain.order import (
     Person,
     State,
 )
+from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.domain.words import Words
 from duanka.orders.delays import MOST_DELAYS, may_delay
@@ -290,7 +291,8 @@ def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state is State.FORCED_STOP:
         raise NotTheirs(
-            f"{order.card} is stopped by police notice; only the police lift that: pass the objection on to them"
+            f"the card is stopped by police notice; {only_the_police(restriction.id)}; pass the objection on to them:"
+            f" {typed(order.kind, Event.TO_FRAUD_CENTRE, order.id)}"
         )
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and (restriction is None or not ran_out(verification)):

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Select, and_, or_
+from sqlalchemy import Column, ColumnElement, Select, and_, or_
 
 from duanka.domain.order import UnknownOrder
 from duanka.orders.views import Page
 
 MOST = 200  # rows of a page
 
+Found = TypeVar("Found")
 Shown = TypeVar("Shown")
 
 
@@ -44,9 +45,9 @@ def page_of(
 
 
 def page(
-    rows: Sequence[RowMapping],
+    rows: Sequence[Found],
     limit: int,
-    shown: Callable[[RowMapping], Shown],
+    shown: Callable[[Found], Shown],
     place: Callable[[Shown], tuple[datetime, str]],
 ) -> Page[Shown]:
     """The rows of one page as they are shown; the row more says that there is a next one."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
@@ -19,10 +19,11 @@ from duanka.orders.audit import Entry, Trail
 from duanka.orders.cursors import page, page_of
 from duanka.orders.cursors import within as at_most
 from duanka.orders.places import NOWHERE, acts_in, orders_in, places_of
-from duanka.orders.rows import order_of
+from duanka.orders.rows import act_of, order_of
 from duanka.orders.store import Store
 from duanka.orders.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
 from duanka.orders.tries import verification_of
+from duanka.orders.undoing import with_undoing
 from duanka.orders.views import (
     ActCard,
     ActView,
@@ -127,6 +128,21 @@ class Reading:
             row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
         return order_of(row) if row else None
 
+    def to_come(self, card: str) -> tuple[int, int]:
+        """How many changes of the network and how many notices about the card the worker has still to do."""
+        legs = select(func.count()).where(outbox.c.card == card, outbox.c.done_at.is_(None))
+        letters = select(func.count()).where(notices.c.card == card, notices.c.done_at.is_(None))
+        with self._store.reading() as connection:
+            return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
+
+    def to_come_of_act(self, act_id: str) -> tuple[int, int]:
+        """As `to_come`, of all cards of an act."""
+        theirs = select(act_cards.c.card).where(act_cards.c.act_id == act_id)
+        legs = select(func.count()).where(outbox.c.card.in_(theirs), outbox.c.done_at.is_(None))
+        letters = select(func.count()).where(notices.c.card.in_(theirs), notices.c.done_at.is_(None))
+        with self._store.reading() as connection:
+            return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
+
     def verification_of(self, order: Order) -> Order | None:
         """The verification that an order of a card is about: itself, the open one, or the last; as `state`."""
         with self._store.reading() as connection:
@@ -177,13 +193,15 @@ class Reading:
         query = page_of(query, acts.c.proposed_at, acts.c.id, after, limit)
         with self._store.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return page(rows, limit, lambda row: act_view(row, _MASKED), lambda one: (one.proposed_at, one.id))
+            found = with_undoing(connection, [act_of(row) for row in rows])
+        return page(found, limit, lambda act: act_view(act, _MASKED), lambda one: (one.proposed_at, one.id))
 
     def act(self, number: str, by: Person) -> ActView:
         """One act with how far it is; UnknownOrder without one, NotTheirs: a card of it is out of scope."""
         authorize(by, Permission.LIST_ACTS)
         with self._store.reading() as connection:
-            return act_view(seen_act(connection, number, by), _MASKED)
+            (act,) = with_undoing(connection, [act_of(seen_act(connection, number, by))])
+            return act_view(act, _MASKED)
 
     def act_cards(
         self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, exists, select, update
 from duanka.domain.evidence import Witnesses, had_a_hand_in
 from duanka.domain.identity import Outcome, Reason
 from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
+from duanka.domain.order_commands import typed
 from duanka.domain.person import same_person
 from duanka.orders.batch_facts import Fact
 from duanka.orders.bulk import among
@@ -50,14 +51,20 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
         case Kind.VERIFICATION, Event.PASS:
             alone = before.tier in turn.policy.identity.second_person_tiers
             alone = alone and not _confirmed(turn, before) and not _reviews(turn, before, by)
-            how = "record what you saw (`duanka counter verify`), and let somebody else confirm it"
+            how = (
+                f"record what you saw: `duanka counter verify {before.id} …`, and let somebody else confirm it:"
+                f" `duanka counter confirm {before.id} --why …`"
+            )
         case Kind.OBJECTION, Event.UPHOLD:
             others = [name for name in before.helped_by if not same_person(by.id, name)]
             alone = takes_two(turn, before.card) and not others
-            how = "accept it, and let somebody else uphold it"
+            how = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and let somebody else uphold it"
         case _:
             alone = (before.kind, event) in _LETS_GO and _tier_takes_two(turn, before)
-            how = "propose it for this card (`duanka orders lift`), and let a second person approve"
+            how = (
+                f"{typed(before.kind, event, before.id)} (HTTP: POST /acts) proposes it, and a supervisor who is"
+                " somebody else approves"
+            )
     if alone:
         raise NeedsSecondPerson(
             f"{by.id} alone cannot {event} {before.id}: its tier takes two people under this policy; {how}"

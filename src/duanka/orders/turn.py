@@ -192,7 +192,7 @@ class Turn:
         """
         within(by, order.id, order.operator, order.city)
         _must_be_open(order)
-        state = moved(order.kind, order.state, event, by.role)
+        state = moved(order.kind, order.state, event, by.role, order.id)
         after = order.changed(state=state, step=order.step + 1, updated_at=self.now, **facts)
         if state in CLOSED:
             after = after.changed(closed_at=self.now, due_at=None)

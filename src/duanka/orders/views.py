@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import RowMapping
 
+from duanka.domain.act import Act
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Grounds, Order
 from duanka.domain.words import Words
-from duanka.orders.rows import grounds_of
 
 Item = TypeVar("Item")
 
@@ -187,6 +187,7 @@ class ActView:
     total: int
     done: int
     skipped: int
+    undone_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -306,11 +307,12 @@ def refused(row: RowMapping, sight: Sight) -> Refused:
     return sight.seen(Refused(row["at"], row["element"], row["carried"], peer, row["reason"], detail))
 
 
-def act_view(row: RowMapping, sight: Sight) -> ActView:
-    """A row of acts as it may be seen."""
-    columns = ("until", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "undoes")
-    facts: dict[str, Any] = {name: row[name] for name in (*columns, "total", "done", "skipped")}
-    return sight.seen(ActView(row["id"], row["event"], row["state"], grounds_of(row), **facts))
+def act_view(act: Act, sight: Sight) -> ActView:
+    """An act as it may be seen."""
+    names = ("until", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "undoes")
+    facts: dict[str, Any] = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
+    view = ActView(act.id, act.event.value, act.state.value, act.grounds, **facts)
+    return replace(sight.seen(view), undone_by=act.undone_by)
 
 
 def in_force(legs: Sequence[Leg]) -> tuple[Confirmed, ...]:

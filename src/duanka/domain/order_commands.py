@@ -1,0 +1,43 @@
+"""How what moves an order is typed: the one place from which errors and pages take a command to name.
+
+Keys are the kind and the event of an order, as permissions name them. An order is named by its id, never by a number:
+what an error says is masked, and a masked number is no command.
+"""
+
+from __future__ import annotations
+
+_HOW = "orders stop {id} --how {event} --reason … --reason-en …"
+_TYPED = {
+    "verification.begin": "orders begin {id} --why …",
+    "verification.submit": "orders submit {id} --why …",
+    "verification.pass": "orders pass {id} --why …",
+    "verification.fail": "orders fail {id} --why …",
+    "verification.to_counter": "orders to-counter {id} --why …",
+    "verification.to_fraud_centre": "orders to-fraud-centre {id} --why …",
+    "verification.extend": "orders extend {id} --hardship … --why …",
+    "verification.withdraw": "orders withdraw {id} --why …",
+    "restriction.bar_outgoing": _HOW,
+    "restriction.suspend": _HOW,
+    "restriction.punish": _HOW + " --until …",
+    "restriction.cancel": _HOW,
+    "restriction.ease": "orders ease {id} --why …",
+    "restriction.restore": "orders restore {id} --why …",
+    "restriction.police_stop": "orders police-stop {id} --case … --why …",
+    "restriction.police_release": "orders police-release {id} --case … --why …",
+    "objection.accept": "objections accept {id} --why …",
+    "objection.uphold": "objections uphold {id} --why …",
+    "objection.reject": "objections reject {id} --why …",
+    "objection.to_fraud_centre": "objections pass-on {id} --why …",
+    "objection.withdraw": "objections withdraw {id} --why …",
+}
+
+
+def typed(kind: str, event: str, order_id: str) -> str:
+    """The command, in back quotes, that moves this order by `event`; `the clock` where no person does that."""
+    command = _TYPED.get(f"{kind}.{event}")
+    return f"`duanka {command.format(id=order_id, event=event)}`" if command else "the clock"
+
+
+def only_the_police(order_id: str) -> str:
+    """What to do about a card that the police stopped: the order is that of the stop."""
+    return f"only the police lift it: {typed('restriction', 'police_release', order_id)}"

@@ -1,0 +1,116 @@
+"""A card that was wrongly stopped is given back from the command line, whoever stopped it and whatever its tier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from duanka.domain.act import ActState
+from duanka.domain.order import Kind, State
+from typed_desk import TypedDesk, card, demand
+
+WHY = ("--why", "an error of ours")
+REASON = ("--reason", "窝点", "--reason-en", "a farm")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> TypedDesk:
+    return TypedDesk(tmp_path / "book")
+
+
+def state(desk: TypedDesk, number: int, kind: Kind = Kind.RESTRICTION) -> tuple[str, State]:
+    with desk.open() as here:
+        order = here.reading.last(card(number), kind)
+    assert order is not None
+    return order.id, order.state
+
+
+def stopped(desk: TypedDesk, *numbers: int) -> str:
+    act = desk.done("wang", "orders", "stop", *map(card, numbers), *REASON).id("A")
+    desk.done("li", "orders", "approve", act, *WHY)
+    desk.work()
+    return act
+
+
+def test_undoing_names_what_it_leaves_and_proposes_it(desk: TypedDesk) -> None:
+    desk.demand(demand(0, "extreme"), demand(1))
+    act = stopped(desk, 0, 1)
+    said = desk.done("wang", "orders", "undo", act, *WHY).text
+    assert "1 done, 1 skipped" in said
+    assert "+86130****0000" in said
+    assert f"{act} is partly_undone" in said
+    with desk.open() as here:
+        undone = here.acts.act(act)
+        (proposal,) = (one for one in undone.undone_by if here.acts.act(one).state is ActState.PROPOSED)
+    assert f"its tier takes two people: {proposal} proposes to put it back" in said
+    assert f"by a supervisor who is not wang: `duanka orders approve {proposal} --why …`" in said
+    assert "partly_undone" in desk.done("wang", "orders", "show", act).text
+    desk.done("li", "orders", "approve", proposal, *WHY)
+    desk.work()
+    assert state(desk, 0)[1] is state(desk, 1)[1] is State.RESTORED
+    shown = desk.done("wang", "orders", "show", act).text
+    assert "partly_undone" not in shown
+    assert proposal in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "after"),
+    [
+        ("restore", Kind.RESTRICTION, State.RESTORED),
+        ("ease", Kind.RESTRICTION, State.OUTGOING_BARRED),
+        ("withdraw", Kind.VERIFICATION, State.WITHDRAWN),
+    ],
+)
+def test_one_command_gives_back_or_proposes_it(
+    desk: TypedDesk, command: str, kind: Kind, after: State
+) -> None:
+    desk.demand(demand(0, "extreme"), demand(1))
+    stopped(desk, 0, 1)
+    number, before = state(desk, 0, kind)
+    said = desk.done("wang", "orders", command, number, *WHY)
+    act = said.id("A")
+    assert state(desk, 0, kind)[1] is before
+    assert f"a supervisor who is not wang: `duanka orders approve {act}" in said.text
+    assert desk.done("li", "orders", command, number, *WHY).id("A") == act, "asked again, it is the same"
+    alone = desk.type("wang", "orders", "approve", act, *WHY)
+    assert alone.code == 2
+    desk.done("li", "orders", "approve", act, *WHY)
+    desk.work()
+    assert state(desk, 0, kind)[1] is after
+    desk.done("wang", "orders", command, card(1), *WHY)
+    assert state(desk, 1, kind)[1] is after, "a tier that one may let go is let go at once"
+
+
+def test_the_police_stop_and_release_by_command(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    case = ("--case", "冀公2026-17")
+    assert "forced_stop" in desk.done("liaison", "orders", "police-stop", card(0), *case, *WHY).text
+    number, _ = state(desk, 0)
+    asked, _ = state(desk, 0, Kind.VERIFICATION)
+    way = f"only the police lift it: `duanka orders police-release {number} --case … --why …`"
+    for command in ("restore", "ease"):
+        said = desk.type("wang", "orders", command, number, *WHY)
+        assert said.code == 2
+        assert way in said.text
+        assert "cancel" not in said.text
+    said = desk.type("liaison", "orders", "restore", number, *WHY)
+    assert (said.code, "police-release" in said.text) == (2, True)
+    assert desk.type("wang", "orders", "police-release", number, *case, *WHY).code == 2
+    passed = desk.done("liaison", "orders", "pass", asked, *WHY).text
+    assert f"The card stays stopped by police notice ({number}); {way}" in passed
+    assert "of the network" not in passed, "passing changes nothing there"
+    assert "restored" in desk.done("liaison", "orders", "police-release", number, *case, *WHY).text
+    assert state(desk, 0)[1] is State.RESTORED
+    with desk.open() as here:
+        trail = here.trail.verify(here.store)
+        assert all(isinstance(one, int) for one in trail)
+
+
+def test_nothing_is_said_to_come_where_nothing_is(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    act = stopped(desk, 0)
+    said = desk.done("wang", "orders", "undo", act, *WHY).text
+    assert "change(s) of the network" not in said, "no element is configured"
+    assert "notice(s), by the worker" in said
+    assert "card(s) still to come" not in said
