@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots test test-long test-waiting lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots test test-long test-waiting coverage lint types bench bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -73,10 +73,13 @@ types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
 test: lint types setup-cluster setup-network setup-browser setup-faces ## everything that must hold before a change lands
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term -m "not long"
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: setup-cluster setup-network setup-browser setup-faces ## the full count of every loop
 	@$(BIN)/pytest
+
+coverage: setup-cluster setup-network setup-browser setup-faces ## make test once more, and which lines it does not run: a third more time
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term -m "not long"
 
 ROUNDS ?= 30
 test-waiting: setup-cluster setup-network setup-browser setup-faces ## every test that waits, 30 times (ROUNDS=5: 5 times) with all cores busy

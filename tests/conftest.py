@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import json
 import os
+import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from databases import Postgres
 from desk import duanka
 from duanka.orders.store import Store
 from duanka.simulator import simulate
+from long_first import LongFirst
 from parts import needed
 from rounds import Rounds
 
@@ -50,29 +52,47 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def province(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An invented province of 6,000 cards over 14 days, with gangs of both strategies."""
-    out = tmp_path_factory.mktemp("world") / "province"
-    simulate(out, cards=6_000, days=14, seed=3)
-    return out
+    """An invented province of 6,000 cards over 14 days, with gangs of both strategies; for reading."""
+
+    def invent(out: Path) -> None:
+        simulate(out, cards=6_000, days=14, seed=3)
+
+    return _made_once(tmp_path_factory, "province", invent)
 
 
-def _scanned(province: Path, policy: str) -> Path:
-    out = province.parent / policy
-    typed = duanka("scan", province, "--policy", policy, "--out", out)
-    assert typed.code == 0, typed.err
-    return out
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of a run makes and all read: each would spend many seconds on the same."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of the whole run
+    folder, done = root / f"world-{name}", root / f"world-{name}.done"
+    with (root / f"world-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that failed
+            make(folder)
+            done.touch()
+    return folder
+
+
+def _scanned(factory: pytest.TempPathFactory, province: Path, policy: str) -> Path:
+    def scan(out: Path) -> None:
+        typed = duanka("scan", province, "--policy", policy, "--out", out)
+        assert typed.code == 0, typed.err
+
+    return _made_once(factory, policy, scan)
 
 
 @pytest.fixture(scope="session")
-def national(province: Path) -> Path:
+def national(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
     """The output of a scan of the province under the default policy."""
-    return _scanned(province, "national")
+    return _scanned(tmp_path_factory, province, "national")
 
 
 @pytest.fixture(scope="session")
-def hebei(province: Path) -> Path:
+def hebei(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
     """The output of a scan of the province under the Hebei notice."""
-    return _scanned(province, "hebei")
+    return _scanned(tmp_path_factory, province, "hebei")
 
 
 class Requirements:
@@ -121,6 +141,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
+    config.pluginmanager.register(LongFirst(), "long_first")
     config.pluginmanager.register(
         Rounds(config.getoption("--rounds"), config.getoption("--burners")), "rounds"
     )
@@ -150,11 +171,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An order book without orders, on each database."""
-    with contextlib.ExitStack() as stack:
-        url = f"sqlite:///{tmp_path / 'orders.sqlite'}"
-        if request.param == "postgresql":
-            server: Postgres = request.getfixturevalue("postgres")
-            url = stack.enter_context(server.order_book())
-        yield stack.enter_context(contextlib.closing(Store(url)))
+def order_book_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An order book without orders, on each database: the one behind `store`."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'orders.sqlite'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.order_book() as url:
+        yield url
+
+
+@pytest.fixture
+def store(order_book_url: str) -> Iterator[Store]:
+    opened = Store(order_book_url)
+    yield opened
+    opened.close()

@@ -200,10 +200,10 @@ store.close()
 """
 
 
-def test_processes_that_append_at_once_keep_one_chain(store: Store, database_url: str) -> None:
+def test_processes_that_append_at_once_keep_one_chain(store: Store, order_book_url: str) -> None:
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", _APPENDS, database_url, name, KEY.hex()],
+            [sys.executable, "-c", _APPENDS, order_book_url, name, KEY.hex()],
             env={"PYTHONPATH": str(ROOT / "src")},
         )
         for name in ("a", "b", "c")
