@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 import sqlite3
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -163,6 +164,18 @@ def test_a_silent_or_senseless_peer_is_unreachable_in_time(answer: bytes | None,
                 act(CARDS[0])
             assert time.monotonic() - began < HANG / 4
         element.close()
+
+
+@pytest.mark.parametrize("whose", ["8613800138001", "", "13800138000"])
+def test_an_answer_about_another_card_is_none(whose: str) -> None:
+    """The number of the question alone does not say whose access it is."""
+    lines = "\n".join(("id\t1", *([f"msisdn\t{whose}"] if whose else []), "nam_cs\t0", "nam_ps\t0"))
+    text = f"GET_REPLY 1 subscriber.by-msisdn-{CARDS[0]}.info\n{lines}".encode()
+    said = struct.pack(">HBB", len(text) + 1, 0xEE, 0x00) + text
+    with peer(b"\r\nOsmoHLR> ") as vty, peer(said) as ctrl:
+        element = HomeRegister(vty, ctrl, seconds=5)
+        with contextlib.closing(element), pytest.raises(Refused, match="another card"):
+            element.state_of(CARDS[0])
 
 
 def test_what_is_no_card_opens_no_connection() -> None:

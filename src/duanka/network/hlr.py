@@ -135,6 +135,8 @@ class HomeRegister:
         facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
         if "nam_cs" not in facts or "nam_ps" not in facts:
             raise Refused(f"it answered without the access mode of {masked_card(stored)}")
+        if facts.get("msisdn") != stored:
+            raise Refused(f"asked for {masked_card(stored)}, it answered with another card")
         return facts["nam_cs"] != "0", facts["nam_ps"] != "0"
 
     def _allow(self, stored: str, access: Services, until: float) -> None:
