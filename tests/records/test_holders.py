@@ -75,7 +75,7 @@ def test_the_quarantine_withholds_documents(tmp_path: Path) -> None:
         f'13800138002,"{DOCUMENT},2021-01-01,n\n'
         f"{DOCUMENT},abc,2021-01-01,n\n"  # columns in the wrong order
         f"13800138003,abc,2021-01-01,{DOCUMENT}\n"
-        f"13800138003,abd,2021-01-01,{DOCUMENT}\n"  # described twice
+        f"13800138003,abd,2021-01-01,{DOCUMENT}\n"  # described twice: the line before is set aside
     )
     intake = taken(tmp_path, {"cards.csv": cards, "calls.csv": CALLS + CALL}, holder_key=KEY)
     raws = pl.read_parquet(intake.quarantine).sort("line")["raw"].to_list()

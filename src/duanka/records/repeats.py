@@ -1,4 +1,4 @@
-"""Records delivered twice: the first is used, later ones are set aside.
+"""Records delivered twice: the first is used, later ones are set aside. Of a register it is the last: it is newer.
 
 Every row's hash lies beside its part. Hashes that occur twice are found in passes over ranges of hashes, which
 bound the memory whatever came in; only rows with such a hash are then read and compared in full, and only parts
@@ -54,7 +54,8 @@ def settle(
     keep: dict[int, npt.NDArray[np.bool_]] = {}
     for repeated in _repeated(parts, hashes_at_once):
         for some in _chunks(parts, repeated, candidates_at_once):
-            for later in _repeats(table, _candidates(parts, some, candidates_at_once)):
+            candidates = _candidates(parts, some, candidates_at_once, backwards=table in REGISTER_KEYS)
+            for later in _repeats(table, candidates):
                 _set_aside(table, later, files, quarantine)
                 for (part,), rows in later.group_by("_part"):
                     number = int(str(part))
@@ -135,18 +136,24 @@ def _chunks(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[H
         begin = end
 
 
-def _candidates(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[pl.DataFrame]:
-    """Yield the rows with a repeated hash, in the order of delivery, with where they stand; about `at_once` a time."""
+def _candidates(
+    parts: Sequence[Part], repeated: Hashes, at_once: int, *, backwards: bool = False
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows with a repeated hash, in the order of delivery, with where they stand; about `at_once` a time.
+
+    `backwards`: in the other order, the last row first.
+    """
     found: list[pl.DataFrame] = []
     held = 0
-    for number, part in enumerate(parts):
+    step = -1 if backwards else 1
+    for number, part in list(enumerate(parts))[::step]:
         all_rows = np.flatnonzero(_among(_hashes(part), repeated))
-        for first in range(0, len(all_rows), at_once):
+        for first in range(0, len(all_rows), at_once)[::step]:
             rows = all_rows[first : first + at_once]
             if found and held + len(rows) > at_once:
                 yield pl.concat(found)
                 found, held = [], 0
-            found.append(_placed(part, number, rows))
+            found.append(_placed(part, number, rows)[::step])
             held += len(rows)
     if found:
         yield pl.concat(found)
