@@ -24,6 +24,7 @@ from duanka.cli_live import add_live
 from duanka.cli_mapping import add_mapping
 from duanka.cli_morning import add_morning
 from duanka.cli_network import add_network
+from duanka.cli_objections import add_objections
 from duanka.cli_orders import add_orders
 from duanka.cli_persons import add_persons
 from duanka.cli_process import SafeConsole, prepare_process
@@ -50,7 +51,8 @@ else:
 
 _TOO_MANY_QUARANTINED = 3
 _WRONG_USE = 2
-_ABOUT_CARDS = ("orders", "cards", "counter", "reviews", "keys", "audit")  # their errors can quote a number
+# their errors can quote a number
+_ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
 _INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
 cli = typer.Typer(
@@ -357,6 +359,7 @@ add_live(cli, _out, _err, _settings)
 add_morning(cli, _out, _err, _settings, _share)
 add_serve(cli, _out, _err, _settings)
 add_orders(cli, _out, _settings)
+add_objections(cli, _out, _settings)
 add_network(cli, _out, _settings)
 add_desk(cli, _out, _err, _settings)
 add_persons(cli, _out, _settings)

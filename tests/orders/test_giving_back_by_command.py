@@ -114,3 +114,69 @@ def test_nothing_is_said_to_come_where_nothing_is(desk: TypedDesk) -> None:
     assert "change(s) of the network" not in said, "no element is configured"
     assert "notice(s), by the worker" in said
     assert "card(s) still to come" not in said
+
+
+def test_objections_are_filed_and_decided_by_command(desk: TypedDesk) -> None:
+    desk.demand(demand(0), demand(1))
+    stopped(desk, 0, 1)
+    filed = desk.done("wang", "objections", "file", card(0), "--text", "是我本人").id("O")
+    assert (
+        "possible: `duanka objections accept" in desk.type("wang", "objections", "reject", filed, *WHY).text
+    )
+    assert "accepted" in desk.done("wang", "objections", "accept", filed, *WHY).text
+    said = desk.type("wang", "objections", "pass-on", filed, *WHY)
+    assert (said.code, f"`duanka objections uphold {filed}" in said.text) == (2, True)
+    assert "upheld" in desk.done("li", "objections", "uphold", filed, *WHY).text
+    assert state(desk, 0)[1] is State.RESTORED
+    filed = desk.done("wang", "objections", "file", state(desk, 1)[0], "--text", "是我本人").id("O")
+    desk.done("wang", "objections", "accept", filed, *WHY)
+    desk.done("wang", "objections", "reject", card(1), *WHY)
+    assert state(desk, 1)[1] is State.SUSPENDED
+    filed = desk.done("wang", "objections", "file", card(1), "--text", "再次").id("O")
+    assert "withdrawn" in desk.done("wang", "objections", "withdraw", filed, *WHY).text
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_an_objection_to_a_police_stop_is_passed_on(desk: TypedDesk, released: bool) -> None:
+    desk.done("liaison", "orders", "police-stop", card(0), "--case", "17", *WHY)
+    number, _ = state(desk, 0)
+    filed = desk.done("wang", "objections", "file", card(0), "--text", "不是我").id("O")
+    refused = desk.type("li", "objections", "uphold", filed, *WHY).text
+    assert f"duanka orders police-release {number}" in refused
+    assert f"`duanka objections pass-on {filed} --why …`" in refused
+    desk.done("wang", "objections", "pass-on", filed, *WHY)
+    with desk.open() as here:
+        passed_on = here.reading.state(filed)
+    assert (passed_on.state, passed_on.due_at is not None) == (State.SENT_TO_FRAUD_CENTRE, True)
+    if released:
+        desk.done("liaison", "orders", "police-release", number, "--case", "17", *WHY)
+        assert state(desk, 0, Kind.OBJECTION)[1] is State.UPHELD
+    else:
+        desk.done("wang", "objections", "reject", filed, *WHY)
+        assert state(desk, 0)[1] is State.FORCED_STOP
+
+
+def test_the_steps_of_a_verification_by_command(desk: TypedDesk) -> None:
+    desk.demand(demand(0), demand(1), demand(2))
+    for command, after in (("begin", "in_progress"), ("submit", "under_review"), ("to-counter", "counter")):
+        assert after in desk.done("wang", "orders", command, card(0), *WHY).text
+    asked, _ = state(desk, 1, Kind.VERIFICATION)
+    assert desk.type("wang", "orders", "to-fraud-centre", asked, *WHY).code == 2
+    desk.done("li", "orders", "to-fraud-centre", asked, *WHY)
+    assert state(desk, 1, Kind.VERIFICATION)[1] is State.SENT_TO_FRAUD_CENTRE
+    said = desk.type("wang", "orders", "pass", card(2), *WHY).text
+    asked, _ = state(desk, 2, Kind.VERIFICATION)
+    assert f"`duanka orders begin {asked} --why …`" in said
+    assert "restore" not in said
+
+
+def test_a_reason_is_asked_for_after_it_is_known_who_may(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    asked, _ = state(desk, 0, Kind.VERIFICATION)
+    said = desk.type("ministry", "orders", "withdraw", asked)
+    assert (said.code, "may not withdraw" in said.text) == (2, True)
+    said = desk.type("wang", "orders", "withdraw", asked)
+    assert (said.code, "give --why" in said.text) == (2, True)
+    said = desk.type("wang", "orders", "stop", card(0))
+    assert (said.code, "give --reason and --reason-en" in said.text) == (2, True)
+    assert state(desk, 0, Kind.VERIFICATION)[1] is State.OPENED

@@ -178,7 +178,7 @@ _WHAT: dict[Event, tuple[str, str]] = {
     Event.TO_COUNTER: ("To a counter · 转营业厅", "They have to come in person."),
     Event.TO_FRAUD_CENTRE: (
         "To the fraud centre · 转反诈中心",
-        "The police look at it; supervisor or police.",
+        "The police look at it. A verification: by a supervisor or the police; an objection: about their stop.",
     ),
     Event.WITHDRAW: ("Withdraw · 撤销", "It was asked in error: what followed from it is lifted."),
     Event.RESTORE: ("Restore · 复通", "The restriction is lifted in every part of the network."),
@@ -191,7 +191,7 @@ _MOVES = (
     *(Event.BEGIN, Event.SUBMIT, Event.PASS, Event.FAIL, Event.TO_COUNTER, Event.TO_FRAUD_CENTRE),
     *(Event.WITHDRAW, Event.RESTORE, Event.EASE),
 )
-_JUDGEMENTS = (Event.ACCEPT, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
+_JUDGEMENTS = (Event.ACCEPT, Event.TO_FRAUD_CENTRE, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
 
 
 def _dependencies(path: str, event: Event) -> list[Any]:

@@ -58,6 +58,7 @@ class Permission(StrEnum):
     RESTRICTION_RESTORE = "restriction.restore"
     RESTRICTION_CANCEL = "restriction.cancel"
     OBJECTION_ACCEPT = "objection.accept"
+    OBJECTION_TO_FRAUD_CENTRE = "objection.to_fraud_centre"
     OBJECTION_UPHOLD = "objection.uphold"
     OBJECTION_REJECT = "objection.reject"
     OBJECTION_WITHDRAW = "objection.withdraw"

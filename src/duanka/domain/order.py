@@ -156,6 +156,7 @@ _LATE = (State.EXPIRED, State.FAILED)  # too late is not never: who passes is re
 _CLOCK = (State.NOTIFIED, State.IN_PROGRESS, State.SENT_TO_COUNTER)  # states in which the hours run
 _ASKED_ALREADY = (State.NOTIFIED, State.IN_PROGRESS, State.UNDER_REVIEW, State.SENT_TO_COUNTER)
 _LIFTABLE = (State.OUTGOING_BARRED, State.SUSPENDED)
+_OBJECTED = (State.FILED, State.ACCEPTED, State.SENT_TO_FRAUD_CENTRE)
 
 TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_V, (State.OPENED, State.UNDELIVERABLE), Event.DELIVERED, State.NOTIFIED, _SELF),
@@ -193,9 +194,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_rows(_R, (*_LIFTABLE, State.PUNISHED), Event.RESTORE, State.RESTORED, _DESK),
     *_rows(_R, (*_LIFTABLE, State.PUNISHED, State.FORCED_STOP), Event.CANCEL, State.CANCELLED, _DESK),
     *_rows(_O, (State.FILED,), Event.ACCEPT, State.ACCEPTED, _DESK),
-    *_rows(_O, (State.FILED, State.ACCEPTED), Event.UPHOLD, State.UPHELD, _DESK),
-    *_rows(_O, (State.ACCEPTED,), Event.REJECT, State.REJECTED, _DESK),
-    *_rows(_O, (State.FILED, State.ACCEPTED), Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
+    # about a stop of the police: they decide, and we answer the holder
+    *_rows(_O, (State.FILED, State.ACCEPTED), Event.TO_FRAUD_CENTRE, State.SENT_TO_FRAUD_CENTRE, _DESK),
+    *_rows(_O, _OBJECTED, Event.UPHOLD, State.UPHELD, _DESK),
+    *_rows(_O, _OBJECTED[1:], Event.REJECT, State.REJECTED, _DESK),
+    *_rows(_O, _OBJECTED, Event.WITHDRAW, State.WITHDRAWN, _HOLDER),
 )
 _TABLE = {(row.kind, row.before, row.event): row for row in TRANSITIONS}
 

@@ -110,7 +110,7 @@ def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, 
             clock = hours_anew(turn, order) if order.due_at is None else {}
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
-        case Kind.OBJECTION, Event.ACCEPT:
+        case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
             clock = {"due_at": policy.working_days_after(turn.now, policy.objection_days)}
         case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
             raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
@@ -271,7 +271,7 @@ def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
         # a late check brought it back into motion: left open, its reviewer or its clock would stop the card again
         turn.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
     objection = turn.open_order(order.card, Kind.OBJECTION)
-    if objection and objection.state in (State.FILED, State.ACCEPTED):
+    if objection:
         turn.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
     turn.notify(order, "restored")
 
@@ -309,6 +309,16 @@ def _told(turn: Turn, order: Order, by: Person, why: str) -> None:
     _tell_by(turn, order, by, f"objection_{order.state}")
 
 
+def _passed_on(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The police decide about what they stopped, and about nothing else."""
+    del why
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction is None or restriction.state is not State.FORCED_STOP:
+        here = " or ".join(typed(order.kind, event, order.id) for event in (Event.UPHOLD, Event.REJECT))
+        raise NoSuchTransition(f"{order.id} is about no stop of the police: it is decided here, by {here}")
+    _tell_by(turn, order, by, "objection_passed_on")
+
+
 def _tell_by(turn: Turn, order: Order, by: Person, template: str) -> None:
     """Send a notice; of those that one of the staff brings about again and again only the first ones of a day."""
     if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_A_DAY:
@@ -337,6 +347,7 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] =
     (_O, Event.UPHOLD): _upheld,
     (_O, Event.ACCEPT): _told,
     (_O, Event.REJECT): _told,
+    (_O, Event.TO_FRAUD_CENTRE): _passed_on,
 }
 
 

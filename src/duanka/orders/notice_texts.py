@@ -92,6 +92,10 @@ TEMPLATES: Mapping[str, Words] = {
         "：您提出的异议已受理，我们将于{by}答复。在此期间您仍可带{papers}到{counter}核验，通过立即恢复。",
         ": we answer your objection by {by_en}." + _PROVE_EN,
     ),
+    "objection_passed_on": _words(
+        "：您提出的异议已转交公安机关，停机由其决定是否解除，我们将于{by}答复。",
+        ": the police, who alone lift the stop, have your objection; we answer by {by_en}.",
+    ),
     "objection_rejected": _words(
         "：您提出的异议经复核未予支持，原措施继续。" + _PROVE + "仍有异议，可拨{hotline}要求复核。",
         ": your objection was not upheld; you can call {hotline}." + _PROVE_EN,

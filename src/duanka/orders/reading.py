@@ -290,7 +290,7 @@ def _overdue(now: datetime) -> ColumnElement[bool]:
     # the sweep takes the deadline off an objection that nobody answered in time, and leaves it for a person
     unanswered = and_(
         orders.c.kind == Kind.OBJECTION.value,
-        orders.c.state == State.ACCEPTED.value,
+        orders.c.state.in_((State.ACCEPTED.value, State.SENT_TO_FRAUD_CENTRE.value)),
         orders.c.due_at.is_(None),
     )
     return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered))

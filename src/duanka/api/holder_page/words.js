@@ -111,6 +111,6 @@ const W = {
   objected: ["异议已收到", "We have your objection"],
   objectedText: ["受理后 {0} 个工作日内短信答复。在此期间您仍可以核验，通过后立即恢复。", "You get an answer by message within {0} working days of our taking it up. You can still be verified meanwhile; it works again at once."],
   objectNow: ["您的异议：", "Your objection: "],
-  filed: ["已提出", "filed"], accepted: ["已受理", "being looked at"], upheld: ["成立", "upheld"], rejected: ["不成立", "not upheld"], withdrawn: ["已撤销", "withdrawn"],
+  filed: ["已提出", "filed"], accepted: ["已受理", "being looked at"], sent_to_fraud_centre: ["已转交公安机关", "passed on to the police"], upheld: ["成立", "upheld"], rejected: ["不成立", "not upheld"], withdrawn: ["已撤销", "withdrawn"],
   hotline: ["服务热线 ", "Hotline "],
 };

@@ -1,0 +1,74 @@
+"""`duanka objections`: what holders say against an order, taken down and decided at the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from duanka.cli_at_desk import AtDesk, Number, Why, card_meant, command
+from duanka.cli_lazy import lazily
+from duanka.cli_order_moves import CardOrOrder, move, say_to_come
+from duanka.domain.authority import Permission
+from duanka.domain.bounds import given_reason
+from duanka.domain.order import Event, Kind
+from duanka.settings import Settings
+
+if TYPE_CHECKING:
+    from duanka import app_orders
+    from duanka import cli_orders_tables as tables
+else:
+    app_orders = lazily("duanka.app_orders")
+    tables = lazily("duanka.cli_orders_tables")
+
+Said = Annotated[str, typer.Option("--text", prompt="What the holder says", help="What the holder says.")]
+
+
+def add_objections(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
+    """Add `objections` to the commands."""
+    objections = typer.Typer(
+        help="Objections 异议: file one for a holder, accept it, decide it. `duanka orders list --kind objection`.",
+        no_args_is_help=True,
+    )
+    cli.add_typer(objections, name="objections")
+    at_desk = AtDesk(settings)
+
+    @command(objections, Permission.FILE_OBJECTION)
+    def file(card: CardOrOrder, text: Said) -> None:
+        """File an objection for a holder who came or called (代为登记); a second one joins the first."""
+        said = given_reason(text) if text else text
+        with at_desk(Permission.FILE_OBJECTION) as (here, person):
+            filed = here.book.object(card_meant(here, card), said, person, app_orders.now())
+            out.print(f"{filed.id}: {tables.state(filed.state.value)}.", highlight=False)
+            out.print(f"Next: duanka objections accept {filed.id} --why …", highlight=False)
+            say_to_come(out, *here.reading.to_come(filed.card))
+
+    def judge(order: str, event: Event, why: str) -> None:
+        move(out, at_desk, order, event, why, Kind.OBJECTION)
+
+    @command(objections, Permission.OBJECTION_ACCEPT)
+    def accept(order: Number, why: Why) -> None:
+        """Take it up (受理): the working days to answer begin."""
+        judge(order, Event.ACCEPT, why)
+
+    @command(objections, Permission.OBJECTION_UPHOLD)
+    def uphold(order: Number, why: Why) -> None:
+        """The holder was right (异议成立): restored at once; a high tier takes somebody else than who accepted it."""
+        judge(order, Event.UPHOLD, why)
+
+    @command(objections, Permission.OBJECTION_REJECT)
+    def reject(order: Number, why: Why) -> None:
+        """The measure stays (异议不成立); the holder is told how to go on."""
+        judge(order, Event.REJECT, why)
+
+    @command(objections, Permission.OBJECTION_TO_FRAUD_CENTRE, "pass-on")
+    def pass_on(order: Number, why: Why) -> None:
+        """Pass it on to the police, who stopped the card (转公安机关); their release upholds it, else reject it."""
+        judge(order, Event.TO_FRAUD_CENTRE, why)
+
+    @command(objections, Permission.OBJECTION_WITHDRAW)
+    def withdraw(order: Number, why: Why) -> None:
+        """The holder takes it back (撤销)."""
+        judge(order, Event.WITHDRAW, why)
