@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from duanka import cli
+from duanka.cli_lazy import DeferredGroup
 from duanka.domain.authority import Permission
 
 # groups and commands that work on records, or carry orders out: no person of the order book acts there
@@ -31,6 +32,8 @@ def commands() -> dict[str, Permission]:
 
 
 def _under(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(command, DeferredGroup):
+        command.load_all()
     under: dict[str, Any] | None = getattr(command, "commands", None)
     if under is not None:
         for name, one in under.items():

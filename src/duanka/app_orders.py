@@ -40,7 +40,6 @@ from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.turn import Terms, Turn
-from duanka.report import DecisionFile
 from duanka.settings import Settings
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
@@ -247,6 +246,8 @@ def take(here: Desk, folder: Path, by: Person) -> Received:
 
     NotTheirs: `by` may not. DuankaError: there are no decisions.
     """
+    from duanka.report import DecisionFile  # noqa: PLC0415  # it brings what writes spreadsheets
+
     authorize(by, Permission.TAKE_DECISIONS)
     decisions = DecisionFile(folder, here.decision_key)
     if not decisions.path.is_file():

@@ -1,284 +1,212 @@
-"""The command line. Exit codes: 0 done; 2 wrong use or unreadable input; 3 done, but too many records quarantined."""
+"""The command line. Exit codes: 0 done; 2 wrong use or unreadable input; 3 done, but something needs a look."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from duanka import __version__
-from duanka.app_policies import policy_named, rule_named, shipped
-from duanka.cli_desk import add_desk
-from duanka.cli_identity import add_identity
-from duanka.cli_lazy import lazily
-from duanka.cli_live import add_live
-from duanka.cli_mapping import add_mapping
-from duanka.cli_morning import add_morning
-from duanka.cli_network import add_network
-from duanka.cli_objections import add_objections
-from duanka.cli_orders import add_orders
-from duanka.cli_persons import add_persons
-from duanka.cli_process import SafeConsole, prepare_process
-from duanka.cli_serve import add_serve
+from duanka.cli_lazy import DeferredCommand, deferred_group, lazily
+from duanka.cli_process import ERR, OUT, prepare_process
 from duanka.domain.errors import DuankaError
-from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_text
-from duanka.domain.rule import Literal as LimitValue
-from duanka.domain.rule import Rule
-from duanka.rules import RULES
-from duanka.settings import Settings, in_force, setting_names
 
 if TYPE_CHECKING:
-    from duanka import app, evaluation, simulator, specification
-    from duanka import cli_backtest as backtest
-    from duanka import cli_tables as tables
+    from duanka import (
+        cli_desk,
+        cli_identity,
+        cli_live,
+        cli_mapping,
+        cli_morning,
+        cli_network,
+        cli_objections,
+        cli_orders,
+        cli_persons,
+        cli_records,
+        cli_rules,
+        cli_scan,
+        cli_serve,
+        cli_settings,
+    )
+    from duanka.settings import Settings
 else:
-    app = lazily("duanka.app")
-    evaluation = lazily("duanka.evaluation")
-    simulator = lazily("duanka.simulator")
-    specification = lazily("duanka.specification")
-    backtest = lazily("duanka.cli_backtest")
-    tables = lazily("duanka.cli_tables")
+    cli_desk = lazily("duanka.cli_desk")
+    cli_identity = lazily("duanka.cli_identity")
+    cli_live = lazily("duanka.cli_live")
+    cli_mapping = lazily("duanka.cli_mapping")
+    cli_morning = lazily("duanka.cli_morning")
+    cli_network = lazily("duanka.cli_network")
+    cli_objections = lazily("duanka.cli_objections")
+    cli_orders = lazily("duanka.cli_orders")
+    cli_persons = lazily("duanka.cli_persons")
+    cli_records = lazily("duanka.cli_records")
+    cli_rules = lazily("duanka.cli_rules")
+    cli_scan = lazily("duanka.cli_scan")
+    cli_serve = lazily("duanka.cli_serve")
+    cli_settings = lazily("duanka.cli_settings")
 
-_TOO_MANY_QUARANTINED = 3
 _WRONG_USE = 2
 # their errors can quote a number
 _ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
 _INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
+
+def _settings() -> Settings:
+    from duanka.settings import load_settings  # noqa: PLC0415  # pydantic takes longer than the rest of --help
+
+    return load_settings()
+
+
+# Each adds the commands of one module, and imports it.
+def _records(app: typer.Typer) -> None:
+    cli_scan.add_records(app)
+
+
+def _rules(app: typer.Typer) -> None:
+    cli_rules.add_rules(app)
+
+
+def _mapping(app: typer.Typer) -> None:
+    cli_mapping.add_mapping(app, OUT)
+
+
+def _morning(app: typer.Typer) -> None:
+    cli_morning.add_morning(app, OUT, ERR, _settings, cli_records.share_of)
+
+
+def _live(app: typer.Typer) -> None:
+    cli_live.add_live(app, OUT, ERR, _settings)
+
+
+def _processes(app: typer.Typer) -> None:
+    cli_serve.add_serve(app, OUT, ERR, _settings)
+
+
+def _orders(app: typer.Typer) -> None:
+    cli_orders.add_orders(app, OUT, _settings)
+
+
+def _objections(app: typer.Typer) -> None:
+    cli_objections.add_objections(app, OUT, _settings)
+
+
+def _desk(app: typer.Typer) -> None:
+    cli_desk.add_desk(app, OUT, ERR, _settings)
+
+
+def _identity(app: typer.Typer) -> None:
+    cli_identity.add_identity(app, OUT, _settings)
+
+
+def _persons(app: typer.Typer) -> None:
+    cli_persons.add_persons(app, OUT, _settings)
+
+
+def _network(app: typer.Typer) -> None:
+    cli_network.add_network(app, OUT, _settings)
+
+
+def _installation(app: typer.Typer) -> None:
+    cli_settings.add_settings(app)
+
+
+# The line of each is the first paragraph of its own help; a test compares them.
+COMMANDS = (
+    DeferredCommand(
+        "simulate",
+        "Invent a province with known truth: records in our own format, and truth.parquet.",
+        _records,
+    ),
+    DeferredCommand(
+        "scan",
+        "Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined.",
+        _records,
+    ),
+    DeferredCommand(
+        "evaluate",
+        "Compare a scan with the truth: precision, recall, and what it costs honest people.",
+        _records,
+    ),
+    DeferredCommand(
+        "spec",
+        "Print every requirement of SPECIFICATION.md with its state from the tests that ran.",
+        _records,
+    ),
+    DeferredCommand("mapping", "Mappings 映射: find one for your files, and try it.", _mapping),
+    DeferredCommand(
+        "quarantine",
+        "Count the records that were set aside by reason, show the first of each, and say what to do.",
+        _mapping,
+    ),
+    DeferredCommand(
+        "morning", "Take in what came since yesterday; write today's lists and what changed.", _morning
+    ),
+    DeferredCommand("rules", "The catalogue of rules: list, show, test, backtest.", _rules),
+    DeferredCommand(
+        "live",
+        "Follow records as they come, and judge them minute by minute by the same rules as scan.",
+        _live,
+    ),
+    DeferredCommand(
+        "serve", "Run API, order worker and intake in one process, until Ctrl-C (docs/ORDERS.md).", _processes
+    ),
+    DeferredCommand(
+        "demo",
+        "An invented gang calls over a real home register, call proxy and message path, and goes dark.",
+        _processes,
+    ),
+    DeferredCommand(
+        "call-proxy", "Become a Kamailio that refuses calls of stopped cards (docs/NETWORK.md).", _processes
+    ),
+    DeferredCommand(
+        "message-proxy",
+        "Pass short messages on, and refuse those of stopped cards and what the policy names (docs/NETWORK.md).",
+        _processes,
+    ),
+    DeferredCommand(
+        "orders",
+        "Orders 工单: verify, stop, restore. Who acts is told by DUANKA_API_KEY (`duanka whoami`).",
+        _orders,
+    ),
+    DeferredCommand(
+        "objections",
+        "Objections 异议: file one for a holder, accept it, decide it. `duanka orders list --kind objection`.",
+        _objections,
+    ),
+    DeferredCommand("cards", "Cards 号码: everything that the order book knows of one.", _desk),
+    DeferredCommand(
+        "counter",
+        "Counter 营业厅: verify a holder in person; where the policy says so, two of the staff.",
+        _identity,
+    ),
+    DeferredCommand("reviews", "Reviews 人工复核: checks online that a person must look at.", _identity),
+    DeferredCommand(
+        "persons",
+        "People 人员: who may act. One proposes a person or a change, a supervisor approves.",
+        _persons,
+    ),
+    DeferredCommand("keys", "Keys 密钥 of people; `duanka persons` says who they are.", _persons),
+    DeferredCommand("whoami", "Say whose key DUANKA_API_KEY is: id, name, role and scope.", _persons),
+    DeferredCommand("cases", "Cases 涉案名单: sign a file of police cases.", _persons),
+    DeferredCommand("network", "The network's elements 网元: where orders are carried out.", _network),
+    DeferredCommand("audit", "The audit trail 审计.", _desk),
+    DeferredCommand(
+        "config",
+        "Print the settings in force in this shell; secrets are not shown (docs/SETTINGS.md).",
+        _installation,
+    ),
+)
 cli = typer.Typer(
     name="duanka",
+    cls=deferred_group(COMMANDS),
     help="断卡 Duanka: find the phone cards that fraud runs on, and say why. Times are local to the operator.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
-cli.add_typer(rules_cli, name="rules")
-# what a file says is text: [brackets] in it are no markup, :words: no emoji
-_out, _err = (SafeConsole(markup=False, emoji=False, stderr=stderr) for stderr in (False, True))
-
-Data = Annotated[
-    Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
-]
-PolicyName = Annotated[str, typer.Option("--policy", help="national, hebei, or a FILE.toml.")]
-MappingFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--mapping",
-        help="Mapping of a foreign format, FILE.toml (docs/MAPPING.md), or the name of a shipped one: tap3.",
-    ),
-]
-Lists = Annotated[
-    Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
-]
-AsOf = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        help="Now, like 2021-05-17 or 2021-05-17T18:00, local as the records are; nothing after it is seen."
-        " Default: the end of the last day in the records.",
-    ),
-]
-
-
-class _Steps:
-    """Shows long work on a terminal's error stream; says nothing into a pipe."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=None)
-
-    def step(self, what: str, done: float, total: float | None = None) -> None:
-        """`what` has come to `done` of `total`."""
-        self._progress.update(self._task, description=what, completed=done, total=total)
-
-
-@contextmanager
-def _steps() -> Iterator[_Steps]:
-    columns = (SpinnerColumn(), TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
-        yield _Steps(progress)
-
-
-@cli.command()
-def simulate(
-    out: Annotated[Path, typer.Argument(help="Empty or new directory for the invented province.")],
-    cards: Annotated[int, typer.Option(help="How many cards, from 100.")] = 200_000,
-    days: Annotated[int, typer.Option(max=3650, help="How many days of records.")] = 14,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same province.")] = 7,
-    strategy: Annotated[
-        Literal["naive", "evasive", "mixed"], typer.Option(help="How the invented gangs behave.")
-    ] = "mixed",
-) -> None:
-    """Invent a province with known truth: records in our own format, and truth.parquet."""
-    with _steps() as steps:
-        world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=steps)
-    counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
-    _out.print(f"Invented province in {out}: {counts}.", highlight=False)
-    _out.print(f"Next: duanka scan {out}", highlight=False)
-
-
-@cli.command()
-def scan(
-    data: Data,
-    mapping: MappingFile = None,
-    policy: PolicyName = "national",
-    lists: Lists = None,
-    as_of: AsOf = None,
-    out: Annotated[Path | None, typer.Option(help="Output folder; default: DATA/duanka-out.")] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Memory to stay within; then it spills. Default 1GB.")
-    ] = None,
-    engine: Annotated[
-        Literal["embedded", "spark"], typer.Option(help="Where the rules run: here, or on a Spark cluster.")
-    ] = "embedded",
-    remote: Annotated[
-        str | None, typer.Option(help="Spark Connect server, sc://host:15002 (docs/CLUSTER.md).")
-    ] = None,
-    language: Annotated[
-        Literal["zh", "en"] | None,
-        typer.Option(help="Language of the reasons in cards_at_risk.csv; default zh."),
-    ] = None,
-    shadow: Annotated[
-        list[str] | None,
-        typer.Option(help="Rule that runs but decides nothing (影子规则); may be given several times."),
-    ] = None,
-    max_bad: Annotated[
-        str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")
-    ] = "1%",
-) -> None:
-    """Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined."""
-    allowed = _share(max_bad)
-    settings = _settings()
-    folder = app.output_folder(data, out)
-    with _steps() as steps:
-        findings = app.scan(
-            settings,
-            data,
-            folder,
-            policy=policy_named(policy).with_shadow([rule_named(one).id for one in shadow or ()]),
-            mapping=mapping,
-            lists=lists,
-            as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
-            memory=memory,
-            language=language,
-            progress=steps,
-            remote=app.remote_for(settings, engine, remote),
-        )
-    intake = findings.intake
-    too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
-    _out.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
-    if settings.decision_key is None:
-        _out.print(app.NO_SEAL, style="yellow", highlight=False)
-    if too_bad:
-        raise typer.Exit(_TOO_MANY_QUARANTINED)
-
-
-@cli.command()
-def evaluate(
-    out: Annotated[Path, typer.Argument(help="Output folder of a scan.")],
-    truth: Annotated[Path, typer.Option(help="Parquet file: card, fraud, role, strategy.")],
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
-) -> None:
-    """Compare a scan with the truth: precision, recall, and what it costs honest people."""
-    found = tables.evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
-    _out.print(found, highlight=False, soft_wrap=markdown)
-
-
-@cli.command()
-def spec(
-    results: Annotated[
-        Path | None, typer.Option(help="Results of a test run; default: the last `make test` in this folder.")
-    ] = None,
-) -> None:
-    """Print every requirement of SPECIFICATION.md with its state from the tests that ran."""
-    stated = specification.read(shipped("", "SPECIFICATION.md"))
-    ran = specification.results(results or Path(specification.RESULTS))
-    _out.print(tables.specification_table(stated, ran))
-
-
-@rules_cli.command("list")
-def rules_list(policy: PolicyName = "national") -> None:
-    """List the rules in the order in which they run."""
-    _out.print(tables.rules_table(RULES, policy_named(policy)))
-
-
-@rules_cli.command("show")
-def rules_show(
-    rule: Annotated[str, typer.Argument(help="Id of the rule.")], policy: PolicyName = "national"
-) -> None:
-    """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
-    _out.print(tables.rule_page(rule_named(rule), policy_named(policy)))
-
-
-@rules_cli.command("test")
-def rules_test(
-    rule: Annotated[str | None, typer.Argument(help="Id of the rule; all without one.")] = None,
-) -> None:
-    """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
-    chosen = [rule_named(rule)] if rule else list(RULES)
-    outcomes = [outcome for one in chosen for outcome in app.try_examples(one)]
-    _out.print(tables.trials_table(outcomes))
-    if any(not outcome.passed for outcome in outcomes):
-        raise typer.Exit(_WRONG_USE)
-
-
-@rules_cli.command("backtest")
-def rules_backtest(
-    rule: Annotated[str, typer.Argument(help="Id of the rule.")],
-    data: Data,
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="limit=value; may be given several times. Without it: what the rule does beside the others.",
-        ),
-    ] = None,
-    policy: PolicyName = "national",
-    mapping: MappingFile = None,
-    lists: Lists = None,
-    as_of: AsOf = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option(help="Parquet file: card, fraud, role, strategy. Default: DATA/truth.parquet."),
-    ] = None,
-    show: Annotated[
-        int, typer.Option(min=0, max=1000, help="How many gained and how many lost cards to show, shortened.")
-    ] = 0,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
-) -> None:
-    """Run a rule over history with changed limits: cards gained and lost, what would be asked, who it would be."""
-    one, under = rule_named(rule), policy_named(policy)
-    changed = dict(_limit(one, text) for text in change or ())
-    with _steps() as steps:
-        outcome, changes = app.backtest(
-            _settings(),
-            data,
-            one,
-            changed,
-            policy=under,
-            mapping=mapping,
-            lists=lists,
-            as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
-            truth=truth,
-            examples=show,
-            progress=steps,
-        )
-    _out.print(
-        backtest.backtest_tables(outcome, changes, under, markdown=markdown),
-        highlight=False,
-        soft_wrap=markdown,
-    )
 
 
 @cli.callback(invoke_without_command=True)
@@ -286,7 +214,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     if version:
-        _out.print(f"duanka {__version__}", highlight=False)
+        OUT.print(f"duanka {__version__}", highlight=False)
         raise typer.Exit
 
 
@@ -301,69 +229,17 @@ def main() -> None:
         cli()
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            _err.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
+            ERR.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
         raise
     except DuankaError as error:
         told = masked_text(str(error)) if sys.argv[1:2] and sys.argv[1] in _ABOUT_CARDS else str(error)
-        _err.print(f"duanka: {told}", style="red", highlight=False, soft_wrap=True)
+        ERR.print(f"duanka: {told}", style="red", highlight=False, soft_wrap=True)
         sys.exit(_WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _err.print(f"duanka: {where}{error.strerror or error}", style="red", soft_wrap=True)
+        ERR.print(f"duanka: {where}{error.strerror or error}", style="red", soft_wrap=True)
         sys.exit(_WRONG_USE)
 
-
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise DuankaError(f"the setting DUANKA_{name} is wrong: {first['msg']}") from None
-
-
-@cli.command("config")
-def config() -> None:
-    """Print the settings in force in this shell; secrets are not shown (docs/SETTINGS.md)."""
-    width = max(map(len, setting_names()))
-    for name, value in in_force(_settings()).items():
-        _out.print(f"{name:<{width}}  {value or '-'}", highlight=False, soft_wrap=True)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise DuankaError(f"--max-bad {text!r} is not a share; write it like 1% or 0.01")
-    return share
-
-
-def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
-    name, _, value = text.partition("=")
-    if name not in rule.limits:
-        raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")
-    default = rule.limits[name].value
-    try:
-        given = date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
-    except ValueError as error:
-        raise DuankaError(f"--set {text!r}: {name} must be like {default}") from error
-    if fault := rule.limit_fault(name, given):
-        raise DuankaError(f"--set {text!r}: {name} {fault}")
-    return name, given
-
-
-add_mapping(cli, _out)
-add_live(cli, _out, _err, _settings)
-add_morning(cli, _out, _err, _settings, _share)
-add_serve(cli, _out, _err, _settings)
-add_orders(cli, _out, _settings)
-add_objections(cli, _out, _settings)
-add_network(cli, _out, _settings)
-add_desk(cli, _out, _err, _settings)
-add_persons(cli, _out, _settings)
-add_identity(cli, _out, _settings)
 
 if __name__ == "__main__":
     main()

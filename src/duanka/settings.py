@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duanka.domain.case_source import CaseSource, read_list
-from duanka.domain.errors import MissingKey, UnreadableInput
+from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.passed_cards import PURPOSE, PassFile
 from duanka.domain.sealing import derived
@@ -151,6 +151,16 @@ class Settings(BaseSettings):
         secret = self.known_secret
         key = derived(secret, PURPOSE) if secret else None
         return PassFile(self.passes_file, key, zone, required=self.passes is not None)
+
+
+def load_settings() -> Settings:
+    """The settings of this process; DuankaError names the first that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise DuankaError(f"the setting DUANKA_{name} is wrong: {first['msg']}") from None
 
 
 def setting_names() -> dict[str, str]:

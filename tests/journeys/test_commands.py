@@ -9,8 +9,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import typer
 
 from desk import cards_at_risk, duanka, flagged
+from duanka import cli
+from duanka.cli_lazy import DeferredGroup
 from duanka.evaluation import evaluate
 from duanka.rules import RULES
 
@@ -74,24 +77,52 @@ def test_help_and_version() -> None:
     assert duanka("--version").out.startswith("duanka ")
 
 
+_ENGINES = {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats", "matplotlib", "xlsxwriter"}
+_DATABASES = {"sqlalchemy", "psycopg", "sqlite3"}
+
+
 @pytest.mark.parametrize(
     ("words", "unused"),
     [
-        ("--help", {"sqlalchemy", "duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats"}),
-        (
-            "orders list",
-            {"duckdb", "polars", "pyarrow", "numpy", "sqlglot", "fastapi", "nats"},
-        ),
+        ("--help", {*_ENGINES, *_DATABASES, "pydantic", "cryptography", "duanka.rules"}),
+        ("orders --help", {*_ENGINES, *_DATABASES}),
+        ("orders list", {*_ENGINES, "psycopg", "sqlalchemy.dialects.postgresql", "duanka.report"}),
     ],
 )
 def test_a_command_imports_no_library_that_it_does_not_use(
     words: str, unused: set[str], tmp_path: Path
 ) -> None:
-    code = f"import sys; sys.argv[1:] = {words.split()}; from duanka import cli\n"
-    code += "try: cli.main()\nfinally: print(*sys.modules)"
+    begun = duanka("persons", "init", "wang", cwd=tmp_path).out.splitlines()
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.argv[1:] = {words.split()}; from duanka import cli\n"
+            "try: cli.main()\nfinally: print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"DUANKA_API_KEY": begun[1]},
+        check=False,
     )
+    assert run.returncode == 0, run.stderr
     loaded = set(run.stdout.splitlines()[-1].split())
-    assert "duanka.cli_orders" in loaded
+    assert "duanka.cli" in loaded
     assert not loaded & unused
+
+
+def test_the_list_of_commands_says_what_their_own_help_says() -> None:
+    group = typer.main.get_command(cli.cli)
+    assert isinstance(group, DeferredGroup)
+    told = {name: command.help for name, command in group.commands.items()}
+    group.load_all()
+    own = {name: (command.help or "").split("\n\n")[0] for name, command in group.commands.items()}
+    assert told == own
+    assert list(told) == [one.name for one in cli.COMMANDS]
+
+
+def test_a_command_with_a_slip_of_the_pen_is_told_the_nearest(tmp_path: Path) -> None:
+    typed = duanka("ordres", "list", cwd=tmp_path)
+    assert typed.code == 2
+    assert "Did you mean 'orders'?" in typed.err

@@ -1,0 +1,78 @@
+"""What typing a command costs: CPU seconds (user and system) of --help, and of four commands on 100,000 orders.
+
+CPU seconds, because they depend less than the clock on who else works on the machine; the least of five runs each.
+
+    python benchmarks/commands.py [--orders 100000] [--runs 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from duanka import app_orders
+from duanka.app_policies import policy_named
+from duanka.domain.order import Kind
+from duanka.settings import Settings
+from orders import NOW, card, fill
+
+DATA = Path("bench-data")
+GOAL_HELP, GOAL_ORDERS = 0.3, 0.8
+
+
+def order_book(folder: Path, orders: int) -> str:
+    """An order book with so many open orders in `folder`, made once; the key of its supervisor."""
+    kept = folder / "key-of-the-benchmark"
+    if not kept.exists():
+        print(f"{orders:,} orders are made in {folder}, once ...", flush=True)
+        with app_orders.desk(Settings(orders=folder), policy_named("national"), create=True) as here:
+            key, invitation = here.persons.begin("wang", "wang", "the benchmark", NOW)
+            here.persons.join(invitation, "li", "li", NOW)
+            fill(here.book, orders, orders // 10)
+        kept.write_text(key, encoding="ascii")
+    return kept.read_text(encoding="ascii")
+
+
+def cpu_seconds(words: list[str], environment: dict[str, str]) -> float:
+    """What one run of a command takes of the processor; CalledProcessError where it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "duanka.cli", *words]
+    subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    """Print a line for each command."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--orders", type=int, default=100_000)
+    options.add_argument("--runs", type=int, default=5)
+    asked = options.parse_args()
+    os.umask(0o077)
+    folder = DATA / f"orders-{asked.orders}"
+    environment = {"DUANKA_API_KEY": order_book(folder, asked.orders), "DUANKA_ORDERS": str(folder)}
+    number = card(asked.orders // 2)
+    with app_orders.desk(Settings(orders=folder), policy_named("national")) as here:
+        order = here.reading.last(number, Kind.VERIFICATION)
+    assert order  # noqa: S101  # every card of the benchmark has one
+    commands = {
+        "--help": (["--help"], GOAL_HELP),
+        "orders list": (["orders", "list"], GOAL_ORDERS),
+        "orders list, by state": (["orders", "list", "--state", order.state.value], GOAL_ORDERS),
+        "cards show CARD": (["cards", "show", number], GOAL_ORDERS),
+        "orders show ORDER": (["orders", "show", order.id], GOAL_ORDERS),
+        "whoami": (["whoami"], GOAL_ORDERS),
+    }
+    for name, (words, goal) in commands.items():
+        least = min(cpu_seconds(words, environment) for _ in range(asked.runs))
+        met = "" if least <= goal else "  missed"
+        print(f"{name:<24}{least:6.2f} CPU s  (goal {goal:.1f}){met}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""`duanka rules`: the catalogue, its examples, and what a changed limit would do."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duanka.app_policies import policy_named, rule_named
+from duanka.cli_lazy import lazily
+from duanka.cli_process import OUT
+from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, steps
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.rule import Literal as LimitValue
+from duanka.domain.rule import Rule
+from duanka.rules import RULES
+from duanka.settings import load_settings
+
+if TYPE_CHECKING:
+    from duanka import app
+    from duanka import cli_backtest as backtest
+    from duanka import cli_tables as tables
+else:
+    app = lazily("duanka.app")
+    backtest = lazily("duanka.cli_backtest")
+    tables = lazily("duanka.cli_tables")
+
+_AN_EXAMPLE_FAILS = 2
+rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
+
+
+def add_rules(cli: typer.Typer) -> None:
+    """Add `rules` to the commands."""
+    cli.add_typer(rules_cli, name="rules")
+
+
+@rules_cli.command("list")
+def rules_list(policy: PolicyName = "national") -> None:
+    """List the rules in the order in which they run."""
+    OUT.print(tables.rules_table(RULES, policy_named(policy)))
+
+
+@rules_cli.command("show")
+def rules_show(
+    rule: Annotated[str, typer.Argument(help="Id of the rule.")], policy: PolicyName = "national"
+) -> None:
+    """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
+    OUT.print(tables.rule_page(rule_named(rule), policy_named(policy)))
+
+
+@rules_cli.command("test")
+def rules_test(
+    rule: Annotated[str | None, typer.Argument(help="Id of the rule; all without one.")] = None,
+) -> None:
+    """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
+    chosen = [rule_named(rule)] if rule else list(RULES)
+    outcomes = [outcome for one in chosen for outcome in app.try_examples(one)]
+    OUT.print(tables.trials_table(outcomes))
+    if any(not outcome.passed for outcome in outcomes):
+        raise typer.Exit(_AN_EXAMPLE_FAILS)
+
+
+@rules_cli.command("backtest")
+def rules_backtest(
+    rule: Annotated[str, typer.Argument(help="Id of the rule.")],
+    data: Data,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="limit=value; may be given several times. Without it: what the rule does beside the others.",
+        ),
+    ] = None,
+    policy: PolicyName = "national",
+    mapping: MappingFile = None,
+    lists: Lists = None,
+    as_of: AsOf = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file: card, fraud, role, strategy. Default: DATA/truth.parquet."),
+    ] = None,
+    show: Annotated[
+        int, typer.Option(min=0, max=1000, help="How many gained and how many lost cards to show, shortened.")
+    ] = 0,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+) -> None:
+    """Run a rule over history with changed limits: cards gained and lost, what would be asked, who it would be."""
+    one, under = rule_named(rule), policy_named(policy)
+    changed = dict(_limit(one, text) for text in change or ())
+    with steps() as shown:
+        outcome, changes = app.backtest(
+            load_settings(),
+            data,
+            one,
+            changed,
+            policy=under,
+            mapping=mapping,
+            lists=lists,
+            as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
+            truth=truth,
+            examples=show,
+            progress=shown,
+        )
+    OUT.print(
+        backtest.backtest_tables(outcome, changes, under, markdown=markdown),
+        highlight=False,
+        soft_wrap=markdown,
+    )
+
+
+def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
+    name, _, value = text.partition("=")
+    if name not in rule.limits:
+        raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")
+    default = rule.limits[name].value
+    try:
+        given = date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
+    except ValueError as error:
+        raise DuankaError(f"--set {text!r}: {name} must be like {default}") from error
+    if fault := rule.limit_fault(name, given):
+        raise DuankaError(f"--set {text!r}: {name} {fault}")
+    return name, given
