@@ -37,7 +37,7 @@ def index_of_some(name: str, *columns: str, where: str, unique: bool = False) ->
 @compiles(CreateIndex)
 def _created(element: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
     """Both databases write a condition alike; `postgresql_where` would import that dialect into every command."""
-    made = compiler.visit_create_index(element, **options)
+    made: str = compiler.visit_create_index(element, **options)  # type: ignore[no-untyped-call]
     where = element.element.info.get(_WHERE)
     return f"{made} WHERE {where}" if where else made
 
