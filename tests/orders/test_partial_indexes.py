@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
@@ -10,10 +12,11 @@ from sqlalchemy.schema import CreateIndex
 from duanka.orders.tables import metadata
 
 
-@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["sqlite", "postgresql"])
-def test_an_index_over_some_rows_names_them(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", [sqlite, postgresql], ids=["sqlite", "postgresql"])
+def test_an_index_over_some_rows_names_them(dialect: ModuleType) -> None:
+    of_this: Dialect = dialect.dialect()
     made = {
-        str(index.name): str(CreateIndex(index).compile(dialect=dialect))
+        str(index.name): str(CreateIndex(index).compile(dialect=of_this))
         for table in metadata.tables.values()
         for index in table.indexes
     }
