@@ -141,7 +141,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Requirements(), "requirements")
-    config.pluginmanager.register(LongFirst(), "long_first")
+    if config.getoption("--rounds") == 1:  # of many rounds the short ones come first
+        config.pluginmanager.register(LongFirst(), "long_first")
     config.pluginmanager.register(
         Rounds(config.getoption("--rounds"), config.getoption("--burners")), "rounds"
     )
