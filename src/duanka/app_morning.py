@@ -73,7 +73,7 @@ def morning(
 
 def late_sources(sources: tuple[Source, ...], day: date) -> dict[str, date]:
     """Source -> the last day of which it has records, where that is before `day`."""
-    return {source.name: source.high.date() for source in sources if source.high.date() < day}
+    return {source.name: source.high.date() for source in sources if source.high and source.high.date() < day}
 
 
 def _came(path: Path, sources: tuple[Source, ...]) -> dict[str, date]:
@@ -82,7 +82,7 @@ def _came(path: Path, sources: tuple[Source, ...]) -> dict[str, date]:
         missed = {name: date.fromisoformat(day) for name, day in json.loads(path.read_bytes()).items()}
     except (FileNotFoundError, ValueError, AttributeError):
         return {}
-    reached = {source.name: source.high.date() for source in sources}
+    reached = {source.name: source.high.date() for source in sources if source.high}
     return {name: day for name, day in missed.items() if name in reached and reached[name] >= day}
 
 

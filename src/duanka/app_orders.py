@@ -211,7 +211,7 @@ def elements_of(settings: Settings) -> dict[str, str]:
 def element_address(name: str, written: str) -> str:
     """The one form of an element's address: host:vty:ctrl of a home register, else an absolute folder."""
     if name != HOME_REGISTER:
-        return str(Path(written).absolute())
+        return os.path.abspath(Path(written).expanduser())  # without .., and a link stays one
     (host, vty), (_, ctrl) = register_ports(written)
     return f"{host}:{vty}:{ctrl}"
 

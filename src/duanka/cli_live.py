@@ -64,7 +64,7 @@ class Ticker:
         span = max(now - self._recent[0][0], 5.0)
         rate = sum(n for _, n in self._recent) / span
         line = f"{self._records:,} records, {rate:,.0f}/s, {waiting.pieces:,} waiting; hits {_kinds(self._changes)}"
-        complete = [source.complete for source in taken.sources if not source.silent]
+        complete = [source.complete for source in taken.sources if source.high and not source.silent]
         if complete:
             line += f"; complete to {min(complete):%Y-%m-%d %H:%M}"
         silent = [source.name for source in taken.sources if source.silent]
@@ -215,7 +215,8 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
         if count or name in ("records in", "used", "changes of hits told"):
             table.add_row(name, f"{count:,}", why)
     lines = [
-        f"Source {s.name}: {s.records:,} records, complete to {s.complete:%Y-%m-%d %H:%M}"
+        f"Source {s.name}: {s.records:,} records"
+        + (f", complete to {s.complete:%Y-%m-%d %H:%M}" if s.high else ", none of them in time")
         + (f", {s.late:,} late" if s.late else "")
         + (" (silent)" if s.silent else "")
         for s in done.last.sources

@@ -57,7 +57,7 @@ def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.CONFIGURE_NETWORK) as (here, person):
             where = app_orders.element_address(element, address)
             told = here.elements.set(element, where, person, why, app_orders.now())
-        out.print(f"{element} is at {where}; {told:,} stopped cards are told to it.", highlight=False)
+        out.print(f"{element} is at {where}; {told:,} stopped card(s) will be told to it.", highlight=False)
         out.print("Restart every `duanka serve`, so that it speaks with it.", highlight=False)
 
     @command(network, Permission.CONFIGURE_NETWORK)

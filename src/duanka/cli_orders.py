@@ -43,6 +43,7 @@ else:
     reading = lazily("duanka.orders.reading")
 
 
+_ROWS = 30  # of a page
 Reason = Annotated[
     str,
     typer.Option(
@@ -92,7 +93,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             typer.Option("--waiting", help="Only those that no deadline moves on: they wait for a person."),
         ] = False,
         after: Annotated[str, typer.Option(help="Go on behind the page that named this.")] = "",
-        limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 30,
+        limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = _ROWS,
         full: Full = False,
         why: BecauseFull = "",
     ) -> None:
@@ -109,7 +110,12 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             page = here.reading.orders(
                 which, reading.Reader(person, full, why), app_orders.now(), after, limit
             )
-            out.print(tables.orders_table(page), highlight=False)
+            options = {"kind": kind, "state": state, "card": card and "…"}
+            filters = "".join(f" --{name} {value}" for name, value in options.items() if value)
+            flags = {"closed": closed, "overdue": overdue, "waiting": waiting}
+            filters += "".join(f" --{name}" for name, on in flags.items() if on)
+            filters += f" --limit {limit}" if limit != _ROWS else ""
+            out.print(tables.orders_table(page, filters), highlight=False)
 
     @command(orders, Permission.READ_ORDER)
     def show(

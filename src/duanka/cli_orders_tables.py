@@ -79,8 +79,8 @@ def state(word: str) -> str:
     return f"{STATE_WORDS.get(word, '')} {word}".strip()
 
 
-def orders_table(page: Page[Order]) -> RenderableType:
-    """A list of orders."""
+def orders_table(page: Page[Order], filters: str = "") -> RenderableType:
+    """A list of orders. `filters`: the options that it was asked with, for the command of the next page."""
     if not page.items:
         return Text("No such orders.")
     table = grid("order", "card", "state", "tier", "opened", "due", "hits", "reason", right=("hits",))
@@ -95,7 +95,7 @@ def orders_table(page: Page[Order]) -> RenderableType:
             str(one.hits),
             one.grounds.reason.zh,
         )
-    return _with_next(table, "orders list", page.next)
+    return _with_next(table, f"orders list{filters}", page.next)
 
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:

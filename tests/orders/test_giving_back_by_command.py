@@ -180,3 +180,18 @@ def test_a_reason_is_asked_for_after_it_is_known_who_may(desk: TypedDesk) -> Non
     said = desk.type("wang", "orders", "stop", card(0))
     assert (said.code, "give --reason and --reason-en" in said.text) == (2, True)
     assert state(desk, 0, Kind.VERIFICATION)[1] is State.OPENED
+
+
+def test_the_next_page_keeps_what_the_list_was_asked_for(desk: TypedDesk) -> None:
+    desk.demand(*(demand(number) for number in range(3)))
+    asked = ("--kind", "verification", "--state", "opened", "--limit", "1")
+    said = desk.done("wang", "orders", "list", *asked).text
+    more = said.split("More: duanka ")[1].split()
+    assert more[:8] == ["orders", "list", *asked]
+    first = desk.done("wang", *more).id("V")
+    assert first not in said
+    said = desk.done("wang", "orders", "list", "--card", card(0), "--closed").text
+    assert "More" not in said
+    assert "No such orders" in desk.done("wang", "orders", "list", "--waiting").text, (
+        "notices are on their way"
+    )

@@ -130,7 +130,9 @@ class HitChange:
 
 @dataclass(frozen=True)
 class Source:
-    """How far a source has come. `high`: its latest event; `complete`: nothing before it may still come.
+    """How far a source has come. `complete`: nothing before it may still come.
+
+    `high`: its latest event in time, None where all that it delivered was too late or ahead of our clock.
 
     `silent`: it lags behind the others by more than the policy of the desk allows.
     """
@@ -139,7 +141,7 @@ class Source:
     table: str
     records: int
     late: int
-    high: datetime
+    high: datetime | None
     complete: datetime
     silent: bool = False
 

@@ -49,6 +49,15 @@ class Alarms:
             self._open |= {source}
         self._say(f"告警 / alarm: {detail}" + (f" (since {operator_zone().written(since)})" if since else ""))
 
+    def say_now(self, source: str, now: datetime, detail: str) -> None:
+        """Raise the alarm of the source, or say in the one that is open how it stands now."""
+        source = source[:_SOURCE]
+        self.raise_now(source, now, detail)
+        is_open = (alarms.c.source == source, alarms.c.cleared_at.is_(None), alarms.c.detail != detail)
+        self._store.transact(
+            lambda connection: connection.execute(update(alarms).where(*is_open).values(detail=detail))
+        )
+
     def set_aside(self, what: Words, name: str, error: BaseException, now: datetime) -> None:
         """A row that cannot be processed was taken out of its queue: name it, until a person clears the alarm.
 
@@ -67,6 +76,11 @@ class Alarms:
             self._open -= {source}
         if cleared:
             self._say(f"告警解除 / alarm over: {source}")
+
+    def is_open(self, source: str, now: datetime) -> bool:
+        """Whether an alarm of the source is open, as far as we know for a few seconds."""
+        with self._lock:
+            return source[:_SOURCE] in self._known(now)
 
     def _known(self, now: datetime) -> frozenset[str]:
         if self._read_at is None or not timedelta(0) <= now - self._read_at < _KNOWN_FOR:

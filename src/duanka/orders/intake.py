@@ -24,12 +24,13 @@ from duanka.orders.positions import position_of, remember
 from duanka.orders.store import Store
 from duanka.orders.tables import decisions_taken
 from duanka.orders.turn import Turn
+from duanka.orders.waiting import UNSIGNED, watch_claims
 
 _AT_ONCE = 500
 _DECISION = Words(
     "处置决定", "the decision"
 )  # named by the checksum of its file's path, and the byte where it begins
-_UNSEALED, _UNSIGNED = "unsealed decisions", "unsigned cases"  # sources of alarms
+_UNSEALED = "unsealed decisions"  # source of an alarm
 
 _log = logging.getLogger("duanka.orders.intake")
 
@@ -62,6 +63,7 @@ class Intake:
         self._book, self._decisions, self._signers = book, decisions, signers
         self._alarms = Alarms(book.store, _log.warning, timedelta())
         self._position = _known(book.store, decisions)
+        self._unsealed = 0  # stops without a seal that came since this intake began
 
     def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
         """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new.
@@ -117,16 +119,14 @@ class Intake:
         received = self._book.turn(work, now)
         self._position = position
         if received.unsealed_stops:
-            count, where = received.unsealed_stops, Path(self._decisions.source).parent.name
+            self._unsealed += received.unsealed_stops
+            count, where = self._unsealed, Path(self._decisions.source).parent.name
             detail = (
                 f"{where}：{count} 条停机无签章，改为核验 / {count} stop(s) without our seal, made questions"
             )
-            self._alarms.raise_now(_UNSEALED, now, detail)
-        if count := sum(CLAIMED in demand.rules for demand in demands):
-            detail = (
-                f"{count} 个号码的涉案名单无公安签名，只核验 / {count} card(s) in cases without signature"
-            )
-            self._alarms.raise_now(_UNSIGNED, now, f"{detail}: asked at a counter, not stopped")
+            self._alarms.say_now(_UNSEALED, now, detail)
+        if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
+            watch_claims(self._book.store, self._alarms, now)  # from then on the worker counts them
         return received
 
     def _signed(self, demands: Sequence[Demand]) -> Sequence[Demand]:
@@ -153,6 +153,8 @@ class Intake:
         counts: Counter[str] = Counter()
         while received := self.take(now, by=by):
             counts.update(asdict(received))
+        if self._alarms.is_open(UNSIGNED, now):
+            watch_claims(self._book.store, self._alarms, now)
         return Received(**counts)
 
 

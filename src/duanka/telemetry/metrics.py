@@ -119,6 +119,7 @@ class _Sources(Collector):
             of = (source.name, source.table)
             records.add_metric(of, source.records)
             late.add_metric(of, source.late)
-            lag.add_metric(of, (now - source.complete).total_seconds())
+            if source.high is not None:
+                lag.add_metric(of, (now - source.complete).total_seconds())
             silent.add_metric(of, float(source.silent))
         yield from (records, late, lag, silent)

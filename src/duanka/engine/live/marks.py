@@ -166,7 +166,7 @@ class Marks:
     def sources(self, now: datetime) -> Iterator[Source]:
         """How far each source has come."""
         for source in sorted(self._progress.sources.values(), key=lambda s: (s.name, s.table)):
-            if source.high is not None:
+            if source.high is not None or source.records:
                 yield Source(
                     source.name,
                     source.table,
