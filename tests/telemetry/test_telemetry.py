@@ -15,7 +15,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.live import Change, Source, Taken, Waiting, Watch
+from duanka.domain.live import Change, Lateness, Source, Taken, Waiting, Watch
+from duanka.engine.live.marks import Marks
+from duanka.engine.live.progress import Progress, SourceProgress
 from duanka.telemetry import Telemetry
 from waiting import HANG
 
@@ -249,3 +251,17 @@ def test_intake_that_does_not_move_fails_although_batches_come(telemetry: Teleme
     telemetry.note(Taken(), Waiting(pieces=6, stalled=31))
     status, said = health(telemetry)
     assert (status, said["reasons"]) == (503, ["intake: nothing was read for 31 s, 6 pieces wait"])
+
+
+def test_a_source_all_of_whose_records_were_late_is_counted(telemetry: Telemetry) -> None:
+    progress = Progress()
+    progress.sources["msc-9/calls calls"] = SourceProgress(
+        name="msc-9/calls", table="calls", records=7, late=7
+    )
+    (source,) = Marks(progress, Lateness(timedelta(hours=1))).sources(datetime(2026, 3, 2))
+    assert (source.records, source.late, source.high) == (7, 7, None)
+    telemetry.note(Taken(records=7, late=7, seconds=0.1, sources=(source,)), Waiting())
+    found = samples(telemetry)
+    labels = {"source": "msc-9/calls", "table": "calls"}
+    assert found[of("duanka_late_total", **labels)] == 7
+    assert of("duanka_lag_seconds", **labels) not in found, "nothing says how far it has come"
