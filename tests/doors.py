@@ -12,7 +12,19 @@ from duanka.cli_lazy import DeferredGroup
 from duanka.domain.authority import Permission
 
 # groups and commands that work on records, or carry orders out: no person of the order book acts there
-RECORDS = {"cases", "scan", "live", "simulate", "evaluate", "config", "rules", "spec"}
+RECORDS = {
+    "cases",
+    "scan",
+    "live",
+    "simulate",
+    "evaluate",
+    "config",
+    "mapping",
+    "morning",
+    "quarantine",
+    "rules",
+    "spec",
+}
 PROCESSES = {"serve", "demo", "call-proxy", "message-proxy"}
 
 
