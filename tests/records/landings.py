@@ -13,6 +13,7 @@ import polars as pl
 from duanka.domain.live import GONE, Batch, SetAside
 from duanka.domain.tables import TABLES
 from duanka.records import Inbox, Patience
+from duanka.records.beginnings import is_beginning
 from waiting import HANG
 
 FAST = Patience(settle=0, whole=0, poll=0.01)
@@ -91,6 +92,11 @@ def positions_of(batches: Iterable[Batch], done: Mapping[str, int] | None = None
     for batch in batches:
         kept.update(batch.positions)
     return {origin: position for origin, position in kept.items() if position != GONE}
+
+
+def ends_of(batches: Iterable[Batch]) -> dict[str, int]:
+    """How far each file is read after these batches, without what is kept of its beginning."""
+    return {o: position for o, position in positions_of(batches).items() if not is_beginning(o)}
 
 
 def sources_of(batches: Iterable[Batch]) -> set[tuple[str, str]]:

@@ -24,6 +24,7 @@ from landings import (
     calls,
     counted,
     drained,
+    ends_of,
     inbox,
     positions_of,
     put,
@@ -116,7 +117,7 @@ def test_half_a_file_that_stays_half_is_counted_as_what_it_is(tmp_path: Path, na
     assert counted(got)
     expected = {"calls.csv": [], "calls.csv.gz": ["file cut off"], "data_days.parquet": ["unreadable file"]}
     assert [r for r in reasons_of(got) if r != "wrong column count"] == expected[name]
-    ((_, position),) = positions_of(got).items()
+    ((_, position),) = ends_of(got).items()
     assert position == finished(sum(batch.records for batch in got))
 
 
@@ -233,7 +234,7 @@ def test_what_was_committed_before_a_crash_is_put_away_after_it(tmp_path: Path) 
     done = positions_of(drained(tmp_path, after="delete"))  # nobody came to call settled()
     assert path.exists()
     (batch,) = drained(tmp_path, done, after="delete")
-    assert (batch.records, list(batch.positions.values())) == (0, [GONE])
+    assert (batch.records, set(batch.positions.values())) == (0, {GONE})
     assert not path.exists()
 
 
@@ -297,7 +298,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, caplog: pytest.Log
     assert rows_of(got, "data_days")["bytes"].to_list()[-3:] == [0, 1, 2]
     assert 3 < rows_of(got, "data_days").height < 250_000
     assert "changed after" in caplog.text
-    assert list(positions_of(got).values()) == [finished(3)]  # the old one is not kept
+    assert list(ends_of(got).values()) == [finished(3)]  # the old one is not kept
 
 
 def test_a_file_that_the_system_keeps_from_us(
@@ -368,7 +369,7 @@ def test_what_is_empty(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None
     put(tmp_path, "calls/c.parquet", b"")
     got = drained(tmp_path)
     assert reasons_of(got) == ["unreadable file"]  # an empty Parquet file is none; as a scan has it
-    assert sorted(positions_of(got).values()) == [finished(1), finished(0), finished(0)]
+    assert sorted(ends_of(got).values()) == [finished(1), finished(0), finished(0)]
     assert "calls/a.csv holds no records (the file is empty)" in caplog.text
     assert "calls/b.csv holds no records (only a header)" in caplog.text
 
@@ -389,7 +390,7 @@ def test_a_folder_that_goes_away_for_a_while(tmp_path: Path, caplog: pytest.LogC
         (tmp_path / "away").rename(folder)
         put(folder, "calls/b.csv", calls([2]))
         assert seconds_of(until(batches, 1)) == [2]
-    assert list(positions_of(got).values()) == [finished(1)]
+    assert list(ends_of(got).values()) == [finished(1)]
     assert "cannot be looked into" in caplog.text
 
 

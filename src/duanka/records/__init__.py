@@ -3,7 +3,7 @@
 from duanka.records.bus import Bus
 from duanka.records.inbox import Inbox
 from duanka.records.intake import take_in
-from duanka.records.landing import Patience
+from duanka.records.landed_file import Patience
 from duanka.records.mapping import NATIVE, Mapping
 from duanka.records.mapping_file import read_mapping
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from duanka.records.beginnings import Stretch
 from duanka.records.reasons import Reason
 
 Lines = npt.NDArray[np.int64]
@@ -33,7 +34,7 @@ class Block:
     `frame`: source columns by their name in the file, text or typed; `lines`: the line (CSV, counted from 1
     with the header) or record number (Parquet, ASN.1, from 1) of each row; `records`: what the reader counted,
     rows and bad ones; `raw`: gives the raw text of the rows at the given positions, or None when the fields are
-    all there is; `done`: bytes of the file read so far.
+    all there is; `done`: bytes of the file read so far; `stretch`: where its records stand, of a file that may grow.
     """
 
     frame: pl.DataFrame
@@ -42,6 +43,7 @@ class Block:
     done: int
     bad: Sequence[Bad] = field(default_factory=tuple)
     raw: Callable[[Rows], list[str]] | None = None
+    stretch: Stretch | None = None
 
 
 def part(block: Block, begin: int, end: int) -> Block:

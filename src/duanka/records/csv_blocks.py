@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from duanka.domain.errors import UnreadableInput
+from duanka.records.beginnings import Extent, Stretch, Track
 from duanka.records.blocks import RAW_LIMIT, Bad, Block, Rows
 from duanka.records.limits import BLOCK_LINES, LINE_LIMIT, LONGEST_LINE
 from duanka.records.mapping import Layout
@@ -38,9 +39,16 @@ class CsvReading:
     """One CSV file. Raises UnreadableInput when its header line is no text."""
 
     def __init__(
-        self, path: Path, layout: Layout, block_bytes: int = BLOCK_BYTES, root: Path | None = None
+        self,
+        path: Path,
+        layout: Layout,
+        block_bytes: int = BLOCK_BYTES,
+        root: Path | None = None,
+        extent: Extent | None = None,
     ) -> None:
         self.unreadable = ""
+        self.track: Track | None = None
+        self.left = False
         self._path = path
         self._root = root
         self._layout = layout
@@ -48,8 +56,14 @@ class CsvReading:
         self._names = layout.names or ()
         self._header_bytes = 0
         self._bom = 0
-        with Unpacked(path, root) as data:
+        self._extent = extent or Extent()
+        with Unpacked(path, root, self._extent.size) as data:
             self._look_at(data)
+            if extent is not None and data.plain is not None and self._names:
+                self.track = Track(path, root)
+                if extent.behind is not None:
+                    data.plain.seek(0)
+                    self.track.resume(data.plain, extent.behind)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,35 +89,54 @@ class CsvReading:
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the file's lines below the header, of its columns the `wanted` ones as text."""
-        with Unpacked(self._path, self._root) as data:
+        with Unpacked(self._path, self._root, self._extent.size) as data:
             if not self._names:
                 yield from self._nothing_but_a_break(data)
                 return
-            data.read(self._header_bytes or self._bom)
-            reader = _Reader(self._layout, self._names, wanted)
-            line = 2 if self._header_bytes else 1
+            line = self._begin(data)
+            reader = _Reader(self._layout, self._names, wanted, self.track)
             rest = b""
             held = 0  # bytes since a line ended
             while piece := data.read(self._block_bytes):
-                body, rest = _cut(rest + piece)
+                buffer = rest + piece
+                body, rest = _cut(buffer)
                 held = 0 if body else held + len(piece)
                 if held > LONGEST_LINE:
                     data.give_up(f"no line ends within {LONGEST_LINE >> 20} MB")
-                for block in reader.blocks(body, line, data.done):
+                for block in reader.blocks(body, line, data.done, data.done - len(rest)):
                     line += block.records
                     yield block
+                if self.track and len(body) + len(rest) < len(
+                    buffer
+                ):  # of a line too long the rest is dropped
+                    self.track.feed(buffer, data.done)
             self.unreadable = data.broken
             yield from self._ending(reader, rest, line, data)
+
+    def _begin(self, data: Unpacked) -> int:
+        """Go to the first line that is read; return its number."""
+        line = 2 if self._header_bytes else 1
+        start = data.read(self._header_bytes or self._bom)
+        if self.track is None or data.plain is None:
+            return line
+        if self._extent.behind is None:
+            self.track.feed(start, len(start))
+        else:
+            data.plain.seek(self.track.size)
+        return line + self.track.records
 
     def _ending(self, reader: _Reader, rest: bytes, line: int, data: Unpacked) -> Iterator[Block]:
         """Yield what follows the last whole line."""
         if not data.broken:
             # Only the end of the file may be empty lines; a last line needs no line end.
-            if rest.strip(b"\r\n"):
-                yield from reader.blocks(rest.rstrip(b"\r\n") + b"\n", line, data.done)
+            if last := rest.rstrip(b"\r\n"):
+                self.left = not self._extent.unended
+                if not self.left:
+                    end = data.done - (len(rest) - len(last))
+                    yield from reader.blocks(last + b"\n", line, data.done, end, len(last))
             return
         whole = rest.rfind(b"\n") + 1
-        for block in reader.blocks(rest[:whole], line, data.done):
+        for block in reader.blocks(rest[:whole], line, data.done, None):
             line += block.records
             yield block
         raw = _text(rest[whole:], self._layout.encoding)
@@ -147,8 +180,11 @@ class _Sorted:
 class _Reader:
     """Turns whole lines into blocks."""
 
-    def __init__(self, layout: Layout, names: Sequence[str], wanted: Sequence[str]) -> None:
+    def __init__(
+        self, layout: Layout, names: Sequence[str], wanted: Sequence[str], track: Track | None
+    ) -> None:
         self._layout = layout
+        self._track = track
         self._width = len(names)
         self._wanted = tuple(wanted)
         self._places = [names.index(name) for name in wanted]
@@ -167,11 +203,24 @@ class _Reader:
     def only_bad(self, bad: Bad, done: int) -> Block:
         return Block(self._frame([[] for _ in self._wanted]), np.empty(0, np.int64), 1, done, (bad,))
 
-    def blocks(self, body: bytes, line: int, done: int) -> Iterator[Block]:
-        """Yield the blocks of `body`: whole lines, the first of which is number `line` of the file."""
+    def blocks(
+        self, body: bytes, line: int, done: int, end: int | None, written: int | None = None
+    ) -> Iterator[Block]:
+        """Yield the blocks of `body`: whole lines, the first of which is number `line` of the file.
+
+        `end`: where they end in a file that is not packed; None: not known. `written`: bytes of them that are there.
+        """
         lines = _Lines(body, line, np.flatnonzero(np.frombuffer(body, np.uint8) == 10))
+        inside = body if written is None else body[:written]
         for first in range(0, len(lines.ends), BLOCK_LINES):
-            yield self._block(lines, first, min(first + BLOCK_LINES, len(lines.ends)), done)
+            last = min(first + BLOCK_LINES, len(lines.ends))
+            block = self._block(lines, first, last, done)
+            if self._track is not None and end is not None:
+                stretch = Stretch(self._track, inside, end, lines.ends[first:last])
+                block = replace(block, stretch=stretch)
+            yield block
+        if self._track is not None and end is not None and body:
+            self._track.feed(inside, end)
 
     def _block(self, lines: _Lines, first: int, last: int, done: int) -> Block:
         sorted_ = _Sorted()

@@ -19,9 +19,12 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.live import finished
 from duanka.records import naming
 from duanka.records.ahead import HandOn
-from duanka.records.blocks import part
+from duanka.records.beginnings import BeginningChanged, Extent
+from duanka.records.blocks import Block, part
 from duanka.records.columns import Tools
-from duanka.records.landing import Found, Landed, Landing
+from duanka.records.csv_blocks import CsvReading
+from duanka.records.landed_file import Found, Landed
+from duanka.records.landing import Landing
 from duanka.records.limits import rejects_too_much
 from duanka.records.open_file import NotRegular, open_regular
 from duanka.records.pieces import Pile
@@ -92,6 +95,8 @@ class FileReader:
         self._rejected: Counter[str] = Counter()  # of the file that is read
         self._pile = Pile(going.most, going.seconds, self._rejected)
         self._refused: set[str] = set()
+        self._grows = False  # the file that is read may grow meanwhile
+        self._left = False  # its last line is left for later
 
     def run(self) -> None:
         """Read on and on. Raises MissingKey and MappingError, which only a person can put right."""
@@ -118,7 +123,8 @@ class FileReader:
 
     def _file(self, file: Landed) -> None:
         """Read one file, behind what was read of it before, to its end or until told to stop."""
-        at = file.start
+        at = max(file.start, file.behind.records if file.behind else 0)
+        self._grows = self._left = False
         try:
             for at in self._records(file):  # noqa: B007  # how far it came is asked below
                 self._pulse.beat()
@@ -126,6 +132,10 @@ class FileReader:
                     self._flush()
                 if self._going.stop.is_set():
                     return
+        except BeginningChanged as how:
+            _log.warning("%s %s; it is another file, and read anew", file.name, how)
+            self._pile.reach(self._landing.unlearn(file))
+            return
         # Not only what readers are known to raise: whatever is in a file, it stops itself alone.
         except (Exception, pl.exceptions.PanicException) as fault:
             found = self._landing.find(file)
@@ -134,9 +144,12 @@ class FileReader:
             else:
                 self._broken_off(file, at, found)
             return
-        found = self._landing.find(file)
-        if found is Found.SAME:
+        found = self._landing.find(file, may_grow=self._grows)
+        if found in {Found.SAME, Found.GROWN}:
             self._refused.discard(file.name)
+            if self._left:
+                self._landing.leave(file)
+                return
             self._pile.reach({file.origin: self._landing.reach(file, finished(at))})
         else:
             self._broken_off(file, at, found)
@@ -147,18 +160,20 @@ class FileReader:
             yield from self._records_of(file, signed)
 
     def _records_of(self, file: Landed, signed: SignedFile) -> Iterator[int]:
-        reading = open_reading(signed.path, file.sources[0].layout, signed.root)
+        reading = open_reading(signed.path, file.sources[0].layout, signed.root, _extent(file))
+        track = reading.track if isinstance(reading, CsvReading) else None
+        self._grows = track is not None
         sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
         if reading.columns:
             sifter.check()
         place = naming.place_of(file.name)
-        before = 0
+        before = first = track.records if track else 0
         self._rejected.clear()
         for block in reading.blocks(sifter.wanted()):
             begin, before = max(file.start - before, 0), before + block.records
             if begin >= block.records:
                 continue
-            if self._landing.find(file) is not Found.SAME:
+            if not self._is_there(file, block):
                 return  # asked once the block is read: what is handed on was in the file as we know it
             while begin < block.records:
                 end = min(block.records, begin + self._pile.room)
@@ -167,15 +182,27 @@ class FileReader:
                 begin = end
                 at = before - block.records + end
                 self._pile.reach({file.origin: self._landing.reach(file, at)})
+                if track and block.stretch:
+                    known = block.stretch.beginning(end, at)
+                    self._pile.reach(self._landing.learn(file, known, track.seconds))
                 yield at
             if why := rejects_too_much(before, self._rejected[file.name]):
                 raise GivenUp(why)
-        if many := many_unknown(sifter.devices_unknown, before):
+        self._left = isinstance(reading, CsvReading) and reading.left
+        if many := many_unknown(sifter.devices_unknown, before - first):
             _log.warning("%s: %s", display_name(file.name), many.en)
-        if before == 0:
+        if before == 0 and not self._left:
             _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
         elif reading.unreadable:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
+
+    def _is_there(self, file: Landed, block: Block) -> bool:
+        """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""
+        found = self._landing.find(file, may_grow=self._grows)
+        if found is Found.GROWN:
+            self._grows = block.stretch is not None and block.stretch.is_there()
+            return self._grows
+        return found is Found.SAME
 
     def _failed(self, file: Landed, at: int, fault: BaseException) -> None:
         """Set a file aside that cannot be read; one that the system keeps from us now is tried again later."""
@@ -194,6 +221,7 @@ class FileReader:
         self._rejected.clear()  # this row has a place whatever the others took
         self._pile.set_aside(file.name, Aside(None, "", reason, _one_line(fault)))
         self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
+        self._pile.reach(self._landing.forget_beginning(file))  # should it grow, it is another file
 
     def _broken_off(self, file: Landed, at: int, found: Found) -> None:
         """Account for a file that is no longer what it was when its reading began."""
@@ -205,6 +233,13 @@ class FileReader:
         if at:
             why = f"vanished after {at} records were read"
             self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, why))
+
+
+def _extent(file: Landed) -> Extent | None:
+    """What of `file` is read, where it may grow; a file of cases is signed as a whole, and read so."""
+    if any(source.table == "cases" for source in file.sources):
+        return None
+    return Extent(file.behind, file.size, file.unended)
 
 
 def _one_line(fault: BaseException) -> str:

@@ -25,7 +25,8 @@ from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.columns import Tools
 from duanka.records.file_reader import FileReader, Going, Pulse
 from duanka.records.holders import Holders
-from duanka.records.landing import Landing, Patience, is_finished, name_of
+from duanka.records.landed_file import Patience, is_finished, name_of
+from duanka.records.landing import Landing
 from duanka.records.mapping import NATIVE
 from duanka.records.numbers import Numbers
 

@@ -13,80 +13,24 @@ import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
-from duanka.domain.display import display_name, original_name
+from duanka.domain.display import display_name
 from duanka.domain.errors import MappingError
-from duanka.domain.live import GONE, Waiting, finished
+from duanka.domain.live import GONE, Waiting
 from duanka.records import mapping as mappings
 from duanka.records import naming, wholeness
+from duanka.records.beginnings import Beginning, Beginnings, is_beginning
 from duanka.records.delivery import advice, looks_like_records
 from duanka.records.directory_walk import Unseen, walk
-from duanka.records.mapping import Source
+from duanka.records.landed_file import COST, Found, Landed, Patience, Seen, State, is_same, name_of
 from duanka.records.open_file import kind_of
 
 _log = logging.getLogger(__name__)
 
-_COST = 20  # the folder is looked into for at most one twentieth of the time
 _RETRY = 5.0  # seconds until a file that would not open is tried again
 _WARNINGS = 1_000  # folders that cannot be listed and are named in the log
 _FORGET = 86_400.0  # seconds; a folder may be away for so long without its files being new when it is back
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait, in seconds: `settle` for a file to rest, `whole` for one cut short, `poll` between looks."""
-
-    settle: float = 2.0
-    whole: float = 30.0
-    poll: float = 0.5
-
-
-class State(Enum):
-    """Where a file stands."""
-
-    FRESH = "fresh"
-    QUEUED = "queued"
-    OPEN = "open"
-    DONE = "done"
-    FOREIGN = "foreign"  # nothing takes it
-
-
-class Found(Enum):
-    """What a second look at a file finds."""
-
-    SAME = "same"
-    CHANGED = "changed"
-    GONE = "gone"
-
-
-@dataclass(slots=True)
-class _Seen:
-    size: int
-    mtime: int  # nanoseconds
-    kind: int  # what stat calls its type: a pipe may take the place of an empty file of the same time
-    since: float  # by the monotonic clock: when it was first seen like this
-    position: int = 0
-    state: State = State.FRESH
-    hold: float = 0.0  # not asked again before
-    told: bool = False  # that it waits for its marker
-    barred: bool = False  # by no marker, or by the system: time alone will not make it ready
-    look: int = 0  # the last one that met it
-
-
-@dataclass(frozen=True)
-class Landed:
-    """A file that is ready. `start`: records of it that were read before; `name`: fit to be shown and stored."""
-
-    path: Path
-    entry: str  # its path below the inbox as the system has it, which may be no UTF-8
-    name: str
-    origin: str
-    sources: tuple[Source, ...]
-    size: int
-    start: int
 
 
 class Landing:
@@ -108,15 +52,18 @@ class Landing:
         self._patience = patience
         self._marker = marker
         self._put_away = put_away
-        self._files: dict[str, _Seen] = {}
+        self._files: dict[str, Seen] = {}
         self._fresh: set[str] = set()
         self._ready: list[tuple[int, str]] = []
         self._marked: set[str] = set()
         self._backlog: dict[str, int] = {}
-        self._at_start: dict[str, _Seen] | None = None  # what was there then and was not handed on
+        self._at_start: dict[str, Seen] | None = None  # what was there then and was not handed on
         self._gone: list[str] = []
         began = time.monotonic()
-        mine = ((o, n) for o, n in done.items() if o.startswith(f"{feed}:") and n != GONE)
+        self._beginnings = Beginnings(feed, done)
+        mine = (
+            (o, n) for o, n in done.items() if o.startswith(f"{feed}:") and n != GONE and not is_beginning(o)
+        )
         self._absent = {origin: (position, began) for origin, position in mine}
         self._looks = 0
         self._next_look = self._next_thorough = 0.0
@@ -136,8 +83,8 @@ class Landing:
             seen.state = State.OPEN
             sources = naming.sources_for(name, self._mapping)
             origin = self._origin(name, seen)
-            path, shown = self._folder / name, display_name(name)
-            return Landed(path, name, shown, origin, sources, seen.size, seen.position)
+            path, shown, behind = self._folder / name, display_name(name), self._beginnings.of(name)
+            return Landed(path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended)
         return None
 
     @property
@@ -145,11 +92,16 @@ class Landing:
         """Whether something will be ready just by the passing of time."""
         return bool(self._ready) or any(not self._files[name].barred for name in self._fresh)
 
-    def find(self, file: Landed) -> Found:
-        """Look at the file being read; if it is another by now, that is another delivery and read anew."""
+    def find(self, file: Landed, *, may_grow: bool = False) -> Found:
+        """Look at the file being read; if it is another by now, that is another delivery and read anew.
+
+        `may_grow`: what was written behind its end does not make it another one.
+        """
         seen = self._files.get(file.entry)
         if seen is None or self._origin(file.entry, seen) != file.origin:
             return Found.GONE if seen is None else Found.CHANGED
+        if may_grow and self._has_grown(file.entry, seen):
+            return Found.GROWN
         if self._still(file.entry, seen):
             return Found.SAME
         return Found.CHANGED if file.entry in self._files else Found.GONE
@@ -161,6 +113,28 @@ class Landing:
         if position < 0:
             seen.state = State.DONE
         return position
+
+    def learn(self, file: Landed, beginning: Beginning, seconds: float) -> dict[str, int]:
+        """Note up to where `file` is read, and the time that looking at it took; return positions to keep."""
+        self._files[file.entry].cost = seconds
+        return self._beginnings.learn(file.entry, beginning)
+
+    def unlearn(self, file: Landed) -> dict[str, int]:
+        """`file` does not begin as it did: it is read as a whole once it rests. Return positions to keep."""
+        if seen := self._files.get(file.entry):
+            seen.state = State.FRESH
+            self._fresh.add(file.entry)
+        return self.forget_beginning(file)
+
+    def forget_beginning(self, file: Landed) -> dict[str, int]:
+        """Should `file` grow, it is read as a whole. Return positions to keep."""
+        return self._beginnings.forget(file.entry)
+
+    def leave(self, file: Landed) -> None:
+        """The last line of `file` has no end yet: it is read when it has, or when the file rests."""
+        seen, now = self._files[file.entry], time.monotonic()
+        seen.state, seen.hold = State.FRESH, max(seen.since + self._patience.whole, now)
+        self._fresh.add(file.entry)
 
     def refuse(self, file: Landed) -> None:
         """The system did not let us read `file` now: it is tried again later."""
@@ -191,9 +165,10 @@ class Landing:
         seen = self._files.get(name)
         if seen is not None and self._origin(name, seen) == origin:
             del self._files[name]
+            self._gone.extend(self._beginnings.forget(name))
         self._forget(origin)
 
-    def _origin(self, name: str, seen: _Seen) -> str:
+    def _origin(self, name: str, seen: Seen) -> str:
         return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
     def _no_longer_waits(self, origin: str) -> None:
@@ -232,7 +207,7 @@ class Landing:
             self._miss(begun)
         self._judge()
         ended = time.monotonic()
-        self._next_look = ended + max(self._patience.poll, _COST * (ended - begun))
+        self._next_look = ended + max(self._patience.poll, COST * (ended - begun))
         if thorough:
             self._next_thorough = self._next_look
 
@@ -256,13 +231,14 @@ class Landing:
         seen = self._files.get(name)
         if seen is not None:
             seen.look = self._looks
-            if seen.state is State.OPEN or _is_same(seen, found):
+            if seen.state is State.OPEN or is_same(seen, found):
                 return
             if seen.position:
                 self._forget(self._origin(name, seen))
             self._no_longer_waits(self._origin(name, seen))
-        kind = stat.S_IFMT(found.st_mode)
-        seen = _Seen(found.st_size, found.st_mtime_ns, kind, time.monotonic(), look=self._looks)
+        kind, now = stat.S_IFMT(found.st_mode), time.monotonic()
+        grows, hold = seen.changed(found.st_size, now) if seen else (now, 0.0)
+        seen = Seen(found.st_size, found.st_mtime_ns, kind, now, look=self._looks, grows=grows, hold=hold)
         self._files[name] = seen
         origin = self._origin(name, seen)
         seen.position, _ = self._absent.pop(origin, (0, 0.0))
@@ -302,11 +278,13 @@ class Landing:
         for origin in [o for o, (_, since) in self._absent.items() if now - since > _FORGET]:
             del self._absent[origin]
             self._gone.append(origin)
+            if (name := name_of(origin)) not in self._files:
+                self._gone.extend(self._beginnings.forget(name))
 
     def _is_unseen(self, name: str) -> bool:
         return any(name.startswith(f"{folder}/") for folder in self._unseen)
 
-    def _lost(self, name: str, seen: _Seen) -> None:
+    def _lost(self, name: str, seen: Seen) -> None:
         origin = self._origin(name, seen)
         if seen.state in {State.FRESH, State.QUEUED}:
             _log.warning(
@@ -318,7 +296,7 @@ class Landing:
         self._fresh.discard(name)
         del self._files[name]
 
-    def _still(self, name: str, seen: _Seen) -> bool:
+    def _still(self, name: str, seen: Seen) -> bool:
         """Tell whether a file is there as we know it; what changed is fresh again, what vanished is dropped."""
         try:
             now = os.lstat(self._folder / name)
@@ -327,7 +305,7 @@ class Landing:
             return False
         except OSError:
             return True  # whoever opens it will be told why
-        if _is_same(seen, now):
+        if is_same(seen, now):
             return True
         seen.state = State.FRESH
         self._meet(name, now)
@@ -345,7 +323,7 @@ class Landing:
                 self._fresh.discard(name)
                 heapq.heappush(self._ready, (seen.mtime, name))
 
-    def _is_ready(self, name: str, seen: _Seen) -> bool:
+    def _is_ready(self, name: str, seen: Seen) -> bool:
         now = time.monotonic()
         if now < seen.hold:
             return False
@@ -357,19 +335,38 @@ class Landing:
                 waits = "waits for its %s, as other files there have one (docs/LIVE.md)"
                 _log.warning(f"%s {waits}", display_name(name), naming.MARKER)
             return False
-        if seen.position or (marked is not None and marked >= seen.mtime):
-            return (
-                True  # read in part already; or its writer says that it is whole, and did so after writing it
-            )
         rested = now - seen.since
+        # Of a file that grew meanwhile the clock of its writer is not asked.
+        age = rested if seen.grows < seen.since else max(rested, time.time() - seen.mtime / 1e9)
+        vouched = marked is not None and marked >= seen.mtime  # its writer says that it is whole
+        seen.unended = vouched or age >= self._patience.whole
+        if seen.position or vouched or (marked is None and self._goes_on(name, seen)):
+            return True  # what was read in part already need not rest
+        path, layout = self._folder / name, naming.sources_for(name, self._mapping)[0].layout
         if rested < self._patience.settle:
-            return False
-        age = max(rested, time.time() - seen.mtime / 1e9)
-        layout = naming.sources_for(name, self._mapping)[0].layout
-        if age >= self._patience.whole or wholeness.seems_whole(self._folder / name, layout, self._folder):
+            # What is written to without a pause never rests.
+            grew = now - seen.grows
+            return grew >= self._patience.whole and wholeness.is_plain_text(path, layout, self._folder)
+        if age >= self._patience.whole or wholeness.seems_whole(path, layout, self._folder):
             return True
         seen.hold = now + self._patience.whole - age
         return False
+
+    def _goes_on(self, name: str, seen: Seen) -> bool:
+        """Tell whether a file whose beginning is known can still begin so."""
+        known = self._beginnings.of(name)
+        if known is None or seen.size >= known.size:
+            return known is not None
+        _log.warning("%s shrank to %d bytes; it is another file", display_name(name), seen.size)
+        self._gone.extend(self._beginnings.forget(name))
+        return False
+
+    def _has_grown(self, name: str, seen: Seen) -> bool:
+        try:
+            now = os.lstat(self._folder / name)
+        except OSError:
+            return False
+        return stat.S_IFMT(now.st_mode) == seen.kind and now.st_size > seen.size
 
     def _needs_marker(self, name: str) -> bool:
         if self._marker is None:
@@ -384,18 +381,3 @@ class Landing:
             return os.stat(self._folder / (name + naming.MARKER)).st_mtime_ns
         except OSError:
             return None
-
-
-def _is_same(seen: _Seen, found: os.stat_result) -> bool:
-    kind = stat.S_IFMT(found.st_mode)
-    return (seen.size, seen.mtime, seen.kind) == (found.st_size, found.st_mtime_ns, kind)
-
-
-def name_of(origin: str) -> str:
-    """The path below the inbox, as the system has it, of the file that `origin` stands for."""
-    return original_name(origin.partition(":")[2].rsplit("@", 2)[0])
-
-
-def is_finished(position: int) -> bool:
-    """Tell whether `position` is one of `finished`."""
-    return GONE < position <= finished(0)

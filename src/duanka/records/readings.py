@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from duanka.records import asn1_blocks
+from duanka.records.beginnings import Extent
 from duanka.records.blocks import Reading
 from duanka.records.csv_blocks import CsvReading
 from duanka.records.mapping import Layout
@@ -15,10 +16,13 @@ _PARQUET_MAGIC = b"PAR1"
 _PARQUET_ENDINGS = (".parquet", ".pq")
 
 
-def open_reading(path: Path, layout: Layout, root: Path | None = None) -> Reading:
+def open_reading(
+    path: Path, layout: Layout, root: Path | None = None, extent: Extent | None = None
+) -> Reading:
     """Open `path` in the format that `layout` names; "auto" tells Parquet from CSV by ending and first bytes.
 
-    `root`: see `open_file.opened`, which says what is raised.
+    `root`: see `open_file.opened`, which says what is raised. `extent`: what of a plain CSV file is read; other files
+    are read as a whole.
     """
     form = layout.format
     if form == "auto":
@@ -29,4 +33,4 @@ def open_reading(path: Path, layout: Layout, root: Path | None = None) -> Readin
         return asn1_blocks.Asn1Reading(path, form, root)
     if form == "parquet":
         return ParquetReading(path, root)
-    return CsvReading(path, layout, root=root)
+    return CsvReading(path, layout, root=root, extent=extent)

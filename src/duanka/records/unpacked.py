@@ -39,11 +39,12 @@ def packed_as(name: str, start: bytes) -> str:
 class Unpacked:
     """A file's bytes in order. `broken` says why they end early, once the end is reached; "" when they do not.
 
-    `oversized`: they end early because of our limits.
+    `oversized`: they end early because of our limits. `size`: of a file that is not packed no more is read.
     """
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
+    def __init__(self, path: Path, root: Path | None = None, size: int | None = None) -> None:
         self.broken = ""
+        self._size = size
         self.oversized = False
         self._unpacked = 0
         self._file = opened(path, root)
@@ -71,7 +72,7 @@ class Unpacked:
         if self.broken:
             return b""
         if self._packed is None:
-            return self._file.read(size)
+            return self._file.read(size if self._size is None else min(size, max(self._size - self.done, 0)))
         pieces: list[bytes] = []
         missing = size
         while missing > 0 and not self.broken:
@@ -85,6 +86,11 @@ class Unpacked:
             if why := unpacks_too_much(self._file.tell(), self._unpacked):
                 self.give_up(why)
         return b"".join(pieces)
+
+    @property
+    def plain(self) -> BinaryIO | None:
+        """The file itself, when it is not packed."""
+        return self._file if self._packed is None else None
 
     def give_up(self, why: str) -> None:
         """Read no further."""

@@ -44,6 +44,19 @@ def seems_whole(path: Path, layout: Layout, root: Path | None = None) -> bool:
     return layout.format in asn1_blocks.FORMATS or end.endswith(b"\n")
 
 
+def is_plain_text(path: Path, layout: Layout, root: Path | None = None) -> bool:
+    """Tell whether `path` is text that is not packed, which may be read while it is written to."""
+    if layout.format not in {"auto", "csv"}:
+        return False
+    try:
+        with opened(path, root) as file:
+            start = file.read(START)
+    except (UnreadableInput, OSError):
+        return False
+    parquet = start.startswith(_PARQUET_MAGIC) or path.name.lower().endswith((".parquet", ".pq"))
+    return not (packed_as(path.name, start) or (parquet and layout.format == "auto"))
+
+
 def _unpacks(path: Path, root: Path | None) -> bool:
     with Unpacked(path, root) as data:
         while data.read(_PIECE):
