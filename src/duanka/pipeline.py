@@ -95,7 +95,7 @@ def scan_records(
             tiers[card.tier] += 1
             claimed += CLAIMED in card.reasons
             counts.update((hit.rule, card.tier) for hit in card.hits)
-            top.append(card)
+            top.append(replace(card, place=tiers[card.tier]))
             if len(top) > 100 * TOP:
                 top = _heaviest(top)
     return Findings(

@@ -146,7 +146,7 @@ def test_a_long_delivery_is_folded(tmp_path: Path) -> None:
     findings = invented()
     files = tuple(FileAccount(f"calls/{n}.csv", "calls", 1, 1, 0) for n in range(200))
     html = page(replace(findings, intake=replace(findings.intake, files=files)), tmp_path)
-    assert "<details>\n<summary>逐个文件（200）" in html
+    assert '<details class="file-by-file">\n<summary>逐个文件（200）' in html
 
 
 def test_every_rule_is_named_with_its_limits_and_who_set_them(tmp_path: Path) -> None:
@@ -271,3 +271,19 @@ def test_colours_of_tiers_fall_from_dark_to_light() -> None:
     lights = [light(TIERS[tier].colour) for tier in sorted(Tier, reverse=True)]
     assert all(after - before > 35 for before, after in pairwise(lights))
     assert len({look.mark for look in TIERS.values()}) == len(TIERS)
+
+
+def test_a_card_is_found_on_the_list_by_its_row(tmp_path: Path) -> None:
+    findings = invented()
+    tiers = {tier: sum(card.tier is tier for card in findings.top) for tier in Tier}
+    places: dict[Tier, int] = {}
+    numbered = []
+    for card in findings.top:
+        places[card.tier] = places.get(card.tier, 0) + 1
+        numbered.append(replace(card, place=places[card.tier]))
+    html = page(replace(findings, top=tuple(numbered), tiers=tiers), tmp_path)
+    rows = [int(row) for row in re.findall("清单第 ([0-9]+) 行", html)]
+    assert rows == list(range(2, 2 + len(findings.top))), (
+        "the heading is row 1, and the heaviest tier comes first"
+    )
+    assert html.count('href="#cards"') == 1

@@ -22,7 +22,8 @@ class CardAtRisk:
 
     `hits`: those that count, in that order. `shadow`: rule in shadow that it tripped -> the action if that rule
     counted; `would_be`: the action if all of them did. `signed_by`: the sources that signed the cases.
-    `operator`, `city`: of the card, as the register says; "" where it does not.
+    `operator`, `city`: of the card, as the register says; "" where it does not. `place`: where it stands among those
+    of its tier on the work list, from 1; 0 where nobody counted.
     """
 
     card: str
@@ -37,6 +38,7 @@ class CardAtRisk:
     signed_by: tuple[str, ...] = ()
     operator: str = ""
     city: str = ""
+    place: int = 0
 
     @property
     def listed(self) -> bool:

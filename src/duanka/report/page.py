@@ -66,6 +66,8 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
         "devices_unknown": many_unknown(intake.devices_unknown, intake.records),
         "figures": figures(findings, masked=masked),
         "weighed": findings.policy.deciding is Deciding.WEIGH,
+        "listed": sum(row.cards for row in tiers),
+        "tables": sections.table_rows(intake),
         "entries": sections.entries(findings, masked=masked),
         "grades": list(Grade),
         "rules": sections.rule_entries(findings),

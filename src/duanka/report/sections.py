@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duanka.domain.decide import ACTION_OF_TIER, Tier
+from duanka.domain.intake import Intake
 from duanka.domain.masking import masked_card, masked_device, masked_text, spelled_card
 from duanka.domain.policy import LISTS, Deciding, Policy
 from duanka.domain.ports import RuleRun
@@ -84,7 +85,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Entry:
-    """One card."""
+    """One card; `row`: where it stands in cards_at_risk.xlsx, 0 where that is not known."""
 
     number: str
     tier: Tier
@@ -93,6 +94,7 @@ class Entry:
     points: float
     cases: tuple[str, ...]
     reasons: tuple[Reason, ...]
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,13 +175,47 @@ def _meaning(name: str) -> str:
     return next((c.meaning for c in known.columns if c.name == column), known.meaning)
 
 
+@dataclass(frozen=True)
+class TableRow:
+    """What was delivered for one table."""
+
+    table: str
+    files: int
+    records: int
+    used: int
+    quarantined: int
+
+
+def table_rows(intake: Intake) -> tuple[TableRow, ...]:
+    """What was delivered, by table."""
+    found: dict[str, TableRow] = {}
+    for file in intake.files:
+        was = found.get(file.table, TableRow(file.table, 0, 0, 0, 0))
+        found[file.table] = TableRow(
+            file.table,
+            was.files + 1,
+            was.records + file.records,
+            was.used + file.used,
+            was.quarantined + file.quarantined,
+        )
+    return tuple(found.values())
+
+
 def entries(findings: Findings, *, masked: bool) -> tuple[Entry, ...]:
     """The heaviest cards, with why."""
     rules = {rule.id: rule for rule in findings.rules}
-    return tuple(_entry(card, rules, masked) for card in findings.top[:_MOST_CARDS])
+    return tuple(
+        _entry(card, rules, masked, row_of(card, findings.tiers)) for card in findings.top[:_MOST_CARDS]
+    )
 
 
-def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool) -> Entry:
+def row_of(card: CardAtRisk, tiers: Mapping[Tier, int]) -> int:
+    """The row of cards_at_risk.xlsx in which a card stands, the heading being row 1; 0 where nobody counted."""
+    heavier = sum(count for tier, count in tiers.items() if tier > card.tier)
+    return heavier + card.place + 1 if card.place else 0
+
+
+def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool, row: int) -> Entry:
     hits = {hit.rule: hit for hit in card.hits}
     # the police's confirmation is no hit: the card's own line tells it, and apart from what rules say
     by_rules = [rule for rule in card.reasons if rule in hits or not card.cases]
@@ -192,6 +228,7 @@ def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool) -> Entry:
         card.points,
         card.cases,
         tuple(_reason(id_, card.reasons.get(id_), hits.get(id_), rules.get(id_), masked) for id_ in order),
+        row,
     )
 
 
