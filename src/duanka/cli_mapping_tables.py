@@ -92,10 +92,8 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
             f"读不了 Not read: {display_text(fault) if name in fault else display_text(f'{name}: {fault}')}",
             style="red",
         )
-    for number, why in found.idle.items() if mapping is not None else ():
-        source = mapping.sources[number - 1] if mapping else None
-        table_name = f" ({source.table})" if source else ""
-        yield Text(f"source {number}{table_name} {why}", style="yellow")
+    for one in found.idle if mapping is not None else ():
+        yield Text(one, style="yellow")
     if found.unmatched and mapping is not None:
         yield Text(f"没有来源读取 No source takes: {_listed(found.unmatched)}", style="yellow")
     if found.ignored:

@@ -106,6 +106,7 @@ def _cautions(findings: Findings) -> list[str]:
     if findings.span.outside:
         lines.append(f"{findings.span.outside:,} records lie outside the time judged and were not seen")
     unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)
+    lines += [f"Of the mapping, {one}" for one in findings.intake.idle]
     if unread:
         lines.append(f"Files not read, no table takes them: {', '.join(unread)}")
     ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})

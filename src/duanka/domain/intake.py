@@ -32,7 +32,8 @@ class Intake:
 
     `tables`: table name -> Parquet files with exactly the canonical columns (absent ones are null).
     `columns`: table name -> columns that hold at least one value; what a rule needs is asked of these.
-    `ignored`: file -> columns of the source that nothing maps.
+    `ignored`: file -> columns of the source that nothing maps. `idle`: sources of the mapping that match no file or
+    take no row, in words.
     """
 
     tables: Mapping[str, tuple[Path, ...]]
@@ -40,6 +41,7 @@ class Intake:
     files: tuple[FileAccount, ...]
     quarantine: Path
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
     @property
     def records(self) -> int:

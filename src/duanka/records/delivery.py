@@ -163,12 +163,14 @@ def _enough(data: Path, files: Sequence[Delivered], mapping: Mapping) -> None:
     if data.is_file():
         raise UnreadableInput(
             f"{where}: its name does not say which records it holds; call it {' or '.join(RECORD_TABLES)} (as .csv, "
-            "packed .csv or .parquet), or describe your own files with --mapping FILE.toml"
+            "packed .csv or .parquet), or describe your own files with --mapping FILE.toml, "
+            "which `duanka mapping guess` proposes"
         )
     there = f"found {', '.join(sorted(found))}, but none" if found else "found none"
     raise UnreadableInput(
         f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, packed .csv or a folder of "
-        "these); deliver them, or describe your own files with --mapping FILE.toml"
+        "these); deliver them, or describe your own files with --mapping FILE.toml, "
+        "which `duanka mapping guess` proposes"
     )
 
 

@@ -26,6 +26,7 @@ from duanka.records.csv_blocks import CsvReading
 from duanka.records.landed_file import Found, Landed
 from duanka.records.landing import Landing
 from duanka.records.limits import rejects_too_much
+from duanka.records.mapped_columns import SourcesSeen
 from duanka.records.open_file import NotRegular, open_regular
 from duanka.records.pieces import Pile
 from duanka.records.readings import open_reading
@@ -97,6 +98,9 @@ class FileReader:
         self._refused: set[str] = set()
         self._grows = False  # the file that is read may grow meanwhile
         self._left = False  # its last line is left for later
+        self._sources = SourcesSeen(landing.mapping)
+        self._told_idle = False
+        self._read = 0  # files
 
     def run(self) -> None:
         """Read on and on. Raises MissingKey and MappingError, which only a person can put right."""
@@ -111,10 +115,20 @@ class FileReader:
             last = file is None and not self._going.wait and not self._landing.expects
             if self._pile and (self._pile.due or last):
                 self._flush()
+            if file is None and not self._told_idle:
+                self._tell_idle(last=last)
             if last:
                 return
             if file is None:
                 self._going.stop.wait(self._going.poll)
+
+    def _tell_idle(self, *, last: bool) -> None:
+        """Log, once what lay there is read, which sources of the mapping read nothing of it."""
+        idle = self._sources.idle()
+        if last or self._read:
+            self._told_idle = True
+            for one in idle if self._read else ():
+                _log.warning("of the mapping, %s so far", one)
 
     def _flush(self) -> None:
         self._hand_on(self._pile.batch())
@@ -189,6 +203,8 @@ class FileReader:
             if why := rejects_too_much(before, self._rejected[file.name]):
                 raise GivenUp(why)
         self._left = isinstance(reading, CsvReading) and reading.left
+        self._sources.note(file.sources, sifter.taken)
+        self._read += 1
         if many := many_unknown(sifter.devices_unknown, before - first):
             _log.warning("%s: %s", display_name(file.name), many.en)
         if before == 0 and not self._left:

@@ -23,6 +23,7 @@ from duanka.records.columns import Tools
 from duanka.records.delivery import Delivered
 from duanka.records.holders import Holders
 from duanka.records.limits import rejects_too_much
+from duanka.records.mapped_columns import SourcesSeen, check_columns
 from duanka.records.mapping import NATIVE, Mapping
 from duanka.records.numbers import Numbers
 from duanka.records.parts import IMSIS, Shelf
@@ -57,6 +58,7 @@ def take_in(
     """
     mapping = mapping or NATIVE
     found = delivery.find(data, out, mapping)
+    check_columns(found.files, mapping)
     out.mkdir(parents=True, exist_ok=True)
     parts.clear(out)
     numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
@@ -64,7 +66,15 @@ def take_in(
     tools = Tools(mapping.zone, numbers, Holders(holder_key), case_sources=case_sources, by_imsi=by_imsi)
     path = out / "quarantine.parquet"
     with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
-        work = _Work(shelves, quarantine, tools, pool, progress or Silent(), sum(f.size for f in found.files))
+        work = _Work(
+            shelves,
+            quarantine,
+            tools,
+            pool,
+            progress or Silent(),
+            sum(f.size for f in found.files),
+            SourcesSeen(mapping),
+        )
         # The register comes first: other files may name its cards by IMSI.
         order = list(enumerate(found.files))
         if by_imsi is not None:
@@ -85,7 +95,8 @@ def take_in(
         for number, account in enumerate(seen)
     )
     _nothing_lost(accounts, shelves)
-    return _intake(shelves, accounts, path, {**work.ignored, **dict.fromkeys(found.others, ())})
+    ignored = {**work.ignored, **dict.fromkeys(found.others, ())}
+    return replace(_intake(shelves, accounts, path, ignored), idle=work.sources.idle())
 
 
 @contextmanager
@@ -143,6 +154,7 @@ class _Work:
     pool: ThreadPoolExecutor
     progress: Progress
     total: int
+    sources: SourcesSeen
     done: int = 0
     used: Counter[int] = field(default_factory=Counter)
     ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -151,6 +163,7 @@ class _Work:
         """Read one file whole; `used` and `quarantined` of its account are filled in at the end."""
         account = FileAccount(file.name, file.table, 0, 0, 0, duplicate_of=file.duplicate_of)
         if file.duplicate_of:
+            self.sources.note(file.sources, {})
             self._step(file.size)
             return account
         with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
@@ -170,6 +183,7 @@ class _Work:
                     records += 1
                     self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
                     break
+        self.sources.note(file.sources, sifter.taken)
         self._step(file.size)
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
         unreadable = given_up or reading.unreadable

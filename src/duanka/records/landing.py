@@ -88,6 +88,11 @@ class Landing:
         return None
 
     @property
+    def mapping(self) -> mappings.Mapping:
+        """By what the files are read."""
+        return self._mapping
+
+    @property
     def expects(self) -> bool:
         """Whether something will be ready just by the passing of time."""
         return bool(self._ready) or any(not self._files[name].barred for name in self._fresh)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.words import Words
+from duanka.records.delivery import OUTPUT_FOLDER
 from duanka.records.reasons import Reason
 
 _NAME = "quarantine.parquet"
@@ -117,7 +118,7 @@ class Counted:
 
 
 def counted(out: Path, limit: int) -> dict[str, Counted]:
-    """Count what is set aside in `out`, an output folder or a quarantine itself, by reason, the commonest first.
+    """Count what is set aside in `out`, an output folder, the records' folder or a quarantine itself, by reason, the commonest first.
 
     Keeps the first `limit` of each. Raises UnreadableInput where there is no quarantine.
     """
@@ -146,12 +147,12 @@ def _quarantines(out: Path) -> list[Path]:
         return [out]
     if (out / _NAME).is_file():
         return [out / _NAME]
-    found = sorted(out.glob("quarantine/*.parquet")) or sorted(out.glob(f"*/{_NAME}"))
-    if not found:
+    below = out / OUTPUT_FOLDER / _NAME
+    if not below.is_file():
         raise UnreadableInput(
             f"{display_name(str(out))}: no {_NAME} here; name the output folder of a scan (default: DATA/duanka-out)"
         )
-    return found
+    return [below]
 
 
 def _rows(path: Path) -> Iterator[tuple[str, int | None, str, str, str]]:

@@ -21,6 +21,7 @@ from duanka.records.fields import raw_rows
 from duanka.records.folder_columns import folder_columns
 from duanka.records.holders import WITHHELD_LINE
 from duanka.records.mapping import Source
+from duanka.records.nearest_column import GUESS, did_you_mean
 from duanka.records.reasons import Reason
 from duanka.records.rows import Fitted
 
@@ -117,6 +118,9 @@ class Sifter:
                 how = source.columns[column]
                 if how.value is None and not {*how.sources, how.imsi} & set(self._columns):
                     self._missing(f"{source.table}.{column}", " or ".join(how.sources))
+                for name in how.sources if how.join is not None else ():
+                    if name not in self._columns:
+                        self._missing(f"{source.table}.{column}", name)
             needed = {
                 *source.where,
                 *source.swap_when,
@@ -132,9 +136,11 @@ class Sifter:
         there = ", ".join(_shown(name) for name in self._columns[:20]) + (
             ", …" if len(self._columns) > 20 else ""
         )
+        near = did_you_mean(name, self._columns)
+        hint = f"{near} " if near else ""
         raise UnreadableInput(
-            f"{self._name}: no column {name!r} for {what}; found {there}; "
-            "name the right columns with --mapping FILE.toml (docs/MAPPING.md)"
+            f"{self._name}: no column {name!r} for {what}; {hint}found {there}; "
+            f"name the right columns with --mapping FILE.toml; {GUESS}"
         )
 
     def sift(self, block: Block) -> Sifted:

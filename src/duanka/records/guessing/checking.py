@@ -18,6 +18,7 @@ from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.columns import Tools
 from duanka.records.delivery import sources_of
 from duanka.records.holders import Holders
+from duanka.records.mapped_columns import SourcesSeen
 from duanka.records.mapping import Mapping, Source
 from duanka.records.numbers import Numbers
 from duanka.records.readings import open_reading
@@ -31,8 +32,8 @@ _WHOLE_REGISTER = 5_000_000  # rows of a register that are read where other file
 class Tried:
     """What became of the sample. Counts are of records; `errors`: files that cannot be read at all, with the reason.
 
-    `reasons`: by reason, column and file; `examples`: file, line, column, reason, raw; `idle`: sources by their number
-    from 1 that took no row, and why; `unmatched`: names of files that no source takes; `ignored`: columns not read.
+    `reasons`: by reason, column and file; `examples`: file, line, column, reason, raw; `idle`: sources that
+    read nothing, in words; `unmatched`: names of files that no source takes; `ignored`: columns not read.
     """
 
     records: int = 0
@@ -42,7 +43,7 @@ class Tried:
     examples: list[tuple[str, int | None, str, str, str]] = field(default_factory=list)
     rows: dict[str, pl.DataFrame] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    idle: dict[int, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
     unmatched: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
 
@@ -66,8 +67,7 @@ def try_mapping(
     by_imsi = CardsByImsi() if mapping.asks_by_imsi else None
     # Nothing is written here: document numbers are hashed under a key that nobody has.
     tools = Tools(mapping.zone, numbers, Holders(secrets.token_bytes(32)), by_imsi=by_imsi)
-    taken: Counter[int] = Counter()
-    matched: set[int] = set()
+    seen = SourcesSeen(mapping)
     with ThreadPoolExecutor(2) as pool:
         ordered = sorted(
             ((path, name, _sources(name, mapping, tried)) for path, name in files),
@@ -77,20 +77,16 @@ def try_mapping(
             if not sources:
                 tried.unmatched += [name] * (name not in tried.errors)
                 continue
-            matched |= {id(source) for source in sources}
+            seen.note(sources, {})
             register = by_imsi is not None and any(source.table == "cards" for source in sources)
             most = _WHOLE_REGISTER if register else sample
             try:
-                _one(path, name, sources, tools, pool, tried, taken, rows, most)
+                _one(path, name, sources, tools, pool, tried, seen, rows, most)
             except DuankaError as fault:
                 tried.errors[name] = str(fault)
     if by_imsi is not None:
         by_imsi.close()
-    for number, source in enumerate(mapping.sources, start=1):
-        if id(source) not in matched:
-            tried.idle[number] = f"no file matches {', '.join(source.files)}"
-        elif not taken[id(source)]:
-            tried.idle[number] = "takes no row of the sample"
+    tried.idle = seen.idle()
     return tried
 
 
@@ -109,7 +105,7 @@ def _one(
     tools: Tools,
     pool: ThreadPoolExecutor,
     tried: Tried,
-    taken: Counter[int],
+    sources_seen: SourcesSeen,
     rows: int,
     most: int,
 ) -> None:
@@ -131,7 +127,7 @@ def _one(
         _keep(display_name(name), sifted, tried, rows)
         if seen >= most:
             break
-    taken.update(sifter.taken)
+    sources_seen.note(sources, sifter.taken)
 
 
 def _keep(name: str, sifted: Sifted, tried: Tried, rows: int) -> None:

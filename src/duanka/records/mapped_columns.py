@@ -1,0 +1,119 @@
+"""A mapping held against the files that it reads: columns that none of them has, and sources that read nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from duanka.domain.display import display_text
+from duanka.domain.errors import DuankaError, MappingError
+from duanka.domain.tables import TABLES
+from duanka.records import mapping as mappings
+from duanka.records.delivery import Delivered
+from duanka.records.folder_columns import folder_columns
+from duanka.records.mapping import How, Source
+from duanka.records.nearest_column import GUESS, did_you_mean
+from duanka.records.readings import open_reading
+
+_SHOWN = 20  # columns that an error lists
+
+
+def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None:
+    """Raise MappingError where `mapping` names an optional column that none of `files` has.
+
+    A column that one of the files has, under whatever source, may be missing in the others; and so may one that is
+    called as in our own format. Required ones are asked of each file when it is read.
+    """
+    if mapping.strict:
+        return
+    lacking = [
+        (source, name, how)
+        for source in mapping.sources
+        if any(source is one for file in files for one in file.sources)
+        for name, how in ((name, _optional(source, name, how)) for name, how in source.columns.items())
+        if named_columns(name, how)
+    ]
+    found: dict[str, None] = {}
+    for file in files:
+        lacking = [one for one in lacking if missing(*one[1:], found)]
+        if not lacking:
+            return
+        try:
+            columns = open_reading(file.path, file.sources[0].layout).columns
+        except DuankaError:  # told when the file is read
+            continue
+        found |= dict.fromkeys((*columns, *folder_columns(file.name, columns)))
+    for source, name, how in lacking:
+        if found and (columns_missing := missing(name, how, found)):
+            raise MappingError(
+                not_there(mapping.name, f"{source.table}.{name}", columns_missing[0], list(found))
+            )
+
+
+def _optional(source: Source, name: str, how: How) -> How:
+    """What of a column is not asked of each file when it is read."""
+    return replace(how, sources=(), join=None) if name in TABLES[source.table].required else how
+
+
+def not_there(where: str, what: str, name: str, columns: Sequence[str]) -> str:
+    """Say that no file has the column `name`, which `what` of the mapping reads, and which may be meant."""
+    there = ", ".join(_shown(one) for one in columns[:_SHOWN]) + (", …" if len(columns) > _SHOWN else "")
+    near = did_you_mean(name, columns)
+    hint = f"{near} " if near else ""
+    return f"{where}: no file has the column {name!r} for {what}; {hint}found {there}; {GUESS}"
+
+
+def named_columns(name: str, how: How) -> tuple[str, ...]:
+    """The columns that a mapping names for the canonical column `name`; none where it is called so in the file too."""
+    named = (*how.sources, *([how.imsi] if how.imsi else []), *how.short_when)
+    return tuple(one for one in named if one != name)
+
+
+def missing(name: str, how: How, found: Iterable[str]) -> tuple[str, ...]:
+    """The columns that `how` names and `found` lacks; of several that stand for each other, one will do."""
+    there = set(found)
+    lacks = [one for one in (*([how.imsi] if how.imsi else []), *how.short_when) if one not in there]
+    if how.join is not None:
+        lacks += [one for one in how.sources if one not in there]
+    elif how.sources and not there & {*how.sources, *([how.imsi] if how.imsi else [])}:
+        lacks += how.sources
+    return tuple(one for one in lacks if one != name)
+
+
+def idle_sources(
+    mapping: mappings.Mapping, matched: Iterable[Source], taken: Mapping[int, int]
+) -> Iterator[str]:
+    """Say which sources of a mapping match no file, and which take no row. `taken`: rows by the `id` of a source."""
+    seen = {id(source) for source in matched}
+    if mapping.strict:
+        return
+    for number, source in enumerate(mapping.sources, start=1):
+        which = f"source {number} ({source.table})"
+        if id(source) not in seen:
+            yield f"{which}: no file matches {display_text(', '.join(source.files))}"
+        elif not taken.get(id(source), 0):
+            rows = " and ".join(f"{column} = {'/'.join(sorted(of))}" for column, of in source.where.items())
+            yield f"{which}: takes no row" + (f" ({display_text(rows)})" if rows else "")
+
+
+class SourcesSeen:
+    """Which sources of `mapping` matched a file, and how many rows each took, so far."""
+
+    def __init__(self, mapping: mappings.Mapping) -> None:
+        self._mapping = mapping
+        self._matched: dict[int, Source] = {}
+        self._taken: Counter[int] = Counter()
+
+    def note(self, sources: Iterable[Source], taken: Mapping[int, int]) -> None:
+        """Note a file that feeds `sources`, and the rows that each took of it."""
+        self._matched |= {id(source): source for source in sources}
+        self._taken.update(taken)
+
+    def idle(self) -> tuple[str, ...]:
+        """See `idle_sources`."""
+        return tuple(idle_sources(self._mapping, self._matched.values(), self._taken))
+
+
+def _shown(name: str) -> str:
+    return display_text(name[:40])
