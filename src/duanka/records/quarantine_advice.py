@@ -118,7 +118,7 @@ class Counted:
 
 
 def counted(out: Path, limit: int) -> dict[str, Counted]:
-    """Count what is set aside in `out`, an output folder, the records' folder or a quarantine itself, by reason, the commonest first.
+    """Count what is set aside in `out` (an output folder, the records' folder, a quarantine itself), the commonest first.
 
     Keeps the first `limit` of each. Raises UnreadableInput where there is no quarantine.
     """
