@@ -118,7 +118,7 @@ class Counted:
 
 
 def counted(out: Path, limit: int) -> dict[str, Counted]:
-    """Count what is set aside in `out` (an output folder, the records' folder, a quarantine itself), the commonest first.
+    """Count by reason what is set aside in `out` (an output folder, the records' folder, a quarantine itself).
 
     Keeps the first `limit` of each. Raises UnreadableInput where there is no quarantine.
     """
