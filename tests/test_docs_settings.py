@@ -55,9 +55,13 @@ def test_what_is_printed_of_a_secret_is_only_that_it_is_set() -> None:
 def test_the_command_prints_what_is_in_force(tmp_path: Path) -> None:
     typed = duanka("config", cwd=tmp_path, DUANKA_ORDERS="/srv/duanka", DUANKA_API_KEY="dk_of-a-test")
     assert typed.code == 0, typed.err
-    printed = dict(line.split(maxsplit=1) for line in typed.out.splitlines())
+    head, *lines = typed.out.splitlines()
+    assert head.startswith("Place: none")
+    printed = dict(line.split(maxsplit=1) for line in lines)
     assert set(printed) == set(setting_names())
-    assert printed["DUANKA_ORDERS"] == "/srv/duanka"
+    assert printed["DUANKA_ORDERS"] == "/srv/duanka  [environment]"
+    assert printed["DUANKA_API_KEY"] == "(set, not shown)  [environment]"
+    assert printed["DUANKA_PORT"] == "8080  [default]"
     assert "dk_of-a-test" not in typed.out
     assert list(tmp_path.iterdir()) == []
 

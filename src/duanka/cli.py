@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duanka import __version__
+from duanka import __version__, place
 from duanka.cli_lazy import DeferredCommand, deferred_group, lazily
 from duanka.cli_process import ERR, OUT, prepare_process
 from duanka.domain.errors import DuankaError
@@ -195,8 +196,13 @@ COMMANDS = (
     DeferredCommand("network", "The network's elements 网元: where orders are carried out.", _network),
     DeferredCommand("audit", "The audit trail 审计.", _desk),
     DeferredCommand(
+        "init",
+        "Make a place: duanka.toml, folders, secret, order book, a first supervisor, an invitation for the second.",
+        _installation,
+    ),
+    DeferredCommand(
         "config",
-        "Print the settings in force in this shell; secrets are not shown (docs/SETTINGS.md).",
+        "Print every setting, its value and where it is from; secrets are not shown (docs/SETTINGS.md).",
         _installation,
     ),
 )
@@ -211,8 +217,13 @@ cli = typer.Typer(
 
 @cli.callback(invoke_without_command=True)
 def _root(
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Folder with duanka.toml (`duanka init`); else DUANKA_HOME, else upward."),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
+    place.choose(home)
     if version:
         OUT.print(f"duanka {__version__}", highlight=False)
         raise typer.Exit
@@ -232,7 +243,9 @@ def main() -> None:
             ERR.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
         raise
     except DuankaError as error:
-        told = masked_text(str(error)) if sys.argv[1:2] and sys.argv[1] in _ABOUT_CARDS else str(error)
+        told = (
+            masked_text(str(error)) if {*sys.argv[1:]} & {*_ABOUT_CARDS} else str(error)
+        )  # behind --home, too
         ERR.print(f"duanka: {told}", style="red", highlight=False, soft_wrap=True)
         sys.exit(_WRONG_USE)
     except OSError as error:

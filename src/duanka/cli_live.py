@@ -165,6 +165,8 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
         ] = None,
     ) -> None:
         """Follow records as they come, and judge them minute by minute by the same rules as scan."""
+        if inbox is None and nats is None:
+            inbox = settings().inbox
         if (inbox is None) == (nats is None):
             raise DuankaError("live follows one source: give --inbox DIR or --nats URL")
         source = (

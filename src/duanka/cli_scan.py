@@ -81,7 +81,7 @@ def scan(
     """Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined."""
     allowed = share_of(max_bad)
     settings = load_settings()
-    folder = app.output_folder(data, out)
+    folder = app.output_folder(data, out or settings.out)
     with steps() as shown:
         findings = app.scan(
             settings,

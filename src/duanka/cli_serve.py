@@ -33,8 +33,13 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
 
     @cli.command()
     def serve(
-        host: Annotated[str, typer.Option(help="Address that the API listens at.")] = "127.0.0.1",
-        port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: a free one.")] = 8080,
+        host: Annotated[
+            str | None, typer.Option(help="Address that the API listens at. Default: 127.0.0.1, or as set.")
+        ] = None,
+        port: Annotated[
+            int | None,
+            typer.Option(min=0, max=65535, help="Its port; 0: a free one. Default: 8080, or as set."),
+        ] = None,
         decisions: Annotated[
             list[Path] | None,
             typer.Option(
@@ -61,7 +66,14 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         if inbox or nats:
             source = app_live.FromInbox(inbox, mapping) if inbox else app_live.FromBus(str(nats))
             records = app_live.LiveRun(source, named, chosen.orders / "live")
-        asked = app_serve.Serving(host, port, tuple(decisions or ()), records, chosen.trusted_proxies or "")
+        folders = tuple(decisions or (() if chosen.decisions is None else (chosen.decisions,)))
+        asked = app_serve.Serving(
+            host or chosen.host,
+            chosen.port if port is None else port,
+            folders,
+            records,
+            chosen.trusted_proxies or "",
+        )
         with Ticker(err) as ticker:
             outcome = app_serve.serve(chosen, named, asked, ticker.say, ticker)
         if outcome:

@@ -1,11 +1,14 @@
-"""Every setting, in one place; read from the environment with the prefix DUANKA_."""
+"""Every setting, in one place; read from the environment (DUANKA_...), then from duanka.toml of the place."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from duanka.domain.case_source import CaseSource, read_list
 from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
@@ -13,23 +16,37 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.passed_cards import PURPOSE, PassFile
 from duanka.domain.sealing import derived
 from duanka.domain.words import Language
+from duanka.place import FILE, find_place, read_place
 
 PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker writes it whenever somebody passes
 SOURCES_FILE = "case-sources.json"  # in the folder `orders`; written whenever the sources change
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings of this process. Secrets are never printed."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="DUANKA_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     holder_key: SecretStr | None = Field(default=None, min_length=16)
     """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
 
     orders: Path = Path("duanka-orders")
     """Folder of the order book where no database is named, of the secret where none is given, and of live records."""
+
+    inbox: Path | None = None
+    """Folder in which records land, of `duanka live` without --inbox or --nats."""
+
+    out: Path | None = None
+    """Output folder of `duanka scan` without --out; None: DATA/duanka-out."""
+
+    decisions: Path | None = None
+    """Folder whose decisions become orders, of `duanka serve` without --decisions; None: none."""
+
+    host: str = "127.0.0.1"
+    """Address that the API of `duanka serve` listens at."""
+
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the API of `duanka serve`; 0: a free one."""
 
     policy: str = "national"
     """Policy of the commands about orders: a shipped one by its name, or FILE.toml."""
@@ -153,14 +170,102 @@ class Settings(BaseSettings):
         return PassFile(self.passes_file, key, zone, required=self.passes is not None)
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """The settings in force. `sources`: for each name where its value is from; `place`: folder of duanka.toml."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    place: Path | None
+
+
 def load_settings() -> Settings:
-    """The settings of this process; DuankaError names the first that is wrong."""
+    """The settings of this process: environment, else duanka.toml, else default. DuankaError names what is wrong."""
+    return resolve_settings().settings
+
+
+def resolve_settings() -> Resolved:
+    """As `load_settings`, with where each value is from."""
+    place = find_place()
+    names = (*Settings.model_fields, *(f"{name}_file" for name in _SECRETS))
+    content = read_place(place, names) if place else {}
+    environment = {name: os.environ.get(variable(name), "") for name in names}
+    if (
+        environment["secret"] or environment["secret_file"]
+    ):  # one of them replaces what the file says of either
+        content = {key: value for key, value in content.items() if key not in ("secret", "secret_file")}
+    values: dict[str, object] = {}
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    for name in Settings.model_fields:
+        found = _from_environment(name, environment) or (_from_place(name, content, place) if place else None)
+        if found:
+            values[name], sources[name] = found
+    if place and "orders" not in values:
+        values["orders"] = place / Settings.model_fields["orders"].default
     try:
-        return Settings()
+        return Resolved(Settings.model_validate(values), sources, place)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise DuankaError(f"the setting DUANKA_{name} is wrong: {first['msg']}") from None
+        wrong = str(first["loc"][0])
+        where = f"{sources[wrong]}: " if sources.get(wrong, "").endswith(FILE) else ""
+        message = first["msg"].replace("Value should have at least", "it must have at least")
+        message = message.replace("items after validation", "characters")
+        raise DuankaError(f"{where}the setting {variable(wrong)} is wrong: {message}") from None
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"DUANKA_{name.upper()}"
+
+
+def _from_environment(name: str, environment: Mapping[str, str]) -> tuple[object, str] | None:
+    text = environment[name]
+    file = environment.get(f"{name}_file", "") if name in _SECRETS else ""
+    if text and file:
+        raise DuankaError(f"both {variable(name)} and {variable(name)}_FILE are set; unset one of them")
+    if file:
+        return _secret_in(Path(file), f"{variable(name)}_FILE"), f"{variable(name)}_FILE {file}"
+    return (text, "environment") if text else None
+
+
+def _from_place(name: str, content: Mapping[str, object], place: Path) -> tuple[object, str] | None:
+    where = str(place / FILE)
+    if name in _SECRETS and f"{name}_file" in content:
+        file = place / str(content[f"{name}_file"])
+        return _secret_in(file, f"{name}_file of {where}"), f"{where}, {file}"
+    if name not in content:
+        return None
+    value = content[name]
+    if isinstance(value, list | dict | bool):
+        raise DuankaError(f"{where}: {name} must be a text or a number")
+    text = str(value)
+    if name in _IS_SECRET and (name not in _URLS or urlsplit(text).password is not None):
+        raise DuankaError(
+            f"{where}: {name} is a secret, and settings are read by people: put it into a file of its own (0600) and"
+            f" name that as {name}_file"
+        )
+    if name in _PATHS or (name == "policy" and text.endswith(".toml")):
+        return place / Path(text).expanduser(), where
+    if name == "reference_photos" and "://" not in text:
+        return str(place / Path(text).expanduser()), where
+    return value, where
+
+
+def _secret_in(file: Path, named_by: str) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise DuankaError(f"{named_by}: {file} cannot be read ({why})") from None
+    if not text:
+        raise DuankaError(f"{named_by}: {file} is empty")
+    return text
+
+
+_IS_SECRET = tuple(n for n, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
+_SECRETS = tuple(name for name in _IS_SECRET if name != "secret")  # `secret_file` is a setting of its own
+_PATHS = tuple(n for n, field in Settings.model_fields.items() if "Path" in str(field.annotation))
+_URLS = ("database_url", "message_centre")
 
 
 def setting_names() -> dict[str, str]:

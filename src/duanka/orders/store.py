@@ -86,8 +86,8 @@ class Store:
             return
         if not create:
             raise NoOrderBook(
-                f"no order book at {file}; set DUANKA_ORDERS to its folder or start in the folder above it"
-                " (`duanka persons init` or `duanka serve` begin a new one)"
+                f"no order book at {file}; set DUANKA_ORDERS to its folder or start in the folder above it, or name its"
+                " place with --home (`duanka init`, `duanka persons init` or `duanka serve` begin a new one)"
             )
         private_folder(file.parent)
         private_database(file)

@@ -1,0 +1,72 @@
+"""Place of an installation: the folder with its duanka.toml, and the setting values found there."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import tomllib
+from collections.abc import Collection, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError
+
+FILE = "duanka.toml"
+HOME = "DUANKA_HOME"
+_chosen: ContextVar[Path | None] = ContextVar("chosen", default=None)
+
+
+def choose(folder: Path | None) -> None:
+    """Use this folder in the commands of this process, as --home names it; None: search for one."""
+    _chosen.set(folder)
+
+
+def find_place() -> Path | None:
+    """The place: --home, else DUANKA_HOME, else the nearest folder upward with a duanka.toml, else None.
+
+    DuankaError: --home or DUANKA_HOME names a folder without duanka.toml.
+    """
+    named, by = _chosen.get(), "--home"
+    if named is None and os.environ.get(HOME):
+        named, by = Path(os.environ[HOME]), HOME
+    if named is not None:
+        if not (named / FILE).is_file():
+            raise DuankaError(
+                f"{by} {named}: there is no {FILE}; `duanka init {named}` makes a place, or name the folder of one"
+            )
+        return named.absolute()
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+
+
+def read_place(place: Path, known: Collection[str]) -> dict[str, object]:
+    """The values in duanka.toml of `place`.
+
+    DuankaError: it cannot be read, belongs to another user, can be written by others, or has an unknown key.
+    """
+    path = place / FILE
+    try:
+        found = path.stat()
+        if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+            raise DuankaError(
+                f"{path} belongs to another user or can be written by everybody, so it is not read: chown or chmod it,"
+                " or name another place with --home"
+            )
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DuankaError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise DuankaError(f"{path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DuankaError(f"{path}: is not TOML: {error}") from None
+    _check_keys(path, content, known)
+    return content
+
+
+def _check_keys(path: Path, content: Mapping[str, object], known: Collection[str]) -> None:
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "docs/SETTINGS.md names the settings"
+            raise DuankaError(f"{path}: unknown setting {key}; {hint}")
