@@ -13,7 +13,7 @@ from desk import Typed, duanka
 
 def _made(folder: Path, *words: str, **environment: str) -> tuple[str, str]:
     """The key and the invitation of a new place."""
-    typed = duanka("init", folder, "--person", "wang", *words, **environment)
+    typed = duanka("init", folder, "--person", "wang", *words, cwd=None, **environment)
     assert typed.code == 0, typed.err
     lines = typed.out.splitlines()
     key, invitation = (next(n for n in lines if n.startswith(kind)) for kind in ("dk_", "di_"))
@@ -78,7 +78,7 @@ def test_a_place_is_never_overwritten_and_made_whole_or_not_at_all(
         assert duanka("init", tmp_path / "new", *words).code == 2
         assert not (tmp_path / "new").exists()
     wrong = {"DUANKA_DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/none"}
-    typed = duanka("init", tmp_path / "new", **wrong)
+    typed = duanka("init", tmp_path / "new", cwd=None, **wrong)
     assert typed.code == 2
     assert "hidden" not in typed.err
     assert not (tmp_path / "new").exists()
