@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_orders_tables as tables
     from duanka.app_orders import Desk
-    from duanka.orders import reading
+    from duanka.orders import backups, reading
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")
+    backups = lazily("duanka.orders.backups")
     reading = lazily("duanka.orders.reading")
 
 
@@ -146,6 +147,22 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.EXPORT_PASSES) as (here, person):
             cards = here.pass_list.export(export, person, app_orders.now())
         out.print(f"{cards:,} card(s) that passed: {export}", highlight=False, soft_wrap=True)
+
+    @command(orders, Permission.BACK_UP)
+    def backup(
+        file: Annotated[
+            Path, typer.Argument(help="The file to write; it holds numbers, and is its owner's alone.")
+        ],
+        why: Why,
+    ) -> None:
+        """Copy the order book to a file, whole, also while `serve` runs; docs/OPERATIONS.md says how to restore it."""
+        with at_desk(Permission.BACK_UP) as (here, person):
+            size = backups.back_up(here.store, here.trail, file, person, why, app_orders.now())
+        out.print(
+            f"{file}: {size:,} bytes. The secret is not in it: keep it apart.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     @command(orders, Permission.READ_FIGURES)
     def handled(

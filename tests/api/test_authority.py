@@ -275,6 +275,7 @@ def _value(one: Any, folder: Path) -> str:
         "order": "V000000000000",
         "hardship": "hospital",
         "export": str(folder / "exported"),
+        "file": str(folder / "copy.sqlite"),
     }
     if kind is int:
         return "1"

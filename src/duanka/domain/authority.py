@@ -80,6 +80,7 @@ class Permission(StrEnum):
     LIST_ELEMENTS = "list_elements"
     CONFIGURE_NETWORK = "configure_network"
     ALLOW_CHANGES = "allow_changes"
+    BACK_UP = "back_up"
     ACCEPT_RESTORED = "accept_restored"
     # people and keys
     LIST_PERSONS = "list_persons"
@@ -162,6 +163,7 @@ _GRANTED: tuple[Grant, ...] = (
         Words("允许比对批量修改", "let a comparison change many cards"),
         everywhere=True,
     ),
+    Grant(Permission.BACK_UP, _SENIOR, Words("备份工单库", "back up the order book"), everywhere=True),
     Grant(
         Permission.ACCEPT_RESTORED,
         _SENIOR,
