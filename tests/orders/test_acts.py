@@ -508,17 +508,26 @@ def test_a_reason_is_needed_in_both_languages(store: Store) -> None:
 
 
 def test_a_card_that_cannot_be_changed_spoils_no_other(store: Store) -> None:
-    book = book_on(store)
-    acts = Acts(book)
+    acts = Acts(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
-    with store.writing() as connection:  # as if 110 had come in past the door
-        connection.execute(update(act_cards).where(act_cards.c.card == card(1)).values(card="110"))
-    assert run(acts) == 3
+    now_protected = OrderPolicy(protected=(card(1),))
+    book = book_on(store, now_protected)
+    assert run(Acts(book)) == 3
     assert (acts.act(act.id).done, acts.act(act.id).skipped) == (2, 1)
-    assert restriction(book, 2)
+    assert [restriction(book, number) is not None for number in range(3)] == [True, False, True]
+
+
+def test_a_protected_number_put_into_an_act_past_the_door_is_not_touched(store: Store) -> None:
+    acts = Acts(book_on(store))
+    act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
+    acts.approve(act.id, SECOND, "fine", NOW)
+    with store.writing() as connection:
+        connection.execute(update(act_cards).where(act_cards.c.card == card(1)).values(card="110"))
+    assert run(acts) == 0
+    assert acts.act(act.id).state is ActState.REJECTED
     with store.reading() as connection:
-        assert connection.execute(select(orders.c.id).where(orders.c.card == "110")).all() == []
+        assert connection.execute(select(orders.c.id)).all() == []
     (found,) = [found.what for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
     assert found == f"before this row acts {act.id} was changed past the trail: list of cards"
 

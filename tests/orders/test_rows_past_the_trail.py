@@ -9,12 +9,26 @@ from sqlalchemy import Column, delete, insert, select, update
 from sqlalchemy.sql.sqltypes import Integer
 from sqlalchemy.types import TypeEngine
 
-from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered
+from books import (
+    DESK,
+    HOUR,
+    KEY,
+    NOW,
+    POLICE,
+    SECOND,
+    book_on,
+    card,
+    delivered,
+    demand,
+    restriction,
+    verification,
+)
 from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event, OrderError
 from duanka.domain.person import Person, Role
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
+from duanka.orders.alarms import Alarms
 from duanka.orders.audit import Fault, Trail
 from duanka.orders.columns import Moment
 from duanka.orders.network_elements import NetworkElements
@@ -232,17 +246,62 @@ def test_an_act_put_into_somebodys_scope_shows(store: Store) -> None:
     assert faults(store) == [f"act_places {act.id} was changed past the trail: city"]
 
 
-def test_a_card_added_to_an_act_that_runs_shows_after_it_was_carried_out(store: Store) -> None:
-    acting = Acts(book_on(store))
+@pytest.mark.parametrize("changed", ["list of cards", "put in"])
+def test_an_act_that_runs_otherwise_than_two_agreed_stops_nobody(store: Store, changed: str) -> None:
+    said, book = list[str](), book_on(store)
+    book.set_aside = Alarms(store, said.append, timedelta(minutes=5)).set_aside
+    acting = Acts(book)
+    other = acting.propose(Event.SUSPEND, [card(2)], Words("二", "two"), DESK, NOW)
     act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), DESK, NOW)
-    acting.approve(act.id, SECOND, "seen", NOW)
+    acting.approve(other.id, SECOND, "seen", NOW)
     with store.writing() as connection:
-        connection.execute(insert(act_cards).values(act_id=act.id, card=card(9)))
-        connection.execute(update(acts).values(total=2))
-    acting.carry_out(NOW)
-    assert faults(store) == [
-        f"before this row acts {act.id} was changed past the trail: list of cards, total"
-    ]
+        if changed == "put in":
+            row = connection.execute(select(acts).where(acts.c.id == act.id)).mappings().one()
+            forged = {**row, "id": "AFORGED", "state": "running", "approved_by": "li", "approved_at": NOW}
+            connection.execute(insert(acts).values(forged))
+            connection.execute(insert(act_cards).values(act_id="AFORGED", card=card(9)))
+    if changed == "list of cards":
+        acting.approve(act.id, SECOND, "seen", NOW)
+        with store.writing() as connection:
+            connection.execute(insert(act_cards).values(act_id=act.id, card=card(9)))
+            connection.execute(update(acts).where(acts.c.id == act.id).values(total=2))
+    while acting.carry_out(NOW):
+        pass
+    with store.reading() as connection:
+        stopped = set(connection.execute(select(cards.c.card)).scalars())
+    assert stopped == {card(2)}
+    (told,) = said
+    assert (act.id if changed == "list of cards" else "AFORGED") in told
+    assert any("past" in found for found in faults(store))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"due_at": NOW - HOUR}, {"receipt_at": NOW}, {"decision": "forged:1"}, {"state": "notified"}]
+)
+def test_a_deadline_that_somebody_wrote_into_the_database_stops_nobody(
+    store: Store, changed: dict[str, object]
+) -> None:
+    said, book = list[str](), book_on(store)
+    book.set_aside = Alarms(store, said.append, timedelta(minutes=5)).set_aside
+    for number in range(3):
+        delivered(book, number)
+    book.receive([demand(3, decision="")], NOW, DESK)
+    forged = verification(book, 3).id
+    with store.writing() as connection:
+        facts = {
+            "due_at": NOW,
+            "delivered_at": NOW,
+            "decision": "x:1",
+            "receipt_at": NOW,
+            "state": "notified",
+        }
+        connection.execute(update(orders).where(orders.c.id == forged).values({**facts, **changed}))
+    while book.sweep(NOW + 30 * HOUR):
+        pass
+    assert [restriction(book, number) is not None for number in range(4)] == [True] * 3 + [False]
+    (told,) = said
+    assert forged in told
+    assert any(forged in found for found in faults(store))
 
 
 def test_a_person_whose_proposer_was_exchanged_is_not_approved(told: Store) -> None:

@@ -46,7 +46,7 @@ from duanka.orders.tables import act_cards, acts
 from duanka.orders.turn import Turn, cancelled
 from duanka.orders.undoing import must_be_undoable, put_back, stop_short, undoing, with_undoing
 
-_CARD_OF = Words("批量操作中的号码", "a card of")
+_CARD_OF, _ACT = Words("批量操作中的号码", "a card of"), Words("批量操作", "the act")
 MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # of one person, for a second one
 
 
@@ -206,6 +206,8 @@ class Acts:
         share of each batch, and what a small one leaves goes to the others: ten thousand cards hold nobody up.
         """
 
+        self._end_changed(now)
+
         def work(turn: Turn) -> int:
             running = (
                 select(acts)
@@ -222,6 +224,35 @@ class Acts:
             if is_outage(error):
                 raise
             return self._carry_out_one_by_one(now, limit)
+
+    def _end_changed(self, now: datetime) -> None:
+        """End the acts that were changed past the trail, or put in: two people agreed on another one, or on none."""
+
+        def work(turn: Turn) -> list[str]:
+            is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+            running = select(acts).where(*is_running).with_for_update(skip_locked=True)
+            changed = [
+                row
+                for row in turn.connection.execute(running).mappings()
+                if not turn.as_told(ACTS, row["id"])
+            ]
+            for row in changed:
+                skipped = row["skipped"] + stop_short(
+                    turn, row["id"], "the act was changed past the audit trail"
+                )
+                why = "changed past the audit trail"
+                facts = {"finished_at": now, "skipped": skipped}
+                _move(turn, row, ActState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
+            return [row["id"] for row in changed]
+
+        with self.book.store.reading() as connection:
+            none = select(acts.c.id).where(
+                acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None)
+            )
+            if connection.execute(none.limit(1)).first() is None:
+                return
+        for act_id in self.book.turn(work, now):
+            self.book.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
 
     def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
         """As `carry_out`, a card a transaction: one that cannot be done is skipped, and an alarm names its act."""

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import SYSTEM, Event, Person
-from duanka.orders.bulk import put_rows
+from duanka.orders.bulk import in_parts, put_rows
 from duanka.orders.columns import storable
 from duanka.orders.row_comparison import Comparison
 from duanka.orders.row_digests import AuditedTable, RowsTold, label
@@ -25,7 +25,7 @@ from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
 BROKEN = "trail.broken"
-_AT_ONCE = 5_000
+_AT_ONCE, _SUBJECTS = 5_000, 400
 _MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
 
 
@@ -189,6 +189,29 @@ class Trail:
         if told is None or json.loads(told["digests"])[name] != digest:
             return False
         return self._is_ours(told)
+
+    def untold(self, connection: Connection, table: AuditedTable, keys: Collection[str]) -> set[str]:
+        """Those of these rows that the trail did not leave as they are, as `tells`; each is the subject of its own."""
+        found = {key: digest for key, digest, _ in table.rows(connection, keys)}
+        last = dict[str, RowMapping]()
+        before = audit.alias()
+        for part in in_parts(sorted(found), _SUBJECTS):
+            query = (
+                select(audit, before.c.hash.label("chained"))
+                .outerjoin(before, before.c.seq == audit.c.seq - 1)
+                .where(audit.c.subject.in_(part), audit.c.digests != "")
+                .order_by(audit.c.seq)
+            )
+            for row in connection.execute(query).mappings():
+                if f'"{label(table, row["subject"])}":' in row["digests"]:
+                    last[row["subject"]] = row
+        return {
+            key
+            for key, digest in found.items()
+            if key not in last
+            or json.loads(last[key]["digests"])[label(table, key)] != digest
+            or not self._is_ours(last[key])
+        }
 
     def has(self, connection: Connection, what: str, subject: str) -> bool:
         """Whether there is such an entry, and it bears our hash."""

@@ -178,12 +178,17 @@ class OrderBook:
             found = [(row.id, row.card) for row in connection.execute(due)]
 
         def move_on(some: Sequence[tuple[str, str]]) -> None:
-            def work(turn: Turn) -> None:
+            def work(turn: Turn) -> set[str]:
                 turn.lock([card for _, card in some])
+                changed = turn.not_as_told([number for number, _ in some])
                 for number, _ in some:
-                    _fall_due_alone(turn, turn.order(number), now)
+                    if number not in changed:
+                        _fall_due_alone(turn, turn.order(number), now)
+                return changed
 
-            self.turn(work, now)
+            # by a deadline or a decision that somebody wrote into the database no card is stopped
+            for number in sorted(self.turn(work, now)):
+                self._without_deadline(number, OrderError("it was changed past the audit trail"), now)
 
         each_alone(found, move_on, lambda one, error: self._without_deadline(one[0], error, now))
         return len(found)

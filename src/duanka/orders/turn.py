@@ -38,7 +38,7 @@ from duanka.orders.batch_facts import BatchFacts, Fact
 from duanka.orders.bulk import among, in_parts, put_rows
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
-from duanka.orders.row_digests import AuditedTable
+from duanka.orders.row_digests import ORDERS, AuditedTable
 from duanka.orders.rows import changes, order_id, order_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
 from duanka.orders.unit_of_work_rows import add_digests, supersede, write_cards, write_orders
@@ -171,6 +171,10 @@ class Turn:
     def as_told(self, table: AuditedTable, key: str) -> bool:
         """Whether this row is as the trail left it; `key`: also the subject of the entries about it."""
         return self._terms.trail.tells(self.connection, table, key, (key,))
+
+    def not_as_told(self, numbers: Collection[str]) -> set[str]:
+        """Those of these orders whose rows were changed past the trail."""
+        return self._terms.trail.untold(self.connection, ORDERS, numbers)
 
     # --- changing ---
 

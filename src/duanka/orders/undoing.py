@@ -76,11 +76,10 @@ def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
     return tuple(connection.execute(select(acts.c.id).where(*goes_on).order_by(acts.c.id)).scalars())
 
 
-def stop_short(turn: Turn, act_id: str) -> int:
+def stop_short(turn: Turn, act_id: str, why: str = "the act was undone before its turn") -> int:
     """Leave alone what the act has not reached; how many cards that are."""
     waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
     left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
-    why = "the act was undone before its turn"
     turn.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
     return left
 
