@@ -89,6 +89,11 @@ def guess_mapping(
         guess.sources += found
         if not found:
             guess.unknown.append(shape)
+            there = "、".join(columns.frame.columns[:30])
+            columns.ask(
+                f"这些文件是什么？看不出属于哪张表（docs/FORMAT.md）。列有：{there}",
+                f"what do these files hold? No table is told (docs/FORMAT.md). Their columns are {there}",
+            )
         for question in columns.questions:
             if question not in guess.questions:
                 guess.questions.append(question)

@@ -56,6 +56,23 @@ _FLAG_OF = {**dict.fromkeys(_YES.split(), "true"), **dict.fromkeys(_NO.split(), 
 _LEGEND = re.compile(r"([A-Za-z0-9]{1,4})\s*[:：=\-、.]?\s*([A-Za-z\u4e00-\u9fff]{1,12})")
 
 
+_PAIRS = (
+    ("主叫", "被叫"), ("呼出", "呼入"), ("拨出", "接听"), ("去话", "来话"), ("发送", "接收"),
+    ("MO", "MT"), ("MOC", "MTC"),
+    ("OUT", "IN"), ("out", "in"), ("outgoing", "incoming"), ("outbound", "inbound"), ("短信发送", "短信接收"),
+)  # fmt: skip
+
+
+def with_others(found: Mapping[str, Way]) -> dict[str, Way]:
+    """The codes, and of those that go in pairs the other one, which the sample may not have."""
+    more = dict(found)
+    for pair in _PAIRS:
+        for code in pair:
+            if code in found:
+                more |= {one: more.get(one, _WAY_OF[spoken(one)]) for one in pair}
+    return more
+
+
 def ways(values: Iterable[str], header: str) -> dict[str, Way]:
     """What each of `values` means as a direction; {} where one of them is not known."""
     found = {value: _WAY_OF.get(spoken(value)) for value in values}

@@ -54,6 +54,8 @@ class Form:
 
 def form_of(path: Path) -> Form:
     """Look at the file at `path`; what cannot be told is said in `problem`."""
+    if path.name.lower().endswith((".xls", ".xlsx", ".ods")):
+        return Form(problem="a spreadsheet; save it as CSV")
     try:
         with opened(path) as file:
             start = file.read(8)

@@ -216,6 +216,7 @@ _SHORTEST_WITHIN = (
     2  # Chinese characters of a name that may be part of a longer header; English ones are longer
 )
 _SHORTEST_WITHIN_LATIN = 4
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 _BRACKETS = re.compile(r"[(\[{<【〔《](.*?)[)\]}>】〕》]")
 _BETWEEN = re.compile(r"[\s_\-/:：.*#\"'`|,，、。;；\ufeff]+")
@@ -249,11 +250,12 @@ def meanings(header: str) -> tuple[Named, ...]:
     exact = [Named(meaning, True, names[text]) for meaning, names in _ranks().items() if text in names]
     if exact or not text:
         return tuple(exact)
+    words = _words(header)
     within = [
         Named(meaning, False, len(text) - len(name))
         for meaning, names in _ranks().items()
         for name in names
-        if len(name) >= (_SHORTEST_WITHIN_LATIN if name.isascii() else _SHORTEST_WITHIN) and name in text
+        if (name in words if name.isascii() else len(name) >= _SHORTEST_WITHIN and name in text)
     ]
     best: dict[Meaning, Named] = {}
     for one in sorted(within, key=lambda one: one.rank):
@@ -261,6 +263,14 @@ def meanings(header: str) -> tuple[Named, ...]:
     # The longest name within says what is meant: 主叫号码归属地 is a place and no number.
     least = min((one.rank for one in best.values()), default=0)
     return tuple(one for one in best.values() if one.rank == least)
+
+
+def _words(header: str) -> frozenset[str]:
+    """The Latin words of a header, alone and with those that follow: `read_codec` holds `codec`, and no `adcode`."""
+    text = _BRACKETS.sub("", unicodedata.normalize("NFKC", header))
+    found = [word.lower() for word in _WORD.findall(text)]
+    runs = ("".join(found[at:end]) for at in range(len(found)) for end in range(at + 1, len(found) + 1))
+    return frozenset(run for run in runs if len(run) >= _SHORTEST_WITHIN_LATIN)
 
 
 @cache

@@ -185,8 +185,10 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
             f"列 {name!r} 的代码按哪一侧是本网卡推断：{told}；请确认",
             f"the codes of {name!r} are told by which side is the network's own: {told}; please confirm",
         )
+    seen = {code: one for code, one in ways.items() if code in columns.values[name].codes}
     into = [code for code, one in ways.items() if one.way == "in"]
-    if not into:
+    if not any(one.way == "in" for one in seen.values()):
+        ways = seen  # whose such records are, nothing shows yet: they are set aside when they come
         return _by_table(columns, name, ways, sure, from_, to)
     owner = _owner_of(columns, name, ways, caller.name, called.name)
     if owner is None:
@@ -231,12 +233,12 @@ def _direction_column(columns: Columns) -> tuple[str, Mapping[str, Way], Surenes
         if said and set(values) <= set(said):
             return name, {code: Way(said[code]) for code in values}, Sureness.SURE
         if ways := codes.ways(values, name):
-            return name, ways, Sureness.SURE if exact else Sureness.LIKELY
+            return name, codes.with_others(ways), Sureness.SURE if exact else Sureness.LIKELY
         if not codes.services(values) and exact and len(values) <= 6:
             unknown.append(name)
     for name, values_of in columns.values.items():
         if not columns.named[name] and (ways := codes.ways(values_of.codes, name)):
-            return name, ways, Sureness.LIKELY
+            return name, codes.with_others(ways), Sureness.LIKELY
     return (unknown[0], {}, Sureness.GUESS) if unknown else None
 
 

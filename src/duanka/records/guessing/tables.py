@@ -62,7 +62,10 @@ def is_register(columns: Columns) -> bool:
 def _has_own_alone(columns: Columns) -> bool:
     parts = (Meaning.PEER, Meaning.CALLER, Meaning.CALLED)
     numbers = [
-        name for one in parts for name, exact in columns.called(one) if columns.values[name].peers >= 0.9
+        name
+        for one in parts
+        for name, exact in columns.called(one)
+        if max(columns.values[name].peers, columns.values[name].pseudonyms) >= 0.9
     ]
     if numbers:
         return False

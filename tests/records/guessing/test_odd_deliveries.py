@@ -1,0 +1,125 @@
+"""Deliveries of other forms: what they tell is read, and what they do not tell is asked, never guessed in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import invented
+from duanka.records.guessing import Guessed
+from invented import Call
+from test_five_operators import guessed, read
+
+TRUTH = invented.calls(400)
+Rows = Callable[[Call], str]
+
+
+def written(folder: Path, header: str, row: Rows, name: str = "cdr.csv") -> Guessed:
+    """Write a file of all calls and guess its mapping."""
+    folder.mkdir(exist_ok=True)
+    lines = [*([header] if header else []), *map(row, TRUTH)]
+    (folder / name).write_text("\n".join(lines) + "\n", "utf-8")
+    return guessed(folder)
+
+
+def _way(call: Call, out: str, into: str) -> str:
+    return out if call.direction == "out" else into
+
+
+def _sides(call: Call) -> str:
+    pair = (call.card, call.peer) if call.direction == "out" else (call.peer, call.card)
+    return ",".join(pair)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("a_number,b_number,cdr_type,start_time,duration",
+         lambda c: f"{c.card},{c.peer},{_way(c, 'MOC', 'MTC')},{c.started_at},{c.seconds}"),
+        ("caller,callee,direction,start_time,duration",
+         lambda c: f"{_sides(c)},{_way(c, 'out', 'in')},{c.started_at},{c.seconds}"),
+        ("主叫号码,被叫号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{_sides(c)},{_way(c, '1', '2')},{c.started_at},{c.seconds}"),
+        ("本机号码,对方号码,呼叫类型(1主叫 2被叫),开始时间,通话时长",
+         lambda c: f"{c.card},{c.peer},{_way(c, '1', '2')},{c.started_at},{c.seconds}"),
+        ("计费号码,主叫号码,被叫号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{c.card},{_sides(c)},{_way(c, '01', '02')},{c.started_at},{c.seconds}"),
+        ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{c.card},{c.peer},{_way(c, '呼出', '呼入')},{c.started_at:%d/%m/%Y %H:%M:%S},{c.seconds}"),
+        ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{c.card},{c.peer},{_way(c, '主叫', '被叫')},{c.started_at:%Y%m%d%H%M%S},"
+                   f"{c.seconds // 3600:02d}{c.seconds // 60 % 60:02d}{c.seconds % 60:02d}"),
+        ("计费号码,对方号码,通话类型,开始时间,结束时间,通话时长",
+         lambda c: f"{c.card},{c.peer},{_way(c, '主叫', '被叫')},{c.started_at},"
+                   f"{c.started_at + timedelta(seconds=c.seconds)},{c.seconds * 1000}"),
+        ("计费号码,对方号码,通话类型,通话日期,通话时间",
+         lambda c: f"{c.card},{c.peer},{_way(c, '主叫', '被叫')},{c.started_at},{c.seconds}"),
+        ("", lambda c: f'"",{_sides(c)},default,{c.started_at},,{c.started_at},{c.seconds + 4},{c.seconds},'
+                       'NORMAL_CLEARING,3f2a9c51-1b2c-4d5e-8f90-0123456789ab,,,PCMA'),
+    ],
+    ids=["served party", "caller", "told by sides", "legend", "own among two", "day first", "packed clock",
+         "milliseconds", "time is a duration", "FreeSWITCH"],
+)  # fmt: skip
+def test_what_a_delivery_tells_is_read(tmp_path: Path, header: str, row: Rows) -> None:
+    found = written(tmp_path / "data", header, row)
+    assert found.whole, found.text
+    assert read(tmp_path, tmp_path / "data", found) == sorted(c._replace(imei=None, city=None) for c in TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "asked"),
+    [
+        ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{c.card},{c.peer},{_way(c, '7', '8')},{c.started_at},{c.seconds}", "--direction"),
+        ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{c.card},{c.peer},主叫,0{1 + c.seconds % 9}/0{1 + c.seconds % 7}/2021 10:00:00,{c.seconds}",
+         "%d/%m/%Y"),
+        ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
+         lambda c: f"{c.card},{c.peer},主叫,{c.started_at},{c.seconds // 60 % 20}:{c.seconds % 60:02d}",
+         "`mm:ss` or `hh:mm`"),
+        ("本机号码,对方号码,呼叫类型,开始时间", lambda c: f"{c.card},{c.peer},主叫,{c.started_at}",
+         "calls or messages"),
+        ("x,y,z", lambda c: f"{c.seconds},a,b", "what do these files hold"),
+    ],
+    ids=["codes", "day and month", "minutes or hours", "calls or messages", "nothing"],
+)  # fmt: skip
+def test_what_no_file_tells_is_asked(tmp_path: Path, header: str, row: Rows, asked: str) -> None:
+    found = written(tmp_path, header, row, "export.csv")
+    assert not found.whole
+    assert any(asked in question.text.en for question in found.guess.questions), found.guess.questions
+
+
+def test_records_that_come_in_are_set_aside_while_nothing_shows_whose_they_are(tmp_path: Path) -> None:
+    found = written(
+        tmp_path,
+        "a_number,b_number,cdr_type,start_time,duration",
+        lambda c: f"{c.card},{c.peer},MOC,{c.started_at},{c.seconds}",
+    )
+    assert found.whole
+    assert 'codes = { MOC = "out" }' in found.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "号码,时间\n1,2\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+        (
+            "a.csv",
+            "话单明细\n导出\n主叫,被叫,时间\n".encode() + b"1,2,3\n" * 9,
+            "2 lines stand above its header",
+        ),
+        ("a.xlsx", b"PK\3\4", "save it as CSV"),
+        ("a.json", b'{"a": 1}\n', "JSON"),
+        ("a.csv", b"", "the file is empty"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = guessed(tmp_path)
+    assert not found.whole
+    assert said in found.guess.unread[0].form.problem
