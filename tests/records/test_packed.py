@@ -116,6 +116,10 @@ UNFIT = {
         zipped(PACK[".gz"](b"x"), name="a.csv.gz"),
         "there is a gzip file in the zip file; unpack",
     ),
+    "spreadsheet": (
+        zipped(b"<Types/>", "xl/workbook.xml", "xl/worksheets/sheet1.xml", name="[Content_Types].xml"),
+        "it is a spreadsheet; save it as CSV, with the numbers of cards as text",
+    ),
     "nothing": (
         zipped(b"", name="empty/"),
         "there is no file in the zip file; pack the file of records in it",

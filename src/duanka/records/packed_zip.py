@@ -23,6 +23,11 @@ _ENCRYPTED = 1
 _SHOWN = 3  # members that are named
 _TEXT_ENDINGS = (".csv", ".txt", ".dat", ".cdr", ".log", ".tsv")
 _NOT_OURS = ("__macosx/", ".ds_store", "thumbs.db", "desktop.ini")
+_SPREADSHEET = (
+    "[Content_Types].xml",
+    "xl/workbook",
+    "META-INF/manifest.xml",
+)  # of Excel, and of OpenDocument
 _FORMS = {  # first bytes of what is no text
     MAGIC: "a zip or Excel file",
     b"\x1f\x8b": "a gzip file",
@@ -149,6 +154,8 @@ def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
 
 
 def _one_of(members: Sequence[zipfile.ZipInfo]) -> Member:
+    if any(one.filename.startswith(_SPREADSHEET) for one in members):
+        raise Unfit("it is a spreadsheet; save it as CSV, with the numbers of cards as text")
     files = [one for one in members if not one.is_dir() and not _is_not_ours(one.filename)]
     texts = [one for one in files if one.filename.lower().endswith(_TEXT_ENDINGS)]
     if len(texts) == 1:
