@@ -5,6 +5,7 @@ A test waits when its code, or that of its fixtures and helpers, looks at a cloc
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
@@ -109,6 +110,14 @@ def _ours(one: object) -> bool:
     return file.startswith(str(TESTS))
 
 
+def _again(item: pytest.Item) -> pytest.Item:
+    """The test as another one: pytest keeps what it set up for a test that follows itself."""
+    other = copy.copy(item)
+    if isinstance(other, pytest.Function):
+        other._initrequest()
+    return other
+
+
 class Rounds:
     """Runs what was chosen so many times, file by file, and tells each round."""
 
@@ -140,7 +149,7 @@ class Rounds:
         for file, some in sorted(files, key=lambda one: any(slow in one[0] for slow in _SLOW)):
             for number in range(1, self.rounds + 1):
                 self.starts[len(items)] = (file, number)
-                items += some
+                items += [_again(item) for item in some]
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self.place in self.starts:
