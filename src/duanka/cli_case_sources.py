@@ -58,15 +58,17 @@ def add_case_sources(
             listed = here.case_sources.listed(by)
             if export:
                 app_orders.write_sources(here, export)
-        table = Table("id", "name", "public key", "proposed", "approved by", "state")
+        table = Table("id", "name", "proposed", "approved by", "state")
         for one in listed:
             state = "removed" if one.removed_at else "in force" if one.in_force else "waits"
             source = one.source
-            facts = (one.id, source.name, source.public_key.hex()[:16], one.proposed_by)
-            table.add_row(*facts, one.approved_by or "-", state)
+            table.add_row(one.id, source.name, one.proposed_by, one.approved_by or "-", state)
         out.print(
             table if listed else "No source: no case stops a card; `duanka keys add-source`.", highlight=False
         )
+        for one in listed:  # whole: two people compare it with what the police read out
+            key = one.source.public_key.hex()
+            out.print(f"{one.id} {one.source.name}: {key}", highlight=False, soft_wrap=True)
 
 
 def _add_deciding(keys: typer.Typer, out: Console, settings: Callable[[], Settings], at_desk: AtDesk) -> None:
@@ -77,6 +79,9 @@ def _add_deciding(keys: typer.Typer, out: Console, settings: Callable[[], Settin
             approved = here.case_sources.approve(source, by, why, app_orders.now())
             app_orders.write_sources(here, settings().sources_file)
         out.print(f"{approved.name} is in force: cases that it signs stop cards.", highlight=False)
+        out.print(
+            f"Its key, to compare with theirs: {approved.public_key.hex()}", highlight=False, soft_wrap=True
+        )
 
     @command(keys, Permission.REMOVE_CASE_SOURCE, "remove-source")
     def remove_source(source: SourceId, why: Why) -> None:

@@ -116,7 +116,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             flags = {"closed": closed, "overdue": overdue, "waiting": waiting}
             filters += "".join(f" --{name}" for name, on in flags.items() if on)
             filters += f" --limit {limit}" if limit != _ROWS else ""
-            out.print(tables.orders_table(page, filters), highlight=False)
+            out.print(tables.orders_table(page, person.scope, filters), highlight=False)
 
     @command(orders, Permission.READ_ORDER)
     def show(

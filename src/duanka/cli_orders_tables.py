@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from duanka.domain.identity import TOLD
 from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_text
 from duanka.domain.order import Order
+from duanka.domain.person import Scope
 from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile, ReviewItem
 from duanka.orders.views import (
@@ -34,6 +36,7 @@ from duanka.orders.views import (
 
 _MASKED = Sight(unmasked=False)
 _SKIPPED_SHOWN = 50
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
 
 STATE_WORDS = {
     "opened": "已建单",
@@ -79,10 +82,10 @@ def state(word: str) -> str:
     return f"{STATE_WORDS.get(word, '')} {word}".strip()
 
 
-def orders_table(page: Page[Order], filters: str = "") -> RenderableType:
+def orders_table(page: Page[Order], scope: Scope, filters: str = "") -> RenderableType:
     """A list of orders. `filters`: the options that it was asked with, for the command of the next page."""
     if not page.items:
-        return Text("No such orders.")
+        return Text("No such orders." if scope.everywhere else f"No such orders in your scope ({scope}).")
     table = grid("order", "card", "state", "tier", "opened", "due", "hits", "reason", right=("hits",))
     for one in page.items:
         table.add_row(
@@ -256,12 +259,22 @@ def _trail(trail: Sequence[Told]) -> RenderableType:
     table = grid("row", "at", "who", "what", "why", "changed", title="\nAudit trail", right=("row",))
     for told in trail:
         changed = ", ".join(
-            f"{name} {told.before.get(name, '-')} → {value}" for name, value in told.after.items()
+            f"{name} {_readable(told.before.get(name, '-'))} → {_readable(value)}"
+            for name, value in told.after.items()
         )
         table.add_row(
             str(told.seq), local(told.at), f"{told.who} ({told.role})", told.what, told.why, changed
         )
     return table
+
+
+def _readable(value: object) -> str:
+    """A value of the trail; a moment, which the trail keeps in UTC, in the operator's zone and to the second."""
+    return (
+        local(datetime.fromisoformat(value))
+        if isinstance(value, str) and _MOMENT.fullmatch(value)
+        else str(value)
+    )
 
 
 def _legs(legs: Sequence[Leg]) -> RenderableType:

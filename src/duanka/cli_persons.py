@@ -33,7 +33,10 @@ RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of what wa
 Operators = Annotated[
     list[str] | None, typer.Option("--operator", help="Only orders of this operator; several times.")
 ]
-Cities = Annotated[list[str] | None, typer.Option("--city", help="Only orders of this city; several times.")]
+Cities = Annotated[
+    list[str] | None,
+    typer.Option("--city", help="Only of this city, its code like 130100; several times."),
+]
 _SET_UP = "Needs no key: it is how an order book begins."
 
 

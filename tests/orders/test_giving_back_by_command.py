@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,25 @@ def test_the_next_page_keeps_what_the_list_was_asked_for(desk: TypedDesk) -> Non
     assert "No such orders" in desk.done("wang", "orders", "list", "--waiting").text, (
         "notices are on their way"
     )
+
+
+def test_a_scope_names_cities_by_their_codes_and_an_empty_list_names_the_scope(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    said = desk.type("wang", "persons", "add", "zhao", "--role", "desk", "--city", "石家庄")
+    assert (said.code, "six-digit code" in said.text) == (2, True)
+    added = desk.done("wang", "persons", "add", "zhao", "--role", "desk", "--city", "130100")
+    approved = desk.done("li", "persons", "approve", added.id("P"), *WHY)
+    halves = re.search(r"dk_\S+", added.text), re.search(r"^[\w-]{22}$", approved.text, re.MULTILINE)
+    assert all(halves)
+    desk.keys = {**desk.keys, "zhao": "".join(half[0] for half in halves if half)}
+    assert "in your scope (all operators; 130100)" in desk.done("zhao", "orders", "list").text
+
+
+def test_what_the_trail_tells_is_in_the_operators_time(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    desk.done("wang", "objections", "file", card(0), "--text", "是我本人")
+    filed, _ = state(desk, 0, Kind.OBJECTION)
+    desk.done("wang", "objections", "accept", filed, *WHY)
+    shown = desk.type("wang", "orders", "show", filed, columns=400).text
+    assert re.search(r"due_at (-|None) → \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\+08:00", shown), shown
+    assert "+00:00" not in shown

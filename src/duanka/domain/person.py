@@ -35,6 +35,9 @@ RESERVED_IDS = frozenset(
 _PLACE = re.compile(r"[^\x00-\x1f\x7f|]{1,40}")
 
 
+_CITY = re.compile(r"[1-9][0-9]{5}")
+
+
 class BadPerson(DuankaError):
     """A person cannot be written down like this."""
 
@@ -135,6 +138,11 @@ def scope_of(operators: list[str], cities: list[str]) -> Scope:
             raise BadPerson(f"a scope names at most {MOST_PLACES} {what}; leave it empty for all")
         if bad := [name for name in named if not _is_place(name.strip())]:
             raise BadPerson(f"{bad[0][:40]!r} is no name of {what}: 1 to 40 letters that are seen, without |")
+    if bad := [city for city in cities if not _CITY.fullmatch(city.strip())]:
+        raise BadPerson(
+            f"{bad[0][:40]!r} is no city: write its six-digit code, as the register of cards has it, like 130100;"
+            " with a name nothing would ever be in the scope"
+        )
     return Scope(frozenset(name.strip() for name in operators), frozenset(name.strip() for name in cities))
 
 
