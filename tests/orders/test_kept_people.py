@@ -192,6 +192,9 @@ def test_a_list_of_another_installation_is_neither_believed_nor_replaced(
     office.kept.keep(NOW)
     assert office.keys.who(mine) == Person("wang", Role.DESK)
     assert (folders[0] / PEOPLE_FILE).read_text(encoding="utf-8") == text
+    office.guard.check(NOW)  # nobody else's end lies there: the folder is ours
+    office.guard.check(NOW)
+    assert len(office.kept.ends()) == len(folders)
 
 
 def test_a_role_is_not_given_back_by_taking_entries_out_of_the_trail(

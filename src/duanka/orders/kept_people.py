@@ -21,7 +21,7 @@ from sqlalchemy import Connection, func, select, update
 from duanka.domain.person import Person
 from duanka.domain.private_files import write_private
 from duanka.orders.audit import Entry, Trail
-from duanka.orders.kept_end import ACCEPTED, End, missing
+from duanka.orders.kept_end import ACCEPTED, END_FILE, End, missing
 from duanka.orders.keys import person_of
 from duanka.orders.row_digests import KEYS, PERSONS, found
 from duanka.orders.store import Store
@@ -236,12 +236,18 @@ class KeptPeople:
         return KnownPeople(end, people, frozenset(said["revoked"]), frozenset(said["removed"]))
 
     def _is_foreign(self, path: Path) -> bool:
-        """Whether a file is another installation's: it is not ours to replace."""
+        """Whether a file is another installation's, and not ours to replace: until the end beside it is ours."""
+        return self._installation_in(path) not in ("", self._installation) and (
+            self._installation_in(path.with_name(END_FILE)) != self._installation
+        )
+
+    @staticmethod
+    def _installation_in(path: Path) -> str:
+        """The installation that a kept file names; empty where it names none."""
         try:
-            number = json.loads(path.read_text(encoding="utf-8"))["installation"]
+            return str(json.loads(path.read_text(encoding="utf-8"))["installation"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return False
-        return bool(number != self._installation)
+            return ""
 
     def _text(self, known: KnownPeople, at: datetime) -> str:
         told: dict[str, object] = {"installation": self._installation}
