@@ -175,7 +175,7 @@ def test_a_zero_byte_hides_nobody(proxy: OwnCallProxy, caller: RawCaller) -> Non
         assert caller.send(proxy.address, whom, f"<sip:{CARD}@op>") == "SIP/2.0 400 Bad URI", whom
 
 
-@pytest.mark.parametrize("route", ["<sip:{}@op>", "<sip:{}@10.0.0.7;lr>", "<sip:edge;lr>, <tel:+{}>"])
+@pytest.mark.parametrize("route", ["<sip:{}@op>", "<sip:{};lr@op;lrx>", "<sip:edge;lr>, <tel:+{};lr>"])
 def test_a_route_leads_past_no_list(proxy: OwnCallProxy, caller: RawCaller, route: str) -> None:
     """A strict router goes where Route says, and not to the request URI (RFC 3261, 16.4)."""
     to_card = f"Route: {route.format(CARD)}\r\n"
@@ -196,7 +196,7 @@ def test_a_route_leads_past_no_list(proxy: OwnCallProxy, caller: RawCaller, rout
             caller.send(proxy.address, "sip:10.0.0.7", who, method=method, extra=to_other, **within)
             == REFUSED_608
         )
-        edge = "Route: <sip:edge.op;lr>, <sip:term@core.op;lr>\r\n"
+        edge = "Route: <sip:edge.op;lr>, <sip:1234567890@core.op;lr=on>, <sip:9876543210@x;a=b;lr;c=d>\r\n"
         assert caller.send(proxy.address, "sip:10.0.0.7", who, method=method, extra=edge, **within) == PASSED
 
 
