@@ -7,6 +7,8 @@ from collections.abc import Collection
 from rich.console import RenderableType
 from rich.table import Table
 
+_WHOLE = ("act", "card", "order", "rule")  # columns of ids
+
 Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """A title, the columns, the rows; the first column and `words` are text, the others numbers."""
 
@@ -15,9 +17,13 @@ def grid(*columns: str, title: str = "", right: Collection[str] = ()) -> Table:
     """An empty table; the columns `right` are set to the right."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        # folded where it is narrow: half an id or half a number would be another one
+        # folded where it is narrow; ids and numbers are not: half of one would be another one
         table.add_column(
-            column, justify="right" if column in right else "left", header_style="bold", overflow="fold"
+            column,
+            justify="right" if column in right else "left",
+            header_style="bold",
+            overflow="fold",
+            no_wrap=column in _WHOLE,
         )
     return table
 

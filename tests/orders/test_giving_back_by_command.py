@@ -218,3 +218,13 @@ def test_what_the_trail_tells_is_in_the_operators_time(desk: TypedDesk) -> None:
     shown = desk.type("wang", "orders", "show", filed, columns=400).text
     assert re.search(r"due_at (-|None) → \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\+08:00", shown), shown
     assert "+00:00" not in shown
+
+
+def test_no_id_is_broken_at_eighty_columns(desk: TypedDesk) -> None:
+    desk.demand(demand(0))
+    asked, _ = state(desk, 0, Kind.VERIFICATION)
+    listed = desk.done("wang", "orders", "list", columns=80).text
+    assert asked in listed
+    assert "+86130****0000" in listed
+    act = desk.done("wang", "orders", "stop", card(0), *REASON, columns=80).id("A")
+    assert act in desk.done("wang", "orders", "acts", columns=80).text
