@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -31,6 +32,9 @@ def prepare_process() -> None:
     """Let this process and its children write for their owner alone, leave no core, and mask numbers in the log."""
     os.umask(UMASK)
     gc.set_threshold(_ALLOCATIONS)
+    atexit.register(
+        gc.freeze
+    )  # no look for garbage at the very end, which takes a quarter of a short command
     # a core holds the secret, keys, and numbers
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.setLogRecordFactory(_MaskedRecord)
