@@ -40,7 +40,7 @@ from duanka.settings import Settings
 from people import People
 from test_access import WHO
 
-SET_UP = {"persons init", "persons join"}  # how an order book begins: nobody has a key then
+SET_UP = {"init", "persons init", "persons join"}  # how an order book begins: nobody has a key then
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 WORDS = Words("理由", "a reason")
 Try = Callable[[TestDesk, Order, Person], object]
