@@ -22,7 +22,7 @@ def zstd(octets: bytes) -> bytes:
 def zipped(octets: bytes, *more: str, name: str = "calls.csv", method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip file of a file `name`, and of others with the same content."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method, compresslevel=1) as archive:
+    with zipfile.ZipFile(out, "w", method, compresslevel=6) as archive:
         for one in (name, *more):
             archive.writestr(one, b"" if one.endswith("/") else octets)
     return out.getvalue()
