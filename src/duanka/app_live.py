@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -275,20 +277,34 @@ def _telemetry(
 
 @contextlib.contextmanager
 def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once, and loses nothing."""
+    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once, and loses nothing.
+
+    A handler runs in the midst of whatever the main thread does, also while it holds the lock that `stop` takes: it
+    only writes into a pipe, and a thread of its own ends the run.
+    """
+    heard_here, told = os.pipe()
 
     def heard(number: int, frame: FrameType | None) -> None:
         del frame
-        ending()
-        stop()
+        os.write(told, b".")
         signal.signal(number, signal.default_int_handler)
 
+    def wait_for_one() -> None:
+        if os.read(heard_here, 1):
+            ending()
+            stop()
+
+    waiter = threading.Thread(target=wait_for_one, name="signals", daemon=True)
+    waiter.start()
     before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(told)
+        waiter.join()
+        os.close(heard_here)
 
 
 def lateness(texts: Sequence[str], silent: str) -> Lateness:

@@ -17,7 +17,14 @@ from desk import cards_at_risk, duanka, flagged, hits
 from duanka.app import working_folder
 from waiting import until
 
-WRITTEN = {"hits.parquet", "cards_at_risk.csv", "decisions.jsonl", "quarantine.parquet", "report.html"}
+WRITTEN = {
+    "hits.parquet",
+    "cards_at_risk.csv",
+    "cards_at_risk.xlsx",
+    "decisions.jsonl",
+    "quarantine.parquet",
+    "report.html",
+}
 HEAD = """
 [policy]
 id = "own"

@@ -86,8 +86,10 @@ def test_files_land_day_by_day_and_a_kill_loses_nothing(small: Path, scanned: Pa
     days = sorted({p.stem for p in (small / "calls").glob("*.parquet")})
     assert len(days) == DAYS
     _register_lands(small, inbox)
+    # The first day of every table lies there: a source that first delivers when its day was judged is late with it.
+    _day_lands(small, inbox, days[0])
     with _running(*words) as (run, said):
-        for day in days[:3]:
+        for day in days[1:3]:
             _day_lands(small, inbox, day)
         _until(partial(_told, out), "hits are told")
         url = _until(lambda: _metrics_url(said), "the address of the metrics")
