@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from duanka import app, app_orders, cli
 from duanka.app_orders import Desk
+from duanka.cli_process import ERR, OUT
 from duanka.domain.order import Asked, Demand
 from duanka.domain.person import Role
 from duanka.domain.words import Words
@@ -73,6 +74,9 @@ class TypedDesk:
                 pass
 
     def type(self, who: str, *words: str, columns: int = 200, **environment: str) -> Said:
+        # A console takes its width when it is made, which another test of this process may have done.
+        for console in (OUT, ERR):
+            console.width = columns
         found = CliRunner().invoke(
             cli.cli,
             list(words),

@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from duanka.orders.columns import DoesNotFit
+
 Item = TypeVar("Item")
 _MANY = 50  # from here on COPY pays
 _ARRAYS = {String: "text", Text: "text", Integer: "integer", BigInteger: "bigint"}
@@ -94,7 +96,18 @@ def among(
     if connection.dialect.name != "postgresql":
         return column.in_(values)
     plain = _plain_type(column.type)
-    return column == func.any(literal(list(values), ARRAY(Text() if isinstance(plain, String) else plain)))
+    fitting = [value for value in values if _fits(connection, column, value)]
+    return column == func.any(literal(fitting, ARRAY(Text() if isinstance(plain, String) else plain)))
+
+
+def _fits(connection: Connection, column: ColumnElement[Any], value: object) -> bool:
+    """Whether the column can hold the value: what does not fit, such as a zero byte, is in no row, and no array."""
+    if isinstance(column.type, TypeDecorator):
+        try:
+            column.type.process_bind_param(value, connection.dialect)
+        except DoesNotFit:
+            return False
+    return True
 
 
 def _driver_values(
