@@ -13,7 +13,7 @@ from duanka import app_live
 from duanka.app_live import LiveOutcome, LiveRun
 from duanka.domain.live import Source, Watch
 from duanka.domain.local_time import OperatorZone
-from duanka.domain.private_files import private_file, write_private
+from duanka.domain.private_files import put_in_place, write_private
 from duanka.live import CARDS_AT_RISK, SPREADSHEET
 from duanka.report.list_changes import Changes, write_changes
 from duanka.report.spreadsheet import write_spreadsheet
@@ -65,9 +65,8 @@ def morning(
     came = _came(asked.out / _MISSING, outcome.followed.last.sources)
     write_private(asked.out / _MISSING, json.dumps(dict.fromkeys(missing, str(day))).encode())
     # Last: a morning that broke off is done again and held against the same list as before.
-    aside = private_file(asked.out / f"{_LAST}.unfinished")
-    shutil.copyfile(asked.out / CARDS_AT_RISK, aside)
-    aside.replace(asked.out / _LAST)
+    with put_in_place(asked.out / _LAST) as aside:
+        shutil.copyfile(asked.out / CARDS_AT_RISK, aside)
     return Morning(outcome, changes, day, missing, came)
 
 

@@ -303,3 +303,22 @@ def test_what_programs_write_for_nothing_is_unknown(tmp_path: Path) -> None:
     rows = header + "8613800138000,10086,in,2021-05-17 09:30,NULL,\\N,N/A\n"
     intake = taken(tmp_path, {"calls.csv": rows})
     assert table(intake, "calls").select("seconds", "answered", "imei").rows() == [(None, None, None)]
+
+
+def test_what_a_mapping_says_of_a_text_that_else_means_nothing_counts(tmp_path: Path) -> None:
+    rules = """
+        [[source]]
+        files = "*.csv"
+        table = "calls"
+        [source.columns]
+        card = "a"
+        peer = "b"
+        direction = { value = "out" }
+        started_at = "t"
+        answered = { from = "x", codes = { "-" = "false", "N/A" = "false", "ok" = "true" } }
+    """
+    rows = "".join(
+        f"13800138000,10086,2021-05-17 09:3{n},{x}\n" for n, x in enumerate(("-", "N/A", "ok", "NULL"))
+    )
+    intake = taken(tmp_path, {"x.csv": "a,b,t,x\n" + rows}, mapping=mapping(tmp_path, rules))
+    assert table(intake, "calls").sort("started_at")["answered"].to_list() == [False, False, True, None]

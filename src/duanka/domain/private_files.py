@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 UMASK = 0o077  # of every process of ours: nothing for group and others
@@ -29,6 +30,17 @@ def private_file(path: Path) -> Path:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE))
     tighten(path)
     return path
+
+
+@contextmanager
+def put_in_place(path: Path) -> Iterator[Path]:
+    """Give a private file beside `path`: what was written there takes its place, whole, or goes. OSError."""
+    aside = private_file(path.with_name(f"{path.name}.unfinished"))
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -19,7 +19,6 @@ from duanka.orders.turn import Turn
 from duanka.orders.views import ActCard, OpenOrder, Sight
 
 MOST_STRUCK = 10_000  # cards that one approval leaves out
-_AT_ONCE = 400  # values in one IN: below what SQLite takes
 _LINE = re.compile(r"#([1-9][0-9]{0,5})")
 
 
@@ -73,7 +72,7 @@ def strike(turn: Turn, act: RowMapping, named: Sequence[str], by: Person, why: s
     if len(gone) == len(waiting):
         raise OrderError(f"no card would be left of {act['id']}: reject it")
     text = f"struck by {by.id} at approval: {why.strip()}"
-    for part in in_parts(gone, _AT_ONCE):
+    for part in in_parts(gone):
         theirs = (act_cards.c.act_id == act["id"], act_cards.c.card.in_(part))
         turn.connection.execute(update(act_cards).where(*theirs).values(outcome=SKIPPED, why=text))
     for card in gone:
@@ -110,7 +109,7 @@ def _shown(
 
 def _states(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:
     found = dict[str, str]()
-    for part in in_parts(numbers, _AT_ONCE):
+    for part in in_parts(numbers):
         rows = connection.execute(select(cards.c.card, cards.c.state).where(cards.c.card.in_(part)))
         found |= {row.card: row.state for row in rows}
     return found
@@ -118,7 +117,7 @@ def _states(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:
 
 def _orders(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Order]]:
     found = dict[str, list[Order]]()
-    for part in in_parts(numbers, _AT_ONCE):
+    for part in in_parts(numbers):
         query = select(orders).where(orders.c.card.in_(part)).order_by(orders.c.opened_at.desc())
         for row in connection.execute(query).mappings():
             found.setdefault(row["card"], []).append(order_of(row))

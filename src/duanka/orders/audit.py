@@ -25,7 +25,7 @@ from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
 BROKEN = "trail.broken"
-_AT_ONCE, _SUBJECTS = 5_000, 400
+_AT_ONCE = 5_000
 _MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
 
 
@@ -195,7 +195,7 @@ class Trail:
         found = {key: digest for key, digest, _ in table.rows(connection, keys)}
         last = dict[str, RowMapping]()
         before = audit.alias()
-        for part in in_parts(sorted(found), _SUBJECTS):
+        for part in in_parts(sorted(found)):
             query = (
                 select(audit, before.c.hash.label("chained"))
                 .outerjoin(before, before.c.seq == audit.c.seq - 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Person
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import put_in_place
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.store import Store
 
@@ -32,14 +32,13 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
         raise DuankaError(f"{file} is there already; name another file, or move it away")
     with store.writing() as connection:
         trail.append(connection, [Entry(now, by, "book.backup", file.name[:40], why)])
-    aside = private_file(file.with_name(f"{file.name}.unfinished"))
-    try:
-        with store.engine.connect() as connection, closing(sqlite3.connect(aside)) as copy:
-            raw = connection.connection.driver_connection
-            assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # the book is embedded
-            raw.backup(copy, pages=_PAGES)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-        aside.replace(file)
-    finally:
-        aside.unlink(missing_ok=True)
+    with (
+        put_in_place(file) as aside,
+        store.engine.connect() as connection,
+        closing(sqlite3.connect(aside)) as copy,
+    ):
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # the book is embedded
+        raw.backup(copy, pages=_PAGES)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
     return file.stat().st_size

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, FromClause, Table, UpdateBase, event
 
 from duanka.orders.bulk import in_parts
 
-_AT_ONCE = 400  # values in one IN: below what SQLite takes
 _READS_AHEAD = 3  # of a fact that keeps being forgotten; from then on each key is read alone
 
 Value = TypeVar("Value")
@@ -46,7 +45,7 @@ class BatchFacts:
             ahead = batch if reads <= _READS_AHEAD else ()
             unread = sorted({key, *ahead} - known.keys())
             known |= dict.fromkeys(unread, fact.absent)
-            for part in in_parts(unread, _AT_ONCE):
+            for part in in_parts(unread):
                 known |= fact.read(self._connection, part)
         value: Value = known[key]
         return value

@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeEngine
 from duanka.orders.columns import DoesNotFit
 
 Item = TypeVar("Item")
+_VALUES_OF_IN = 400  # below what SQLite takes
 _MANY = 50  # from here on COPY pays
 _ARRAYS = {String: "text", Text: "text", Integer: "integer", BigInteger: "bigint"}
 
@@ -152,7 +153,7 @@ def upsert(connection: Connection, table: Table) -> Any:
     return lite_into(table)
 
 
-def in_parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """`items` in their order, at most `size` at a time."""
+def in_parts(items: Sequence[Item], size: int = _VALUES_OF_IN) -> Iterator[Sequence[Item]]:
+    """`items` in their order, at most `size` at a time; by default so many as one IN takes on both databases."""
     for at in range(0, len(items), size):
         yield items[at : at + size]

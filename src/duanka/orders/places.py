@@ -10,8 +10,6 @@ from duanka.domain.person import Person, Scope
 from duanka.orders.bulk import among, in_parts
 from duanka.orders.tables import act_places, orders
 
-_AT_ONCE = 400  # values in one IN: below what SQLite takes
-
 Place = tuple[str, str]  # operator, city; "" where unknown
 NOWHERE: Place = ("", "")
 
@@ -19,7 +17,7 @@ NOWHERE: Place = ("", "")
 def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
     """The place of each of these cards, as the latest order says that names one; cards without one are left out."""
     found: dict[str, Place] = {}
-    for part in in_parts(sorted(set(cards)), _AT_ONCE):
+    for part in in_parts(sorted(set(cards))):
         query = (
             select(orders.c.card, orders.c.operator, orders.c.city)
             .where(among(connection, orders.c.card, part), or_(orders.c.operator != "", orders.c.city != ""))

@@ -23,7 +23,6 @@ from duanka.orders.turn import ONE_PERSON, TWO_PEOPLE, Turn
 
 UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
 _GOES_ON = (ActState.PROPOSED.value, ActState.RUNNING.value)
-_AT_ONCE = 400  # values in one IN: below what SQLite takes
 
 # the restriction of a card that an act stopped, where the act is still what entitles it
 _HELD = and_(
@@ -164,7 +163,7 @@ def _for_two(turn: Turn, act_id: str) -> list[str]:
 def _held(connection: Connection, act_ids: Collection[str]) -> frozenset[str]:
     """Those of these acts that still stop a card."""
     found = set[str]()
-    for part in in_parts(sorted(act_ids), _AT_ONCE):
+    for part in in_parts(sorted(act_ids)):
         query = select(act_cards.c.act_id).distinct().join(orders, _HELD)
         found.update(connection.execute(query.where(act_cards.c.act_id.in_(part))).scalars())
     return frozenset(found)
@@ -172,7 +171,7 @@ def _held(connection: Connection, act_ids: Collection[str]) -> frozenset[str]:
 
 def _undone_by(connection: Connection, act_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
     found = dict[str, tuple[str, ...]]()
-    for part in in_parts(sorted(act_ids), _AT_ONCE):
+    for part in in_parts(sorted(act_ids)):
         query = select(acts.c.undoes, acts.c.id).where(acts.c.undoes.in_(part))
         for undone, by in connection.execute(query.order_by(acts.c.proposed_at, acts.c.id)):
             found[undone] = (*found.get(undone, ()), by)

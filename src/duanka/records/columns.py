@@ -99,16 +99,14 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
     if source is None:
         values = pl.repeat(None, frame.height, dtype=dtype(column), eager=True)
     else:
-        if column.kind not in (Kind.NUMBER, Kind.TEXT) and source.dtype == pl.String:
-            source = source.set(source.is_in(_NOTHING).fill_null(False), None)
-        if column.kind is Kind.IMEI and not how.opaque:
-            source, unknown = without_placeholders(as_text(source))
-        elif (
-            column.kind is Kind.NUMBER and column.name != "card" and not (how.opaque or tools.numbers.opaque)
-        ):
-            source = without_withheld(as_text(source))
+        source = _known(column, how, source, tools)
         given = source.is_not_null()
-        values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
+        if column.kind is Kind.IMEI and not how.opaque:
+            values, placeholders = devices(as_text(source))
+            given &= ~placeholders
+            unknown = int(placeholders.sum())
+        else:
+            values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
     if how.imsi and how.imsi in frame.columns and tools.by_imsi is not None:
         values, faults = _by_imsi(
@@ -118,6 +116,17 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
     if source is not None and column.kind is Kind.TIME:
         twice = times.written_twice(values, source, tools.zone)
     return Read(values.alias(column.name), faults, unknown, twice)
+
+
+def _known(column: Column, how: How, source: pl.Series, tools: Tools) -> pl.Series:
+    """Return `source`, null where programs and networks write that there is no value; a mapping's codes stand."""
+    if column.kind is Kind.NUMBER:
+        opaque = column.name == "card" or how.opaque or tools.numbers.opaque
+        return source if opaque else without_withheld(as_text(source))
+    if column.kind is Kind.TEXT or source.dtype != pl.String:
+        return source
+    nothing = [text for text in _NOTHING if text not in (how.codes or ())]
+    return source.set(source.is_in(nothing).fill_null(False), None)
 
 
 def as_text(series: pl.Series) -> pl.Series:
@@ -291,24 +300,28 @@ def _holder(given: Given) -> pl.Series:
     return given.tools.holders.hashed(as_text(given.source), everything=given.how.hashed, where=given.where)
 
 
-def _imei(given: Given) -> pl.Series:
-    text = as_text(given.source)
-    return text if given.how.opaque else devices(text)
+class Devices(NamedTuple):
+    """Devices by their identities of 14 digits, null where none is known, and which IMEIs stand for an unknown one."""
+
+    identities: pl.Series
+    placeholders: pl.Series
 
 
-def devices(text: pl.Series) -> pl.Series:
-    """Return written IMEIs as the identities of their devices, 14 digits; null for what is no IMEI."""
+def devices(text: pl.Series) -> Devices:
+    """Read written IMEIs; what is none has no identity and is no placeholder."""
     written = text.str.contains(device.WRITTEN).fill_null(True)
+    if not written.all():
+        text = undecorated(text)
+        written = text.str.contains(device.WRITTEN).fill_null(True)
     first = text.str.slice(0, device.DIGITS)
-    return first if written.all() else first.set(~written, None)
+    placeholders = first.str.contains(device.PLACEHOLDER).fill_null(False)
+    unknown = ~written | placeholders
+    return Devices(first.set(unknown, None) if unknown.any() else first, placeholders)
 
 
-def without_placeholders(text: pl.Series) -> tuple[pl.Series, int]:
-    """Return written IMEIs, null where one stands for an unknown device, and how many do."""
-    text = text.str.replace_all(_IMEI_SEPARATORS, "")
-    stands = text.str.slice(0, device.DIGITS).str.contains(device.PLACEHOLDER).fill_null(False)
-    unknown = int(stands.sum())
-    return (text.set(stands, None) if unknown else text), unknown
+def undecorated(text: pl.Series) -> pl.Series:
+    """Return written IMEIs without what people put between their digits."""
+    return text.str.replace_all(_IMEI_SEPARATORS, "")
 
 
 def without_withheld(text: pl.Series) -> pl.Series:
@@ -329,7 +342,7 @@ _READERS: dict[Kind, Callable[[Given], pl.Series]] = {
     Kind.FLAG: _flag,
     Kind.CHOICE: _choice,
     Kind.HOLDER: _holder,
-    Kind.IMEI: _imei,
+    Kind.IMEI: lambda given: as_text(given.source),  # opaque; the others name devices
 }
 
 

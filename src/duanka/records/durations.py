@@ -31,18 +31,15 @@ def seconds(text: pl.Series, form: str | None) -> pl.Series:
         return _added(text, _PACKED)
     if form in ("mm:ss", "hh:mm"):
         return _pairs(text, form)
-    padded = text.str.contains(ZERO_PADDED).fill_null(False)
-    found = (
-        text.set(padded, None).cast(pl.Float64, strict=False)
-        if padded.any()
-        else text.cast(pl.Float64, strict=False)
-    )
+    found = text.cast(pl.Float64, strict=False)
     found = found.set(~found.is_finite().fill_null(True), None)
-    for pattern in (_PACKED, _CLOCK, _WORDS):
+    padded = text.str.contains(ZERO_PADDED).fill_null(False)
+    if padded.any():
+        found = _added(text.set(~padded, None), _PACKED).zip_with(padded, found)
+    for pattern in (_CLOCK, _WORDS):
         if found.null_count() == text.null_count():
             break
-        rest = text.set(found.is_not_null() | (padded if pattern is not _PACKED else ~padded), None)
-        found = found.zip_with(found.is_not_null(), _added(rest, pattern))
+        found = found.zip_with(found.is_not_null(), _added(text.set(found.is_not_null(), None), pattern))
     return found
 
 

@@ -13,10 +13,8 @@ from duanka.records import mapping as mappings
 from duanka.records.delivery import Delivered
 from duanka.records.folder_columns import folder_columns
 from duanka.records.mapping import How, Source
-from duanka.records.nearest_column import GUESS, did_you_mean
+from duanka.records.nearest_column import GUESS, found_instead
 from duanka.records.readings import open_reading
-
-_SHOWN = 20  # columns that an error lists
 
 
 def check_columns(files: Sequence[Delivered], mapping: mappings.Mapping) -> None:
@@ -58,10 +56,7 @@ def _optional(source: Source, name: str, how: How) -> How:
 
 def not_there(where: str, what: str, name: str, columns: Sequence[str]) -> str:
     """Say that no file has the column `name`, which `what` of the mapping reads, and which may be meant."""
-    there = ", ".join(_shown(one) for one in columns[:_SHOWN]) + (", …" if len(columns) > _SHOWN else "")
-    near = did_you_mean(name, columns)
-    hint = f"{near} " if near else ""
-    return f"{where}: no file has the column {name!r} for {what}; {hint}found {there}; {GUESS}"
+    return f"{where}: no file has the column {name!r} for {what}; {found_instead(name, columns)}; {GUESS}"
 
 
 def named_columns(name: str, how: How) -> tuple[str, ...]:
@@ -113,7 +108,3 @@ class SourcesSeen:
     def idle(self) -> tuple[str, ...]:
         """See `idle_sources`."""
         return tuple(idle_sources(self._mapping, self._matched.values(), self._taken))
-
-
-def _shown(name: str) -> str:
-    return display_text(name[:40])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from duanka.domain.display import display_text
+
+_SHOWN = 20  # columns that an error lists
 GUESS = "`duanka mapping guess` proposes a mapping (docs/MAPPING.md)"
 
 
@@ -12,6 +15,15 @@ def did_you_mean(name: str, columns: Sequence[str]) -> str:
     """`did you mean 'X'?`, with the one of `columns` that is nearest to `name`; "" where none is near."""
     near = nearest(name, columns)
     return f"did you mean {near!r}?" if near is not None else ""
+
+
+def found_instead(name: str, columns: Sequence[str]) -> str:
+    """What to say where no column is called `name`: which is nearest, and which there are."""
+    near = did_you_mean(name, columns)
+    there = ", ".join(display_text(one[:40]) for one in columns[:_SHOWN]) + (
+        ", …" if len(columns) > _SHOWN else ""
+    )
+    return f"{near} found {there}" if near else f"found {there}"
 
 
 def nearest(name: str, columns: Sequence[str]) -> str | None:

@@ -21,7 +21,7 @@ from duanka.records.fields import raw_rows
 from duanka.records.folder_columns import folder_columns
 from duanka.records.holders import WITHHELD_LINE
 from duanka.records.mapping import Source
-from duanka.records.nearest_column import GUESS, did_you_mean
+from duanka.records.nearest_column import GUESS, found_instead
 from duanka.records.reasons import Reason
 from duanka.records.rows import Fitted
 
@@ -133,13 +133,8 @@ class Sifter:
                 raise UnreadableInput(f"{self._name}: column {name!r} is there twice; rename one of the two")
 
     def _missing(self, what: str, name: str) -> None:
-        there = ", ".join(_shown(name) for name in self._columns[:20]) + (
-            ", …" if len(self._columns) > 20 else ""
-        )
-        near = did_you_mean(name, self._columns)
-        hint = f"{near} " if near else ""
         raise UnreadableInput(
-            f"{self._name}: no column {name!r} for {what}; {hint}found {there}; "
+            f"{self._name}: no column {name!r} for {what}; {found_instead(name, self._columns)}; "
             f"name the right columns with --mapping FILE.toml; {GUESS}"
         )
 
@@ -239,8 +234,3 @@ def sides_of(sources: Sequence[Source]) -> tuple[tuple[Source, ...], ...]:
     for source in sources:
         sides.setdefault(tuple(sorted(source.where.items())), []).append(source)
     return tuple(map(tuple, sides.values()))
-
-
-def _shown(name: str) -> str:
-    """Return a column's name as it may stand in a message of one line, whatever the file calls it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name[:40])

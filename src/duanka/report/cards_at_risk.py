@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from duanka.domain.decide import Tier
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import private_file, put_in_place
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Language
 from duanka.report.spreadsheet import write_spreadsheet
@@ -54,14 +54,15 @@ class CardsAtRisk:
     ) -> None:
         self._files.close()
         if kind is None:
-            unfinished = self._path.with_suffix(".unfinished")
-            with private_file(unfinished).open("w", encoding="utf-8", newline="") as whole:
+            with (
+                put_in_place(self._path) as aside,
+                aside.open("w", encoding="utf-8", newline="") as whole,
+            ):
                 whole.write(_BOM)
                 csv.writer(whole).writerow(COLUMNS)
                 for part in self._parts.values():
                     with part.open(encoding="utf-8", newline="") as rows:
                         shutil.copyfileobj(rows, whole)
-            unfinished.replace(self._path)
             write_spreadsheet(self._path, self._path.with_suffix(".xlsx"))
         for part in self._parts.values():
             part.unlink(missing_ok=True)

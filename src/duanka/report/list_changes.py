@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from duanka.domain.decide import Tier
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import put_in_place
 from duanka.domain.words import Words
 
 COLUMNS = ("card", "change", "tier_before", "tier", "rules", "reasons", "action")
@@ -59,7 +59,6 @@ def write_changes(before: Path, now: Path, path: Path) -> Changes:
     """Compare two lists, cards_at_risk.csv, and write what changed to `path`; without `before` a heading alone."""
     first = not before.exists()
     old = {} if first else {row.card: row for row in _rows(before)}
-    unfinished = private_file(path.with_suffix(".unfinished"))
     counts: Counter[ListChange] = Counter()
     changed: dict[ListChange, list[tuple[str, ...]]] = {kind: [] for kind in ListChange}
     for row in _rows(now):
@@ -68,13 +67,12 @@ def write_changes(before: Path, now: Path, path: Path) -> Changes:
         if kind is not None:
             changed[kind].append((row.card, kind, was.tier if was else "", *row[1:]))
     changed[ListChange.GONE] = [(row.card, ListChange.GONE, row.tier, "", *row[2:]) for row in old.values()]
-    with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+    with put_in_place(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for kind, rows in changed.items():
             counts[kind] = len(rows)
             writer.writerows(rows)
-    unfinished.replace(path)
     return Changes(counts, first)
 
 

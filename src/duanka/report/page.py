@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name
 from duanka.domain.policy import Deciding
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import put_in_place
 from duanka.domain.rule import Grade
 from duanka.domain.scan import Findings
 from duanka.report import sections
@@ -25,13 +25,9 @@ def write_page(findings: Findings, path: Path, *, masked: bool = True) -> None:
     for those who may see them.
     """
     page = _environment().get_template("report.html.j2").render(_content(findings, masked=masked))
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    try:
+    with put_in_place(path) as aside:
         # a file name that is no UTF-8 comes as lone surrogates, and must not cost the whole report
-        private_file(unfinished).write_text(page, encoding="utf-8", errors="replace", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        aside.write_text(page, encoding="utf-8", errors="replace", newline="\n")
 
 
 def _environment() -> Environment:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xlsxwriter
 
-from duanka.domain.private_files import private_file
+from duanka.domain.private_files import put_in_place
 
 _WIDTHS = (18, 10, 34, 80, 18)  # characters, in the order of the columns
 _ROWS_OF_A_SHEET = 1_048_575  # beside the heading: the format holds no more
@@ -18,11 +18,11 @@ _AS_IT_STANDS = {"strings_to_numbers": False, "strings_to_formulas": False, "str
 
 def write_spreadsheet(work_list: Path, path: Path) -> None:
     """Write the rows of `work_list`, a cards_at_risk.csv, as a workbook in which every cell is text."""
-    unfinished = path.with_suffix(".unfinished")
     options = {"constant_memory": True, "tmpdir": str(path.parent), **_AS_IT_STANDS}
     with (
         work_list.open(encoding="utf-8-sig", newline="") as source,
-        xlsxwriter.Workbook(private_file(unfinished), options) as book,
+        put_in_place(path) as aside,
+        xlsxwriter.Workbook(aside, options) as book,
     ):
         book.set_properties({"created": _MADE})
         heading = book.add_format({"bold": True, "bottom": 1})
@@ -36,7 +36,6 @@ def write_spreadsheet(work_list: Path, path: Path) -> None:
             sheet.write_row(place + 1, 0, [cell.removeprefix("'") for cell in row], text)
         if not book.worksheets():
             _sheet(book, columns, heading, text)
-    unfinished.replace(path)
 
 
 def _sheet(

@@ -13,7 +13,7 @@ import polars as pl
 
 from duanka.domain import device
 from duanka.records import durations, times
-from duanka.records.columns import as_text, devices, without_placeholders, without_withheld
+from duanka.records.columns import as_text, devices, undecorated, without_withheld
 from duanka.records.holders import looks_like_document
 from duanka.records.numbers import Numbers
 
@@ -129,13 +129,13 @@ class Values:
     @cached_property
     def imeis(self) -> float:
         """Share of device identities and of what stands for none."""
-        text, _ = without_placeholders(self.filled)
-        return self._share(text.is_null() | devices(text).is_not_null())
+        found = devices(self.filled)
+        return self._share(found.placeholders | found.identities.is_not_null())
 
     @cached_property
     def checked_imeis(self) -> float:
         """Share of identities of 15 digits whose check digit is right, of the known ones."""
-        text = without_placeholders(self.filled)[0].drop_nulls()
+        text = undecorated(self.filled).filter(~devices(self.filled).placeholders)
         full = text.filter(text.str.contains(device.WRITTEN)).head(500).to_list()
         right = sum(len(one) == 15 and _luhn(one) for one in full)
         return right / len(full) if len(full) * 2 > min(len(text), 500) else 0.0
