@@ -3,7 +3,7 @@
 On SQLite and on a PostgreSQL of our own. A whole worker runs, with fake elements; idle cost is its process's CPU time
 and, on PostgreSQL, that of the server's processes, in percent of one core. What fell due is swept twice: sealed
 decisions, whose cards are stopped, and as many that bear no seal, for which a stop is proposed to a second person.
-CPU seconds are told beside the clock, since others may use the machine.
+It prints CPU time as well as seconds by the clock, since other programs may use the machine.
 
     python benchmarks/orders.py [--waiting 100000] [--due 10000] [--idle 20] [--on sqlite]
 """
