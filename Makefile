@@ -60,7 +60,7 @@ demo: setup                    ## invent a province, scan it, say where report.h
 	@test -d demo/orders || DUANKA_ORDERS=demo/orders $(BIN)/duanka demo --trust demo/province/police.pub
 	@DUANKA_ORDERS=demo/orders $(BIN)/duanka scan demo/province --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
-	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.csv"
+	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.xlsx (.csv for programs)"
 
 demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
 	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network

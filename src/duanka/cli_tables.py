@@ -58,7 +58,9 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     elif intake.quarantined:
         parts.append(Text(f"{aside}; reasons by file and line: {out / 'quarantine.parquet'}"))
     parts.append(
-        Text(f"Work list: {out / 'cards_at_risk.csv'}\nWith reasons, for people: {out / 'report.html'}")
+        Text(
+            f"Work list: {out / 'cards_at_risk.xlsx'} (.csv for programs)\nWith reasons, for people: {out / 'report.html'}"
+        )
     )
     return Group(*parts)
 
