@@ -59,7 +59,8 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
         parts.append(Text(f"{aside}; reasons by file and line: {out / 'quarantine.parquet'}"))
     parts.append(
         Text(
-            f"Work list: {out / 'cards_at_risk.xlsx'} (.csv for programs)\nWith reasons, for people: {out / 'report.html'}"
+            f"Work list: {out / 'cards_at_risk.xlsx'} (.csv for programs)\n"
+            f"With reasons, for people: {out / 'report.html'}"
         )
     )
     return Group(*parts)
