@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from duanka.domain.order import STOPS, Event, Grounds, OrderError
 from duanka.domain.phone_number import identity, is_emergency, parse
+from duanka.domain.words import WordedEnum
 
 LIFTS = frozenset(
     {Event.RESTORE, Event.EASE, Event.WITHDRAW}
@@ -24,15 +24,18 @@ class MalformedCard(OrderError):
     """What was written is no telephone number."""
 
 
-class ActState(StrEnum):
+class ActState(WordedEnum):
     """What may become of an act."""
 
-    PROPOSED = "proposed"  # waits for a second person
-    RUNNING = "running"
-    DONE = "done"
-    REJECTED = "rejected"
-    UNDONE = "undone"
-    PARTLY_UNDONE = "partly_undone"  # as it is shown while it still stops a card; stored as undone
+    PROPOSED = "proposed", "待第二人复核"  # waits for a second person
+    RUNNING = "running", "执行中"
+    DONE = "done", "已完成"
+    REJECTED = "rejected", "已否决"
+    UNDONE = "undone", "已撤销"
+    PARTLY_UNDONE = (
+        "partly_undone",
+        "部分撤销",
+    )  # as it is shown while it still stops a card; stored as undone
 
 
 @dataclass(frozen=True)

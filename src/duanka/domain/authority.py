@@ -208,16 +208,18 @@ def move_permission(kind: Kind, event: Event) -> Permission:
     return Permission(f"{kind.value}.{event.value}")
 
 
+def _move_words(permission: Permission) -> Words:
+    kind, _, event = permission.value.partition(".")
+    return Words(f"{Kind(kind).words.zh}：{Event(event).words.zh}", event.replace("_", " "))
+
+
 def _moves() -> dict[Permission, Grant]:
     """The grants of what moves orders: their roles are those of the table of transitions."""
     roles: dict[Permission, frozenset[Role]] = {}
     for row in TRANSITIONS:
         permission = move_permission(row.kind, row.event)
         roles[permission] = roles.get(permission, frozenset()) | row.who
-    return {
-        one: Grant(one, who, Words(f"{one.value}", one.value.partition(".")[2].replace("_", " ")))
-        for one, who in roles.items()
-    }
+    return {one: Grant(one, who, _move_words(one)) for one, who in roles.items()}
 
 
 GRANTS: Mapping[Permission, Grant] = {

@@ -7,10 +7,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from duanka.domain.order import OrderError
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 
 MOST_LETTERS = 200  # of what a counter is called
 
@@ -19,13 +18,13 @@ MOST_LETTERS = 200  # of what a counter is called
 _DOCUMENT_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[\s.·-]?[0-9]){16}[\s.·-]?[0-9X](?![0-9])", re.IGNORECASE)
 
 
-class Document(StrEnum):
+class Document(WordedEnum):
     """Which document was seen. Its number is not kept: the register has it."""
 
-    ID_CARD = "id_card"  # 居民身份证
-    RESIDENCE_PERMIT = "residence_permit"  # 港澳台居民居住证、外国人永久居留身份证
-    PASSPORT = "passport"  # 护照
-    OTHER = "other"
+    ID_CARD = "id_card", "居民身份证"
+    RESIDENCE_PERMIT = "residence_permit", "居住证件"  # 港澳台居民居住证、外国人永久居留身份证
+    PASSPORT = "passport", "护照"
+    OTHER = "other", "其他证件", "other document"
 
 
 @dataclass(frozen=True)

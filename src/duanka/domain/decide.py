@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action
+from duanka.domain.words import Words
 
 
 class Tier(IntEnum):
@@ -22,6 +23,19 @@ class Tier(IntEnum):
     def word(self) -> str:
         """The tier as it stands in files."""
         return self.name.lower()
+
+    @property
+    def words(self) -> Words:
+        """The tier as people read it."""
+        return _TIER_WORDS[self]
+
+
+_TIER_WORDS = {
+    Tier.LOW: Words("低", "low"),
+    Tier.MEDIUM: Words("中", "medium"),
+    Tier.HIGH: Words("高", "high"),
+    Tier.EXTREME: Words("极高", "extreme"),
+}
 
 
 ACTION_OF_TIER = {

@@ -7,20 +7,23 @@ not have made by themselves. What else ends a verification leads to a proposal, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from duanka.domain.order import Event, Kind, Order, Role, State
 from duanka.domain.person import same_person
+from duanka.domain.words import WordedEnum
 
 
-class Evidence(StrEnum):
+class Evidence(WordedEnum):
     """What entitles a stop; the part of `carried_by` before the colon."""
 
-    POLICE_NOTICE = "police_notice"
-    EXPIRED_VERIFICATION = "expired_verification"  # sealed decision, receipt of the notice, and the clock
-    FAILED_CHECK = "failed_check"  # a machine check that was not passed, and a reviewer
-    TWO_PEOPLE = "two_people"
-    ONE_PERSON = "one_person"  # only under a policy that says that one suffices
+    POLICE_NOTICE = "police_notice", "公安通报"
+    EXPIRED_VERIFICATION = (
+        "expired_verification",
+        "逾期未核验",
+    )  # sealed decision, receipt of the notice, and the clock
+    FAILED_CHECK = "failed_check", "核验未通过"  # a machine check that was not passed, and a reviewer
+    TWO_PEOPLE = "two_people", "双人复核"
+    ONE_PERSON = "one_person", "单人决定"  # only under a policy that says that one suffices
 
     def of(self, reference: str) -> str:
         """`carried_by` of a restriction that rests on the notice, order or act `reference`."""

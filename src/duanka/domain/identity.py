@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import OrderError, State
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
 _LATEST_START, _MISSING_END, _LONGEST_GAP = 1.0, 1.5, 1.5  # seconds that frames may lack of what was asked
@@ -74,12 +74,12 @@ class Frame:
     jpeg: bytes = field(repr=False)
 
 
-class Outcome(StrEnum):
+class Outcome(WordedEnum):
     """What a check says."""
 
-    PASSED = "passed"
-    REVIEW = "review"  # a person must look
-    FAILED = "failed"
+    PASSED = "passed", "通过"
+    REVIEW = "review", "待人工复核"  # a person must look
+    FAILED = "failed", "未通过"
 
 
 class Reason(StrEnum):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from duanka.domain.rule import Hit
+from duanka.domain.words import WordedEnum
 
 
 class Columnar(Protocol):
@@ -111,12 +111,12 @@ class Feed(Protocol):
         """End `batches` soon."""
 
 
-class Change(StrEnum):
+class Change(WordedEnum):
     """What became of a hit."""
 
-    RAISED = "raised"
-    REVISED = "revised"  # the same card, rule and time; the evidence grew
-    REVOKED = "revoked"  # what came later spared the card
+    RAISED = "raised", "新增命中"
+    REVISED = "revised", "证据更新"  # the same card, rule and time; the evidence grew
+    REVOKED = "revoked", "撤销命中"  # what came later spared the card
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,12 @@ class Taken:
     sources: tuple[Source, ...] = ()
 
 
-class Refused(StrEnum):
+class Refused(WordedEnum):
     """Why the live engine sets a record aside that intake could read."""
 
-    LATE = "too late"  # behind what its source's lateness allows: its windows are judged
-    REPEATED = "delivered twice"  # delivered before
-    AHEAD = "ahead of the clock"  # of a time that has not come
+    LATE = "too late", "来得太晚"  # behind what its source's lateness allows: its windows are judged
+    REPEATED = "delivered twice", "重复交付"  # delivered before
+    AHEAD = "ahead of the clock", "时间超前"  # of a time that has not come
 
 
 _DAILY = timedelta(hours=48)  # data volumes come once a day

@@ -13,14 +13,15 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.words import WordedEnum
 
 
-class NetworkState(StrEnum):
+class NetworkState(WordedEnum):
     """How an element treats a card. Emergency numbers stay dialable in every state."""
 
-    ACTIVE = "active"
-    OUTGOING_BARRED = "outgoing_barred"  # 单停: can still be called
-    SUSPENDED = "suspended"  # 双停: neither out nor in
+    ACTIVE = "active", "正常"
+    OUTGOING_BARRED = "outgoing_barred", "单停"  # can still be called
+    SUSPENDED = "suspended", "双停"  # neither out nor in
 
 
 class NetworkError(DuankaError):
@@ -101,20 +102,20 @@ class KeptList(Protocol):
         """Give connections back; calling again is harmless."""
 
 
-class Carried(StrEnum):
+class Carried(WordedEnum):
     """What was refused."""
 
-    CALL = "call"
-    MESSAGE = "message"
+    CALL = "call", "呼叫"
+    MESSAGE = "message", "短信"
 
 
-class RefusalReason(StrEnum):
+class RefusalReason(WordedEnum):
     """Why the network refused a call or a message."""
 
-    BLOCKED_SENDER = "blocked_sender"
-    BLOCKED_DESTINATION = "blocked_destination"
-    RATE = "rate"  # more than the policy allows a sender
-    TEXT = "text"  # what the text check says
+    BLOCKED_SENDER = "blocked_sender", "发起方已停机"
+    BLOCKED_DESTINATION = "blocked_destination", "接收方已停机"
+    RATE = "rate", "发送过快", "too many"  # more than the policy allows a sender
+    TEXT = "text", "内容拦截", "content"  # what the text check says
 
 
 @dataclass(frozen=True)

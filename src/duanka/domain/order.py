@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from duanka.domain.errors import DuankaError
@@ -20,73 +19,77 @@ from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is 
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
 from duanka.domain.person import Role as Role  # noqa: PLC0414
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 
 
-class Kind(StrEnum):
+class Kind(WordedEnum):
     """What has a state."""
 
-    VERIFICATION = "verification"  # 二次实人认证
-    RESTRICTION = "restriction"  # 停机
-    OBJECTION = "objection"  # 异议
+    VERIFICATION = "verification", "实人核验"
+    RESTRICTION = "restriction", "停机"
+    OBJECTION = "objection", "异议"
 
 
-class State(StrEnum):
+class State(WordedEnum):
     """The states of all kinds; TRANSITIONS says which belong to which."""
 
     # verification
-    OPENED = "opened"
-    NOTIFIED = "notified"  # delivered: the hours of the policy run
-    UNDELIVERABLE = "undeliverable"  # no hours run; a person must look
-    IN_PROGRESS = "in_progress"
-    UNDER_REVIEW = "under_review"  # the delay is ours: no hours run
-    SENT_TO_COUNTER = "sent_to_counter"
-    SENT_TO_FRAUD_CENTRE = "sent_to_fraud_centre"
-    PASSED = "passed"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
+    OPENED = "opened", "已建单"
+    NOTIFIED = "notified", "已通知"  # delivered: the hours of the policy run
+    UNDELIVERABLE = "undeliverable", "通知未送达"  # no hours run; a person must look
+    IN_PROGRESS = "in_progress", "核验中"
+    UNDER_REVIEW = "under_review", "待复核"  # the delay is ours: no hours run
+    SENT_TO_COUNTER = "sent_to_counter", "转营业厅"
+    SENT_TO_FRAUD_CENTRE = "sent_to_fraud_centre", "转反诈中心"
+    PASSED = "passed", "核验通过"
+    FAILED = "failed", "核验未通过"
+    EXPIRED = "expired", "逾期未核验"
+    WITHDRAWN = "withdrawn", "已撤回"
     # restriction
-    ACTIVE = "active"
-    OUTGOING_BARRED = "outgoing_barred"  # 单停
-    SUSPENDED = "suspended"  # 双停
-    FORCED_STOP = "forced_stop"  # by police notice; lifted only with police consent
-    PUNISHED = "punished"  # until a day; the holder keeps one number
-    RESTORED = "restored"  # 复通
-    CANCELLED = "cancelled"
+    ACTIVE = "active", "正常"
+    OUTGOING_BARRED = "outgoing_barred", "单停"
+    SUSPENDED = "suspended", "双停"
+    FORCED_STOP = (
+        "forced_stop",
+        "公安停机",
+        "stopped by police",
+    )  # by police notice; lifted only with police consent
+    PUNISHED = "punished", "惩戒停机"  # until a day; the holder keeps one number
+    RESTORED = "restored", "已复通"
+    CANCELLED = "cancelled", "已销户"
     # objection
-    FILED = "filed"
-    ACCEPTED = "accepted"
-    UPHELD = "upheld"
-    REJECTED = "rejected"
+    FILED = "filed", "已提出"
+    ACCEPTED = "accepted", "已受理"
+    UPHELD = "upheld", "异议成立"
+    REJECTED = "rejected", "异议不成立"
 
 
-class Event(StrEnum):
+class Event(WordedEnum):
     """What moves a state."""
 
-    OPEN = "open"
-    DELIVERED = "delivered"
-    NOT_DELIVERED = "not_delivered"
-    BEGIN = "begin"
-    SUBMIT = "submit"
-    PASS = "pass"  # noqa: S105  # a verdict
-    FAIL = "fail"
-    TO_COUNTER = "to_counter"
-    TO_FRAUD_CENTRE = "to_fraud_centre"
-    EXTEND = "extend"  # hardship: roaming, hospital, disability
-    EXPIRE = "expire"
-    WITHDRAW = "withdraw"
-    BAR_OUTGOING = "bar_outgoing"
-    SUSPEND = "suspend"
-    EASE = "ease"
-    POLICE_STOP = "police_stop"
-    POLICE_RELEASE = "police_release"
-    PUNISH = "punish"
-    RESTORE = "restore"
-    CANCEL = "cancel"
-    ACCEPT = "accept"
-    UPHOLD = "uphold"
-    REJECT = "reject"
+    OPEN = "open", "建单"
+    DELIVERED = "delivered", "通知送达"
+    NOT_DELIVERED = "not_delivered", "通知未送达"
+    BEGIN = "begin", "开始核验"
+    SUBMIT = "submit", "提交复核"
+    PASS = "pass", "核验通过"  # a verdict
+    FAIL = "fail", "核验不通过"
+    TO_COUNTER = "to_counter", "转营业厅"
+    TO_FRAUD_CENTRE = "to_fraud_centre", "转反诈中心"
+    EXTEND = "extend", "延期"  # hardship: roaming, hospital, disability
+    EXPIRE = "expire", "逾期"
+    WITHDRAW = "withdraw", "撤回"
+    BAR_OUTGOING = "bar_outgoing", "单停"
+    SUSPEND = "suspend", "双停"
+    EASE = "ease", "双停改单停"
+    POLICE_STOP = "police_stop", "公安停机"
+    POLICE_RELEASE = "police_release", "公安解除停机"
+    PUNISH = "punish", "惩戒停机"
+    RESTORE = "restore", "复通"
+    CANCEL = "cancel", "销户"
+    ACCEPT = "accept", "受理"
+    UPHOLD = "uphold", "异议成立"
+    REJECT = "reject", "异议不成立"
 
 
 class OrderError(DuankaError):
@@ -281,15 +284,14 @@ class Grounds:
         return self
 
 
-class Asked(StrEnum):
+class Asked(WordedEnum):
     """What a decision asks for."""
 
-    NOTHING = (
-        "nothing"  # the card is only watched, or no longer that: what was asked needlessly is taken back
-    )
-    VERIFY = "verify"
-    VERIFY_AT_COUNTER = "verify_at_counter"
-    STOP = "stop"  # the police confirmed the card
+    # the card is only watched, or no longer that: what was asked needlessly is taken back
+    NOTHING = "nothing", "不处置"
+    VERIFY = "verify", "线上核验"
+    VERIFY_AT_COUNTER = "verify_at_counter", "到厅核验", "verify at counter"
+    STOP = "stop", "停机"  # the police confirmed the card
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.words import WordedEnum
 
 
-class Role(StrEnum):
+class Role(WordedEnum):
     """Who acts."""
 
-    SYSTEM = "system"  # ourselves: deadlines, receipts, verdicts of a check
-    DESK = "desk"
-    SUPERVISOR = "supervisor"
-    REGULATOR = "regulator"
-    POLICE = "police"
-    HOLDER = "holder"
+    SYSTEM = "system", "系统"  # ourselves: deadlines, receipts, verdicts of a check
+    DESK = "desk", "值班员"
+    SUPERVISOR = "supervisor", "主管"
+    REGULATOR = "regulator", "监管"
+    POLICE = "police", "公安"
+    HOLDER = "holder", "用户"
 
 
 STAFF = frozenset({Role.DESK, Role.SUPERVISOR})  # of the operator: who works on orders

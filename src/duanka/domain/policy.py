@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.rule import Literal, Rule, Source
 from duanka.domain.tables import Column, Kind, Table
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 
 _PLACE = (
     Column("city", Kind.TEXT, "the listed place: a code of two, four or six digits", required=True),
@@ -45,11 +44,11 @@ LISTS: dict[str, Table] = {
 }
 
 
-class Deciding(StrEnum):
+class Deciding(WordedEnum):
     """How hits become an action."""
 
-    TRIGGERS = "triggers"  # each hit asks for what its rule asks for
-    WEIGH = "weigh"  # weights of distinct rules are added and compared with the tiers
+    TRIGGERS = "triggers", "命中即处置"  # each hit asks for what its rule asks for
+    WEIGH = "weigh", "加权研判"  # weights of distinct rules are added and compared with the tiers
 
 
 @dataclass(frozen=True)

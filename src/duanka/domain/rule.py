@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from duanka.domain.cases import Case
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 
 Literal = int | float | date
 MOST = 100_000_000  # no limit is larger: beyond, days leave the calendar and bytes the integers
@@ -26,6 +26,19 @@ class Action(IntEnum):
     def word(self) -> str:
         """The action as it stands in files: `verify_at_counter`."""
         return self.name.lower()
+
+    @property
+    def words(self) -> Words:
+        """The action in a table."""
+        return _ACTION_WORDS[self]
+
+
+_ACTION_WORDS = {
+    Action.WATCH: Words("关注", "watch"),
+    Action.VERIFY: Words("线上核验", "verify"),
+    Action.VERIFY_AT_COUNTER: Words("到厅核验", "verify at counter"),
+    Action.STOP: Words("停机", "stop"),
+}
 
 
 class Grade(StrEnum):
@@ -47,12 +60,12 @@ class Grade(StrEnum):
         }[self.value]
 
 
-class Window(StrEnum):
+class Window(WordedEnum):
     """What a hit stands on."""
 
-    HOUR = "hour"  # one hour
-    DAY = "day"  # one day, and the look-back before it
-    LIFE = "life"  # all that is known of the card
+    HOUR = "hour", "小时"  # one hour
+    DAY = "day", "天"  # one day, and the look-back before it
+    LIFE = "life", "全部记录"  # all that is known of the card
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from enum import StrEnum
+from typing import Literal, NamedTuple, Self
 
 Language = Literal["zh", "en"]
 
@@ -16,3 +17,21 @@ class Words(NamedTuple):
     def in_(self, language: Language) -> str:
         """Return the text in `language`."""
         return self.zh if language == "zh" else self.en
+
+
+class WordedEnum(StrEnum):
+    """An enum whose members stand in tables: `NAME = "value", "中文", "English"`.
+
+    Programs and files have the value. Without an English word it is the value with spaces for underscores.
+    """
+
+    words: Words
+
+    def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
+        """The member `value`, which people read as `zh` or `en`."""
+        if not zh:
+            raise TypeError(f"{cls.__name__} {value} has no Chinese word")
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.words = Words(zh, en or value.replace("_", " "))
+        return member

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -37,6 +36,7 @@ from sqlalchemy import (
 from duanka.domain.errors import DuankaError
 from duanka.domain.evidence import Evidence
 from duanka.domain.network import NetworkState
+from duanka.domain.words import WordedEnum
 from duanka.orders.bulk import in_parts
 from duanka.orders.circuit import LONGEST
 from duanka.orders.store import Store
@@ -46,16 +46,16 @@ _SETTLED_AT_ONCE = 500
 _STATES = frozenset(state.value for state in NetworkState)
 
 
-class Outcome(StrEnum):
+class Outcome(WordedEnum):
     """What became of a task. The last three are not stored: the row waits on."""
 
-    DONE = "done"
-    SUPERSEDED = "superseded"  # a later row of the card counts
-    UNKNOWN_CARD = "unknown_card"
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    FAILED = "failed"  # this one alone: tried again, and the others go on
-    LEFT = "left"  # given back untried
+    DONE = "done", "已执行"
+    SUPERSEDED = "superseded", "被后续指令取代"  # a later row of the card counts
+    UNKNOWN_CARD = "unknown_card", "网元无此号码"
+    REFUSED = "refused", "网元拒绝"
+    UNREACHABLE = "unreachable", "网元不可达"
+    FAILED = "failed", "失败，将重试"  # this one alone: tried again, and the others go on
+    LEFT = "left", "退回未办", "given back"  # given back untried
 
 
 @dataclass(frozen=True)

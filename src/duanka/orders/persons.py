@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
@@ -25,6 +24,7 @@ from duanka.domain.order import (
     UnknownOrder,
 )
 from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
+from duanka.domain.words import WordedEnum
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.keys import (
     PREFIX,
@@ -50,12 +50,12 @@ REQUEST_DAYS = 14
 MOST_WAITING = 50  # proposals of one person
 
 
-class Asked(StrEnum):
+class Asked(WordedEnum):
     """What is proposed about a person."""
 
-    PERSON = "person"
-    CHANGE = "change"
-    KEY = "key"
+    PERSON = "person", "新增人员"
+    CHANGE = "change", "变更人员"
+    KEY = "key", "新增密钥"
 
 
 @dataclass(frozen=True)

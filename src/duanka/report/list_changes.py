@@ -6,37 +6,23 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from duanka.domain.decide import Tier
 from duanka.domain.private_files import put_in_place
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum
 
 COLUMNS = ("card", "change", "tier_before", "tier", "rules", "reasons", "action")
 
 
-class ListChange(StrEnum):
+class ListChange(WordedEnum):
     """What became of a card since the list before; the order is that of the file."""
 
-    NEW = "new"
-    HEAVIER = "heavier"
-    LIGHTER = "lighter"
-    GONE = "gone"
-
-    @property
-    def words(self) -> Words:
-        """How a person calls it."""
-        return _WORDS[self]
-
-
-_WORDS = {
-    ListChange.NEW: Words("新增", "new"),
-    ListChange.HEAVIER: Words("加重", "heavier"),
-    ListChange.LIGHTER: Words("减轻", "lighter"),
-    ListChange.GONE: Words("移出", "gone"),
-}
+    NEW = "new", "新增"
+    HEAVIER = "heavier", "加重"
+    LIGHTER = "lighter", "减轻"
+    GONE = "gone", "移出"
 
 
 class _Row(NamedTuple):

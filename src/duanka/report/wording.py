@@ -21,10 +21,10 @@ class TierLook:
 
 # The colours fall from dark to light with the tier, so that they stay apart in greyscale and for the colour-blind.
 TIERS = {
-    Tier.EXTREME: TierLook(Words("极高", "extreme"), "◆", "#5c0f1f"),
-    Tier.HIGH: TierLook(Words("高", "high"), "▲", "#b8432f"),
-    Tier.MEDIUM: TierLook(Words("中", "medium"), "●", "#e0a13a"),
-    Tier.LOW: TierLook(Words("低", "low"), "○", "#c3ced8"),
+    Tier.EXTREME: TierLook(Tier.EXTREME.words, "◆", "#5c0f1f"),
+    Tier.HIGH: TierLook(Tier.HIGH.words, "▲", "#b8432f"),
+    Tier.MEDIUM: TierLook(Tier.MEDIUM.words, "●", "#e0a13a"),
+    Tier.LOW: TierLook(Tier.LOW.words, "○", "#c3ced8"),
 }
 
 ACTIONS = {

@@ -1,0 +1,88 @@
+"""Words of states and the like stand once, beside the enum: each in Chinese and in English."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from duanka.domain.act import ActState
+from duanka.domain.counter import Document
+from duanka.domain.decide import Tier
+from duanka.domain.evidence import Evidence
+from duanka.domain.identity import Outcome as CheckOutcome
+from duanka.domain.live import Change
+from duanka.domain.live import Refused as LiveRefused
+from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.order import Asked, Event, Kind, State
+from duanka.domain.person import Role
+from duanka.domain.policy import Deciding
+from duanka.domain.rule import Action, Grade, Window
+from duanka.domain.words import WordedEnum, Words
+from duanka.orders.outbox import Outcome as TaskOutcome
+from duanka.orders.persons import Asked as AskedOfPersons
+from duanka.records.guessing.proposal import Sureness
+from duanka.records.reasons import Reason
+from duanka.report.list_changes import ListChange
+
+_HAN = re.compile("[\u4e00-\u9fff]")
+# Every enum whose members stand in a table of the command line.
+IN_TABLES = (
+    *(
+        State,
+        Kind,
+        Event,
+        Asked,
+        Role,
+        Tier,
+        Action,
+        ActState,
+        Evidence,
+        Document,
+        CheckOutcome,
+        Change,
+        LiveRefused,
+    ),
+    *(
+        NetworkState,
+        Carried,
+        RefusalReason,
+        Deciding,
+        Window,
+        TaskOutcome,
+        AskedOfPersons,
+        Reason,
+        ListChange,
+        Sureness,
+    ),
+)
+
+
+@pytest.mark.parametrize("enum", IN_TABLES, ids=lambda one: f"{one.__module__}.{one.__name__}")
+def test_each_member_has_a_word_of_its_own_in_both_languages(enum: type[WordedEnum]) -> None:
+    words = [member.words for member in enum]
+    assert all(_HAN.search(one.zh) for one in words)
+    assert all(one.en.strip() and one.en.isascii() and "_" not in one.en for one in words)
+    assert len({one.zh for one in words}) == len({one.en for one in words}) == len(words)
+
+
+def test_every_worded_enum_is_among_them() -> None:
+    ours = {one for one in WordedEnum.__subclasses__() if one.__module__.startswith("duanka.")}
+    assert ours <= {*IN_TABLES}
+
+
+def test_the_grades_have_words() -> None:
+    assert all(grade.meaning.zh and grade.meaning.en for grade in Grade)
+
+
+def test_programs_have_the_value_and_people_the_words() -> None:
+    assert State("sent_to_counter") is State.SENT_TO_COUNTER
+    assert f"{State.SENT_TO_COUNTER}" == "sent_to_counter"
+    assert State.SENT_TO_COUNTER.words == Words("转营业厅", "sent to counter")
+
+
+def test_a_member_without_a_chinese_word_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="no Chinese word"):
+
+        class _Lacks(WordedEnum):
+            ONE = "one"
