@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+# Tests read English, whatever the machine's locale; where none says so, tables are in the operator's language: Chinese.
+ENGLISH = {"LC_ALL": "", "LC_MESSAGES": "en_US.UTF-8"}
+
 
 @dataclass(frozen=True)
 class Typed:
@@ -27,7 +30,7 @@ def duanka(*words: str | Path, cwd: Path | None = None, **environment: str) -> T
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUTF8": "1", **environment},
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUTF8": "1", **ENGLISH, **environment},
         timeout=600,
         check=False,
     )

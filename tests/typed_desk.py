@@ -10,6 +10,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from desk import ENGLISH
 from duanka import app, app_orders, cli
 from duanka.app_orders import Desk
 from duanka.cli_process import ERR, OUT
@@ -85,6 +86,7 @@ class TypedDesk:
                 "DUANKA_POLICY": self.policy,
                 "DUANKA_API_KEY": self.keys.get(who, ""),
                 "COLUMNS": str(columns),
+                **ENGLISH,
                 **environment,
             },
         )

@@ -60,7 +60,8 @@ def morning(
     asked.out.mkdir(parents=True, exist_ok=True)
     outcome = app_live.live(settings, replace(asked, once=True), watch, said)
     changes = write_changes(asked.out / _LAST, asked.out / CARDS_AT_RISK, asked.out / CHANGES)
-    write_spreadsheet(asked.out / CHANGES, (asked.out / CHANGES).with_suffix(".xlsx"))
+    told = asked.out / CHANGES
+    write_spreadsheet(told, told.with_suffix(".xlsx"), asked.language or settings.language)
     missing = late_sources(outcome.followed.last.sources, day)
     came = _came(asked.out / _MISSING, outcome.followed.last.sources)
     write_private(asked.out / _MISSING, json.dumps(dict.fromkeys(missing, str(day))).encode())

@@ -6,11 +6,11 @@ import sys
 import warnings
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from duanka import __version__, place
+from duanka import __version__, cli_language, place
 from duanka.cli_lazy import DeferredCommand, deferred_group, lazily
 from duanka.cli_process import ERR, OUT, prepare_process
 from duanka.domain.errors import DuankaError
@@ -221,9 +221,14 @@ def _root(
         Path | None,
         typer.Option(help="Folder with duanka.toml (`duanka init`); else DUANKA_HOME, else upward."),
     ] = None,
+    language: Annotated[
+        Literal["zh", "en"] | None,
+        typer.Option(help="Language of tables; else DUANKA_LANGUAGE, locale, zone (docs/SETTINGS.md)."),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     place.choose(home)
+    cli_language.begin(language)
     if version:
         OUT.print(f"duanka {__version__}", highlight=False)
         raise typer.Exit

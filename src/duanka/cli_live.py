@@ -15,6 +15,7 @@ from rich.status import Status
 from rich.table import Table
 
 from duanka.app_policies import policy_named, rule_named
+from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Change, Taken, Waiting
@@ -161,7 +162,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
         credentials: Annotated[Path | None, typer.Option(help="NATS credentials file, for --nats.")] = None,
         memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
         language: Annotated[
-            Literal["zh", "en"] | None, typer.Option(help="Language of cards_at_risk.csv; default zh.")
+            Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
         ] = None,
     ) -> None:
         """Follow records as they come, and judge them minute by minute by the same rules as scan."""
@@ -188,7 +189,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
             keep=app_live.duration(keep, "--keep"),
             metrics=metrics,
             memory=memory,
-            language=language,
+            language=asked_for(language),
         )
         for rule in shadow or []:
             rule_named(rule)

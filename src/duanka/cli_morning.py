@@ -12,12 +12,12 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from duanka.app_policies import policy_named
+from duanka.cli_language import asked_for, shown
 from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Lateness
 from duanka.domain.local_time import operator_zone
-from duanka.domain.words import Language
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def add_morning(
         ] = "keep",
         memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
         language: Annotated[
-            Literal["zh", "en"] | None, typer.Option(help="Language of the reasons; default zh.")
+            Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
         ] = None,
     ) -> None:
         """Take in what came since yesterday; write today's lists and what changed.
@@ -80,14 +80,14 @@ def add_morning(
             lists=lists,
             lateness=Lateness(default=app_morning.LATENESS),
             memory=memory,
-            language=language,
+            language=asked_for(language),
         )
         own = settings()
         zone = operator_zone()
         wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
         with Ticker(err) as ticker:
             done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
-        out.print(_told(done, language or own.language), highlight=False)
+        out.print(_told(done), highlight=False)
         if done.missing:
             raise typer.Exit(DAY_MISSING)
         if done.bad_share > allowed:
@@ -101,8 +101,8 @@ def _day(text: str) -> date:
         raise DuankaError(f"--day {text!r} is no day; write it like 2026-11-27") from None
 
 
-def _told(done: app_morning.Morning, language: Language) -> RenderableType:
-    counts = ", ".join(f"{kind.words.in_(language)} {n:,}" for kind, n in done.changes.counts.items())
+def _told(done: app_morning.Morning) -> RenderableType:
+    counts = ", ".join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
     first = "This is the first morning: nothing to compare with."
     lines = [first if done.changes.first else f"Since the list before: {counts}"]
     for source, last in done.missing.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from duanka.app_policies import policy_named, rule_named, shipped
+from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT
 from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, share_of, steps
@@ -68,7 +69,7 @@ def scan(
     ] = None,
     language: Annotated[
         Literal["zh", "en"] | None,
-        typer.Option(help="Language of the reasons in cards_at_risk.csv; default zh."),
+        typer.Option(help="Language of tables and of the work list: zh or en."),
     ] = None,
     shadow: Annotated[
         list[str] | None,
@@ -92,7 +93,7 @@ def scan(
             lists=lists,
             as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
             memory=memory,
-            language=language,
+            language=asked_for(language),
             progress=shown,
             remote=app.remote_for(settings, engine, remote),
         )

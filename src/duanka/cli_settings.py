@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duanka import place
+from duanka import cli_language, place
 from duanka.app_policies import policy_named
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT
@@ -121,6 +121,8 @@ def config(
     found = resolve_settings()
     values = in_force(found.settings)
     sources = {f"DUANKA_{name.upper()}": source for name, source in found.sources.items()}
+    if not found.settings.language or cli_language.asked_for(None):  # what it comes to without a setting
+        values["DUANKA_LANGUAGE"], sources["DUANKA_LANGUAGE"] = cli_language.language_in_force()
     if as_json:
         rows = {name: {"value": value or None, "from": sources[name]} for name, value in values.items()}
         text = json.dumps({"place": found.place and str(found.place), "settings": rows}, ensure_ascii=False)

@@ -99,8 +99,8 @@ class Settings(BaseModel):
     passes: Path | None = None
     """Sealed list of who passed the second verification (`duanka orders passes`); None: the one in `orders`."""
 
-    language: Language = "zh"
-    """Language of the reasons in cards_at_risk.csv."""
+    language: Language | None = None
+    """Language of tables, and of the work list: zh or en; None: see above, and the work list's reasons are Chinese."""
 
     memory: str = "1GB"
     """Memory that a scan may use; beyond it, it spills to disk."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import fastexcel
 
+from duanka.domain.card_list import cards_in
 from duanka.report.spreadsheet import write_spreadsheet
 
 _ROWS = (
@@ -54,3 +55,20 @@ def test_an_empty_list_is_a_heading(tmp_path: Path) -> None:
         "reasons",
         "action",
     ]
+
+
+def test_in_chinese_the_headings_and_words_are_chinese_beside_the_names(tmp_path: Path) -> None:
+    names = ("card", "change", "tier_before", "tier", "rules", "reasons", "action")
+    row = ("8613800138100", "heavier", "", "high", "fan_out", "x", "verify_at_counter")
+    text = "".join(f"{','.join(cells)}\r\n" for cells in (names, row))
+    (tmp_path / "list.csv").write_text(f"\ufeff{text}", encoding="utf-8", newline="")
+    write_spreadsheet(tmp_path / "list.csv", tmp_path / "list.xlsx", "zh")
+    table = fastexcel.read_excel(tmp_path / "list.xlsx").load_sheet(0).to_polars()
+    assert tuple(name.split()[-1] for name in table.columns) == names
+    assert table.columns[3:] == ["风险等级 tier", "规则 rules", "原因 reasons", "处置 action"]
+    assert table.rows()[0] == ("8613800138100", "加重", None, "高", "fan_out", "x", "到厅核验")
+
+
+def test_a_list_of_cards_saved_from_the_chinese_workbook_is_read_again() -> None:
+    saved = "风险等级 tier,处置 action,号码 card\r\n高,停机,8613800138100\r\n高,停机,未知\r\n"
+    assert cards_in(saved.encode(), "list.csv") == ["8613800138100", "未知"]

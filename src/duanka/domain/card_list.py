@@ -19,6 +19,7 @@ _HEADINGS = frozenset(
         "phonenumber",
         "msisdn",
         "号码",
+        "号码 card",  # of our own workbook in Chinese
         "手机号",
         "手机号码",
         "电话号码",

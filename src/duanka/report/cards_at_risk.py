@@ -22,8 +22,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class CardsAtRisk:
     """Writes the heaviest tier first, without holding the cards in memory: one file per tier, joined at the end."""
 
-    def __init__(self, path: Path, language: Language) -> None:
-        self._path, self._language = path, language
+    def __init__(self, path: Path, language: Language | None) -> None:
+        """`language` of the reasons and of the workbook; None: Chinese reasons, and a workbook as the CSV is."""
+        self._path, self._asked = path, language
+        self._language = language or "zh"
         self._parts = {tier: path.with_suffix(f".{tier.word}") for tier in sorted(Tier, reverse=True)}
         self._files = ExitStack()
 
@@ -63,7 +65,7 @@ class CardsAtRisk:
                 for part in self._parts.values():
                     with part.open(encoding="utf-8", newline="") as rows:
                         shutil.copyfileobj(rows, whole)
-            write_spreadsheet(self._path, self._path.with_suffix(".xlsx"))
+            write_spreadsheet(self._path, self._path.with_suffix(".xlsx"), self._asked)
         for part in self._parts.values():
             part.unlink(missing_ok=True)
 
