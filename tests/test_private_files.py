@@ -130,6 +130,6 @@ def test_a_command_leaves_no_core_and_no_number_in_its_log() -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)),
     )  # fmt: skip
     assert ran.stdout.splitlines() == [
-        "card 861****8000 of cdr_20261128_101530.csv is unknown",
+        "card +86 138****8000 of cdr_20261128_101530.csv is unknown",
         "(0, 0) 0o77",
     ]

@@ -61,7 +61,7 @@ def test_a_person_looks_again_and_decides(desk: TestDesk, calling: Calling, peop
     second = works.get("/reviews", limit=1, after=first["next"]).json()
     assert second["next"] is None
     [one], [other] = first["items"], second["items"]
-    assert (one["phoneNumber"], other["phoneNumber"]) == ("+86130****0001", "+86130****0002"), (
+    assert (one["phoneNumber"], other["phoneNumber"]) == ("+86 130****0001", "+86 130****0002"), (
         "the oldest first"
     )
     assert (one["similarity"], one["reasons"], one["failures"]) == (0.4, ["unsure"], 0)
@@ -104,7 +104,7 @@ def test_in_person_some_tiers_take_two(desk: TestDesk, people: People) -> None:
     assert first["order"]["dueAt"] is None
     [waits] = people[SUPERVISOR].get("/counter-checks").json()["items"]
     assert (waits["orderId"], waits["firstBy"], waits["counter"]) == (order.id, "the.desk", "长安路营业厅")
-    assert waits["phoneNumber"] == "+86130****0001"
+    assert waits["phoneNumber"] == "+86 130****0001"
     alone = people[DESK].post(f"{path}/confirm")
     assert (alone.status_code, alone.json()["code"]) == (403, "PERMISSION_DENIED")
     assert people[SUPERVISOR].post(f"{path}/reject").json()["state"] == "in_progress"

@@ -82,8 +82,12 @@ def test_a_number_is_masked_however_it_is_written(written: str, before: str) -> 
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        ("+441234567", "+****67"),
-        ("+1 (212) 555-0100", "+121****0100"),
+        ("+441234567", "+44 ****67"),
+        ("+1 (212) 555-0100", "+1 212****0100"),
+        ("+51 987-654-321", "+51 987****4321"),
+        ("8613800138000, 008613900139000", "+86 138****8000, +86 139****9000"),
+        ("+123456789012345678", "+123****5678"),
+        ("IMEI 356938035643809", "IMEI 356****3809"),
         ("身份证 11010519491231002X", "身份证 110****1002X"),
         ("a list: 13800138000, 13900139000", "a list: 138****8000, 139****9000"),
     ],
@@ -103,7 +107,8 @@ def test_shorter_and_longer_numbers(text: str, masked: str) -> None:
         "8:30-12:00, 14:00-18:00",
         "10086, 12381, 96110",
         "5f0c1b1e-1234-4123-8123-123456789012",
-        "+86138****8000, +86139****9000",
+        "+86 138****8000, +86 139****9000",
+        "+86138****8000, 138****8000",
     ],
 )
 def test_what_is_nobodys_number_stays(text: str) -> None:
@@ -113,3 +118,8 @@ def test_what_is_nobodys_number_stays(text: str) -> None:
 def test_a_log_line_keeps_the_names_of_files() -> None:
     said = "cdr_20261128_101530.csv, HB20261128101530.csv: 13800138000"
     assert masked_log_line(said) == "cdr_20261128_101530.csv, HB20261128101530.csv: 138****8000"
+
+
+@pytest.mark.parametrize("card", ["8613800138000", "51987654321", "35312345678"])
+def test_a_card_in_a_text_is_masked_as_a_card_by_itself(card: str) -> None:
+    assert masked_text(f"+{card}") == masked_card(card) == masked_text(masked_card(card))

@@ -186,7 +186,7 @@ def test_a_tier_of_the_policy_takes_two_and_loses_no_time_between_them(store: St
     assert order.due_at is None
     assert way.book.sweep(NOW + 1000 * HOUR) == 0, "the delay is ours"
     (item,) = way.counter.waiting(DESK).items
-    assert (item.order_id, item.card, item.tier) == (order.id, "+86130****0000", "high")
+    assert (item.order_id, item.card, item.tier) == (order.id, "+86 130****0000", "high")
     assert (item.first_by, item.first_at, item.document) == ("wang", NOW + HOUR, Document.ID_CARD)
     with pytest.raises(NoSuchTransition, match="second"):
         way.counter.verify(order.id, SEEN, OTHER, WHY, NOW + HOUR)

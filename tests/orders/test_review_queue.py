@@ -42,13 +42,13 @@ def test_a_reviewer_sees_both_pictures_what_was_measured_and_what_was_before(sto
     way.settled(session, STRANGER, NOW)
     way.settled(session, UNSURE, NOW + MINUTE)
     (item,) = way.reviews.waiting(DESK).items
-    assert (item.order_id, item.card, item.tier) == (order.id, "+86130****0000", "medium")
+    assert (item.order_id, item.card, item.tier) == (order.id, "+86 130****0000", "medium")
     assert (item.since, item.reasons, item.failures) == (NOW + MINUTE + RECORDED, (Reason.UNSURE,), 1)
     file = way.reviews.open(order.id, DESK, "to compare", NOW + HOUR)
     assert (file.reference, file.captured) == (b"registered", b"\xff\xd8\xff captured")
     assert file.similarity == pytest.approx(0.4012345)
     assert (file.signals, file.reasons) == ({"mouth": 0.4, "turn": 14.25}, (Reason.UNSURE,))
-    assert (file.order.id, file.order.card) == (order.id, "+86130****0000")
+    assert (file.order.id, file.order.card) == (order.id, "+86 130****0000")
     (before,) = file.earlier
     assert (before.outcome, before.reasons, before.counted) == (Outcome.FAILED, (Reason.OTHER_PERSON,), True)
     assert before.at == NOW + RECORDED

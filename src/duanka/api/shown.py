@@ -17,7 +17,7 @@ ShownNumber = Annotated[
         validation_alias="card",
         serialization_alias="phoneNumber",
         description="The card (号码), masked (掩码) unless it was asked for in full.",
-        examples=["+86138****0000"],
+        examples=["+86 138****0000"],
     ),
 ]
 

@@ -9,6 +9,7 @@ _MASK = "****"
 # Country codes of one, two and three digits (ITU-T E.164).
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
 _E164 = re.compile(r"[1-9][0-9]{7,14}")
+_CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{9}")  # as orders keep it; other countries' need their plus
 # From here on digits inside a text can be a person's number or a device; fewer are counts, short codes and city
 # codes. After a plus it is a number of a telephone earlier.
 _LONG, _LONG_AFTER_PLUS = 11, 7
@@ -84,17 +85,24 @@ def _masked(text: str, *kept: re.Pattern[str]) -> str:
         plain = one.sub(lambda found: "x" * len(found[0]), plain)
     parts, done = [], 0
     for found in _DIGITS.finditer(plain):
-        digits = "".join(filter(str.isdigit, found[0]))
-        if len(digits) >= _LONG:
-            shown = f"{digits[:3]}{_MASK}{digits[-4:]}"
-        elif len(digits) >= _LONG_AFTER_PLUS and found[0][0] == "+":
-            shown = f"{_MASK}{digits[-2:]}"
-        else:
+        shown = _masked_run("".join(filter(str.isdigit, found[0])), after_plus=found[0][0] == "+")
+        if not shown:
             continue
-        plus = "+" if found[0][0] == "+" else ""
-        parts += [text[done : found.start()], plus, shown]
+        parts += [text[done : found.start()], shown]
         done = found.end()
     return "".join([*parts, text[done:]])
+
+
+def _masked_run(digits: str, *, after_plus: bool) -> str:
+    """What is shown of a run of digits, a card as `masked_card` shows it; "" where it is nobody's number."""
+    international = digits.removeprefix("00")
+    if _CHINESE_MOBILE.fullmatch(international):
+        return masked_card(international)
+    if after_plus and len(digits) >= _LONG_AFTER_PLUS:
+        if _E164.fullmatch(digits):
+            return masked_card(digits)
+        return f"+{digits[:3]}{_MASK}{digits[-4:]}" if len(digits) >= _LONG else f"+{_MASK}{digits[-2:]}"
+    return f"{digits[:3]}{_MASK}{digits[-4:]}" if len(digits) >= _LONG else ""
 
 
 def _plain(text: str) -> str:

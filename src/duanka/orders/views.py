@@ -41,10 +41,10 @@ class Sight:
     unmasked: bool
 
     def number(self, card: str) -> str:
-        """A card's number: as +86138****0001, or in full as +8613800000001."""
+        """A card's number: as +86 138****0001, or in full as +8613800000001."""
         if self.unmasked:
             return f"+{card}" if card.isdigit() else card
-        return masked_card(card).replace(" ", "")
+        return masked_card(card)
 
     def text(self, text: str) -> str:
         """A text that can quote a number. Nobody sees the link of a holder."""
