@@ -19,6 +19,7 @@ RECORDS = {
     "simulate",
     "evaluate",
     "config",
+    "doctor",
     "mapping",
     "morning",
     "quarantine",

@@ -74,17 +74,24 @@ class Desk:
 
 @contextmanager
 def desk(
-    settings: Settings, policy: Policy, *, create: bool = False, check_network: bool = True
+    settings: Settings,
+    policy: Policy,
+    *,
+    create: bool = False,
+    check_network: bool = True,
+    read_only: bool = False,
 ) -> Iterator[Desk]:
     """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for.
 
     `check_network`: refuse settings that name another network than the order book (ElementDiffers).
+    `read_only`: nothing is written by whatever the desk is asked; what writes fails.
     """
     use_zone(policy.orders.zone)
     store = Store(
         database_of(settings),
         lambda is_new: derived(secret_of(settings, is_new), "installation"),
         create=create,
+        read_only=read_only,
     )
     secret = secret_of(settings)
     try:

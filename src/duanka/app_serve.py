@@ -168,6 +168,10 @@ class Network:
 
     def sender(self) -> NoticeSender | None:
         """Where notices are handed in."""
+        return self.message_centre()
+
+    def message_centre(self) -> ShortMessageCentre | None:
+        """The short message centre of the settings, which nothing is asked of yet."""
         if self._settings.message_centre is None:
             return None
         where = urlsplit(self._settings.message_centre.get_secret_value())

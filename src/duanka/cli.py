@@ -19,6 +19,7 @@ from duanka.domain.masking import masked_text
 if TYPE_CHECKING:
     from duanka import (
         cli_desk,
+        cli_doctor,
         cli_identity,
         cli_live,
         cli_mapping,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from duanka.settings import Settings
 else:
     cli_desk = lazily("duanka.cli_desk")
+    cli_doctor = lazily("duanka.cli_doctor")
     cli_identity = lazily("duanka.cli_identity")
     cli_live = lazily("duanka.cli_live")
     cli_mapping = lazily("duanka.cli_mapping")
@@ -109,6 +111,10 @@ def _persons(app: typer.Typer) -> None:
 
 def _network(app: typer.Typer) -> None:
     cli_network.add_network(app, OUT, _settings)
+
+
+def _doctor(app: typer.Typer) -> None:
+    cli_doctor.add_doctor(app)
 
 
 def _installation(app: typer.Typer) -> None:
@@ -204,6 +210,11 @@ COMMANDS = (
         "config",
         "Print every setting, its value and where it is from; secrets are not shown (docs/SETTINGS.md).",
         _installation,
+    ),
+    DeferredCommand(
+        "doctor",
+        "Check settings, folders, database, people, network and optional parts; say what to do next.",
+        _doctor,
     ),
 )
 cli = typer.Typer(

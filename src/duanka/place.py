@@ -40,10 +40,10 @@ def find_place() -> Path | None:
     return next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
 
 
-def read_place(place: Path, known: Collection[str]) -> dict[str, object]:
+def read_place(place: Path) -> dict[str, object]:
     """The values in duanka.toml of `place`.
 
-    DuankaError: it cannot be read, belongs to another user, can be written by others, or has an unknown key.
+    DuankaError: it cannot be read, belongs to another user, or can be written by others.
     """
     path = place / FILE
     try:
@@ -60,13 +60,15 @@ def read_place(place: Path, known: Collection[str]) -> dict[str, object]:
         raise DuankaError(f"{path}: is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise DuankaError(f"{path}: is not TOML: {error}") from None
-    _check_keys(path, content, known)
     return content
 
 
-def _check_keys(path: Path, content: Mapping[str, object], known: Collection[str]) -> None:
+def unknown_keys(place: Path, content: Mapping[str, object], known: Collection[str]) -> list[DuankaError]:
+    """An error for each key of duanka.toml that is no setting."""
+    errors = []
     for key in content:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else "docs/SETTINGS.md names the settings"
-            raise DuankaError(f"{path}: unknown setting {key}; {hint}")
+            errors.append(DuankaError(f"{place / FILE}: unknown setting {key}; {hint}"))
+    return errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from duanka.domain.local_time import OperatorZone
 from duanka.domain.passed_cards import PURPOSE, PassFile
 from duanka.domain.sealing import derived
 from duanka.domain.words import Language
-from duanka.place import FILE, find_place, read_place
+from duanka.place import FILE, HOME, find_place, read_place, unknown_keys
 
 PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker writes it whenever somebody passes
 SOURCES_FILE = "case-sources.json"  # in the folder `orders`; written whenever the sources change
@@ -186,10 +187,32 @@ def load_settings() -> Settings:
 
 def resolve_settings() -> Resolved:
     """As `load_settings`, with where each value is from."""
-    place = find_place()
-    names = (*Settings.model_fields, *(f"{name}_file" for name in _SECRETS))
-    content = read_place(place, names) if place else {}
-    environment = {name: os.environ.get(variable(name), "") for name in names}
+    found, errors = _resolve()
+    if errors:
+        raise errors[0]
+    return found
+
+
+def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
+    """The settings in force and every error in them; a setting that is wrong has its default here."""
+    return _resolve()
+
+
+def unknown_variables() -> dict[str, str]:
+    """Variables of the environment that begin as ours do and are none: name -> the nearest of ours, or an empty text.
+
+    Where nobody says so, a slip of the pen leaves the default in force.
+    """
+    known = [variable(name) for name in _NAMES] + [HOME]
+    ours = [name for name in os.environ if name.startswith("DUANKA_") and name not in known]
+    return {name: next(iter(difflib.get_close_matches(name, known, 1)), "") for name in sorted(ours)}
+
+
+def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
+    """What can be read, and what is wrong: first where the settings are, then each value."""
+    errors: list[DuankaError] = []
+    place, content = _place_and_content(errors)
+    environment = {name: os.environ.get(variable(name), "") for name in _NAMES}
     if (
         environment["secret"] or environment["secret_file"]
     ):  # one of them replaces what the file says of either
@@ -197,20 +220,46 @@ def resolve_settings() -> Resolved:
     values: dict[str, object] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")
     for name in Settings.model_fields:
-        found = _from_environment(name, environment) or (_from_place(name, content, place) if place else None)
+        try:
+            found = _from_environment(name, environment) or (
+                _from_place(name, content, place) if place else None
+            )
+        except DuankaError as error:
+            errors.append(error)
+            continue
         if found:
             values[name], sources[name] = found
     if place and "orders" not in values:
         values["orders"] = place / Settings.model_fields["orders"].default
     try:
-        return Resolved(Settings.model_validate(values), sources, place)
-    except ValidationError as error:
-        first = error.errors()[0]
-        wrong = str(first["loc"][0])
-        where = f"{sources[wrong]}: " if sources.get(wrong, "").endswith(FILE) else ""
-        message = first["msg"].replace("Value should have at least", "it must have at least")
-        message = message.replace("items after validation", "characters")
-        raise DuankaError(f"{where}the setting {variable(wrong)} is wrong: {message}") from None
+        return Resolved(Settings.model_validate(values), sources, place), tuple(errors)
+    except ValidationError as wrong:
+        for one in wrong.errors():
+            name = str(one["loc"][0])
+            errors.append(_invalid(name, one["msg"], sources[name]))
+            values.pop(name, None)
+            sources[name] = "default"
+        return Resolved(Settings.model_validate(values), sources, place), tuple(errors)
+
+
+def _place_and_content(errors: list[DuankaError]) -> tuple[Path | None, dict[str, object]]:
+    """The place and what its file says, without keys that are unknown."""
+    try:
+        place = find_place()
+        content = read_place(place) if place else {}
+    except DuankaError as error:
+        errors.append(error)
+        return None, {}
+    if place:
+        errors += unknown_keys(place, content, _NAMES)
+    return place, {key: value for key, value in content.items() if key in _NAMES}
+
+
+def _invalid(name: str, message: str, source: str) -> DuankaError:
+    where = f"{source}: " if source.endswith(FILE) else ""
+    message = message.replace("Value should have at least", "it must have at least")
+    message = message.replace("items after validation", "characters")
+    return DuankaError(f"{where}the setting {variable(name)} is wrong: {message}")
 
 
 def variable(name: str) -> str:
@@ -264,6 +313,7 @@ def _secret_in(file: Path, named_by: str) -> str:
 
 _IS_SECRET = tuple(n for n, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
 _SECRETS = tuple(name for name in _IS_SECRET if name != "secret")  # `secret_file` is a setting of its own
+_NAMES = (*Settings.model_fields, *(f"{name}_file" for name in _SECRETS))
 _PATHS = tuple(n for n, field in Settings.model_fields.items() if "Path" in str(field.annotation))
 _URLS = ("database_url", "message_centre")
 

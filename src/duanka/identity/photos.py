@@ -234,10 +234,16 @@ class HttpPhotos:
         return answer.body
 
 
-def photos_of(setting: str, key: str | None) -> ReferencePhotos:
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name is a card's photo."""
+    path = Path(name)
+    return path.suffix in _ENDINGS and _CARD.fullmatch(path.stem) is not None
+
+
+def photos_of(setting: str, key: str | None, patience: Patience = PATIENT) -> ReferencePhotos:
     """The photos that DUANKA_REFERENCE_PHOTOS names: a folder or an address. DuankaError where it is neither."""
     if _SCHEME.match(setting):
-        return HttpPhotos(setting, key)
+        return HttpPhotos(setting, key, patience=patience)
     folder = Path(setting)
     if not setting or not folder.is_dir():
         raise DuankaError(f"{PHOTOS} is neither a folder that is there nor an address like https://host/path")

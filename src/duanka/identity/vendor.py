@@ -170,13 +170,13 @@ def verdict_of(answer: object, steps: Sequence[Step], frames: Sequence[Frame]) -
     return replace(judged, similarity=similarity, signals=signals, best=_best(said, steps, frames))
 
 
-def vendor_of(setting: str, key: str | None, secret: bytes) -> Vendor:
+def vendor_of(setting: str, key: str | None, secret: bytes, patience: Patience = PATIENT) -> Vendor:
     """The vendor that DUANKA_FACE names; DuankaError where it or its key is missing or of a wrong form."""
     if "://" not in setting:
         raise DuankaError(f"{FACE} is neither `embedded` nor an address like https://host/path")
     if key is None:
         raise DuankaError(f"a face vendor is asked with a key: set {FACE}_KEY")
-    return Vendor(setting, key, secret)
+    return Vendor(setting, key, secret, patience=patience)
 
 
 def _usable(answer: object) -> str | None:

@@ -111,6 +111,13 @@ class HomeRegister:
             if len(row) == 4 and CARD.fullmatch(row[1]):
                 yield identity(row[1]), NetworkState.SUSPENDED
 
+    def check_interfaces(self) -> None:
+        """Ask both interfaces something harmless. Unreachable, Refused: one does not answer as it should."""
+        until = self._until()
+        self._vty.ask("show version", until)
+        with contextlib.suppress(Refused):  # a register without such a card answers, too
+            self._ctrl.get("subscriber.by-msisdn-0.info", until)
+
     def close(self) -> None:
         """End both connections."""
         self._vty.close()

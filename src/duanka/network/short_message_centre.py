@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import struct
 import time
@@ -130,14 +131,35 @@ class ShortMessageCentre:
         if client is not None:
             client.disconnect()
 
+    @property
+    def where(self) -> str:
+        """Host and port."""
+        return "{}:{}".format(*self._address)
+
+    def try_bind(self, seconds: float) -> None:
+        """Bind and unbind on a link of its own, as transmitter: receipts stay for whoever is there to keep them.
+
+        Unreachable: no answer, or not now. Refused: the account or its password is not right.
+        """
+        try:
+            client = self._linked(time.monotonic() + seconds, "bind_transmitter")
+        except _BROKEN as error:
+            raise self._lost(error) from error
+        with contextlib.suppress(*_BROKEN):
+            client.unbind()
+        client.disconnect()
+
     def _bound(self, until: float) -> Any:
-        if self._client is not None:
-            return self._client
+        if self._client is None:
+            self._client, self._heard_at = self._linked(until, "bind_transceiver"), time.monotonic()
+        return self._client
+
+    def _linked(self, until: float, bind: str) -> Any:
         client = _Client(*self._address, timeout=_left(until), allow_unknown_opt_params=True)
         client.logger.disabled = True
         try:
             client.connect()
-            answer = client.bind_transceiver(system_id=self._system_id, password=self._password)
+            answer = getattr(client, bind)(system_id=self._system_id, password=self._password)
         except smpplib.exceptions.PDUError as error:
             client.disconnect()
             status = error.args[1] if len(error.args) > 1 else 0
@@ -147,10 +169,9 @@ class ShortMessageCentre:
         except BaseException:
             client.disconnect()
             raise
-        if answer.command != "bind_transceiver_resp":
+        if answer.command != f"{bind}_resp":
             client.disconnect()
             raise smpplib.exceptions.ConnectionError(f"answered a bind with {answer.command}")
-        self._client, self._heard_at = client, time.monotonic()
         return client
 
     def _submit(self, client: Any, card: str, part: bytes, pieces: Cut) -> int:

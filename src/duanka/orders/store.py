@@ -20,6 +20,7 @@ from duanka.orders.tables import SCHEMA_VERSION
 __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 
 _BUSY_MS = 30_000  # that a writer waits for another one on SQLite
+_ANSWERS_WITHIN_SECONDS = 3  # a server, where it is only looked at
 _TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 
 Result = TypeVar("Result")
@@ -32,19 +33,25 @@ class NoOrderBook(DuankaError):
 class Store:
     """One database. `reading` sees one state of it; what `writing` did is durable when it ends, or not done at all."""
 
-    def __init__(self, url: str, seal_key: SealKey | None = None, *, create: bool = True) -> None:
+    def __init__(
+        self, url: str, seal_key: SealKey | None = None, *, create: bool = True, read_only: bool = False
+    ) -> None:
         """Open an order book, or begin one.
 
         `url`: sqlite:///FOLDER/orders.sqlite or postgresql://USER:PASSWORD@HOST/NAME. `seal_key`: gives the key that
-        the installation is sealed with; None: the secret is not checked. NoOrderBook: there is none, and `create` is
+        the installation is sealed with; None: the secret is not checked. `read_only`: nothing is written, not even
+        the mode of a file, and a server has _ANSWERS_WITHIN_SECONDS. NoOrderBook: there is none, and `create` is
         False. NotUsable: of another version, under another secret, or no order book. DuankaError: no answer.
         """
         try:
             parsed = _parsed(url)
+            self._read_only = read_only
             self.embedded = parsed.get_backend_name() == "sqlite"
             self.name = parsed.render_as_string(hide_password=True)
             if self.embedded and parsed.database:
                 self._look_for(Path(parsed.database), create)
+            if read_only:
+                parsed = _only_read(parsed)
             self.engine = create_engine(
                 parsed,
                 pool_pre_ping=not self.embedded,
@@ -96,11 +103,15 @@ class Store:
         with self.reading() as connection:  # a database that is not ours is not written to, not even its mode
             ready = prepare(connection, self.name, seal_key, may_write=False)
             is_new = not ready and not inspect(connection).get_table_names()
+        if self._read_only and ready:
+            return
         if is_new and not create:
             raise NoOrderBook(
                 f"no order book in {self.name}; set DUANKA_ORDERS or DUANKA_DATABASE_URL to where it is"
                 " (`duanka persons init` or `duanka serve` begin a new one)"
             )
+        if self._read_only:
+            raise NoOrderBook(f"the order book in {self.name} has not begun: nobody has acted in it yet")
         if self.embedded:
             if self.engine.url.database:
                 private_database(Path(self.engine.url.database))
@@ -199,6 +210,19 @@ def _parsed(url: str) -> URL:
     if parsed.get_backend_name() != "sqlite":
         raise ArgumentError(parsed.get_backend_name())
     return parsed.set(drivername="sqlite")
+
+
+def _only_read(url: URL) -> URL:
+    """The URL so that the database is opened to be read alone, and nothing is made beside it."""
+    if url.get_backend_name() != "sqlite":
+        return url.update_query_dict({"connect_timeout": str(_ANSWERS_WITHIN_SECONDS)})
+    if not url.database:
+        return url
+    path = Path(url.database).absolute()
+    log = path.with_name(path.name + "-wal")
+    # without a log SQLite would make one to read; a file that nobody has open is as good as one that never changes
+    how = {"mode": "ro"} if log.exists() else {"mode": "ro", "immutable": "1"}
+    return url.set(database=path.as_uri(), query={**how, "uri": "true"})
 
 
 def _as_sqlite_should(engine: Engine) -> None:
