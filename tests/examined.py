@@ -9,7 +9,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from duanka import app_orders, cli, place
+from duanka import app_orders, cli
 from duanka.app_policies import policy_named
 from duanka.settings import Settings
 
@@ -35,16 +35,10 @@ class Examined:
         return one
 
 
-def doctor(*words: str, home: Path | None = None, **environment: str) -> Examined:
-    """As a person types it, with nothing set but this."""
+def doctor(*words: str, **environment: str) -> Examined:
+    """As a person types it, with nothing set but this. DUANKA_HOME names a place."""
     unset = {name: None for name in os.environ if name.startswith("DUANKA_")}
-    before = ["--home", str(home)] if home else []
-    try:
-        found = CliRunner().invoke(
-            cli.cli, [*before, "doctor", "--json", *words], env={**unset, **environment}
-        )
-    finally:
-        place.choose(None)
+    found = CliRunner().invoke(cli.cli, ["doctor", "--json", *words], env={**unset, **environment})
     assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
     return Examined(found.exit_code, found.output)
 

@@ -54,7 +54,7 @@ def test_a_place_is_examined_from_its_first_minute(tmp_path: Path, monkeypatch: 
     assert not [one for one in (key, invitation, secret) if one in alone.out]
 
     duanka("--home", tmp_path / "place", "persons", "join", invitation, "li", cwd=tmp_path)
-    both = doctor(home=tmp_path / "place")
+    both = doctor(DUANKA_HOME=str(tmp_path / "place"))
     assert both.code == 0, both.text
     assert "2 people with keys, 2 of them supervisors" in both.line("people", "OK")
     assert both.lines("invitations", "OK") == ["none open, no proposal waits "]
