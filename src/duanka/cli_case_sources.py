@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from duanka.cli_at_desk import AtDesk, Why, command
+from duanka.cli_grid import grid
+from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.errors import UnreadableInput
+from duanka.domain.words import Words
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 else:
     app_orders = lazily("duanka.app_orders")
     signatures = lazily("duanka.records.signatures")
+
+_SOURCES = (
+    *(Words("编号", "id"), Words("签名方", "name"), Words("提出人", "proposed")),
+    *(Words("复核人", "approved by"), Words("状态", "state")),
+)
+_NO_SOURCE = Words(
+    "没有签名方：涉案名单不会停机；用 `duanka keys add-source` 登记。",
+    "No source: no case stops a card; `duanka keys add-source`.",
+)
 
 SourceId = Annotated[str, typer.Argument(metavar="SOURCE", help="Id or name, from `keys sources`.")]
 
@@ -58,14 +69,11 @@ def add_case_sources(
             listed = here.case_sources.listed(by)
             if export:
                 app_orders.write_sources(here, export)
-        table = Table("id", "name", "proposed", "approved by", "state")
+        table = grid(*_SOURCES)
         for one in listed:
-            state = "removed" if one.removed_at else "in force" if one.in_force else "waits"
-            source = one.source
+            state, source = shown(one.state.words), one.source
             table.add_row(one.id, source.name, one.proposed_by, one.approved_by or "-", state)
-        out.print(
-            table if listed else "No source: no case stops a card; `duanka keys add-source`.", highlight=False
-        )
+        out.print(table if listed else shown(_NO_SOURCE), highlight=False)
         for one in listed:  # whole: two people compare it with what the police read out
             key = one.source.public_key.hex()
             out.print(f"{one.id} {one.source.name}: {key}", highlight=False, soft_wrap=True)

@@ -7,25 +7,44 @@ from collections.abc import Collection
 from rich.console import RenderableType
 from rich.table import Table
 
-_WHOLE = ("act", "card", "order", "rule")  # columns of ids
+from duanka.cli_language import shown
+from duanka.domain.words import Words
+
+_WHOLE = (
+    "act",
+    "card",
+    "id",
+    "key",
+    "order",
+    "person",
+    "request",
+    "rule",
+)  # columns of ids, by their English names
 
 Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """A title, the columns, the rows; the first column and `words` are text, the others numbers."""
 
 
-def grid(*columns: str, title: str = "", right: Collection[str] = ()) -> Table:
-    """An empty table; the columns `right` are set to the right."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
+def grid(*columns: str | Words, title: str | Words = "", right: Collection[str] = ()) -> Table:
+    """An empty table with headings in the language of tables; the columns `right`, in English, are set to the right."""
+    table = Table(
+        title=_text(title) or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for heading in columns:
+        column = heading if isinstance(heading, str) else heading.en
         # folded where it is narrow; ids and numbers are not: half of one would be another one
         table.add_column(
-            column,
+            _text(heading),
             justify="right" if column in right else "left",
             header_style="bold",
             overflow="fold",
             no_wrap=column in _WHOLE,
         )
     return table
+
+
+def _text(heading: str | Words) -> str:
+    return heading if isinstance(heading, str) else shown(heading)
 
 
 def as_table(titled: Titled, *, words: Collection[str] = ()) -> RenderableType:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
+from duanka.cli_grid import grid
+from duanka.cli_language import term
 from duanka.cli_lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.local_time import operator_zone
+from duanka.domain.network import NetworkState
+from duanka.domain.words import Words
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 else:
     app_orders = lazily("duanka.app_orders")
     reading = lazily("duanka.orders.reading")
+
+_ELEMENTS = (Words("网元", "element"), Words("地址", "address"))
+_DIFFERENCES = (
+    *(Words("网元", "element"), Words("号码", "card"), Words("应为", "wanted")),
+    *(Words("实为", "found"), Words("发现时间", "found at")),
+)
 
 ElementName = Annotated[str, typer.Argument(help="home_register, call_proxy or message_proxy.")]
 
@@ -40,7 +49,7 @@ def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def listed() -> None:
         """List the elements in the order book, which every process tells."""
         with at_desk(Permission.LIST_ELEMENTS) as (here, _):
-            table = Table("element 网元", "address")
+            table = grid(*_ELEMENTS)
             for name, address in here.elements.addresses().items():
                 table.add_row(name, address)
             out.print(table, highlight=False)
@@ -75,10 +84,10 @@ def _add_comparing(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.LIST_DRIFTS) as (here, person):
             reader = reading.Reader(person, full, why)
             found = here.reading.drifts(reader, app_orders.now(), 200, is_open=True)
-            table = Table("element 网元", "card 号码", "wanted 应为", "found 实为", "found at")
+            table = grid(*_DIFFERENCES)
             for one in found:
-                at = operator_zone().written(one.found_at)
-                table.add_row(one.element, one.card, one.wanted, one.found, at)
+                wanted, met = (term(NetworkState, state) for state in (one.wanted, one.found))
+                table.add_row(one.element, one.card, wanted, met, operator_zone().written(one.found_at))
             out.print(table, highlight=False)
 
     @command(network, Permission.ALLOW_CHANGES)

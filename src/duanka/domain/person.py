@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.words import WordedEnum
+from duanka.domain.words import WordedEnum, Words
 
 
 class Role(WordedEnum):
@@ -64,11 +64,16 @@ class Scope:
         return all(not mine or (theirs and theirs <= mine) for mine, theirs in both)
 
     def __str__(self) -> str:
-        named = [
-            ", ".join(sorted(places)) or f"all {what}"
-            for what, places in (("operators", self.operators), ("cities", self.cities))
-        ]
-        return "; ".join(named)
+        return self.words.en
+
+    @property
+    def words(self) -> Words:
+        """Which operators and cities."""
+        operators, cities = sorted(self.operators), sorted(self.cities)
+        return Words(
+            f"{'、'.join(operators) or '全部运营商'}；{'、'.join(cities) or '全部地市'}",
+            f"{', '.join(operators) or 'all operators'}; {', '.join(cities) or 'all cities'}",
+        )
 
 
 EVERYWHERE = Scope()

@@ -18,6 +18,7 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.case_source import KEY_BYTES, CaseSource
 from duanka.domain.order import NeedsSecondPerson, NoSuchTransition, OrderError, Person, UnknownOrder
 from duanka.domain.person import same_person
+from duanka.domain.words import WordedEnum
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.keys import Kept, acts_still
 from duanka.orders.rows import new_id
@@ -25,6 +26,14 @@ from duanka.orders.store import Store
 from duanka.orders.tables import case_sources
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
+
+
+class SourceState(WordedEnum):
+    """Whether the signature of a source counts."""
+
+    WAITS = "waits", "待复核"
+    IN_FORCE = "in_force", "有效"
+    REMOVED = "removed", "已撤销"
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,14 @@ class ListedSource:
     @property
     def in_force(self) -> bool:
         """Whether its signature counts."""
-        return self.approved_by is not None and self.removed_at is None
+        return self.state is SourceState.IN_FORCE
+
+    @property
+    def state(self) -> SourceState:
+        """How it stands."""
+        if self.removed_at is not None:
+            return SourceState.REMOVED
+        return SourceState.WAITS if self.approved_by is None else SourceState.IN_FORCE
 
 
 class CaseSources:

@@ -58,6 +58,14 @@ class Asked(WordedEnum):
     KEY = "key", "新增密钥"
 
 
+class RequestOutcome(WordedEnum):
+    """What became of a request about a person."""
+
+    APPROVED = "approved", "已通过"
+    REJECTED = "rejected", "已否决"
+    TOO_OLD = "too_old", "已过期"
+
+
 @dataclass(frozen=True)
 class PersonRequest:
     """What was proposed about a person. `person` is as they would be; `outcome`: None while it waits."""
@@ -211,7 +219,7 @@ class Persons:
                 second = new_half()
                 hashed = key_hash(row["half"], half_hash(second))
                 told["key"] = put_key(connection, wanted.id, hashed, request.proposed_by, by.id, now)
-            decided = self._decide(connection, number, "approved", by, now)
+            decided = self._decide(connection, number, RequestOutcome.APPROVED, by, now)
             was = _facts(person_of(before)) if before else {}
             entry = Entry(
                 now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told, found=found_as
@@ -227,7 +235,7 @@ class Persons:
         with self._store.writing() as connection:
             one_at_a_time(connection)
             request = _request_of(_waiting(connection, number, None))
-            decided = self._decide(connection, number, "rejected", by, now)
+            decided = self._decide(connection, number, RequestOutcome.REJECTED, by, now)
             told = {"request": number}
             entry = Entry(now, by, f"{request.what}.reject", request.person.id, why.strip(), {}, told)
             self._trail.append(connection, [entry])
@@ -302,9 +310,9 @@ class Persons:
         return made
 
     def _decide(
-        self, connection: Connection, number: str, outcome: str, by: Person, now: datetime
+        self, connection: Connection, number: str, outcome: RequestOutcome, by: Person, now: datetime
     ) -> PersonRequest:
-        values = {"decided_by": by.id, "decided_at": now, "outcome": outcome}
+        values = {"decided_by": by.id, "decided_at": now, "outcome": outcome.value}
         connection.execute(update(person_requests).where(person_requests.c.id == number).values(values))
         return _request_of(_request(connection, number))
 
@@ -333,7 +341,7 @@ def _nothing_waits(connection: Connection, person: str, now: datetime) -> None:
         return
     if not _too_old(row, now):
         raise OrderError(f"{row['id']} about {person} waits already: let it be approved or rejected first")
-    over = {"decided_at": now, "outcome": "too_old"}
+    over = {"decided_at": now, "outcome": RequestOutcome.TOO_OLD.value}
     connection.execute(update(person_requests).where(person_requests.c.id == row["id"]).values(over))
 
 
