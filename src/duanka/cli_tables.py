@@ -106,6 +106,7 @@ def _cautions(findings: Findings) -> list[str]:
             " count as unused, as if records reached it"
         )
     lines += [f"Delivered twice, not read again: {f.file}" for f in findings.intake.files if f.duplicate_of]
+    lines += [f"{f.file}: {note}" for f in findings.intake.files for note in f.notes]
     if findings.span.outside:
         lines.append(f"{findings.span.outside:,} records lie outside the time judged and were not seen")
     unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)

@@ -112,7 +112,7 @@ def test_files_that_nothing_takes_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["messages.csv.7z", "old/calls.csv.lz4", "calls.xlsx", "calls/notes", "a.jsonl"]
+    "name", ["messages.csv.7z", "old/calls.csv.lz4", "calls.xls", "calls/notes", "a.jsonl"]
 )
 def test_a_form_that_is_not_read_is_named(tmp_path: Path, name: str) -> None:
     intake = taken(tmp_path, {"calls.csv": CALLS + CALL, name: b"x"})

@@ -55,7 +55,7 @@ def test_what_is_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
 
 def test_a_form_that_is_not_read_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     put(tmp_path, "calls/0930.csv.7z", b"x")
-    put(tmp_path, "calls.xlsx", b"x")
+    put(tmp_path, "calls.xls", b"x")
     put(tmp_path, "README.md", b"x")
     put(tmp_path, "calls.csv", calls([1]))
     with running(inbox(tmp_path, wait=True, batch_seconds=0.02)) as batches:
@@ -63,7 +63,7 @@ def test_a_form_that_is_not_read_is_named_once(tmp_path: Path, caplog: pytest.Lo
         _nothing_for(batches, 0.1)
     told = [record.getMessage() for record in caplog.records]
     assert sorted(told) == [
-        "calls.xlsx: no table takes this file (save it as CSV); it is not read",
+        "calls.xls: no table takes this file (save it as .xlsx or CSV); it is not read",
         "calls/0930.csv.7z: no table takes this file (unpack it); it is not read",
     ]
 

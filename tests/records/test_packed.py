@@ -118,7 +118,7 @@ UNFIT = {
     ),
     "spreadsheet": (
         zipped(b"<Types/>", "xl/workbook.xml", "xl/worksheets/sheet1.xml", name="[Content_Types].xml"),
-        "it is a spreadsheet; save it as CSV, with the numbers of cards as text",
+        "a workbook in which no sheet holds rows (it has none)",
     ),
     "nothing": (
         zipped(b"", name="empty/"),

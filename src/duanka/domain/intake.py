@@ -13,7 +13,8 @@ class FileAccount:
 
     `duplicate_of` names the file of equal content that was read instead: nothing of this one is counted.
     `unreadable` says why (part of) the file could not be read, for example a truncated gzip. `devices_unknown`:
-    IMEIs that stand for no device, such as those of zeros.
+    IMEIs that stand for no device, such as those of zeros. `notes`: what else a person should know of it, such as the
+    sheets of a workbook that are not read.
     """
 
     file: str
@@ -24,6 +25,7 @@ class FileAccount:
     duplicate_of: str = ""
     unreadable: str = ""
     devices_unknown: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

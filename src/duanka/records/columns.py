@@ -263,6 +263,9 @@ def _seconds(given: Given) -> pl.Series:
         return given.source.dt.total_microseconds() / 1e6
     if given.source.dtype == pl.Time:
         return given.source.cast(pl.Int64) / 1e9
+    if isinstance(given.source.dtype, pl.Datetime):  # a duration that another program took for a moment
+        zero = given.source.dt.date().is_in(durations.DAYS_ZERO).fill_null(False)
+        return given.source.set(~zero, None).dt.time().cast(pl.Int64) / 1e9
     if given.how.factor is not None:
         return _amount(given.source) * given.how.factor
     if given.source.dtype == pl.String or given.how.clock is not None:

@@ -24,7 +24,7 @@ OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never inp
 _OTHER_FORMS = {
     **{ending: f"unpack it, or let its name end in .csv{ending}" for ending in PACKED_ENDINGS},
     **dict.fromkeys((".lz4", ".lzma", ".z", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz"), "unpack it"),
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as CSV"),
+    **dict.fromkeys((".xls", ".xlsm", ".xlsb", ".ods", ".et"), "save it as .xlsx or CSV"),
     **dict.fromkeys(
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
     ),
@@ -98,13 +98,18 @@ def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
     def unseen(folder: Unseen) -> None:
         others.append(f"{display_name(folder.name)} ({folder.why})")
 
-    for name, _ in walk(data, lambda _, part: part.startswith((".", "_")) or part == OUTPUT_FOLDER, unseen):
+    for name, _ in walk(data, lambda _, part: is_passed_over(part) or part == OUTPUT_FOLDER, unseen):
         path = data / name
         if not is_file(path):
             if looks_like_records(name):
                 others.append(f"{display_name(name)} (no file)")
         elif own not in path.resolve().parents:
             yield path
+
+
+def is_passed_over(name: str) -> bool:
+    """Tell whether a file or folder of this name is none of ours: hidden, or `~$`, the mark of an open workbook."""
+    return name.startswith((".", "_", "~$"))
 
 
 def delivered_files(data: Path) -> list[tuple[Path, str]]:
@@ -141,7 +146,7 @@ def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
     if any(source.layout != sources[0].layout for source in sources):
         raise MappingError(
             f"{mapping.name}: the sources that take {display_name(name)} disagree on its format, delimiter, "
-            "encoding, header, columns or empty; say the same in each"
+            "encoding, header, columns, empty or sheet; say the same in each"
         )
     return sources
 

@@ -1,6 +1,11 @@
-"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `0 days 00:02:06`."""
+"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `0 days 00:02:06`.
+
+And `1899-12-31 00:02:06`, as programs write a time of day of their first day.
+"""
 
 from __future__ import annotations
+
+from datetime import date
 
 import polars as pl
 
@@ -17,6 +22,9 @@ _WORDS = (
     r"(?:(?<m>[0-9]{1,6}) ?(?:分钟|分鐘|分|minutes?|mins?|min|m))?,? ?"
     r"(?:(?<s>[0-9]{1,8}(?:[.][0-9]+)?) ?(?:秒钟|秒鐘|秒|seconds?|secs?|sec|s))?$"
 )
+# What spreadsheets and databases put before a time of day, which for them is a moment of their first day.
+_DAY_ZERO = r"^(?:1899[-/.]12[-/.]3[01]|1900[-/.]0?1[-/.]0{1,2}|1904[-/.]0?1[-/.]0?1)[ T]+"
+DAYS_ZERO = (date(1899, 12, 30), date(1899, 12, 31), date(1904, 1, 1))
 ZERO_PADDED = r"^0[0-9]{5}$"
 """Six digits that begin with 0: no count is written so, but an exchange's hours, minutes and seconds are."""
 
@@ -36,6 +44,8 @@ def seconds(text: pl.Series, form: str | None) -> pl.Series:
     padded = text.str.contains(ZERO_PADDED).fill_null(False)
     if padded.any():
         found = _added(text.set(~padded, None), _PACKED).zip_with(padded, found)
+    if found.null_count() > text.null_count():
+        text = text.str.replace(_DAY_ZERO, "")
     for pattern in (_CLOCK, _WORDS):
         if found.null_count() == text.null_count():
             break

@@ -29,7 +29,7 @@ from duanka.records.limits import rejects_too_much
 from duanka.records.mapped_columns import SourcesSeen
 from duanka.records.open_file import NotRegular, open_regular
 from duanka.records.pieces import Pile
-from duanka.records.readings import open_reading
+from duanka.records.readings import notes_of, open_reading, sheets_of
 from duanka.records.reasons import Reason
 from duanka.records.sifting import Aside, Sifter
 from duanka.records.signatures import SignedFile
@@ -180,7 +180,7 @@ class FileReader:
         sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
         if reading.columns:
             sifter.check()
-        place = naming.place_of(file.name)
+        place, sheets = naming.place_of(file.name), sheets_of(reading)
         before = first = track.records if track else 0
         self._rejected.clear()
         for block in reading.blocks(sifter.wanted()):
@@ -192,7 +192,7 @@ class FileReader:
             while begin < block.records:
                 end = min(block.records, begin + self._pile.room)
                 some = block if end - begin == block.records else part(block, begin, end)
-                self._pile.add(sifter.sift(some), place, file.origin, file.name)
+                self._pile.add(sifter.sift(some), place, file.origin, file.name, sheets)
                 begin = end
                 at = before - block.records + end
                 self._pile.reach({file.origin: self._landing.reach(file, at)})
@@ -211,6 +211,8 @@ class FileReader:
             _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
         elif reading.unreadable:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
+        for note in notes_of(reading):
+            _log.warning("%s: %s", display_name(file.name), note)
 
     def _is_there(self, file: Landed, block: Block) -> bool:
         """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""

@@ -28,7 +28,7 @@ from duanka.records.mapping import NATIVE, Mapping
 from duanka.records.numbers import Numbers
 from duanka.records.parts import IMSIS, Shelf
 from duanka.records.quarantine import Quarantine
-from duanka.records.readings import open_reading
+from duanka.records.readings import notes_of, open_reading, sheets_of
 from duanka.records.reasons import Reason
 from duanka.records.sifting import Sifted, Sifter
 from duanka.records.signatures import SignedFile
@@ -168,6 +168,7 @@ class _Work:
             return account
         with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
             reading = open_reading(signed.path, file.sources[0].layout, signed.root)
+            self.quarantine.has_sheets(file.name, sheets_of(reading))
             sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
             if ignored := sifter.ignored():
                 self.ignored[file.name] = ignored
@@ -188,7 +189,11 @@ class _Work:
         pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
         unreadable = given_up or reading.unreadable
         return replace(
-            account, records=records, unreadable=unreadable, devices_unknown=sifter.devices_unknown
+            account,
+            records=records,
+            unreadable=unreadable,
+            devices_unknown=sifter.devices_unknown,
+            notes=notes_of(reading),
         )
 
     def _step(self, size: int) -> None:

@@ -16,13 +16,17 @@ NO_ROWS: Rows = {}
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file looks like. `names`: its columns when it has no header line (None: it has one)."""
+    """What a file looks like. `names`: its columns when it has no header line (None: it has one).
+
+    `sheet`: a pattern of the names of a workbook's sheets that are read; "": the largest, and those like it.
+    """
 
     format: str = "auto"
     delimiter: str = ","
     encoding: str = "utf-8"
     names: tuple[str, ...] | None = None
     empty: frozenset[str] = frozenset()
+    sheet: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Mapping:
 
 
 BY_INTAKE = "signed_by"  # the one column that no file gives: who signed the file
-DATA_ENDINGS = (".parquet", ".csv", *(f".csv{packed}" for packed in PACKED_ENDINGS))
+DATA_ENDINGS = (".parquet", ".csv", *(f".csv{packed}" for packed in PACKED_ENDINGS), ".xlsx")
 NATIVE_FILES = (*(f"{{0}}{e}" for e in DATA_ENDINGS), *(f"{{0}}/*{e}" for e in DATA_ENDINGS))
 
 NATIVE = Mapping(

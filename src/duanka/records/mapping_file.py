@@ -24,10 +24,10 @@ _STYLES = ("e164", "opaque")
 _BARE = ("e164", "national")
 _TOP = ("name", "about", "zone", "numbers", "source")
 _SOURCE = (
-    *("files", "table", "format", "delimiter", "encoding", "names", "empty"),
+    *("files", "table", "format", "delimiter", "encoding", "names", "empty", "sheet"),
     *("zone", "where", "swap_when", "record_id", "columns"),
 )
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "days": 86_400.0}
 _BYTES = {"bytes": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3}
 
 _A_DAY = datetime(2021, 5, 17, 9, 30, 15)
@@ -158,6 +158,7 @@ def _layout(section: Section) -> Layout:
         encoding=encoding,
         names=names,
         empty=frozenset(section.texts("empty")),
+        sheet=section.text("sheet", ""),
     )
 
 

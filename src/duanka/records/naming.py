@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from duanka.domain.tables import TABLES
-from duanka.records.delivery import OUTPUT_FOLDER, sources_of
+from duanka.records.delivery import OUTPUT_FOLDER, is_passed_over, sources_of
 from duanka.records.mapping import DATA_ENDINGS, Mapping, Source
 
 TAKEN = "taken"  # the folder, right below the inbox, where files go that were read
@@ -19,7 +19,7 @@ _WITHIN_DAY = re.compile(r"\d\d")
 
 def passed_over(name: str) -> bool:
     """Tell whether a file or folder of this name is none of ours, or not ready by its own account."""
-    return name.startswith((".", "_")) or name == OUTPUT_FOLDER or name.lower().endswith(_UNFINISHED)
+    return is_passed_over(name) or name == OUTPUT_FOLDER or name.lower().endswith(_UNFINISHED)
 
 
 def sources_for(path: str, mapping: Mapping) -> tuple[Source, ...]:

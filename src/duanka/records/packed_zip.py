@@ -19,7 +19,7 @@ from duanka.records.packed import Form, Inflate, Members
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"  # a directory and nothing before it
 _LOCAL = struct.Struct("<4s5H3L2H")  # the header of a member
-_ENCRYPTED = 1
+ENCRYPTED = 1
 _SHOWN = 3  # members that are named
 _TEXT_ENDINGS = (".csv", ".txt", ".dat", ".cdr", ".log", ".tsv")
 _NOT_OURS = ("__macosx/", ".ds_store", "thumbs.db", "desktop.ini")
@@ -104,11 +104,11 @@ class Zip:
             self._member = _first(self._file)
         else:
             self._member = _one_of(members)
-        _seek(self._file, self._member.at)
+        seek_to_data(self._file, self._member.at)
         form = Form("zip", b"", lambda: Inflate(-15), single=True)
         if self._member.method == zipfile.ZIP_STORED:
             size = self._member.packed
-            form = Form("zip", b"", lambda: _Stored(size), single=True)
+            form = Form("zip", b"", lambda: Stored(size), single=True)
         elif self._member.method != zipfile.ZIP_DEFLATED:
             raise Unfit(
                 "it is packed in a way that few programs read; pack it again with the usual one (deflate)"
@@ -169,7 +169,7 @@ def _one_of(members: Sequence[zipfile.ZipInfo]) -> Member:
             f"there are {len(files)} files in the zip file ({names}{more}); unpack it, or pack each by itself"
         )
     one = files[0]
-    if one.flag_bits & _ENCRYPTED:
+    if one.flag_bits & ENCRYPTED:
         raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
     return Member(one.filename, one.header_offset, one.compress_size, one.compress_type, one.CRC)
 
@@ -191,13 +191,13 @@ def _first(file: BinaryIO) -> Member:
         raise Unfit("the zip data is cut off" if head.startswith(b"PK") else "it is not zip data")
     _, _, flags, method, _, _, _, packed, _, length, _ = _LOCAL.unpack(head)
     name = file.read(length).decode("utf-8", "replace")
-    if flags & _ENCRYPTED:
+    if flags & ENCRYPTED:
         raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
     return Member(name, 0, packed, method, None)
 
 
-def _seek(file: BinaryIO, at: int) -> None:
-    """Go to the data behind the header at `at`."""
+def seek_to_data(file: BinaryIO, at: int) -> None:
+    """Go to the data behind the header at `at`. Raises Unfit."""
     try:
         file.seek(at)
     except (OSError, ValueError):
@@ -209,7 +209,7 @@ def _seek(file: BinaryIO, at: int) -> None:
     file.seek(length + extra, io.SEEK_CUR)
 
 
-class _Stored:
+class Stored:
     """A member that is not packed, as a Decompressor."""
 
     def __init__(self, size: int) -> None:
@@ -218,17 +218,21 @@ class _Stored:
 
     @property
     def eof(self) -> bool:
+        """See Decompressor."""
         return not self._missing and not self._held
 
     @property
     def needs_input(self) -> bool:
+        """See Decompressor."""
         return not self._held and bool(self._missing)
 
     @property
     def unused_data(self) -> bytes:
+        """See Decompressor."""
         return b""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
+        """See Decompressor."""
         taken = data[: self._missing]
         self._missing -= len(taken)
         self._held += taken

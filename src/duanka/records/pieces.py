@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -12,6 +12,7 @@ from duanka.domain.live import Batch, Piece, SetAside
 from duanka.records.limits import BATCH_BYTES, REJECTED_ROWS
 from duanka.records.parts import hashes
 from duanka.records.quarantine import kept, more_like_it
+from duanka.records.sheet_places import placed
 from duanka.records.sifting import Aside, Good, Sifted
 
 
@@ -56,8 +57,11 @@ class Pile:
         """Whether there is anything in it."""
         return self._began is not None
 
-    def add(self, sifted: Sifted, place: str, origin: str, file: str) -> None:
-        """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or ""."""
+    def add(self, sifted: Sifted, place: str, origin: str, file: str, sheets: Sequence[str] = ()) -> None:
+        """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or "".
+
+        `sheets`: the sheets that are read of a workbook.
+        """
         for good in sifted.good:
             if good.frame.is_empty():
                 continue
@@ -68,10 +72,10 @@ class Pile:
             rows = good.frame.with_columns(lines, sameness(good).alias("same"))
             self._rows.setdefault((good.table, source, origin), []).append(rows)
         for record in sifted.aside:
-            self.set_aside(file, record)
+            self.set_aside(file, record, sheets)
         self._begin()
 
-    def set_aside(self, file: str, record: Aside) -> None:
+    def set_aside(self, file: str, record: Aside, sheets: Sequence[str] = ()) -> None:
         """Put in one record that is none."""
         self.records += 1
         self._rejected[file] += 1
@@ -79,7 +83,8 @@ class Pile:
             self._more[file, record.reason.value] += 1
             return
         self._size += len(record.raw)
-        self._aside.append(SetAside(file, record.line, record.column, record.reason.value, kept(record.raw)))
+        where, line = placed(file, record.line, sheets)
+        self._aside.append(SetAside(where, line, record.column, record.reason.value, kept(record.raw)))
         self._begin()
 
     def reach(self, positions: Mapping[str, int]) -> None:

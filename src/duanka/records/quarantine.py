@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,7 @@ from duanka.records.blocks import RAW_LIMIT
 from duanka.records.holders import without_documents
 from duanka.records.limits import REJECTED_ROWS
 from duanka.records.reasons import Reason
+from duanka.records.sheet_places import placed
 
 SCHEMA = pa.schema(
     [
@@ -47,6 +49,7 @@ class Quarantine:
 
     def __init__(self, path: Path) -> None:
         self.counts: Counter[str] = Counter()
+        self._sheets: dict[str, tuple[str, ...]] = {}
         self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
         self._held = 0  # characters of the rows
         self._more: Counter[tuple[str, Reason]] = Counter()
@@ -63,13 +66,19 @@ class Quarantine:
         self._flush()
         self._writer.close()
 
+    def has_sheets(self, file: str, sheets: Sequence[str]) -> None:
+        """Take note of the sheets of a workbook: its records are placed by them."""
+        if sheets:
+            self._sheets[file] = tuple(sheets)
+
     def add(self, file: str, line: int | None, column: str, reason: Reason, raw: str) -> None:
         """Set one record aside. `raw` is kept without what looks like an identity number."""
         if not self.room(file):
             self.add_more(file, reason, 1)
             return
         self.counts[file] += 1
-        self._rows.append((file, line, column, reason.value, kept(raw)))
+        where, row = placed(file, line, self._sheets.get(file, ()))
+        self._rows.append((where, row, column, reason.value, kept(raw)))
         self._held += len(raw)
         if len(self._rows) >= _FLUSH or self._held >= _FLUSH_BYTES:
             self._flush()

@@ -11,6 +11,7 @@ from duanka.records.csv_blocks import CsvReading
 from duanka.records.mapping import Layout
 from duanka.records.open_file import opened
 from duanka.records.parquet_blocks import ParquetReading
+from duanka.records.workbook import NotRead, WorkbookReading, forms
 
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_ENDINGS = (".parquet", ".pq")
@@ -19,7 +20,7 @@ _PARQUET_ENDINGS = (".parquet", ".pq")
 def open_reading(
     path: Path, layout: Layout, root: Path | None = None, extent: Extent | None = None
 ) -> Reading:
-    """Open `path` in the format that `layout` names; "auto" tells Parquet from CSV by ending and first bytes.
+    """Open `path` in the format that `layout` names; "auto" tells Parquet and workbooks from CSV by bytes and name.
 
     `root`: see `open_file.opened`, which says what is raised. `extent`: what of a plain CSV file is read; other files
     are read as a whole.
@@ -27,10 +28,26 @@ def open_reading(
     form = layout.format
     if form == "auto":
         with opened(path, root) as file:
-            parquet = file.read(4) == _PARQUET_MAGIC
-        form = "parquet" if parquet or path.name.lower().endswith(_PARQUET_ENDINGS) else "csv"
+            if file.read(4) == _PARQUET_MAGIC or path.name.lower().endswith(_PARQUET_ENDINGS):
+                form = "parquet"
+            elif forms.is_workbook(file, path.name):
+                form = "workbook"
+            elif why := forms.not_read(file, path.name):
+                return NotRead(path, why)
     if form in asn1_blocks.FORMATS:
         return asn1_blocks.Asn1Reading(path, form, root)
     if form == "parquet":
         return ParquetReading(path, root)
+    if form == "workbook":
+        return WorkbookReading(path, layout, root)
     return CsvReading(path, layout, root=root, extent=extent)
+
+
+def sheets_of(reading: Reading) -> tuple[str, ...]:
+    """The names of the sheets that are read; none where `reading` is of no workbook."""
+    return reading.sheets if isinstance(reading, WorkbookReading) else ()
+
+
+def notes_of(reading: Reading) -> tuple[str, ...]:
+    """What a person should know of a file that was read, beside what could not be read of it."""
+    return tuple(reading.notes) if isinstance(reading, WorkbookReading) else ()

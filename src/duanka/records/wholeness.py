@@ -11,6 +11,7 @@ from duanka.records.mapping import Layout
 from duanka.records.open_file import opened
 from duanka.records.packed_zip import Broken, Unfit, members_of
 from duanka.records.unpacked import START, Unpacked, packed_as
+from duanka.records.workbook import forms
 
 _PARQUET_MAGIC = b"PAR1"
 _PIECE = 1 << 20
@@ -53,8 +54,10 @@ def is_plain_text(path: Path, layout: Layout, root: Path | None = None) -> bool:
             start = file.read(START)
     except (UnreadableInput, OSError):
         return False
-    parquet = start.startswith(_PARQUET_MAGIC) or path.name.lower().endswith((".parquet", ".pq"))
-    return not (packed_as(path.name, start) or (parquet and layout.format == "auto"))
+    other = start.startswith(_PARQUET_MAGIC) or path.name.lower().endswith(
+        (".parquet", ".pq", *forms.ENDINGS)
+    )
+    return not (packed_as(path.name, start) or (other and layout.format == "auto"))
 
 
 def _unpacks(path: Path, root: Path | None) -> bool:

@@ -20,6 +20,7 @@ from duanka.records.open_file import opened
 from duanka.records.parquet_blocks import ParquetReading
 from duanka.records.reasons import Reason
 from duanka.records.unpacked import Unpacked
+from duanka.records.workbook import WorkbookReading, forms
 
 _PARQUET = b"PAR1"
 _LOOK = 1 << 20  # bytes of a file that are looked at
@@ -28,6 +29,7 @@ _DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
 _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 _DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
 ASCII, UTF_8, GB18030 = "ascii", "utf-8", "gb18030"
+WORKBOOK = "xlsx"
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,19 @@ class Form:
     def layout(self) -> Layout:
         """The same for the readers."""
         encoding = UTF_8 if self.encoding == ASCII else self.encoding
-        names = None if self.header or self.format != "csv" else self.columns
-        return Layout("auto" if self.format == "csv" else self.format, self.delimiter, encoding, names)
+        names = None if self.header or self.format not in ("csv", WORKBOOK) else self.columns
+        form = "auto" if self.format in ("csv", WORKBOOK) else self.format
+        return Layout(form, self.delimiter, encoding, names)
 
 
 def form_of(path: Path) -> Form:
     """Look at the file at `path`; what cannot be told is said in `problem`."""
-    if path.name.lower().endswith((".xls", ".xlsx", ".ods")):
-        return Form(problem="a spreadsheet; save it as CSV")
     try:
         with opened(path) as file:
             start = file.read(8)
+            workbook, why = forms.is_workbook(file, path.name), forms.not_read(file, path.name)
+        if workbook or why:
+            return _workbook(path) if workbook else Form(problem=why)
         if start.startswith(_PARQUET) or path.name.lower().endswith((".parquet", ".pq")):
             reading = ParquetReading(path)
             return Form("parquet", columns=reading.columns, problem=reading.unreadable)
@@ -72,6 +76,12 @@ def form_of(path: Path) -> Form:
     if not text.strip():
         return Form(problem=broken or "the file is empty")
     return _text_form(text, whole=len(text) < _LOOK)
+
+
+def _workbook(path: Path) -> Form:
+    reading = WorkbookReading(path, Layout())
+    problem = "" if reading.columns else reading.unreadable
+    return Form(WORKBOOK, header=reading.has_header, columns=reading.columns, problem=problem)
 
 
 def _binary(path: Path, start: bytes) -> Form | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from duanka.records.guessing.form import ASCII, Form, form_of
+from duanka.records.guessing.form import ASCII, WORKBOOK, Form, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
@@ -60,7 +60,7 @@ def shapes_of(files: Sequence[tuple[Path, str]]) -> tuple[list[Shape], list[Deli
 
 def _key(file: DeliveredFile) -> object:
     form = file.form
-    if form.format not in ("csv", "parquet"):
+    if form.format not in ("csv", "parquet", WORKBOOK):
         return form.format
     columns = frozenset(form.columns) if form.header else len(form.columns)
     return _loose(file.name), form.format, form.delimiter, form.header, columns

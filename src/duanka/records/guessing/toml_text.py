@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from duanka.domain.display import display_text
+from duanka.records.guessing.form import WORKBOOK
 from duanka.records.guessing.proposal import Guess, SourceGuess
 
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
@@ -56,7 +57,7 @@ def _source(source: SourceGuess) -> list[str]:
         raw = {
             "delimiter": layout.delimiter if layout.delimiter != "," else "",
             "encoding": encoding,
-            "names": names if layout.format == "csv" else None,
+            "names": names if layout.format in ("csv", WORKBOOK) else None,
             "zone": source.zone,
             "where": dict(source.where),
             "swap_when": dict(source.swap_when),
