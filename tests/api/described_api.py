@@ -20,7 +20,7 @@ from duanka.api import create_api
 from duanka.domain.order import SYSTEM, Kind
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.store import Store
-from recordings import recording
+from recordings import digests, recording
 
 SETTINGS = settings(
     derandomize=True,
@@ -31,7 +31,10 @@ SETTINGS = settings(
 )
 
 
-_IN_SESSION = ("/holder/challenge", "/holder/check")
+_IN_SESSION = (
+    *("/holder/challenge", "/holder/check", "/holder/check/pictures", "/holder/check/recording"),
+    "/holder/line",
+)
 
 
 @dataclass
@@ -74,6 +77,10 @@ class Asked:
             drawn = self.desk.way.verification.challenge(token, self.desk.clock.now)
             case.body = recording(drawn.id)
             self.desk.clock.now += timedelta(seconds=4)  # as long as that takes
+        if positive and case.path.endswith("/recording") and number % 2:
+            drawn = self.desk.way.verification.challenge(token, self.desk.clock.now)
+            case.body = digests(recording(drawn.id))
+            self.desk.clock.now += timedelta(seconds=4)
         return token
 
 

@@ -51,6 +51,8 @@ PLENTY = Limits(
     holder_burst=10**9,
     polling=1e9,
     polling_burst=10**9,
+    pictures=1e9,
+    pictures_burst=10**9,
 )
 _WITHIN = HANG
 

@@ -23,6 +23,7 @@ from duanka.api import (
     holders,
     orders,
     reviews,
+    sending,
 )
 from duanka.api.buckets import Buckets
 from duanka.domain.authority import GRANTS
@@ -36,13 +37,13 @@ DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR
 PERIOD = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z"
 NOBODY = frozenset[Role]()
 FREE = {("GET", "/health"), ("HEAD", "/health")}
-HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling)
+HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, access.sending)
 
 
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
-    for router in (acts, cards, checks, counters, figures, holders, orders, reviews):
+    for router in (acts, cards, checks, counters, figures, holders, orders, reviews, sending):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]

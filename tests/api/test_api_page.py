@@ -14,7 +14,7 @@ from duanka.api import BASE, Limits
 from duanka.api.asked_holder import MOST_BYTES
 from duanka.api.problems import CODES
 from duanka.domain.authority import GRANTS
-from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES
+from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES, UPLOAD
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.orders.notice_texts import TEMPLATES
@@ -116,6 +116,8 @@ def test_the_limits_are_those_of_the_page() -> None:
         f"{limits.failed:g} failed keys",
         f"{limits.holder:g} requests a minute of one holder",
         f"{limits.polling:g} looks a minute",
+        f"{limits.pictures:g} pictures a minute",
+        f"{UPLOAD.total_seconds() / 60:g} minutes\n     after the challenge",
         f"{limits.frames >> 20} MiB together",
         f"{LEAST_FRAMES} to {MOST_FRAMES} JPEGs",
         f"{MOST_BYTES:,} bytes each".replace(",", " "),

@@ -162,6 +162,14 @@ def polling(request: Request, here: Here, given: Annotated[_Given, Security(SESS
     return found
 
 
+def sending(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
+    """As `sitting`, for who sends pictures one by one."""
+    found = _sitting(request, here, given)
+    if wait := here.pictures.take(found.session.id):
+        raise too_many(wait)
+    return found
+
+
 def _sitting(request: Request, here: Context, given: _Given) -> Sitting:
     with _unless_guessing(request, here):
         if given is None:
@@ -245,6 +253,7 @@ LinkOfOurs = Annotated[str, Depends(link_of_ours)]
 IsHolder = Annotated[Holder, Depends(holder)]
 Sits = Annotated[Sitting, Depends(sitting)]
 Polls = Annotated[Sitting, Depends(polling)]
+Sends = Annotated[Sitting, Depends(sending)]
 
 __all__ = [
     "Caller",
@@ -254,6 +263,7 @@ __all__ = [
     "LinkOfOurs",
     "May",
     "Polls",
+    "Sends",
     "Sits",
     "Sitting",
     "may",

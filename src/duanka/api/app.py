@@ -8,12 +8,14 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews
+from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews, sending
+from duanka.api.asked_holder import MOST_BYTES
 from duanka.api.buckets import Buckets
 from duanka.api.context import Context, Desk, HealthState, Limits, present
 from duanka.api.describing import describe
 from duanka.api.paths import methods, only_described
 from duanka.api.problems import add_problems
+from duanka.api.uploads import Uploads
 from duanka.api.wire import Most, Wire
 from duanka.domain.identity import Reason
 from duanka.verify import Verification
@@ -69,17 +71,22 @@ def create_api(
         failed=Buckets(limits.failed, limits.failed_burst),
         holder=Buckets(limits.holder, limits.holder_burst),
         polling=Buckets(limits.polling, limits.polling_burst),
+        pictures=Buckets(limits.pictures, limits.pictures_burst),
+        uploads=Uploads(limits.frames, limits.uploads),
         online=online or (lambda: verification),
         health=health,
         metrics=metrics,
     )
-    for router in (orders, cards, acts, reviews, counters, figures, holders, checks):
+    for router in (orders, cards, acts, reviews, counters, figures, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)
     page.add_page(api, desk.book.terms.policy)
-    api.add_middleware(
-        Wire, body=limits.body, others={BASE + checks.CHECK: Most(limits.frames, Reason.TOO_LARGE)}
-    )
+    others = {
+        checks.CHECK: Most(limits.frames, Reason.TOO_LARGE),
+        sending.PICTURES: Most(MOST_BYTES, Reason.TOO_LARGE),
+        sending.LINE: Most(sending.MOST_LINE),
+    }
+    api.add_middleware(Wire, body=limits.body, others={BASE + path: most for path, most in others.items()})
     describe(api, desk.book.terms.policy)
     return api

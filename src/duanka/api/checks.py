@@ -7,12 +7,10 @@ import secrets
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 
 from duanka.api import access
-from duanka.api.asked_holder import Agreement, Frames
+from duanka.api.asked_holder import Agreement, Frames, read_by_hand
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
 from duanka.api.holder_words import DECLINED, words_digest
@@ -107,23 +105,17 @@ def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
     },
 )
 async def send_pictures(request: Request, here: Here, sits: access.Sits) -> Accepted:
-    """All pictures at once, at most 6 MiB; they use the challenge up. The verdict comes later: `getCheck`."""
+    """All pictures at once, at most 6 MiB; they use the challenge up. The verdict comes later: `getCheck`.
+
+    On a slow line send them one by one, while they are recorded: `sendPicture`, `sendRecording`.
+    """
     # read here and not by the framework, which would read it before it knows whose session it is
     body = await request.body()
     return await run_in_threadpool(_sent, here, sits, request.headers.get("content-type", ""), body)
 
 
 def _sent(here: Context, sits: access.Sitting, content_type: str, body: bytes) -> Accepted:
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Problem(400, "body: send JSON, and say so in Content-Type")
-    try:
-        asks = Frames.model_validate_json(body)
-    except ValidationError as error:
-        told = [
-            {**one, "loc": ("body", *one["loc"])}
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise RequestValidationError(told) from None
+    asks = read_by_hand(Frames, content_type, body)
     found = sits.online.submit(sits.token, asks.challenge_id, asks.pictures(), here.now)
     return Accepted(stage=found.stage, waiting=WaitingShown.found(found.waiting))
 

@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from duanka.api.buckets import Buckets
+from duanka.api.uploads import Uploads
 from duanka.domain.identity_ports import CheckBook
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
@@ -84,7 +85,8 @@ class HealthState(Protocol):
 class Limits:
     """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes.
 
-    `polling`: looks at one session's verdict; `frames`: bytes of the one body that carries pictures.
+    `polling`: looks at one session's verdict; `pictures`: of one session, one by one; `frames`: bytes of the one body
+    that carries all pictures, and of those of one challenge; `uploads`: of all that came one by one and wait.
     """
 
     per_key: float = 600
@@ -95,8 +97,11 @@ class Limits:
     holder_burst: int = 20
     polling: float = 90
     polling_burst: int = 30
+    pictures: float = 300
+    pictures_burst: int = 100
     body: int = 1 << 20
     frames: int = 6 << 20
+    uploads: int = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class Context:
     failed: Buckets
     holder: Buckets
     polling: Buckets
+    pictures: Buckets
+    uploads: Uploads
     online: Callable[[], Verification | None] = lambda: None
     health: Callable[[], HealthState] | None = None  # None: only the database is asked
     metrics: Callable[[], bytes] | None = None  # in the text format of Prometheus; None: there are none

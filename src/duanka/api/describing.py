@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from duanka.api.asked_holder import Frames
+from duanka.api.asked_holder import Frames, Recording
 from duanka.api.problems import CODES, MEANINGS, ErrorInfo
 from duanka.api.wire import CORRELATOR
 from duanka.domain.order_policy import OrderPolicy
@@ -79,9 +79,11 @@ def describe(api: FastAPI, policy: OrderPolicy) -> None:
 
 def _read_by_hand() -> dict[str, Any]:
     """What an endpoint reads itself, and the framework therefore knows nothing of."""
-    frames = Frames.model_json_schema(ref_template="#/components/schemas/{model}")
-    inner: dict[str, Any] = frames.pop("$defs")
-    return {**inner, Frames.__name__: frames}
+    found: dict[str, Any] = {}
+    for model in (Frames, Recording):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= {**schema.pop("$defs"), model.__name__: schema}
+    return found
 
 
 def _operations(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -151,6 +151,20 @@ class Accepted(ShownModel):
     waiting: WaitingShown | None
 
 
+class RecordingTaken(ShownModel):
+    """The recording is known; its pictures are here and wait to be judged, or some of them are missing."""
+
+    OURS = ShownModel.OURS | {"receipt"}
+
+    receipt: str = Field(
+        description="Give it back with the same frames: they were recorded in time.",
+        examples=["1772438400000000.9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+    missing: list[int] = Field(description="Places of the pictures that are not here; none: they wait.")
+    stage: Stage = Field(examples=["waiting"])
+    waiting: WaitingShown | None
+
+
 class CheckShown(ShownModel):
     """How far the verification is."""
 

@@ -7,10 +7,11 @@ in the order asked, and the face is the one on the document. It stops photograph
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from duanka.domain.order import OrderError, State
 from duanka.domain.words import WordedEnum, Words
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
+UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests came within its time
 _LATEST_START, _MISSING_END, _LONGEST_GAP = 1.0, 1.5, 1.5  # seconds that frames may lack of what was asked
 _CLOCK = 0.5  # seconds by which the phone's recording may seem shorter to us than it was
 
@@ -72,6 +74,23 @@ class Frame:
     order: int
     at: float
     jpeg: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FrameDigest:
+    """What a page says of a frame before its picture is here: place, second, SHA-256 of the JPEG in hexadecimal.
+
+    Who sent the digest cannot send another picture later, so the upload may take longer than the challenge.
+    """
+
+    order: int
+    at: float
+    sha256: str
+
+    @classmethod
+    def of(cls, frame: Frame) -> FrameDigest:
+        """The digest of a frame whose picture is here."""
+        return cls(frame.order, frame.at, hashlib.sha256(frame.jpeg).hexdigest())
 
 
 class Outcome(WordedEnum):
@@ -250,10 +269,12 @@ class CheckerDown(DuankaError):
     """The supplier of checks does not answer; it is our fault, and not counted."""
 
 
-def in_time(steps: Sequence[Step], frames: Sequence[Frame], recorded_within: float) -> bool:
+def in_time(
+    steps: Sequence[Step], frames: Sequence[Frame] | Sequence[FrameDigest], recorded_within: float
+) -> bool:
     """Whether the frames cover the challenge: in order, without a gap, and no longer than there was time for.
 
-    `recorded_within`: seconds between the drawing of the challenge and the arrival of the frames.
+    `recorded_within`: seconds between the drawing of the challenge and the arrival of the frames or their digests.
     """
     if not LEAST_FRAMES <= len(frames) <= MOST_FRAMES:
         return False

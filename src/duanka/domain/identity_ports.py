@@ -12,6 +12,7 @@ from duanka.domain.identity import (
     Check,
     Consent,
     Frame,
+    FrameDigest,
     Progress,
     Session,
     Step,
@@ -76,8 +77,18 @@ class CheckBook(Protocol):
     def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
         """A challenge for the session, or the one that is still open. CheckRefused when none is left."""
 
-    def take(self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime) -> Challenge:
-        """Use the challenge up with these frames, once. CheckRefused with the reason."""
+    def recorded(
+        self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
+    ) -> str:
+        """A receipt that these frames were recorded by now; their pictures may come later. CheckRefused as `take`."""
+
+    def take(
+        self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
+    ) -> Challenge:
+        """Use the challenge up with these frames, once. CheckRefused with the reason.
+
+        `receipt`: of `recorded`, for the same frames; without one they were recorded by now.
+        """
 
     def release(self, challenge_id: str, now: datetime) -> None:
         """The frames were not looked at, by our fault: the try does not count."""

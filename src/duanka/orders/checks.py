@@ -6,8 +6,6 @@ first one did. A refusal that leaves something behind, a challenge that is used 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import secrets
 from collections.abc import Sequence
@@ -20,6 +18,7 @@ from duanka.domain.identity import (
     CheckRefused,
     Consent,
     Frame,
+    FrameDigest,
     Outcome,
     Progress,
     Reason,
@@ -27,17 +26,16 @@ from duanka.domain.identity import (
     Stage,
     Step,
     Verdict,
-    in_time,
 )
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Event, Kind, Order, State, UnknownOrder, states_before
 from duanka.domain.person import HOLDER
 from duanka.orders import sessions
 from duanka.orders.book import OrderBook
-from duanka.orders.bulk import upsert
 from duanka.orders.consequences import happen
 from duanka.orders.links import Links, LinkState, OtherBrowser
 from duanka.orders.pictures import CAPTURED, REFERENCE, Pictures, PictureSealed
+from duanka.orders.recordings import Recordings
 from duanka.orders.rows import order_of
 from duanka.orders.tables import orders
 from duanka.orders.tables_identity import checks, frames_seen
@@ -58,8 +56,6 @@ from duanka.orders.turn import Turn
 from duanka.orders.verdicts import as_its_tier_wants, keep
 
 _ASK_AGAIN = 10  # seconds after which who finds us busy tries again
-_HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
-_DIFFERENT = 8  # frames of a recording in which something moves, at least
 _AT_ONCE = 5000  # frames that are forgotten in one transaction
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
@@ -73,7 +69,7 @@ class Checks:
     """The CheckBook of an order book. `key`: of the hashes by which frames are known again, for that alone."""
 
     def __init__(self, book: OrderBook, links: Links, pictures: Pictures, key: bytes) -> None:
-        self._book, self._links, self._pictures, self._key = book, links, pictures, key
+        self._book, self._links, self._pictures, self._recordings = book, links, pictures, Recordings(key)
 
     # --- looking ---
 
@@ -115,7 +111,7 @@ class Checks:
             said: dict[str, object] = dict(vars(consent))
             if not agrees:
                 turn.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
-                _end_sessions(turn, order)
+                sessions.end_all(turn.connection, order.id, now)
                 if order.state in _TO_COUNTER_FROM:
                     happen(turn, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data")
                 return None
@@ -124,12 +120,12 @@ class Checks:
                 if tries.in_person(order):
                     return CheckRefused(Reason.NOT_AVAILABLE)
                 if tries.used_up and not tries.under_way:
-                    _end_sessions(turn, order)
+                    sessions.end_all(turn.connection, order.id, now)
                     self._counter_if_used_up(turn, order)
                     return CheckRefused(Reason.USED_UP)
             turn.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
             self._links.claim(turn.connection, link, browser, now)
-            _end_sessions(turn, order)
+            sessions.end_all(turn.connection, order.id, now)
             order = _begun(turn, order)
             return sessions.begin(turn.connection, order, consent.words, now, self._policy.session_minutes)
 
@@ -178,33 +174,68 @@ class Checks:
             return CheckRefused(Reason.USED_UP)
         return None
 
-    def take(self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime) -> Challenge:
-        """Use the challenge up with these frames, once.
+    def recorded(
+        self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
+    ) -> str:
+        """A receipt that these frames were recorded by now. It uses the challenge up only when they do not fit.
+
+        CheckRefused as `take`, but for a frame that came before: that its picture tells.
+        """
+
+        def work(turn: Turn) -> str | CheckRefused:
+            order, challenge = self._answered(turn, session, challenge_id)
+            if isinstance(challenge, CheckRefused):
+                return challenge
+            if reason := self._recordings.unfit(challenge, digests, now):
+                return self._use_up(turn, order, challenge, reason) or CheckRefused(reason)
+            return self._recordings.receipt(challenge, digests, now)
+
+        return self._book.turn_kept(work, now)
+
+    def take(
+        self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
+    ) -> Challenge:
+        """Use the challenge up with these frames, once. `receipt`: of `recorded`, where they come later.
 
         CheckRefused, and the challenge as good as before: OTHER_SESSION, BUSY, USED_UP, NOT_AVAILABLE, and REPLAYED
         when it was used before. And used up: EXPIRED, OUT_OF_TIME, REPLAYED: a frame came before.
         """
 
         def work(turn: Turn) -> Challenge | CheckRefused:
-            order = turn.order(session.order_id)
-            row = _row(turn.connection, challenge_id)
-            if refused := self._not_taken(turn, session, order, row):
+            order, challenge = self._answered(turn, session, challenge_id)
+            if isinstance(challenge, CheckRefused):
+                return challenge
+            reason = self._recordings.arrived(challenge, frames, now, receipt)
+            if not reason and self._recordings.replayed(turn, challenge, frames):
+                reason = Reason.REPLAYED
+            if refused := self._use_up(turn, order, challenge, reason):
                 return refused
-            assert row is not None  # noqa: S101  # or it would not be taken
-            challenge = challenge_of(row)
-            reason = self._unfit(turn, challenge, frames)
-            used: dict[str, object] = {"submitted_at": now}
-            if reason:
-                used |= {"decided_at": now, "outcome": REFUSED, "reasons": reason.value}
-            once = update(checks).where(checks.c.id == challenge_id, checks.c.submitted_at.is_(None))
-            if turn.connection.execute(once.values(used)).rowcount != 1:
-                return CheckRefused(Reason.REPLAYED)
-            if reason:
-                self._counter_if_used_up(turn, order)
-                return CheckRefused(reason)
-            return challenge
+            return CheckRefused(reason) if reason else challenge
 
         return self._book.turn_kept(work, now)
+
+    def _answered(
+        self, turn: Turn, session: Session, challenge_id: str
+    ) -> tuple[Order, Challenge | CheckRefused]:
+        """The order of the session, and the challenge that frames answer, or why they are not even looked at."""
+        order = turn.order(session.order_id)
+        row = _row(turn.connection, challenge_id)
+        refused = self._not_taken(turn, session, order, row)
+        return order, refused or challenge_of(row)  # type: ignore[arg-type]  # without a row it is refused
+
+    def _use_up(
+        self, turn: Turn, order: Order, challenge: Challenge, reason: Reason | None
+    ) -> CheckRefused | None:
+        """Use the challenge up, by frames that wait from now on or that do not fit; REPLAYED: it was before."""
+        used: dict[str, object] = {"submitted_at": turn.now}
+        if reason:
+            used |= {"decided_at": turn.now, "outcome": REFUSED, "reasons": reason.value}
+        once = update(checks).where(checks.c.id == challenge.id, checks.c.submitted_at.is_(None))
+        if turn.connection.execute(once.values(used)).rowcount != 1:
+            return CheckRefused(Reason.REPLAYED)
+        if reason:
+            self._counter_if_used_up(turn, order)
+        return None
 
     def _not_taken(
         self, turn: Turn, session: Session, order: Order, row: RowMapping | None
@@ -218,26 +249,6 @@ class Checks:
         if refused := _refusal(turn, session, order, tries):
             return refused
         return CheckRefused(Reason.USED_UP) if tries.failures >= self._policy.failures else None
-
-    def _unfit(self, turn: Turn, challenge: Challenge, frames: Sequence[Frame]) -> Reason | None:
-        """Why these frames cannot answer the challenge; those that can are known from now on."""
-        if turn.now >= challenge.expires_at:
-            return Reason.EXPIRED
-        if not in_time(challenge.steps, frames, (turn.now - challenge.drawn_at).total_seconds()):
-            return Reason.OUT_OF_TIME
-        # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
-        hashes = {hmac.new(self._key, one.jpeg, hashlib.sha256).hexdigest()[:_HASH] for one in frames}
-        if len(hashes) < _DIFFERENT:
-            return None
-        rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in sorted(hashes)]
-        # who sends the same frames for another order at this moment waits here, and then finds them
-        put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
-        new = turn.connection.execute(put.returning(frames_seen.c.hash)).all()
-        if len(new) != len(
-            hashes
-        ):  # equal frames within one recording are a camera that stalled, and no replay
-            return Reason.REPLAYED
-        return None
 
     # --- the verdict ---
 
@@ -375,14 +386,6 @@ def _refusal(turn: Turn, session: Session, order: Order, tries: Tries) -> CheckR
     if order.state is State.UNDER_REVIEW or tries.in_person(order):
         return CheckRefused(Reason.NOT_AVAILABLE)
     return CheckRefused(Reason.BUSY, _ASK_AGAIN) if tries.under_way else None
-
-
-def _end_sessions(turn: Turn, order: Order) -> None:
-    """Of several phones the last one goes on: what was drawn for the others is not answered any more."""
-    sessions.end_all(turn.connection, order.id, turn.now)
-    unused = (checks.c.order_id == order.id, checks.c.submitted_at.is_(None))
-    over = {"submitted_at": turn.now, "decided_at": turn.now, "outcome": SUPERSEDED}
-    turn.connection.execute(update(checks).where(*unused).values(over))
 
 
 def _begun(turn: Turn, order: Order) -> Order:

@@ -12,7 +12,8 @@ from duanka.domain.identity import Session
 from duanka.domain.order import AlreadyUsed, Order, UnknownOrder
 from duanka.orders.rows import new_id, order_of
 from duanka.orders.tables import orders
-from duanka.orders.tables_identity import sessions
+from duanka.orders.tables_identity import checks, sessions
+from duanka.orders.tries import SUPERSEDED
 
 PREFIX = "hs_"  # so that whoever finds one in a text knows what it is
 _TOKEN = 32  # bytes by lot
@@ -37,9 +38,15 @@ def begin(connection: Connection, order: Order, words: str, now: datetime, minut
 
 
 def end_all(connection: Connection, order_id: str, now: datetime) -> None:
-    """No session of this order may draw or send frames any more; their pages still see how it goes."""
+    """No session of this order may draw or send frames any more; their pages still see how it goes.
+
+    Of several phones the last one goes on: what was drawn for the others is not answered any more.
+    """
     going_on = (sessions.c.order_id == order_id, sessions.c.ended_at.is_(None))
     connection.execute(update(sessions).where(*going_on).values(ended_at=now))
+    unused = (checks.c.order_id == order_id, checks.c.submitted_at.is_(None))
+    over = {"submitted_at": now, "decided_at": now, "outcome": SUPERSEDED}
+    connection.execute(update(checks).where(*unused).values(over))
 
 
 def found(connection: Connection, token: str, now: datetime) -> Session:

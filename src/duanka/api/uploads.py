@@ -1,0 +1,77 @@
+"""Pictures that came while they were recorded: in memory, until their challenge is answered or their time is over."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckRefused, Reason
+
+_KEPT = 2 * UPLOAD.total_seconds()  # longer than any challenge with its upload
+_ASK_AGAIN = 10  # seconds
+
+
+@dataclass
+class _Upload:
+    challenge_id: str
+    until: float
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    bytes: int = 0
+
+
+class Uploads:
+    """The pictures of one challenge for each order, known by the SHA-256 of their bytes. Safe from any thread.
+
+    `each`: bytes of one challenge; `most`: bytes of all together.
+    """
+
+    def __init__(self, each: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._each, self._most, self._clock = each, most, clock
+        self._held: OrderedDict[str, _Upload] = OrderedDict()  # by order, the oldest first
+        self._bytes = 0
+        self._lock = Lock()
+
+    def put(self, order_id: str, challenge_id: str, jpeg: bytes) -> None:
+        """Keep one picture; what came for another challenge of the order goes.
+
+        CheckRefused: TOO_LARGE: no recording has so much; BUSY: there is no place, after a while there is.
+        """
+        name = hashlib.sha256(jpeg).hexdigest()
+        with self._lock:
+            self._forget_old()
+            upload = self._held.get(order_id)
+            if upload is None or upload.challenge_id != challenge_id:
+                self._drop(order_id)
+                upload = self._held[order_id] = _Upload(challenge_id, self._clock() + _KEPT)
+            if name in upload.pictures:
+                return
+            if len(upload.pictures) >= MOST_FRAMES or upload.bytes + len(jpeg) > self._each:
+                raise CheckRefused(Reason.TOO_LARGE)
+            if self._bytes + len(jpeg) > self._most:
+                raise CheckRefused(Reason.BUSY, _ASK_AGAIN)
+            upload.pictures[name] = jpeg
+            upload.bytes += len(jpeg)
+            self._bytes += len(jpeg)
+
+    def of(self, order_id: str, challenge_id: str) -> Mapping[str, bytes]:
+        """The pictures that are here for a challenge, by their SHA-256 in hexadecimal."""
+        with self._lock:
+            upload = self._held.get(order_id)
+            return dict(upload.pictures) if upload and upload.challenge_id == challenge_id else {}
+
+    def drop(self, order_id: str) -> None:
+        """Forget the pictures of an order: they are judged, or nobody will judge them."""
+        with self._lock:
+            self._drop(order_id)
+
+    def _drop(self, order_id: str) -> None:
+        if upload := self._held.pop(order_id, None):
+            self._bytes -= upload.bytes
+
+    def _forget_old(self) -> None:
+        while self._held and next(iter(self._held.values())).until <= self._clock():
+            self._drop(next(iter(self._held)))

@@ -1,0 +1,82 @@
+"""Recordings that answer a challenge: receipts for pictures that are still on their way, and frames seen before.
+
+A receipt binds the digests of all frames to the moment at which they were here. It is signed and not stored: it
+outlives a restart, and another process of the same installation knows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from duanka.domain.identity import UPLOAD, Challenge, Frame, FrameDigest, Reason, in_time
+from duanka.domain.sealing import derived
+from duanka.orders.bulk import upsert
+from duanka.orders.tables_identity import frames_seen
+from duanka.orders.turn import Turn
+
+_HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
+_DIFFERENT = 8  # frames of a recording in which something moves, at least
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+
+
+class Recordings:
+    """What can be said of frames without looking into them. `key`: of the hashes of frames, for that alone."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._receipts = key, derived(key, "receipts of recordings")
+
+    def receipt(self, challenge: Challenge, digests: Sequence[FrameDigest], now: datetime) -> str:
+        """That these frames were recorded by now: microseconds since 1970, a dot, and the signature."""
+        at = (now - _EPOCH) // _TICK
+        return f"{at}.{self._signature(challenge, digests, at)}"
+
+    def unfit(
+        self, challenge: Challenge, recorded: Sequence[Frame] | Sequence[FrameDigest], now: datetime
+    ) -> Reason | None:
+        """Why frames that were recorded by `now` do not answer the challenge: EXPIRED, OUT_OF_TIME."""
+        if now >= challenge.expires_at:
+            return Reason.EXPIRED
+        within = (now - challenge.drawn_at).total_seconds()
+        return None if in_time(challenge.steps, recorded, within) else Reason.OUT_OF_TIME
+
+    def arrived(
+        self, challenge: Challenge, frames: Sequence[Frame], now: datetime, receipt: str
+    ) -> Reason | None:
+        """Why pictures that are here now do not answer the challenge; the receipt says when they were recorded."""
+        if not receipt:
+            return self.unfit(challenge, frames, now)
+        at = self._signed_at(challenge, [FrameDigest.of(one) for one in frames], receipt)
+        if at is None:
+            return Reason.OUT_OF_TIME
+        return Reason.EXPIRED if now >= challenge.expires_at + UPLOAD else self.unfit(challenge, frames, at)
+
+    def replayed(self, turn: Turn, challenge: Challenge, frames: Sequence[Frame]) -> bool:
+        """Whether one of the frames came before in another recording; all of them are known from now on."""
+        # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
+        hashes = {hmac.new(self._key, one.jpeg, hashlib.sha256).hexdigest()[:_HASH] for one in frames}
+        if len(hashes) < _DIFFERENT:
+            return False
+        rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in sorted(hashes)]
+        # who sends the same frames for another order at this moment waits here, and then finds them
+        put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
+        new = turn.connection.execute(put.returning(frames_seen.c.hash)).all()
+        # equal frames within one recording are a camera that stalled, and no replay
+        return len(new) != len(hashes)
+
+    def _signed_at(
+        self, challenge: Challenge, digests: Sequence[FrameDigest], receipt: str
+    ) -> datetime | None:
+        at, _, signature = receipt.partition(".")
+        if not (at.isascii() and at.isdigit() and len(at) < 18):
+            return None
+        known = hmac.compare_digest(self._signature(challenge, digests, int(at)).encode(), signature.encode())
+        return _EPOCH + int(at) * _TICK if known else None
+
+    def _signature(self, challenge: Challenge, digests: Sequence[FrameDigest], at: int) -> str:
+        lines = [f"{one.order} {one.at!r} {one.sha256}" for one in digests]
+        signed = "\n".join([challenge.id, str(at), *lines])
+        return hmac.new(self._receipts, signed.encode(), hashlib.sha256).hexdigest()
