@@ -346,8 +346,8 @@ def _said(verdict: Verdict) -> str:
 
 
 def _alive(verdict: Verdict) -> bool:
-    """Whether the gestures held, whatever is said of the person; a face that only jumps is not one."""
-    return "one_person" in verdict.signals
+    """Whether it was taken for a living face, whatever is said of the person: only then are persons compared."""
+    return verdict.similarity is not None
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from playwright.sync_api import Request, Route, expect
+from playwright.sync_api import Request, expect
 
 from desks import HOUR, TestDesk, card
 from duanka.api import BASE
@@ -50,12 +50,12 @@ def test_from_the_link_to_the_pass_in_chinese(world: World) -> None:
         expect(page.get_by_role("alert").last).to_contain_text("请先阅读并勾选以上两项")
         expect(page.locator("#face")).to_be_focused()
         agree(page)
-        lost = list[str]()
-        page.route("**/holder/check", lambda route: _lost(route, lost))
+        page.route("**/holder/check/**", lambda route: route.abort())
         screen(page, "ready")
         page.get_by_role("button", name="准备好了，开始").click()
         screen(page, "net")
         assert "画面还在手机上" in page.inner_text("main")
+        page.unroute("**/holder/check/**")
         page.get_by_role("button", name="再试一次").click()
         screen(page, "waiting")
         expect(page.get_by_role("status")).to_have_text("前面还有 2 人，大约需要 9 秒。")
@@ -78,20 +78,11 @@ def test_from_the_link_to_the_pass_in_chinese(world: World) -> None:
         assert world.desk.reading.state(order).state is State.PASSED
 
 
-def _pictures(asked: Request) -> list[tuple[str, str]]:
-    """The key and the body of pictures that are sent."""
-    if asked.method != "POST" or not asked.url.endswith("/holder/check"):
+def _recordings(asked: Request) -> list[tuple[str, str]]:
+    """The key and the body by which a recording is told."""
+    if asked.method != "POST" or not asked.url.endswith("/holder/check/recording"):
         return []
     return [(asked.headers["authorization"], asked.post_data or "")]
-
-
-def _lost(route: Route, lost: list[str]) -> None:
-    """The first pictures are lost on the way."""
-    if route.request.method == "POST" and not lost:
-        lost.append(route.request.url)
-        route.abort()
-        return
-    route.continue_()
 
 
 # what a screen reader would say, and what the hand would feel
@@ -158,7 +149,7 @@ def test_late_in_english_by_keyboard_to_the_restored_card(world: World) -> None:
 def test_a_reload_goes_on_a_replay_is_refused_and_a_person_looks(world: World) -> None:
     sent = list[tuple[str, str]]()
     with world.link(english=True) as (page, order, _):
-        page.on("request", lambda asked: sent.extend(_pictures(asked)))
+        page.on("request", lambda asked: sent.extend(_recordings(asked)))
         agree(page, english=True)
         screen(page, "ready")
         page.reload()
@@ -168,9 +159,9 @@ def test_a_reload_goes_on_a_replay_is_refused_and_a_person_looks(world: World) -
         screen(page, "waiting")
         page.reload()
         screen(page, "waiting")
-        [(key, body)] = sent
+        key, body = sent[-1]
         replayed = httpx.post(
-            f"{world.address}{BASE}/holder/check",
+            f"{world.address}{BASE}/holder/check/recording",
             content=body,
             headers={"Authorization": key, "Content-Type": "application/json"},
             timeout=HANG,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from browsers import shown
-from desks import card, served
+from desks import HOUR, card, served
 from duanka.domain.identity import TOLD, Reason
-from duanka.domain.order import Kind
+from duanka.domain.order import SYSTEM, Event, Kind, Role
 from duanka.orders.link_requests import PAUSE
 from holder_pages import World, agree, numbers, own_served_world, own_world, screen
 
@@ -61,14 +61,65 @@ def test_an_objection_is_filed_from_any_screen(world: World) -> None:
         page.get_by_role("textbox", name="您的说明").fill("我在卖车\n陌生人打来的")
         page.get_by_role("button", name="提交异议").click()
         screen(page, "objected")
-        assert "受理后 5 个工作日内" in page.inner_text("main")
+        said = page.inner_text("main")
+        assert "受理后 5 个工作日内" in said
         filed = world.desk.reading.last(card(number), Kind.OBJECTION)
         assert filed is not None
         assert (filed.parent, filed.grounds.reason.zh) == (order, "我在卖车\n陌生人打来的")
+        assert f"异议编号\n{filed.id}\n状态\n已提出" in said
         page.get_by_role("button", name="返回").click()
         screen(page, "resume")
+        assert f"您的异议 {filed.id}：已提出。" in page.inner_text("footer")
+        expect(page.get_by_role("button", name="我有异议")).to_have_count(0)
+        desk = world.desk.keys.who(world.desk.given[Role.DESK])
+        assert desk is not None
+        world.desk.book.act(filed.id, Event.ACCEPT, desk, "a look", world.desk.clock())
+        page.reload()
+        expect(page.locator("footer")).to_contain_text(f"您的异议 {filed.id}：已受理。")
+        world.desk.book.act(filed.id, Event.REJECT, desk, "no", world.desk.clock())
+        page.reload()
+        expect(page.locator("footer")).to_contain_text(f"您的异议 {filed.id}：不成立。")
+        page.get_by_role("button", name="我有异议").click()
+        screen(page, "objection")
 
 
+def test_until_when_is_told_alike_on_every_screen(world: World) -> None:
+    """At the start, after refusing and opened again; before the notice arrives, with its hours, and too late."""
+    for delivered, passed, words in (
+        (False, 0, "收到短信通知后 24 小时内"),
+        (True, 0, "还有约 23 小时"),
+        (True, 24, "期限已过，现在核验仍然有效"),
+    ):
+        number = next(numbers)
+        order, token = world.desk.asked(number)
+        if delivered:
+            at = world.desk.clock()
+            world.desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+            world.desk.book.sweep(at + passed * HOUR)
+        with world.page(f"/v#{token}", expected="401") as page:
+            screen(page, "start")
+            assert _until(page) == _until(page, words)
+            told = _until(page)
+            page.get_by_role("button", name="我不同意").click()
+            screen(page, "counter")
+            assert _until(page) == told
+            page.get_by_role("button", name="返回").click()
+            screen(page, "start")
+            assert _until(page) == told
+            page.get_by_role("button", name="我不同意").click()
+            screen(page, "counter")
+
+
+def _until(page: Page, words: str = "") -> str:
+    said = page.locator("dt", has_text="办理期限").locator("xpath=following-sibling::dd[1]").inner_text()
+    assert words in said
+    return said
+
+
+_TEXT_SIZES = (
+    "[...document.querySelectorAll('main *, header *, footer *')].filter(e => e.textContent.trim())"
+    ".map(e => parseFloat(getComputedStyle(e).fontSize))"
+)
 _CAMERAS = {
     "denied": "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); }",
     "missing": "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }",
@@ -98,6 +149,7 @@ def test_links_that_open_nothing(world: World) -> None:
     with world.page("/v#" + "A" * 44, expected="401") as page:
         screen(page, "ended")
         assert "任一自有营业厅" in page.inner_text("main")
+        assert "有异议？可以拨打服务热线或到营业厅提出" in page.inner_text("footer")
         expect(page.get_by_role("link", name="10086")).to_have_attribute("href", "tel:10086")
     with world.page("/v", locale="en-US") as page:
         screen(page, "noLink")
@@ -160,9 +212,13 @@ def test_it_is_read_aloud_and_fits_the_smallest_phone(world: World, *, english: 
             box = target.bounding_box()
             assert box is not None
             assert box["height"] >= 48, target.inner_text()
-        sizes = page.evaluate(
-            "[...document.querySelectorAll('main *')].filter(e => e.textContent.trim())"
-            ".map(e => parseFloat(getComputedStyle(e).fontSize))"
-        )
+        sizes = page.evaluate(_TEXT_SIZES)
         assert min(sizes) >= 16
-        del number
+        page.evaluate(
+            "document.documentElement.style.fontSize = '225%'"
+        )  # twice the usual, as a browser is set to
+        larger = page.evaluate(_TEXT_SIZES)
+        assert min(larger) >= 2 * 16, "everything that is read grows"
+        page.get_by_role("button", name="I do not agree" if english else "我不同意").click()
+        screen(page, "counter")
+        del number  # that nothing scrolls sideways is looked at in the end

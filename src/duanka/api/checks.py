@@ -13,13 +13,14 @@ from duanka.api import access
 from duanka.api.asked_holder import Agreement, Frames, read_by_hand
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
-from duanka.api.holder_words import DECLINED, words_digest
+from duanka.api.holder_words import DECLINED, deadline, words_digest
 from duanka.api.problems import Problem
 from duanka.api.shown import WordsShown
 from duanka.api.shown_holder import (
     Accepted,
     ChallengeShown,
     CheckShown,
+    DeadlineShown,
     SessionBegun,
     StepShown,
     ToCounter,
@@ -65,11 +66,14 @@ def begin_session(
     browser = access.browser_secret(request) or secrets.token_urlsafe(32)
     session = online.agree(holder.token, consent, here.now, browser=browser)
     if session is None:
+        restriction, _ = here.desk.reading.own(holder.order, here.now)
+        order = here.desk.reading.verification_of(holder.order) or holder.order
         answer = ToCounter(
             words=WordsShown.of(DECLINED),
             counter=policy_text(policy.counter),
             papers=policy_text(policy.papers),
-            due_at=here.desk.reading.state(holder.order.id).due_at,
+            due_at=order.due_at,
+            deadline=DeadlineShown.found(deadline(order, restriction, policy)),
             hotline=policy.hotline,
         )
         return JSONResponse(answer.model_dump(mode="json", by_alias=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 
 from duanka.domain.counter import digest_of
 from duanka.domain.identity import TOLD, Progress, Reason, Stage
@@ -78,16 +79,43 @@ _BY_STAGE: Mapping[Stage, Words] = {
         "本次核验须本人到营业厅办理。", "This verification is done in person, at a counter."
     ),
 }
+_OVER = frozenset({State.EXPIRED, State.FAILED})
 OPEN = frozenset({Stage.READY, Stage.WAITING, Stage.AGAIN})
+
+
+class Clock(StrEnum):
+    """How the time of a holder runs."""
+
+    UNTIL = "until"  # a moment
+    FROM_NOTICE = "from_notice"  # the hours begin with the delivery of the notice
+    STOPPED = "stopped"  # no hours run
+    OVER = "over"  # too late; being verified still counts
+
+
+def deadline(order: Order, restriction: Order | None, policy: OrderPolicy) -> tuple[Clock, datetime | None]:
+    """Until when the holder has time, for every screen and every answer. `order`: the verification."""
+    if restriction:
+        following = policy.after(NetworkState.OUTGOING_BARRED)
+        if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
+            return Clock.UNTIL, restriction.due_at
+        return (Clock.OVER if order.state in _OVER else Clock.STOPPED), None
+    if order.state in _OVER:
+        return Clock.OVER, None
+    if order.state in _NO_CLOCK or order.closed_at:
+        return Clock.STOPPED, None
+    if order.due_at:
+        return Clock.UNTIL, order.due_at
+    return (Clock.STOPPED if order.state is State.IN_PROGRESS else Clock.FROM_NOTICE), None
 
 
 def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> Words:
     """What happens if the holder does nothing."""
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
-        if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
-            return _unless(policy.local_time, restriction.due_at, _FOLLOWS[following.state])
-        return _STAYS
+        due_at = deadline(order, restriction, policy)[1]
+        return (
+            _unless(policy.local_time, due_at, _FOLLOWS[following.state]) if due_at and following else _STAYS
+        )
     if told := _NO_CLOCK.get(order.state):
         return told
     if order.state is State.IN_PROGRESS and order.due_at is None:

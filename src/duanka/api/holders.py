@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from duanka.api import access, asked, shown
 from duanka.api.context import Context, Here
 from duanka.api.describing import errors
-from duanka.api.holder_words import NEVER_ASKED, not_online, otherwise, restricted, words_digest
-from duanka.api.shown_holder import LinkSent, OnlineShown, OwnOrder, policy_text
+from duanka.api.holder_words import NEVER_ASKED, deadline, not_online, otherwise, restricted, words_digest
+from duanka.api.shown_holder import DeadlineShown, LinkSent, OnlineShown, OwnOrder, policy_text
 from duanka.domain.identity import CheckRefused, Progress, Stage
 from duanka.domain.order import Order
 from duanka.domain.told_reason import told_to_holder
@@ -94,11 +94,14 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
         rules=list((asked_for or order).rules),
         opened_at=order.opened_at,
         due_at=(asked_for or order).due_at,
+        deadline=DeadlineShown.found(deadline(asked_for or order, restriction, policy)),
         otherwise=policy_text(otherwise(asked_for or order, restriction, policy)),
         answer_within_hours=policy.stages[0].hours,
         until=restriction.until if restriction else None,
         online=_online(here, asked_for),
         objection=objection.state if objection else None,
+        objection_id=objection.id if objection else None,
+        objection_open=bool(objection and objection.closed_at is None),
         objection_days=policy.objection_days,
         operator=policy_text(policy.operator),
         counter=policy_text(policy.counter),

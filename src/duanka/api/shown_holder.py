@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from duanka.api.holder_words import Clock
 from duanka.api.shown import GroundsShown, ShownModel, WordsShown
 from duanka.domain.identity import TOLD, Gesture, Progress, Reason, Stage, Waiting
 from duanka.domain.order import State
@@ -37,6 +38,22 @@ class OnlineShown(ShownModel):
     )
 
 
+class DeadlineShown(ShownModel):
+    """Until when the holder has time."""
+
+    clock: Clock = Field(
+        description="until (the moment `at`), from_notice (the hours begin with the delivery of the notice), stopped "
+        "(no hours run), over (too late; being verified still counts).",
+        examples=["until"],
+    )
+    at: datetime | None = Field(description="The moment; null: there is none.")
+
+    @classmethod
+    def found(cls, found: tuple[Clock, datetime | None]) -> DeadlineShown:
+        """As `deadline` says it."""
+        return cls(clock=found[0], at=found[1])
+
+
 class OwnOrder(ShownModel):
     """What a holder sees of their own order."""
 
@@ -55,11 +72,16 @@ class OwnOrder(ShownModel):
     rules: list[str] = Field(description="The rules that led to it.")
     opened_at: datetime
     due_at: datetime | None = Field(description="Until when to answer.")
+    deadline: DeadlineShown
     otherwise: WordsShown = Field(description="What happens if nothing is done (逾期后果).")
     answer_within_hours: float = Field(description="From delivery of the notice.")
     until: datetime | None = Field(description="Until when the card is restricted, if that is a day.")
     online: OnlineShown
     objection: State | None = Field(description="Of your objection (异议), if there is one.")
+    objection_id: str | None = Field(
+        description="Its number; null: there is none.", examples=["O7K2M9QX4T1B"]
+    )
+    objection_open: bool = Field(description="Whether it is still to be answered; another one would join it.")
     objection_days: int = Field(
         description="Working days within which an objection is answered.", examples=[5]
     )
@@ -99,6 +121,7 @@ class ToCounter(ShownModel):
     counter: WordsShown
     papers: WordsShown
     due_at: datetime | None
+    deadline: DeadlineShown
     hotline: str
 
 

@@ -1,7 +1,7 @@
 "use strict";
-// Before the camera: preview, gestures, pictures; then sending them, and waiting for the verdict.
-const LONGEST = 640, QUALITY = 0.8, LEAST_QUALITY = 0.4, PICTURES = 4200000, LEAST = 16, SHUT = 1200;
-const POLL = 1000, LOOK = 15000, UPLOAD = 120000; // milliseconds
+// Before the camera: preview, gestures, pictures; and waiting for the verdict. What is sent: sending.js.
+const LEAST_QUALITY = 0.4, PICTURES = 4200000, LEAST = 16, SHUT = 1200;
+const POLL = 1000, LOOK = 15000; // milliseconds
 let sound = null;
 
 // ---- camera ------------------------------------------------------------------------------------------------------
@@ -44,11 +44,17 @@ function readyScreen(stream) {
     const sign = el("div", {}, icon("look"));
     const step = p("", "soft small"), bar = el("div", {});
     const view = el("div", { class: "view" }, video, el("div", { class: "oval" }));
-    const tips = el("div", { class: "tips" }, p(say("readyTips"), "small"), p(say("readySound"), "small"));
+    const takes = p(say("measuring"), "small");
+    const tips = el("div", { class: "tips" }, takes, p(say("readyTips"), "small"), p(say("readySound"), "small"));
     const away = button(say("toCounter"), () => counterScreen());
     const start = button(say("go"), () => { [start, tips, away].forEach((one) => one.remove()); record(stream, video, { words, sign, step, bar, view }); }, "full");
-    video.addEventListener("loadeddata", () => { start.disabled = false; });
-    start.disabled = video.readyState < 2;
+    const seen = new Promise((then) => { if (video.readyState >= 2) then(); else video.addEventListener("loadeddata", then); });
+    start.disabled = true;
+    Promise.all([seen, measure()]).then(() => expected(video)).then((seconds) => {
+      takes.textContent = "";
+      fill(takes, [say(choice() === SMALLEST ? "takesSlow" : "takes", seconds)]);
+      start.disabled = false;
+    });
     return [card(
       el("h1", { tabindex: "-1", class: "unseen" }, say("preview")), el("div", { class: "ask" }, sign, words), view,
       el("div", { class: "bar", role: "progressbar", "aria-label": say("progress"), "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" }, bar),
@@ -84,48 +90,55 @@ async function record(stream, video, parts) {
   }
   if (!going || main.firstChild !== here) return;
   parts.view.classList.add("on");
-  const frames = await pictures(video, asked, parts, () => going);
+  const job = outgoing(asked.challengeId);
+  leaving.push(() => { if (!job.recorded) endJob(job, () => {}); });
+  await pictures(video, asked, parts, () => going, job);
   if (!going) return;
   tell(parts, "good", say("done"));
   cue(true);
-  send(asked.challengeId, frames);
+  finish(job);
 }
 const pause = (wait) => new Promise((then) => setTimeout(then, wait));
 
 // Pictures at even distances; a telephone too slow for that leaves some out, and goes on until there are enough.
-function pictures(video, asked, parts, going) {
-  const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(video.videoWidth * scale);
-  canvas.height = Math.round(video.videoHeight * scale);
-  const ink = canvas.getContext("2d", { alpha: false });
+function pictures(video, asked, parts, going, job) {
+  const chosen = choice(), draw = drawing(video, chosen.longest), frames = job.frames;
+  const wanted = Math.min(asked.frames, chosen.frames);
+  const every = wanted < asked.frames ? Math.floor(asked.seconds * 1000 / (wanted - 1)) : asked.everyMilliseconds;
   const most = PICTURES / asked.frames;
-  const frames = [];
-  let began = 0, due = 0, busy = false, quality = QUALITY, now = "";
+  let began = 0, due = 0, busy = false, quality = chosen.quality, now = "";
   return new Promise((then) => {
     const take = (at) => {
       busy = true;
-      ink.drawImage(video, 0, 0, canvas.width, canvas.height);
-      canvas.toBlob((blob) => {
+      draw().toBlob((blob) => {
         busy = false;
-        if (blob) frames.push({ order: frames.length, at: Math.round(at * 1000) / 1000, blob });
+        if (blob && going()) addPicture(job, at, blob);
         if (blob && blob.size > most) quality = Math.max(LEAST_QUALITY, quality - 0.15);
       }, "image/jpeg", quality);
     };
     const beat = () => {
-      if (!going()) return then([]);
+      if (!going()) return then();
       if (!began) began = performance.now();
       const at = (performance.now() - began) / 1000;
       if (!busy && at * 1000 >= due && frames.length < 40) {
         take(at);
-        due = Math.max(due + asked.everyMilliseconds, at * 1000 + asked.everyMilliseconds / 2);
+        due = Math.max(due + every, at * 1000 + every / 2);
       }
       now = guide(asked, at, parts, now);
-      if (at >= asked.seconds && frames.length >= Math.min(LEAST, asked.frames) && !busy) return then(frames);
+      if (at >= asked.seconds && frames.length >= Math.min(LEAST, wanted) && !busy) return then();
       return setTimeout(beat, 25);
     };
     beat();
   });
+}
+// A canvas of the video's shape, and how a picture comes into it.
+function drawing(video, longest) {
+  const scale = Math.min(1, longest / Math.max(video.videoWidth, video.videoHeight, 1));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(video.videoWidth * scale));
+  canvas.height = Math.max(1, Math.round(video.videoHeight * scale));
+  const ink = canvas.getContext("2d", { alpha: false });
+  return () => { ink.drawImage(video, 0, 0, canvas.width, canvas.height); return canvas; };
 }
 // What is to be done at this moment; told once, seen, heard and felt.
 function guide(asked, at, parts, before) {
@@ -168,59 +181,7 @@ function brokenScreen() {
   show("broken", () => [card(h1(say("broken")), p(say("brokenText")), button(say("retry"), cameraScreen, "full"), button(say("toCounter"), () => counterScreen()))], brokenScreen);
 }
 
-// ---- sending and waiting -----------------------------------------------------------------------------------------
-const base64 = (blob) => new Promise((then, not) => {
-  const reader = new FileReader();
-  reader.onload = () => then(String(reader.result).split(",")[1]);
-  reader.onerror = not;
-  reader.readAsDataURL(blob);
-});
-async function send(number, frames) {
-  const told = [];
-  for (const one of frames) told.push({ order: one.order, at: one.at, jpeg: await base64(one.blob) });
-  upload(JSON.stringify({ challengeId: number, frames: told }));
-}
-function upload(body) {
-  let bar, box, part = 0;
-  show("sending", () => {
-    bar = el("div", {});
-    box = el("div", { class: "bar", role: "progressbar", "aria-label": say("sending"), "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" }, bar);
-    return [card(h1(say("sending")), box, p(() => t("sent", part), "soft"), p(say("sendSize", (body.length / 1048576).toFixed(1))))];
-  });
-  const request = new XMLHttpRequest();
-  let left = false;
-  leaving.push(() => { left = true; request.abort(); });
-  request.open("POST", API + "/holder/check");
-  request.timeout = UPLOAD;
-  request.setRequestHeader("Authorization", "Bearer " + S.session);
-  request.setRequestHeader("Content-Type", "application/json");
-  request.upload.onprogress = (event) => {
-    part = Math.round((event.loaded / event.total) * 100) || 0;
-    bar.style.width = part + "%";
-    box.setAttribute("aria-valuenow", part);
-    bound.forEach((one) => one());
-  };
-  const lost = () => { if (!left) netScreen(() => resend(body), true); };
-  request.onerror = lost;
-  request.ontimeout = lost;
-  request.onload = () => {
-    if (left) return null;
-    let answer = {};
-    try { answer = JSON.parse(request.responseText); } catch (error) { /* told by its status */ }
-    if (request.status === 202) return verdict(answer);
-    return failed({ status: request.status, told: answer, wait: Number(request.getResponseHeader("Retry-After")) || 0 }, cameraScreen);
-  };
-  request.send(body);
-}
-// The answer may have been lost and not the pictures: who was heard does not send again.
-async function resend(body) {
-  waitScreen("sending");
-  try {
-    const found = await look();
-    if (found.stage === "ready" || found.stage === "again") upload(body);
-    else verdict(found);
-  } catch (error) { failed(error, () => resend(body), true); }
-}
+// ---- waiting for the verdict --------------------------------------------------------------------------------------
 const look = () => ask("GET", "/holder/check", S.session);
 function waitScreen(name) { show("loading", () => [card(h1(say(name)), el("div", { class: "turning" }))]); }
 

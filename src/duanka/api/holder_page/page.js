@@ -84,23 +84,29 @@ function show(name, build, again) {
   if (first && name !== "loading") first.focus();
 }
 function foot(name) {
-  const objects = order && S.link && ["objection", "passed", "ended", "elsewhere", "linkSent"].indexOf(name) < 0;
+  const away = ["ended", "elsewhere", "linkSent", "noLink"].indexOf(name) >= 0;
+  const objects = order && S.link && !order.objectionOpen && !away && name !== "objection" && name !== "passed";
   return [
     card(
       p([say("doubt"), order ? say("doubtNumber", order.orderId, order.shortCode) : say("doubtPlain")], "small"),
       p([say("hotline"), call()]),
+      away ? p(say("objectElsewhere"), "small") : null,
+      order && name !== "objected" ? objectionState() : null,
       objects ? button(say("object"), () => objectionScreen(current)) : null,
     ),
   ];
 }
+// The number of the objection and how far it is; the button is gone while it is open.
+function objectionState() {
+  if (!order.objection) return null;
+  return p([say("objectNow", order.objectionId), say(order.objection), () => (lang ? "." : "。")], "small");
+}
 const later = (act, wait) => { const timer = setTimeout(act, wait); leaving.push(() => clearTimeout(timer)); };
 
 function untilText() {
-  if (!order.dueAt) {
-    if (order.state === "opened" || order.state === "undeliverable") return t("fromNotice", order.answerWithinHours);
-    return order.state === "expired" || order.state === "failed" ? t("over") : t("noClock");
-  }
-  const due = new Date(order.dueAt), minutes = Math.floor((due - (Date.now() + skew)) / 60000);
+  const words = { from_notice: ["fromNotice", order.answerWithinHours], stopped: ["noClock"], over: ["over"] }[order.deadline.clock];
+  if (words) return t(words[0], words[1]);
+  const due = new Date(order.deadline.at), minutes = Math.floor((due - (Date.now() + skew)) / 60000);
   const local = lang ? "en-GB" : "zh-CN", offset = -due.getTimezoneOffset(), ahead = Math.abs(offset);
   const zone = "GMT" + (offset < 0 ? "-" : "+") + Math.floor(ahead / 60) + (ahead % 60 ? ":" + String(ahead % 60).padStart(2, "0") : "");
   const written = due.toLocaleDateString(local, { year: "numeric", month: "long", day: "numeric" }) + " " +
@@ -132,7 +138,6 @@ function startScreen(note) {
         el("dl", {},
           row("why", () => w(order.grounds.reason), true), row("until", untilText, true),
           row("otherwise", () => w(order.otherwise)), row("order", () => order.orderId)),
-        order.objection ? p([say("objectNow"), say(order.objection)], "small") : null,
       ),
       card(
         el("h2", {}, say("ways")),
@@ -174,7 +179,7 @@ async function begin(face, law) {
   waitScreen("loading");
   try {
     const found = await ask("POST", "/holder/session", S.link, body);
-    if (found.route === "counter") { order.dueAt = found.dueAt; return counterScreen(() => w(found.words)); }
+    if (found.route === "counter") { order.deadline = found.deadline; return counterScreen(() => w(found.words)); }
     S.session = found.sessionToken;
     keep();
     return found.stage === "ready" || found.stage === "again" ? cameraScreen() : verdict(await look());
@@ -207,13 +212,17 @@ function restart() {
 function simple(name, retry, kids) {
   show(name, () => [el("div", { class: "card verdict" }, icon("note", "mark"), h1(say(name)), kids, retry ? button(say("retry"), retry, "full") : null)], () => simple(name, retry, kids));
 }
-function netScreen(retry, kept) { simple("net", retry, [p(say(kept ? "netText" : "netPlain"))]); }
+function netScreen(retry, kept) {
+  simple("net", retry, [p(say(kept ? "netText" : "netPlain"))]);
+  window.addEventListener("online", retry); // nobody has to press a button for it
+  leaving.push(() => window.removeEventListener("online", retry));
+}
 function endedScreen() { order = null; simple("ended", null, [p(say("endedText")), newLinkButton(), counterRows()]); }
 function elsewhereScreen() { order = null; simple("elsewhere", null, [p(say("elsewhereText")), newLinkButton(), counterRows()]); }
 function newLinkButton() { return S.link ? button(say("newLink"), requestLink, "full") : null; }
 // Whoever asks, the new link goes to the number itself.
 async function requestLink() {
-  waitScreen("sending");
+  waitScreen("submitting");
   try {
     const sent = await ask("POST", "/holder/link", S.link, {});
     return simple("linkSent", null, [p(say("linkSentText", sent.phoneNumberEnding))]);
@@ -250,11 +259,13 @@ function objectionScreen(back) {
   }, () => objectionScreen(back));
 }
 async function object(text, back) {
-  waitScreen("sending");
+  waitScreen("submitting");
   try { took(await ask("POST", "/holder/objection", S.link, { text: text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, " ") })); } catch (error) {
     return error.status === 401 ? endedScreen() : failed(error, () => object(text, back));
   }
-  return show("objected", () => [el("div", { class: "card verdict good-mark" }, icon("good", "mark"), h1(say("objected")), p(say("objectedText", order.objectionDays)), button(say("back"), () => (back || resume)(), "full"))], back);
+  return show("objected", () => [el("div", { class: "card verdict good-mark" }, icon("good", "mark"), h1(say("objected")),
+    el("dl", {}, row("objectNumber", () => order.objectionId, true), row("objectStage", () => t(order.objection))),
+    p(say("objectedText", order.objectionDays)), p(say("objectedWhere")), button(say("back"), () => (back || resume)(), "full"))], back);
 }
 
 // ---- asking ------------------------------------------------------------------------------------------------------
