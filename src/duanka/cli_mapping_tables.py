@@ -10,32 +10,60 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from duanka.cli_grid import grid
+from duanka.cli_language import shown
 from duanka.domain.display import display_text
+from duanka.domain.live import Refused
 from duanka.domain.masking import masked_card, masked_device, masked_text
 from duanka.domain.tables import TABLES, Kind
 from duanka.domain.words import Words
 from duanka.records.guessing import Guessed, Tried
+from duanka.records.guessing.proposal import Sureness
 from duanka.records.mapping import Mapping as RecordsMapping
 from duanka.records.quarantine_advice import Counted
+from duanka.records.reasons import Reason
 
 _SHOWN = 12  # names in a list
 _LONGEST = 24  # letters of a cell
 _RAW = 160  # letters of a raw record
 
+_GUESSED_TITLE = Words("\n推断", "\nGuessed")
+_GUESSED = (
+    *(Words("文件", "files"), Words("表", "table"), Words("字段", "column")),
+    *(Words("来源列", "from"), Words("确定性", "how sure"), Words("依据", "why")),
+)
+_NOT_KNOWN, _SEE_BELOW = Words("未知", "not known"), Words("见下", "see below")
+_UNTOLD = Words("没有推断出用途：{names}（{files} 个文件）", "No table is told for {names} ({files} files)")
+_UNREAD = Words("读不了：", "Not read: ")
+_QUESTIONS = Words("\n需要您回答", "\nFor you to decide")
+_FITS = Words(
+    "\n样本 {files} 个文件，{records} 条记录中 {used} 条可用（{share}）",
+    "\n{used} of {records} records of the sample fit ({share}), of {files} files",
+)
+_AS_READ = Words("读出的前 {rows} 行", "first {rows} rows as they would be read")
+_ASIDE_TITLE = Words("\n会被搁置", "\nWould be set aside")
+_REASON, _RECORDS = Words("原因", "reason"), Words("记录数", "records")
+_ASIDE = (_REASON, Words("列", "column"), Words("文件", "file"), _RECORDS)
+_COUNTED = (_REASON, _RECORDS, Words("文件数", "files"), Words("列", "columns"))
+_UNTAKEN, _COLUMNS = Words("没有来源读取：", "No source takes: "), Words("未读的列：", "Columns not read: ")
+_NOTHING_ASIDE = Words("没有搁置的记录。", "No record was set aside.")
+_ADVICE = Words("怎么办：", "What to do: ")
+_TRUE, _FALSE = Words("是", "true"), Words("否", "false")
+_MORE = Words(" 等，另有 {more} 个", " and {more} more")
+
 
 def guessed(found: Guessed) -> Iterator[RenderableType]:
     """The columns with how sure they are, the sample as it would be read, and what a person must say."""
-    table = grid("files", "table", "column", "from", "确定性 how sure", "why", title="\n推断 Guessed")
+    table = grid(*_GUESSED, title=_GUESSED_TITLE)
     for source in found.guess.sources:
         files = ", ".join(source.shape.patterns[:3])
         if source.raw:
-            table.add_row(display_text(files), source.table, "-", "-", "确定 sure", source.why)
+            table.add_row(
+                display_text(files), source.table, "-", "-", shown(Sureness.SURE.words), shown(source.why)
+            )
         for column, one in source.columns.items():
             read = " + ".join(one.sources) or "-"
-            sure = f"{one.sure.words.zh} {one.sure.words.en}"
-            table.add_row(
-                display_text(files), source.table, column, display_text(read), sure, display_text(one.why)
-            )
+            sure, why = shown(one.sure.words), display_text(shown(one.why))
+            table.add_row(display_text(files), source.table, column, display_text(read), sure, why)
             files = ""
         if source.missing:
             table.add_row(
@@ -43,8 +71,8 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
                 source.table,
                 ", ".join(source.missing),
                 "?",
-                "未知 not known",
-                "see below",
+                shown(_NOT_KNOWN),
+                shown(_SEE_BELOW),
                 style="yellow",
             )
     yield table
@@ -52,70 +80,68 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
         yield from tried(found.tried, None)
     for shape in found.guess.unknown:
         names = ", ".join(shape.patterns[:3])
-        yield Text(
-            f"没有推断出用途 No table is told for {display_text(names)} ({len(shape.files):,} files)",
-            style="yellow",
-        )
+        told = shown(_UNTOLD).format(names=display_text(names), files=f"{len(shape.files):,}")
+        yield Text(told, style="yellow")
     for file in found.guess.unread:
-        yield Text(
-            f"读不了 Not read: {display_text(file.name)}: {display_text(file.form.problem)}", style="yellow"
-        )
+        problem = display_text(file.form.problem)
+        yield Text(f"{shown(_UNREAD)}{display_text(file.name)}: {problem}", style="yellow")
     if found.guess.questions:
-        yield Text("\n需要您回答 For you to decide", style="bold")
+        yield Text(shown(_QUESTIONS), style="bold")
     for number, question in enumerate(found.guess.questions, start=1):
         yield Text(f"{number}. {display_text(question.about)}")
-        yield Text(
-            f"   {masked_text(display_text(question.text.zh))}\n   {masked_text(display_text(question.text.en))}"
-        )
+        yield Text(f"   {masked_text(display_text(shown(question.text)))}")
 
 
 def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
     """The first rows, what would be set aside, and what matches nothing. `mapping` None: it is being guessed."""
     for name, rows in found.rows.items():
         yield _rows(name, rows)
-    yield Text(
-        f"\n{found.used:,} of {found.records:,} records of the sample fit ({found.fits:.2%}), of {found.files:,} files"
-        f" 样本中 {found.used:,}/{found.records:,} 条可用",
-        style="" if found.fits >= 0.99 else "yellow",
+    fits = shown(_FITS).format(
+        used=f"{found.used:,}",
+        records=f"{found.records:,}",
+        share=f"{found.fits:.2%}",
+        files=f"{found.files:,}",
     )
+    yield Text(fits, style="" if found.fits >= 0.99 else "yellow")
     if found.reasons:
-        table = grid(
-            "reason", "column", "file", "records", title="\n会被搁置 Would be set aside", right=("records",)
-        )
+        table = grid(*_ASIDE, title=_ASIDE_TITLE, right=("records",))
         for (reason, column, file), records in found.reasons.most_common(_SHOWN):
-            table.add_row(reason, display_text(column) or "-", display_text(file), f"{records:,}")
+            table.add_row(_reason(reason), display_text(column) or "-", display_text(file), f"{records:,}")
         yield table
         for file, line, _, reason, raw in found.examples[:_SHOWN]:
-            yield _example(file, line, reason, raw)
+            yield _example(file, line, _reason(reason), raw)
     for name, fault in found.errors.items():
-        yield Text(
-            f"读不了 Not read: {display_text(fault) if name in fault else display_text(f'{name}: {fault}')}",
-            style="red",
-        )
+        told = display_text(fault) if name in fault else display_text(f"{name}: {fault}")
+        yield Text(f"{shown(_UNREAD)}{told}", style="red")
     for one in found.idle if mapping is not None else ():
         yield Text(one, style="yellow")
     if found.unmatched and mapping is not None:
-        yield Text(f"没有来源读取 No source takes: {_listed(found.unmatched)}", style="yellow")
+        yield Text(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style="yellow")
     if found.ignored:
-        yield Text(f"未读的列 Columns not read: {_listed(list(found.ignored))}")
+        yield Text(f"{shown(_COLUMNS)}{_listed(list(found.ignored))}")
 
 
 def quarantined(found: Mapping[str, Counted], advice: Mapping[str, Words]) -> Iterator[RenderableType]:
     """Counts by reason, the first records of each, and what to do."""
     if not found:
-        yield Text("没有搁置的记录 No record was set aside.")
+        yield Text(shown(_NOTHING_ASIDE))
         return
-    table = grid("reason", "records", "files", "columns", right=("records", "files"))
+    table = grid(*_COUNTED, right=("records", "files"))
     for reason, one in found.items():
         columns = _listed([name for name, _ in one.columns.most_common(3) if name]) or "-"
-        table.add_row(reason, f"{one.records:,}", f"{len(one.files):,}", columns)
+        table.add_row(_reason(reason), f"{one.records:,}", f"{len(one.files):,}", columns)
     yield table
     for reason, one in found.items():
-        yield Text(f"\n{reason}: {one.records:,}", style="bold")
+        yield Text(f"\n{_reason(reason)}: {one.records:,}", style="bold")
         if words := advice.get(reason):
-            yield Text(f"怎么办 {words.zh}\nWhat to do: {words.en}")
+            yield Text(f"{shown(_ADVICE)}{shown(words)}")
         for file, line, column, raw in one.first:
             yield _example(file, line, display_text(column), raw)
+
+
+def _reason(value: str) -> str:
+    """The reason of intake, or of the live engine, in words."""
+    return next((shown(one.words) for one in (*Reason, *Refused) if one == value), display_text(value))
 
 
 def _example(file: str, line: int | None, what: str, raw: str) -> Text:
@@ -129,7 +155,7 @@ def _rows(name: str, rows: pl.DataFrame) -> RenderableType:
     columns = [column for column in TABLES[name].columns if rows[column.name].null_count() < rows.height]
     table = grid(
         *(column.name for column in columns),
-        title=f"\n{name} 读出的前 {rows.height} 行 as they would be read",
+        title=f"\n{name}: {shown(_AS_READ).format(rows=rows.height)}",
     )
     for row in rows.select(column.name for column in columns).iter_rows():
         table.add_row(
@@ -141,6 +167,8 @@ def _rows(name: str, rows: pl.DataFrame) -> RenderableType:
 def _cell(kind: Kind, name: str, value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return shown(_TRUE if value else _FALSE)
     text = f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else display_text(str(value))
     if kind is Kind.NUMBER:
         return masked_card(text)
@@ -152,5 +180,5 @@ def _cell(kind: Kind, name: str, value: object) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    more = shown(_MORE).format(more=f"{len(names) - _SHOWN:,}") if len(names) > _SHOWN else ""
     return ", ".join(display_text(name[:80]) for name in names[:_SHOWN]) + more

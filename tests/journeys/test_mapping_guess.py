@@ -32,7 +32,7 @@ def test_two_commands_lead_from_unknown_files_to_a_list(tmp_path: Path) -> None:
     data, mapping = _delivery(tmp_path / "data"), tmp_path / "operator.toml"
     guessed = duanka("mapping", "guess", data, "--out", mapping)
     assert guessed.code == 0, guessed.out + guessed.err
-    assert "确定 sure" in guessed.out
+    assert " sure " in guessed.out
     assert f"Next: duanka scan {data} --mapping {mapping}" in guessed.out
     assert "13800138000" not in guessed.out + guessed.err
     assert mapping.stat().st_mode & 0o077 == 0

@@ -12,6 +12,7 @@ import polars as pl
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
+from duanka.domain.words import Words
 from duanka.records import asn1_blocks
 from duanka.records.columns import as_text
 from duanka.records.delivery import delivered_files
@@ -79,7 +80,7 @@ def guess_mapping(
     for shape, columns in looked:
         if columns is None:
             guess.sources += [
-                SourceGuess(shape, one["table"], {}, f"as the shipped mapping {shape.form.format}", raw=one)
+                SourceGuess(shape, one["table"], {}, _as_shipped(shape), raw=one)
                 for one in shipped[shape.form.format]["source"]
                 if one.get("format") == shape.form.format
             ]
@@ -142,3 +143,7 @@ def _cards(columns: Columns) -> set[str]:
         return set()
     text = as_text(columns.frame[own.name]).str.strip_chars()
     return set(columns.knowledge.numbers.normalise(text, peer=False).drop_nulls().to_list())
+
+
+def _as_shipped(shape: Shape) -> Words:
+    return Words(f"同随附的映射 {shape.form.format}", f"as the shipped mapping {shape.form.format}")

@@ -8,11 +8,21 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from duanka.domain.words import Words
 from duanka.records import durations, times
 from duanka.records.columns import as_text
 from duanka.records.guessing import codes
 from duanka.records.guessing.header_names import Meaning, brackets, plain
-from duanka.records.guessing.picking import FITS, FITS_WELL, Columns, Pick
+from duanka.records.guessing.picking import (
+    FITS,
+    FITS_WELL,
+    FLAG,
+    KNOWN_VALUES,
+    TIMES,
+    Columns,
+    Pick,
+    by_its_values,
+)
 from duanka.records.guessing.proposal import ColumnGuess, Sureness
 from duanka.records.guessing.values import Moments, Values
 
@@ -47,7 +57,17 @@ def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGu
         read = columns.values[name].moments
         if read.share >= FITS:
             sure = Sureness.SURE if exact and read.share >= FITS_WELL else Sureness.LIKELY
-            picks.append((Pick(name, read.share, sure, f"{read.share:.1%} read as times"), read))
+            picks.append(
+                (
+                    Pick(
+                        name,
+                        read.share,
+                        sure,
+                        Words(f"{read.share:.1%} 是时间", f"{read.share:.1%} read as times"),
+                    ),
+                    read,
+                )
+            )
     whole = [one for one in picks if one[1].day_only == day] or (picks if day else [])
     if whole:
         return _settled(columns, *whole[0])
@@ -92,7 +112,11 @@ def _joined(columns: Columns, days: Sequence[Pick]) -> ColumnGuess | None:
         return None
     sure = Sureness.SURE if best[0] >= FITS_WELL and columns.named[clock] else Sureness.LIKELY
     keys = {"from": [day, clock], "join": " ", **best[1]}
-    return ColumnGuess(keys, sure, f"a day and a time of day; {best[0]:.1%} read together as times")
+    why = Words(
+        f"日期加时刻；合起来 {best[0]:.1%} 是时间",
+        f"a day and a time of day; {best[0]:.1%} read together as times",
+    )
+    return ColumnGuess(keys, sure, why)
 
 
 def _by_values(columns: Columns, *, day: bool) -> ColumnGuess | None:
@@ -112,7 +136,9 @@ def _by_values(columns: Columns, *, day: bool) -> ColumnGuess | None:
             return None
         first = firsts[0]
     read = found[first]
-    why = f"by its values: {read.share:.1%} read as times" + ("; the earliest of several" * (len(found) > 1))
+    why = by_its_values(read.share, TIMES)
+    if len(found) > 1:
+        why = Words(f"{why.zh}；几列中最早的", f"{why.en}; the earliest of several")
     return _settled(columns, Pick(first, read.share, Sureness.LIKELY, why), read)
 
 
@@ -136,7 +162,10 @@ def length(columns: Columns) -> ColumnGuess | None:
             continue
         sure = Sureness.SURE if exact and share >= FITS_WELL else Sureness.LIKELY
         if best is None or (share >= FITS_WELL and best[0].share < FITS_WELL):
-            best = Pick(name, share, sure, f"{share:.1%} read as durations"), keys
+            best = (
+                Pick(name, share, sure, Words(f"{share:.1%} 是时长", f"{share:.1%} read as durations")),
+                keys,
+            )
     return best[0].guess(best[1]) if best else None
 
 
@@ -215,14 +244,14 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
     for name, exact in columns.called(Meaning.ANSWERED):
         values = columns.values[name]
         if values.series.dtype == pl.Boolean:
-            return ColumnGuess(name, Sureness.SURE, "true or false")
+            return ColumnGuess(name, Sureness.SURE, FLAG)
         found = codes.answers(values.codes)
         if not found:
             continue
         if set(found) <= set(_ASTERISK):
             found = _ASTERISK
         sure = Sureness.SURE if exact else Sureness.LIKELY
-        return ColumnGuess({"from": name, "codes": found}, sure, "every value of it is known")
+        return ColumnGuess({"from": name, "codes": found}, sure, KNOWN_VALUES)
     if seconds is None:
         return None
     keys = seconds.keys if isinstance(seconds.keys, dict) else {}
@@ -231,9 +260,8 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
         return (
             None  # where none has 0 seconds, only answered calls are delivered: a rate of 100% would be ours
         )
-    return ColumnGuess(
-        {"from": seconds.sources[0], "over": 0}, Sureness.LIKELY, "some calls have 0 seconds: nobody answered"
-    )
+    why = Words("有 0 秒的通话：无人接听", "some calls have 0 seconds: nobody answered")
+    return ColumnGuess({"from": seconds.sources[0], "over": 0}, Sureness.LIKELY, why)
 
 
 def ask_zone(columns: Columns, guess: ColumnGuess, *, typed: bool) -> None:

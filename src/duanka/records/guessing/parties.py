@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from duanka.domain.words import Words
 from duanka.records.columns import as_text, without_withheld
 from duanka.records.guessing import codes
 from duanka.records.guessing.codes import Way
 from duanka.records.guessing.header_names import Meaning, plain
-from duanka.records.guessing.picking import Columns, Pick
+from duanka.records.guessing.picking import KNOWN_VALUES, NUMBERS, Columns, Pick
 from duanka.records.guessing.proposal import ColumnGuess, Sureness
 from duanka.records.guessing.values import Values
 
@@ -39,7 +40,7 @@ def number_of(columns: Columns, meaning: Meaning, *, card: bool) -> Pick | None:
     def fits(values: Values) -> float:
         return max(values.cards if card else values.peers, values.pseudonyms)
 
-    return columns.pick(meaning, fits, "numbers", 0.9)
+    return columns.pick(meaning, fits, NUMBERS, 0.9)
 
 
 def as_number(columns: Columns, pick: Pick) -> ColumnGuess:
@@ -78,12 +79,16 @@ def _without_names(columns: Columns, own: Pick | None, peer: Pick | None) -> tup
     ]  # fmt: skip
     if own is not None and peer is None and len(found) == 1:
         share = columns.values[found[0]].peers
-        return own, Pick(found[0], share, Sureness.LIKELY, "by its values: the only other column of numbers")
+        only = Words("按取值推断：唯一的另一列号码", "by its values: the only other column of numbers")
+        return own, Pick(found[0], share, Sureness.LIKELY, only)
     if own is None and peer is None and len(found) == 2:
         owner = _fewer(columns.frame, found[0], found[1], columns)
         if owner is not None:
             other = next(name for name in found if name != owner)
-            why = "by its values: one side is few cards, the other many numbers"
+            why = Words(
+                "按取值推断：一侧卡少，另一侧号码多",
+                "by its values: one side is few cards, the other many numbers",
+            )
             return Pick(owner, 1.0, Sureness.LIKELY, why), Pick(other, 1.0, Sureness.LIKELY, why)
         columns.ask(
             f"列 {found[0]!r} 与 {found[1]!r} 都是号码：哪一列是本机号码（card），哪一列是对方（peer）？",
@@ -97,8 +102,8 @@ def _own_and_peer(columns: Columns, own: Pick, peer: Pick, way: str = "") -> lis
     found = _direction_column(columns)
     if found is None:
         if way:
-            value = ColumnGuess({"value": way}, Sureness.LIKELY, f"the other party's column is {peer.name!r}")
-            return [Side(card, other, value)]
+            why = Words(f"对方号码列是 {peer.name!r}", f"the other party's column is {peer.name!r}")
+            return [Side(card, other, ColumnGuess({"value": way}, Sureness.LIKELY, why))]
         return [Side(card, other, None)]
     name, ways, sure = found
     if not ways:
@@ -128,11 +133,11 @@ def _by_table(
             if not named or one.table.removesuffix("?") in (table, *([""] if table == "calls" else []))
         }
         where = {name: list(mine)} if len(mine) < len(ways) else {}
-        direction = ColumnGuess({"from": name, "codes": mine}, sure, "every value of it is known")
+        direction = ColumnGuess({"from": name, "codes": mine}, sure, KNOWN_VALUES)
         sides.append(Side(card, other, direction, table, where))
     if "messages" in named and "calls" not in named and "" in tables:
         mine = {code: one.way for code, one in ways.items() if not one.table}
-        direction = ColumnGuess({"from": name, "codes": mine}, sure, "every value of it is known")
+        direction = ColumnGuess({"from": name, "codes": mine}, sure, KNOWN_VALUES)
         sides.append(Side(card, other, direction, "calls", {name: list(mine)}))
     return sides
 
@@ -143,10 +148,10 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
     is_caller, is_called = (numbers[own.name] == numbers[pick.name] for pick in (caller, called))
     card, from_, to = (as_number(columns, pick) for pick in (own, caller, called))
     if _share(is_caller) >= 0.99:
-        out = ColumnGuess({"value": "out"}, Sureness.LIKELY, f"{own.name!r} is always {caller.name!r}")
+        out = ColumnGuess({"value": "out"}, Sureness.LIKELY, _always(own, caller))
         return [Side(card, to, out)]
     if _share(is_called) >= 0.99:
-        into = ColumnGuess({"value": "in"}, Sureness.LIKELY, f"{own.name!r} is always {called.name!r}")
+        into = ColumnGuess({"value": "in"}, Sureness.LIKELY, _always(own, called))
         return [Side(card, from_, into)]
     found = _direction_column(columns)
     if found is None:
@@ -162,11 +167,14 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
     for way, side, other in (("out", is_caller, to), ("in", is_called, from_)):
         mine = [code for code in columns.values[name].codes if _share(side.filter(text == code)) >= 0.95]
         if mine:
-            value = ColumnGuess(
-                {"value": way}, Sureness.LIKELY, f"by whether {own.name!r} is caller or called"
-            )
+            why = Words(f"看 {own.name!r} 是主叫还是被叫", f"by whether {own.name!r} is caller or called")
+            value = ColumnGuess({"value": way}, Sureness.LIKELY, why)
             sides.append(Side(card, other, value, "", {name: mine}))
     return sides
+
+
+def _always(one: Pick, other: Pick) -> Words:
+    return Words(f"{one.name!r} 总是 {other.name!r}", f"{one.name!r} is always {other.name!r}")
 
 
 def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
@@ -208,17 +216,17 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
 def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
     """One row for both parties: each sees it from its side, unless the register knows only one of them."""
     from_, to = as_number(columns, caller), as_number(columns, called)
-    why = "no column says which way: one row for both parties"
+    why = Words("没有一列说明方向：一行记录双方", "no column says which way: one row for both parties")
     out, into = (ColumnGuess({"value": way}, Sureness.LIKELY, why) for way in ("out", "in"))
     register = columns.knowledge.register
     if register:
         callers, calleds = (_in_register(columns, pick.name) for pick in (caller, called))
         if callers >= 0.5 and calleds < 0.01:
-            only = ColumnGuess({"value": "out"}, Sureness.LIKELY, "no called number is in the register")
-            return [Side(from_, to, only)]
+            known = Words("被叫都不在用户资料中", "no called number is in the register")
+            return [Side(from_, to, ColumnGuess({"value": "out"}, Sureness.LIKELY, known))]
         if calleds >= 0.5 and callers < 0.01:
-            only = ColumnGuess({"value": "in"}, Sureness.LIKELY, "no caller is in the register")
-            return [Side(to, from_, only)]
+            known = Words("主叫都不在用户资料中", "no caller is in the register")
+            return [Side(to, from_, ColumnGuess({"value": "in"}, Sureness.LIKELY, known))]
     return [Side(from_, to, out, own_devices=False), Side(to, from_, into, own_devices=False)]
 
 

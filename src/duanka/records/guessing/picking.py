@@ -28,13 +28,21 @@ class Knowledge:
     register: frozenset[str] = frozenset()
 
 
+TEXT = Words("文本", "text")  # whatever it is
+NUMBERS, AMOUNTS = Words("号码", "numbers"), Words("数字", "numbers")
+DEVICES, TIMES = Words("终端标识", "device identities"), Words("时间", "times")
+CHECKED_DEVICES = Words("校验位正确的终端标识", "device identities with their check digit")
+KNOWN_VALUES = Words("取值全部认识", "every value of it is known")
+FLAG = Words("是或否", "true or false")
+
+
 class Pick(NamedTuple):
     """A column that was chosen. `share`: of its values that read as what it is taken for."""
 
     name: str
     share: float
     sure: Sureness
-    why: str
+    why: Words
 
     def guess(self, keys: Mapping[str, Any] | None = None) -> ColumnGuess:
         """The same as a column of a mapping; `keys` besides `from`."""
@@ -70,7 +78,7 @@ class Columns:
         return [(name, exact) for _, _, _, name, exact in sorted(found)]
 
     def pick(
-        self, meaning: Meaning, fits: Callable[[Values], float], what: str, least: float = FITS
+        self, meaning: Meaning, fits: Callable[[Values], float], what: Words, least: float = FITS
     ) -> Pick | None:
         """The column that is called so and whose values fit best, or None; `what` names what they should be."""
         best: Pick | None = None
@@ -87,17 +95,18 @@ class Columns:
             well = share >= FITS_WELL
             sure = Sureness.SURE if exact and well else Sureness.LIKELY
             if best is None or (well and best.share < FITS_WELL):
-                best = Pick(name, share, sure, _why(name, exact, share, what))
+                best = Pick(name, share, sure, _why(exact, share, what))
         if best is None:
             for name, share in refused:
                 self.ask(
-                    f"列 {name!r} 按名称应为{what}，但只有 {share:.0%} 的值读得通；未采用",
-                    f"column {name!r} is called like {what}, but only {share:.0%} of its values read as that; left out",
+                    f"列 {name!r} 按名称应为{what.zh}，但只有 {share:.0%} 的值读得通；未采用",
+                    f"column {name!r} is called like {what.en}, but only {share:.0%} of its values read as that;"
+                    " left out",
                 )
         return best
 
     def by_values(
-        self, fits: Callable[[Values], float], what: str, taken: set[str], least: float = 0.98
+        self, fits: Callable[[Values], float], what: Words, taken: set[str], least: float = 0.98
     ) -> Pick | None:
         """The one column without a usual name whose values fit; None where there is none or more than one."""
         found = [
@@ -109,13 +118,20 @@ class Columns:
         if len(found) != 1:
             return None
         name, share = found[0]
-        return Pick(name, share, Sureness.LIKELY, f"by its values: {share:.1%} read as {what}")
+        return Pick(name, share, Sureness.LIKELY, by_its_values(share, what))
 
     def ask(self, zh: str, en: str) -> None:
         """Note what a person must say."""
         self.questions.append(Question(self.about, Words(zh, en)))
 
 
-def _why(name: str, exact: bool, share: float, what: str) -> str:
-    named = "usual name" if exact else "a usual name within its own"
-    return f"{named}; {share:.1%} read as {what}"
+def by_its_values(share: float, what: Words) -> Words:
+    """Why a column was chosen that has no usual name."""
+    return Words(f"按取值推断：{share:.1%} 是{what.zh}", f"by its values: {share:.1%} read as {what.en}")
+
+
+def _why(exact: bool, share: float, what: Words) -> Words:
+    named = Words("常用列名", "usual name") if exact else Words("列名含常用词", "a usual name within its own")
+    if what is TEXT:
+        return named
+    return Words(f"{named.zh}；{share:.1%} 是{what.zh}", f"{named.en}; {share:.1%} read as {what.en}")

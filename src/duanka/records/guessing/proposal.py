@@ -35,7 +35,7 @@ class ColumnGuess:
 
     keys: str | Mapping[str, Any]
     sure: Sureness
-    why: str
+    why: Words
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class SourceGuess:
     shape: Shape
     table: str
     columns: dict[str, ColumnGuess]
-    why: str = ""
+    why: Words = Words("", "")
     where: Mapping[str, list[str]] = field(default_factory=dict)
     swap_when: Mapping[str, list[str]] = field(default_factory=dict)
     zone: str = ""

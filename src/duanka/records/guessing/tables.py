@@ -8,16 +8,28 @@ from collections.abc import Callable
 import polars as pl
 
 from duanka.domain.tables import TABLES
+from duanka.domain.words import Words
 from duanka.records.guessing import codes, moments_and_lengths, parties
 from duanka.records.guessing.header_names import Meaning
 from duanka.records.guessing.parties import Side
-from duanka.records.guessing.picking import Columns, Pick
+from duanka.records.guessing.picking import (
+    AMOUNTS,
+    CHECKED_DEVICES,
+    DEVICES,
+    FLAG,
+    KNOWN_VALUES,
+    NUMBERS,
+    TEXT,
+    Columns,
+)
 from duanka.records.guessing.proposal import ColumnGuess, SourceGuess, Sureness
 from duanka.records.guessing.shapes import Shape
 from duanka.records.guessing.values import Values
 
 _MESSAGES = re.compile(r"sms|短信|短消息|message|(?:^|[/_-])msg", re.IGNORECASE)
 _CALLS = re.compile(r"话单|通话|语音|calls?(?:[/_.*-]|$)|cdr|voice", re.IGNORECASE)
+_NAMED = Words("名称说明", "its name says so")
+_IMSIS, _ICCIDS = Words("IMSI", "IMSIs"), Words("卡序列号（ICCID）", "serial numbers of cards")
 _TEXTS: dict[str, tuple[Meaning, ...]] = {
     "cards": (Meaning.OPERATOR, Meaning.OUTLET),
     "complaints": (Meaning.CHANNEL, Meaning.CATEGORY),
@@ -49,7 +61,7 @@ def sources_of(shape: Shape, columns: Columns) -> list[SourceGuess]:
     table = _single(columns)
     if not table:
         return []
-    source = SourceGuess(shape, table, {}, "by the columns that it has")
+    source = SourceGuess(shape, table, {}, Words("按所含的列推断", "by the columns that it has"))
     _fill(columns, source)
     return [source] if source.columns else []
 
@@ -98,13 +110,14 @@ def _records(shape: Shape, columns: Columns, side: Side) -> list[SourceGuess]:
     """The sources of one side: calls, messages, or both by a column of services."""
     by_service = _services(columns)
     seconds = moments_and_lengths.length(columns)
-    kinds: list[tuple[str, dict[str, list[str]], str]]
+    kinds: list[tuple[str, dict[str, list[str]], Words]]
     if side.table:
-        kinds = [(side.table, {}, "the codes of the direction say so")]
+        kinds = [(side.table, {}, Words("方向代码说明", "the codes of the direction say so"))]
     elif by_service:
         name, found = by_service
+        says = Words(f"列 {name!r} 说明", f"column {name!r} says so")
         kinds = [
-            (table, {name: [value for value, of in found.items() if of == table]}, f"column {name!r} says so")
+            (table, {name: [value for value, of in found.items() if of == table]}, says)
             for table in dict.fromkeys(of for of in found.values() if of)
         ]
     else:
@@ -121,20 +134,21 @@ def _records(shape: Shape, columns: Columns, side: Side) -> list[SourceGuess]:
     return sources
 
 
-def _calls_or_messages(shape: Shape, columns: Columns, seconds: ColumnGuess | None) -> tuple[str, str]:
+def _calls_or_messages(shape: Shape, columns: Columns, seconds: ColumnGuess | None) -> tuple[str, Words]:
     names = " ".join(shape.patterns)
     headers = " ".join(columns.frame.columns)
     if seconds is not None or columns.has(Meaning.ANSWERED):
-        return "calls", "it has durations" if seconds else "it says whether calls were answered"
+        has = Words("有时长", "it has durations")
+        return "calls", has if seconds else Words("说明是否接通", "it says whether calls were answered")
     if _MESSAGES.search(names) or _MESSAGES.search(headers):
-        return "messages", "its name says so"
+        return "messages", _NAMED
     if _CALLS.search(names):
-        return "calls", "its name says so"
+        return "calls", _NAMED
     columns.ask(
         "是通话还是短信？没有时长，名称也看不出；请在映射中写 table",
         "calls or messages? It has no durations, and no name tells; say it with `table`",
     )
-    return "", ""
+    return "", Words("", "")
 
 
 def _services(columns: Columns) -> tuple[str, dict[str, str]] | None:
@@ -163,7 +177,7 @@ def _fill(
     found |= {meaning.value: _text(columns, meaning) for meaning in _TEXTS.get(source.table, ())}
     if source.table == "calls":
         found |= {"seconds": seconds, "answered": moments_and_lengths.answered(columns, seconds)}
-        found["forwarded_from"] = _column(columns, Meaning.FORWARDED_FROM, lambda v: v.peers, "numbers")
+        found["forwarded_from"] = _column(columns, Meaning.FORWARDED_FROM, lambda v: v.peers, NUMBERS)
     if any(column.name == "imei" for column in table.columns):
         found |= _device_and_place(columns, source, own_devices=own_devices)
     if source.table in _MORE:
@@ -206,15 +220,14 @@ def _card(columns: Columns) -> ColumnGuess | None:
 
 
 def _column(
-    columns: Columns, meaning: Meaning, fits: Callable[[Values], float], what: str
+    columns: Columns, meaning: Meaning, fits: Callable[[Values], float], what: Words
 ) -> ColumnGuess | None:
     pick = columns.pick(meaning, fits, what)
     return pick.guess() if pick else None
 
 
 def _text(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    pick = columns.pick(meaning, lambda values: 1.0 if len(values.filled) else 0.0, "text")
-    return Pick(pick.name, 1.0, pick.sure, pick.why.split(";")[0]).guess() if pick else None
+    return _column(columns, meaning, lambda values: 1.0 if len(values.filled) else 0.0, TEXT)
 
 
 def _device_and_place(
@@ -238,7 +251,7 @@ def _device_and_place(
 
 
 def _imei(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    found = _column(columns, meaning, lambda v: max(v.imeis, v.pseudonyms), "device identities")
+    found = _column(columns, meaning, lambda v: max(v.imeis, v.pseudonyms), DEVICES)
     if found is not None:
         values = columns.values[found.sources[0]]
         if values.imeis < 0.5:
@@ -246,7 +259,7 @@ def _imei(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
         return found
     if meaning is not Meaning.IMEI:
         return None
-    pick = columns.by_values(lambda v: v.checked_imeis, "device identities with their check digit", set())
+    pick = columns.by_values(lambda v: v.checked_imeis, CHECKED_DEVICES, set())
     return pick.guess() if pick else None
 
 
@@ -255,17 +268,19 @@ def _cell(columns: Columns) -> ColumnGuess | None:
     area = _text(columns, Meaning.AREA)
     if cell and area and columns.values[cell.sources[0]].filled.str.contains("^[0-9A-Fa-f]{1,9}$").all():
         keys = {"from": [area.sources[0], cell.sources[0]], "join": "-"}
-        return ColumnGuess(keys, min(cell.sure, area.sure), "location area and cell")
+        return ColumnGuess(keys, min(cell.sure, area.sure), Words("位置区和小区", "location area and cell"))
     return cell
 
 
 def _city(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
-    pick = columns.pick(meaning, lambda v: v.cities, "six-digit codes of places", 0.95)
+    pick = columns.pick(
+        meaning, lambda v: v.cities, Words("六位行政区划代码", "six-digit codes of places"), 0.95
+    )
     return pick.guess() if pick else None
 
 
 def _bytes(columns: Columns) -> ColumnGuess | None:
-    found = _column(columns, Meaning.BYTES, lambda v: v.counts, "numbers")
+    found = _column(columns, Meaning.BYTES, lambda v: v.counts, AMOUNTS)
     if found is None and columns.has(Meaning.BYTES_UP, Meaning.BYTES_DOWN):
         columns.ask(
             "上行与下行流量分为两列；请合计为一列后再交付",
@@ -280,11 +295,11 @@ def _bytes(columns: Columns) -> ColumnGuess | None:
 
 def _register(columns: Columns) -> dict[str, ColumnGuess | None]:
     own = {name for name, _ in columns.called(Meaning.OWN)}
-    imsi = columns.pick(Meaning.IMSI, lambda v: v.imsis, "IMSIs") or columns.by_values(
-        lambda v: v.imsis if v.checked_imeis < 0.5 else 0.0, "IMSIs", own
+    imsi = columns.pick(Meaning.IMSI, lambda v: v.imsis, _IMSIS) or columns.by_values(
+        lambda v: v.imsis if v.checked_imeis < 0.5 else 0.0, _IMSIS, own
     )
-    iccid = columns.pick(Meaning.ICCID, lambda v: v.iccids, "serial numbers of cards") or columns.by_values(
-        lambda v: v.iccids, "serial numbers of cards", own
+    iccid = columns.pick(Meaning.ICCID, lambda v: v.iccids, _ICCIDS) or columns.by_values(
+        lambda v: v.iccids, _ICCIDS, own
     )
     return {
         "imsi": imsi.guess() if imsi else None,
@@ -294,7 +309,7 @@ def _register(columns: Columns) -> dict[str, ColumnGuess | None]:
         "kind": _choice(columns, Meaning.KIND),
         "virtual_operator": _flag(columns, Meaning.VIRTUAL),
         "home_city": _city(columns, Meaning.HOME_CITY),
-        "bound_imei": _column(columns, Meaning.BOUND_IMEI, lambda v: v.imeis, "device identities"),
+        "bound_imei": _column(columns, Meaning.BOUND_IMEI, lambda v: v.imeis, DEVICES),
     }
 
 
@@ -302,7 +317,7 @@ def _holder(columns: Columns) -> ColumnGuess | None:
     """Document numbers are hashed, whatever else they may be; hashes of the operator's stay."""
     text = _text(columns, Meaning.HOLDER)
     if text is None:
-        pick = columns.by_values(lambda v: v.documents, "document numbers", set(), 0.5)
+        pick = columns.by_values(lambda v: v.documents, Words("证件号码", "document numbers"), set(), 0.5)
         return pick.guess({"hash": True}) if pick else None
     values = columns.values[text.sources[0]]
     hashed = float(values.filled.str.contains(_HEX).sum()) >= 0.99 * len(values.filled)
@@ -316,7 +331,7 @@ def _choice(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
             known = all(value == choice for value, choice in found.items())
             sure = Sureness.SURE if exact else Sureness.LIKELY
             keys = name if known else {"from": name, "codes": dict(found)}
-            return ColumnGuess(keys, sure, "every value of it is known")
+            return ColumnGuess(keys, sure, KNOWN_VALUES)
         if values:
             shown = ", ".join(list(values)[:6])
             choices = TABLES["cards"].column(meaning.value).choices
@@ -333,9 +348,9 @@ def _flag(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
         values = columns.values[name]
         sure = Sureness.SURE if exact else Sureness.LIKELY
         if values.series.dtype == pl.Boolean:
-            return ColumnGuess(name, sure, "true or false")
+            return ColumnGuess(name, sure, FLAG)
         if found := codes.answers(values.codes):
-            return ColumnGuess({"from": name, "codes": found}, sure, "every value of it is known")
+            return ColumnGuess({"from": name, "codes": found}, sure, KNOWN_VALUES)
     return None
 
 

@@ -46,7 +46,7 @@ def toml_text(guess: Guess, name: str, zone: str, region: str) -> str:
 def _source(source: SourceGuess) -> list[str]:
     """The lines of one source; as comments where it lacks a column without which a row means nothing."""
     layout = source.shape.form
-    lines = [f"[[source]]  # {_comment(source.why)}" if source.why else "[[source]]"]
+    lines = [f"[[source]]  # {_comment(source.why.en)}" if source.why.en else "[[source]]"]
     patterns = list(source.shape.patterns)
     lines.append(f"files = {_value(patterns[0] if len(patterns) == 1 else patterns)}")
     lines.append(f"table = {_value(source.table)}")
@@ -68,7 +68,7 @@ def _source(source: SourceGuess) -> list[str]:
         lines.append(f"{column} = {_value(value)}")
     for column, one in source.columns.items():
         text = f"{column} = {_value(one.keys)}"
-        lines.append(f"{text:<{_WIDTH}}  # {one.sure.words.en}: {_comment(one.why)}")
+        lines.append(f"{text:<{_WIDTH}}  # {one.sure.words.en}: {_comment(one.why.en)}")
     if source.missing:
         lines += [f"{column} = ?" for column in source.missing]
         lines = [f"# {line}".rstrip() for line in lines]
