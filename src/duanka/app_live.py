@@ -21,8 +21,8 @@ from duanka.domain.live import Feed, HitChange, Lateness, Taken, Waiting, Watch
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.policy_file import read_lists
-from duanka.domain.rule import Hit
-from duanka.domain.scan import CardAtRisk, ShadowRule
+from duanka.domain.rule import Hit, Literal
+from duanka.domain.scan import CardAtRisk, Findings, LiveAccount, ShadowRule
 from duanka.domain.words import Language, Words
 from duanka.engine.live import Live
 from duanka.live import (
@@ -35,8 +35,10 @@ from duanka.live import (
     follow_records,
     write_lists,
 )
+from duanka.pipeline import Tally, without_rules
 from duanka.records import Inbox
 from duanka.report import CardsAtRisk, Ledger
+from duanka.report.list_changes import Changes
 from duanka.rules import RULES
 from duanka.settings import Settings
 from duanka.telemetry import Telemetry
@@ -95,13 +97,14 @@ class LiveRun:
 
 @dataclass(frozen=True)
 class LiveOutcome:
-    """What a live run came to."""
+    """What a live run came to. `findings`: what its report tells; None where no record ever came."""
 
     followed: Followed
     shadows: tuple[ShadowRule, ...]
     out: Path
     state: Path
     lacks: dict[str, tuple[str, ...]]
+    findings: Findings | None = None
 
 
 class Several:
@@ -150,10 +153,35 @@ def live(
     said: Callable[[str], None],
     ending: Ending | None = None,
 ) -> LiveOutcome:
-    """Follow the source until it is told to end, or with `once` until all that is there is in; write the lists.
+    """Follow the source until it is told to end, or with `once` until all that is there is in; write lists and report.
 
     `ending`: given what stops the feed and what says so, sees to it; by default Ctrl-C and SIGTERM do.
     """
+    outcome = follow(settings, asked, watch, said, ending)
+    write_report(outcome)
+    return outcome
+
+
+def write_report(outcome: LiveOutcome, changes: Changes | None = None) -> None:
+    """Write report.html beside the lists; once the state is closed, for plots take the memory that it had.
+
+    `changes`: since the list before, which are told too.
+    """
+    if outcome.findings is None:
+        return
+    from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB
+
+    write_page(outcome.findings, outcome.out / app.REPORT, changes=changes)
+
+
+def follow(
+    settings: Settings,
+    asked: LiveRun,
+    watch: Watch,
+    said: Callable[[str], None],
+    ending: Ending | None = None,
+) -> LiveOutcome:
+    """As `live`, without the report."""
     policy = _with_lists(asked)
     running = policy.running(RULES)
     limits = {rule.id: policy.limits(rule) for rule in running}
@@ -205,10 +233,48 @@ def live(
             raise
         with app.working_folder(asked.out) as new:
             card_list = CardsAtRisk(new / CARDS_AT_RISK, asked.language or settings.language)
-            shadows = write_lists(engine.answers, judgement, Shadows(policy), card_list, new)
+            shadows = Shadows(policy)
+            tally = write_lists(engine.answers, judgement, shadows, card_list, new)
             for name in (HITS, CARDS_AT_RISK, SPREADSHEET, QUARANTINE):
                 (new / name).replace(asked.out / name)
-        return LiveOutcome(followed, shadows, asked.out, state, engine.lacks())
+        findings = _findings(asked, policy, limits, engine.account(asked.out, zone.now()), tally, shadows)
+        return LiveOutcome(followed, shadows.counted(), asked.out, state, engine.lacks(), findings)
+
+
+def _findings(
+    asked: LiveRun,
+    policy: Policy,
+    limits: Mapping[str, Mapping[str, Literal]],
+    account: LiveAccount | None,
+    tally: Tally,
+    shadows: Shadows,
+) -> Findings | None:
+    """What the report tells, of the state and the lists as they stand."""
+    if account is None:
+        return None
+    return Findings(
+        data=_called(asked.source),
+        policy=policy,
+        rules=tuple(rule for rule in RULES if rule.id in limits),
+        limits=limits,
+        span=account.span,
+        intake=account.intake,
+        runs=account.runs,
+        tiers=tally.tiers,
+        counts=tally.counts,
+        profile=without_rules(policy.shadows, account.profile),
+        top=tally.top,
+        cards=account.cards,
+        lists_from=asked.lists,
+        shadows=shadows.counted(),
+        claimed=tally.claimed,
+        live=account.sources,
+    )
+
+
+def _called(source: FromInbox | FromBus) -> Path:
+    """How the report calls the source: a URL may hold a password."""
+    return source.folder if isinstance(source, FromInbox) else Path(source.stream)
 
 
 def _with_lists(asked: LiveRun) -> Policy:

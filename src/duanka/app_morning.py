@@ -58,10 +58,11 @@ def morning(
     Raises what `live` raises; then the lists of the morning before stand as they were.
     """
     asked.out.mkdir(parents=True, exist_ok=True)
-    outcome = app_live.live(settings, replace(asked, once=True), watch, said)
+    outcome = app_live.follow(settings, replace(asked, once=True), watch, said)
     changes = write_changes(asked.out / _LAST, asked.out / CARDS_AT_RISK, asked.out / CHANGES)
     told = asked.out / CHANGES
     write_spreadsheet(told, told.with_suffix(".xlsx"), asked.language or settings.language)
+    app_live.write_report(outcome, changes)
     missing = late_sources(outcome.followed.last.sources, day)
     came = _came(asked.out / _MISSING, outcome.followed.last.sources)
     write_private(asked.out / _MISSING, json.dumps(dict.fromkeys(missing, str(day))).encode())

@@ -17,9 +17,9 @@ from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.live import Batch, Feed, HitChange, Taken, Watch
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit
-from duanka.domain.scan import CardAtRisk, ShadowRule
+from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Words
-from duanka.pipeline import CARDS_AT_RISK, HITS, SPREADSHEET, CardList
+from duanka.pipeline import CARDS_AT_RISK, HITS, SPREADSHEET, CardList, Tally
 
 QUARANTINE = "quarantine.parquet"
 _REST = 2.0  # seconds, while nothing comes
@@ -215,8 +215,12 @@ def _decide_again(run: Following) -> int:
 
 def write_lists(
     answers: Answers, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
-) -> tuple[ShadowRule, ...]:
-    """Write the hits as they stand, cards_at_risk.csv and quarantine.parquet, as a scan leaves them, to `out`."""
+) -> Tally:
+    """Write the hits as they stand, cards_at_risk.csv and quarantine.parquet, as a scan leaves them, to `out`.
+
+    Notes every card in `shadows`; returns the count of those that are listed.
+    """
+    tally = Tally()
     answers.write_hits(out / HITS)
     answers.write_quarantine(out / QUARANTINE)
     with card_list:
@@ -224,7 +228,8 @@ def write_lists(
             shadows.note(card)
             if card.listed:
                 card_list.add(card)
-    return shadows.counted()
+                tally.note(card)
+    return tally
 
 
 __all__ = [

@@ -81,23 +81,14 @@ def scan_records(
     progress.step("rules", len(rules), len(rules))
     engine.write_hits(scan.out / HITS)
 
-    judgement, shadows = Judgement(scan.policy, rules, limits), Shadows(scan.policy)
-    tiers: Counter[Tier] = Counter()
-    counts: Counter[tuple[str, Tier]] = Counter()
-    top: list[CardAtRisk] = []
-    claimed = 0
+    judgement, shadows, tally = Judgement(scan.policy, rules, limits), Shadows(scan.policy), Tally()
     with card_list:
         for card in map(judgement.of, engine.cards_with_hits()):
             shadows.note(card)
             if not card.listed:  # only rules in shadow hit it: nobody is asked anything
                 continue
             card_list.add(card)
-            tiers[card.tier] += 1
-            claimed += CLAIMED in card.reasons
-            counts.update((hit.rule, card.tier) for hit in card.hits)
-            top.append(replace(card, place=tiers[card.tier]))
-            if len(top) > 100 * TOP:
-                top = _heaviest(top)
+            tally.note(card)
     return Findings(
         data=scan.data,
         policy=scan.policy,
@@ -106,18 +97,43 @@ def scan_records(
         span=span,
         intake=intake,
         runs=tuple(runs),
-        tiers=tiers,
-        counts=counts,
-        profile=_without(scan.policy.shadows, engine.profile(scan.out / CARDS_AT_RISK)),
-        top=tuple(_heaviest(top)),
+        tiers=tally.tiers,
+        counts=tally.counts,
+        profile=without_rules(scan.policy.shadows, engine.profile(scan.out / CARDS_AT_RISK)),
+        top=tally.top,
         cards=engine.cards(),
         lists_from=scan.lists_from,
         shadows=shadows.counted(),
-        claimed=claimed,
+        claimed=tally.claimed,
     )
 
 
-def _without(rules: Collection[str], profile: Profile) -> Profile:
+class Tally:
+    """Counts the cards of the work list as they are decided, and keeps the heaviest, each with its place."""
+
+    def __init__(self) -> None:
+        self.tiers: Counter[Tier] = Counter()
+        self.counts: Counter[tuple[str, Tier]] = Counter()
+        self.claimed = 0
+        self._top: list[CardAtRisk] = []
+
+    def note(self, card: CardAtRisk) -> None:
+        """Count one card."""
+        self.tiers[card.tier] += 1
+        self.claimed += CLAIMED in card.reasons
+        self.counts.update((hit.rule, card.tier) for hit in card.hits)
+        self._top.append(replace(card, place=self.tiers[card.tier]))
+        if len(self._top) > 100 * TOP:
+            self._top = _heaviest(self._top)
+
+    @property
+    def top(self) -> tuple[CardAtRisk, ...]:
+        """The heaviest cards."""
+        return tuple(_heaviest(self._top))
+
+
+def without_rules(rules: Collection[str], profile: Profile) -> Profile:
+    """The profile without the hits of these rules."""
     return replace(profile, days=tuple(day for day in profile.days if day.rule not in rules))
 
 

@@ -53,6 +53,17 @@ def _delivered(province: Path, inbox: Path) -> None:
     shutil.copytree(province, inbox, ignore=shutil.ignore_patterns("truth.parquet", "world.toml"))
 
 
+def _section(html: str, name: str) -> str:
+    found = re.search(rf'<section id="{name}".*?</section>', html, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+def _tiers(html: str) -> list[str]:
+    """What is said of each tier: cards, action, rates."""
+    return re.findall(r'<th scope="row"><span class="tier">.*?</tr>', html, re.DOTALL)
+
+
 def test_once_ends_with_the_hits_and_the_list_of_a_scan(small: Path, scanned: Path, tmp_path: Path) -> None:
     _delivered(small, tmp_path / "in")
     typed = duanka("live", "--inbox", tmp_path / "in", "--once", *_lists(small), "--out", tmp_path / "out")
@@ -62,6 +73,14 @@ def test_once_ends_with_the_hits_and_the_list_of_a_scan(small: Path, scanned: Pa
     assert (tmp_path / "out" / "cards_at_risk.csv").read_text() == list_of_scan
     assert _asked(tmp_path / "out") == _asked(scanned), "and with its decisions"
     assert "records in" in typed.out
+    report, report_of_scan = (
+        (out / "report.html").read_text(encoding="utf-8") for out in (tmp_path / "out", scanned)
+    )
+    for section in ("figures", "cards"):
+        assert _section(report, section) == _section(report_of_scan, section)
+    assert _tiers(report) == _tiers(report_of_scan)
+    assert "briefing on live records" in report
+    assert "not counted here" in _section(report, "records")
     again = duanka("live", "--inbox", tmp_path / "in", "--once", *_lists(small), "--out", tmp_path / "out")
     assert re.search(r"records in +0\b", again.out), again.out
     assert (tmp_path / "out" / "cards_at_risk.csv").read_text() == list_of_scan

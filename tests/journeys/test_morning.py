@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,19 @@ def test_three_mornings(inbox: Path, tmp_path: Path) -> None:
     assert "8613800138001" in {row["card"] for row in cards_at_risk(out)}
     assert (out / "cards_at_risk.xlsx").exists()
     assert (out / "changes.xlsx").exists()
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "This is the first list" in report
+    linked = {"cards_at_risk.xlsx", "cards_at_risk.csv", "changes.xlsx", "changes.csv"}
+    assert set(re.findall(r'href="([^"#]+)"', report)) == linked
+    assert all((out / name).is_file() for name in linked)
 
     (inbox / "calls" / "0517.csv").write_text(_calls(17, {2: 70}))
     second = _morning(inbox, out, "2021-05-17")
     assert second.code == 0, second.err
     assert ("8613800138002", "new") in {change[:2] for change in _changes(out)}
+    counted = len([change for _, change, *_ in _changes(out) if change == "new"])
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert f'新增 <span lang="en">new</span> <strong>{counted}</strong>' in report
     assert not any(card == "8613800138001" and change == "new" for card, change, *_ in _changes(out))
 
     missing = _morning(inbox, out, "2021-05-18")

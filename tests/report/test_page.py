@@ -1,20 +1,27 @@
 import re
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
+import browsers
 from duanka.domain.decide import Tier
 from duanka.domain.intake import FileAccount
+from duanka.domain.live import Source
 from duanka.domain.ports import RuleRun
 from duanka.domain.rule import Action
 from duanka.domain.scan import Findings, ShadowRule
+from duanka.report.list_changes import Changes, ListChange
 from duanka.report.page import write_page
 from duanka.report.wording import TIERS
 from duanka.rules import RULES
-from invented_findings import NOT_RUN, empty, invented
+from invented_findings import NOT_RUN, NOW, empty, invented
+from parts import needed
 
 COUNTER = Action.VERIFY_AT_COUNTER
 VOID = {"meta", "br", "use", "path", "hr", "img", "input", "link"}
@@ -287,3 +294,52 @@ def test_a_card_is_found_on_the_list_by_its_row(tmp_path: Path) -> None:
         "the heading is row 1, and the heaviest tier comes first"
     )
     assert html.count('href="#cards"') == 1
+
+
+def _sources(count: int) -> tuple[Source, ...]:
+    return tuple(
+        Source(f"msc-{n}/calls", "calls", 1000, n, NOW, NOW - timedelta(minutes=n), n == count - 1)
+        for n in range(count)
+    )
+
+
+def test_live_records_are_told_by_source_and_what_is_not_known_is_said(tmp_path: Path) -> None:
+    findings = replace(invented(), live=_sources(3))
+    html = page(findings, tmp_path)
+    outline(html)
+    said = section(html, "records")
+    assert "msc-0/calls calls 1,000 0 2021-05-18 00:00 2021-05-18 00:00" in said
+    assert "silent" in said
+    assert "not counted here" in said
+    assert '<details class="file-by-file">' not in html
+    assert "not counted how many cards" in section(html, "gaps")
+    assert "All 20 rules ran, with every table" not in html
+    many = section(page(replace(invented(), live=_sources(700)), tmp_path), "records")
+    assert many.count("msc-") == 20
+    assert "msc-699/calls" in many, "the one furthest behind"
+    assert "680 more are not shown" in many
+
+
+def test_the_page_leads_to_the_lists_and_says_where_the_others_are(tmp_path: Path) -> None:
+    findings = invented()
+    html = page(findings, tmp_path)
+    assert set(re.findall(r'href="([^"#]+)"', html)) == {"cards_at_risk.xlsx", "cards_at_risk.csv"}
+    rest = sum(findings.tiers.values()) - min(30, len(findings.top))
+    assert f"the {rest:,} that are not shown here" in section(html, "cards")
+    write_page(findings, tmp_path / "report.html", changes=Changes(Counter({ListChange.GONE: 1234})))
+    said = section((tmp_path / "report.html").read_text(encoding="utf-8"), "do")
+    assert "移出 gone 1,234" in said
+    assert "changes.xlsx" in said
+
+
+def test_a_morning_of_many_sources_is_at_most_twelve_printed_pages(tmp_path: Path) -> None:
+    needed(browsers.missing())
+    report = tmp_path / "report.html"
+    write_page(replace(invented(), live=_sources(700)), report, changes=Changes(Counter()))
+    with sync_playwright() as playwright:
+        browser = browsers.launched(playwright)
+        page = browser.new_page()
+        page.goto(report.as_uri())
+        printed = page.pdf(prefer_css_page_size=True, print_background=True)
+        browser.close()
+    assert 3 <= len(re.findall(rb"/Type\s*/Page[^s]", printed)) <= 12

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from duanka.domain.decide import Tier
 from duanka.domain.intake import Intake
+from duanka.domain.live import Source
 from duanka.domain.policy import Policy
 from duanka.domain.ports import HitsOfDay, Profile, RuleRun, Share, Span
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.words import Words
 
-__all__ = ["CardAtRisk", "Findings", "HitsOfDay", "Profile", "ShadowRule", "Share"]
+__all__ = ["CardAtRisk", "Findings", "HitsOfDay", "LiveAccount", "Profile", "ShadowRule", "Share"]
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,28 @@ class ShadowRule:
 
 
 @dataclass(frozen=True)
+class LiveAccount:
+    """What a live state tells beside its lists. `sources`: who delivered, and how far each has come.
+
+    `intake` counts events since the state began, as one whole: not by file, and no rows of registers. `runs`: without
+    how many cards a rule could not judge.
+    """
+
+    span: Span
+    intake: Intake
+    sources: tuple[Source, ...]
+    runs: tuple[RuleRun, ...]
+    cards: int
+    profile: Profile
+
+
+@dataclass(frozen=True)
 class Findings:
     """One scan, whole. `counts`: (rule id, tier) -> cards; `top`: the heaviest cards with their evidence.
 
     `lists_from`: the file that brought area lists besides the policy; None without one. `shadows`: the rules that
     ran in shadow, none of which counts in `tiers`, `counts` or `top`. `claimed`: cards in police cases that no
-    registered source signed.
+    registered source signed. `live`: of live records, those who delivered them; None: of one scan.
     """
 
     data: Path
@@ -84,6 +101,7 @@ class Findings:
     lists_from: Path | None = None
     shadows: tuple[ShadowRule, ...] = ()
     claimed: int = 0
+    live: tuple[Source, ...] | None = None
 
     @property
     def counting(self) -> tuple[Rule, ...]:

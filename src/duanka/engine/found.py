@@ -76,14 +76,19 @@ class Found:
 
     def read_at_risk(self, cards_at_risk: Path) -> None:
         """Make the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
-            f" read_csv({quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
-            f" WHERE action <> {quoted(Action.WATCH.word)}"
-        )
+        self._run(at_risk(cards_at_risk))
 
     def _run(self, sql: str) -> Rows:
         return run(self._db, sql)
+
+
+def at_risk(cards_at_risk: Path) -> str:
+    """The statement that makes the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
+    return (
+        "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
+        f" read_csv({quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
+        f" WHERE action <> {quoted(Action.WATCH.word)}"
+    )
 
 
 def hit_columns(rule: Rule) -> tuple[str, ...]:

@@ -14,17 +14,24 @@ from duanka.domain.rule import Grade
 from duanka.domain.scan import Findings
 from duanka.report import sections
 from duanka.report.figures import figures
+from duanka.report.list_changes import Changes, ListChange
 from duanka.report.shadows import shadow_rows
 from duanka.report.wording import number, share, when
 
 
-def write_page(findings: Findings, path: Path, *, masked: bool = True) -> None:
-    """Write the report on `findings` to `path`, whole or not at all.
+def write_page(
+    findings: Findings, path: Path, *, masked: bool = True, changes: Changes | None = None
+) -> None:
+    """Write the report on `findings` to `path`, whole or not at all; it lies beside the lists that it links.
 
     `masked`: card numbers and IMEIs are shortened. Without it the page names people's numbers in full and is
-    for those who may see them.
+    for those who may see them. `changes`: since the list before, which lie beside it too.
     """
-    page = _environment().get_template("report.html.j2").render(_content(findings, masked=masked))
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(_content(findings, masked=masked) | {"changes": changes, "change_kinds": list(ListChange)})
+    )
     with put_in_place(path) as aside:
         # a file name that is no UTF-8 comes as lone surrogates, and must not cost the whole report
         aside.write_text(page, encoding="utf-8", errors="replace", newline="\n")
@@ -62,6 +69,9 @@ def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
         "devices_unknown": many_unknown(intake.devices_unknown, intake.records),
         "figures": figures(findings, masked=masked),
         "weighed": findings.policy.deciding is Deciding.WEIGH,
+        "sources": findings.live,
+        "shown_sources": sections.shown_sources(findings.live),
+        "elsewhere": sum(row.cards for row in tiers) - len(findings.top[: sections.MOST_CARDS]),
         "listed": sum(row.cards for row in tiers),
         "tables": sections.table_rows(intake),
         "entries": sections.entries(findings, masked=masked),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from duanka.domain.decide import ACTION_OF_TIER, Tier
 from duanka.domain.intake import Intake
+from duanka.domain.live import Source as RecordSource
 from duanka.domain.masking import masked_card, masked_device, masked_text, spelled_card
 from duanka.domain.policy import LISTS, Deciding, Policy
 from duanka.domain.ports import RuleRun
@@ -16,7 +17,8 @@ from duanka.domain.tables import TABLES
 from duanka.domain.words import Words
 from duanka.report.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
 
-_MOST_CARDS = 30
+MOST_SOURCES = 20
+MOST_CARDS = 30  # that the report shows
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,12 @@ class Gaps:
     not_run: tuple[Gap, ...]
     without: tuple[Gap, ...]
     unsure: tuple[Unsure, ...]
+    counted: bool = True  # whether it is known how many cards could not be judged
 
     @property
     def none(self) -> bool:
         """Whether every rule ran, with all that it reads, over every card."""
-        return not (self.not_run or self.without or self.unsure)
+        return self.counted and not (self.not_run or self.without or self.unsure)
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ def gaps(findings: Findings) -> Gaps:
             for rule, run in pairs
             if run.ran and run.unsure
         ),
+        counted=findings.live is None,
     )
 
 
@@ -173,6 +177,13 @@ def _meaning(name: str) -> str:
     if not column:
         return known.meaning
     return next((c.meaning for c in known.columns if c.name == column), known.meaning)
+
+
+def shown_sources(sources: tuple[RecordSource, ...] | None) -> tuple[RecordSource, ...]:
+    """The sources of live records that the report shows: all, or those that are furthest behind."""
+    if not sources or len(sources) <= MOST_SOURCES:
+        return sources or ()
+    return tuple(sorted(sources, key=lambda one: one.complete)[:MOST_SOURCES])
 
 
 @dataclass(frozen=True)
@@ -205,7 +216,7 @@ def entries(findings: Findings, *, masked: bool) -> tuple[Entry, ...]:
     """The heaviest cards, with why."""
     rules = {rule.id: rule for rule in findings.rules}
     return tuple(
-        _entry(card, rules, masked, row_of(card, findings.tiers)) for card in findings.top[:_MOST_CARDS]
+        _entry(card, rules, masked, row_of(card, findings.tiers)) for card in findings.top[:MOST_CARDS]
     )
 
 

@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-from duanka.domain.errors import DuankaError, LostRecords
+from duanka.domain.errors import DuankaError
 from duanka.domain.live import Batch, Lateness, Refused, Taken
 from duanka.domain.passed_cards import Passes
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
+from duanka.domain.scan import LiveAccount
 from duanka.domain.tables import TABLES, Table
 from duanka.engine.database import arrow_rows
 from duanka.engine.given import Given
+from duanka.engine.live.account import Accounts
 from duanka.engine.live.announcements import announce_again, announce_cases
 from duanka.engine.live.answers import Answers
 from duanka.engine.live.appending import Appending
@@ -31,7 +33,7 @@ from duanka.engine.live.prepared import Prepared, prepare
 from duanka.engine.live.progress import Progress, ShelfProgress
 from duanka.engine.live.reconciling import reconcile
 from duanka.engine.live.shelf import Shelf
-from duanka.engine.live.sorting import Desk, Sorted, Sorting
+from duanka.engine.live.sorting import Desk, Sorting, nothing_lost
 from duanka.engine.live.state import REGISTERS, State
 from duanka.engine.live.triggers import Changes, End, Triggers
 from duanka.engine.rollup_sql import rollups_for
@@ -147,7 +149,7 @@ class Live:
                 self._begun = True
             desk = Desk(self._progress, self._marks, self._rules, now)
             done = self._sorting.sort(batch, desk)
-            _nothing_lost(batch, done)
+            nothing_lost(batch, done)
             self._grow(done.spans)
             self._sorting.clear()
             self._state.keep_positions(batch.positions)
@@ -248,8 +250,8 @@ class Live:
         self._marks = Marks(progress, self._lateness)
         self._passed = Passed(self._state.db, self._run, self._passes)
         self._sorting = Sorting(self._state.db, self._run, self._lateness)
-        judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
-        self._triggers = Triggers(self._run, judge, self._shelves)
+        self._judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
+        self._triggers = Triggers(self._run, self._judge, self._shelves)
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
         """Append what the batch adds to the rollups and registers."""
@@ -332,6 +334,11 @@ class Live:
         given = self._given()
         return {p.id: needs for p in self._rules if (needs := given.lacks(p.rule))}
 
+    def account(self, out: Path, now: datetime) -> LiveAccount | None:
+        """What a report tells beside the lists in `out`; None: no record came yet."""
+        accounts = Accounts(self._run, self._progress, self._marks, self._shelves, self._judge.everybody())
+        return accounts.account(self._rules, self._given(), out, now)
+
     def _able(self) -> list[Prepared]:
         """The rules whose needs the records meet by now."""
         given = self._given()
@@ -391,12 +398,3 @@ def _enough(keep: timedelta, rules: Sequence[Prepared]) -> timedelta:
             f" keep at least {(reach[longest] + _MARGIN).days}d"
         )
     return keep
-
-
-def _nothing_lost(batch: Batch, done: Sorted) -> None:
-    refused = sum(done.refused.values())
-    if batch.records != done.used + refused + batch.rejected:
-        raise LostRecords(
-            f"{batch.records} records came in, {done.used} are used, {refused} refused and {batch.rejected}"
-            " set aside: the rest is lost, which is a defect; please report it"
-        )

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from duanka.domain.errors import LostRecords
 from duanka.domain.live import Batch, Lateness, Piece, Refused
 from duanka.domain.tables import TABLES
 from duanka.engine.live.marks import Marks
@@ -253,3 +254,13 @@ def _aside_table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     kinds = (pa.string(), pa.int64(), pa.string(), pa.string(), pa.string())
     columns = zip(*rows, strict=True)
     return pa.table({n: pa.array(list(c), k) for n, k, c in zip(names, kinds, columns, strict=True)})
+
+
+def nothing_lost(batch: Batch, done: Sorted) -> None:
+    """LostRecords where a record is neither used nor set aside."""
+    refused = sum(done.refused.values())
+    if batch.records != done.used + refused + batch.rejected:
+        raise LostRecords(
+            f"{batch.records} records came in, {done.used} are used, {refused} refused and {batch.rejected}"
+            " set aside: the rest is lost, which is a defect; please report it"
+        )

@@ -1,0 +1,98 @@
+"""Account of the live state for a report: what was read, which rules ran, where the cards at risk are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from duanka.domain.intake import FileAccount, Intake
+from duanka.domain.live import Refused, Source
+from duanka.domain.ports import Profile, RuleRun, Span
+from duanka.domain.scan import LiveAccount
+from duanka.domain.tables import TABLES
+from duanka.engine.found import at_risk
+from duanka.engine.given import Given
+from duanka.engine.live.marks import Marks
+from duanka.engine.live.prepared import Prepared
+from duanka.engine.live.progress import Progress
+from duanka.engine.live.shelf import Run, Shelf
+from duanka.engine.profile import profile
+
+
+class Accounts:
+    """Reads the state. `everybody`: all cards that it knows, as a statement."""
+
+    def __init__(
+        self, run: Run, progress: Progress, marks: Marks, shelves: Mapping[str, Shelf], everybody: str
+    ) -> None:
+        self._run, self._progress, self._marks = run, progress, marks
+        self._shelves, self._everybody = shelves, everybody
+
+    def account(
+        self, rules: Sequence[Prepared], given: Given, out: Path, now: datetime
+    ) -> LiveAccount | None:
+        """Everything, given the lists in `out` as they were just written; None: no record came yet."""
+        span = self._span()
+        if span is None:
+            return None
+        sources = tuple(self._marks.sources(now))
+        return LiveAccount(
+            span=span,
+            intake=self._intake(sources, out),
+            sources=sources,
+            runs=tuple(self._runs(rules, given)),
+            cards=self._cards(),
+            profile=self._profile(out),
+        )
+
+    def _span(self) -> Span | None:
+        latest = self._marks.latest()
+        firsts = [first for table, first in self._progress.firsts.items() if TABLES[table].record]
+        if latest is None or not firsts:
+            return None
+        midnight = self._progress.midnight  # the end that `--once` assumed
+        until = max(latest, midnight) if midnight else latest
+        first = min(firsts)
+        return Span(first, self._marks.since() or first, until, latest, reach=latest)
+
+    def _intake(self, sources: Collection[Source], out: Path) -> Intake:
+        """Counts since the state began; of registers there are none."""
+        refused = [reason.value for reason in Refused]
+        aside: dict[str, int] = dict(self._run("SELECT reason, count(*) FROM state.quarantine GROUP BY 1"))
+        read = sum(source.records for source in sources)
+        unread = sum(count for reason, count in aside.items() if reason not in refused)
+        records, quarantined = read + unread, sum(aside.values())
+        whole = FileAccount("", "", records, records - quarantined, quarantined)
+        columns = {table: frozenset(names) for table, names in self._progress.filled.items()}
+        return Intake({}, columns, (whole,), out / "quarantine.parquet")
+
+    def _runs(self, rules: Sequence[Prepared], given: Given) -> list[RuleRun]:
+        """How each rule fared; how many cards it could not judge is not counted live."""
+        hits = {
+            rule: (count, cards)
+            for rule, count, cards in self._run(
+                "SELECT rule, count(*), count(DISTINCT card) FROM state.hits GROUP BY 1"
+            )
+        }
+        return [
+            RuleRun(
+                one.id,
+                *hits.get(one.id, (0, 0)),
+                lacks=given.lacks(one.rule),
+                without=given.without(one.rule),
+            )
+            for one in rules
+        ]
+
+    def _cards(self) -> int:
+        registered = int(self._run("SELECT count(*) FROM state.cards")[0][0])
+        return registered or int(self._run(f"SELECT count(DISTINCT card) FROM ({self._everybody})")[0][0])
+
+    def _profile(self, out: Path) -> Profile:
+        self._run(at_risk(out / "cards_at_risk.csv"))
+        tables = {"cards": "state.cards", "outlets": "state.outlets", "hits": "state.hits"}
+        devices = self._shelves.get("card_devices")
+        if devices:
+            tables["card_devices"] = f"(SELECT DISTINCT card, imei FROM ({devices.raw('card, imei')}))"
+        return profile(self._run, (devices and ["card_devices"]) or [], tables=tables)
