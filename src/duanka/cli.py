@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done; 2 wrong use or unreadable input; 3 done, but something needs a look."""
+"""The command line; `cli_process.ExitCode` says how commands end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from duanka import __version__, cli_language, place
 from duanka.cli_lazy import DeferredCommand, deferred_group, lazily
-from duanka.cli_process import ERR, OUT, prepare_process
+from duanka.cli_process import ERR, OUT, ExitCode, prepare_process
 from duanka.domain.errors import DuankaError
 from duanka.domain.masking import masked_text
 
@@ -52,10 +52,8 @@ else:
     cli_serve = lazily("duanka.cli_serve")
     cli_settings = lazily("duanka.cli_settings")
 
-_WRONG_USE = 2
 # their errors can quote a number
 _ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
-_INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
 
 def _settings() -> Settings:
@@ -255,7 +253,7 @@ def main() -> None:
     try:
         cli()
     except SystemExit as end:
-        if end.code == _INTERRUPTED:
+        if end.code == ExitCode.INTERRUPTED:
             ERR.print("duanka: interrupted; what an earlier scan wrote is as it was", style="red")
         raise
     except DuankaError as error:
@@ -263,11 +261,11 @@ def main() -> None:
             masked_text(str(error)) if {*sys.argv[1:]} & {*_ABOUT_CARDS} else str(error)
         )  # behind --home, too
         ERR.print(f"duanka: {told}", style="red", highlight=False, soft_wrap=True)
-        sys.exit(_WRONG_USE)
+        sys.exit(ExitCode.WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         ERR.print(f"duanka: {where}{error.strerror or error}", style="red", soft_wrap=True)
-        sys.exit(_WRONG_USE)
+        sys.exit(ExitCode.WRONG_USE)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
 from duanka.cli_lazy import lazily
+from duanka.cli_process import ExitCode
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
 from duanka.settings import Settings
@@ -25,8 +26,6 @@ else:
     tables = lazily("duanka.cli_orders_tables")
     trail = lazily("duanka.orders.audit")
     reading = lazily("duanka.orders.reading")
-
-_BROKEN = 4  # the trail does not hold
 
 
 def add_desk(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
@@ -87,7 +86,7 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
             out.print(
                 f"The trail does not hold: {faults} fault(s) in {rows:,} rows.", style="red", highlight=False
             )
-            raise typer.Exit(_BROKEN)
+            raise typer.Exit(ExitCode.LOOK)
         out.print(f"The trail holds: {rows:,} rows, none changed, removed or moved.", highlight=False)
 
     @command(audit, Permission.VERIFY_AUDIT)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from duanka.cli_lazy import lazily
-from duanka.cli_process import OUT
+from duanka.cli_process import OUT, ExitCode
 
 if TYPE_CHECKING:
     from duanka import app_doctor
 else:
     app_doctor = lazily("duanka.app_doctor")
 
-FAULTY = 4
 _STYLES = {"OK": "green", "WARNING": "yellow", "FAULT": "red"}
 
 
@@ -54,7 +53,7 @@ def doctor(
     else:
         _print(results)
     if _count(results, "FAULT"):
-        raise typer.Exit(FAULTY)
+        raise typer.Exit(ExitCode.LOOK)
 
 
 def _print(results: Sequence[app_doctor.Result]) -> None:

@@ -118,7 +118,7 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
         ] = None,
         lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
         to: Annotated[
-            Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl and the lists.")
+            Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl, lists and report.")
         ] = Path("duanka-live"),
         state: Annotated[
             Path | None, typer.Option(help="Folder of the state; default: state inside --out.")
@@ -229,5 +229,5 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
         f"In shadow: {one.rule} hit {one.cards:,} cards, {sum(one.rises.values()):,} would be asked more"
         for one in outcome.shadows
     ]
-    lines.append(f"Lists in {outcome.out}; the state goes on from {outcome.state}")
+    lines.append(f"{'Lists and report.html' if outcome.findings else 'Lists'} in {outcome.out}; the state goes on from {outcome.state}")
     return Group(table, *lines)

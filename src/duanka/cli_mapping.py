@@ -11,6 +11,7 @@ from rich.console import Console
 
 from duanka.app_policies import mapping_named, shipped
 from duanka.cli_lazy import lazily
+from duanka.cli_process import ExitCode
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone, operator_zone
@@ -25,7 +26,6 @@ else:
     mapping_file = lazily("duanka.records.mapping_file")
     quarantine_advice = lazily("duanka.records.quarantine_advice")
 
-_NOT_WHOLE = 3
 _BINARY = ("tap3", "ts32298")
 _KEPT = ".before"
 
@@ -90,7 +90,7 @@ def _add_guess(mapping: typer.Typer, out: Console) -> None:
             where = display_name(str(files[0]))
             out.print(f"\nNext: duanka scan {where} --mapping {display_name(str(target))}", highlight=False)
         if not found.whole:
-            raise typer.Exit(_NOT_WHOLE)
+            raise typer.Exit(ExitCode.SET_ASIDE)
 
 
 def _add_try(mapping: typer.Typer, out: Console) -> None:
@@ -109,7 +109,7 @@ def _add_try(mapping: typer.Typer, out: Console) -> None:
         for part in tables.tried(tried, mapping):
             out.print(part, highlight=False)
         if tried.errors or tried.unmatched or tried.fits < guessing.ENOUGH:
-            raise typer.Exit(_NOT_WHOLE)
+            raise typer.Exit(ExitCode.SET_ASIDE)
 
 
 def _add_quarantine(cli: typer.Typer, out: Console) -> None:

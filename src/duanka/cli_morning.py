@@ -15,6 +15,7 @@ from duanka.app_policies import policy_named
 from duanka.cli_language import asked_for, shown
 from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
+from duanka.cli_process import ExitCode
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Lateness
 from duanka.domain.local_time import operator_zone
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 else:
     app_live = lazily("duanka.app_live")
     app_morning = lazily("duanka.app_morning")
-
-TOO_MANY_BAD, DAY_MISSING = 3, 4
 
 
 def add_morning(
@@ -89,9 +88,9 @@ def add_morning(
             done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
         out.print(_told(done), highlight=False)
         if done.missing:
-            raise typer.Exit(DAY_MISSING)
+            raise typer.Exit(ExitCode.LOOK)
         if done.bad_share > allowed:
-            raise typer.Exit(TOO_MANY_BAD)
+            raise typer.Exit(ExitCode.SET_ASIDE)
 
 
 def _day(text: str) -> date:

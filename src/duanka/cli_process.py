@@ -9,6 +9,7 @@ import os
 import re
 import resource
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,17 @@ _ALLOCATIONS = (
     50_000  # between two looks for garbage; 700, as Python has it, is a tenth of what a command costs
 )
 _SHOWN_INSTEAD = "\ufffd"
+
+
+class ExitCode(IntEnum):
+    """How a command ended, for cron and scripts; docs/OUTPUT.md has the table."""
+
+    DONE = 0
+    DEFECT = 1  # a traceback, which is a defect of ours; or a question on the terminal that was not answered
+    WRONG_USE = 2  # also unreadable input, and whatever a person can put right before it is tried again
+    SET_ASIDE = 3  # done, and too many records were set aside
+    LOOK = 4  # done, and something is missing or broken that somebody must look at
+    INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
 
 def prepare_process() -> None:

@@ -10,7 +10,7 @@ import typer
 
 from duanka.app_policies import policy_named, rule_named
 from duanka.cli_lazy import lazily
-from duanka.cli_process import OUT
+from duanka.cli_process import OUT, ExitCode
 from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, steps
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
@@ -28,7 +28,6 @@ else:
     backtest = lazily("duanka.cli_backtest")
     tables = lazily("duanka.cli_tables")
 
-_AN_EXAMPLE_FAILS = 2
 rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
 
 
@@ -60,7 +59,7 @@ def rules_test(
     outcomes = [outcome for one in chosen for outcome in app.try_examples(one)]
     OUT.print(tables.trials_table(outcomes))
     if any(not outcome.passed for outcome in outcomes):
-        raise typer.Exit(_AN_EXAMPLE_FAILS)
+        raise typer.Exit(ExitCode.WRONG_USE)
 
 
 @rules_cli.command("backtest")

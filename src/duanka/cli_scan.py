@@ -10,7 +10,7 @@ import typer
 from duanka.app_policies import policy_named, rule_named, shipped
 from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
-from duanka.cli_process import OUT
+from duanka.cli_process import OUT, ExitCode
 from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, share_of, steps
 from duanka.domain.local_time import operator_zone
 from duanka.settings import load_settings
@@ -24,8 +24,6 @@ else:
     simulator = lazily("duanka.simulator")
     specification = lazily("duanka.specification")
     tables = lazily("duanka.cli_tables")
-
-_TOO_MANY_QUARANTINED = 3
 
 
 def add_records(cli: typer.Typer) -> None:
@@ -103,7 +101,7 @@ def scan(
     if settings.decision_key is None:
         OUT.print(app.NO_SEAL, style="yellow", highlight=False)
     if too_bad:
-        raise typer.Exit(_TOO_MANY_QUARANTINED)
+        raise typer.Exit(ExitCode.SET_ASIDE)
 
 
 def evaluate(
