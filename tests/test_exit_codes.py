@@ -20,7 +20,11 @@ def _raised() -> Iterator[tuple[str, str]]:
     """Where a command ends, and with what, as it is written."""
     for path in sorted((ROOT / "src").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ENDINGS and path.name not in PROCESSES:
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) in ENDINGS
+                and path.name not in PROCESSES
+            ):
                 yield f"{path.name}:{node.lineno}", ", ".join(map(ast.unparse, node.args))
 
 

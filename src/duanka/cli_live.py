@@ -229,5 +229,6 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
         f"In shadow: {one.rule} hit {one.cards:,} cards, {sum(one.rises.values()):,} would be asked more"
         for one in outcome.shadows
     ]
-    lines.append(f"{'Lists and report.html' if outcome.findings else 'Lists'} in {outcome.out}; the state goes on from {outcome.state}")
+    written = "Lists and report.html" if outcome.findings else "Lists"
+    lines.append(f"{written} in {outcome.out}; the state goes on from {outcome.state}")
     return Group(table, *lines)
