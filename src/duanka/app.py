@@ -91,12 +91,14 @@ def scan(
             _engine(settings, work, passes, memory, remote) as engine,
         ):
             work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
+            decisions = DecisionList(new / DECISIONS, settings.decision_key)
             findings = scan_records(
                 Scan(data, policy, RULES, new, as_of, lists_from),
                 partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy)),
                 engine,
-                Both(work_list, DecisionList(new / DECISIONS, settings.decision_key)),
+                Both(work_list, decisions),
                 progress,
+                decisions.covers,
             )
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
         from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here

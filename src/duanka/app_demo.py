@@ -147,7 +147,7 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
 
 def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
     """Decisions become orders, orders become notices. Some fraud cards, and an honest one that was asked too."""
-    received = app_orders.take(story.here, scan, SYSTEM)
+    received = app_orders.take(story.here, scan, SYSTEM).received
     story.say(
         f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"
     )

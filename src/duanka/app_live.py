@@ -23,6 +23,7 @@ from duanka.domain.policy import Policy
 from duanka.domain.policy_file import read_lists
 from duanka.domain.rule import Hit, Literal
 from duanka.domain.scan import CardAtRisk, Findings, LiveAccount, ShadowRule
+from duanka.domain.take import Coverage
 from duanka.domain.words import Language, Words
 from duanka.engine.live import Live
 from duanka.live import (
@@ -134,10 +135,14 @@ class SaysUnsigned:
         return self._ledger.decided()
 
     def write(
-        self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
+        self,
+        changes: Sequence[HitChange],
+        words: Callable[[Hit], Words],
+        cards: Iterable[CardAtRisk],
+        covers: Coverage | None,
     ) -> None:
-        """Tell these changes, and what is asked for their cards now."""
-        self._ledger.write(changes, words, cards)
+        """Tell these changes, what is asked for their cards now, and what the records cover by now."""
+        self._ledger.write(changes, words, cards, covers)
         if not self._done and any(change.hit.rule == CLAIMED for change in changes):
             self._said(_UNSIGNED)
             self._done = True

@@ -15,19 +15,20 @@ from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
-from duanka.domain.order import Kind, NoSuchTransition, OrderError, Person
+from duanka.domain.order import Demand, Kind, NoSuchTransition, OrderError, Person
 from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
 from duanka.domain.sealing import derived
+from duanka.domain.take import EVERYTHING, Choice
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook, Received
+from duanka.orders.book import OrderBook
 from duanka.orders.case_sources import CaseSources
 from duanka.orders.checks import Checks
 from duanka.orders.counter import Counter
 from duanka.orders.daily_limit import within_a_day
-from duanka.orders.intake import Intake
+from duanka.orders.kept_decisions import ReadLine
 from duanka.orders.kept_end import End, KeptEnds
 from duanka.orders.kept_people import KeptPeople
 from duanka.orders.keys import Keys
@@ -39,7 +40,10 @@ from duanka.orders.pictures import Pictures
 from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
+from duanka.orders.takes import Takes
+from duanka.orders.taking import Preview, Taken, Taking
 from duanka.orders.turn import Terms, Turn
+from duanka.orders.withdrawing import Withdrawals
 from duanka.settings import Settings
 
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
@@ -70,6 +74,8 @@ class Desk:
     case_sources: CaseSources
     sources_key: bytes
     pass_list: PassList
+    takes: Takes
+    withdrawals: Withdrawals
 
 
 @contextmanager
@@ -109,12 +115,13 @@ def desk(
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(book, derived(secret, "pictures"))
+        acts, decision_key = Acts(book), derived(secret, "decisions")
         yield Desk(
             store,
             elements,
             ends,
             book,
-            Acts(book),
+            acts,
             Keys(store, trail, kept),
             Persons(store, trail, kept),
             links,
@@ -124,10 +131,12 @@ def desk(
             Checks(book, links, pictures, derived(secret, "frames")),
             Counter(book),
             Reviews(book, pictures),
-            derived(secret, "decisions"),
+            decision_key,
             sources,
             derived(secret, "case sources"),
             PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
+            Takes(acts, kept_lines(decision_key)),
+            Withdrawals(acts),
         )
     finally:
         store.close()
@@ -248,16 +257,25 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
     return person
 
 
-def take(here: Desk, folder: Path, by: Person) -> Received:
-    """Turn the decisions in `folder` that were not taken before into orders.
+def take(here: Desk, folder: Path | None, by: Person, choice: Choice = EVERYTHING, why: str = "") -> Taken:
+    """Turn the decisions in `folder` that were not taken before into orders; None: those that are held.
 
-    NotTheirs: `by` may not. DuankaError: there are no decisions.
+    `why`: kept with what `choice` holds. NotTheirs: `by` may not. DuankaError: there are no decisions.
     """
+    return _taking(here, folder, choice, by, why).take(now(), by)
+
+
+def preview_take(here: Desk, folder: Path | None, by: Person, choice: Choice) -> Preview:
+    """What `take` would come to; nothing is written. Its errors."""
+    return _taking(here, folder, choice, by, "").preview(now(), by)
+
+
+def _taking(here: Desk, folder: Path | None, choice: Choice, by: Person, why: str) -> Taking:
     from duanka.report import DecisionFile  # noqa: PLC0415  # it brings what writes spreadsheets
 
     authorize(by, Permission.TAKE_DECISIONS)
-    decisions = DecisionFile(folder, here.decision_key)
-    if not decisions.path.is_file():
+    decisions = DecisionFile(folder, here.decision_key) if folder else None
+    if decisions and not decisions.path.is_file():
         raise DuankaError(
             f"no decisions at {decisions.path}: give the folder that `duanka scan` or `duanka live` wrote"
         )
@@ -266,7 +284,18 @@ def take(here: Desk, folder: Path, by: Person) -> Received:
             "the order book is older than the kept end of its trail: a backup was restored, and what was decided"
             " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
         )
-    return Intake(here.book, decisions, signers(here)).take_all(now(), by)
+    return Taking(here.book, decisions, kept_lines(here.decision_key), signers(here), choice, why)
+
+
+def kept_lines(key: bytes) -> ReadLine:
+    """Reads decisions that were kept; `key`: of their seals."""
+
+    def read(line: str, *, sealed: bool) -> Demand:
+        from duanka.report import KeptLines  # noqa: PLC0415  # it brings what writes spreadsheets
+
+        return KeptLines(key)(line, sealed=sealed)
+
+    return read
 
 
 def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[list[End], int]:

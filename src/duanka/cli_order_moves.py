@@ -94,7 +94,7 @@ def _add_taking(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         if not folder.exists():
             raise DuankaError(f"{folder}: no such folder; give the output folder of a scan, DATA/duanka-out")
         with at_desk(Permission.TAKE_DECISIONS) as (here, person):
-            received = app_orders.take(here, folder, person)
+            received = app_orders.take(here, folder, person).received
         told = ", ".join(f"{count:,} {what}" for what, count in vars(received).items() if count)
         out.print(f"Taken from {folder}: {told or 'nothing new'}.", highlight=False)
         if received.unsealed:

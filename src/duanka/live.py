@@ -18,6 +18,7 @@ from duanka.domain.live import Batch, Feed, HitChange, Taken, Watch
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit
 from duanka.domain.scan import CardAtRisk
+from duanka.domain.take import Coverage
 from duanka.domain.words import Words
 from duanka.pipeline import CARDS_AT_RISK, HITS, SPREADSHEET, CardList, Tally
 
@@ -77,6 +78,9 @@ class LiveEngine(Protocol):
     def decide_again(self, policy: str, cards: Collection[str]) -> None:
         """Decisions are told under another policy from here on: those of `cards`, which it changes, are changes."""
 
+    def coverage(self) -> Coverage | None:
+        """What the records cover by now; None before the first."""
+
     def told(self, seq: int) -> None:
         """Changes up to `seq` are written elsewhere for good."""
 
@@ -91,9 +95,13 @@ class Ledger(Protocol):
         """Card -> tier and action as they were told last."""
 
     def write(
-        self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
+        self,
+        changes: Sequence[HitChange],
+        words: Callable[[Hit], Words],
+        cards: Iterable[CardAtRisk],
+        covers: Coverage | None,
     ) -> None:
-        """Tell these changes, and what is asked for their cards now."""
+        """Tell these changes, what is asked for their cards now, and what the records cover by now."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,7 @@ def _tell(run: Following) -> int:
     while changes := list(answers.changes(run.ledger.last_seq(), _TOLD_AT_ONCE)):
         between = (changes[0].seq - 1, changes[-1].seq)
         cards = map(run.judgement.of, answers.cards_with_hits(between))
-        run.ledger.write(changes, run.judgement.words, cards)
+        run.ledger.write(changes, run.judgement.words, cards, run.engine.coverage())
         run.engine.told(changes[-1].seq)
         told += len(changes)
     return told

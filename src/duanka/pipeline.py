@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nlargest
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +16,10 @@ from duanka.domain.errors import LostRecords
 from duanka.domain.intake import Intake
 from duanka.domain.judgement import CLAIMED, Judgement, Shadows
 from duanka.domain.policy import Policy
-from duanka.domain.ports import Engine, Profile, Progress
+from duanka.domain.ports import Engine, Profile, Progress, Span
 from duanka.domain.rule import Rule
 from duanka.domain.scan import CardAtRisk, Findings
+from duanka.domain.take import Coverage
 
 TOP = 30  # cards that the report shows with their evidence
 
@@ -61,15 +62,22 @@ HITS, CARDS_AT_RISK, SPREADSHEET = "hits.parquet", "cards_at_risk.csv", "cards_a
 
 
 def scan_records(
-    scan: Scan, take_in: TakeIn, engine: Engine, card_list: CardList, progress: Progress
+    scan: Scan,
+    take_in: TakeIn,
+    engine: Engine,
+    card_list: CardList,
+    progress: Progress,
+    covers: Callable[[Coverage], object] = lambda _: None,
 ) -> Findings:
     """Take the records in, run the rules, decide about every card that tripped one.
 
     Writes hits.parquet, and each card to `card_list`, which must write cards_at_risk.csv, both in `scan.out`.
+    `covers`: told what the records cover, before the first card.
     """
     intake = take_in(progress)
     nothing_lost(intake)
     span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
+    covers(_coverage(span, intake))
 
     rules = scan.policy.running(scan.rules)
     limits = {rule.id: scan.policy.limits(rule) for rule in rules}
@@ -106,6 +114,13 @@ def scan_records(
         shadows=shadows.counted(),
         claimed=tally.claimed,
     )
+
+
+def _coverage(span: Span, intake: Intake) -> Coverage:
+    """What the records cover: days of each table, and the files that were read."""
+    until = ((span.reach or span.until) - timedelta(microseconds=1)).date()
+    read = sum(1 for file in intake.files if not file.duplicate_of and file.used)
+    return Coverage(span.first.date(), until, span.days, read)
 
 
 class Tally:

@@ -41,7 +41,7 @@ class ActState(WordedEnum):
 @dataclass(frozen=True)
 class Act:
     """One act and how far it is. `undoes`: the act that it puts back; its `event` is then RESTORE, card by card EASE;
-    `undone_by`: the acts that put this one back.
+    or the take (T...) whose orders it withdraws. `undone_by`: the acts that put this one back.
 
     `verification`: the order that ended unpassed, without evidence that would let a stop follow by itself.
     `total` cards, of which `done` were changed and `skipped` were not, each with a reason; the rest is still to come.

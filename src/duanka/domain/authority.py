@@ -63,6 +63,7 @@ class Permission(StrEnum):
     OBJECTION_REJECT = "objection.reject"
     OBJECTION_WITHDRAW = "objection.withdraw"
     # acts of two people
+    LIST_TAKES = "list_takes"
     LIST_ACTS = "list_acts"
     PROPOSE_ACT = "propose_act"
     APPROVE_ACT = "approve_act"
@@ -138,6 +139,7 @@ _GRANTED: tuple[Grant, ...] = (
     Grant(Permission.TAKE_DECISIONS, _DESK | _BY_US, Words("接收研判结果", "take decisions")),
     Grant(Permission.MAKE_LINK, _DESK, Words("重发核验链接", "make a link for a holder")),
     Grant(Permission.FILE_OBJECTION, _DESK | _HOLDER, Words("登记异议", "file an objection")),
+    Grant(Permission.LIST_TAKES, _DESK, Words("查看接收批次", "list takes and what is held")),
     Grant(Permission.LIST_ACTS, _DESK | _BY_US, Words("查看批量处置", "see what was proposed")),
     Grant(Permission.PROPOSE_ACT, _DESK, Words("提出处置", "propose a stop or release")),
     Grant(Permission.APPROVE_ACT, _SENIOR, Words("复核通过处置", "approve what somebody else proposed")),

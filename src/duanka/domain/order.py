@@ -7,8 +7,8 @@ UTC and aware.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -301,7 +301,8 @@ class Demand:
     `operator`, `city`: of the card.
     `decision`: id of the sealed decision that it comes from, "" for anything else: a stop that might follow is then
     proposed, and no matter of course. `seen_until`: the latest evidence, local and naive. `signed_by`: whose signatures
-    the cases bear; without one nothing is stopped.
+    the cases bear; without one nothing is stopped. `points`: how heavy it is among those of its tier.
+    `covers`: what the records cover that it was made of (domain/take.py); `line`: as the file has it.
     """
 
     card: str
@@ -321,6 +322,14 @@ class Demand:
     decision: str = ""
     signed_by: tuple[str, ...] = ()
     seen_until: datetime | None = None
+    points: float = 0.0
+    covers: Mapping[str, object] | None = None
+    line: str = field(default="", repr=False, compare=False)
+
+    @property
+    def run(self) -> str:
+        """The run whose seal it bears; "" where it bears none."""
+        return self.decision.partition(":")[0]
 
 
 @dataclass(frozen=True)

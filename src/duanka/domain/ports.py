@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,7 @@ class Span:
     `reach`    the last record ends here; `certain` is later where `as_of` says so
     `as_of`    "now" where a person said it: a police case counts if it was confirmed by then, else as delivered
     `outside`  records before or after it, which the rules do not see: strays of a wrong clock, or after `as_of`
+    `days`     record table -> days within it that have records of it
     """
 
     first: datetime
@@ -45,6 +46,7 @@ class Span:
     outside: int = 0
     reach: datetime | None = None
     as_of: datetime | None = None
+    days: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         outside=outside,
         reach=reach,
         as_of=as_of,
+        days={
+            name: sum(datetime.combine(day.day, time()) < until for day in of_table)
+            for name, of_table in covered.items()
+        },
     )
 
 

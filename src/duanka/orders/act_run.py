@@ -36,6 +36,12 @@ from duanka.orders.turn import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
 
 AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
 DONE, SKIPPED = "done", "skipped"
+_NOT_MOVED = (
+    State.OPENED,
+    State.UNDELIVERABLE,
+    State.NOTIFIED,
+    State.EXPIRED,
+)  # but by notices and the clock
 _GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
 _TARGET = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,
@@ -89,7 +95,14 @@ def _shares(
         share = -(-limit // (len(smallest_first) - at))
         origin = act_cards.alias()
         query = (
-            select(act_cards.c.card, origin.c.order_id, origin.c.before, origin.c.after, origin.c.was)
+            select(
+                act_cards.c.card,
+                act_cards.c.order_id.label("meant"),
+                origin.c.order_id,
+                origin.c.before,
+                origin.c.after,
+                origin.c.was,
+            )
             .outerjoin(
                 origin, (origin.c.act_id == (act["undoes"] or "")) & (origin.c.card == act_cards.c.card)
             )
@@ -124,10 +137,10 @@ def _one(turn: Turn, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[s
         with turn.attempt(card):
             if card in gone:
                 raise NoSuchTransition("cancelled for good")
-            if act["undoes"]:
+            if event is Event.WITHDRAW:
+                before, after = _withdraw(turn, act, card, row["meant"])
+            elif act["undoes"]:
                 before, after = _put_back(turn, act, row)
-            elif event is Event.WITHDRAW:
-                before, after = _withdraw(turn, act, card)
             else:
                 before, after = _restrict(turn, act, card, event)
     except OrderError as error:
@@ -181,12 +194,20 @@ def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
         raise NoSuchTransition(f"it is stopped by police notice; {only_the_police(order.id)}")
 
 
-def _withdraw(turn: Turn, act: RowMapping, card: str) -> tuple[Order, Order]:
+def _withdraw(turn: Turn, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
+    """`meant`: the order that is withdrawn, where the act names one; another one of the card stays."""
     before = turn.open_order(card, Kind.VERIFICATION)
-    if before is None:
-        raise NoSuchTransition("nothing is asked of its holder")
+    if before is None or (meant and before.id != meant):
+        raise NoSuchTransition(f"{meant} is over" if meant else "nothing is asked of its holder")
+    if act["undoes"] and (why := moved_on(before)):
+        raise NoSuchTransition(why)
     _by_enough(turn, act, before)
     return before, happen(turn, before, Event.WITHDRAW, SYSTEM, _why(act))
+
+
+def moved_on(order: Order) -> str:
+    """Why undoing a take leaves this verification alone: a person has moved it on; "" where nobody has."""
+    return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
 
 
 def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:

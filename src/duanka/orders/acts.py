@@ -86,7 +86,7 @@ class Acts:
                 raise _nothing_left(turn, left_out)
             alone = _suffices(turn, event, numbers)
             if not alone:
-                _not_too_many(turn, by, len(numbers))
+                not_too_many(turn, by, len(numbers))
             act = Act(
                 id=new_id("A"),
                 event=event,
@@ -349,7 +349,7 @@ def _rejects(turn: Turn, row: RowMapping, by: Person) -> None:
         raise NotTheirs(f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it")
 
 
-def _not_too_many(turn: Turn, by: Person, more: int) -> None:
+def not_too_many(turn: Turn, by: Person, more: int) -> None:
     """OrderError where what one person proposed would be more than others can look at: it fills no database."""
     turn.one_at_a_time(by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(

@@ -27,6 +27,7 @@ from duanka.domain.order import (
     Person,
     State,
 )
+from duanka.domain.take import TIERS
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms, clear
 from duanka.orders.consequences import grounds, happen, next_stage
@@ -41,8 +42,7 @@ from duanka.orders.turn import POLICE_NOTICE, Terms, Turn, cancelled
 
 SetAside = Callable[[Words, str, Exception, datetime], None]
 _ORDER = Words("到期工单", "the order that is due,")
-_NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
-_TIERS = ("", "low", "medium", "high", "extreme")
+NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 
 Result = TypeVar("Result")
 
@@ -57,6 +57,7 @@ class Received:
     protected: int = 0
     withdrawn: int = 0  # the records no longer say so, and the holder has not begun
     aside: int = 0  # cannot be processed: an alarm names each
+    kept: int = 0  # no order is made of it now: not chosen, held, or a withdrawal of a scan that covers less
     left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
     unsealed: int = 0  # bear no seal of ours: their holders are asked, and nothing is stopped for it alone
     unsealed_stops: int = 0  # and of those that say stop, or bear no signature of the police
@@ -231,13 +232,14 @@ def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Re
     asked = {demand.card for demand in demands if not demand.decision and demand.asked is not Asked.NOTHING}
     within_a_day(turn, by, len(asked))
     gone = cancelled(turn.connection, (demand.card for demand in demands))
-    counts = Counter(_receive(turn, demand, gone, by) for demand in demands)
+    counts = Counter(receive_one(turn, demand, gone, by) for demand in demands)
     counts["unsealed"] = sum(not demand.decision for demand in demands)
     counts["unsealed_stops"] = sum(demand.asked is Asked.STOP and not _stops(demand) for demand in demands)
     return Received(**counts)
 
 
-def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
+def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
+    """Make an order of one decision, or let it join one; the field of Received that counts it."""
     card = demand.card
     if not by.scope.everywhere:
         within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
@@ -261,7 +263,8 @@ def _receive(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> st
     case = ", ".join(demand.cases) or "公安机关确认"
     why = f"confirmed by the police in case {case}, signed by {', '.join(demand.signed_by)}"
     why = why if by is SYSTEM else f"{why}; taken by {by.id}"
-    _police_stop(turn, card, case, SYSTEM, why, **demand.place)
+    stopped = _police_stop(turn, card, case, SYSTEM, why, **demand.place)
+    turn.of_decisions.append((stopped, "stopped"))
     return "stopped"
 
 
@@ -304,8 +307,10 @@ def _ask(turn: Turn, demand: Demand, by: Person) -> str:
             decision=demand.decision,
         )
         turn.notify(order, demand.asked.value)
+        turn.of_decisions.append((order, "opened"))
         return "opened"
     _attach(turn, order, demand, by)
+    turn.of_decisions.append((order, "attached"))
     return "attached"
 
 
@@ -315,7 +320,7 @@ def _recall(turn: Turn, demand: Demand, by: Person) -> str:
     Without a seal it is a person who withdraws, and may not do so alone for every tier.
     """
     order = turn.open_order(demand.card, Kind.VERIFICATION)
-    if order is None or order.state not in _NOT_BEGUN:
+    if order is None or order.state not in NOT_BEGUN:
         return "left"
     if not demand.decision and (by.role not in STAFF or takes_two(turn, demand.card)):
         return "left"
@@ -331,17 +336,17 @@ def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
     anew from that notice.
     """
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
-    tier = max(order.tier, demand.tier, key=_TIERS.index)
+    tier = max(order.tier, demand.tier, key=TIERS.index)
     heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
     asked = demand.asked.value if heavier else order.asked
     facts: dict[str, Any] = {"hits": order.hits + 1, "rules": rules, "tier": tier, "asked": asked}
     takes_over = bool(demand.decision and not order.decision and not ran_out(order))
     if takes_over:
         facts |= {"decision": demand.decision, "receipt_at": None, "grounds": grounds(turn, demand.reason)}
-        if order.state in _NOT_BEGUN:
+        if order.state in NOT_BEGUN:
             facts |= {"delivered_at": None, "due_at": None}
     after = turn.change(order, by, "attach", demand.reason.en, **facts)
-    if (heavier or takes_over) and after.state in _NOT_BEGUN:
+    if (heavier or takes_over) and after.state in NOT_BEGUN:
         turn.notify(after, asked)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection, or_, select
 
 from duanka.domain.evidence import Evidence, evidence_of, had_a_hand_in, ran_out
 from duanka.domain.network import NetworkState
@@ -26,9 +28,12 @@ from duanka.domain.order import (
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.domain.words import Words
+from duanka.orders.batch_facts import Fact
+from duanka.orders.bulk import among
 from duanka.orders.delays import MOST_DELAYS, may_delay
 from duanka.orders.proposals import propose_after, settle_proposal
 from duanka.orders.second_person import check_waits, decided, two_looked, witnesses_of
+from duanka.orders.tables import notices
 from duanka.orders.turn import Turn
 
 _STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
@@ -251,8 +256,18 @@ def _withdrawn(turn: Turn, order: Order, by: Person, why: str) -> None:
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
         happen(turn, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
-    elif order.delivered_at:
+    elif order.delivered_at or turn.about_orders(_NOTICE_OUT, order):
         turn.notify(order, "withdrawn")
+
+
+def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, bool]:
+    out = or_(notices.c.sent_at.is_not(None), notices.c.leased_by.is_not(None))
+    mine = select(notices.c.order_id).where(among(connection, notices.c.order_id, of), out).distinct()
+    return dict.fromkeys(connection.execute(mine).scalars(), True)
+
+
+# Whether a notice about an order went out, or is on its way: its receipt may come late, or never.
+_NOTICE_OUT = Fact(notices, _with_notice_out, absent=False)
 
 
 def _stopped(turn: Turn, order: Order, by: Person, why: str) -> None:

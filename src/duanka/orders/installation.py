@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-import duanka.orders.tables_identity  # noqa: F401  # its tables are made with the others
+import duanka.orders.tables_identity  # its tables are made with the others
+import duanka.orders.tables_takes  # noqa: F401  # and these
 from duanka.domain.errors import DuankaError
 from duanka.orders.tables import SCHEMA_VERSION, audit_head, metadata
 from duanka.orders.tables_installation import installation

@@ -22,7 +22,7 @@ from sqlalchemy.sql.compiler import DDLCompiler
 from duanka.orders.columns import Moment, String, Text
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 _WHERE = "where"  # of an index: over which rows it is
 metadata = MetaData()

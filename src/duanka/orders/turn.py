@@ -82,6 +82,9 @@ class Turn:
         self._places: dict[str, Place] = {}
         self._elements = terms.elements
         self.act_began = False
+        self.of_decisions: list[
+            tuple[Order, str]
+        ] = []  # orders that decisions opened, joined or stopped: what
         self.new_acts: set[str] = set()
         self.proposed_about: set[str] = (
             set()

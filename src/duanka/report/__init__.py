@@ -4,8 +4,17 @@ The page is in `report.page`, which brings the plots.
 """
 
 from duanka.report.cards_at_risk import CardsAtRisk
-from duanka.report.decisions import Both, DecisionFile, DecisionList
+from duanka.report.decisions import Both, DecisionFile, DecisionList, KeptLines
 from duanka.report.ledger import DECISIONS, Ledger
 from duanka.report.ledger import HITS as LIVE_HITS
 
-__all__ = ["DECISIONS", "LIVE_HITS", "Both", "CardsAtRisk", "DecisionFile", "DecisionList", "Ledger"]
+__all__ = [
+    "DECISIONS",
+    "LIVE_HITS",
+    "Both",
+    "CardsAtRisk",
+    "DecisionFile",
+    "DecisionList",
+    "KeptLines",
+    "Ledger",
+]

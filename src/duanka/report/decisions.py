@@ -18,6 +18,7 @@ from duanka.domain.person import place_name
 from duanka.domain.private_files import private_file
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.sealing import Sealer, run_of
+from duanka.domain.take import Coverage
 from duanka.domain.words import Words
 from duanka.report.cards_at_risk import CardsAtRisk
 from duanka.report.ledger import DECISIONS, decision_line
@@ -38,6 +39,11 @@ class DecisionList:
     def __init__(self, path: Path, key: bytes | None = None) -> None:
         self._path, self._seq = path, 0
         self._sealer = Sealer(key) if key else None
+        self._covers: Coverage | None = None
+
+    def covers(self, coverage: Coverage) -> None:
+        """Say what the records cover that the decisions are made of; every line tells it."""
+        self._covers = coverage
 
     def __enter__(self) -> DecisionList:
         self._file = private_file(self._path).open("wb")
@@ -46,7 +52,7 @@ class DecisionList:
     def add(self, card: CardAtRisk) -> None:
         """Write one card."""
         self._seq += 1
-        self._file.write(decision_line(self._seq, card, self._sealer))
+        self._file.write(decision_line(self._seq, card, self._sealer, self._covers))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,6 +129,14 @@ class DecisionFile:
             return [], position
         return found, position
 
+    def run(self) -> str:
+        """The run of the first line that bears our seal; "" where the file is not there, or it bears none."""
+        try:
+            with self.path.open("rb") as file:
+                return (run_of(self._key, file.readline()) or "") if self._key else ""
+        except FileNotFoundError:
+            return ""
+
     def behind(self, position: int) -> int:
         """Where the line after the one at byte `position` begins."""
         with self.path.open("rb") as file:
@@ -152,28 +166,58 @@ class DecisionFile:
 
     def _demand(self, line: bytes, position: int) -> Demand:
         try:
-            said: dict[str, Any] = json.loads(line)
-            decision = self._sealed(line)
-            reasons = said["reasons"]
-            police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
-            told = [one for one in reasons if one not in police][:_MOST_REASONS]
-            told = told or [_IN_PERSON if one["rule"] == CLAIMED else one for one in police] or reasons
-            return Demand(
-                card=str(said["card"]),
-                asked=_ASKED[said["action"]],
-                tier=str(said["tier"]),
-                reason=Words("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
-                rules=tuple(str(one["rule"]) for one in reasons),
-                cases=tuple(str(case) for case in said.get("cases", ())),
-                decision=decision,
-                seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
-                signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
-                # who may see the order: nobody claims a card by a line that we did not write
-                operator=place_name(str(said.get("operator", ""))) if decision else "",
-                city=place_name(str(said.get("city", ""))) if decision else "",
-            )
+            said = json.loads(line)
+            return _demand_of(said, line, self._sealed(line))
         except (ValueError, KeyError, TypeError) as error:
             raise UnreadableInput(
                 f"{self.path}: the line at byte {position} is no decision ({type(error).__name__}: {error});"
                 " give the folder that `duanka scan` or `duanka live` wrote"
             ) from error
+
+
+class KeptLines:
+    """Reads decisions one by one that were read from their file before, and stand in no order any more.
+
+    `key`: of the seals. A line that bears none of ours comes without an id, as from its file.
+    """
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key
+
+    def __call__(self, line: str, *, sealed: bool) -> Demand:
+        """The decision of a line; UnreadableInput where it is none. `sealed`: it bore a seal where its file had it."""
+        text = line.encode(errors="replace")
+        try:
+            said = json.loads(text)
+            run = run_of(self._key, text) if self._key and sealed else None
+            return _demand_of(said, text, f"{run}:{said['seq']}" if run else "")
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreadableInput(
+                f"a decision that was kept cannot be read ({type(error).__name__})"
+            ) from error
+
+
+def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> Demand:
+    """The demand of a line. `decision`: its id where it bears a seal of ours. ValueError, KeyError, TypeError."""
+    reasons = said["reasons"]
+    police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
+    told = [one for one in reasons if one not in police][:_MOST_REASONS]
+    told = told or [_IN_PERSON if one["rule"] == CLAIMED else one for one in police] or reasons
+    points, covers = said.get("points"), said.get("covers")
+    return Demand(
+        card=str(said["card"]),
+        asked=_ASKED[said["action"]],
+        tier=str(said["tier"]),
+        reason=Words("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
+        rules=tuple(str(one["rule"]) for one in reasons),
+        cases=tuple(str(case) for case in said.get("cases", ())),
+        decision=decision,
+        seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
+        signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
+        # who may see the order: nobody claims a card by a line that we did not write
+        operator=place_name(str(said.get("operator", ""))) if decision else "",
+        city=place_name(str(said.get("city", ""))) if decision else "",
+        points=float(points) if isinstance(points, int | float) else 0.0,
+        covers=covers if isinstance(covers, dict) else None,
+        line=line.decode(errors="replace"),
+    )

@@ -20,6 +20,7 @@ from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.rule import Hit
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.sealing import Sealer, encoded, run_of
+from duanka.domain.take import Coverage
 from duanka.domain.words import Words
 
 HITS, DECISIONS = "hits.jsonl", "decisions.jsonl"
@@ -75,11 +76,16 @@ class Ledger:
         return {line["card"]: (line["tier"], line["action"]) for line in self._decisions.all()}
 
     def write(
-        self, changes: Sequence[HitChange], words: Callable[[Hit], Words], cards: Iterable[CardAtRisk]
+        self,
+        changes: Sequence[HitChange],
+        words: Callable[[Hit], Words],
+        cards: Iterable[CardAtRisk],
+        covers: Coverage | None = None,
     ) -> None:
         """Add `changes`, and the decision about every card among them as it stands after them.
 
-        `words`: why a hit is one. `cards`: at least the cards of `changes`, those without a hit left too. What is
+        `words`: why a hit is one. `cards`: at least the cards of `changes`, those without a hit left too; `covers`:
+        what the records cover by now. What is
         written already is not written again. On return it is on the disk; DuankaError where that fails, and then
         the same changes may be given again.
         """
@@ -91,7 +97,7 @@ class Ledger:
         by_seq = sorted((seq, decided[card]) for card, seq in latest.items())
         # the decisions last: where they reach, the hits are on the disk too
         self._hits.add((change.seq, encoded(_change(change, words(change.hit)))) for change in ordered)
-        self._decisions.add((seq, decision_line(seq, card, self._sealer)) for seq, card in by_seq)
+        self._decisions.add((seq, decision_line(seq, card, self._sealer, covers)) for seq, card in by_seq)
 
 
 class _Lines:
@@ -240,9 +246,13 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
     return line
 
 
-def decision_line(seq: int, card: CardAtRisk, sealer: Sealer | None = None) -> bytes:
-    """The line of decisions.jsonl about a card."""
+def decision_line(
+    seq: int, card: CardAtRisk, sealer: Sealer | None = None, covers: Coverage | None = None
+) -> bytes:
+    """The line of decisions.jsonl about a card. `covers`: what the records cover that it is made of."""
     facts = _decision(seq, card)
+    if covers:
+        facts["covers"] = covers.facts()
     return sealer.line(facts) if sealer else encoded(facts)
 
 

@@ -20,6 +20,7 @@ from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.scan import LiveAccount
 from duanka.domain.tables import TABLES, Table
+from duanka.domain.take import Coverage
 from duanka.engine.database import arrow_rows
 from duanka.engine.given import Given
 from duanka.engine.live.account import Accounts
@@ -218,6 +219,10 @@ class Live:
             self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
             self._progress.policy = policy
             self._state.commit()
+
+    def coverage(self) -> Coverage | None:
+        """The days that the records cover by now; None before the first."""
+        return self._marks.coverage()
 
     def told(self, seq: int) -> None:
         """Changes up to `seq` are written elsewhere for good."""

@@ -14,6 +14,7 @@ from datetime import datetime, time, timedelta
 
 from duanka.domain.live import Lateness, Source
 from duanka.domain.tables import TABLES
+from duanka.domain.take import Coverage
 from duanka.engine.live.prepared import Prepared
 from duanka.engine.live.progress import Progress, SourceProgress
 from duanka.engine.span import Day, by_day, since, without_strays
@@ -162,6 +163,17 @@ class Marks:
             table: without_strays([Day(day, *days[day]) for day in sorted(days)])
             for table, days in (self._progress.days or {}).items()
         }
+
+    def coverage(self) -> Coverage | None:
+        """The days that the records of each table cover and that are not forgotten; None before the first record."""
+        begin = (self._progress.horizon or LONG_AGO).date()
+        known = {table: [day for day in days if day.day >= begin] for table, days in self._covered().items()}
+        covered = {table: days for table, days in known.items() if days}
+        if not covered:
+            return None
+        first = min(days[0].day for days in covered.values())
+        last = max(days[-1].day for days in covered.values())
+        return Coverage(first, last, {table: len(days) for table, days in covered.items()})
 
     def sources(self, now: datetime) -> Iterator[Source]:
         """How far each source has come."""
