@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib import resources
 from pathlib import Path
 
@@ -32,7 +33,14 @@ def rule_named(rule_id: str) -> Rule:
     for rule in RULES:
         if rule.id == rule_id:
             return rule
-    raise DuankaError(f"no rule {rule_id!r}; `duanka rules list` names them")
+    near = difflib.get_close_matches(rule_id, rule_ids(), 1)
+    hint = f"did you mean {near[0]}?" if near else "`duanka rules list` names them"
+    raise DuankaError(f"no rule {rule_id!r}; {hint}")
+
+
+def rule_ids() -> list[str]:
+    """The rules by their names, in the order of the catalogue."""
+    return [rule.id for rule in RULES]
 
 
 def mapping_named(path: Path) -> Path:

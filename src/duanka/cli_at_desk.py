@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from duanka.app_policies import policy_named
 from duanka.cli_lazy import lazily
@@ -64,7 +65,10 @@ class AtDesk:
 
 
 def command(
-    group: typer.Typer, permission: Permission, name: str | None = None
+    group: typer.Typer,
+    permission: Permission,
+    name: str | None = None,
+    cls: type[TyperCommand] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """As `group.command`, for a command that needs `permission`: its help ends with who may.
 
@@ -75,7 +79,7 @@ def command(
         told = f"{inspect.cleandoc(function.__doc__ or '')}\n\nWho may 权限: {roles_text(permission)}."
         whole = _asking_late(function)
         whole.__dict__["permission"] = permission
-        return group.command(name, help=told)(whole)
+        return group.command(name, cls=cls, help=told)(whole)
 
     return add
 

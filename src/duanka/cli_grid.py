@@ -19,6 +19,7 @@ _WHOLE = (
     "person",
     "request",
     "rule",
+    "take",
 )  # columns of ids, by their English names
 
 Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,6 @@ from duanka.cli_at_desk import AtDesk, Number, Why, card_meant, command, order_m
 from duanka.cli_lazy import lazily
 from duanka.domain.act import LIFTS, Act, ActState
 from duanka.domain.authority import Permission, move_permission
-from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police
 
@@ -31,8 +29,7 @@ Case = Annotated[str, typer.Option(help="Number of the notice or case (案件编
 
 
 def add_moves(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    """Add the commands that move one order."""
-    _add_taking(orders, out, at_desk)
+    """Add the commands that move one order, but for `withdraw`, which takes many."""
     _add_verification(orders, out, at_desk)
     _add_lifting(orders, out, at_desk)
     _add_police(orders, out, at_desk)
@@ -83,28 +80,6 @@ def move(out: Console, at_desk: AtDesk, text: str, event: Event, why: str, kind:
         else:
             done = here.book.act(order.id, event, person, why, app_orders.now())
         told_after(here, out, done)
-
-
-def _add_taking(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.TAKE_DECISIONS)
-    def take(
-        folder: Annotated[Path, typer.Argument(help="Output folder of `duanka scan` or `duanka live`.")],
-    ) -> None:
-        """Open orders for what a scan or a live run decided; what was taken before is not taken again."""
-        if not folder.exists():
-            raise DuankaError(f"{folder}: no such folder; give the output folder of a scan, DATA/duanka-out")
-        with at_desk(Permission.TAKE_DECISIONS) as (here, person):
-            received = app_orders.take(here, folder, person).received
-        told = ", ".join(f"{count:,} {what}" for what, count in vars(received).items() if count)
-        out.print(f"Taken from {folder}: {told or 'nothing new'}.", highlight=False)
-        if received.unsealed:
-            out.print(
-                f"{received.unsealed:,} decision(s) bear no seal of this installation: their holders are asked, and"
-                " whatever follows takes a second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
-                style="red",
-                highlight=False,
-            )
-        out.print("Next: duanka orders list", highlight=False)
 
 
 def _add_verification(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
@@ -163,14 +138,6 @@ def _add_verification(orders: typer.Typer, out: Console, at_desk: AtDesk) -> Non
 
 
 def _add_lifting(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.VERIFICATION_WITHDRAW)
-    def withdraw(order: Number, why: Why) -> None:
-        """Take back what was asked in error; a stop that followed from it is lifted.
-
-        Where the tier takes two people this proposes it, and says who must approve.
-        """
-        move(out, at_desk, order, Event.WITHDRAW, why, Kind.VERIFICATION)
-
     @command(orders, Permission.RESTRICTION_RESTORE)
     def restore(order: Number, why: Why) -> None:
         """Give a card back to the network (复通); a police stop is lifted by the police alone.

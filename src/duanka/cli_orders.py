@@ -24,6 +24,7 @@ from duanka.cli_at_desk import (
 )
 from duanka.cli_lazy import lazily
 from duanka.cli_order_moves import add_moves, say_to_come, told_proposed
+from duanka.cli_takes import add_takes
 from duanka.domain.act import MOST_CARDS, Act, ActState, card_of
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
@@ -35,11 +36,13 @@ from duanka.settings import Settings
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_orders_tables as tables
+    from duanka import cli_takes_tables as takes_tables
     from duanka.app_orders import Desk
     from duanka.orders import backups, reading
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")
+    takes_tables = lazily("duanka.cli_takes_tables")
     backups = lazily("duanka.orders.backups")
     reading = lazily("duanka.orders.reading")
 
@@ -72,6 +75,7 @@ def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings])
     cli.add_typer(orders, name="orders")
     at_desk = AtDesk(settings)
     _add_reading(orders, out, at_desk)
+    add_takes(orders, out, at_desk)
     add_moves(orders, out, at_desk)
     _add_proposing(orders, out, at_desk)
     _add_deciding(orders, out, at_desk)
@@ -129,6 +133,11 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Show an order: its reason, its trail, what was told to whom. Of an act: every card, as it stands now."""
         with at_desk(Permission.READ_ORDER) as (here, person):
             reader = reading.Reader(person, full, why)
+            if order.startswith("T"):
+                out.print(
+                    takes_tables.take_page(here.takes.take(order, person)), highlight=False, soft_wrap=True
+                )
+                return
             if order.startswith("A"):
                 act = here.acts.act(order, person)
                 cards = here.reading.act_cards(order, reader, app_orders.now(), after, limit)
@@ -286,9 +295,20 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             out.print(tables.act_page(here.acts.reject(act, person, why, app_orders.now())), highlight=False)
 
     @command(orders, Permission.UNDO_ACT)
-    def undo(act: ActNumber, why: Why) -> None:
-        """Put back every card that an act changed and nobody changed since."""
+    def undo(
+        act: Annotated[str, typer.Argument(help="Id of the act (A...), or of the take (T...).")], why: Why
+    ) -> None:
+        """Put back what an act changed, or withdraw what a take opened, where nobody changed it since.
+
+        Cards whose tier takes two people are proposed in one act, for a supervisor who is somebody else.
+        """
         with at_desk(Permission.UNDO_ACT) as (here, person):
+            if act.startswith("T"):
+                undone_take = here.takes.undo(act, person, why, app_orders.now())
+                out.print(takes_tables.undone_page(undone_take), highlight=False, soft_wrap=True)
+                if undone_take.act:
+                    say_to_come(out, *here.reading.to_come_of_act(undone_take.act.id))
+                return
             undo = here.acts.undo(act, person, why, app_orders.now())
             out.print(tables.act_page(undo, here.acts.skipped(undo.id, person)), highlight=False)
             _told_running(here, out, undo)

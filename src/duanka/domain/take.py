@@ -6,11 +6,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from duanka.domain.order import Asked, Demand
 
 TIERS = ("", "low", "medium", "high", "extreme")  # the lightest first
+
+
+class TierName(StrEnum):
+    """A tier as a person names it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    EXTREME = "extreme"
 
 
 @dataclass(frozen=True)
@@ -137,8 +147,10 @@ def heaviest_first(demand: Demand) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Take:
-    """One take as it is listed. `counts`: what -> how many decisions; `left`, `held`, `waiting_withdrawals`: of this
-    take, how many decisions it still keeps."""
+    """One take as it is listed. `counts`: what became of its decisions -> how many; `kept`: why -> how many still wait.
+
+    `undone_in`: the acts that undo it, each with its state.
+    """
 
     id: str
     at: datetime

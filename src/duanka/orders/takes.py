@@ -231,9 +231,9 @@ def _shown(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Take, ..
     ):
         kept.setdefault(number, {})[why] = count
     undone: dict[str, tuple[str, ...]] = {}
-    query = select(acts.c.undoes, acts.c.id).where(acts.c.undoes.in_(ids)).order_by(acts.c.proposed_at)
-    for number, act in connection.execute(query):
-        undone[number] = (*undone.get(number, ()), act)
+    query = select(acts.c.undoes, acts.c.id, acts.c.state).where(acts.c.undoes.in_(ids))
+    for number, act, state in connection.execute(query.order_by(acts.c.proposed_at, acts.c.id)):
+        undone[number] = (*undone.get(number, ()), f"{act} {state}")
     return tuple(_take(row, kept.get(row["id"], {}), undone.get(row["id"], ())) for row in rows)
 
 

@@ -216,7 +216,8 @@ class Taking:
         run = self._decisions.run() if self._decisions else ""
         with self._book.store.reading() as connection:
             rows = waiting(connection, [*Why], source, run)
-        return _counted([(row, read_row(row, self._read)) for row in rows])
+        kept = [(row, read_row(row, self._read)) for row in rows]
+        return _counted(list(zip(rows, self._signed([demand for _, demand in kept]), strict=True)))
 
     def _tried(self, turn: Turn, by: Person) -> Preview:
         """As `take`, within a transaction that is taken back: every step in the same order."""
@@ -291,7 +292,7 @@ def _held(row: RowMapping) -> RowMapping:
 
 def _counted(kept: Sequence[Kept]) -> tuple[dict[Why, int], int]:
     counts = Counter(Why(row["why"]) for row, _ in kept)
-    return dict(counts), sum(demand.asked is Asked.STOP for _, demand in kept)
+    return dict(counts), sum(demand.asked is Asked.STOP and bool(demand.signed_by) for _, demand in kept)
 
 
 def _opened_by(opened: Sequence[Demand]) -> dict[str, dict[str, int]]:

@@ -1,0 +1,223 @@
+"""Takes as a desk types them: chosen, held, undone; withdrawals of a scan that covers less wait."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from decided import ONE_DAY, QUARTER, decide, high, medium, watched
+from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
+from duanka.domain.take import Coverage
+from duanka.orders.intake import NARROWER, Intake
+from duanka.report import DecisionFile
+from typed_desk import TypedDesk, card
+
+SUPERVISOR = Person("li", Role.SUPERVISOR)
+TAKE = re.compile(r"\bT[0-9A-Z]{12}\b")
+
+
+class Desk(TypedDesk):
+    """A typed desk with the list of a scan beside it."""
+
+    @property
+    def out(self) -> Path:
+        return self.folder.parent / "out"
+
+    def key(self) -> bytes:
+        with self.open() as here:
+            return here.decision_key
+
+    def asked(self) -> dict[int, State]:
+        """The state of the latest verification of each card."""
+        found = dict[int, State]()
+        for number in range(40):
+            if order := self.last(number):
+                found[number] = order.state
+        return found
+
+    def last(self, number: int, kind: Kind = Kind.VERIFICATION) -> Order | None:
+        with self.open() as here:
+            return here.reading.last(card(number), kind)
+
+    def open_ones(self) -> set[int]:
+        return {number for number, state in self.asked().items() if state is not State.WITHDRAWN}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "book")
+
+
+def test_a_part_is_taken_the_heaviest_first_and_the_rest_is_for_the_next_take(desk: Desk) -> None:
+    decide(desk.out, desk.key(), [*medium(1, 2, 3, 4), *high(11, 12, 13)])
+    out = str(desk.out)
+    tried = desk.done("wang", "orders", "take", out, "--tier", "high", "--limit", "2", "--dry-run")
+    assert "2 opened" in tried.text
+    assert "nothing is written" in tried.text
+    assert not desk.asked()
+    first = desk.done("wang", "orders", "take", out, "--tier", "high", "--limit", "2")
+    assert "2 opened" in first.text
+    assert "Left for the next take: 5" in first.text
+    assert desk.open_ones() == {12, 13}
+    by_rule = desk.done("wang", "orders", "take", out, "--rule", "fan_out")
+    assert "3 opened" in by_rule.text, "1, 3 and 11: of what the first take left"
+    assert desk.open_ones() == {1, 3, 11, 12, 13}
+    assert "2 opened" in desk.done("wang", "orders", "take", out, "--city", "130100").text
+    assert "nothing new" in desk.done("wang", "orders", "take", out).text, "each is taken once"
+    assert "did you mean fan_out" in desk.type("wang", "orders", "take", out, "--rule", "fan_oot").text
+
+
+def test_a_dry_run_says_by_tier_rule_and_city_what_a_take_then_does(desk: Desk) -> None:
+    decide(desk.out, desk.key(), [*medium(1, 2), *high(11)])
+    desk.done("wang", "orders", "take", str(desk.out))
+    decide(desk.out, desk.key(), [*medium(2, 3), *high(12), *watched(1)])
+    tried = desk.done("wang", "orders", "take", str(desk.out), "--dry-run", columns=80)
+    assert "2 opened, 1 attached, 1 withdrawn" in tried.text
+    assert re.search(r"high +1\n", tried.text)
+    assert re.search(r"fan_out +1\n", tried.text)
+    assert re.search(r"130100 +2\n", tried.text)
+    assert "2 opened, 1 attached, 1 withdrawn" in desk.done("wang", "orders", "take", str(desk.out)).text
+
+
+def test_what_is_held_is_asked_of_nobody_until_somebody_takes_it(desk: Desk) -> None:
+    key, cards = desk.key(), desk.folder.parent / "hold.txt"
+    decide(desk.out, key, medium(1, 2, 3))
+    cards.write_text(f"{card(2)}\n{card(39)}\n")
+    said = desk.done("wang", "orders", "take", str(desk.out), "--hold", str(cards), "--why", "is looked at")
+    assert "2 opened" in said.text
+    assert "1 card(s) of the list to hold have no decision here" in said.text
+    decide(desk.out, key, medium(2, 4))
+    with desk.open() as here:  # neither by the worker's intake nor by a later scan
+        received = Intake(here.book, DecisionFile(desk.out, key)).take_all(here.takes.list(SUPERVISOR)[0].at)
+    assert (received.opened, received.kept) == (1, 1)
+    assert desk.open_ones() == {1, 3, 4}
+    held = desk.done("li", "orders", "held", columns=80).text
+    assert "is looked at" in held
+    assert "wang" in held
+    assert card(2) not in held
+    assert "1 opened" in desk.done("wang", "orders", "take", "--held").text
+    assert desk.open_ones() == {1, 2, 3, 4}
+    assert "Nothing is held" in desk.done("li", "orders", "held").text
+
+
+def test_a_bare_hold_holds_what_is_not_taken_and_a_withdrawal_ends_it(desk: Desk) -> None:
+    key, out = desk.key(), str(desk.out)
+    decide(desk.out, key, [*medium(1, 2), *high(11)])
+    said = desk.done("wang", "orders", "take", "--tier", "high", "--hold", out)
+    assert "Held back, whatever comes: 2" in said.text
+    assert "nothing new" in desk.done("wang", "orders", "take", out).text
+    decide(desk.out, key, watched(1))
+    desk.done("wang", "orders", "take", out)
+    assert "1 opened" in desk.done("wang", "orders", "take", "--held").text, (
+        "nobody says any more that 1 is at risk"
+    )
+    assert desk.open_ones() == {2, 11}
+
+
+def test_a_wrong_take_is_undone_in_one_command(desk: Desk) -> None:
+    decide(desk.out, desk.key(), [*medium(1, 2, 3, 4), *high(11, 12)])
+    take = TAKE.findall(desk.done("wang", "orders", "take", str(desk.out)).text)[0]
+    begun, expired = desk.last(1), desk.last(2)
+    assert begun
+    assert expired
+    desk.done("wang", "orders", "begin", begun.id, "--why", "the holder called")
+    with desk.open() as here:
+        at = here.takes.list(SUPERVISOR)[0].at
+        here.book.act(expired.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
+        here.book.act(expired.id, Event.EXPIRE, SYSTEM, "no answer", at)
+    stopped = desk.last(2, Kind.RESTRICTION)
+    assert stopped
+    assert stopped.closed_at is None
+    said = desk.done("wang", "orders", "undo", take, "--why", "the wrong day", columns=80)
+    assert "3 withdrawn, 2 proposed to a second person, 1 left alone" in said.text
+    assert begun.id in said.text
+    assert desk.asked() == {
+        1: State.IN_PROGRESS,
+        **dict.fromkeys((2, 3, 4), State.WITHDRAWN),
+        **dict.fromkeys((11, 12), State.OPENED),
+    }
+    lifted = desk.last(2, Kind.RESTRICTION)
+    assert lifted
+    assert lifted.state is State.RESTORED, "what the clock stopped for it is given back"
+    assert "is being undone" in desk.type("wang", "orders", "undo", take, "--why", "again").text
+    proposed = re.findall(r"orders approve (A\w+)", said.text)[0]
+    assert desk.type("wang", "orders", "approve", proposed, "--why", "mine").code
+    desk.done("li", "orders", "approve", proposed, "--why", "right")
+    desk.work()
+    assert desk.open_ones() == {1}
+    assert "nothing is left to undo" in desk.type("wang", "orders", "undo", take, "--why", "again").text
+    shown = desk.done("li", "orders", "takes").text
+    assert "undone" in shown
+    with desk.open() as here:
+        trail = [fault for fault in here.trail.verify(here.store) if not isinstance(fault, int)]
+    assert not trail
+
+
+def test_what_another_take_asks_as_well_is_left_alone(desk: Desk) -> None:
+    key, out = desk.key(), str(desk.out)
+    decide(desk.out, key, medium(1, 2))
+    first = TAKE.findall(desk.done("wang", "orders", "take", out).text)[0]
+    decide(desk.out, key, medium(2))
+    second = TAKE.findall(desk.done("wang", "orders", "take", out).text)[0]
+    said = desk.done("wang", "orders", "undo", first, "--why", "wrong")
+    assert "1 withdrawn" in said.text
+    assert f"asked by take {second} as well" in said.text
+    desk.done("wang", "orders", "withdraw", "--take", first, "--why", "all the same")
+    assert not desk.open_ones()
+
+
+def test_many_are_withdrawn_as_one_act(desk: Desk) -> None:
+    decide(desk.out, desk.key(), [*medium(1, 2, 3, 4, 5), *high(11)])
+    desk.done("wang", "orders", "take", str(desk.out))
+    ids = [order.id for number in (1, 2) if (order := desk.last(number))]
+    said = desk.done("wang", "orders", "withdraw", *ids, "--why", "two of them")
+    assert "2 done, 0 skipped" in said.text
+    assert desk.open_ones() == {3, 4, 5, 11}
+    (desk.folder.parent / "list.txt").write_text(f"{card(3)}\n{card(1)}\n")
+    named = desk.done(
+        "wang", "orders", "withdraw", "--file", str(desk.folder.parent / "list.txt"), "--why", "w"
+    )
+    assert "1 done, 1 skipped" in named.text
+    tried = desk.done("wang", "orders", "withdraw", "--rule", "fan_out", "--why", "w", "--dry-run")
+    assert "2 verification(s) would be withdrawn: 1 medium, 1 high" in tried.text
+    proposed = desk.done("wang", "orders", "withdraw", "--rule", "fan_out", "--why", "the rule was wrong")
+    assert "It takes two people" in proposed.text
+    desk.done("wang", "orders", "withdraw", "--tier", "medium", "--why", "w")
+    assert desk.open_ones() == {11}
+    assert (
+        "nothing is left to withdraw"
+        in desk.type("wang", "orders", "withdraw", "--tier", "medium", "--why", "w").text
+    )
+    assert "say which" in desk.type("wang", "orders", "withdraw", "--why", "w").text
+
+
+@pytest.mark.parametrize("later", [ONE_DAY, Coverage(QUARTER.since, QUARTER.until, {"calls": 90}, 89), None])
+def test_a_scan_of_less_withdraws_nothing_unless_that_is_meant(desk: Desk, later: Coverage | None) -> None:
+    key, out = desk.key(), str(desk.out)
+    decide(desk.out, key, medium(1, 2))
+    desk.done("wang", "orders", "take", out)
+    for _ in range(2):  # what was taken of less is no measure for the next one
+        decide(desk.out, key, [*watched(1), *medium(3)], later)
+        said = desk.done("wang", "orders", "take", out, columns=80).text
+        assert "1 withdrawal(s) wait" in said
+        assert str(QUARTER) in said
+        assert desk.open_ones() == {1, 2, 3}
+    assert "1 withdrawn" in desk.done("wang", "orders", "take", out, "--dry-run", "--yes").text
+    assert "1 withdrawn" in desk.done("wang", "orders", "take", out, "--yes").text
+    assert desk.open_ones() == {2, 3}
+
+
+def test_the_worker_says_that_withdrawals_wait_and_a_run_that_goes_on_is_wide_enough(desk: Desk) -> None:
+    key = desk.key()
+    decide(desk.out, key, medium(1))
+    desk.done("wang", "orders", "take", str(desk.out))
+    live = decide(desk.folder.parent / "live", key, watched(1), ONE_DAY)
+    with desk.open() as here:
+        at = here.takes.list(SUPERVISOR)[0].at
+        received = Intake(here.book, DecisionFile(live, key)).take_all(at)
+        assert (received.withdrawn, received.kept) == (0, 1)
+        (alarm,) = [one for one in here.reading.alarms(SUPERVISOR) if one.source == NARROWER]
+        assert f"orders take {live} --yes" in alarm.detail
+    assert "1 withdrawn" in desk.done("wang", "orders", "take", str(live), "--yes").text
