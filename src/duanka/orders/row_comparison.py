@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -59,7 +60,7 @@ class Comparison:
     def __init__(self) -> None:
         self._last: dict[str, _Chain] = {}  # by label, of the tables that are small
 
-    def read(self, row: RowMapping) -> Iterator[str]:
+    def read(self, row: Mapping[str, Any] | RowMapping) -> Iterator[str]:
         """Take in one row of the trail. Those of orders and cards are read again, some at a time."""
         if not row["digests"]:
             return

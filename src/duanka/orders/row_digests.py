@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
 
 from duanka.domain.identity import Outcome
-from duanka.orders.bulk import among, in_parts
+from duanka.orders.bulk import among, dictionaries, in_parts
 from duanka.orders.columns import storable
 from duanka.orders.tables import (
     act_cards,
@@ -40,6 +40,7 @@ SAME = "="  # the digest did not change
 AT_ONCE = 400  # values in one IN
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 8192  # facts whose hash is kept: the texts of a policy, states, moments
+Value = TypeVar("Value")
 DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
 
 
@@ -89,19 +90,17 @@ class AuditedTable:
         """Of all columns but the exceptions; a column that `row` does not have makes it another digest."""
         if more:
             facts = {name: row[name] for name in self.covered if name in row} | dict(more)
-            return _whole(_told(facts[name]) for name in sorted(facts))
+            return _whole([facts[name] for name in self.names(more) if name in facts])
         try:
-            return _whole(map(_told, self._values(row)))
+            return _whole(self._values(row))
         except KeyError:
-            return _whole(_told(row[name]) for name in self.covered if name in row)
+            return _whole([row[name] for name in self.covered if name in row])
 
     def rows(self, connection: Connection, of: Collection[str]) -> Iterator[tuple[str, str, list[str]]]:
         """Key and digest of these rows, and the names of what is in the digest."""
         key = self.table.c[self.key]
         for part in in_parts(sorted(of), AT_ONCE):
-            found = (
-                connection.execute(select(self.table).where(among(connection, key, part))).mappings().all()
-            )
+            found = dictionaries(connection.execute(select(self.table).where(among(connection, key, part))))
             more = self.more(connection, [row[self.key] for row in found]) if self.more else {}
             for row in found:
                 also = more.get(row[self.key], {})
@@ -109,7 +108,7 @@ class AuditedTable:
 
     def names(self, more: Mapping[str, object]) -> list[str]:
         """The names of what is in a digest, in its order."""
-        return sorted([*self.covered, *more])
+        return [*_in_order(self.covered, *more)]
 
     def keys(self) -> Select[Any]:
         """Every key."""
@@ -140,7 +139,7 @@ class AuditedRows(AuditedTable):
             for row in connection.execute(query).mappings():
                 of_order.setdefault(row[self.key], []).append(row)
             for order, rows in of_order.items():
-                facts = (_told(tuple(_plain(row[name]) for row in rows)) for name in self.covered)
+                facts = [tuple(_plain(row[name]) for row in rows) for name in self.covered]
                 yield order, _whole(facts), list(self.covered)
 
     def keys(self) -> Select[Any]:
@@ -251,20 +250,43 @@ def _named(subject: str, told: Iterable[Mapping[str, object]]) -> set[str]:
     return {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
 
 
-def _whole(each: Iterable[tuple[bytes, str]]) -> str:
+@lru_cache(maxsize=128)
+def _in_order(covered: Sequence[str], *more: str) -> tuple[str, ...]:
+    return tuple(sorted([*covered, *more]))
+
+
+def _whole(facts: Iterable[Hashable]) -> str:
     """Of the hashes of all facts, and behind a dot a few digits of each, so that the one that differs can be named."""
-    hashes, digits = zip(*each, strict=True)
-    return f"{hashlib.sha256(b''.join(hashes)).hexdigest()[:32]}.{''.join(digits)}"
+    facts = tuple(facts)
+    hashes, digits = b"".join(map(_hash_of, facts)), "".join(map(_digits_of, facts))
+    return f"{hashlib.sha256(hashes).hexdigest()[:32]}.{digits}"
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _told(fact: Hashable) -> tuple[bytes, str]:
-    """The hash of a fact as one text, whatever Python writes it, and a few digits of it.
+class _Remembered(dict[Hashable, Value]):
+    """What `work` makes of a fact, kept for the next row: those of a batch have most in common, among it long texts.
 
-    Rows of one batch have most in common, among it long texts: they are hashed once.
+    A look-up is no call of Python's, as `lru_cache` is none either, and takes a quarter of its time. Of too many all
+    are forgotten.
     """
-    text = ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
-    return hashlib.sha256(text).digest(), f"{zlib.crc32(text) & 0xFFF:03x}"
+
+    def __init__(self, work: Callable[[Hashable], Value]) -> None:
+        super().__init__()
+        self._work = work
+
+    def __missing__(self, fact: Hashable) -> Value:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        made = self[fact] = self._work(fact)
+        return made
+
+
+def _text(fact: Hashable) -> bytes:
+    """A fact as one text, whatever Python writes it."""
+    return ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
+
+
+_hash_of = _Remembered(lambda fact: hashlib.sha256(_text(fact)).digest()).__getitem__
+_digits_of = _Remembered(lambda fact: f"{zlib.crc32(_text(fact)) & 0xFFF:03x}").__getitem__
 
 
 def _plain(value: object) -> object:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -14,6 +15,8 @@ from duanka.domain.act import Act, ActState
 from duanka.domain.order import Event, Grounds, Kind, Order, State
 from duanka.domain.words import Words
 
+_KINDS = {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in State}
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
 
 
@@ -27,13 +30,14 @@ def order_id(kind: Kind) -> str:
     return new_id({Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O"}[kind])
 
 
-def order_of(row: RowMapping) -> Order:
+def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
     """The order that stands in a row of `orders`."""
-    return Order(
+    kind, state = row["kind"], row["state"]
+    return Order.of(
         id=row["id"],
-        kind=Kind(row["kind"]),
+        kind=_KINDS.get(kind) or Kind(kind),
         card=row["card"],
-        state=State(row["state"]),
+        state=_STATES.get(state) or State(state),
         step=row["step"],
         grounds=grounds_of(row),
         opened_at=row["opened_at"],
@@ -63,11 +67,11 @@ def row_of(order: Order) -> dict[str, object]:
     """The row of `orders` for an order."""
     return {
         "id": order.id,
-        "kind": order.kind.value,
+        "kind": str(order.kind),
         "card": order.card,
-        "state": order.state.value,
+        "state": str(order.state),
         "step": order.step,
-        **columns_of(order.grounds),
+        **_remembered_columns(order.grounds),
         "opened_at": order.opened_at,
         "updated_at": order.updated_at,
         "tier": order.tier,
@@ -91,11 +95,18 @@ def row_of(order: Order) -> dict[str, object]:
     }
 
 
-def grounds_of(row: RowMapping) -> Grounds:
-    """The grounds that stand in a row of `orders` or `acts`."""
-    reason, redress, papers = (
-        Words(row[f"{name}_zh"], row[f"{name}_en"]) for name in ("reason", "redress", "papers")
+def grounds_of(row: Mapping[str, Any] | RowMapping) -> Grounds:
+    """The grounds that stand in a row of `orders` or `acts`; the same for every row that has the same."""
+    return _grounds(
+        *(row["reason_zh"], row["reason_en"]),
+        *(row["redress_zh"], row["redress_en"]),
+        *(row["papers_zh"], row["papers_en"]),
     )
+
+
+@lru_cache(maxsize=1024)
+def _grounds(*texts: str) -> Grounds:
+    reason, redress, papers = (Words(*texts[at : at + 2]) for at in (0, 2, 4))
     return Grounds(reason, redress, papers)
 
 
@@ -119,6 +130,8 @@ def columns_of(grounds: Grounds) -> dict[str, object]:
     }
 
 
+_remembered_columns = lru_cache(maxsize=1024)(columns_of)  # of a row, and not to be changed
+
 _TOLD = (
     *("card", "state", "step", "tier", "asked", "rules", "due_at", "until", "carried_by", "hits", "extended"),
     *("opened_by", "helped_by", "decision", "receipt_at", "evidence"),
@@ -133,19 +146,22 @@ def told(order: Order) -> dict[str, object]:
 
 def changes(before: Order, after: Order) -> tuple[dict[str, object], dict[str, object]]:
     """What is told of an order before and after: only what differs, on both sides."""
-    differ = [name for name in _TOLD if getattr(before, name) != getattr(after, name)]
+    was, now = vars(before), vars(after)
+    differ = [name for name in _TOLD if was[name] is not now[name] and was[name] != now[name]]
     return _plain(before, differ), _plain(after, differ)
 
 
 def _plain(order: Order, names: Iterable[str]) -> dict[str, object]:
-    facts = {}
+    facts, values = dict[str, object](), vars(order)
     for name in names:
-        value = getattr(order, name)
-        if value in (None, "", ()):
+        value = values[name]
+        if value is None or value in ("", ()):
             continue
-        if isinstance(value, datetime):
+        if isinstance(value, Enum):
+            value = value.value
+        elif isinstance(value, datetime):
             value = value.isoformat()
         elif isinstance(value, tuple):
             value = ", ".join(value)
-        facts[name] = value.value if isinstance(value, Enum) else value
+        facts[name] = value
     return facts

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zlib import crc32
 
-from sqlalchemy import ARRAY, Connection, Integer, RowMapping, Table, cast, func, select
+from sqlalchemy import ARRAY, Connection, Integer, Table, cast, func, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.evidence import Evidence, may_stop, named_verification
@@ -35,7 +35,7 @@ from duanka.domain.order import (
 from duanka.domain.order_policy import OrderPolicy
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.batch_facts import BatchFacts, Fact
-from duanka.orders.bulk import among, in_parts, put_rows
+from duanka.orders.bulk import among, dictionaries, in_parts, put_rows
 from duanka.orders.network_elements import element_names
 from duanka.orders.places import NOWHERE, Place, places_of
 from duanka.orders.row_digests import ORDERS, AuditedTable
@@ -73,8 +73,12 @@ class Turn:
         self._orders: dict[str, Order] = {}  # as they stand now
         self._stored: dict[str, Order] = {}  # as they stand in the database
         self._rows: dict[str, Mapping[str, Any]] = {}  # the same, column by column
+        self._found: dict[str, str] = {}  # the digests of those that were asked for
         self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
         self._open: dict[str, dict[Kind, str]] = {}
+        self._changes: list[
+            tuple[dict[Any, Any], Any, Any]
+        ] = []  # of these three, with what was there before
         self._entries: list[Entry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
@@ -100,8 +104,9 @@ class Turn:
                 raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
             self.lock([card])
         if number not in self._orders:
-            row = self.connection.execute(select(orders).where(orders.c.id == number)).mappings().one()
-            self._keep(row)
+            found = self.connection.execute(select(orders).where(orders.c.id == number))
+            for row in dictionaries(found):
+                self._keep(row)
         return self._orders[number]
 
     def lock(self, of: Collection[str]) -> None:
@@ -116,7 +121,7 @@ class Turn:
                 .order_by(orders.c.card, orders.c.kind)
                 .with_for_update()
             )
-            for row in self.connection.execute(found).mappings():
+            for row in dictionaries(self.connection.execute(found)):
                 order = self._keep(row)
                 self._open[order.card][order.kind] = order.id
 
@@ -176,8 +181,11 @@ class Turn:
         return self._terms.trail.tells(self.connection, table, key, (key,))
 
     def not_as_told(self, numbers: Collection[str]) -> set[str]:
-        """Those of these orders whose rows were changed past the trail."""
-        return self._terms.trail.untold(self.connection, ORDERS, numbers)
+        """Those of these orders whose rows were changed past the trail, of which none changed in this transaction."""
+        found = {number: self._digest_found(number) for number in numbers if number in self._rows}
+        unread = [number for number in numbers if number not in found]
+        found |= {key: digest for key, digest, _ in ORDERS.rows(self.connection, unread)}
+        return self._terms.trail.untold(self.connection, ORDERS, found)
 
     # --- changing ---
 
@@ -187,8 +195,8 @@ class Turn:
         if not (facts.get("operator") or facts.get("city")):
             facts["operator"], facts["city"] = self.place(card)
         order = Order(order_id(kind), kind, card, FIRST[kind], 0, grounds, self.now, self.now, **facts)
-        self._orders[order.id] = order
-        self._open[card][kind] = order.id
+        self._change(self._orders, order.id, order)
+        self._change(self._open[card], kind, order.id)
         self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
         return order
 
@@ -205,7 +213,7 @@ class Turn:
             after = after.changed(closed_at=self.now, due_at=None)
         if after.kind is Kind.RESTRICTION:
             after = self._checked(order, after, event, by)
-            self._restricted[after.card] = after
+            self._change(self._restricted, after.card, after)
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:
                 self._tell(after, wanted)
@@ -227,13 +235,14 @@ class Turn:
     def attempt(self, card: str) -> Iterator[None]:
         """Changes of one card, all or none: an error takes them back and goes on to the caller."""
         self.lock([card])
-        kept = self._orders.copy(), self._restricted.copy(), self._open[card].copy()
         grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices, self._prepared)
-        lengths = [len(rows) for rows in grow]
+        lengths, before = [len(rows) for rows in grow], len(self._changes)
         try:
             yield
         except Exception:
-            self._orders, self._restricted, self._open[card] = kept
+            for facts, key, was in reversed(self._changes[before:]):
+                _put_in(facts, key, was)
+            del self._changes[before:]
             for rows, length in zip(grow, lengths, strict=True):
                 del rows[length:]
             raise
@@ -284,7 +293,8 @@ class Turn:
         changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
         rows = write_orders(self.connection, changed, self._rows)
         restricted, found = write_cards(self.connection, self._restricted, self.now)
-        add_digests(self._entries, rows, self._rows, restricted, found)
+        before = {number: self._digest_found(number) for number in rows if number in self._rows}
+        add_digests(self._entries, rows, before, restricted, found)
         supersede(self.connection, {str(row["card"]) for row in self._outbox}, self.now)
         put_rows(self.connection, outbox, self._outbox)
         put_rows(self.connection, notices, self._notices)
@@ -341,23 +351,40 @@ class Turn:
                 }
             )
 
-    def _keep(self, row: RowMapping) -> Order:
+    def _keep(self, row: Mapping[str, Any]) -> Order:
         order = order_of(row)
         self._orders[order.id] = self._stored[order.id] = order
-        self._rows[order.id] = dict(
-            row
-        )  # as it stands, and not as we would write it: its digest goes into the trail
+        self._rows[order.id] = (
+            row  # as it stands, and not as we would write it: its digest goes into the trail
+        )
         return order
 
+    def _digest_found(self, number: str) -> str:
+        """Of the row as it was read under the lock."""
+        if number not in self._found:
+            self._found[number] = ORDERS.digest(self._rows[number])
+        return self._found[number]
+
     def _put(self, order: Order) -> Order:
-        self._orders[order.id] = order
+        self._change(self._orders, order.id, order)
         if order.closed_at and self._open.get(order.card, {}).get(order.kind) == order.id:
-            del self._open[order.card][order.kind]
+            self._change(self._open[order.card], order.kind, None)
         return order
+
+    def _change(self, facts: dict[Any, Any], key: object, value: object) -> None:
+        self._changes.append((facts, key, facts.get(key)))
+        _put_in(facts, key, value)
 
 
 POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
 ONE_PERSON = Evidence.ONE_PERSON.of("")  # under a policy that says that one suffices
+
+
+def _put_in(facts: dict[Any, Any], key: object, value: object) -> None:
+    if value is None:
+        facts.pop(key, None)
+    else:
+        facts[key] = value
 
 
 def _must_be_open(order: Order) -> None:

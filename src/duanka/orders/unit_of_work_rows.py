@@ -39,9 +39,11 @@ def write_orders(
 
 def _update(connection: Connection, changed: Sequence[Row], stored: Mapping[str, Row]) -> None:
     """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
-    names = list(changed[0]) if changed else []
-    differing = [name for name in names if any(stored[row["id"]][name] != row[name] for row in changed)]
-    update_rows(connection, orders, "id", differing, changed)
+    differing = dict[str, None]()
+    for row in changed:
+        was = stored[row["id"]]
+        differing |= dict.fromkeys([name for name, value in row.items() if was[name] != value])
+    update_rows(connection, orders, "id", list(differing), changed)
 
 
 def write_cards(
@@ -54,7 +56,7 @@ def write_cards(
     rows = [
         {
             "card": card,
-            "state": order.state.value,
+            "state": str(order.state),
             "wanted": in_the_network(order.state).value,
             "order_id": order.id,
             "since": now,
@@ -68,15 +70,20 @@ def write_cards(
 def add_digests(
     entries: Sequence[Entry],
     changed: Mapping[str, Row],
-    stored: Mapping[str, Row],
+    stored: Mapping[str, str],
     restricted: Sequence[Row],
     found: Mapping[str, str],
 ) -> None:
-    """Give the last entry about each order the digests of its row and its card's, and how they were found."""
-    digests = {number: {label(ORDERS, number): ORDERS.digest(row)} for number, row in changed.items()}
-    for number, mine in digests.items():
-        if number in stored:
-            mine[label(ORDERS, number) + FOUND] = ORDERS.digest(stored[number])
+    """Give the last entry about each order the digests of its row and its card's, and how they were found.
+
+    `stored`: the digests of the changed orders that were there; `found`: of the cards.
+    """
+    digests = dict[str, dict[str, str]]()
+    for number, row in changed.items():
+        name = label(ORDERS, number)
+        digests[number] = mine = {name: ORDERS.digest(row)}
+        if was := stored.get(number):
+            mine[name + FOUND] = was
     for row in restricted:
         name, mine = label(CARDS, row["card"]), digests[row["order_id"]]
         mine[name] = CARDS.digest(row)
