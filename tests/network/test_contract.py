@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duanka.domain.network import Element, NetworkState, UnknownCard, Unreachable, WholeList
+from duanka.domain.network import Element, ManyAtOnce, NetworkState, UnknownCard, Unreachable, WholeList
 from parts import needed
 from suppliers import CARDS, PROGRAMS, SUPPLIERS, Supplied
 from switches import missing
@@ -119,6 +119,31 @@ def test_any_sequence_ends_as_a_model_says(element: Element, acts: list[tuple[in
         model[number] = state
     for number, state in model.items():
         assert element.state_of(CARDS[number]) is element.shows(state)
+
+
+def test_many_at_once_are_all_told_or_it_says_so(supplied: Supplied, element: Element) -> None:
+    if not isinstance(element, ManyAtOnce):
+        return
+    for shift in range(len(STATES)):
+        wanted = {card: STATES[(number + shift) % len(STATES)] for number, card in enumerate(CARDS[:30])}
+        element.put(wanted)
+        assert {card: element.state_of(card) for card in wanted} == {
+            card: element.shows(state) for card, state in wanted.items()
+        }
+    with pytest.raises(UnknownCard):
+        element.put({CARDS[40]: NetworkState.SUSPENDED, "1 delete": NetworkState.SUSPENDED})
+    if supplied.knows_cards:
+        with pytest.raises(UnknownCard):
+            element.put({CARDS[40]: NetworkState.SUSPENDED, "8600000000000": NetworkState.SUSPENDED})
+    assert element.state_of(CARDS[40]) is NetworkState.ACTIVE, "where one is unknown, before any is told"
+    supplied.kill()
+    try:
+        with pytest.raises(Unreachable):
+            element.put(dict.fromkeys(CARDS[:30], NetworkState.ACTIVE))
+    finally:
+        supplied.start()
+    element.put(dict.fromkeys(CARDS[:30], NetworkState.ACTIVE))
+    assert list(element.restricted()) == []
 
 
 def test_a_whole_list_replaces_all(supplied: Supplied, element: Element) -> None:

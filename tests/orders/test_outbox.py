@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -68,6 +68,22 @@ class Watched(FakeElement):
         self.asked(card)
 
 
+class Together(Watched):
+    """Takes many cards at once; the sizes of its groups."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__(faults)
+        self.groups: list[int] = []
+
+    def put(self, cards: Mapping[str, NetworkState]) -> None:
+        self.groups.append(len(cards))
+        for one in cards:
+            self._note(one)
+        self._reached(*cards)
+        self._write(cards)
+        self._answer()
+
+
 @dataclass
 class Bench:
     """An element, its worker, and the seconds that only grow."""
@@ -76,9 +92,10 @@ class Bench:
     faults: Faults = field(default_factory=Faults)
     seconds: float = 100.0
     said: list[str] = field(default_factory=list)
+    kind: type[Watched] = Watched
 
     def __post_init__(self) -> None:
-        self.element = Watched(self.faults)
+        self.element = self.kind(self.faults)
         self.calls = self.element.calls
         alarms = Alarms(self.store, self.said.append, timedelta(minutes=5))
         self.worker = Enacting(
@@ -213,8 +230,9 @@ def test_an_act_whose_answer_was_lost_is_asked_again_and_changes_nothing(store: 
     assert bench.element.state_of(card(0)) is SUSPENDED
 
 
-def test_one_card_that_never_answers_does_not_stop_the_rest(store: Store) -> None:
-    book, bench = book_on(store, elements=ONE), Bench(store)
+@pytest.mark.parametrize("kind", [Watched, Together])
+def test_one_card_that_never_answers_does_not_stop_the_rest(store: Store, kind: type[Watched]) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store, kind=kind)
 
     def poisoned(one: str) -> None:
         if one == card(3):
@@ -223,14 +241,32 @@ def test_one_card_that_never_answers_does_not_stop_the_rest(store: Store) -> Non
     bench.element.asked = poisoned
     for number in range(40):
         stopped(book, number)
-    for second in range(10):
+    for second in range(30):
         bench.seconds += 1
         bench.drain(NOW + second * SECOND)
     assert [row.card for row in rows(store) if row.outcome is None] == [card(3)]
 
 
-def test_refused_and_unknown_are_over_and_refused_raises_an_alarm(store: Store) -> None:
-    book, bench = book_on(store, elements=ONE), Bench(store)
+def test_many_are_told_at_once_and_fewer_where_that_takes_too_long(store: Store) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store, kind=Together)
+    assert isinstance(bench.element, Together)
+    groups = bench.element.groups
+    for number in range(60):
+        stopped(book, number)
+    bench.faults.deaf = True  # it takes them all, and more than its seconds for it
+    bench.drain(NOW)
+    assert groups == [25], "the first that fell silent speaks for all"
+    bench.faults.deaf = False
+    bench.seconds += 1
+    bench.drain(NOW + SECOND)
+    assert groups[1:] == [12, 24, 23], "after one that answered alone, and then as many as at first"
+    assert outcomes(store) == [("suspended", "done")] * 60
+    assert {bench.element.state_of(card(number)) for number in range(60)} == {SUSPENDED}
+
+
+@pytest.mark.parametrize("kind", [Watched, Together])
+def test_refused_and_unknown_are_over_and_refused_raises_an_alarm(store: Store, kind: type[Watched]) -> None:
+    book, bench = book_on(store, elements=ONE), Bench(store, kind=kind)
     bench.faults.unknown, bench.faults.refusing = {card(0)}, {card(1)}
     for number in range(3):
         stopped(book, number)

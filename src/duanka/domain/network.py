@@ -71,6 +71,17 @@ class Element(Protocol):
         """Give connections back; calling again is harmless."""
 
 
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """An element that takes many changes for little more than the price of one."""
+
+    def put(self, cards: Mapping[str, NetworkState]) -> None:
+        """Put these cards into these states: all are in effect and durable when it answers.
+
+        Raises as an Element does, and within its seconds; which of the cards are in their state is unknown then.
+        """
+
+
 class WholeList(Protocol):
     """An element that can take a whole list at once, so that no call ever meets half of it."""
 

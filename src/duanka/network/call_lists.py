@@ -153,13 +153,16 @@ class CallLists:
                 )
             yield
 
-    def put(self, card: str, state: NetworkState | None) -> None:
-        """Change one card, also in the list that is being filled."""
+    def put(self, cards: Mapping[str, NetworkState | None]) -> None:
+        """Change these cards, also in the list that is being filled."""
         with self._writing() as database:
-            _put(database, self.live, card, state)
-            if self.filling:
-                database.execute(
-                    "INSERT INTO changed (card, state) VALUES (?, ?)", (card, state and state.value)
+            live, filling = self.live, self.filling
+            for card, state in cards.items():
+                _put(database, live, card, state)
+            if filling:
+                database.executemany(
+                    "INSERT INTO changed (card, state) VALUES (?, ?)",
+                    [(card, state and state.value) for card, state in cards.items()],
                 )
 
     def begin(self) -> str:

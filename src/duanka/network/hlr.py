@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from duanka.domain.masking import masked_card
@@ -57,39 +57,49 @@ class HomeRegister:
 
     def bar_outgoing(self, card: str) -> None:
         """Leave the card attached, or let it in again: the register cannot bar one direction."""
-        self.restore(card)
+        self.put({card: NetworkState.OUTGOING_BARRED})
 
     def suspend(self, card: str) -> None:
         """Keep the card out of circuit- and packet-switched service, and detach it where it is."""
-        until = self._until()
-        stored, access = self._access(card, until)
-        if access not in (_IN, _OUT):
-            self._before.keep(card, access)
-        self._change(card, stored, _OUT, access, until)
+        self.put({card: NetworkState.SUSPENDED})
 
     def restore(self, card: str) -> None:
         """Let the card into what it had; one that is let into something is left as the operator has it."""
-        until = self._until()
-        stored, access = self._access(card, until)
-        before = self._before.of(card)
-        if access == _OUT or before not in (None, access):
-            self._change(card, stored, before or _IN, before or _IN, until)
-        if before or self._before.of(card):
-            self._before.forget(card)
+        self.put({card: NetworkState.ACTIVE})
 
-    def _change(self, card: str, stored: str, access: Services, before: Services, until: float) -> None:
-        """Change what the card is let into. Where that is done by half, the half is not what it had."""
+    def put(self, cards: Mapping[str, NetworkState]) -> None:
+        """Many changes, each step of all of them asked at once; where one fails, any may be made."""
+        until = self._until()
+        held, kept = self._access(list(cards), until), self._before.among(cards)
+        changes, before = dict[str, Services](), dict[str, Services]()
+        for card, state in cards.items():
+            stored, access = held[card]
+            if state is NetworkState.SUSPENDED:
+                if access not in (_IN, _OUT):
+                    self._before.keep(card, access)
+                changes[stored], before[card] = _OUT, access
+            elif access == _OUT or kept.get(card) not in (None, access):
+                changes[stored] = before[card] = kept.get(card) or _IN
+        self._change(changes, before, until)
+        for card in kept:
+            if cards[card] is not NetworkState.SUSPENDED:
+                self._before.forget(card)
+
+    def _change(self, changes: Mapping[str, Services], before: Mapping[str, Services], until: float) -> None:
+        """Change what stored numbers are let into. What is done by half is not what their cards had `before`."""
         try:
-            self._allow(stored, access, until)
+            self._allow(changes, until)
         except NetworkError:
-            if before != _OUT:
-                with contextlib.suppress(NetworkError):
-                    self._before.keep(card, before)
+            for card, access in before.items():
+                if access != _OUT:
+                    with contextlib.suppress(NetworkError):
+                        self._before.keep(card, access)
             raise
 
     def state_of(self, card: str) -> NetworkState:
         """Read back from the register's database."""
-        return NetworkState.SUSPENDED if self._access(card, self._until())[1] == _OUT else NetworkState.ACTIVE
+        _, access = self._access([card], self._until())[card]
+        return NetworkState.SUSPENDED if access == _OUT else NetworkState.ACTIVE
 
     def shows(self, state: NetworkState) -> NetworkState:
         """A card that is barred outgoing looks active here."""
@@ -126,39 +136,77 @@ class HomeRegister:
     def _until(self) -> float:
         return time.monotonic() + self._seconds
 
-    def _access(self, card: str, until: float) -> tuple[str, Services]:
-        """Under which number the card is stored, and whether it is let into circuit- and packet-switched service."""
-        checked(card)
-        for stored in (card, *([card[2:]] if card.startswith("86") and identity(card[2:]) == card else [])):
-            try:
-                return stored, self._services(stored, until)
-            except Refused as refused:
-                if not _NOBODY.search(str(refused)):
-                    raise Refused(f"{self.name}: {refused}") from refused
-        raise UnknownCard(f"{self.name} has no card {masked_card(card)}")
+    def _access(self, cards: Sequence[str], until: float) -> dict[str, tuple[str, Services]]:
+        """Under which number each card is stored, and whether it is let into circuit- and packet-switched service."""
+        found = dict[str, tuple[str, Services]]()
+        for card in cards:
+            checked(card)
+        for stored in ({card: card for card in cards}, {card: card[2:] for card in cards if _at_home(card)}):
+            asked = {card: number for card, number in stored.items() if card not in found}
+            for card, access in zip(asked, self._services(list(asked.values()), until), strict=True):
+                if not isinstance(access, Refused):
+                    found[card] = asked[card], access
+                elif not _NOBODY.search(str(access)):
+                    raise Refused(f"{self.name}: {access}") from access
+        for card in cards:
+            if card not in found:
+                raise UnknownCard(f"{self.name} has no card {masked_card(card)}")
+        return found
 
-    def _services(self, stored: str, until: float) -> Services:
-        said = self._ctrl.get(f"subscriber.by-msisdn-{stored}.info", until)
-        facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
-        if "nam_cs" not in facts or "nam_ps" not in facts:
-            raise Refused(f"it answered without the access mode of {masked_card(stored)}")
-        if facts.get("msisdn") != stored:
-            raise Refused(f"asked for {masked_card(stored)}, it answered with another card")
-        return facts["nam_cs"] != "0", facts["nam_ps"] != "0"
+    def _services(self, stored: Sequence[str], until: float) -> list[Services | Refused]:
+        """What these stored numbers are let into, in their order; Refused in place of one that it does not know."""
+        variables = [f"subscriber.by-msisdn-{number}.info" for number in stored]
+        said = self._ctrl.get_all(variables, until) if stored else []
+        return [
+            one if isinstance(one, Refused) else _services_in(one, number)
+            for number, one in zip(stored, said, strict=True)
+        ]
 
-    def _allow(self, stored: str, access: Services, until: float) -> None:
-        """Change it until it is read back changed, for as long as half of the time: a lock on the database passes."""
-        command = f"subscriber msisdn {stored} update network-access-mode {_MODES[access]}"
+    def _allow(self, changes: Mapping[str, Services], until: float) -> None:
+        """Change them until all are read back changed, for half of the time: a lock on the database passes."""
         give_up = until - self._seconds / 2
-        while True:
-            said = self._vty.ask(command, until)
-            complaint = next((line.lstrip("% ") for line in said if line.startswith("%")), "")
-            if complaint and not _NOBODY.search(complaint):
-                raise Refused(f"{self.name}: {complaint}")
-            if self._services(stored, until) == access:
-                return
-            if time.monotonic() > give_up:
+        while changes:
+            commands = [
+                f"subscriber msisdn {stored} update network-access-mode {_MODES[access]}"
+                for stored, access in changes.items()
+            ]
+            complaints = dict(zip(changes, map(_complaint, self._vty.ask_all(commands, until)), strict=True))
+            for complaint in complaints.values():
+                if complaint and not _NOBODY.search(complaint):
+                    raise Refused(f"{self.name}: {complaint}")
+            now = self._services(list(changes), until)
+            for read in now:
+                if isinstance(read, Refused):
+                    raise read
+            changes = {
+                stored: access
+                for (stored, access), read in zip(changes.items(), now, strict=True)
+                if read != access
+            }
+            if changes and time.monotonic() > give_up:
+                stored = next(iter(changes))
                 raise Refused(
-                    f"{self.name} took the change of {masked_card(stored)} and did not make it: {complaint or 'silent'}"
+                    f"{self.name} took the change of {masked_card(stored)} and did not make it:"
+                    f" {complaints[stored] or 'silent'}"
                 )
-            time.sleep(_AGAIN)
+            if changes:
+                time.sleep(_AGAIN)
+
+
+def _at_home(card: str) -> bool:
+    """Whether the register may have the card under its number without the country."""
+    return card.startswith("86") and identity(card[2:]) == card
+
+
+def _services_in(said: str, stored: str) -> Services | Refused:
+    """What the control interface says of a number; Refused where it does not say it, or of another one."""
+    facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
+    if "nam_cs" not in facts or "nam_ps" not in facts:
+        return Refused(f"it answered without the access mode of {masked_card(stored)}")
+    if facts.get("msisdn") != stored:
+        return Refused(f"asked for {masked_card(stored)}, it answered with another card")
+    return facts["nam_cs"] != "0", facts["nam_ps"] != "0"
+
+
+def _complaint(said: Sequence[str]) -> str:
+    return next((line.lstrip("% ") for line in said if line.startswith("%")), "")

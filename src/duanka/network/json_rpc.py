@@ -42,11 +42,17 @@ class JsonRpc:
             raise answer
         return answer
 
-    def ask_all(self, questions: Iterable[Question], *, seconds: float | None = None) -> Iterator[Any]:
-        """Many questions; their results or RpcErrors in the same order."""
+    def ask_all(
+        self, questions: Iterable[Question], *, seconds: float | None = None, until: float | None = None
+    ) -> Iterator[Any]:
+        """Many questions; their results or RpcErrors in the same order.
+
+        `seconds`: that one answer may take; `until`: when all must be there, in `time.monotonic()`.
+        """
         left = iter(questions)
         while some := list(itertools.islice(left, _AHEAD)):
-            yield from self._some(some, seconds or self._seconds)
+            most = seconds or self._seconds
+            yield from self._some(some, most if until is None else min(most, until - time.monotonic()))
 
     def close(self) -> None:
         """Give the socket back."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from duanka.domain.network import Unreachable
 from duanka.domain.private_files import private_database
@@ -35,12 +38,16 @@ class ServicesBefore:
                 self._path, "INSERT OR IGNORE INTO services VALUES (?, ?, ?)", (card, *map(int, services))
             )
 
-    def of(self, card: str) -> Services | None:
-        """What the card was let into; None where nothing is kept, which means everything."""
+    def among(self, cards: Collection[str]) -> dict[str, Services]:
+        """What those of these cards were let into of which anything is kept."""
         if self._path is None or not self._path.exists():
-            return self._held.get(card)
-        rows = self._do(self._path, "SELECT cs, ps FROM services WHERE card = ?", (card,))
-        return (bool(rows[0][0]), bool(rows[0][1])) if rows else None
+            return {card: self._held[card] for card in cards if card in self._held}
+        rows = self._do(
+            self._path,
+            "SELECT card, cs, ps FROM services WHERE card IN (SELECT value FROM json_each(?))",
+            (json.dumps([*cards]),),
+        )
+        return {card: (bool(cs), bool(ps)) for card, cs, ps in rows}
 
     def forget(self, card: str) -> None:
         """The card has back what it had."""
@@ -50,7 +57,7 @@ class ServicesBefore:
             self._do(self._path, "DELETE FROM services WHERE card = ?", (card,))
 
     @staticmethod
-    def _do(path: Path, statement: str, values: tuple[str | int, ...]) -> list[tuple[int, int]]:
+    def _do(path: Path, statement: str, values: tuple[str | int, ...]) -> list[Any]:
         try:
             database = sqlite3.connect(private_database(path), timeout=_WAITS)
             try:

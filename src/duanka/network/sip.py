@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,22 +23,31 @@ class CallProxy:
     """An Element, a WholeList and a RefusalSource on the Kamailio whose files are in `folder`, on this machine."""
 
     def __init__(self, folder: Path, *, name: str = "call_proxy", seconds: float = 4.0) -> None:
-        self.name = name
+        self.name, self._seconds = name, seconds
         self._lists = CallLists(folder, seconds=seconds)
         self._rpc = JsonRpc(folder / CONTROL, seconds=seconds)
         self._refused = RefusedFile(folder / REFUSED, name, Carried.CALL)
 
     def bar_outgoing(self, card: str) -> None:
         """Refuse calls from the card."""
-        self._put(card, NetworkState.OUTGOING_BARRED)
+        self.put({card: NetworkState.OUTGOING_BARRED})
 
     def suspend(self, card: str) -> None:
         """Refuse calls from the card and to it."""
-        self._put(card, NetworkState.SUSPENDED)
+        self.put({card: NetworkState.SUSPENDED})
 
     def restore(self, card: str) -> None:
         """Let its calls pass."""
-        self._put(card, None)
+        self.put({card: NetworkState.ACTIVE})
+
+    def put(self, cards: Mapping[str, NetworkState]) -> None:
+        """Many changes with one write to the disk; where it fails, some may be made."""
+        until = time.monotonic() + self._seconds
+        states = {checked(card): None if state is _ACTIVE else state for card, state in cards.items()}
+        with self._lists.locked():
+            # the disk first: what is acknowledged is loaded again by a Kamailio that dies the moment after
+            self._lists.put(states)
+            self._tell(self._live(), states, until)
 
     def state_of(self, card: str) -> NetworkState:
         """Asked of Kamailio itself, not of our list."""
@@ -106,8 +116,7 @@ class CallProxy:
                 # the disk first, so that a Kamailio which starts at any moment of this has every change too
                 changed = self._lists.changed()
                 self._lists.end(filling)
-                for card, state in changed.items():
-                    self._tell(filling, card, state)
+                self._tell(filling, changed)
                 self._rpc.ask("htable.sets", "live", "list", filling)
             with contextlib.suppress(NetworkError):  # memory given back; the next exchange does it too
                 self._rpc.ask("htable.flush", other(filling), seconds=_LOADS_WITHIN)
@@ -146,22 +155,17 @@ class CallProxy:
             missing = [card for card in odd if self._lists.has(card)]
             return _ACTIVE in self._states(missing) or held[self._live()] > self._lists.count()
 
-    def _put(self, card: str, state: NetworkState | None) -> None:
-        checked(card)
-        with self._lists.locked():
-            # the disk first: what is acknowledged is loaded again by a Kamailio that dies the moment after
-            self._lists.put(card, state)
-            self._tell(self._live(), card, state)
-
-    def _tell(self, table: str, card: str, state: NetworkState | None) -> None:
-        if state is not None:
-            self._rpc.ask("htable.sets", table, card, state.value)
-            return
-        try:
-            self._rpc.ask("htable.delete", table, card)
-        except RpcError as error:
-            if error.code not in _NOT_THERE:
-                raise
+    def _tell(
+        self, table: str, states: Mapping[str, NetworkState | None], until: float | None = None
+    ) -> None:
+        """Put these cards into the table, or take them out: None."""
+        asked = [
+            ("htable.sets", (table, card, state.value)) if state else ("htable.delete", (table, card))
+            for card, state in states.items()
+        ]
+        for (method, _), answer in zip(asked, self._rpc.ask_all(asked, until=until), strict=True):
+            if isinstance(answer, RpcError) and (method == "htable.sets" or answer.code not in _NOT_THERE):
+                raise answer
 
     def _live(self) -> str:
         return str(self._rpc.ask("htable.get", "live", "list")["item"]["value"])

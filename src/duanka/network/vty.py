@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from collections.abc import Sequence
 
 from duanka.domain.network import Refused, Unreachable
 from duanka.network.hung_up import hung_up
@@ -38,14 +39,20 @@ class Vty:
         `until`: when the answer must be whole, in `time.monotonic()`; `silence`: seconds that it may pause for
         after that, for a list of any length.
         """
-        if "\r" in command or "\n" in command:
-            raise Refused(f"a command is one line: {command!r}")
+        (lines,) = self.ask_all([command], until, silence=silence)
+        return lines
+
+    def ask_all(self, commands: Sequence[str], until: float, *, silence: float = 0.0) -> list[list[str]]:
+        """As `ask`, many commands at once; the lines of each answer, in the order of the commands."""
+        for command in commands:
+            if "\r" in command or "\n" in command:
+                raise Refused(f"a command is one line: {command!r}")
         try:
             if self._socket and hung_up(self._socket):
                 self.close()
             connection = self._socket or self._open(until)
-            connection.sendall(command.encode() + b"\r")
-            answer = self._answer(connection, until, silence)
+            connection.sendall(b"".join(command.encode() + b"\r" for command in commands))
+            answers = self._answers(connection, commands, until, silence)
         except _NotLetInError:
             self.close()
             host, port = self._address
@@ -58,8 +65,7 @@ class Vty:
             self.close()
             host, port = self._address
             raise Unreachable(f"{host}:{port} does not answer: {str(error) or 'silent'}") from error
-        lines = answer.decode(errors="replace").split("\r\n")
-        return [line for line in lines[1:-1] if line]
+        return [[line for line in lines if line] for lines in answers]
 
     def close(self) -> None:
         """End the connection."""
@@ -77,6 +83,25 @@ class Vty:
             connection.sendall(command)
             self._answer(connection, until)
         return connection
+
+    def _answers(
+        self, connection: socket.socket, commands: Sequence[str], until: float, silence: float
+    ) -> list[list[str]]:
+        """The lines between the echo of each command and the next prompt."""
+        text = ""
+        while True:
+            text += self._answer(connection, until, silence).decode(errors="replace")
+            lines = text.split("\r\n")
+            if len(commands) == 1:
+                return [lines[1:-1]]
+            answers: list[list[str]] = []
+            for line in lines[:-1]:
+                if len(answers) < len(commands) and line.endswith(commands[len(answers)]):
+                    answers.append([])
+                elif answers:
+                    answers[-1].append(line)
+            if len(answers) == len(commands):
+                return answers
 
     def _answer(self, connection: socket.socket, until: float, silence: float = 0.0) -> bytes:
         got = bytearray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ class Store:
         the mode of a file, and a server has _ANSWERS_WITHIN_SECONDS. NoOrderBook: there is none, and `create` is
         False. NotUsable: of another version, under another secret, or no order book. DuankaError: no answer.
         """
+        self._turn = threading.Lock()
         try:
             parsed = _parsed(url)
             self._read_only = read_only
@@ -131,8 +133,28 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes. On SQLite one at a time; it begins by taking the lock, so it cannot fail late."""
-        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            self._in_turn(),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """On SQLite, let one thread of this process write at a time.
+
+        Who finds the database locked looks again after a sleep that grows to a tenth of a second; a thread that waits
+        for another one of its own process goes on as soon as it may.
+        """
+        mine = self.embedded and self._turn.acquire(
+            timeout=_BUSY_MS / 1000
+        )  # else the database says that it is busy
+        try:
+            yield
+        finally:
+            if mine:
+                self._turn.release()
 
     def transact(
         self,
