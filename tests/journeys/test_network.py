@@ -251,12 +251,12 @@ def shares(town: Town, since: datetime, wanted: NetworkState) -> list[str]:
             "told": [told.ended - told.begun for leg, told in mine],
             "rest of the batch": [leg.enforced_at - told.ended for leg, told in mine],
         }
-        spread = "; ".join(
-            f"{what} {_spread([one.total_seconds() for one in took])}" for what, took in parts.items()
-        )
         lines.append(
-            f"  {element}: {_spread([leg.seconds for leg, _ in mine])} (first told after {first:.2f} s; {spread})"
+            f"  {element}: {_spread([leg.seconds for leg, _ in mine])}; first told after {first:.2f} s"
         )
+        lines += [
+            f"    {what}: {_spread([one.total_seconds() for one in took])}" for what, took in parts.items()
+        ]
     return lines
 
 
