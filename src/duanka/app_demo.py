@@ -15,7 +15,7 @@ from duanka import app, app_orders, app_serve, simulator
 from duanka.app_orders import Desk
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
-from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
+from duanka.domain.order import SYSTEM, Event, Kind, OrderError, Person, Role, State
 from duanka.domain.ports import Silent
 from duanka.network.phones import send_message
 from duanka.orders.reading import Filter, Reader
@@ -113,11 +113,18 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
 def trust_invented_police(settings: Settings, public_key: Path) -> None:
     """Begin a new order book with two invented supervisors, who let the signature of the invented police count.
 
-    OrderError: the order book has people already; they decide with `duanka keys add-source`.
+    DuankaError: the order book has people already, and invented ones do not decide there.
     """
     with app_orders.desk(settings, app.policy_named(settings.policy), create=True) as here:
         moment = app_orders.now()
-        key, invitation = here.persons.begin("li.invented", "Li (invented)", "the demonstration", moment)
+        try:
+            key, invitation = here.persons.begin("li.invented", "Li (invented)", "the demonstration", moment)
+        except OrderError:
+            raise DuankaError(
+                f"the order book {here.store.name} has people, and an invented police is for a book of its own: name a"
+                f" new folder, DUANKA_ORDERS=FOLDER duanka demo --trust {public_key}; or let two of its supervisors"
+                " register the key (`duanka keys add-source`)"
+            ) from None
         second = here.persons.join(invitation, "wang.invented", "Wang (invented)", moment)
         first, other = here.keys.who(key), here.keys.who(second)
         assert first is not None  # noqa: S101  # both were just made

@@ -29,10 +29,14 @@ _OFTEN = 3  # failures of a duty in a row: not a hiccup
 
 @dataclass(frozen=True)
 class HealthState:
-    """What `GET /health` tells. `reasons`: empty where all is well; no number and no secret stands in them."""
+    """What `GET /health` tells. `reasons`: what does not work; `wants`: what is not set up, so that something waits.
+
+    Both are empty where all is well; no number and no secret stands in them.
+    """
 
     reasons: tuple[str, ...]
     database: bool
+    wants: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:
@@ -114,8 +118,10 @@ class Health:
         clock: Callable[[], datetime],
         *,
         guard: ClockGuard | None = None,
+        wants: tuple[str, ...] = (),
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._wants = wants
         self._store, self._supervisor, self._duties = store, supervisor, duties
         self._clock, self._guard, self._ticks = clock, guard, ticks
         self._records: RecordsPulse | None = None
@@ -175,7 +181,7 @@ class Health:
         if self._records and self._records.silent_seconds() > _QUIET_SECONDS:
             reasons.append(f"records: no micro-batch for {self._records.silent_seconds():.0f} s")
         database_up = not database and since <= _STALE_SECONDS
-        return HealthState(tuple(dict.fromkeys(reasons)), database_up)
+        return HealthState(tuple(dict.fromkeys(reasons)), database_up, self._wants)
 
 
 def _is_ours(source: str) -> bool:

@@ -38,6 +38,7 @@ from duanka.verify import Verification
 
 POLL_SECONDS = 0.2  # between two looks into a file of decisions
 HELD_SECONDS = 1.0  # between two looks whether the order book is older than it was
+NO_MESSAGE_CENTRE = "notices wait: no message centre (DUANKA_MESSAGE_CENTRE)"
 OPENS_WITHIN_SECONDS = 60.0  # the workers that judge faces
 
 
@@ -76,6 +77,11 @@ class _Held:
         return self._looked[1]
 
 
+def not_set_up(settings: Settings) -> tuple[str, ...]:
+    """What `serve` does without because nobody set it, and what waits for it."""
+    return () if settings.message_centre else (NO_MESSAGE_CENTRE,)
+
+
 class ServeParts:
     """The parts of `serve` beside the worker, each started by a method. `outcome`: of the live run, once it ended."""
 
@@ -89,7 +95,14 @@ class ServeParts:
         self.outcome: LiveOutcome | None = None
         self._zone = OperatorZone(policy.orders.zone)
         self._pulse = RecordsPulse()
-        self._health = Health(here.store, supervisor, self.supervision.duties, app_orders.now, guard=guard)
+        self._health = Health(
+            here.store,
+            supervisor,
+            self.supervision.duties,
+            app_orders.now,
+            guard=guard,
+            wants=not_set_up(settings),
+        )
         registry = CollectorRegistry()
         registry.register(OrderMetrics(self._health))
         self._registries = [registry]

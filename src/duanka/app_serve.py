@@ -19,7 +19,7 @@ from duanka.api.addresses import TrustedProxies
 from duanka.api.server import listening_socket, make_server, server_address
 from duanka.app_live import LiveOutcome, LiveRun, stopped_by_signals
 from duanka.app_orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, register_ports
-from duanka.app_parts import ServeParts, Supervision
+from duanka.app_parts import ServeParts, Supervision, not_set_up
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Watch as RecordsWatch
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
@@ -213,6 +213,8 @@ def serve(
     with app_orders.desk(settings, policy, create=True) as here, contextlib.ExitStack() as parts:
         network.join(here, app_orders.now())
         say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
+        for lacking in not_set_up(settings):
+            say(f"Not set up: {lacking}")
         run = ServeParts(settings, policy, here, say)
         parts.callback(run.supervision.supervisor.stop)
         parts.enter_context(working(here, policy.orders, network, say, supervision=run.supervision))

@@ -80,7 +80,8 @@ class Ticker:
 
 def _level(text: str) -> str:
     """WARNING for what somebody should look at, INFO for the rest."""
-    troubled = text.startswith("告警 / alarm") or text.endswith(("it is tried again", "it is started again"))
+    begins, ends = ("告警 / alarm", "Not set up: "), ("it is tried again", "it is started again")
+    troubled = text.startswith(begins) or text.endswith(ends)
     return "WARNING" if troubled else "INFO"
 
 

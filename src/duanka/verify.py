@@ -139,9 +139,11 @@ class Verification:
         try:
             photo = self._photos.fetch(session.card)
             if photo is None:
-                raise CheckRefused(Reason.NO_REFERENCE)
+                raise ReferenceUnusable("there is no registered photo of this card")
             self._checker.enrol(photo)
-        except ReferenceUnusable:
+        except ReferenceUnusable as error:  # the holder goes to the counter; the desk must see why
+            _log.warning("%s: %s", session.order_id, error)
+            self._book.note_reference(session.order_id, str(error), now)
             raise CheckRefused(Reason.NO_REFERENCE) from None
         except CheckerDown:
             raise CheckRefused(Reason.NOT_AVAILABLE, wait=30) from None

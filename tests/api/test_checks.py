@@ -14,9 +14,11 @@ from sqlalchemy import select
 from asking import own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, callers, card
 from duanka.api import Limits
-from duanka.domain.identity import TOLD, Reason
+from duanka.domain.identity import TOLD, Reason, ReferenceUnusable
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
+from duanka.orders.reading import Reader
 from duanka.orders.tables import audit
+from people import SECOND
 from recordings import recording
 from verifications import DARK, LOST, OTHER, PASSED, UNSURE
 
@@ -230,7 +232,8 @@ def test_what_is_refused_says_why(desk: TestDesk, calling: Calling) -> None:
 def test_without_a_photo_or_a_judge_the_way_is_the_counter(desk: TestDesk, calling: Calling) -> None:
     holder = calling(desk.asked()[1])
     desk.way.photos.photo = None
-    refused(holder.post("/holder/session", agreed(holder)), 409, Reason.NO_REFERENCE)
+    for _ in range(2):
+        refused(holder.post("/holder/session", agreed(holder)), 409, Reason.NO_REFERENCE)
     desk.way.photos.down = True
     away = holder.post("/holder/session", agreed(holder))
     refused(away, 503, Reason.NOT_AVAILABLE)
@@ -324,3 +327,28 @@ def test_each_session_may_look_every_second_whatever_others_do(desk: TestDesk) -
         assert guessed[:4] == [401] * 4
         assert guessed[-1] == 429, "who guesses is slowed down"
         assert second.get("/holder/check").status_code == 200, "and others at the same address are not"
+
+
+@pytest.mark.parametrize(
+    ("photo", "told"), [(None, "there is no registered photo"), (b"a photo", "shows 0 faces")]
+)
+def test_a_photo_that_nothing_can_be_compared_with_is_told_to_the_desk_once(
+    desk: TestDesk,
+    calling: Calling,
+    photo: bytes | None,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def sees_no_face(_: bytes) -> None:
+        raise ReferenceUnusable("the registered photo shows 0 faces; it must show one")
+
+    order, link = desk.asked()
+    holder = calling(link)
+    desk.way.photos.photo = photo
+    monkeypatch.setattr(desk.way.judge, "enrol", sees_no_face)
+    for _ in range(2):
+        refused(holder.post("/holder/session", agreed(holder)), 409, Reason.NO_REFERENCE)
+    assert told in caplog.text
+    file = desk.reading.order(order.id, Reader(desk.people.who(SECOND.id)), desk.clock())
+    assert [told in row.why for row in file.trail if row.what == "photo.unusable"] == [True]

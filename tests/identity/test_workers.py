@@ -23,7 +23,7 @@ from duanka.domain.identity import Check, Outcome, Reason, ReferenceUnusable, Ve
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import workers
 from duanka.identity.embedded import available, steps_of
-from duanka.identity.workers import OnWorkers, Process, Workers
+from duanka.identity.workers import OnWorkers, Process, Workers, without_information
 from parts import needed
 from waiting import HANG, until
 
@@ -193,3 +193,23 @@ def _busy(pid: int) -> bool:
     before = used()
     time.sleep(0.2)
     return used() > before
+
+
+def test_libraries_tell_nothing_of_themselves_and_their_errors_are_seen(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with without_information():
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
+        os.write(
+            2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        )
+        os.write(2, b"I0000 00:00:1732780800.000000   1 delegate.cc:1] created\n")
+        os.write(2, b"ERROR: the weights cannot be read\nE0000 00:00:1.0 1 a.cc:1] broken\n")
+    with contextlib.suppress(ZeroDivisionError), without_information():
+        os.write(2, b"what went before\n")
+        raise ZeroDivisionError
+    assert capfd.readouterr().err.splitlines() == [
+        "ERROR: the weights cannot be read",
+        "E0000 00:00:1.0 1 a.cc:1] broken",
+        "what went before",
+    ]

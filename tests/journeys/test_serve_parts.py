@@ -55,9 +55,12 @@ def test_live_records_that_cannot_be_followed_keep_api_and_worker_and_come_back(
         assert httpx.head(f"{url}/card-restrictions/v1/health", timeout=HANG).status_code == 503
         assert 'duanka_part_up{part="records"} 0.0' in httpx.get(f"{url}/metrics", timeout=HANG).text
         (orders / "live" / "state").unlink()
-        until(lambda: health(url) == (200, {"status": "up", "database": "up", "reasons": []}), HANG)
+        waits = ["notices wait: no message centre (DUANKA_MESSAGE_CENTRE)"]
+        until(lambda: health(url) == (200, {"status": "degraded", "database": "up", "reasons": waits}), HANG)
+        whole = httpx.get(f"{url}/card-restrictions/v1/health", timeout=HANG)
         answer = httpx.head(f"{url}/card-restrictions/v1/health", timeout=HANG)
         assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-length"] == whole.headers["content-length"]
         told = httpx.get(f"{url}/metrics", timeout=HANG).text
         for line in (
             'duanka_part_up{part="records"} 1.0',
@@ -73,6 +76,7 @@ def test_live_records_that_cannot_be_followed_keep_api_and_worker_and_come_back(
     stamped = [line for line in lines if line[:4].isdigit()]
     assert all("+08:00 INFO " in line or "+08:00 WARNING " in line for line in stamped)
     assert any("WARNING records: " in line and "is started again" in line for line in stamped)
+    assert any("WARNING Not set up: notices wait: no message centre" in line for line in stamped)
     assert any("WARNING 告警 / alarm: " in line for line in stamped)
 
 

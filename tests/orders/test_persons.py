@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,6 +28,7 @@ from duanka.orders.persons import INVITATION_DAYS, REQUEST_DAYS, Asked, Persons
 from duanka.orders.store import Store
 from duanka.orders.tables import audit
 from people import AT, FIRST, SECOND, People
+from typed_desk import TypedDesk
 
 TRAIL = Trail(KEY)
 DAY = timedelta(days=1)
@@ -283,3 +286,12 @@ def test_what_one_person_proposes_of_people_is_bounded(store: Store, monkeypatch
         people.persons.propose(Asked.PERSON, third, people.who("wang"), NOW)
     people.persons.reject(asked.id, FIRST, "who is that", NOW)
     people.persons.propose(Asked.PERSON, third, people.who("wang"), NOW)
+
+
+def test_who_begins_where_people_are_is_told_of_another_folder(tmp_path: Path) -> None:
+    desk = TypedDesk(tmp_path / "orders")
+    for words in (("persons", "init", "zhao"), ("demo", "--trust", str(tmp_path / "police.pub"))):
+        said = desk.type("li", *words)
+        assert said.code == 2
+        assert "orders.sqlite has people" in said.text
+        assert re.search(r"name (another|a\s+new) folder", said.text), said.text

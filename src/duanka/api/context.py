@@ -80,6 +80,10 @@ class HealthState(Protocol):
     def database(self) -> bool:
         """Whether the database can be written and its tables fit."""
 
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """What is not set up, so that something waits."""
+
 
 @dataclass(frozen=True)
 class Limits:

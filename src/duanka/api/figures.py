@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 from duanka.api import access, asked, shown
@@ -143,17 +145,19 @@ def get_health(here: Here, response: Response) -> shown.Health:
     """Needs no key. 503 while the database cannot be written, a part or duty fails, or an element does not answer."""
     found = here.health() if here.health else _database_alone(here)
     response.status_code = 503 if found.reasons else 200
+    less = "degraded" if found.wants else "up"
     return shown.Health(
-        status="failing" if found.reasons else "up",
+        status="failing" if found.reasons else less,
         database="up" if found.database else "down",
-        reasons=list(found.reasons),
+        reasons=[*found.reasons, *found.wants],
     )
 
 
 @router.head("/health", include_in_schema=False)
-def head_health(here: Here, response: Response) -> None:
-    """The status alone, for probes."""
-    get_health(here, response)
+def head_health(here: Here, response: Response) -> Response:
+    """The status alone, for probes: with the headers of the GET, and so the length of its body."""
+    told = jsonable_encoder(get_health(here, response))
+    return JSONResponse(told, response.status_code or 200)
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ class _Answered:
 
     reasons: tuple[str, ...] = ()
     database: bool = True
+    wants: tuple[str, ...] = ()
 
 
 def _database_alone(here: Context) -> HealthState:

@@ -355,10 +355,12 @@ class Verification(ShownModel):
 class Health(ShownModel):
     """How the installation is."""
 
-    status: str = Field(description="`up`, or `failing`.", examples=["up"])
+    status: str = Field(
+        description="`up`; `degraded`: something is not set up, and waits; `failing`.", examples=["up"]
+    )
     database: str = Field(
         description="`up`: it can be written, and its tables fit; else `down`.", examples=["up"]
     )
     reasons: list[str] = Field(
-        description="What does not work; no number and no secret is among it.", examples=[[]]
+        description="What does not work or is not set up; no number and no secret is among it.", examples=[[]]
     )

@@ -99,5 +99,8 @@ class CheckBook(Protocol):
     def reference(self, order_id: str) -> bytes | None:
         """The registered photo, if it was kept for this order."""
 
+    def note_reference(self, order_id: str, why: str, now: datetime) -> None:
+        """Put into the trail why there is no registered photo to compare with."""
+
     def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
         """Keep the registered photo sealed until the order closes."""

@@ -12,6 +12,7 @@ import itertools
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -301,6 +302,9 @@ def _timed(checker: Checker, check: Check) -> tuple[Verdict, float]:
 
 # --- in a worker process ---
 
+# TensorFlow Lite's and absl's lines of severity INFO, and absl's word that it was not set up
+_INFORMATION = re.compile(rb"INFO: |I\d{4} \d\d:|WARNING: All log messages before absl::InitializeLog")
+
 _checker: Embedded | None = None
 _longest = LONGEST
 
@@ -314,11 +318,29 @@ def _begin(policy: IdentityPolicy, longest: float) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_ends_with, args=(parent.sentinel,), daemon=True).start()
-    _checker = Embedded(policy)
+    with without_information():
+        _checker = Embedded(policy)
     # from here on libraries in C speak about strangers' pictures, a line for each: nobody reads that
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+
+
+@contextlib.contextmanager
+def without_information() -> Iterator[None]:
+    """Keep off the error output what libraries in C tell about themselves, and pass on everything else they say."""
+    before, said = os.dup(2), os.memfd_create("said")
+    os.dup2(said, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        with open(said, "rb") as lines:
+            lines.seek(0)
+            for line in lines:
+                if not _INFORMATION.match(line):
+                    os.write(2, line)
+        os.close(before)
 
 
 def _ends_with(sentinel: int) -> None:

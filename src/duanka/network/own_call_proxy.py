@@ -25,7 +25,7 @@ from duanka.network.call_patterns import number_patterns
 from duanka.network.json_rpc import JsonRpc
 from duanka.network.own_part import OWN_PART_SECONDS, OwnPart, OwnProcess, free_port, program
 from duanka.network.refused_file import RefusedFile
-from duanka.network.sip import CONTROL, REFUSED, CallProxy
+from duanka.network.sip import CONTROL, LOG, REFUSED, CallProxy
 
 Address = tuple[str, int]
 _CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
@@ -110,7 +110,7 @@ class OwnCallProxy(OwnPart):
         with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
             with contextlib.suppress(Refused), kept_open.exchanging():
                 kept_open.abandon()  # half a list that a crash left
-            self._process = OwnProcess(self.command(), self.folder / "kamailio.log", self.folder)
+            self._process = OwnProcess(self.command(), self.folder / LOG, self.folder)
             self._process.until(self._ready, within)
 
     def command(self) -> list[str]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from duanka.domain.network import Carried, ListOrigin, NetworkError, NetworkState, Refusal, Refused
 from duanka.network.call_lists import CallLists, other
 from duanka.network.json_rpc import JsonRpc, RpcError
+from duanka.network.log_size import keep_small
 from duanka.network.numbers import checked
 from duanka.network.refused_file import RefusedFile
 
-CONTROL, REFUSED = "control.sock", "refused.sqlite"
+CONTROL, REFUSED, LOG = "control.sock", "refused.sqlite", "kamailio.log"
 _ACTIVE = NetworkState.ACTIVE
 _NOT_THERE = (404, 500)  # what Kamailio answers when a table has no such key
 _LOADS_WITHIN = 300.0  # seconds: a million entries take about 15
@@ -27,6 +28,7 @@ class CallProxy:
         self._lists = CallLists(folder, seconds=seconds)
         self._rpc = JsonRpc(folder / CONTROL, seconds=seconds)
         self._refused = RefusedFile(folder / REFUSED, name, Carried.CALL)
+        self._log = folder / LOG
 
     def bar_outgoing(self, card: str) -> None:
         """Refuse calls from the card."""
@@ -85,7 +87,11 @@ class CallProxy:
         return held[self._live()]
 
     def list_origin(self) -> ListOrigin:
-        """What the lists on disk were read from at the last start at which they were spoilt."""
+        """What the lists on disk were read from at the last start at which they were spoilt.
+
+        Asked every few seconds, so it also keeps the log of Kamailio small, where that lies in the folder.
+        """
+        keep_small(self._log)
         return self._lists.origin
 
     def confirm_list(self) -> None:

@@ -55,6 +55,7 @@ from duanka.orders.tries import (
 from duanka.orders.turn import Turn
 from duanka.orders.verdicts import as_its_tier_wants, keep
 
+NO_REFERENCE = "photo.unusable"  # in the trail
 _ASK_AGAIN = 10  # seconds after which who finds us busy tries again
 _AT_ONCE = 5000  # frames that are forgotten in one transaction
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
@@ -328,6 +329,15 @@ class Checks:
         def work(turn: Turn) -> None:
             if turn.order(order_id).closed_at is None:
                 self._pictures.keep(turn, order_id, REFERENCE, photo)
+
+        self._book.turn(work, now)
+
+    def note_reference(self, order_id: str, why: str, now: datetime) -> None:
+        """Put into the trail, once for each order, why the holder cannot be compared with a registered photo."""
+
+        def work(turn: Turn) -> None:
+            if not self._book.terms.trail.has(turn.connection, NO_REFERENCE, order_id):
+                turn.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
 
         self._book.turn(work, now)
 

@@ -111,7 +111,8 @@ class Persons:
             self._not_older(connection)
             if _count(connection):
                 raise OrderError(
-                    "this order book has people already: ask one of them for `duanka persons add ID --role ROLE`"
+                    f"the order book {self._store.name} has people already: ask one of them for `duanka persons add ID"
+                    " --role ROLE`; to begin another one, name another folder (`duanka init PLACE`, or DUANKA_ORDERS)"
                 )
             _put_person(connection, first, now)
             key, number = _whole_key(connection, first, machine, now)
