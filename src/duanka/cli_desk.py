@@ -54,7 +54,7 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             found = here.reading.dossier(
                 card_of(card), reading.Reader(person, full, why, case), app_orders.now()
             )
-            out.print(tables.dossier_page(found), highlight=False)
+            out.print(tables.dossier_page(found, here.book.terms.policy), highlight=False)
 
 
 def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) -> None:

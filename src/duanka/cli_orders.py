@@ -146,7 +146,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                 return
             number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
             file = here.reading.order(number, reader, app_orders.now())
-            out.print(tables.order_page(file), highlight=False)
+            out.print(tables.order_page(file, here.book.terms.policy), highlight=False)
 
     @command(orders, Permission.EXPORT_PASSES)
     def passes(

@@ -12,12 +12,15 @@ from rich.text import Text
 
 from duanka.cli_grid import grid, share
 from duanka.domain.act import Act, Skipped
+from duanka.domain.caller_answer import answer, answer_about
 from duanka.domain.counter import CounterWaiting
 from duanka.domain.identity import TOLD
 from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_text
 from duanka.domain.order import Order
+from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
+from duanka.domain.words import Words
 from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile, ReviewItem
 from duanka.orders.views import (
@@ -107,9 +110,11 @@ def _with_next(table: RenderableType, command: str, following: str | None) -> Re
     return Group(table, *more)
 
 
-def order_page(file: OrderFile) -> RenderableType:
-    """One order with its story."""
+def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
+    """One order with its story; first what to tell a caller."""
     order = file.order
+    moved = [told.at for told in file.trail if told.after.get("state") == order.state.value]
+    said = _read_out(answer_about(order, moved[-1] if moved else order.updated_at, policy))
     facts = _facts(
         ("order", f"{order.id} ({order.kind})"),
         ("card", order.card),
@@ -126,11 +131,19 @@ def order_page(file: OrderFile) -> RenderableType:
         ("follows from", order.parent or "-"),
         ("closed", local(order.closed_at)),
     )
-    return Group(facts, _trail(file.trail), _legs(file.legs), _notices(file.notices))
+    return Group(said, facts, _trail(file.trail), _legs(file.legs), _notices(file.notices))
 
 
-def dossier_page(card: Dossier) -> RenderableType:
-    """All that is known of a card."""
+def _read_out(said: Words) -> RenderableType:
+    """A sentence to read to a caller."""
+    return Group(Text(said.zh), Text(said.en), Text(""))
+
+
+def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
+    """All that is known of a card; first what to tell a caller."""
+    said = _read_out(answer(card.card, card.orders, card.since, policy, known=card.known))
+    if not card.known:
+        return said
     facts = _facts(
         ("card", card.card),
         ("state", state(card.state)),
@@ -148,7 +161,7 @@ def dossier_page(card: Dossier) -> RenderableType:
         refused.add_row(
             local(met.at), met.element, met.carried, met.peer, f"{met.reason} {met.detail}".strip()
         )
-    return Group(facts, orders, _confirmed(card.network), refused, _notices(card.notices))
+    return Group(said, facts, orders, _confirmed(card.network), refused, _notices(card.notices))
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:

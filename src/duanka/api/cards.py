@@ -12,6 +12,7 @@ from duanka.api.describing import errors
 from duanka.api.orders import masked, reader
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
+from duanka.domain.caller_answer import answer
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.orders.book import Received, receive_in
 from duanka.orders.turn import Turn
@@ -35,7 +36,10 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     """
     wanted = reader(by, asks.unmask, asks.case_number or "")
     dossier = here.desk.reading.dossier(card_of(asks.phone_number), wanted, here.now)
-    return shown.DossierShown.of(dossier, unmasked=wanted.unmasked)
+    policy = here.desk.book.terms.policy
+    said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
+    found = shown.DossierShown.of(dossier, unmasked=wanted.unmasked)
+    return found.model_copy(update={"answer": shown.WordsShown.of(said)})
 
 
 @router.post(

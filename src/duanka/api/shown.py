@@ -185,6 +185,9 @@ class DossierShown(ShownModel):
     network: list[ConfirmedShown]
     refusals: list[RefusedShown]
     notices: list[NoticeShown]
+    answer: WordsShown | None = Field(
+        default=None, description="One sentence to read to a caller: state, why, what lifts it, by when."
+    )
 
 
 class ActShown(ShownModel):

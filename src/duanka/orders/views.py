@@ -168,6 +168,11 @@ class Dossier:
     refusals: tuple[Refused, ...]
     notices: tuple[Notice, ...]
 
+    @property
+    def known(self) -> bool:
+        """Whether the order book ever heard of it."""
+        return bool(self.since or self.orders or self.refusals or self.notices)
+
 
 @dataclass(frozen=True)
 class ActView:

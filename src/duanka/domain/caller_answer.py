@@ -1,0 +1,224 @@
+"""The answer to a caller who asks what is the matter with their number: one sentence, in Chinese and in English.
+
+It says the state, since when, why, by whose authority, what lifts it and by when, in the words that a holder may hear:
+a reason that a person wrote stays in the audit trail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from duanka.domain.evidence import Evidence
+from duanka.domain.network import NetworkState
+from duanka.domain.order import CLOSED, Kind, Order, State
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.told_reason import told_to_holder
+from duanka.domain.words import Words
+
+UNKNOWN = Words(
+    "工单库中没有这个号码的任何记录：没有要求核验，也没有停机。请核对号码。",
+    "The order book has never heard of this number: nothing is asked of it, nothing stops it. Check the number.",
+)
+_STOPPED = {
+    State.OUTGOING_BARRED: Words("被限制呼出（单停）", "has been barred from calling out (单停)"),
+    State.SUSPENDED: Words("停机（双停）", "has been suspended (双停)"),
+    State.FORCED_STOP: Words("由公安机关通知停机", "has been stopped by police notice"),
+    State.PUNISHED: Words("惩戒停机", "has been suspended as a punishment"),
+}
+_OTHERWISE = {
+    NetworkState.OUTGOING_BARRED: Words("将限制呼出（单停）", "cannot call out"),
+    NetworkState.SUSPENDED: Words("将停机（双停）", "is suspended"),
+    NetworkState.ACTIVE: Words("将再次通知", "is asked again"),
+}
+_ASKED = {
+    State.OPENED: Words("通知尚未送达，期限未开始", "the notice is not delivered yet, and no time runs"),
+    State.UNDELIVERABLE: Words(
+        "通知未能送达，期限未开始", "the notice could not be delivered, and no time runs"
+    ),
+    State.UNDER_REVIEW: Words(
+        "您提交的材料正由我们审核，期间不计时",
+        "we are looking at what you gave us, and no time runs meanwhile",
+    ),
+    State.SENT_TO_FRAUD_CENTRE: Words("由公安反诈中心核实", "the fraud centre of the police looks at it"),
+    State.FAILED: Words("核验未通过，是否停机由第二人决定", "it was not passed, and a second person decides"),
+    State.EXPIRED: Words("已逾期，是否停机由第二人决定", "the time is over, and a second person decides"),
+}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def answer(
+    number: str, orders: Sequence[Order], since: datetime | None, policy: OrderPolicy, *, known: bool = True
+) -> Words:
+    """What to say about the card `number`, of which these are the orders, the latest first.
+
+    `since`: since when the card is treated as it is; `number` may be masked but for its end. `known`: False where the
+    order book has no row of it.
+    """
+    if not (orders or known):
+        return UNKNOWN
+    tail = number[-4:]
+    restriction = _open(orders, Kind.RESTRICTION)
+    verification = _open(orders, Kind.VERIFICATION)
+    if restriction is not None and restriction.state in _STOPPED:
+        said = _stopped(tail, restriction, verification, since or restriction.updated_at, policy)
+    elif verification is not None:
+        said = _asked(tail, verification, policy)
+    else:
+        said = _free(tail, orders, policy)
+    return _with_objection(said, _open(orders, Kind.OBJECTION), policy)
+
+
+def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> Words:
+    """What to say about one order, open or over. `since`: when it came into its state."""
+    tail = order.card[-4:]
+    if order.kind is Kind.RESTRICTION and order.state in _STOPPED:
+        return _ended(_stopped(tail, order, None, since, policy))
+    if order.kind is Kind.VERIFICATION and order.closed_at is None:
+        return _ended(_asked(tail, order, policy))
+    if order.kind is Kind.OBJECTION and order.closed_at is None:
+        return _with_objection(Words(f"您尾号{tail}的号码", f"Your number ending {tail}"), order, policy)
+    return _ended(_free(tail, [order], policy))
+
+
+def _stopped(
+    tail: str, order: Order, verification: Order | None, since: datetime, policy: OrderPolicy
+) -> Words:
+    state, lift = _STOPPED[order.state], _lift(order, verification, policy)
+    told = told_to_holder(order, policy).reason
+    begun, by = _moment(since, policy), _authority(order)
+    return Words(
+        f"您尾号{tail}的号码自{begun.zh}起{state.zh}，原因：{told.zh}；依据：{by.zh}；{lift.zh}",
+        f"Your number ending {tail} {state.en} since {begun.en}, because: {told.en}; by {by.en}; {lift.en}",
+    )
+
+
+def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Words:
+    """What gives the card back, and by when something heavier follows."""
+    if order.state is State.FORCED_STOP:
+        return Words(f"没有期限；{policy.police_redress.zh}", f"no time is set; {policy.police_redress.en}")
+    if order.state is State.PUNISHED and order.until:
+        until = _moment(order.until, policy)
+        return Words(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
+    redress = told_to_holder(order, policy)
+    by_passing = verification is not None or _follows_verification(order)
+    how = _prove(policy, redress.papers) if by_passing else redress.redress
+    if order.state is State.OUTGOING_BARRED and order.due_at:
+        due = _moment(order.due_at, policy)
+        return Words(
+            f"{how.zh}；{due.zh}前未通过将停机（双停）", f"{how.en}; from {due.en} on it is suspended"
+        )
+    return Words(f"{how.zh}，不设期限", f"{how.en}; no time is set")
+
+
+def _follows_verification(order: Order) -> bool:
+    return order.carried_by.partition(":")[0] in (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK)
+
+
+def _prove(policy: OrderPolicy, papers: Words) -> Words:
+    return Words(
+        f"凭短信中的链接、或带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
+        f"it works again as soon as you prove who you are, by the link of our message or at {policy.counter.en} with"
+        f" {papers.en}",
+    )
+
+
+def _authority(order: Order) -> Words:
+    evidence, _, reference = order.carried_by.partition(":")
+    match evidence:
+        case Evidence.POLICE_NOTICE:
+            return Words(f"公安机关通知（{reference}）", f"police notice {reference}")
+        case Evidence.EXPIRED_VERIFICATION:
+            return Words(
+                f"运营商的规定，核验{reference}逾期未办理",
+                f"the operator's rules, as verification {reference} was not answered in time",
+            )
+        case Evidence.FAILED_CHECK:
+            return Words(
+                f"运营商的规定，核验{reference}未通过",
+                f"the operator's rules, as verification {reference} was not passed",
+            )
+        case Evidence.TWO_PEOPLE:
+            return Words(
+                f"运营商两人复核的决定（{reference}）",
+                f"a decision of two of the operator's staff ({reference})",
+            )
+        case _:
+            return Words(f"运营商的决定（{order.id}）", f"a decision of the operator ({order.id})")
+
+
+def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
+    """The number works, and its holder has to prove who they are."""
+    told, begun = told_to_holder(order, policy), _moment(order.opened_at, policy)
+    how, now = _prove(policy, told.papers), _ASKED.get(order.state)
+    if order.state is State.SENT_TO_COUNTER:
+        how = Words(
+            f"须本人带{told.papers.zh}到{policy.counter.zh}核验",
+            f"come in person to {policy.counter.en} with {told.papers.en}",
+        )
+    else:
+        how = Words(
+            how.zh.replace("，通过立即恢复", ""), how.en.replace("it works again as soon as you p", "p")
+        )
+    by = now or Words("不设期限", "no time is set")
+    if order.due_at and now is None:
+        due, otherwise = _moment(order.due_at, policy), _OTHERWISE[policy.stages[0].state]
+        by = Words(f"请于{due.zh}前办理，逾期{otherwise.zh}", f"do it by {due.en}, or it {otherwise.en}")
+    return Words(
+        f"您尾号{tail}的号码可以正常使用，但自{begun.zh}起须实人核验（{order.id}），原因：{told.reason.zh}；"
+        f"依据：运营商的风险核验；{how.zh}；{by.zh}",
+        f"Your number ending {tail} works, but since {begun.en} you are asked to prove who you are ({order.id}),"
+        f" because: {told.reason.en}; by the operator's risk check; {how.en}; {by.en}",
+    )
+
+
+def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> Words:
+    """Nothing is asked, nothing stops it; what was last."""
+    last = next(
+        (order for order in orders if order.kind is not Kind.OBJECTION), orders[0] if orders else None
+    )
+    if last is not None and last.state is State.CANCELLED:
+        at = _moment(last.closed_at or last.updated_at, policy)
+        return Words(
+            f"您尾号{tail}的号码已于{at.zh}销户（{last.id}），不能恢复；{last.grounds.redress.zh}",
+            f"Your number ending {tail} was cancelled on {at.en} ({last.id}) for good; {last.grounds.redress.en}",
+        )
+    free = Words(
+        f"您尾号{tail}的号码正常使用：没有停机，没有待办的核验",
+        f"Your number ending {tail} works: nothing stops it, nothing is asked of you",
+    )
+    if last is None or last.state not in CLOSED:
+        return free
+    at = _moment(last.closed_at or last.updated_at, policy)
+    return Words(
+        f"{free.zh}；上一次：{last.id} {at.zh}{last.state.words.zh}",
+        f"{free.en}; the last time: {last.id}, {last.state.words.en} on {at.en}",
+    )
+
+
+def _with_objection(said: Words, objection: Order | None, policy: OrderPolicy) -> Words:
+    if objection is None:
+        return _ended(said)
+    more = Words(
+        f"您的异议{objection.id}{objection.state.words.zh}",
+        f"your objection {objection.id} is {objection.state.words.en}",
+    )
+    if objection.due_at:
+        due = _moment(objection.due_at, policy)
+        more = Words(f"{more.zh}，{due.zh}前答复", f"{more.en}, and answered by {due.en}")
+    return _ended(Words(f"{said.zh}；{more.zh}", f"{said.en}; {more.en}"))
+
+
+def _ended(said: Words) -> Words:
+    return Words(said.zh.rstrip("。；") + "。", said.en.rstrip(".;") + ".")
+
+
+def _open(orders: Iterable[Order], kind: Kind) -> Order | None:
+    return next((order for order in orders if order.kind is kind and order.closed_at is None), None)
+
+
+def _moment(at: datetime, policy: OrderPolicy) -> Words:
+    """As a person says it, in the operator's zone."""
+    local = policy.local_time.local(at)
+    zh = f"{local.year}年{local.month}月{local.day}日{local:%H:%M}"
+    return Words(zh, f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}")
