@@ -29,6 +29,10 @@ _GANG = 5  # cards that the story follows
 _WAITS = 60.0
 _CLERK = Person("counter-clerk", Role.DESK, "counter clerk (invented)")
 _VICTIM = "8613911112222"
+_IN_FORCE = {
+    NetworkState.OUTGOING_BARRED: "calls and messages of the card are refused (单停)",
+    NetworkState.SUSPENDED: "dark in register, calls and messages (双停)",
+}
 _TEXT = "【公安局】您涉嫌洗钱，请将资金转入安全账户，配合调查"
 
 
@@ -183,21 +187,28 @@ def _before(story: Story, gang: list[str], honest: str) -> None:
 
 
 def _dark(story: Story, gang: list[str], honest: str) -> None:
-    hours = story.here.book.terms.policy.answer_within
-    story.say(f"5. Nobody answers. The clock is moved on by {hours.total_seconds() / 3600:.0f} hours ...")
-    story.clock.moved += hours + timedelta(minutes=1)
-    story.wake()
-    cards = [*gang, honest]
-    story.until("hours over → dark everywhere", lambda: story.network.in_force(cards, NetworkState.SUSPENDED))
-    story.say(
-        f"   dark in register, calls and messages after {story.seconds['hours over → dark everywhere']:.2f} s"
-    )
-    story.say(f"   gang card calls a victim          {story.call(gang[0], _VICTIM)}")
-    story.say(f"   victim calls the gang card        {story.call(_VICTIM, gang[0])}")
+    cards, before = [*gang, honest], 0.0
+    for at, stage in enumerate(story.here.book.terms.policy.stages):
+        hours = stage.hours - before
+        begin = "   Still nobody answers" if at else "5. Nobody answers"
+        story.say(f"{begin}. The clock is moved on by {hours:g} hours ...")
+        story.clock.moved += timedelta(hours=hours, minutes=1)
+        story.wake()
+        _stage(story, cards, stage.state)
+        before = stage.hours
+        story.say(f"   gang card calls a victim          {story.call(gang[0], _VICTIM)}")
+        story.say(f"   victim calls the gang card        {story.call(_VICTIM, gang[0])}")
     story.say(f"   gang card sends a plain text      {story.text(gang[0], _VICTIM, '晚上一起吃饭吗')}")
     story.say(
         f"   gang card calls 110               {story.call(gang[0], '110')} (emergency numbers always pass)"
     )
+
+
+def _stage(story: Story, cards: list[str], state: NetworkState) -> None:
+    """Wait until every element has `state` in force, and say how long it took."""
+    what = f"hours over → {state} everywhere"
+    story.until(what, lambda: story.network.in_force(cards, state))
+    story.say(f"   {_IN_FORCE[state]} after {story.seconds[what]:.2f} s")
 
 
 def _back(story: Story, honest: str) -> None:

@@ -32,6 +32,7 @@ from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.turn import Terms
+from order_policies import AT_ONCE
 from people import People
 from verifications import Way, way
 from waiting import HANG
@@ -135,7 +136,7 @@ class TestDesk:
 
 
 def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
-    policy, trail = policy or OrderPolicy(), Trail(KEY)
+    policy, trail = policy or AT_ONCE, Trail(KEY)
     book, people = OrderBook(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
     given = {role: people.add(f"the.{role}", role) for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()

@@ -39,7 +39,9 @@ def told(desk: TestDesk, order_id: str) -> tuple[Words, Words | None]:
 def test_before_the_deadline_the_first_stage_of_the_policy_is_told(desk: TestDesk) -> None:
     order, _ = desk.asked()
     undelivered, none = told(desk, order.id)
-    assert undelivered.zh.startswith("收到短信通知后 24 小时内未完成核验，本号码将停机（双停）")
+    assert undelivered.zh.startswith(
+        "收到短信通知后 24 小时内未完成核验，本号码将停机（双停）：不能打出，也不能接听。紧急"
+    )
     assert undelivered.en.startswith("If it is not done within 24 hours of the notice, the card is suspended")
     assert none is None
     desk.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)

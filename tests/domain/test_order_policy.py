@@ -192,10 +192,13 @@ def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -
     )
 
 
-def test_the_shipped_policies_suspend_a_day_after_delivery() -> None:
-    for name in ("national", "hebei"):
+def test_the_shipped_policies_stop_a_day_after_delivery_hebei_at_once_and_national_in_two_steps() -> None:
+    barred, suspended = Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED)
+    assert OrderPolicy().stages == (barred, suspended)
+    stages = {"national": (barred, suspended), "hebei": (Stage(24, NetworkState.SUSPENDED),)}
+    for name, expected in stages.items():
         orders = read_policy(POLICIES / f"{name}.toml", RULES).orders
-        assert orders.stages == (Stage(24, NetworkState.SUSPENDED),)
+        assert orders.stages == expected
         assert orders.two_people
         assert orders.answer_within == timedelta(hours=24)
 

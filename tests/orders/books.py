@@ -18,6 +18,7 @@ from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
 from duanka.orders.tables import metadata
 from duanka.orders.turn import Terms
+from order_policies import AT_ONCE
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
@@ -45,7 +46,7 @@ def demand(number: int = 0, asked: Asked = Asked.VERIFY, **changes: object) -> D
 def book_on(
     store: Store, policy: OrderPolicy | None = None, elements: tuple[str, ...] = ELEMENTS
 ) -> OrderBook:
-    return OrderBook(store, Terms(policy or OrderPolicy(), Trail(KEY), elements))
+    return OrderBook(store, Terms(policy or AT_ONCE, Trail(KEY), elements))
 
 
 def verification(book: OrderBook, number: int = 0) -> Order:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count as counting
 from typing import Any
@@ -36,6 +36,7 @@ from duanka.orders.pictures import Pictures
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
 from duanka.orders.tables import audit, notices
+from order_policies import AT_ONCE
 
 SECOND = timedelta(seconds=1)
 SECRET = hashlib.sha256(b"a key of a test").digest()
@@ -71,7 +72,7 @@ class Online:
     """Everything that an order book has for the second verification."""
 
     store: Store
-    policy: OrderPolicy = field(default_factory=OrderPolicy)
+    policy: OrderPolicy = AT_ONCE
 
     def __post_init__(self) -> None:
         self.book = book_on(self.store, self.policy)
@@ -111,7 +112,7 @@ class Online:
 
 def policy(**changes: object) -> OrderPolicy:
     """A policy whose second verification differs."""
-    return OrderPolicy(identity=replace(IdentityPolicy(), **changes))  # type: ignore[arg-type]
+    return replace(AT_ONCE, identity=replace(IdentityPolicy(), **changes))  # type: ignore[arg-type]
 
 
 def refused(work: Callable[..., object], *asked: object) -> Reason:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from books import HOUR, NOW, book_on, delivered, demand, restriction, verification
+from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
+from duanka.app import policy_named
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, State
 from duanka.domain.order_policy import OrderPolicy, Stage
@@ -53,8 +54,49 @@ def test_after_a_long_silence_every_stage_comes_in_its_order(store: Store) -> No
     stages = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
     book = book_on(store, OrderPolicy(stages=stages))
     delivered(book)
-    states = []
-    while book.sweep(NOW + 500 * HOUR):
-        order = restriction(book)
-        states.append(order and order.state)
-    assert states == [State.OUTGOING_BARRED, State.SUSPENDED]
+    assert book.sweep(NOW + 500 * HOUR) == 1
+    assert (barred := restriction(book))
+    assert (barred.state, barred.due_at) == (State.OUTGOING_BARRED, NOW + 548 * HOUR), (
+        "the hours between are kept"
+    )
+    assert book.sweep(NOW + 548 * HOUR - timedelta(seconds=1)) == 0
+    assert book.sweep(NOW + 548 * HOUR) == 1
+    assert (stopped := restriction(book))
+    assert stopped.state is State.SUSPENDED
+
+
+@pytest.mark.requirement("R1.5")
+@pytest.mark.parametrize("way", ["national", "hebei"])
+def test_each_shipped_policy_stops_in_its_own_steps_and_a_pass_gives_all_of_them_back(
+    store: Store, way: str
+) -> None:
+    policy = policy_named(way).orders
+    steps = {
+        "national": [(24, State.OUTGOING_BARRED), (48, State.SUSPENDED)],
+        "hebei": [(24, State.SUSPENDED)],
+    }[way]
+    book = book_on(store, policy)
+    for number, (given_back_after, _) in enumerate(steps):
+        order = delivered(book, number)
+        for hours, state in steps:
+            assert book.sweep(NOW + timedelta(hours=hours, seconds=-1)) == 0
+            assert book.sweep(NOW + hours * HOUR) == 1
+            assert (stopped := restriction(book, number))
+            assert stopped.state is state
+            assert stopped.carried_by == f"expired_verification:{order.id}"
+            if hours == given_back_after:
+                break
+        book.act(order.id, Event.PASS, DESK, "it is them", NOW + (given_back_after + 1) * HOUR)
+        assert restriction(book, number) is None
+        assert book.sweep(NOW + 10_000 * HOUR) == 0, "no second stage after it was given back"
+
+
+def test_more_time_for_the_first_stage_takes_none_from_the_second(store: Store) -> None:
+    policy = policy_named("national").orders
+    book = book_on(store, policy)
+    order = delivered(book)
+    extended = book.extend(order.id, policy.hardships[0], DESK, "in hospital", NOW + HOUR)
+    assert extended.due_at == NOW + 96 * HOUR
+    book.sweep(NOW + 96 * HOUR)
+    assert (barred := restriction(book))
+    assert (barred.state, barred.due_at) == (State.OUTGOING_BARRED, NOW + 120 * HOUR)

@@ -26,6 +26,7 @@ from duanka.orders.notice_texts import (
     writing,
 )
 from duanka.orders.store import Store
+from order_policies import AT_ONCE
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = OrderPolicy()
@@ -108,7 +109,9 @@ def test_there_is_a_notice_for_everything_that_an_order_sends() -> None:
 def test_a_holder_reads_their_own_time_and_what_happens_otherwise() -> None:
     assert "收到后24小时内（即2026年3月3日16:00前）" in written(VERIFY)
     assert "请于2026年3月2日18:00前打开" in written(VERIFY, due_at=NOW + timedelta(hours=2))
-    assert "逾期将停机（双停）" in written(VERIFY)
+    assert "逾期将限制呼出（单停），再过24小时停机（双停）" in written(VERIFY)
+    assert "逾期将停机（双停）。" in written(VERIFY, AT_ONCE)
+    assert "再过72小时停机（双停）" in written("verify_at_counter", POLICIES["stages"])
     stages = POLICIES["stages"]
     assert "收到后48小时内" in written(VERIFY, stages)
     assert "逾期将限制呼出（单停）" in written(VERIFY, stages)

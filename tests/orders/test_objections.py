@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,12 +10,12 @@ from sqlalchemy import select
 
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction, verification
 from duanka.domain.order import Event, Kind, NoSuchTransition, NotTheirs, Order, Person, Role, State
-from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
 from duanka.orders.tables import notices
+from order_policies import AT_ONCE
 
 HOLDER = Person("holder", Role.HOLDER)
 
@@ -113,7 +114,7 @@ def test_a_card_that_is_free_again_leaves_no_objection_open(store: Store) -> Non
 
 
 def test_the_days_to_answer_are_working_days(store: Store) -> None:
-    policy = OrderPolicy(objection_days=5, holidays=tuple(date(2026, 10, day) for day in range(1, 8)))
+    policy = replace(AT_ONCE, objection_days=5, holidays=tuple(date(2026, 10, day) for day in range(1, 8)))
     book = book_on(store, policy)
     _stopped(book)
     objection = book.object(card(0), "一", HOLDER, NOW + 25 * HOUR)

@@ -8,7 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.network import NetworkState
+from duanka.domain.order_policy import OrderPolicy, Stage
 from duanka.enforce import Enforcement, Enforcing
 from duanka.network.fake import FakeElement
 from duanka.orders.acts import Acts
@@ -21,6 +22,7 @@ from duanka.orders.store import Store
 from duanka.orders.turn import Terms
 
 KEY = b"a key of a test, thirty-two bytes"
+AT_ONCE = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))
 LEASE = timedelta(seconds=6)  # short, so that what a killed worker held is free again soon
 
 
@@ -30,7 +32,7 @@ def said(line: str) -> None:
 
 def main(url: str, folder: Path, names: tuple[str, ...]) -> None:
     store = Store(url)
-    book = OrderBook(store, Terms(OrderPolicy(), Trail(KEY), names))
+    book = OrderBook(store, Terms(AT_ONCE, Trail(KEY), names))
     outbox = Outbox(store, f"worker-{os.getpid()}", LEASE)
     alarms = Alarms(store, lambda _: None, timedelta(minutes=5))
     elements = {

@@ -25,14 +25,11 @@ _CALLS = "紧急电话始终可以拨打。"
 _CALLS_EN = " Emergency numbers can always be called."
 _FOLLOWS: Mapping[NetworkState, Words] = {
     NetworkState.OUTGOING_BARRED: Words(
-        "本号码将限制呼出（单停）：不能打出，仍可接听。" + _CALLS,
-        "the card cannot call out; it can still be called." + _CALLS_EN,
+        "将限制呼出（单停）：不能打出，仍可接听", "cannot call out; it can still be called"
     ),
     NetworkState.SUSPENDED: Words(
-        "本号码将停机（双停）：不能打出，也不能接听。" + _CALLS,
-        "the card is suspended: it can neither call nor be called." + _CALLS_EN,
+        "将停机（双停）：不能打出，也不能接听", "is suspended: it can neither call nor be called"
     ),
-    NetworkState.ACTIVE: Words("我们会再次通知您。", "we ask you again."),
 }
 _AT_ONCE = "核验通过后立即恢复。"
 _AT_ONCE_EN = " It works again as soon as you have proved who you are."
@@ -113,14 +110,14 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> W
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
         due_at = deadline(order, restriction, policy)[1]
-        return (
-            _unless(policy.local_time, due_at, _FOLLOWS[following.state]) if due_at and following else _STAYS
-        )
+        if due_at and following:
+            return _unless(policy.local_time, due_at, _follows(policy, following.state))
+        return _STAYS
     if told := _NO_CLOCK.get(order.state):
         return told
     if order.state is State.IN_PROGRESS and order.due_at is None:
         return _SECOND
-    follows = _FOLLOWS[policy.stages[0].state]
+    follows = _follows(policy, policy.stages[0].state)
     if order.due_at:
         return _unless(policy.local_time, order.due_at, follows)
     hours = f"{policy.stages[0].hours:g}"
@@ -128,6 +125,16 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> W
         f"收到短信通知后 {hours} 小时内未完成核验，{follows.zh}",
         f"If it is not done within {hours} hours of the notice, {follows.en}",
     )
+
+
+def _follows(policy: OrderPolicy, state: NetworkState) -> Words:
+    """What the card is in from `state` on, and how long after it the next stage of the policy comes."""
+    told, following = _FOLLOWS[state], policy.after(state)
+    zh, en = f"本号码{told.zh}", f"the card {told.en}"
+    if following:
+        hours, then = f"{policy.hours_until_next(state):g}", _FOLLOWS[following.state]
+        zh, en = f"{zh}；再过 {hours} 小时{then.zh}", f"{en}. {hours} hours later it {then.en}"
+    return Words(f"{zh}。{_CALLS}", f"{en}.{_CALLS_EN}")
 
 
 def restricted(restriction: Order | None) -> Words | None:

@@ -32,7 +32,7 @@ class OrderPolicy:
     one of `ask_again_rules`, which tell of another device, is new.
     """
 
-    stages: tuple[Stage, ...] = (Stage(24, NetworkState.SUSPENDED),)
+    stages: tuple[Stage, ...] = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED))
     hardships: tuple[str, ...] = ("roaming", "hospital", "disability")
     hardship_hours: float = 72
     two_people: bool = True
@@ -84,6 +84,13 @@ class OrderPolicy:
             if stage.state is state:
                 return following
         return None
+
+    def hours_until_next(self, state: NetworkState) -> float:
+        """Hours between the stage that left the card in `state` and the following one; 0: it was the last."""
+        for stage, following in zip(self.stages, self.stages[1:], strict=False):
+            if stage.state is state:
+                return following.hours - stage.hours
+        return 0
 
     @cached_property
     def local_time(self) -> OperatorZone:

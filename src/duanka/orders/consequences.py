@@ -198,9 +198,16 @@ def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:
 
 
 def stage_due(turn: Turn, delivered_at: datetime, state: NetworkState) -> datetime | None:
-    """When the stage after the one of `state` begins; None: there is none. Never before now."""
+    """When the stage after the one of `state` begins; None: there is none.
+
+    A first stage that came late (more time, a review, a worker that was down) takes nothing from the hours between
+    the two: that is what the holder was told.
+    """
     following = turn.policy.after(state)
-    return max(turn.now, delivered_at + timedelta(hours=following.hours)) if following else None
+    if following is None:
+        return None
+    between = timedelta(hours=turn.policy.hours_until_next(state))
+    return max(turn.now + between, delivered_at + timedelta(hours=following.hours))
 
 
 def next_stage(turn: Turn, order: Order) -> Event | None:

@@ -114,6 +114,16 @@ _OTHERWISE = {
 }
 
 
+def _otherwise(policy: OrderPolicy) -> Words:
+    """What follows where nobody answers: the first stage, and how long after it the second."""
+    first = policy.stages[0].state
+    told, following = _OTHERWISE[first], policy.after(first)
+    if following is None:
+        return told
+    hours, then = f"{policy.hours_until_next(first):g}", _OTHERWISE[following.state]
+    return Words(f"{told.zh}，再过{hours}小时{then.zh}", f"{told.en}, and {hours} hours later {then.en}")
+
+
 @dataclass(frozen=True)
 class NoticeTexts:
     """Writes the notices of one operator. Hours, days, places and papers are those of the policy."""
@@ -139,10 +149,13 @@ class NoticeTexts:
 
     def _fitting(self, template: str, facts: dict[str, str], reason: Words, link: str) -> str:
         """With as much of the reason as fits, and the line in English where there is room for it."""
-        zh = ""
-        for letters in _REASON:
+        zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
+        tries = [(letters, facts) for letters in _REASON[:-1]] + [
+            (letters, facts | first) for letters in _REASON
+        ]
+        for letters, shown in tries:  # rather the second stage is left out than all of the reason
             told = {"reason": shortened(without_links(reason.zh), letters)}
-            zh = TEMPLATES[template].zh.format(**facts, **told)
+            zh = TEMPLATES[template].zh.format(**shown, **told)
             if parts(zh) <= MOST_PARTS:
                 break
         both = f"{zh}\n{TEMPLATES[template].en.format(**facts)}"
@@ -166,7 +179,7 @@ class NoticeTexts:
         }
 
     def _facts(self, order: Order, now: datetime, link: str) -> dict[str, str]:
-        otherwise = _OTHERWISE[self.policy.stages[0].state]
+        otherwise = _otherwise(self.policy)
         by, by_en = self._by(order, now)
         following = self.policy.after(NetworkState.OUTGOING_BARRED) if order.due_at else None
         nothing = following is None or order.due_at is None
