@@ -42,6 +42,7 @@ from duanka.orders.audit import Fault, Trail
 from duanka.orders.book import OrderBook
 from duanka.orders.store import Store
 from duanka.orders.tables import audit, cards, notices, orders, outbox
+from order_policies import AT_ONCE
 
 STATES = {
     kind: sorted({s for row in TRANSITIONS if row.kind is kind for s in (row.before, row.after)})
@@ -324,7 +325,7 @@ STAGED = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPEN
 @pytest.fixture(params=["one stage", "stages", "one person"])
 def policy(request: pytest.FixtureRequest) -> OrderPolicy:
     return {
-        "one stage": OrderPolicy(),
+        "one stage": AT_ONCE,
         "stages": OrderPolicy(stages=STAGED),
         "one person": OrderPolicy(stages=STAGED, two_people=False),
     }[str(request.param)]
