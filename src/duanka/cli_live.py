@@ -15,11 +15,12 @@ from rich.status import Status
 from rich.table import Table
 
 from duanka.app_policies import policy_named, rule_named
-from duanka.cli_language import asked_for
+from duanka.cli_language import asked_for, shown
 from duanka.cli_lazy import lazily
 from duanka.domain.errors import DuankaError
-from duanka.domain.live import Change, Taken, Waiting
+from duanka.domain.live import Change, Source, Taken, Waiting
 from duanka.domain.local_time import operator_zone
+from duanka.domain.words import Words
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,6 +105,48 @@ Shadow = Annotated[
     list[str] | None,
     typer.Option(help="Rule that is recorded and compared, and asks nothing of anybody; several times."),
 ]
+
+
+_NOTHING = Words("", "")
+# Whether it is said also of none, what it is, the count of it, and more.
+_COUNTS = (
+    (True, Words("读入记录", "records in"), "records", _NOTHING),
+    (True, Words("采用", "used"), "used", _NOTHING),
+    (
+        False,
+        Words("无法读取而搁置", "set aside unreadable"),
+        "aside",
+        Words("见 quarantine.parquet", "see quarantine.parquet"),
+    ),
+    (
+        False,
+        Words("来得太晚", "too late"),
+        "late",
+        Words("晚于其来源允许的时延", "behind the lateness of their source"),
+    ),
+    (False, Words("重复交付", "delivered before"), "repeated", _NOTHING),
+    (False, Words("时间超前", "ahead of the clock"), "ahead", _NOTHING),
+    (
+        True,
+        Words("写出的命中变化", "changes of hits told"),
+        "told",
+        Words("hits.jsonl、decisions.jsonl", "hits.jsonl, decisions.jsonl"),
+    ),
+)
+_SOURCE = Words("来源 {name}：{records} 条记录", "Source {name}: {records} records")
+_COMPLETE = Words("，完整至 {to}", ", complete to {to}")
+_NONE_IN_TIME = Words("，没有一条及时", ", none of them in time")
+_LATE, _SILENT = Words("，{late} 条来得太晚", ", {late} late"), Words("（静默）", " (silent)")
+_NOT_RUN = Words("未运行：{rule} 缺少 {lacks}", "Not run: {rule} lacks {lacks}")
+_IN_SHADOW = Words(
+    "影子规则：{rule} 命中 {cards} 张卡，若生效将多核验 {more} 张",
+    "In shadow: {rule} hit {cards} cards, {more} would be asked more",
+)
+_WITH_REPORT = Words(
+    "清单和 report.html 在 {out}；下次从 {state} 继续",
+    "Lists and report.html in {out}; the state goes on from {state}",
+)
+_LISTS = Words("清单在 {out}；下次从 {state} 继续", "Lists in {out}; the state goes on from {state}")
 
 
 def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
@@ -206,30 +249,24 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column()
-    rows: list[tuple[str, int, str]] = [
-        ("records in", done.records, ""),
-        ("used", done.used, ""),
-        ("set aside unreadable", done.aside, "see quarantine.parquet"),
-        ("too late", done.late, "behind the lateness of their source"),
-        ("delivered before", done.repeated, ""),
-        ("ahead of the clock", done.ahead, ""),
-        ("changes of hits told", done.told, "hits.jsonl, decisions.jsonl"),
-    ]
-    for name, count, why in rows:
-        if count or name in ("records in", "used", "changes of hits told"):
-            table.add_row(name, f"{count:,}", why)
-    lines = [
-        f"Source {s.name}: {s.records:,} records"
-        + (f", complete to {s.complete:%Y-%m-%d %H:%M}" if s.high else ", none of them in time")
-        + (f", {s.late:,} late" if s.late else "")
-        + (" (silent)" if s.silent else "")
-        for s in done.last.sources
-    ]
-    lines += [f"Not run: {rule} lacks {', '.join(lacks)}" for rule, lacks in outcome.lacks.items()]
+    for always, name, count, why in _COUNTS:
+        if (records := getattr(done, count)) or always:
+            table.add_row(shown(name), f"{records:,}", shown(why))
+    lines = [_source_line(one) for one in done.last.sources]
     lines += [
-        f"In shadow: {one.rule} hit {one.cards:,} cards, {sum(one.rises.values()):,} would be asked more"
+        shown(_NOT_RUN).format(rule=rule, lacks=", ".join(lacks)) for rule, lacks in outcome.lacks.items()
+    ]
+    lines += [
+        shown(_IN_SHADOW).format(rule=one.rule, cards=f"{one.cards:,}", more=f"{sum(one.rises.values()):,}")
         for one in outcome.shadows
     ]
-    written = "Lists and report.html" if outcome.findings else "Lists"
-    lines.append(f"{written} in {outcome.out}; the state goes on from {outcome.state}")
+    written = shown(_WITH_REPORT if outcome.findings else _LISTS)
+    lines.append(written.format(out=outcome.out, state=outcome.state))
     return Group(table, *lines)
+
+
+def _source_line(one: Source) -> str:
+    line = shown(_SOURCE).format(name=one.name, records=f"{one.records:,}")
+    line += shown(_COMPLETE).format(to=f"{one.complete:%Y-%m-%d %H:%M}") if one.high else shown(_NONE_IN_TIME)
+    line += shown(_LATE).format(late=f"{one.late:,}") if one.late else ""
+    return line + (shown(_SILENT) if one.silent else "")

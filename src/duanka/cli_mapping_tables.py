@@ -114,7 +114,7 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
         told = display_text(fault) if name in fault else display_text(f"{name}: {fault}")
         yield Text(f"{shown(_UNREAD)}{told}", style="red")
     for one in found.idle if mapping is not None else ():
-        yield Text(one, style="yellow")
+        yield Text(shown(one), style="yellow")
     if found.unmatched and mapping is not None:
         yield Text(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style="yellow")
     if found.ignored:

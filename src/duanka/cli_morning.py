@@ -19,6 +19,7 @@ from duanka.cli_process import ExitCode
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Lateness
 from duanka.domain.local_time import operator_zone
+from duanka.domain.words import Words
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 else:
     app_live = lazily("duanka.app_live")
     app_morning = lazily("duanka.app_morning")
+
+_AND = Words("，", ", ")
+_FIRST = Words("第一次运行，没有可对比的清单。", "This is the first morning: nothing to compare with.")
+_CHANGED = Words("与上一份清单相比：{counts}", "Since the list before: {counts}")
+_MISSING = Words(
+    "缺数据：{source} 缺 {day} 的记录；最后一条是 {last} 的，早 {gap} 天",
+    "MISSING: {source} of {day}; its last record is of {last}, {gap} day(s) before",
+)
+_CAME = Words("迟到，现已研判：{source} {day} 的记录", "Came late, and is judged now: {source} of {day}")
+_BAD = Words(
+    "搁置或来得太晚：占记录的 {share}，见 quarantine.parquet",
+    "Set aside or too late: {share} of the records, see quarantine.parquet",
+)
+_FILES = Words("变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}")
 
 
 def add_morning(
@@ -101,17 +116,15 @@ def _day(text: str) -> date:
 
 
 def _told(done: app_morning.Morning) -> RenderableType:
-    counts = ", ".join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
-    first = "This is the first morning: nothing to compare with."
-    lines = [first if done.changes.first else f"Since the list before: {counts}"]
+    counts = shown(_AND).join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
+    lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED).format(counts=counts)]
     for source, last in done.missing.items():
         gap = (done.day - last) // timedelta(days=1)
-        lines.append(f"MISSING: {source} of {done.day}; its last record is of {last}, {gap} day(s) before")
-    lines += [f"Came late, and is judged now: {source} of {day}" for source, day in done.came.items()]
+        lines.append(shown(_MISSING).format(source=source, day=done.day, last=last, gap=gap))
+    lines += [shown(_CAME).format(source=source, day=day) for source, day in done.came.items()]
     if done.bad_share:
-        lines.append(f"Set aside or too late: {done.bad_share:.2%} of the records, see quarantine.parquet")
+        lines.append(shown(_BAD).format(share=f"{done.bad_share:.2%}"))
     folder = done.outcome.out
-    lines.append(
-        f"What changed: {folder / app_morning.CHANGES}; work list: {folder / app_morning.SPREADSHEET}"
-    )
+    files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_morning.SPREADSHEET}
+    lines.append(shown(_FILES).format(**files))
     return Group(last_words(done.outcome), Text("\n".join(lines)))

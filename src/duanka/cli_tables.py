@@ -11,23 +11,78 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
+from duanka.cli_language import shown
 from duanka.domain.decide import Tier
 from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name, display_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Rule
 from duanka.domain.scan import Findings
+from duanka.domain.words import Words
 from duanka.engine import Trial
 from duanka.evaluation import Evaluation, Row
 from duanka.specification import Requirement, Results, state_of
 
 _COLUMNS = 20  # names of columns that are listed
-_TIER_WORDS = {
-    Tier.EXTREME: ("极高 extreme", "stop now (police-confirmed, 涉案); verify through the fraud centre"),
-    Tier.HIGH: ("高 high", "verify in person at the operator's counter"),
-    Tier.MEDIUM: ("中 medium", "verify online"),
-    Tier.LOW: ("低 low", "watch"),
+_TO_DO = {
+    Tier.EXTREME: Words(
+        "立即停机（公安确认涉案），经反诈中心核验",
+        "stop now (police-confirmed, 涉案); verify through the fraud centre",
+    ),
+    Tier.HIGH: Words("到自有营业厅现场核验", "verify in person at the operator's counter"),
+    Tier.MEDIUM: Words("线上核验", "verify online"),
+    Tier.LOW: Words("只关注", "watch"),
 }
+_CARDS, _PER_100_000 = Words("卡数", "cards"), Words("每 10 万张", "per 100,000")
+_TIERS = (Words("风险等级", "tier"), _CARDS, _PER_100_000, Words("处置", "what to do"))
+_SCANNED = Words(
+    "已扫描 {records} 条记录、{cards} 张卡，{first} 至 {until}（当地时间），策略 {policy}（{source}）。",
+    "Scanned {records} records of {cards} cards, {first} to {until} local time, under policy {policy} ({source}).",
+)
+_ASIDE = Words("{records} 条记录中 {aside} 条搁置", "{aside} of {records} records quarantined")
+_TOO_BAD = Words(
+    "{aside}：{why}。原因按文件和行号列在 {file}", "{aside}: {why}. Reasons by file and line: {file}"
+)
+_ABOVE = Words("超过 --max-bad {share}", "more than --max-bad {share}")
+_REASONS = Words("{aside}；原因按文件和行号列在 {file}", "{aside}; reasons by file and line: {file}")
+_LISTS = Words(
+    "工作清单：{work_list}（.csv 供程序使用）\n附理由的报告：{report}",
+    "Work list: {work_list} (.csv for programs)\nWith reasons, for people: {report}",
+)
+_SHADOWS = (
+    *(Words("影子规则", "shadow"), _CARDS, Words("未列入", "not listed"), Words("加重", "asked more")),
+    Words("变化", "from -> to"),
+)
+_SHADOW_NOTE = Words(
+    "若各条单独生效的结果；影子规则不影响任何决定。",
+    "If each of them counted by itself; they change no decision.",
+)
+_NOT_RUN_SHORT = Words("未运行", "not run")
+_CLAIMED = Words(
+    "{cards} 张卡在涉案名单中，但未经登记的签名方签名：列为高，不停机（`duanka keys add-source`，docs/FORMAT.md）",
+    "{cards} cards are in police cases that no registered source signed: high, and not stopped"
+    " (`duanka keys add-source`, docs/FORMAT.md)",
+)
+_NOT_RUN = Words("未运行：{rule}，数据缺少 {lacks}", "Not run: {rule}, the data lack {lacks}")
+_WITHOUT = Words("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
+_UNSURE = Words(
+    "{cards} 张卡无法判断：{rule}，历史记录不够长",
+    "Could not judge {cards} cards: {rule}, the records reach back too little",
+)
+_AS_OF = Words(
+    "--as-of 比最后一条记录晚 {days} 天：此后未用的卡按未使用计，如同记录到那时为止",
+    "--as-of lies {days} days after the last record: cards unused since then count as unused, as if records reached it",
+)
+_TWICE = Words("重复交付，未再读：{file}", "Delivered twice, not read again: {file}")
+_OUTSIDE = Words(
+    "{records} 条记录不在研判时段内，未采用",
+    "{records} records lie outside the time judged and were not seen",
+)
+_IDLE = Words("映射：{idle}", "Of the mapping, {idle}")
+_UNREAD = Words("没有对应的表、未读的文件：{files}", "Files not read, no table takes them: {files}")
+_COLUMNS_UNREAD = Words("未读的列：{columns}", "Columns not read: {columns}")
+_MORE = Words(" 等，另有 {more} 列", " and {more} more")
+_AREA_LISTS = Words("地区名单来自 {file}", "Area lists from {file}")
 
 
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
@@ -35,92 +90,91 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     intake, span = findings.intake, findings.span
     parts: list[RenderableType] = [
         Text(
-            f"Scanned {intake.records:,} records of {findings.cards:,} cards,"
-            f" {span.first:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} local time,"
-            f" under policy {findings.policy.id} ({findings.policy.source.text})."
+            shown(_SCANNED).format(
+                records=f"{intake.records:,}",
+                cards=f"{findings.cards:,}",
+                first=f"{span.first:%Y-%m-%d %H:%M}",
+                until=f"{span.until:%Y-%m-%d %H:%M}",
+                policy=findings.policy.id,
+                source=findings.policy.source.text,
+            )
         )
     ]
-    tiers = grid("tier", "cards", "per 100,000", "what to do", right=("cards", "per 100,000"))
-    for tier, (word, what) in _TIER_WORDS.items():
+    tiers = grid(*_TIERS, right=("cards", "per 100,000"))
+    for tier, what in _TO_DO.items():
         n = findings.tiers.get(tier, 0)
-        tiers.add_row(word, f"{n:,}", f"{1e5 * n / findings.cards:,.0f}" if findings.cards else "-", what)
+        rate = f"{1e5 * n / findings.cards:,.0f}" if findings.cards else "-"
+        tiers.add_row(shown(tier.words), f"{n:,}", rate, shown(what))
     parts.append(tiers)
     if findings.shadows:
         parts.append(_shadows(findings))
     parts += [Text(line, style="yellow") for line in _cautions(findings)]
-    aside = f"{intake.quarantined:,} of {intake.records:,} records quarantined"
+    aside = shown(_ASIDE).format(aside=f"{intake.quarantined:,}", records=f"{intake.records:,}")
+    file = out / "quarantine.parquet"
     if too_bad:
         unreadable = [f"{f.file}: {f.unreadable}" for f in intake.files if f.unreadable]
-        why = "; ".join(unreadable[:3]) or f"more than --max-bad {allowed:.3%}".rstrip("0")
-        parts.append(
-            Text(f"{aside}: {why}. Reasons by file and line: {out / 'quarantine.parquet'}", style="red")
-        )
+        above = shown(_ABOVE).format(share=f"{allowed:.3%}".rstrip("0"))
+        why = "; ".join(unreadable[:3]) or above
+        parts.append(Text(shown(_TOO_BAD).format(aside=aside, why=why, file=file), style="red"))
     elif intake.quarantined:
-        parts.append(Text(f"{aside}; reasons by file and line: {out / 'quarantine.parquet'}"))
-    parts.append(
-        Text(
-            f"Work list: {out / 'cards_at_risk.xlsx'} (.csv for programs)\n"
-            f"With reasons, for people: {out / 'report.html'}"
-        )
-    )
+        parts.append(Text(shown(_REASONS).format(aside=aside, file=file)))
+    lists = shown(_LISTS).format(work_list=out / "cards_at_risk.xlsx", report=out / "report.html")
+    parts.append(Text(lists))
     return Group(*parts)
 
 
 def _shadows(findings: Findings) -> RenderableType:
     """What each rule in shadow would change if it alone counted."""
     ran = {run.rule for run in findings.runs if run.ran}
-    numbers = ("cards", "not listed", "asked more")
-    table = grid("影子 shadow", *numbers, "from -> to", right=numbers)
+    table = grid(*_SHADOWS, right=("cards", "not listed", "asked more"))
     for one in findings.shadows:
         if one.rule not in ran:
-            table.add_row(one.rule, "not run", "-", "-", "-")
+            table.add_row(one.rule, shown(_NOT_RUN_SHORT), "-", "-", "-")
             continue
-        rises = (f"{now.word} -> {then.word}: {cards:,}" for (now, then), cards in sorted(one.rises.items()))
+        rises = (
+            f"{shown(now.words)} -> {shown(then.words)}: {cards:,}"
+            for (now, then), cards in sorted(one.rises.items())
+        )
         more = sum(one.rises.values())
         table.add_row(one.rule, f"{one.cards:,}", f"{one.new:,}", f"{more:,}", ", ".join(rises) or "-")
-    return Group("", table, Text("If each of them counted by itself; they change no decision."), "")
+    return Group("", table, Text(shown(_SHADOW_NOTE)), "")
 
 
 def _cautions(findings: Findings) -> list[str]:
-    lines = [
-        f"{findings.claimed:,} cards are in police cases that no registered source signed: high, and not stopped"
-        " (`duanka keys add-source`, docs/FORMAT.md)"
-    ] * bool(findings.claimed)
+    lines = [shown(_CLAIMED).format(cards=f"{findings.claimed:,}")] * bool(findings.claimed)
     lines += [
-        f"Not run: {run.rule}, the data lack {', '.join(run.lacks)}" for run in findings.runs if not run.ran
+        shown(_NOT_RUN).format(rule=run.rule, lacks=", ".join(run.lacks))
+        for run in findings.runs
+        if not run.ran
     ]
     lines += [
-        f"Ran without {', '.join(run.without)}: {run.rule}"
+        shown(_WITHOUT).format(rule=run.rule, without=", ".join(run.without))
         for run in findings.runs
         if run.ran and run.without
     ]
     lines += [
-        f"Could not judge {run.unsure:,} cards: {run.rule}, the records reach back too little"
-        for run in findings.runs
-        if run.unsure
+        shown(_UNSURE).format(rule=run.rule, cards=f"{run.unsure:,}") for run in findings.runs if run.unsure
     ]
     span = findings.span
     if span.reach and span.until - span.reach > timedelta(days=1):
-        lines.append(
-            f"--as-of lies {(span.until - span.reach).days:,} days after the last record: cards unused since then"
-            " count as unused, as if records reached it"
-        )
-    lines += [f"Delivered twice, not read again: {f.file}" for f in findings.intake.files if f.duplicate_of]
+        lines.append(shown(_AS_OF).format(days=f"{(span.until - span.reach).days:,}"))
+    lines += [shown(_TWICE).format(file=f.file) for f in findings.intake.files if f.duplicate_of]
     lines += [f"{f.file}: {note}" for f in findings.intake.files for note in f.notes]
     if findings.span.outside:
-        lines.append(f"{findings.span.outside:,} records lie outside the time judged and were not seen")
+        lines.append(shown(_OUTSIDE).format(records=f"{findings.span.outside:,}"))
     unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)
-    lines += [f"Of the mapping, {one}" for one in findings.intake.idle]
+    lines += [shown(_IDLE).format(idle=shown(one)) for one in findings.intake.idle]
     if unread:
-        lines.append(f"Files not read, no table takes them: {', '.join(unread)}")
+        lines.append(shown(_UNREAD).format(files=", ".join(unread)))
     ignored = sorted({c for columns in findings.intake.ignored.values() for c in columns})
     if ignored:
-        more = f" and {len(ignored) - _COLUMNS:,} more" if len(ignored) > _COLUMNS else ""
-        lines.append(f"Columns not read: {', '.join(display_text(c[:80]) for c in ignored[:_COLUMNS])}{more}")
+        more = shown(_MORE).format(more=f"{len(ignored) - _COLUMNS:,}") if len(ignored) > _COLUMNS else ""
+        named = ", ".join(display_text(c[:80]) for c in ignored[:_COLUMNS])
+        lines.append(shown(_COLUMNS_UNREAD).format(columns=named + more))
     if many := many_unknown(findings.intake.devices_unknown, findings.intake.records):
-        lines.append(many.en)
+        lines.append(shown(many))
     if findings.lists_from:
-        lines.append(f"Area lists from {display_name(str(findings.lists_from))}")
+        lines.append(shown(_AREA_LISTS).format(file=display_name(str(findings.lists_from))))
     return lines
 
 

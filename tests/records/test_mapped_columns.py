@@ -98,7 +98,7 @@ def test_a_source_that_reads_nothing_is_named(tmp_path: Path) -> None:
         tmp_path, _RULES.format(more='where = { "呼叫类型" = "主叫" }', columns="") + some + other
     )
     intake = taken(tmp_path, {"cdr1.csv": _CALLS}, mapping=rules)
-    assert intake.idle == (
+    assert tuple(one.en for one in intake.idle) == (
         "source 2 (calls): takes no row (呼叫类型 = 被叫)",
         "source 3 (calls): no file matches sms*.csv",
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from duanka.domain.words import Words
+
 
 @dataclass(frozen=True)
 class FileAccount:
@@ -43,7 +45,7 @@ class Intake:
     files: tuple[FileAccount, ...]
     quarantine: Path
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    idle: tuple[str, ...] = ()
+    idle: tuple[Words, ...] = ()
 
     @property
     def records(self) -> int:

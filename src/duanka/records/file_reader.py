@@ -128,7 +128,7 @@ class FileReader:
         if last or self._read:
             self._told_idle = True
             for one in idle if self._read else ():
-                _log.warning("of the mapping, %s so far", one)
+                _log.warning("of the mapping, %s so far", one.en)
 
     def _flush(self) -> None:
         self._hand_on(self._pile.batch())

@@ -9,6 +9,7 @@ from dataclasses import replace
 from duanka.domain.display import display_text
 from duanka.domain.errors import DuankaError, MappingError
 from duanka.domain.tables import TABLES
+from duanka.domain.words import Words
 from duanka.records import mapping as mappings
 from duanka.records.delivery import Delivered
 from duanka.records.folder_columns import folder_columns
@@ -78,18 +79,23 @@ def missing(name: str, how: How, found: Iterable[str]) -> tuple[str, ...]:
 
 def idle_sources(
     mapping: mappings.Mapping, matched: Iterable[Source], taken: Mapping[int, int]
-) -> Iterator[str]:
+) -> Iterator[Words]:
     """Say which sources of a mapping match no file, and which take no row. `taken`: rows by the `id` of a source."""
     seen = {id(source) for source in matched}
     if mapping.strict:
         return
     for number, source in enumerate(mapping.sources, start=1):
-        which = f"source {number} ({source.table})"
+        zh, en = f"第 {number} 个来源（{source.table}）", f"source {number} ({source.table})"
         if id(source) not in seen:
-            yield f"{which}: no file matches {display_text(', '.join(source.files))}"
+            files = display_text(", ".join(source.files))
+            yield Words(f"{zh}：没有文件符合 {files}", f"{en}: no file matches {files}")
         elif not taken.get(id(source), 0):
-            rows = " and ".join(f"{column} = {'/'.join(sorted(of))}" for column, of in source.where.items())
-            yield f"{which}: takes no row" + (f" ({display_text(rows)})" if rows else "")
+            where = [f"{column} = {'/'.join(sorted(of))}" for column, of in source.where.items()]
+            rows = Words(*(display_text(joined.join(where)) for joined in (" 且 ", " and ")))
+            yield Words(
+                f"{zh}：没有读到一行" + (f"（{rows.zh}）" if where else ""),
+                f"{en}: takes no row" + (f" ({rows.en})" if where else ""),
+            )
 
 
 class SourcesSeen:
@@ -105,6 +111,6 @@ class SourcesSeen:
         self._matched |= {id(source): source for source in sources}
         self._taken.update(taken)
 
-    def idle(self) -> tuple[str, ...]:
+    def idle(self) -> tuple[Words, ...]:
         """See `idle_sources`."""
         return tuple(idle_sources(self._mapping, self._matched.values(), self._taken))

@@ -13,6 +13,7 @@ import polars as pl
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError
+from duanka.domain.words import Words
 from duanka.records.blocks import part
 from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.columns import Tools
@@ -43,7 +44,7 @@ class Tried:
     examples: list[tuple[str, int | None, str, str, str]] = field(default_factory=list)
     rows: dict[str, pl.DataFrame] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    idle: tuple[str, ...] = ()
+    idle: tuple[Words, ...] = ()
     unmatched: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
 
