@@ -63,13 +63,34 @@ def launched(playwright: Playwright, camera: Path | None = None) -> Browser:
     )
 
 
+@dataclass(frozen=True)
+class Line:
+    """How fast a telephone's line is: bytes a second both ways, and milliseconds of a round trip."""
+
+    rate: int
+    round_trip: int
+
+    def take(self, page: Page) -> None:
+        """From now on the page has this line."""
+        speaking = page.context.new_cdp_session(page)
+        conditions = {"offline": False, "latency": self.round_trip}
+        conditions |= {"downloadThroughput": self.rate, "uploadThroughput": self.rate}
+        speaking.send("Network.enable")
+        speaking.send("Network.emulateNetworkConditions", conditions)
+
+
+SLOW_LINE = Line(15_000, 600)
+
+
 @contextmanager
-def shown(browser: Browser, url: str, **options: Any) -> Iterator[Shown]:
+def shown(browser: Browser, url: str, line: Line | None = None, **options: Any) -> Iterator[Shown]:
     """`url` on a telephone of its own, with nothing remembered; `options`: of the browser's context."""
     usual: dict[str, Any] = {"viewport": PHONE, "locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
     context = browser.new_context(**usual | {"has_touch": True} | options)
     try:
         found = _watched(context)
+        if line:
+            line.take(found.page)
         found.page.goto(url)
         yield found
     finally:

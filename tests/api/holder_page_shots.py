@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from browsers import launched, shown
+from browsers import SLOW_LINE, launched, shown
 from desks import Running, TestDesk, desk_on, served
 from duanka.domain.identity import Gesture, Step, Verdict
 from duanka.domain.order import SYSTEM, Event
@@ -48,6 +48,7 @@ def main(into: Path) -> None:
             for locale, mark in (("zh-CN", ""), ("en-GB", "-en")):
                 story(browser, desk, address, into, locale, mark)
                 refusal(browser, desk, address, into, locale, mark)
+                slow_line(browser, desk, address, into, locale, mark)
         browser.close()
         store.close()
 
@@ -97,6 +98,10 @@ def story(browser: Browser, desk: TestDesk, address: str, into: Path, locale: st
             if at == 2:
                 page.get_by_role("button", name=object_).click()
                 shot(page, into / f"objection{mark}.png")
+                page.get_by_role("textbox").fill("我在卖车" if not mark else "I was selling my car")
+                page.locator("main button").first.click()
+                expect(page.locator("main")).to_have_attribute("data-screen", "objected")
+                shot(page, into / f"objected{mark}.png")
 
 
 def refusal(browser: Browser, desk: TestDesk, address: str, into: Path, locale: str, mark: str) -> None:
@@ -107,6 +112,25 @@ def refusal(browser: Browser, desk: TestDesk, address: str, into: Path, locale: 
         found.page.get_by_role("button", name=refuse).click()
         expect(found.page.locator("main")).to_have_attribute("data-screen", "counter")
         shot(found.page, into / f"counter{mark}.png")
+
+
+def slow_line(browser: Browser, desk: TestDesk, address: str, into: Path, locale: str, mark: str) -> None:
+    """A holder on a slow line, whose connection breaks for a while."""
+    face, law, start, ready, _ = WORDS[locale]
+    _, token = desk.asked(104 if mark else 4)
+    with shown(browser, f"{address}/v#{token}", SLOW_LINE, locale=locale) as found:
+        page = found.page
+        page.get_by_role("checkbox", name=face).check()
+        page.get_by_role("checkbox", name=law).check()
+        page.get_by_role("button", name=start).click()
+        expect(page.get_by_role("button", name=ready)).to_be_enabled()
+        shot(page, into / f"ready-slow{mark}.png")
+        page.get_by_role("button", name=ready).click()
+        expect(page.locator("main")).to_have_attribute("data-screen", "sending")
+        shot(page, into / f"sending{mark}.png")
+        page.route("**/holder/check/**", lambda route: route.abort())
+        expect(page.locator("main")).to_have_attribute("data-screen", "net")
+        shot(page, into / f"net{mark}.png")
 
 
 def shot(page: Page, path: Path) -> None:

@@ -140,7 +140,9 @@ class ChallengeShown(ShownModel):
     OURS = ShownModel.OURS | {"challenge_id"}
 
     challenge_id: str = Field(examples=["C7Yx1b0PqS2"])
-    expires_at: datetime = Field(description="Until when the pictures must be here.")
+    expires_at: datetime = Field(
+        description="Until when the pictures must be here, or the digests that `sendRecording` takes."
+    )
     frames: int = Field(description="How many pictures to take.", examples=[31])
     every_milliseconds: int = Field(description="From one picture to the next.", examples=[250])
     seconds: float = Field(description="How long the recording takes.", examples=[7.5])

@@ -192,7 +192,7 @@ async function begin(face, law) {
 // ---- what can go wrong -------------------------------------------------------------------------------------------
 function failed(error, retry, kept) {
   const told = error.told || {}, words = told.words ? () => w(told.words) : null;
-  if (!error.status) return netScreen(retry, kept);
+  if (!error.status || error.status === 408) return netScreen(retry, kept);
   if (error.status === 401) return restart();
   if (error.status === 429 || error.status === 503) return busyScreen(words, error.wait, retry);
   if (["no_reference", "not_available", "used_up"].indexOf(told.reason) >= 0) return counterScreen(words);

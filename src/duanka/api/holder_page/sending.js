@@ -104,9 +104,10 @@ async function sendPicture(job, frame) {
 // What may be tried again after a while is; the rest ends it. Nothing is lost: the pictures are still on this phone.
 async function holdBack(job, error) {
   if (job.dead) return;
-  if (error.status && error.status !== 429 && error.status !== 503) return endJob(job, () => failed(error, cameraScreen));
-  if (!error.status) job.failures += 1;
-  if (job.recorded && job.failures > TRIES) return endJob(job, () => netScreen(() => goOn(job), true));
+  const lost = !error.status || error.status === 408, away = error.status >= 500, waits = error.status === 429 || (away && error.wait);
+  if (!lost && !away && !waits) return endJob(job, () => failed(error, cameraScreen));
+  if (!waits) job.failures += 1;
+  if (job.recorded && job.failures > TRIES) return endJob(job, () => failed(error, () => goOn(job), true));
   changed(job);
   await pause((error.wait || 0) * 1000 || AGAIN * Math.min(job.failures, TRIES));
 }
