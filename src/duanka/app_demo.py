@@ -248,7 +248,7 @@ def _open(story: Story, *states: State) -> list[str]:
     found, after = list[str](), ""
     for state in states:
         while True:
-            which = Filter(Kind.VERIFICATION, state, is_open=True)
+            which = Filter(Kind.VERIFICATION, (state,), is_open=True)
             page = story.here.reading.orders(which, reader, story.clock(), after, 200)
             found += [order.card.removeprefix("+") for order in page.items]
             if not (after := page.next or ""):

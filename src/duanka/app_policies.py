@@ -33,7 +33,9 @@ def rule_named(rule_id: str) -> Rule:
     for rule in RULES:
         if rule.id == rule_id:
             return rule
-    near = difflib.get_close_matches(rule_id, rule_ids(), 1)
+    near = difflib.get_close_matches(rule_id, rule_ids(), 1) or [
+        one for one in rule_ids() if rule_id and rule_id in one
+    ]
     hint = f"did you mean {near[0]}?" if near else "`duanka rules list` names them"
     raise DuankaError(f"no rule {rule_id!r}; {hint}")
 

@@ -179,7 +179,7 @@ COMMANDS = (
     ),
     DeferredCommand(
         "objections",
-        "Objections 异议: file one for a holder, accept it, decide it. `duanka orders list --kind objection`.",
+        "Objections 异议: list them, file one for a holder, accept it, decide it.",
         _objections,
     ),
     DeferredCommand("cards", "Cards 号码: everything that the order book knows of one.", _desk),

@@ -13,8 +13,10 @@ from duanka.domain.words import Words
 _WHOLE = (
     "act",
     "card",
+    "evidence",
     "id",
     "key",
+    "limit",
     "order",
     "person",
     "request",

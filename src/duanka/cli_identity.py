@@ -11,6 +11,8 @@ from rich.console import Console
 from duanka import cli_review_page as review_page
 from duanka.cli_at_desk import AtDesk, Number, Why, command, order_meant
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, every, options, print_list
+from duanka.cli_orders_list import Tiers, scope_of
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event, Kind
@@ -19,14 +21,14 @@ from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
+    from duanka import cli_listings as listings
     from duanka import cli_orders_tables as tables
 else:
     app_orders = lazily("duanka.app_orders")
+    listings = lazily("duanka.cli_listings")
     tables = lazily("duanka.cli_orders_tables")
 
 _REGISTERED, _CAPTURED = Words("登记照片", "registered photo"), Words("采集画面", "frame of the camera")
-Limit = Annotated[int, typer.Option(min=1, max=200, help="How many.")]
-After = Annotated[str, typer.Option(help="Go on behind the page that named this.")]
 
 
 def add_identity(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
@@ -83,10 +85,20 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         out.print(f"{after.id}: {tables.state(after.state.value)}; the record is discarded", highlight=False)
 
     @command(counter, Permission.LIST_COUNTER_CHECKS, "list")
-    def listed(after: After = "", limit: Limit = 30) -> None:
+    def listed(
+        tier: Tiers = None,
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
         """List what waits for a second of the staff, the oldest first."""
         with at_desk(Permission.LIST_COUNTER_CHECKS) as (here, staff):
-            out.print(tables.counter_table(here.counter.waiting(staff, after, limit)), highlight=False)
+            typed, scope = options({"tier": tier}), scope_of(staff)
+            asked = Asked("counter list", as_json, as_csv, count, page, limit, typed, scope)
+            found = every(lambda after, rows: here.counter.waiting(staff, after, rows))
+            print_list(out, listings.COUNTER, (one for one in found if not tier or one.tier in tier), asked)
 
 
 def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
@@ -96,10 +108,20 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     cli.add_typer(reviews, name="reviews")
 
     @command(reviews, Permission.LIST_REVIEWS, "list")
-    def listed(after: After = "", limit: Limit = 30) -> None:
+    def listed(
+        tier: Tiers = None,
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
         """List what waits for a person, the oldest first."""
         with at_desk(Permission.LIST_REVIEWS) as (here, staff):
-            out.print(tables.reviews_table(here.reviews.waiting(staff, after, limit)), highlight=False)
+            typed, scope = options({"tier": tier}), scope_of(staff)
+            asked = Asked("reviews list", as_json, as_csv, count, page, limit, typed, scope)
+            found = every(lambda after, rows: here.reviews.waiting(staff, after, rows))
+            print_list(out, listings.REVIEWS, (one for one in found if not tier or one.tier in tier), asked)
 
     @command(reviews, Permission.OPEN_REVIEW, "open")
     def opened(

@@ -9,27 +9,20 @@ import typer
 from rich.console import Console
 
 from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
-from duanka.cli_grid import grid
-from duanka.cli_language import term
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, options, print_list
+from duanka.cli_orders_list import scope_of
 from duanka.domain.authority import Permission
-from duanka.domain.local_time import operator_zone
-from duanka.domain.network import NetworkState
-from duanka.domain.words import Words
 from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
+    from duanka import cli_listings as listings
     from duanka.orders import reading
 else:
     app_orders = lazily("duanka.app_orders")
+    listings = lazily("duanka.cli_listings")
     reading = lazily("duanka.orders.reading")
-
-_ELEMENTS = (Words("网元", "element"), Words("地址", "address"))
-_DIFFERENCES = (
-    *(Words("网元", "element"), Words("号码", "card"), Words("应为", "wanted")),
-    *(Words("实为", "found"), Words("发现时间", "found at")),
-)
 
 ElementName = Annotated[str, typer.Argument(help="home_register, call_proxy or message_proxy.")]
 
@@ -46,13 +39,11 @@ def add_network(cli: typer.Typer, out: Console, settings: Callable[[], Settings]
 
 def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(network, Permission.LIST_ELEMENTS, "list")
-    def listed() -> None:
+    def listed(count: Count = False, as_json: AsJSON = False, as_csv: AsCSV = False) -> None:
         """List the elements in the order book, which every process tells."""
         with at_desk(Permission.LIST_ELEMENTS) as (here, _):
-            table = grid(*_ELEMENTS)
-            for name, address in here.elements.addresses().items():
-                table.add_row(name, address)
-            out.print(table, highlight=False)
+            asked = Asked("network list", as_json, as_csv, count, whole=True)
+            print_list(out, listings.ELEMENTS, here.elements.addresses().items(), asked)
 
     @command(network, Permission.CONFIGURE_NETWORK, "set")
     def set_element(
@@ -79,16 +70,22 @@ def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
 def _add_comparing(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(network, Permission.LIST_DRIFTS)
-    def differences(full: Full = False, why: BecauseFull = "") -> None:
+    def differences(
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+        full: Full = False,
+        why: BecauseFull = "",
+    ) -> None:
         """List where the network does otherwise than the order book says and is not mended, the latest first."""
         with at_desk(Permission.LIST_DRIFTS) as (here, person):
             reader = reading.Reader(person, full, why)
             found = here.reading.drifts(reader, app_orders.now(), 200, is_open=True)
-            table = grid(*_DIFFERENCES)
-            for one in found:
-                wanted, met = (term(NetworkState, state) for state in (one.wanted, one.found))
-                table.add_row(one.element, one.card, wanted, met, operator_zone().written(one.found_at))
-            out.print(table, highlight=False)
+            typed = options({"full": full, "why": why if full else ""})
+            asked = Asked("network differences", as_json, as_csv, count, page, limit, typed, scope_of(person))
+            print_list(out, listings.DIFFERENCES, found, asked)
 
     @command(network, Permission.ALLOW_CHANGES)
     def allow(

@@ -11,6 +11,7 @@ from rich.console import Console
 from duanka.cli_at_desk import AtDesk, Number, Why, card_meant, command
 from duanka.cli_lazy import lazily
 from duanka.cli_order_moves import CardOrOrder, move, say_to_come
+from duanka.cli_orders_list import add_orders_list
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
 from duanka.domain.order import Event, Kind
@@ -29,11 +30,12 @@ Said = Annotated[str, typer.Option("--text", prompt="What the holder says", help
 def add_objections(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
     """Add `objections` to the commands."""
     objections = typer.Typer(
-        help="Objections 异议: file one for a holder, accept it, decide it. `duanka orders list --kind objection`.",
+        help="Objections 异议: list them, file one for a holder, accept it, decide it.",
         no_args_is_help=True,
     )
     cli.add_typer(objections, name="objections")
     at_desk = AtDesk(settings)
+    add_orders_list(objections, out, at_desk, "objections list", Kind.OBJECTION)
 
     @command(objections, Permission.FILE_OBJECTION)
     def file(card: CardOrOrder, text: Said) -> None:

@@ -24,12 +24,13 @@ from duanka.cli_at_desk import (
 )
 from duanka.cli_lazy import lazily
 from duanka.cli_order_moves import add_moves, say_to_come, told_proposed
+from duanka.cli_orders_list import add_lists
 from duanka.cli_takes import add_takes
-from duanka.domain.act import MOST_CARDS, Act, ActState, card_of
+from duanka.domain.act import MOST_CARDS, Act, ActState
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
 from duanka.domain.local_time import operator_zone
-from duanka.domain.order import Event, Kind, State
+from duanka.domain.order import Event, Kind
 from duanka.domain.words import Words
 from duanka.settings import Settings
 
@@ -47,7 +48,6 @@ else:
     reading = lazily("duanka.orders.reading")
 
 
-_ROWS = 30  # of a page
 Reason = Annotated[
     str,
     typer.Option(
@@ -74,6 +74,7 @@ def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings])
     )
     cli.add_typer(orders, name="orders")
     at_desk = AtDesk(settings)
+    add_lists(orders, out, at_desk)
     _add_reading(orders, out, at_desk)
     add_takes(orders, out, at_desk)
     add_moves(orders, out, at_desk)
@@ -82,46 +83,6 @@ def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings])
 
 
 def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.LIST_ORDERS, "list")
-    def listed(
-        kind: Annotated[Kind | None, typer.Option(help="Only of this kind.")] = None,
-        state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
-        card: Annotated[
-            str | None, typer.Option(help="Only about this card, for example 8613800000000.")
-        ] = None,
-        closed: Annotated[bool, typer.Option("--closed", help="Those that are over, too.")] = False,
-        overdue: Annotated[
-            bool, typer.Option("--overdue", help="Only those whose deadline is past.")
-        ] = False,
-        waiting: Annotated[
-            bool,
-            typer.Option("--waiting", help="Only those that no deadline moves on: they wait for a person."),
-        ] = False,
-        after: Annotated[str, typer.Option(help="Go on behind the page that named this.")] = "",
-        limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = _ROWS,
-        full: Full = False,
-        why: BecauseFull = "",
-    ) -> None:
-        """List orders, the latest first."""
-        which = reading.Filter(
-            kind,
-            state,
-            card_of(card) if card else None,
-            is_open=None if closed else True,
-            overdue=overdue,
-            waiting=waiting,
-        )
-        with at_desk(Permission.LIST_ORDERS) as (here, person):
-            page = here.reading.orders(
-                which, reading.Reader(person, full, why), app_orders.now(), after, limit
-            )
-            options = {"kind": kind, "state": state, "card": card and "…"}
-            filters = "".join(f" --{name} {value}" for name, value in options.items() if value)
-            flags = {"closed": closed, "overdue": overdue, "waiting": waiting}
-            filters += "".join(f" --{name}" for name, on in flags.items() if on)
-            filters += f" --limit {limit}" if limit != _ROWS else ""
-            out.print(tables.orders_table(page, person.scope, filters), highlight=False)
-
     @command(orders, Permission.READ_ORDER)
     def show(
         order: Number,
@@ -247,12 +208,6 @@ def _named(here: Desk, cards: list[str] | None, file: Path | None) -> list[str]:
 
 
 def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
-    @command(orders, Permission.LIST_ALARMS)
-    def alarms() -> None:
-        """List alarms, the newest first: what failed, or was set aside, and since when."""
-        with at_desk(Permission.LIST_ALARMS) as (here, person):
-            out.print(tables.alarms_table(here.reading.alarms(person)), highlight=False)
-
     @command(orders, Permission.CLEAR_ALARM, "clear-alarm")
     def clear_alarm(
         source: Annotated[
@@ -264,12 +219,6 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.CLEAR_ALARM) as (here, person):
             here.book.clear_alarm(source, person, why, app_orders.now())
         out.print(f"The alarm {source} is over.", highlight=False)
-
-    @command(orders, Permission.LIST_ACTS)
-    def acts() -> None:
-        """List what was proposed, the newest first, and how far it is."""
-        with at_desk(Permission.LIST_ACTS) as (here, person):
-            out.print(tables.acts_table(here.acts.acts(person)), highlight=False)
 
     @command(orders, Permission.APPROVE_ACT)
     def approve(

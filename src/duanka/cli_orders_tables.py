@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -13,19 +13,17 @@ from rich.text import Text
 from duanka.cli_grid import grid, share
 from duanka.domain.act import Act, Skipped
 from duanka.domain.caller_answer import answer, answer_about
-from duanka.domain.counter import CounterWaiting
+from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import TOLD
 from duanka.domain.local_time import operator_zone
 from duanka.domain.masking import masked_text
 from duanka.domain.order import Order
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.person import Scope
 from duanka.domain.words import Words
 from duanka.orders.audit import Fault
-from duanka.orders.reviews import ReviewFile, ReviewItem
+from duanka.orders.reviews import ReviewFile
 from duanka.orders.views import (
     ActCard,
-    Alarm,
     Confirmed,
     Dossier,
     Figures,
@@ -72,36 +70,9 @@ def local(at: datetime | None) -> str:
     return operator_zone().written(at) if at else "-"
 
 
-def alarms_table(alarms: Sequence[Alarm]) -> Table:
-    """Alarms: source, since when, whether it is over, and what it is."""
-    table = grid("alarm", "raised", "over", "what")
-    for one in alarms:
-        table.add_row(one.source, local(one.raised_at), local(one.cleared_at), one.detail)
-    return table
-
-
 def state(word: str) -> str:
     """A state in both languages."""
     return f"{STATE_WORDS.get(word, '')} {word}".strip()
-
-
-def orders_table(page: Page[Order], scope: Scope, filters: str = "") -> RenderableType:
-    """A list of orders. `filters`: the options that it was asked with, for the command of the next page."""
-    if not page.items:
-        return Text("No such orders." if scope.everywhere else f"No such orders in your scope ({scope}).")
-    table = grid("order", "card", "state", "tier", "opened", "due", "hits", "reason", right=("hits",))
-    for one in page.items:
-        table.add_row(
-            one.id,
-            one.card,
-            state(one.state.value),
-            one.tier or "-",
-            local(one.opened_at),
-            local(one.due_at),
-            str(one.hits),
-            one.grounds.reason.zh,
-        )
-    return _with_next(table, f"orders list{filters}", page.next)
 
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
@@ -120,7 +91,8 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         ("card", order.card),
         ("state", state(order.state.value)),
         ("asked for", f"{order.asked or '-'}, tier {order.tier or '-'}, {order.hits} hits"),
-        ("rules", ", ".join(order.rules) or "-"),
+        ("rules", "\n".join(rules_seen(order)) or "-"),
+        ("operator", f"{order.operator or '-'}, city {order.city or '-'}"),
         ("carried by", order.carried_by or "-"),
         ("reason", f"{order.grounds.reason.zh}\n{order.grounds.reason.en}"),
         ("redress", f"{order.grounds.redress.zh}\n{order.grounds.redress.en}"),
@@ -132,6 +104,17 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         ("closed", local(order.closed_at)),
     )
     return Group(said, facts, _trail(file.trail), _legs(file.legs), _notices(file.notices))
+
+
+def rules_seen(order: Order) -> Iterator[str]:
+    """What each rule saw, and on which days; only its id where the decision did not say so."""
+    seen = {one.rule: one for one in decoded_summaries(order.hit_summaries)}
+    for rule in dict.fromkeys((*order.rules, *seen)):
+        if not (one := seen.get(rule)):
+            yield rule
+            continue
+        days = f"{one.first_day}" if one.days == 1 else f"{one.first_day} – {one.last_day}, {one.days} d"
+        yield f"{rule} ({days}): {one.words.zh} / {one.words.en}"
 
 
 def _read_out(said: Words) -> RenderableType:
@@ -208,37 +191,6 @@ def act_cards_table(act_id: str, page: Page[ActCard]) -> RenderableType:
             outcome,
         )
     return _with_next(table, f"orders show {act_id}", page.next)
-
-
-def acts_table(acts: Sequence[Act]) -> RenderableType:
-    """Acts, the newest first."""
-    acts = _MASKED.seen(acts)
-    if not acts:
-        return Text("No acts.")
-    table = grid(
-        "act",
-        "event",
-        "state",
-        "cards",
-        "done",
-        "skipped",
-        "proposed",
-        "by",
-        "approved by",
-        right=("cards", "done", "skipped"),
-    )
-    for act in acts:
-        numbers = (f"{act.total:,}", f"{act.done:,}", f"{act.skipped:,}")
-        table.add_row(
-            act.id,
-            act.event.value,
-            act.state.value,
-            *numbers,
-            local(act.proposed_at),
-            act.proposed_by,
-            act.approved_by or "-",
-        )
-    return table
 
 
 def figures_page(figures: Figures) -> RenderableType:
@@ -340,37 +292,6 @@ def _notices(notices: Sequence[Notice]) -> RenderableType:
             one.text or "-",
         )
     return table
-
-
-def counter_table(page: Page[CounterWaiting]) -> RenderableType:
-    """What waits for a second of the staff."""
-    if not page.items:
-        return Text("Nothing waits for a second of the staff.")
-    table = grid("order", "card", "tier", "document", "counter", "recorded by", "at")
-    for one in page.items:
-        table.add_row(
-            one.order_id,
-            one.card,
-            one.tier,
-            one.document.value,
-            one.counter,
-            one.first_by,
-            local(one.first_at),
-        )
-    return _with_next(table, "counter list", page.next)
-
-
-def reviews_table(page: Page[ReviewItem]) -> RenderableType:
-    """What waits for a person to look at."""
-    if not page.items:
-        return Text("Nothing waits for review.")
-    right = ("similarity", "failures")
-    table = grid("order", "card", "tier", "since", "similarity", "failures", "why", right=right)
-    for one in page.items:
-        why = "; ".join(TOLD[reason].zh for reason in one.reasons)
-        likeness = share(one.similarity)
-        table.add_row(one.order_id, one.card, one.tier, local(one.since), likeness, str(one.failures), why)
-    return _with_next(table, "reviews list", page.next)
 
 
 def review_page(file: ReviewFile) -> RenderableType:

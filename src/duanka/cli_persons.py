@@ -13,6 +13,7 @@ from duanka.app_policies import policy_named
 from duanka.cli_at_desk import AtDesk, Why, command
 from duanka.cli_case_sources import add_case_sources
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, options, print_list
 from duanka.domain.authority import Permission
 from duanka.domain.person import Person, Role, scope_of
 from duanka.settings import Settings
@@ -92,12 +93,28 @@ def _add_set_up(
 
 def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(persons, Permission.LIST_PERSONS, "list")
-    def listed() -> None:
+    def listed(
+        role: Annotated[RoleName | None, typer.Option(help="Only of this role.")] = None,
+        waiting: Annotated[
+            bool, typer.Option("--waiting", help="Only what was proposed and waits for a supervisor.")
+        ] = False,
+        count: Count = False,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
         """List people, and what was proposed of them and waits for a supervisor."""
+        typed = options({"role": role, "waiting": waiting})
+        asked = Asked("persons list", as_json, as_csv, count, filters=typed, whole=True)
         with at_desk(Permission.LIST_PERSONS) as (here, person):
-            out.print(tables.persons_table(here.persons.list(person)), highlight=False)
-            if waiting := here.persons.waiting(person):
-                out.print(tables.requests_table(waiting), highlight=False)
+            if not waiting:
+                found = [one for one in here.persons.list(person) if role in (None, one.person.role)]
+                print_list(out, tables.PERSONS, found, asked)
+            proposed = [one for one in here.persons.waiting(person) if role in (None, one.person.role)]
+            if waiting:
+                print_list(out, tables.REQUESTS, proposed, asked)
+            elif proposed and not (count or asked.for_programs):
+                out.print(f"\n{tables.waiting_title()}", highlight=False)
+                print_list(out, tables.REQUESTS, proposed, asked)
 
     @command(persons, Permission.PROPOSE_PERSON)
     def add(
@@ -171,10 +188,22 @@ def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
         _show_proposed(out, *asked)
 
     @command(keys, Permission.LIST_PERSONS, "list")
-    def listed() -> None:
+    def listed(
+        person: Annotated[str, typer.Option(help="Only of this person.")] = "",
+        in_force: Annotated[bool, typer.Option("--in-force", help="Only those that open something.")] = False,
+        count: Count = False,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
         """List keys: whose, since when, by whom, whether still in force."""
+        typed = options({"person": person, "in_force": in_force})
+        asked = Asked("keys list", as_json, as_csv, count, filters=typed, whole=True)
         with at_desk(Permission.LIST_PERSONS) as (here, by):
-            out.print(tables.keys_table(here.keys.list(by)), highlight=False)
+            found = here.keys.list(by)
+            of_person = (one for one in found if person in ("", one.person.id))
+            print_list(
+                out, tables.KEYS, (one for one in of_person if not (in_force and one.revoked_at)), asked
+            )
 
     @command(keys, Permission.REVOKE_KEY)
     def revoke(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import RenderableType
 from rich.text import Text
 
-from duanka.cli_grid import grid
 from duanka.cli_language import shown, term
-from duanka.cli_orders_tables import local
+from duanka.cli_list_columns import Column, Listing
 from duanka.domain.person import Person, Scope
 from duanka.domain.words import Words
 from duanka.orders.keys import Key
@@ -17,16 +14,6 @@ from duanka.orders.persons import ListedPerson, PersonRequest, RequestOutcome
 
 _PERSON, _NAME, _ROLE = Words("人员", "person"), Words("姓名", "name"), Words("角色", "role")
 _SCOPE, _PROPOSED_BY = Words("范围", "scope"), Words("提出人", "proposed by")
-_PERSONS = (_PERSON, _NAME, _ROLE, _SCOPE, Words("起始", "since"), Words("停用", "disabled"))
-_REQUESTS = (
-    *(Words("申请", "request"), Words("内容", "what"), _PERSON, _NAME, _ROLE, _SCOPE),
-    *(_PROPOSED_BY, Words("时间", "at")),
-)
-_REQUESTS_TITLE = Words("待主管复核", "Waiting for a supervisor")
-_KEYS = (
-    *(Words("密钥", "key"), _PERSON, _ROLE, Words("发放", "given"), Words("经手", "by")),
-    Words("吊销", "revoked"),
-)
 _WHO = Words("{id}（{name}）：{role}；范围：{scope}", "{id} ({name}): {role}; scope: {scope}")
 _REQUEST = Words(
     "{id}：{what} {who}，由 {by} 提出；{stands}",
@@ -47,39 +34,6 @@ def _who(person: Person) -> str:
     return shown(_WHO).format(id=person.id, name=name, role=role(person), scope=scope(person.scope))
 
 
-def persons_table(people: Sequence[ListedPerson]) -> RenderableType:
-    """Everybody, also who is disabled."""
-    table = grid(*_PERSONS)
-    for one in people:
-        who = one.person
-        table.add_row(
-            who.id,
-            who.display_name,
-            role(who),
-            scope(who.scope),
-            local(one.created_at),
-            local(one.disabled_at),
-        )
-    return table
-
-
-def requests_table(requests: Sequence[PersonRequest]) -> RenderableType:
-    """What waits for a supervisor."""
-    table = grid(*_REQUESTS, title=_REQUESTS_TITLE)
-    for one in requests:
-        table.add_row(
-            one.id,
-            shown(one.what.words),
-            one.person.id,
-            one.person.display_name,
-            role(one.person),
-            scope(one.person.scope),
-            one.proposed_by,
-            local(one.proposed_at),
-        )
-    return table
-
-
 def request_page(one: PersonRequest) -> RenderableType:
     """One request: what it would make of whom, and how it stands."""
     decided = shown(_DECIDED).format(outcome=term(RequestOutcome, one.outcome), by=one.decided_by or "-")
@@ -91,19 +45,9 @@ def request_page(one: PersonRequest) -> RenderableType:
     )
 
 
-def keys_table(keys: Sequence[Key]) -> RenderableType:
-    """Keys, without what opens anything."""
-    table = grid(*_KEYS)
-    for key in keys:
-        table.add_row(
-            key.id,
-            key.person.id,
-            role(key.person),
-            local(key.created_at),
-            f"{key.proposed_by} + {key.approved_by}",
-            local(key.revoked_at),
-        )
-    return table
+def waiting_title() -> str:
+    """What stands above the requests that wait."""
+    return shown(Words("待主管复核", "Waiting for a supervisor"))
 
 
 def role(person: Person) -> str:
@@ -114,3 +58,65 @@ def role(person: Person) -> str:
 def scope(given: Scope) -> str:
     """A scope in words."""
     return shown(_EVERYWHERE) if given.everywhere else shown(given.words)
+
+
+def _scope(one: ListedPerson | PersonRequest) -> str:
+    return scope(one.person.scope)
+
+
+PERSONS: Listing[ListedPerson] = Listing(
+    Words("人员", "people"),
+    (
+        Column("id", _PERSON, lambda one: one.person.id),
+        Column("name", _NAME, lambda one: one.person.display_name, least=10, spare=2),
+        Column("role", _ROLE, lambda one: one.person.role.value, lambda one: role(one.person)),
+        Column("operators", None, lambda one: sorted(one.person.scope.operators)),
+        Column("cities", None, lambda one: sorted(one.person.scope.cities)),
+        Column(
+            "scope",
+            _SCOPE,
+            lambda one: str(one.person.scope),
+            _scope,
+            12,
+        ),
+        Column("since", Words("自", "since"), lambda one: one.created_at, spare=3),
+        Column("disabled_at", Words("停用", "disabled"), lambda one: one.disabled_at, spare=1),
+    ),
+    ("role",),
+)
+
+REQUESTS: Listing[PersonRequest] = Listing(
+    Words("待主管复核的申请", "requests that wait for a supervisor"),
+    (
+        Column("id", Words("申请", "request"), lambda one: one.id),
+        Column("what", Words("内容", "what"), lambda one: one.what.value, lambda one: shown(one.what.words)),
+        Column("person", _PERSON, lambda one: one.person.id),
+        Column("name", _NAME, lambda one: one.person.display_name, least=10, spare=3),
+        Column("role", _ROLE, lambda one: one.person.role.value, lambda one: role(one.person)),
+        Column(
+            "scope",
+            _SCOPE,
+            lambda one: str(one.person.scope),
+            _scope,
+            12,
+        ),
+        Column("proposed_by", _PROPOSED_BY, lambda one: one.proposed_by, spare=1),
+        Column("proposed_at", Words("时间", "at"), lambda one: one.proposed_at, spare=2),
+    ),
+    ("what", "role"),
+)
+
+KEYS: Listing[Key] = Listing(
+    Words("密钥", "keys"),
+    (
+        Column("id", Words("密钥", "key"), lambda one: one.id),
+        Column("person", _PERSON, lambda one: one.person.id),
+        Column("role", _ROLE, lambda one: one.person.role.value, lambda one: role(one.person)),
+        Column("given_at", Words("发放", "given"), lambda one: one.created_at, spare=2),
+        Column(
+            "by", Words("经办", "by"), lambda one: f"{one.proposed_by} + {one.approved_by}", least=12, spare=3
+        ),
+        Column("revoked_at", Words("吊销", "revoked"), lambda one: one.revoked_at, spare=1),
+    ),
+    ("person", "role"),
+)

@@ -20,7 +20,7 @@ from duanka.domain.masking import masked_log_line
 from duanka.domain.private_files import UMASK
 
 # What a terminal obeys instead of showing it: C0 and C1 controls, marks of direction, separators of lines.
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
 )
 _ALLOCATIONS = (
@@ -72,7 +72,7 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """A text as it is safe to print."""
-        return super().render_str(_UNSAFE.sub(_SHOWN_INSTEAD, text), **options)
+        return super().render_str(UNSAFE.sub(_SHOWN_INSTEAD, text), **options)
 
 
 # what a file says is text: [brackets] in it are no markup, :words: no emoji

@@ -10,6 +10,7 @@ import typer
 
 from duanka.app_policies import policy_named, rule_named
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, line, print_list
 from duanka.cli_process import OUT, ExitCode
 from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, steps
 from duanka.domain.errors import DuankaError
@@ -37,9 +38,18 @@ def add_rules(cli: typer.Typer) -> None:
 
 
 @rules_cli.command("list")
-def rules_list(policy: PolicyName = "national") -> None:
+def rules_list(
+    policy: PolicyName = "national",
+    count: Count = False,
+    as_json: AsJSON = False,
+    as_csv: AsCSV = False,
+) -> None:
     """List the rules in the order in which they run."""
-    OUT.print(tables.rules_table(RULES, policy_named(policy)))
+    under = policy_named(policy)
+    asked = Asked("rules list", as_json, as_csv, count, whole=True)
+    if not (count or asked.for_programs):
+        line(OUT, tables.policy_line(under))
+    print_list(OUT, tables.rules_listing(under), [one for one in RULES if one.id in under.rules], asked)
 
 
 @rules_cli.command("show")
@@ -47,7 +57,9 @@ def rules_show(
     rule: Annotated[str, typer.Argument(help="Id of the rule.")], policy: PolicyName = "national"
 ) -> None:
     """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
-    OUT.print(tables.rule_page(rule_named(rule), policy_named(policy)))
+    one = rule_named(rule)
+    OUT.print(tables.rule_page(one, policy_named(policy)), highlight=False)
+    line(OUT, tables.rule_sql(one))
 
 
 @rules_cli.command("test")

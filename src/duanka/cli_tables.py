@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.syntax import Syntax
 from rich.text import Text
 
 from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
 from duanka.cli_language import shown
+from duanka.cli_list_columns import Column, Listing
 from duanka.domain.decide import Tier
 from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name, display_text
@@ -178,20 +178,33 @@ def _cautions(findings: Findings) -> list[str]:
     return lines
 
 
-def rules_table(rules: Sequence[Rule], policy: Policy) -> RenderableType:
+def policy_line(policy: Policy) -> str:
+    """Which policy a list is under."""
+    return f"Policy {policy.id}: {policy.title.zh} {policy.title.en}, since {policy.since}"
+
+
+def rules_listing(policy: Policy) -> Listing[Rule]:
     """The catalogue under a policy."""
-    table = grid("id", "名称 title", "grade", "asks for", "weight", "limits", right=("weight",))
-    for rule in rules:
-        if rule.id not in policy.rules:
-            continue
-        limits = ", ".join(f"{name}={value}" for name, value in policy.limits(rule).items())
-        weight = f"{policy.rules[rule.id].weight:g}" if policy.deciding is Deciding.WEIGH else "-"
-        title = f"{rule.title.zh} {rule.title.en}"
-        asks = f"{rule.asks_for.word} (in shadow)" if rule.id in policy.shadows else rule.asks_for.word
-        table.add_row(rule.id, title, rule.source.grade, asks, weight, limits)
-    return Group(
-        Text(f"Policy {policy.id}: {policy.title.zh} {policy.title.en}, since {policy.since}"), table
+
+    def limits(rule: Rule) -> list[str]:
+        return [f"{name}={value}" for name, value in policy.limits(rule).items()]
+
+    def weight(rule: Rule) -> float | None:
+        return policy.rules[rule.id].weight if policy.deciding is Deciding.WEIGH else None
+
+    def asks_for(rule: Rule) -> str:
+        return f"{rule.asks_for.word}{' (in shadow)' if rule.id in policy.shadows else ''}"
+
+    columns: tuple[Column[Rule], ...] = (
+        Column("id", Words("规则", "id"), lambda rule: rule.id),
+        Column("asks_for", Words("处置", "asks for"), lambda rule: rule.asks_for.word, asks_for),
+        Column("shadow", None, lambda rule: rule.id in policy.shadows),
+        Column("grade", Words("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
+        Column("weight", Words("权重", "weight"), weight, spare=4, right=True),
+        Column("title", Words("名称", "title"), lambda rule: rule.title, least=16, spare=1, both=True),
+        Column("limits", Words("限值", "limits"), limits, least=20, spare=2),
     )
+    return Listing(Words("规则", "rules"), columns, ("asks_for", "grade"))
 
 
 def rule_page(rule: Rule, policy: Policy) -> RenderableType:
@@ -220,7 +233,12 @@ def rule_page(rule: Rule, policy: Policy) -> RenderableType:
         text.append(f"{body}\n")
     examples = Text("Flags: " + "; ".join(c.title for c in rule.flags) + "\n")
     examples.append("Spares: " + "; ".join(c.title for c in rule.spares))
-    return Group(text, limits, "", evidence, "", examples, "", Syntax(_dedented(rule.sql), "sql"))
+    return Group(text, limits, "", evidence, "", examples, "")
+
+
+def rule_sql(rule: Rule) -> str:
+    """The SQL of a rule; printed as it is, since a line that is cut cannot be read or copied."""
+    return _dedented(rule.sql)
 
 
 def _dedented(sql: str) -> str:

@@ -127,7 +127,7 @@ def test_a_high_tier_takes_two_of_the_staff(office: Office) -> None:
     assert "人民路营业厅" in office.out("li", "counter", "list")
     assert "somebody else" in office.refused("wang", "counter", "confirm", HIGH, "--why", "seen by me too")
     assert "passed" in office.out("li", "counter", "confirm", HIGH, "--why", "seen by me too")
-    assert "Nothing waits" in office.out("li", "counter", "list")
+    assert "No checks at a counter" in office.out("li", "counter", "list")
 
 
 def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
@@ -155,7 +155,7 @@ def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
         "wang", "reviews", "open", MEDIUM, "--why", "again", "--wait", "1"
     )
     assert "passed" in office.out("wang", "reviews", "decide", MEDIUM, "pass", "--why", "the same person")
-    assert "Nothing waits" in office.out("wang", "reviews", "list")
+    assert "No checks that wait" in office.out("wang", "reviews", "list")
 
 
 def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:

@@ -193,7 +193,7 @@ def test_the_next_page_keeps_what_the_list_was_asked_for(desk: TypedDesk) -> Non
     assert first not in said
     said = desk.done("wang", "orders", "list", "--card", card(0), "--closed").text
     assert "More" not in said
-    assert "No such orders" in desk.done("wang", "orders", "list", "--waiting").text, (
+    assert "No open orders with --waiting" in desk.done("wang", "orders", "list", "--waiting").text, (
         "notices are on their way"
     )
 
@@ -207,7 +207,7 @@ def test_a_scope_names_cities_by_their_codes_and_an_empty_list_names_the_scope(d
     halves = re.search(r"dk_\S+", added.text), re.search(r"^[\w-]{22}$", approved.text, re.MULTILINE)
     assert all(halves)
     desk.keys = {**desk.keys, "zhao": "".join(half[0] for half in halves if half)}
-    assert "in your scope (all operators; 130100)" in desk.done("zhao", "orders", "list").text
+    assert "No open orders in your scope: all operators; 130100." in desk.done("zhao", "orders", "list").text
 
 
 def test_what_the_trail_tells_is_in_the_operators_time(desk: TypedDesk) -> None:

@@ -79,10 +79,10 @@ def test_orders_are_found_by_what_they_are(store: Store) -> None:
 
     assert found() == list("8776543210")
     assert found(kind=Kind.RESTRICTION) == ["8", "7"]
-    assert found(state=State.OPENED) == list("6543210")
-    assert found(state=State.EXPIRED) == ["7"]
+    assert found(states=[State.OPENED]) == list("6543210")
+    assert found(states=[State.EXPIRED]) == ["7"]
     assert found(card=card(3)) == ["3"]
-    assert found(tier="high") == ["6"]
+    assert found(tiers=["high"]) == ["6"]
     assert found(since=NOW + 2 * HOUR, until=NOW + 4 * HOUR) == ["3", "2"]
     assert found(is_open=False) == []
     assert len(found(is_open=True)) == 10

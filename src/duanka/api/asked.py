@@ -15,6 +15,7 @@ from duanka.domain.counter import MOST_LETTERS, CounterCheck, Document
 from duanka.domain.order import Asked as AskedFor
 from duanka.domain.order import Demand, Event, Grounds, Kind, State
 from duanka.domain.words import Words
+from duanka.orders.listing import Sort
 
 _RFC3339 = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -113,6 +114,20 @@ Skip = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before; without it the first page."),
 ]
+RuleId = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9_]{1,64}$", description="Among the rules of the order (规则).", examples=["fan_out"]
+    ),
+]
+PlaceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\x00-\x1f\x7f|]{1,40}$",
+        description="Operator or city of the card; `-`: unknown.",
+        examples=["130100"],
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 
 
@@ -205,6 +220,13 @@ class Search(AskedModel):
     since: Moment | None = Field(default=None, description="Opened at this moment or later.")
     until: Moment | None = Field(default=None, description="Opened before this moment.")
     overdue: StrictBool = Field(default=False, description="Only those whose deadline has come.")
+    waiting: StrictBool = Field(default=False, description="Only those that wait for a person.")
+    due: Moment | None = Field(default=None, description="Due at this moment or earlier.")
+    rule: RuleId | None = None
+    operator: PlaceName | None = None
+    city: PlaceName | None = None
+    sort: Sort = Sort.OPENED
+    counts: StrictBool = Field(default=False, description="Count all of them, too.")
     after: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before."
     )

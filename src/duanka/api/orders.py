@@ -22,8 +22,9 @@ from duanka.domain.order import (
     State,
     states_before,
 )
-from duanka.orders.reading import Filter, Reader
-from duanka.orders.views import Page, Sight
+from duanka.orders.listing import Filter, Sort, place_named
+from duanka.orders.reading import Reader
+from duanka.orders.views import Sight
 
 router = APIRouter(route_class=access.KeyFirstRoute)
 
@@ -70,12 +71,26 @@ def list_orders(
     since: Annotated[asked.Moment | None, Query(description="Opened at this moment or later.")] = None,
     until: Annotated[asked.Moment | None, Query(description="Opened before this moment.")] = None,
     overdue: Annotated[bool, Query(description="Only those whose deadline has come.")] = False,
+    waiting: Annotated[bool, Query(description="Only those that wait for a person.")] = False,
+    due: Annotated[asked.Moment | None, Query(description="Due at this moment or earlier.")] = None,
+    rule: asked.RuleId | None = None,
+    operator: asked.PlaceName | None = None,
+    city: asked.PlaceName | None = None,
+    sort: Sort = Sort.OPENED,
+    counts: Annotated[bool, Query(description="Count all of them, too.")] = False,
     after: asked.After = None,
     limit: asked.Limit = 50,
 ) -> shown.Orders:
-    """The latest first, numbers masked (掩码). To search by number, which has no place in an address, see searches."""
-    which = Filter(kind, state, None, tier, is_open, since, until, overdue)
-    return _page(here.desk.reading.orders(which, Reader(by), here.now, after or "", limit))
+    """Numbers masked (掩码). `sort`: opened or updated, the latest first; due, the next deadline first; weight.
+
+    To search by number, which has no place in an address, see searches.
+    """
+    which = Filter(
+        kind, is_open=is_open, since=since, until=until, overdue=overdue, waiting=waiting, due=due,
+        states=(state,) if state else (), tiers=_one(tier), rules=_one(rule),
+        operators=_place(operator), cities=_place(city),
+    )  # fmt: skip
+    return _found(here, which, Reader(by), after, limit, sort, counts=counts)
 
 
 @router.post(
@@ -91,12 +106,13 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
     """As the list. `unmask` asks for numbers in full, which the audit trail keeps; a regulator sees them masked."""
     card = card_of(search.phone_number) if search.phone_number else None
     which = Filter(
-        search.kind, search.state, card, search.tier, search.open, search.since, search.until, search.overdue
-    )
-    page = here.desk.reading.orders(
-        which, reader(by, search.unmask), here.now, search.after or "", search.limit
-    )
-    return _page(page, unmasked=search.unmask is not None)
+        search.kind, card=card, is_open=search.open, since=search.since, until=search.until,
+        overdue=search.overdue, waiting=search.waiting, due=search.due,
+        states=(search.state,) if search.state else (), tiers=_one(search.tier), rules=_one(search.rule),
+        operators=_place(search.operator), cities=_place(search.city),
+    )  # fmt: skip
+    who = reader(by, search.unmask)
+    return _found(here, which, who, search.after, search.limit, search.sort, counts=search.counts)
 
 
 @router.get(
@@ -259,6 +275,20 @@ def masked(order: Order) -> shown.OrderShown:
     return shown.OrderShown.of(Sight(unmasked=False).order(order))
 
 
-def _page(page: Page[Order], *, unmasked: bool = False) -> shown.Orders:
-    items = [shown.OrderShown.of(order, unmasked=unmasked) for order in page.items]
-    return shown.Orders(items=items, next=page.next)
+def _one(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _place(name: str | None) -> tuple[str, ...]:
+    """An operator or city; `-` is an unknown one."""
+    return (place_named(name),) if name else ()
+
+
+def _found(
+    here: Context, which: Filter, who: Reader, after: str | None, limit: int, sort: Sort, *, counts: bool
+) -> shown.Orders:
+    reading = here.desk.reading
+    page = reading.orders(which, who, here.now, after or "", limit, sort=sort)
+    counted = shown.OrderCountsShown.of(reading.order_counts(which, who, here.now)) if counts else None
+    items = [shown.OrderShown.of(order, unmasked=who.unmasked) for order in page.items]
+    return shown.Orders(items=items, next=page.next, counts=counted)

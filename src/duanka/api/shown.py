@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
+from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.order import Kind, State
 from duanka.orders.views import Sight
 
@@ -67,6 +68,16 @@ class GroundsShown(ShownModel):
     papers: WordsShown
 
 
+class HitSummaryShown(ShownModel):
+    """What one rule saw of the card (规则命中)."""
+
+    rule: str
+    first_day: date
+    last_day: date
+    days: int = Field(description="On how many days it hit.")
+    words: WordsShown
+
+
 class OrderShown(ShownModel):
     """An order (工单)."""
 
@@ -93,13 +104,35 @@ class OrderShown(ShownModel):
     closed_at: datetime | None
     hits: int
     extended: str
+    operator: str = Field(description="Of the card (运营商); empty where unknown.")
+    city: str = Field(description="Of the card, its code (城市代码); empty where unknown.")
+    hit_summaries: list[HitSummaryShown] = Field(
+        description="What each rule saw, and on which days; empty for what people asked for."
+    )
+
+    @field_validator("hit_summaries", mode="before")
+    @classmethod
+    def _decoded(cls, value: object) -> object:
+        return decoded_summaries(value) if isinstance(value, str) else value
+
+
+class OrderCountsShown(ShownModel):
+    """How many orders there are of each (工单计数)."""
+
+    total: int
+    by: dict[str, dict[str, int]] = Field(
+        description="By tier, state, rule, city and operator; an order counts for each of its rules."
+    )
 
 
 class Orders(ShownModel):
-    """A page of orders, the latest first."""
+    """A page of orders, in the order that was asked for."""
 
     items: list[OrderShown]
     next: str | None = Field(description="Give it as `after` for the next page; null: this was the last.")
+    counts: OrderCountsShown | None = Field(
+        default=None, description="Of all that the filter finds; null unless asked for."
+    )
 
 
 class ToldShown(ShownModel):

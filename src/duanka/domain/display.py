@@ -10,6 +10,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 _LONG = {short: letter for letter, short in _SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:[nrt\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BYTES = range(0xDC80, 0xDD00)  # what `os.fsdecode` makes of bytes that are no UTF-8
 
 
@@ -29,6 +30,11 @@ def display_text(text: str) -> str:
     Unlike `display_name` it leaves `\` alone, so it may be used on text that holds names shown already.
     """
     return text if text.isprintable() else "".join("\\" if c == "\\" else _shown(c) for c in text)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A cell that a spreadsheet would run as a formula, or take for an amount, made harmless by a ' before it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def original_name(shown: str) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from duanka.domain.errors import DuankaError
+from duanka.domain.hit_summary import HitSummary
 from duanka.domain.network import NetworkState
 from duanka.domain.order_commands import only_the_police, typed
 from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is a part of what orders are about
@@ -322,6 +323,7 @@ class Demand:
     decision: str = ""
     signed_by: tuple[str, ...] = ()
     seen_until: datetime | None = None
+    hit_summaries: tuple[HitSummary, ...] = ()
     points: float = 0.0
     covers: Mapping[str, object] | None = None
     line: str = field(default="", repr=False, compare=False)
@@ -338,7 +340,7 @@ class Order:
 
     `due_at`: when the next deadline falls; None while no clock runs. `parent`: the verification that a restriction
     follows from, or the restriction that an objection is about. `operator`, `city`: of the card; "" where unknown.
-    follows from, or the restriction that an objection is about.
+    `hit_summaries`: what the rules saw and on which days, as `decoded_summaries` reads it: few who handle an order do.
 
     What a stop after a verification may rest on (domain/evidence.py): `opened_by`, and the staff who `helped_by` making
     a link or acting in the holder's place, by name; `decision`: the sealed decision that opened it; `receipt_at`: when,
@@ -371,6 +373,7 @@ class Order:
     decision: str = ""
     receipt_at: datetime | None = None
     evidence: str = ""
+    hit_summaries: str = ""
 
     @classmethod
     def of(cls, **facts: Any) -> Order:

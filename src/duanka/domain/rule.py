@@ -164,10 +164,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Hit:
-    """A card that tripped a rule, first at `seen_at`, `times` in all; `evidence` by column, of the first time."""
+    """A card that tripped a rule, first at `seen_at`, `times` in all; `evidence` by column, of the first time.
+
+    `last_at`: the latest time, None where it is the only one; `days`: on how many days.
+    """
 
     card: str
     rule: str
     seen_at: datetime
     evidence: Mapping[str, object]
     times: int = 1
+    last_at: datetime | None = None
+    days: int = 1

@@ -121,14 +121,15 @@ def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", mor
 
     `hits`, `cases`, `places`: the tables; `more`: another SELECT of cards, which may have neither hit nor case.
     """
-    also = f"UNION ALL SELECT DISTINCT card, NULL, NULL, NULL, NULL, NULL, NULL FROM ({more})" if more else ""
+    also = f"UNION ALL SELECT DISTINCT card{', NULL' * 8} FROM ({more})" if more else ""
     return f"""
         SELECT found.*, place.operator, place.home_city FROM (
             SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*),
-                   NULL AS case_id, NULL AS signed_by
+                   NULL AS case_id, NULL AS signed_by,
+                   max(seen_at) AS last_at, count(DISTINCT CAST(seen_at AS DATE)) AS days
             FROM {hits} WHERE {which} GROUP BY card, rule
             UNION ALL
-            SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id, signed_by FROM {cases} WHERE {which}
+            SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id, signed_by, NULL, NULL FROM {cases} WHERE {which}
             {also}
         ) AS found LEFT JOIN {places} AS place ON place.card = found.card ORDER BY 1, 2 NULLS LAST, 6, 7"""
 
@@ -137,11 +138,13 @@ def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
     """The rows of `cards_with_hits`, card by card."""
     for card, group in groupby(rows, key=itemgetter(0)):
         of_card = list(group)
-        hits = tuple(Hit(card, r[1], r[2], json.loads(r[3]), r[4]) for r in of_card if r[1] is not None)
+        hits = tuple(
+            Hit(card, r[1], r[2], json.loads(r[3]), r[4], r[7], r[8]) for r in of_card if r[1] is not None
+        )
         signed = {r[5]: None for r in of_card if r[6] is not None}
         sources = tuple(sorted({r[6] for r in of_card if r[6] is not None}))
         claimed = {r[5]: None for r in of_card if r[5] is not None and r[5] not in signed}
-        operator, city = (value or "" for value in of_card[0][7:9])
+        operator, city = (value or "" for value in of_card[0][9:11])
         yield CardHits(card, hits, tuple(signed), sources, tuple(claimed), operator, city)
 
 

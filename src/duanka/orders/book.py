@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.evidence import ran_out
+from duanka.domain.hit_summary import encoded_summaries, joined
 from duanka.domain.order import (
     STAFF,
     SYSTEM,
@@ -302,6 +303,7 @@ def _ask(turn: Turn, demand: Demand, by: Person) -> str:
             tier=demand.tier,
             asked=demand.asked.value,
             rules=demand.rules,
+            hit_summaries=encoded_summaries(demand.hit_summaries),
             **demand.place,
             opened_by=SYSTEM.id if demand.decision else by.id,
             decision=demand.decision,
@@ -340,6 +342,8 @@ def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
     heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
     asked = demand.asked.value if heavier else order.asked
     facts: dict[str, Any] = {"hits": order.hits + 1, "rules": rules, "tier": tier, "asked": asked}
+    if demand.hit_summaries:
+        facts["hit_summaries"] = joined(order.hit_summaries, demand.hit_summaries)
     takes_over = bool(demand.decision and not order.decision and not ran_out(order))
     if takes_over:
         facts |= {"decision": demand.decision, "receipt_at": None, "grounds": grounds(turn, demand.reason)}

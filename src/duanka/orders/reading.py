@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from duanka.domain.authority import Permission, authorize, within
 from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
@@ -18,6 +18,8 @@ from duanka.orders.act_review import cards_shown, seen_act
 from duanka.orders.audit import Entry, Trail
 from duanka.orders.cursors import page, page_of
 from duanka.orders.cursors import within as at_most
+from duanka.orders.listing import Filter as Filter  # noqa: PLC0414  # a part of what reading is asked with
+from duanka.orders.listing import OrderCounts, Sort, conditions, counts, cursor, sorted_page
 from duanka.orders.places import NOWHERE, acts_in, orders_in, places_of
 from duanka.orders.rows import act_of, order_of
 from duanka.orders.store import Store
@@ -45,25 +47,9 @@ from duanka.orders.views import (
     refused,
     told,
 )
-from duanka.orders.waiting import waits
 
 _MASKED = Sight(unmasked=False)
 _LATEST = 100  # of notices, refusals and steps that a dossier shows
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which orders; what is None is not asked. `since` <= opened < `until`; `card`: E.164 without +."""
-
-    kind: Kind | None = None
-    state: State | None = None
-    card: str | None = None
-    tier: str | None = None
-    is_open: bool | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    overdue: bool = False
-    waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,19 +69,34 @@ class Reading:
         self._store, self._trail = store, trail
 
     def orders(
-        self, which: Filter, reader: Reader, now: datetime, after: str = "", limit: int = 50
+        self,
+        which: Filter,
+        reader: Reader,
+        now: datetime,
+        after: str = "",
+        limit: int = 50,
+        *,
+        sort: Sort = Sort.OPENED,
+        skip: int = 0,
     ) -> Page[Order]:
-        """Orders, the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
-        authorize(reader.person, Permission.LIST_ORDERS)
-        if which.card is not None:
-            authorize(reader.person, Permission.SEARCH_BY_NUMBER)
-        query = select(orders).where(*_conditions(which, now), *orders_in(reader.person))
-        query = page_of(query, orders.c.opened_at, orders.c.id, after, limit)
+        """Orders, sorted; the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours.
+
+        `skip`: leaves so many out before the page begins.
+        """
+        _may_list(which, reader.person)
+        query = select(orders).where(*conditions(which, now), *orders_in(reader.person))
+        query = sorted_page(query, sort, after, limit, skip)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
             rows = connection.execute(query).mappings().all()
-            return page(
-                rows, limit, lambda row: sight.order(order_of(row)), lambda one: (one.opened_at, one.id)
-            )
+        here = rows[: at_most(limit)]
+        following = cursor(sort, here[-1]) if len(rows) > len(here) else None
+        return Page(tuple(sight.order(order_of(row)) for row in here), following)
+
+    def order_counts(self, which: Filter, reader: Reader, now: datetime) -> OrderCounts:
+        """How many orders there are, and of them by tier, state, rule, city and operator."""
+        _may_list(which, reader.person)
+        with self._read(reader, now, "read.orders", which.card or "orders") as (connection, _):
+            return counts(connection, [*conditions(which, now), *orders_in(reader.person)])
 
     def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
         """One order with all that was done for it; UnknownOrder without one, NotTheirs: out of the reader's scope."""
@@ -267,33 +268,10 @@ class Reading:
             self._trail.append(connection, [Entry(now, reader.person, what, subject[:40], why, after=seen)])
 
 
-def _conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
-    column = orders.c
-    asked: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [
-        (which.kind, lambda: column.kind == str(which.kind)),
-        (which.state, lambda: column.state == str(which.state)),
-        (which.card, lambda: column.card == which.card),
-        (which.tier, lambda: column.tier == which.tier),
-        (
-            which.is_open,
-            lambda: column.closed_at.is_(None) if which.is_open else column.closed_at.is_not(None),
-        ),
-        (which.since, lambda: column.opened_at >= which.since),
-        (which.until, lambda: column.opened_at < which.until),
-        (which.overdue or None, lambda: _overdue(now)),
-        (which.waiting or None, waits),
-    ]
-    return [condition() for value, condition in asked if value is not None]
-
-
-def _overdue(now: datetime) -> ColumnElement[bool]:
-    # the sweep takes the deadline off an objection that nobody answered in time, and leaves it for a person
-    unanswered = and_(
-        orders.c.kind == Kind.OBJECTION.value,
-        orders.c.state.in_((State.ACCEPTED.value, State.SENT_TO_FRAUD_CENTRE.value)),
-        orders.c.due_at.is_(None),
-    )
-    return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered))
+def _may_list(which: Filter, by: Person) -> None:
+    authorize(by, Permission.LIST_ORDERS)
+    if which.card is not None:
+        authorize(by, Permission.SEARCH_BY_NUMBER)
 
 
 def _legs(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Leg, ...]:

@@ -60,6 +60,7 @@ def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
         decision=row["decision"],
         receipt_at=row["receipt_at"],
         evidence=row["evidence"],
+        hit_summaries=row["hit_summaries"],
     )
 
 
@@ -92,6 +93,7 @@ def row_of(order: Order) -> dict[str, object]:
         "decision": order.decision,
         "receipt_at": order.receipt_at,
         "evidence": order.evidence,
+        "hit_summaries": order.hit_summaries,
     }
 
 

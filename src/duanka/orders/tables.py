@@ -22,7 +22,7 @@ from sqlalchemy.sql.compiler import DDLCompiler
 from duanka.orders.columns import Moment, String, Text
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 _WHERE = "where"  # of an index: over which rows it is
 metadata = MetaData()
@@ -96,6 +96,9 @@ orders = Table(
     Column("decision", String(64), nullable=False, server_default=""),
     Column("receipt_at", Moment),
     Column("evidence", String(24), nullable=False, server_default=""),
+    Column(
+        "hit_summaries", Text, nullable=False, server_default=""
+    ),  # JSON: what the rules saw, on which days
     # the law's three: a restriction without them cannot be stored, whoever writes it
     CheckConstraint(
         "kind <> 'restriction' OR (length(trim(reason_zh)) > 0 AND length(trim(reason_en)) > 0"

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import RowMapping
 
 from duanka.domain.act import Act
+from duanka.domain.hit_summary import decoded_summaries, encoded_summaries
 from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Grounds, Order
 from duanka.domain.words import Words
@@ -21,7 +22,7 @@ Item = TypeVar("Item")
 
 _LINK = re.compile(r"(?<=#)[A-Za-z0-9_-]{44}")
 # Fields whose text we made ourselves: ids and cursors; and numbers, which `Sight.number` has shown already.
-_OURS = frozenset({"id", "order_id", "parent", "undoes", "next", "card"})
+_OURS = frozenset({"id", "order_id", "parent", "undoes", "next", "card", "hit_summaries"})
 DONE = "done"
 View = TypeVar("View")
 
@@ -53,7 +54,12 @@ class Sight:
 
     def order(self, order: Order) -> Order:
         """The order as it may be seen: its `card` is what `number` shows."""
-        return self.seen(replace(order, card=self.number(order.card)))
+        summaries = order.hit_summaries
+        if (
+            summaries and not self.unmasked
+        ):  # within its quotes: a number would take the marks of JSON with it
+            summaries = encoded_summaries(self.seen(decoded_summaries(summaries)))
+        return self.seen(replace(order, card=self.number(order.card), hit_summaries=summaries))
 
     def facts(self, told: str) -> Mapping[str, Any]:
         """What the audit trail tells, as JSON."""

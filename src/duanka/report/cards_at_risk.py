@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from duanka.domain.decide import Tier
+from duanka.domain.display import spreadsheet_cell
 from duanka.domain.private_files import private_file, put_in_place
 from duanka.domain.scan import CardAtRisk
 from duanka.domain.words import Language
@@ -16,7 +17,6 @@ from duanka.report.spreadsheet import write_spreadsheet
 
 COLUMNS = ("card", "tier", "rules", "reasons", "action")
 _BOM = "\ufeff"  # so that Excel reads UTF-8
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class CardsAtRisk:
@@ -43,10 +43,10 @@ class CardsAtRisk:
         reasons = "；" if self._language == "zh" else "; "
         self._writers[card.tier].writerow(
             (
-                _inert(card.card),
+                spreadsheet_cell(card.card),
                 card.tier.word,
                 ";".join(card.reasons),
-                _inert(reasons.join(words.in_(self._language) for words in card.reasons.values())),
+                spreadsheet_cell(reasons.join(words.in_(self._language) for words in card.reasons.values())),
                 card.action.word,
             )
         )
@@ -68,8 +68,3 @@ class CardsAtRisk:
             write_spreadsheet(self._path, self._path.with_suffix(".xlsx"), self._asked)
         for part in self._parts.values():
             part.unlink(missing_ok=True)
-
-
-def _inert(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula, made harmless: numbers and names come from records."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from duanka.domain.errors import UnreadableInput
+from duanka.domain.hit_summary import summaries_of
 from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.order import Asked, Demand
 from duanka.domain.person import place_name
@@ -217,6 +218,7 @@ def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> Demand:
         # who may see the order: nobody claims a card by a line that we did not write
         operator=place_name(str(said.get("operator", ""))) if decision else "",
         city=place_name(str(said.get("city", ""))) if decision else "",
+        hit_summaries=summaries_of(reasons),
         points=float(points) if isinstance(points, int | float) else 0.0,
         covers=covers if isinstance(covers, dict) else None,
         line=line.decode(errors="replace"),

@@ -225,7 +225,21 @@ def _change(change: HitChange, words: Words) -> dict[str, object]:
     }
 
 
+def _reason(rule: str, words: Words, hit: Hit | None) -> dict[str, object]:
+    """Why, in words; of a rule that hit, on which days."""
+    reason: dict[str, object] = {"rule": rule, "zh": words.zh, "en": words.en}
+    if hit:
+        last = hit.last_at or hit.seen_at
+        reason |= {
+            "first_day": hit.seen_at.date().isoformat(),
+            "last_day": last.date().isoformat(),
+            "days": hit.days,
+        }
+    return reason
+
+
 def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
+    hits = {hit.rule: hit for hit in card.hits}
     line: dict[str, object] = {
         "seq": seq,
         "card": card.card,
@@ -234,7 +248,7 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
         "tier": card.tier.word,
         "action": card.action.word,
         "points": _plain(card.points),
-        "reasons": [{"rule": rule, "zh": words.zh, "en": words.en} for rule, words in card.reasons.items()],
+        "reasons": [_reason(rule, words, hits.get(rule)) for rule, words in card.reasons.items()],
     }
     if card.hits:
         line["seen_until"] = max(hit.seen_at for hit in card.hits).isoformat()

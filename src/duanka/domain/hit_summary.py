@@ -1,0 +1,100 @@
+"""What the rules saw of a card, as an order carries it: on which days, how often, and in words; of bounded length."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from duanka.domain.words import Words
+
+MOST_RULES = 8  # of an order: the heaviest
+MOST_LETTERS = 300  # of what one saw, in each language
+
+
+@dataclass(frozen=True)
+class HitSummary:
+    """The hits of one rule on one card. `days`: on how many days it hit; `words`: what it saw, of the first time."""
+
+    rule: str
+    first_day: date
+    last_day: date
+    days: int
+    words: Words
+
+
+def joined(earlier: str, later: Sequence[HitSummary]) -> str:
+    """What an order carries, as `encoded_summaries` has it, after `later` hits joined it; those first.
+
+    Days that both saw count once: where the two overlap, the larger number of days stands.
+    """
+    known = {one.rule: one for one in decoded_summaries(earlier)}
+    found = [_one(known.pop(one.rule), one) if one.rule in known else one for one in later]
+    return encoded_summaries(bounded([*found, *known.values()]))
+
+
+def bounded(summaries: Iterable[HitSummary]) -> tuple[HitSummary, ...]:
+    """The first of them, with texts of at most MOST_LETTERS."""
+    found: list[HitSummary] = []
+    for one in summaries:
+        if len(found) == MOST_RULES:
+            break
+        short = Words(
+            *(text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…" for text in one.words)
+        )
+        found.append(one if short == one.words else replace(one, words=short))
+    return tuple(found)
+
+
+def encoded_summaries(summaries: Sequence[HitSummary]) -> str:
+    """As text for a column of the database; "" without one."""
+    if not summaries:
+        return ""
+    rows = [
+        [one.rule, one.first_day.isoformat(), one.last_day.isoformat(), one.days, *one.words]
+        for one in summaries
+    ]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
+def decoded_summaries(text: str) -> tuple[HitSummary, ...]:
+    """What `encoded_summaries` wrote; none of a text that somebody else wrote: an order can be read without them."""
+    if not text:
+        return ()
+    try:
+        return tuple(_read(*row) for row in json.loads(text))
+    except (ValueError, TypeError):
+        return ()
+
+
+def summaries_of(reasons: Iterable[Any]) -> tuple[HitSummary, ...]:
+    """Those among the reasons of a decision that say on which days; decisions of before say it of none.
+
+    Raises ValueError, KeyError or TypeError where a reason that does cannot be read.
+    """
+    return bounded(
+        _read(one["rule"], one["first_day"], one["last_day"], one["days"], one["zh"], one["en"])
+        for one in reasons
+        if "first_day" in one
+    )
+
+
+def _read(rule: object, first: str, last: str, days: object, zh: object, en: object) -> HitSummary:
+    whole = days if isinstance(days, int) and not isinstance(days, bool) else 0
+    if whole < 1:
+        raise ValueError(f"{days!r:.40} is no number of days")
+    return HitSummary(
+        str(rule), date.fromisoformat(first), date.fromisoformat(last), whole, Words(str(zh), str(en))
+    )
+
+
+def _one(earlier: HitSummary, later: HitSummary) -> HitSummary:
+    apart = later.first_day > earlier.last_day or earlier.first_day > later.last_day
+    return replace(
+        later,
+        first_day=min(earlier.first_day, later.first_day),
+        last_day=max(earlier.last_day, later.last_day),
+        days=earlier.days + later.days if apart else max(earlier.days, later.days),
+    )
