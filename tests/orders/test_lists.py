@@ -117,7 +117,7 @@ def test_orders_are_filtered_and_sorted(
 def test_a_mistyped_rule_is_not_an_empty_list(desk: TypedDesk) -> None:
     for mistyped, meant in (("fan_uot", "fan_out"), ("virtual", LONGEST)):
         said = desk.type("wang", "orders", "list", "--rule", mistyped)
-        assert f"no rule '{mistyped}': did you mean {meant}?" in said.text
+        assert f"no rule '{mistyped}'; did you mean {meant}?" in said.text
     assert desk.done("wang", "orders", "list", "--rule", "police_confirmed").text.startswith("No open orders")
 
 
