@@ -83,6 +83,40 @@ _UNREAD = Words("没有对应的表、未读的文件：{files}", "Files not rea
 _COLUMNS_UNREAD = Words("未读的列：{columns}", "Columns not read: {columns}")
 _MORE = Words(" 等，另有 {more} 列", " and {more} more")
 _AREA_LISTS = Words("地区名单来自 {file}", "Area lists from {file}")
+_TRIALS = (
+    *(Words("规则", "rule"), Words("应当", "must"), Words("例子", "example")),
+    Words("结果", "outcome"),
+)
+_FLAG, _SPARE = Words("命中", "flag"), Words("放过", "spare")
+_OK, _WRONG = Words("正确", "ok"), Words("错误：{wrong}", "wrong: {wrong}")
+_TRIED = Words("{examples} 个例子，{wrong} 个错误", "{examples} examples, {wrong} wrong")
+_BY_ORDER = Words("工单（关注以上的处置）", "Orders (action beyond watch)")
+_BY_TIER, _BY_RULE = Words("按风险等级", "By tier"), Words("按规则", "By rule")
+_BY_SHADOW = Words("按影子规则（不影响决定）", "By rule in shadow, which decides nothing")
+_ORDERS, _TIER, _RULE = Words("工单", "orders"), Words("风险等级", "tier"), Words("规则", "rule")
+_EVALUATED = Words(
+    "{cards} 张卡，其中涉诈 {fraud} 张。工单涉及每 10 万张卡中的 {asked} 张，每 10 万张正常卡中的 {honest} 张；"
+    "直接停机的正常卡：{stopped} 张。",
+    "{cards} cards, {fraud} of them fraud. Orders reach {asked} of 100,000 cards, and {honest} of 100,000 honest ones;"
+    " honest cards stopped outright: {stopped}.",
+)
+_FRAUD, _HONEST = Words("涉诈", "fraud"), Words("正常", "honest")
+_PRECISION, _RECALL = Words("精确率", "precision"), Words("召回率", "recall")
+_REACHED = Words("工单查到的涉诈卡", "Fraud that an order reaches")
+_STRATEGY, _CAUGHT, _OF = (
+    Words("团伙类型或角色", "strategy or role"),
+    Words("查到", "reached"),
+    Words("总数", "of"),
+)
+_BY_ROLE = Words("每条规则按角色的召回率", "Recall of each rule, role by role")
+_ROLES = Words("查出 1% 以上的角色", "roles of which it finds 1% or more")
+_TROUBLED = Words("工单打扰到的正常用户", "Honest people whom an order reaches")
+_ROLE, _ASKED = Words("用户类型", "role"), Words("核验", "asked")
+_ROWS = {
+    "asked": Words("全部工单", "all orders"),
+    "stop": Words("其中停机", "of them stop"),
+    **{tier.word: tier.words for tier in Tier},
+}
 
 
 def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> RenderableType:
@@ -247,61 +281,61 @@ def _dedented(sql: str) -> str:
 
 def trials_table(outcomes: Sequence[Trial]) -> RenderableType:
     """Each example, with a mark, the wrong ones in words."""
-    table = grid("rule", "must", "example", "outcome")
+    table = grid(*_TRIALS)
     for o in outcomes:
-        outcome = "ok" if o.passed else f"wrong: {', '.join(o.wrong)}"
-        table.add_row(
-            o.rule, "flag" if o.flags else "spare", o.title, outcome, style="" if o.passed else "red"
-        )
+        outcome = shown(_OK) if o.passed else shown(_WRONG).format(wrong=", ".join(o.wrong))
+        must = shown(_FLAG if o.flags else _SPARE)
+        table.add_row(o.rule, must, o.title, outcome, style="" if o.passed else "red")
     wrong = sum(not o.passed for o in outcomes)
-    return Group(
-        table, Text(f"{len(outcomes)} examples, {wrong} wrong", style="bold red" if wrong else "bold")
-    )
+    total = shown(_TRIED).format(examples=len(outcomes), wrong=wrong)
+    return Group(table, Text(total, style="bold red" if wrong else "bold"))
 
 
 def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
     """The tables of `duanka evaluate`."""
     tables = (
-        ("Orders (action beyond watch)", "orders", (found.asked, found.stopped)),
-        ("By tier", "tier", found.tiers),
-        ("By rule", "rule", found.rules),
-        *((("By rule in shadow, which decides nothing", "rule", found.shadows),) if found.shadows else ()),
+        (_BY_ORDER, _ORDERS, (found.asked, found.stopped)),
+        (_BY_TIER, _TIER, found.tiers),
+        (_BY_RULE, _RULE, found.rules),
+        *(((_BY_SHADOW, _RULE, found.shadows),) if found.shadows else ()),
     )
-    head = (
-        f"{found.cards:,} cards, {found.fraud:,} of them fraud. Orders reach {found.asked_per_100k:,.0f} of 100,000"
-        f" cards, and {found.honest_asked_per_100k:,.0f} of 100,000 honest ones;"
-        f" honest cards stopped outright: {found.stopped.honest}."
+    head = shown(_EVALUATED).format(
+        cards=f"{found.cards:,}",
+        fraud=f"{found.fraud:,}",
+        asked=f"{found.asked_per_100k:,.0f}",
+        honest=f"{found.honest_asked_per_100k:,.0f}",
+        stopped=found.stopped.honest,
     )
     strategies = [row.name for row in found.strategies]
     roles = [row.name for row in found.roles]
-    columns = ("cards", "per 100,000", "fraud", "honest", "precision", "recall", *strategies)
+    columns = (*map(shown, (_CARDS, _PER_100_000, _FRAUD, _HONEST, _PRECISION, _RECALL)), *strategies)
     titled: list[Titled] = [
-        (title, (name, *columns), [_cells(row, found.cards, strategies) for row in rows])
+        (shown(title), (shown(name), *columns), [_cells(row, found.cards, strategies) for row in rows])
         for title, name, rows in tables
     ]
     reached: list[tuple[str, ...]] = [
         (r.name, f"{r.cards:,}", f"{r.of:,}", share(r.recall)) for r in (*found.strategies, *found.roles)
     ]
-    titled.append(("Fraud that an order reaches", ("strategy or role", "reached", "of", "recall"), reached))
+    titled.append((shown(_REACHED), _headings(_STRATEGY, _CAUGHT, _OF, _RECALL), reached))
     by_role: list[tuple[str, ...]] = [(r.name, _largest(r, roles)) for r in (*found.rules, *found.shadows)]
-    titled.append(
-        ("Recall of each rule, role by role", ("rule", "roles of which it finds 1% or more"), by_role)
-    )
+    titled.append((shown(_BY_ROLE), _headings(_RULE, _ROLES), by_role))
     honest: list[tuple[str, ...]] = [
         (r.name, f"{r.cards:,}", f"{r.of:,}", f"{1e5 * r.cards / r.of:,.0f}") for r in found.honest_roles
     ]
-    titled.append(
-        ("Honest people whom an order reaches", ("role", "asked", "of", "per 100,000"), list(honest))
-    )
+    titled.append((shown(_TROUBLED), _headings(_ROLE, _ASKED, _OF, _PER_100_000), list(honest)))
     if markdown:
         return "\n\n".join([head, *(as_markdown(one) for one in titled)])
-    return Group(head, *(as_table(one, words=("roles of which it finds 1% or more",)) for one in titled))
+    return Group(head, *(as_table(one, words=(shown(_ROLES),)) for one in titled))
+
+
+def _headings(*columns: Words) -> tuple[str, ...]:
+    return tuple(map(shown, columns))
 
 
 def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
-    name = {"asked": "all orders", "stop": "of them stop"}.get(row.name, row.name)
+    named = _ROWS.get(row.name)
     return (
-        name,
+        shown(named) if named else row.name,
         f"{row.cards:,}",
         f"{1e5 * row.cards / cards:,.0f}",
         f"{row.fraud:,}",

@@ -235,7 +235,7 @@ def test_what_cannot_be_tried_says_why(data: Path, tmp_path: Path) -> None:
         tried(data, under, truth=tmp_path / "foreign.parquet", max_calls=40)
 
 
-def typed(data: Path, tmp_path: Path, *words: str) -> Typed:
+def typed(data: Path, tmp_path: Path, *words: str, **environment: str) -> Typed:
     policy(tmp_path)
     call: tuple[str | Path, ...] = (
         "rules",
@@ -246,7 +246,7 @@ def typed(data: Path, tmp_path: Path, *words: str) -> Typed:
         tmp_path / "small.toml",
         *words,
     )
-    return duanka(*call, cwd=tmp_path)
+    return duanka(*call, cwd=tmp_path, **environment)
 
 
 def test_the_desk_reads_tables_and_shortened_numbers(data: Path, tmp_path: Path, truth: Path) -> None:
@@ -262,16 +262,17 @@ def test_the_desk_reads_tables_and_shortened_numbers(data: Path, tmp_path: Path,
         in said.out
     )
     assert "50 outgoing calls within one hour, more than 40" in said.out
-    assert "一小时内主叫 50 次，超过 40 次" in said.out
     assert not re.search(r"[0-9]{11}", said.out), "no number stands there whole"
     assert not list(tmp_path.glob(".duanka-work-*"))
 
 
 def test_it_can_be_put_on_a_page(data: Path, tmp_path: Path) -> None:
-    said = typed(data, tmp_path, "--set", "max_calls=40", "--show", "9", "--markdown")
-    assert "\n| gained | 3 | 4 |\n" in said.out
-    assert "\n| not listed | verify | 2 |\n" in said.out
-    assert "Asked more: 2 cards; asked less: 0 cards." in said.out
+    words = ("--set", "max_calls=40", "--show", "9", "--markdown")
+    said = typed(data, tmp_path, *words, DUANKA_LANGUAGE="zh")
+    assert "\n| 新增 | 3 | 4 |\n" in said.out
+    assert "\n| 未列入 | 线上核验 | 2 |\n" in said.out
+    assert "加重 2 张卡；减轻 0 张卡。" in said.out
+    assert "一小时内主叫 50 次，超过 40 次" in said.out
     assert said.out.count("\n- +86 138****000") == 3
 
 
