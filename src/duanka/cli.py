@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from io import TextIOWrapper
@@ -13,7 +14,7 @@ import typer
 from duanka import __version__, cli_language, place
 from duanka.cli_lazy import DeferredCommand, deferred_group, lazily
 from duanka.cli_process import ERR, OUT, ExitCode, prepare_process
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.masking import masked_text
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ else:
     cli_settings = lazily("duanka.cli_settings")
 
 # their errors can quote a number
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABOUT_CARDS = ("orders", "cards", "objections", "counter", "reviews", "keys", "audit")
 
 
@@ -264,7 +266,17 @@ def main() -> None:
         sys.exit(ExitCode.WRONG_USE)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        ERR.print(f"duanka: {where}{error.strerror or error}", style="red", soft_wrap=True)
+        next_step = MAKE_ROOM if error.errno in NO_ROOM else ""
+        ERR.print(f"duanka: {where}{error.strerror or error}{next_step}", style="red", soft_wrap=True)
+        sys.exit(ExitCode.WRONG_USE)
+    except Exception as error:
+        if "sqlalchemy" not in sys.modules:
+            raise
+        from duanka.orders.store import in_words  # noqa: PLC0415  # it is imported already
+
+        if (said := in_words(error)) is None:
+            raise
+        ERR.print(f"duanka: {said}", style="red", highlight=False, soft_wrap=True)
         sys.exit(ExitCode.WRONG_USE)
 
 

@@ -11,6 +11,8 @@ DuankaError                 exit code 2: one clear line, with the next step
 
 from __future__ import annotations
 
+MAKE_ROOM = "; make room on the disk, then do the same again: what was there before is as it was"
+
 
 class DuankaError(Exception):
     """Something is wrong that a person can put right."""

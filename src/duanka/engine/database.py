@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.tables import Kind, Table
 
 Rows = list[tuple[Any, ...]]
@@ -82,6 +82,9 @@ def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
         return db.execute(sql).fetchall()
 
 
+_NO_ROOM = ("no space left", "file too large", "quota exceeded")
+
+
 def quoted(text: str) -> str:
     """`text` as an SQL literal of DuckDB."""
     return "'" + text.replace("'", "''") + "'"
@@ -93,7 +96,9 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except duckdb.IOException as error:
-        raise DuankaError(str(error).splitlines()[0]) from error
+        said = str(error).splitlines()[0]
+        full = any(one in said.lower() for one in _NO_ROOM)
+        raise DuankaError(f"{said}{MAKE_ROOM}" if full else said) from error
     except RuntimeError as error:
         if "interrupted" in str(error).lower():
             raise KeyboardInterrupt from error

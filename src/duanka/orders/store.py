@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import private_database, private_folder
 from duanka.orders.installation import GENESIS, SealKey, check, prepare
 from duanka.orders.tables import SCHEMA_VERSION
@@ -22,6 +22,7 @@ __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 
 _BUSY_MS = 30_000  # that a writer waits for another one on SQLite
 _ANSWERS_WITHIN_SECONDS = 3  # a server, where it is only looked at
+_NO_ROOM = ("disk I/O error", "disk is full", "No space left")  # SQLite, PostgreSQL
 _TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 
 Result = TypeVar("Result")
@@ -87,8 +88,7 @@ class Store:
                 " postgresql://user:password@host/duanka or sqlite:///folder/orders.sqlite"
             ) from None
         except DBAPIError as error:
-            reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
-            raise DuankaError(f"the order database {self.name} does not answer: {reason}") from None
+            raise DuankaError(f"the order database {self.name} does not answer: {_reason(error)}") from None
 
     def _look_for(self, file: Path, create: bool) -> None:
         if file.exists():
@@ -232,6 +232,19 @@ def _parsed(url: str) -> URL:
     if parsed.get_backend_name() != "sqlite":
         raise ArgumentError(parsed.get_backend_name())
     return parsed.set(drivername="sqlite")
+
+
+def in_words(error: Exception) -> str | None:
+    """What the database said while it was written or read, with the next step; None: the error is of another kind."""
+    if not isinstance(error, OperationalError):
+        return None
+    return f"the order database did not take it, and nothing of it was done: {_reason(error)}"
+
+
+def _reason(error: DBAPIError) -> str:
+    """The first line of what it said; of a disk without room, what to do."""
+    said = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+    return f"{said}{MAKE_ROOM}" if any(one in said for one in _NO_ROOM) else said
 
 
 def _only_read(url: URL) -> URL:
