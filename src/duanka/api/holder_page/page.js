@@ -269,7 +269,7 @@ async function object(text, back) {
 }
 
 // ---- asking ------------------------------------------------------------------------------------------------------
-async function ask(method, path, token, body) {
+async function ask(method, path, token, body, again) {
   const headers = { Authorization: "Bearer " + token };
   if (body) headers["Content-Type"] = "application/json";
   const asks = { method, headers, cache: "no-store", credentials: "same-origin", body: body ? JSON.stringify(body) : undefined };
@@ -278,6 +278,7 @@ async function ask(method, path, token, body) {
   try { answer = await Promise.race([fetch(API + path, asks), late]); } catch (error) { throw { status: 0 }; }
   try { told = await answer.json(); } catch (error) { /* told by its status */ }
   if (answer.ok) return told;
+  if (answer.status === 408 && !again) return ask(method, path, token, body, true); // an idle connection was closed meanwhile
   throw { status: answer.status, told, wait: Number(answer.headers.get("Retry-After")) || 0 };
 }
 function took(found) { order = found; skew = new Date(found.now) - Date.now(); }
