@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from duanka.domain.errors import DuankaError, PolicyError
-from duanka.domain.policy import Policy
-from duanka.domain.policy_file import read_policy
-from duanka.domain.rule import Rule
-from duanka.rules import RULES
+
+if TYPE_CHECKING:
+    from duanka.domain.policy import Policy
+    from duanka.domain.rule import Rule
 
 
 def shipped(folder: str, name: str) -> Path:
@@ -25,12 +27,14 @@ def policy_named(name: str) -> Policy:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in shipped("policies", "national.toml").parent.glob("*.toml")))
         raise PolicyError(f"no policy {name!r}: name one of {known}, or a FILE.toml")
-    return read_policy(path, RULES)
+    from duanka.domain.policy_file import read_policy  # noqa: PLC0415  # completion does without it
+
+    return read_policy(path, _rules())
 
 
 def rule_named(rule_id: str) -> Rule:
     """The rule called `rule_id`."""
-    for rule in RULES:
+    for rule in _rules():
         if rule.id == rule_id:
             return rule
     near = difflib.get_close_matches(rule_id, rule_ids(), 1) or [
@@ -42,7 +46,13 @@ def rule_named(rule_id: str) -> Rule:
 
 def rule_ids() -> list[str]:
     """The rules by their names, in the order of the catalogue."""
-    return [rule.id for rule in RULES]
+    return [rule.id for rule in _rules()]
+
+
+def _rules() -> Sequence[Rule]:
+    from duanka.rules import RULES  # noqa: PLC0415  # the whole catalogue, which few commands need
+
+    return RULES
 
 
 def mapping_named(path: Path) -> Path:

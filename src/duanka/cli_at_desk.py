@@ -22,11 +22,11 @@ from duanka.domain.bounds import given_reason
 from duanka.domain.card_list import cards_in
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Kind, NotTheirs, Order, Person
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka.app_orders import Desk
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
 

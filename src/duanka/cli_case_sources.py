@@ -17,11 +17,11 @@ from duanka.domain.authority import Permission
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.words import Words
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka.records import signatures
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     signatures = lazily("duanka.records.signatures")

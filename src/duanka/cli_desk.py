@@ -14,13 +14,13 @@ from duanka.cli_lazy import lazily
 from duanka.cli_process import ExitCode
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_orders_tables as tables
     from duanka.orders import audit as trail
     from duanka.orders import reading
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")

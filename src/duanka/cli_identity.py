@@ -17,12 +17,12 @@ from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter import CounterCheck, Document
 from duanka.domain.order import Event, Kind
 from duanka.domain.words import Words
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_listings as listings
     from duanka import cli_orders_tables as tables
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     listings = lazily("duanka.cli_listings")

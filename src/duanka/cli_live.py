@@ -15,16 +15,17 @@ from rich.status import Status
 from rich.table import Table
 
 from duanka.app_policies import policy_named, rule_named
+from duanka.cli_completion import policies_like
 from duanka.cli_language import asked_for, shown
 from duanka.cli_lazy import lazily
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Change, Source, Taken, Waiting
 from duanka.domain.local_time import operator_zone
 from duanka.domain.words import Words
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_live
+    from duanka.settings import Settings
 else:
     app_live = lazily("duanka.app_live")
 
@@ -156,7 +157,9 @@ def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[]
     def live(
         inbox: Inbox = None,
         nats: Nats = None,
-        policy: Annotated[str, typer.Option(help="national, hebei, or a FILE.toml.")] = "national",
+        policy: Annotated[
+            str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+        ] = "national",
         mapping: Annotated[
             Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md), for --inbox.")
         ] = None,

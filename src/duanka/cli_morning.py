@@ -12,6 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from duanka.app_policies import policy_named
+from duanka.cli_completion import policies_like
 from duanka.cli_language import asked_for, shown
 from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
@@ -20,10 +21,10 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.live import Lateness
 from duanka.domain.local_time import operator_zone
 from duanka.domain.words import Words
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_live, app_morning
+    from duanka.settings import Settings
 else:
     app_live = lazily("duanka.app_live")
     app_morning = lazily("duanka.app_morning")
@@ -60,7 +61,9 @@ def add_morning(
         to: Annotated[
             Path, typer.Option("--out", help="Folder of the lists, of what changed, and of the state.")
         ] = Path("duanka-morning"),
-        policy: Annotated[str, typer.Option(help="national, hebei, or a FILE.toml.")] = "national",
+        policy: Annotated[
+            str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+        ] = "national",
         mapping: Annotated[
             Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md).")
         ] = None,

@@ -13,12 +13,12 @@ from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, options, print_list
 from duanka.cli_orders_list import scope_of
 from duanka.domain.authority import Permission
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_listings as listings
     from duanka.orders import reading
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     listings = lazily("duanka.cli_listings")

@@ -15,11 +15,11 @@ from duanka.cli_orders_list import add_orders_list
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
 from duanka.domain.order import Event, Kind
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_orders_tables as tables
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")

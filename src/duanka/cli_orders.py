@@ -32,7 +32,6 @@ from duanka.domain.bounds import bounded
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind
 from duanka.domain.words import Words
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from duanka import cli_takes_tables as takes_tables
     from duanka.app_orders import Desk
     from duanka.orders import backups, reading
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")

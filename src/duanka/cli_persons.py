@@ -16,12 +16,12 @@ from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, options, print_list
 from duanka.domain.authority import Permission
 from duanka.domain.person import Person, Role, scope_of
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_persons_tables as tables
     from duanka.orders import persons as people
+    from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_persons_tables")

@@ -10,13 +10,16 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from duanka.cli_completion import policies_like
 from duanka.cli_process import ERR
 from duanka.domain.errors import DuankaError
 
 Data = Annotated[
     Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
 ]
-PolicyName = Annotated[str, typer.Option("--policy", help="national, hebei, or a FILE.toml.")]
+PolicyName = Annotated[
+    str, typer.Option("--policy", help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+]
 MappingFile = Annotated[
     Path | None,
     typer.Option(

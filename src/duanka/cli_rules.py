@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from duanka.app_policies import policy_named, rule_named
+from duanka.cli_completion import rules_like
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, line, print_list
 from duanka.cli_process import OUT, ExitCode
@@ -54,7 +55,8 @@ def rules_list(
 
 @rules_cli.command("show")
 def rules_show(
-    rule: Annotated[str, typer.Argument(help="Id of the rule.")], policy: PolicyName = "national"
+    rule: Annotated[str, typer.Argument(help="Id of the rule.", autocompletion=rules_like)],
+    policy: PolicyName = "national",
 ) -> None:
     """Show a rule: why, whom it could wrong, its limits and their authority, its SQL, its examples."""
     one = rule_named(rule)
@@ -64,7 +66,9 @@ def rules_show(
 
 @rules_cli.command("test")
 def rules_test(
-    rule: Annotated[str | None, typer.Argument(help="Id of the rule; all without one.")] = None,
+    rule: Annotated[
+        str | None, typer.Argument(help="Id of the rule; all without one.", autocompletion=rules_like)
+    ] = None,
 ) -> None:
     """Run the rules over their own examples; exit code 2 when one does otherwise than it says."""
     chosen = [rule_named(rule)] if rule else list(RULES)
@@ -76,7 +80,7 @@ def rules_test(
 
 @rules_cli.command("backtest")
 def rules_backtest(
-    rule: Annotated[str, typer.Argument(help="Id of the rule.")],
+    rule: Annotated[str, typer.Argument(help="Id of the rule.", autocompletion=rules_like)],
     data: Data,
     change: Annotated[
         list[str] | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from duanka.app_policies import policy_named, rule_named, shipped
+from duanka.cli_completion import rules_like
 from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT, ExitCode
@@ -71,7 +72,10 @@ def scan(
     ] = None,
     shadow: Annotated[
         list[str] | None,
-        typer.Option(help="Rule that runs but decides nothing (影子规则); may be given several times."),
+        typer.Option(
+            help="Rule that runs but decides nothing (影子规则); may be given several times.",
+            autocompletion=rules_like,
+        ),
     ] = None,
     max_bad: Annotated[
         str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")

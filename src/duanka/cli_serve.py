@@ -11,15 +11,16 @@ import typer
 from rich.console import Console
 
 from duanka.app_policies import policy_named
+from duanka.cli_completion import policies_like
 from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
 from duanka.domain.errors import DuankaError
-from duanka.settings import Settings
 
 if TYPE_CHECKING:
     from duanka import app_demo, app_live, app_serve
     from duanka.network import message_proxy as proxy
     from duanka.network import own_call_proxy
+    from duanka.settings import Settings
 else:
     app_demo = lazily("duanka.app_demo")
     app_live = lazily("duanka.app_live")
@@ -55,7 +56,9 @@ def add_serve(cli: typer.Typer, out: Console, err: Console, settings: Callable[[
         mapping: Annotated[
             Path | None, typer.Option(help="Mapping of a foreign format, for --inbox.")
         ] = None,
-        policy: Annotated[str | None, typer.Option(help="national, hebei, or a FILE.toml.")] = None,
+        policy: Annotated[
+            str | None, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+        ] = None,
     ) -> None:
         """Run API, order worker and intake in one process, until Ctrl-C (docs/ORDERS.md)."""
         if inbox and nats:

@@ -14,6 +14,7 @@ import typer
 
 from duanka import cli_language, place
 from duanka.app_policies import policy_named
+from duanka.cli_completion import policies_like
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT
 from duanka.domain.errors import DuankaError
@@ -56,7 +57,9 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[PLACE]", help="New or empty folder.")] = Path("."),
     person: Annotated[str, typer.Option("--person", help="Id of the first supervisor.")] = "admin",
     name: Annotated[str, typer.Option("--name", help="Their name, as it is shown; by default the id.")] = "",
-    policy: Annotated[str, typer.Option(help="national, hebei, or a FILE.toml.")] = "national",
+    policy: Annotated[
+        str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+    ] = "national",
 ) -> None:
     """Make a place: duanka.toml, folders, secret, order book, a first supervisor, an invitation for the second."""
     if (folder / place.FILE).exists():

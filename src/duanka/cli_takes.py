@@ -10,13 +10,14 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from duanka.cli_at_desk import AtDesk, Why, cards_in_file, command
+from duanka.cli_completion import reasons_like
 from duanka.cli_lazy import lazily
 from duanka.cli_order_moves import move, say_to_come, told_proposed
 from duanka.domain.act import ActState, card_of, numbers_of
 from duanka.domain.authority import Permission
 from duanka.domain.errors import DuankaError
-from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.order import Event, Kind
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.take import Choice, TierName
 
 if TYPE_CHECKING:
@@ -30,11 +31,6 @@ else:
     withdrawing = lazily("duanka.orders.withdrawing")
 
 
-def _rules_like(incomplete: str) -> list[str]:
-    """For completion."""
-    return [rule for rule in [*app_policies.rule_ids(), CONFIRMED, CLAIMED] if rule.startswith(incomplete)]
-
-
 Tiers = Annotated[
     list[TierName] | None,
     typer.Option("--tier", help="Only of this tier; several times."),
@@ -44,7 +40,7 @@ Rules = Annotated[
     typer.Option(
         "--rule",
         help="Only where this rule is among the reasons (`duanka rules list`); several times.",
-        autocompletion=_rules_like,
+        autocompletion=reasons_like,
     ),
 ]
 Cities = Annotated[

@@ -102,10 +102,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def last_decisions(folder: Path) -> Said:
-    """Card -> what is asked for it, without the number of the change; cards of whom nothing is asked left out."""
+    """Card -> what is asked for it, without the number of the change and what was covered then; not of whom nothing is."""
     last = {line["card"]: line for line in lines(folder / DECISIONS)}
     return {
-        card: {name: value for name, value in line.items() if name != "seq"}
+        card: {name: value for name, value in line.items() if name not in ("seq", "covers")}
         for card, line in last.items()
         if line["reasons"]
     }

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from duanka.domain.decide import Decision, decide, would_be
+from duanka.domain.police_reasons import CLAIMED as CLAIMED  # noqa: PLC0414  # reasons are what judging gives
+from duanka.domain.police_reasons import CONFIRMED as CONFIRMED  # noqa: PLC0414
 from duanka.domain.policy import Policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Literal, Rule
 from duanka.domain.scan import CardAtRisk, ShadowRule
 from duanka.domain.words import Words
 
-CONFIRMED = "police_confirmed"  # stands among the reasons of a card, but is no rule: 涉案, not 高风险
-CLAIMED = "police_unsigned"  # a case that no registered source signed: no rule, and no confirmation either
 _SETS_OF_RULES = 100_000  # millions of cards trip a few hundred different sets of rules
 
 

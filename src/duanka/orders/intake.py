@@ -13,8 +13,8 @@ from zlib import crc32
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.judgement import CLAIMED
 from duanka.domain.order import SYSTEM, Asked, Demand, Kind, NotTheirs, Person, TooManyHolders
+from duanka.domain.police_reasons import CLAIMED
 from duanka.domain.take import EVERYTHING, Choice, coverage_of
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms

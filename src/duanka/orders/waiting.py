@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Boolean, ColumnElement, and_, exists, func, literal_column, not_, select
 
-from duanka.domain.judgement import CLAIMED
 from duanka.domain.order import Kind, State
+from duanka.domain.police_reasons import CLAIMED
 from duanka.orders.alarms import Alarms
 from duanka.orders.store import Store
 from duanka.orders.tables import WAITING_ORDERS, notices, orders
