@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from duanka.domain.caller_answer import UNKNOWN, answer
+from duanka.domain.hit_summary import HitSummary, encoded_summaries
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy, Stage
 from duanka.domain.words import Words
 
-POLICY = OrderPolicy()
+POLICY = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))
 NOW = datetime(2026, 11, 28, 2, 14, 18, tzinfo=UTC)  # 10:14 in Shanghai
 GROUNDS = Grounds(Words("一天主叫60个号码", "60 numbers called in a day"), POLICY.redress, POLICY.papers)
 NUMBER = "+86 138****2292"
@@ -81,6 +82,17 @@ def test_who_is_asked_hears_until_when_and_what_happens_otherwise() -> None:
     assert "do it by 29 Nov 2026 10:14, or it is suspended" in said.en
     assert "期限未开始" in answer(NUMBER, [order(Kind.VERIFICATION, State.OPENED)], None, POLICY).zh
     assert "期间不计时" in answer(NUMBER, [order(Kind.VERIFICATION, State.UNDER_REVIEW)], None, POLICY).zh
+
+
+def test_the_days_on_which_rules_saw_it_are_named() -> None:
+    seen = [HitSummary("fan_out", date(2026, 11, 3), date(2026, 11, 20), 5, Words("一", "a"))]
+    asked = order(Kind.VERIFICATION, State.NOTIFIED, hit_summaries=encoded_summaries(seen))
+    said = answer(NUMBER, [asked], None, POLICY)
+    assert "一天主叫60个号码（11月3日至11月20日）" in said.zh
+    assert "60 numbers called in a day (3 Nov to 20 Nov)" in said.en
+    stopped = order(Kind.RESTRICTION, State.SUSPENDED, carried_by="expired_verification:V0")
+    late = order(Kind.VERIFICATION, State.EXPIRED, hit_summaries=encoded_summaries(seen))
+    assert "（11月3日至11月20日）" in answer(NUMBER, [stopped, late], NOW, POLICY).zh
 
 
 def test_who_is_free_hears_what_was_last_and_an_objection_is_named() -> None:

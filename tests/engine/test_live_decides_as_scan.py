@@ -102,7 +102,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def last_decisions(folder: Path) -> Said:
-    """Card -> what is asked for it, without the number of the change and what was covered then; not of whom nothing is."""
+    """Card -> what is asked for it, without the change's number and what was covered; not of whom nothing is asked."""
     last = {line["card"]: line for line in lines(folder / DECISIONS)}
     return {
         card: {name: value for name, value in line.items() if name not in ("seq", "covers")}

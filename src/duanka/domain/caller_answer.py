@@ -7,9 +7,10 @@ a reason that a person wrote stays in the audit trail.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from duanka.domain.evidence import Evidence
+from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.network import NetworkState
 from duanka.domain.order import CLOSED, Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy
@@ -85,12 +86,29 @@ def _stopped(
     tail: str, order: Order, verification: Order | None, since: datetime, policy: OrderPolicy
 ) -> Words:
     state, lift = _STOPPED[order.state], _lift(order, verification, policy)
-    told = told_to_holder(order, policy).reason
+    told = _with_days(told_to_holder(order, policy).reason, order, verification)
     begun, by = _moment(since, policy), _authority(order)
     return Words(
         f"您尾号{tail}的号码自{begun.zh}起{state.zh}，原因：{told.zh}；依据：{by.zh}；{lift.zh}",
         f"Your number ending {tail} {state.en} since {begun.en}, because: {told.en}; by {by.en}; {lift.en}",
     )
+
+
+def _with_days(reason: Words, order: Order, verification: Order | None) -> Words:
+    """The reason with the days on which the rules saw it; a stop of the police rests on none."""
+    if order.state is State.FORCED_STOP:
+        return reason
+    seen = decoded_summaries(order.hit_summaries or (verification.hit_summaries if verification else ""))
+    if not seen:
+        return reason
+    first, last = min(one.first_day for one in seen), max(one.last_day for one in seen)
+    zh, en = (f"{one.month}月{one.day}日" for one in (first, last)), (_day(one) for one in (first, last))
+    days_zh, days_en = ("至".join(dict.fromkeys(zh)), " to ".join(dict.fromkeys(en)))
+    return Words(f"{reason.zh}（{days_zh}）", f"{reason.en} ({days_en})")
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Words:
@@ -151,6 +169,7 @@ def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
     """The number works, and its holder has to prove who they are."""
     told, begun = told_to_holder(order, policy), _moment(order.opened_at, policy)
     how, now = _prove(policy, told.papers), _ASKED.get(order.state)
+    reason = _with_days(told.reason, order, None)
     if order.state is State.SENT_TO_COUNTER:
         how = Words(
             f"须本人带{told.papers.zh}到{policy.counter.zh}核验",
@@ -165,10 +184,10 @@ def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
         due, otherwise = _moment(order.due_at, policy), _OTHERWISE[policy.stages[0].state]
         by = Words(f"请于{due.zh}前办理，逾期{otherwise.zh}", f"do it by {due.en}, or it {otherwise.en}")
     return Words(
-        f"您尾号{tail}的号码可以正常使用，但自{begun.zh}起须实人核验（{order.id}），原因：{told.reason.zh}；"
+        f"您尾号{tail}的号码可以正常使用，但自{begun.zh}起须实人核验（{order.id}），原因：{reason.zh}；"
         f"依据：运营商的风险核验；{how.zh}；{by.zh}",
         f"Your number ending {tail} works, but since {begun.en} you are asked to prove who you are ({order.id}),"
-        f" because: {told.reason.en}; by the operator's risk check; {how.en}; {by.en}",
+        f" because: {reason.en}; by the operator's risk check; {how.en}; {by.en}",
     )
 
 
