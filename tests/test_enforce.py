@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from duanka.orders.store import Store
 from duanka.orders.tables import outbox
 from duanka.orders.turn import Terms
 from parts import needed
-from waiting import HANG, seconds_without_a_core, until
+from waiting import HANG, until
 
 ONE = "home_register"
 POLICE = Person("liaison", Role.POLICE)
@@ -252,30 +251,23 @@ def test_work_of_this_process_is_begun_at_once_and_of_another_soon(database_url:
     other.close()
 
 
-def test_five_hundred_at_once_are_in_the_network_within_two_seconds(
-    database_url: str, request: pytest.FixtureRequest
-) -> None:
-    """With an element that does 500 acts a second, as the home register does; P95 from decision to network."""
-    works = [os.getpid()]
-    if database_url.startswith("postgresql"):
-        works.append(request.getfixturevalue("postgres").pid)
+def test_five_hundred_at_once_are_all_in_the_network(database_url: str) -> None:
+    """With an element that does 500 acts a second, as the home register does; how fast, journeys/test_network says."""
     store, element = Store(database_url), FakeElement(ONE)
     element.faults.delay = 0.002
     book = book_of(store)
     cards = [str(8613000000000 + number) for number in range(500)]
     reason = Words("公安机关确认", "the police confirmed it")
     with running(real(store, book, element, Heard(), [])):
-        begun, others = datetime.now(UTC), seconds_without_a_core(*works)
+        begun = datetime.now(UTC)
         stop = Demand(
             "", Asked.STOP, "extreme", reason, cases=("A1",), decision="run:1", signed_by=("bureau",)
         )
         book.receive([replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)
-        others = seconds_without_a_core(*works) - others
-        seconds = sorted(leg.seconds for leg in Outbox(store, "x").legs(begun))
-    assert len(seconds) == 500
+        done = Outbox(store, "x").legs(begun)
+    assert len(done) == 500
     store.close()
-    assert seconds[475] - others < 6.0, "three times what is asked, for a machine that is slower"
 
 
 def test_a_postgresql_that_is_started_again_is_waited_for() -> None:

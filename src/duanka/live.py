@@ -156,8 +156,10 @@ def follow_records(run: Following) -> Followed:
     settled_at = judged_at = run.ticks()
     for batch in run.feed.batches(run.engine.positions()):
         waits |= batch.positions
-        caught_up = not run.feed.waiting().pieces
-        if run.engine.in_history and not run.once and not batch.records:
+        waiting = run.feed.waiting()
+        caught_up = not waiting.pieces
+        # An empty batch alone may come from a server that has not answered yet, or from one large file.
+        if run.engine.in_history and not run.once and not batch.records and waiting.backlog == 0:
             run.engine.end_history()  # what lay there at the start is in
         judge = caught_up or run.ticks() - judged_at >= run.pace
         settle = judge or run.ticks() - settled_at >= run.settle
@@ -190,7 +192,7 @@ def _has_caught_up(run: Following) -> bool:
 
     One record of now among those of three months says nothing: clocks are wrong, and files come in any order.
     """
-    return not run.feed.waiting().backlog and run.engine.reaches(run.clock())
+    return run.feed.waiting().backlog == 0 and run.engine.reaches(run.clock())
 
 
 def _tell(run: Following) -> int:

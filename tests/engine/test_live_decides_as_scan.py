@@ -320,25 +320,48 @@ def test_a_policy_that_does_not_run_a_rule_any_more_takes_its_hits_back(tmp_path
     assert all(gone not in (r["rule"] for r in d["reasons"]) for d in last_decisions(tmp_path).values())
 
 
+def calls_at(*moments: datetime) -> Batch:
+    rows = [
+        {"card": _UNKNOWN, "peer": "8613900000000", "direction": "out", "started_at": moment}
+        for moment in moments
+    ]
+    frame = canonical("calls", rows)
+    return Batch((piece("calls", frame, range(1, frame.height + 1)),), records=frame.height)
+
+
+class UsedAndLate:
+    late = used = 0
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        self.late, self.used = self.late + taken.late, self.used + taken.used
+
+
+class NotYetKnown(Backlog):
+    """A backlog of which nobody knows how long it is, as before a server answers."""
+
+    def waiting(self) -> Waiting:
+        return Waiting() if self.left else Waiting(backlog=0)
+
+
+@pytest.mark.parametrize("kind", [Backlog, NotYetKnown])
+def test_a_moment_without_records_does_not_end_what_lies_there_at_the_start(
+    tmp_path: Path, kind: type[Backlog]
+) -> None:
+    """A slow server or a large file: what comes behind the pause is not too late."""
+    days = [calls_at(START + timedelta(days=day)) for day in (2, 1, 0)]
+    batches = [Batch(), days[0], Batch(), *days[1:], Batch()]
+    watch = UsedAndLate()
+    with opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine, Ledger(tmp_path) as ledger:
+        follow_records(
+            Following(kind(batches), engine, judged(_POLICY), ledger, watch, lambda: NOW, lambda: 0.0)
+        )
+        assert (watch.used, watch.late, engine.in_history) == (3, 0, False)
+
+
 def test_one_record_of_now_does_not_end_what_lies_there_at_the_start(tmp_path: Path) -> None:
     """A wrong clock, or a file that was copied first: the three months behind it are not too late."""
-
-    def of(*moments: datetime) -> Batch:
-        rows = [
-            {"card": _UNKNOWN, "peer": "8613900000000", "direction": "out", "started_at": moment}
-            for moment in moments
-        ]
-        frame = canonical("calls", rows)
-        return Batch((piece("calls", frame, range(1, frame.height + 1)),), records=frame.height)
-
-    class Late:
-        late = used = 0
-
-        def note(self, taken: Taken, waiting: Waiting) -> None:
-            self.late, self.used = self.late + taken.late, self.used + taken.used
-
-    batches = [of(NOW, START), *(of(START + timedelta(days=day)) for day in (1, 2))]
-    watch = Late()
+    batches = [calls_at(NOW, START), *(calls_at(START + timedelta(days=day)) for day in (1, 2))]
+    watch = UsedAndLate()
     with opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine, Ledger(tmp_path) as ledger:
         follow_records(
             Following(

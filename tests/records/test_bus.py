@@ -285,6 +285,16 @@ def test_a_bounded_number_of_messages_is_out(server: Server) -> None:
     assert seconds_of(got) == list(range(400))
 
 
+def test_what_was_there_at_the_start_is_known_only_from_the_server(server: Server) -> None:
+    """Also where the last messages of the stream are of a subject that nobody asked for."""
+    server.publish([Sent(call(1)), Sent(call(2)), Sent(b"x", "duanka.records.calls.elsewhere")])
+    feed = bus(server, wait=True, subject="duanka.records.calls")
+    assert feed.waiting().backlog is None
+    with running(feed) as batches:
+        assert seconds_of(until(batches, 2)) == [1, 2]
+        waiting.until(lambda: feed.waiting().backlog == 0)
+
+
 def test_the_publisher_may_say_it_twice(server: Server) -> None:
     server.publish(Sent(call(at), headers={"Nats-Msg-Id": str(at)}) for at in [0, 1, 1, 2, 0])
     assert seconds_of(all_of(server)) == [0, 1, 2]

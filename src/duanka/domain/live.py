@@ -69,13 +69,13 @@ class Waiting:
     """What intake has not handed on yet: files or messages, and bytes where known.
 
     `stalled`: seconds since intake last read something or saw that nothing is there; small while all is well.
-    `backlog`: pieces of what was there at the start and can be read.
+    `backlog`: pieces of what was there at the start and can be read; None while that is not known yet.
     """
 
     pieces: int = 0
     size: int = 0
     stalled: float = 0.0
-    backlog: int = 0
+    backlog: int | None = None
 
 
 GONE = -(1 << 62)

@@ -135,8 +135,7 @@ class Session:
                 self._lost = True  # a delivery never came: everything behind the last one is asked for again
             elif not messages and not self._course.wait and client.is_connected and not self._lost:
                 info = await self._glance(client)
-                # Nothing left at the server, and nothing on its way to us.
-                if info is not None and info.num_pending == 0 and info.delivered.consumer_seq < self._next:
+                if info is not None and self._has_all(info):
                     break
         if not self._course.stop.is_set():
             await asyncio.to_thread(self._taking.flush)
@@ -259,12 +258,18 @@ class Session:
                 if info is not None:
                     if not info.num_pending:
                         self._course.moved()
+                    if self._has_all(info):
+                        self._course.all_read()
                     self._course.lag = info.num_pending + max(self._course.read - self._course.handed_on, 0)
 
     async def _glance(self, client: TolerantClient) -> Any:
         with suppress(*_TROUBLE):
             return await client.jsm().consumer_info(self._what.stream, self._what.durable)
         return None
+
+    def _has_all(self, info: Any) -> bool:
+        """Whether nothing is left at the server, and nothing on its way to us."""
+        return bool(info.num_pending == 0 and info.delivered.consumer_seq < self._next)
 
     async def _acknowledge(self, client: TolerantClient) -> None:
         """One word for all messages up to the last committed one; should it get lost, they come again and are known."""

@@ -155,8 +155,9 @@ class Landing:
     def waiting(self) -> Waiting:
         """Files not handed on to their end, and their bytes. May be asked by any thread."""
         sizes = list(self._backlog.values())
-        at_start = list((self._at_start or {}).values())
-        return Waiting(len(sizes), sum(sizes), backlog=sum(not seen.barred for seen in at_start))
+        at_start = None if self._at_start is None else list(self._at_start.values())
+        backlog = None if at_start is None else sum(not seen.barred for seen in at_start)
+        return Waiting(len(sizes), sum(sizes), backlog=backlog)
 
     def handed_on(self, positions: Mapping[str, int]) -> None:
         """A batch with these positions went out. May be told by any thread."""

@@ -88,9 +88,14 @@ class Course:
         self.wait = wait
 
     @property
-    def backlog(self) -> int:
-        """At most so many messages that were there at the start were not handed on."""
-        return max((self.at_start or 0) - self.handed_on, 0)
+    def backlog(self) -> int | None:
+        """At most so many messages that were there at the start were not handed on; None before the server said."""
+        return None if self.at_start is None else max(self.at_start - self.handed_on, 0)
+
+    def all_read(self) -> None:
+        """The server has nothing more for us now: of what was there at the start the rest is of other subjects."""
+        if self.at_start is not None:
+            self.at_start = min(self.at_start, self.read)
 
     def moved(self) -> None:
         """Messages came, or the server says that none waits."""
