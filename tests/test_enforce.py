@@ -265,7 +265,7 @@ def test_five_hundred_at_once_are_all_in_the_network(database_url: str) -> None:
         )
         book.receive([replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)
-        done = Outbox(store, "x").legs(begun)
+        done = list(Outbox(store, "x").legs(begun))
     assert len(done) == 500
     store.close()
 
