@@ -84,7 +84,10 @@ def test_every_wrong_setting_is_told_at_once(tmp_path: Path, monkeypatch: pytest
         DUANKA_TRUSTED_PROXIES="somewhere",
         DUANKA_MEMORY="much",
         DUANKA_HOME_REGISTER="host:port",
-        DUANKA_MESSAGE_CENTRE="http://somewhere",
+        DUANKA_MESSAGE_CENTRE="smpp://duanka:hunter2@host:port",
+        DUANKA_SECRET_FILE="/nowhere/secret",  # noqa: S106  # a path
+        DUANKA_PASSES="/nowhere/passes",
+        DUANKA_REMOTE="sc://host:port;token=hunter2",
         DUANKA_DATABASE_ULR="postgresql://duanka:hunter2@host/x",
         DUANKA_XYZZY_PLUGH="1",
     )
@@ -99,6 +102,8 @@ def test_every_wrong_setting_is_told_at_once(tmp_path: Path, monkeypatch: pytest
         "DUANKA_API_KEY_FILE",
         "nationale",
         "DUANKA_TRUSTED_PROXIES",
+        "the secret in /nowhere/secret cannot be read",
+        "/nowhere/passes cannot be read",
     ):
         assert told in faults, (told, faults)
     strange = found.lines("settings", "WARNING")
@@ -107,7 +112,18 @@ def test_every_wrong_setting_is_told_at_once(tmp_path: Path, monkeypatch: pytest
     assert "write it like 1GB" in found.line("memory", "FAULT")
     assert "DUANKA_HOME_REGISTER" in found.line("home register", "FAULT")
     assert "smpp://" in found.line("message centre", "FAULT")
+    assert "sc://host:15002" in found.line("Spark", "FAULT")
+    assert "nats://host:4222" in doctor("--nats", "nats://wang:hunter2@host:port").line("NATS", "FAULT")
     assert "hunter2" not in found.text
+
+
+def test_a_place_that_cannot_be_read_is_told_and_the_rest_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "duanka.toml").write_text("port = [broken")
+    found = doctor(DUANKA_HOME=str(tmp_path))
+    assert "is not TOML" in found.line("settings", "FAULT")
+    assert found.lines("memory", "OK")
+    nowhere = doctor(DUANKA_HOME=str(tmp_path / "nowhere"))
+    assert "duanka init" in nowhere.line("settings", "FAULT")
 
 
 def test_folders_that_keep_nothing_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,11 +174,15 @@ class Network:
         """The short message centre of the settings, which nothing is asked of yet."""
         if self._settings.message_centre is None:
             return None
-        where = urlsplit(self._settings.message_centre.get_secret_value())
+        try:
+            where = urlsplit(self._settings.message_centre.get_secret_value())
+            port = where.port or 2775
+        except ValueError:  # which quotes the password
+            where, port = urlsplit(""), 0
         if where.scheme != "smpp" or not where.hostname or not where.username:
             raise DuankaError("DUANKA_MESSAGE_CENTRE is written like smpp://user:password@host:2775")
         return ShortMessageCentre(
-            (where.hostname, where.port or 2775),
+            (where.hostname, port),
             system_id=unquote(where.username),
             password=unquote(where.password or ""),
             short_code=self._short_code,

@@ -10,6 +10,7 @@ import pytest
 
 from desk import Typed, cards_at_risk, duanka
 
+MORNING_PAGE = Path(__file__).parents[2] / "docs" / "MORNING.md"
 _HEADER = "card,peer,direction,started_at,seconds,answered\n"
 
 
@@ -23,6 +24,13 @@ def _calls(day: int, cards: dict[int, int]) -> str:
     ]
     rows += [f"8613800138900,8613900139000,in,2021-05-{day:02} 20:00:00,60,true"]
     return _HEADER + "\n".join(rows) + "\n"
+
+
+def _named(page: Path, heading: str) -> set[str]:
+    """The files that the table of a page names."""
+    table = page.read_text(encoding="utf-8").partition(heading)[2].partition("\n\n|")[2].partition("\n\n")[0]
+    cells = (line.split("|")[1 if line.startswith("|") else 0] for line in table.splitlines())
+    return {name.strip("/") for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
 def _morning(inbox: Path, out: Path, day: str) -> Typed:
@@ -51,8 +59,9 @@ def test_three_mornings(inbox: Path, tmp_path: Path) -> None:
     assert "first morning" in first.out
     assert _changes(out) == []
     assert "8613800138001" in {row["card"] for row in cards_at_risk(out)}
-    assert (out / "cards_at_risk.xlsx").exists()
-    assert (out / "changes.xlsx").exists()
+    assert _named(MORNING_PAGE, "## What it writes") == {
+        path.name for path in out.iterdir() if not path.name.startswith(".")
+    }
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "This is the first list" in report
     linked = {"cards_at_risk.xlsx", "cards_at_risk.csv", "changes.xlsx", "changes.csv"}

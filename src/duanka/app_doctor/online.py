@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -83,8 +84,9 @@ def photos(found: Installation) -> Iterator[Finding]:
 
 
 def _in_folder(folder: Path) -> Finding:
-    first = list(islice(folder.iterdir(), _LOOKED_AT))
-    usable = sum(reference_photos.is_photo_name(path.name) for path in first)
+    with os.scandir(folder) as names:  # there may be millions
+        first = [one.name for one in islice(names, _LOOKED_AT)]
+    usable = sum(map(reference_photos.is_photo_name, first))
     if not usable:
         return warning(f"{folder} holds no photo named CARD.jpg, CARD.jpeg or CARD.png", "put them there")
     more = "at least " if len(first) == _LOOKED_AT else ""

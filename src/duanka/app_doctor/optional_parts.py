@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from duanka.app_doctor.examination import Finding, Installation, fault, ok, warning
+from duanka.domain.errors import DuankaError
 
 SECONDS = 3.0
 _NATS_PORT, _SPARK_PORT = 4222, 15002
@@ -50,8 +51,7 @@ def spark(found: Installation) -> Iterator[Finding]:
         yield ok("not set up (DUANKA_REMOTE): scans run here")
         return
     address, *options = found.remote.split(";")
-    parts = urlsplit(address)
-    if parts.scheme != "sc" or not parts.hostname:
+    if not address.startswith("sc://"):
         yield fault("DUANKA_REMOTE is no address of Spark Connect", "write it like sc://host:15002")
         return
     if find_spec("pyspark") is None:
@@ -94,8 +94,13 @@ def _line(connection: socket.socket) -> bytes:
 
 
 def _host_and_port(url: str, usual: int) -> tuple[str, int]:
-    parts = urlsplit(url if "//" in url else f"//{url}")
-    return parts.hostname or "127.0.0.1", parts.port or usual
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        return parts.hostname or "127.0.0.1", parts.port or usual
+    except ValueError:  # which may quote a password
+        raise DuankaError(
+            "the URL has no host and port; write it like nats://host:4222 or sc://host:15002"
+        ) from None
 
 
 def _why(error: Exception) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+from duanka import app_orders
 from duanka.api.addresses import TrustedProxies
 from duanka.app_doctor.examination import Finding, Installation, fault, ok, warning
 from duanka.domain.errors import DuankaError
-from duanka.settings import unknown_variables
+from duanka.settings import Settings, unknown_variables
 
 
 def settings(found: Installation) -> Iterator[Finding]:
@@ -28,12 +30,28 @@ def _unusable(found: Installation) -> Iterator[DuankaError]:
     own = found.settings
     for read in (
         lambda: TrustedProxies(own.trusted_proxies or ""),
+        lambda: _check_secret(own),
+        lambda: _check_passes(own),
         lambda: own.trusted_sources,
     ):
         try:
             read()
         except DuankaError as error:
             yield error
+
+
+def _check_secret(own: Settings) -> None:
+    """MissingKey: the file of the secret cannot be read, or is none."""
+    if own.secret_file:
+        app_orders.secret_of(own)
+
+
+def _check_passes(own: Settings) -> None:
+    """DuankaError: the list of who passed cannot be read."""
+    if own.passes and not os.access(own.passes, os.R_OK):
+        raise DuankaError(
+            f"DUANKA_PASSES: {own.passes} cannot be read; `duanka orders passes --export` writes it"
+        )
 
 
 def place(found: Installation) -> Iterator[Finding]:

@@ -82,7 +82,11 @@ class Store:
             except BaseException:
                 self.close()
                 raise
-        except (ArgumentError, ImportError) as error:
+        except ImportError:
+            raise DuankaError(
+                'an order database on PostgreSQL needs psycopg: pip install "duanka[postgresql]"'
+            ) from None
+        except ArgumentError as error:
             raise DuankaError(
                 f"DUANKA_DATABASE_URL cannot be used ({type(error).__name__}); write it like"
                 " postgresql://user:password@host/duanka or sqlite:///folder/orders.sqlite"
