@@ -17,6 +17,7 @@ _WHOLE = (
     "id",
     "key",
     "limit",
+    "open",
     "order",
     "person",
     "request",

@@ -8,9 +8,9 @@ from typing import Any
 from duanka.cli_grid import share
 from duanka.cli_language import shown, term
 from duanka.cli_list_columns import Column, Listing
+from duanka.cli_story_tables import tier
 from duanka.domain.act import ActState
 from duanka.domain.counter import CounterWaiting, Document
-from duanka.domain.decide import Tier
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import TOLD
 from duanka.domain.local_time import operator_zone
@@ -54,7 +54,7 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
         Column("parent", None, lambda one: one.parent),
         Column("hit_summaries", None, _summaries),
         Column(
-            "reason", Words("理由", "reason"), lambda one: one.grounds.reason, least=24, spare=2, both=True
+            "reason", Words("原因", "reason"), lambda one: one.grounds.reason, least=24, spare=2, both=True
         ),
     )
     return Listing(what, columns, ("tier", "state", "rules", "city", "operator"))
@@ -74,11 +74,6 @@ def due(at: datetime | None, now: datetime) -> str:
     return f"{local:%m-%d}" if local.year == operator_zone().local(now).year else f"{local:%Y-%m-%d}"
 
 
-def tier(word: str) -> str:
-    """A tier as people read it."""
-    return shown(Tier[word.upper()].words) if word.upper() in Tier.__members__ else word
-
-
 ACTS: Listing[ActView] = Listing(
     Words("批量处置", "acts"),
     (
@@ -96,7 +91,7 @@ ACTS: Listing[ActView] = Listing(
         Column("undoes", None, lambda one: one.undoes),
         Column("undone_by", None, lambda one: one.undone_by),
         Column(
-            "reason", Words("理由", "reason"), lambda one: one.grounds.reason, least=16, spare=4, both=True
+            "reason", Words("原因", "reason"), lambda one: one.grounds.reason, least=16, spare=4, both=True
         ),
     ),
     ("state", "event", "proposed_by"),
@@ -115,7 +110,7 @@ ALARMS: Listing[Alarm] = Listing(
 )
 
 COUNTER: Listing[CounterWaiting] = Listing(
-    Words("待第二人确认的柜台核验", "checks at a counter that wait for a second of the staff"),
+    Words("待第二人复核的营业厅核验", "checks at a counter that wait for a second of the staff"),
     (
         Column("id", Words("工单", "order"), lambda one: one.order_id),
         Column("card", Words("号码", "card"), lambda one: one.card),
@@ -135,7 +130,7 @@ COUNTER: Listing[CounterWaiting] = Listing(
 )
 
 REVIEWS: Listing[ReviewItem] = Listing(
-    Words("待复核的核验", "checks that wait for review"),
+    Words("待人工复核的核验", "checks that wait for review"),
     (
         Column("id", Words("工单", "order"), lambda one: one.order_id),
         Column("card", Words("号码", "card"), lambda one: one.card),
@@ -168,7 +163,7 @@ def _found(one: Drift) -> str:
 
 
 DIFFERENCES: Listing[Drift] = Listing(
-    Words("网络差异", "differences"),
+    Words("网络不一致", "differences"),
     (
         Column("element", Words("网元", "element"), lambda one: one.element),
         Column("card", Words("号码", "card"), lambda one: one.card),

@@ -250,12 +250,12 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 def _nothing(what: Words, asked: Asked) -> str:
     """That there is none, and what was asked for."""
     if asked.page > 1:
-        return shown(Words(f"第{asked.page}页没有{what.zh}", f"No {what.en} on page {asked.page}")) + "."
+        return shown(Words(f"第{asked.page}页没有{what.zh}。", f"No {what.en} on page {asked.page}."))
     filters = Words(f"（{asked.filters}）", f" with {asked.filters}") if asked.filters else Words("", "")
     scope = (
         Words(f"，范围：{asked.scope}", f" in your scope: {asked.scope}") if asked.scope else Words("", "")
     )
-    return shown(Words(f"没有{what.zh}{filters.zh}{scope.zh}", f"No {what.en}{filters.en}{scope.en}")) + "."
+    return shown(Words(f"没有{what.zh}{filters.zh}{scope.zh}。", f"No {what.en}{filters.en}{scope.en}."))
 
 
 def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str, int]]:

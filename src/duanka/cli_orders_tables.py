@@ -2,108 +2,131 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from duanka.cli_grid import grid, share
+from duanka.cli_language import shown, term
+from duanka.cli_story_tables import (
+    carried_by,
+    confirmed_table,
+    legs_table,
+    notices_table,
+    refused_table,
+    tier,
+    trail_table,
+)
+from duanka.cli_story_tables import local as local  # noqa: PLC0414  # who prints orders prints moments
 from duanka.domain.act import Act, Skipped
 from duanka.domain.caller_answer import answer, answer_about
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import TOLD
-from duanka.domain.local_time import operator_zone
+from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.masking import masked_text
-from duanka.domain.order import Order
+from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.order import Asked, Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.words import Words
+from duanka.orders.act_run import CardOutcome
 from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile
-from duanka.orders.views import (
-    ActCard,
-    Confirmed,
-    Dossier,
-    Figures,
-    Leg,
-    Notice,
-    OrderFile,
-    Page,
-    Sight,
-    Told,
-)
+from duanka.orders.trail_words import row_words
+from duanka.orders.views import ActCard, Dossier, Figures, OrderFile, Page, Sight
 
 _MASKED = Sight(unmasked=False)
 _SKIPPED_SHOWN = 50
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
 
-STATE_WORDS = {
-    "opened": "已建单",
-    "notified": "已通知",
-    "undeliverable": "通知未送达",
-    "in_progress": "核验中",
-    "under_review": "待复核",
-    "sent_to_counter": "转营业厅",
-    "sent_to_fraud_centre": "转反诈中心",
-    "passed": "核验通过",
-    "failed": "核验未通过",
-    "expired": "逾期未核验",
-    "withdrawn": "已撤回",
-    "active": "正常",
-    "outgoing_barred": "单停",
-    "suspended": "双停",
-    "forced_stop": "公安停机",
-    "punished": "惩戒停机",
-    "restored": "已复通",
-    "cancelled": "已销户",
-    "filed": "已提出",
-    "accepted": "已受理",
-    "upheld": "异议成立",
-    "rejected": "异议不成立",
-}
-
-
-def local(at: datetime | None) -> str:
-    """A moment in the operator's zone, to the second, with its offset."""
-    return operator_zone().written(at) if at else "-"
+_ORDER, _CARD, _STATE = Words("工单", "order"), Words("号码", "card"), Words("状态", "state")
+_REASON, _OPENED, _CLOSED = Words("原因", "reason"), Words("建单", "opened"), Words("办结", "closed")
+_TIER, _RULES, _DUE = Words("等级", "tier"), Words("规则", "rules"), Words("期限", "due")
+_ASKED_FOR = Words("要求", "asked for")
+_ASKED = Words("{asked}，等级 {tier}，命中 {hits} 次", "{asked}, tier {tier}, {hits} hits")
+_OPERATOR, _PLACE = Words("运营商", "operator"), Words("{operator}，城市 {city}", "{operator}, city {city}")
+_CARRIED_BY, _REDRESS = Words("依据", "carried by"), Words("申诉途径", "redress")
+_PAPERS, _DELIVERED = Words("所需证件", "to bring"), Words("送达", "delivered")
+_PARENT, _DAYS = (
+    Words("来自工单", "follows from"),
+    Words("{first} 至 {last}，{days} 天", "{first} – {last}, {days} d"),
+)
+_SEEN = Words("{rule}（{days}）：{what}", "{rule} ({days}): {what}")
+_SINCE, _WANTED = Words("起始", "since"), Words("应为", "wanted")
+_ORDERS_TITLE = Words("\n工单", "\nOrders")
+_ORDERS = (_ORDER, Words("类型", "kind"), _STATE, _OPENED, _CLOSED, _REASON)
+_ACT, _ACT_IS = Words("处置", "act"), Words("{id}：{event}，{cards} 张卡", "{id}: {event} {cards} card(s)")
+_PROGRESS = Words("进度", "progress")
+_DONE = Words(
+    "{done} 张已处置，{skipped} 张跳过，{left} 张未办", "{done} done, {skipped} skipped, {left} to come"
+)
+_TOOK = Words("，用时 {seconds} 秒", " in {seconds} s")
+_PROPOSED, _APPROVED = Words("提出", "proposed"), Words("复核", "approved")
+_UNDOES, _UNDONE_BY = Words("撤销", "undoes"), Words("被撤销于", "undone by")
+_SKIPPED_TITLE = Words("\n跳过的号码", "\nSkipped")
+_SKIPPED = (_CARD, Words("跳过原因", "why it was skipped"))
+_MORE_SKIPPED = Words(
+    "另有 {more} 张：`duanka orders show {act}`", "and {more} more: `duanka orders show {act}`"
+)
+_ACT_CARDS = (
+    *(Words("#", "#"), _CARD, Words("现状", "now"), _TIER, _REASON, Words("未结工单", "open")),
+    *(Words("核验通过", "passed"), Words("异议", "objection"), Words("结果", "outcome")),
+)
+_PASSES = Words("{times} 次，{at}", "{times}x, {at}")
+_TO_COME = Words("未办", "to come")
+_NEXT = Words("下一页：", "More: ")
+_PERIOD = Words("{since} 起，{until} 前", "From {since} until before {until}")
+_HANDLED = Words("处置号码", "numbers handled")
+_OPENED_OF = Words("新建工单：{kind}", "orders opened: {kind}")
+_REFUSED_OF = Words("拦截{carried}：{reason}", "{carried}s refused: {reason}")
+_ALARMS, _DRIFTS = Words("告警", "alarms"), Words("网络不一致（已修复）", "drifts (repaired)")
+_FAULT = Words("第 {row} 行：{what}", "row {row}: {what}")
+_REVIEW = Words(
+    "{id} {card}：{state}，等级 {tier}\n相似度 {similarity}；{reasons}\n指标：{signals}",
+    "{id} {card}: {state}, tier {tier}\nsimilarity {similarity}; {reasons}\nsignals: {signals}",
+)
+_EARLIER = Words(
+    "此前，{at}：{outcome}，相似度 {similarity}，{reasons}",
+    "before, {at}: {outcome}, similarity {similarity}, {reasons}",
+)
+_NO_REASON, _AND = Words("无原因", "no reason"), Words("；", "; ")
 
 
 def state(word: str) -> str:
-    """A state in both languages."""
-    return f"{STATE_WORDS.get(word, '')} {word}".strip()
+    """A state in the language of tables."""
+    return term(State, word)
 
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
     """The page, and how to see the one that follows."""
-    more = [Text(f"More: duanka {command} --after {following}")] if following else []
+    more = [Text(f"{shown(_NEXT)}duanka {command} --after {following}")] if following else []
     return Group(table, *more)
 
 
 def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
     """One order with its story; first what to tell a caller."""
-    order = file.order
+    order, grounds = file.order, file.order.grounds
     moved = [told.at for told in file.trail if told.after.get("state") == order.state.value]
     said = _read_out(answer_about(order, moved[-1] if moved else order.updated_at, policy))
+    asked = term(Asked, order.asked or None)
     facts = _facts(
-        ("order", f"{order.id} ({order.kind})"),
-        ("card", order.card),
-        ("state", state(order.state.value)),
-        ("asked for", f"{order.asked or '-'}, tier {order.tier or '-'}, {order.hits} hits"),
-        ("rules", "\n".join(rules_seen(order)) or "-"),
-        ("operator", f"{order.operator or '-'}, city {order.city or '-'}"),
-        ("carried by", order.carried_by or "-"),
-        ("reason", f"{order.grounds.reason.zh}\n{order.grounds.reason.en}"),
-        ("redress", f"{order.grounds.redress.zh}\n{order.grounds.redress.en}"),
-        ("to bring", f"{order.grounds.papers.zh}\n{order.grounds.papers.en}"),
-        ("opened", local(order.opened_at)),
-        ("delivered", local(order.delivered_at)),
-        ("due", local(order.due_at)),
-        ("follows from", order.parent or "-"),
-        ("closed", local(order.closed_at)),
+        (_ORDER, f"{order.id} ({shown(order.kind.words)})"),
+        (_CARD, order.card),
+        (_STATE, shown(order.state.words)),
+        (_ASKED_FOR, shown(_ASKED).format(asked=asked, tier=tier(order.tier), hits=order.hits)),
+        (_RULES, "\n".join(rules_seen(order)) or "-"),
+        (_OPERATOR, shown(_PLACE).format(operator=order.operator or "-", city=order.city or "-")),
+        (_CARRIED_BY, carried_by(order.carried_by)),
+        (_REASON, shown(grounds.reason)),
+        (_REDRESS, shown(grounds.redress)),
+        (_PAPERS, shown(grounds.papers)),
+        (_OPENED, local(order.opened_at)),
+        (_DELIVERED, local(order.delivered_at)),
+        (_DUE, local(order.due_at)),
+        (_PARENT, order.parent or "-"),
+        (_CLOSED, local(order.closed_at)),
     )
-    return Group(said, facts, _trail(file.trail), _legs(file.legs), _notices(file.notices))
+    return Group(said, facts, trail_table(file.trail), legs_table(file.legs), notices_table(file.notices))
 
 
 def rules_seen(order: Order) -> Iterator[str]:
@@ -113,12 +136,13 @@ def rules_seen(order: Order) -> Iterator[str]:
         if not (one := seen.get(rule)):
             yield rule
             continue
-        days = f"{one.first_day}" if one.days == 1 else f"{one.first_day} – {one.last_day}, {one.days} d"
-        yield f"{rule} ({days}): {one.words.zh} / {one.words.en}"
+        span = shown(_DAYS).format(first=one.first_day, last=one.last_day, days=one.days)
+        days = f"{one.first_day}" if one.days == 1 else span
+        yield shown(_SEEN).format(rule=rule, days=days, what=shown(one.words))
 
 
 def _read_out(said: Words) -> RenderableType:
-    """A sentence to read to a caller."""
+    """A sentence to read to a caller, who may speak either language."""
     return Group(Text(said.zh), Text(said.en), Text(""))
 
 
@@ -128,66 +152,63 @@ def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
     if not card.known:
         return said
     facts = _facts(
-        ("card", card.card),
-        ("state", state(card.state)),
-        ("since", local(card.since)),
-        ("wanted", card.wanted),
+        (_CARD, card.card),
+        (_STATE, state(card.state)),
+        (_SINCE, local(card.since)),
+        (_WANTED, term(NetworkState, card.wanted)),
     )
-    orders = grid("order", "kind", "state", "opened", "closed", "reason", title="\nOrders")
+    orders = grid(*_ORDERS, title=_ORDERS_TITLE)
     for one in card.orders:
-        told = one.grounds.reason.zh
-        orders.add_row(
-            one.id, one.kind.value, state(one.state.value), local(one.opened_at), local(one.closed_at), told
-        )
-    refused = grid("at", "element", "what", "peer", "reason", title="\nRefused")
-    for met in card.refusals:
-        refused.add_row(
-            local(met.at), met.element, met.carried, met.peer, f"{met.reason} {met.detail}".strip()
-        )
-    return Group(said, facts, orders, _confirmed(card.network), refused, _notices(card.notices))
+        words = (shown(one.kind.words), shown(one.state.words))
+        times = (local(one.opened_at), local(one.closed_at))
+        orders.add_row(one.id, *words, *times, shown(one.grounds.reason))
+    refused = refused_table(card.refusals)
+    return Group(said, facts, orders, confirmed_table(card.network), refused, notices_table(card.notices))
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     """One act and how far it is."""
     act = _MASKED.seen(act)
-    took = f" in {act.seconds:.1f} s" if act.seconds is not None else ""
+    done = shown(_DONE).format(done=f"{act.done:,}", skipped=f"{act.skipped:,}", left=f"{act.left:,}")
+    if act.seconds is not None:
+        done += shown(_TOOK).format(seconds=f"{act.seconds:.1f}")
     facts = _facts(
-        ("act", f"{act.id}: {act.event} {act.total:,} card(s)"),
-        ("state", act.state.value),
-        ("progress", f"{act.done:,} done, {act.skipped:,} skipped, {act.left:,} to come{took}"),
-        ("reason", f"{act.grounds.reason.zh}\n{act.grounds.reason.en}"),
-        ("proposed", f"{act.proposed_by}, {local(act.proposed_at)}"),
-        ("approved", f"{act.approved_by or '-'}, {local(act.approved_at)}"),
-        ("undoes", act.undoes or "-"),
-        ("undone by", ", ".join(act.undone_by) or "-"),
+        (_ACT, shown(_ACT_IS).format(id=act.id, event=shown(act.event.words), cards=f"{act.total:,}")),
+        (_STATE, shown(act.state.words)),
+        (_PROGRESS, done),
+        (_REASON, shown(act.grounds.reason)),
+        (_PROPOSED, f"{act.proposed_by}, {local(act.proposed_at)}"),
+        (_APPROVED, f"{act.approved_by or '-'}, {local(act.approved_at)}"),
+        (_UNDOES, act.undoes or "-"),
+        (_UNDONE_BY, ", ".join(act.undone_by) or "-"),
     )
     if not skipped:
         return facts
-    table = grid("card", "why it was skipped", title="\nSkipped")
+    table = grid(*_SKIPPED, title=_SKIPPED_TITLE)
     for one in skipped[:_SKIPPED_SHOWN]:
         table.add_row(_MASKED.number(one.card), masked_text(one.why or "-"))
     more = len(skipped) - _SKIPPED_SHOWN
-    rest = [Text(f"and {more:,} more: `duanka orders show {act.id}`")] if more > 0 else []
+    rest = [Text(shown(_MORE_SKIPPED).format(more=f"{more:,}", act=act.id))] if more > 0 else []
     return Group(facts, table, *rest)
 
 
 def act_cards_table(act_id: str, page: Page[ActCard]) -> RenderableType:
     """Every card of an act as the second person must know it; `page` is already masked."""
-    table = grid("#", "card", "now", "tier", "reason", "open", "passed", "objection", "outcome")
+    table = grid(*_ACT_CARDS)
     for one in page.items:
-        passed = f"{one.passes}x, {local(one.passed_at)}" if one.passes else "-"
-        outcome = one.outcome or "to come"
+        passed = shown(_PASSES).format(times=one.passes, at=local(one.passed_at)) if one.passes else "-"
+        outcome = term(CardOutcome, one.outcome, shown(_TO_COME))
         if one.why:
             outcome = f"{outcome}: {one.why}"
         table.add_row(
             f"{one.line}",
             one.card,
             state(one.state),
-            one.tier or "-",
-            one.reason.zh if one.reason else "-",
-            ", ".join(f"{order.id} {state(order.state)}" for order in one.open_orders) or "-",
+            tier(one.tier),
+            shown(one.reason) if one.reason else "-",
+            "\n".join(f"{order.id} {state(order.state)}" for order in one.open_orders) or "-",
             passed,
-            state(one.objection) if one.objection else "-",
+            term(State, one.objection),
             outcome,
         )
     return _with_next(table, f"orders show {act_id}", page.next)
@@ -195,23 +216,39 @@ def act_cards_table(act_id: str, page: Page[ActCard]) -> RenderableType:
 
 def figures_page(figures: Figures) -> RenderableType:
     """What was done in a period."""
-    rows = [("numbers handled 处置号码", f"{figures.handled:,}")]
-    rows += [(f"  {what}", f"{count:,}") for what, count in figures.handled_by.items()]
-    rows += [(f"orders opened: {kind}", f"{count:,}") for kind, count in figures.opened.items()]
-    rows += [(f"{one.carried}s refused: {one.reason}", f"{one.count:,}") for one in figures.refused]
+    rows = [(shown(_HANDLED), f"{figures.handled:,}")]
+    rows += [(f"  {shown(row_words(what))}", f"{count:,}") for what, count in figures.handled_by.items()]
     rows += [
-        ("alarms", f"{figures.alarms:,}"),
-        ("drifts (repaired)", f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
+        (shown(_OPENED_OF).format(kind=term(Kind, kind)), f"{count:,}")
+        for kind, count in figures.opened.items()
     ]
-    return Group(Text(f"From {local(figures.since)} until before {local(figures.until)}"), _facts(*rows))
+    rows += [
+        (
+            shown(_REFUSED_OF).format(
+                carried=term(Carried, one.carried), reason=term(RefusalReason, one.reason)
+            ),
+            f"{one.count:,}",
+        )
+        for one in figures.refused
+    ]
+    rows += [
+        (shown(_ALARMS), f"{figures.alarms:,}"),
+        (shown(_DRIFTS), f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
+    ]
+    period = shown(_PERIOD).format(since=local(figures.since), until=local(figures.until))
+    return Group(Text(period), _table(*rows))
 
 
 def fault_line(fault: Fault) -> Text:
     """Where the audit trail does not hold."""
-    return Text(f"row {fault.seq}: {fault.what}", style="red")
+    return Text(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
 
 
-def _facts(*rows: tuple[str, str]) -> Table:
+def _facts(*rows: tuple[Words, str]) -> Table:
+    return _table(*((shown(name), value) for name, value in rows))
+
+
+def _table(*rows: tuple[str, str]) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -220,90 +257,26 @@ def _facts(*rows: tuple[str, str]) -> Table:
     return table
 
 
-def _trail(trail: Sequence[Told]) -> RenderableType:
-    table = grid("row", "at", "who", "what", "why", "changed", title="\nAudit trail", right=("row",))
-    for told in trail:
-        changed = ", ".join(
-            f"{name} {_readable(told.before.get(name, '-'))} → {_readable(value)}"
-            for name, value in told.after.items()
-        )
-        table.add_row(
-            str(told.seq), local(told.at), f"{told.who} ({told.role})", told.what, told.why, changed
-        )
-    return table
-
-
-def _readable(value: object) -> str:
-    """A value of the trail; a moment, which the trail keeps in UTC, in the operator's zone and to the second."""
-    return (
-        local(datetime.fromisoformat(value))
-        if isinstance(value, str) and _MOMENT.fullmatch(value)
-        else str(value)
-    )
-
-
-def _legs(legs: Sequence[Leg]) -> RenderableType:
-    table = grid(
-        "element",
-        "step",
-        "wanted",
-        "decided",
-        "done",
-        "seconds",
-        "tries",
-        "outcome",
-        title="\nNetwork",
-        right=("step", "seconds", "tries"),
-    )
-    for leg in legs:
-        took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
-        said = f"{leg.outcome or 'waiting'} {leg.error or ''}".strip()
-        table.add_row(
-            leg.element,
-            str(leg.step),
-            leg.wanted,
-            local(leg.created_at),
-            local(leg.done_at),
-            took,
-            str(leg.tries),
-            said,
-        )
-    return table
-
-
-def _confirmed(network: Sequence[Confirmed]) -> RenderableType:
-    table = grid("element", "in force", "since", "waiting", title="\nNetwork")
-    for one in network:
-        waits = f"{one.waiting} {one.error or ''}".strip() if one.waiting else "-"
-        table.add_row(one.element, one.confirmed or "-", local(one.confirmed_at), waits)
-    return table
-
-
-def _notices(notices: Sequence[Notice]) -> RenderableType:
-    table = grid("notice", "written", "sent", "receipt", "outcome", "text", title="\nNotices")
-    for one in notices:
-        outcome = f"{one.outcome or 'waiting'} {one.error or ''}".strip()
-        table.add_row(
-            one.template,
-            local(one.created_at),
-            local(one.sent_at),
-            local(one.receipt_at),
-            outcome,
-            one.text or "-",
-        )
-    return table
-
-
 def review_page(file: ReviewFile) -> RenderableType:
     """What a check measured, and what earlier ones said."""
     order = file.order
     lines = [
-        f"{order.id} {order.card}: {state(order.state.value)}, tier {order.tier}",
-        f"similarity {share(file.similarity)}; " + "; ".join(TOLD[reason].en for reason in file.reasons),
-        "signals: " + ", ".join(f"{name} {value:.2f}" for name, value in sorted(file.signals.items())),
+        shown(_REVIEW).format(
+            id=order.id,
+            card=order.card,
+            state=shown(order.state.words),
+            tier=tier(order.tier),
+            similarity=share(file.similarity),
+            reasons=shown(_AND).join(shown(TOLD[reason]) for reason in file.reasons),
+            signals=", ".join(f"{name} {value:.2f}" for name, value in sorted(file.signals.items())),
+        ),
         *(
-            f"before, {local(one.at)}: {one.outcome}, similarity {share(one.similarity)},"
-            f" {', '.join(one.reasons) or 'no reason'}"
+            shown(_EARLIER).format(
+                at=local(one.at),
+                outcome=term(CheckOutcome, one.outcome),
+                similarity=share(one.similarity),
+                reasons=shown(_AND).join(shown(TOLD[reason]) for reason in one.reasons) or shown(_NO_REASON),
+            )
             for one in file.earlier
         ),
     ]

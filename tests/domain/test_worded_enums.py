@@ -19,10 +19,12 @@ from duanka.domain.person import Role
 from duanka.domain.policy import Deciding
 from duanka.domain.rule import Action, Grade, Window
 from duanka.domain.words import WordedEnum, Words
+from duanka.orders.act_run import CardOutcome
 from duanka.orders.case_sources import SourceState
 from duanka.orders.outbox import Outcome as TaskOutcome
 from duanka.orders.persons import Asked as AskedOfPersons
 from duanka.orders.persons import RequestOutcome
+from duanka.orders.receipts import NoticeOutcome
 from duanka.records.guessing.proposal import Sureness
 from duanka.records.reasons import Reason
 from duanka.report.list_changes import ListChange
@@ -57,7 +59,7 @@ IN_TABLES = (
         ListChange,
         Sureness,
     ),
-    *(RequestOutcome, SourceState),
+    *(RequestOutcome, SourceState, NoticeOutcome, CardOutcome),
 )
 
 

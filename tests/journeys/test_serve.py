@@ -127,7 +127,7 @@ def test_a_stop_by_two_people_and_back(office: Office) -> None:
         assert refused.code == 2, "the second person cannot be the first"
         office.out("orders", "approve", act[0], "--why", "checked the report", who="li")
         until(lambda: proxy.state(CARD) == "suspended")
-        assert "双停" in office.out("cards", "show", CARD)
+        assert "suspended" in office.out("cards", "show", CARD)
         assert CARD[2:] not in office.out("cards", "show", CARD), "masked unless asked for"
         assert CARD in office.out("cards", "show", CARD, "--full", "--why", "caller on the line")
         office.out("orders", "restore", CARD, "--why", "the report was wrong")

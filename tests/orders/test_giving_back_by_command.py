@@ -46,12 +46,12 @@ def test_undoing_names_what_it_leaves_and_proposes_it(desk: TypedDesk) -> None:
         (proposal,) = (one for one in undone.undone_by if here.acts.act(one).state is ActState.PROPOSED)
     assert f"its tier takes two people: {proposal} proposes to put it back" in said
     assert f"by a supervisor who is not wang: `duanka orders approve {proposal} --why …`" in said
-    assert "partly_undone" in desk.done("wang", "orders", "show", act).text
+    assert "partly undone" in desk.done("wang", "orders", "show", act).text
     desk.done("li", "orders", "approve", proposal, *WHY)
     desk.work()
     assert state(desk, 0)[1] is state(desk, 1)[1] is State.RESTORED
     shown = desk.done("wang", "orders", "show", act).text
-    assert "partly_undone" not in shown
+    assert "partly undone" not in shown
     assert proposal in shown
 
 
@@ -86,7 +86,7 @@ def test_one_command_gives_back_or_proposes_it(
 def test_the_police_stop_and_release_by_command(desk: TypedDesk) -> None:
     desk.demand(demand(0))
     case = ("--case", "冀公2026-17")
-    assert "forced_stop" in desk.done("liaison", "orders", "police-stop", card(0), *case, *WHY).text
+    assert "stopped by police" in desk.done("liaison", "orders", "police-stop", card(0), *case, *WHY).text
     number, _ = state(desk, 0)
     asked, _ = state(desk, 0, Kind.VERIFICATION)
     way = f"only the police lift it: `duanka orders police-release {number} --case … --why …`"
@@ -159,7 +159,7 @@ def test_an_objection_to_a_police_stop_is_passed_on(desk: TypedDesk, released: b
 
 def test_the_steps_of_a_verification_by_command(desk: TypedDesk) -> None:
     desk.demand(demand(0), demand(1), demand(2))
-    for command, after in (("begin", "in_progress"), ("submit", "under_review"), ("to-counter", "counter")):
+    for command, after in (("begin", "in progress"), ("submit", "under review"), ("to-counter", "counter")):
         assert after in desk.done("wang", "orders", command, card(0), *WHY).text
     asked, _ = state(desk, 1, Kind.VERIFICATION)
     assert desk.type("wang", "orders", "to-fraud-centre", asked, *WHY).code == 2
@@ -216,7 +216,7 @@ def test_what_the_trail_tells_is_in_the_operators_time(desk: TypedDesk) -> None:
     filed, _ = state(desk, 0, Kind.OBJECTION)
     desk.done("wang", "objections", "accept", filed, *WHY)
     shown = desk.type("wang", "orders", "show", filed, columns=400).text
-    assert re.search(r"due_at (-|None) → \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\+08:00", shown), shown
+    assert re.search(r"due (-|None) → \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\+08:00", shown), shown
     assert "+00:00" not in shown
 
 

@@ -71,7 +71,7 @@ class Scope:
         """Which operators and cities."""
         operators, cities = sorted(self.operators), sorted(self.cities)
         return Words(
-            f"{'、'.join(operators) or '全部运营商'}；{'、'.join(cities) or '全部地市'}",
+            f"{'、'.join(operators) or '全部运营商'}；{'、'.join(cities) or '全部城市'}",
             f"{', '.join(operators) or 'all operators'}; {', '.join(cities) or 'all cities'}",
         )
 

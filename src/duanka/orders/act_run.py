@@ -26,7 +26,7 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.order_commands import only_the_police, typed
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 from duanka.orders.consequences import happen, stage_due, stop_for
 from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import grounds_of
@@ -35,7 +35,16 @@ from duanka.orders.tables import act_cards, acts
 from duanka.orders.turn import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
 
 AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
-DONE, SKIPPED = "done", "skipped"
+
+
+class CardOutcome(WordedEnum):
+    """What became of a card of an act."""
+
+    DONE = "done", "已处置"
+    SKIPPED = "skipped", "已跳过"
+
+
+DONE, SKIPPED = CardOutcome.DONE.value, CardOutcome.SKIPPED.value
 _NOT_MOVED = (
     State.OPENED,
     State.UNDELIVERABLE,

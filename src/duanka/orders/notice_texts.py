@@ -107,6 +107,25 @@ TEMPLATES: Mapping[str, Words] = {
     ),
 }
 
+TITLES: Mapping[str, Words] = {
+    VERIFY: Words("核验通知", "asked to verify"),
+    "verify_at_counter": Words("到厅核验通知", "asked to verify at counter"),
+    "passed": Words("核验通过", "passed"),
+    "withdrawn": Words("撤销核验", "withdrawn"),
+    "outgoing_barred": Words("单停通知", "outgoing barred"),
+    "suspended": Words("双停通知", "suspended"),
+    "forced_stop": Words("公安停机通知", "stopped by police"),
+    "punished": Words("惩戒停机通知", "punished"),
+    "restored": Words("复通通知", "restored"),
+    "cancelled": Words("销户通知", "cancelled"),
+    "upheld": Words("异议成立", "objection upheld"),
+    "objection_accepted": Words("异议受理", "objection accepted"),
+    "objection_passed_on": Words("异议转公安", "objection passed on"),
+    "objection_rejected": Words("异议不成立", "objection rejected"),
+    VICTIM_WARNING: Words("受害提醒", "warning to a victim"),
+}
+"""What each notice is called."""
+
 _OTHERWISE = {
     NetworkState.OUTGOING_BARRED: Words("限制呼出（单停）", "cannot call out"),
     NetworkState.SUSPENDED: Words("停机（双停）", "is suspended"),

@@ -21,7 +21,7 @@ from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook
 from duanka.orders.circuit import LONGEST, Circuit
 from duanka.orders.isolation import in_one_line, is_outage
-from duanka.orders.receipts import Receipts
+from duanka.orders.receipts import NoticeOutcome, Receipts
 from duanka.orders.rows import order_of
 from duanka.orders.tables import notices, orders
 
@@ -235,7 +235,8 @@ class Posting:
 
 
 def _give_up(connection: Connection, number: int, now: datetime, why: str) -> None:
-    over = {"done_at": now, "outcome": "given_up", "error": why, "leased_until": None, "leased_by": None}
+    given_up = NoticeOutcome.GIVEN_UP.value
+    over = {"done_at": now, "outcome": given_up, "error": why, "leased_until": None, "leased_by": None}
     connection.execute(
         update(notices).where(notices.c.id == number, notices.c.done_at.is_(None)).values(over)
     )

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 
 from duanka.domain.network import NoticeSender, Receipt
 from duanka.domain.order import SYSTEM, Asked, Event, NoSuchTransition
-from duanka.domain.words import Words
+from duanka.domain.words import WordedEnum, Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook
 from duanka.orders.bulk import in_parts
@@ -26,6 +26,15 @@ _KEPT_FOR = timedelta(minutes=10)  # another worker may be about to store the id
 _MOST_KEPT = 10_000
 _UNKNOWN = "unknown receipts"
 _RECEIPT = Words("短信回执", "the receipt")
+
+
+class NoticeOutcome(WordedEnum):
+    """What became of a notice."""
+
+    SENT = "sent", "已发送"
+    DELIVERED = "delivered", "已送达"
+    UNDELIVERED = "undelivered", "未送达"
+    GIVEN_UP = "given_up", "放弃发送"
 
 
 class Receipts:
@@ -64,7 +73,13 @@ class Receipts:
     ) -> None:
         """The message centre took the notice, under these ids. Ids of old that a centre uses again are forgotten."""
         ids = list(dict.fromkeys(message_ids))
-        sent = {"body": kept, "sent_at": now, "done_at": now, "outcome": "sent", "error": None}
+        sent = {
+            "body": kept,
+            "sent_at": now,
+            "done_at": now,
+            "outcome": NoticeOutcome.SENT.value,
+            "error": None,
+        }
         free = {"leased_until": None, "leased_by": None}
 
         def work(turn: Turn) -> None:
@@ -88,7 +103,7 @@ class Receipts:
                 return
             over = {
                 "done_at": now,
-                "outcome": "given_up",
+                "outcome": NoticeOutcome.GIVEN_UP.value,
                 "error": why,
                 "leased_until": None,
                 "leased_by": None,
@@ -164,7 +179,7 @@ def _store(turn: Turn, receipts: Mapping[str, Receipt]) -> set[str]:
 
 def _told(turn: Turn, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
     """A notice is delivered when all its parts are, and undelivered as soon as one is not."""
-    if notice["outcome"] == "undelivered":
+    if notice["outcome"] == NoticeOutcome.UNDELIVERED:
         return
     sent_at = min(notice["sent_at"] or turn.now, turn.now)
     at = max(sent_at, min(turn.now, max(receipt.at for receipt in came)))
@@ -172,9 +187,9 @@ def _told(turn: Turn, notice: RowMapping, came: Sequence[Receipt], parts: Sequen
     values: dict[str, object] = {"receipt_at": at}
     failed = [receipt for receipt in came if not receipt.delivered]
     if failed:
-        values |= {"outcome": "undelivered", "error": failed[0].detail or "undelivered"}
+        values |= {"outcome": NoticeOutcome.UNDELIVERED.value, "error": failed[0].detail or "undelivered"}
     elif all(parts):
-        values |= {"outcome": "delivered"}
+        values |= {"outcome": NoticeOutcome.DELIVERED.value}
     turn.connection.execute(update(notices).where(notices.c.id == notice["id"]).values(values))
     if notice["template"] not in _ASKS or "outcome" not in values:
         return

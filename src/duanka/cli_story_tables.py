@@ -1,0 +1,134 @@
+"""What happened to an order or a card, as the commands print it: the trail, the network, notices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from duanka.cli_grid import grid
+from duanka.cli_language import shown, term
+from duanka.domain.decide import Tier
+from duanka.domain.evidence import Evidence
+from duanka.domain.local_time import operator_zone
+from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.order import Asked, Kind, State
+from duanka.domain.person import Role
+from duanka.domain.words import Words
+from duanka.orders.notice_texts import TITLES
+from duanka.orders.outbox import Outcome
+from duanka.orders.receipts import NoticeOutcome
+from duanka.orders.trail_words import field_words, row_words
+from duanka.orders.views import Confirmed, Leg, Notice, Refused, Told
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
+_ELEMENT, _OUTCOME = Words("网元", "element"), Words("结果", "outcome")
+_AT, _SINCE, _WAITING = Words("时间", "at"), Words("起始", "since"), Words("等待", "waiting")
+_TRAIL_TITLE = Words("\n审计记录", "\nAudit trail")
+_TRAIL = (
+    *(Words("序号", "row"), _AT, Words("人员", "who"), Words("事项", "what")),
+    *(Words("理由", "why"), Words("变更", "changed")),
+)
+_LEGS_TITLE = Words("\n网络执行", "\nNetwork")
+_LEGS = (
+    *(_ELEMENT, Words("步骤", "step"), Words("应为", "wanted"), Words("下发", "decided")),
+    *(Words("完成", "done"), Words("秒", "seconds"), Words("次数", "tries"), _OUTCOME),
+)
+_CONFIRMED = (_ELEMENT, Words("实际状态", "in force"), _SINCE, _WAITING)
+_NOTICES_TITLE = Words("\n通知短信", "\nNotices")
+_NOTICES = (
+    *(Words("通知", "notice"), Words("生成", "written"), Words("发送", "sent")),
+    *(Words("回执", "receipt"), _OUTCOME, Words("内容", "text")),
+)
+_REFUSED_TITLE = Words("\n已拦截", "\nRefused")
+_REFUSED = (_AT, _ELEMENT, Words("业务", "what"), Words("对方", "peer"), Words("原因", "reason"))
+_WAITS = Words("等待中", "waiting")
+# Fields of the trail whose values have words.
+_VALUES = {"state": State, "kind": Kind, "asked": Asked, "wanted": NetworkState}
+
+
+def local(at: datetime | None) -> str:
+    """A moment in the operator's zone, to the second, with its offset."""
+    return operator_zone().written(at) if at else "-"
+
+
+def tier(word: str) -> str:
+    """A tier as people read it."""
+    return shown(Tier[word.upper()].words) if word.upper() in Tier.__members__ else word or "-"
+
+
+def carried_by(entitled: str) -> str:
+    """What entitles a restriction, with the notice, order or act that it rests on."""
+    evidence, mark, reference = entitled.partition(":")
+    return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
+
+
+def trail_table(trail: Sequence[Told]) -> RenderableType:
+    """What the audit trail tells."""
+    table = grid(*_TRAIL, title=_TRAIL_TITLE, right=("row",))
+    for told in trail:
+        changed = ", ".join(
+            f"{shown(field_words(name))} {_readable(name, told.before.get(name))} → {_readable(name, value)}"
+            for name, value in told.after.items()
+        )
+        who = f"{told.who} ({term(Role, told.role)})"
+        table.add_row(str(told.seq), local(told.at), who, shown(row_words(told.what)), told.why, changed)
+    return table
+
+
+def _readable(name: str, value: object) -> str:
+    """A value of the trail; a moment, which the trail keeps in UTC, in the operator's zone and to the second."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return local(datetime.fromisoformat(value))
+    if isinstance(value, str) and name in _VALUES:
+        return term(_VALUES[name], value)
+    if isinstance(value, str) and name == "tier":
+        return tier(value)
+    return carried_by(value) if isinstance(value, str) and name == "carried_by" else str(value)
+
+
+def legs_table(legs: Sequence[Leg]) -> RenderableType:
+    """What each element was to be told, and what came of it."""
+    table = grid(*_LEGS, title=_LEGS_TITLE, right=("step", "seconds", "tries"))
+    for leg in legs:
+        took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
+        said = f"{term(Outcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
+        wanted = term(NetworkState, leg.wanted)
+        times = (local(leg.created_at), local(leg.done_at))
+        table.add_row(leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said)
+    return table
+
+
+def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
+    """What each element has in force for a card."""
+    table = grid(*_CONFIRMED, title=_LEGS_TITLE)
+    for one in network:
+        waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip()
+        in_force = term(NetworkState, one.confirmed)
+        table.add_row(one.element, in_force, local(one.confirmed_at), waits if one.waiting else "-")
+    return table
+
+
+def refused_table(refusals: Sequence[Refused]) -> Table:
+    """Calls and messages of a card that were refused."""
+    table = grid(*_REFUSED, title=_REFUSED_TITLE)
+    for met in refusals:
+        why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
+        table.add_row(local(met.at), met.element, term(Carried, met.carried), met.peer, why)
+    return table
+
+
+def notices_table(notices: Sequence[Notice]) -> RenderableType:
+    """What the holder was told, and whether it arrived."""
+    table = grid(*_NOTICES, title=_NOTICES_TITLE)
+    for one in notices:
+        title = shown(TITLES[one.template]) if one.template in TITLES else one.template
+        outcome = f"{term(NoticeOutcome, one.outcome, shown(_WAITS))} {one.error or ''}".strip()
+        times = (local(one.created_at), local(one.sent_at), local(one.receipt_at))
+        table.add_row(title, *times, outcome, one.text or "-")
+    return table

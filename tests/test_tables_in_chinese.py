@@ -1,0 +1,98 @@
+"""Tables of the desk in Chinese and in English at 80 columns: one language a column, ids and numbers whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from typed_desk import TypedDesk, card, demand
+
+# What may stand in a Chinese table in Latin letters: ids, names, numbers, elements and rules.
+_LATIN = re.compile(r"[A-Za-z]{4,}")
+_ID = re.compile(r"\b[A-Z][0-9A-Z]{12}\b")
+_MASKED = re.compile(r"\+86 \d{3}\*{4}\d{4}\b")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> TypedDesk:
+    desk = TypedDesk(tmp_path_factory.mktemp("desk") / "book")
+    desk.demand(*(demand(number) for number in range(3)))
+    desk.done("wang", "orders", "begin", card(0), "--why", "on the line")
+    desk.done("wang", "objections", "file", card(1), "--text", "是我本人")
+    desk.done("wang", "orders", "stop", card(2), "--reason", "群众举报", "--reason-en", "reported")
+    return desk
+
+
+def _listed(desk: TypedDesk, *words: str, language: str, who: str = "wang", columns: int = 80) -> list[str]:
+    said = desk.type(who, "--language", language, *words, columns=columns)
+    assert said.code == 0, said.text
+    return said.text.splitlines()
+
+
+_LISTS = (
+    (("orders", "list"), "工单 号码 等级 状态", "order card tier state"),
+    (("orders", "acts"), "处置 动作 状态", "act event state"),
+    (("persons", "list"), "人员 角色 范围", "person role scope"),
+    (("keys", "list"), "密钥 人员 角色", "key person role"),
+)
+
+
+@pytest.mark.parametrize(("words", "chinese", "english"), _LISTS, ids=lambda one: one[0] if one else "")
+def test_a_list_has_one_language_and_fits(
+    desk: TypedDesk, words: tuple[str, ...], chinese: str, english: str
+) -> None:
+    for language, headings in (("zh", chinese), ("en", english)):
+        lines = _listed(desk, *words, language=language, who="li")
+        assert set(headings.split()) <= set(lines[0].split()), lines[0]
+        assert max(map(cell_len, lines)) <= 80
+        numbers = len(_MASKED.findall("\n".join(lines)))
+        assert numbers == (3 if words == ("orders", "list") else 0) or numbers >= 3
+
+
+def test_an_order_is_told_in_the_language_of_the_desk(desk: TypedDesk) -> None:
+    order = desk.done("wang", "orders", "list").id("V")
+    chinese = "\n".join(_listed(desk, "orders", "show", order, language="zh", columns=300))
+    assert all(
+        word in chinese for word in ("实人核验", "等级 中", "命中 1 次", "审计记录", "实人核验：建单", "系统")
+    )
+    story = chinese[chinese.index("审计记录") :]
+    assert not {"opened", "verification", "system", "state"} & set(_LATIN.findall(story)), story
+    english = "\n".join(_listed(desk, "orders", "show", order, language="en", columns=300))
+    assert all(word in english for word in ("tier medium", "Audit trail", "verification: open", "system"))
+
+
+def test_an_act_and_a_card_are_told_in_the_language_of_the_desk(desk: TypedDesk) -> None:
+    act = desk.done("wang", "orders", "acts").id("A")
+    chinese = "\n".join(_listed(desk, "orders", "show", act, language="zh", who="li"))
+    assert "双停，1 张卡" in chinese
+    assert "待第二人复核" in chinese
+    assert "suspend" not in chinese
+    assert "proposed" in "\n".join(_listed(desk, "orders", "show", act, language="en", who="li"))
+    shown = "\n".join(_listed(desk, "cards", "show", card(1), language="zh"))
+    assert all(word in shown for word in ("异议", "已提出", "已建单", "正常"))
+
+
+def test_programs_get_the_same_in_every_language(desk: TypedDesk) -> None:
+    for form in ("--json", "--csv"):
+        chinese, english = (
+            desk.type("wang", "--language", language, "orders", "list", form).text
+            for language in ("zh", "en")
+        )
+        assert chinese == english
+        assert "in_progress" in chinese
+
+
+def test_where_nobody_says_otherwise_a_desk_in_china_reads_chinese(desk: TypedDesk, tmp_path: Path) -> None:
+    def typed(policy: str) -> str:
+        nothing = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "C.UTF-8"}
+        return desk.type("wang", "orders", "list", columns=80, DUANKA_POLICY=policy, **nothing).text
+
+    assert "状态" in typed("national")
+    policy = Path(__file__).parents[1] / "policies" / "national.toml"
+    text = policy.read_text(encoding="utf-8").replace("[orders]\n", '[orders]\nzone = "America/Lima"\n', 1)
+    assert "Lima" in text
+    (tmp_path / "lima.toml").write_text(text, encoding="utf-8")
+    assert "state" in typed(str(tmp_path / "lima.toml"))
