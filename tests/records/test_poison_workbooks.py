@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from deliveries import taken
+from duanka.records.limits import unpacks_too_much
 from landings import calls, drained, put
 from packing import zipped
 from workbooks import HEADER, book, call, calls_book, row, rows
@@ -131,6 +132,29 @@ def test_shared_strings_beyond_the_limit_are_refused(tmp_path: Path, monkeypatch
     (account,) = [one for one in intake.files if one.unreadable]
     assert account.unreadable.endswith("MB; save it as CSV")
     assert pl.read_parquet(intake.quarantine)["reason"].to_list() == ["beyond the limits of intake"]
+
+
+def test_what_unpacks_out_of_proportion_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duanka.records.limits.FREELY_UNPACKED_XML", 1000)
+    monkeypatch.setattr("duanka.records.limits.MOST_XML_RATIO", 5)
+    empty = book({"a": _HEAD + "<row/>" * 100_000})
+    sheets = book({f"s{number}": "<row/>" * 1000 for number in range(9)})
+    intake = taken(tmp_path, {"calls/a.xlsx": empty, "calls/b.xlsx": sheets, "calls/c.csv": calls([1])})
+    told = [one.unreadable.partition("unpacks to more than 5 times its size") for one in intake.files]
+    assert [bool(found) for _, found, _ in told] == [True, True, False, False]
+    assert pl.read_parquet(intake.quarantine)["reason"].to_list() == ["beyond the limits of intake"] * 2
+
+
+def test_a_long_text_that_all_cells_share_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duanka.records.workbook.reading._BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr(unpacks_too_much, "__kwdefaults__", {"freely": 1000, "ratio": 250})
+    shared = "".join(f'<row><c t="s"><v>0</v></c><c r="B{n}"/></row>' for n in range(3, 3000))
+    octets = book({"a": rows(HEADER, call(1)) + shared}, strings="<si><t>" + "a" * 30_000 + "</t></si>")
+    intake = taken(tmp_path, {"calls.xlsx": octets})
+    assert any("breaks off" in one.unreadable for one in intake.files)
+    assert intake.records < 500
 
 
 def test_the_mark_of_an_open_workbook_is_no_file(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ MB = 1 << 20
 # Unpacking. Records of calls shrink to a tenth or a twentieth; what shrinks to a thousandth is made to.
 FREELY_UNPACKED = 256 * MB  # so much may come out of any file
 MOST_UNPACKED_RATIO = 250  # unpacked bytes for each byte of a file that unpacks to more
+FREELY_UNPACKED_XML = 64 * MB  # of a workbook, whose XML takes far longer to read than text
+MOST_XML_RATIO = 100
 MOST_PADDING = 64 * MB  # zeros behind packed data, or between binary records
 EMPTY_MEMBERS = 100_000  # members of a packed file one after the other that hold nothing
 
@@ -28,11 +30,18 @@ REJECTED_ROWS = 100_000  # rows of one file in quarantine; more of the same are 
 REJECTED_MOST = 1_000_000  # a file with so many, most of its records, is given up
 
 
-def unpacks_too_much(packed: int, unpacked: int) -> str:
+def unpacks_too_much(
+    packed: int, unpacked: int, *, freely: int = FREELY_UNPACKED, ratio: int = MOST_UNPACKED_RATIO
+) -> str:
     """Why nobody goes on unpacking what came to `unpacked` bytes out of `packed`; "" while it may go on."""
-    if unpacked <= FREELY_UNPACKED or unpacked <= MOST_UNPACKED_RATIO * packed:
+    if unpacked <= freely or unpacked <= ratio * packed:
         return ""
-    return f"unpacks to more than {MOST_UNPACKED_RATIO} times its size"
+    return f"unpacks to more than {ratio} times its size"
+
+
+def is_too_much_xml(packed: int, unpacked: int) -> str:
+    """The same of a workbook."""
+    return unpacks_too_much(packed, unpacked, freely=FREELY_UNPACKED_XML, ratio=MOST_XML_RATIO)
 
 
 def rejects_too_much(records: int, rejected: int) -> str:

@@ -10,6 +10,7 @@ from duanka.records.workbook.cells import CellValues
 from duanka.records.workbook.rows import Row
 
 LOOKED_AT = 200  # rows by which the width of a table is known
+CELLS_LOOKED_AT = 100_000
 _WITHIN = 30  # filled rows among which the header is
 _SHARE = 0.6  # of the widest row that a header fills: titles and notes above it fill less
 _DATA = re.compile(r"^[+']?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
-from duanka.records.limits import unpacks_too_much
+from duanka.records.limits import is_too_much_xml
 from duanka.records.packed import Form, Inflate, Members
 from duanka.records.packed_zip import ENCRYPTED, Broken, Stored, Unfit, members_of, seek_to_data
 from duanka.records.workbook.events import PIECE, BadXml, nothing, tell
@@ -39,6 +40,8 @@ class Package:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size = file.seek(0, io.SEEK_END)
+        self._unpacked = 0  # bytes of all parts: many small ones may each hide as much as one may
         try:
             members = members_of(file)
         except Broken:
@@ -65,11 +68,11 @@ class Package:
         if member.flag_bits & ENCRYPTED:
             raise PartBroken("the zip file is encrypted; save it without a password")
         members = self._opened(member)
-        checksum = unpacked = 0
+        checksum = 0
         while (piece := members.piece(PIECE)) is not None:
             checksum = zlib.crc32(piece, checksum)
-            unpacked += len(piece)
-            if why := unpacks_too_much(member.compress_size, unpacked):
+            self._unpacked += len(piece)
+            if why := is_too_much_xml(self._size, self._unpacked):
                 raise PartBroken(why, oversized=True)
             if piece:
                 yield piece

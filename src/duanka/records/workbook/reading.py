@@ -24,7 +24,7 @@ from duanka.records.reasons import Reason
 from duanka.records.sheet_places import line_of
 from duanka.records.workbook.cells import CellValues
 from duanka.records.workbook.events import BadXml, nothing, tell
-from duanka.records.workbook.header import LOOKED_AT, Header, header_of
+from duanka.records.workbook.header import CELLS_LOOKED_AT, LOOKED_AT, Header, header_of
 from duanka.records.workbook.number_formats import NumberFormat, Styles
 from duanka.records.workbook.package import Contents, Package, PartBroken, Sheet, contents
 from duanka.records.workbook.rows import Row, SheetRows, rows_of
@@ -60,7 +60,7 @@ class WorkbookReading:
         self._oversized = False
         self._tables: list[_Table] = []
         self._given = 0  # bytes of text that came out of it
-        self._fault = ""  # why the beginning of some sheet cannot be read
+        self._fault: PartBroken | None = None  # why the beginning of some sheet cannot be read
         try:
             with opened(path, root) as file:
                 self._look_at(Package(file))
@@ -116,8 +116,8 @@ class WorkbookReading:
         tables = [table for table in tables if table.header.names]
         if not tables:
             there = ", ".join(display_text(sheet.name) for sheet in book.sheets[:_NAMED])
-            raise PartBroken(
-                self._fault or f"a workbook in which no sheet holds rows ({there or 'it has none'})"
+            raise self._fault or PartBroken(
+                f"a workbook in which no sheet holds rows ({there or 'it has none'})"
             )
         leading = max(tables, key=lambda table: (table.header.row > 0, table.sheet.size))
         columns = sorted(leading.header.names.values())
@@ -165,10 +165,12 @@ class WorkbookReading:
         try:
             for some in rows_of(package.pieces(sheet.part), SheetRows()):
                 rows += some
-                if len(rows) >= LOOKED_AT:
+                if len(rows) >= LOOKED_AT or sum(row.filled for row in rows) > CELLS_LOOKED_AT:
                     break
         except (BadXml, PartBroken) as fault:  # told when it is read, if it has a header
-            self._fault = self._fault or f"sheet {display_text(sheet.name)}: {fault}"
+            oversized = isinstance(fault, PartBroken) and fault.oversized
+            broken = PartBroken(f"sheet {display_text(sheet.name)}: {fault}", oversized=oversized)
+            self._fault = self._fault or broken
         rows = rows[:LOOKED_AT]
         if self._layout.names is not None:
             names = dict(enumerate(self._layout.names, start=1)) if rows else {}
@@ -187,11 +189,12 @@ class WorkbookReading:
         try:
             for rows in rows_of(package.pieces(table.sheet.part), heard):
                 for row in rows:
-                    if row.number > table.header.row:
-                        last = row.number
-                        block.add(row)
-                if block.full:
-                    yield self._counted(block.taken(file.tell))
+                    if row.number <= table.header.row:
+                        continue
+                    last = row.number
+                    block.add(row)
+                    if block.full:
+                        yield self._counted(block.taken(file.tell))
             yield block.taken(file.tell)
         except (BadXml, PartBroken) as fault:
             oversized = isinstance(fault, PartBroken) and fault.oversized
