@@ -88,7 +88,9 @@ def _add_guess(mapping: typer.Typer, out: Console) -> None:
             out.print(part, highlight=False)
         if target and found.tried:
             where = display_name(str(files[0]))
-            out.print(f"\nNext: duanka scan {where} --mapping {display_name(str(target))}", highlight=False)
+            first = ", once you answered what is asked above" if found.guess.questions else ""
+            line = f"\nNext{first}: duanka scan {where} --mapping {display_name(str(target))}"
+            out.print(line, highlight=False, soft_wrap=True)  # one line, to be copied
         if not found.whole:
             raise typer.Exit(ExitCode.SET_ASIDE)
 

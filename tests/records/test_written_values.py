@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries import mapping, quarantined, table, taken
+from deliveries import mapping, quarantined, reasons, table, taken
 from duanka.records.durations import seconds
 from duanka.records.times import moments
 
@@ -160,6 +160,19 @@ def test_midnight_at_the_end_of_a_day_in_a_format_of_the_mapping() -> None:
     text = pl.Series(["17.05.2021 24:00:00", "17.05.2021 09:30:00", "17.05.2021 24:30:00"])
     found = moments(text, ("%d.%m.%Y %H:%M:%S",), None, _CHINA).to_list()
     assert found == [datetime(2021, 5, 18), datetime(2021, 5, 17, 9, 30), None]
+
+
+def test_lengths_that_were_taken_for_moments(tmp_path: Path) -> None:
+    """A database or spreadsheet makes a moment of its first day of a duration."""
+    at = [datetime(1899, 12, 30, 0, 1, 1), datetime(1899, 12, 31, 0, 1, 1), datetime(1904, 1, 1, 0, 1, 1)]
+    frame = pl.DataFrame({"seconds": [*at, datetime(2021, 5, 17, 0, 1, 1)]}).with_row_index()
+    frame = frame.with_columns(
+        card=pl.lit("8613800138000"), peer=pl.lit("10086"), direction=pl.lit("out"),
+        started_at=pl.lit(datetime(2021, 5, 17)) + pl.duration(seconds="index"),
+    )  # fmt: skip
+    intake = taken(tmp_path, {"calls.parquet": frame})
+    assert table(intake, "calls")["seconds"].to_list() == [61, 61, 61]
+    assert reasons(intake) == ["not a number"]
 
 
 def test_day_numbers_of_a_spreadsheet() -> None:

@@ -285,7 +285,10 @@ def _flag(given: Given) -> pl.Series:
     if given.source.dtype == pl.Boolean and not given.how.codes:
         return given.source
     if given.how.over is not None:
-        return _amount(given.source) > given.how.over
+        amount = _amount(given.source)
+        if given.source.dtype == pl.String and amount.null_count() > given.source.null_count():
+            amount = amount.zip_with(amount.is_not_null(), durations.seconds(given.source, None))
+        return amount > given.how.over
     text = _coded(given.how, as_text(given.source)).str.to_lowercase()
     return text.replace_strict(list(_FLAGS), list(_FLAGS.values()), default=None, return_dtype=pl.Boolean)
 

@@ -47,6 +47,8 @@ def _sides(call: Call) -> str:
          lambda c: f"{c.card},{c.peer},{_way(c, '1', '2')},{c.started_at},{c.seconds}"),
         ("计费号码,主叫号码,被叫号码,呼叫类型,开始时间,通话时长",
          lambda c: f"{c.card},{_sides(c)},{_way(c, '01', '02')},{c.started_at},{c.seconds}"),
+        ("本机号码,对方号码,呼叫类型,开始时间,通话时长",  # as a spreadsheet counts: parts of a day
+         lambda c: f"{c.card},{c.peer},{_way(c, '呼出', '呼入')},{c.started_at},{c.seconds / 86_400!r}"),
         ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
          lambda c: f"{c.card},{c.peer},{_way(c, '呼出', '呼入')},{c.started_at:%d/%m/%Y %H:%M:%S},{c.seconds}"),
         ("本机号码,对方号码,呼叫类型,开始时间,通话时长",
@@ -60,7 +62,7 @@ def _sides(call: Call) -> str:
         ("", lambda c: f'"",{_sides(c)},default,{c.started_at},,{c.started_at},{c.seconds + 4},{c.seconds},'
                        'NORMAL_CLEARING,3f2a9c51-1b2c-4d5e-8f90-0123456789ab,,,PCMA'),
     ],
-    ids=["served party", "caller", "told by sides", "legend", "own among two", "day first", "packed clock",
+    ids=["served party", "caller", "told by sides", "legend", "own among two", "parts of a day", "day first", "packed clock",
          "milliseconds", "time is a duration", "FreeSWITCH"],
 )  # fmt: skip
 def test_what_a_delivery_tells_is_read(tmp_path: Path, header: str, row: Rows) -> None:

@@ -176,8 +176,8 @@ def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
     for unit, words in _UNITS.items():
         if said in words or ending.endswith(words if unit == "ms" else ("分钟", "minutes")):
             return values.counts, {"unit": unit}
-    if values.packed_clock:
-        return 1.0, {"unit": "hhmmss"}
+    if values.packed_clock or values.parts_of_a_day:
+        return values.counts, {"unit": "hhmmss" if values.packed_clock else "days"}
     if values.durations < FITS:
         return _pairs(columns, values)
     plain_seconds = said in _SECONDS or values.counts < FITS
@@ -256,10 +256,10 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
         return None
     keys = seconds.keys if isinstance(seconds.keys, dict) else {}
     values = columns.values[seconds.sources[0]]
-    if "unit" in keys or values.counts < FITS or not bool((values.seconds == 0).any()):
-        return (
-            None  # where none has 0 seconds, only answered calls are delivered: a rate of 100% would be ours
-        )
+    # Minutes and seconds in two numbers read as no duration by themselves. Where none has 0 seconds, only answered
+    # calls are delivered: a rate of 100% would be ours.
+    if keys.get("unit") in ("mm:ss", "hh:mm") or values.durations < FITS or not (values.seconds == 0).any():
+        return None
     why = Words("有 0 秒的通话：无人接听", "some calls have 0 seconds: nobody answered")
     return ColumnGuess({"from": seconds.sources[0], "over": 0}, Sureness.LIKELY, why)
 

@@ -127,6 +127,13 @@ class Values:
         return six >= 0.99 and bool(self.filled.str.contains(durations.ZERO_PADDED).any())
 
     @cached_property
+    def parts_of_a_day(self) -> bool:
+        """Whether the plain numbers are durations as spreadsheets count: all below one, most with many digits."""
+        counted = self.filled.cast(pl.Float64, strict=False)
+        below = self._share(counted.is_between(0, 1, closed="left"))
+        return below >= 0.99 and self._share(self.filled.str.contains(r"[.][0-9]{6}|[eE]-")) >= 0.5
+
+    @cached_property
     def imeis(self) -> float:
         """Share of device identities and of what stands for none."""
         found = devices(self.filled)
