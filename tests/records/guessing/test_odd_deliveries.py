@@ -62,8 +62,8 @@ def _sides(call: Call) -> str:
         ("", lambda c: f'"",{_sides(c)},default,{c.started_at},,{c.started_at},{c.seconds + 4},{c.seconds},'
                        'NORMAL_CLEARING,3f2a9c51-1b2c-4d5e-8f90-0123456789ab,,,PCMA'),
     ],
-    ids=["served party", "caller", "told by sides", "legend", "own among two", "parts of a day", "day first", "packed clock",
-         "milliseconds", "time is a duration", "FreeSWITCH"],
+    ids=["served party", "caller", "told by sides", "legend", "own among two", "parts of a day", "day first",
+         "packed clock", "milliseconds", "time is a duration", "FreeSWITCH"],
 )  # fmt: skip
 def test_what_a_delivery_tells_is_read(tmp_path: Path, header: str, row: Rows) -> None:
     found = written(tmp_path / "data", header, row)
