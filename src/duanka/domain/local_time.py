@@ -13,6 +13,7 @@ from duanka.domain.errors import DuankaError
 
 DEFAULT_ZONE = "Asia/Shanghai"
 _MARGIN = timedelta(days=2)  # from the ends of the calendar: no zone is further from UTC
+_FIRST, _LAST = (end.replace(tzinfo=UTC) for end in (datetime.min + _MARGIN, datetime.max - _MARGIN))
 _TYPED = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?(?P<offset> ?(?:Z|[+-]\d{2}:?\d{2}))?"
 )
@@ -32,8 +33,7 @@ class OperatorZone:
 
     def local(self, at: datetime) -> datetime:
         """An aware time in this zone; one at the very end of the calendar, which has none here, two days from it."""
-        first, last = (end.replace(tzinfo=UTC) for end in (datetime.min + _MARGIN, datetime.max - _MARGIN))
-        return min(max(at, first), last).astimezone(self.info)
+        return min(max(at, _FIRST), _LAST).astimezone(self.info)
 
     def now(self) -> datetime:
         """The clock on the wall, naive: as records say it."""

@@ -26,6 +26,8 @@ class WordedEnum(StrEnum):
     """
 
     words: Words
+    # of the value, to which a member is equal: the hash of an enumeration is of the name, and a call each time
+    __hash__ = str.__hash__
 
     def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
         """The member `value`, which people read as `zh` or `en`."""

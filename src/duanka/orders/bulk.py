@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    select,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -96,11 +98,16 @@ def update_rows(
 def among(
     connection: Connection, column: ColumnElement[Any], values: Collection[object]
 ) -> ColumnElement[bool]:
-    """Whether the column is one of `values`; on PostgreSQL as one array, so that it need not be parsed anew."""
+    """Whether the column, of texts or numbers, is one of `values`.
+
+    They are one array, so that the statement need not be parsed anew for as many.
+    """
+    kind, plain, fitting = column.type, _plain_type(column.type), list(values)
+    if not (isinstance(kind, kept.String | kept.Text) and kind.all_fit(fitting)):
+        fitting = [value for value in fitting if _fits(connection, column, value)]
     if connection.dialect.name != "postgresql":
-        return column.in_(values)
-    plain = _plain_type(column.type)
-    fitting = [value for value in values if _fits(connection, column, value)]
+        each = func.json_each(literal(json.dumps(fitting), Text())).table_valued("value")
+        return column.in_(select(each.c.value))
     return column == func.any(literal(fitting, ARRAY(Text() if isinstance(plain, String) else plain)))
 
 

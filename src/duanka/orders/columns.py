@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, TypeDecorator
 from sqlalchemy import String as SQLString
@@ -110,7 +110,7 @@ class String(TypeDecorator[str]):
             raise DoesNotFit("a text with a zero byte, or with half a character, is not kept")
         return value
 
-    def all_fit(self, values: Sequence[str | None]) -> bool:
+    def all_fit(self, values: Sequence[Any]) -> bool:
         """Whether all of these are stored as they are: looked at together, in a fraction of the time. No: some may."""
         most = self.impl_instance.length  # type: ignore[attr-defined]  # every column says it
         texts = _plain_texts(values)
@@ -133,7 +133,7 @@ class Text(TypeDecorator[str]):
         del dialect
         return None if value is None else storable(value)
 
-    def all_fit(self, values: Sequence[str | None]) -> bool:
+    def all_fit(self, values: Sequence[Any]) -> bool:
         """As `String.all_fit`."""
         texts = _plain_texts(values)
         return texts is not None and _all_storable(texts)
@@ -148,11 +148,11 @@ def storable(text: str) -> str:
     return _replaced(text) if len(text) < _SHORT else _replaced.__wrapped__(text)
 
 
-def _plain_texts(values: Sequence[str | None]) -> Sequence[str] | None:
+def _plain_texts(values: Sequence[Any]) -> Sequence[str] | None:
     """Those of the values that are there; None: not all are plain texts."""
     kinds = set(map(type, values))
     if kinds == {str}:
-        return cast("Sequence[str]", values)
+        return values
     return [value for value in values if value is not None] if kinds <= {str, type(None)} else None
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
 
@@ -40,7 +40,6 @@ SAME = "="  # the digest did not change
 AT_ONCE = 400  # values in one IN
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 8192  # facts whose hash is kept: the texts of a policy, states, moments
-Value = TypeVar("Value")
 DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
 
 
@@ -262,22 +261,27 @@ def _whole(facts: Iterable[Hashable]) -> str:
     return f"{hashlib.sha256(hashes).hexdigest()[:32]}.{digits}"
 
 
-class _Remembered(dict[Hashable, Value]):
-    """What `work` makes of a fact, kept for the next row: those of a batch have most in common, among it long texts.
+class _Hashes(dict[Hashable, bytes]):
+    """Facts -> their hashes, kept for the next row: those of a batch have most in common, among it long texts.
 
-    A look-up is no call of Python's, as `lru_cache` is none either, and takes a quarter of its time. Of too many all
-    are forgotten.
+    A look-up is no call of Python's, and takes a quarter of the time of `lru_cache`. Of too many all are forgotten.
     """
 
-    def __init__(self, work: Callable[[Hashable], Value]) -> None:
-        super().__init__()
-        self._work = work
-
-    def __missing__(self, fact: Hashable) -> Value:
+    def __missing__(self, fact: Hashable) -> bytes:
         if len(self) >= _REMEMBERED:
             self.clear()
-        made = self[fact] = self._work(fact)
+            _digits.clear()
+        text = _text(fact)
+        _digits[fact] = _digits_in(text)
+        made = self[fact] = hashlib.sha256(text).digest()
         return made
+
+
+class _Digits(dict[Hashable, str]):
+    """Facts -> a few digits of each."""
+
+    def __missing__(self, fact: Hashable) -> str:
+        return _digits_in(_text(fact))
 
 
 def _text(fact: Hashable) -> bytes:
@@ -285,8 +289,12 @@ def _text(fact: Hashable) -> bytes:
     return ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
 
 
-_hash_of = _Remembered(lambda fact: hashlib.sha256(_text(fact)).digest()).__getitem__
-_digits_of = _Remembered(lambda fact: f"{zlib.crc32(_text(fact)) & 0xFFF:03x}").__getitem__
+def _digits_in(text: bytes) -> str:
+    return f"{zlib.crc32(text) & 0xFFF:03x}"
+
+
+_hashes, _digits = _Hashes(), _Digits()
+_hash_of, _digits_of = _hashes.__getitem__, _digits.__getitem__
 
 
 def _plain(value: object) -> object:

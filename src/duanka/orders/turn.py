@@ -41,6 +41,7 @@ from duanka.orders.places import NOWHERE, Place, places_of
 from duanka.orders.row_digests import ORDERS, AuditedTable
 from duanka.orders.rows import changes, order_id, order_of, told
 from duanka.orders.tables import cards, notices, orders, outbox
+from duanka.orders.undo_log import UndoLog
 from duanka.orders.unit_of_work_rows import add_digests, supersede, write_cards, write_orders
 
 _AT_ONCE = 400  # values in one IN: below what SQLite takes
@@ -76,9 +77,7 @@ class Turn:
         self._found: dict[str, str] = {}  # the digests of those that were asked for
         self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
         self._open: dict[str, dict[Kind, str]] = {}
-        self._changes: list[
-            tuple[dict[Any, Any], Any, Any]
-        ] = []  # of these three, with what was there before
+        self._log = UndoLog()  # of changes of `_orders`, `_restricted` and `_open`
         self._entries: list[Entry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
@@ -195,8 +194,8 @@ class Turn:
         if not (facts.get("operator") or facts.get("city")):
             facts["operator"], facts["city"] = self.place(card)
         order = Order(order_id(kind), kind, card, FIRST[kind], 0, grounds, self.now, self.now, **facts)
-        self._change(self._orders, order.id, order)
-        self._change(self._open[card], kind, order.id)
+        self._log.put(self._orders, order.id, order)
+        self._log.put(self._open[card], kind, order.id)
         self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
         return order
 
@@ -213,7 +212,7 @@ class Turn:
             after = after.changed(closed_at=self.now, due_at=None)
         if after.kind is Kind.RESTRICTION:
             after = self._checked(order, after, event, by)
-            self._change(self._restricted, after.card, after)
+            self._log.put(self._restricted, after.card, after)
             before, wanted = in_the_network(order.state), in_the_network(state)
             if before is not wanted:
                 self._tell(after, wanted)
@@ -236,13 +235,11 @@ class Turn:
         """Changes of one card, all or none: an error takes them back and goes on to the caller."""
         self.lock([card])
         grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices, self._prepared)
-        lengths, before = [len(rows) for rows in grow], len(self._changes)
+        lengths, mark = [len(rows) for rows in grow], self._log.mark
         try:
             yield
         except Exception:
-            for facts, key, was in reversed(self._changes[before:]):
-                _put_in(facts, key, was)
-            del self._changes[before:]
+            self._log.undo(mark)
             for rows, length in zip(grow, lengths, strict=True):
                 del rows[length:]
             raise
@@ -366,25 +363,14 @@ class Turn:
         return self._found[number]
 
     def _put(self, order: Order) -> Order:
-        self._change(self._orders, order.id, order)
+        self._log.put(self._orders, order.id, order)
         if order.closed_at and self._open.get(order.card, {}).get(order.kind) == order.id:
-            self._change(self._open[order.card], order.kind, None)
+            self._log.put(self._open[order.card], order.kind, None)
         return order
-
-    def _change(self, facts: dict[Any, Any], key: object, value: object) -> None:
-        self._changes.append((facts, key, facts.get(key)))
-        _put_in(facts, key, value)
 
 
 POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
 ONE_PERSON = Evidence.ONE_PERSON.of("")  # under a policy that says that one suffices
-
-
-def _put_in(facts: dict[Any, Any], key: object, value: object) -> None:
-    if value is None:
-        facts.pop(key, None)
-    else:
-        facts[key] = value
 
 
 def _must_be_open(order: Order) -> None:
