@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from duanka.domain.order import TRANSITIONS, Event, Kind, NotTheirs, Order
-from duanka.domain.order_commands import typed
 from duanka.domain.person import STAFF, Person, Role, Scope
 from duanka.domain.words import Words
 
@@ -230,10 +229,8 @@ GRANTS: Mapping[Permission, Grant] = {
 }
 
 
-# What somebody of a role may do in place of what they may not, as it is typed.
-_POLICE_STOP, _POLICE_RELEASE = (
-    typed("restriction", event, "ID") for event in (Event.POLICE_STOP, Event.POLICE_RELEASE)
-)
+# What somebody of a role may do in place of what they may not: the command alone, for no order is known here.
+_POLICE_STOP, _POLICE_RELEASE = "`duanka orders police-stop`", "`duanka orders police-release`"
 _INSTEAD: Mapping[tuple[Role, Permission], str] = {
     (Role.POLICE, Permission.RESTRICTION_RESTORE): f"the police lift what they stopped: {_POLICE_RELEASE}",
     (Role.POLICE, Permission.RESTRICTION_EASE): f"the police lift what they stopped: {_POLICE_RELEASE}",
