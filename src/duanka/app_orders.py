@@ -135,7 +135,7 @@ def desk(
             sources,
             derived(secret, "case sources"),
             PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
-            Takes(acts, kept_lines(decision_key)),
+            Takes(acts, kept_lines(decision_key), lambda: _signers(sources)),
             Withdrawals(acts),
         )
     finally:
@@ -311,7 +311,11 @@ def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[lis
 
 def signers(here: Desk) -> Callable[[], frozenset[str]]:
     """Asks whose signature of police cases counts now."""
-    return lambda: frozenset(source.name for source in here.case_sources.in_force())
+    return lambda: _signers(here.case_sources)
+
+
+def _signers(sources: CaseSources) -> frozenset[str]:
+    return frozenset(source.name for source in sources.in_force())
 
 
 def write_sources(here: Desk, path: Path) -> None:

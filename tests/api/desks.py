@@ -31,7 +31,10 @@ from duanka.orders.pictures import KEY_BYTES, Pictures
 from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
+from duanka.orders.takes import Takes
 from duanka.orders.turn import Terms
+from duanka.orders.withdrawing import Withdrawals
+from duanka.report import KeptLines
 from order_policies import AT_ONCE
 from people import People
 from verifications import Way, way
@@ -113,6 +116,8 @@ class TestDesk:
     way: Way
     given: Mapping[Role, str]
     clock: Clock
+    takes: Takes
+    withdrawals: Withdrawals
     woken: list[int] = field(default_factory=list)
 
     def asked(self, number: int = 0) -> tuple[Order, str]:
@@ -141,10 +146,11 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
     given = {role: people.add(f"the.{role}", role) for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = Checks(book, links, pictures, KEY)
+    acts = Acts(book)
     return TestDesk(
         store,
         book,
-        Acts(book),
+        acts,
         people.keys,
         people,
         links,
@@ -156,6 +162,8 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         way(checks, clock),
         given,
         clock,
+        Takes(acts, KeptLines(KEY)),
+        Withdrawals(acts),
     )
 
 

@@ -82,12 +82,14 @@ BODIES: Mapping[str, Any] = {
         ],
         "why": "w",
     },
+    "/withdrawals": {"tiers": ["high"], "why": "w"},
     "/acts": {"event": "restore", "phoneNumbers": [phone()], "reason": {"zh": "误停", "en": "an error"}},
 }
 
 
 def ask(caller: Caller, method: str, path: str) -> httpx.Response:
     real = path.replace("{orderId}", "O000000000000" if "objections" in path else "V000000000000")
+    real = real.replace("{takeId}", "T000000000000")
     real = real.replace("{actId}", "A000000000000") + ("?" + PERIOD if path.startswith("/figures") else "")
     if method == "GET":
         return caller.client.get(BASE + real)

@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews, sending
+from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews, sending, takes
 from duanka.api.asked_holder import MOST_BYTES
 from duanka.api.buckets import Buckets
 from duanka.api.context import Context, Desk, HealthState, Limits, present
@@ -77,7 +77,7 @@ def create_api(
         health=health,
         metrics=metrics,
     )
-    for router in (orders, cards, acts, reviews, counters, figures, holders, checks, sending):
+    for router in (orders, cards, acts, takes, reviews, counters, figures, holders, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)

@@ -22,6 +22,8 @@ from duanka.orders.links import Links
 from duanka.orders.reading import Reading
 from duanka.orders.reviews import Reviews
 from duanka.orders.store import Store
+from duanka.orders.takes import Takes
+from duanka.orders.withdrawing import Withdrawals
 from duanka.verify import Verification
 
 
@@ -67,6 +69,14 @@ class Desk(Protocol):
     @property
     def reviews(self) -> Reviews:
         """What waits for a person after the check online."""
+
+    @property
+    def takes(self) -> Takes:
+        """What was made of decisions at once, and what is held."""
+
+    @property
+    def withdrawals(self) -> Withdrawals:
+        """Withdraws many verifications as one act."""
 
 
 class HealthState(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 from duanka.domain.act import Act
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, State, UnknownOrder
-from duanka.domain.take import Take, coverage_of
+from duanka.domain.take import Choice, Take, coverage_of
 from duanka.domain.words import Words
 from duanka.orders.act_run import moved_on
 from duanka.orders.acts import Acts
@@ -22,6 +22,7 @@ from duanka.orders.rows import order_of
 from duanka.orders.second_person import takes_two
 from duanka.orders.tables import acts, orders
 from duanka.orders.tables_takes import kept_decisions, taken_orders, takes
+from duanka.orders.taking import Taken, Taking
 from duanka.orders.turn import Turn
 from duanka.orders.undoing import undoing
 from duanka.orders.views import Sight
@@ -76,10 +77,13 @@ class _Sorted:
 
 
 class Takes:
-    """Reads and undoes takes. `read`: reads a decision that was kept."""
+    """Reads and undoes takes. `read`: reads a decision that was kept; `signers`: whose signature counts now."""
 
-    def __init__(self, acts_of_book: Acts, read: ReadLine) -> None:
+    def __init__(
+        self, acts_of_book: Acts, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
+    ) -> None:
         self._acts, self._book, self._read = acts_of_book, acts_of_book.book, read
+        self._signers = signers
         self._withdrawals = Withdrawals(acts_of_book)
 
     def list(self, by: Person, limit: int = 30) -> tuple[Take, ...]:
@@ -121,6 +125,10 @@ class Takes:
             for row, demand in found
             if by.scope.covers(demand.operator, demand.city)
         )
+
+    def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> Taken:
+        """Make orders of what is held and `choice` names; errors of `Taking.take`."""
+        return Taking(self._book, None, self._read, self._signers, choice, why).take(now, by)
 
     def undo(self, number: str, by: Person, why: str, now: datetime) -> Undone:
         """Withdraw what the take opened and nobody has moved on; what followed by the clock is given back with it.

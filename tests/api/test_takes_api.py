@@ -1,0 +1,39 @@
+"""Takes over HTTP: what was taken, what is held and released, a take undone, many withdrawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from decided import decide, high, medium
+from desks import KEY, NOW, callers, desk_on, phone
+from duanka.domain.order import Person, Role
+from duanka.domain.take import Choice
+from duanka.orders.store import Store
+from duanka.orders.taking import Taking
+from duanka.report import DecisionFile, KeptLines
+
+
+def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_path: Path) -> None:
+    desk = desk_on(store)
+    out = decide(tmp_path / "out", KEY, [*medium(1, 2, 3), *high(11)])
+    choice = Choice(hold=frozenset({phone(2).removeprefix("+")}))
+    taking = Taking(desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, "a friend")
+    taking.take(NOW, Person("the.desk", Role.DESK))
+    with callers(desk.api()) as calling:
+        clerk, second = (calling(desk.given[role]) for role in (Role.DESK, Role.SUPERVISOR))
+        (take,) = clerk.get("/takes").json()["items"]
+        assert take["counts"]["opened"] == 3
+        assert take["kept"] == {"held": 1}
+        (held,) = clerk.get("/held-decisions").json()["items"]
+        assert (held["phoneNumber"], held["why"]) == ("+86 130****0002", "a friend")
+        assert clerk.post("/held-decisions/take", {"why": "it is none"}).json()["opened"] == 1
+        undone = clerk.post(f"/takes/{take['id']}/undo", {"why": "wrong"}).json()
+        assert (undone["act"]["done"], undone["proposed"]["total"]) == (2, 1)
+        answer = clerk.post(f"/takes/{take['id']}/undo", {"why": "wrong"})
+        assert (answer.status_code, "being undone" in answer.text) == (409, True)
+        assert clerk.post("/withdrawals", {"why": "w"}).status_code in (409, 422)
+        act = clerk.post("/withdrawals", {"tiers": ["medium"], "why": "w"})
+        assert (act.status_code, act.json()["done"]) == (201, 1)
+        second.post(f"/acts/{undone['proposed']['id']}/approve", {"why": "right"})
+        desk.acts.carry_out(NOW)
+        assert second.get("/orders", open=True).json()["items"] == []
