@@ -21,6 +21,7 @@ from duanka.domain.scan import Findings
 from duanka.domain.words import Words
 from duanka.engine import Trial
 from duanka.evaluation import Evaluation, Row
+from duanka.report.wording import unit
 from duanka.specification import Requirement, Results, state_of
 
 _COLUMNS = 20  # names of columns that are listed
@@ -83,6 +84,24 @@ _UNREAD = Words("没有对应的表、未读的文件：{files}", "Files not rea
 _COLUMNS_UNREAD = Words("未读的列：{columns}", "Columns not read: {columns}")
 _MORE = Words(" 等，另有 {more} 列", " and {more} more")
 _AREA_LISTS = Words("地区名单来自 {file}", "Area lists from {file}")
+_POLICY = Words("策略 {policy}：{title}，{since} 起", "Policy {policy}: {title}, since {since}")
+_SHADOWED = Words("（影子）", " (in shadow)")
+_MEANING, _UNIT = Words("含义", "meaning"), Words("单位", "unit")
+_LIMITS = (Words("阈值", "limit"), Words("值", "value"), _UNIT, _MEANING, Words("依据", "authority"))
+_EVIDENCE = (Words("证据", "evidence"), _MEANING, _UNIT)
+_OURS, _COLON = Words("自定", "ours"), Words("：", ": ")
+_SOURCE, _ASKS_FOR = Words("出处", "source"), Words("处置", "asks for")
+_WHY, _LOOK_ALIKES = Words("理由", "why"), Words("可能误伤", "look-alikes")
+_READ, _NEEDS, _FIRES = Words("读取", "reads"), Words("需要", "needs"), Words("命中时刻", "fires")
+_QUIET = {  # units that the report leaves to the value
+    "share": Words("比例", "share"),
+    "local time": Words("当地时间", "local time"),
+    "date": Words("日期", "date"),
+}
+_READS = Words("{reads}；回看 {days} 天", "{reads}; looks back {days} days")
+_NOTHING = Words("无特别要求", "nothing in particular")
+_AT_ONCE, _AT_THE_END = Words("立即", "at once"), Words("时间窗结束时", "when its window has closed")
+_FLAGS, _SPARES = Words("命中", "Flags"), Words("放过", "Spares")
 _TRIALS = (
     *(Words("规则", "rule"), Words("应当", "must"), Words("例子", "example")),
     Words("结果", "outcome"),
@@ -214,7 +233,7 @@ def _cautions(findings: Findings) -> list[str]:
 
 def policy_line(policy: Policy) -> str:
     """Which policy a list is under."""
-    return f"Policy {policy.id}: {policy.title.zh} {policy.title.en}, since {policy.since}"
+    return shown(_POLICY).format(policy=policy.id, title=shown(policy.title), since=policy.since)
 
 
 def rules_listing(policy: Policy) -> Listing[Rule]:
@@ -227,7 +246,7 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
         return policy.rules[rule.id].weight if policy.deciding is Deciding.WEIGH else None
 
     def asks_for(rule: Rule) -> str:
-        return f"{rule.asks_for.word}{' (in shadow)' if rule.id in policy.shadows else ''}"
+        return shown(rule.asks_for.words) + (shown(_SHADOWED) if rule.id in policy.shadows else "")
 
     columns: tuple[Column[Rule], ...] = (
         Column("id", Words("规则", "id"), lambda rule: rule.id),
@@ -236,38 +255,44 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
         Column("grade", Words("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
         Column("weight", Words("权重", "weight"), weight, spare=4, right=True),
         Column("title", Words("名称", "title"), lambda rule: rule.title, least=16, spare=1, both=True),
-        Column("limits", Words("限值", "limits"), limits, least=20, spare=2),
+        Column("limits", Words("阈值", "limits"), limits, least=20, spare=2),
     )
     return Listing(Words("规则", "rules"), columns, ("asks_for", "grade"))
 
 
 def rule_page(rule: Rule, policy: Policy) -> RenderableType:
     """One rule, whole."""
-    limits = grid("limit", "value", "unit", "meaning", "authority")
+    limits = grid(*_LIMITS)
     for name, value in (policy.limits(rule) if rule.id in policy.rules else {}).items():
         by = policy.authority(rule, name)
-        meaning = rule.limits[name].meaning
-        authority = f"{by.text} ({by.grade})" if by else "ours"
-        limits.add_row(name, str(value), rule.limits[name].unit, f"{meaning.zh} {meaning.en}", authority)
-    evidence = grid("evidence", "meaning", "unit")
+        authority = f"{by.text} ({by.grade})" if by else shown(_OURS)
+        limit = rule.limits[name]
+        limits.add_row(name, str(value), _unit(limit.unit), shown(limit.meaning), authority)
+    evidence = grid(*_EVIDENCE)
     for e in rule.evidence:
-        evidence.add_row(e.name, f"{e.title.zh} {e.title.en}", e.unit)
+        evidence.add_row(e.name, shown(e.title), _unit(e.unit))
+    reads = shown(_READS).format(reads=", ".join(rule.reads), days=rule.look_back.days)
     text = Text()
     for head, body in (
-        ("Rule", f"{rule.id}: {rule.title.zh} {rule.title.en}"),
-        ("Source", f"{rule.source.text} [{rule.source.grade}: {rule.source.grade.meaning.en}]"),
-        ("Asks for", rule.asks_for.word),
-        ("Why", f"{rule.why.zh} {rule.why.en}"),
-        ("Look-alikes", f"{rule.look_alikes.zh} {rule.look_alikes.en}"),
-        ("Reads", ", ".join(rule.reads) + f"; looks back {rule.look_back.days} days"),
-        ("Needs", ", ".join(rule.needs) or "nothing in particular"),
-        ("Fires", "at once" if rule.monotone else "when its window has closed"),
+        (_RULE, f"{rule.id}: {shown(rule.title)}"),
+        (_SOURCE, f"{rule.source.text} [{rule.source.grade}: {shown(rule.source.grade.meaning)}]"),
+        (_ASKS_FOR, shown(rule.asks_for.words)),
+        (_WHY, shown(rule.why)),
+        (_LOOK_ALIKES, shown(rule.look_alikes)),
+        (_READ, reads),
+        (_NEEDS, ", ".join(rule.needs) or shown(_NOTHING)),
+        (_FIRES, shown(_AT_ONCE if rule.monotone else _AT_THE_END)),
     ):
-        text.append(f"{head}: ", style="bold")
+        text.append(f"{shown(head).capitalize()}{shown(_COLON)}", style="bold")
         text.append(f"{body}\n")
-    examples = Text("Flags: " + "; ".join(c.title for c in rule.flags) + "\n")
-    examples.append("Spares: " + "; ".join(c.title for c in rule.spares))
+    examples = Text(f"{shown(_FLAGS)}{shown(_COLON)}" + "; ".join(c.title for c in rule.flags) + "\n")
+    examples.append(f"{shown(_SPARES)}{shown(_COLON)}" + "; ".join(c.title for c in rule.spares))
     return Group(text, limits, "", evidence, "", examples, "")
+
+
+def _unit(name: str) -> str:
+    known = _QUIET.get(name) or unit(name)
+    return shown(known) if known else name
 
 
 def rule_sql(rule: Rule) -> str:
