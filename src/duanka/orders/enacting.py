@@ -114,11 +114,12 @@ class Enacting:
         put, cards = self._element.put, {task.card: task.wanted for task in tasks}
         first = self._enacted(tasks[0], lambda: put(cards))
         if first.outcome is Outcome.DONE:
-            self._together = min(_TOGETHER, 2 * self._together)
+            self._together = min(_TOGETHER, self._together + 1)
             return [Result(task, Outcome.DONE) for task in tasks]
         if first.outcome is not Outcome.UNREACHABLE:
             return []
-        self._together = max(1, self._together // 2)  # it may be slow and not silent: fewer at once then
+        # it may be slow and not silent: fewer at once then, and one more after each group that it takes
+        self._together = max(1, self._together // 2)
         return [first, *(Result(task, Outcome.LEFT) for task in tasks[1:])]
 
     def _enacted(self, task: Task, act: Callable[[], None]) -> Result:
