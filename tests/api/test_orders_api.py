@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -135,6 +136,27 @@ def test_orders_are_listed_and_searched_page_by_page(desk: TestDesk, people: Peo
     assert len(people[DESK].get("/orders", since="2026-03-02T16:00:00+08:00").json()["items"]) == 5
     assert people[DESK].get("/orders", since="2026-03-02T16:00:00.001+08:00").json()["items"] == []
     assert people[DESK].get("/orders", after="nonsense").status_code == 404
+
+
+def test_orders_are_filtered_sorted_and_counted(desk: TestDesk, people: People) -> None:
+    desk.book.receive([replace(demand(n), rules=("fan_out", "sim_box")[: 1 + n % 2]) for n in range(4)], NOW)
+    desk.book.receive([replace(demand(9), tier="high")], NOW + HOUR)
+    heavy = people[REGULATOR].get("/orders", sort="weight", counts=True, limit=1).json()
+    assert [order["tier"] for order in heavy["items"]] == ["high"]
+    assert (heavy["counts"]["total"], heavy["counts"]["by"]["tier"]) == (5, {"high": 1, "medium": 4})
+    second = people[REGULATOR].get("/orders", sort="weight", after=heavy["next"], limit=1).json()
+    assert (second["items"][0]["rules"], second["counts"]) == (["fan_out", "sim_box"], None)
+    assert people[REGULATOR].get("/orders", sort="due", after=heavy["next"]).status_code == 404
+    assert len(people[DESK].get("/orders", rule="sim_box").json()["items"]) == 2
+    assert len(people[DESK].get("/orders", city="-", operator="-", tier="high").json()["items"]) == 1
+    assert people[DESK].get("/orders", due="2026-03-02T16:00:00Z").json()["items"] == []
+    assert people[DESK].get("/orders", sort="loudest").status_code == 400
+    searched = people[DESK].post("/order-searches", {"rule": "sim_box", "sort": "due", "counts": True}).json()
+    assert (len(searched["items"]), searched["counts"]["total"]) == (2, 2)
+    assert (
+        people[REGULATOR].post("/order-searches", {"phoneNumber": phone(3), "counts": True}).status_code
+        == 403
+    )
 
 
 def test_numbers_are_masked_unless_asked_for_with_a_reason(desk: TestDesk, people: People) -> None:
