@@ -88,6 +88,13 @@ def term(enum: type[WordedEnum], value: str | None, otherwise: str = "-") -> str
         return value
 
 
+def tier(word: str) -> str:
+    """A tier as people read it."""
+    from duanka.domain.decide import Tier  # noqa: PLC0415  # the command line begins without it
+
+    return shown(Tier[word.upper()].words) if word.upper() in Tier.__members__ else word or "-"
+
+
 def _zone_of(policy: str) -> str:
     """The zone that a policy file names; a wrong file is for the command that reads it to report."""
     if not policy.endswith(".toml"):

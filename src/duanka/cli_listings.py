@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from duanka.cli_grid import share
-from duanka.cli_language import shown, term
+from duanka.cli_language import shown, term, tier
+from duanka.cli_lazy import lazily
 from duanka.cli_list_columns import Column, Listing
-from duanka.cli_story_tables import tier
 from duanka.domain.act import ActState
-from duanka.domain.counter import CounterWaiting, Document
+from duanka.domain.counter import Document
 from duanka.domain.hit_summary import decoded_summaries
-from duanka.domain.identity import TOLD
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.words import Words
-from duanka.orders.reviews import ReviewItem
-from duanka.orders.views import ActView, Alarm, Drift
+
+if TYPE_CHECKING:
+    from duanka import cli_grid
+    from duanka.domain import identity
+    from duanka.domain.counter import CounterWaiting
+    from duanka.orders.reviews import ReviewItem
+    from duanka.orders.views import ActView, Alarm, Drift
+else:  # what one list alone needs
+    cli_grid = lazily("duanka.cli_grid")
+    identity = lazily("duanka.domain.identity")
 
 _TWO_DAYS = timedelta(days=2)
 _OPEN, _ALL = Words("未结工单", "open orders"), Words("工单", "orders")
@@ -140,7 +146,7 @@ REVIEWS: Listing[ReviewItem] = Listing(
             "similarity",
             Words("相似度", "similarity"),
             lambda one: one.similarity,
-            lambda one: share(one.similarity),
+            lambda one: cli_grid.share(one.similarity),
             spare=2,
             right=True,
         ),
@@ -149,7 +155,7 @@ REVIEWS: Listing[ReviewItem] = Listing(
             "reasons",
             Words("原因", "why"),
             lambda one: [reason.value for reason in one.reasons],
-            lambda one: "; ".join(shown(TOLD[reason]) for reason in one.reasons),
+            lambda one: "; ".join(shown(identity.TOLD[reason]) for reason in one.reasons),
             least=20,
             spare=1,
         ),

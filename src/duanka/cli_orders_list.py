@@ -29,9 +29,9 @@ from duanka.cli_lists import (
 from duanka.domain.act import ActState, card_of
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
-from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Kind, Person, State
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.take import TierName
 
 if TYPE_CHECKING:

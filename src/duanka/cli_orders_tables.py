@@ -9,14 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from duanka.cli_grid import grid, share
-from duanka.cli_language import shown, term
+from duanka.cli_language import shown, term, tier
 from duanka.cli_story_tables import (
     carried_by,
     confirmed_table,
     legs_table,
     notices_table,
     refused_table,
-    tier,
     trail_table,
 )
 from duanka.cli_story_tables import local as local  # noqa: PLC0414  # who prints orders prints moments

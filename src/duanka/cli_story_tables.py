@@ -10,8 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from duanka.cli_grid import grid
-from duanka.cli_language import shown, term
-from duanka.domain.decide import Tier
+from duanka.cli_language import shown, term, tier
 from duanka.domain.evidence import Evidence
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import Carried, NetworkState, RefusalReason
@@ -53,11 +52,6 @@ _VALUES = {"state": State, "kind": Kind, "asked": Asked, "wanted": NetworkState}
 def local(at: datetime | None) -> str:
     """A moment in the operator's zone, to the second, with its offset."""
     return operator_zone().written(at) if at else "-"
-
-
-def tier(word: str) -> str:
-    """A tier as people read it."""
-    return shown(Tier[word.upper()].words) if word.upper() in Tier.__members__ else word or "-"
 
 
 def carried_by(entitled: str) -> str:

@@ -84,8 +84,8 @@ class Reading:
         `skip`: leaves so many out before the page begins.
         """
         _may_list(which, reader.person)
-        query = select(orders).where(*conditions(which, now), *orders_in(reader.person))
-        query = sorted_page(query, sort, after, limit, skip)
+        where = [*conditions(which, now), *orders_in(reader.person)]
+        query = sorted_page(where, sort, after, limit, skip)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
             rows = connection.execute(query).mappings().all()
         here = rows[: at_most(limit)]
