@@ -9,9 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from duanka.cli_grid import grid
-from duanka.cli_orders_tables import local
+from duanka.cli_language import language, shown, term, tier
+from duanka.cli_story_tables import local
+from duanka.domain.decide import Tier
 from duanka.domain.masking import masked_text
 from duanka.domain.take import Take
+from duanka.domain.words import Words
 from duanka.orders.kept_decisions import Why
 from duanka.orders.take_record import Narrower, folder_of
 from duanka.orders.takes import HeldDecision, Undone, summary
@@ -20,41 +23,156 @@ from duanka.orders.withdrawing import Found
 
 _CITIES_SHOWN, _LEFT_SHOWN = 12, 10
 
+# What became of decisions, and tiers, as they are counted.
+_COUNTED = {
+    "opened": Words("新建", "opened"),
+    "attached": Words("追加", "attached"),
+    "stopped": Words("停机", "stopped"),
+    "protected": Words("受保护", "protected"),
+    "withdrawn": Words("撤回", "withdrawn"),
+    "aside": Words("搁置", "aside"),
+    "left": Words("无须处置", "left"),
+    "unsealed": Words("无密封", "unsealed"),
+    "unsealed_stops": Words("停机无签名", "unsealed stops"),
+    **{one.word: one.words for one in Tier},
+}
+# By what is counted: the headings of what would be opened.
+_BY = {
+    "tier": Words("等级", "tier"),
+    "rule": Words("规则", "rule"),
+    "city": Words("城市", "city"),
+    "operator": Words("运营商", "operator"),
+}
+_OPENED = Words("将新建", "would be opened")
+_AND, _NEXT = Words("、", ", "), Words("；", "; ")
+_NOTHING_NEW, _WAS_HELD, _IS_HELD = (
+    *(Words("没有新的", "nothing new"), Words("暂缓的研判结果", "what was held")),
+    Words("暂缓的研判结果", "what is held"),
+)
+_TAKEN = Words("已接收 {source}：{counts}。", "Taken from {source}: {counts}.")
+_UNSEALED = Words(
+    "{count} 条研判结果没有本系统的密封：只核验用户，后续处置须第二人复核。"
+    "请用与此处相同的 DUANKA_SECRET 或 DUANKA_ORDERS 扫描。",
+    "{count} decision(s) bear no seal of this installation: their holders are asked, and whatever follows takes a"
+    " second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
+)
+_TAKE_IS = Words(
+    "本次接收编号 {take}；撤销：`duanka orders undo {take} --why …`",
+    "This is take {take}; `duanka orders undo {take} --why …` takes it back.",
+)
+_THEN = Words("下一步：duanka orders list", "Next: duanka orders list")
+_DRY_RUN = Words("试运行：没有写入任何内容。", "Dry run: nothing is written.")
+_FROM = Words("来自 {source}：{counts}。", "From {source}: {counts}.")
+_LEFT = Words(
+    "留待下次接收：{count}（`duanka orders take {folder}`）。",
+    "Left for the next take: {count} (`duanka orders take {folder}`).",
+)
+_HELD = Words(
+    "一律暂缓：{count}（`duanka orders held`；`duanka orders take --held`）。",
+    "Held back, whatever comes: {count} (`duanka orders held`; `duanka orders take --held`).",
+)
+_POLICE = Words(
+    "其中 {count} 张是公安要求停机的：暂缓期间不停机。",
+    "{count} of them the police ask to stop: they are not stopped meanwhile.",
+)
+_REPLACED = Words(
+    "丢弃 {count} 条本目录以前的清单留下的研判结果：以本清单为准。",
+    "{count} that an earlier list in this folder had left are dropped: this one decides.",
+)
+_NOT_FOUND = Words(
+    "暂缓名单中有 {count} 张卡在此没有研判结果", "{count} card(s) of the list to hold have no decision here"
+)
+_NOT_HELD, _STOP = Words("：不作暂缓。", ": nothing of them is held."), Words("。", ".")
+_NARROWER = Words(
+    "{count} 条撤回待确认：本清单的范围比上次小。{told}若确属有意：`duanka orders take {folder} --yes`",
+    "{count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is meant:"
+    " `duanka orders take {folder} --yes`",
+)
+_COVERS, _UNSAID = (
+    Words("其记录为 {covers}。", " Its records cover {covers}."),
+    Words("其记录范围未说明。", " Its records are not said."),
+)
+_BEFORE = Words("上次：{before}。少了：{lacks}。", " The take before: {before}. Less: {lacks}.")
+_NO_TAKES = Words("还没有接收过。", "Nothing was taken yet.")
+_TAKES = (Words("接收", "take"), Words("时间", "at"), Words("人员", "by"), Words("结果", "what became of it"))
+_ONE_TAKE = Words("{take}：{at} 由 {by} 接收自 {source}", "{take}: taken {at} by {by} from {source}")
+_RECORDS = Words("  其记录为 {covers}", "  its records cover {covers}")
+_RECORDS_UNSAID = Words("  没有说明其记录的范围", "  it does not say what its records cover")
+_CHOSEN, _ALL = Words("  选择：{chosen}", "  chosen: {chosen}"), Words("  全部接收", "  all of it was chosen")
+_TAKES_BACK = Words(
+    "  撤销：`duanka orders undo {take} --why …`", "  `duanka orders undo {take} --why …` takes it back"
+)
+_NONE, _STILL = Words("无", "nothing"), Words("{why} {count}", "{count} {why} still")
+_UNDONE = Words("{at} 由 {by} 撤销：{acts}", "undone {at} by {by}: {acts}")
+_NOTHING_HELD = Words("没有暂缓的研判结果。", "Nothing is held.")
+_HELD_LIST = (
+    *(Words("号码", "card"), Words("等级", "tier"), Words("暂缓自", "held since"), Words("人员", "by")),
+    *(Words("暂缓理由", "why it is held"), Words("原因", "reason")),
+)
+_RELEASE = Words(
+    "放行：`duanka orders take --held`，可加 --tier、--rule、--card、--limit。",
+    "Release: `duanka orders take --held`, with --tier, --rule, --card or --limit.",
+)
+_WOULD_WITHDRAW = Words(
+    "试运行：没有写入任何内容。将撤回 {count} 张核验工单：{tiers}。",
+    "Dry run: nothing is written. {count} verification(s) would be withdrawn: {tiers}.",
+)
+_FOR_TWO = Words(
+    "其中 {count} 张的等级须双人复核：届时整体提出。",
+    "{count} of them are of a tier that takes two people: all of it is proposed then.",
+)
+_LEFT_OUT = Words(
+    "指名的 {count} 张不在其内：已办结，或不符合筛选。",
+    "{count} that are named are left out: they are over, or not of the filter.",
+)
+_TAKE_UNDONE = Words(
+    "接收 {take}：撤回 {withdrawn}，提出待第二人复核 {proposed}，未动 {left}。",
+    "Take {take}: {withdrawn} withdrawn, {proposed} proposed to a second person, {left} left alone.",
+)
+_SECOND = Words(
+    "{count} 张的等级须双人复核。下一步由 {by} 以外的主管：`duanka orders approve {act} --why …`",
+    "{count} are of a tier that takes two people. Next, by a supervisor who is not {by}:"
+    " `duanka orders approve {act} --why …`",
+)
+_LEFT_ALONE, _MORE = (
+    Words("未动：{why}。", "Left alone: {why}."),
+    Words("  另有 {more} 张", "  and {more} more"),
+)
+_CHANGED = Words(
+    "{count} 张其间已变化：`duanka orders show {act}`",
+    "{count} changed meanwhile: `duanka orders show {act}`",
+)
+_BY_CARD = Words("逐张：`duanka orders show {act}`", "Card by card: `duanka orders show {act}`")
+
 
 def taken(folder: Path | None, done: Taken) -> RenderableType:
     """What a take came to, what it did not take, and the commands that follow."""
-    source = folder or "what was held"
-    lines = [Text(f"Taken from {source}: {_counted(vars(done.received)) or 'nothing new'}.")]
+    source = folder or shown(_WAS_HELD)
+    counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
+    lines = [Text(shown(_TAKEN).format(source=source, counts=counts))]
     lines += _kept(folder, done)
     if done.received.unsealed:
-        lines.append(
-            Text(
-                f"{done.received.unsealed:,} decision(s) bear no seal of this installation: their holders are asked,"
-                " and whatever follows takes a second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
-                style="red",
-            )
-        )
+        lines.append(Text(shown(_UNSEALED).format(count=f"{done.received.unsealed:,}"), style="red"))
     if done.take_id:
-        lines.append(
-            Text(f"This is take {done.take_id}; `duanka orders undo {done.take_id} --why …` takes it back.")
-        )
-    lines.append(Text("Next: duanka orders list"))
+        lines.append(Text(shown(_TAKE_IS).format(take=done.take_id)))
+    lines.append(Text(shown(_THEN)))
     return Group(*lines)
 
 
 def preview(folder: Path | None, found: Preview) -> RenderableType:
     """What a take would come to."""
-    source = folder or "what is held"
+    source = folder or shown(_IS_HELD)
+    came = _counted(vars(found.received)) or shown(_NOTHING_NEW)
     lines: list[RenderableType] = [
-        Text("Dry run: nothing is written."),
-        Text(f"From {source}: {_counted(vars(found.received)) or 'nothing new'}."),
+        Text(shown(_DRY_RUN)),
+        Text(shown(_FROM).format(source=source, counts=came)),
         *_kept(folder, found, would=True),
     ]
     for name, counts in found.opened_by.items():
         if counts:
-            table = grid(name, "would be opened", right=("would be opened",))
+            table = grid(_BY.get(name, name), _OPENED, right=(_OPENED.en,))
             for value, count in list(counts.items())[:_CITIES_SHOWN]:
-                table.add_row(value, f"{count:,}")
+                table.add_row(tier(value) if name == "tier" else value, f"{count:,}")
             if len(counts) > _CITIES_SHOWN:
                 table.add_row("…", f"{sum(list(counts.values())[_CITIES_SHOWN:]):,}")
             lines += [Text(""), table]
@@ -65,48 +183,35 @@ def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Text
     """What is not taken, why, and what takes it."""
     kept, lines = done.kept, list[Text]()
     if left := kept.get(Why.LEFT, 0):
-        lines.append(Text(f"Left for the next take: {left:,} (`duanka orders take {folder}`)."))
+        lines.append(Text(shown(_LEFT).format(count=f"{left:,}", folder=folder)))
     if held := kept.get(Why.HELD, 0):
-        lines.append(
-            Text(f"Held back, whatever comes: {held:,} (`duanka orders held`; `duanka orders take --held`).")
-        )
+        lines.append(Text(shown(_HELD).format(count=f"{held:,}")))
     if done.police:
-        lines.append(
-            Text(
-                f"{done.police:,} of them the police ask to stop: they are not stopped meanwhile.",
-                style="red",
-            )
-        )
+        lines.append(Text(shown(_POLICE).format(count=f"{done.police:,}"), style="red"))
     if narrower := kept.get(Why.NARROWER, 0):
         lines.append(Text(_narrower(folder, narrower, done.narrower), style="yellow"))
     if done.replaced:
-        lines.append(
-            Text(
-                f"{done.replaced:,} that an earlier list in this folder had left are dropped: this one decides."
-            )
-        )
+        lines.append(Text(shown(_REPLACED).format(count=f"{done.replaced:,}")))
     if done.not_found:
-        count = f"{done.not_found:,} card(s) of the list to hold"
-        lines.append(Text(f"{count} have no decision here{'' if would else ': nothing of them is held'}."))
+        end = shown(_STOP if would else _NOT_HELD)
+        lines.append(Text(shown(_NOT_FOUND).format(count=f"{done.not_found:,}") + end))
     return lines
 
 
 def _narrower(folder: Path | None, count: int, why: Narrower | None) -> str:
     told = ""
     if why:
-        covers = f"cover {why.covers}" if why.covers else "are not said"
-        told = f" Its records {covers}. The take before: {why.before}. Less: {'; '.join(why.lacks)}."
-    return (
-        f"{count:,} withdrawal(s) wait, for this list covers less than the one before.{told} If that is meant:"
-        f" `duanka orders take {folder} --yes`"
-    )
+        told = shown(_COVERS).format(covers=shown(why.covers.words)) if why.covers else shown(_UNSAID)
+        lacks = shown(_NEXT).join(map(shown, why.lacks))
+        told += shown(_BEFORE).format(before=shown(why.before.words), lacks=lacks)
+    return shown(_NARROWER).format(count=f"{count:,}", told=told, folder=folder)
 
 
 def takes_table(takes: Sequence[Take]) -> RenderableType:
     """Takes, the newest first."""
     if not takes:
-        return Text("Nothing was taken yet.")
-    table = grid("take", "at", "by", "what became of it")
+        return Text(shown(_NO_TAKES))
+    table = grid(*_TAKES)
     for one in takes:
         table.add_row(one.id, local(one.at), one.by, _story(one))
     return table
@@ -114,54 +219,56 @@ def takes_table(takes: Sequence[Take]) -> RenderableType:
 
 def take_page(take: Take) -> RenderableType:
     """One take."""
-    lines = [
-        f"{take.id}: taken {local(take.at)} by {take.by} from {folder_of(take.source)}",
-        f"  {_story(take)}",
-        f"  its records cover {take.covers}" if take.covers else "  it does not say what its records cover",
-        f"  chosen: {_listed(take.chosen)}" if take.chosen else "  all of it was chosen",
-    ]
+    taken_at = shown(_ONE_TAKE).format(
+        take=take.id, at=local(take.at), by=take.by, source=folder_of(take.source)
+    )
+    covers = (
+        shown(_RECORDS).format(covers=shown(take.covers.words)) if take.covers else shown(_RECORDS_UNSAID)
+    )
+    chosen = shown(_CHOSEN).format(chosen=_listed(take.chosen)) if take.chosen else shown(_ALL)
+    lines = [taken_at, f"  {_story(take)}", covers, chosen]
     if not take.undone_at:
-        lines.append(f"  `duanka orders undo {take.id} --why …` takes it back")
+        lines.append(shown(_TAKES_BACK).format(take=take.id))
     return Text("\n".join(lines))
 
 
 def _story(take: Take) -> str:
-    told = [_counted({name: count for name, count in take.counts.items() if name != "kept"}) or "nothing"]
-    told += [f"{count:,} {Why(why).value} still" for why, count in sorted(take.kept.items())]
+    told = [_counted(take.counts) or shown(_NONE)]
+    told += [
+        shown(_STILL).format(count=f"{count:,}", why=term(Why, why))
+        for why, count in sorted(take.kept.items())
+    ]
     if take.undone_at:
-        told.append(f"undone {local(take.undone_at)} by {take.undone_by}: {', '.join(take.undone_in)}")
-    return "; ".join(told)
+        acts = shown(_AND).join(take.undone_in)
+        told.append(shown(_UNDONE).format(at=local(take.undone_at), by=take.undone_by, acts=acts))
+    return shown(_NEXT).join(told)
 
 
 def held_table(held: Sequence[HeldDecision]) -> RenderableType:
     """What is held."""
     if not held:
-        return Text("Nothing is held.")
-    table = grid("card", "tier", "held since", "by", "why it is held", "reason")
+        return Text(shown(_NOTHING_HELD))
+    table = grid(*_HELD_LIST)
     for one in held:
         table.add_row(
             one.card,
-            one.tier,
+            tier(one.tier),
             local(one.since),
             one.by,
             masked_text(one.why) or "-",
-            masked_text(one.reason.zh),
+            masked_text(shown(one.reason)),
         )
-    return Group(table, Text("Release: `duanka orders take --held`, with --tier, --rule, --card or --limit."))
+    return Group(table, Text(shown(_RELEASE)))
 
 
 def to_withdraw(found: Found) -> RenderableType:
     """What a withdrawal would be about."""
-    lines = [f"Dry run: nothing is written. {len(found.orders):,} verification(s) would be withdrawn"]
-    lines[0] += f": {_counted(found.tiers)}."
+    withdrawn = {"count": f"{len(found.orders):,}", "tiers": _counted(found.tiers)}
+    lines = [shown(_WOULD_WITHDRAW).format(**withdrawn)]
     if found.for_two:
-        lines.append(
-            f"{found.for_two:,} of them are of a tier that takes two people: all of it is proposed then."
-        )
+        lines.append(shown(_FOR_TWO).format(count=f"{found.for_two:,}"))
     if found.left_out:
-        lines.append(
-            f"{len(found.left_out):,} that are named are left out: they are over, or not of the filter."
-        )
+        lines.append(shown(_LEFT_OUT).format(count=f"{len(found.left_out):,}"))
     return Text("\n".join(lines))
 
 
@@ -169,30 +276,27 @@ def undone_page(done: Undone) -> RenderableType:
     """What undoing a take did, what it did not, and why."""
     withdrawn = done.act.done if done.act else 0
     proposed = done.proposed.total if done.proposed else 0
-    lines = [
-        f"Take {done.take_id}: {withdrawn:,} withdrawn, {proposed:,} proposed to a second person,"
-        f" {len(done.left):,} left alone."
-    ]
+    counts = {"withdrawn": f"{withdrawn:,}", "proposed": f"{proposed:,}", "left": f"{len(done.left):,}"}
+    lines = [shown(_TAKE_UNDONE).format(take=done.take_id, **counts)]
     if done.proposed:
-        lines.append(
-            f"{proposed:,} are of a tier that takes two people. Next, by a supervisor who is not"
-            f" {done.proposed.proposed_by}: `duanka orders approve {done.proposed.id} --why …`"
-        )
+        by, act = done.proposed.proposed_by, done.proposed.id
+        lines.append(shown(_SECOND).format(count=f"{proposed:,}", by=by, act=act))
     if done.left:
-        lines.append(f"Left alone: {summary(done.left)}.")
+        lines.append(shown(_LEFT_ALONE).format(why=summary(done.left)))
         lines += [f"  {one.order_id}  {one.why}" for one in done.left[:_LEFT_SHOWN]]
         if len(done.left) > _LEFT_SHOWN:
-            lines.append(f"  and {len(done.left) - _LEFT_SHOWN:,} more")
-    if skipped := done.act.skipped if done.act else 0:
-        lines.append(f"{skipped:,} changed meanwhile: `duanka orders show {done.act.id}`" if done.act else "")
-    elif done.act:
-        lines.append(f"Card by card: `duanka orders show {done.act.id}`")
+            lines.append(shown(_MORE).format(more=f"{len(done.left) - _LEFT_SHOWN:,}"))
+    if done.act:
+        words = _CHANGED if done.act.skipped else _BY_CARD
+        lines.append(shown(words).format(count=f"{done.act.skipped:,}", act=done.act.id))
     return Text("\n".join(lines))
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count and name != "kept"
+    return shown(_AND).join(
+        f"{shown(_COUNTED[name])} {count:,}" if language() == "zh" else f"{count:,} {shown(_COUNTED[name])}"
+        for name, count in counts.items()
+        if count and name in _COUNTED
     )
 
 

@@ -21,6 +21,7 @@ from duanka.domain.rule import Action, Grade, Window
 from duanka.domain.words import WordedEnum, Words
 from duanka.orders.act_run import CardOutcome
 from duanka.orders.case_sources import SourceState
+from duanka.orders.kept_decisions import Why
 from duanka.orders.outbox import Outcome as TaskOutcome
 from duanka.orders.persons import Asked as AskedOfPersons
 from duanka.orders.persons import RequestOutcome
@@ -59,7 +60,7 @@ IN_TABLES = (
         ListChange,
         Sureness,
     ),
-    *(RequestOutcome, SourceState, NoticeOutcome, CardOutcome),
+    *(RequestOutcome, SourceState, NoticeOutcome, CardOutcome, Why),
 )
 
 

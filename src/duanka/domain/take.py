@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from duanka.domain.order import Asked, Demand
+from duanka.domain.words import Words
 
 TIERS = ("", "low", "medium", "high", "extreme")  # the lightest first
 
@@ -35,21 +36,33 @@ class Coverage:
     days: Mapping[str, int]
     files: int | None = None
 
-    def lacks(self, before: Coverage) -> tuple[str, ...]:
+    def lacks(self, before: Coverage) -> tuple[Words, ...]:
         """What of `before` this one has less of, in words; empty where it covers as much."""
         less = [
-            f"{self.days.get(table, 0)} day(s) of {table} instead of {days}"
+            Words(
+                f"{table} {self.days.get(table, 0)} 天，原为 {days} 天",
+                f"{self.days.get(table, 0)} day(s) of {table} instead of {days}",
+            )
             for table, days in sorted(before.days.items())
             if self.days.get(table, 0) < days
         ]
         if self.files is not None and before.files is not None and self.files < before.files:
-            less.append(f"{self.files} file(s) instead of {before.files}")
+            zh = f"{self.files} 个文件，原为 {before.files} 个"
+            less.append(Words(zh, f"{self.files} file(s) instead of {before.files}"))
         return tuple(less)
 
     def __str__(self) -> str:
-        days = ", ".join(f"{count} day(s) of {table}" for table, count in sorted(self.days.items()))
-        files = "" if self.files is None else f", {self.files} file(s)"
-        return f"{self.since} to {self.until}: {days}{files}"
+        return self.words.en
+
+    @property
+    def words(self) -> Words:
+        """From when until when, and of what."""
+        tables = sorted(self.days.items())
+        zh = "、".join(f"{table} {count} 天" for table, count in tables)
+        en = ", ".join(f"{count} day(s) of {table}" for table, count in tables)
+        if self.files is not None:
+            zh, en = f"{zh}，{self.files} 个文件", f"{en}, {self.files} file(s)"
+        return Words(f"{self.since} 至 {self.until}：{zh}", f"{self.since} to {self.until}: {en}")
 
     def facts(self) -> dict[str, object]:
         """As JSON has it."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Protocol
 
 from sqlalchemy import Connection, RowMapping, delete, select
 
 from duanka.domain.order import Asked, Demand, Person
 from duanka.domain.take import Choice
+from duanka.domain.words import WordedEnum
 from duanka.orders.bulk import among, in_parts, upsert
 from duanka.orders.positions import kept_as
 from duanka.orders.tables import decisions_taken
@@ -22,12 +22,16 @@ from duanka.orders.tables_takes import kept_decisions
 from duanka.orders.turn import Turn
 
 
-class Why(StrEnum):
+class Why(WordedEnum):
     """Why no order was made of a decision."""
 
-    LEFT = "left"  # not chosen, or over the limit: for the next take of its folder
-    HELD = "held"  # by a person, until it is taken again
-    NARROWER = "narrower"  # it withdraws, and its records cover less than those of the take before
+    LEFT = "left", "待下次接收"  # not chosen, or over the limit: for the next take of its folder
+    HELD = "held", "暂缓"  # by a person, until it is taken again
+    NARROWER = (
+        "narrower",
+        "待确认范围缩小",
+        "narrower",
+    )  # it withdraws, and its records cover less than those of the take before
 
 
 class ReadLine(Protocol):

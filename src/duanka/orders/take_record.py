@@ -13,10 +13,13 @@ from sqlalchemy import Connection, insert, select, update
 
 from duanka.domain.order import SYSTEM, Demand, Person
 from duanka.domain.take import Choice, Coverage, as_json, coverage_of
+from duanka.domain.words import Words
 from duanka.orders.bulk import upsert
 from duanka.orders.rows import new_id
 from duanka.orders.tables_takes import taken_orders, takes
 from duanka.orders.turn import Turn
+
+_UNSAID = Words("没有说明其记录的范围", "it does not say what its records cover")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Narrower:
 
     covers: Coverage | None
     before: Coverage
-    lacks: tuple[str, ...]
+    lacks: tuple[Words, ...]
 
 
 class TakeRecord:
@@ -57,7 +60,7 @@ class TakeRecord:
         if before is None:
             return None
         covers = coverage_of(last.covers)
-        lacks = covers.lacks(before) if covers else ("it does not say what its records cover",)
+        lacks = covers.lacks(before) if covers else (_UNSAID,)
         return Narrower(covers, before, lacks) if lacks else None
 
     def write(
