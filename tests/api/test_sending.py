@@ -135,6 +135,17 @@ def test_the_recording_and_the_upload_have_their_time(desk: TestDesk, calling: C
     assert not desk.way.queue.waiting
 
 
+def test_of_several_recordings_none_is_chosen_later(desk: TestDesk, calling: Calling) -> None:
+    session = calling(desk.sits())
+    first = recording(drawn(session))
+    second = recording(first["challengeId"])
+    desk.clock.now += 4 * SECOND
+    known = tell(session, first)
+    assert tell(session, first)["missing"] == known["missing"], "its answer was lost, and it is asked again"
+    assert refused(session.post("/holder/check/recording", digests(second))) == (409, Reason.EXPIRED)
+    assert drawn(session) != first["challengeId"], "it is used up"
+
+
 INVENTED = ["x", ".", "1.", "9" * 17 + ".", "-1.aa", "1.é", "1772438404000000." + "0" * 64]
 
 

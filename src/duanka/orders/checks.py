@@ -187,9 +187,9 @@ class Checks:
             order, challenge = self._answered(turn, session, challenge_id)
             if isinstance(challenge, CheckRefused):
                 return challenge
-            if reason := self._recordings.unfit(challenge, digests, now):
-                return self._use_up(turn, order, challenge, reason) or CheckRefused(reason)
-            return self._recordings.receipt(challenge, digests, now)
+            reason = self._recordings.told(turn, challenge, digests)
+            refused = self._use_up(turn, order, challenge, reason) if reason else None
+            return refused or self._recordings.receipt(challenge, digests, now)
 
         return self._book.turn_kept(work, now)
 
@@ -206,12 +206,8 @@ class Checks:
             order, challenge = self._answered(turn, session, challenge_id)
             if isinstance(challenge, CheckRefused):
                 return challenge
-            reason = self._recordings.arrived(challenge, frames, now, receipt)
-            if not reason and self._recordings.replayed(turn, challenge, frames):
-                reason = Reason.REPLAYED
-            if refused := self._use_up(turn, order, challenge, reason):
-                return refused
-            return CheckRefused(reason) if reason else challenge
+            reason = self._recordings.arrived(turn, challenge, frames, receipt)
+            return self._use_up(turn, order, challenge, reason) or challenge
 
         return self._book.turn_kept(work, now)
 
@@ -219,37 +215,31 @@ class Checks:
         self, turn: Turn, session: Session, challenge_id: str
     ) -> tuple[Order, Challenge | CheckRefused]:
         """The order of the session, and the challenge that frames answer, or why they are not even looked at."""
-        order = turn.order(session.order_id)
-        row = _row(turn.connection, challenge_id)
-        refused = self._not_taken(turn, session, order, row)
-        return order, refused or challenge_of(row)  # type: ignore[arg-type]  # without a row it is refused
+        order, row = turn.order(session.order_id), _row(turn.connection, challenge_id)
+        if row is None or (row["session_id"], row["order_id"]) != (session.id, order.id):
+            return order, CheckRefused(Reason.OTHER_SESSION)
+        if row["submitted_at"] and row["outcome"] != SUPERSEDED:
+            return order, CheckRefused(Reason.REPLAYED)
+        tries = self._tries(turn.connection, order.id, turn.now)
+        if refused := _refusal(turn, session, order, tries):
+            return order, refused
+        too_many = tries.failures >= self._policy.failures
+        return order, CheckRefused(Reason.USED_UP) if too_many else challenge_of(row)
 
     def _use_up(
         self, turn: Turn, order: Order, challenge: Challenge, reason: Reason | None
     ) -> CheckRefused | None:
-        """Use the challenge up, by frames that wait from now on or that do not fit; REPLAYED: it was before."""
+        """Use the challenge up, once: None: the frames wait from now on; otherwise the refusal."""
         used: dict[str, object] = {"submitted_at": turn.now}
         if reason:
             used |= {"decided_at": turn.now, "outcome": REFUSED, "reasons": reason.value}
         once = update(checks).where(checks.c.id == challenge.id, checks.c.submitted_at.is_(None))
         if turn.connection.execute(once.values(used)).rowcount != 1:
             return CheckRefused(Reason.REPLAYED)
-        if reason:
-            self._counter_if_used_up(turn, order)
-        return None
-
-    def _not_taken(
-        self, turn: Turn, session: Session, order: Order, row: RowMapping | None
-    ) -> CheckRefused | None:
-        """Why frames for this challenge are not even looked at; it stays as it is."""
-        if row is None or (row["session_id"], row["order_id"]) != (session.id, order.id):
-            return CheckRefused(Reason.OTHER_SESSION)
-        if row["submitted_at"] and row["outcome"] != SUPERSEDED:
-            return CheckRefused(Reason.REPLAYED)
-        tries = self._tries(turn.connection, order.id, turn.now)
-        if refused := _refusal(turn, session, order, tries):
-            return refused
-        return CheckRefused(Reason.USED_UP) if tries.failures >= self._policy.failures else None
+        if reason is None:
+            return None
+        self._counter_if_used_up(turn, order)
+        return CheckRefused(reason)
 
     # --- the verdict ---
 

@@ -11,6 +11,8 @@ import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
+
 from duanka.domain.identity import UPLOAD, Challenge, Frame, FrameDigest, Reason, in_time
 from duanka.domain.sealing import derived
 from duanka.orders.bulk import upsert
@@ -34,38 +36,61 @@ class Recordings:
         at = (now - _EPOCH) // _TICK
         return f"{at}.{self._signature(challenge, digests, at)}"
 
-    def unfit(
+    def told(self, turn: Turn, challenge: Challenge, digests: Sequence[FrameDigest]) -> Reason | None:
+        """Why a recording that ends now does not answer the challenge: EXPIRED, OUT_OF_TIME.
+
+        EXPIRED also where another one was told before: of several nobody may choose later.
+        """
+        if reason := self._unfit(challenge, digests, turn.now):
+            return reason
+        of_challenge, this = (self._hash(one.encode()) for one in (challenge.id, _text(challenge, digests)))
+        if self._new(turn, challenge, [of_challenge]):
+            self._new(turn, challenge, [this])
+            return None
+        known = select(frames_seen.c.hash).where(frames_seen.c.hash == this)  # its answer was lost
+        return None if turn.connection.execute(known).first() else Reason.EXPIRED
+
+    def _unfit(
         self, challenge: Challenge, recorded: Sequence[Frame] | Sequence[FrameDigest], now: datetime
     ) -> Reason | None:
-        """Why frames that were recorded by `now` do not answer the challenge: EXPIRED, OUT_OF_TIME."""
         if now >= challenge.expires_at:
             return Reason.EXPIRED
         within = (now - challenge.drawn_at).total_seconds()
         return None if in_time(challenge.steps, recorded, within) else Reason.OUT_OF_TIME
 
     def arrived(
-        self, challenge: Challenge, frames: Sequence[Frame], now: datetime, receipt: str
+        self, turn: Turn, challenge: Challenge, frames: Sequence[Frame], receipt: str
     ) -> Reason | None:
-        """Why pictures that are here now do not answer the challenge; the receipt says when they were recorded."""
-        if not receipt:
-            return self.unfit(challenge, frames, now)
-        at = self._signed_at(challenge, [FrameDigest.of(one) for one in frames], receipt)
-        if at is None:
-            return Reason.OUT_OF_TIME
-        return Reason.EXPIRED if now >= challenge.expires_at + UPLOAD else self.unfit(challenge, frames, at)
+        """Why pictures that are here now do not answer the challenge: EXPIRED, OUT_OF_TIME, REPLAYED.
 
-    def replayed(self, turn: Turn, challenge: Challenge, frames: Sequence[Frame]) -> bool:
+        `receipt`: says when they were recorded; without one, now.
+        """
+        at: datetime | None = turn.now
+        if receipt:
+            at = self._signed_at(challenge, [FrameDigest.of(one) for one in frames], receipt)
+            if turn.now >= challenge.expires_at + UPLOAD:
+                return Reason.EXPIRED
+        reason = self._unfit(challenge, frames, at) if at else Reason.OUT_OF_TIME
+        return reason or (Reason.REPLAYED if self._replayed(turn, challenge, frames) else None)
+
+    def _replayed(self, turn: Turn, challenge: Challenge, frames: Sequence[Frame]) -> bool:
         """Whether one of the frames came before in another recording; all of them are known from now on."""
         # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
-        hashes = {hmac.new(self._key, one.jpeg, hashlib.sha256).hexdigest()[:_HASH] for one in frames}
+        hashes = {self._hash(one.jpeg) for one in frames}
         if len(hashes) < _DIFFERENT:
             return False
-        rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in sorted(hashes)]
+        # equal frames within one recording are a camera that stalled, and no replay
+        return self._new(turn, challenge, sorted(hashes)) != len(hashes)
+
+    def _hash(self, content: bytes) -> str:
+        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH]
+
+    def _new(self, turn: Turn, challenge: Challenge, hashes: Sequence[str]) -> int:
+        """Keep these hashes; how many were not known."""
+        rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in hashes]
         # who sends the same frames for another order at this moment waits here, and then finds them
         put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
-        new = turn.connection.execute(put.returning(frames_seen.c.hash)).all()
-        # equal frames within one recording are a camera that stalled, and no replay
-        return len(new) != len(hashes)
+        return len(turn.connection.execute(put.returning(frames_seen.c.hash)).all())
 
     def _signed_at(
         self, challenge: Challenge, digests: Sequence[FrameDigest], receipt: str
@@ -77,6 +102,10 @@ class Recordings:
         return _EPOCH + int(at) * _TICK if known else None
 
     def _signature(self, challenge: Challenge, digests: Sequence[FrameDigest], at: int) -> str:
-        lines = [f"{one.order} {one.at!r} {one.sha256}" for one in digests]
-        signed = "\n".join([challenge.id, str(at), *lines])
+        signed = f"{at}\n{_text(challenge, digests)}"
         return hmac.new(self._receipts, signed.encode(), hashlib.sha256).hexdigest()
+
+
+def _text(challenge: Challenge, digests: Sequence[FrameDigest]) -> str:
+    """All that stands for a recording."""
+    return "\n".join([challenge.id, *(f"{one.order} {one.at!r} {one.sha256}" for one in digests)])

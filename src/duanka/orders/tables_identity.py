@@ -47,6 +47,7 @@ checks = Table(
 )
 
 # Frames that came once, by a keyed hash of their bytes: nobody can tell from it whether a picture was among them.
+# Also the recording that was told for a challenge, and that one was.
 frames_seen = Table(
     "frames_seen",
     metadata,
