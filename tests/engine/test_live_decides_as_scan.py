@@ -45,7 +45,7 @@ class Played:
     def settled(self, positions: Mapping[str, int]) -> None: ...
 
     def waiting(self) -> Waiting:
-        return Waiting()
+        return Waiting(backlog=0)
 
     def stop(self) -> None: ...
 
