@@ -103,6 +103,7 @@ def scan(
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
         from duanka.report.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
 
+        progress.step("writing the report", 0)
         write_page(findings, new / REPORT)
         for name in _WRITTEN:
             (new / name).replace(out / name)
@@ -283,8 +284,8 @@ def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
     inside = out.resolve().relative_to(data.resolve()).parts
     if any(part.startswith((".", "_")) or part == _OUT for part in inside):
         return False
-    # a mapping's patterns may take any file; our own format looks only into the folders of its tables
-    return mapping is not None or (bool(inside) and inside[0].lower() in TABLES)
+    # a mapping's patterns may take any file; in our own format a folder may be called like a table
+    return mapping is not None or any(part.lower() in TABLES for part in inside)
 
 
 def _make(data: Path, out: Path, mapping: Path | None) -> None:

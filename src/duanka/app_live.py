@@ -37,7 +37,7 @@ from duanka.live import (
     write_lists,
 )
 from duanka.pipeline import Tally, without_rules
-from duanka.records import Inbox
+from duanka.records import Inbox, check_holds_records
 from duanka.report import CardsAtRisk, Ledger
 from duanka.report.list_changes import Changes
 from duanka.rules import RULES
@@ -193,6 +193,8 @@ def follow(
     state = asked.state or asked.out / _STATE
     app.must_be_text(asked.out, "--out")
     app.must_be_text(state, "--state")
+    if asked.once and not (state.is_dir() and any(state.iterdir())):
+        _check_something_is_there(asked)
     feed, zone = _feed(settings, asked, state)
     with contextlib.ExitStack() as parts:
         engine = parts.enter_context(
@@ -286,6 +288,12 @@ def _with_lists(asked: LiveRun) -> Policy:
     if asked.lists is None:
         return asked.policy
     return app.with_lists(asked.policy, read_lists(asked.lists))
+
+
+def _check_something_is_there(asked: LiveRun) -> None:
+    """UnreadableInput where the first run into a state would read nothing: the folder is another, most likely."""
+    if isinstance(asked.source, FromInbox):
+        check_holds_records(asked.source.folder, app.records_mapping(asked.source.mapping, asked.policy))
 
 
 def check_source(asked: LiveRun) -> None:

@@ -12,7 +12,16 @@ from duanka.cli_completion import rules_like
 from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT, ExitCode
-from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, share_of, steps
+from duanka.cli_records import (
+    AsOf,
+    DataOrInbox,
+    Lists,
+    MappingFile,
+    PolicyName,
+    records_folder,
+    share_of,
+    steps,
+)
 from duanka.domain.local_time import operator_zone
 from duanka.settings import load_settings
 
@@ -51,7 +60,7 @@ def simulate(
 
 
 def scan(
-    data: Data,
+    data: DataOrInbox = None,
     mapping: MappingFile = None,
     policy: PolicyName = "national",
     lists: Lists = None,
@@ -84,6 +93,7 @@ def scan(
     """Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined."""
     allowed = share_of(max_bad)
     settings = load_settings()
+    data = records_folder(data, settings.inbox)
     folder = app.output_folder(data, out or settings.out)
     with steps() as shown:
         findings = app.scan(

@@ -93,7 +93,7 @@ def init(
         key,
         "Invitation for the second supervisor, who types: duanka persons join INVITATION ID --name NAME",
         invitation,
-        f"Next: put records into {folder / 'inbox'}, then duanka --home {folder} scan {folder / 'inbox'}",
+        f"Next: put records into {folder / 'inbox'}, then duanka --home {folder} scan",
     ):
         OUT.print(line, highlight=False, soft_wrap=True)
 

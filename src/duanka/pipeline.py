@@ -58,6 +58,7 @@ class Scan:
     lists_from: Path | None = None
 
 
+_JUDGED = 1000  # cards between two steps of progress
 HITS, CARDS_AT_RISK, SPREADSHEET = "hits.parquet", "cards_at_risk.csv", "cards_at_risk.xlsx"
 
 
@@ -87,16 +88,21 @@ def scan_records(
         progress.step(f"rule {rule.id}", done, len(rules))
         runs.append(engine.run(rule, limits[rule.id]))
     progress.step("rules", len(rules), len(rules))
+    progress.step("writing hits", 0)
     engine.write_hits(scan.out / HITS)
 
     judgement, shadows, tally = Judgement(scan.policy, rules, limits), Shadows(scan.policy), Tally()
+    progress.step("judging cards", 0)
     with card_list:
-        for card in map(judgement.of, engine.cards_with_hits()):
+        for done, card in enumerate(map(judgement.of, engine.cards_with_hits()), start=1):
+            if done % _JUDGED == 0:
+                progress.step("judging cards", done)
             shadows.note(card)
             if not card.listed:  # only rules in shadow hit it: nobody is asked anything
                 continue
             card_list.add(card)
             tally.note(card)
+    progress.step("writing lists", 0)
     return Findings(
         data=scan.data,
         policy=scan.policy,

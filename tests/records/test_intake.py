@@ -37,7 +37,7 @@ from duanka.records.reasons import Reason
             r"found cards, but none of calls, messages, sightings, data_days \(as .parquet",
         ),
         ({"x.csv": CARDS}, r"found none of calls, messages, sightings, data_days \(as .parquet"),
-        ({"sub/cards.csv": CARDS, "sub/calls.csv": CALLS}, r"found none of calls"),
+        ({"sub/x.csv": CARDS, "sub/.calls/calls.csv": CALLS}, r"found none of calls"),
     ],
 )
 def test_a_directory_that_is_no_delivery(tmp_path: Path, files: dict[str, str], message: str) -> None:

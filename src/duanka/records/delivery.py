@@ -141,7 +141,13 @@ def advice(name: str) -> str:
 
 
 def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
-    """The sources that take the file called `name`, a path below the data directory; MappingError if they disagree."""
+    """The sources that take the file called `name`, a path below the data directory; MappingError if they disagree.
+
+    A file of the native format may lie in any folder: its table is that of the first folder, else name, that is one's.
+    """
+    if mapping.strict:
+        table = _native_table(name.lower().split("/"))
+        return tuple(source for source in mapping.sources if source.table == table)
     sources = tuple(source for source in mapping.sources if _matches(source, name))
     if any(source.layout != sources[0].layout for source in sources):
         raise MappingError(
@@ -149,6 +155,14 @@ def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
             "encoding, header, columns, empty or sheet; say the same in each"
         )
     return sources
+
+
+def _native_table(parts: Sequence[str]) -> str | None:
+    *folders, name = parts
+    for ending in DATA_ENDINGS:
+        if name.endswith(ending):
+            return next((part for part in (*folders, name.removesuffix(ending)) if part in TABLES), None)
+    return None
 
 
 def _matches(source: Source, name: str) -> bool:

@@ -23,6 +23,8 @@ from duanka.records import naming
 from duanka.records.ahead import HandOn, ahead
 from duanka.records.cards_by_imsi import CardsByImsi
 from duanka.records.columns import Tools
+from duanka.records.delivery import advice, sources_of
+from duanka.records.directory_walk import walk
 from duanka.records.file_reader import FileReader, Going, Pulse
 from duanka.records.holders import Holders
 from duanka.records.landed_file import Patience, is_finished, name_of
@@ -33,8 +35,34 @@ from duanka.records.numbers import Numbers
 _log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 255  # bytes of a file name
+_NAMED = 3  # files that are named where none is taken
 
 After = Literal["keep", "move", "delete"]
+
+
+def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
+    """Raise UnreadableInput where there is no such folder, or nothing in it is read by `mapping`."""
+    if not folder.is_dir():
+        raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
+    others: list[str] = []
+
+    def passed_over(below: str, name: str) -> bool:
+        return naming.passed_over(name) or (not below and name == naming.TAKEN)
+
+    for name, _ in walk(folder, passed_over, lambda _: None):
+        try:
+            if sources_of(name, mapping):
+                return
+        except DuankaError:  # told when it is read
+            return
+        if not name.endswith(naming.MARKER):
+            others.append(display_name(name) + advice(name))
+    there = f"found {', '.join(sorted(others)[:_NAMED])}; " if others else ""
+    wanted = "calls.csv, calls/*.parquet, …" if mapping.strict else f"what {mapping.name} names in `files`"
+    raise UnreadableInput(
+        f"{display_name(str(folder))}: no records here yet; {there}put them there ({wanted}), check the path, or"
+        " describe files of another form with --mapping (`duanka mapping guess`)"
+    )
 
 
 class Inbox:

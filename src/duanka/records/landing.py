@@ -21,7 +21,7 @@ from duanka.domain.live import GONE, Waiting
 from duanka.records import mapping as mappings
 from duanka.records import naming, wholeness
 from duanka.records.beginnings import Beginning, Beginnings, is_beginning
-from duanka.records.delivery import advice, looks_like_records
+from duanka.records.delivery import advice, looks_like_records, sources_of
 from duanka.records.directory_walk import Unseen, walk
 from duanka.records.landed_file import COST, Found, Landed, Patience, Seen, State, is_same, name_of
 from duanka.records.open_file import kind_of
@@ -81,7 +81,7 @@ class Landing:
             if seen is None or seen.state is not State.QUEUED or not self._still(name, seen):
                 continue
             seen.state = State.OPEN
-            sources = naming.sources_for(name, self._mapping)
+            sources = sources_of(name, self._mapping)
             origin = self._origin(name, seen)
             path, shown, behind = self._folder / name, display_name(name), self._beginnings.of(name)
             return Landed(path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended)
@@ -255,7 +255,7 @@ class Landing:
         elif refused := self._not_taken(name, kind):
             seen.state = State.FOREIGN
             _log.warning("%s: %s; it is not read", display_name(name), refused)
-        elif not naming.sources_for(name, self._mapping):
+        elif not sources_of(name, self._mapping):
             seen.state = State.FOREIGN
         else:
             self._backlog[origin] = seen.size
@@ -264,7 +264,7 @@ class Landing:
     def _not_taken(self, name: str, kind: int) -> str:
         """Why nothing takes a file, where that should be told; "" otherwise."""
         try:
-            sources = naming.sources_for(name, self._mapping)
+            sources = sources_of(name, self._mapping)
         except MappingError as fault:  # of this name alone: the others are none of its business
             return str(fault)
         if sources:
@@ -348,7 +348,7 @@ class Landing:
         seen.unended = vouched or age >= self._patience.whole
         if seen.position or vouched or (marked is None and self._goes_on(name, seen)):
             return True  # what was read in part already need not rest
-        path, layout = self._folder / name, naming.sources_for(name, self._mapping)[0].layout
+        path, layout = self._folder / name, sources_of(name, self._mapping)[0].layout
         if rested < self._patience.settle:
             # What is written to without a pause never rests.
             grew = now - seen.grows

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from duanka.domain.tables import TABLES
-from duanka.records.delivery import OUTPUT_FOLDER, is_passed_over, sources_of
-from duanka.records.mapping import DATA_ENDINGS, Mapping, Source
+from duanka.records.delivery import OUTPUT_FOLDER, is_passed_over
 
 TAKEN = "taken"  # the folder, right below the inbox, where files go that were read
 MARKER = ".done"  # of X.csv, X.csv.done says that it is whole
@@ -20,25 +18,6 @@ _WITHIN_DAY = re.compile(r"\d\d")
 def passed_over(name: str) -> bool:
     """Tell whether a file or folder of this name is none of ours, or not ready by its own account."""
     return is_passed_over(name) or name == OUTPUT_FOLDER or name.lower().endswith(_UNFINISHED)
-
-
-def sources_for(path: str, mapping: Mapping) -> tuple[Source, ...]:
-    """The sources that take the file at `path` below the inbox; a file of the native format may lie in any folder.
-
-    Raises MappingError when the sources of a mapping disagree about it.
-    """
-    if not mapping.strict:
-        return sources_of(path, mapping)
-    table = _native_table(path.lower().split("/"))
-    return tuple(source for source in mapping.sources if source.table == table)
-
-
-def _native_table(parts: Sequence[str]) -> str | None:
-    *folders, name = parts
-    for ending in DATA_ENDINGS:
-        if name.endswith(ending):
-            return next((part for part in (*folders, name.removesuffix(ending)) if part in TABLES), None)
-    return None
 
 
 def place_of(path: str) -> str:
