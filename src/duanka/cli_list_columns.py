@@ -34,7 +34,7 @@ class Column(Generic[Item]):
     it, where that is another text. `least`: it may be cut to so many cells where the line is too short, unlike ids and
     numbers; 0: never. `spare`: is left out of a line that is too short, the highest first; 0: never. `heading`: None
     for a column that only programs get. `both`: a text in both languages, two columns in CSV. `below`: stands whole
-    under its row.
+    under its row. `word`: what people read for a value, in a cell and where it is counted.
     """
 
     name: str
@@ -46,10 +46,14 @@ class Column(Generic[Item]):
     right: bool = False
     both: bool = False
     below: bool = False
+    word: Callable[[str], str] | None = None
 
     def shown(self, item: Item) -> str:
         """The cell of a terminal: one line, safe to print."""
-        text = self.cell(item) if self.cell else in_cell(self.of(item))
+        if self.cell:
+            text = self.cell(item)
+        else:
+            text = self.word(as_text(self.of(item))) if self.word else in_cell(self.of(item))
         return UNSAFE.sub("\ufffd", _OTHERS.sub(" ", text)).strip() or ("-" if self.name else "")
 
 

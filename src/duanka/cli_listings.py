@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from duanka.cli_language import shown, term, tier
@@ -38,8 +39,10 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
         Column("id", Words("工单", "order"), lambda one: one.id),
         Column("kind", None, lambda one: one.kind.value),
         Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, lambda one: tier(one.tier)),
-        Column("state", Words("状态", "state"), lambda one: one.state.value, _state, least=10),
+        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
+        Column(
+            "state", Words("状态", "state"), lambda one: one.state.value, word=partial(term, State), least=10
+        ),
         Column(
             "due_at",
             Words("期限", "due"),
@@ -84,8 +87,8 @@ ACTS: Listing[ActView] = Listing(
     Words("批量处置", "acts"),
     (
         Column("id", Words("处置", "act"), lambda one: one.id),
-        Column("event", Words("动作", "event"), lambda one: one.event, lambda one: term(Event, one.event)),
-        Column("state", Words("状态", "state"), lambda one: one.state, lambda one: term(ActState, one.state)),
+        Column("event", Words("动作", "event"), lambda one: one.event, word=partial(term, Event)),
+        Column("state", Words("状态", "state"), lambda one: one.state, word=partial(term, ActState)),
         Column("cards", Words("号码数", "cards"), lambda one: one.total, right=True),
         Column("done", Words("完成", "done"), lambda one: one.done, right=True),
         Column("skipped", Words("跳过", "skipped"), lambda one: one.skipped, right=True),
@@ -120,12 +123,12 @@ COUNTER: Listing[CounterWaiting] = Listing(
     (
         Column("id", Words("工单", "order"), lambda one: one.order_id),
         Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, lambda one: tier(one.tier)),
+        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
         Column(
             "document",
             Words("证件", "document"),
             lambda one: one.document.value,
-            lambda one: term(Document, one.document.value),
+            word=partial(term, Document),
             spare=3,
         ),
         Column("counter", Words("营业厅", "counter"), lambda one: one.counter, least=10, spare=1),
@@ -135,12 +138,17 @@ COUNTER: Listing[CounterWaiting] = Listing(
     ("tier", "counter", "recorded_by"),
 )
 
+
+def _told(reason: str) -> str:
+    return shown(identity.TOLD[identity.Reason(reason)]) if reason in [*identity.Reason] else reason
+
+
 REVIEWS: Listing[ReviewItem] = Listing(
     Words("待人工复核的核验", "checks that wait for review"),
     (
         Column("id", Words("工单", "order"), lambda one: one.order_id),
         Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, lambda one: tier(one.tier)),
+        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
         Column("since", Words("自", "since"), lambda one: one.since),
         Column(
             "similarity",
@@ -164,10 +172,6 @@ REVIEWS: Listing[ReviewItem] = Listing(
 )
 
 
-def _found(one: Drift) -> str:
-    return term(NetworkState, one.found)
-
-
 DIFFERENCES: Listing[Drift] = Listing(
     Words("网络不一致", "differences"),
     (
@@ -177,14 +181,14 @@ DIFFERENCES: Listing[Drift] = Listing(
             "wanted",
             Words("应为", "wanted"),
             lambda one: one.wanted,
-            lambda one: term(NetworkState, one.wanted),
+            word=partial(term, NetworkState),
             least=8,
         ),
         Column(
             "found",
             Words("实为", "found"),
             lambda one: one.found,
-            lambda one: term(NetworkState, one.found),
+            word=partial(term, NetworkState),
             least=8,
         ),
         Column("found_at", Words("发现", "found at"), lambda one: one.found_at, spare=1),
@@ -200,10 +204,6 @@ ELEMENTS: Listing[tuple[str, str]] = Listing(
     ),
     ("element",),
 )
-
-
-def _state(one: Order) -> str:
-    return term(State, one.state.value)
 
 
 def _more_rules(one: Order) -> str:

@@ -123,7 +123,7 @@ def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], aske
     """Print a list that is at hand: the page of it that was asked for, or its counts."""
     if asked.count:
         found = list(items)
-        print_counts(out, listing.what, len(found), _counts(listing, found), asked)
+        print_counts(out, listing, len(found), _counts(listing, found), asked)
         return
     rest = iter(items)
     here = list(itertools.islice(itertools.islice(rest, asked.skipped, None), asked.rows))
@@ -151,7 +151,7 @@ def print_page(
 
 
 def print_counts(
-    out: Console, what: Words, total: int, by: Mapping[str, Mapping[str, int]], asked: Asked
+    out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: Asked
 ) -> None:
     """Print how many there are of each."""
     if asked.json:
@@ -161,20 +161,37 @@ def print_counts(
         rows += [(name, value, count) for name, values in by.items() for value, count in values.items()]
         _write(out, csv_lines(rows), mark=True)
     elif not total:
-        line(out, _nothing(what, asked))
+        line(out, _nothing(listing.what, asked))
     else:
-        line(out, f"{total:,} {shown(what)}")
+        line(out, f"{total:,} {shown(listing.what)}")
         table = Listing[tuple[str, str, int]](
-            what,
+            listing.what,
             (
                 Column("by", Words("分类", "by"), lambda row: row[0]),
                 Column("value", Words("值", "value"), lambda row: row[1]),
                 Column("count", Words("数量", "count"), lambda row: f"{row[2]:,}", right=True),
             ),
         )
-        rows_shown = [(name, value, count) for name, values in by.items() for value, count in values.items()]
+        columns = {
+            one.name.removesuffix("s"): one for one in listing.columns
+        }  # `rule` counts what `rules` lists
+        columns |= {one.name: one for one in listing.columns}
+        rows_shown = [
+            (_heading(columns.get(name), name), _word(columns.get(name), value), count)
+            for name, values in by.items()
+            for value, count in values.items()
+        ]
         for text in table_lines(table, rows_shown, out.width):
             out.print(text, soft_wrap=True, highlight=False)
+
+
+def _heading(column: Column[Any] | None, name: str) -> str:
+    """What is counted by: in Chinese as its column is headed, in English as programs get it."""
+    return shown(Words(column.heading.zh, name)) if column and column.heading else name
+
+
+def _word(column: Column[Any] | None, value: str) -> str:
+    return column.word(value) if column and column.word else value
 
 
 def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> Iterator[Text]:

@@ -169,7 +169,7 @@ def _print_orders(
         counts = here.reading.order_counts(which, reader, now)
         found = counts.total
         _check_rules(which, found)
-        print_counts(out, rows.what, found, counts.by, asked)
+        print_counts(out, rows, found, counts.by, asked)
         return
     items, more = fetched(
         lambda after, limit: here.reading.orders(

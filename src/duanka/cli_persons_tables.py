@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rich.console import RenderableType
 from rich.text import Text
 
 from duanka.cli_language import shown, term
 from duanka.cli_list_columns import Column, Listing
-from duanka.domain.person import Person, Scope
+from duanka.domain.person import Person, Role, Scope
 from duanka.domain.words import Words
 from duanka.orders.keys import Key
-from duanka.orders.persons import ListedPerson, PersonRequest, RequestOutcome
+from duanka.orders.persons import Asked, ListedPerson, PersonRequest, RequestOutcome
 
 _PERSON, _NAME, _ROLE = Words("人员", "person"), Words("姓名", "name"), Words("角色", "role")
 _SCOPE, _PROPOSED_BY = Words("范围", "scope"), Words("提出人", "proposed by")
@@ -69,7 +71,7 @@ PERSONS: Listing[ListedPerson] = Listing(
     (
         Column("id", _PERSON, lambda one: one.person.id),
         Column("name", _NAME, lambda one: one.person.display_name, least=10, spare=2),
-        Column("role", _ROLE, lambda one: one.person.role.value, lambda one: role(one.person)),
+        Column("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
         Column("operators", None, lambda one: sorted(one.person.scope.operators)),
         Column("cities", None, lambda one: sorted(one.person.scope.cities)),
         Column(
@@ -89,10 +91,10 @@ REQUESTS: Listing[PersonRequest] = Listing(
     Words("待主管复核的申请", "requests that wait for a supervisor"),
     (
         Column("id", Words("申请", "request"), lambda one: one.id),
-        Column("what", Words("内容", "what"), lambda one: one.what.value, lambda one: shown(one.what.words)),
+        Column("what", Words("内容", "what"), lambda one: one.what.value, word=partial(term, Asked)),
         Column("person", _PERSON, lambda one: one.person.id),
         Column("name", _NAME, lambda one: one.person.display_name, least=10, spare=3),
-        Column("role", _ROLE, lambda one: one.person.role.value, lambda one: role(one.person)),
+        Column("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
         Column(
             "scope",
             _SCOPE,
@@ -111,7 +113,7 @@ KEYS: Listing[Key] = Listing(
     (
         Column("id", Words("密钥", "key"), lambda one: one.id),
         Column("person", _PERSON, lambda one: one.person.id),
-        Column("role", _ROLE, lambda one: one.person.role.value, lambda one: role(one.person)),
+        Column("role", _ROLE, lambda one: one.person.role.value, word=partial(term, Role)),
         Column("given_at", Words("发放", "given"), lambda one: one.created_at, spare=2),
         Column(
             "by", Words("经办", "by"), lambda one: f"{one.proposed_by} + {one.approved_by}", least=12, spare=3

@@ -16,7 +16,7 @@ from duanka.domain.decide import Tier
 from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name, display_text
 from duanka.domain.policy import Deciding, Policy
-from duanka.domain.rule import Rule
+from duanka.domain.rule import Action, Rule
 from duanka.domain.scan import Findings
 from duanka.domain.words import Words
 from duanka.engine import Trial
@@ -250,7 +250,13 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
 
     columns: tuple[Column[Rule], ...] = (
         Column("id", Words("规则", "id"), lambda rule: rule.id),
-        Column("asks_for", Words("处置", "asks for"), lambda rule: rule.asks_for.word, asks_for),
+        Column(
+            "asks_for",
+            Words("处置", "asks for"),
+            lambda rule: rule.asks_for.word,
+            asks_for,
+            word=lambda word: shown(Action[word.upper()].words),
+        ),
         Column("shadow", None, lambda rule: rule.id in policy.shadows),
         Column("grade", Words("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
         Column("weight", Words("权重", "weight"), weight, spare=4, right=True),
