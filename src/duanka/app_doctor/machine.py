@@ -62,7 +62,7 @@ def clock(found: Installation) -> Iterator[Finding]:
     try:
         book = found.book().condition
     except NoBook:
-        yield ok(f"{said}; there is no order book to hold it against")
+        yield ok(f"{said}; no order book is open here to hold it against")
         return
     if book.server and abs(book.server - now) > SERVER_DIFFERS:
         yield fault(
