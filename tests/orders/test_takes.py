@@ -221,3 +221,7 @@ def test_the_worker_says_that_withdrawals_wait_and_a_run_that_goes_on_is_wide_en
         (alarm,) = [one for one in here.reading.alarms(SUPERVISOR) if one.source == NARROWER]
         assert f"orders take {live} --yes" in alarm.detail
     assert "1 withdrawn" in desk.done("wang", "orders", "take", str(live), "--yes").text
+    with desk.open() as here:
+        assert not [one for one in here.reading.alarms(SUPERVISOR, is_open=True) if one.source == NARROWER]
+        decide(live, key, watched(1), QUARTER)
+        assert Intake(here.book, DecisionFile(live, key)).take_all(at).kept == 0

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, insert, select, update
 from duanka.domain.order import SYSTEM, Demand, Person
 from duanka.domain.take import Choice, Coverage, as_json, coverage_of
 from duanka.domain.words import Words
-from duanka.orders.bulk import upsert
+from duanka.orders.bulk import among, in_parts, put_rows
 from duanka.orders.rows import new_id
 from duanka.orders.tables_takes import taken_orders, takes
 from duanka.orders.turn import Turn
 
 _UNSAID = Words("没有说明其记录的范围", "it does not say what its records cover")
+OPENED, ATTACHED, STOPPED = "opened", "attached", "stopped"  # what a take did to an order
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,17 @@ def folder_of(source: str) -> str:
 
 
 def _write_orders(turn: Turn, number: str) -> None:
-    rows = {order.id: what for order, what in reversed(turn.of_decisions)}
-    if rows:
-        put = upsert(turn.connection, taken_orders).values(
-            [{"take_id": number, "order_id": order, "what": what} for order, what in rows.items()]
+    """Which orders the take touched, each once: what it did to one first counts."""
+    did = {order.id: what for order, what in reversed(turn.of_decisions)}
+    joined = [order for order, what in did.items() if what == ATTACHED]
+    for part in in_parts(joined):
+        known = select(taken_orders.c.order_id).where(
+            taken_orders.c.take_id == number, among(turn.connection, taken_orders.c.order_id, part)
         )
-        turn.connection.execute(put.on_conflict_do_nothing())
+        for order in turn.connection.execute(known).scalars():
+            del did[order]
+    rows = [{"take_id": number, "order_id": order, "what": what} for order, what in did.items()]
+    put_rows(turn.connection, taken_orders, rows)
 
 
 def _is_accepted(connection: Connection, run: str) -> bool:

@@ -22,6 +22,7 @@ from duanka.orders.rows import order_of
 from duanka.orders.second_person import takes_two
 from duanka.orders.tables import acts, orders
 from duanka.orders.tables_takes import kept_decisions, taken_orders, takes
+from duanka.orders.take_record import ATTACHED, OPENED, STOPPED
 from duanka.orders.taking import Taken, Taking
 from duanka.orders.turn import Turn
 from duanka.orders.undoing import undoing
@@ -29,7 +30,6 @@ from duanka.orders.views import Sight
 from duanka.orders.withdrawing import Withdrawals, store_withdrawal
 
 _MASKED = Sight(unmasked=False)
-_OPENED, _ATTACHED, _STOPPED = "opened", "attached", "stopped"
 
 
 @dataclass(frozen=True)
@@ -184,11 +184,11 @@ def summary(left: Sequence[Left]) -> str:
 
 def _sorted(turn: Turn, number: str) -> _Sorted:
     of_take = select(taken_orders.c.order_id, taken_orders.c.what).where(taken_orders.c.take_id == number)
-    rows = turn.connection.execute(of_take.where(taken_orders.c.what != _ATTACHED)).all()
+    rows = turn.connection.execute(of_take.where(taken_orders.c.what != ATTACHED)).all()
     what = {row.order_id: row.what for row in rows}
     also = _asked_since(turn.connection, number)
     query = select(orders).join(taken_orders, taken_orders.c.order_id == orders.c.id)
-    query = query.where(taken_orders.c.take_id == number, taken_orders.c.what != _ATTACHED)
+    query = query.where(taken_orders.c.take_id == number, taken_orders.c.what != ATTACHED)
     cards = turn.connection.execute(query.with_only_columns(orders.c.card)).scalars().all()
     turn.lock(cards)
     found = _Sorted()
@@ -209,7 +209,7 @@ def _why_left(order: Order, what: str, also: str | None) -> str:
     if order.kind is Kind.RESTRICTION:
         stop = "stopped by police notice: only the police lift it"
         return stop if order.state is State.FORCED_STOP else f"stopped otherwise by now ({order.state})"
-    if what == _STOPPED or moved_on(order):
+    if what == STOPPED or moved_on(order):
         return f"moved on by somebody ({order.state})"
     return f"asked by take {also} as well" if also else ""
 
@@ -221,7 +221,7 @@ def _asked_since(connection: Connection, number: str) -> dict[str, str]:
         select(other.c.order_id, func.max(other.c.take_id))
         .join(taken_orders, taken_orders.c.order_id == other.c.order_id)
         .join(takes, takes.c.id == other.c.take_id)
-        .where(taken_orders.c.take_id == number, taken_orders.c.what == _OPENED)
+        .where(taken_orders.c.take_id == number, taken_orders.c.what == OPENED)
         .where(other.c.take_id != number, takes.c.undone_at.is_(None))
         .group_by(other.c.order_id)
     )

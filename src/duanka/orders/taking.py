@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from sqlalchemy import Connection, RowMapping, update
@@ -14,9 +14,10 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Asked, Demand, NotTheirs, Person, TooManyHolders
 from duanka.domain.take import EVERYTHING, Choice, coverage_of, heaviest_first
 from duanka.domain.words import Words
+from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook, Received, receive_in, receive_one
 from duanka.orders.bulk import in_parts
-from duanka.orders.intake import Decisions, Intake, first_time, withdrawals
+from duanka.orders.intake import NARROWER, Decisions, Intake, first_time, withdrawals
 from duanka.orders.isolation import each_alone, is_outage
 from duanka.orders.kept_decisions import ReadLine, Why, read_row, remove, sort, untaken, waiting
 from duanka.orders.positions import position_of
@@ -90,10 +91,14 @@ class Taking:
         for part in in_parts(chosen, _AT_ONCE):
             counts.update(self._take_some(part, now, by))
         counts["kept"] = 0
+        left, police = self._left()
+        if self._choice.narrower and not left.get(Why.NARROWER):
+            Alarms(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
         return Taken(
             Received(**counts),
             self._record.id,
-            *self._left(),
+            left,
+            police,
             self._intake.record.narrower if self._intake else None,
             self._intake.replaced if self._intake else 0,
             len(self._choice.hold - {demand.card for _, demand in held}),
