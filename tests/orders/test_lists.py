@@ -140,7 +140,7 @@ def test_an_empty_list_names_what_was_asked_for(desk: TypedDesk) -> None:
     assert desk.done("wang", "orders", "list", "--tier", "low", "--csv").text.count("\n") == 1
     assert (
         desk.done("wang", "--language", "zh", "orders", "list", "--tier", "low").text
-        == "没有未结工单（--tier low）.\n"
+        == "没有未结工单（--tier low）。\n"
     )
 
 
