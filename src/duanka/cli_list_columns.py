@@ -93,20 +93,19 @@ def moments_in(text: str) -> str:
 
 def _plain(value: Cell) -> object:
     """A value as JSON has it: moments ISO 8601 with the operator's offset, both languages of a text."""
-    match value:
-        case Words():
-            return {"zh": value.zh, "en": value.en}
-        case datetime():
-            return (
-                operator_zone().local(value).isoformat(timespec="seconds")
-                if value.tzinfo
-                else value.isoformat()
-            )
-        case date():
-            return value.isoformat()
-        case str() | None | int() | float():
-            return value
-    return list(value)
+    if isinstance(value, Words):
+        return {"zh": value.zh, "en": value.en}
+    if isinstance(value, datetime):
+        return _iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return _MOMENT.sub(lambda found: _iso(datetime.fromisoformat(found[0])), value)
+    return value if value is None or isinstance(value, int | float) else list(value)
+
+
+def _iso(at: datetime) -> str:
+    return (operator_zone().local(at) if at.tzinfo else at).isoformat(timespec="seconds")
 
 
 def as_text(value: Cell) -> str:

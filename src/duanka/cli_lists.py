@@ -41,6 +41,8 @@ Rows = Annotated[
     typer.Option("--limit", min=1, help="How many rows; without it a screenful, of JSON and CSV all."),
 ]
 SCREENFUL = 20  # rows of a page where nobody says: with heading and the next command they fit 24 lines
+# a number, a moment, a word; Chinese breaks behind any letter
+_UNBROKEN = re.compile(r"[(\[]?\+\d{1,3} \S+ ?|\d{4}-\d\d-\d\d \d\d:\S+ ?|[\x21-\u2fff]+ ?|[^\x21-\u2fff] ?")
 _FETCHED = 200  # rows that are asked for at a time
 _BOM = "\ufeff"  # so that spreadsheets read UTF-8
 
@@ -256,7 +258,7 @@ def _line(columns: Sequence[Column[Any]], cells: Sequence[str], widths: Mapping[
 def _wrapped(text: str, width: int) -> Iterator[str]:
     """The text in lines of at most `width` cells, set in by two."""
     at = ""
-    for part in re.findall(r"[\x21-\u2fff]+ ?|[^\x21-\u2fff] ?", text):  # Chinese breaks behind any letter
+    for part in _UNBROKEN.findall(text):
         if at and cell_len(at) + cell_len(part.rstrip()) > width - 2:
             yield f"  {at}".rstrip()
             at = ""

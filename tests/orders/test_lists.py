@@ -23,6 +23,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.hit_summary import HitSummary
 from duanka.domain.order import State
 from duanka.domain.words import Words
+from duanka.orders.alarms import Alarms
 from duanka.orders.tables import orders
 from typed_desk import TypedDesk, card, demand
 
@@ -131,6 +132,27 @@ def test_counts_stand_instead_of_rows(desk: TypedDesk) -> None:
         assert re.search(rf"^{name} +{value} +{count}$", said, re.MULTILINE), (name, said)
     counted = json.loads(desk.done("wang", "orders", "list", "--count", "--tier", "high", "--json").text)
     assert (counted["total"], counted["rule"]) == (3, {"fan_out": 3, LONGEST: 1})
+
+
+def test_an_alarm_is_told_whole_in_the_operators_time(desk: TypedDesk) -> None:
+    detail = (
+        "时钟跳变 / the clock says 2026-11-28T02:14:18.229140+00:00 of +8613800138000, once in a while " * 3
+    )
+    with desk.open() as here:
+        Alarms(here.store, lambda _: None, timedelta()).raise_now("clock", app_orders.now(), detail)
+    said = desk.done("li", "orders", "alarms", columns=80).text
+    assert all(cell_len(line) <= 80 for line in said.splitlines())
+    assert said.count("+86 138****8000") == 3, "no number is broken"
+    assert said.count("2026-11-28 10:14:18+08:00") == 3
+    assert "2026-11-28T10:14:18+08:00" in desk.done("li", "orders", "alarms", "--open", "--json").text
+    desk.done("li", "orders", "clear-alarm", "clock", "--why", "looked at")
+    assert desk.done("li", "orders", "alarms", "--open").text == "No alarms with --open.\n"
+
+
+def test_counts_are_in_the_language_of_tables(desk: TypedDesk) -> None:
+    said = desk.done("wang", "--language", "zh", "orders", "list", "--count").text
+    for line in (r"等级 +高 +3", r"状态 +转反诈中心 +1", r"城市 +130100 +12"):
+        assert re.search(rf"^{line}$", said, re.MULTILINE), said
 
 
 def test_an_empty_list_names_what_was_asked_for(desk: TypedDesk) -> None:
