@@ -8,7 +8,7 @@ UTC and aware.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -377,11 +377,12 @@ class Order:
 
     @classmethod
     def of(cls, **facts: Any) -> Order:
-        """The order with these fields, all of them: as the constructor makes it, in a third of the time."""
-        if facts.keys() != cls.__dataclass_fields__.keys():
-            raise TypeError(f"not each field of an order once: {', '.join(sorted(facts))}")
+        """The order with these fields: as the constructor makes it, in a third of the time."""
         order = object.__new__(cls)
+        order.__dict__.update(_DEFAULTS)
         order.__dict__.update(facts)
+        if order.__dict__.keys() != cls.__dataclass_fields__.keys():
+            raise TypeError(f"these are not the fields of an order: {', '.join(sorted(facts))}")
         return order
 
     def changed(self, **facts: Any) -> Order:
@@ -392,3 +393,6 @@ class Order:
         after.__dict__.update(self.__dict__)
         after.__dict__.update(facts)
         return after
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Order) if field.default is not MISSING}

@@ -153,13 +153,18 @@ def changes(before: Order, after: Order) -> tuple[dict[str, object], dict[str, o
     return _plain(before, differ), _plain(after, differ)
 
 
+_AS_THEY_ARE = (str, int)  # most of what is told
+
+
 def _plain(order: Order, names: Iterable[str]) -> dict[str, object]:
     facts, values = dict[str, object](), vars(order)
     for name in names:
         value = values[name]
-        if value is None or value in ("", ()):
+        if not value and value in (None, "", ()):
             continue
-        if isinstance(value, Enum):
+        if type(value) in _AS_THEY_ARE:
+            pass
+        elif isinstance(value, Enum):
             value = value.value
         elif isinstance(value, datetime):
             value = value.isoformat()

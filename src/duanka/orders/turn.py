@@ -193,7 +193,8 @@ class Turn:
         self.lock([card])
         if not (facts.get("operator") or facts.get("city")):
             facts["operator"], facts["city"] = self.place(card)
-        order = Order(order_id(kind), kind, card, FIRST[kind], 0, grounds, self.now, self.now, **facts)
+        begun = {"state": FIRST[kind], "step": 0, "opened_at": self.now, "updated_at": self.now}
+        order = Order.of(id=order_id(kind), kind=kind, card=card, grounds=grounds, **begun, **facts)
         self._log.put(self._orders, order.id, order)
         self._log.put(self._open[card], kind, order.id)
         self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
