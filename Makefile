@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots test test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-faces demo demo-network screenshots evidence test test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-live bench-orders bench-sip bench-sms lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -84,6 +84,10 @@ coverage: setup-cluster setup-network setup-browser setup-faces ## make test onc
 ROUNDS ?= 30
 test-waiting: setup-cluster setup-network setup-browser setup-faces ## every test that waits, 30 times (ROUNDS=5: 5 times) with all cores busy
 	@$(BIN)/pytest -m "waits and not long" --rounds $(ROUNDS)
+
+evidence: setup-dev setup-cluster setup-network setup-browser setup-faces ## what `duanka spec` ships: of the last make test of this code, else of a run of its own
+	@$(BIN)/python tests/specification/ship_evidence.py --check || $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --requirements || true
+	@$(BIN)/python tests/specification/ship_evidence.py
 
 bench: setup-dev               ## all rules against the plain scan, interleaved, medians
 	@$(BIN)/python benchmarks/scan.py

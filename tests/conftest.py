@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,10 +19,10 @@ from duanka.orders.store import Store
 from duanka.simulator import simulate
 from long_first import LongFirst
 from parts import needed
+from requirement_run import Requirements
 from rounds import Rounds
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "build" / "requirements.json"
 
 # A process of pytest-xdist has no main file, which the Spark client takes for a run of its own doctests.
 if not hasattr(sys.modules["__main__"], "__file__"):
@@ -95,34 +93,6 @@ def hebei(tmp_path_factory: pytest.TempPathFactory, province: Path) -> Path:
     return _scanned(tmp_path_factory, province, "hebei")
 
 
-class Requirements:
-    """Collects which requirement each test shows, and how it went."""
-
-    def __init__(self) -> None:
-        self.outcomes: dict[str, dict[str, bool]] = defaultdict(dict)
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:  # a property travels from the process that ran the test to the one that counts
-            numbers = [("requirement", str(m.args[0])) for m in item.iter_markers("requirement")]
-            item.user_properties += numbers
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for number in (str(value) for name, value in report.user_properties if name == "requirement"):
-            passed = self.outcomes[number].get(report.nodeid, True)
-            if report.when == "call" or not report.passed:
-                self.outcomes[number][report.nodeid] = passed and report.passed
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        # a run of some tests says nothing about the whole, and must not overwrite what a whole run said
-        config = session.config
-        whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-        whole = whole and config.option.markexpr in {"", "not long"}
-        if not whole or config.option.collectonly or hasattr(config, "workerinput"):
-            return
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(self.outcomes, indent=1, sort_keys=True))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rounds", type=int, default=1, help="run each test so many times while all cores are busy"
@@ -130,6 +100,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--burners", type=int, default=os.cpu_count(), help="processes that keep the cores busy meanwhile"
     )
+    parser.addoption("--requirements", action="store_true", help="run only the tests that show a requirement")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

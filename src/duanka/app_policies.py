@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from duanka.domain.errors import DuankaError, PolicyError
 
 if TYPE_CHECKING:
     from duanka.domain.policy import Policy
-    from duanka.domain.rule import Rule
+    from duanka.domain.rule import Literal, Rule
 
 
 def shipped(folder: str, name: str) -> Path:
@@ -59,3 +60,18 @@ def mapping_named(path: Path) -> Path:
     """A mapping file, or a shipped one by its name alone."""
     inside = shipped("mappings", f"{path.name.removesuffix('.toml')}.toml")
     return inside if path.name == str(path) and not path.exists() and inside.exists() else path
+
+
+def limit_of(rule: Rule, text: str) -> tuple[str, Literal]:
+    """The limit of `rule` that limit=value sets, and its value; DuankaError where it has none or cannot be that."""
+    name, _, value = text.partition("=")
+    if name not in rule.limits:
+        raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")
+    default = rule.limits[name].value
+    try:
+        given = date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
+    except ValueError as error:
+        raise DuankaError(f"--set {text!r}: {name} must be like {default}") from error
+    if fault := rule.limit_fault(name, given):
+        raise DuankaError(f"--set {text!r}: {name} {fault}")
+    return name, given

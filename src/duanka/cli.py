@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         cli_scan,
         cli_serve,
         cli_settings,
+        cli_specification,
     )
     from duanka.settings import Settings
 else:
@@ -52,6 +53,7 @@ else:
     cli_scan = lazily("duanka.cli_scan")
     cli_serve = lazily("duanka.cli_serve")
     cli_settings = lazily("duanka.cli_settings")
+    cli_specification = lazily("duanka.cli_specification")
 
 # their errors can quote a number
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -109,6 +111,10 @@ def _persons(app: typer.Typer) -> None:
     cli_persons.add_persons(app, OUT, _settings)
 
 
+def _specification(app: typer.Typer) -> None:
+    cli_specification.add_specification(app)
+
+
 def _network(app: typer.Typer) -> None:
     cli_network.add_network(app, OUT, _settings)
 
@@ -140,8 +146,8 @@ COMMANDS = (
     ),
     DeferredCommand(
         "spec",
-        "Print every requirement of SPECIFICATION.md with its state from the tests that ran.",
-        _records,
+        "What is required of Duanka, what of it works, and by which tests; a page to read; confirming it.",
+        _specification,
     ),
     DeferredCommand("mapping", "Mappings 映射: find one for your files, and try it.", _mapping),
     DeferredCommand(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+<<<<<<< HEAD
 from duanka.app_policies import policy_named, rule_named
 from duanka.cli_completion import rules_like
+=======
+from duanka.app_policies import limit_of, policy_named, rule_named
+>>>>>>> c8bb233 (Specification: evidence by run and code, a page to read, confirming, open questions with answers that are measured)
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, line, print_list
 from duanka.cli_process import OUT, ExitCode
 from duanka.cli_records import AsOf, Data, Lists, MappingFile, PolicyName, steps
-from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
-from duanka.domain.rule import Literal as LimitValue
-from duanka.domain.rule import Rule
 from duanka.rules import RULES
 from duanka.settings import load_settings
 
@@ -104,7 +104,7 @@ def rules_backtest(
 ) -> None:
     """Run a rule over history with changed limits: cards gained and lost, what would be asked, who it would be."""
     one, under = rule_named(rule), policy_named(policy)
-    changed = dict(_limit(one, text) for text in change or ())
+    changed = dict(limit_of(one, text) for text in change or ())
     with steps() as shown:
         outcome, changes = app.backtest(
             load_settings(),
@@ -124,17 +124,3 @@ def rules_backtest(
         highlight=False,
         soft_wrap=markdown,
     )
-
-
-def _limit(rule: Rule, text: str) -> tuple[str, LimitValue]:
-    name, _, value = text.partition("=")
-    if name not in rule.limits:
-        raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")
-    default = rule.limits[name].value
-    try:
-        given = date.fromisoformat(value) if isinstance(default, date) else type(default)(value)
-    except ValueError as error:
-        raise DuankaError(f"--set {text!r}: {name} must be like {default}") from error
-    if fault := rule.limit_fault(name, given):
-        raise DuankaError(f"--set {text!r}: {name} {fault}")
-    return name, given

@@ -1,4 +1,4 @@
-"""`duanka simulate`, `scan`, `evaluate` and `spec`: records in, cards at risk out, and how good that is."""
+"""`duanka simulate`, `scan` and `evaluate`: records in, cards at risk out, and how good that is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+<<<<<<< HEAD
 from duanka.app_policies import policy_named, rule_named, shipped
 from duanka.cli_completion import rules_like
+=======
+from duanka.app_policies import policy_named, rule_named
+>>>>>>> c8bb233 (Specification: evidence by run and code, a page to read, confirming, open questions with answers that are measured)
 from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT, ExitCode
@@ -26,19 +30,18 @@ from duanka.domain.local_time import operator_zone
 from duanka.settings import load_settings
 
 if TYPE_CHECKING:
-    from duanka import app, evaluation, simulator, specification
+    from duanka import app, evaluation, simulator
     from duanka import cli_tables as tables
 else:
     app = lazily("duanka.app")
     evaluation = lazily("duanka.evaluation")
     simulator = lazily("duanka.simulator")
-    specification = lazily("duanka.specification")
     tables = lazily("duanka.cli_tables")
 
 
 def add_records(cli: typer.Typer) -> None:
     """Add the commands about records."""
-    for command in (simulate, scan, evaluate, spec):
+    for command in (simulate, scan, evaluate):
         cli.command()(command)
 
 
@@ -126,14 +129,3 @@ def evaluate(
     """Compare a scan with the truth: precision, recall, and what it costs honest people."""
     found = tables.evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
     OUT.print(found, highlight=False, soft_wrap=markdown)
-
-
-def spec(
-    results: Annotated[
-        Path | None, typer.Option(help="Results of a test run; default: the last `make test` in this folder.")
-    ] = None,
-) -> None:
-    """Print every requirement of SPECIFICATION.md with its state from the tests that ran."""
-    stated = specification.read(shipped("", "SPECIFICATION.md"))
-    ran = specification.results(results or Path(specification.RESULTS))
-    OUT.print(tables.specification_table(stated, ran))

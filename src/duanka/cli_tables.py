@@ -21,8 +21,11 @@ from duanka.domain.scan import Findings
 from duanka.domain.words import Words
 from duanka.engine import Trial
 from duanka.evaluation import Evaluation, Row
+<<<<<<< HEAD
 from duanka.report.wording import unit
 from duanka.specification import Requirement, Results, state_of
+=======
+>>>>>>> c8bb233 (Specification: evidence by run and code, a page to read, confirming, open questions with answers that are measured)
 
 _COLUMNS = 20  # names of columns that are listed
 _TO_DO = {
@@ -380,18 +383,3 @@ def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
 def _largest(row: Row, roles: Sequence[str]) -> str:
     found = sorted(((row.recalls.get(role, 0.0), role) for role in roles), reverse=True)
     return ", ".join(f"{role} {recall:.2f}" for recall, role in found if recall >= 0.01)
-
-
-def specification_table(stated: Sequence[Requirement], ran: Results | None) -> RenderableType:
-    """Each requirement with the state that the tests show."""
-    table = grid("number", "requirement", "state", "tests", right=("tests",))
-    for requirement in stated:
-        state, tests = state_of(requirement, ran)
-        style = {"works": "green", "partly": "yellow"}.get(state, "")
-        table.add_row(requirement.number, requirement.title, Text(state, style=style), str(tests))
-    note = (
-        ""
-        if ran
-        else "No test run found here: the states are those of SPECIFICATION.md. Run `make test` for fresh ones."
-    )
-    return Group(table, Text(note))

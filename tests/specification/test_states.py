@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.specification import Requirement, Results, read, results, state_of
-from duanka.specification.states import State
+from duanka.specification import Evidence, Requirement, State, read, results, state_of
+from duanka.specification.evidence import evidence_of, write
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "SPECIFICATION.md"
@@ -38,11 +38,11 @@ def test_requirements_come_in_order_with_number_title_and_state(tmp_path: Path) 
         "#### R10.12 Deep · 深\n\n- **State**: not yet\n",
         encoding="utf-8",
     )
-    assert read(page) == (
-        Requirement("R1", "All of it · 全部", "partly"),
-        Requirement("R1.1", "A part · 部分", "works"),
-        Requirement("R10.12", "Deep · 深", "not yet"),
-    )
+    assert [(one.number, one.title, one.state, one.still) for one in read(page)] == [
+        ("R1", "All of it · 全部", "partly", "a beginning"),
+        ("R1.1", "A part · 部分", "works", ""),
+        ("R10.12", "Deep · 深", "not yet", ""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,29 @@ def test_no_run_no_results(tmp_path: Path) -> None:
     assert results(tmp_path / "requirements.json") is None
 
 
+def run_of(outcomes: Mapping[str, Mapping[str, bool]]) -> Evidence:
+    files = {"src/a.py": "0123456789ab"}
+    about = {"date": "2026-03-02", "version": "0.1.0", "python": "3.11.2", "system": "Linux x86_64"}
+    return evidence_of(outcomes, **about, tests=3, files=files)
+
+
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "requirements.json"
-    path.write_text(json.dumps({"R1.1": {"test_a": True, "test_b": False}}), encoding="utf-8")
-    assert results(path) == Results({"R1.1": {"test_a": True, "test_b": False}})
+    ran = run_of({"R1.1": {"tests/test_a.py::test_a": True, "tests/test_a.py::test_b[1]": False}})
+    write(ran, path)
+    assert results(path) == ran
+    assert ran.tests_of("R1.1") == (1, 1)
+    assert ran.failed == ("tests/test_a.py::test_b[1]",)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"R1.1": {"test_a": true}}', '{"shown": {"R1": {"a": 1}}}']
+)
+def test_what_holds_no_results_is_refused_with_what_to_do(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "requirements.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UnreadableInput, match=r"holds no results of a test run .*make evidence"):
+        results(path)
 
 
 # state_of
@@ -105,7 +124,7 @@ def test_the_tests_show_the_state(
     stated: State, outcomes: Mapping[str, bool], state: State, tests: int
 ) -> None:
     requirement = Requirement("R1", "All of it", stated)
-    assert state_of(requirement, Results({"R1": outcomes, "R2": GOOD})) == (state, tests)
+    assert state_of(requirement, run_of({"R1": outcomes, "R2": GOOD})) == (state, tests)
 
 
 @pytest.mark.parametrize("stated", ["works", "partly", "not yet"])
@@ -128,7 +147,13 @@ def test_every_requirement_says_its_four_things_in_two_languages() -> None:
         heading = section.splitlines()[0]
         assert re.fullmatch(r"#{2,3} R[\d.]+ [^·]+ · .*[\u4e00-\u9fff].*", heading), heading
         items = re.findall(r"^- \*\*(.+?)\*\*: (?=\S)", section, flags=re.MULTILINE)
-        assert items == ["Means", "Shown by", "Room", "State"], heading
+        assert items == ["Source", "Means", "含义", "Shown by", "Room", "State"], heading
+
+
+def test_every_requirement_has_a_source_with_a_grade_and_a_meaning_in_chinese() -> None:
+    for one in read(SPECIFICATION):
+        assert one.grades, one.number
+        assert re.search(r"[\u4e00-\u9fff]", one.items["含义"]), one.number
 
 
 def disagreements(stated: Sequence[Requirement], marked: Mapping[str, Sequence[str]]) -> list[str]:

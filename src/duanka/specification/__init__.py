@@ -1,5 +1,63 @@
-"""SPECIFICATION.md read by machine, and the state of each requirement from the tests that ran."""
+"""SPECIFICATION.md read by machine: states from the tests that ran, and what a project lead confirmed."""
 
-from duanka.specification.states import RESULTS, Requirement, Results, read, results, state_of
+from duanka.specification.confirmations import (
+    FILE,
+    Confirmation,
+    Standing,
+    confirm,
+    read_confirmations,
+    standing_of,
+    unknown_numbers,
+)
+from duanka.specification.document import (
+    Answer,
+    Preface,
+    Question,
+    Requirement,
+    State,
+    named,
+    read,
+    read_preface,
+)
+from duanka.specification.evidence import EVIDENCE, RESULTS, Age, Evidence, age, code_of, results
+from duanka.specification.figures import (
+    MEASURED,
+    Figures,
+    Measured,
+    MeasuredRow,
+    read_figures,
+    write_figures,
+)
+from duanka.specification.states import state_of
 
-__all__ = ["RESULTS", "Requirement", "Results", "read", "results", "state_of"]
+__all__ = [
+    "EVIDENCE",
+    "FILE",
+    "MEASURED",
+    "RESULTS",
+    "Age",
+    "Answer",
+    "Confirmation",
+    "Evidence",
+    "Figures",
+    "Measured",
+    "MeasuredRow",
+    "Preface",
+    "Question",
+    "Requirement",
+    "Standing",
+    "State",
+    "age",
+    "code_of",
+    "confirm",
+    "named",
+    "read",
+    "read_confirmations",
+    "read_figures",
+    "read_preface",
+    "results",
+    "standing_of",
+    "state_of",
+    "unknown_numbers",
+    "write_figures",
+]

@@ -1,0 +1,241 @@
+"""`duanka spec`: what is required, what of it works and by which tests; a page to read; confirming it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duanka import specification
+from duanka.app_policies import shipped
+from duanka.cli_grid import grid
+from duanka.cli_lazy import lazily
+from duanka.cli_process import OUT
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.place import find_place
+from duanka.specification import Age, Confirmation, Evidence, Requirement
+
+if TYPE_CHECKING:
+    from duanka import app_questions
+    from duanka.specification import page as pages
+else:
+    app_questions = lazily("duanka.app_questions")
+    pages = lazily("duanka.specification.page")
+
+_PACKAGE = Path(__file__).parent
+_NAMED = 3  # changed files that are named
+spec_cli = typer.Typer(
+    help="What is required of Duanka, what of it works, and by which tests; a page to read; confirming it.",
+    invoke_without_command=True,
+)
+ResultsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        help="Results of a test run; default: the last one in this folder, else the shipped evidence.",
+    ),
+]
+ConfirmedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        help="Confirmations; default: CONFIRMED.toml of the place, else beside SPECIFICATION.md, else here.",
+    ),
+]
+
+
+def add_specification(cli: typer.Typer) -> None:
+    """Add `spec` to the commands."""
+    cli.add_typer(spec_cli, name="spec")
+
+
+def _sources() -> Path | None:
+    """The root of the sources that this program runs from; None: it is installed without them."""
+    root = _PACKAGE.parents[1]
+    return root if (root / "SPECIFICATION.md").is_file() and (root / "tests").is_dir() else None
+
+
+def _stated() -> tuple[Requirement, ...]:
+    return specification.read(shipped("", "SPECIFICATION.md"))
+
+
+def _evidence(named: Path | None) -> Evidence | None:
+    if named is not None:
+        if (found := specification.results(named)) is None:
+            raise DuankaError(f"{named}: no such file; `make test` writes {specification.RESULTS}")
+        return found
+    return specification.results(Path(specification.RESULTS)) or specification.results(specification.EVIDENCE)
+
+
+def _confirmed_file(named: Path | None) -> Path:
+    """Where confirmations lie: --file, the place, the nearest folder upward with one or a specification, else here."""
+    if named is not None:
+        return named
+    if place := find_place():
+        return place / specification.FILE
+    here, names = Path.cwd(), (specification.FILE, "SPECIFICATION.md")
+    for folder in (here, *here.parents, *filter(None, [_sources()])):
+        if any((folder / name).is_file() for name in names):
+            return folder / specification.FILE
+    return here / specification.FILE
+
+
+@spec_cli.callback()
+def spec(
+    context: typer.Context,
+    results: ResultsFile = None,
+    file: ConfirmedFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+) -> None:
+    """What is required of Duanka, what of it works, and by which tests; a page to read; confirming it."""
+    if context.invoked_subcommand:
+        return
+    stated, ran = _stated(), _evidence(results)
+    path = _confirmed_file(file)
+    confirmed = specification.read_confirmations(path)
+    since = specification.age(ran, _sources(), _PACKAGE) if ran else None
+    if as_json:
+        # for a program: not folded at a width, and ASCII so that any terminal takes it
+        typer.echo(json.dumps(pages.as_data(stated, ran, since, confirmed), indent=1))
+        return
+    table = grid("number", "requirement", "state", "tests", "confirmed", right=("tests",))
+    for one in stated:
+        state, tests = specification.state_of(one, ran)
+        files = len(ran.shown.get(one.number, {})) if ran else 0
+        shown = f"{tests} in {files}" if tests else "-"
+        table.add_row(one.number, one.title, state, shown, _standing(one, confirmed))
+    OUT.print(table, highlight=False)
+    for line in (
+        *_totals(stated, ran, confirmed),
+        *_age_lines(ran, since),
+        *_unknown(stated, confirmed, path),
+    ):
+        OUT.print(line, highlight=False)
+
+
+def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
+    standing = specification.standing_of(one, confirmed)
+    if standing == "confirmed":
+        return f"{confirmed[one.number].by}, {confirmed[one.number].on}"
+    return "-" if standing == "not confirmed" else standing
+
+
+def _totals(
+    stated: tuple[Requirement, ...], ran: Evidence | None, confirmed: dict[str, Confirmation]
+) -> list[str]:
+    states = Counter(specification.state_of(one, ran)[0] for one in stated)
+    standings = Counter(specification.standing_of(one, confirmed) for one in stated)
+    again = standings["confirm again"]
+    return [
+        "",
+        f"{len(stated)} requirements: {states['works']} work, {states['partly']} partly, {states['not yet']} not yet;"
+        f" {standings['confirmed']} confirmed" + (f", {again} to confirm again." if again else "."),
+        "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names them.",
+    ]
+
+
+def _age_lines(ran: Evidence | None, since: Age | None) -> list[str]:
+    """What the states rest on, and whether the code is still that of the run."""
+    if ran is None or since is None:
+        return [
+            "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows."
+        ]
+    lines = [
+        f"Evidence: a run of {ran.tests:,} tests on {ran.date}, code {ran.key}, Python {ran.python}, {ran.system}."
+    ]
+    if since.changed:
+        more = ", …" if len(since.changed) > _NAMED else ""
+        lines.append(
+            f"The code has changed since: {len(since.changed)} files ({', '.join(since.changed[:_NAMED])}{more})."
+            + (" `make test`, then `make evidence`, shows it anew." if since.whole else "")
+        )
+    elif since.whole:
+        lines.append("The code is that of the run.")
+    if not since.whole:
+        lines.append("The sources are not here: only the program was compared with the run, not its tests.")
+    return lines
+
+
+def _unknown(stated: tuple[Requirement, ...], confirmed: dict[str, Confirmation], path: Path) -> list[str]:
+    gone = specification.unknown_numbers(stated, confirmed)
+    return [f"{path}: {', '.join(gone)} is confirmed there and no requirement any more."] if gone else []
+
+
+@spec_cli.command("show")
+def spec_show(
+    number: Annotated[str, typer.Argument(help="Number of a requirement, as R1.5.")],
+    results: ResultsFile = None,
+    file: ConfirmedFile = None,
+) -> None:
+    """Show one requirement: source, meaning, acceptance test, state, the tests that show it, open questions."""
+    one, ran = specification.named(_stated(), number), _evidence(results)
+    confirmed = specification.read_confirmations(_confirmed_file(file))
+    OUT.print(pages.as_text(one, ran, confirmed.get(one.number)), highlight=False)
+    for line in _age_lines(ran, specification.age(ran, _sources(), _PACKAGE) if ran else None):
+        OUT.print(line, highlight=False)
+
+
+@spec_cli.command("page")
+def spec_page(
+    out: Annotated[Path, typer.Option(help="FILE.html or FILE.pdf.")],
+    results: ResultsFile = None,
+    file: ConfirmedFile = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="Figures written by `duanka spec measure`; default: the shipped ones."),
+    ] = None,
+) -> None:
+    """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
+    ran, path = _evidence(results), _confirmed_file(file)
+    since = specification.age(ran, _sources(), _PACKAGE) if ran else None
+    confirmed = specification.read_confirmations(path)
+    figures = specification.read_figures(measured or specification.MEASURED, named=measured is not None)
+    preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
+    pages.write_page(out, preface, _stated(), ran, since, confirmed, figures)
+    OUT.print(f"Written: {out}", highlight=False)
+    for line in _age_lines(ran, since):
+        OUT.print(line, highlight=False)
+
+
+@spec_cli.command("measure")
+def spec_measure(
+    data: Annotated[
+        Path, typer.Argument(help="Records with truth.parquet beside them: `duanka simulate DIR`.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of figures for `duanka spec page --measured`.")] = Path(
+        "measured.json"
+    ),
+) -> None:
+    """Measure what other answers to the open questions would do on an invented province."""
+    figures = app_questions.measure(data, _stated(), lambda text: OUT.print(text, highlight=False))
+    specification.write_figures(figures, out)
+    OUT.print(f"Written: {out}. Next: duanka spec page --measured {out} --out spec.html", highlight=False)
+
+
+@spec_cli.command("confirm")
+def spec_confirm(
+    number: Annotated[str, typer.Argument(help="Number of a requirement, as R1.5.")],
+    by: Annotated[str, typer.Option(help="Who confirms it.")],
+    choose: Annotated[
+        list[str] | None,
+        typer.Option(help="An answer to its open question, by its code; once for each question."),
+    ] = None,
+    note: Annotated[str, typer.Option(help="What is to be remembered with it.")] = "",
+    file: ConfirmedFile = None,
+) -> None:
+    """Confirm a requirement as it reads now, and choose answers to its open questions."""
+    stated, path = _stated(), _confirmed_file(file)
+    today = operator_zone().now().date()
+    made = specification.confirm(path, stated, number, by, today, choose or (), note)
+    OUT.print(f"{made.number} confirmed by {made.by} on {made.on}: {path}", highlight=False)
+    for question in specification.named(stated, made.number).questions:
+        title, code = question.title.partition(" · ")[0], made.chose(question)
+        if not code:
+            codes = ", ".join(answer.code for answer in question.answers)
+            OUT.print(f"{title} Ours stands: {question.chosen.code}. Answers: {codes}", highlight=False)
+        elif code != question.chosen.code:
+            OUT.print(f"{title} {code}. What runs is changed by {question.changed_by}", highlight=False)

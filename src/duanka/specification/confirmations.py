@@ -1,0 +1,160 @@
+"""CONFIRMED.toml: which requirements a project lead confirmed, in which words, and what they chose."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.private_files import put_in_place
+from duanka.specification.document import Question, Requirement, named
+
+FILE = "CONFIRMED.toml"
+Standing = Literal["not confirmed", "confirmed", "confirm again"]
+_HEAD = """\
+# What the project lead confirmed of SPECIFICATION.md. Written by `duanka spec confirm`; keep it with the sources.
+# `text` stands for the words that were confirmed: when they change, the requirement reads "confirm again".
+"""
+_KEYS = ("text", "by", "on", "choose", "note")
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """One requirement as it was confirmed. `text`: digest of its words; `choose`: codes of answers, one a question."""
+
+    number: str
+    text: str
+    by: str
+    on: date
+    choose: tuple[str, ...] = ()
+    note: str = ""
+
+    def standing(self, requirement: Requirement) -> Standing:
+        """Whether it still holds for the words of now."""
+        return "confirmed" if self.text == requirement.digest else "confirm again"
+
+    def chose(self, question: Question) -> str:
+        """The answer that was chosen for a question; "": ours stands."""
+        return next((answer.code for answer in question.answers if answer.code in self.choose), "")
+
+
+def read_confirmations(path: Path) -> dict[str, Confirmation]:
+    """Read by number; nothing where there is no file. UnreadableInput names what is wrong and what to do."""
+    if not path.exists():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise UnreadableInput(
+            f"{path}: is not TOML ({error}); mend that line, or name another with --file"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UnreadableInput(f"{path}: cannot be read ({why}); name another with --file") from error
+    return {number: _confirmation(path, number, row) for number, row in content.items()}
+
+
+def _confirmation(path: Path, number: str, row: object) -> Confirmation:
+    like = f'like ["R1.5"] with {", ".join(_KEYS[:3])}'
+    if not isinstance(row, dict):
+        raise UnreadableInput(f"{path}: {number} must be a section {like}; `duanka spec confirm` writes it")
+    for key in row:
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
+            raise UnreadableInput(f"{path}: {number}: unknown key {key}; {hint}")
+    chosen, note = row.get("choose", []), row.get("note", "")
+    texts = (row.get("text"), row.get("by"), note)
+    fine = all(isinstance(text, str) for text in texts) and type(row.get("on")) is date
+    if not (fine and isinstance(chosen, list) and all(isinstance(one, str) for one in chosen)):
+        raise UnreadableInput(
+            f"{path}: {number} must be a section {like}: texts in quotes, on a day, choose a list of texts;"
+            f" `duanka spec confirm {number} --by NAME` writes it again"
+        )
+    return Confirmation(number, row["text"], row["by"], row["on"], tuple(chosen), note)
+
+
+def confirm(
+    path: Path,
+    requirements: Sequence[Requirement],
+    number: str,
+    by: str,
+    on: date,
+    choose: Iterable[str] = (),
+    note: str = "",
+) -> Confirmation:
+    """Record that `by` confirmed a requirement as it reads now; what they said of it before is replaced.
+
+    DuankaError: there is no such requirement or answer, or nobody is named.
+    """
+    requirement = named(requirements, number)
+    by, note = (" ".join(text.split()) for text in (by, note))
+    if not by:
+        raise DuankaError("who confirms? --by NAME")
+    confirmations = read_confirmations(path)
+    chosen = _chosen(requirement, tuple(choose))
+    made = Confirmation(requirement.number, requirement.digest, by, on, chosen, note)
+    order = {one.number: at for at, one in enumerate(requirements)}
+    every = {**confirmations, made.number: made}
+    rows = sorted(every.values(), key=lambda one: (order.get(one.number, len(order)), one.number))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    with put_in_place(path) as aside:
+        aside.write_text(_HEAD + "".join(map(_toml, rows)), encoding="utf-8")
+        if mode is not None:
+            aside.chmod(mode)
+    return made
+
+
+def _chosen(requirement: Requirement, choose: tuple[str, ...]) -> tuple[str, ...]:
+    answers = {answer.code: question for question in requirement.questions for answer in question.answers}
+    asked = dict[int, str]()
+    for code in choose:
+        if code not in answers:
+            there_are = ", ".join(answers) if answers else "none: it leaves no question open"
+            near = difflib.get_close_matches(code, answers, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise DuankaError(f"{requirement.number} has no answer {code!r:.40}{hint} Answers: {there_are}")
+        at = requirement.questions.index(answers[code])
+        if asked.setdefault(at, code) != code:
+            raise DuankaError(
+                f"{asked[at]} and {code} answer the same question of {requirement.number}: choose one"
+            )
+    return tuple(asked.values())
+
+
+def _toml(one: Confirmation) -> str:
+    lines = [
+        f"\n[{_text(one.number)}]",
+        f"text = {_text(one.text)}",
+        f"by = {_text(one.by)}",
+        f"on = {one.on}",
+    ]
+    if one.choose:
+        lines.append(f"choose = [{', '.join(map(_text, one.choose))}]")
+    if one.note:
+        lines.append(f"note = {_text(one.note)}")
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """A TOML string: JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def standing_of(requirement: Requirement, confirmations: Mapping[str, Confirmation]) -> Standing:
+    """Whether a requirement is confirmed as it reads now."""
+    found = confirmations.get(requirement.number)
+    return found.standing(requirement) if found else "not confirmed"
+
+
+def unknown_numbers(requirements: Sequence[Requirement], confirmations: Mapping[str, Any]) -> list[str]:
+    """Numbers that were confirmed and are requirements no more."""
+    known = {one.number for one in requirements}
+    return [number for number in confirmations if number not in known]

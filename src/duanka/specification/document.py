@@ -1,0 +1,209 @@
+"""SPECIFICATION.md read by machine: requirements with their source, and the questions that are to be confirmed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, cast
+
+from duanka.domain.errors import DuankaError, UnreadableInput
+
+State = Literal["works", "partly", "not yet"]
+_HEADING = re.compile(r"^#{2,4} (R\d+(?:\.\d+)?) (.+)$")
+_QUESTION = re.compile(r"^#{2,4} Question (R\d+(?:\.\d+)?): (.+)$")
+_OTHER_HEADING = re.compile(r"^#{1,6} ")
+_ITEM = re.compile(r"^- \*\*(.+?)\*\*:(?: (.*))?$")
+_STATE = re.compile(r"(works|partly|not yet)\b(.*)", re.DOTALL)
+_ANSWER = re.compile(r"^`([a-z0-9]+(?:-[a-z0-9]+)*)`: (.+)$", re.DOTALL)
+_GRADE = re.compile(r"\((S[123]|K)\)")
+# what a lead confirms; state and room change as things are built, and nobody has to confirm that
+_CONFIRMED = ("Source", "Means", "含义", "Shown by")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A possible answer to a question: a code to choose it by, and what it says in English · Chinese."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the sources leave open. `chosen`: our answer; `others`: those that a lead may choose instead.
+
+    `changed_by`: the key that changes it, or what else would; `would`: what another answer would do, in words.
+    `measured_by`: the command that measures it on records, "" where none can.
+    """
+
+    number: str
+    title: str
+    chosen: Answer
+    others: tuple[Answer, ...]
+    changed_by: str
+    would: str
+    measured_by: str
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """All answers, ours first."""
+        return (self.chosen, *self.others)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A numbered requirement. `state`: what the document gives it, `still`: what is said beside it.
+
+    `items`: name -> text of everything that is said about it, in Markdown.
+    """
+
+    number: str
+    title: str
+    state: State
+    still: str = ""
+    items: dict[str, str] = field(default_factory=dict, hash=False)
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """Grades of its sources, as the document names them."""
+        return tuple(dict.fromkeys(_GRADE.findall(self.items.get("Source", ""))))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what a lead confirms, however it is wrapped: 16 hexadecimal digits."""
+        texts = [self.number, self.title, *(f"{name}: {self.items.get(name, '')}" for name in _CONFIRMED)]
+        for one in self.questions:
+            answers = [f"{answer.code}: {answer.text}" for answer in one.answers]
+            texts += [one.title, *answers, one.changed_by, one.would]
+        plain = "\n".join(" ".join(text.split()) for text in texts)
+        return sha256(plain.encode()).hexdigest()[:16]
+
+
+@dataclass
+class _Section:
+    """A part of the page under a heading, item by item."""
+
+    number: str
+    title: str
+    question: bool
+    items: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preface:
+    """What a reader has to know first. `words`: word and meaning; `limits`: what the system does not do."""
+
+    words: tuple[tuple[str, str], ...]
+    limits: tuple[str, ...]
+
+
+def read_preface(path: Path) -> Preface:
+    """Read the words and the limits; none where the page has no such part."""
+    text = path.read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in _part(text, "Words").splitlines()
+    ]
+    words = [(row[0], row[1]) for row in rows if len(row) == 2 and not set(row[1]) <= set("-: ")]
+    limits = re.split(r"^- ", _part(text, "What the system does not do"), flags=re.MULTILINE)[1:]
+    return Preface(tuple(words[1:]), tuple(" ".join(one.split()) for one in limits))
+
+
+def _part(text: str, title: str) -> str:
+    found = re.search(rf"^#+ {title}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1].strip() if found else ""
+
+
+def read(path: Path) -> tuple[Requirement, ...]:
+    """Read the requirements in order; UnreadableInput where one has no state, or a question says too little."""
+    sections = _sections(path.read_text(encoding="utf-8"))
+    questions = [_question(path, one) for one in sections if one.question]
+    found = [_requirement(path, one, questions) for one in sections if not one.question]
+    known = {one.number for one in found}
+    for question in questions:
+        if question.number not in known:
+            raise UnreadableInput(f"{path}: a question is about {question.number}, which is no requirement")
+    return tuple(found)
+
+
+def named(requirements: Sequence[Requirement], number: str) -> Requirement:
+    """The requirement of this number; DuankaError, with the nearest one, when there is none."""
+    by_number = {one.number: one for one in requirements}
+    if found := by_number.get(number.upper()):
+        return found
+    near = difflib.get_close_matches(number.upper(), by_number, 1)
+    hint = f"did you mean {near[0]}?" if near else "`duanka spec` lists them"
+    raise DuankaError(f"there is no requirement {number!r:.40}; {hint}")
+
+
+def _sections(text: str) -> list[_Section]:
+    found, name = list[_Section](), ""
+    here: _Section | None = None
+    for line in text.splitlines():
+        if heading := _QUESTION.match(line) or _HEADING.match(line):
+            here, name = _Section(heading[1], heading[2], heading.re is _QUESTION), ""
+            found.append(here)
+        elif _OTHER_HEADING.match(line):
+            here = None
+        elif here and (item := _ITEM.match(line)):
+            name = item[1]
+            here.items[name] = item[2] or ""
+        elif here and name:
+            here.items[name] += f"\n{line.removeprefix('  ')}"
+    for one in found:
+        one.items = {name: text.strip() for name, text in one.items.items()}
+    return found
+
+
+def _requirement(path: Path, section: _Section, questions: Sequence[Question]) -> Requirement:
+    state = _STATE.match(section.items.get("State", ""))
+    if not state:
+        raise UnreadableInput(f"{path}: {section.number} has no line `- **State**: works|partly|not yet`")
+    own = tuple(one for one in questions if one.number == section.number)
+    still = state[2].strip().removeprefix(":").strip().rstrip(".")
+    return Requirement(section.number, section.title, cast("State", state[1]), still, section.items, own)
+
+
+def _question(path: Path, section: _Section) -> Question:
+    def said(name: str) -> str:
+        if text := section.items.get(name, ""):
+            return text
+        raise UnreadableInput(
+            f"{path}: the question {section.number} {section.title!r} has no line `- **{name}**: …`"
+        )
+
+    chosen, *more = (_answer(path, section, text) for text in (said("Chosen"), *_listed(said("Or"))))
+    return Question(
+        section.number,
+        section.title,
+        chosen,
+        tuple(more),
+        said("Changed by"),
+        said("Would"),
+        section.items.get("Measured by", "").strip("`"),
+    )
+
+
+def _listed(text: str) -> list[str]:
+    """The entries of a list, one a line that begins with a code."""
+    entries = list[str]()
+    for line in text.splitlines():
+        if line.startswith("`") or not entries:
+            entries.append(line)
+        else:
+            entries[-1] += f" {line.strip()}"
+    return entries
+
+
+def _answer(path: Path, section: _Section, text: str) -> Answer:
+    found = _ANSWER.match(" ".join(text.split()))
+    if not found:
+        raise UnreadableInput(
+            f"{path}: an answer of the question {section.number} must be a code and what it says,"
+            f" like `at-once`: …, not {text!r:.60}"
+        )
+    return Answer(found[1], found[2])

@@ -1,0 +1,69 @@
+"""Figures of the open questions: what another answer would do, measured on records, with the command that made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from duanka.domain.errors import UnreadableInput
+
+MEASURED = Path(__file__).with_name("measured.json")  # shipped; `duanka spec measure` writes it
+
+
+@dataclass(frozen=True)
+class MeasuredRow:
+    """A count of cards, and who they are by the truth of an invented province."""
+
+    what: str
+    what_zh: str
+    cards: int
+    fraud: int
+    honest: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one command told."""
+
+    command: str
+    rows: tuple[MeasuredRow, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that was measured on one set of records. `date`: ISO; `data`: what the records are."""
+
+    date: str
+    version: str
+    data: str
+    cards: int
+    measured: Mapping[str, Measured]  # by the command as SPECIFICATION.md has it
+
+
+def write_figures(figures: Figures, path: Path) -> None:
+    """Write figures as JSON."""
+    path.write_text(json.dumps(asdict(figures), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_figures(path: Path, *, named: bool) -> Figures | None:
+    """Read figures; None where there are none, UnreadableInput where they were `named` or hold anything else."""
+    if not named and not path.is_file():
+        return None
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        measured = {
+            str(key): Measured(str(one["command"]), tuple(MeasuredRow(**row) for row in one["rows"]))
+            for key, one in read["measured"].items()
+        }
+        about = (str(read["date"]), str(read["version"]), str(read["data"]), int(read["cards"]))
+        return Figures(*about, measured)
+    except OSError as error:
+        raise UnreadableInput(
+            f"{path}: cannot be read ({error.strerror}); `duanka spec measure` writes it"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableInput(
+            f"{path}: holds no figures ({error}); `duanka spec measure` writes them"
+        ) from error

@@ -1,0 +1,346 @@
+"""`duanka spec` as a project lead meets it: on a fresh clone, after a run, after a change, installed; as a page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from duanka import app_questions, cli, specification
+from duanka import cli_specification as door
+from duanka.cli_process import OUT
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.specification import Age, age, code_of, page
+from duanka.specification.evidence import evidence_of, write
+from ship_evidence import ship
+
+ROOT = Path(__file__).parents[2]
+SHOWN = {
+    "R1.1": {"tests/rules/test_examples.py::test_a": True, "tests/rules/test_examples.py::test_b": True},
+    "R2": {"tests/orders/test_kill.py::test_a": True, "tests/orders/test_kill.py::test_b": False},
+}
+
+
+def run_on(root: Path) -> specification.Evidence:
+    about = {"date": "2026-03-02", "version": "0.1.0", "python": "3.11.2", "system": "Linux x86_64"}
+    return evidence_of(SHOWN, **about, tests=4, files=code_of(root))
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small clone with evidence of its own code, as the program sees it."""
+    root = tmp_path / "clone"
+    for name in ("src/duanka/a.py", "tests/test_a.py", "policies/national.toml"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    shutil.copy(ROOT / "SPECIFICATION.md", root)
+    write(run_on(root), root / "evidence.json")
+    monkeypatch.setattr(specification, "EVIDENCE", root / "evidence.json")
+    monkeypatch.setattr(door, "_sources", lambda: root)
+    monkeypatch.chdir(root)
+    return root
+
+
+def typed(*words: str | Path, columns: int = 80) -> str:
+    OUT.width = columns
+    found = CliRunner().invoke(cli.cli, ["spec", *map(str, words)], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+def test_a_fresh_clone_says_what_works_and_which_run_showed_it(clone: Path) -> None:
+    said = typed()
+    assert re.search(r"^R1\.1 .* works +2 in 1", said, re.MULTILINE)
+    assert re.search(r"^R2 .* partly +2 in 1", said, re.MULTILINE)
+    assert re.search(r"^R3\.1 .* not yet +-", said, re.MULTILINE), "what nothing shows does not work"
+    assert "26 requirements: 1 work, 1 partly, 24 not yet; 0 confirmed." in said
+    assert f"Evidence: a run of 4 tests on 2026-03-02, code {run_on(clone).key}" in said.replace("\n", " ")
+    assert "The code is that of the run." in said
+    assert max(map(len, said.splitlines())) <= 80
+    shown = typed("show", "r2", columns=200)
+    assert "tests/orders/test_kill.py: 1 passed, 1 not" in shown
+    assert "did you mean R1.5" in _refused("show", "R1.6")
+
+
+def test_it_says_when_the_code_is_another_than_that_of_the_run(clone: Path) -> None:
+    (clone / "src/duanka/a.py").write_text("changed")
+    (clone / "tests/test_b.py").write_text("new")
+    (clone / "policies/national.toml").unlink()
+    (clone / "tests/__pycache__").mkdir()
+    (clone / "tests/__pycache__/a.pyc").write_text("no code")
+    (clone / "tests/.hidden").write_text("no code")
+    said = typed(columns=300)
+    assert (
+        "The code has changed since: 3 files (policies/national.toml, src/duanka/a.py, tests/test_b.py)."
+        in said
+    )
+    found = json.loads(typed("--json"))["evidence"]
+    assert found["changed"] == ["policies/national.toml", "src/duanka/a.py", "tests/test_b.py"]
+
+
+def test_a_run_in_this_folder_goes_before_what_was_shipped(clone: Path) -> None:
+    ran = evidence_of({}, date="2026-03-03", version="", python="", system="", tests=1, files={})
+    write(ran, clone / specification.RESULTS)
+    assert "2026-03-03" in typed()
+    assert "2026-03-02" in typed("--results", clone / "evidence.json")
+    assert "no such file" in _refused("--results", str(clone / "none.json"))
+
+
+def test_installed_it_compares_what_it_can(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "duanka"
+    shutil.copytree(clone / "src" / "duanka", package)
+    (package / "SPECIFICATION.md").write_text("comes with it")
+    ran = run_on(clone)
+    assert age(ran, None, package) == Age((), whole=False)
+    (package / "a.py").write_text("another version")
+    assert age(ran, None, package) == Age(("src/duanka/a.py",), whole=False)
+    monkeypatch.setattr(door, "_sources", lambda: None)
+    said = typed(columns=200)
+    assert "The sources are not here: only the program was compared with the run, not its tests." in said
+
+
+def test_without_any_run_nothing_is_claimed_to_be_shown(clone: Path) -> None:
+    (clone / "evidence.json").unlink()
+    assert "which nothing here shows" in typed(columns=200)
+    assert json.loads(typed("--json"))["evidence"] is None
+
+
+def test_evidence_is_shipped_from_a_run_of_this_code_and_of_no_other(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = clone / "shipped.json"
+    assert ship(clone, out, check=False) == 3
+    write(run_on(clone), clone / specification.RESULTS)
+    assert ship(clone, out, check=True) == 0
+    assert not out.exists()
+    assert ship(clone, out, check=False) == 0
+    assert specification.results(out) == run_on(clone)
+    (clone / "tests/test_a.py").write_text("changed")
+    out.unlink()
+    assert ship(clone, out, check=False) == 3
+    assert "1 files differ (tests/test_a.py)" in capsys.readouterr().err
+    assert not out.exists()
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.requirement("R1")
+@pytest.mark.parametrize("n", [1, 2])
+def test_of_it(n):
+    assert n == 1
+
+@pytest.mark.requirement("R2")
+def test_skipped():
+    pytest.skip("no parts")
+
+def test_of_nothing():
+    pass
+"""
+CONFTEST = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import requirement_run
+requirement_run.ROOT = Path(__file__).parents[1]
+
+def pytest_addoption(parser):
+    parser.addoption("--requirements", action="store_true")
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "requirement(number): of a test")
+    config.pluginmanager.register(requirement_run.Requirements(), "requirements")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "tests"), [((), 3), (("--requirements", "-n", "1"), 2), (("-k", "of_it"), None)]
+)
+def test_a_whole_run_leaves_its_results_and_a_part_of_one_none(
+    tmp_path: Path, options: tuple[str, ...], tests: int | None
+) -> None:
+    for name, content in (
+        ("tests/test_it.py", MARKED),
+        ("tests/conftest.py", CONFTEST),
+        ("pytest.ini", "[pytest]\ntestpaths = tests\n"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "PYTEST_"))}
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *options],
+        cwd=tmp_path,
+        env=own,
+        capture_output=True,
+        check=False,
+    )
+    found = specification.results(tmp_path / specification.RESULTS)
+    if tests is None:
+        assert found is None
+        return
+    assert found
+    assert (found.tests, found.tests_of("R1"), found.tests_of("R2")) == (tests, (1, 1), (0, 1))
+    assert found.failed == ("tests/test_it.py::test_of_it[2]", "tests/test_it.py::test_skipped")
+    assert age(found, tmp_path, tmp_path).changed == ()
+
+
+def test_a_lead_confirms_and_reads_it_everywhere(clone: Path) -> None:
+    said = typed(
+        "confirm", "R1.5", "--by", "王主任", "--choose", "at-once", "--note", "as in Hebei", columns=200
+    )
+    assert "R1.5 confirmed by 王主任 on " in said
+    assert str(clone / "CONFIRMED.toml") in said
+    assert "at-once. What runs is changed by `[orders] stages`" in said
+    assert "Ours stands: a-day. Answers: a-day, three-days, 15-days" in said
+    assert re.search(r"^R1\.5 .*王主任, 20", typed(columns=120), re.MULTILINE)
+    one = next(one for one in json.loads(typed("--json"))["requirements"] if one["number"] == "R1.5")
+    assert (one["standing"], one["confirmation"]["note"]) == ("confirmed", "as in Hebei")
+    assert [question["lead_chose"] for question in one["questions"]] == ["at-once", ""]
+    assert "the lead chose: at-once" in typed("show", "R1.5")
+    file = clone / "CONFIRMED.toml"
+    other = re.sub(r'text = "\w+"', 'text = "0123456789abcdef"', file.read_text())
+    file.write_text(other + '["R99"]\ntext = "a"\nby = "li"\non = 2026-03-02\n')
+    said = typed(columns=120)
+    assert re.search(r"^R1\.5 .*confirm again", said, re.MULTILINE)
+    assert "0 confirmed, 1 to confirm again" in said
+    assert "R99 is confirmed there and no requirement any more" in " ".join(said.split())
+    file.write_text("[")
+    assert "is not TOML" in _refused()
+
+
+def test_confirmations_lie_where_a_person_expects_them(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone / "tests")
+    typed("confirm", "R1", "--by", "li")
+    assert (clone / "CONFIRMED.toml").is_file(), "beside the specification, from any folder below"
+    place = tmp_path / "place"
+    (place / "below").mkdir(parents=True)
+    (place / "duanka.toml").touch()
+    monkeypatch.chdir(place / "below")
+    typed("confirm", "R1", "--by", "li")
+    assert (place / "CONFIRMED.toml").is_file()
+    typed("confirm", "R1", "--by", "li", "--file", tmp_path / "mine.toml")
+    assert (tmp_path / "mine.toml").is_file()
+
+
+def _refused(*words: str) -> str:
+    with pytest.raises(DuankaError) as caught:
+        typed(*words)
+    return str(caught.value)
+
+
+class Text(HTMLParser):
+    """The words of a page, and every address in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.addresses = "", list[str]()
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+def test_the_page_leaves_no_question_open(clone: Path) -> None:
+    typed("confirm", "R1.4", "--by", "<b>li</b>", "--choose", "30-an-hour")
+    typed("page", "--out", clone / "spec.html")
+    read = Text()
+    read.feed((clone / "spec.html").read_text(encoding="utf-8"))
+    words = " ".join(read.words.split())
+    stated = specification.read(ROOT / "SPECIFICATION.md")
+    for one in stated:
+        for name in ("Source", "Means", "含义", "Shown by"):
+            for block in page.blocks(one.items[name]):
+                for run in block.get("runs", ()):
+                    assert " ".join(run["text"].split()) in words, (one.number, name)
+        for question in one.questions:
+            for answer in question.answers:
+                assert answer.code in words
+    for word, meaning in specification.read_preface(ROOT / "SPECIFICATION.md").words:
+        assert word in words
+        assert " ".join(meaning.split()) in words
+    assert "涉案The police confirmed the card in a case" in words, (
+        "words that a lead may not know are explained"
+    )
+    assert "It decides nobody's guilt" in words
+    assert "<b>li</b>" in words, "a name is a text"
+    assert "the lead's choice" in words
+    assert all(address.startswith("#") for address in read.addresses), "nothing is fetched from anywhere"
+    assert "`" not in words
+    assert "**" not in words
+
+
+def test_the_page_is_a_pdf_with_chinese_in_it(clone: Path) -> None:
+    typed("page", "--out", clone / "spec.pdf")
+    made = (clone / "spec.pdf").read_bytes()
+    assert made.startswith(b"%PDF-")
+    assert b"NotoSansSC" in made
+    assert (clone / "spec.pdf").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("out", "says"), [("spec.txt", "FILE.html or a FILE.pdf"), ("none/spec.html", "does not exist")]
+)
+def test_a_page_of_another_kind_or_nowhere_is_refused(clone: Path, out: str, says: str) -> None:
+    assert says in _refused("page", "--out", out)
+
+
+def test_a_pdf_without_its_parts_says_what_to_do(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    assert "make setup" in _refused("page", "--out", "spec.pdf")
+    assert not (clone / "spec.pdf").exists()
+
+
+# figures
+
+
+def test_the_shipped_figures_are_of_the_commands_that_the_document_names() -> None:
+    figures = specification.read_figures(specification.MEASURED, named=True)
+    assert figures
+    stated = specification.read(ROOT / "SPECIFICATION.md")
+    commands = {one.measured_by for of in stated for one in of.questions if one.measured_by}
+    assert set(figures.measured) == commands, "`duanka spec measure PROVINCE --out measured.json`"
+    for one in figures.measured.values():
+        assert all(row.cards == row.fraud + row.honest for row in one.rows)
+
+
+def test_a_question_is_measured_by_its_command(
+    province: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = "duanka rules backtest over_frequency DATA --set max_calls=30"
+    stated = [one for one in specification.read(ROOT / "SPECIFICATION.md") if one.number == "R1.4"]
+    said = list[str]()
+    figures = app_questions.measure(province, stated, said.append)
+    (measured,) = figures.measured.values()
+    assert said == [measured.command] == [command.replace("DATA", province.name)]
+    before, after, more, _ = measured.rows
+    assert after.cards > before.cards
+    assert more.cards <= after.cards - before.cards
+    assert figures.cards == 6_000
+    path = tmp_path / "measured.json"
+    specification.write_figures(figures, path)
+    assert specification.read_figures(path, named=True) == figures
+
+
+def test_figures_that_are_none_and_records_without_a_truth_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match="duanka simulate"):
+        app_questions.measure(tmp_path, [], print)
+    (tmp_path / "measured.json").write_text('{"measured": 1}')
+    for path in (tmp_path / "measured.json", tmp_path / "none.json"):
+        with pytest.raises(UnreadableInput, match="duanka spec measure"):
+            specification.read_figures(path, named=True)
+    assert specification.read_figures(tmp_path / "none.json", named=False) is None
