@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-<<<<<<< HEAD
-from duanka.app_policies import policy_named, rule_named
-from duanka.cli_completion import rules_like
-=======
 from duanka.app_policies import limit_of, policy_named, rule_named
->>>>>>> c8bb233 (Specification: evidence by run and code, a page to read, confirming, open questions with answers that are measured)
+from duanka.cli_completion import rules_like
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, line, print_list
 from duanka.cli_process import OUT, ExitCode

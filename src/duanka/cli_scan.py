@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-<<<<<<< HEAD
-from duanka.app_policies import policy_named, rule_named, shipped
-from duanka.cli_completion import rules_like
-=======
 from duanka.app_policies import policy_named, rule_named
->>>>>>> c8bb233 (Specification: evidence by run and code, a page to read, confirming, open questions with answers that are measured)
+from duanka.cli_completion import rules_like
 from duanka.cli_language import asked_for
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT, ExitCode

@@ -21,11 +21,7 @@ from duanka.domain.scan import Findings
 from duanka.domain.words import Words
 from duanka.engine import Trial
 from duanka.evaluation import Evaluation, Row
-<<<<<<< HEAD
 from duanka.report.wording import unit
-from duanka.specification import Requirement, Results, state_of
-=======
->>>>>>> c8bb233 (Specification: evidence by run and code, a page to read, confirming, open questions with answers that are measured)
 
 _COLUMNS = 20  # names of columns that are listed
 _TO_DO = {
