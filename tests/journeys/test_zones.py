@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from desk import duanka, hits
+from desk import ENGLISH, duanka, hits
+from parts import needed
+from switches import missing
+from waiting import HANG
 
 MACHINES = ("UTC", "America/Lima", "Asia/Shanghai")
 
@@ -51,6 +58,28 @@ def test_records_of_the_last_hour_are_used_in_every_zone(zone: str, hours: int, 
         assert "ahead of the clock" not in typed.out
         found.add(str(hits(out)))
     assert len(found) == 1
+
+
+@pytest.mark.requirement("R7")
+def test_a_card_in_the_network_has_the_same_moments_on_every_machine(tmp_path: Path) -> None:
+    needed(missing())
+    program = Path(__file__).with_name("network_moments.py")
+    path = os.pathsep.join([str(program.parents[1] / room) for room in (".", "network", "records")])
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(program), str(tmp_path / machine.replace("/", "-"))],
+            env={"PATH": "/usr/bin:/bin:/usr/sbin", "PYTHONPATH": path, "TZ": machine, **ENGLISH},
+            stdout=subprocess.PIPE,
+        )
+        for machine in MACHINES
+    ]
+    said = [one.communicate(timeout=HANG)[0] for one in running]
+    assert [one.returncode for one in running] == [0, 0, 0]
+    assert said[0] == said[1] == said[2]
+    moments = json.loads(said[0])
+    assert moments["shown"] == ["2026-03-02 23:30:00+08:00", "2026-03-04 23:32:00+08:00"]
+    assert {"2026年3月3日23:30", "2026年3月3日23:31", "2026年3月4日23:32"} <= set(moments["told"])
+    assert all(moments["stored"].values())
 
 
 def test_a_time_that_is_typed_wrongly_is_answered_with_what_to_write(tmp_path: Path) -> None:
