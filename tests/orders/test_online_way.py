@@ -232,6 +232,17 @@ def test_frames_that_do_not_fit_use_the_challenge_up_and_are_no_failure(store: S
         assert way.settled(session, PASSED, NOW + RECORDED).stage is Stage.PASSED
 
 
+def test_an_invented_receipt_is_none(store: Store) -> None:
+    way = Online(store)
+    signature = "0" * 64
+    invented = ["x", ".", "1.", "9" * 17 + ".", "-1.aa", "1.é", f"1772438404000000.{signature}"]
+    for number, receipt in enumerate(invented):
+        session = way.agreed(way.asked(number).id)
+        challenge = way.checks.draw(session, STEPS, NOW)
+        taken = partial(way.checks.take, receipt=receipt)
+        assert refused(taken, session, challenge.id, frames(), NOW + RECORDED) is Reason.OUT_OF_TIME, receipt
+
+
 def test_a_camera_that_stalls_is_no_replay(store: Store) -> None:
     way = Online(store)
     session = way.agreed(way.asked(0).id)

@@ -60,6 +60,7 @@ class Uploads:
     def of(self, order_id: str, challenge_id: str) -> Mapping[str, bytes]:
         """The pictures that are here for a challenge, by their SHA-256 in hexadecimal."""
         with self._lock:
+            self._forget_old()
             upload = self._held.get(order_id)
             return dict(upload.pictures) if upload and upload.challenge_id == challenge_id else {}
 
@@ -67,6 +68,7 @@ class Uploads:
         """Forget the pictures of an order: they are judged, or nobody will judge them."""
         with self._lock:
             self._drop(order_id)
+            self._forget_old()
 
     def _drop(self, order_id: str) -> None:
         if upload := self._held.pop(order_id, None):
