@@ -21,14 +21,22 @@ _RFC3339 = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
+_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")  # a + in a query that was not written %2B
+
 
 def _moment(value: Any) -> Any:
-    """RFC 3339 with its offset; a leap second is the second before it, as most clocks have it."""
+    """RFC 3339 with its offset; a leap second is the second before it, as most clocks have it.
+
+    A blank before the offset is the plus that a query turns into one: it can be nothing else.
+    """
     if isinstance(value, datetime):
         return value
+    if isinstance(value, str) and len(value) > len("2026-03-02T16:00"):
+        value = _LOST_PLUS.sub("+", value)
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError(
-            "a time is written as RFC 3339 with an offset, like 2026-03-02T16:00:00+08:00, in the years 2000 to 2099"
+            "a time is written as RFC 3339 with an offset, like 2026-03-02T16:00:00+08:00 (in a query %2B08:00), in the"
+            " years 2000 to 2099"
         )
     at, whole = value.upper(), value[:17]
     seconds = "59" if value[17:19] == "60" else value[17:19]
