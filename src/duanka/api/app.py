@@ -89,4 +89,5 @@ def create_api(
     }
     api.add_middleware(Wire, body=limits.body, others={BASE + path: most for path, most in others.items()})
     describe(api, desk.book.terms.policy)
+    api.openapi()  # now and not in the first request: it takes a second, and must not be made by two threads
     return api
