@@ -253,7 +253,7 @@ def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -
     }
     first = turn.policy.stages[0].state
     if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
-        due = stage_due(turn, verification.delivered_at or turn.now, first)
+        due = stage_due(turn, verification, first)
         return happen(turn, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
     return turn.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
 

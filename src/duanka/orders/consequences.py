@@ -169,7 +169,7 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
         if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
             propose_after(turn, order, _STAGE_EVENT[stage.state], told, by, why)
         return
-    due = stage_due(turn, order.delivered_at or turn.now, stage.state)
+    due = stage_due(turn, order, stage.state, restriction)
     facts: dict[str, Any] = {
         "grounds": told,
         "parent": order.id,
@@ -197,17 +197,22 @@ def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:
     return turn.open_order(verification.card, Kind.RESTRICTION)
 
 
-def stage_due(turn: Turn, delivered_at: datetime, state: NetworkState) -> datetime | None:
-    """When the stage after the one of `state` begins; None: there is none.
+def stage_due(
+    turn: Turn, order: Order, state: NetworkState, restriction: Order | None = None
+) -> datetime | None:
+    """When the stage after the one of `state` begins; None: there is none. Never before now.
 
     A first stage that came late (more time, a review, a worker that was down) takes nothing from the hours between
-    the two: that is what the holder was told.
+    the two: that is what the holder was told. They run from the `restriction` that this verification led to already,
+    else from now.
     """
     following = turn.policy.after(state)
     if following is None:
         return None
+    began = restriction.opened_at if restriction and restriction.parent == order.id else turn.now
     between = timedelta(hours=turn.policy.hours_until_next(state))
-    return max(turn.now + between, delivered_at + timedelta(hours=following.hours))
+    delivered_at = order.delivered_at or turn.now
+    return max(turn.now, began + between, delivered_at + timedelta(hours=following.hours))
 
 
 def next_stage(turn: Turn, order: Order) -> Event | None:
@@ -247,7 +252,7 @@ def _to_fraud_centre(turn: Turn, order: Order, by: Person, why: str) -> None:
     """We look no longer: what was paused for that goes on."""
     del by
     restriction = _barred_for(turn, order)
-    due = stage_due(turn, order.delivered_at or turn.now, NetworkState.OUTGOING_BARRED)
+    due = stage_due(turn, order, NetworkState.OUTGOING_BARRED, restriction)
     if restriction and due and not restriction.due_at:
         turn.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
 
