@@ -18,7 +18,14 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
     out = decide(tmp_path / "out", KEY, [*medium(1, 2, 3), *high(11)])
     choice = Choice(hold=frozenset({phone(2).removeprefix("+")}))
     taking = Taking(desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, "a friend")
-    taking.take(NOW, Person("the.desk", Role.DESK))
+    clerk_of_desk = Person("the.desk", Role.DESK)
+    tried = taking.preview(NOW, clerk_of_desk)
+    assert tried.opened_by == {
+        "tier": {"medium": 2, "high": 1},
+        "rule": {"fan_out": 3},
+        "city": {"130100": 3},
+    }
+    taking.take(NOW, clerk_of_desk)
     with callers(desk.api()) as calling:
         clerk, second = (calling(desk.given[role]) for role in (Role.DESK, Role.SUPERVISOR))
         (take,) = clerk.get("/takes").json()["items"]
@@ -32,7 +39,7 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
         answer = clerk.post(f"/takes/{take['id']}/undo", {"why": "wrong"})
         assert (answer.status_code, "being undone" in answer.text) == (409, True)
         assert clerk.post("/withdrawals", {"why": "w"}).status_code in (409, 422)
-        act = clerk.post("/withdrawals", {"tiers": ["medium"], "why": "w"})
+        act = clerk.post("/withdrawals", {"tiers": ["medium"], "rules": ["night_calls"], "why": "w"})
         assert (act.status_code, act.json()["done"]) == (201, 1)
         second.post(f"/acts/{undone['proposed']['id']}/approve", {"why": "right"})
         desk.acts.carry_out(NOW)
