@@ -12,12 +12,16 @@ import typer
 from duanka import specification
 from duanka.app_policies import shipped
 from duanka.cli_grid import grid
+from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
+from duanka.domain.words import Words
 from duanka.place import find_place
 from duanka.specification import Age, Confirmation, Evidence, Requirement
+from duanka.specification.confirmations import AGAIN
+from duanka.specification.document import STATE_WORDS
 
 if TYPE_CHECKING:
     from duanka import app_questions
@@ -28,6 +32,43 @@ else:
 
 _PACKAGE = Path(__file__).parent
 _NAMED = 3  # changed files that are named
+_TABLE = (
+    *(Words("编号", "number"), Words("要求", "requirement"), Words("状态", "state")),
+    *(Words("测试", "tests"), Words("确认", "confirmed")),
+)
+_TESTS = Words("{tests}（{files} 个文件）", "{tests} in {files}")
+_TOTALS = Words(
+    "{all} 项要求：{works} 项已实现，{partly} 项部分实现，{not_yet} 项未实现；已确认 {confirmed} 项",
+    "{all} requirements: {works} work, {partly} partly, {not_yet} not yet; {confirmed} confirmed",
+)
+_TO_CONFIRM, _STOP = Words("，{again} 项须重新确认。", ", {again} to confirm again."), Words("。", ".")
+_LEGEND = Words(
+    "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出名称。",
+    "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names them.",
+)
+_NO_RUN = Words(
+    "没有测试运行记录：状态取自 SPECIFICATION.md，此处无从证明。",
+    "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows.",
+)
+_EVIDENCE = Words(
+    "证据：{date} 运行的 {tests} 个测试，代码 {code}，Python {python}，{system}。",
+    "Evidence: a run of {tests} tests on {date}, code {code}, Python {python}, {system}.",
+)
+_CODE_CHANGED = Words(
+    "此后代码有变：{files} 个文件（{named}）。", "The code has changed since: {files} files ({named})."
+)
+_ANEW = Words(
+    "`make test` 之后 `make evidence` 可重新证明。", " `make test`, then `make evidence`, shows it anew."
+)
+_SAME_CODE = Words("代码与该次运行相同。", "The code is that of the run.")
+_NO_SOURCES = Words(
+    "此处没有源码：只比对了程序，没有比对测试。",
+    "The sources are not here: only the program was compared with the run, not its tests.",
+)
+_GONE = Words(
+    "{path}：其中确认的 {numbers} 已不是要求。",
+    "{path}: {numbers} is confirmed there and no requirement any more.",
+)
 spec_cli = typer.Typer(
     help="What is required of Duanka, what of it works, and by which tests; a page to read; confirming it.",
     invoke_without_command=True,
@@ -102,12 +143,12 @@ def spec(
         # for a program: not folded at a width, and ASCII so that any terminal takes it
         typer.echo(json.dumps(pages.as_data(stated, ran, since, confirmed), indent=1))
         return
-    table = grid("number", "requirement", "state", "tests", "confirmed", right=("tests",))
+    table = grid(*_TABLE, right=("tests",))
     for one in stated:
         state, tests = specification.state_of(one, ran)
         files = len(ran.shown.get(one.number, {})) if ran else 0
-        shown = f"{tests} in {files}" if tests else "-"
-        table.add_row(one.number, one.title, state, shown, _standing(one, confirmed))
+        by = shown(_TESTS).format(tests=tests, files=files) if tests else "-"
+        table.add_row(one.number, _title(one), shown(STATE_WORDS[state]), by, _standing(one, confirmed))
     OUT.print(table, highlight=False)
     for line in (
         *_totals(stated, ran, confirmed),
@@ -117,11 +158,17 @@ def spec(
         OUT.print(line, highlight=False)
 
 
+def _title(one: Requirement) -> str:
+    """The title in the language of tables: the document has English and Chinese with a point between them."""
+    en, point, zh = one.title.partition(" · ")
+    return shown(Words(zh, en)) if point else one.title
+
+
 def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
     standing = specification.standing_of(one, confirmed)
     if standing == "confirmed":
         return f"{confirmed[one.number].by}, {confirmed[one.number].on}"
-    return "-" if standing == "not confirmed" else standing
+    return "-" if standing == "not confirmed" else shown(AGAIN)
 
 
 def _totals(
@@ -132,37 +179,39 @@ def _totals(
     again = standings["confirm again"]
     return [
         "",
-        f"{len(stated)} requirements: {states['works']} work, {states['partly']} partly, {states['not yet']} not yet;"
-        f" {standings['confirmed']} confirmed" + (f", {again} to confirm again." if again else "."),
-        "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names them.",
+        shown(_TOTALS).format(
+            all=len(stated),
+            works=states["works"],
+            partly=states["partly"],
+            not_yet=states["not yet"],
+            confirmed=standings["confirmed"],
+        )
+        + (shown(_TO_CONFIRM).format(again=again) if again else shown(_STOP)),
+        shown(_LEGEND),
     ]
 
 
 def _age_lines(ran: Evidence | None, since: Age | None) -> list[str]:
     """What the states rest on, and whether the code is still that of the run."""
     if ran is None or since is None:
-        return [
-            "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows."
-        ]
-    lines = [
-        f"Evidence: a run of {ran.tests:,} tests on {ran.date}, code {ran.key}, Python {ran.python}, {ran.system}."
-    ]
+        return [shown(_NO_RUN)]
+    run = {"date": ran.date, "code": ran.key, "python": ran.python, "system": ran.system}
+    lines = [shown(_EVIDENCE).format(tests=f"{ran.tests:,}", **run)]
     if since.changed:
         more = ", …" if len(since.changed) > _NAMED else ""
-        lines.append(
-            f"The code has changed since: {len(since.changed)} files ({', '.join(since.changed[:_NAMED])}{more})."
-            + (" `make test`, then `make evidence`, shows it anew." if since.whole else "")
-        )
+        named = ", ".join(since.changed[:_NAMED]) + more
+        changed = shown(_CODE_CHANGED).format(files=len(since.changed), named=named)
+        lines.append(changed + (shown(_ANEW) if since.whole else ""))
     elif since.whole:
-        lines.append("The code is that of the run.")
+        lines.append(shown(_SAME_CODE))
     if not since.whole:
-        lines.append("The sources are not here: only the program was compared with the run, not its tests.")
+        lines.append(shown(_NO_SOURCES))
     return lines
 
 
 def _unknown(stated: tuple[Requirement, ...], confirmed: dict[str, Confirmation], path: Path) -> list[str]:
     gone = specification.unknown_numbers(stated, confirmed)
-    return [f"{path}: {', '.join(gone)} is confirmed there and no requirement any more."] if gone else []
+    return [shown(_GONE).format(path=path, numbers=", ".join(gone))] if gone else []
 
 
 @spec_cli.command("show")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from desk import ENGLISH
 from duanka import app_questions, cli, specification
 from duanka import cli_specification as door
 from duanka.cli_process import OUT
@@ -51,7 +52,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def typed(*words: str | Path, columns: int = 80) -> str:
     OUT.width = columns
-    found = CliRunner().invoke(cli.cli, ["spec", *map(str, words)], catch_exceptions=False)
+    found = CliRunner().invoke(cli.cli, ["spec", *map(str, words)], env=ENGLISH, catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return found.output
 

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.private_files import put_in_place
+from duanka.domain.words import Words
 from duanka.specification.document import Question, Requirement, named
 
 FILE = "CONFIRMED.toml"
 Standing = Literal["not confirmed", "confirmed", "confirm again"]
+AGAIN = Words("须重新确认", "confirm again")
 _HEAD = """\
 # What the project lead confirmed of SPECIFICATION.md. Written by `duanka spec confirm`; keep it with the sources.
 # `text` stands for the words that were confirmed: when they change, the requirement reads "confirm again".

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, cast
 
 from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.words import Words
 
 State = Literal["works", "partly", "not yet"]
+STATE_WORDS: Mapping[State, Words] = {
+    "works": Words("已实现", "works"),
+    "partly": Words("部分实现", "partly"),
+    "not yet": Words("未实现", "not yet"),
+}
 _HEADING = re.compile(r"^#{2,4} (R\d+(?:\.\d+)?) (.+)$")
 _QUESTION = re.compile(r"^#{2,4} Question (R\d+(?:\.\d+)?): (.+)$")
 _OTHER_HEADING = re.compile(r"^#{1,6} ")
