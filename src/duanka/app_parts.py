@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from duanka import app_identity, app_orders
@@ -181,6 +182,7 @@ class ServeParts:
         first = held.enter_context(listening_socket(host, port))
         bound = int(first.getsockname()[1])
         unused: list[tuple[contextlib.ExitStack, socket.socket]] = [(held, first)]
+        made = [self._api()]  # it takes a second: whoever is told the address is answered
 
         def run(running: Running) -> None:
             if not unused:
@@ -188,18 +190,20 @@ class ServeParts:
                 unused.append((again, again.enter_context(listening_socket(host, bound))))
             holder, listening = unused.pop()
             with holder:
-                api = create_api(
-                    self._here,
-                    online=lambda: self._online,
-                    health=self._health.state,
-                    metrics=metrics_text(*self._registries),
-                )
-                server = make_server(api, trusted)
+                server = make_server(made.pop() if made else self._api(), trusted)
                 running.on_stop(lambda: setattr(server, "should_exit", True))
                 server.run([listening])
 
         self._start("api", run)
         return server_address(host, first)
+
+    def _api(self) -> FastAPI:
+        return create_api(
+            self._here,
+            online=lambda: self._online,
+            health=self._health.state,
+            metrics=metrics_text(*self._registries),
+        )
 
     def _start(self, name: str, work: Callable[[Running], object]) -> None:
         self.supervision.supervisor.start(name, work)
