@@ -15,6 +15,12 @@ NOTHING = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "", "DUANKA_LANGUAGE": ""}
 SHANGHAI, LIMA = "Asia/Shanghai", "America/Lima"
 
 
+@pytest.fixture(autouse=True)
+def _shanghai() -> None:
+    """The zone of a process is that of the order book that it opened last, perhaps in another test."""
+    use_zone(SHANGHAI)
+
+
 @pytest.mark.parametrize(
     ("environment", "zone", "wanted"),
     [

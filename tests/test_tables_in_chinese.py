@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from duanka.domain.local_time import DEFAULT_ZONE, use_zone
 from typed_desk import TypedDesk, card, demand
 
 # What may stand in a Chinese table in Latin letters: ids, names, numbers, elements and rules.
@@ -95,4 +96,7 @@ def test_where_nobody_says_otherwise_a_desk_in_china_reads_chinese(desk: TypedDe
     text = policy.read_text(encoding="utf-8").replace("[orders]\n", '[orders]\nzone = "America/Lima"\n', 1)
     assert "Lima" in text
     (tmp_path / "lima.toml").write_text(text, encoding="utf-8")
-    assert "state" in typed(str(tmp_path / "lima.toml"))
+    try:
+        assert "state" in typed(str(tmp_path / "lima.toml"))
+    finally:
+        use_zone(DEFAULT_ZONE)
