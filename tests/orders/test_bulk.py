@@ -42,7 +42,7 @@ store.close()
 def _worker(url: str) -> subprocess.Popen[str]:
     started = subprocess.Popen(
         [sys.executable, "-c", _WORKER, url],
-        env={"PYTHONPATH": f"{HERE}:{HERE.parents[1] / 'src'}"},
+        env={"PYTHONPATH": f"{HERE}:{HERE.parent}:{HERE.parents[1] / 'src'}"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
