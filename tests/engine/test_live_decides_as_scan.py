@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -118,7 +119,10 @@ def scanned(world: World, work: Path, policy: Policy = _POLICY, as_of: datetime 
     for table, frame in world.frames.items():
         paths[table] = [work / f"{table}.parquet"]
         frame.write_parquet(paths[table][0])
-    columns = {t: frozenset(s.name for s in f if s.null_count() < len(s)) for t, f in world.frames.items()}
+    # of all that was ever delivered, as intake counts them: also what a later row of a register no longer says
+    columns = {
+        table: _filled(frame) | _filled(world.before.get(table)) for table, frame in world.frames.items()
+    }
     with Embedded(work / "engine", threads=1) as engine:
         engine.load(paths, columns, world.lists, as_of)
         running = policy.running(RULES)
@@ -130,6 +134,10 @@ def scanned(world: World, work: Path, policy: Policy = _POLICY, as_of: datetime 
     for line in found:
         del line["seq"]
     return {line["card"]: line for line in found if line["reasons"]}
+
+
+def _filled(frame: pl.DataFrame | None) -> frozenset[str]:
+    return frozenset(s.name for s in frame if s.null_count() < len(s)) if frame is not None else frozenset()
 
 
 def confirmed(card: str, at: datetime | None, case: str = "A1") -> dict[str, object]:
