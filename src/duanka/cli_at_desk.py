@@ -72,7 +72,8 @@ def command(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """As `group.command`, for a command that needs `permission`: its help ends with who may.
 
-    Options with a prompt are asked for after it is known that the person may, and only on a terminal.
+    Options with a prompt are asked for after it is known that the person may, and only on a terminal. `--dry-run`
+    writes nothing, and needs none of them.
     """
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
@@ -104,11 +105,13 @@ def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def whole(**given: Any) -> None:
-        missing = {name: prompt for name, prompt in prompts.items() if given[name] is None}
+        needed = {} if given.get("dry_run") else prompts
+        missing = {name: prompt for name, prompt in needed.items() if given[name] is None}
+        given |= {name: "" for name in prompts.keys() - needed.keys() if given[name] is None}
         blank = given | dict.fromkeys(missing, "")
         if given.get("why"):
             given["why"] = blank["why"] = given_reason(given["why"])
-        elif given.get("why") == "":
+        elif given.get("why") == "" and "why" in needed:
             given_reason("")
         token = _missing.set(missing)
         try:

@@ -196,6 +196,7 @@ DIFFERENCES: Listing[Drift] = Listing(
     ("element", "wanted", "found"),
 )
 
+
 ELEMENTS: Listing[tuple[str, str]] = Listing(
     Words("网元", "elements"),
     (

@@ -11,8 +11,11 @@ from typer.core import TyperCommand
 
 from duanka.cli_at_desk import AtDesk, Why, cards_in_file, command
 from duanka.cli_completion import reasons_like
+from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, line, print_list
 from duanka.cli_order_moves import move, say_to_come, told_proposed
+from duanka.cli_orders_list import scope_of
 from duanka.domain.act import ActState, card_of, numbers_of
 from duanka.domain.authority import Permission
 from duanka.domain.errors import DuankaError
@@ -51,6 +54,7 @@ Operators = Annotated[
     list[str] | None, typer.Option("--operator", help="Only of this operator; several times.")
 ]
 _HOLD = "--hold"
+_TAKES = 1_000  # the latest
 
 
 class HoldCommand(TyperCommand):
@@ -148,16 +152,33 @@ def _must_be_one(folder: Path | None, *, held: bool) -> None:
 
 def _add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(orders, Permission.LIST_TAKES)
-    def takes(limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20) -> None:
+    def takes(
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
         """List what was taken, the newest first: how much became of it, what is left, what was undone."""
         with at_desk(Permission.LIST_TAKES) as (here, person):
-            out.print(tables.takes_table(here.takes.list(person, limit)), highlight=False)
+            asked = Asked("orders takes", as_json, as_csv, count, page, limit)
+            print_list(out, tables.TAKES, here.takes.list(person, _TAKES), asked)
 
     @command(orders, Permission.LIST_TAKES)
-    def held() -> None:
+    def held(
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
         """List what is held back, the oldest first: by whom, since when and why."""
         with at_desk(Permission.LIST_TAKES) as (here, person):
-            out.print(tables.held_table(here.takes.held(person)), highlight=False)
+            asked = Asked("orders held", as_json, as_csv, count, page, limit, scope=scope_of(person))
+            found = here.takes.held(person)
+            print_list(out, tables.HELD, found, asked)
+        if found and not (count or asked.for_programs):
+            line(out, shown(tables.RELEASE))
 
 
 def _add_withdraw(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -10,7 +10,9 @@ from rich.text import Text
 
 from duanka.cli_grid import grid
 from duanka.cli_language import language, shown, term, tier
+from duanka.cli_list_columns import Column, Listing
 from duanka.cli_story_tables import local
+from duanka.domain.act import ActState
 from duanka.domain.decide import Tier
 from duanka.domain.masking import masked_text
 from duanka.domain.take import Take
@@ -31,7 +33,7 @@ _COUNTED = {
     "protected": Words("受保护", "protected"),
     "withdrawn": Words("撤回", "withdrawn"),
     "aside": Words("搁置", "aside"),
-    "left": Words("无须处置", "left"),
+    "left": Words("无须处置", "without action"),
     "unsealed": Words("无密封", "unsealed"),
     "unsealed_stops": Words("停机无签名", "unsealed stops"),
     **{one.word: one.words for one in Tier},
@@ -68,7 +70,7 @@ _LEFT = Words(
     "Left for the next take: {count} (`duanka orders take {folder}`).",
 )
 _HELD = Words(
-    "一律暂缓：{count}（`duanka orders held`；`duanka orders take --held`）。",
+    "暂缓，此后的研判也不处置：{count}（`duanka orders held`；`duanka orders take --held`）。",
     "Held back, whatever comes: {count} (`duanka orders held`; `duanka orders take --held`).",
 )
 _POLICE = Words(
@@ -93,8 +95,6 @@ _COVERS, _UNSAID = (
     Words("其记录范围未说明。", " Its records are not said."),
 )
 _BEFORE = Words("上次：{before}。少了：{lacks}。", " The take before: {before}. Less: {lacks}.")
-_NO_TAKES = Words("还没有接收过。", "Nothing was taken yet.")
-_TAKES = (Words("接收", "take"), Words("时间", "at"), Words("人员", "by"), Words("结果", "what became of it"))
 _ONE_TAKE = Words("{take}：{at} 由 {by} 接收自 {source}", "{take}: taken {at} by {by} from {source}")
 _RECORDS = Words("  其记录为 {covers}", "  its records cover {covers}")
 _RECORDS_UNSAID = Words("  没有说明其记录的范围", "  it does not say what its records cover")
@@ -102,14 +102,20 @@ _CHOSEN, _ALL = Words("  选择：{chosen}", "  chosen: {chosen}"), Words("  全
 _TAKES_BACK = Words(
     "  撤销：`duanka orders undo {take} --why …`", "  `duanka orders undo {take} --why …` takes it back"
 )
+_CHOICES = {
+    "tiers": _BY["tier"],
+    "rules": _BY["rule"],
+    "cities": _BY["city"],
+    "operators": _BY["operator"],
+    "cards": Words("指定号码", "cards named"),
+    "hold": Words("暂缓号码", "cards held back"),
+    "limit": Words("至多", "at most"),
+    "hold_rest": Words("其余暂缓", "the rest is held"),
+    "narrower": Words("范围缩小也撤回", "withdrawing although it covers less"),
+}
 _NONE, _STILL = Words("无", "nothing"), Words("{why} {count}", "{count} {why} still")
 _UNDONE = Words("{at} 由 {by} 撤销：{acts}", "undone {at} by {by}: {acts}")
-_NOTHING_HELD = Words("没有暂缓的研判结果。", "Nothing is held.")
-_HELD_LIST = (
-    *(Words("号码", "card"), Words("等级", "tier"), Words("暂缓自", "held since"), Words("人员", "by")),
-    *(Words("暂缓理由", "why it is held"), Words("原因", "reason")),
-)
-_RELEASE = Words(
+RELEASE = Words(
     "放行：`duanka orders take --held`，可加 --tier、--rule、--card、--limit。",
     "Release: `duanka orders take --held`, with --tier, --rule, --card or --limit.",
 )
@@ -207,16 +213,6 @@ def _narrower(folder: Path | None, count: int, why: Narrower | None) -> str:
     return shown(_NARROWER).format(count=f"{count:,}", told=told, folder=folder)
 
 
-def takes_table(takes: Sequence[Take]) -> RenderableType:
-    """Takes, the newest first."""
-    if not takes:
-        return Text(shown(_NO_TAKES))
-    table = grid(*_TAKES)
-    for one in takes:
-        table.add_row(one.id, local(one.at), one.by, _story(one))
-    return table
-
-
 def take_page(take: Take) -> RenderableType:
     """One take."""
     taken_at = shown(_ONE_TAKE).format(
@@ -226,39 +222,70 @@ def take_page(take: Take) -> RenderableType:
         shown(_RECORDS).format(covers=shown(take.covers.words)) if take.covers else shown(_RECORDS_UNSAID)
     )
     chosen = shown(_CHOSEN).format(chosen=_listed(take.chosen)) if take.chosen else shown(_ALL)
-    lines = [taken_at, f"  {_story(take)}", covers, chosen]
+    lines = [taken_at, f"  {story(take)}", covers, chosen]
     if not take.undone_at:
         lines.append(shown(_TAKES_BACK).format(take=take.id))
     return Text("\n".join(lines))
 
 
-def _story(take: Take) -> str:
+def story(take: Take) -> str:
+    """What became of a take, and what of it still waits."""
     told = [_counted(take.counts) or shown(_NONE)]
     told += [
         shown(_STILL).format(count=f"{count:,}", why=term(Why, why))
         for why, count in sorted(take.kept.items())
     ]
     if take.undone_at:
-        acts = shown(_AND).join(take.undone_in)
+        acts = shown(_AND).join(map(_act, take.undone_in))
         told.append(shown(_UNDONE).format(at=local(take.undone_at), by=take.undone_by, acts=acts))
     return shown(_NEXT).join(told)
 
 
-def held_table(held: Sequence[HeldDecision]) -> RenderableType:
-    """What is held."""
-    if not held:
-        return Text(shown(_NOTHING_HELD))
-    table = grid(*_HELD_LIST)
-    for one in held:
-        table.add_row(
-            one.card,
-            tier(one.tier),
-            local(one.since),
-            one.by,
-            masked_text(one.why) or "-",
-            masked_text(shown(one.reason)),
-        )
-    return Group(table, Text(shown(_RELEASE)))
+def _held_for(one: HeldDecision) -> Words:
+    return Words(masked_text(one.reason.zh), masked_text(one.reason.en))
+
+
+def _became(name: str) -> Column[Take]:
+    return Column(name, None, lambda one: one.counts.get(name, 0))
+
+
+TAKES: Listing[Take] = Listing(
+    Words("接收", "takes"),
+    (
+        Column("id", Words("接收", "take"), lambda one: one.id),
+        Column("at", Words("时间", "at"), lambda one: one.at),
+        Column("by", Words("人员", "by"), lambda one: one.by),
+        *map(_became, ("opened", "attached", "stopped", "withdrawn", "protected", "aside")),
+        Column("waiting", None, lambda one: one.kept.get("left", 0)),
+        Column("held", None, lambda one: one.kept.get("held", 0)),
+        Column("source", None, lambda one: folder_of(one.source)),
+        Column("undone_at", None, lambda one: one.undone_at),
+        Column("undone_by", None, lambda one: one.undone_by),
+        Column("undone_in", None, lambda one: one.undone_in),
+        Column("", Words("结果", "result"), lambda one: None, story, below=True),
+    ),
+    ("by",),
+)
+
+HELD: Listing[HeldDecision] = Listing(
+    Words("暂缓的研判结果", "decisions that are held"),
+    (
+        Column("card", Words("号码", "card"), lambda one: one.card),
+        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
+        Column("since", Words("暂缓自", "held since"), lambda one: one.since),
+        Column("by", Words("人员", "by"), lambda one: one.by),
+        Column(
+            "why", Words("暂缓理由", "why it is held"), lambda one: masked_text(one.why), least=10, spare=1
+        ),
+        Column("asked", None, lambda one: one.asked),
+        Column("rules", None, lambda one: one.rules),
+        Column("operator", None, lambda one: one.operator),
+        Column("city", None, lambda one: one.city),
+        Column("take", None, lambda one: one.take_id),
+        Column("reason", Words("原因", "reason"), _held_for, below=True, both=True),
+    ),
+    ("tier", "rules", "city", "operator", "by"),
+)
 
 
 def to_withdraw(found: Found) -> RenderableType:
@@ -301,7 +328,20 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def _listed(facts: Mapping[str, object]) -> str:
-    return "; ".join(
-        f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in facts.items()
-    )
+    known = [name for name in _CHOICES if name in facts]
+    return shown(_NEXT).join(_chosen(name, facts[name]) for name in known)
+
+
+def _chosen(name: str, value: object) -> str:
+    """One thing that a take chose."""
+    words = shown(_CHOICES[name])
+    if value is True:
+        return words
+    values = value if isinstance(value, list) else [value]
+    return f"{words} {', '.join(tier(str(one)) if name == 'tiers' else str(one) for one in values)}"
+
+
+def _act(told: str) -> str:
+    """An act with its state, as a take has it."""
+    act, _, state = told.partition(" ")
+    return f"{act} {term(ActState, state)}"

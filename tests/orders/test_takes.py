@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from decided import ONE_DAY, QUARTER, decide, high, medium, watched
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
@@ -99,7 +101,34 @@ def test_what_is_held_is_asked_of_nobody_until_somebody_takes_it(desk: Desk) -> 
     assert card(2) not in held
     assert "1 opened" in desk.done("wang", "orders", "take", "--held").text
     assert desk.open_ones() == {1, 2, 3, 4}
-    assert "Nothing is held" in desk.done("li", "orders", "held").text
+    assert "No decisions that are held." in desk.done("li", "orders", "held").text
+
+
+def test_taking_what_is_held_speaks_of_no_folder_and_both_lists_serve_programs_and_chinese(
+    desk: Desk,
+) -> None:
+    key, out, cards = desk.key(), str(desk.out), desk.folder.parent / "hold.txt"
+    decide(desk.out, key, [*medium(1, 2), *high(11, 12)])
+    cards.write_text(f"{card(11)}\n{card(12)}\n")
+    desk.done("wang", "orders", "take", out, "--tier", "high", "--hold", str(cards), "--why", "先查卡 11")
+    (one, _) = map(json.loads, desk.done("li", "orders", "held", "--json").text.splitlines())
+    assert (one["tier"], one["rules"], one["city"], one["by"]) == ("high", ["fan_out"], "130100", "wang")
+    assert len(desk.done("li", "orders", "held", "--csv").text.strip().splitlines()) == 3
+    seen = desk.type("li", "orders", "held", columns=80, DUANKA_LANGUAGE="zh").text
+    assert max(map(cell_len, seen.splitlines())) <= 80
+    assert "先查卡 11" in seen
+    taken = desk.done("wang", "orders", "take", "--held", "--limit", "1").text
+    assert "Held back, whatever comes: 1" in taken
+    assert "None" not in taken
+    assert "Left for" not in taken, "what the folder left is for takes of the folder"
+    desk.done("wang", "orders", "undo", TAKE.findall(taken)[0], "--why", "wrong")
+    last, first = map(json.loads, desk.done("li", "orders", "takes", "--json").text.splitlines())
+    assert (last["opened"], last["undone_by"], first["waiting"], first["held"]) == (1, "wang", 2, 1)
+    listed = desk.type("li", "orders", "takes", columns=80, DUANKA_LANGUAGE="zh").text
+    assert "待第二人复核" in listed
+    assert "proposed" not in listed
+    shown = desk.type("li", "orders", "show", first["id"], DUANKA_LANGUAGE="zh").text
+    assert "选择：等级 高；暂缓号码 2" in shown
 
 
 def test_a_bare_hold_holds_what_is_not_taken_and_a_withdrawal_ends_it(desk: Desk) -> None:
@@ -180,7 +209,7 @@ def test_many_are_withdrawn_as_one_act(desk: Desk) -> None:
         "wang", "orders", "withdraw", "--file", str(desk.folder.parent / "list.txt"), "--why", "w"
     )
     assert "1 done, 1 skipped" in named.text
-    tried = desk.done("wang", "orders", "withdraw", "--rule", "fan_out", "--why", "w", "--dry-run")
+    tried = desk.done("wang", "orders", "withdraw", "--rule", "fan_out", "--dry-run")
     assert "2 verification(s) would be withdrawn: 1 medium, 1 high" in tried.text
     proposed = desk.done("wang", "orders", "withdraw", "--rule", "fan_out", "--why", "the rule was wrong")
     assert "It takes two people" in proposed.text

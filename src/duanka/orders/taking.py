@@ -219,8 +219,9 @@ class Taking:
         """What is kept of this source now, and how many of it the police ask to stop."""
         source = self._decisions.source if self._decisions else None
         run = self._decisions.run() if self._decisions else ""
+        whys = [*Why] if self._decisions else [Why.HELD]  # what a folder left is of that folder's takes
         with self._book.store.reading() as connection:
-            rows = waiting(connection, [*Why], source, run)
+            rows = waiting(connection, whys, source, run)
         kept = [(row, read_row(row, self._read)) for row in rows]
         return _counted(list(zip(rows, self._signed([demand for _, demand in kept]), strict=True)))
 
