@@ -107,15 +107,22 @@ def test_a_source_that_reads_nothing_is_named(tmp_path: Path) -> None:
 def test_live_logs_a_source_that_reads_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rules = _RULES.format(more="", columns="")
     data = delivered(tmp_path, {"cdr1.csv": _CALLS})
-    inbox = Inbox(
-        data,
-        mapping(tmp_path, rules + rules.replace("cdr*", "sms*")),
-        wait=False,
-        patience=Patience(settle=0, whole=0, poll=0.01),
-    )
+    patience = Patience(settle=0, whole=0, poll=0.01)
+    read_by = mapping(tmp_path, rules + rules.replace("cdr*", "sms*"))
+    inbox = Inbox(data, read_by, wait=False, patience=patience)
     with caplog.at_level(logging.WARNING):
-        assert sum(1 for _ in inbox.batches({})) == 1
-    assert "of the mapping, source 2 (calls): no file matches sms*.csv so far" in caplog.messages
+        batches = list(inbox.batches({}))
+    assert len(batches) == 1
+    idle = "of the mapping, source 2 (calls): no file matches sms*.csv so far"
+    assert idle in caplog.messages
+    done = {origin: at for batch in batches for origin, at in batch.positions.items()}
+    delivered(tmp_path, {"sms1.csv": _CALLS.replace("09:30", "09:31")})
+    for _ in range(2):  # the next mornings: a source that was read before may bring nothing today
+        caplog.clear()
+        for batch in Inbox(data, read_by, wait=False, patience=patience).batches(done):
+            done |= dict(batch.positions)
+        assert not [one for one in caplog.messages if "of the mapping" in one]
+        delivered(tmp_path, {"cdr2.csv": _CALLS.replace("09:30", "09:32")})
 
 
 @pytest.mark.parametrize(

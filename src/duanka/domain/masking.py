@@ -8,7 +8,8 @@ import unicodedata
 _MASK = "****"
 # Country codes of one, two and three digits (ITU-T E.164).
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
-_E164 = re.compile(r"[1-9][0-9]{7,14}")
+# Behind 1 a number has eleven digits, and none that begin with 10 to 11: 1069…, 1008… are service numbers of China.
+_E164 = re.compile(r"1[2-9][0-9]{9}|[2-9][0-9]{7,14}")
 _CHINESE_MOBILE = re.compile(r"861[3-9][0-9]{9}")  # as orders keep it; other countries' need their plus
 # From here on digits inside a text can be a person's number or a device; fewer are counts, short codes and city
 # codes. After a plus it is a number of a telephone earlier.

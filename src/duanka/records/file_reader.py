@@ -99,6 +99,7 @@ class FileReader:
         self._grows = False  # the file that is read may grow meanwhile
         self._left = False  # its last line is left for later
         self._sources = SourcesSeen(landing.mapping)
+        self._sources.note_earlier(landing.read_before)
         self._told_idle = False
         self._read = 0  # files
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from duanka.domain.display import display_name
+from duanka.domain.display import display_name, original_name
 from duanka.domain.errors import MappingError
 from duanka.domain.live import GONE, Waiting
 from duanka.records import mapping as mappings
@@ -65,6 +65,11 @@ class Landing:
             (o, n) for o, n in done.items() if o.startswith(f"{feed}:") and n != GONE and not is_beginning(o)
         )
         self._absent = {origin: (position, began) for origin, position in mine}
+        names = {original_name(origin.partition(":")[2].rsplit("@", 2)[0]) for origin in self._absent}
+        self.read_before = tuple(
+            {id(one): one for name in names for one in sources_of(name, mapping)}.values()
+        )
+        """The sources of which files were read by earlier runs."""
         self._looks = 0
         self._next_look = self._next_thorough = 0.0
         self._broken = ""

@@ -111,6 +111,11 @@ class SourcesSeen:
         self._matched |= {id(source): source for source in sources}
         self._taken.update(taken)
 
+    def note_earlier(self, sources: Iterable[Source]) -> None:
+        """Note sources that an earlier run read: nothing is amiss where they bring nothing today."""
+        known = list(sources)
+        self.note(known, {id(source): 1 for source in known})
+
     def idle(self) -> tuple[Words, ...]:
         """See `idle_sources`."""
         return tuple(idle_sources(self._mapping, self._matched.values(), self._taken))
