@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
-from rich.console import RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from duanka.cli_grid import grid
@@ -28,8 +29,8 @@ _RAW = 160  # letters of a raw record
 
 _GUESSED_TITLE = Words("\n推断", "\nGuessed")
 _GUESSED = (
-    *(Words("文件", "files"), Words("表", "table"), Words("字段", "column")),
-    *(Words("来源列", "from"), Words("确定性", "how sure"), Words("依据", "why")),
+    *(Words("字段", "column"), Words("来源列", "from")),
+    *(Words("确定性", "how sure"), Words("依据", "why")),
 )
 _NOT_KNOWN, _SEE_BELOW = Words("未知", "not known"), Words("见下", "see below")
 _UNTOLD = Words("没有推断出用途：{names}（{files} 个文件）", "No table is told for {names} ({files} files)")
@@ -40,6 +41,8 @@ _FITS = Words(
     "\n{used} of {records} records of the sample fit ({share}), of {files} files",
 )
 _AS_READ = Words("读出的前 {rows} 行", "first {rows} rows as they would be read")
+_FEWER = Words("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")
+_GAP = 2  # between the columns of a table
 _ASIDE_TITLE = Words("\n会被搁置", "\nWould be set aside")
 _REASON, _RECORDS = Words("原因", "reason"), Words("记录数", "records")
 _ASIDE = (_REASON, Words("列", "column"), Words("文件", "file"), _RECORDS)
@@ -53,29 +56,21 @@ _MORE = Words(" 等，另有 {more} 个", " and {more} more")
 
 def guessed(found: Guessed) -> Iterator[RenderableType]:
     """The columns with how sure they are, the sample as it would be read, and what a person must say."""
-    table = grid(*_GUESSED, title=_GUESSED_TITLE)
+    yield Text(shown(_GUESSED_TITLE), style="bold")
     for source in found.guess.sources:
-        files = ", ".join(source.shape.patterns[:3])
+        files = display_text(", ".join(source.shape.patterns[:3]))
+        yield Text(f"\n{files} -> {source.table}")
+        table = grid(*_GUESSED)
         if source.raw:
-            table.add_row(
-                display_text(files), source.table, "-", "-", shown(Sureness.SURE.words), shown(source.why)
-            )
+            table.add_row("-", "-", shown(Sureness.SURE.words), shown(source.why))
         for column, one in source.columns.items():
             read = " + ".join(one.sources) or "-"
             sure, why = shown(one.sure.words), display_text(shown(one.why))
-            table.add_row(display_text(files), source.table, column, display_text(read), sure, why)
-            files = ""
+            table.add_row(column, display_text(read), sure, why)
         if source.missing:
-            table.add_row(
-                files,
-                source.table,
-                ", ".join(source.missing),
-                "?",
-                shown(_NOT_KNOWN),
-                shown(_SEE_BELOW),
-                style="yellow",
-            )
-    yield table
+            missing = ", ".join(source.missing)
+            table.add_row(missing, "?", shown(_NOT_KNOWN), shown(_SEE_BELOW), style="yellow")
+        yield table
     if found.tried is not None:
         yield from tried(found.tried, None)
     for shape in found.guess.unknown:
@@ -95,7 +90,7 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
 def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
     """The first rows, what would be set aside, and what matches nothing. `mapping` None: it is being guessed."""
     for name, rows in found.rows.items():
-        yield _rows(name, rows)
+        yield _Rows(name, rows)
     fits = shown(_FITS).format(
         used=f"{found.used:,}",
         records=f"{found.records:,}",
@@ -151,17 +146,42 @@ def _example(file: str, line: int | None, what: str, raw: str) -> Text:
     return Text(f"  {place}  {what}  {shown}", style="dim")
 
 
-def _rows(name: str, rows: pl.DataFrame) -> RenderableType:
-    columns = [column for column in TABLES[name].columns if rows[column.name].null_count() < rows.height]
-    table = grid(
-        *(column.name for column in columns),
-        title=f"\n{name}: {shown(_AS_READ).format(rows=rows.height)}",
-    )
-    for row in rows.select(column.name for column in columns).iter_rows():
-        table.add_row(
-            *(_cell(column.kind, column.name, value) for column, value in zip(columns, row, strict=True))
-        )
-    return table
+class _Rows:
+    """Rows as they would be read: a line each, or a column each where a line is too short for all fields."""
+
+    def __init__(self, name: str, rows: pl.DataFrame) -> None:
+        columns = [column for column in TABLES[name].columns if rows[column.name].null_count() < rows.height]
+        self._name, self._fields = name, [column.name for column in columns]
+        self._rows = [
+            [_cell(column.kind, column.name, value) for column, value in zip(columns, row, strict=True)]
+            for row in rows.select(self._fields).iter_rows()
+        ]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it in the form that the width allows."""
+        columns = list(zip(self._fields, *self._rows, strict=True))
+        if sum(_width(column) + _GAP for column in columns) <= options.max_width + _GAP:
+            yield self._table(self._fields, self._rows, len(self._rows))
+            return
+        left, fit = options.max_width - _width(self._fields), 0
+        for row in self._rows:
+            left -= _width(row) + _GAP
+            if left < 0 and fit:
+                break
+            fit += 1
+        turned = [[field, *values[:fit]] for field, *values in columns]
+        yield self._table(["", *(str(number + 1) for number in range(fit))], turned, fit)
+
+    def _table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], height: int) -> RenderableType:
+        fewer = shown(_FEWER).format(rows=len(self._rows)) if height < len(self._rows) else ""
+        table = grid(*headings, title=f"\n{self._name}: {shown(_AS_READ).format(rows=height)}{fewer}")
+        for row in rows:
+            table.add_row(*row)
+        return table
+
+
+def _width(cells: Iterable[str]) -> int:
+    return max(map(cell_len, cells), default=0)
 
 
 def _cell(kind: Kind, name: str, value: object) -> str:
