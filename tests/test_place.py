@@ -65,6 +65,27 @@ def test_what_init_makes_is_for_its_owner_alone(place: tuple[Path, str, str]) ->
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077 or path.name == "deeper", path
 
 
+def test_records_with_document_numbers_are_read_without_further_settings(
+    place: tuple[Path, str, str],
+) -> None:
+    inbox = place[0] / "inbox"
+    (inbox / "机主.csv").write_text(
+        "手机号,证件号码,入网时间\n13800138000,11010519491231002X,2020-01-02 03:04:05\n"
+    )
+    (inbox / "话单.csv").write_text(
+        "用户号码,对端号码,呼叫类型,开始时间,通话时长\n13800138000,13900139000,主叫,2021-05-03 10:00:00,1分26秒\n"
+    )
+    mapping = place[0] / "yours.toml"
+    guessed = duanka("--home", place[0], "mapping", "guess", inbox, "--out", mapping)
+    assert "DUANKA_HOLDER_KEY" not in guessed.out
+    scanned = duanka("--home", place[0], "scan", "--mapping", mapping)
+    assert scanned.code == 0, scanned.err
+    assert "11010519491231002X" not in scanned.out
+    elsewhere = duanka("mapping", "guess", inbox, "--out", mapping)
+    assert "DUANKA_HOLDER_KEY_FILE" in elsewhere.out, "what the scan will need is said before it"
+    _refused(duanka("scan", inbox, "--mapping", mapping), "`duanka init` makes one")
+
+
 def test_a_place_is_never_overwritten_and_made_whole_or_not_at_all(
     place: tuple[Path, str, str], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from duanka.cli_process import ExitCode
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone, operator_zone
+from duanka.settings import load_settings
 
 if TYPE_CHECKING:
     from duanka import cli_mapping_tables as tables
@@ -31,6 +32,10 @@ _KEPT = ".before"
 
 Rows = Annotated[int, typer.Option(min=0, max=1000, help="Rows of each table to show as they would be read.")]
 _NAME = "mapping.toml"
+_NO_KEY = (
+    "First: document numbers are kept as keyed hashes alone: set DUANKA_HOLDER_KEY or DUANKA_HOLDER_KEY_FILE"
+    " (`openssl rand -hex 32`); `duanka init` makes one"
+)
 
 
 def add_mapping(cli: typer.Typer, out: Console) -> None:
@@ -91,6 +96,8 @@ def _add_guess(mapping: typer.Typer, out: Console) -> None:
             first = ", once you answered what is asked above" if found.guess.questions else ""
             line = f"\nNext{first}: duanka scan {where} --mapping {display_name(str(target))}"
             out.print(line, highlight=False, soft_wrap=True)  # one line, to be copied
+            if any("holder" in source.columns for source in found.guess.sources) and not load_settings().key:
+                out.print(_NO_KEY, highlight=False, soft_wrap=True)
         if not found.whole:
             raise typer.Exit(ExitCode.SET_ASIDE)
 

@@ -32,6 +32,7 @@ _CONTENT = """# Settings of this installation; `duanka config` shows those in fo
 # Paths are relative to this file. The environment (DUANKA_...) goes before this file.
 orders = "orders"            # order book (SQLite), live records
 secret_file = "secret"       # key of the audit trail and of links: keep a copy apart from the database
+holder_key_file = "holder-key"   # key of the hashes that stand for document numbers: with another one, other holders
 inbox = "inbox"              # records land here: `duanka live`
 out = "out"                  # what `duanka scan` writes
 decisions = "out"            # what `duanka serve` makes orders of
@@ -44,7 +45,7 @@ port = 8080
 """
 
 _FOLDERS = ("inbox", "out", "orders")
-_FILES = ("secret", "database-url", place.FILE)
+_FILES = ("secret", "holder-key", "database-url", place.FILE)
 
 
 def add_settings(cli: typer.Typer) -> None:
@@ -91,7 +92,8 @@ def init(
     for line in (
         f"The key of {person}, shown this once (export DUANKA_API_KEY=KEY, or a file that DUANKA_API_KEY_FILE names):",
         key,
-        "Invitation for the second supervisor, who types: duanka persons join INVITATION ID --name NAME",
+        "Invitation for the second supervisor, who types:"
+        f" duanka --home {folder} persons join INVITATION ID --name NAME",
         invitation,
         f"Next: put records into {folder / 'inbox'}, then duanka --home {folder} scan",
     ):
@@ -109,7 +111,8 @@ def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tu
         content = content.replace(
             '# database_url_file = "database-url"  ', 'database_url_file = "database-url"'
         )
-    write_private(folder / "secret", f"{secrets.token_hex(32)}\n".encode())
+    for key in ("secret", "holder-key"):
+        write_private(folder / key, f"{secrets.token_hex(32)}\n".encode())
     write_private(folder / place.FILE, content.encode())
     place.choose(folder)
     with app_orders.desk(load_settings(), under, create=True) as here:

@@ -56,7 +56,9 @@ class Holders:
                 self._warn(where)
                 return text.set(text.is_in(documents), None)
             raise MissingKey(
-                f"{where} carries document numbers, which are only kept as keyed hashes: set DUANKA_HOLDER_KEY"
+                f"{where} carries document numbers, which are only kept as keyed hashes: set DUANKA_HOLDER_KEY to a"
+                " text of 16 characters or more that stays the same, or DUANKA_HOLDER_KEY_FILE to a file with one"
+                " (`openssl rand -hex 32`; `duanka init` makes one)"
             )
         hashes = [self._hash(value) for value in documents]
         return text.replace(pl.Series(documents), pl.Series(hashes))
