@@ -101,6 +101,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--burners", type=int, default=os.cpu_count(), help="processes that keep the cores busy meanwhile"
     )
     parser.addoption("--requirements", action="store_true", help="run only the tests that show a requirement")
+    parser.addoption("--requirement", metavar="NUMBER", help="run only the tests that show this one, as R1.5")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -33,10 +33,11 @@ class Requirements:
         for item in items:  # a property travels from the process that ran the test to the one that counts
             numbers = [("requirement", str(m.args[0])) for m in item.iter_markers("requirement")]
             item.user_properties += numbers
-        if config.option.requirements:
-            others = [item for item in items if not item.get_closest_marker("requirement")]
-            config.hook.pytest_deselected(items=others)
-            items[:] = [item for item in items if item.get_closest_marker("requirement")]
+        one = config.getoption("--requirement", None)
+        if config.option.requirements or one:
+            shows = [item for item in items if _shows(item, one)]
+            config.hook.pytest_deselected(items=[item for item in items if not _shows(item, one)])
+            items[:] = shows
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.tests += report.when == "call" and not report.skipped
@@ -50,6 +51,7 @@ class Requirements:
         config = session.config
         whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
         whole = whole and config.option.markexpr in {"", "not long"}
+        whole = whole and not config.getoption("--requirement", None)
         if not whole or config.option.collectonly or hasattr(config, "workerinput"):
             return
         if session.shouldstop or session.shouldfail:  # given up in the middle
@@ -64,3 +66,9 @@ class Requirements:
             files=self.files,
         )
         write(found, ROOT / RESULTS)
+
+
+def _shows(item: pytest.Item, number: str | None) -> bool:
+    """Whether a test shows the requirement `number`; None: any."""
+    numbers = [str(mark.args[0]) for mark in item.iter_markers("requirement")]
+    return number in numbers if number else bool(numbers)

@@ -79,10 +79,10 @@ def _backtested(
 def _changed(changes: Changes, change: str) -> tuple[MeasuredRow, ...]:
     more, less = (tuple(one for one in changes.moves if sign * one.more > 0) for sign in (1, -1))
     return (
-        _flagged("hit as it is", "现行命中", changes.before),
-        _flagged(f"hit with {change}", f"改为 {change} 后命中", changes.after),
-        _moved("of whom more is asked", "要求加重", more),
-        _moved("of whom less is asked", "要求减轻", less),
+        _flagged("flagged by the rule now", "规则现在命中", changes.before),
+        _flagged(f"flagged with {change}", f"改为 {change} 后命中", changes.after),
+        _moved("asked for more than now", "处置比现在加重", more),
+        _moved("asked for less than now", "处置比现在减轻", less),
     )
 
 

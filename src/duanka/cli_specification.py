@@ -12,7 +12,7 @@ import typer
 from duanka import specification
 from duanka.app_policies import shipped
 from duanka.cli_grid import grid
-from duanka.cli_language import shown
+from duanka.cli_language import language, shown
 from duanka.cli_lazy import lazily
 from duanka.cli_process import OUT
 from duanka.domain.errors import DuankaError
@@ -21,7 +21,7 @@ from duanka.domain.words import Words
 from duanka.place import find_place
 from duanka.specification import Age, Confirmation, Evidence, Requirement
 from duanka.specification.confirmations import AGAIN
-from duanka.specification.document import STATE_WORDS
+from duanka.specification.document import STATE_WORDS, in_two
 
 if TYPE_CHECKING:
     from duanka import app_questions
@@ -33,22 +33,23 @@ else:
 _PACKAGE = Path(__file__).parent
 _NAMED = 3  # changed files that are named
 _TABLE = (
-    *(Words("编号", "number"), Words("要求", "requirement"), Words("状态", "state")),
+    *(Words("编号", "number"), Words("需求", "requirement"), Words("状态", "state")),
     *(Words("测试", "tests"), Words("确认", "confirmed")),
 )
 _TESTS = Words("{tests}（{files} 个文件）", "{tests} in {files}")
 _TOTALS = Words(
-    "{all} 项要求：{works} 项已实现，{partly} 项部分实现，{not_yet} 项未实现；已确认 {confirmed} 项",
+    "{all} 项需求：{works} 项已实现，{partly} 项部分实现，{not_yet} 项未实现；已确认 {confirmed} 项",
     "{all} requirements: {works} work, {partly} partly, {not_yet} not yet; {confirmed} confirmed",
 )
 _TO_CONFIRM, _STOP = Words("，{again} 项须重新确认。", ", {again} to confirm again."), Words("。", ".")
 _LEGEND = Words(
-    "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出名称。",
-    "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names them.",
+    "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出文件。",
+    "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names the files.",
 )
 _NO_RUN = Words(
-    "没有测试运行记录：状态取自 SPECIFICATION.md，此处无从证明。",
-    "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows.",
+    "没有测试运行记录：状态取自 SPECIFICATION.md，此处无从证明；`make test` 可证明。",
+    "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows; "
+    "`make test` does.",
 )
 _EVIDENCE = Words(
     "证据：{date} 运行的 {tests} 个测试，代码 {code}，Python {python}，{system}。",
@@ -66,8 +67,20 @@ _NO_SOURCES = Words(
     "The sources are not here: only the program was compared with the run, not its tests.",
 )
 _GONE = Words(
-    "{path}：其中确认的 {numbers} 已不是要求。",
+    "{path}：其中确认的 {numbers} 已不是需求。",
     "{path}: {numbers} is confirmed there and no requirement any more.",
+)
+_WRITTEN = Words("已写入：{path}", "Written: {path}")
+_WRITTEN_NEXT = Words(
+    "已写入：{path}。下一步：duanka spec page --measured {path} --out spec.html",
+    "Written: {path}. Next: duanka spec page --measured {path} --out spec.html",
+)
+_CONFIRMED = Words("{number} 已由{by}于 {on} 确认：{path}", "{number} confirmed by {by} on {on}: {path}")
+_OURS = Words("{title} 保持我们所选：{code}。可选：{codes}", "{title} Ours stands: {code}. Answers: {codes}")
+_CHOSE_OURS = Words("{title} 选定我们所选：{code}", "{title} {code}, as ours")
+_CHOSE_OTHER = Words(
+    "{title} 选定 {code}。运行方式不因此改变，须更改：{change}",
+    "{title} {code}. What runs is changed by {change}",
 )
 spec_cli = typer.Typer(
     help="What is required of Duanka, what of it works, and by which tests; a page to read; confirming it.",
@@ -159,9 +172,8 @@ def spec(
 
 
 def _title(one: Requirement) -> str:
-    """The title in the language of tables: the document has English and Chinese with a point between them."""
-    en, point, zh = one.title.partition(" · ")
-    return shown(Words(zh, en)) if point else one.title
+    """The title in the language of tables."""
+    return shown(in_two(one.title))
 
 
 def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
@@ -223,7 +235,7 @@ def spec_show(
     """Show one requirement: source, meaning, acceptance test, state, the tests that show it, open questions."""
     one, ran = specification.named(_stated(), number), _evidence(results)
     confirmed = specification.read_confirmations(_confirmed_file(file))
-    OUT.print(pages.as_text(one, ran, confirmed.get(one.number)), highlight=False)
+    OUT.print(pages.as_text(one, ran, confirmed.get(one.number), language()), highlight=False)
     for line in _age_lines(ran, specification.age(ran, _sources(), _PACKAGE) if ran else None):
         OUT.print(line, highlight=False)
 
@@ -245,7 +257,7 @@ def spec_page(
     figures = specification.read_figures(measured or specification.MEASURED, named=measured is not None)
     preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
     pages.write_page(out, preface, _stated(), ran, since, confirmed, figures)
-    OUT.print(f"Written: {out}", highlight=False)
+    OUT.print(shown(_WRITTEN).format(path=out), highlight=False)
     for line in _age_lines(ran, since):
         OUT.print(line, highlight=False)
 
@@ -262,7 +274,7 @@ def spec_measure(
     """Measure what other answers to the open questions would do on an invented province."""
     figures = app_questions.measure(data, _stated(), lambda text: OUT.print(text, highlight=False))
     specification.write_figures(figures, out)
-    OUT.print(f"Written: {out}. Next: duanka spec page --measured {out} --out spec.html", highlight=False)
+    OUT.print(shown(_WRITTEN_NEXT).format(path=out), highlight=False)
 
 
 @spec_cli.command("confirm")
@@ -271,7 +283,9 @@ def spec_confirm(
     by: Annotated[str, typer.Option(help="Who confirms it.")],
     choose: Annotated[
         list[str] | None,
-        typer.Option(help="An answer to its open question, by its code; once for each question."),
+        typer.Option(
+            help="An answer to its open question, by its code; once for each question. Earlier answers to others stay."
+        ),
     ] = None,
     note: Annotated[str, typer.Option(help="What is to be remembered with it.")] = "",
     file: ConfirmedFile = None,
@@ -280,11 +294,16 @@ def spec_confirm(
     stated, path = _stated(), _confirmed_file(file)
     today = operator_zone().now().date()
     made = specification.confirm(path, stated, number, by, today, choose or (), note)
-    OUT.print(f"{made.number} confirmed by {made.by} on {made.on}: {path}", highlight=False)
+    OUT.print(
+        shown(_CONFIRMED).format(number=made.number, by=made.by, on=made.on, path=path), highlight=False
+    )
     for question in specification.named(stated, made.number).questions:
-        title, code = question.title.partition(" · ")[0], made.chose(question)
-        if not code:
-            codes = ", ".join(answer.code for answer in question.answers)
-            OUT.print(f"{title} Ours stands: {question.chosen.code}. Answers: {codes}", highlight=False)
-        elif code != question.chosen.code:
-            OUT.print(f"{title} {code}. What runs is changed by {question.changed_by}", highlight=False)
+        code = made.chose(question)
+        said = {
+            "title": shown(in_two(question.title)),
+            "code": code or question.chosen.code,
+            "codes": ", ".join(answer.code for answer in question.answers),
+            "change": shown(question.changed_by),
+        }
+        words = _CHOSE_OTHER if code and code != question.chosen.code else _CHOSE_OURS if code else _OURS
+        OUT.print(shown(words).format(**said), highlight=False)

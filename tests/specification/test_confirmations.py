@@ -34,9 +34,11 @@ PAGE = """\
 ### R1.5 Stopped · 停机
 
 - **Source**: a notice (S1).
+- **出处**: 通知（S1）。
 - **Means**: stopped
 - **含义**: 停机
 - **Shown by**: another test
+- **验收**: 另一测试
 - **Room**: `orders`
 - **State**: works
 
@@ -50,6 +52,7 @@ PAGE = """\
   at once · 直接
 - **Changed by**: `[orders] stages`
 - **Would**: stop sooner.
+- **后果**: 停得更早。
 
 ### Question R1.5: How long? · 多久？
 
@@ -90,8 +93,13 @@ def test_what_is_confirmed_is_read_again_as_it_was_said(tmp_path: Path) -> None:
     assert list(tomllib.loads(path.read_text(encoding="utf-8"))) == ["R1", "R1.5"], (
         "in the order of the document"
     )
-    confirm(path, stated, "R1.5", "zhao", DAY)
-    assert read_confirmations(path)["R1.5"].choose == (), "who confirms last is who confirmed"
+    confirm(path, stated, "R1.5", "zhao", DAY, ["two-steps"])
+    last = read_confirmations(path)["R1.5"]
+    assert (last.by, last.note) == ("zhao", ""), "who confirms last is who confirmed"
+    assert last.choose == ("two-steps", "a-week"), "an answer to one question leaves the other's as it was"
+    other = page(tmp_path, PAGE.replace("`a-week`", "`8-days`"))
+    confirm(path, other, "R1.5", "zhao", DAY)
+    assert read_confirmations(path)["R1.5"].choose == ("two-steps",), "an answer that is no more is none"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,9 @@ def test_what_is_confirmed_is_read_again_as_it_was_said(tmp_path: Path) -> None:
         ("### R1.5 Stopped", "### R1.5 Ended"),
         ("`a-week`: seven days", "`a-week`: eight days"),
         ("stop sooner", "stop later"),
+        ("停得更早", "停得更晚"),
+        ("通知（S1）", "通知（S3）"),
+        ("另一测试", "再一测试"),
     ],
 )
 def test_what_changed_after_it_was_confirmed_is_to_be_confirmed_again(
@@ -131,7 +142,7 @@ def test_wrapping_state_and_room_are_not_what_is_confirmed(tmp_path: Path) -> No
     [
         ("R9", [], "there is no requirement 'R9'; "),
         ("R1.6", [], "did you mean R1.5"),
-        ("R1", ["at-once"], "R1 has no answer 'at-once' Answers: none: it leaves no question open"),
+        ("R1", ["at-once"], "R1 has no answer 'at-once'. Answers: none: it leaves no question open"),
         ("R1.5", ["at-onze"], "did you mean at-once. Answers: two-steps, at-once, a-day, a-week"),
         ("R1.5", ["two-steps", "at-once"], "answer the same question"),
     ],

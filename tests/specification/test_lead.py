@@ -69,6 +69,7 @@ def test_a_fresh_clone_says_what_works_and_which_run_showed_it(clone: Path) -> N
     shown = typed("show", "r2", columns=200)
     assert "tests/orders/test_kill.py: 1 passed, 1 not" in shown
     assert "did you mean R1.5" in _refused("show", "R1.6")
+    assert "Check it: .venv/bin/pytest --requirement R2" in shown
 
 
 def test_it_says_when_the_code_is_another_than_that_of_the_run(clone: Path) -> None:
@@ -157,6 +158,7 @@ requirement_run.ROOT = Path(__file__).parents[1]
 
 def pytest_addoption(parser):
     parser.addoption("--requirements", action="store_true")
+    parser.addoption("--requirement")
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "requirement(number): of a test")
@@ -165,7 +167,8 @@ def pytest_configure(config):
 
 
 @pytest.mark.parametrize(
-    ("options", "tests"), [((), 3), (("--requirements", "-n", "1"), 2), (("-k", "of_it"), None)]
+    ("options", "tests"),
+    [((), 3), (("--requirements", "-n", "1"), 2), (("-k", "of_it"), None), (("--requirement", "R2"), None)],
 )
 def test_a_whole_run_leaves_its_results_and_a_part_of_one_none(
     tmp_path: Path, options: tuple[str, ...], tests: int | None
@@ -219,6 +222,34 @@ def test_a_lead_confirms_and_reads_it_everywhere(clone: Path) -> None:
     assert "is not TOML" in _refused()
 
 
+def test_a_lead_reads_and_confirms_in_chinese(clone: Path) -> None:
+    said = in_chinese("confirm", "R1.5", "--by", "王主任", "--choose", "at-once")
+    assert "R1.5 已由王主任于 20" in said
+    assert "先单停还是直接双停？ 选定 at-once。运行方式不因此改变，须更改：策略中" in said
+    assert "单停多久后双停？ 保持我们所选：a-day。可选：a-day, three-days, 15-days" in said
+    shown = in_chinese("show", "R1.5")
+    for text in (
+        "R1.5 未通过则停机",
+        "出处：",
+        "验收：用测试设定的时钟",
+        "确认：已确认 (王主任, 20",
+        "  负责人所选：at-once",
+    ):
+        assert text in shown
+    assert not re.search(r"Source|Shown by|\bours|another answer", shown)
+    again = in_chinese("confirm", "R1.5", "--by", "王主任", "--choose", "three-days")
+    assert "选定 at-once" in again, "an answer to one question leaves the other's as it was"
+    assert "选定 three-days" in again
+
+
+def in_chinese(*words: str) -> str:
+    OUT.width = 300
+    env = {**ENGLISH, "DUANKA_LANGUAGE": "zh"}
+    found = CliRunner().invoke(cli.cli, ["spec", *words], env=env, catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
 def test_confirmations_lie_where_a_person_expects_them(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,22 +294,32 @@ def test_the_page_leaves_no_question_open(clone: Path) -> None:
     words = " ".join(read.words.split())
     stated = specification.read(ROOT / "SPECIFICATION.md")
     for one in stated:
-        for name in ("Source", "Means", "含义", "Shown by"):
+        for name in ("Source", "出处", "Means", "含义", "Shown by", "验收"):
             for block in page.blocks(one.items[name]):
                 for run in block.get("runs", ()):
                     assert " ".join(run["text"].split()) in words, (one.number, name)
         for question in one.questions:
-            for answer in question.answers:
-                assert answer.code in words
-    for word, meaning in specification.read_preface(ROOT / "SPECIFICATION.md").words:
-        assert word in words
-        assert " ".join(meaning.split()) in words
-    assert "涉案The police confirmed the card in a case" in words, (
-        "words that a lead may not know are explained"
-    )
+            assert f"--choose {'|'.join(answer.code for answer in question.answers)}" in words
+            for text in (*question.changed_by, *question.would):
+                assert all(" ".join(run["text"].split()) in words for run in page.runs(text)), question.title
+    preface = specification.read_preface(ROOT / "SPECIFICATION.md")
+    assert (len(preface.sources) > 6, len(preface.words) > 25, len(preface.limits)) == (True, True, 7)
+    for texts in (
+        *(text for text, _ in preface.sources),
+        *(text for _, text in preface.words),
+        *preface.limits,
+    ):
+        for text in texts:
+            assert all(" ".join(run["text"].split()) in words for run in page.runs(text)), text
+    assert (
+        "涉案公安机关在案件中确认的号码。是事实，有案件编号，只来自公安机关。 The police confirmed" in words
+    ), "words that a lead may not know are explained"
     assert "It decides nobody's guilt" in words
     assert "<b>li</b>" in words, "a name is a text"
     assert "the lead's choice" in words
+    assert "The lead chose otherwise; until this is changed, what runs is as before." in words
+    assert "Open questions11 （共 of 12）" in words, "a confirmed requirement leaves no question open"
+    assert "To check it: .venv/bin/pytest --requirement R1.5" in words
     assert all(address.startswith("#") for address in read.addresses), "nothing is fetched from anywhere"
     assert "`" not in words
     assert "**" not in words

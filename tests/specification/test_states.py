@@ -139,7 +139,7 @@ def test_every_requirement_is_there_once_and_in_order() -> None:
     assert [requirement.number for requirement in read(SPECIFICATION)] == NUMBERS
 
 
-def test_every_requirement_says_its_four_things_in_two_languages() -> None:
+def test_every_requirement_says_its_things_in_two_languages() -> None:
     sections = re.split(r"^(?=#+ )", SPECIFICATION.read_text(encoding="utf-8"), flags=re.MULTILINE)
     stated = [section for section in sections if re.match(r"#+ R\d", section)]
     assert len(stated) == len(NUMBERS)
@@ -147,13 +147,18 @@ def test_every_requirement_says_its_four_things_in_two_languages() -> None:
         heading = section.splitlines()[0]
         assert re.fullmatch(r"#{2,3} R[\d.]+ [^·]+ · .*[\u4e00-\u9fff].*", heading), heading
         items = re.findall(r"^- \*\*(.+?)\*\*: (?=\S)", section, flags=re.MULTILINE)
-        assert items == ["Source", "Means", "含义", "Shown by", "Room", "State"], heading
+        assert items == ["Source", "出处", "Means", "含义", "Shown by", "验收", "Room", "State"], heading
 
 
 def test_every_requirement_has_a_source_with_a_grade_and_a_meaning_in_chinese() -> None:
     for one in read(SPECIFICATION):
         assert one.grades, one.number
-        assert re.search(r"[\u4e00-\u9fff]", one.items["含义"]), one.number
+        for name in ("出处", "含义", "验收"):
+            assert re.search(r"[\u4e00-\u9fff]", one.items[name]), (one.number, name)
+        assert not one.still or re.search(r" · .*[\u4e00-\u9fff]", one.still), one.number
+        for question in one.questions:
+            said = (question.would, question.changed_by, *(answer.words for answer in question.answers))
+            assert all(zh != en for zh, en in said), (one.number, question.title)
 
 
 def disagreements(stated: Sequence[Requirement], marked: Mapping[str, Sequence[str]]) -> list[str]:

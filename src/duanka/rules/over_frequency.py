@@ -10,7 +10,7 @@ RULE = Rule(
     id="over_frequency",
     title=Words("超频呼出", "Calling over frequency"),
     source=Source(
-        "Hebei notice in force 2020-12-01, trigger 4 (S1); the number is the Hubei regulator's of 2016 (S2)",
+        "Hebei notice in force 2020-12-01, trigger 4 (S1); 60 is the Hubei regulator's of 2016 (S2)",
         Grade.S2,
     ),
     asks_for=Action.VERIFY,

@@ -12,7 +12,7 @@ _BEGIN = calls(1, "2021-04-01 08:00", card=_OTHER) + calls(1, "2021-05-17 08:00"
 RULE = Rule(
     id="silent_card",
     title=Words("静默卡", "Silent card"),
-    source=Source("the seed names silent cards; 30 days are ours", Grade.K),
+    source=Source("the news page on 断卡行动 names silent cards; 30 days are ours", Grade.K),
     asks_for=Action.VERIFY,
     why=Words(
         "批量开出的卡在出手前一直静默。",

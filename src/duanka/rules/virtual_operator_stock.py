@@ -14,7 +14,10 @@ _LONG_AGO = at("2018-03-01 10:00")
 RULE = Rule(
     id="virtual_operator_stock",
     title=Words("转售企业存量卡", "Stock of resale operators"),
-    source=Source("the seed: stock of resale operators; the date (start of the campaign) is ours", Grade.S2),
+    source=Source(
+        "the news page on 断卡行动: stock of resale operators; the date (start of the action) is ours",
+        Grade.S2,
+    ),
     asks_for=Action.VERIFY,
     why=Words(
         "转售号段早期实名不严，存量卡常被冒用。",

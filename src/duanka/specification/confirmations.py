@@ -91,8 +91,9 @@ def confirm(
     choose: Iterable[str] = (),
     note: str = "",
 ) -> Confirmation:
-    """Record that `by` confirmed a requirement as it reads now; what they said of it before is replaced.
+    """Record that `by` confirmed a requirement as it reads now.
 
+    What was said of it before is replaced, but for answers to questions that `choose` leaves out: they stay.
     DuankaError: there is no such requirement or answer, or nobody is named.
     """
     requirement = named(requirements, number)
@@ -100,7 +101,8 @@ def confirm(
     if not by:
         raise DuankaError("who confirms? --by NAME")
     confirmations = read_confirmations(path)
-    chosen = _chosen(requirement, tuple(choose))
+    before = confirmations.get(requirement.number)
+    chosen = _chosen(requirement, tuple(choose), before.choose if before else ())
     made = Confirmation(requirement.number, requirement.digest, by, on, chosen, note)
     order = {one.number: at for at, one in enumerate(requirements)}
     every = {**confirmations, made.number: made}
@@ -114,7 +116,8 @@ def confirm(
     return made
 
 
-def _chosen(requirement: Requirement, choose: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(requirement: Requirement, choose: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
+    """The answer to each question that has one, in the order of the questions."""
     answers = {answer.code: question for question in requirement.questions for answer in question.answers}
     asked = dict[int, str]()
     for code in choose:
@@ -122,13 +125,18 @@ def _chosen(requirement: Requirement, choose: tuple[str, ...]) -> tuple[str, ...
             there_are = ", ".join(answers) if answers else "none: it leaves no question open"
             near = difflib.get_close_matches(code, answers, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise DuankaError(f"{requirement.number} has no answer {code!r:.40}{hint} Answers: {there_are}")
+            raise DuankaError(
+                f"{requirement.number} has no answer {code!r:.40}{hint or '.'} Answers: {there_are}"
+            )
         at = requirement.questions.index(answers[code])
         if asked.setdefault(at, code) != code:
             raise DuankaError(
                 f"{asked[at]} and {code} answer the same question of {requirement.number}: choose one"
             )
-    return tuple(asked.values())
+    for code in before:  # an answer that the document has no more is none
+        if code in answers:
+            asked.setdefault(requirement.questions.index(answers[code]), code)
+    return tuple(asked[at] for at in sorted(asked))
 
 
 def _toml(one: Confirmation) -> str:

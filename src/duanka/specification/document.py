@@ -27,7 +27,7 @@ _STATE = re.compile(r"(works|partly|not yet)\b(.*)", re.DOTALL)
 _ANSWER = re.compile(r"^`([a-z0-9]+(?:-[a-z0-9]+)*)`: (.+)$", re.DOTALL)
 _GRADE = re.compile(r"\((S[123]|K)\)")
 # what a lead confirms; state and room change as things are built, and nobody has to confirm that
-_CONFIRMED = ("Source", "Means", "含义", "Shown by")
+_CONFIRMED = ("Source", "出处", "Means", "含义", "Shown by", "验收")
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,17 @@ class Answer:
     code: str
     text: str
 
+    @property
+    def words(self) -> Words:
+        """What it says, in two languages."""
+        return in_two(self.text)
+
 
 @dataclass(frozen=True)
 class Question:
     """What the sources leave open. `chosen`: our answer; `others`: those that a lead may choose instead.
 
-    `changed_by`: the key that changes it, or what else would; `would`: what another answer would do, in words.
+    `changed_by`: the setting that changes it, or what else would; `would`: what another answer would do, in words.
     `measured_by`: the command that measures it on records, "" where none can.
     """
 
@@ -50,8 +55,8 @@ class Question:
     title: str
     chosen: Answer
     others: tuple[Answer, ...]
-    changed_by: str
-    would: str
+    changed_by: Words
+    would: Words
     measured_by: str
 
     @property
@@ -85,7 +90,7 @@ class Requirement:
         texts = [self.number, self.title, *(f"{name}: {self.items.get(name, '')}" for name in _CONFIRMED)]
         for one in self.questions:
             answers = [f"{answer.code}: {answer.text}" for answer in one.answers]
-            texts += [one.title, *answers, one.changed_by, one.would]
+            texts += [one.title, *answers, *one.changed_by, *one.would]
         plain = "\n".join(" ".join(text.split()) for text in texts)
         return sha256(plain.encode()).hexdigest()[:16]
 
@@ -102,21 +107,35 @@ class _Section:
 
 @dataclass(frozen=True)
 class Preface:
-    """What a reader has to know first. `words`: word and meaning; `limits`: what the system does not do."""
+    """What a reader has to know first, in two languages.
 
-    words: tuple[tuple[str, str], ...]
-    limits: tuple[str, ...]
+    `sources`: source and grade; `words`: word and meaning; `limits`: what the system does not do.
+    """
+
+    sources: tuple[tuple[Words, str], ...]
+    words: tuple[tuple[str, Words], ...]
+    limits: tuple[Words, ...]
 
 
 def read_preface(path: Path) -> Preface:
     """Read the words and the limits; none where the page has no such part."""
     text = path.read_text(encoding="utf-8")
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in _part(text, "Words").splitlines()
-    ]
-    words = [(row[0], row[1]) for row in rows if len(row) == 2 and not set(row[1]) <= set("-: ")]
+    sources = tuple((Words(zh, en), grade) for en, zh, grade in _rows(_part(text, "Sources")))
+    words = tuple((word, Words(zh, en)) for word, zh, en in _rows(_part(text, "Words")))
     limits = re.split(r"^- ", _part(text, "What the system does not do"), flags=re.MULTILINE)[1:]
-    return Preface(tuple(words[1:]), tuple(" ".join(one.split()) for one in limits))
+    return Preface(sources, words, tuple(in_two(" ".join(one.split())) for one in limits))
+
+
+def in_two(text: str) -> Words:
+    """A text as the document has it, English · Chinese; one without a point is the same in both."""
+    en, _, zh = text.rpartition(" · ")
+    return Words(zh, en or zh)
+
+
+def _rows(table: str) -> list[list[str]]:
+    """Rows of a table with three columns, without its head."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [row for row in rows if len(row) == 3 and not set(row[1]) <= set("-: ")][1:]
 
 
 def _part(text: str, title: str) -> str:
@@ -188,8 +207,8 @@ def _question(path: Path, section: _Section) -> Question:
         section.title,
         chosen,
         tuple(more),
-        said("Changed by"),
-        said("Would"),
+        Words(section.items.get("更改", said("Changed by")), said("Changed by")),
+        Words(section.items.get("后果", said("Would")), said("Would")),
         section.items.get("Measured by", "").strip("`"),
     )
 

@@ -6,25 +6,26 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import put_in_place
+from duanka.domain.words import Language, Words
 from duanka.specification.confirmations import Confirmation, Standing, standing_of
-from duanka.specification.document import Answer, Preface, Question, Requirement, State
+from duanka.specification.document import STATE_WORDS, Answer, Preface, Question, Requirement, in_two
 from duanka.specification.evidence import Age, Evidence
 from duanka.specification.figures import Figures
 from duanka.specification.states import state_of
 
 _HERE = Path(__file__).parent
 _INLINE = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*|\[([^\]]+)\]\([^)]*\)")
-STATE_WORDS: Mapping[State, str] = {"works": "已实现", "partly": "部分实现", "not yet": "尚未实现"}
-STANDING_WORDS: Mapping[Standing, str] = {
-    "not confirmed": "未确认",
-    "confirmed": "已确认",
-    "confirm again": "文字已变，请重新确认",
+STANDING_WORDS: Mapping[Standing, Words] = {
+    "not confirmed": Words("未确认", "not confirmed"),
+    "confirmed": Words("已确认", "confirmed"),
+    "confirm again": Words("文字已变，须重新确认", "its text has changed, confirm again"),
 }
 GRADES = {
     "S1": ("primary text: a law, a notice, a standard", "原文：法律、通知、标准"),
@@ -52,9 +53,17 @@ def as_data(
             **{name.replace(" ", "_"): states[name] for name in STATE_WORDS},
             **{name.replace(" ", "_"): standings[name] for name in STANDING_WORDS},
             "questions": sum(len(one["questions"]) for one in requirements),
+            "open_questions": sum(
+                len(one["questions"]) for one in requirements if one["standing"] != "confirmed"
+            ),
         },
         "evidence": _evidence(ran, since),
-        "figures": {"date": figures.date, "version": figures.version, "data": figures.data}
+        "figures": {
+            "date": figures.date,
+            "version": figures.version,
+            "data": figures.data,
+            "cards": figures.cards,
+        }
         if figures
         else None,
         "requirements": requirements,
@@ -91,10 +100,12 @@ def _requirement(
         "stated": one.state,
         "still": one.still,
         "source": one.items.get("Source", ""),
+        "source_zh": one.items.get("出处", ""),
         "grades": list(one.grades),
         "means": one.items.get("Means", ""),
         "means_zh": one.items.get("含义", ""),
         "shown_by": one.items.get("Shown by", ""),
+        "shown_by_zh": one.items.get("验收", ""),
         "room": one.items.get("Room", ""),
         "text": one.digest,
         "tests": {
@@ -102,6 +113,7 @@ def _requirement(
             "failed": failed,
             "files": {file: {"passed": n.passed, "failed": n.failed} for file, n in files.items()},
         },
+        "check": f".venv/bin/pytest --requirement {one.number}" if one.state != "not yet" else "",
         "standing": standing_of(one, {one.number: confirmation} if confirmation else {}),
         "confirmation": made,
         "questions": [_question(question, confirmation, figures) for question in one.questions],
@@ -117,10 +129,12 @@ def _question(
         "chosen": _answer(question.chosen),
         "others": [_answer(one) for one in question.others],
         "lead_chose": confirmation.chose(question) if confirmation else "",
-        "changed_by": question.changed_by,
-        "would": question.would,
+        "changed_by": question.changed_by.en,
+        "changed_by_zh": question.changed_by.zh,
+        "would": question.would.en,
+        "would_zh": question.would.zh,
         "measured_by": question.measured_by,
-        "measured": {"command": measured.command, "rows": [vars(row) for row in measured.rows]}
+        "measured": {"command": measured.command, "rows": [dict(vars(row)) for row in measured.rows]}
         if measured
         else None,
     }
@@ -130,31 +144,56 @@ def _answer(answer: Answer) -> dict[str, str]:
     return {"code": answer.code, "text": answer.text}
 
 
-def as_text(one: Requirement, ran: Evidence | None, confirmation: Confirmation | None) -> str:
+def as_text(
+    one: Requirement, ran: Evidence | None, confirmation: Confirmation | None, language: Language
+) -> str:
     """One requirement with all that is known of it, for a terminal."""
     data = _requirement(one, ran, confirmation, None)
-    lines = [f"{one.number} {one.title}", ""]
-    names = ("Source", "Means", "含义", "Shown by", "Room")
-    lines += [f"{name}: {_plain(one.items.get(name, ''))}" for name in names]
-    lines.append(f"State: {data['state']}" + (f" ({_plain(one.still)})" if one.still else ""))
-    lines += [f"  {file}: {n['passed']} passed" + (f", {n['failed']} not" if n["failed"] else "")
-              for file, n in data["tests"]["files"].items()]  # fmt: skip
+    say = partial(_said, language)
+    lines = [f"{one.number} {in_two(one.title).in_(language)}", ""]
+    for zh, en in (("出处", "Source"), ("含义", "Means"), ("验收", "Shown by")):
+        lines.append(say(zh, en, one.items.get(zh if language == "zh" else en) or one.items.get(en, "")))
+    lines.append(say("模块", "Room", one.items.get("Room", "")))
+    still = f" ({_plain(in_two(one.still).in_(language))})" if one.still else ""
+    lines.append(say("状态", "State", STATE_WORDS[data["state"]].in_(language) + still))
+    lines += _tests(data, language)
     made = data["confirmation"]
-    lines.append(f"Confirmed: {data['standing']}" + (f" ({made['by']}, {made['on']})" if made else ""))
-    for question in data["questions"]:
-        lines += [
-            "",
-            _plain(question["title"]),
-            f"  ours: {question['chosen']['code']}: {_plain(question['chosen']['text'])}",
-        ]
-        lines += [f"  or: {other['code']}: {_plain(other['text'])}" for other in question["others"]]
-        if question["lead_chose"]:
-            lines.append(f"  the lead chose: {question['lead_chose']}")
-        lines.append(f"  changed by {_plain(question['changed_by'])}")
-        lines.append(f"  another answer would {_plain(question['would'])}")
-        if question["measured_by"]:
-            lines.append(f"  measured by {question['measured_by']}")
+    by = ", ".join(filter(None, (made["by"], made["on"], made["note"]))) if made else ""
+    standing = STANDING_WORDS[data["standing"]].in_(language)
+    lines.append(say("确认", "Confirmed", standing + (f" ({by})" if by else "")))
+    for question in one.questions:
+        lines += ["", *_question_lines(question, confirmation, language)]
     return "\n".join([*lines, ""])
+
+
+def _said(language: Language, zh: str, en: str, text: str) -> str:
+    return f"{zh}：{_plain(text)}" if language == "zh" else f"{en}: {_plain(text)}"
+
+
+def _tests(data: Mapping[str, Any], language: Language) -> list[str]:
+    """The files whose tests show a requirement, and how to run them."""
+    passed, failed = (Words("{n} 项通过", "{n} passed"), Words("，{n} 项未通过", ", {n} not"))
+    lines = list[str]()
+    for file, n in data["tests"]["files"].items():
+        not_passed = failed.in_(language).format(n=n["failed"]) if n["failed"] else ""
+        lines.append(f"  {file}: {passed.in_(language).format(n=n['passed'])}{not_passed}")
+    if data["check"]:
+        lines.append(_said(language, "自行检验", "Check it", data["check"]))
+    return lines
+
+
+def _question_lines(question: Question, confirmation: Confirmation | None, language: Language) -> list[str]:
+    say = partial(_said, language)
+    chosen = confirmation.chose(question) if confirmation else ""
+    lines = [_plain(in_two(question.title).in_(language))]
+    for at, answer in enumerate(question.answers):
+        name = ("  我们所选", "  ours") if at == 0 else ("  或", "  or")
+        lines.append(say(*name, f"{answer.code}: {answer.words.in_(language)}"))
+    if chosen:
+        lines.append(say("  负责人所选", "  the lead chose", chosen))
+    lines.append(say("  更改方法", "  changed by", question.changed_by.in_(language)))
+    lines.append(say("  另选的后果", "  another answer would", question.would.in_(language)))
+    return lines + ([say("  测量", "  measured by", question.measured_by)] if question.measured_by else [])
 
 
 def _plain(text: str) -> str:
@@ -181,8 +220,9 @@ def write_page(
         raise DuankaError(f"{path}: the folder {path.parent} does not exist; make it, or name another")
     content = _for_page(as_data(stated, ran, since, confirmed, figures))
     content |= {
-        "words": [list(one) for one in preface.words],
-        "limits": [runs(one) for one in preface.limits],
+        "sources": [{**_both("text", text), "grade": grade} for text, grade in preface.sources],
+        "words": [{"word": word, **_both("text", text)} for word, text in preface.words],
+        "limits": [_both("text", text) for text in preface.limits],
     }
     made = _html(content).encode() if kind == ".html" else _pdf(content)
     with put_in_place(path) as aside:
@@ -192,19 +232,29 @@ def write_page(
 def _for_page(data: dict[str, Any]) -> dict[str, Any]:
     """The same with Markdown taken apart, so that a page needs to know nothing of it."""
     for one in data["requirements"]:
-        one["title_en"], _, one["title_zh"] = one["title"].partition(" · ")
-        one["state_zh"], one["standing_zh"] = STATE_WORDS[one["state"]], STANDING_WORDS[one["standing"]]
+        one["title_zh"], one["title_en"] = in_two(one["title"])
+        one["state_zh"] = STATE_WORDS[one["state"]].zh
+        one["standing_zh"], one["standing_en"] = STANDING_WORDS[one["standing"]]
         one["level"] = 2 if "." in one["number"] else 1
-        for name in ("source", "means", "means_zh", "shown_by", "still"):
+        one.update(_both("still", in_two(one["still"])))
+        for name in ("source", "source_zh", "means", "means_zh", "shown_by", "shown_by_zh"):
             one[name] = blocks(one[name])
         for question in one["questions"]:
-            question["title_en"], _, question["title_zh"] = question["title"].partition(" · ")
+            question["title_zh"], question["title_en"] = in_two(question["title"])
+            question.update(_both("changed_by", Words(question["changed_by_zh"], question["changed_by"])))
+            question.update(_both("would", Words(question["would_zh"], question["would"])))
+            for row in (question["measured"] or {"rows": []})["rows"]:
+                row.update({name: f"{row[name]:,}" for name in ("cards", "fraud", "honest")})
             for answer in (question["chosen"], *question["others"]):
-                answer["text_en"], _, answer["text_zh"] = answer["text"].partition(" · ")
-                answer["text_en"] = runs(answer["text_en"])
-            question["changed_by"], question["would"] = runs(question["changed_by"]), runs(question["would"])
+                answer.update(_both("text", in_two(answer["text"])))
     data["grades"] = [{"grade": grade, "en": en, "zh": zh} for grade, (en, zh) in GRADES.items()]
     return data
+
+
+def _both(name: str, text: Words) -> dict[str, Runs]:
+    """A text in two languages as runs; English only where it says something else (a setting, a command)."""
+    zh, en = (" ".join(one.split()) for one in text)
+    return {f"{name}_zh": runs(zh), f"{name}_en": runs(en) if en != zh else []}
 
 
 def blocks(text: str) -> list[dict[str, Any]]:
