@@ -8,10 +8,10 @@ from datetime import datetime
 import polars as pl
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.text import Text
 
 from duanka.cli_grid import grid
 from duanka.cli_language import shown
+from duanka.cli_process import Prose
 from duanka.domain.display import display_text
 from duanka.domain.live import Refused
 from duanka.domain.masking import masked_card, masked_device, masked_text
@@ -56,10 +56,10 @@ _MORE = Words(" 等，另有 {more} 个", " and {more} more")
 
 def guessed(found: Guessed) -> Iterator[RenderableType]:
     """The columns with how sure they are, the sample as it would be read, and what a person must say."""
-    yield Text(shown(_GUESSED_TITLE), style="bold")
+    yield Prose(shown(_GUESSED_TITLE), style="bold")
     for source in found.guess.sources:
         files = display_text(", ".join(source.shape.patterns[:3]))
-        yield Text(f"\n{files} -> {source.table}")
+        yield Prose(f"\n{files} -> {source.table}")
         table = grid(*_GUESSED)
         if source.raw:
             table.add_row("-", "-", shown(Sureness.SURE.words), shown(source.why))
@@ -76,15 +76,15 @@ def guessed(found: Guessed) -> Iterator[RenderableType]:
     for shape in found.guess.unknown:
         names = ", ".join(shape.patterns[:3])
         told = shown(_UNTOLD).format(names=display_text(names), files=f"{len(shape.files):,}")
-        yield Text(told, style="yellow")
+        yield Prose(told, style="yellow")
     for file in found.guess.unread:
         problem = display_text(file.form.problem)
-        yield Text(f"{shown(_UNREAD)}{display_text(file.name)}: {problem}", style="yellow")
+        yield Prose(f"{shown(_UNREAD)}{display_text(file.name)}: {problem}", style="yellow")
     if found.guess.questions:
-        yield Text(shown(_QUESTIONS), style="bold")
+        yield Prose(shown(_QUESTIONS), style="bold")
     for number, question in enumerate(found.guess.questions, start=1):
-        yield Text(f"{number}. {display_text(question.about)}")
-        yield Text(f"   {masked_text(display_text(shown(question.text)))}")
+        yield Prose(f"{number}. {display_text(question.about)}")
+        yield Prose(f"   {masked_text(display_text(shown(question.text)))}")
 
 
 def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
@@ -97,7 +97,7 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
         share=f"{found.fits:.2%}",
         files=f"{found.files:,}",
     )
-    yield Text(fits, style="" if found.fits >= 0.99 else "yellow")
+    yield Prose(fits, style="" if found.fits >= 0.99 else "yellow")
     if found.reasons:
         table = grid(*_ASIDE, title=_ASIDE_TITLE, right=("records",))
         for (reason, column, file), records in found.reasons.most_common(_SHOWN):
@@ -107,19 +107,19 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
             yield _example(file, line, _reason(reason), raw)
     for name, fault in found.errors.items():
         told = display_text(fault) if name in fault else display_text(f"{name}: {fault}")
-        yield Text(f"{shown(_UNREAD)}{told}", style="red")
+        yield Prose(f"{shown(_UNREAD)}{told}", style="red")
     for one in found.idle if mapping is not None else ():
-        yield Text(shown(one), style="yellow")
+        yield Prose(shown(one), style="yellow")
     if found.unmatched and mapping is not None:
-        yield Text(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style="yellow")
+        yield Prose(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style="yellow")
     if found.ignored:
-        yield Text(f"{shown(_COLUMNS)}{_listed(list(found.ignored))}")
+        yield Prose(f"{shown(_COLUMNS)}{_listed(list(found.ignored))}")
 
 
 def quarantined(found: Mapping[str, Counted], advice: Mapping[str, Words]) -> Iterator[RenderableType]:
     """Counts by reason, the first records of each, and what to do."""
     if not found:
-        yield Text(shown(_NOTHING_ASIDE))
+        yield Prose(shown(_NOTHING_ASIDE))
         return
     table = grid(*_COUNTED, right=("records", "files"))
     for reason, one in found.items():
@@ -127,9 +127,9 @@ def quarantined(found: Mapping[str, Counted], advice: Mapping[str, Words]) -> It
         table.add_row(_reason(reason), f"{one.records:,}", f"{len(one.files):,}", columns)
     yield table
     for reason, one in found.items():
-        yield Text(f"\n{_reason(reason)}: {one.records:,}", style="bold")
+        yield Prose(f"\n{_reason(reason)}: {one.records:,}", style="bold")
         if words := advice.get(reason):
-            yield Text(f"{shown(_ADVICE)}{shown(words)}")
+            yield Prose(f"{shown(_ADVICE)}{shown(words)}")
         for file, line, column, raw in one.first:
             yield _example(file, line, display_text(column), raw)
 
@@ -139,11 +139,11 @@ def _reason(value: str) -> str:
     return next((shown(one.words) for one in (*Reason, *Refused) if one == value), display_text(value))
 
 
-def _example(file: str, line: int | None, what: str, raw: str) -> Text:
+def _example(file: str, line: int | None, what: str, raw: str) -> Prose:
     place = f"{display_text(file)}:{line}" if line is not None else display_text(file)
     shown = masked_text(display_text(raw))
     shown = shown if len(shown) <= _RAW else shown[:_RAW] + "…"
-    return Text(f"  {place}  {what}  {shown}", style="dim")
+    return Prose(f"  {place}  {what}  {shown}", style="dim")
 
 
 class _Rows:

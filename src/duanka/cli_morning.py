@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console, Group, RenderableType
-from rich.text import Text
 
 from duanka.app_policies import policy_named
 from duanka.cli_completion import policies_like
 from duanka.cli_language import asked_for, shown
 from duanka.cli_lazy import lazily
 from duanka.cli_live import Ticker, last_words
-from duanka.cli_process import ExitCode
+from duanka.cli_process import ExitCode, Prose
 from duanka.domain.errors import DuankaError
 from duanka.domain.live import Lateness
 from duanka.domain.local_time import operator_zone
@@ -130,4 +129,4 @@ def _told(done: app_morning.Morning) -> RenderableType:
     folder = done.outcome.out
     files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_morning.SPREADSHEET}
     lines.append(shown(_FILES).format(**files))
-    return Group(last_words(done.outcome), Text("\n".join(lines)))
+    return Group(last_words(done.outcome), Prose("\n".join(lines)))

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from duanka.cli_grid import grid, share
 from duanka.cli_language import shown, term, tier
+from duanka.cli_process import Prose
 from duanka.cli_story_tables import (
     carried_by,
     confirmed_table,
     legs_table,
+    moment,
     notices_table,
     refused_table,
     trail_table,
@@ -98,7 +99,7 @@ def state(word: str) -> str:
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
     """The page, and how to see the one that follows."""
-    more = [Text(f"{shown(_NEXT)}duanka {command} --after {following}")] if following else []
+    more = [Prose(f"{shown(_NEXT)}duanka {command} --after {following}")] if following else []
     return Group(table, *more)
 
 
@@ -142,7 +143,7 @@ def rules_seen(order: Order) -> Iterator[str]:
 
 def _read_out(said: Words) -> RenderableType:
     """A sentence to read to a caller, who may speak either language."""
-    return Group(Text(said.zh), Text(said.en), Text(""))
+    return Group(Prose(said.zh), Prose(said.en), Prose(""))
 
 
 def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
@@ -159,7 +160,7 @@ def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
     orders = grid(*_ORDERS, title=_ORDERS_TITLE)
     for one in card.orders:
         words = (shown(one.kind.words), shown(one.state.words))
-        times = (local(one.opened_at), local(one.closed_at))
+        times = (moment(one.opened_at), moment(one.closed_at))
         orders.add_row(one.id, *words, *times, shown(one.grounds.reason))
     refused = refused_table(card.refusals)
     return Group(said, facts, orders, confirmed_table(card.network), refused, notices_table(card.notices))
@@ -187,7 +188,7 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     for one in skipped[:_SKIPPED_SHOWN]:
         table.add_row(_MASKED.number(one.card), masked_text(one.why or "-"))
     more = len(skipped) - _SKIPPED_SHOWN
-    rest = [Text(shown(_MORE_SKIPPED).format(more=f"{more:,}", act=act.id))] if more > 0 else []
+    rest = [Prose(shown(_MORE_SKIPPED).format(more=f"{more:,}", act=act.id))] if more > 0 else []
     return Group(facts, table, *rest)
 
 
@@ -235,12 +236,12 @@ def figures_page(figures: Figures) -> RenderableType:
         (shown(_DRIFTS), f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
     ]
     period = shown(_PERIOD).format(since=local(figures.since), until=local(figures.until))
-    return Group(Text(period), _table(*rows))
+    return Group(Prose(period), _table(*rows))
 
 
-def fault_line(fault: Fault) -> Text:
+def fault_line(fault: Fault) -> Prose:
     """Where the audit trail does not hold."""
-    return Text(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
+    return Prose(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
 
 
 def _facts(*rows: tuple[Words, str]) -> Table:
@@ -279,4 +280,4 @@ def review_page(file: ReviewFile) -> RenderableType:
             for one in file.earlier
         ),
     ]
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, Group, JustifyMethod, OverflowMethod
+from rich.containers import Lines
 from rich.text import Text
 
 from duanka.domain.local_time import operator_zone
@@ -67,12 +69,78 @@ class _MaskedRecord(logging.LogRecord):
         return masked_log_line(super().getMessage())
 
 
+# What stays on one line: a number, a moment, a word. Chinese breaks behind any letter, but not before a closing mark.
+_UNBROKEN = re.compile(
+    r"[（「『《【]*"
+    r"(?:\+\d{1,3} [\x21-\u2fff]+|\d{4}-\d\d-\d\d \d\d:[\d:+.]+|[\x21-\u2fff]+[年月日时分秒]?|[^\x21-\u2fff])"
+    r"[，。；：、）」』》】！？％]* ?"
+)
+
+
+class Prose(Text):
+    """A text that may be Chinese: lines are as long as they can be, and no mark that closes begins one."""
+
+    def wrap(
+        self,
+        console: Console,
+        width: int,
+        *,
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        tab_size: int = 8,
+        no_wrap: bool | None = None,
+    ) -> Lines:
+        """As Text.wrap, which breaks at blanks alone: between the numbers and the words of a Chinese sentence."""
+        plain = justify not in (None, "default", "left") or overflow not in (None, "fold")
+        if plain or no_wrap or self.no_wrap or self.plain.isascii():
+            return super().wrap(
+                console,
+                width,
+                justify=justify,
+                overflow=overflow,
+                tab_size=tab_size,
+                no_wrap=no_wrap,
+            )
+        lines = Lines()
+        for line in self.split(allow_blank=True):
+            for one in line.divide(_breaks(line.plain, width)):
+                one.rstrip()
+                lines.append(one)
+        return lines
+
+
+def _breaks(text: str, width: int) -> list[int]:
+    """Where lines of at most `width` cells begin, but for the first."""
+    found, at = list[int](), 0
+    for part in _UNBROKEN.finditer(text):
+        size = cell_len(part[0].rstrip())
+        if at and at + size > width:
+            found.append(part.start())
+            at = 0
+        if size <= width:
+            at += cell_len(part[0])
+            continue
+        for index, letter in enumerate(part[0], start=part.start()):  # longer than a line: folded
+            if at and at + cell_len(letter) > width:
+                found.append(index)
+                at = 0
+            at += cell_len(letter)
+    return found
+
+
 class SafeConsole(Console):
     """A console for texts that strangers wrote: what is no printable letter is shown as a replacement mark."""
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As Console.print, which makes one plain text of the texts it is given."""
+        super().print(*(Group(one) if isinstance(one, Prose) else one for one in objects), **options)
+
     def render_str(self, text: str, **options: Any) -> Text:
         """A text as it is safe to print."""
-        return super().render_str(UNSAFE.sub(_SHOWN_INSTEAD, text), **options)
+        safe = super().render_str(UNSAFE.sub(_SHOWN_INSTEAD, text), **options)
+        prose = Prose(safe.plain, safe.style, end=safe.end, spans=safe.spans)
+        prose.justify, prose.overflow, prose.no_wrap = safe.justify, safe.overflow, safe.no_wrap
+        return prose
 
 
 # what a file says is text: [brackets] in it are no markup, :words: no emoji

@@ -54,6 +54,11 @@ def local(at: datetime | None) -> str:
     return operator_zone().written(at) if at else "-"
 
 
+def moment(at: datetime | None) -> str:
+    """As `local`, for a cell of a table: without the offset, so that it breaks between day and time alone."""
+    return f"{operator_zone().local(at):%Y-%m-%d %H:%M:%S}" if at else "-"
+
+
 def carried_by(entitled: str) -> str:
     """What entitles a restriction, with the notice, order or act that it rests on."""
     evidence, mark, reference = entitled.partition(":")
@@ -69,7 +74,7 @@ def trail_table(trail: Sequence[Told]) -> RenderableType:
             for name, value in told.after.items()
         )
         who = f"{told.who} ({term(Role, told.role)})"
-        table.add_row(str(told.seq), local(told.at), who, shown(row_words(told.what)), told.why, changed)
+        table.add_row(str(told.seq), moment(told.at), who, shown(row_words(told.what)), told.why, changed)
     return table
 
 
@@ -93,7 +98,7 @@ def legs_table(legs: Sequence[Leg]) -> RenderableType:
         took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
         said = f"{term(Outcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
         wanted = term(NetworkState, leg.wanted)
-        times = (local(leg.created_at), local(leg.done_at))
+        times = (moment(leg.created_at), moment(leg.done_at))
         table.add_row(leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said)
     return table
 
@@ -104,7 +109,7 @@ def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
     for one in network:
         waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip()
         in_force = term(NetworkState, one.confirmed)
-        table.add_row(one.element, in_force, local(one.confirmed_at), waits if one.waiting else "-")
+        table.add_row(one.element, in_force, moment(one.confirmed_at), waits if one.waiting else "-")
     return table
 
 
@@ -113,7 +118,7 @@ def refused_table(refusals: Sequence[Refused]) -> Table:
     table = grid(*_REFUSED, title=_REFUSED_TITLE)
     for met in refusals:
         why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
-        table.add_row(local(met.at), met.element, term(Carried, met.carried), met.peer, why)
+        table.add_row(moment(met.at), met.element, term(Carried, met.carried), met.peer, why)
     return table
 
 
@@ -123,6 +128,6 @@ def notices_table(notices: Sequence[Notice]) -> RenderableType:
     for one in notices:
         title = shown(TITLES[one.template]) if one.template in TITLES else one.template
         outcome = f"{term(NoticeOutcome, one.outcome, shown(_WAITS))} {one.error or ''}".strip()
-        times = (local(one.created_at), local(one.sent_at), local(one.receipt_at))
+        times = (moment(one.created_at), moment(one.sent_at), moment(one.receipt_at))
         table.add_row(title, *times, outcome, one.text or "-")
     return table

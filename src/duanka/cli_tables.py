@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from duanka.cli_grid import Titled, as_markdown, as_table, grid, share
 from duanka.cli_language import shown
 from duanka.cli_list_columns import Column, Listing
+from duanka.cli_process import Prose
 from duanka.domain.decide import Tier
 from duanka.domain.device import many_unknown
 from duanka.domain.display import display_name, display_text
@@ -141,7 +141,7 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     """What was found, what did not run, what was set aside, and where to look next."""
     intake, span = findings.intake, findings.span
     parts: list[RenderableType] = [
-        Text(
+        Prose(
             shown(_SCANNED).format(
                 records=f"{intake.records:,}",
                 cards=f"{findings.cards:,}",
@@ -160,18 +160,18 @@ def summary(findings: Findings, out: Path, *, too_bad: bool, allowed: float) -> 
     parts.append(tiers)
     if findings.shadows:
         parts.append(_shadows(findings))
-    parts += [Text(line, style="yellow") for line in _cautions(findings)]
+    parts += [Prose(line, style="yellow") for line in _cautions(findings)]
     aside = shown(_ASIDE).format(aside=f"{intake.quarantined:,}", records=f"{intake.records:,}")
     file = out / "quarantine.parquet"
     if too_bad:
         unreadable = [f"{f.file}: {f.unreadable}" for f in intake.files if f.unreadable]
         above = shown(_ABOVE).format(share=f"{allowed:.3%}".rstrip("0"))
         why = "; ".join(unreadable[:3]) or above
-        parts.append(Text(shown(_TOO_BAD).format(aside=aside, why=why, file=file), style="red"))
+        parts.append(Prose(shown(_TOO_BAD).format(aside=aside, why=why, file=file), style="red"))
     elif intake.quarantined:
-        parts.append(Text(shown(_REASONS).format(aside=aside, file=file)))
+        parts.append(Prose(shown(_REASONS).format(aside=aside, file=file)))
     lists = shown(_LISTS).format(work_list=out / "cards_at_risk.xlsx", report=out / "report.html")
-    parts.append(Text(lists))
+    parts.append(Prose(lists))
     return Group(*parts)
 
 
@@ -189,7 +189,7 @@ def _shadows(findings: Findings) -> RenderableType:
         )
         more = sum(one.rises.values())
         table.add_row(one.rule, f"{one.cards:,}", f"{one.new:,}", f"{more:,}", ", ".join(rises) or "-")
-    return Group("", table, Text(shown(_SHADOW_NOTE)), "")
+    return Group("", table, Prose(shown(_SHADOW_NOTE)), "")
 
 
 def _cautions(findings: Findings) -> list[str]:
@@ -277,7 +277,7 @@ def rule_page(rule: Rule, policy: Policy) -> RenderableType:
     for e in rule.evidence:
         evidence.add_row(e.name, shown(e.title), _unit(e.unit))
     reads = shown(_READS).format(reads=", ".join(rule.reads), days=rule.look_back.days)
-    text = Text()
+    text = Prose()
     for head, body in (
         (_RULE, f"{rule.id}: {shown(rule.title)}"),
         (_SOURCE, f"{rule.source.text} [{rule.source.grade}: {shown(rule.source.grade.meaning)}]"),
@@ -290,7 +290,7 @@ def rule_page(rule: Rule, policy: Policy) -> RenderableType:
     ):
         text.append(f"{shown(head).capitalize()}{shown(_COLON)}", style="bold")
         text.append(f"{body}\n")
-    examples = Text(f"{shown(_FLAGS)}{shown(_COLON)}" + "; ".join(c.title for c in rule.flags) + "\n")
+    examples = Prose(f"{shown(_FLAGS)}{shown(_COLON)}" + "; ".join(c.title for c in rule.flags) + "\n")
     examples.append(f"{shown(_SPARES)}{shown(_COLON)}" + "; ".join(c.title for c in rule.spares))
     return Group(text, limits, "", evidence, "", examples, "")
 
@@ -318,7 +318,7 @@ def trials_table(outcomes: Sequence[Trial]) -> RenderableType:
         table.add_row(o.rule, must, o.title, outcome, style="" if o.passed else "red")
     wrong = sum(not o.passed for o in outcomes)
     total = shown(_TRIED).format(examples=len(outcomes), wrong=wrong)
-    return Group(table, Text(total, style="bold red" if wrong else "bold"))
+    return Group(table, Prose(total, style="bold red" if wrong else "bold"))
 
 
 def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from duanka.cli_grid import grid
 from duanka.cli_language import language, shown, term, tier
 from duanka.cli_list_columns import Column, Listing
+from duanka.cli_process import Prose
 from duanka.cli_story_tables import local
 from duanka.domain.act import ActState
 from duanka.domain.decide import Tier
@@ -155,13 +155,13 @@ def taken(folder: Path | None, done: Taken) -> RenderableType:
     """What a take came to, what it did not take, and the commands that follow."""
     source = folder or shown(_WAS_HELD)
     counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
-    lines = [Text(shown(_TAKEN).format(source=source, counts=counts))]
+    lines = [Prose(shown(_TAKEN).format(source=source, counts=counts))]
     lines += _kept(folder, done)
     if done.received.unsealed:
-        lines.append(Text(shown(_UNSEALED).format(count=f"{done.received.unsealed:,}"), style="red"))
+        lines.append(Prose(shown(_UNSEALED).format(count=f"{done.received.unsealed:,}"), style="red"))
     if done.take_id:
-        lines.append(Text(shown(_TAKE_IS).format(take=done.take_id)))
-    lines.append(Text(shown(_THEN)))
+        lines.append(Prose(shown(_TAKE_IS).format(take=done.take_id)))
+    lines.append(Prose(shown(_THEN)))
     return Group(*lines)
 
 
@@ -170,8 +170,8 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
     source = folder or shown(_IS_HELD)
     came = _counted(vars(found.received)) or shown(_NOTHING_NEW)
     lines: list[RenderableType] = [
-        Text(shown(_DRY_RUN)),
-        Text(shown(_FROM).format(source=source, counts=came)),
+        Prose(shown(_DRY_RUN)),
+        Prose(shown(_FROM).format(source=source, counts=came)),
         *_kept(folder, found, would=True),
     ]
     for name, counts in found.opened_by.items():
@@ -181,26 +181,26 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
                 table.add_row(tier(value) if name == "tier" else value, f"{count:,}")
             if len(counts) > _CITIES_SHOWN:
                 table.add_row("…", f"{sum(list(counts.values())[_CITIES_SHOWN:]):,}")
-            lines += [Text(""), table]
+            lines += [Prose(""), table]
     return Group(*lines)
 
 
-def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Text]:
+def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Prose]:
     """What is not taken, why, and what takes it."""
-    kept, lines = done.kept, list[Text]()
+    kept, lines = done.kept, list[Prose]()
     if left := kept.get(Why.LEFT, 0):
-        lines.append(Text(shown(_LEFT).format(count=f"{left:,}", folder=folder)))
+        lines.append(Prose(shown(_LEFT).format(count=f"{left:,}", folder=folder)))
     if held := kept.get(Why.HELD, 0):
-        lines.append(Text(shown(_HELD).format(count=f"{held:,}")))
+        lines.append(Prose(shown(_HELD).format(count=f"{held:,}")))
     if done.police:
-        lines.append(Text(shown(_POLICE).format(count=f"{done.police:,}"), style="red"))
+        lines.append(Prose(shown(_POLICE).format(count=f"{done.police:,}"), style="red"))
     if narrower := kept.get(Why.NARROWER, 0):
-        lines.append(Text(_narrower(folder, narrower, done.narrower), style="yellow"))
+        lines.append(Prose(_narrower(folder, narrower, done.narrower), style="yellow"))
     if done.replaced:
-        lines.append(Text(shown(_REPLACED).format(count=f"{done.replaced:,}")))
+        lines.append(Prose(shown(_REPLACED).format(count=f"{done.replaced:,}")))
     if done.not_found:
         end = shown(_STOP if would else _NOT_HELD)
-        lines.append(Text(shown(_NOT_FOUND).format(count=f"{done.not_found:,}") + end))
+        lines.append(Prose(shown(_NOT_FOUND).format(count=f"{done.not_found:,}") + end))
     return lines
 
 
@@ -225,7 +225,7 @@ def take_page(take: Take) -> RenderableType:
     lines = [taken_at, f"  {story(take)}", covers, chosen]
     if not take.undone_at:
         lines.append(shown(_TAKES_BACK).format(take=take.id))
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
 
 
 def story(take: Take) -> str:
@@ -296,7 +296,7 @@ def to_withdraw(found: Found) -> RenderableType:
         lines.append(shown(_FOR_TWO).format(count=f"{found.for_two:,}"))
     if found.left_out:
         lines.append(shown(_LEFT_OUT).format(count=f"{len(found.left_out):,}"))
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
 
 
 def undone_page(done: Undone) -> RenderableType:
@@ -316,7 +316,7 @@ def undone_page(done: Undone) -> RenderableType:
     if done.act:
         words = _CHANGED if done.act.skipped else _BY_CARD
         lines.append(shown(words).format(count=f"{done.act.skipped:,}", act=done.act.id))
-    return Text("\n".join(lines))
+    return Prose("\n".join(lines))
 
 
 def _counted(counts: Mapping[str, int]) -> str:
