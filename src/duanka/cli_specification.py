@@ -37,6 +37,7 @@ _TABLE = (
     *(Words("测试", "tests"), Words("确认", "confirmed")),
 )
 _TESTS = Words("{tests}（{files} 个文件）", "{tests} in {files}")
+_TESTS_FAILED = Words("{tests}（{files} 个文件，{failed} 未过）", "{tests} in {files}, {failed} not")
 _TOTALS = Words(
     "{all} 项需求：{works} 项已实现，{partly} 项部分实现，{not_yet} 项未实现；已确认 {confirmed} 项",
     "{all} requirements: {works} work, {partly} partly, {not_yet} not yet; {confirmed} confirmed",
@@ -160,7 +161,9 @@ def spec(
     for one in stated:
         state, tests = specification.state_of(one, ran)
         files = len(ran.shown.get(one.number, {})) if ran else 0
-        by = shown(_TESTS).format(tests=tests, files=files) if tests else "-"
+        failed = ran.tests_of(one.number)[1] if ran else 0
+        words = shown(_TESTS_FAILED if failed else _TESTS)
+        by = words.format(tests=tests, files=files, failed=failed) if tests else "-"
         table.add_row(one.number, _title(one), shown(STATE_WORDS[state]), by, _standing(one, confirmed))
     OUT.print(table, highlight=False)
     for line in (

@@ -60,7 +60,7 @@ def typed(*words: str | Path, columns: int = 80) -> str:
 def test_a_fresh_clone_says_what_works_and_which_run_showed_it(clone: Path) -> None:
     said = typed()
     assert re.search(r"^R1\.1 .* works +2 in 1", said, re.MULTILINE)
-    assert re.search(r"^R2 .* partly +2 in 1", said, re.MULTILINE)
+    assert re.search(r"^R2 .* partly +2 in 1, 1 not", said, re.MULTILINE)
     assert re.search(r"^R3\.1 .* not yet +-", said, re.MULTILINE), "what nothing shows does not work"
     assert "26 requirements: 1 work, 1 partly, 24 not yet; 0 confirmed." in said
     assert f"Evidence: a run of 4 tests on 2026-03-02, code {run_on(clone).key}" in said.replace("\n", " ")
@@ -69,6 +69,8 @@ def test_a_fresh_clone_says_what_works_and_which_run_showed_it(clone: Path) -> N
     shown = typed("show", "r2", columns=200)
     assert "tests/orders/test_kill.py: 1 passed, 1 not" in shown
     assert "did you mean R1.5" in _refused("show", "R1.6")
+    assert "State: partly (all but the speed" in shown
+    assert "State: not yet (SPECIFICATION.md: works)" in typed("show", "R3.1", columns=200)
     assert "Check it: .venv/bin/pytest --requirement R2" in shown
 
 

@@ -155,6 +155,8 @@ def as_text(
         lines.append(say(zh, en, one.items.get(zh if language == "zh" else en) or one.items.get(en, "")))
     lines.append(say("模块", "Room", one.items.get("Room", "")))
     still = f" ({_plain(in_two(one.still).in_(language))})" if one.still else ""
+    if data["state"] != one.state:
+        still += f" (SPECIFICATION.md: {STATE_WORDS[one.state].in_(language)})"
     lines.append(say("状态", "State", STATE_WORDS[data["state"]].in_(language) + still))
     lines += _tests(data, language)
     made = data["confirmation"]
