@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,9 +15,14 @@ import pyarrow.parquet as pq
 ENGLISH = {"LC_ALL": "", "LC_MESSAGES": "en_US.UTF-8"}
 
 
+_PROGRESS = re.compile(
+    r"^.* \(\d+ s\)\n", re.MULTILINE
+)  # comes every ten seconds: only a busy machine shows it
+
+
 @dataclass(frozen=True)
 class Typed:
-    """What a command printed and how it ended."""
+    """What a command printed and how it ended; `err` without the lines of progress."""
 
     code: int
     out: str
@@ -34,7 +40,7 @@ def duanka(*words: str | Path, cwd: Path | None = None, **environment: str) -> T
         timeout=600,
         check=False,
     )
-    return Typed(ran.returncode, ran.stdout, ran.stderr)
+    return Typed(ran.returncode, ran.stdout, _PROGRESS.sub("", ran.stderr))
 
 
 def cards_at_risk(out: Path) -> list[dict[str, str]]:

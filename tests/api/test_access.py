@@ -24,6 +24,7 @@ from duanka.api import (
     orders,
     reviews,
     sending,
+    takes,
 )
 from duanka.api.buckets import Buckets
 from duanka.domain.authority import GRANTS
@@ -43,7 +44,7 @@ HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, a
 def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     """Every described endpoint, with the roles that the table of authority lets ask it; none: by a link alone."""
     found = dict[tuple[str, str], frozenset[Role]]()
-    for router in (acts, cards, checks, counters, figures, holders, orders, reviews, sending):
+    for router in (acts, cards, checks, counters, figures, holders, orders, reviews, sending, takes):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
             needed = [one.call for one in route.dependant.dependencies]
@@ -83,6 +84,7 @@ BODIES: Mapping[str, Any] = {
         "why": "w",
     },
     "/withdrawals": {"tiers": ["high"], "why": "w"},
+    "/held-decisions/take": {"tiers": ["high"], "why": "w"},
     "/acts": {"event": "restore", "phoneNumbers": [phone()], "reason": {"zh": "误停", "en": "an error"}},
 }
 
