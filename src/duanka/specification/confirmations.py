@@ -62,24 +62,26 @@ def read_confirmations(path: Path) -> dict[str, Confirmation]:
     return {number: _confirmation(path, number, row) for number, row in content.items()}
 
 
-def _confirmation(path: Path, number: str, row: object) -> Confirmation:
+def _confirmation(path: Path, requirement: str, row: object) -> Confirmation:
     like = f'like ["R1.5"] with {", ".join(_KEYS[:3])}'
     if not isinstance(row, dict):
-        raise UnreadableInput(f"{path}: {number} must be a section {like}; `duanka spec confirm` writes it")
+        raise UnreadableInput(
+            f"{path}: {requirement} must be a section {like}; `duanka spec confirm` writes it"
+        )
     for key in row:
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
-            raise UnreadableInput(f"{path}: {number}: unknown key {key}; {hint}")
+            raise UnreadableInput(f"{path}: {requirement}: unknown key {key}; {hint}")
     chosen, note = row.get("choose", []), row.get("note", "")
     texts = (row.get("text"), row.get("by"), note)
     fine = all(isinstance(text, str) for text in texts) and type(row.get("on")) is date
     if not (fine and isinstance(chosen, list) and all(isinstance(one, str) for one in chosen)):
         raise UnreadableInput(
-            f"{path}: {number} must be a section {like}: texts in quotes, on a day, choose a list of texts;"
-            f" `duanka spec confirm {number} --by NAME` writes it again"
+            f"{path}: {requirement} must be a section {like}: texts in quotes, on a day, choose a list of texts;"
+            f" `duanka spec confirm {requirement} --by NAME` writes it again"
         )
-    return Confirmation(number, row["text"], row["by"], row["on"], tuple(chosen), note)
+    return Confirmation(requirement, row["text"], row["by"], row["on"], tuple(chosen), note)
 
 
 def confirm(
