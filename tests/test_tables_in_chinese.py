@@ -60,7 +60,9 @@ def test_an_order_is_told_in_the_language_of_the_desk(desk: TypedDesk) -> None:
         word in chinese for word in ("实人核验", "等级 中", "命中 1 次", "审计记录", "实人核验：建单", "系统")
     )
     story = chinese[chinese.index("审计记录") :]
-    assert not {"opened", "verification", "system", "state"} & set(_LATIN.findall(story)), story
+    assert not {"opened", "verification", "system", "state", "strangers", "called"} & set(
+        _LATIN.findall(story)
+    ), story
     english = "\n".join(_listed(desk, "orders", "show", order, language="en", columns=300))
     assert all(word in english for word in ("tier medium", "Audit trail", "verification: open", "system"))
 
@@ -74,6 +76,30 @@ def test_an_act_and_a_card_are_told_in_the_language_of_the_desk(desk: TypedDesk)
     assert "proposed" in "\n".join(_listed(desk, "orders", "show", act, language="en", who="li"))
     shown = "\n".join(_listed(desk, "cards", "show", card(1), language="zh"))
     assert all(word in shown for word in ("异议", "已提出", "已建单", "正常"))
+
+
+def test_what_a_command_says_is_in_the_language_of_the_desk(desk: TypedDesk) -> None:
+    """Moves, objections, people, acts: what is no command, id or name has no English word in it."""
+
+    def typed(who: str, *words: str) -> str:
+        return "\n".join(_listed(desk, *words, language="zh", who=who, columns=300))
+
+    desk.demand(demand(7, "high"), demand(8))
+    told = [typed("wang", "objections", "file", card(7), "--text", "不是我")]
+    filed = _ID.findall(told[0])[0]
+    told.append(typed("wang", "objections", "accept", filed, "--why", "已看"))
+    alone = desk.type("wang", "objections", "uphold", filed, "--why", "属实").text
+    assert "let somebody else uphold it" in alone
+    assert "accept it" not in alone, "it is accepted"
+    told.append(typed("wang", "orders", "withdraw", card(7), "--why", "误报"))
+    told.append(typed("wang", "orders", "withdraw", card(8), "--why", "误报"))
+    told.append(typed("li", "persons", "add", "zhao", "--role", "desk", "--name", "赵敏"))
+    told.append(typed("liaison", "orders", "police-stop", card(8), "--case", "2026-1", "--why", "涉案"))
+    told.append(typed("liaison", "orders", "police-release", card(8), "--case", "2026-1", "--why", "查清"))
+    for text in told:
+        plain = re.sub(r"`[^`]*`|duanka [a-z -]+|dk_\S+|https?://\S+", "", _ID.sub("", text))
+        english = set(_LATIN.findall(plain)) - {"wang", "zhao", "liaison"}
+        assert not english, text
 
 
 def test_programs_get_the_same_in_every_language(desk: TypedDesk) -> None:

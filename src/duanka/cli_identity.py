@@ -11,7 +11,7 @@ from rich.console import Console
 from duanka import cli_review_page as review_page
 from duanka.cli_at_desk import AtDesk, Number, Why, command, order_meant
 from duanka.cli_lazy import lazily
-from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, every, options, print_list
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, every, options, print_list, say
 from duanka.cli_orders_list import Tiers, scope_of
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter import CounterCheck, Document
@@ -63,9 +63,11 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             after = here.counter.verify(number, seen, staff, why, app_orders.now())
         out.print(f"{after.id}: {tables.state(after.state.value)}", highlight=False)
         if after.closed_at is None:
-            out.print(
-                f"The policy wants two: next, by somebody else: duanka counter confirm {after.id}",
-                highlight=False,
+            confirm = f"duanka counter confirm {after.id}"
+            say(
+                out,
+                f"策略要求双人复核；下一步由另一人：{confirm}",
+                f"The policy wants two: next, by somebody else: {confirm}",
             )
 
     @command(counter, Permission.CONFIRM_COUNTER_CHECK)
@@ -82,7 +84,8 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         with at_desk(Permission.REJECT_COUNTER_CHECK) as (here, staff):
             number = order_meant(here, staff, order, Kind.VERIFICATION).id
             after = here.counter.reject(number, staff, why, app_orders.now())
-        out.print(f"{after.id}: {tables.state(after.state.value)}; the record is discarded", highlight=False)
+        state = tables.state(after.state.value)
+        say(out, f"{after.id}：{state}；登记已作废", f"{after.id}: {state}; the record is discarded")
 
     @command(counter, Permission.LIST_COUNTER_CHECKS, "list")
     def listed(

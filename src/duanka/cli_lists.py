@@ -220,6 +220,11 @@ def line(out: Console, text: str) -> None:
     out.print(text, soft_wrap=True, highlight=False)
 
 
+def say(out: Console, zh: str, en: str) -> None:
+    """Print a sentence of ours in the language of tables, unbroken."""
+    line(out, shown(Words(zh, en)))
+
+
 def _widths(
     columns: Sequence[Column[Any]], natural: Mapping[str, int], heads: Mapping[str, str], width: int
 ) -> dict[str, int]:

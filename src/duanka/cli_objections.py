@@ -10,7 +10,8 @@ from rich.console import Console
 
 from duanka.cli_at_desk import AtDesk, Number, Why, card_meant, command
 from duanka.cli_lazy import lazily
-from duanka.cli_order_moves import CardOrOrder, move, say_to_come
+from duanka.cli_lists import say
+from duanka.cli_order_moves import CardOrOrder, move, say_to_come, told_state
 from duanka.cli_orders_list import add_orders_list
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import given_reason
@@ -43,8 +44,9 @@ def add_objections(cli: typer.Typer, out: Console, settings: Callable[[], Settin
         said = given_reason(text) if text else text
         with at_desk(Permission.FILE_OBJECTION) as (here, person):
             filed = here.book.object(card_meant(here, card), said, person, app_orders.now())
-            out.print(f"{filed.id}: {tables.state(filed.state.value)}.", highlight=False)
-            out.print(f"Next: duanka objections accept {filed.id} --why …", highlight=False)
+            told_state(out, filed)
+            accept = f"duanka objections accept {filed.id} --why …"
+            say(out, f"下一步：{accept}", f"Next: {accept}")
             say_to_come(out, *here.reading.to_come(filed.card))
 
     def judge(order: str, event: Event, why: str) -> None:

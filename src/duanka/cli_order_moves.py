@@ -9,10 +9,12 @@ from rich.console import Console
 
 from duanka.cli_at_desk import AtDesk, Number, Why, card_meant, command, order_meant
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import say
 from duanka.domain.act import LIFTS, Act, ActState
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.order import Event, Kind, Order, State
-from duanka.domain.order_commands import only_the_police
+from duanka.domain.order_commands import only_the_police, typed
+from duanka.domain.words import Words
 
 if TYPE_CHECKING:
     from duanka import app_orders
@@ -38,33 +40,45 @@ def add_moves(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 def told_after(here: Desk, out: Console, after: Order, *, showing: str = "") -> None:
     """Say how the order is now, and what is still to come: of the network, of notices, of a stop that stays."""
     if showing != "no state":
-        out.print(f"{after.id}: {tables.state(after.state.value)}.", highlight=False)
+        told_state(out, after)
     restriction = here.reading.last(after.card, Kind.RESTRICTION)
     if restriction and restriction.state is State.FORCED_STOP and restriction.id != after.id:
-        out.print(
+        release = typed(Kind.RESTRICTION, Event.POLICE_RELEASE, restriction.id)
+        say(
+            out,
+            f"该号码仍因公安通知停机（{restriction.id}），只有公安机关可以解除：{release}",
             f"The card stays stopped by police notice ({restriction.id}); {only_the_police(restriction.id)}",
-            highlight=False,
-            soft_wrap=True,
         )
     say_to_come(out, *here.reading.to_come(after.card))
 
 
+def told_state(out: Console, after: Order, zh: str = "", en: str = "") -> None:
+    """Say the state of an order, and what else is to be said of it."""
+    state = tables.state(after.state.value)
+    say(out, f"{after.id}：{state}{zh}。", f"{after.id}: {state}{en}.")
+
+
 def say_to_come(out: Console, elements: int, notices: int) -> None:
     """What the worker has still to do, and nothing where that is nothing."""
-    counted = ((elements, "change(s) of the network"), (notices, "notice(s)"))
-    if said := " and ".join(f"{count} {what}" for count, what in counted if count):
-        out.print(f"Still to come: {said}, by the worker of `duanka serve`.", highlight=False)
+    changes = Words(f"网络变更 {elements} 项", f"{elements} change(s) of the network")
+    told = Words(f"通知 {notices} 条", f"{notices} notice(s)")
+    if waiting := [words for words, count in ((changes, elements), (told, notices)) if count]:
+        zh, en = "、".join(one.zh for one in waiting), " and ".join(one.en for one in waiting)
+        say(
+            out, f"尚待 `duanka serve` 执行：{zh}。", f"Still to come: {en}, by the worker of `duanka serve`."
+        )
 
 
 def told_proposed(out: Console, act: Act) -> None:
     """Say that an act waits for a second person, and what that person types."""
     out.print(tables.act_page(act), highlight=False)
     if act.state is ActState.PROPOSED:
-        out.print(
-            f"It takes two people: nothing is changed yet. Next, by a supervisor who is not {act.proposed_by}:"
-            f" `duanka orders approve {act.id} --why …`",
-            highlight=False,
-            soft_wrap=True,
+        approve = f"`duanka orders approve {act.id} --why …`"
+        say(
+            out,
+            f"须双人复核，目前没有任何变更。下一步由 {act.proposed_by} 以外的主管：{approve}",
+            "It takes two people: nothing is changed yet."
+            f" Next, by a supervisor who is not {act.proposed_by}: {approve}",
         )
 
 
@@ -126,7 +140,8 @@ def _add_verification(orders: typer.Typer, out: Console, at_desk: AtDesk) -> Non
         with at_desk(Permission.VERIFICATION_EXTEND) as (here, person):
             number = order_meant(here, person, order, Kind.VERIFICATION).id
             after = here.book.extend(number, hardship, person, why, app_orders.now())
-        out.print(f"{after.id}: due {tables.local(after.due_at)}", highlight=False)
+        due = tables.local(after.due_at)
+        say(out, f"{after.id}：期限 {due}", f"{after.id}: due {due}")
 
     @command(orders, Permission.MAKE_LINK)
     def link(order: Number, why: Why) -> None:

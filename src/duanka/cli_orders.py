@@ -22,7 +22,9 @@ from duanka.cli_at_desk import (
     command,
     order_meant,
 )
+from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import say
 from duanka.cli_order_moves import add_moves, say_to_come, told_proposed
 from duanka.cli_orders_list import add_lists
 from duanka.cli_takes import add_takes
@@ -218,7 +220,7 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Say that somebody looked at what an alarm names; `clock`: the clock is right, and restricts again."""
         with at_desk(Permission.CLEAR_ALARM) as (here, person):
             here.book.clear_alarm(source, person, why, app_orders.now())
-        out.print(f"The alarm {source} is over.", highlight=False)
+        say(out, f"告警 {source} 已解除。", f"The alarm {source} is over.")
 
     @command(orders, Permission.APPROVE_ACT)
     def approve(
@@ -262,7 +264,7 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             out.print(tables.act_page(undo, here.acts.skipped(undo.id, person)), highlight=False)
             _told_running(here, out, undo)
             undone = here.acts.act(act, person)
-            out.print(f"{undone.id} is {undone.state}.", highlight=False)
+            say(out, f"{undone.id}：{shown(undone.state.words)}。", f"{undone.id} is {undone.state}.")
             for number in undone.undone_by:
                 proposed = here.acts.act(number, person)
                 if proposed.state is ActState.PROPOSED:
@@ -274,10 +276,10 @@ def _told_running(here: Desk, out: Console, act: Act) -> None:
     if act.state is ActState.PROPOSED:
         return
     if act.left:
-        out.print(
-            f"{act.left:,} card(s) still to come, by the worker of `duanka serve`."
-            f" Progress: `duanka orders show {act.id}`",
-            highlight=False,
-            soft_wrap=True,
+        progress = f"`duanka orders show {act.id}`"
+        say(
+            out,
+            f"尚有 {act.left:,} 张卡待 `duanka serve` 处置。进度：{progress}",
+            f"{act.left:,} card(s) still to come, by the worker of `duanka serve`. Progress: {progress}",
         )
     say_to_come(out, *here.reading.to_come_of_act(act.id))

@@ -29,6 +29,7 @@ from duanka.cli_lists import (
 from duanka.domain.act import ActState, card_of
 from duanka.domain.authority import Permission
 from duanka.domain.bounds import bounded
+from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Kind, Person, State
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
@@ -192,7 +193,10 @@ def due_by(text: str, now: datetime) -> datetime:
     """The moment that `4h`, `30m`, `2d` or a time of the operator's names."""
     if ahead := _AHEAD.fullmatch(text.strip()):
         return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
-    return bounded(operator_zone().read(text, "--due"))
+    try:
+        return bounded(operator_zone().read(text, "--due"))
+    except DuankaError as error:
+        raise DuankaError(f"{error}; or, from now on, like 30m, 4h or 2d") from None
 
 
 def scope_of(person: Person) -> str:

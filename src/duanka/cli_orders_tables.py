@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -34,7 +35,7 @@ from duanka.orders.act_run import CardOutcome
 from duanka.orders.audit import Fault
 from duanka.orders.reviews import ReviewFile
 from duanka.orders.trail_words import row_words
-from duanka.orders.views import ActCard, Dossier, Figures, OrderFile, Page, Sight
+from duanka.orders.views import ActCard, Dossier, Figures, OrderFile, Page, Sight, Told
 
 _MASKED = Sight(unmasked=False)
 _SKIPPED_SHOWN = 50
@@ -126,7 +127,13 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_PARENT, order.parent or "-"),
         (_CLOSED, local(order.closed_at)),
     )
-    return Group(said, facts, trail_table(file.trail), legs_table(file.legs), notices_table(file.notices))
+    trail = [_in_words(told, grounds.reason) for told in file.trail]
+    return Group(said, facts, trail_table(trail), legs_table(file.legs), notices_table(file.notices))
+
+
+def _in_words(told: Told, reason: Words) -> Told:
+    """A row of the trail, which keeps the reason of a decision in English."""
+    return replace(told, why=shown(reason)) if told.why and told.why == reason.en else told
 
 
 def rules_seen(order: Order) -> Iterator[str]:

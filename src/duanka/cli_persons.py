@@ -13,7 +13,7 @@ from duanka.app_policies import policy_named
 from duanka.cli_at_desk import AtDesk, Why, command
 from duanka.cli_case_sources import add_case_sources
 from duanka.cli_lazy import lazily
-from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, options, print_list
+from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, line, options, print_list, say
 from duanka.domain.authority import Permission
 from duanka.domain.person import Person, Role, scope_of
 
@@ -153,11 +153,17 @@ def _add_deciding(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             asked, half = here.persons.approve(request, by, why, app_orders.now())
         out.print(tables.request_page(asked), highlight=False)
         if half:
-            out.print(f"Second half of the key of {asked.person.id}, shown this once:", highlight=False)
-            out.print(half, highlight=False, soft_wrap=True)
-            out.print(
-                f"Tell it {asked.person.id} alone; the key is both halves, one behind the other.",
-                highlight=False,
+            whose = asked.person.id
+            say(
+                out,
+                f"{whose} 的密钥后半段，只显示这一次：",
+                f"Second half of the key of {whose}, shown this once:",
+            )
+            line(out, half)
+            say(
+                out,
+                f"只告诉 {whose} 本人；前后两段相连即为密钥。",
+                f"Tell it {whose} alone; the key is both halves, one behind the other.",
             )
 
     @command(persons, Permission.APPROVE_PERSON)
@@ -172,7 +178,11 @@ def _add_deciding(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Take every key of a person out of force, for good."""
         with at_desk(Permission.DISABLE_PERSON) as (here, by):
             here.persons.disable(person, by, why, app_orders.now())
-        out.print(f"{person} is disabled: none of their keys opens anything.", highlight=False)
+        say(
+            out,
+            f"{person} 已停用，其密钥全部失效。",
+            f"{person} is disabled: none of their keys opens anything.",
+        )
 
 
 def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
@@ -213,33 +223,49 @@ def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
         """Take a key out of force at once: a supervisor any, everybody their own."""
         with at_desk(Permission.REVOKE_KEY) as (here, by):
             here.keys.revoke(number, by, why, app_orders.now())
-        out.print(f"Key {number} revoked.", highlight=False)
+        say(out, f"密钥 {number} 已作废。", f"Key {number} revoked.")
 
     return keys
 
 
 def _show_key(out: Console, person: str, key: str) -> None:
-    out.print(f"The key of {person}, shown this once:", highlight=False)
-    out.print(key, highlight=False, soft_wrap=True)
-    told = "Use it: export DUANKA_API_KEY=KEY; the API takes it as `Authorization: Bearer KEY`"
-    out.print(told, highlight=False, soft_wrap=True)
+    say(out, f"{person} 的密钥，只显示这一次：", f"The key of {person}, shown this once:")
+    line(out, key)
+    say(
+        out,
+        "使用方法：export DUANKA_API_KEY=密钥；API 中写作 `Authorization: Bearer 密钥`",
+        "Use it: export DUANKA_API_KEY=KEY; the API takes it as `Authorization: Bearer KEY`",
+    )
 
 
 def _show_invitation(out: Console, invitation: str) -> None:
-    days = people.INVITATION_DAYS
-    out.print(f"Invitation for the second supervisor, good for {days} days and once:", highlight=False)
-    out.print(invitation, highlight=False, soft_wrap=True)
-    out.print(
-        "Next, by the second supervisor: duanka persons join INVITATION ID --name NAME", highlight=False
+    days, join = people.INVITATION_DAYS, "duanka persons join INVITATION ID --name NAME"
+    say(
+        out,
+        f"第二名主管的邀请码，{days} 天内有效，只能用一次：",
+        f"Invitation for the second supervisor, good for {days} days and once:",
     )
+    line(out, invitation)
+    say(out, f"下一步由第二名主管：{join}", f"Next, by the second supervisor: {join}")
 
 
 def _show_proposed(out: Console, asked: people.PersonRequest, half: str | None) -> None:
     out.print(tables.request_page(asked), highlight=False)
+    whose, approve = asked.person.id, f"duanka persons approve {asked.id}"
     if half:
-        out.print(f"First half of the key of {asked.person.id}, shown this once:", highlight=False)
-        out.print(half, highlight=False, soft_wrap=True)
-        out.print(f"Tell it {asked.person.id} alone. Who approves is shown the second half.", highlight=False)
-    out.print(
-        f"Next, by a supervisor who is somebody else: duanka persons approve {asked.id}", highlight=False
+        say(
+            out,
+            f"{whose} 的密钥前半段，只显示这一次：",
+            f"First half of the key of {whose}, shown this once:",
+        )
+        line(out, half)
+        say(
+            out,
+            f"只告诉 {whose} 本人；复核人会看到后半段。",
+            f"Tell it {whose} alone. Who approves is shown the second half.",
+        )
+    say(
+        out,
+        f"下一步由另一名主管：{approve}",
+        f"Next, by a supervisor who is somebody else: {approve}",
     )

@@ -165,7 +165,9 @@ class Reading:
         """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
         authorize(reader.person, Permission.READ_DOSSIER)
         if reader.person.role is Role.POLICE and not reader.case.strip():
-            raise NotTheirs("the police ask for a card with the number of their case")
+            raise NotTheirs(
+                "the police ask for a card with the number of their case: --case (HTTP: caseNumber)"
+            )
         with self._read(reader, now, "read.dossier", card) as (connection, sight):
             if not reader.person.scope.everywhere:
                 within(reader.person, "this card", *places_of(connection, [card]).get(card, NOWHERE))

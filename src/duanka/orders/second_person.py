@@ -58,7 +58,8 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
         case Kind.OBJECTION, Event.UPHOLD:
             others = [name for name in before.helped_by if not same_person(by.id, name)]
             alone = takes_two(turn, before.card) and not others
-            how = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and let somebody else uphold it"
+            accept = f"accept it: {typed(before.kind, Event.ACCEPT, before.id)}, and "
+            how = f"{'' if before.helped_by else accept}let somebody else uphold it"
         case _:
             alone = (before.kind, event) in _LETS_GO and _tier_takes_two(turn, before)
             how = (
