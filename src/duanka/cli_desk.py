@@ -13,17 +13,19 @@ from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
 from duanka.cli_lazy import lazily
 from duanka.cli_process import ExitCode
 from duanka.domain.act import card_of
-from duanka.domain.authority import Permission
+from duanka.domain.authority import Permission, may
 
 if TYPE_CHECKING:
     from duanka import app_orders
     from duanka import cli_orders_tables as tables
+    from duanka import cli_takes_tables as takes_tables
     from duanka.orders import audit as trail
     from duanka.orders import reading
     from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")
+    takes_tables = lazily("duanka.cli_takes_tables")
     trail = lazily("duanka.orders.audit")
     reading = lazily("duanka.orders.reading")
 
@@ -51,10 +53,12 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Show a card: its state, its orders, what the network has in force, what it was refused."""
         with at_desk(Permission.READ_DOSSIER) as (here, person):
-            found = here.reading.dossier(
-                card_of(card), reading.Reader(person, full, why, case), app_orders.now()
-            )
+            number = card_of(card)
+            found = here.reading.dossier(number, reading.Reader(person, full, why, case), app_orders.now())
             out.print(tables.dossier_page(found, here.book.terms.policy), highlight=False)
+            kept = here.takes.kept_of(number, person) if may(person.role, Permission.LIST_TAKES) else ()
+        if kept:
+            out.print(takes_tables.kept_page(kept), highlight=False)
 
 
 def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) -> None:

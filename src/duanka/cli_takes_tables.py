@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 
 from duanka.cli_grid import grid
 from duanka.cli_language import language, shown, term, tier
-from duanka.cli_list_columns import Column, Listing
+from duanka.cli_list_columns import Column, Listing, in_cell
 from duanka.cli_process import Prose
 from duanka.cli_story_tables import local
 from duanka.domain.act import ActState
@@ -19,7 +19,7 @@ from duanka.domain.take import Take
 from duanka.domain.words import Words
 from duanka.orders.kept_decisions import Why
 from duanka.orders.take_record import Narrower, folder_of
-from duanka.orders.takes import HeldDecision, Undone, summary
+from duanka.orders.takes import HeldDecision, KeptDecision, Undone, summary
 from duanka.orders.taking import Preview, Taken
 from duanka.orders.withdrawing import Found
 
@@ -112,6 +112,22 @@ _CHOICES = {
     "limit": Words("至多", "at most"),
     "hold_rest": Words("其余暂缓", "the rest is held"),
     "narrower": Words("范围缩小也撤回", "withdrawing although it covers less"),
+}
+_KEPT_TITLE = Words("未建单的研判结果（不告诉来电人）", "Decisions without an order (not for the caller)")
+_KEPT_WHY = Words("，理由：{why}", ": {why}")
+_KEPT_IS = {
+    Why.HELD: Words(
+        "  {tier}，{by} 自 {since} 暂缓{why}；放行：`duanka orders take --held --card …`",
+        "  {tier}, held by {by} since {since}{why}; `duanka orders take --held --card …` takes it",
+    ),
+    Why.LEFT: Words(
+        "  {tier}，{since} 起待下次接收（`duanka orders show {take}`）",
+        "  {tier}, left for the next take since {since} (`duanka orders show {take}`)",
+    ),
+    Why.NARROWER: Words(
+        "  {since} 起待确认的撤回：记录范围缩小（`duanka orders show {take}`）",
+        "  a withdrawal that waits since {since}: its records cover less (`duanka orders show {take}`)",
+    ),
 }
 _NONE, _STILL = Words("无", "nothing"), Words("{why} {count}", "{count} {why} still")
 _UNDONE = Words("{at} 由 {by} 撤销：{acts}", "undone {at} by {by}: {acts}")
@@ -286,6 +302,16 @@ HELD: Listing[HeldDecision] = Listing(
     ),
     ("tier", "rules", "city", "operator", "by"),
 )
+
+
+def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
+    """What the desk has to know of a card beside its orders; no caller is told."""
+    lines = [shown(_KEPT_TITLE)]
+    for one in kept:
+        facts = {"tier": tier(one.tier), "since": in_cell(one.since), "by": one.by, "take": one.take_id}
+        why = shown(_KEPT_WHY).format(why=masked_text(one.reason)) if one.reason else ""
+        lines.append(shown(_KEPT_IS[one.why]).format(why=why, **facts))
+    return Prose("\n".join(lines))
 
 
 def to_withdraw(found: Found) -> RenderableType:

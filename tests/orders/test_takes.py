@@ -117,6 +117,13 @@ def test_taking_what_is_held_speaks_of_no_folder_and_both_lists_serve_programs_a
     seen = desk.type("li", "orders", "held", columns=80, DUANKA_LANGUAGE="zh").text
     assert max(map(cell_len, seen.splitlines())) <= 80
     assert "先查卡 11" in seen
+    asked = desk.done("wang", "cards", "show", card(11)).text
+    assert "never heard of this number" in asked, "what a caller is told"
+    assert "high, held by wang since" in asked
+    assert "先查卡 11; `duanka orders take --held --card" in asked
+    assert "left for the next take" in desk.done("wang", "cards", "show", card(1)).text
+    case = desk.done("liaison", "cards", "show", card(11), "--case", "2026-1").text
+    assert "held by" not in case, "for whoever takes decisions alone"
     taken = desk.done("wang", "orders", "take", "--held", "--limit", "1").text
     assert "Held back, whatever comes: 1" in taken
     assert "None" not in taken

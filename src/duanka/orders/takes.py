@@ -51,6 +51,18 @@ class Undone:
 
 
 @dataclass(frozen=True)
+class KeptDecision:
+    """A decision about one card of which no order was made yet. `reason`: why a person holds it."""
+
+    why: Why
+    tier: str
+    since: datetime
+    by: str
+    reason: str
+    take_id: str
+
+
+@dataclass(frozen=True)
 class HeldDecision:
     """A decision that somebody holds back; `card` masked."""
 
@@ -124,6 +136,20 @@ class Takes:
             )
             for row, demand in found
             if by.scope.covers(demand.operator, demand.city)
+        )
+
+    def kept_of(self, card: str, by: Person) -> tuple[KeptDecision, ...]:
+        """Decisions about a card of which no order was made yet, in the scope of `by`, the oldest first."""
+        authorize(by, Permission.LIST_TAKES)
+        query = select(kept_decisions).where(kept_decisions.c.card == card).order_by(kept_decisions.c.kept_at)
+        with self._book.store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(
+            KeptDecision(
+                Why(row["why"]), demand.tier, row["kept_at"], row["kept_by"], row["reason"], row["take_id"]
+            )
+            for row in rows
+            if by.scope.covers((demand := read_row(row, self._read)).operator, demand.city)
         )
 
     def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> Taken:
