@@ -39,8 +39,7 @@ def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None
         say(shown)
         measured[command] = Measured(shown, _rows(settings, data, truth, command))
     cards = evaluation.read_truth(truth).height
-    about = f"{data.name}: {cards:,} cards"
-    return Figures(f"{datetime.now(UTC):%Y-%m-%d}", __version__, about, cards, measured)
+    return Figures(f"{datetime.now(UTC):%Y-%m-%d}", __version__, data.name, cards, measured)
 
 
 def _rows(settings: Settings, data: Path, truth: Path, command: str) -> tuple[MeasuredRow, ...]:

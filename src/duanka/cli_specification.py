@@ -43,6 +43,10 @@ _TOTALS = Words(
     "{all} requirements: {works} work, {partly} partly, {not_yet} not yet; {confirmed} confirmed",
 )
 _TO_CONFIRM, _STOP = Words("，{again} 项须重新确认。", ", {again} to confirm again."), Words("。", ".")
+_OPEN = Words(
+    "{open} 个问题待确认：`duanka spec page --out spec.pdf` 列出全部，`duanka spec confirm` 作答。",
+    "{open} questions are open: `duanka spec page --out spec.pdf` shows all, `duanka spec confirm` answers one.",
+)
 _LEGEND = Words(
     "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出文件。",
     "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names the files.",
@@ -192,6 +196,9 @@ def _totals(
     states = Counter(specification.state_of(one, ran)[0] for one in stated)
     standings = Counter(specification.standing_of(one, confirmed) for one in stated)
     again = standings["confirm again"]
+    unanswered = sum(
+        len(one.questions) for one in stated if specification.standing_of(one, confirmed) != "confirmed"
+    )
     return [
         "",
         shown(_TOTALS).format(
@@ -202,7 +209,8 @@ def _totals(
             confirmed=standings["confirmed"],
         )
         + (shown(_TO_CONFIRM).format(again=again) if again else shown(_STOP)),
-        shown(_LEGEND),
+        *([shown(_OPEN).format(open=unanswered)] if unanswered else []),
+        *([shown(_LEGEND)] if ran else []),
     ]
 
 

@@ -209,6 +209,7 @@ def test_a_lead_confirms_and_reads_it_everywhere(clone: Path) -> None:
     assert "at-once. What runs is changed by `[orders] stages`" in said
     assert "Ours stands: a-day. Answers: a-day, three-days, 15-days" in said
     assert re.search(r"^R1\.5 .*王主任, 20", typed(columns=120), re.MULTILINE)
+    assert "10 questions are open" in typed(columns=120), "a confirmed requirement leaves none open"
     one = next(one for one in json.loads(typed("--json"))["requirements"] if one["number"] == "R1.5")
     assert (one["standing"], one["confirmation"]["note"]) == ("confirmed", "as in Hebei")
     assert [question["lead_chose"] for question in one["questions"]] == ["at-once", ""]
@@ -219,6 +220,7 @@ def test_a_lead_confirms_and_reads_it_everywhere(clone: Path) -> None:
     said = typed(columns=120)
     assert re.search(r"^R1\.5 .*confirm again", said, re.MULTILINE)
     assert "0 confirmed, 1 to confirm again" in said
+    assert "12 questions are open: `duanka spec page" in said
     assert "R99 is confirmed there and no requirement any more" in " ".join(said.split())
     file.write_text("[")
     assert "is not TOML" in _refused()

@@ -33,7 +33,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Figures:
-    """All that was measured on one set of records. `date`: ISO; `data`: what the records are."""
+    """All that was measured on one set of records. `date`: ISO; `data`: what the records are, or the command that made them."""
 
     date: str
     version: str
