@@ -33,7 +33,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Figures:
-    """All that was measured on one set of records. `date`: ISO; `data`: what the records are, or the command that made them."""
+    """All that was measured on one set of records.
+
+    `date`: ISO; `data`: the folder of the records, or the command that makes them.
+    """
 
     date: str
     version: str
