@@ -211,7 +211,7 @@ def _cautions(findings: Findings) -> list[str]:
     if span.reach and span.until - span.reach > timedelta(days=1):
         lines.append(shown(_AS_OF).format(days=f"{(span.until - span.reach).days:,}"))
     lines += [shown(_TWICE).format(file=f.file) for f in findings.intake.files if f.duplicate_of]
-    lines += [f"{f.file}: {note}" for f in findings.intake.files for note in f.notes]
+    lines += [f"{f.file}{shown(_COLON)}{shown(note)}" for f in findings.intake.files for note in f.notes]
     if findings.span.outside:
         lines.append(shown(_OUTSIDE).format(records=f"{findings.span.outside:,}"))
     unread = sorted(file for file, columns in findings.intake.ignored.items() if not columns)

@@ -130,8 +130,8 @@ def test_what_is_not_known_is_told(tmp_path: Path) -> None:
     lost = Raw('t="e"', "<v>#N/A</v>"), Raw("", "<f>A1</f>")
     values = [(*call(0)[:_LENGTH], one) for one in lost]
     (account,) = [one for one in taken(tmp_path, {"calls.xlsx": calls_book(*values)}).files if one.notes]
-    assert account.notes[0].startswith("1 cells hold an error such as #N/A")
-    assert account.notes[1].startswith("1 formulas have no value; open it in a spreadsheet program")
+    assert account.notes[0].en.startswith("1 cells hold an error such as #N/A")
+    assert account.notes[1].en.startswith("1 formulas have no value; open it in a spreadsheet program")
 
 
 def test_flags_and_identities(tmp_path: Path) -> None:
@@ -172,8 +172,10 @@ def test_sheets_alike_are_read_and_others_named(tmp_path: Path) -> None:
     frame = pl.read_parquet(intake.quarantine).sort("file")
     assert frame.select("file", "line").rows() == [("calls.xlsx [上半月]", 4), ("calls.xlsx [下半月]", 6)]
     (note,) = [note for one in intake.files for note in one.notes]
-    assert note.startswith("read is the sheet 上半月, 下半月; not read")
-    assert "封面, 旧 (hidden) (" in note
+    assert note.en.startswith("read is the sheet 上半月, 下半月; not read")
+    assert "封面, 旧 (hidden) (" in note.en
+    assert "读的工作表是 上半月, 下半月；" in note.zh
+    assert "封面, 旧（已隐藏）" in note.zh
     source = '[[source]]\nfiles = "*.xlsx"\ntable = "calls"\nsheet = "旧"\n[source.columns]\n'
     source += "\n".join(f'{name} = "{name}"' for name in HEADER)
     named = taken(tmp_path / "b", {"a.xlsx": book(sheets, hidden=["旧"])}, mapping=mapping(tmp_path, source))

@@ -27,7 +27,7 @@ class FileAccount:
     duplicate_of: str = ""
     unreadable: str = ""
     devices_unknown: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class FileReader:
         elif reading.unreadable:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
         for note in notes_of(reading):
-            _log.warning("%s: %s", display_name(file.name), note)
+            _log.warning("%s: %s", display_name(file.name), note.en)
 
     def _is_there(self, file: Landed, block: Block) -> bool:
         """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from duanka.domain.words import Words
 from duanka.records import asn1_blocks
 from duanka.records.beginnings import Extent
 from duanka.records.blocks import Reading
@@ -48,6 +49,6 @@ def sheets_of(reading: Reading) -> tuple[str, ...]:
     return reading.sheets if isinstance(reading, WorkbookReading) else ()
 
 
-def notes_of(reading: Reading) -> tuple[str, ...]:
+def notes_of(reading: Reading) -> tuple[Words, ...]:
     """What a person should know of a file that was read, beside what could not be read of it."""
     return tuple(reading.notes) if isinstance(reading, WorkbookReading) else ()

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.display import display_text
+from duanka.domain.words import Words
 from duanka.records.blocks import Bad, Block
 from duanka.records.limits import LINE_LIMIT, MB, RECORD_LIMIT, unpacks_too_much
 from duanka.records.mapping import Layout
@@ -53,7 +54,7 @@ class WorkbookReading:
     def __init__(self, path: Path, layout: Layout, root: Path | None = None) -> None:
         self.unreadable = ""
         self.sheets: tuple[str, ...] = ()
-        self.notes: list[str] = []
+        self.notes: list[Words] = []
         self._path = path
         self._root = root
         self._layout = layout
@@ -93,12 +94,19 @@ class WorkbookReading:
                 heard = yield from self._sheet(package, file, number, table, wanted)
                 without_value += heard.without_value
         if self._values.errors > errors:
+            cells = f"{self._values.errors - errors:,}"
             self.notes.append(
-                f"{self._values.errors - errors:,} cells hold an error such as #N/A and are read as unknown"
+                Words(
+                    f"{cells} 个单元格是错误值（如 #N/A），按未知读入",
+                    f"{cells} cells hold an error such as #N/A and are read as unknown",
+                )
             )
         if without_value:
             self.notes.append(
-                f"{without_value:,} formulas have no value; open it in a spreadsheet program and save it there"
+                Words(
+                    f"{without_value:,} 个公式没有值；请用表格软件打开并保存",
+                    f"{without_value:,} formulas have no value; open it in a spreadsheet program and save it there",
+                )
             )
 
     def _look_at(self, package: Package) -> None:
@@ -142,9 +150,14 @@ class WorkbookReading:
             others += [f"{sheet.name} (hidden)" for sheet in book.sheets if not sheet.shown]
         if others:
             shown = ", ".join(display_text(name) for name in others[:_NAMED]) + ", …" * (len(others) > _NAMED)
+            sheets = display_text(", ".join(self.sheets[:_NAMED]))
+            hidden = shown.replace(" (hidden)", "（已隐藏）")
             self.notes.append(
-                f"read is the sheet {display_text(', '.join(self.sheets[:_NAMED]))}; not read, for their columns are "
-                f"others or they are hidden: {shown} (name another with `sheet` in a mapping, or save it by itself)"
+                Words(
+                    f"读的工作表是 {sheets}；未读（列不同或已隐藏）：{hidden}（在映射中用 `sheet` 指名，或单独另存）",
+                    f"read is the sheet {sheets}; not read, for their columns are others or they are hidden: {shown}"
+                    " (name another with `sheet` in a mapping, or save it by itself)",
+                )
             )
 
     def _cannot_be_read(self, why: str, *, oversized: bool) -> None:
