@@ -3,7 +3,8 @@
 On SQLite and on a PostgreSQL of our own. A whole worker runs, with fake elements; idle cost is its process's CPU time
 and, on PostgreSQL, that of the server's processes, in percent of one core. What fell due is swept twice: sealed
 decisions, whose cards are stopped, and as many that bear no seal, for which a stop is proposed to a second person.
-It prints CPU time as well as seconds by the clock, since other programs may use the machine.
+It prints CPU time as well as seconds by the clock, since other programs may use the machine. The process is prepared
+as that of every command, `duanka serve` among them: Python looks for garbage as often as it does there.
 
     python benchmarks/orders.py [--waiting 100000] [--due 10000] [--idle 20] [--on sqlite]
 """
@@ -27,6 +28,7 @@ from pydantic import SecretStr
 import databases
 from duanka import app_orders, app_serve
 from duanka.app import policy_named
+from duanka.cli_process import prepare_process
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind
 from duanka.domain.words import Words
@@ -265,6 +267,7 @@ def main() -> None:
     asked = options.parse_args()
     if asked.waiting < 2 * asked.due:
         options.error("--waiting must be at least twice --due")
+    prepare_process()
     if asked.on != "postgresql":
         with tempfile.TemporaryDirectory() as name:
             folder, url = Path(name), f"sqlite:///{name}/orders.sqlite"

@@ -387,11 +387,12 @@ class Order:
 
     def changed(self, **facts: Any) -> Order:
         """The order with these fields changed: `dataclasses.replace` in a fifth of its time, which a sweep feels."""
-        if unknown := facts.keys() - self.__dataclass_fields__.keys():
-            raise TypeError(f"an order has no {', '.join(sorted(unknown))}")
         after = object.__new__(Order)
         after.__dict__.update(self.__dict__)
         after.__dict__.update(facts)
+        if len(after.__dict__) != len(self.__dict__):
+            unknown = facts.keys() - self.__dict__.keys()
+            raise TypeError(f"an order has no {', '.join(sorted(unknown))}")
         return after
 
 

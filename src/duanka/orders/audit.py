@@ -108,8 +108,8 @@ class Trail:
                 "what": entry.what,
                 "subject": entry.subject,
                 "why": storable(entry.why),
-                "before": storable(_object(entry.before)),
-                "after": storable(_object(entry.after)),
+                "before": _object(entry.before),
+                "after": _object(entry.after),
             }
             facts = (entry.before, entry.after)
             digests = entry.digests or told.of(entry.what, entry.subject, facts)
@@ -311,14 +311,17 @@ _text: Callable[[str], str] = encode_basestring  # of a text, as `_canonical`
 
 
 def _object(facts: Mapping[str, object]) -> str:
-    """As `_canonical`, in half of its time: most values are texts."""
+    """As `_canonical`, in a third of its time: most values are texts or whole numbers. The text is `storable`."""
     if not facts:
         return "{}"
     each = [
-        f"{_text(name)}:{_text(value) if type(value) is str else _canonical(value)}"
+        f"{_text(name)}:{_text(value)}"
+        if type(value) is str
+        else f"{_text(name)}:{value if type(value) is int else _canonical(value)}"
         for name, value in sorted(facts.items())
     ]
-    return f"{{{','.join(each)}}}"
+    whole = f"{{{','.join(each)}}}"
+    return whole if whole.isascii() else storable(whole)  # JSON writes no zero byte as it is
 
 
 def keyed_hash(key: bytes) -> Callable[[bytes], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
@@ -162,8 +163,7 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
     if turn.policy.protects(order.card):
         return
     stage = turn.policy.stages[0]
-    reason = Words(*(b + r for b, r in zip(because, order.grounds.reason, strict=True)))
-    told = replace(order.grounds, reason=reason)
+    told = _told_because(because, order.grounds)
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if not order.evidence:
         if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
@@ -188,6 +188,12 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
         restriction.state is State.OUTGOING_BARRED
     ):  # barred by hand before: from now on the timetable goes on
         turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
+
+
+@lru_cache(maxsize=1024)  # those that fall due together were mostly asked for the same reasons
+def _told_because(because: Words, grounds: Grounds) -> Grounds:
+    reason = Words(*(began + rest for began, rest in zip(because, grounds.reason, strict=True)))
+    return replace(grounds, reason=reason)
 
 
 def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:

@@ -18,16 +18,18 @@ from duanka.domain.words import Words
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: nothing that is misread over the phone
+_LETTER_OF_BYTE = LETTERS.encode() * 8  # of each of 256 bytes: its lowest five bits say which
+_FIRST_LETTER = {Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O"}
 
 
 def new_id(prefix: str) -> str:
     """An id that a person can read out: a letter for the kind and twelve of 32 letters."""
-    return prefix + "".join(LETTERS[byte & 31] for byte in secrets.token_bytes(12))
+    return prefix + secrets.token_bytes(12).translate(_LETTER_OF_BYTE).decode()
 
 
 def order_id(kind: Kind) -> str:
     """The id of a new order."""
-    return new_id({Kind.VERIFICATION: "V", Kind.RESTRICTION: "R", Kind.OBJECTION: "O"}[kind])
+    return new_id(_FIRST_LETTER[kind])
 
 
 def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
@@ -65,36 +67,12 @@ def order_of(row: Mapping[str, Any] | RowMapping) -> Order:
 
 
 def row_of(order: Order) -> dict[str, object]:
-    """The row of `orders` for an order."""
-    return {
-        "id": order.id,
-        "kind": str(order.kind),
-        "card": order.card,
-        "state": str(order.state),
-        "step": order.step,
-        **_remembered_columns(order.grounds),
-        "opened_at": order.opened_at,
-        "updated_at": order.updated_at,
-        "tier": order.tier,
-        "asked": order.asked,
-        "rules": " ".join(order.rules),
-        "carried_by": order.carried_by,
-        "parent": order.parent,
-        "delivered_at": order.delivered_at,
-        "due_at": order.due_at,
-        "until": order.until,
-        "closed_at": order.closed_at,
-        "hits": order.hits,
-        "extended": order.extended,
-        "operator": order.operator,
-        "city": order.city,
-        "opened_by": order.opened_by,
-        "helped_by": "\n".join(order.helped_by),
-        "decision": order.decision,
-        "receipt_at": order.receipt_at,
-        "evidence": order.evidence,
-        "hit_summaries": order.hit_summaries,
-    }
+    """The row of `orders` for an order: its fields, and what is no text, number or time written as one."""
+    row = vars(order) | _remembered_columns(order.grounds)
+    del row["grounds"]
+    row["kind"], row["state"] = str(order.kind), str(order.state)
+    row["rules"], row["helped_by"] = " ".join(order.rules), "\n".join(order.helped_by)
+    return row
 
 
 def grounds_of(row: Mapping[str, Any] | RowMapping) -> Grounds:
@@ -134,6 +112,7 @@ def columns_of(grounds: Grounds) -> dict[str, object]:
 
 _remembered_columns = lru_cache(maxsize=1024)(columns_of)  # of a row, and not to be changed
 
+_NOTHING = (None, "", ())
 _TOLD = (
     *("card", "state", "step", "tier", "asked", "rules", "due_at", "until", "carried_by", "hits", "extended"),
     *("opened_by", "helped_by", "decision", "receipt_at", "evidence"),
@@ -153,16 +132,13 @@ def changes(before: Order, after: Order) -> tuple[dict[str, object], dict[str, o
     return _plain(before, differ), _plain(after, differ)
 
 
-_AS_THEY_ARE = (str, int)  # most of what is told
-
-
 def _plain(order: Order, names: Iterable[str]) -> dict[str, object]:
     facts, values = dict[str, object](), vars(order)
     for name in names:
         value = values[name]
-        if not value and value in (None, "", ()):
+        if not value and value in _NOTHING:
             continue
-        if type(value) in _AS_THEY_ARE:
+        if type(value) is str or type(value) is int:  # most of what is told
             pass
         elif isinstance(value, Enum):
             value = value.value

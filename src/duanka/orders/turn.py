@@ -336,18 +336,15 @@ class Turn:
     def _tell(self, order: Order, wanted: NetworkState) -> None:
         if self._elements is None:
             self._elements = element_names(self.connection)
-        for element in self._elements:
-            self._outbox.append(
-                {
-                    "order_id": order.id,
-                    "step": order.step,
-                    "element": element,
-                    "card": order.card,
-                    "wanted": wanted.value,
-                    "created_at": self.now,
-                    "next_try_at": self.now,
-                }
-            )
+        row: dict[str, object] = {
+            "order_id": order.id,
+            "step": order.step,
+            "card": order.card,
+            "wanted": wanted.value,
+            "created_at": self.now,
+            "next_try_at": self.now,
+        }
+        self._outbox += [{**row, "element": element} for element in self._elements]
 
     def _keep(self, row: Mapping[str, Any]) -> Order:
         order = order_of(row)
