@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
+from duanka import cli_language
+from duanka.cli_live import source_line
+from duanka.domain.live import Source
 from duanka.domain.local_time import DEFAULT_ZONE, use_zone
+from duanka.domain.words import Language
 from typed_desk import TypedDesk, card, demand
 
 # What may stand in a Chinese table in Latin letters: ids, names, numbers, elements and rules.
@@ -100,6 +106,24 @@ def test_what_a_command_says_is_in_the_language_of_the_desk(desk: TypedDesk) -> 
         plain = re.sub(r"`[^`]*`|duanka [a-z -]+|dk_\S+|https?://\S+", "", _ID.sub("", text))
         english = set(_LATIN.findall(plain)) - {"wang", "zhao", "liaison"}
         assert not english, text
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("zh", "来源 calls：27,988 条记录，最后一条 2021-05-06 23:57；2021-05-02 23:57 以前的不再等待"),
+        (
+            "en",
+            "Source calls: 27,988 records, the last of 2021-05-06 23:57; nothing before 2021-05-02 23:57 is waited for",
+        ),
+    ],
+)
+def test_a_source_that_waits_for_late_records_does_not_look_days_behind(
+    language: Language, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_language, "_found", ContextVar("found", default=language))
+    last = datetime(2021, 5, 6, 23, 57)
+    assert source_line(Source("calls", "calls", 27988, 0, last, last - timedelta(days=4))) == told
 
 
 def test_programs_get_the_same_in_every_language(desk: TypedDesk) -> None:

@@ -135,7 +135,10 @@ _COUNTS = (
     ),
 )
 _SOURCE = Words("来源 {name}：{records} 条记录", "Source {name}: {records} records")
-_COMPLETE = Words("，完整至 {to}", ", complete to {to}")
+_COMPLETE = Words(
+    "，最后一条 {last}；{to} 以前的不再等待",
+    ", the last of {last}; nothing before {to} is waited for",
+)
 _NONE_IN_TIME = Words("，没有一条及时", ", none of them in time")
 _LATE, _SILENT = Words("，{late} 条来得太晚", ", {late} late"), Words("（静默）", " (silent)")
 _NOT_RUN = Words("未运行：{rule} 缺少 {lacks}", "Not run: {rule} lacks {lacks}")
@@ -255,7 +258,7 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
     for always, name, count, why in _COUNTS:
         if (records := getattr(done, count)) or always:
             table.add_row(shown(name), f"{records:,}", shown(why))
-    lines = [_source_line(one) for one in done.last.sources]
+    lines = [source_line(one) for one in done.last.sources]
     lines += [
         shown(_NOT_RUN).format(rule=rule, lacks=", ".join(lacks)) for rule, lacks in outcome.lacks.items()
     ]
@@ -268,8 +271,13 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
     return Group(table, *lines)
 
 
-def _source_line(one: Source) -> str:
+def source_line(one: Source) -> str:
+    """How far a source has come: its last record, and to where late ones are still waited for."""
     line = shown(_SOURCE).format(name=one.name, records=f"{one.records:,}")
-    line += shown(_COMPLETE).format(to=f"{one.complete:%Y-%m-%d %H:%M}") if one.high else shown(_NONE_IN_TIME)
+    if one.high:
+        times = {"last": f"{one.high:%Y-%m-%d %H:%M}", "to": f"{one.complete:%Y-%m-%d %H:%M}"}
+        line += shown(_COMPLETE).format(**times)
+    else:
+        line += shown(_NONE_IN_TIME)
     line += shown(_LATE).format(late=f"{one.late:,}") if one.late else ""
     return line + (shown(_SILENT) if one.silent else "")

@@ -93,7 +93,7 @@ RULE = Rule(
         Evidence("answer_rate", Words("接通率", "Share answered"), "share"),
     ),
     reason=Words(
-        "七天内主叫 {calls_out} 次、{peers} 个号码，接通率 {answer_rate:.0%}，仅 {peers_back} 个号码有来电",
+        "七天内主叫 {calls_out} 次、{peers} 个号码，接通率 {answer_rate:.0%}，其中 {peers_back} 个号码有来电",
         "{calls_out} calls to {peers} numbers in seven days, {answer_rate:.0%} answered, {peers_back} call back",
     ),
     flags=(
