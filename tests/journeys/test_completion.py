@@ -53,7 +53,9 @@ def _run(*words: str, env: dict[str, str], typed: str = "") -> str:
 
 
 def test_bash_completes_commands_options_values_and_names(home: dict[str, str]) -> None:
-    _run("duanka", "--install-completion", "bash", env=home)
+    _run(
+        "/bin/bash", "-c", "duanka --install-completion; exit $?", env=home
+    )  # it looks for the shell it runs in
     offered = _run("/bin/bash", "-c", _TAB, env=home, typed="\n".join(_TYPED) + "\n").splitlines()
     assert dict(zip(_TYPED, (set(line.split()) for line in offered), strict=True)) == _TYPED
 
