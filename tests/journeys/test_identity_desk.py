@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from desk import Typed, duanka
+from desk import ENGLISH, Typed, duanka
 from duanka import app_orders
 from duanka.app import policy_named
 from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
@@ -59,7 +59,7 @@ class Office:
         words = [sys.executable, "-m", "duanka.cli", "reviews", "open", card, "--why", "its turn"]
         with subprocess.Popen(
             words, cwd=self.folder, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "DUANKA_API_KEY": self.keys[who], "TMPDIR": str(self.folder)},
+            env={**os.environ, **ENGLISH, "DUANKA_API_KEY": self.keys[who], "TMPDIR": str(self.folder)},
         ) as process:  # fmt: skip
             assert process.stdout
             told = list[str]()

@@ -69,7 +69,7 @@ def test_a_fresh_clone_says_what_works_and_which_run_showed_it(clone: Path) -> N
     shown = typed("show", "r2", columns=200)
     assert "tests/orders/test_kill.py: 1 passed, 1 not" in shown
     assert "did you mean R1.5" in _refused("show", "R1.6")
-    assert "State: partly (all but the speed" in shown
+    assert "State: partly (SPECIFICATION.md: works)" in shown
     assert "State: not yet (SPECIFICATION.md: works)" in typed("show", "R3.1", columns=200)
     assert "Check it: .venv/bin/pytest --requirement R2" in shown
 
