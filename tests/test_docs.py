@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 FORMAT, OUTPUT = ROOT / "docs" / "FORMAT.md", ROOT / "docs" / "OUTPUT.md"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
-HOW_TO_WRITE = "docs/FORMAT.md lags behind the code; write it anew with: .venv/bin/python tests/test_docs.py"
+HOW_TO_WRITE = "docs/FORMAT.md lags behind the code; write it anew with: make pages"
 
 
 # docs/FORMAT.md

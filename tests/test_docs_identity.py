@@ -16,9 +16,7 @@ from vendor_server import CONTRACT
 
 ROOT = Path(__file__).parents[1]
 IDENTITY = ROOT / "docs" / "IDENTITY.md"
-HOW_TO_WRITE = (
-    "docs/IDENTITY.md lags behind the code; write it anew with: .venv/bin/python tests/test_docs_identity.py"
-)
+HOW_TO_WRITE = "docs/IDENTITY.md lags behind the code; write it anew with: make pages"
 POLICY = IdentityPolicy()
 
 

@@ -12,9 +12,7 @@ from duanka.domain.phone_number import PROTECTED_LINES
 
 ROOT = Path(__file__).parents[1]
 ORDERS = ROOT / "docs" / "ORDERS.md"
-HOW_TO_WRITE = (
-    "docs/ORDERS.md lags behind the code; write it anew with: .venv/bin/python tests/test_docs_orders.py"
-)
+HOW_TO_WRITE = "docs/ORDERS.md lags behind the code; write it anew with: make pages"
 
 _KINDS = {Kind.VERIFICATION: "核验", Kind.RESTRICTION: "停机", Kind.OBJECTION: "异议"}
 _ROLES = {Role.SYSTEM: "ourselves"}  # by deadlines, receipts and what people asked for many cards

@@ -12,9 +12,7 @@ from desk import duanka
 from duanka.settings import Settings, in_force, setting_names
 
 PAGE = Path(__file__).parents[1] / "docs" / "SETTINGS.md"
-HOW_TO_WRITE = (
-    "docs/SETTINGS.md lags behind the code; write it anew with: .venv/bin/python tests/test_docs_settings.py"
-)
+HOW_TO_WRITE = "docs/SETTINGS.md lags behind the code; write it anew with: make pages"
 
 
 def _rows() -> Iterator[str]:

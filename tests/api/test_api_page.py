@@ -24,9 +24,7 @@ from waiting import HANG
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "API.md").read_text(encoding="utf-8")
-HOW_TO_WRITE = (
-    "docs/API.md lags behind the code; write it anew with: .venv/bin/python tests/api/test_api_page.py"
-)
+HOW_TO_WRITE = "docs/API.md lags behind the code; write it anew with: make pages"
 EXAMPLES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 
 
