@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliveries import CALLS, CARDS, mapping, quarantined, reasons, table, taken
-from duanka.records.columns import as_text
 from duanka.records.times import moments
+from duanka.records.value_text import as_text
 
 
 @pytest.mark.parametrize(

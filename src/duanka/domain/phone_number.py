@@ -62,6 +62,7 @@ _SOS = re.compile(SENT_SOS, re.IGNORECASE)
 _CELL = re.compile('="([^"]*)"|\'(.+)')  # so that a spreadsheet leaves the digits alone
 _GROUPED = re.compile("[0-9]{1,3}(?:,[0-9]{3}){3,}")
 _FLOAT = re.compile("([1-9][0-9]{4,})[.]([0-9]{1,6})")
+_EXPONENT = re.compile("([1-9])[.]([0-9]{10,14})[eE][+]?(1[0-4])")
 _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
 # Of a country, perhaps with the begin of an area: behind it stands no whole number but of three digits.
 SHORT_CONTEXT = "[+][0-9]{1,4}"
@@ -162,6 +163,8 @@ def dialled(text: str) -> str:
             written = point[1]
         elif len(point[2]) < 3:
             return text  # digits behind the point belong to nobody
+    if (exponent := _EXPONENT.fullmatch(written)) and len(exponent[2]) == int(exponent[3]):
+        written = exponent[1] + exponent[2]  # with all of its digits
     if written.lstrip().startswith(("+", "00")):
         written = written.replace("(0)", "")
     number = "".join(map(_kept, written))
@@ -213,7 +216,9 @@ def _kept(letter: str) -> str:
     """The letter; nothing for what only stands between digits."""
     if letter.isascii():
         return "" if letter in SEPARATORS or letter < " " or letter == "\x7f" else letter
-    return "" if unicodedata.category(letter) in ("Cf", "Zs", "Pd", "Cc") or letter == "\u2212" else letter
+    if unicodedata.category(letter) in ("Cf", "Zs", "Pd", "Cc") or letter == "\u2212":
+        return ""
+    return str(unicodedata.decimal(letter, letter))  # digits of every alphabet
 
 
 class ProtectedNumbers:

@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from duanka.domain import device
 from duanka.domain.case_source import CaseSource
 from duanka.domain.tables import Column, Kind
-from duanka.records import durations, times
+from duanka.records import durations, times, written_times
+from duanka.records.amounts import amounts
 from duanka.records.cards_by_imsi import CardsByImsi
-from duanka.records.holders import Holders
+from duanka.records.devices import devices
+from duanka.records.holders import Holders, lost_digits
 from duanka.records.mapping import How, Rows
 from duanka.records.numbers import SHORT_PREFIX, Numbers
 from duanka.records.reasons import CODES, Reason
+from duanka.records.value_text import BIGGEST, as_text, trimmed, undecorated
 
 Faults = npt.NDArray[np.uint8]
 
@@ -28,11 +30,7 @@ DTYPES: dict[Kind, pl.DataType] = {
     Kind.COUNT: pl.Int64(),
     Kind.FLAG: pl.Boolean(),
 }
-_BIGGEST = float(2**53)  # up to here a float holds every whole number
-_BIGGEST_SHORT = float(2**24)  # and one of four bytes: beyond, it is another number than was meant
-_NOT_EXACT = "e0"  # behind such a one: still an amount, and nobody's number
 _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
-_IMEI_SEPARATORS = r"[\s/.-]"  # 35-209900-176148-1
 # What programs write for nothing.
 _NOTHING = ("NULL", "null", "(null)", "\\N", "None", "none", "NaN", "nan", "N/A", "n/a", "-", "--")
 # What stands for a caller who is not shown: RFC 3323 and 5379, Asterisk, exchanges in Chinese and English.
@@ -43,6 +41,8 @@ _WITHHELD = (
     r"|payphone|coin ?line|interaction with other service"
     r"|(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示).*|无|空)$"
 )
+# Kinds of values that say the same with and without what is put round them; a number is read so in any case.
+_WRITTEN = (Kind.TIME, Kind.DAY, Kind.COUNT, Kind.FLAG, Kind.CHOICE)
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -106,7 +106,7 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
             given &= ~placeholders
             unknown = int(placeholders.sum())
         else:
-            values = _READERS[column.kind](Given(column, how, source, frame, tools, where))
+            values = _read(Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
     if how.imsi and how.imsi in frame.columns and tools.by_imsi is not None:
         values, faults = _by_imsi(
@@ -118,45 +118,40 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
     return Read(values.alias(column.name), faults, unknown, twice)
 
 
+def _read(given: Given) -> pl.Series:
+    """Read a column; what could not be read once more, without what people and spreadsheets put round values."""
+    reader, source = _READERS[given.column.kind], given.source
+    values = reader(given)
+    if source.dtype != pl.String or values.null_count() == source.null_count():
+        return values
+    if given.column.kind not in _WRITTEN:
+        return values
+    plain = undecorated(source.set(values.is_not_null(), None))
+    plain = plain.set((plain == source) | (plain == ""), None)
+    if plain.null_count() == len(plain):
+        return values
+    return values.zip_with(values.is_not_null(), reader(given._replace(source=plain)))
+
+
 def _known(column: Column, how: How, source: pl.Series, tools: Tools) -> pl.Series:
     """Return `source`, null where programs and networks write that there is no value; a mapping's codes stand."""
     if column.kind is Kind.NUMBER:
         opaque = column.name == "card" or how.opaque or tools.numbers.opaque
         return source if opaque else without_withheld(as_text(source))
+    if column.kind is Kind.TIME and not column.required:
+        none = written_times.says_none(source, how.epoch)
+        source = source.set(none, None) if none.any() else source
     if column.kind is Kind.TEXT or source.dtype != pl.String:
         return source
     nothing = [text for text in _NOTHING if text not in (how.codes or ())]
     return source.set(source.is_in(nothing).fill_null(False), None)
 
 
-def as_text(series: pl.Series) -> pl.Series:
-    """Return `series` as text; whole floats without `.0`, for other programs turn numbers into floats.
-
-    A float that was rounded is written so that it is no number of a subscriber.
-    """
-    if series.dtype == pl.String:
-        return series
-    if series.dtype == pl.Boolean:
-        return series.cast(pl.String)
-    if series.dtype.is_float():
-        short = series.dtype != pl.Float64
-        series = series.cast(pl.Float64)
-        whole = (
-            (series == series.floor()) & (series.abs() <= (_BIGGEST_SHORT if short else _BIGGEST))
-        ).fill_null(False)
-        digits = series.set(~whole, None).cast(pl.Int64).cast(pl.String)
-        text = series.cast(pl.String)
-        if short:
-            text = text.zip_with(~(series.abs() > _BIGGEST_SHORT).fill_null(False), text + _NOT_EXACT)
-        return digits.zip_with(whole, text)
-    return series.cast(pl.String)
-
-
 def meets(rows: Rows, frame: pl.DataFrame) -> pl.Series:
     """Tell which rows of `frame` are those that `rows` describes."""
     taken = pl.repeat(True, frame.height, dtype=pl.Boolean, eager=True)
     for name, values in rows.items():
-        text = as_text(frame[name]).str.strip_chars().fill_null("")
+        text = trimmed(frame[name]).fill_null("")
         taken &= text.is_in(sorted(values))
     return taken
 
@@ -170,7 +165,7 @@ def _source(how: How, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
         return None
     if len(present) == 1 and present[0].dtype != pl.String and not _by_text(how):
         return present[0]
-    texts = [_clean(as_text(series), how, tools) for series in present]
+    texts = [_clean(trimmed(series), how, tools) for series in present]
     found = texts[0]
     for other in texts[1:]:
         found = found.zip_with(found.is_not_null(), other) if how.join is None else found + how.join + other
@@ -183,7 +178,6 @@ def _by_text(how: How) -> bool:
 
 
 def _clean(text: pl.Series, how: How, tools: Tools) -> pl.Series:
-    text = text.str.strip_chars()
     if how.strip:
         text = text.str.strip_suffix(how.strip)
     unknown = text == ""
@@ -246,7 +240,7 @@ def _count(given: Given) -> pl.Series:
     amount = (
         _seconds(given) if given.column.unit == "s" else _amount(given.source) * (given.how.factor or 1.0)
     )
-    fits = (amount.abs() <= _BIGGEST).fill_null(False)
+    fits = (amount.abs() <= BIGGEST).fill_null(False)
     return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # half a second and more is one
 
 
@@ -277,6 +271,8 @@ def _amount(source: pl.Series) -> pl.Series:
     """Return a column as floats; null where it is no finite number."""
     if source.dtype == pl.Boolean or source.dtype.is_temporal():
         return pl.repeat(None, len(source), dtype=pl.Float64, eager=True)
+    if source.dtype == pl.String:
+        return amounts(source)
     amount = source.cast(pl.Float64, strict=False)
     return amount.set(~amount.is_finite().fill_null(True), None)
 
@@ -304,30 +300,6 @@ def _choice(given: Given) -> pl.Series:
 
 def _holder(given: Given) -> pl.Series:
     return given.tools.holders.hashed(as_text(given.source), everything=given.how.hashed, where=given.where)
-
-
-class Devices(NamedTuple):
-    """Devices by their identities of 14 digits, null where none is known, and which IMEIs stand for an unknown one."""
-
-    identities: pl.Series
-    placeholders: pl.Series
-
-
-def devices(text: pl.Series) -> Devices:
-    """Read written IMEIs; what is none has no identity and is no placeholder."""
-    written = text.str.contains(device.WRITTEN).fill_null(True)
-    if not written.all():
-        text = undecorated(text)
-        written = text.str.contains(device.WRITTEN).fill_null(True)
-    first = text.str.slice(0, device.DIGITS)
-    placeholders = first.str.contains(device.PLACEHOLDER).fill_null(False)
-    unknown = ~written | placeholders
-    return Devices(first.set(unknown, None) if unknown.any() else first, placeholders)
-
-
-def undecorated(text: pl.Series) -> pl.Series:
-    """Return written IMEIs without what people put between their digits."""
-    return text.str.replace_all(_IMEI_SEPARATORS, "")
 
 
 def without_withheld(text: pl.Series) -> pl.Series:
@@ -382,6 +354,10 @@ def _by_imsi(
     return found.zip_with(asked, cards).alias(cards.name), codes if codes.any() else None
 
 
+def _rounded(source: pl.Series) -> pl.Series:
+    return as_text(source).str.contains(_ROUNDED).fill_null(False)
+
+
 def _faults(
     column: Column, how: How, values: pl.Series, source: pl.Series | None, given: pl.Series | None
 ) -> Faults | None:
@@ -390,8 +366,8 @@ def _faults(
     if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
         wrong = given & values.is_null()
         faults[wrong.to_numpy()] = CODES[_reason(column)]
-        if column.kind is Kind.NUMBER and source is not None:
-            rounded = as_text(source).str.contains(_ROUNDED).fill_null(False)
+        if column.kind in (Kind.NUMBER, Kind.IMEI, Kind.HOLDER) and source is not None:
+            rounded = lost_digits(source) if column.kind is Kind.HOLDER else _rounded(source)
             faults[(wrong & rounded).to_numpy()] = CODES[Reason.ROUNDED_NUMBER]
     if column.required and not column.may_be_unknown and values.null_count():
         missing = values.is_null() if given is None else ~given

@@ -1,4 +1,4 @@
-"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `0 days 00:02:06`.
+"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `1h02m`, `0 days 00:02:06`.
 
 And `1899-12-31 00:02:06`, as programs write a time of day of their first day.
 """
@@ -9,18 +9,25 @@ from datetime import date
 
 import polars as pl
 
+from duanka.records.amounts import amounts
+
+_WORTH = (("d", 86_400.0), ("days", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 CLOCK_UNITS = ("hhmmss", "mm:ss", "hh:mm")
 """Forms that a mapping must name, for their digits alone do not tell: `123456`, `02:06`."""
 
 # Hours may be many; minutes and seconds are below sixty, or it is no time of a clock.
 _CLOCK = (
-    r"^(?:(?<d>[0-9]{1,4}) ?days?,? )?(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9]):(?<s>[0-5]?[0-9](?:[.,][0-9]+)?)$"
+    r"^(?:(?<d>[0-9]{1,4})(?: ?(?:days?|天|日),? ?|[.]))?"
+    r"(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9]):(?<s>[0-5]?[0-9](?:[.,][0-9]+)?)$"
 )
 _PACKED = r"^(?<h>[0-9]{2,4})(?<m>[0-5][0-9])(?<s>[0-5][0-9])$"
+_N = "[0-9]+(?:[.,][0-9]+)?"
 _WORDS = (
-    r"^(?i)(?:PT)?(?:(?<h>[0-9]{1,5}) ?(?:小时|小時|时|時|点|hours?|hrs?|hr|h))?,? ?"
-    r"(?:(?<m>[0-9]{1,6}) ?(?:分钟|分鐘|分|minutes?|mins?|min|m))?,? ?"
-    r"(?:(?<s>[0-9]{1,8}(?:[.][0-9]+)?) ?(?:秒钟|秒鐘|秒|seconds?|secs?|sec|s))?$"
+    rf"^(?i)(?:P(?:(?<d>{_N})D)?T?|(?<days>{_N}) ?(?:天|日|days?|d),? ?)?"
+    rf"(?:(?<h>{_N}) ?(?:小时|小時|个小时|时|時|点|hours?|hrs?|hr|h))?,? ?"
+    rf"(?:(?<m>{_N}) ?(?:分钟|分鐘|分|minutes?|mins?|min|m|['′’]))?,? ?"
+    rf"(?:(?<s>{_N}) ?(?:秒钟|秒鐘|秒|seconds?|secs?|sec|s|[\"″]|''))?,? ?"
+    rf"(?:(?<ms>{_N}) ?(?:毫秒|milliseconds?|msecs?|ms))?$"
 )
 # What spreadsheets and databases put before a time of day, which for them is a moment of their first day.
 _DAY_ZERO = r"^(?:1899[-/.]12[-/.]3[01]|1900[-/.]0?1[-/.]0{1,2}|1904[-/.]0?1[-/.]0?1)[ T]+"
@@ -39,8 +46,7 @@ def seconds(text: pl.Series, form: str | None) -> pl.Series:
         return _added(text, _PACKED)
     if form in ("mm:ss", "hh:mm"):
         return _pairs(text, form)
-    found = text.cast(pl.Float64, strict=False)
-    found = found.set(~found.is_finite().fill_null(True), None)
+    found = amounts(text)
     padded = text.str.contains(ZERO_PADDED).fill_null(False)
     if padded.any():
         found = _added(text.set(~padded, None), _PACKED).zip_with(padded, found)
@@ -58,7 +64,7 @@ def _added(text: pl.Series, pattern: str) -> pl.Series:
     parts = text.str.extract_groups(pattern).struct.unnest()
     total = pl.repeat(0.0, len(text), dtype=pl.Float64, eager=True)
     there = pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)
-    for name, worth in (("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)):
+    for name, worth in _WORTH:
         if name in parts.columns:
             part = parts[name].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
             there |= part.is_not_null()

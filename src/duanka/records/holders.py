@@ -10,6 +10,7 @@ import re
 import polars as pl
 
 from duanka.domain.errors import MissingKey
+from duanka.records.value_text import trimmed, undecorated
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ _PROVINCE = r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[123]|91)"
 _DATE = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _NEW = re.compile(rf"{_PROVINCE}[0-9]{{4}}(?:18|19|20)[0-9]{{2}}{_DATE}[0-9]{{3}}[0-9Xx]")
 _OLD = re.compile(rf"{_PROVINCE}[0-9]{{4}}[0-9]{{2}}{_DATE}[0-9]{{3}}")
+_EXPONENT = r"^[0-9][.][0-9]+[eE][+]?[0-9]{1,2}$"
+_LAST_ZEROS = "^[1-9][0-9]{13}[0-9]000$"
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643
 _NEW_WITHIN = re.compile(rf"(?<![0-9]){_NEW.pattern}(?![0-9Xx])")
 
 
@@ -38,11 +42,13 @@ class Holders:
         self._warned = False
 
     def hashed(self, text: pl.Series, *, everything: bool, where: str) -> pl.Series:
-        """Return trimmed `text` with document numbers hashed, each distinct one once; null where that needs a key.
+        """Return trimmed `text` with document numbers hashed, each distinct one once; null where that needs a key, and
+        where a spreadsheet rounded one.
 
         `everything`: all values are document numbers; else only those that look like one are. `where` names the
         column for MissingKey.
         """
+        text = _without_rounded(_plain_documents(text, everything=everything))
         distinct = text.drop_nulls().unique()
         if everything:
             documents = distinct.to_list()
@@ -83,6 +89,43 @@ def looks_like_document(text: str) -> bool:
     The check digit is not asked: a mistyped document number is one too, and hashing too much does no harm.
     """
     return bool(_NEW.fullmatch(text) or _OLD.fullmatch(text))
+
+
+def lost_digits(written: pl.Series) -> pl.Series:
+    """Tell which values are numbers that a spreadsheet rounded: many persons' documents would be one holder's.
+
+    It keeps 15 digits: of a document number of 18 the last three are then zeros, and the check digit is wrong.
+    """
+    text = _plain_documents(trimmed(written), everything=False)
+    lost = text.str.contains(_EXPONENT).fill_null(False)
+    zeros = text.str.contains(_LAST_ZEROS).fill_null(False)
+    if zeros.any():
+        wrong = [value for value in text.filter(zeros).unique().to_list() if not _is_checked(value)]
+        lost |= text.is_in(wrong).fill_null(False)
+    return lost
+
+
+def _without_rounded(text: pl.Series) -> pl.Series:
+    lost = lost_digits(text)
+    return text.set(lost, None) if lost.any() else text
+
+
+def _plain_documents(text: pl.Series, *, everything: bool) -> pl.Series:
+    """Return `text` with document numbers as their digits alone, whatever people and programs put round them."""
+    odd = text.str.contains("[^0-9A-Za-z]").fill_null(False)
+    if not odd.any():
+        return text
+    plain = undecorated(text.set(~odd, None))
+    digits = plain.str.replace("[.]0+$", "").str.replace_all(r"[\s./_-]", "")
+    documents = digits.set(~digits.str.contains(_SHAPE).fill_null(False), None)
+    plain = documents.zip_with(documents.is_not_null(), plain if everything else text)
+    return plain.zip_with(odd, text)
+
+
+def _is_checked(document: str) -> bool:
+    """Whether the check digit of a resident identity number of 18 digits is right (GB 11643)."""
+    total = sum(int(digit) * weight for digit, weight in zip(document, _WEIGHTS, strict=False))
+    return "10X98765432"[total % 11] == document[17].upper()
 
 
 def without_documents(raw: str) -> str:

@@ -157,14 +157,16 @@ def block_of(batch: Any, record: int) -> Block:
 
 
 def _plain(column: Any) -> Any:
-    """Return `column` as a type that polars takes without loss: no dictionaries, bytes as text, zones as UTC."""
+    """Return `column` as a type that polars takes without loss: no dictionaries, zones as UTC, bytes and decimals as
+    text."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return column.cast(pa.large_binary()).view(pa.large_string())
     if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
+        # Exactly: as a float, two numbers of records beyond 2^53 would be one.
+        return pc.replace_substring_regex(column.cast(pa.string()), "[.]0+$", "")
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return column.cast(pa.timestamp(kind.unit, "UTC"))
     return column

@@ -57,7 +57,8 @@ class Reason(WordedEnum):
     UNKNOWN_IMSI = "IMSI not in the register", "IMSI 不在用户资料中"
     """The record names its card by IMSI alone, and no row of `cards` that came before says which card that is."""
     ROUNDED_NUMBER = "rounded number", "号码位数丢失"
-    """A telephone number in scientific notation (8.6138E+12): a spreadsheet lost digits; export the column as text."""
+    """A telephone number, IMEI or document number in scientific notation (8.6138E+12), or a document number whose last
+    digits became zeros: a spreadsheet lost digits; export the column as text."""
     UNKNOWN_DIRECTION = "unknown direction", "未知的呼叫方向"
     """Neither `out` nor `in`, nor a code of the mapping."""
     UNKNOWN_CHOICE = "unknown choice", "未知的取值"

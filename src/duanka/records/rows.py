@@ -14,6 +14,7 @@ from duanka.records import columns
 from duanka.records.columns import Faults, Read, Tools
 from duanka.records.mapping import How, Source
 from duanka.records.reasons import Reason, reason_of
+from duanka.records.value_text import trimmed
 
 _ABSENT = How()
 
@@ -60,7 +61,7 @@ def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: Thr
             at[first] = place
     ids = None
     if source.record_id is not None:
-        ids = columns.as_text(frame[source.record_id]).str.strip_chars()
+        ids = trimmed(frame[source.record_id])
     unknown = sum(got.unknown for got in reads)
     twice = next((got.twice for got in reads if got.values.name == table.time), None)
     return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped, unknown, twice)

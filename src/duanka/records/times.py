@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duanka.records import written_times
+from duanka.records.value_text import as_text
 
 _MOMENT = pl.Datetime("us")
 _EARLIEST = datetime(1970, 1, 1)
@@ -20,6 +21,7 @@ _ISO = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[ T]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?[ ]?(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 )
+_PACKED_DIGITS = "^(?:[0-9]{8}|[0-9]{12}|[0-9]{14})$"
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAYS = "days"
 _DAY_ZERO = datetime(1899, 12, 30)  # of spreadsheets, from March 1900 on
@@ -68,6 +70,8 @@ def moments(
         found = zones.standing(source.cast(_MOMENT))
     elif isinstance(source.dtype, pl.Datetime):
         found = _local(source, zones)
+    elif source.dtype.is_numeric() and not formats:
+        found = _packed(source, zones, region)  # 20210517093000
     elif source.dtype != pl.String:
         found = pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
     elif formats:
@@ -179,7 +183,17 @@ def _written(text: pl.Series, zones: Zones, region: str) -> pl.Series:
     if found.null_count() == text.null_count():
         return found
     written, offsets = written_times.read(text.set(found.is_not_null(), None), region)
-    return found.zip_with(found.is_not_null(), _without_offset(written, offsets, zones))
+    found = found.zip_with(found.is_not_null(), _without_offset(written, offsets, zones))
+    if found.null_count() > text.null_count():
+        for zone, part in written_times.in_named_zones(text.set(found.is_not_null(), None)):
+            found = found.zip_with(found.is_not_null(), _written(part, Zones(zones.local, zone), region))
+    return found
+
+
+def _packed(source: pl.Series, zones: Zones, region: str) -> pl.Series:
+    """Read days, and moments to the minute or second, whose digits were taken for a number."""
+    text = as_text(source)
+    return _written(text.set(~text.str.contains(_PACKED_DIGITS).fill_null(False), None), zones, region)
 
 
 def _iso(text: pl.Series, zones: Zones) -> pl.Series:
@@ -210,10 +224,9 @@ def _without_offset(moment: pl.Series, offset: pl.Series, zones: Zones) -> pl.Se
     standing = zones.standing(moment)
     if offset.null_count() == len(offset):
         return standing
-    sign = offset.str.starts_with("-").cast(pl.Int64) * -2 + 1
-    digits = offset.str.replace_all(r"[^0-9]", "").str.pad_end(4, "0")
-    hours = digits.str.slice(0, 2).cast(pl.Int64, strict=False)
-    minutes = digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+    sign = offset.str.contains("-", literal=True).cast(pl.Int64) * -2 + 1
+    parts = offset.str.extract_groups("([0-9]{1,2})?:?([0-9]{2})?$").struct.unnest()
+    hours, minutes = (parts[name].cast(pl.Int64, strict=False).fill_null(0) for name in parts.columns)
     ahead = sign * (hours * 60 + minutes) * 60_000_000
     ahead = ahead.set((hours > 15) | (minutes > 59), None)
     utc = (moment.cast(pl.Int64) - ahead).cast(_MOMENT)

@@ -5,21 +5,27 @@ Only forms that say one moment: the year comes first, or the country's own order
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
+from zoneinfo import ZoneInfo
+
 import polars as pl
 
 _MOMENT = pl.Datetime("us")
-_HALVES = "上午|下午|凌晨|清晨|早上|早晨|中午|傍晚|晚上|[AaPp][.]?[Mm][.]?"
+_HALVES = "上午|下午|凌晨|清晨|早上|早晨|中午|傍晚|晚上|[AaPp][.]?[ ]?[Mm][.]?"
+# Behind a time: PostgreSQL writes `+08`, BigQuery `UTC`, Java `+08:00[Asia/Shanghai]`.
+_OFFSET = r"(?:Z|z|UTC|GMT|(?:UTC|GMT)[+-][0-9]{1,2}(?::?[0-9]{2})?|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _CLOCK = (
     rf"(?:[ T,]*(?:星期.|周.|礼拜.)?[ ]*(?<half>{_HALVES})?[ ]*(?<h>[0-9]{{1,2}})"
     r"(?:[:：时時点點](?<mi>[0-9]{1,2})(?:[:：分](?<s>[0-9]{1,2})(?:[.,](?<f>[0-9]{1,9}))?)?[分秒]?|[时時点點]整?)"
-    rf"[ ]*(?<tail>{_HALVES})?[ ]*(?<offset>Z|z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$"
+    rf"[ ]*(?<tail>{_HALVES})?[ ]*(?<offset>{_OFFSET})?)?$"
 )
 _YEAR = "(?:19|20|21)[0-9]{2}"
 _YEAR_FIRST = rf"^(?<y>{_YEAR})[-/.年](?<mo>[0-9]{{1,2}})[-/.月](?<d>[0-9]{{1,2}})日?" + _CLOCK
 _COMPACT = (
     rf"^(?<y>{_YEAR})(?<mo>[0-9]{{2}})(?<d>[0-9]{{2}})"
     r"(?:[ T]?(?<h>[0-9]{2}):?(?<mi>[0-9]{2})(?::?(?<s>[0-9]{2})(?:[.](?<f>[0-9]{1,9}))?)?"
-    r"(?<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+    rf"(?<offset>{_OFFSET})?)?$"
 )
 _DAY_FIRST = rf"^(?<d>[0-9]{{1,2}})[-/.](?<mo>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
 _MONTH_FIRST = rf"^(?<mo>[0-9]{{1,2}})[-/.](?<d>[0-9]{{1,2}})[-/.](?<y>{_YEAR})" + _CLOCK
@@ -29,6 +35,14 @@ _MONTH_FIRST_IN = frozenset({"US", "FM", "MH", "PW"})
 _YEAR_FIRST_IN = frozenset(
     {"CN", "TW", "HK", "MO", "JP", "KR", "KP", "MN", "HU", "LT", "CA", "PH", "ZA", "SE"}
 )
+
+_NAMED_ZONE = r"^(?<text>.*[0-9Zz])[ ]?\[?(?<zone>[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?)\]?$"
+_MOST_ZONES = 50
+# What databases and programs write into a column of times that must hold something: MySQL, .NET, SQL Server.
+_NO_TIME = (
+    r"^(?:0000-00-00|0001-01-01|1899-12-3[01]|1900-0?1-0?1|9999-12-31|00000000|00010101|19000101|99991231)"
+)
+_NO_DAYS = (date(1, 1, 1), date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(9999, 12, 31))
 
 _BEFORE_NOON = ("上午", "凌晨", "清晨", "早上", "早晨", "am")
 _AFTER_NOON = ("下午", "傍晚", "晚上", "pm")
@@ -74,7 +88,7 @@ def _moment(parts: dict[str, pl.Series]) -> pl.Series:
 
 def _of_the_day(hour: pl.Series, half: pl.Series) -> pl.Series:
     """Return hours of the whole day; null where hour and half of the day exclude each other."""
-    half = half.str.to_lowercase().str.replace_all(".", "", literal=True)
+    half = half.str.to_lowercase().str.replace_all("[. ]", "")
     before = half.is_in(list(_BEFORE_NOON)).fill_null(False)
     after = half.is_in(list(_AFTER_NOON)).fill_null(False)
     noon = (half == "中午").fill_null(False)
@@ -92,6 +106,31 @@ def _of_the_day(hour: pl.Series, half: pl.Series) -> pl.Series:
 
 def _number(text: pl.Series) -> pl.Series:
     return text.cast(pl.Int64, strict=False)
+
+
+def in_named_zones(text: pl.Series) -> Iterator[tuple[str, pl.Series]]:
+    """Yield each zone that stands behind times (`2021-05-17 09:30:00 Asia/Shanghai`), and its times without it."""
+    parts = text.str.extract_groups(_NAMED_ZONE).struct.unnest()
+    zones = parts["zone"].unique().drop_nulls().sort().to_list()
+    for zone in zones[:_MOST_ZONES]:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):  # no such zone
+            continue
+        yield zone, parts["text"].set(~(parts["zone"] == zone).fill_null(False), None)
+
+
+def says_none(source: pl.Series, epoch: str | None) -> pl.Series:
+    """Tell which values of a column of times only say that there is none: MySQL's day of zeros, the first or last day
+    that a program knows, or 0 where numbers count (`epoch`)."""
+    if source.dtype == pl.Date or isinstance(source.dtype, pl.Datetime):
+        return source.dt.date().is_in(_NO_DAYS).fill_null(False)
+    if source.dtype == pl.String:
+        none = source.str.replace_all("[/.]", "-").str.contains(_NO_TIME)
+        return (none | (source.str.contains("^0+$") if epoch else none)).fill_null(False)
+    if source.dtype.is_numeric() and epoch:
+        return (source == 0).fill_null(False)
+    return pl.repeat(False, len(source), dtype=pl.Boolean, eager=True)
 
 
 def midnight_as_zero(text: pl.Series) -> tuple[pl.Series, pl.Series]:

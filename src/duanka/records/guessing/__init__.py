@@ -14,7 +14,6 @@ from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.words import Words
 from duanka.records import asn1_blocks
-from duanka.records.columns import as_text
 from duanka.records.delivery import delivered_files
 from duanka.records.folder_columns import folder_columns
 from duanka.records.guessing import parties, tables
@@ -28,6 +27,7 @@ from duanka.records.guessing.toml_text import toml_text
 from duanka.records.mapping_file import mapping_of
 from duanka.records.numbers import Numbers
 from duanka.records.readings import open_reading
+from duanka.records.value_text import as_text, trimmed
 
 __all__ = ["Answers", "Guess", "Guessed", "Question", "Sureness", "Tried", "guess_mapping", "try_mapping"]
 
@@ -141,7 +141,7 @@ def _cards(columns: Columns) -> set[str]:
     own = parties.number_of(columns, Meaning.OWN, card=True)
     if own is None:
         return set()
-    text = as_text(columns.frame[own.name]).str.strip_chars()
+    text = trimmed(columns.frame[own.name])
     return set(columns.knowledge.numbers.normalise(text, peer=False).drop_nulls().to_list())
 
 

@@ -10,7 +10,6 @@ import polars as pl
 
 from duanka.domain.words import Words
 from duanka.records import durations, times
-from duanka.records.columns import as_text
 from duanka.records.guessing import codes
 from duanka.records.guessing.header_names import Meaning, brackets, plain
 from duanka.records.guessing.picking import (
@@ -25,6 +24,7 @@ from duanka.records.guessing.picking import (
 )
 from duanka.records.guessing.proposal import ColumnGuess, Sureness
 from duanka.records.guessing.values import Moments, Values
+from duanka.records.value_text import as_text, trimmed
 
 _JOINED = (
     "",
@@ -218,7 +218,7 @@ def _by_the_end(columns: Columns, values: Values) -> str:
     if begin is None or end is None:
         return ""
     span = (end - begin).dt.total_seconds()
-    counted = as_text(values.series).str.strip_chars().cast(pl.Float64, strict=False)
+    counted = trimmed(values.series).cast(pl.Float64, strict=False)
     known = (span > 0) & (counted > 0)
     ratio = _median((counted / span).filter(known.fill_null(False)))
     if 500 <= ratio <= 1100:

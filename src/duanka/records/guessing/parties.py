@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from duanka.domain.words import Words
-from duanka.records.columns import as_text, without_withheld
+from duanka.records.columns import without_withheld
 from duanka.records.guessing import codes
 from duanka.records.guessing.codes import Way
 from duanka.records.guessing.header_names import Meaning, plain
 from duanka.records.guessing.picking import KNOWN_VALUES, NUMBERS, Columns, Pick
 from duanka.records.guessing.proposal import ColumnGuess, Sureness
 from duanka.records.guessing.values import Values
+from duanka.records.value_text import trimmed
 
 _TIMES = 3.0  # so many times fewer distinct numbers on one side: they are the network's own
 _DECISIVE = 20  # records of a code by which its sides are told apart
@@ -162,7 +163,7 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
         )
         return []
     name, _, _ = found
-    text = as_text(columns.frame[name]).str.strip_chars()
+    text = trimmed(columns.frame[name])
     sides = []
     for way, side, other in (("out", is_caller, to), ("in", is_called, from_)):
         mine = [code for code in columns.values[name].codes if _share(side.filter(text == code)) >= 0.95]
@@ -264,7 +265,7 @@ def _ask_codes(columns: Columns, name: str, ways: Mapping[str, Way]) -> None:
 def _told_by_sides(columns: Columns, name: str, caller: str, called: str) -> dict[str, str]:
     """Which way each code means, by the side on which the network's own cards are; {} where that is not plain."""
     told: dict[str, str] = {}
-    text = as_text(columns.frame[name]).str.strip_chars()
+    text = trimmed(columns.frame[name])
     for code in columns.values[name].codes:
         mine = columns.frame.filter(text == code)
         owner = _fewer(mine, caller, called, columns) if mine.height >= _DECISIVE else None
@@ -276,7 +277,7 @@ def _told_by_sides(columns: Columns, name: str, caller: str, called: str) -> dic
 
 def _owner_of(columns: Columns, name: str, ways: Mapping[str, Way], caller: str, called: str) -> str | None:
     """Whose the records that came in are: the first column's (the served party's) or the second's; None: not told."""
-    text = as_text(columns.frame[name]).str.strip_chars()
+    text = trimmed(columns.frame[name])
     outs = text.is_in([code for code, one in ways.items() if one.way == "out"])
     numbers = {column: _normal(columns, column) for column in (caller, called)}
     known = columns.knowledge.register or frozenset(numbers[caller].filter(outs).drop_nulls().to_list())
@@ -312,7 +313,7 @@ def _normal(columns: Columns, name: str) -> pl.Series:
 
 
 def _normal_of(columns: Columns, series: pl.Series) -> pl.Series:
-    text = without_withheld(as_text(series).str.strip_chars())
+    text = without_withheld(trimmed(series))
     return columns.knowledge.numbers.normalise(text, peer=True)
 
 

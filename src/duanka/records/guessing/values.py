@@ -13,9 +13,12 @@ import polars as pl
 
 from duanka.domain import device
 from duanka.records import durations, times
-from duanka.records.columns import as_text, devices, undecorated, without_withheld
+from duanka.records.amounts import amounts
+from duanka.records.columns import without_withheld
+from duanka.records.devices import devices, imei_digits
 from duanka.records.holders import looks_like_document
 from duanka.records.numbers import Numbers
+from duanka.records.value_text import trimmed, undecorated
 
 _FEW = 40  # distinct values that may be codes
 _FORMATS = (
@@ -53,9 +56,13 @@ class Values:
         self.name = series.name
         self._numbers = numbers
         self._zone = zone
-        text = as_text(series).str.strip_chars()
+        text = trimmed(series)
         self.rows = len(series)
         self.filled = text.set(text == "", None).drop_nulls()
+
+    @cached_property
+    def _plain(self) -> pl.Series:
+        return undecorated(self.filled)
 
     @cached_property
     def codes(self) -> dict[str, int]:
@@ -88,7 +95,7 @@ class Values:
     @cached_property
     def moments(self) -> Moments:
         """How it reads as times."""
-        return _moments(self.series, self.filled, self._zone, self._numbers.region)
+        return _moments(self.series, self._plain, self._zone, self._numbers.region)
 
     def read_as_moments(self, series: pl.Series, keys: Mapping[str, Any]) -> pl.Series:
         """Read `series` row by row as the keys of a mapping say."""
@@ -101,14 +108,14 @@ class Values:
         """Share of times of day."""
         if self.series.dtype == pl.Time:
             return 1.0
-        return max(self._share(self.filled.str.contains(one)) for one in (_CLOCK, _CLOCK_PACKED))
+        return max(self._share(self._plain.str.contains(one)) for one in (_CLOCK, _CLOCK_PACKED))
 
     @cached_property
     def seconds(self) -> pl.Series:
         """The values as durations in seconds, as they read without a unit."""
         if self.series.dtype == pl.Duration:
             return self.series.drop_nulls().dt.total_microseconds() / 1e6
-        return durations.seconds(self.filled, None)
+        return durations.seconds(self._plain, None)
 
     @cached_property
     def durations(self) -> float:
@@ -118,7 +125,7 @@ class Values:
     @cached_property
     def counts(self) -> float:
         """Share of plain numbers."""
-        return self._share(self.filled.cast(pl.Float64, strict=False) >= 0)
+        return self._share(amounts(self._plain) >= 0)
 
     @cached_property
     def packed_clock(self) -> bool:
@@ -142,7 +149,7 @@ class Values:
     @cached_property
     def checked_imeis(self) -> float:
         """Share of identities of 15 digits whose check digit is right, of the known ones."""
-        text = undecorated(self.filled).filter(~devices(self.filled).placeholders)
+        text = imei_digits(self.filled).filter(~devices(self.filled).placeholders)
         full = text.filter(text.str.contains(device.WRITTEN)).head(500).to_list()
         right = sum(len(one) == 15 and _luhn(one) for one in full)
         return right / len(full) if len(full) * 2 > min(len(text), 500) else 0.0
