@@ -175,7 +175,13 @@ def test_more_forms_of_durations(text: str, right: float | None) -> None:
 
 
 def test_amounts_with_commas_and_points_say_one_thing_or_nothing() -> None:
-    right = {"1,234,567": 1234567, "1.234.567": 1234567, "1 234": 1234, "1,234.5": 1234.5, "1.234,5": 1234.5}
+    right: dict[str, float | None] = {
+        "1,234,567": 1234567,
+        "1.234.567": 1234567,
+        "1 234": 1234,
+        "1,234.5": 1234.5,
+        "1.234,5": 1234.5,
+    }
     right |= {
         "12,5": 12.5,
         "-12,50": -12.5,
