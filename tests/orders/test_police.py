@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, restriction, verification
+from duanka.domain.act import ActState
 from duanka.domain.order import (
     SYSTEM,
     Asked,
     Event,
+    NeedsSecondPerson,
     NoSuchTransition,
     NotTheirs,
     OrderError,
@@ -20,6 +22,7 @@ from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.book import OrderBook, Received
 from duanka.orders.store import Store
+from duanka.orders.withdrawing import Which, Withdrawals
 
 WHY = Words("窝点", "a farm")
 
@@ -92,6 +95,60 @@ def test_a_release_ends_what_was_at_the_fraud_centre(store: Store) -> None:
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     book.police_release(card(0), POLICE, "an error", NOW)
     assert book.receive([demand()], NOW).opened == 1, "nothing of before is still open"
+
+
+OTHER_POLICE = Person("bureau", Role.POLICE)
+
+
+@pytest.mark.parametrize("way", ["notice", "notice over a stop by the clock", "fraud centre"])
+def test_one_of_the_police_frees_nothing_that_two_must_free(store: Store, way: str) -> None:
+    book = book_on(store)
+    book.receive([demand(tier="extreme")], NOW)
+    asked, then = verification(book), NOW + 25 * HOUR
+    book.act(asked.id, Event.DELIVERED, SYSTEM, "receipt", NOW, delivered_at=NOW)
+    if way != "notice":
+        book.sweep(then)
+        assert restriction(book)
+    if way == "fraud centre":
+        book.act(asked.id, Event.TO_FRAUD_CENTRE, POLICE, "ours", then)
+        with pytest.raises(NeedsSecondPerson, match="somebody else of the police"):
+            book.act(asked.id, Event.PASS, POLICE, "it is them", then)
+        assert restriction(book)
+        book.act(asked.id, Event.PASS, OTHER_POLICE, "it is them", then)
+    else:
+        book.police_stop(card(0), "case 7", POLICE, "confirmed", then)
+        for event in (Event.PASS, Event.POLICE_RELEASE):
+            order = asked if event is Event.PASS else restriction(book)
+            assert order
+            with pytest.raises(NeedsSecondPerson, match="somebody else of the police"):
+                book.act(order.id, event, POLICE, "an error", then)
+        with pytest.raises(NeedsSecondPerson):
+            book.police_release(card(0), POLICE, "an error", then)
+        assert restriction(book)
+        book.police_release(card(0), OTHER_POLICE, "an error", then)
+    assert restriction(book) is None
+
+
+def test_one_of_the_police_takes_back_their_own_stop_and_what_others_sent_them(store: Store) -> None:
+    book = book_on(store)
+    delivered(book)  # of a tier that one person lets go
+    book.police_stop(card(0), "case", POLICE, "a wrong digit", NOW)
+    assert book.police_release(card(0), POLICE, "an error", NOW).state is State.RESTORED
+    book.receive([demand(1, tier="extreme")], NOW)
+    book.act(verification(book, 1).id, Event.TO_FRAUD_CENTRE, SECOND, "theirs", NOW)
+    book.act(verification(book, 1).id, Event.PASS, POLICE, "it is them", NOW)
+    stop = demand(2, asked=Asked.STOP, cases=("A1",), tier="extreme")
+    book.receive([demand(2, tier="extreme"), stop], NOW)
+    assert book.police_release(card(2), POLICE, "an error", NOW).state is State.RESTORED
+
+
+def test_while_the_police_stop_a_card_nobody_of_ours_takes_its_question_back_alone(store: Store) -> None:
+    book = book_on(store)
+    book.receive([demand(tier="extreme")], NOW)
+    book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
+    act = Withdrawals(Acts(book)).propose(Which((card(0),)), DESK, "not needed", NOW)
+    assert act.state is ActState.PROPOSED
+    assert verification(book).state is State.SENT_TO_FRAUD_CENTRE
 
 
 def test_only_the_police_stop_by_notice_and_with_its_number(store: Store) -> None:

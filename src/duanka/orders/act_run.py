@@ -30,7 +30,7 @@ from duanka.domain.words import WordedEnum, Words
 from duanka.orders.consequences import happen, stage_due, stop_for
 from duanka.orders.row_digests import ACTS, found
 from duanka.orders.rows import grounds_of
-from duanka.orders.second_person import takes_two
+from duanka.orders.second_person import takes_two, withdrawing_takes_two
 from duanka.orders.tables import act_cards, acts
 from duanka.orders.turn import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
 
@@ -192,7 +192,9 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
 
 def _by_enough(turn: Turn, act: RowMapping, order: Order) -> None:
     """The tier may have risen since one person asked."""
-    if act["approved_by"] is None and takes_two(turn, order.card):
+    withdrawn = order.kind is Kind.VERIFICATION
+    takes = withdrawing_takes_two(turn, order) if withdrawn else takes_two(turn, order.card)
+    if act["approved_by"] is None and takes:
         raise NeedsSecondPerson(
             f"its tier takes two people: {typed(order.kind, _GIVES_BACK[order.kind], order.id)} proposes it anew"
         )

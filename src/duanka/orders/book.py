@@ -26,6 +26,7 @@ from duanka.domain.order import (
     Order,
     OrderError,
     Person,
+    Role,
     State,
 )
 from duanka.domain.take import TIERS
@@ -365,15 +366,21 @@ def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str, **place
     if order and order.state is State.FORCED_STOP:
         return turn.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
     carried_by = POLICE_NOTICE + case
+    # whoever takes a card over from those who must be two lets it go by somebody else's hand alone
+    mine = (by.id,) if by.role is Role.POLICE else ()
+    released_by_another = mine if takes_two(turn, card) else ()
     if order is None:
         facts = {"tier": "extreme", "carried_by": carried_by, **place}
         order = turn.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
-    order = happen(
-        turn, order, Event.POLICE_STOP, by, why, carried_by=carried_by, grounds=why_told, tier="extreme"
-    )
+    stop = {"carried_by": carried_by, "grounds": why_told, "tier": "extreme"}
+    helped_by = (*order.helped_by, *released_by_another)
+    order = happen(turn, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
     verification = turn.open_order(card, Kind.VERIFICATION)
     if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
-        happen(turn, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}")
+        helped_by = (*verification.helped_by, *mine)
+        happen(
+            turn, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}", helped_by=helped_by
+        )
     return order
 
 

@@ -24,6 +24,7 @@ from duanka.domain.order import (
     Order,
     OrderError,
     Person,
+    Role,
     State,
 )
 from duanka.domain.order_commands import only_the_police, typed
@@ -82,6 +83,8 @@ def _evidence(turn: Turn, order: Order, event: Event, by: Person) -> dict[str, A
         and by.role in STAFF
         and not had_a_hand_in(order, by.id)
     ):
+        return {"helped_by": (*order.helped_by, by.id)}
+    if event is Event.TO_FRAUD_CENTRE and order.kind is Kind.VERIFICATION and by.role is Role.POLICE:
         return {"helped_by": (*order.helped_by, by.id)}
     return {}
 

@@ -15,7 +15,7 @@ from duanka.domain.evidence import Witnesses, had_a_hand_in
 from duanka.domain.identity import Outcome, Reason
 from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
 from duanka.domain.order_commands import typed
-from duanka.domain.person import same_person
+from duanka.domain.person import Role, same_person
 from duanka.orders.batch_facts import Fact
 from duanka.orders.bulk import among
 from duanka.orders.tables_identity import checks, counter_checks
@@ -39,12 +39,20 @@ def takes_two(turn: Turn, card: str) -> bool:
     return any(order is not None and order.tier in tiers for order in (verification, restriction))
 
 
+def withdrawing_takes_two(turn: Turn, verification: Order) -> bool:
+    """Whether the policy wants two people to withdraw it, also while the police stop its card."""
+    tiers = turn.policy.identity.second_person_tiers
+    return verification.tier in tiers or takes_two(turn, verification.card)
+
+
 def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
-    """NeedsSecondPerson where one of the staff alone lets go a card of a tier that takes two.
+    """NeedsSecondPerson where one person alone lets go a card of a tier that takes two.
 
     `before`: the order before `event`. The check online was the first where it left the decision to a person, nobody
-    has decided since, and whoever decides had no hand in it.
+    has decided since, and whoever decides had no hand in it. Of the police the first is who brought the card there.
     """
+    if by.role is Role.POLICE:
+        _police_are_two(turn, before, event, by)
     if by.role not in STAFF:
         return
     match before.kind, event:
@@ -69,6 +77,18 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
     if alone:
         raise NeedsSecondPerson(
             f"{by.id} alone cannot {event} {before.id}: its tier takes two people under this policy; {how}"
+        )
+
+
+def _police_are_two(turn: Turn, before: Order, event: Event, by: Person) -> None:
+    """NeedsSecondPerson where one of the police alone took a card over from those who must be two, and lets it go."""
+    tiers = turn.policy.identity.second_person_tiers
+    passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and before.tier in tiers
+    if (passes or event is Event.POLICE_RELEASE) and had_a_hand_in(before, by.id):
+        took = "stopped the card of" if event is Event.POLICE_RELEASE else "sent to the fraud centre"
+        raise NeedsSecondPerson(
+            f"{by.id} {took} {before.id}, and its tier took two people before: let somebody else of the police"
+            f" decide: {typed(before.kind, event, before.id)}"
         )
 
 

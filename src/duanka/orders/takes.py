@@ -19,7 +19,7 @@ from duanka.orders.act_run import moved_on
 from duanka.orders.acts import Acts
 from duanka.orders.kept_decisions import ReadLine, Why, read_row, waiting
 from duanka.orders.rows import order_of
-from duanka.orders.second_person import takes_two
+from duanka.orders.second_person import withdrawing_takes_two
 from duanka.orders.tables import acts, orders
 from duanka.orders.tables_takes import kept_decisions, taken_orders, takes
 from duanka.orders.take_record import ATTACHED, OPENED, STOPPED
@@ -222,7 +222,7 @@ def _sorted(turn: Turn, number: str) -> _Sorted:
         order = order_of(row)
         if why := _why_left(order, what[order.id], also.get(order.id)):
             found.left.append(Left(order.id, why))
-        elif takes_two(turn, order.card):
+        elif withdrawing_takes_two(turn, order):
             found.for_two.append(order)
         else:
             found.alone.append(order)

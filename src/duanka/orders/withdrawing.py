@@ -30,7 +30,7 @@ from duanka.orders.bulk import among, in_parts
 from duanka.orders.places import orders_in
 from duanka.orders.proposals import store_act
 from duanka.orders.rows import new_id, order_of
-from duanka.orders.second_person import takes_two
+from duanka.orders.second_person import withdrawing_takes_two
 from duanka.orders.tables import act_cards, orders
 from duanka.orders.tables_takes import taken_orders
 from duanka.orders.turn import Turn
@@ -100,7 +100,7 @@ class Withdrawals:
 
         def work(turn: Turn) -> str:
             turn.lock([order.card for order in seen.orders])
-            alone = not any(takes_two(turn, order.card) for order in seen.orders)
+            alone = not any(withdrawing_takes_two(turn, order) for order in seen.orders)
             if not alone:
                 not_too_many(turn, by, len(seen.orders))
             return store_withdrawal(
