@@ -66,6 +66,7 @@ URIS = (
     *("tel:00138000;phone-context=+86138", "tel:138000;phone-context=%2B8613800", "tels:13800138000"),
     *("im:13800138000@op", "pres:+8613800138000@op", "callto:13800138000@op", "fax:+86-138-0013-8000"),
     *("sip:13800138000@op:99999", "sip:13800138000@", "sip:13800138000@-op-", "h323:13800138000@op"),
+    *("sip:13800138000@x@op", "sip:13800138000%40x@op", "sip:9,13800138000@op"),
     *("sip:13800138000%00@op", "sip:1380%25%30%300138000@op"),
     *("tel:0013-8000;phone-context=+86138", "tel:+8613800138000;npdi;rn=+8613440000", "tel://13800138000"),
     *("sip:13800138000@op", "sip:13800138000:pw@op", "SIP:+8613800138000;cpc=ordinary@op;user=phone"),
@@ -138,6 +139,7 @@ EMERGENCY = (
     ),
     *("110#", "110*", "110_", "110F", "110,", "110,,", "*31#110", "#31#112", "*67110", "*67#110", "*21*110#"),
     *("17951110", "12593119", "8617951110", "17951010110", "125930755120", "125831110", "9110", "9119"),
+    *("9,110", "0,119", "0pp120", "9w110"),
 )
 EMERGENCY_URIS = (
     *(
@@ -170,6 +172,7 @@ EMERGENCY_URIS = (
         "sip:%2331%23110@op",
         "sip:110%23@op",
     ),
+    *("urn:nena:service:sos", "sip:urn:service:sos@op", "sip:sos@op", "sips:sos.fire@op", "sip:110@x@op"),
     *("urn:service:sos", "URN:SERVICE:SOS", "urn:service:sos.police", "Urn:Service:Sos.Fire"),
 )
 # They only look like one.

@@ -20,6 +20,7 @@ from duanka.domain.phone_number import (
 )
 from duanka.network.call_patterns import LEAST_DIGITS
 from duanka.network.own_call_proxy import OwnCallProxy
+from duanka.network.sip import LOG
 from parts import needed
 from phone_number_forms import (
     CARD,
@@ -126,6 +127,8 @@ def test_what_only_looks_like_emergency_or_like_the_card_is_neither(
         f"p-asserted-identity :  <sip:{CARD}@op> , ",
         f"P-Preferred-Identity: <sip:{CARD}@op>",
         f"Remote-Party-ID: <sip:{CARD}@op>;party=calling",
+        f"Remote-Party-ID: <sip:{CARD}@op;party=called>;party=calling",
+        f"Remote-Party-ID: <sip:{CARD}@op>;party=called2",
         f"Diversion: <sip:a@x>, <sip:+{CARD}@x>;reason=unconditional",
         f"History-Info: <sip:+{CARD}@x?Reason=SIP%3Bcause%3D302>;index=1, <sip:13900139000@op>;index=1.1",
     ],
@@ -162,11 +165,24 @@ def test_what_cannot_be_read_does_not_pass(proxy: OwnCallProxy, caller: RawCalle
         f"{PAI}<sip:{CARD}@{'o' * 1100}>",
         f'{PAI}"a\0" <sip:{CARD}@op>',
         f"{PAI}\0<sip:{CARD}@op>",
+        f"{PAI}<sip:{HONEST}@op> <sip:{CARD}@op>",
         f"{PAI}{'x' * 3000}",
         f"{PAI}{'<sip:a@b>,' * 40}",
         "\r\n".join([f"{PAI}<sip:a@b>"] * 30),
     ):
         assert caller.send(proxy.address, extra=f"{header}\r\n") == "SIP/2.0 400 Bad Identity"
+
+
+def test_what_kamailio_says_of_what_it_cannot_parse_has_no_number(
+    proxy: OwnCallProxy, caller: RawCaller
+) -> None:
+    log = proxy.folder / LOG
+    for number in range(1, 3):  # each worker
+        caller.send(proxy.address, who=f"<sip:{CARD}@op>, <sip:+86-138-0013-8000@op>{number}")
+    until(lambda: log.read_text().count("bad From header") >= 2)
+    said = log.read_text()
+    assert "0013" not in said
+    assert "+86 138****8000@op" in said
 
 
 def test_a_zero_byte_hides_nobody(proxy: OwnCallProxy, caller: RawCaller) -> None:
@@ -180,6 +196,12 @@ def test_a_route_leads_past_no_list(proxy: OwnCallProxy, caller: RawCaller, rout
     """A strict router goes where Route says, and not to the request URI (RFC 3261, 16.4)."""
     to_card = f"Route: {route.format(CARD)}\r\n"
     to_other = f"Route: {route.format(HONEST)}\r\n"
+    for routing in (
+        "sip:{};npdi;rn=+{}@op",
+        "tel:+{};RN=+{};npdi",
+    ):  # the same by a routing number (RFC 4694)
+        assert caller.send(proxy.address, routing.format(HONEST, CARD)) == REFUSED_608
+        assert caller.send(proxy.address, routing.format(HONEST, "861390")) == PASSED
     assert caller.send(proxy.address, "sip:edge.op", extra=to_card) == REFUSED_608
     assert caller.send(proxy.address, "sip:edge.op", extra=to_other) == PASSED
     sent = caller.message("sip:110@op", f"<sip:{CARD}@op>", f"routed-{route}", extra=to_other)
@@ -382,6 +404,12 @@ def test_an_answer_to_nothing_reaches_nobody(proxy: OwnCallProxy, caller: RawCal
         ("{};received=127.0.0.1", True),
         ("{};received=127.0.0.1;rport=5060", True),
         ("{} ", True),
+        ("{}\t; received = 127.0.0.1", True),
+        (" ; dk = {mark}", True),
+        (";DK={mark}", True),
+        (";dk={upper}", True),
+        ("\r\n ;dk\r\n =\r\n\t{mark}\r\n ;x=y", True),
+        ("{}, SIP/2.0/UDP {here};branch=z9hG4bK5;dk={half}", True),
         ("{}x", False),
         ("{}.", False),
         ("{};dk=", True),
@@ -400,7 +428,9 @@ def test_our_mark_is_known_wherever_it_stands_in_our_via(
     assert outcome == PASSED
     via = next(line for line in request.split("\r\n") if line.startswith("Via:"))
     start, between, mark = via.partition(";dk=")
-    marked = start + behind.format(f"{between}{mark}", mark=mark, half=mark[:20])
+    here = "{}:{}".format(*caller.own.getsockname())
+    marks = {"mark": mark, "half": mark[:20], "upper": mark.upper(), "here": here}
+    marked = start + behind.format(f"{between}{mark}", **marks)
     caller.hop.sendto(caller.answer(request).replace(via.encode(), marked.encode()), proxy.address)
     if not arrives:  # what arrives is the next one, unchanged
         caller.hop.sendto(caller.answer(request, "486 Busy Here"), proxy.address)

@@ -47,7 +47,8 @@ MACHINE_FORM = f"^{CODES}{BEFORE}({MACHINE}){AFTER}$"
 FIXED_FORM = f"^{CODES}{CARRIER}?({CHINA}{CARRIER}?0?|0)({FIXED}){AFTER}$"
 FREEPHONE_FORM = f"^{CODES}{BEFORE}({FREEPHONE}){AFTER}$"
 NORTH_AMERICAN_FORM = f"^{CODES}([+]|00|[+]00)({NORTH_AMERICA}){AFTER}$"
-SENT_SOS = "^urn:service:sos"  # in any case (RFC 5031)
+# In any case: RFC 5031, NENA i3 and its SIP form; `sip:sos@…` is what older telephones send.
+SENT_SOS = "^((sips?:)?urn:(nena:)?service:sos|sips?:sos([.][a-z-]+)*@)"
 # Written between digits. Dashes, blanks and invisible marks of other alphabets come with `_between`.
 SEPARATORS = "-. ()/~_!'\"[]"
 
@@ -67,6 +68,8 @@ _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
 # Of a country, perhaps with the begin of an area: behind it stands no whole number but of three digits.
 SHORT_CONTEXT = "[+][0-9]{1,4}"
 _PLUS = re.compile("%2B", re.IGNORECASE)
+_HOST = re.compile("@[^@].*")  # of an address without scheme, or behind one that is escaped
+_OUTSIDE = re.compile("[09][,pw]+(?=[0-9*#+])", re.IGNORECASE)  # an outside line, then a pause
 _PARAMETERS = re.compile(";\\s*[A-Za-z].*")
 _AFTER_DIALLING = re.compile(
     "(?<=[0-9*#])(?:[,;pw][0-9*#,;pw]{0,6}|(?:x|ext|转|分机)[0-9]{1,6})", re.IGNORECASE
@@ -156,6 +159,8 @@ def dialled(text: str) -> str:
     written, context = _user_part(written)
     if "%" in written:  # after the parts are told from one another: an escaped mark is none
         written = _unescaped(written)
+    if "@" in written:
+        written = _HOST.sub("", written)
     if cell := _CELL.fullmatch(written):
         written = cell[1] or cell[2] or ""
     if point := _FLOAT.fullmatch(written.strip()):  # a column of numbers that became floats
@@ -170,6 +175,8 @@ def dialled(text: str) -> str:
     number = "".join(map(_kept, written))
     if _GROUPED.fullmatch(number):
         number = number.replace(",", "")
+    if outside := _OUTSIDE.match(number):
+        number = number[outside.end() :]
     after = _AFTER_DIALLING.search(number)
     if after and after.end() == len(number):
         number = number[: after.start()]

@@ -1,7 +1,7 @@
 """Starts Kamailio with lists that it can load: `python -m duanka.network.kamailio_start FOLDER COMMAND...`.
 
 Kamailio ends where it cannot read its lists, and then no emergency call passes either. So they are looked through, and
-put right where they are spoilt, before it takes the place of this process.
+put right where they are spoilt, before it takes the place of this process. What it logs has its numbers masked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried
 from duanka.network.call_lists import make
+from duanka.network.masked_log import mask_stderr
 from duanka.network.refused_file import RefusedFile
 from duanka.network.sip import REFUSED
 
@@ -28,6 +29,7 @@ def start(folder: Path, command: list[str]) -> None:
         RefusedFile(folder / REFUSED, "call_proxy", Carried.CALL).make()
     except (OSError, sqlite3.Error, DuankaError) as error:  # a full disk: what is there may still be loaded
         _LOG.error("the files in %s cannot be looked through: %s", folder, error)
+    mask_stderr()
     os.chdir(folder)
     os.execv(command[0], command)  # noqa: S606  # our own command line
 

@@ -18,6 +18,7 @@ from typing import Self
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import UMASK, private_file
 
+_LAST_WORDS_SECONDS = 2.0
 OWN_PART_SECONDS = 120.0  # it shares a machine with what else is tried there: only a hang takes so long
 
 
@@ -54,6 +55,7 @@ class OwnProcess:
 
     def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
         self._log = log
+        self._said_before = log.stat().st_size if log.exists() else 0
         with private_file(log).open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603  # our own command line
                 command,
@@ -77,11 +79,18 @@ class OwnProcess:
         while not ready():
             if not self.running or time.monotonic() > end:
                 self.end(signal.SIGKILL)
-                last = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+                last = self._last_words()
                 raise DuankaError(
                     f"{self._process.args!r} did not start: {' / '.join(last) or 'it said nothing'}"
                 )
             time.sleep(0.02)
+
+    def _last_words(self) -> list[str]:
+        """The end of the log; what masks it may write a moment longer than the process lives."""
+        until = time.monotonic() + _LAST_WORDS_SECONDS
+        while self._log.stat().st_size <= self._said_before and time.monotonic() < until:
+            time.sleep(0.02)
+        return self._log.read_text(errors="replace").strip().splitlines()[-3:]
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it and its children."""
