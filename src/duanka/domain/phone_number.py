@@ -175,12 +175,16 @@ def dialled(text: str) -> str:
     number = "".join(map(_kept, written))
     if _GROUPED.fullmatch(number):
         number = number.replace(",", "")
+    number = _without_pauses(number)
+    return context + number if context and not number.startswith("+") else number
+
+
+def _without_pauses(number: str) -> str:
+    """What is dialled at once, without the outside line before it and what follows when somebody answers."""
     if outside := _OUTSIDE.match(number):
         number = number[outside.end() :]
     after = _AFTER_DIALLING.search(number)
-    if after and after.end() == len(number):
-        number = number[: after.start()]
-    return context + number if context and not number.startswith("+") else number
+    return number[: after.start()] if after and after.end() == len(number) else number
 
 
 def _local(text: str) -> str:
