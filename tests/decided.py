@@ -16,6 +16,7 @@ from typed_desk import card
 
 QUARTER = Coverage(date(2026, 8, 1), date(2026, 10, 29), {"calls": 90}, 90)
 ONE_DAY = Coverage(date(2026, 10, 30), date(2026, 10, 30), {"calls": 1}, 1)
+BUREAU = "bureau"  # whose signature the cases of `confirmed` bear
 Row = tuple[int, Tier, Action, float]
 
 
@@ -27,8 +28,11 @@ def decide(folder: Path, key: bytes | None, rows: Iterable[Row], covers: Coverag
             written.covers(covers)
         for number, tier, action, points in rows:
             reasons = {"fan_out" if number % 2 else "night_calls": Words("陌生号码", "strangers")}
+            police = {"cases": (f"2026-{number}",), "signed_by": (BUREAU,)} if action is Action.STOP else {}
             written.add(
-                CardAtRisk(card(number), tier, action, points, reasons, (), city="130100", operator="甲")
+                CardAtRisk(
+                    card(number), tier, action, points, reasons, (), city="130100", operator="甲", **police
+                )
             )
     (folder / "decisions.new").replace(folder / "decisions.jsonl")
     return folder
@@ -42,6 +46,11 @@ def medium(*numbers: int) -> list[Row]:
 def high(*numbers: int) -> list[Row]:
     """As `medium`, of a tier that takes two people."""
     return [(number, Tier.HIGH, Action.VERIFY_AT_COUNTER, float(number)) for number in numbers]
+
+
+def confirmed(*numbers: int) -> list[Row]:
+    """Stopped on a case of the police, which BUREAU signed."""
+    return [(number, Tier.EXTREME, Action.STOP, float(number)) for number in numbers]
 
 
 def watched(*numbers: int) -> list[Row]:

@@ -39,6 +39,7 @@ class ExitCode(IntEnum):
     WRONG_USE = 2  # also unreadable input, and whatever a person can put right before it is tried again
     SET_ASIDE = 3  # done, and too many records were set aside
     LOOK = 4  # done, and something is missing or broken that somebody must look at
+    WAITS = 5  # done in part: the rest waits for a person's word (`--yes`)
     INTERRUPTED = 130  # by Ctrl-C; the shell's own number for it
 
 

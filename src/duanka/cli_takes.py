@@ -16,6 +16,7 @@ from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, line, print_list
 from duanka.cli_order_moves import move, say_to_come, told_proposed
 from duanka.cli_orders_list import scope_of
+from duanka.cli_process import ExitCode
 from duanka.domain.act import ActState, card_of, numbers_of
 from duanka.domain.authority import Permission
 from duanka.domain.errors import DuankaError
@@ -26,12 +27,13 @@ from duanka.domain.take import Choice, TierName
 if TYPE_CHECKING:
     from duanka import app_orders, app_policies
     from duanka import cli_takes_tables as tables
-    from duanka.orders import withdrawing
+    from duanka.orders import kept_decisions, withdrawing
 else:
     app_orders = lazily("duanka.app_orders")
     app_policies = lazily("duanka.app_policies")
     tables = lazily("duanka.cli_takes_tables")
-    withdrawing = lazily("duanka.orders.withdrawing")
+    kept_decisions = lazily("duanka.orders.kept_decisions")
+withdrawing = lazily("duanka.orders.withdrawing")
 
 
 Tiers = Annotated[
@@ -120,7 +122,8 @@ def _add_take(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Open orders for what a scan or a live run decided; what was taken before is not taken again.
 
         Without options all of it. What is not taken stays for the next take of the folder; what is held is asked of
-        nobody, whatever comes, until somebody takes it: `duanka orders take --held`.
+        nobody, whatever comes, until somebody takes it: `duanka orders take --held`. What the police confirmed is
+        stopped whatever is chosen. Exit code 5: withdrawals wait for --yes; 4: a decision was set aside.
         """
         with at_desk(Permission.TAKE_DECISIONS) as (here, person):
             _must_be_one(folder, held=held)
@@ -141,6 +144,10 @@ def _add_take(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                 return
             taken = app_orders.take(here, folder, person, choice, why)
         out.print(tables.taken(folder, taken), highlight=False, soft_wrap=True)
+        if taken.received.aside:
+            raise typer.Exit(ExitCode.LOOK)
+        if taken.kept.get(kept_decisions.Why.NARROWER):
+            raise typer.Exit(ExitCode.WAITS)
 
 
 def _must_be_one(folder: Path | None, *, held: bool) -> None:

@@ -74,8 +74,8 @@ _HELD = Words(
     "Held back, whatever comes: {count} (`duanka orders held`; `duanka orders take --held`).",
 )
 _POLICE = Words(
-    "其中 {count} 张是公安要求停机的：暂缓期间不停机。",
-    "{count} of them the police ask to stop: they are not stopped meanwhile.",
+    "公安确认涉案的 {count} 张立即停机：不受筛选，不能暂缓。",
+    "{count} card(s) that the police confirmed are stopped whatever was chosen, and cannot be held back.",
 )
 _REPLACED = Words(
     "丢弃 {count} 条本目录以前的清单留下的研判结果：以本清单为准。",
@@ -86,9 +86,13 @@ _NOT_FOUND = Words(
 )
 _NOT_HELD, _STOP = Words("：不作暂缓。", ": nothing of them is held."), Words("。", ".")
 _NARROWER = Words(
-    "{count} 条撤回待确认：本清单的范围比上次小。{told}若确属有意：`duanka orders take {folder} --yes`",
-    "{count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is meant:"
+    "未全部完成：{count} 条撤回待确认，因本清单的范围比上次小。{told}若确属有意：`duanka orders take {folder} --yes`",
+    "Not all is done: {count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is meant:"
     " `duanka orders take {folder} --yes`",
+)
+_ASIDE = Words(
+    "未全部完成：{count} 条研判结果无法处理，已搁置：`duanka orders alarms`",
+    "Not all is done: {count} decision(s) could not be processed and were set aside: `duanka orders alarms`",
 )
 _COVERS, _UNSAID = (
     Words("其记录为 {covers}。", " Its records cover {covers}."),
@@ -177,8 +181,8 @@ def taken(folder: Path | None, done: Taken) -> RenderableType:
         lines.append(Prose(shown(_UNSEALED).format(count=f"{done.received.unsealed:,}"), style="red"))
     if done.take_id:
         lines.append(Prose(shown(_TAKE_IS).format(take=done.take_id)))
-    lines.append(Prose(shown(_THEN)))
-    return Group(*lines)
+    undone = _not_done(folder, done)
+    return Group(*lines, *(undone or [Prose(shown(_THEN))]))
 
 
 def preview(folder: Path | None, found: Preview) -> RenderableType:
@@ -189,6 +193,7 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
         Prose(shown(_DRY_RUN)),
         Prose(shown(_FROM).format(source=source, counts=came)),
         *_kept(folder, found, would=True),
+        *_not_done(folder, found),
     ]
     for name, counts in found.opened_by.items():
         if counts:
@@ -210,13 +215,21 @@ def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Pros
         lines.append(Prose(shown(_HELD).format(count=f"{held:,}")))
     if done.police:
         lines.append(Prose(shown(_POLICE).format(count=f"{done.police:,}"), style="red"))
-    if narrower := kept.get(Why.NARROWER, 0):
-        lines.append(Prose(_narrower(folder, narrower, done.narrower), style="yellow"))
     if done.replaced:
         lines.append(Prose(shown(_REPLACED).format(count=f"{done.replaced:,}")))
     if done.not_found:
         end = shown(_STOP if would else _NOT_HELD)
         lines.append(Prose(shown(_NOT_FOUND).format(count=f"{done.not_found:,}") + end))
+    return lines
+
+
+def _not_done(folder: Path | None, done: Taken) -> list[Prose]:
+    """What a script must not take for done; the exit code says so, too."""
+    lines = list[Prose]()
+    if aside := done.received.aside:
+        lines.append(Prose(shown(_ASIDE).format(count=f"{aside:,}"), style="yellow"))
+    if narrower := done.kept.get(Why.NARROWER, 0):
+        lines.append(Prose(_narrower(folder, narrower, done.narrower), style="yellow"))
     return lines
 
 

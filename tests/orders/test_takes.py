@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from decided import ONE_DAY, QUARTER, decide, high, medium, watched
+from duanka.cli_process import ExitCode
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
 from duanka.domain.take import Coverage
 from duanka.orders.intake import NARROWER, Intake
@@ -204,6 +205,16 @@ def test_what_another_take_asks_as_well_is_left_alone(desk: Desk) -> None:
     assert not desk.open_ones()
 
 
+def test_a_decision_that_was_set_aside_is_not_all_done(desk: Desk) -> None:
+    decide(desk.out, desk.key(), medium(1, 2))
+    file = desk.out / "decisions.jsonl"
+    with file.open("a") as more:
+        more.write("no decision\n")
+    taken = desk.type("wang", "orders", "take", str(desk.out))
+    assert (taken.code, desk.open_ones()) == (ExitCode.LOOK, {1, 2})
+    assert "Not all is done: 1 decision(s) could not be processed" in taken.text
+
+
 def test_many_are_withdrawn_as_one_act(desk: Desk) -> None:
     decide(desk.out, desk.key(), [*medium(1, 2, 3, 4, 5), *high(11)])
     desk.done("wang", "orders", "take", str(desk.out))
@@ -236,8 +247,11 @@ def test_a_scan_of_less_withdraws_nothing_unless_that_is_meant(desk: Desk, later
     desk.done("wang", "orders", "take", out)
     for _ in range(2):  # what was taken of less is no measure for the next one
         decide(desk.out, key, [*watched(1), *medium(3)], later)
-        said = desk.done("wang", "orders", "take", out, columns=80).text
-        assert "1 withdrawal(s) wait" in said
+        taken = desk.type("wang", "orders", "take", out, columns=80)
+        said = taken.text
+        assert taken.code == ExitCode.WAITS, "a script reads that not all is done"
+        assert "Not all is done: 1 withdrawal(s) wait" in said
+        assert "Next: duanka orders list" not in said
         assert str(QUARTER) in said
         assert desk.open_ones() == {1, 2, 3}
     assert "1 withdrawn" in desk.done("wang", "orders", "take", out, "--dry-run", "--yes").text

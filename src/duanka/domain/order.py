@@ -333,6 +333,11 @@ class Demand:
         """The run whose seal it bears; "" where it bears none."""
         return self.decision.partition(":")[0]
 
+    @property
+    def police_stop(self) -> bool:
+        """Whether it stops the card by itself: we decided it, on cases that the police signed."""
+        return self.asked is Asked.STOP and bool(self.decision and self.signed_by)
+
 
 @dataclass(frozen=True)
 class Order:

@@ -236,14 +236,19 @@ def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Re
     gone = cancelled(turn.connection, (demand.card for demand in demands))
     counts = Counter(receive_one(turn, demand, gone, by) for demand in demands)
     counts["unsealed"] = sum(not demand.decision for demand in demands)
-    counts["unsealed_stops"] = sum(demand.asked is Asked.STOP and not _stops(demand) for demand in demands)
+    counts["unsealed_stops"] = sum(
+        demand.asked is Asked.STOP and not demand.police_stop for demand in demands
+    )
     return Received(**counts)
 
 
 def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
-    """Make an order of one decision, or let it join one; the field of Received that counts it."""
+    """Make an order of one decision, or let it join one; the field of Received that counts it.
+
+    A stop that the police signed is carried out by us, whoever brings it: a person's scope does not keep it back.
+    """
     card = demand.card
-    if not by.scope.everywhere:
+    if not by.scope.everywhere and not demand.police_stop:
         within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
     if demand.decision and demand.place:
         _follow_place(turn, demand)
@@ -260,7 +265,7 @@ def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) ->
         return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
     if card in gone or by_police:
         return "left"
-    if not _stops(demand):
+    if not demand.police_stop:
         return _ask(turn, as_question(demand), by)
     case = ", ".join(demand.cases) or "公安机关确认"
     why = f"confirmed by the police in case {case}, signed by {', '.join(demand.signed_by)}"
@@ -276,11 +281,6 @@ def _follow_place(turn: Turn, demand: Demand) -> None:
         order = turn.open_order(demand.card, kind)
         if order and (order.operator, order.city) != (demand.operator, demand.city):
             turn.change(order, SYSTEM, "place", "as the register says", **demand.place)
-
-
-def _stops(demand: Demand) -> bool:
-    """Whether the demand carries a stop: we decided it, on cases that the police signed."""
-    return bool(demand.decision and demand.signed_by)
 
 
 def as_question(demand: Demand) -> Demand:

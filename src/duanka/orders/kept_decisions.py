@@ -1,7 +1,8 @@
 """Decisions that were read and made no order of: not chosen yet, held by a person, or a withdrawal that nobody meant.
 
 They lie in the database with the seal that they had, so that the file they came from may go on, or be replaced. A newer
-decision about the same card takes the place of an older one; what a person holds stays held.
+decision about the same card takes the place of an older one; what a person holds stays held. A stop that the police
+signed is never kept: nobody alone keeps it from being carried out.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def sort(
 ) -> Sorted:
     """Say which of these new decisions are taken now. `keep_all`: none that asks; it is chosen among them later.
 
+    A stop that the police signed is taken, whatever is chosen or held.
+
     `waits`: cards whose withdrawal waits, for the records cover less than before.
     """
     known = _known(turn.connection, [demand.card for demand in demands])
@@ -68,6 +71,8 @@ def sort(
                 found.kept.append((demand, Why.LEFT))
             else:
                 found.taken.append(demand)
+        elif demand.police_stop:
+            found.taken.append(demand)
         elif demand.card in held:
             found.kept.append((demand, Why.HELD))
         elif keep_all:
@@ -79,7 +84,7 @@ def sort(
 
 def settle(turn: Turn, found: Sorted, source: str, take_id: str, by: Person, held_by: str = "") -> None:
     """Forget what newer decisions replace, and keep those that are kept. `held_by`: why, where `by` holds them."""
-    gone = {demand.card: demand.asked is Asked.NOTHING for demand in found.taken}
+    gone = {demand.card: demand.asked is Asked.NOTHING or demand.police_stop for demand in found.taken}
     replaced = [
         (row["card"], row["source"])
         for card, also_held in gone.items()

@@ -8,19 +8,20 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-from sqlalchemy import Connection, RowMapping, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.order import Asked, Demand, NotTheirs, Person, TooManyHolders
+from duanka.domain.order import Asked, Demand, NotTheirs, Person, State, TooManyHolders
 from duanka.domain.take import EVERYTHING, Choice, coverage_of, heaviest_first
 from duanka.domain.words import Words
 from duanka.orders.alarms import Alarms
 from duanka.orders.book import OrderBook, Received, receive_in, receive_one
-from duanka.orders.bulk import in_parts
+from duanka.orders.bulk import among, in_parts
 from duanka.orders.intake import NARROWER, Decisions, Intake, first_time, withdrawals
 from duanka.orders.isolation import each_alone, is_outage
 from duanka.orders.kept_decisions import ReadLine, Why, read_row, remove, sort, untaken, waiting
 from duanka.orders.positions import position_of
+from duanka.orders.tables import orders
 from duanka.orders.tables_takes import kept_decisions
 from duanka.orders.take_record import Narrower, TakeRecord
 from duanka.orders.turn import Turn, cancelled
@@ -34,10 +35,10 @@ Kept = tuple[RowMapping, Demand]
 
 @dataclass(frozen=True)
 class Taken:
-    """What a take came to. `kept`: why -> decisions of which no order is made now; `police`: those of a police notice.
+    """What a take came to. `kept`: why -> decisions of which no order is made now.
 
-    `replaced`: decisions that an earlier file had left, and that nobody takes any more; `not_found`: cards to hold
-    about which there is no decision.
+    `police`: cards stopped on cases that the police signed, whatever was chosen; `replaced`: decisions that an earlier
+    file had left, and that nobody takes any more; `not_found`: cards to hold about which there is no decision.
     """
 
     received: Received
@@ -91,17 +92,17 @@ class Taking:
         for part in in_parts(chosen, _AT_ONCE):
             counts.update(self._take_some(part, now, by))
         counts["kept"] = 0
-        left, police = self._left()
+        left = self._left()
         if self._choice.narrower and not left.get(Why.NARROWER):
             Alarms(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
         return Taken(
             Received(**counts),
             self._record.id,
             left,
-            police,
+            counts["stopped"] if self._choice.selects else 0,
             self._intake.record.narrower if self._intake else None,
             self._intake.replaced if self._intake else 0,
-            len(self._choice.hold - {demand.card for _, demand in held}),
+            self._not_found(held),
         )
 
     def preview(self, now: datetime, by: Person) -> Preview:
@@ -123,17 +124,20 @@ class Taking:
         else:
             whys = [Why.LEFT, Why.NARROWER] if self._choice.narrower else [Why.LEFT]
             rows = waiting(connection, whys, self._decisions.source, self._decisions.run())
-        return [(row, read_row(row, self._read)) for row in rows]
+        demands = self._signed([read_row(row, self._read) for row in rows])
+        return list(zip(rows, demands, strict=True))
 
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
         """What is chosen, the heaviest first, and the rest."""
         choice = self._choice
         back = [one for one in kept if one[1].asked is Asked.NOTHING and choice.names_place(one[1])]
-        named = [one for one in kept if one[1].asked is not Asked.NOTHING and choice.names(one[1])]
+        police = [one for one in kept if one[1].police_stop]
+        asks = [one for one in kept if one[1].asked is not Asked.NOTHING and not one[1].police_stop]
+        named = [one for one in asks if choice.names(one[1])]
         named.sort(key=lambda one: heaviest_first(one[1]))
         if choice.hold_rest and not choice.filters:
             named = []
-        chosen = [*back, *named[: choice.limit]]
+        chosen = [*back, *police, *named[: choice.limit]]
         mine = {id(row) for row, _ in chosen}
         return chosen, [one for one in kept if id(one[0]) not in mine]
 
@@ -215,15 +219,20 @@ class Taking:
             replace(one, signed_by=tuple(name for name in one.signed_by if name in names)) for one in demands
         ]
 
-    def _left(self) -> tuple[dict[Why, int], int]:
-        """What is kept of this source now, and how many of it the police ask to stop."""
+    def _left(self) -> dict[Why, int]:
+        """What is kept of this source now."""
         source = self._decisions.source if self._decisions else None
         run = self._decisions.run() if self._decisions else ""
         whys = [*Why] if self._decisions else [Why.HELD]  # what a folder left is of that folder's takes
         with self._book.store.reading() as connection:
             rows = waiting(connection, whys, source, run)
-        kept = [(row, read_row(row, self._read)) for row in rows]
-        return _counted(list(zip(rows, self._signed([demand for _, demand in kept]), strict=True)))
+        return dict(Counter(Why(row["why"]) for row in rows))
+
+    def _not_found(self, held: Sequence[Kept]) -> int:
+        """Cards to hold about which there is no decision; one that the police stopped has one, and is not held."""
+        missing = self._choice.hold - {demand.card for _, demand in held}
+        with self._book.store.reading() as connection:
+            return len(missing) - len(_stopped_by_police(connection, missing))
 
     def _tried(self, turn: Turn, by: Person) -> Preview:
         """As `take`, within a transaction that is taken back: every step in the same order."""
@@ -261,12 +270,15 @@ class Taking:
         rest = [(_held(row) if id(row) in held else row, demand) for row, demand in rest]
         elsewhere = [one for one in kept if one[0]["why"] != Why.LEFT]
         opened = [demand for demand, word in outcome if word == "opened"]
+        missing = choice.hold - {demand.card for _, demand in [*rest, *elsewhere]}
+        missing -= {demand.card for demand, word in outcome if word == "stopped"}
         return Preview(
             Received(**counts),
             None,
-            *_counted([*rest, *elsewhere]),
+            dict(Counter(Why(row["why"]) for row, _ in [*rest, *elsewhere])),
+            counts["stopped"] if choice.selects else 0,
             narrower,
-            not_found=len(choice.hold - {demand.card for _, demand in [*rest, *elsewhere]}),
+            not_found=len(missing) - len(_stopped_by_police(turn.connection, missing)),
             opened_by=_opened_by(opened),
         )
 
@@ -296,9 +308,13 @@ def _held(row: RowMapping) -> RowMapping:
     return {**row, "why": Why.HELD.value}  # type: ignore[return-value]
 
 
-def _counted(kept: Sequence[Kept]) -> tuple[dict[Why, int], int]:
-    counts = Counter(Why(row["why"]) for row, _ in kept)
-    return dict(counts), sum(demand.asked is Asked.STOP and bool(demand.signed_by) for _, demand in kept)
+def _stopped_by_police(connection: Connection, numbers: Collection[str]) -> set[str]:
+    """Those of these cards that are stopped on cases of the police."""
+    found = set[str]()
+    stopped = select(orders.c.card).where(orders.c.state == State.FORCED_STOP.value)
+    for part in in_parts(sorted(numbers)):
+        found.update(connection.execute(stopped.where(among(connection, orders.c.card, part))).scalars())
+    return found
 
 
 def _opened_by(opened: Sequence[Demand]) -> dict[str, dict[str, int]]:
