@@ -87,8 +87,8 @@ _NOT_FOUND = Words(
 _NOT_HELD, _STOP = Words("：不作暂缓。", ": nothing of them is held."), Words("。", ".")
 _NARROWER = Words(
     "未全部完成：{count} 条撤回待确认，因本清单的范围比上次小。{told}若确属有意：`duanka orders take {folder} --yes`",
-    "Not all is done: {count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is meant:"
-    " `duanka orders take {folder} --yes`",
+    "Not all is done: {count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is"
+    " meant: `duanka orders take {folder} --yes`",
 )
 _ASIDE = Words(
     "未全部完成：{count} 条研判结果无法处理，已搁置：`duanka orders alarms`",
