@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -28,12 +29,10 @@ def decide(folder: Path, key: bytes | None, rows: Iterable[Row], covers: Coverag
             written.covers(covers)
         for number, tier, action, points in rows:
             reasons = {"fan_out" if number % 2 else "night_calls": Words("陌生号码", "strangers")}
-            police = {"cases": (f"2026-{number}",), "signed_by": (BUREAU,)} if action is Action.STOP else {}
-            written.add(
-                CardAtRisk(
-                    card(number), tier, action, points, reasons, (), city="130100", operator="甲", **police
-                )
-            )
+            one = CardAtRisk(card(number), tier, action, points, reasons, (), city="130100", operator="甲")
+            if action is Action.STOP:
+                one = replace(one, cases=(f"2026-{number}",), signed_by=(BUREAU,))
+            written.add(one)
     (folder / "decisions.new").replace(folder / "decisions.jsonl")
     return folder
 
