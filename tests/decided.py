@@ -21,7 +21,13 @@ BUREAU = "bureau"  # whose signature the cases of `confirmed` bear
 Row = tuple[int, Tier, Action, float]
 
 
-def decide(folder: Path, key: bytes | None, rows: Iterable[Row], covers: Coverage | None = QUARTER) -> Path:
+def decide(
+    folder: Path,
+    key: bytes | None,
+    rows: Iterable[Row],
+    covers: Coverage | None = QUARTER,
+    city: str = "130100",
+) -> Path:
     """Write the list of a new scan into `folder`, in place of the one before."""
     folder.mkdir(exist_ok=True)
     with DecisionList(folder / "decisions.new", key) as written:
@@ -29,7 +35,7 @@ def decide(folder: Path, key: bytes | None, rows: Iterable[Row], covers: Coverag
             written.covers(covers)
         for number, tier, action, points in rows:
             reasons = {"fan_out" if number % 2 else "night_calls": Words("陌生号码", "strangers")}
-            one = CardAtRisk(card(number), tier, action, points, reasons, (), city="130100", operator="甲")
+            one = CardAtRisk(card(number), tier, action, points, reasons, (), city=city, operator="甲")
             if action is Action.STOP:
                 one = replace(one, cases=(f"2026-{number}",), signed_by=(BUREAU,))
             written.add(one)

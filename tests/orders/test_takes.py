@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from sqlalchemy import update
 
 from decided import ONE_DAY, QUARTER, decide, high, medium, watched
+from duanka import app_orders
 from duanka.cli_process import ExitCode
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
-from duanka.domain.take import Coverage
+from duanka.domain.person import Scope
+from duanka.domain.take import Choice, Coverage
 from duanka.orders.intake import NARROWER, Intake
-from duanka.report import DecisionFile
+from duanka.orders.kept_decisions import Why
+from duanka.orders.tables_takes import kept_decisions
+from duanka.orders.taking import HELD_FOR_TWO, Taken, Taking
+from duanka.report import DecisionFile, KeptLines
 from typed_desk import TypedDesk, card
 
+DESK = Person("wang", Role.DESK)
 SUPERVISOR = Person("li", Role.SUPERVISOR)
 TAKE = re.compile(r"\bT[0-9A-Z]{12}\b")
 
@@ -151,6 +159,65 @@ def test_a_bare_hold_holds_what_is_not_taken_and_a_withdrawal_ends_it(desk: Desk
         "nobody says any more that 1 is at risk"
     )
     assert desk.open_ones() == {2, 11}
+
+
+def _take(desk: Desk, choice: Choice, by: Person = DESK, why: str = "later") -> Taken:
+    key = desk.key()
+    with desk.open() as here:
+        decisions, read = DecisionFile(desk.out, key), KeptLines(key)
+        taking = Taking(here.book, decisions, read, frozenset, choice, why)
+        return taking.take(app_orders.now(), by)
+
+
+def _alarms(desk: Desk) -> dict[str, str]:
+    with desk.open() as here:
+        return {one.source: one.detail for one in here.reading.alarms(SUPERVISOR, is_open=True)}
+
+
+def test_others_see_what_one_person_holds_of_a_tier_that_takes_two(desk: Desk) -> None:
+    decide(desk.out, desk.key(), [*medium(1), *high(11)])
+    assert _take(desk, Choice(hold_rest=True)).kept == {Why.HELD: 2}
+    assert "wang holds back 1 card(s)" in _alarms(desk)[HELD_FOR_TWO]
+    desk.done("wang", "orders", "take", "--held", "--tier", "medium")
+    assert HELD_FOR_TWO in _alarms(desk)
+    desk.done("wang", "orders", "take", "--held")
+    assert not _alarms(desk)
+
+
+def test_a_narrow_scope_holds_nothing_of_others(desk: Desk) -> None:
+    decide(desk.out, desk.key(), medium(1, 2), city="130200")
+    near = replace(DESK, scope=Scope(cities=frozenset({"130100"})))
+    assert _take(desk, Choice(hold_rest=True), near).kept == {Why.LEFT: 2}
+    assert _take(desk, Choice(hold_rest=True)).kept == {Why.HELD: 2}
+    decide(desk.out, desk.key(), medium(3), city="130100")
+    assert _take(desk, Choice(limit=1)).received.opened == 1
+    with desk.open() as here:
+        assert [dict(take.counts) for take in here.takes.list(near)] == [{"opened": 1}, {}]
+        assert [dict(take.kept) for take in here.takes.list(near)] == [{}, {}]
+        assert here.takes.list(DESK)[1].kept == {"held": 2}
+
+
+def test_a_list_without_our_seal_takes_the_place_of_none_that_bears_it(desk: Desk) -> None:
+    key = desk.key()
+    decide(desk.out, key, [*medium(1, 2), *high(11)])
+    desk.done("wang", "orders", "take", str(desk.out), "--limit", "1")
+    hold = desk.folder.parent / "hold.txt"
+    hold.write_text(f"{card(2)}\n")
+    desk.done("wang", "orders", "take", str(desk.out), "--limit", "1", "--tier", "high", "--hold", str(hold))
+    decide(desk.out, None, [*watched(1, 2), *medium(2)])  # in the same place, made by somebody
+    desk.done("wang", "orders", "take", str(desk.out), "--tier", "high")
+    decide(desk.folder.parent / "other", None, [*watched(1, 2), *medium(1)])
+    desk.done("wang", "orders", "take", str(desk.folder.parent / "other"))
+    (held,) = map(json.loads, desk.done("li", "orders", "held", "--json").text.splitlines())
+    assert held["rules"] == ["night_calls"]
+    with desk.open() as here:
+        kept = [one for number in (1, 2) for one in here.takes.kept_of(card(number), SUPERVISOR)]
+        assert {one.why for one in kept} == {Why.LEFT, Why.HELD}
+        wrong = update(kept_decisions).where(kept_decisions.c.card == card(2)).values(line="{}")
+        here.store.transact(lambda connection: connection.execute(wrong))
+    assert "No decisions that are held." in desk.done("li", "orders", "held").text, (
+        "a spoilt row harms no list"
+    )
 
 
 def test_a_wrong_take_is_undone_in_one_command(desk: Desk) -> None:

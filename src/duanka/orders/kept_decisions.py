@@ -13,6 +13,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, RowMapping, delete, select
 
+from duanka.domain.errors import UnreadableInput
 from duanka.domain.order import Asked, Demand, Person
 from duanka.domain.take import Choice
 from duanka.domain.words import WordedEnum
@@ -84,12 +85,11 @@ def sort(
 
 def settle(turn: Turn, found: Sorted, source: str, take_id: str, by: Person, held_by: str = "") -> None:
     """Forget what newer decisions replace, and keep those that are kept. `held_by`: why, where `by` holds them."""
-    gone = {demand.card: demand.asked is Asked.NOTHING or demand.police_stop for demand in found.taken}
     replaced = [
         (row["card"], row["source"])
-        for card, also_held in gone.items()
-        for row in found.known.get(card, ())
-        if also_held or row["why"] != Why.HELD
+        for demand in found.taken
+        for row in found.known.get(demand.card, ())
+        if (_ends_a_hold(demand) or row["why"] != Why.HELD) and _replaces(demand, row)
     ]
     remove(turn, replaced)
     keep(turn, found.kept, source, take_id, by, held_by, found.known)
@@ -112,7 +112,10 @@ def keep(
     }
     rows = dict[str, dict[str, object]]()
     for demand, why in kept:
+        before = (row for row in known.get(demand.card, ()) if row["source"] == kept_as(source))
         holder = holders.get(demand.card) if why is Why.HELD else None
+        if not all(_replaces(demand, row) for row in (*before, *((holder,) if holder else ()))):
+            continue
         rows[demand.card] = {
             "card": demand.card,
             "source": kept_as(source),
@@ -135,6 +138,15 @@ def keep(
         turn.connection.execute(put)
 
 
+def _ends_a_hold(demand: Demand) -> bool:
+    return demand.asked is Asked.NOTHING or demand.police_stop
+
+
+def _replaces(demand: Demand, row: RowMapping) -> bool:
+    """Whether a new decision takes the place of a kept one: none without our seal that of one which bears it."""
+    return bool(demand.decision or not row["run"])
+
+
 def remove(turn: Turn, rows: Iterable[tuple[str, str]]) -> None:
     """Forget these decisions: card and source of each."""
     by_source = dict[str, list[str]]()
@@ -150,7 +162,8 @@ def forget_replaced(turn: Turn, source: str, run: str) -> int:
     """Forget what an earlier run left in this file, which holds another one now, but for what is held; how many."""
     older = (
         kept_decisions.c.source == kept_as(source),
-        kept_decisions.c.run != (run or "-"),
+        # a file without our seal takes the place of such a one alone
+        kept_decisions.c.run != run if run else kept_decisions.c.run == "",
         kept_decisions.c.why != Why.HELD.value,
     )
     return turn.connection.execute(delete(kept_decisions).where(*older)).rowcount
@@ -173,6 +186,19 @@ def read_row(row: RowMapping, read: ReadLine) -> Demand:
     return demand if demand.run == row["run"] else replace(demand, decision="", signed_by=())
 
 
+def readable(
+    rows: Iterable[RowMapping], read: ReadLine
+) -> tuple[list[tuple[RowMapping, Demand]], list[RowMapping]]:
+    """Each row with its decision, and those of which none can be read: somebody changed them past this program."""
+    found, spoilt = list[tuple[RowMapping, Demand]](), list[RowMapping]()
+    for row in rows:
+        try:
+            found.append((row, read_row(row, read)))
+        except UnreadableInput:
+            spoilt.append(row)
+    return found, spoilt
+
+
 def untaken(connection: Connection, demands: Sequence[Demand]) -> list[Demand]:
     """Those of which no order was made before, from this file or a copy of it."""
     ids = [demand.decision for demand in demands if demand.decision]
@@ -188,7 +214,8 @@ def _known(connection: Connection, numbers: Iterable[str]) -> dict[str, list[Row
     columns = kept_decisions.c
     for part in in_parts(sorted(set(numbers))):
         query = select(
-            columns.card, columns.source, columns.why, columns.kept_at, columns.kept_by, columns.reason
+            *(columns.card, columns.source, columns.why, columns.run),
+            *(columns.kept_at, columns.kept_by, columns.reason),
         )
         for row in connection.execute(query.where(among(connection, columns.card, part))).mappings():
             found.setdefault(row["card"], []).append(row)

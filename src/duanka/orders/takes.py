@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -17,7 +17,8 @@ from duanka.domain.take import Choice, Take, coverage_of
 from duanka.domain.words import Words
 from duanka.orders.act_run import moved_on
 from duanka.orders.acts import Acts
-from duanka.orders.kept_decisions import ReadLine, Why, read_row, waiting
+from duanka.orders.kept_decisions import ReadLine, Why, readable, waiting
+from duanka.orders.places import orders_in
 from duanka.orders.rows import order_of
 from duanka.orders.second_person import withdrawing_takes_two
 from duanka.orders.tables import acts, orders
@@ -103,7 +104,7 @@ class Takes:
         authorize(by, Permission.LIST_TAKES)
         query = select(takes).order_by(takes.c.at.desc(), takes.c.id.desc()).limit(limit)
         with self._book.store.reading() as connection:
-            return _shown(connection, connection.execute(query).mappings().all())
+            return self._shown(connection, connection.execute(query).mappings().all(), by)
 
     def take(self, number: str, by: Person) -> Take:
         """One take; UnknownOrder without one."""
@@ -112,14 +113,35 @@ class Takes:
             rows = connection.execute(select(takes).where(takes.c.id == number)).mappings().all()
             if not rows:
                 raise _unknown(number)
-            return _shown(connection, rows)[0]
+            return self._shown(connection, rows, by)[0]
+
+    def _shown(self, connection: Connection, rows: Sequence[RowMapping], by: Person) -> tuple[Take, ...]:
+        """The takes of these rows, counting what is in the scope of `by`."""
+        found = _shown(connection, rows)
+        if by.scope.everywhere:
+            return found
+        ids = [take.id for take in found]
+        counts: dict[str, Counter[str]] = {number: Counter() for number in ids}
+        kept: dict[str, Counter[str]] = {number: Counter() for number in ids}
+        touched = select(taken_orders.c.take_id, taken_orders.c.what, func.count()).join(
+            orders, orders.c.id == taken_orders.c.order_id
+        )
+        touched = touched.where(taken_orders.c.take_id.in_(ids), *orders_in(by))
+        touched = touched.group_by(taken_orders.c.take_id, taken_orders.c.what)
+        for number, what, count in connection.execute(touched):
+            counts[number][what] += count
+        still = select(kept_decisions).where(kept_decisions.c.take_id.in_(ids))
+        for row, demand in readable(connection.execute(still).mappings().all(), self._read)[0]:
+            if by.scope.covers(demand.operator, demand.city):
+                kept[row["take_id"]][row["why"]] += 1
+        return tuple(replace(take, counts=counts[take.id], kept=kept[take.id]) for take in found)
 
     def held(self, by: Person) -> tuple[HeldDecision, ...]:
         """What is held, in the scope of `by`, the oldest first."""
         authorize(by, Permission.LIST_TAKES)
         with self._book.store.reading() as connection:
             rows = waiting(connection, [Why.HELD], None, "")
-        found = [(row, read_row(row, self._read)) for row in rows]
+        found, _ = readable(rows, self._read)
         return tuple(
             HeldDecision(
                 _MASKED.number(demand.card),
@@ -148,8 +170,8 @@ class Takes:
             KeptDecision(
                 Why(row["why"]), demand.tier, row["kept_at"], row["kept_by"], row["reason"], row["take_id"]
             )
-            for row in rows
-            if by.scope.covers((demand := read_row(row, self._read)).operator, demand.city)
+            for row, demand in readable(rows, self._read)[0]
+            if by.scope.covers(demand.operator, demand.city)
         )
 
     def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> Taken:

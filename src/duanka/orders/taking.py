@@ -19,7 +19,15 @@ from duanka.orders.book import OrderBook, Received, receive_in, receive_one
 from duanka.orders.bulk import among, in_parts
 from duanka.orders.intake import NARROWER, Decisions, Intake, first_time, withdrawals
 from duanka.orders.isolation import each_alone, is_outage
-from duanka.orders.kept_decisions import ReadLine, Why, read_row, remove, sort, untaken, waiting
+from duanka.orders.kept_decisions import (
+    ReadLine,
+    Why,
+    readable,
+    remove,
+    sort,
+    untaken,
+    waiting,
+)
 from duanka.orders.positions import position_of
 from duanka.orders.tables import orders
 from duanka.orders.tables_takes import kept_decisions
@@ -27,6 +35,7 @@ from duanka.orders.take_record import Narrower, TakeRecord
 from duanka.orders.turn import Turn, cancelled
 
 HELD = "held"  # the source of a take of what is held
+HELD_FOR_TWO = "decisions held"  # the source of an alarm
 _AT_ONCE = 500
 _KEPT = Words("留存研判结果", "a decision that was kept")
 
@@ -93,6 +102,7 @@ class Taking:
             counts.update(self._take_some(part, now, by))
         counts["kept"] = 0
         left = self._left()
+        self._watch(held, by, now)
         if self._choice.narrower and not left.get(Why.NARROWER):
             Alarms(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
         return Taken(
@@ -118,14 +128,30 @@ class Taking:
 
     # --- inside ---
 
+    def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
+        """Let others see what one person keeps back of the tiers that two people let go."""
+        alarms = Alarms(self._book.store, lambda _: None, timedelta())
+        tiers = self._book.terms.policy.identity.second_person_tiers
+        if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
+            detail = f"{by.id} 暂缓 {count} 张须双人处置的卡 / {by.id} holds back {count} card(s)"
+            alarms.say_now(
+                HELD_FOR_TWO, now, f"{detail} of a tier that takes two people: `duanka orders held`"
+            )
+        elif alarms.is_open(HELD_FOR_TWO, now):
+            with self._book.store.reading() as connection:
+                kept, _ = readable(waiting(connection, [Why.HELD], None, ""), self._read)
+            if not any(demand.tier in tiers for _, demand in kept):
+                alarms.working(HELD_FOR_TWO, now)
+
     def _kept(self, connection: Connection) -> list[Kept]:
         if self._decisions is None:
             rows = waiting(connection, [Why.HELD], None, "")
         else:
             whys = [Why.LEFT, Why.NARROWER] if self._choice.narrower else [Why.LEFT]
             rows = waiting(connection, whys, self._decisions.source, self._decisions.run())
-        demands = self._signed([read_row(row, self._read) for row in rows])
-        return list(zip(rows, demands, strict=True))
+        found, _ = readable(rows, self._read)
+        demands = self._signed([demand for _, demand in found])
+        return [(row, demand) for (row, _), demand in zip(found, demands, strict=True)]
 
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
         """What is chosen, the heaviest first, and the rest."""
@@ -141,17 +167,18 @@ class Taking:
         mine = {id(row) for row, _ in chosen}
         return chosen, [one for one in kept if id(one[0]) not in mine]
 
-    def _to_hold(self, rest: Sequence[Kept]) -> list[Kept]:
-        """Those of the rest that are held from now on."""
+    def _to_hold(self, rest: Sequence[Kept], by: Person) -> list[Kept]:
+        """Those of the rest that are held from now on; nothing out of the scope of `by`."""
         return [
             one
             for one in rest
             if one[1].asked is not Asked.NOTHING
             and (self._choice.hold_rest or one[1].card in self._choice.hold)
+            and by.scope.covers(one[1].operator, one[1].city)
         ]
 
     def _hold(self, rest: Sequence[Kept], now: datetime, by: Person) -> list[Kept]:
-        held = self._to_hold(rest)
+        held = self._to_hold(rest, by)
         new = [row for row, _ in held if row["why"] != Why.HELD]
         if not new:
             return held
@@ -266,7 +293,7 @@ class Taking:
         chosen, rest = self._split(candidates)
         receive(untaken(turn.connection, self._signed([demand for _, demand in chosen])))
         counts.update(word for _, word in outcome)
-        held = {id(row) for row, _ in self._to_hold(rest)}
+        held = {id(row) for row, _ in self._to_hold(rest, by)}
         rest = [(_held(row) if id(row) in held else row, demand) for row, demand in rest]
         elsewhere = [one for one in kept if one[0]["why"] != Why.LEFT]
         opened = [demand for demand, word in outcome if word == "opened"]
