@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -445,20 +446,25 @@ def test_no_form_of_a_subscriber_is_shorter_than_what_is_looked_for(number: str)
     assert len(number.rstrip("\n")) >= LEAST_DIGITS
 
 
+_TURNS = itertools.count(77_000_000)  # the proxy is shared: whoever calls this again is somebody else
+
+
 def test_each_refused_call_is_recorded_once(proxy: OwnCallProxy, caller: RawCaller) -> None:
-    sender, other = "8613900139077", "8613900139078"
+    turn = next(_TURNS)
+    sender, other = f"86139{turn:08d}", f"86138{turn:08d}"
     with closing(proxy.element()) as element:
 
         def callers() -> Counter[str]:
             return Counter(one.card for one in element.refusals(0, 100_000)[0])
 
-        repeated = caller.message(f"sip:{CARD}@op", f"<sip:{sender}@op>", "repeated")
+        repeated = caller.message(f"sip:{CARD}@op", f"<sip:{sender}@op>", f"repeated-{turn}")
         for _ in range(5):
             caller.own.sendto(repeated, proxy.address)
-            assert caller.outcome("repeated")[0] == REFUSED_608
+            assert caller.outcome(f"repeated-{turn}")[0] == REFUSED_608
         for _ in range(20):  # of one Call-ID and CSeq, and yet each a call
             assert (
-                caller.send(proxy.address, f"sip:{CARD}@op", f"<sip:{other}@op>", call="same") == REFUSED_608
+                caller.send(proxy.address, f"sip:{CARD}@op", f"<sip:{other}@op>", call=f"same-{turn}")
+                == REFUSED_608
             )
         until(lambda: callers()[other] >= 20)
         assert (callers()[sender], callers()[other]) == (1, 20)
