@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from desk import Typed, duanka
+from desk import ENGLISH, Typed, duanka
+from duanka import cli
+from duanka.cli_process import ERR, OUT, repeat_home
+from duanka.domain.errors import DuankaError
 
 
 def _made(folder: Path, *words: str, **environment: str) -> tuple[str, str]:
@@ -159,6 +164,46 @@ def test_a_file_that_everybody_can_write_and_a_place_that_is_none_are_refused(tm
     (tmp_path / "duanka.toml").write_text("")
     (tmp_path / "duanka.toml").chmod(0o666)
     _refused(duanka("config", cwd=tmp_path), "can be written by everybody")
+
+
+def _printed(home: Path | None) -> str:
+    repeat_home(home, ["orders", "scan"])
+    try:
+        with OUT.capture() as captured:
+            OUT.print(
+                "Next: duanka orders list; ./duanka scan; duanka-orders/x; duanka ordersx", soft_wrap=True
+            )
+    finally:
+        repeat_home(None, [])
+    return captured.get()
+
+
+def test_commands_that_are_printed_repeat_the_home_that_was_given(
+    place: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    folder, key, _ = place
+    home = tmp_path / "a place's"
+    home.symlink_to(folder)
+    quoted = f"duanka --home {shlex.quote(str(home))}"
+
+    def said(*words: str, home: Path = home) -> str:
+        found = CliRunner().invoke(
+            cli.cli, ["--home", str(home), *words], env={"DUANKA_API_KEY": key, **ENGLISH}
+        )
+        assert isinstance(found.exception, SystemExit | DuankaError | None), found.exception
+        if isinstance(found.exception, DuankaError):  # as `main` prints it
+            with ERR.capture() as captured:
+                ERR.print(f"duanka: {found.exception}", soft_wrap=True)
+            return captured.get()
+        return found.output
+
+    assert f"`{quoted} orders list` names them" in said("orders", "show", "V0123456789AB")
+    assert f"`{quoted} orders backup FILE --why daily`" in said("doctor")
+    checks = json.loads(said("doctor", "--json"))["checks"]
+    assert f"`{quoted} orders backup" in next(one["next"] for one in checks if one["check"] == "backup")
+    assert "`duanka init " in said("whoami", home=tmp_path), "init makes another place"
+    assert f"Next: {quoted} orders list; ./duanka scan; duanka-orders/x; duanka ordersx" in _printed(home)
+    assert "Next: duanka orders list; ./duanka" in _printed(None)
 
 
 def test_numbers_in_errors_are_masked_behind_home_too(place: tuple[Path, str, str]) -> None:

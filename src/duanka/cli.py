@@ -13,7 +13,7 @@ import typer
 
 from duanka import __version__, cli_language, place
 from duanka.cli_lazy import DeferredCommand, deferred_group, lazily
-from duanka.cli_process import ERR, OUT, ExitCode, prepare_process
+from duanka.cli_process import ERR, OUT, ExitCode, prepare_process, repeat_home
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.masking import masked_text
 
@@ -245,6 +245,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     place.choose(home)
+    repeat_home(home, (one.name for one in COMMANDS if one.name != "init"))  # init makes another place
     cli_language.begin(language)
     if version:
         OUT.print(f"duanka {__version__}", highlight=False)

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from duanka.app_policies import policy_named
+from duanka.cli_completion import acts_like, orders_like
 from duanka.cli_lazy import lazily
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission, authorize, roles_text, within
@@ -33,8 +34,10 @@ else:
 Why = Annotated[str, typer.Option(prompt="Why", help="The reason; it stays in the audit trail.")]
 Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
 BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are needed in full.")]
-Number = Annotated[str, typer.Argument(help="Id of the order, or the card's number.")]
-ActNumber = Annotated[str, typer.Argument(help="Id of the act.")]
+Number = Annotated[
+    str, typer.Argument(help="Id of the order, or the card's number.", autocompletion=orders_like)
+]
+ActNumber = Annotated[str, typer.Argument(help="Id of the act.", autocompletion=acts_like)]
 
 # what the command that runs was not given, and a person is asked for: option -> what to ask
 _missing: ContextVar[dict[str, str] | None] = ContextVar("missing", default=None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from duanka.cli_lazy import lazily
-from duanka.cli_process import OUT, ExitCode
+from duanka.cli_process import OUT, ExitCode, with_home
 
 if TYPE_CHECKING:
     from duanka import app_doctor
@@ -44,8 +44,8 @@ def doctor(
             {
                 "check": one.check,
                 "level": one.finding.level,
-                "text": one.finding.text,
-                "next": one.finding.next_step or None,
+                "text": with_home(one.finding.text),
+                "next": with_home(one.finding.next_step) or None,
             }
             for one in results
         ]

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from duanka import cli_review_page as review_page
 from duanka.cli_at_desk import AtDesk, Number, Why, command, order_meant
+from duanka.cli_completion import Choices, choices
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, every, options, print_list, say
 from duanka.cli_orders_list import Tiers, scope_of
@@ -28,6 +29,15 @@ else:
     listings = lazily("duanka.cli_listings")
     tables = lazily("duanka.cli_orders_tables")
 
+_DOCUMENTS = choices(Words("证件", "document"), Document)
+_VERDICTS = Choices(
+    Words("结论", "verdict"),
+    {
+        "pass": Words("通过", "pass"),
+        "fail": Words("不通过", "fail"),
+        "to_counter": Words("转营业厅", "to counter"),
+    },
+)
 _REGISTERED, _CAPTURED = Words("登记照片", "registered photo"), Words("采集画面", "frame of the camera")
 
 
@@ -47,7 +57,10 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(counter, Permission.RECORD_COUNTER_CHECK)
     def verify(
         order: Number,
-        document: Annotated[Document, typer.Option(help="Which document was seen; its number is not kept.")],
+        document: Annotated[
+            Document,
+            _DOCUMENTS.option(help="Which document was seen, like 居民身份证; its number is not kept."),
+        ],
         where: Annotated[str, typer.Option("--counter", help="At which counter, 营业厅.")],
         why: Why,
         person: Annotated[bool, typer.Option("--person", help="The person on the document is here.")] = False,
@@ -161,7 +174,7 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def decide(
         order: Number,
         verdict: Annotated[
-            Literal["pass", "fail", "to_counter"], typer.Argument(help="通过, 不通过, 转营业厅.")
+            Literal["pass", "fail", "to_counter"], _VERDICTS.argument(help="通过, 不通过, 转营业厅.")
         ],
         why: Why,
     ) -> None:

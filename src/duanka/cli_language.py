@@ -56,7 +56,7 @@ def language_in_force() -> tuple[Language, str]:
         return resolved.settings.language, resolved.sources["language"]
     zone = operator_zone().name
     if zone == DEFAULT_ZONE:
-        zone = _zone_of(resolved.settings.policy)
+        zone = zone_of(resolved.settings.policy)
     return unset_language(os.environ, zone)
 
 
@@ -95,7 +95,7 @@ def tier(word: str) -> str:
     return shown(Tier[word.upper()].words) if word.upper() in Tier.__members__ else word or "-"
 
 
-def _zone_of(policy: str) -> str:
+def zone_of(policy: str) -> str:
     """The zone that a policy file names; a wrong file is for the command that reads it to report."""
     if not policy.endswith(".toml"):
         return DEFAULT_ZONE

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from duanka.cli_language import shown
-from duanka.cli_process import UNSAFE
+from duanka.cli_process import UNSAFE, with_home
 from duanka.domain.display import spreadsheet_cell
 from duanka.domain.local_time import operator_zone
 from duanka.domain.words import Words
@@ -54,7 +54,8 @@ class Column(Generic[Item]):
             text = self.cell(item)
         else:
             text = self.word(as_text(self.of(item))) if self.word else in_cell(self.of(item))
-        return UNSAFE.sub("\ufffd", _OTHERS.sub(" ", text)).strip() or ("-" if self.name else "")
+        text = UNSAFE.sub("\ufffd", _OTHERS.sub(" ", with_home(text))).strip()
+        return text or ("-" if self.name else "")
 
 
 @dataclass(frozen=True)

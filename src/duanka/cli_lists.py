@@ -18,6 +18,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from duanka.cli_completion import remember_shown
 from duanka.cli_language import shown
 from duanka.cli_list_columns import (
     Column,
@@ -43,6 +44,7 @@ Rows = Annotated[
 SCREENFUL = 20  # rows of a page where nobody says: with heading and the next command they fit 24 lines
 # a number, a moment, a word; Chinese breaks behind any letter
 _UNBROKEN = re.compile(r"[(\[]?\+\d{1,3} \S+ ?|\d{4}-\d\d-\d\d \d\d:\S+ ?|[\x21-\u2fff]+ ?|[^\x21-\u2fff] ?")
+_REMEMBERED = ("id", "operator", "city")  # columns that a shell completes
 _FETCHED = 200  # rows that are asked for at a time
 _BOM = "\ufeff"  # so that spreadsheets read UTF-8
 
@@ -136,6 +138,7 @@ def print_page(
     out: Console, listing: Listing[Item], items: Sequence[Item], asked: Asked, *, more: bool
 ) -> None:
     """Print one page. `more`: whether another one follows."""
+    _remember(listing, items)
     if asked.json:
         _write(out, json_rows(listing, items))
     elif asked.csv:
@@ -146,16 +149,17 @@ def print_page(
         for text in table_lines(listing, items, out.width):
             out.print(text, soft_wrap=True, highlight=False)
         if more:
-            words = Words("下一页", "More")
+            words = Words("下一页：", "More: ")
             limit = f" --limit {asked.limit}" if asked.limit else ""
             filters = f" {asked.filters}" if asked.filters else ""
-            line(out, f"{shown(words)}: duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
+            line(out, f"{shown(words)}duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
 
 
 def print_counts(
     out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: Asked
 ) -> None:
     """Print how many there are of each."""
+    remember_shown([{name: value} for name in _REMEMBERED for value in by.get(name, ())])
     if asked.json:
         _write(out, [json_line({"total": total, **by})])
     elif asked.csv:
@@ -280,6 +284,12 @@ def _nothing(what: Words, asked: Asked) -> str:
         Words(f"，范围：{asked.scope}", f" in your scope: {asked.scope}") if asked.scope else Words("", "")
     )
     return shown(Words(f"没有{what.zh}{filters.zh}{scope.zh}。", f"No {what.en}{filters.en}{scope.en}."))
+
+
+def _remember(listing: Listing[Item], items: Sequence[Item]) -> None:
+    """Keep what a shell may complete of these rows."""
+    columns = [one for one in listing.columns if one.name in _REMEMBERED]
+    remember_shown([{one.name: as_text(one.of(item)) for one in columns} for item in items[:_FETCHED]])
 
 
 def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str, int]]:

@@ -15,13 +15,13 @@ from duanka.cli_at_desk import (
     AtDesk,
     BecauseFull,
     Full,
-    Number,
     Why,
     card_meant,
     cards_in_file,
     command,
     order_meant,
 )
+from duanka.cli_completion import choices, ids_like, undoable_like
 from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import say
@@ -50,6 +50,8 @@ else:
     reading = lazily("duanka.orders.reading")
 
 
+_STOPS = choices(Words("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL))
+_LIFTS = choices(Words("处置", "way"), (Event.RESTORE, Event.EASE, Event.WITHDRAW))
 Reason = Annotated[
     str,
     typer.Option(
@@ -87,7 +89,10 @@ def add_orders(cli: typer.Typer, out: Console, settings: Callable[[], Settings])
 def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(orders, Permission.READ_ORDER)
     def show(
-        order: Number,
+        order: Annotated[
+            str,
+            typer.Argument(help="Id of an order, act or take, or a card's number.", autocompletion=ids_like),
+        ],
         full: Full = False,
         why: BecauseFull = "",
         after: Annotated[int, typer.Option(min=0, max=MOST_CARDS, help="Of an act: skip so many cards.")] = 0,
@@ -164,7 +169,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         file: CardsFile = None,
         how: Annotated[
             Literal["bar_outgoing", "suspend", "punish", "cancel"],
-            typer.Option(help="单停, 双停, 惩戒 (with --until), 销户."),
+            _STOPS.option(help="单停, 双停, 惩戒停机 (with --until), 销户."),
         ] = "suspend",
         until: Annotated[
             str | None,
@@ -191,7 +196,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         file: CardsFile = None,
         how: Annotated[
             Literal["restore", "ease", "withdraw"],
-            typer.Option(help="复通, 双停改单停, 撤销 (of the verification)."),
+            _LIFTS.option(help="复通, 双停改单停, 撤回 (of the verification)."),
         ] = "restore",
     ) -> None:
         """Give cards back: at once, or where their tier takes two people when a second person has approved."""
@@ -247,7 +252,11 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
     @command(orders, Permission.UNDO_ACT)
     def undo(
-        act: Annotated[str, typer.Argument(help="Id of the act (A...), or of the take (T...).")], why: Why
+        act: Annotated[
+            str,
+            typer.Argument(help="Id of the act (A...), or of the take (T...).", autocompletion=undoable_like),
+        ],
+        why: Why,
     ) -> None:
         """Put back what an act changed, or withdraw what a take opened, where nobody changed it since.
 

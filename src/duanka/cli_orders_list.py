@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from duanka.cli_at_desk import AtDesk, BecauseFull, Full, command
+from duanka.cli_completion import TIERS, Choices, choices, cities_like, operators_like, reasons_like
 from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import (
@@ -34,6 +35,7 @@ from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Kind, Person, State
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.take import TierName
+from duanka.domain.words import Words
 
 if TYPE_CHECKING:
     from duanka import app_orders
@@ -54,23 +56,51 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 SortName = Literal["due", "weight", "opened", "updated"]
-States = Annotated[list[State] | None, typer.Option("--state", help="Only in this state; several times.")]
-Tiers = Annotated[list[TierName] | None, typer.Option("--tier", help="Only of this tier; several times.")]
-RuleNames = Annotated[list[str] | None, typer.Option("--rule", help="Only by this rule; several times.")]
+_STATES = choices(Words("状态", "state"), State)
+_KINDS = choices(Words("工单类型", "kind"), Kind)
+_ACT_STATES = choices(Words("处置状态", "state"), ActState)
+_SORTS = Choices(
+    Words("排序", "order"),
+    {
+        "due": Words("期限", "due"),
+        "weight": Words("轻重", "weight"),
+        "opened": Words("建单", "opened"),
+        "updated": Words("更新", "updated"),
+    },
+)
+States = Annotated[
+    list[State] | None, _STATES.option("--state", help="Only in this state, like 待复核; several times.")
+]
+Tiers = Annotated[
+    list[TierName] | None,
+    TIERS.option("--tier", help="Only of this tier, 低, 中, 高 or 极高; several times."),
+]
+RuleNames = Annotated[
+    list[str] | None,
+    typer.Option("--rule", help="Only by this rule; several times.", autocompletion=reasons_like),
+]
 Operators = Annotated[
-    list[str] | None, typer.Option("--operator", help="Only of this operator, - for none; several times.")
+    list[str] | None,
+    typer.Option(
+        "--operator", help="Only of this operator, - for none; several times.", autocompletion=operators_like
+    ),
 ]
 Cities = Annotated[
     list[str] | None,
-    typer.Option("--city", help="Only of this city, like 130100, - for none; several times."),
+    typer.Option(
+        "--city",
+        help="Only of this city, like 130100, - for none; several times.",
+        autocompletion=cities_like,
+    ),
 ]
 Due = Annotated[
     str, typer.Option(help="Only with a deadline by then: 4h, 30m, 2d, or like 2026-12-31T18:00.")
 ]
 SortBy = Annotated[
     SortName | None,
-    typer.Option(
-        help="due: next deadline, then tier; weight; opened, updated: latest first. With --closed: updated."
+    _SORTS.option(
+        help="due 期限: next deadline, then tier; weight 轻重; opened 建单, updated 更新: latest first."
+        " With --closed: updated."
     ),
 ]
 CardNumber = Annotated[str | None, typer.Option(help="Only about this card, for example 8613800000000.")]
@@ -146,7 +176,9 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
             _print_orders(out, here, which, reading.Reader(person, full, why), now, by, asked)
 
     # objections are of one kind
-    chosen = typer.Option("--kind", help="Only of this kind.", hidden=only is not None)
+    chosen = _KINDS.option(
+        "--kind", help="Only of this kind: 实人核验, 停机 or 异议.", hidden=only is not None
+    )
     listed.__annotations__["kind"] = Annotated[Kind | None, chosen]
     listed.__doc__ = (
         "List orders: the next deadline first, then the heavier tier; those without a deadline last."
@@ -208,7 +240,7 @@ def _add_acts(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(orders, Permission.LIST_ACTS)
     def acts(
         state: Annotated[
-            list[ActState] | None, typer.Option(help="Only in this state; several times.")
+            list[ActState] | None, _ACT_STATES.option(help="Only in this state; several times.")
         ] = None,
         waiting: Annotated[
             bool, typer.Option("--waiting", help="Only those that wait for a second person.")

@@ -12,10 +12,12 @@ from rich.console import Console
 from duanka.app_policies import policy_named
 from duanka.cli_at_desk import AtDesk, Why, command
 from duanka.cli_case_sources import add_case_sources
+from duanka.cli_completion import choices
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, line, options, print_list, say
 from duanka.domain.authority import Permission
-from duanka.domain.person import Person, Role, scope_of
+from duanka.domain.person import WITH_KEYS, Person, Role, scope_of
+from duanka.domain.words import Words
 
 if TYPE_CHECKING:
     from duanka import app_orders
@@ -28,6 +30,7 @@ else:
     people = lazily("duanka.orders.persons")
 
 RoleName = Literal["desk", "supervisor", "regulator", "police"]
+_ROLES = choices(Words("角色", "role"), WITH_KEYS)
 PersonId = Annotated[str, typer.Argument(metavar="ID", help="Id of the person, like wang.wei.")]
 Name = Annotated[str, typer.Option("--name", help="Their name, as it is shown; by default the id.")]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of what was proposed, P....")]
@@ -94,7 +97,9 @@ def _add_set_up(
 def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(persons, Permission.LIST_PERSONS, "list")
     def listed(
-        role: Annotated[RoleName | None, typer.Option(help="Only of this role.")] = None,
+        role: Annotated[
+            RoleName | None, _ROLES.option(help="Only of this role: 值班员, 主管, 监管 or 公安.")
+        ] = None,
         waiting: Annotated[
             bool, typer.Option("--waiting", help="Only what was proposed and waits for a supervisor.")
         ] = False,
@@ -119,7 +124,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(persons, Permission.PROPOSE_PERSON)
     def add(
         person: PersonId,
-        role: Annotated[RoleName, typer.Option(help="What they may do.")],
+        role: Annotated[RoleName, _ROLES.option(help="What they may do: 值班员, 主管, 监管 or 公安.")],
         name: Name = "",
         operators: Operators = None,
         cities: Cities = None,
@@ -133,7 +138,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     @command(persons, Permission.PROPOSE_PERSON)
     def change(
         person: PersonId,
-        role: Annotated[RoleName, typer.Option(help="What they may do from then on.")],
+        role: Annotated[RoleName, _ROLES.option(help="What they may do from then on.")],
         name: Name = "",
         operators: Operators = None,
         cities: Cities = None,

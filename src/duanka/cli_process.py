@@ -8,8 +8,12 @@ import logging
 import os
 import re
 import resource
+import shlex
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
@@ -78,8 +82,31 @@ _UNBROKEN = re.compile(
 )
 
 
+_at_home: ContextVar[Callable[[str], str] | None] = ContextVar("at_home", default=None)
+
+
+def repeat_home(home: Path | None, commands: Iterable[str]) -> None:
+    """Print the commands that are named in texts with this --home; None: it was not given."""
+    if home is None:
+        _at_home.set(None)
+        return
+    names = "|".join(map(re.escape, commands))
+    command = re.compile(rf"(?<![\w./-])duanka (?=(?:{names})(?![\w-]))")
+    words = f"duanka --home {shlex.quote(str(home))} "
+    _at_home.set(lambda text: command.sub(lambda _: words, text))
+
+
+def with_home(text: str) -> str:
+    """A text that names commands, each with the --home of this one, so that it can be copied and typed."""
+    at_home = _at_home.get()
+    return at_home(text) if at_home else text
+
+
 class Prose(Text):
     """A text that may be Chinese: lines are as long as they can be, and no mark that closes begins one."""
+
+    def __init__(self, text: str = "", *style: Any, **options: Any) -> None:
+        super().__init__(with_home(text), *style, **options)
 
     def wrap(
         self,
@@ -138,7 +165,7 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """A text as it is safe to print."""
-        safe = super().render_str(UNSAFE.sub(_SHOWN_INSTEAD, text), **options)
+        safe = super().render_str(UNSAFE.sub(_SHOWN_INSTEAD, with_home(text)), **options)
         prose = Prose(safe.plain, safe.style, end=safe.end, spans=safe.spans)
         prose.justify, prose.overflow, prose.no_wrap = safe.justify, safe.overflow, safe.no_wrap
         return prose

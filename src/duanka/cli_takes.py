@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from duanka.cli_at_desk import AtDesk, Why, cards_in_file, command
-from duanka.cli_completion import reasons_like
+from duanka.cli_completion import TIERS, cities_like, operators_like, orders_like, reasons_like, takes_like
 from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, line, print_list
@@ -38,7 +38,7 @@ withdrawing = lazily("duanka.orders.withdrawing")
 
 Tiers = Annotated[
     list[TierName] | None,
-    typer.Option("--tier", help="Only of this tier; several times."),
+    TIERS.option("--tier", help="Only of this tier, 低, 中, 高 or 极高; several times."),
 ]
 Rules = Annotated[
     list[str] | None,
@@ -50,10 +50,15 @@ Rules = Annotated[
 ]
 Cities = Annotated[
     list[str] | None,
-    typer.Option("--city", help="Only of this city, by its code, like 130100; several times."),
+    typer.Option(
+        "--city",
+        help="Only of this city, by its code, like 130100; several times.",
+        autocompletion=cities_like,
+    ),
 ]
 Operators = Annotated[
-    list[str] | None, typer.Option("--operator", help="Only of this operator; several times.")
+    list[str] | None,
+    typer.Option("--operator", help="Only of this operator; several times.", autocompletion=operators_like),
 ]
 _HOLD = "--hold"
 _TAKES = 1_000  # the latest
@@ -193,7 +198,10 @@ def _add_withdraw(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def withdraw(
         why: Why,
         order: Annotated[
-            list[str] | None, typer.Argument(help="Ids of verifications, or numbers of their cards.")
+            list[str] | None,
+            typer.Argument(
+                help="Ids of verifications, or numbers of their cards.", autocompletion=orders_like
+            ),
         ] = None,
         file: Annotated[
             Path | None,
@@ -204,7 +212,11 @@ def _add_withdraw(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         city: Cities = None,
         operator: Operators = None,
         take: Annotated[
-            str, typer.Option(help="Only those that this take opened or joined (`duanka orders takes`).")
+            str,
+            typer.Option(
+                help="Only those that this take opened or joined (`duanka orders takes`).",
+                autocompletion=takes_like,
+            ),
         ] = "",
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; nothing is written.")] = False,
     ) -> None:

@@ -25,10 +25,18 @@ _TYPED = {
     "duanka ord": {"orders"},
     "duanka orders with": {"withdraw"},
     "duanka orders take --ti": {"--tier"},
-    "duanka orders take --tier _": {"low", "medium", "high", "extreme"},
+    "duanka orders take --tier _": {
+        "低",
+        "中",
+        "高",
+        "极高",
+    },  # the language of the desk: no locale says another
+    "duanka orders take --tier hi": {"high"},
+    "duanka --language en orders list --tier _": {"low", "medium", "high", "extreme"},
     "duanka orders withdraw --rule fan": {"fan_out"},
     "duanka scan --policy _": {"national", "hebei"},
     "duanka persons add --role sup": {"supervisor"},
+    "duanka persons add --role 监": {"监管"},
 }
 
 

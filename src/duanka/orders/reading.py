@@ -104,7 +104,7 @@ class Reading:
         with self._read(reader, now, "read.order", number) as (connection, sight):
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
             if row is None:
-                raise UnknownOrder(f"no order {number!r}")
+                raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
             within(reader.person, number, row["operator"], row["city"])
             steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
             return OrderFile(
@@ -119,7 +119,7 @@ class Reading:
         with self._store.reading() as connection:
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
         if row is None:
-            raise UnknownOrder(f"no order {number!r}")
+            raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
         return order_of(row)
 
     def last(self, card: str, kind: Kind) -> Order | None:
