@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import logging
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -28,6 +30,7 @@ from duanka.orders.case_sources import CaseSources
 from duanka.orders.checks import Checks
 from duanka.orders.counter import Counter
 from duanka.orders.daily_limit import within_a_day
+from duanka.orders.installation import SecretKeys, Upgrade
 from duanka.orders.kept_decisions import ReadLine
 from duanka.orders.kept_end import End, KeptEnds
 from duanka.orders.kept_people import KeptPeople
@@ -46,6 +49,7 @@ from duanka.orders.turn import Terms, Turn
 from duanka.orders.withdrawing import Withdrawals
 from duanka.settings import Settings
 
+_log = logging.getLogger("duanka.orders.database")
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
 _KEPT_IN = "secret"  # in the folder of the orders
 _PORTS = 65_536
@@ -86,22 +90,27 @@ def desk(
     create: bool = False,
     check_network: bool = True,
     read_only: bool = False,
+    upgrade: Upgrade | None = None,
 ) -> Iterator[Desk]:
     """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for.
 
     `check_network`: refuse settings that name another network than the order book (ElementDiffers).
     `read_only`: nothing is written by whatever the desk is asked; what writes fails.
+    `upgrade`: how one of an earlier version is upgraded; None: as `upgrade_terms` says, with lines in the log.
     """
     use_zone(policy.orders.zone)
     store = Store(
         database_of(settings),
-        lambda is_new: derived(secret_of(settings, is_new), "installation"),
+        lambda is_new: [keys.installation for keys in _keys_of(secret_of(settings, is_new))],
         create=create,
         read_only=read_only,
+        upgrade=upgrade or upgrade_terms(settings, _log.warning),
     )
     secret = secret_of(settings)
+    # what release 0.1.0 had rests on the form of the secret that the order book was made with
+    root = forms_of(secret)[store.secret_form]
     try:
-        trail = Trail(derived(secret, "audit"))
+        trail = Trail(derived(root, "audit"))
         elements = NetworkElements(store, trail)
         if create:  # the end of the trail is kept there, also of a book on a server
             settings.orders.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,10 +120,10 @@ def desk(
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
         book = OrderBook(store, Terms(policy.orders, trail))
-        links = Links(derived(secret, "links"), policy.orders)
+        links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
-        pictures = Pictures(book, derived(secret, "pictures"))
+        pictures = Pictures(book, derived(root, "pictures"))
         acts, decision_key = Acts(book), derived(secret, "decisions")
         yield Desk(
             store,
@@ -128,7 +137,7 @@ def desk(
             Reading(store, trail),
             trail,
             pictures,
-            Checks(book, links, pictures, derived(secret, "frames")),
+            Checks(book, links, pictures, derived(root, "frames")),
             Counter(book),
             Reviews(book, pictures),
             decision_key,
@@ -140,6 +149,24 @@ def desk(
         )
     finally:
         store.close()
+
+
+def upgrade_terms(settings: Settings, say: Callable[[str], None], despite_faults: str = "") -> Upgrade:
+    """How this process upgrades an order book of an earlier version. `say`: told what people must know of it."""
+    by = f"{getpass.getuser()} on this machine"
+    return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
+
+
+def forms_of(secret: bytes) -> tuple[bytes, ...]:
+    """The secret as it is used; then as release 0.1.0 used the text of the file `secret`: as the bytes it writes."""
+    try:
+        return (secret, bytes.fromhex(secret.decode("ascii")))
+    except ValueError:
+        return (secret,)
+
+
+def _keys_of(secret: bytes) -> list[SecretKeys]:
+    return [SecretKeys(derived(one, "installation"), derived(one, "audit")) for one in forms_of(secret)]
 
 
 def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:

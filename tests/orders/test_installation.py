@@ -57,9 +57,9 @@ def test_a_new_book_is_of_this_version_and_opens_again(database_url: str) -> Non
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        (f"UPDATE installation SET schema_version = {SCHEMA_VERSION - 1}", "start an older Duanka"),
+        (f"UPDATE installation SET schema_version = {SCHEMA_VERSION - 1}", "duanka database upgrade"),
         (f"UPDATE installation SET schema_version = {SCHEMA_VERSION + 1}", "start a newer Duanka"),
-        ("DROP TABLE installation", "without a version"),
+        ("DROP TABLE installation", "of release 0.1.0"),
         ("DELETE FROM installation", "lost its row"),
         ("DROP TABLE alarms", "lacks the table alarms"),
         ("ALTER TABLE installation RENAME COLUMN secret_seal TO x", "is not ours"),

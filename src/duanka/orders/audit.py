@@ -29,6 +29,7 @@ from duanka.orders.store import GENESIS, Store
 from duanka.orders.tables import audit, audit_head, orders
 
 BROKEN = "trail.broken"
+UPGRADED = "book.upgrade"  # the database was upgraded: from here on the trail tells rows as they are since
 _BLOCK = 64  # bytes of SHA-256
 _AT_ONCE = 5_000
 _MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
@@ -68,6 +69,16 @@ class Verdict:
 
     rows: int
     faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class UpgradeTold:
+    """An upgrade as the trail tells it. `seq`: its row; `before`: the version that the database had."""
+
+    seq: int
+    at: datetime
+    before: int
+    told: Mapping[str, Any]
 
 
 class Trail:
@@ -156,7 +167,7 @@ class Trail:
                         f"{expected}" if row["seq"] == expected + 1 else f"{expected} to {row['seq'] - 1}"
                     )
                     yield Fault(expected, f"missing: {missing}")
-                elif not hmac.compare_digest(self._hash(dict(row), last), row["hash"]):
+                elif not self.bears_our_hash(row, last):
                     yield Fault(row["seq"], "changed, or moved from another place")
                 if row["what"] == BROKEN:
                     yield Fault(row["seq"], "before this row the end of the trail was changed")
@@ -247,7 +258,35 @@ class Trail:
 
     def _is_ours(self, row: Mapping[str, Any]) -> bool:
         chained = GENESIS if row["seq"] == 1 else row["chained"]
-        return chained is not None and hmac.compare_digest(self._hash(row, chained), row["hash"])
+        return chained is not None and self.bears_our_hash(row, chained)
+
+    def bears_our_hash(self, row: Mapping[str, Any], last: str) -> bool:
+        """Whether a row is as we wrote it behind the row with the hash `last`, in whatever version.
+
+        Before version 5 of the database an entry had no digests, and the hash was over a list that is one shorter.
+        Neither list can be taken for the other, so whoever lacks the key gains nothing by the choice.
+        """
+        if hmac.compare_digest(self._hash(row, last), row["hash"]):
+            return True
+        return not row["digests"] and hmac.compare_digest(self._hash_without_digests(row, last), row["hash"])
+
+    def head(self, connection: Connection) -> tuple[int, str, str]:
+        """Number, hash and seal of the end of the trail, as they are stored."""
+        row = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
+        return row.seq, row.hash, row.seal
+
+    def is_sealed(self, head: tuple[int, str, str]) -> bool:
+        """Whether this end bears our seal."""
+        return self._sealed(*head)
+
+    def upgrades(self, connection: Connection) -> list[UpgradeTold]:
+        """The upgrades of the database that the trail tells, by entries that bear our hash, the first one first."""
+        rows = self._with_the_one_before(connection, audit.c.what == UPGRADED)
+        ours = [row for row in reversed(rows) if self._is_ours(row)]
+        return [
+            UpgradeTold(row["seq"], row["at"], json.loads(row["before"])["version"], json.loads(row["after"]))
+            for row in ours
+        ]
 
     def signed(self, purpose: str, *told: object) -> str:
         """A keyed hash over what is told outside of the database."""
@@ -267,6 +306,11 @@ class Trail:
     def _hash(self, row: Mapping[str, Any], last: str) -> str:
         # as `_canonical` writes [last, seq, at, ...]: most of a sweep's time would go into the general way
         texts = ",".join(map(_text, _TOLD(row)))
+        told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
+        return self._mac(told.encode())
+
+    def _hash_without_digests(self, row: Mapping[str, Any], last: str) -> str:
+        texts = ",".join(map(_text, _TOLD(row)[:-1]))
         told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
         return self._mac(told.encode())
 

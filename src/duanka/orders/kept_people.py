@@ -35,6 +35,7 @@ _PURPOSE = "kept people"  # of the seal
 _ABOUT_PEOPLE = (
     *("person.first", "person.join", "person.approve", "person.disable", "person.kept", "change.approve"),
     *("key.approve", "key.revoke", "key.kept", "case_source.approve", "case_source.remove"),
+    *("person.upgraded", "key.upgraded"),
 )
 
 

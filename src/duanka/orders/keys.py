@@ -31,6 +31,7 @@ _log = logging.getLogger("duanka.orders.keys")
 PREFIX = "dk_"  # so that whoever finds one in a text, a person or a scanner of secrets, knows what it is
 _HALF_BYTES, _HALF_LETTERS = 16, 22
 _KEY = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{{_HALF_LETTERS}}})([A-Za-z0-9_-]{{{_HALF_LETTERS}}})")
+_WHOLE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")  # of release 0.1.0: drawn at once, a letter shorter
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,8 @@ class Keys:
 
         Rows that the trail did not leave as they are open nothing: who writes into the database becomes nobody by it.
         """
-        halves = _KEY.fullmatch(key)
-        if halves is None:
+        if (wanted := _hash_of(key)) is None:
             return None
-        wanted = key_hash(half_hash(halves[1]), half_hash(halves[2]))
         with self._store.reading() as connection:
             in_force = (keys.c.hash == wanted, keys.c.revoked_at.is_(None))
             row = connection.execute(select(keys).where(*in_force)).mappings().first()
@@ -152,6 +151,13 @@ def person_of(row: Mapping[Any, Any]) -> Person:
     """The person of a row of `persons`."""
     scope = Scope(*(frozenset(filter(None, row[name].split("|"))) for name in ("operators", "cities")))
     return Person(row["id"], Role(row["role"]), row["display_name"], scope)
+
+
+def _hash_of(key: str) -> str | None:
+    """The hash that stands for a key in the database; None: it is no key."""
+    if halves := _KEY.fullmatch(key):
+        return key_hash(half_hash(halves[1]), half_hash(halves[2]))
+    return half_hash(key) if _WHOLE_KEY.fullmatch(key) else None
 
 
 def new_half() -> str:

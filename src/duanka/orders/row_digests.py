@@ -38,6 +38,7 @@ from duanka.orders.tables_installation import elements
 FOUND = "#found"  # behind the label of a row: its digest before the transaction
 SAME = "="  # the digest did not change
 AT_ONCE = 400  # values in one IN
+Whole = Callable[[Sequence[Any]], str]  # facts -> digest
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 8192  # facts whose hash is kept: the texts of a policy, states, moments
 DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
@@ -85,25 +86,36 @@ class AuditedTable:
     def _values(self) -> Callable[[Mapping[str, Any] | RowMapping], tuple[Any, ...]]:
         return itemgetter(*self.covered)
 
-    def digest(self, row: Mapping[str, Any] | RowMapping, more: Mapping[str, object] | None = None) -> str:
-        """Of all columns but the exceptions; a column that `row` does not have makes it another digest."""
+    def digest(
+        self,
+        row: Mapping[str, Any] | RowMapping,
+        more: Mapping[str, object] | None = None,
+        whole: Whole | None = None,
+    ) -> str:
+        """Of all columns but the exceptions; a column that `row` does not have makes it another digest.
+
+        `whole`: how the facts make one digest; None: as they do now.
+        """
+        whole = whole or _whole
         if more:
             facts = {name: row[name] for name in self.covered if name in row} | dict(more)
-            return _whole([facts[name] for name in self.names(more) if name in facts])
+            return whole([facts[name] for name in self.names(more) if name in facts])
         try:
-            return _whole(self._values(row))
+            return whole(self._values(row))
         except KeyError:
-            return _whole([row[name] for name in self.covered if name in row])
+            return whole([row[name] for name in self.covered if name in row])
 
-    def rows(self, connection: Connection, of: Collection[str]) -> Iterator[tuple[str, str, list[str]]]:
-        """Key and digest of these rows, and the names of what is in the digest."""
+    def rows(
+        self, connection: Connection, of: Collection[str], whole: Whole | None = None
+    ) -> Iterator[tuple[str, str, list[str]]]:
+        """Key and digest of these rows, and the names of what is in the digest. `whole`: as of `digest`."""
         key = self.table.c[self.key]
         for part in in_parts(sorted(of), AT_ONCE):
             found = dictionaries(connection.execute(select(self.table).where(among(connection, key, part))))
             more = self.more(connection, [row[self.key] for row in found]) if self.more else {}
             for row in found:
                 also = more.get(row[self.key], {})
-                yield row[self.key], self.digest(row, also), self.names(also)
+                yield row[self.key], self.digest(row, also, whole), self.names(also)
 
     def names(self, more: Mapping[str, object]) -> list[str]:
         """The names of what is in a digest, in its order."""
@@ -129,7 +141,9 @@ class AuditedRows(AuditedTable):
         """The column that names the order, or the act."""
         return self.about
 
-    def rows(self, connection: Connection, of: Collection[str]) -> Iterator[tuple[str, str, list[str]]]:
+    def rows(
+        self, connection: Connection, of: Collection[str], whole: Whole | None = None
+    ) -> Iterator[tuple[str, str, list[str]]]:
         """As of a table; the digest of an order is over all of its rows."""
         key, inner = self.table.c[self.key], [*self.table.primary_key.columns]
         for part in in_parts(sorted(of), AT_ONCE):
@@ -139,7 +153,7 @@ class AuditedRows(AuditedTable):
                 of_order.setdefault(row[self.key], []).append(row)
             for order, rows in of_order.items():
                 facts = [tuple(_plain(row[name]) for row in rows) for name in self.covered]
-                yield order, _whole(facts), list(self.covered)
+                yield order, (whole or _whole)(facts), list(self.covered)
 
     def keys(self) -> Select[Any]:
         """Every order that has such rows."""
@@ -271,8 +285,8 @@ class _Hashes(dict[Hashable, bytes]):
         if len(self) >= _REMEMBERED:
             self.clear()
             _digits.clear()
-        text = _text(fact)
-        _digits[fact] = _digits_in(text)
+        text = text_of(fact)
+        _digits[fact] = digits_of(text)
         made = self[fact] = hashlib.sha256(text).digest()
         return made
 
@@ -281,15 +295,16 @@ class _Digits(dict[Hashable, str]):
     """Facts -> a few digits of each."""
 
     def __missing__(self, fact: Hashable) -> str:
-        return _digits_in(_text(fact))
+        return digits_of(text_of(fact))
 
 
-def _text(fact: Hashable) -> bytes:
+def text_of(fact: Hashable) -> bytes:
     """A fact as one text, whatever Python writes it."""
     return ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
 
 
-def _digits_in(text: bytes) -> str:
+def digits_of(text: bytes) -> str:
+    """A few digits of the text of a fact."""
     return f"{zlib.crc32(text) & 0xFFF:03x}"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
+from sqlite3 import OperationalError as SQLiteBusy
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, inspect
@@ -15,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import private_database, private_folder
-from duanka.orders.installation import GENESIS, SealKey, check, prepare
+from duanka.orders.installation import GENESIS, OlderVersion, SealKey, Upgrade, check, prepare, version_words
 from duanka.orders.tables import SCHEMA_VERSION
 
 __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
@@ -23,6 +25,7 @@ __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 _BUSY_MS = 30_000  # that a writer waits for another one on SQLite
 _ANSWERS_WITHIN_SECONDS = 3  # a server, where it is only looked at
 _NO_ROOM = ("disk I/O error", "disk is full", "No space left")  # SQLite, PostgreSQL
+_LOG_SECONDS = 0.5  # between tries to write into a log
 _TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 
 Result = TypeVar("Result")
@@ -36,7 +39,13 @@ class Store:
     """One database. `reading` sees one state of it; what `writing` did is durable when it ends, or not done at all."""
 
     def __init__(
-        self, url: str, seal_key: SealKey | None = None, *, create: bool = True, read_only: bool = False
+        self,
+        url: str,
+        seal_key: SealKey | None = None,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        upgrade: Upgrade | None = None,
     ) -> None:
         """Open an order book, or begin one.
 
@@ -44,11 +53,15 @@ class Store:
         the installation is sealed with; None: the secret is not checked. `read_only`: nothing is written, not even
         the mode of a file, and a server has _ANSWERS_WITHIN_SECONDS. NoOrderBook: there is none, and `create` is
         False. NotUsable: of another version, under another secret, or no order book. DuankaError: no answer.
+        `upgrade`: makes an order book of an earlier version one of this version; None: OlderVersion.
         """
         self._turn = threading.Lock()
         try:
             parsed = _parsed(url)
-            self._read_only = read_only
+            self._read_only, self._upgrade = read_only, None if read_only else upgrade
+            self.secret_form = (
+                0  # which of the keys of `seal_key` is the one that the order book was made with
+            )
             self.embedded = parsed.get_backend_name() == "sqlite"
             self.name = parsed.render_as_string(hide_password=True)
             if self.embedded and parsed.database:
@@ -82,7 +95,11 @@ class Store:
             except BaseException:
                 self.close()
                 raise
-        except ImportError:
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] == "alembic":
+                raise DuankaError(
+                    "an order book of an earlier version is upgraded with Alembic: pip install alembic"
+                ) from None
             raise DuankaError(
                 'an order database on PostgreSQL needs psycopg: pip install "duanka[postgresql]"'
             ) from None
@@ -107,8 +124,19 @@ class Store:
 
     def _open(self, seal_key: SealKey | None, create: bool) -> None:
         with self.reading() as connection:  # a database that is not ours is not written to, not even its mode
-            ready = prepare(connection, self.name, seal_key, may_write=False)
+            try:
+                form, older = prepare(connection, self.name, seal_key, may_write=False), None
+            except OlderVersion as found:
+                if self._upgrade is None:
+                    raise
+                form, older = None, found
+            ready = form is not None
             is_new = not ready and not inspect(connection).get_table_names()
+        if older and self._upgrade:
+            self._upgrade_once(self._upgrade)
+            self._open(seal_key, create)
+            return
+        self.secret_form = form or 0
         if self._read_only and ready:
             return
         if is_new and not create:
@@ -121,18 +149,51 @@ class Store:
         if self.embedded:
             if self.engine.url.database:
                 private_database(Path(self.engine.url.database))
-            raw = self.engine.raw_connection()
-            try:
-                raw.cursor().execute(
-                    "PRAGMA journal_mode=WAL"
-                )  # kept in the file; outside of any transaction
-            finally:
-                raw.close()
+            self._keep_log()
         if not ready:
-            with self.writing() as connection:
-                if not self.embedded:  # two processes that start at once must not make the tables twice
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
-                prepare(connection, self.name, seal_key, may_write=True)
+            with self._alone() as connection:
+                self.secret_form = prepare(connection, self.name, seal_key, may_write=True) or 0
+
+    def _keep_log(self) -> None:
+        """Let SQLite write into a log beside the file; it is kept in the file, and set outside of any transaction."""
+        raw = self.engine.raw_connection()
+        try:
+            for left in reversed(range(_TRIES)):
+                try:
+                    raw.cursor().execute("PRAGMA journal_mode=WAL")
+                    return
+                except SQLiteBusy:  # of a restored copy: who changes this is told at once that others read
+                    if not left:
+                        raise
+                    time.sleep(_LOG_SECONDS)
+        finally:
+            raw.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A transaction that makes or changes tables: of processes that start at once, one after the other."""
+        with self.writing() as connection:
+            if not self.embedded:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
+            yield connection
+
+    def _upgrade_once(self, terms: Upgrade) -> None:
+        """Upgrade the database in one transaction, unless another process did so meanwhile."""
+        from duanka.orders.migrations.upgrading import upgrade_database  # noqa: PLC0415  # it brings Alembic
+
+        database = Path(self.engine.url.database) if self.embedded and self.engine.url.database else None
+        with self._alone() as connection:
+            try:
+                check(connection, self.name)
+            except OlderVersion as found:
+                terms.say(f"upgrading the order book {self.name} {version_words(found.version)} ...")
+                done = upgrade_database(connection, self.name, terms, found, database)
+            else:
+                return
+        copy = f"; as it was: {done.copy}" if done.copy else ""
+        terms.say(f"the order book is of version {SCHEMA_VERSION} now{copy}")
+        for line in done.said:
+            terms.say(line)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -1,0 +1,345 @@
+"""Order databases of earlier versions are upgraded when they are opened: once, whole, with nothing lost."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, inspect, text
+
+from books import NOW
+from databases import Postgres
+from duanka import app_orders
+from duanka.domain.order import AlreadyUsed, Event, Kind, NeedsSecondPerson
+from duanka.orders.audit import Fault
+from duanka.orders.installation import NotUsable, OlderVersion
+from duanka.orders.keys import half_hash
+from duanka.orders.migrations.upgrading import TrailDoesNotHold
+from duanka.orders.pictures import CAPTURED, REFERENCE
+from duanka.orders.store import SCHEMA_VERSION, Store
+from older_books import NAMES, RELEASE, load, opened, put, settings_for
+from waiting import HANG
+
+# Columns whose values an upgrade changes: ids in the place of names, and what followed from those.
+CHANGED = {
+    *(("keys", name) for name in ("person", "role", "revoked_at")),
+    *(("acts", name) for name in ("proposed_by", "approved_by")),
+    *(("counter_checks", name) for name in ("first_by", "second_by")),
+    *(("audit_head", name) for name in ("seq", "hash", "seal")),
+    ("installation", "schema_version"),
+    ("links", "used_at"),
+}
+
+
+class Book:
+    """An order database of an earlier version that nobody has opened yet."""
+
+    def __init__(self, name: str, folder: Path, url: str) -> None:
+        self.old, self.url, self.folder = load(name), url, folder
+        self.settings = settings_for(self.old, folder, None if url.startswith("sqlite") else url)
+        put(self.old, url)
+
+    def sql(self, statement: str) -> list[Any]:
+        """Run a statement past everything of ours; its rows."""
+        engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.begin() as connection:
+            found = connection.execute(text(statement))
+            rows = [tuple(row) for row in found] if found.returns_rows else []
+        engine.dispose()
+        return rows
+
+    def holds(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What every table holds."""
+        engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.connect() as connection:
+            names = inspect(connection).get_table_names()
+            held = {n: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{n}"')))) for n in names}
+        engine.dispose()
+        return held  # type: ignore[return-value]
+
+    def copies(self) -> list[Path]:
+        return sorted(self.folder.glob("orders-*.sqlite"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "orders"
+    made.mkdir(mode=0o700)
+    return made
+
+
+@pytest.fixture
+def url(database_url: str, folder: Path) -> str:
+    return database_url if database_url.startswith("postgresql") else f"sqlite:///{folder / 'orders.sqlite'}"
+
+
+@pytest.fixture
+def release(folder: Path, url: str) -> Book:
+    """The database of release 0.1.0."""
+    return Book(RELEASE, folder, url)
+
+
+@pytest.fixture
+def release_file(folder: Path) -> Book:
+    """The same, on SQLite alone."""
+    return Book(RELEASE, folder, f"sqlite:///{folder / 'orders.sqlite'}")
+
+
+def shape(connection: Connection) -> dict[str, object]:
+    """Tables, columns, constraints and indexes as the database tells them."""
+    there, found = inspect(connection), dict[str, object]()
+    for table in there.get_table_names():
+        columns = {
+            (one["name"], str(one["type"]), bool(one["nullable"]), _default(one["default"]))
+            for one in there.get_columns(table)
+        }
+        unique = {tuple(one["column_names"]) for one in there.get_unique_constraints(table)}
+        indexes = {
+            (one["name"], tuple(one["column_names"]), bool(one["unique"]))
+            for one in there.get_indexes(table)
+            if not one.get("duplicates_constraint")
+        }
+        keys = tuple(there.get_pk_constraint(table)["constrained_columns"])
+        checks = {one["name"] for one in there.get_check_constraints(table)}
+        found[table] = columns, unique, indexes, keys, checks
+    return found
+
+
+def _default(told: object) -> str:
+    return str(told or "").partition("::")[0].strip("'() ") if "nextval" not in str(told) else "serial"
+
+
+def partial(connection: Connection) -> set[str]:
+    """Partial indexes as the database wrote them down."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(
+            text("SELECT sql FROM sqlite_master WHERE sql LIKE '%WHERE%' AND type = 'index'")
+        )
+    else:
+        rows = connection.execute(text("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '%WHERE%'"))
+    return {" ".join(str(row[0]).replace('"', "").split()) for row in rows}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_database_of_every_version_is_upgraded_with_nothing_lost(name: str, folder: Path, url: str) -> None:
+    book = Book(name, folder, url)
+    with opened(book.settings) as here:
+        assert [found for found in here.trail.verify(here.store) if isinstance(found, Fault)] == []
+        for owner, key in book.old["keys"].items():
+            assert (here.keys.who(key) is None) == (owner == "zhang.san" and name == RELEASE), owner
+        for key in book.old.get("revoked", {}).values():
+            assert here.keys.who(key) is None
+        with here.store.reading() as connection:
+            upgrades = here.trail.upgrades(connection)
+            upgraded = shape(connection), partial(connection)
+    assert len(upgrades) == 1
+    now = {table: book.sql(f'SELECT count(*) FROM "{table}"')[0][0] for table in book.old["rows"]}
+    for table, rows in book.old["rows"].items():
+        assert now[table] > len(rows) - 1 if table == "audit" else now[table] == len(rows), table
+        kept = [one for one in rows[0] if (table, one) not in CHANGED]
+        found = set(map(repr, book.sql(f"SELECT {', '.join(map(_quoted, kept))} FROM {_quoted(table)}")))
+        before = {repr(tuple(_plain(row[one]) for one in kept)) for row in rows}
+        assert before <= found, table
+    fresh = folder.parent / "fresh.sqlite"
+    if url.startswith("sqlite"):
+        assert upgraded == shape_of_new(f"sqlite:///{fresh}")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _plain(value: Any) -> Any:
+    return base64.b64decode(value["base64"]) if isinstance(value, dict) else value
+
+
+def shape_of_new(url: str) -> tuple[object, object]:
+    store = Store(url)
+    try:
+        with store.reading() as connection:
+            return shape(connection), partial(connection)
+    finally:
+        store.close()
+
+
+def test_on_postgresql_the_tables_are_those_of_a_new_database(postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.database() as url:
+        new = shape_of_new(url)
+    for name in NAMES:
+        with postgres.database() as url:
+            book = Book(name, tmp_path / name, url)
+            with opened(book.settings) as here, here.store.reading() as connection:
+                assert (shape(connection), partial(connection)) == new, name
+
+
+def test_who_proposed_under_a_name_does_not_approve_under_an_id(release: Book) -> None:
+    with opened(release.settings) as here:
+        wang, li = (here.keys.who(release.old["keys"][name]) for name in ("王芳", "Li Wei"))
+        assert wang
+        assert li
+        waits = release.old["acts"]["proposed"]
+        with pytest.raises(NeedsSecondPerson):
+            here.acts.approve(waits, wang, "my own", NOW)
+        here.acts.approve(waits, li, "seen", NOW)
+        while here.acts.carry_out(NOW):
+            pass
+        here.acts.undo(release.old["acts"]["done"], li, "a mistake", NOW)
+        faults = [found for found in here.trail.verify(here.store) if isinstance(found, Fault)]
+        assert faults == []
+
+
+def test_links_pictures_and_reviews_of_0_1_0_go_on(release: Book) -> None:
+    links = release.old["links"]
+    with opened(release.settings) as here:
+        assert here.links.open_link(here.store, links["open"], NOW).kind is Kind.VERIFICATION
+        with pytest.raises(AlreadyUsed):
+            here.links.open_link(here.store, links["used"], NOW)
+        ((number,),) = release.sql("SELECT order_id FROM checks")
+        with here.store.reading() as connection:
+            assert here.pictures.opened(connection, number, REFERENCE) == b"\xff\xd8\xff reference"
+            assert here.pictures.opened(connection, number, CAPTURED) == b"\xff\xd8\xff captured"
+        li = here.keys.who(release.old["keys"]["Li Wei"])
+        assert li
+        here.book.act(number, Event.PASS, li, "seen", NOW)
+        assert [found for found in here.trail.verify(here.store) if isinstance(found, Fault)] == []
+
+
+def test_another_secret_is_refused_and_nothing_is_written(release: Book) -> None:
+    (release.folder / "secret").write_text("5ec4e70e" * 8)
+    held = release.holds()
+    with pytest.raises(NotUsable, match="secret does not fit"), opened(release.settings):
+        pass
+    assert release.holds() == held
+    assert release.copies() == []
+
+
+def test_without_terms_of_an_upgrade_it_is_refused_in_one_line(release: Book) -> None:
+    held = release.holds()
+    with pytest.raises(OlderVersion, match=r"of release 0\.1\.0.*duanka database upgrade") as refused:
+        Store(release.url)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(OlderVersion), opened(release.settings, read_only=True):
+        pass
+    assert release.holds() == held
+
+
+def test_the_file_is_copied_as_it_was_for_its_owner_alone(release_file: Book) -> None:
+    held = release_file.holds()
+    with opened(release_file.settings):
+        pass
+    (copy,) = release_file.copies()
+    assert copy.stat().st_mode & 0o777 == 0o600
+    release_file.url = f"sqlite:///{copy}"
+    assert release_file.holds() == held
+
+
+def test_of_two_that_start_at_once_one_upgrades(release: Book) -> None:
+    failed: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            with opened(release.settings):
+                pass
+        except BaseException as error:
+            failed.append(error)
+
+    both = [threading.Thread(target=start) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(HANG)
+    assert failed == []
+    assert release.sql("SELECT count(*) FROM audit WHERE what = 'book.upgrade'") == [(1,)]
+    assert len(release.copies()) == (1 if release.url.startswith("sqlite") else 0)
+
+
+_KILLED = """
+import os, signal, sys
+sys.path[:0] = sys.argv[3:]
+from pathlib import Path
+from duanka.orders.migrations import steps
+from duanka.settings import Settings
+from older_books import opened
+steps.STEPS[int(sys.argv[2])] = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+url = os.environ.get("URL_OF_TEST")
+with opened(Settings(orders=Path(sys.argv[1]), **({"database_url": url} if url else {}))):
+    pass
+"""
+
+
+def test_killed_in_the_middle_it_is_as_it_was(release: Book) -> None:
+    held = release.holds()
+    env = dict(os.environ)
+    if not release.url.startswith("sqlite"):
+        env["URL_OF_TEST"] = release.url
+    command = [sys.executable, "-c", _KILLED, str(release.folder), "9", *sys.path]
+    ended = subprocess.run(command, env=env, capture_output=True, timeout=HANG, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert release.holds() == held
+    with opened(release.settings) as here:
+        assert [found for found in here.trail.verify(here.store) if isinstance(found, Fault)] == []
+
+
+def test_a_restored_copy_that_is_upgraded_is_older_than_the_kept_end(release_file: Book) -> None:
+    with opened(release_file.settings) as here:
+        for path in here.ends.paths:
+            here.ends.write(path, here.ends.present(), NOW)
+    (copy,) = release_file.copies()
+    file = release_file.folder / "orders.sqlite"
+    for one in release_file.folder.glob("orders.sqlite*"):
+        one.unlink()
+    file.write_bytes(copy.read_bytes())
+    with opened(release_file.settings) as here:
+        assert here.ends.is_ahead
+        faults = [found.what for found in here.trail.verify(here.store) if isinstance(found, Fault)]
+        assert any("kept" in fault for fault in faults), faults
+
+
+def test_a_trail_that_was_changed_is_not_upgraded_unless_somebody_says_why(release: Book) -> None:
+    release.sql("UPDATE audit SET why = 'another' WHERE seq = 12")
+    held = release.holds()
+    with pytest.raises(TrailDoesNotHold, match="row 12"), opened(release.settings):
+        pass
+    assert release.holds() == held
+    terms = app_orders.upgrade_terms(release.settings, lambda _: None, "looked at, case 9")
+    with opened(release.settings, upgrade=terms) as here:
+        faults = [found.seq for found in here.trail.verify(here.store) if isinstance(found, Fault)]
+        assert 12 in faults
+
+
+def test_a_key_that_was_put_in_past_the_trail_opens_nothing_afterwards(release: Book) -> None:
+    key = "dk_" + "x" * 43
+    release.sql(
+        "INSERT INTO keys (id, person, role, hash, created_at) VALUES"
+        f" ('K000000000000', 'mallory', 'supervisor', '{half_hash(key)}', 1)"
+    )
+    with opened(release.settings) as here:
+        assert here.keys.who(key) is None
+        assert here.keys.who(release.old["keys"]["王芳"])
+
+
+def test_a_version_that_was_set_back_makes_nothing_right(release: Book) -> None:
+    """Who writes into the database cannot have their rows taken for good by an upgrade."""
+    with opened(release.settings):
+        pass
+    number = f"UPDATE installation SET schema_version = {SCHEMA_VERSION - 1}"
+    for statement in (
+        "UPDATE persons SET role = 'supervisor' WHERE id = 'liaison'",
+        "UPDATE orders SET tier = 'low' WHERE kind = 'restriction' AND state = 'forced_stop'",
+        "ALTER TABLE orders DROP COLUMN hit_summaries",
+        number,
+    ):
+        release.sql(statement)
+    with opened(release.settings) as here:
+        assert here.keys.who(release.old["keys"]["liaison"]) is None
+        assert here.keys.who(release.old["keys"]["王芳"])
+        faults = [found.what for found in here.trail.verify(here.store) if isinstance(found, Fault)]
+    assert any("persons liaison was changed past the trail: role" in fault for fault in faults), faults
+    assert len(faults) == 2, faults
