@@ -185,7 +185,11 @@ def _commonest(intake: Intake) -> str:
     most = max(reasons.to_pylist(), key=lambda row: (row["line_count"], row["file"]))
     where = f" in column {most['column']}" if most["column"] else ""
     line = f", first on line {most['line_min']}" if most["line_min"] else ""
-    return f"{most['reason']}{where} of {most['file']}{line} (`duanka mapping guess` proposes a mapping)"
+    why = next((file.unreadable for file in intake.files if file.file == most["file"]), "")
+    told = f": {why}" if why else ""
+    return (
+        f"{most['reason']}{where} of {most['file']}{line}{told} (`duanka mapping guess` proposes a mapping)"
+    )
 
 
 def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:

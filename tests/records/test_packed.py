@@ -86,7 +86,7 @@ def test_parts_that_were_packed_by_themselves(tmp_path: Path, ending: str) -> No
 
 @pytest.mark.parametrize("ending", PACK)
 def test_a_name_that_says_more_than_is_there(tmp_path: Path, ending: str) -> None:
-    intake = taken(tmp_path, {"calls/a.csv" + ending: b"card,peer\n", "calls/b.csv": calls([1])})
+    intake = taken(tmp_path, {"calls/a.csv" + ending: b"\0\1" * 9, "calls/b.csv": calls([1])})
     assert intake.files[0].unreadable == f"it is not {NAMES[ending]} data"
     assert table(intake, "calls").height == 1
     assert quarantined(intake) == [(None, "", "unreadable file")]

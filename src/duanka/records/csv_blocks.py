@@ -7,7 +7,6 @@ the fault are read one by one, good ones told from bad.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +18,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from duanka.domain.errors import UnreadableInput
 from duanka.records.beginnings import Extent, Stretch, Track
 from duanka.records.blocks import RAW_LIMIT, Bad, Block, Rows
+from duanka.records.csv_header import BOM, Head, head_of, split
 from duanka.records.limits import BLOCK_LINES, LINE_LIMIT, LONGEST_LINE
 from duanka.records.mapping import Layout
 from duanka.records.reasons import Reason
@@ -32,7 +31,6 @@ _EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the fi
 _CHUNK = 1 << 20  # bytes that Arrow parses at once, on one core each
 _PIECES = 16  # a block that Arrow refuses is cut into so many
 _FEW = 400  # lines; so few are read one by one
-_BOM = b"\xef\xbb\xbf"
 
 
 class CsvReading:
@@ -53,13 +51,11 @@ class CsvReading:
         self._root = root
         self._layout = layout
         self._block_bytes = block_bytes
-        self._names = layout.names or ()
-        self._header_bytes = 0
-        self._bom = 0
+        self._head = Head()
         self._extent = extent or Extent()
         with Unpacked(path, root, self._extent.size) as data:
             self._look_at(data)
-            if extent is not None and data.plain is not None and self._names:
+            if extent is not None and data.plain is not None and self.columns:
                 self.track = Track(path, root)
                 if extent.behind is not None:
                     data.plain.seek(0)
@@ -68,33 +64,25 @@ class CsvReading:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns; an unnamed one is called `column N`, counted from 1."""
-        return self._names
+        return self._head.names
 
     def _look_at(self, data: Unpacked) -> None:
         start = data.read(LINE_LIMIT)
-        self._bom = len(_BOM) if start.startswith(_BOM) else 0
-        if self._layout.names is not None:
-            return
-        end = start.find(b"\n") + 1
-        if end == 0:
-            if data.broken or not start or data.read(1):
-                # No header at all: blocks() accounts for what there is, and there is nothing to check.
-                self._header_bytes = 0
-                self.unreadable = data.broken or ("the file is empty" if not start else "no header line")
-                return
-            end = len(start)
-        self._header_bytes = end
-        line = start[self._bom : end].rstrip(b"\r\n")
-        self._names = _header(self._path, line, self._layout)
+        if start.startswith(BOM) and self._layout.encoding != "utf-8":
+            self._layout = replace(self._layout, encoding="utf-8")  # the file says so itself
+        whole = len(start) < LINE_LIMIT and not data.broken and not data.read(1)
+        self._head = head_of(self._path, start, self._layout, whole=whole)
+        # Without a header, blocks() accounts for what there is, and there is nothing to check.
+        self.unreadable = self._head.unreadable and (data.broken or self._head.unreadable)
 
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the file's lines below the header, of its columns the `wanted` ones as text."""
         with Unpacked(self._path, self._root, self._extent.size) as data:
-            if not self._names:
+            if not self.columns:
                 yield from self._nothing_but_a_break(data)
                 return
             line = self._begin(data)
-            reader = _Reader(self._layout, self._names, wanted, self.track)
+            reader = _Reader(self._layout, self.columns, wanted, self.track)
             rest = b""
             held = 0  # bytes since a line ended
             while piece := data.read(self._block_bytes):
@@ -115,8 +103,8 @@ class CsvReading:
 
     def _begin(self, data: Unpacked) -> int:
         """Go to the first line that is read; return its number."""
-        line = 2 if self._header_bytes else 1
-        start = data.read(self._header_bytes or self._bom)
+        line = self._head.line
+        start = data.read(self._head.size)
         if self.track is None or data.plain is None:
             return line
         if self._extent.behind is None:
@@ -321,35 +309,6 @@ class _Reader:
             return pl.DataFrame(height=height)
         columns = zip(self._wanted, cells, strict=True)
         return pl.DataFrame([pl.Series(name, cell, dtype=pl.String) for name, cell in columns])
-
-
-def split(text: str, delimiter: str, width: int | None) -> list[str] | Reason:
-    """Split a line of text into `width` fields (None: as many as there are), or say why it cannot be."""
-    # The second line is bait: an open quote swallows it.
-    lines = csv.reader([text + "\n", "\n"], delimiter=delimiter)
-    try:
-        fields = next(lines)
-    except csv.Error:
-        return Reason.OPEN_QUOTE
-    if lines.line_num != 1:
-        return Reason.OPEN_QUOTE
-    if width is not None and len(fields) != width:
-        return Reason.WRONG_COLUMN_COUNT
-    return fields
-
-
-def _header(path: Path, line: bytes, layout: Layout) -> tuple[str, ...]:
-    try:
-        text = line.decode(layout.encoding)
-    except UnicodeError:
-        raise UnreadableInput(
-            f"{path}: the header line is not {layout.encoding} text; name the encoding in a mapping, "
-            'for example encoding = "gb18030"'
-        ) from None
-    fields = split(text, layout.delimiter, None)
-    if isinstance(fields, Reason) or "\0" in text:
-        raise UnreadableInput(f"{path}: the header line is no CSV; look at its first line and correct it")
-    return tuple(field.strip() or f"column {at}" for at, field in enumerate(fields, start=1))
 
 
 def _cut(buffer: bytes) -> tuple[bytes, bytes]:

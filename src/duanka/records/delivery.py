@@ -29,6 +29,7 @@ _OTHER_FORMS = {
         (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
     ),
 }
+_NAMED = 3  # files that an error names
 # What lies beside records and holds none.
 _NO_RECORDS = (
     SIGNATURE_ENDING,
@@ -86,7 +87,7 @@ def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
             files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
         elif looks_like_records(name):
             others.append(display_name(name) + advice(name))
-    _enough(data, files, mapping)
+    _enough(data, files, others, mapping)
     return Delivery(tuple(_without_copies(files)), tuple(others))
 
 
@@ -169,26 +170,31 @@ def _matches(source: Source, name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
 
 
-def _enough(data: Path, files: Sequence[Delivered], mapping: Mapping) -> None:
+def _enough(data: Path, files: Sequence[Delivered], others: Sequence[str], mapping: Mapping) -> None:
     found = {source.table for file in files for source in file.sources}
+    where = display_name(str(data))
+    more = ", …" if len(others) > _NAMED else ""
+    unread = f"; not read: {', '.join(others[:_NAMED])}{more}" if others else ""
     if not mapping.strict:
         if not files:
             patterns = ", ".join(sorted({p for source in mapping.sources for p in source.files}))
-            raise UnreadableInput(f"{data}: no file matches the mapping's {patterns}; check `files` in it")
+            raise UnreadableInput(
+                f"{where}: no file matches the mapping's {patterns}{unread}; check `files` in it"
+            )
         return
     if found & set(RECORD_TABLES):
         return
-    where = display_name(str(data))
     if data.is_file():
         raise UnreadableInput(
-            f"{where}: its name does not say which records it holds; call it {' or '.join(RECORD_TABLES)} (as .csv, "
+            f"{where}{advice(data.name)}: its name does not say which records it holds; call it"
+            f" {' or '.join(RECORD_TABLES)} (as .csv, "
             "packed .csv or .parquet), or describe your own files with --mapping FILE.toml, "
             "which `duanka mapping guess` proposes"
         )
     there = f"found {', '.join(sorted(found))}, but none" if found else "found none"
     raise UnreadableInput(
         f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, packed .csv or a folder of "
-        "these); deliver them, or describe your own files with --mapping FILE.toml, "
+        f"these){unread}; deliver them, or describe your own files with --mapping FILE.toml, "
         "which `duanka mapping guess` proposes"
     )
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duanka.domain.case_source import CaseSource
-from duanka.domain.errors import LostRecords
+from duanka.domain.display import display_text
+from duanka.domain.errors import LostRecords, UnreadableInput
 from duanka.domain.intake import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
 from duanka.domain.tables import TABLES
@@ -80,6 +81,7 @@ def take_in(
         if by_imsi is not None:
             order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
         read = {number: work.file(number, file) for number, file in order}
+        work.check_failed(found.files)
         seen = [read[number] for number in range(len(read))]
         for shelf in shelves.values():
             shelf.close()
@@ -97,6 +99,10 @@ def take_in(
     _nothing_lost(accounts, shelves)
     ignored = {**work.ignored, **dict.fromkeys(found.others, ())}
     return replace(_intake(shelves, accounts, path, ignored), idle=work.sources.idle())
+
+
+def _kind(file: Delivered) -> tuple[int, ...]:
+    return tuple(map(id, file.sources))
 
 
 @contextmanager
@@ -158,6 +164,8 @@ class _Work:
     done: int = 0
     used: Counter[int] = field(default_factory=Counter)
     ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    records: Counter[str] = field(default_factory=Counter)  # of a file, so far
+    failed: dict[str, UnreadableInput] = field(default_factory=dict)  # files that cannot be read at all
 
     def file(self, number: int, file: Delivered) -> FileAccount:
         """Read one file whole; `used` and `quarantined` of its account are filled in at the end."""
@@ -166,6 +174,34 @@ class _Work:
             self.sources.note(file.sources, {})
             self._step(file.size)
             return account
+        try:
+            account = self._read(number, file, account)
+        except UnreadableInput as fault:
+            account = self._fail(file, fault)
+        self._step(file.size)
+        pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
+        return account
+
+    def check_failed(self, files: Sequence[Delivered]) -> None:
+        """Raise UnreadableInput where all files of a kind cannot be read at all: it is not they that are wrong.
+
+        `files`: what was delivered. One of many stops itself alone, as in live.
+        """
+        read = {_kind(file) for file in files if not file.duplicate_of and file.name not in self.failed}
+        for file in files:
+            if file.name in self.failed and _kind(file) not in read:
+                raise self.failed[file.name]
+
+    def _fail(self, file: Delivered, fault: UnreadableInput) -> FileAccount:
+        """Set a file aside as a whole, behind what was read of it."""
+        self.failed[file.name] = fault
+        why = display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
+        self.quarantine.add_always(file.name, Reason.UNREADABLE_FILE, why)
+        self.records[file.name] += 1
+        self.sources.note(file.sources, {})
+        return FileAccount(file.name, file.table, self.records[file.name], 0, 0, unreadable=why)
+
+    def _read(self, number: int, file: Delivered, account: FileAccount) -> FileAccount:
         with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
             reading = open_reading(signed.path, file.sources[0].layout, signed.root)
             self.quarantine.has_sheets(file.name, sheets_of(reading))
@@ -178,6 +214,7 @@ class _Work:
             for block in reading.blocks(sifter.wanted()):
                 sifted = sifter.sift(block)
                 records += block.records + sifted.more
+                self.records[file.name] = records
                 self._keep(number, file, sifted)
                 self.progress.step(_STEP, self.done + block.done, self.total)
                 if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
@@ -185,8 +222,6 @@ class _Work:
                     self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
                     break
         self.sources.note(file.sources, sifter.taken)
-        self._step(file.size)
-        pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
         unreadable = given_up or reading.unreadable
         return replace(
             account,

@@ -16,7 +16,8 @@ NO_ROWS: Rows = {}
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file looks like. `names`: its columns when it has no header line (None: it has one).
+    """What a file looks like. `names`: its columns when it has no header line (None: it has one). `skip`: lines above
+    the header, or above the first record where there are `names`, of text.
 
     `sheet`: a pattern of the names of a workbook's sheets that are read; "": the largest, and those like it.
     """
@@ -27,6 +28,7 @@ class Layout:
     names: tuple[str, ...] | None = None
     empty: frozenset[str] = frozenset()
     sheet: str = ""
+    skip: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import tomllib
 from collections.abc import Mapping as Values
 from datetime import datetime
@@ -20,11 +21,12 @@ from duanka.records.times import EPOCHS, Zones, strptime
 from duanka.records.toml_section import Section
 
 FORMATS = ("auto", "csv", "parquet", "ts32298", "tap3")
+_MOST_SKIPPED = 1_000  # lines above a header
 _STYLES = ("e164", "opaque")
 _BARE = ("e164", "national")
 _TOP = ("name", "about", "zone", "numbers", "source")
 _SOURCE = (
-    *("files", "table", "format", "delimiter", "encoding", "names", "empty", "sheet"),
+    *("files", "table", "format", "delimiter", "encoding", "names", "empty", "sheet", "skip"),
     *("zone", "where", "swap_when", "record_id", "columns"),
 )
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "days": 86_400.0}
@@ -139,6 +141,10 @@ def _layout(section: Section) -> Layout:
             "delimiter", f"must be one character, for example ';' or '\\t', not {delimiter!r}"
         )
     encoding = section.text("encoding", "utf-8")
+    if re.fullmatch("utf[-_]?16([-_]?[lb]e)?", encoding.lower()):
+        raise section.wrong(
+            "encoding", "is not needed for UTF-16: text that begins with its mark is read as that"
+        )
     try:
         # Files are cut at line ends before they are decoded.
         plain = '\n\r",;0'.encode(encoding) == b'\n\r",;0'
@@ -159,7 +165,15 @@ def _layout(section: Section) -> Layout:
         names=names,
         empty=frozenset(section.texts("empty")),
         sheet=section.text("sheet", ""),
+        skip=_skip(section),
     )
+
+
+def _skip(section: Section) -> int:
+    skip = section.values.get("skip", 0)
+    if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= _MOST_SKIPPED:
+        raise section.wrong("skip", f"must be a number of lines up to {_MOST_SKIPPED}, not {skip!r}")
+    return skip
 
 
 def _how(columns: Section, column: Column, name: str) -> How:

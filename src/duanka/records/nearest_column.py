@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from duanka.domain.display import display_text
 
 _SHOWN = 20  # columns that an error lists
+_DELIMITERS = (";", "\t", "|", ",", "^", "~", "\x01")
 GUESS = "`duanka mapping guess` proposes a mapping (docs/MAPPING.md)"
 
 
@@ -19,6 +21,9 @@ def did_you_mean(name: str, columns: Sequence[str]) -> str:
 
 def found_instead(name: str, columns: Sequence[str]) -> str:
     """What to say where no column is called `name`: which is nearest, and which there are."""
+    if len(columns) == 1 and (other := next((one for one in _DELIMITERS if one in columns[0]), "")):
+        said = json.dumps(other)
+        return f"its header is one column {display_text(columns[0][:40])!r}: say `delimiter = {said}` in a mapping"
     near = did_you_mean(name, columns)
     there = ", ".join(display_text(one[:40]) for one in columns[:_SHOWN]) + (
         ", …" if len(columns) > _SHOWN else ""

@@ -51,6 +51,11 @@ class ParquetReading:
         """Names of the columns; nested fields are not told apart."""
         return self._names
 
+    @property
+    def other_types(self) -> tuple[str, ...]:
+        """Names of the columns of types that no mapping can read."""
+        return tuple(field.name for field in (self._schema if self._names else ()) if _is_other(field.type))
+
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the file's rows, of its columns the `wanted` ones, typed as they are."""
         size = self._path.stat().st_size
@@ -216,15 +221,18 @@ def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
 
 def check_type(path: Path | str, name: str, kind: Any) -> None:
     """Raise UnreadableInput when no mapping can read a column of this type."""
-    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    nested = pa.types.is_nested(inner) or pa.types.is_run_end_encoded(
-        inner
-    )  # a row of any length in a few bytes
-    if nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner):
+    if _is_other(kind):
         raise UnreadableInput(
             f"{path}: column {name!r} is of type {kind}, which no mapping can read; "
             "write it as text, number, date, time, duration or timestamp"
         )
+
+
+def _is_other(kind: Any) -> bool:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    # a row of any length in a few bytes
+    nested = pa.types.is_nested(inner) or pa.types.is_run_end_encoded(inner)
+    return bool(nested or pa.types.is_interval(inner) or pa.types.is_fixed_size_binary(inner))
 
 
 def first_line(fault: BaseException) -> str:

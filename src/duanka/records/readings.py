@@ -44,6 +44,12 @@ def open_reading(
     return CsvReading(path, layout, root=root, extent=extent)
 
 
+def readable(reading: Reading) -> list[str]:
+    """The columns of types that a mapping can read, each once."""
+    other = reading.other_types if isinstance(reading, ParquetReading) else ()
+    return [name for name in dict.fromkeys(reading.columns) if name not in other]
+
+
 def sheets_of(reading: Reading) -> tuple[str, ...]:
     """The names of the sheets that are read; none where `reading` is of no workbook."""
     return reading.sheets if isinstance(reading, WorkbookReading) else ()

@@ -130,7 +130,10 @@ class Sifter:
                 self._missing("the mapping", name)
         for name in self.wanted():
             if self._columns.count(name) > 1:
-                raise UnreadableInput(f"{self._name}: column {name!r} is there twice; rename one of the two")
+                raise UnreadableInput(
+                    f"{self._name}: column {name!r} is there twice; rename one of the two, or name all columns with"
+                    f" `names` and `skip = 1` in a mapping; {GUESS}"
+                )
 
     def _missing(self, what: str, name: str) -> None:
         raise UnreadableInput(

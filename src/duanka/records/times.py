@@ -21,6 +21,7 @@ _ISO = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[ T]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?[ ]?(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 )
+_PACKED_CLOCK = " %H%M%S"
 _PACKED_DIGITS = "^(?:[0-9]{8}|[0-9]{12}|[0-9]{14})$"
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAYS = "days"
@@ -156,9 +157,12 @@ def _since_1970(source: pl.Series, epoch: str, zones: Zones) -> pl.Series:
 def _formatted(text: pl.Series, formats: tuple[str, ...], zones: Zones) -> pl.Series:
     found = pl.repeat(None, len(text), dtype=_MOMENT, eager=True)
     for form in formats:
-        found = found.zip_with(found.is_not_null(), strptime(text, form, zones))
+        written = written_times.with_lost_zeros(text) if form.endswith(_PACKED_CLOCK) else text
+        if shape := written_times.packed_shape(form):
+            written = written.set(~written.str.contains(shape).fill_null(False), None)
+        found = found.zip_with(found.is_not_null(), strptime(written, form, zones))
         if found.null_count() > text.null_count():
-            early, ends = written_times.midnight_as_zero(text.set(found.is_not_null(), None))
+            early, ends = written_times.midnight_as_zero(written.set(found.is_not_null(), None))
             if ends.any():
                 later = strptime(early.set(~ends, None), form, zones) + timedelta(days=1)
                 found = found.zip_with(found.is_not_null(), later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -12,9 +13,11 @@ from duanka.records.open_file import opened
 from duanka.records.packed import BZIP2, GZIP, PACKED_ENDINGS, XZ, Members, Packed
 from duanka.records.packed_zip import Zip
 from duanka.records.packed_zstd import Zstd
+from duanka.records.utf16 import AsUtf8, is_utf16
 
 START = 10  # bytes by which a form is known
 _MEMBERS = {".gz": GZIP, ".bz2": BZIP2, ".xz": XZ}
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # what follows the magic and a digit: a block, or the end
 
 
@@ -23,17 +26,19 @@ def packed_as(name: str, start: bytes) -> str:
 
     The first bytes count, and then the name: a packed file may be called anything.
     """
-    if start.startswith(GZIP.magic):
-        return ".gz"
+    if found := _by_its_bytes(start):
+        return found
+    if len(start) == START and not _NO_TEXT.search(start):
+        return ""  # text that was unpacked on its way, as programs that fetch files do, and kept its name
+    return next((ending for ending in PACKED_ENDINGS if name.lower().endswith(ending)), "")
+
+
+def _by_its_bytes(start: bytes) -> str:
     if start.startswith(BZIP2.magic) and start[4:START].startswith(_BZIP2_BLOCKS):
         return ".bz2"
-    if start.startswith(XZ.magic):
-        return ".xz"
-    if start.startswith(packed_zstd.MAGIC):
-        return ".zst"
-    if packed_zip.is_zip(start):
-        return ".zip"
-    return next((ending for ending in PACKED_ENDINGS if name.lower().endswith(ending)), "")
+    magics = ((".gz", GZIP.magic), (".xz", XZ.magic), (".zst", packed_zstd.MAGIC))
+    found = next((ending for ending, magic in magics if start.startswith(magic)), "")
+    return found or (".zip" if packed_zip.is_zip(start) else "")
 
 
 class Unpacked:
@@ -47,6 +52,8 @@ class Unpacked:
         self._size = size
         self.oversized = False
         self._unpacked = 0
+        self._utf8: AsUtf8 | None = None
+        self._begun = False
         self._file = opened(path, root)
         try:
             self._packed = _packed(self._file, path.name)
@@ -68,7 +75,16 @@ class Unpacked:
         return self._file.tell()
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` unpacked bytes; b"" at the end, or where the file breaks."""
+        """Return up to `size` unpacked bytes; b"" at the end, or where the file breaks. UTF-16 comes as UTF-8."""
+        if not self._begun and size:
+            self._begun = True
+            start = self._octets(max(size, 2))
+            if not is_utf16(start):
+                return start
+            self._utf8 = AsUtf8(start, self._octets)
+        return self._utf8.read(size) if self._utf8 else self._octets(size)
+
+    def _octets(self, size: int) -> bytes:
         if self.broken:
             return b""
         if self._packed is None:
@@ -89,8 +105,8 @@ class Unpacked:
 
     @property
     def plain(self) -> BinaryIO | None:
-        """The file itself, when it is not packed."""
-        return self._file if self._packed is None else None
+        """The file itself, when it is read as it is: neither packed nor in UTF-16."""
+        return self._file if self._packed is None and self._utf8 is None else None
 
     def give_up(self, why: str) -> None:
         """Read no further."""

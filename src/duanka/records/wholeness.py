@@ -11,6 +11,7 @@ from duanka.records.mapping import Layout
 from duanka.records.open_file import opened
 from duanka.records.packed_zip import Broken, Unfit, members_of
 from duanka.records.unpacked import START, Unpacked, packed_as
+from duanka.records.utf16 import is_utf16
 from duanka.records.workbook import forms
 
 _PARQUET_MAGIC = b"PAR1"
@@ -42,6 +43,8 @@ def seems_whole(path: Path, layout: Layout, root: Path | None = None) -> bool:
         or path.name.lower().endswith((".parquet", ".pq"))
     ):
         return size > 2 * len(_PARQUET_MAGIC) and end == _PARQUET_MAGIC
+    if is_utf16(start):
+        return end.endswith((b"\n\0", b"\0\n"))
     return layout.format in asn1_blocks.FORMATS or end.endswith(b"\n")
 
 
@@ -57,7 +60,7 @@ def is_plain_text(path: Path, layout: Layout, root: Path | None = None) -> bool:
     other = start.startswith(_PARQUET_MAGIC) or path.name.lower().endswith(
         (".parquet", ".pq", *forms.ENDINGS)
     )
-    return not (packed_as(path.name, start) or (other and layout.format == "auto"))
+    return not (packed_as(path.name, start) or is_utf16(start) or (other and layout.format == "auto"))
 
 
 def _unpacks(path: Path, root: Path | None) -> bool:

@@ -5,8 +5,10 @@ Only forms that say one moment: the year comes first, or the country's own order
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -131,6 +133,39 @@ def says_none(source: pl.Series, epoch: str | None) -> pl.Series:
     if source.dtype.is_numeric() and epoch:
         return (source == 0).fill_null(False)
     return pl.repeat(False, len(source), dtype=pl.Boolean, eager=True)
+
+
+def with_lost_zeros(text: pl.Series) -> pl.Series:
+    """Return `text` with the hours, minutes and seconds behind a blank in six digits: a number lost its zeros."""
+    parts = text.str.extract_groups(r"^(?<day>.* )(?<clock>[0-9]{1,5})$").struct.unnest()
+    padded = parts["day"] + parts["clock"].str.zfill(6)
+    return padded.zip_with(padded.is_not_null(), text)
+
+
+@cache
+def packed_shape(form: str) -> str:
+    """The pattern of texts in the strptime format `form`, where it has numbers with nothing between them; else "".
+
+    strptime takes one digit where two should be: `13529` would be 13:52:09, and it may be 01:35:29.
+    """
+    parts = re.findall("%.|[^%]", form)
+    packed = [_is_number(one) and any(map(_is_number, parts[max(at - 1, 0) : at] + parts[at + 1 : at + 2]))
+              for at, one in enumerate(parts)]  # fmt: skip
+    if not any(packed):
+        return ""
+    shapes = {"%Y": "[0-9]{4}"}
+    return (
+        "^"
+        + "".join(
+            shapes.get(one, "[0-9]{2}") if alone else (re.escape(one) if len(one) == 1 else ".+?")
+            for one, alone in zip(parts, packed, strict=True)
+        )
+        + "$"
+    )
+
+
+def _is_number(part: str) -> bool:
+    return part in ("%Y", "%y", "%m", "%d", "%H", "%I", "%M", "%S")
 
 
 def midnight_as_zero(text: pl.Series) -> tuple[pl.Series, pl.Series]:

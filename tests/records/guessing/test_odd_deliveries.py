@@ -6,9 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import invented
+from deliveries import table
+from duanka.records import read_mapping, take_in
 from duanka.records.guessing import Guessed
 from invented import Call
 from test_five_operators import guessed, read
@@ -107,12 +110,8 @@ def test_records_that_come_in_are_set_aside_while_nothing_shows_whose_they_are(t
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "号码,时间\n1,2\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
-        (
-            "a.csv",
-            "话单明细\n导出\n主叫,被叫,时间\n".encode() + b"1,2,3\n" * 9,
-            "2 lines stand above its header",
-        ),
+        ("a.csv", "号码,时间\n1,2\n".encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
+        ("a.csv", '主叫,备注\n1,"a\nb"\n2,"c\nd"\n'.encode(), "export it without line breaks in its texts"),
         ("a.xlsx", b"PK\3\4", "the file is cut off"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as .xlsx or CSV"),
         ("a.json", b'{"a": 1}\n', "JSON"),
@@ -126,3 +125,76 @@ def test_what_cannot_be_read_is_named_with_what_to_do(
     found = guessed(tmp_path)
     assert not found.whole
     assert said in found.guess.unread[0].form.problem
+
+
+def _whole(call: Call) -> tuple[object, ...]:
+    return call.card, call.peer, call.direction, call.started_at, call.seconds
+
+
+def _read(folder: Path, found: Guessed) -> list[tuple[object, ...]]:
+    """What intake makes of what lies in `folder` with the guessed mapping."""
+    (folder / "guessed.toml").write_text(found.text, "utf-8")
+    intake = take_in(folder, folder / "out", mapping=read_mapping(folder / "guessed.toml"))
+    assert intake.quarantined == 0
+    return sorted(table(intake, "calls").select("card", "peer", "direction", "started_at", "seconds").rows())
+
+
+def _served(call: Call, delimiter: str = ",", at: str = "%Y-%m-%d %H:%M:%S", last: str = "") -> str:
+    way = _way(call, "主叫", "被叫")
+    return delimiter.join([call.card, call.peer, way, f"{call.started_at:{at}}", str(call.seconds)]) + last
+
+
+_SERVED = "计费号码,对方号码,呼叫类型,开始时间,通话时长"
+
+
+@pytest.mark.parametrize(
+    ("above", "header", "row"),
+    [
+        ("某公司话单,,,,\n\n", _SERVED, _served),  # titles, as a spreadsheet saves them
+        ("导出时间：2021-05-20\n共 400 条\n", _SERVED, _served),
+        ("", _SERVED, lambda c: _served(c, last=",")),
+        ("", f"{_SERVED},备注,备注", lambda c: _served(c, last=",x,y")),
+        ("", "计费号码,对方号码,呼叫类型,通话日期,通话时刻,通话时长",
+         lambda c: _served(c, at="%Y%m%d,") .replace(",,", f",{int(f'{c.started_at:%H%M%S}')},")),
+    ],
+)  # fmt: skip
+def test_what_stands_round_a_table_is_not_taken_for_it(
+    tmp_path: Path, above: str, header: str, row: Rows
+) -> None:
+    (tmp_path / "cdr.csv").write_text("\n".join([f"{above}{header}", *map(row, TRUTH)]) + "\n", "utf-8")
+    found = guessed(tmp_path)
+    assert found.whole, found.text
+    assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))
+
+
+def test_files_of_few_records_are_looked_at_together(tmp_path: Path) -> None:
+    """A folder an hour, without headers: three files would tell nothing."""
+    for call in TRUTH:
+        folder = tmp_path / f"{call.started_at:%Y%m%d/%H}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "msc.dat").open("a", encoding="utf-8") as file:
+            file.write(_served(call, "|") + "\n")
+    found = guessed(tmp_path)
+    assert found.whole, found.text
+    assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))
+
+
+def test_years_of_two_digits_are_asked_where_the_days_tell_nothing(tmp_path: Path) -> None:
+    found = written(tmp_path, _SERVED, lambda c: _served(c, at="%y-%m-%d %H:%M:%S"))
+    asked = [question.text.en for question in found.guess.questions]
+    assert len(asked) == 1
+    assert "%y-%m-%d %H:%M:%S and as %d-%m-%y %H:%M:%S" in asked[0]
+    found = written(tmp_path / "odd", _SERVED, lambda c: _served(c, at="%A"))
+    assert any("is called like a time, but '" in question.text.en for question in found.guess.questions)
+
+
+def test_columns_of_types_that_nothing_reads_are_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"msisdn": c.card, "other_party": c.peer, "direction": c.direction, "start_time": c.started_at,
+         "duration": c.seconds, "extra": {"a": 1}, "tags": ["x"]}
+        for c in TRUTH
+    ]  # fmt: skip
+    pl.DataFrame(rows).write_parquet(tmp_path / "cdr.parquet")
+    found = guessed(tmp_path)
+    assert not found.guess.unread
+    assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))

@@ -26,7 +26,7 @@ from duanka.records.guessing.switchboards import with_names
 from duanka.records.guessing.toml_text import toml_text
 from duanka.records.mapping_file import mapping_of
 from duanka.records.numbers import Numbers
-from duanka.records.readings import open_reading
+from duanka.records.readings import open_reading, readable
 from duanka.records.value_text import as_text, trimmed
 
 __all__ = ["Answers", "Guess", "Guessed", "Question", "Sureness", "Tried", "guess_mapping", "try_mapping"]
@@ -117,14 +117,20 @@ def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns]:
     for file in shape.sample:
         layout = shape.form.layout
         reading = open_reading(file.path, layout)
-        for block in reading.blocks(list(dict.fromkeys(reading.columns))):
+        for block in reading.blocks(readable(reading)):
             frame = block.frame.head(_ROWS)
             extra = folder_columns(file.name, reading.columns)
             frames.append(frame.with_columns(pl.lit(v, pl.String).alias(k) for k, v in extra.items()))
             break
     frame = _together(frames)
-    about = ", ".join(shape.patterns[:3])
-    return shape, Columns(about, frame, known, header=shape.form.header)
+    columns = Columns(", ".join(shape.patterns[:3]), frame, known, header=shape.form.header)
+    for name in shape.form.columns if shape.form.twice else ():
+        if name.endswith(" (2)"):
+            columns.ask(
+                f"列 {name[:-4]!r} 有两个：第二个叫 {name!r}；请核对读的是哪一个",
+                f"column {name[:-4]!r} is there twice, and the second is called {name!r}: see which one is read",
+            )
+    return shape, columns
 
 
 def _together(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from duanka.domain.errors import DuankaError
 from duanka.records import asn1_blocks
 from duanka.records.asn1_blocks import Asn1Reading
 from duanka.records.ber import Element
-from duanka.records.csv_blocks import split
+from duanka.records.csv_header import fitting, split
 from duanka.records.file_bytes import FileBytes
 from duanka.records.guessing.header_names import meanings
 from duanka.records.mapping import Layout
@@ -25,6 +25,8 @@ from duanka.records.workbook import WorkbookReading, forms
 _PARQUET = b"PAR1"
 _LOOK = 1 << 20  # bytes of a file that are looked at
 _LINES = 200
+_HEAD = 30  # filled lines among which the header is
+_SHARE = 0.6  # of the width of the table that a header fills: titles and notes above it fill less
 _DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
 _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 _DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
@@ -35,6 +37,7 @@ WORKBOOK = "xlsx"
 @dataclass(frozen=True)
 class Form:
     """How a file is read. `columns`: its names, `column N` where it has no header; `problem`: why it cannot be read.
+    `skip`: lines above the header, or above the first record; `twice`: two of its columns were called the same.
 
     `encoding` is ASCII where every encoding would do.
     """
@@ -45,14 +48,17 @@ class Form:
     header: bool = True
     columns: tuple[str, ...] = ()
     problem: str = ""
+    skip: int = 0
+    twice: bool = False
 
     @property
     def layout(self) -> Layout:
         """The same for the readers."""
         encoding = UTF_8 if self.encoding == ASCII else self.encoding
-        names = None if self.header or self.format not in ("csv", WORKBOOK) else self.columns
+        named = self.header and not self.twice
+        names = None if named or self.format not in ("csv", WORKBOOK) else self.columns
         form = "auto" if self.format in ("csv", WORKBOOK) else self.format
-        return Layout(form, self.delimiter, encoding, names)
+        return Layout(form, self.delimiter, encoding, names, skip=self.skip + self.twice)
 
 
 def form_of(path: Path) -> Form:
@@ -109,30 +115,67 @@ def _text_form(data: bytes, *, whole: bool) -> Form:
     if problem:
         return Form(problem=problem)
     text = data.removeprefix(codecs.BOM_UTF8).decode(encoding, "ignore")
-    lines = [line for line in text.splitlines()[: _LINES + 1] if line.strip()]
-    if not whole and len(lines) > 1:
-        lines = lines[:-1] if len(text.splitlines()) <= _LINES + 1 else lines
+    physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + _HEAD]]
+    if not whole and len(physical) < _LINES + _HEAD:
+        physical.pop()
+    lines = [line for line in physical if line.strip()]
     if lines[0].lstrip()[:1] in ("{", "["):
         return Form(problem="JSON; write it as CSV or Parquet")
     if lines[0].lstrip()[:1] == "<":
         return Form(problem="XML or a web page; write it as CSV or Parquet")
     delimiter, width = _delimiter(lines)
     if not delimiter:
-        return Form(
-            problem="no delimiter divides its lines into the same number of fields; is it text of fixed width?"
-        )
-    rows = [fields for line in lines if isinstance(fields := split(line, delimiter, None), list)]
-    first = rows[0] if rows else []
-    above = next((at for at, row in enumerate(rows) if len(row) == width), 0)
-    if len(first) != width and above:
-        return Form(
-            problem=f"{above} lines stand above its header; deliver it without them (`tail -n +{above + 1}`)"
-        )
-    header = _is_header(rows)
-    names = tuple(
-        (field.strip() if header else "") or f"column {at}" for at, field in enumerate(first, start=1)
+        return Form(problem=_why_undivided(lines))
+    rows = [(at, split(line, delimiter, None)) for at, line in enumerate(physical) if line.strip()]
+    return _with_head(
+        encoding, delimiter, width, [(at, row) for at, row in rows if not isinstance(row, Reason)][:_LINES]
     )
-    return Form("csv", encoding, delimiter, header, names)
+
+
+def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, list[str]]]) -> Form:
+    """The form of text whose `rows`, each with the line that it stands on, have mostly `width` fields."""
+    fields = [row for _, row in rows]
+    place = _header_at(fields, width)
+    if place is None:
+        first = next((at for at, row in enumerate(fields) if len(row) == width), 0)
+        names = tuple(f"column {at}" for at in range(1, width + 1))
+        return Form("csv", encoding, delimiter, header=False, columns=names, skip=rows[first][0])
+    written = [field.strip() or f"column {at}" for at, field in enumerate(fields[place], start=1)]
+    names = _told_apart(fitting(written, [row for row in fields[place + 1 :] if len(row) == width]))
+    twice = names[: len(written)] != tuple(written)[: len(names)]
+    return Form("csv", encoding, delimiter, columns=names, skip=rows[place][0], twice=twice)
+
+
+def _header_at(rows: list[list[str]], width: int) -> int | None:
+    """The place of the header; None where there is none. Titles above it fill little of the table's width."""
+    for at, row in enumerate(rows[:_HEAD]):
+        filled = sum(bool(field.strip()) for field in row)
+        if filled < max(_SHARE * width, 2):
+            continue
+        if _is_header(rows[at:]):
+            return at
+        break
+    return 0 if len(rows[0]) == width and _is_header(rows) else None
+
+
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of which none is there twice: the second `NAME` is called `NAME (2)`."""
+    seen: Counter[str] = Counter()
+    apart = []
+    for name in names:
+        seen[name] += 1
+        apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(apart)
+
+
+def _why_undivided(lines: list[str]) -> str:
+    opened = max(sum(split(line, one, None) is Reason.OPEN_QUOTE for line in lines) for one in _DELIMITERS)
+    if opened * 10 >= len(lines):
+        return (
+            "quoted fields go on over the end of their lines, and a record is one line (docs/FORMAT.md);"
+            " export it without line breaks in its texts"
+        )
+    return "no delimiter divides its lines into the same number of fields; is it text of fixed width?"
 
 
 def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
@@ -179,11 +222,7 @@ def _is_header(rows: list[list[str]]) -> bool:
     """Tell whether the first row names the columns: nothing in it reads as data."""
     first = [field.strip() for field in rows[0]]
     filled = [field for field in first if field]
-    if (
-        not filled
-        or len(set(filled)) != len(filled)
-        or any(_DATA.search(_without_brackets(field)) for field in filled)
-    ):
+    if not filled or any(_DATA.search(_without_brackets(field)) for field in filled):
         return False
     known = sum(bool(meanings(field)) for field in filled)
     if known * 3 >= len(filled):

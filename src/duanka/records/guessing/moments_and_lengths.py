@@ -29,6 +29,7 @@ from duanka.records.value_text import as_text, trimmed
 _JOINED = (
     "",
     "%Y-%m-%d %H%M%S",
+    "%Y%m%d %H%M%S",
     "%Y/%m/%d %H%M%S",
     "%d/%m/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
@@ -47,6 +48,7 @@ _ASTERISK = {
     "CONGESTION": "false",
 }
 _LONG = 5_000  # seconds that hardly any half of all calls is longer than
+_FEW_LENGTHS = 5  # different ones: fewer may be codes
 _ENOUGH = 200  # moments by which the hours of the day tell something
 
 
@@ -75,7 +77,23 @@ def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGu
         return joined
     if meaning is not Meaning.WHEN:
         return _settled(columns, *picks[0]) if picks else None  # of a register a day is enough
-    return _by_values(columns, day=day)
+    found = _by_values(columns, day=day)
+    if found is None:
+        _ask_form(columns)
+    return found
+
+
+def _ask_form(columns: Columns) -> None:
+    """Ask how the times of a column are written that is called like one, and reads as none."""
+    for name, exact in columns.called(Meaning.WHEN):
+        values = columns.values[name]
+        if exact and len(values.filled) and values.moments.share < FITS and values.clock < FITS:
+            columns.ask(
+                f"列 {name!r} 应为时间，但 {values.filled[0]!r} 读不通：请用 formats 写明（docs/MAPPING.md）；未采用",
+                f"column {name!r} is called like a time, but {values.filled[0][:40]!r} reads as none: say its"
+                " `formats` (docs/MAPPING.md); it is left out",
+            )
+            return
 
 
 def _settled(columns: Columns, pick: Pick, read: Moments) -> ColumnGuess | None:
@@ -91,11 +109,12 @@ def _settled(columns: Columns, pick: Pick, read: Moments) -> ColumnGuess | None:
 
 def _joined(columns: Columns, days: Sequence[Pick]) -> ColumnGuess | None:
     """A day in one column and the time of day in another."""
-    clocks = [
-        name
-        for name, named in columns.named.items()
-        if columns.values[name].clock >= FITS and any(one.meaning is Meaning.WHEN for one in named)
-    ] or [name for name, values in columns.values.items() if values.clock >= 0.98 and not columns.named[name]]
+    called = [name for name, _ in columns.called(Meaning.WHEN)]
+    clocks = [name for name in called if columns.values[name].clock >= FITS]
+    clocks = clocks or [name for name in called if columns.values[name].clock_without_zeros >= FITS]
+    clocks = clocks or [
+        name for name, values in columns.values.items() if values.clock >= 0.98 and not columns.named[name]
+    ]
     if not days or not clocks:
         return None
     day, clock = days[0].name, clocks[0]
@@ -166,7 +185,24 @@ def length(columns: Columns) -> ColumnGuess | None:
                 Pick(name, share, sure, Words(f"{share:.1%} 是时长", f"{share:.1%} read as durations")),
                 keys,
             )
-    return best[0].guess(best[1]) if best else None
+    return best[0].guess(best[1]) if best else _length_by_values(columns)
+
+
+def _length_by_values(columns: Columns) -> ColumnGuess | None:
+    """In files without a header, the one column of counts of which some are 0: nobody answered."""
+    if columns.header:
+        return None
+    found = [
+        name
+        for name, values in columns.values.items()
+        if values.durations >= FITS_WELL and values.counts >= FITS_WELL and values.moments.share < FITS
+        and values.filled.n_unique() >= _FEW_LENGTHS and bool((values.seconds == 0).any())
+        and _median(values.seconds) <= _LONG
+    ]  # fmt: skip
+    if len(found) != 1:
+        return None
+    share = columns.values[found[0]].durations
+    return Pick(found[0], share, Sureness.LIKELY, by_its_values(share, Words("时长", "durations"))).guess()
 
 
 def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:

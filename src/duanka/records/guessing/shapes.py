@@ -12,6 +12,8 @@ from duanka.records.guessing.form import ASCII, WORKBOOK, Form, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
+_FEW, _MANY = 3, 48  # files that are looked into; a file an hour holds little
+_ENOUGH_BYTES = 1 << 18
 _SPECIAL = re.compile(r"([\[\]*?])")
 
 
@@ -34,9 +36,12 @@ class Shape:
 
     @property
     def sample(self) -> tuple[DeliveredFile, ...]:
-        """A few of the files: the first, one of the middle, the last."""
-        places = sorted({0, len(self.files) // 2, len(self.files) - 1})
-        return tuple(self.files[at] for at in places)
+        """A few of the files, from the first to the last: three, or more where they are small."""
+        last = len(self.files) - 1
+        size = self.files[last // 2].path.stat().st_size
+        few = max(_FEW, min(_MANY, _ENOUGH_BYTES // max(size, 1)))
+        places = range(last + 1) if last < few else (at * last // (few - 1) for at in range(few))
+        return tuple(self.files[at] for at in dict.fromkeys(places))
 
 
 def shapes_of(files: Sequence[tuple[Path, str]]) -> tuple[list[Shape], list[DeliveredFile]]:
@@ -63,7 +68,7 @@ def _key(file: DeliveredFile) -> object:
     if form.format not in ("csv", "parquet", WORKBOOK):
         return form.format
     columns = frozenset(form.columns) if form.header else len(form.columns)
-    return _loose(file.name), form.format, form.delimiter, form.header, columns
+    return _loose(file.name), form.format, form.delimiter, form.header, form.skip, form.twice, columns
 
 
 def _by_encoding(files: Sequence[DeliveredFile]) -> list[list[DeliveredFile]]:

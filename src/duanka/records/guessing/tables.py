@@ -206,6 +206,8 @@ def _ask_missing(columns: Columns, source: SourceGuess) -> None:
     for name in source.missing:
         if name == "direction" and columns.questions:
             continue  # asked with its codes
+        if name == TABLES[source.table].time and any("`formats`" in one.text.en for one in columns.questions):
+            continue  # asked with its form
         meaning = TABLES[source.table].column(name).meaning
         there = "、".join(columns.frame.columns)
         columns.ask(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from duanka.domain.display import display_text
-from duanka.records.guessing.form import WORKBOOK
 from duanka.records.guessing.proposal import Guess, SourceGuess
 
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
@@ -52,12 +51,13 @@ def _source(source: SourceGuess) -> list[str]:
     lines.append(f"table = {_value(source.table)}")
     raw = {key: value for key, value in source.raw.items() if key not in ("files", "table", "columns")}
     if not source.raw:
-        names = None if layout.header else list(layout.columns)
+        named = layout.layout.names
         encoding = "" if layout.encoding in ("ascii", "utf-8") else layout.encoding
         raw = {
             "delimiter": layout.delimiter if layout.delimiter != "," else "",
             "encoding": encoding,
-            "names": names if layout.format in ("csv", WORKBOOK) else None,
+            "names": list(named) if named is not None else None,
+            "skip": layout.layout.skip,
             "zone": source.zone,
             "where": dict(source.where),
             "swap_when": dict(source.swap_when),

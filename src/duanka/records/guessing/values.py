@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ _FORMATS = (
 )
 _DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d/%m/%Y")
 _MONTH_FIRST = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m.%d.%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%m/%d/%Y")
+_SHORT_YEAR = r"^[0-9]{1,2}([-/.])[0-9]{1,2}[-/.][0-9]{2}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$"
 _EPOCHS = (("s", 9, 10), ("ms", 12, 13), ("us", 15, 16), ("ns", 18, 19))
 _CITY = r"^(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12]|99)[0-9]{4}$"
 _CLOCK = r"^(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]+)?)?$"
@@ -109,6 +110,12 @@ class Values:
         if self.series.dtype == pl.Time:
             return 1.0
         return max(self._share(self._plain.str.contains(one)) for one in (_CLOCK, _CLOCK_PACKED))
+
+    @cached_property
+    def clock_without_zeros(self) -> float:
+        """Share of times of day whose digits were taken for a number: 93015 is 09:30:15, 5 is 00:00:05."""
+        digits = self._plain.set(~self._plain.str.contains("^[0-9]{1,6}$").fill_null(False), None)
+        return self._share(digits.str.zfill(6).str.contains(_CLOCK_PACKED))
 
     @cached_property
     def seconds(self) -> pl.Series:
@@ -227,7 +234,27 @@ def _by_order(filled: pl.Series, best: Moments, zone: str, region: str) -> Momen
         if better.share > best.share:
             other = worse.keys if worse.share >= better.share - 0.005 else None
             best = Moments(better.share, better.keys, better.day_only, better.zoned, other, better.values)
-    return best
+    return (
+        best
+        if best.share >= 0.9
+        else max(best, _short_years(filled, zone, region), key=lambda one: one.share)
+    )
+
+
+def _short_years(filled: pl.Series, zone: str, region: str) -> Moments:
+    """Days whose year has two digits: it may stand first or last, and only the values tell, if they do."""
+    shape = re.match(_SHORT_YEAR, filled[0])
+    if shape is None:
+        return Moments()
+    clock = "" if not shape[2] else " %H:%M:%S" if shape[3] else " %H:%M"
+    forms = [
+        shape[1].join(order) + clock for order in (("%y", "%m", "%d"), ("%d", "%m", "%y"), ("%m", "%d", "%y"))
+    ]
+    reads = sorted(
+        (_read(filled, {"formats": form}, zone, region) for form in forms), key=lambda one: -one.share
+    )
+    best, second = reads[:2]
+    return replace(best, other=second.keys if second.share >= best.share - 0.005 else None)
 
 
 def _read(filled: pl.Series, keys: Mapping[str, Any], zone: str, region: str) -> Moments:
