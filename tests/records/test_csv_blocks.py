@@ -14,7 +14,8 @@ from deliveries import CALL, CALLS, delivered, mapping, quarantined, reasons, ta
 from duanka.domain.errors import UnreadableInput
 from duanka.records import take_in
 from duanka.records.blocks import Block
-from duanka.records.csv_blocks import CsvReading, split
+from duanka.records.csv_blocks import CsvReading
+from duanka.records.csv_header import split
 from duanka.records.limits import LINE_LIMIT
 from duanka.records.mapping import Layout
 from duanka.records.reasons import Reason

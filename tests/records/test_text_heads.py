@@ -103,7 +103,11 @@ def test_text_that_kept_the_name_of_a_packed_file_is_text(tmp_path: Path) -> Non
 
 
 def test_one_file_of_many_that_cannot_be_read_stops_itself_alone(tmp_path: Path) -> None:
-    files = {"calls/a.csv": CALLS + CALL, "calls/b.csv": "who,when\n1,2\n", "calls/c.csv": b"\xff\xfa\n"}
+    files: dict[str, str | bytes] = {
+        "calls/a.csv": CALLS + CALL,
+        "calls/b.csv": "who,when\n1,2\n",
+        "calls/c.csv": b"\xff\xfa\n",
+    }
     intake = taken(tmp_path, files)
     assert quarantined(intake) == [(None, "", "unreadable file")] * 2
     assert ["no column 'card'" in file.unreadable for file in intake.files] == [False, True, False, False]
