@@ -29,9 +29,8 @@ _RULES = """
 
 def _seconds(tmp_path: Path, content: bytes, more: str = "") -> list[object]:
     intake = taken(tmp_path, {"x.csv": content}, mapping=mapping(tmp_path, _RULES.format(more=more)))
-    return (
-        [*table(intake, "calls")["seconds"].to_list(), *reasons(intake)] if intake.tables else reasons(intake)
-    )
+    read = table(intake, "calls")["seconds"].to_list() if intake.tables else []
+    return [*read, *reasons(intake)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
