@@ -20,6 +20,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 
 import waiting
 from buses import STREAM, Sent, Server, arrow, bus, lines
@@ -249,6 +251,43 @@ def test_messages_sent_again_are_known(server: Server) -> None:
         feed.settled(positions_of(got))
         waiting.until(lambda: next(batches).records == 0 and server.consumer().num_ack_pending == 0)
     assert seconds_of(got) == list(range(50))
+
+
+def _made_anew(server: Server, begin: int) -> None:
+    """Another run under the same name puts its consumer in the place of ours."""
+
+    async def work(client: Any) -> None:
+        manager = client.jsm(timeout=waiting.HANG)
+        await manager.delete_consumer(STREAM, "duanka")
+        theirs = ConsumerConfig(
+            durable_name="duanka",
+            ack_policy=AckPolicy.ALL,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=begin,
+        )
+        await manager.add_consumer(STREAM, theirs)
+
+    server.do(work)
+
+
+def test_another_reader_of_our_name_makes_nobody_lose_a_message(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(bus(server, wait=True, batch_records=10, batch_seconds=0.1)) as batches:
+        got = [next(batches)]  # it has its consumer
+        waiting.until(lambda: next(batches).records == 0 and _has_consumer(server))
+        for begin in (6, 16):
+            _made_anew(server, begin)  # its first delivery has the number that ours would have
+            server.publish(call(at) for at in range(begin - 6, begin + 4))
+            got += until(batches, 10)
+    assert seconds_of(got) == list(range(20))
+    assert caplog.text.count("another run reads stream RECORDS under the name duanka") == 1
+
+
+def _has_consumer(server: Server) -> bool:
+    with suppress(NotFoundError):
+        return bool(server.consumer())
+    return False
 
 
 def test_reading_ends_though_it_is_told_so_as_an_answer_comes(

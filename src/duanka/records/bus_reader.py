@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ _NAP = 0.5  # seconds that a question for messages stays open
 _AT_ONCE = 16 << 20  # bytes of messages asked for at once, going by those before
 _MOST = 5_000  # messages asked for at once
 _GLANCE = 1.0  # seconds between looks at how much waits
+_STEP_BACK = (0.2, 2.0)  # seconds
+# Error codes of the server: a consumer exists already, is not found, does not exist, is another one.
+_TAKEN_AWAY = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
 _TROUBLE = (Error, APIError, OSError, asyncio.TimeoutError)
 
 
@@ -44,6 +48,8 @@ class Session:
         self._next = 1  # the number that the server gives its next delivery to us
         self._size = 1 << 18  # bytes of a message, a cautious guess until some came
         self._leaving = False
+        self._made: object = None  # when the server made our consumer: no other one has that moment
+        self._shared = False
         self._reply = (0, "")  # of the last message taken
         self._replies: deque[tuple[int, str]] = deque()  # sequence number, where to acknowledge up to it
 
@@ -128,6 +134,8 @@ class Session:
                 if pulling is None:
                     continue
             messages = await self._fetch(pulling)
+            if messages and not await self._is_ours(client):
+                continue  # of another reader's position: taken as ours, what lies between would be lost
             sound = await asyncio.to_thread(self._take, messages)
             if messages:
                 self._course.moved()  # behind what waited for the rules
@@ -201,21 +209,51 @@ class Session:
                 )
             with suppress(NotFoundError):
                 await manager.delete_consumer(self._what.stream, self._what.durable)
-            await manager.add_consumer(self._what.stream, self._consumer(read))
+            made = await manager.add_consumer(self._what.stream, self._consumer(read))
+            self._made = made.created
             pulling = Pulling(client, self._what.stream, self._what.durable)
             await pulling.begin()
         except _TROUBLE as fault:
-            if isinstance(fault, APIError) and fault.code is not None and 400 <= fault.code < 500:
+            if isinstance(fault, APIError) and fault.err_code in _TAKEN_AWAY:
+                await self._step_back()
+            elif isinstance(fault, APIError) and fault.code is not None and 400 <= fault.code < 500:
                 raise DuankaError(f"stream {self._what.stream}: {fault.description}") from None
-            _log.warning(
-                "stream %s does not answer (%s)", self._what.stream, str(fault) or type(fault).__name__
-            )
-            await asyncio.sleep(_NAP)
+            else:
+                _log.warning(
+                    "stream %s does not answer (%s)", self._what.stream, str(fault) or type(fault).__name__
+                )
+                await asyncio.sleep(_NAP)
             self._lost = True
             return before
         self._next = 1
         self._replies.clear()
         return pulling
+
+    async def _is_ours(self, client: TolerantClient) -> bool:
+        """Whether the consumer is still the one that we made: another reader of its name makes its own in its place."""
+        try:
+            info = await client.jsm().consumer_info(self._what.stream, self._what.durable)
+        except NotFoundError:
+            await self._step_back()
+            return False
+        except _TROUBLE:
+            self._lost = True
+            return False
+        if info.created != self._made:
+            await self._step_back()
+            return False
+        return True
+
+    async def _step_back(self) -> None:
+        """Let the other reader go on for a moment: both come forward so, and neither loses anything."""
+        self._lost = True
+        if not self._shared:  # said once
+            self._shared = True
+            _log.error(
+                "another run reads stream %s under the name %s: both are slow, and nothing is lost; end one of them",
+                *(self._what.stream, self._what.durable),
+            )
+        await asyncio.sleep(random.uniform(*_STEP_BACK))  # noqa: S311  # so that two do not keep step
 
     def _consumer(self, read: int) -> ConsumerConfig:
         begin: dict[str, Any] = {}
