@@ -44,6 +44,8 @@ LISTS = TextLists(
         "see evil．com now",
         "see evil 。 com",
         "点evil点com看",
+        "http://evil%2ecom/x",
+        "%65vil%2Ecom",
         "see evil dot com",
         "see evil[.]com",
         "see e v i l . c o m",
@@ -324,6 +326,15 @@ def test_all_destinations_of_a_submit_multi_count() -> None:
     assert (refused.reason, refused.peer) == (RefusalReason.BLOCKED_DESTINATION, "8613800138000")
     assert judging.of(smpp.submission(multi(CARD, PEER, "8613900000003"))) is None  # three with the list
     assert judging.of(smpp.submission(multi(CARD, PEER, "8613900000003"))) is not None  # six in a minute
+
+
+def test_a_submission_to_nobody_is_judged_like_any_other() -> None:
+    judging = judge(MessagePolicy.of([], [], 5, []), Seconds(), c8613800138000=NetworkState.SUSPENDED)
+    head = b"\0\1\1" + smpp.text("13800138000") + b"\0"
+    to_nobody = smpp.unit(smpp.SUBMIT_MULTI, 1, head + bytes((0, 0, 0, 0, 0, 0, 0, 0, 0, 2)) + b"hi")
+    refused = judging.of(smpp.submission(to_nobody))
+    assert refused is not None
+    assert refused.reason is RefusalReason.BLOCKED_SENDER
 
 
 @given(st.binary(max_size=80), st.sampled_from(sorted(smpp.SUBMISSIONS)))

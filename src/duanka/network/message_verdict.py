@@ -68,7 +68,8 @@ class Judge:
         """
         sender = e164(submission.source)
         replaces = submission.command == REPLACE_SM  # whom it goes to the message that it replaces said
-        judged = [""] if replaces else self._emergency.others(submission.destinations)
+        to = submission.destinations or (Address(0, 0, ""),)  # to nobody is not to an emergency number
+        judged = [""] if replaces else self._emergency.others(to)
         if not judged:
             return None, NOT_COUNTED
         blocked = self._blocked(sender, submission.source.number, judged)

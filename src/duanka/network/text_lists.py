@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
+from urllib.parse import unquote
 
 from duanka.domain.order_policy import MessagePolicy
 
@@ -23,6 +24,7 @@ _SPELT_DOT = re.compile(
     r"[\[({<【]\s*(?:\.|dot|点)\s*[\])}>】]|(?<=[a-z0-9])\s*点\s*(?=[a-z0-9])|(?<=[a-z0-9])\s+dot\s+(?=[a-z0-9])"
 )
 _AROUND_DOT = re.compile(r"(?<=[a-z0-9-])\s*\.\s*(?=[a-z0-9])")
+_ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 _SPREAD = re.compile(r"(?<![a-z0-9])[a-z0-9](?: +[a-z0-9](?![a-z0-9]))+")
 # From the beginning of a run of letters alone, and never given back: a run of 60,000 is looked through once.
 _HOST = re.compile(r"(?<![a-z0-9-])-*+[a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)+")
@@ -100,6 +102,9 @@ class TextLists:
         """
         texts = tuple(texts)
         joined = "".join(texts)
+        if "%" in joined and self._hosts:  # a browser reads %2e in a host as the dot that it is
+            texts = (*texts, *(unquote(one) for one in texts if _ESCAPED.search(one)))
+            joined = "".join(texts)
         found = self._any_letter(joined)
         end = 0
         for text in texts:
@@ -114,7 +119,7 @@ class TextLists:
 
     def of(self, text: str) -> str | None:
         """Which keyword set or link it has; None: neither."""
-        return self._hit(text) if self._any_letter(text) else None
+        return self.first_hit((text,))
 
     def _hit(self, text: str) -> str | None:
         """The same of a text that has a letter of a set or of a host."""
