@@ -41,7 +41,7 @@ def _listed(desk: TypedDesk, *words: str, language: str, who: str = "wang", colu
 
 _LISTS = (
     (("orders", "list"), "工单 号码 等级 状态", "order card tier state"),
-    (("orders", "acts"), "处置 动作 状态", "act event state"),
+    (("orders", "acts"), "处置 动作 状态 提出人 复核人", "act event state by approved"),
     (("persons", "list"), "人员 角色 范围", "person role scope"),
     (("keys", "list"), "密钥 人员 角色", "key person role"),
 )
@@ -71,6 +71,25 @@ def test_an_order_is_told_in_the_language_of_the_desk(desk: TypedDesk) -> None:
     ), story
     english = "\n".join(_listed(desk, "orders", "show", order, language="en", columns=300))
     assert all(word in english for word in ("tier medium", "Audit trail", "verification: open", "system"))
+
+
+def test_no_heading_stands_over_nothing_and_an_objection_asks_nothing(desk: TypedDesk) -> None:
+    objection = desk.done("wang", "objections", "list").id("O")
+    for language, never, told in (
+        ("zh", ("要求", "命中 ", "网络执行", "已拦截", "通知短信", "办结"), ("异议", "是我本人", "审计记录")),
+        (
+            "en",
+            ("asked for", "hit(s)", "Network", "Refused", "Notices", "closed"),
+            ("objection", "Audit trail"),
+        ),
+    ):
+        shown = "\n".join(_listed(desk, "orders", "show", objection, language=language))
+        assert not [word for word in never if word in shown], shown
+        assert all(word in shown for word in told)
+        dossier = "\n".join(_listed(desk, "cards", "show", card(1), language=language))
+        assert not [word for word in never[3:4] if word in dossier], "nothing was refused"
+    kept = desk.done("wang", "orders", "show", objection, "--full", "--why", "they call").text
+    assert re.search(r"\n *\d+  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  wang \(desk\)  objection: open\n", kept)
 
 
 def test_an_act_and_a_card_are_told_in_the_language_of_the_desk(desk: TypedDesk) -> None:

@@ -158,17 +158,22 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         both = ((_REGISTERED, file.reference), (_CAPTURED, file.captured))
         pictures = [(words, picture) for words, picture in both if picture]
         if pictures:
-            out.print("Open this address in a browser on this machine; it opens once:", highlight=False)
+            say(
+                out,
+                "请在本机浏览器打开此地址，只能打开一次：",
+                "Open this address in a browser on this machine; it opens once:",
+            )
 
-            def say(address: str) -> None:
+            def tell(address: str) -> None:
                 out.print(address, highlight=False, soft_wrap=True)
                 out.file.flush()
 
-            if not review_page.show_once(number, pictures, say, wait):
-                out.print("Nobody opened it: it is closed.", highlight=False)
+            if not review_page.show_once(number, pictures, tell, wait):
+                say(out, "没有人打开，已关闭。", "Nobody opened it: it is closed.")
         else:
-            out.print("Pictures: none kept.", highlight=False)
-        out.print(f"Next: duanka reviews decide {number} pass|fail|to_counter", highlight=False)
+            say(out, "没有留存画面。", "Pictures: none kept.")
+        decide = f"duanka reviews decide {number}"
+        say(out, f"下一步：{decide} 通过|不通过|转营业厅", f"Next: {decide} pass|fail|to_counter")
 
     @command(reviews, Permission.VERIFICATION_PASS)
     def decide(

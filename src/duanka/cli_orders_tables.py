@@ -16,9 +16,9 @@ from duanka.cli_story_tables import (
     confirmed_table,
     legs_table,
     moment,
-    notices_table,
+    notices_told,
     refused_table,
-    trail_table,
+    trail_told,
 )
 from duanka.cli_story_tables import local as local  # noqa: PLC0414  # who prints orders prints moments
 from duanka.domain.act import Act, Skipped
@@ -44,8 +44,9 @@ _ORDER, _CARD, _STATE = Words("工单", "order"), Words("号码", "card"), Words
 _REASON, _OPENED, _CLOSED = Words("原因", "reason"), Words("建单", "opened"), Words("办结", "closed")
 _TIER, _RULES, _DUE = Words("等级", "tier"), Words("规则", "rules"), Words("期限", "due")
 _ASKED_FOR = Words("要求", "asked for")
-_ASKED = Words("{asked}，等级 {tier}，命中 {hits} 次", "{asked}, tier {tier}, {hits} hits")
-_OPERATOR, _PLACE = Words("运营商", "operator"), Words("{operator}，城市 {city}", "{operator}, city {city}")
+_ASKED = Words("{asked}，命中 {hits} 次", "{asked}, {hits} hit(s)")
+_OF_TIER, _NEXT_FACT = Words("等级 {tier}", "tier {tier}"), Words("，", ", ")
+_OPERATOR, _CITY = Words("运营商", "operator"), Words("城市", "city")
 _CARRIED_BY, _REDRESS = Words("依据", "carried by"), Words("申诉途径", "redress")
 _PAPERS, _DELIVERED = Words("所需证件", "to bring"), Words("送达", "delivered")
 _PARENT, _DAYS = (
@@ -109,14 +110,13 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
     order, grounds = file.order, file.order.grounds
     moved = [told.at for told in file.trail if told.after.get("state") == order.state.value]
     said = _read_out(answer_about(order, moved[-1] if moved else order.updated_at, policy))
-    asked = term(Asked, order.asked or None)
     facts = _facts(
         (_ORDER, f"{order.id} ({shown(order.kind.words)})"),
         (_CARD, order.card),
         (_STATE, shown(order.state.words)),
-        (_ASKED_FOR, shown(_ASKED).format(asked=asked, tier=tier(order.tier), hits=order.hits)),
-        (_RULES, "\n".join(rules_seen(order)) or "-"),
-        (_OPERATOR, shown(_PLACE).format(operator=order.operator or "-", city=order.city or "-")),
+        *_asked_for(order),
+        (_OPERATOR, order.operator or "-"),
+        (_CITY, order.city or "-"),
         (_CARRIED_BY, carried_by(order.carried_by)),
         (_REASON, shown(grounds.reason)),
         (_REDRESS, shown(grounds.redress)),
@@ -128,7 +128,17 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
         (_CLOSED, local(order.closed_at)),
     )
     trail = [_in_words(told, grounds.reason) for told in file.trail]
-    return Group(said, facts, trail_table(trail), legs_table(file.legs), notices_table(file.notices))
+    return Group(said, facts, trail_told(trail), legs_table(file.legs), notices_told(file.notices))
+
+
+def _asked_for(order: Order) -> list[tuple[Words, str]]:
+    """What an order asks, and why; an objection, or a stop by hand, asks nothing and rests on no hit."""
+    asked = [shown(_ASKED).format(asked=term(Asked, order.asked), hits=order.hits)] if order.asked else []
+    graded = [shown(_OF_TIER).format(tier=tier(order.tier))] if order.tier else []
+    facts = [(_ASKED_FOR, shown(_NEXT_FACT).join([*asked, *graded]))] if asked else []
+    facts += [(_TIER, tier(order.tier))] if graded and not asked else []
+    rules = "\n".join(rules_seen(order))
+    return [*facts, (_RULES, rules)] if rules else facts
 
 
 def _in_words(told: Told, reason: Words) -> Told:
@@ -164,13 +174,20 @@ def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
         (_SINCE, local(card.since)),
         (_WANTED, term(NetworkState, card.wanted)),
     )
-    orders = grid(*_ORDERS, title=_ORDERS_TITLE)
-    for one in card.orders:
+    orders: RenderableType = Group()
+    if card.orders:
+        orders = _orders_table(card.orders)
+    refused = refused_table(card.refusals)
+    return Group(said, facts, orders, confirmed_table(card.network), refused, notices_told(card.notices))
+
+
+def _orders_table(orders: Sequence[Order]) -> RenderableType:
+    table = grid(*_ORDERS, title=_ORDERS_TITLE)
+    for one in orders:
         words = (shown(one.kind.words), shown(one.state.words))
         times = (moment(one.opened_at), moment(one.closed_at))
-        orders.add_row(one.id, *words, *times, shown(one.grounds.reason))
-    refused = refused_table(card.refusals)
-    return Group(said, facts, orders, confirmed_table(card.network), refused, notices_table(card.notices))
+        table.add_row(one.id, *words, *times, shown(one.grounds.reason))
+    return table
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
@@ -185,7 +202,7 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
         (_PROGRESS, done),
         (_REASON, shown(act.grounds.reason)),
         (_PROPOSED, f"{act.proposed_by}, {local(act.proposed_at)}"),
-        (_APPROVED, f"{act.approved_by or '-'}, {local(act.approved_at)}"),
+        (_APPROVED, f"{act.approved_by}, {local(act.approved_at)}" if act.approved_by else "-"),
         (_UNDOES, act.undoes or "-"),
         (_UNDONE_BY, ", ".join(act.undone_by) or "-"),
     )
@@ -252,7 +269,7 @@ def fault_line(fault: Fault) -> Prose:
 
 
 def _facts(*rows: tuple[Words, str]) -> Table:
-    return _table(*((shown(name), value) for name, value in rows))
+    return _table(*((shown(name), value) for name, value in rows if value != "-"))
 
 
 def _table(*rows: tuple[str, str]) -> Table:

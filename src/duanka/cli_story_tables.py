@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 
 from duanka.cli_grid import grid
 from duanka.cli_language import shown, term, tier
+from duanka.cli_process import Prose
 from duanka.domain.evidence import Evidence
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import Carried, NetworkState, RefusalReason
@@ -27,10 +28,9 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d
 _ELEMENT, _OUTCOME = Words("网元", "element"), Words("结果", "outcome")
 _AT, _SINCE, _WAITING = Words("时间", "at"), Words("起始", "since"), Words("等待", "waiting")
 _TRAIL_TITLE = Words("\n审计记录", "\nAudit trail")
-_TRAIL = (
-    *(Words("序号", "row"), _AT, Words("人员", "who"), Words("事项", "what")),
-    *(Words("理由", "why"), Words("变更", "changed")),
-)
+_TRAIL_ROW = Words("{row}  {at}  {who}（{role}）  {what}", "{row}  {at}  {who} ({role})  {what}")
+_WHY, _CHANGED = Words("理由：{why}", "why: {why}"), Words("变更：{changed}", "changed: {changed}")
+_NEXT = Words("；", "; ")
 _LEGS_TITLE = Words("\n网络执行", "\nNetwork")
 _LEGS = (
     *(_ELEMENT, Words("步骤", "step"), Words("应为", "wanted"), Words("下发", "decided")),
@@ -38,13 +38,16 @@ _LEGS = (
 )
 _CONFIRMED = (_ELEMENT, Words("实际状态", "in force"), _SINCE, _WAITING)
 _NOTICES_TITLE = Words("\n通知短信", "\nNotices")
-_NOTICES = (
-    *(Words("通知", "notice"), Words("生成", "written"), Words("发送", "sent")),
-    *(Words("回执", "receipt"), _OUTCOME, Words("内容", "text")),
+_NOTICE = Words("{title}：{outcome}", "{title}: {outcome}")
+_NOTICE_TIMES = (
+    Words("生成 {at}", "written {at}"),
+    Words("发送 {at}", "sent {at}"),
+    Words("回执 {at}", "receipt {at}"),
 )
 _REFUSED_TITLE = Words("\n已拦截", "\nRefused")
 _REFUSED = (_AT, _ELEMENT, Words("业务", "what"), Words("对方", "peer"), Words("原因", "reason"))
 _WAITS = Words("等待中", "waiting")
+_NOTHING, _YES, _NO = "-", Words("是", "yes"), Words("否", "no")
 # Fields of the trail whose values have words.
 _VALUES = {"state": State, "kind": Kind, "asked": Asked, "wanted": NetworkState}
 
@@ -65,23 +68,36 @@ def carried_by(entitled: str) -> str:
     return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
 
 
-def trail_table(trail: Sequence[Told]) -> RenderableType:
-    """What the audit trail tells."""
-    table = grid(*_TRAIL, title=_TRAIL_TITLE, right=("row",))
+def trail_told(trail: Sequence[Told]) -> RenderableType:
+    """What the audit trail tells: a line a row, and under it why and what changed."""
+    if not trail:
+        return Group()
+    lines: list[RenderableType] = [Prose(shown(_TRAIL_TITLE), style="bold")]
+    width = len(str(max(told.seq for told in trail)))
     for told in trail:
-        changed = ", ".join(
-            f"{shown(field_words(name))} {_readable(name, told.before.get(name))} → {_readable(name, value)}"
-            for name, value in told.after.items()
-        )
-        who = f"{told.who} ({term(Role, told.role)})"
-        table.add_row(str(told.seq), moment(told.at), who, shown(row_words(told.what)), told.why, changed)
-    return table
+        facts = {"row": f"{told.seq:>{width}}", "at": moment(told.at), "what": shown(row_words(told.what))}
+        lines.append(Prose(shown(_TRAIL_ROW).format(**facts, who=told.who, role=term(Role, told.role))))
+        below = [shown(_WHY).format(why=told.why)] if told.why else []
+        if changed := shown(_NEXT).join(_changes(told)):
+            below.append(shown(_CHANGED).format(changed=changed))
+        lines += [Padding(Prose(one), (0, 0, 0, width + 2)) for one in below]
+    return Group(*lines)
+
+
+def _changes(told: Told) -> Iterator[str]:
+    """Each field that a row changed; of what was not there before only its value."""
+    for name, value in told.after.items():
+        before, after = _readable(name, told.before.get(name)), _readable(name, value)
+        if before != after:
+            yield f"{shown(field_words(name))} {after if before == _NOTHING else f'{before} → {after}'}"
 
 
 def _readable(name: str, value: object) -> str:
     """A value of the trail; a moment, which the trail keeps in UTC, in the operator's zone and to the second."""
     if value is None or value == "":
-        return "-"
+        return _NOTHING
+    if isinstance(value, bool):
+        return shown(_YES if value else _NO)
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return local(datetime.fromisoformat(value))
     if isinstance(value, str) and name in _VALUES:
@@ -93,6 +109,8 @@ def _readable(name: str, value: object) -> str:
 
 def legs_table(legs: Sequence[Leg]) -> RenderableType:
     """What each element was to be told, and what came of it."""
+    if not legs:
+        return Group()
     table = grid(*_LEGS, title=_LEGS_TITLE, right=("step", "seconds", "tries"))
     for leg in legs:
         took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
@@ -105,6 +123,8 @@ def legs_table(legs: Sequence[Leg]) -> RenderableType:
 
 def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
     """What each element has in force for a card."""
+    if not network:
+        return Group()
     table = grid(*_CONFIRMED, title=_LEGS_TITLE)
     for one in network:
         waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip()
@@ -113,8 +133,10 @@ def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
     return table
 
 
-def refused_table(refusals: Sequence[Refused]) -> Table:
+def refused_table(refusals: Sequence[Refused]) -> RenderableType:
     """Calls and messages of a card that were refused."""
+    if not refusals:
+        return Group()
     table = grid(*_REFUSED, title=_REFUSED_TITLE)
     for met in refusals:
         why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
@@ -122,12 +144,20 @@ def refused_table(refusals: Sequence[Refused]) -> Table:
     return table
 
 
-def notices_table(notices: Sequence[Notice]) -> RenderableType:
-    """What the holder was told, and whether it arrived."""
-    table = grid(*_NOTICES, title=_NOTICES_TITLE)
+def notices_told(notices: Sequence[Notice]) -> RenderableType:
+    """What the holder was told, when, and whether it arrived; the text under it."""
+    if not notices:
+        return Group()
+    lines: list[RenderableType] = [Prose(shown(_NOTICES_TITLE), style="bold")]
     for one in notices:
         title = shown(TITLES[one.template]) if one.template in TITLES else one.template
         outcome = f"{term(NoticeOutcome, one.outcome, shown(_WAITS))} {one.error or ''}".strip()
-        times = (moment(one.created_at), moment(one.sent_at), moment(one.receipt_at))
-        table.add_row(title, *times, outcome, one.text or "-")
-    return table
+        lines.append(Prose(shown(_NOTICE).format(title=title, outcome=outcome)))
+        at = (one.created_at, one.sent_at, one.receipt_at)
+        times = [
+            shown(words).format(at=moment(when))
+            for words, when in zip(_NOTICE_TIMES, at, strict=True)
+            if when
+        ]
+        lines += [Padding(Prose(text), (0, 0, 0, 2)) for text in (shown(_NEXT).join(times), one.text) if text]
+    return Group(*lines)

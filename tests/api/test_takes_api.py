@@ -17,7 +17,7 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
     desk = desk_on(store)
     out = decide(tmp_path / "out", KEY, [*medium(1, 2, 3), *high(11)])
     choice = Choice(hold=frozenset({phone(2).removeprefix("+")}))
-    taking = Taking(desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, "a friend")
+    taking = Taking(desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, f"of {phone(9)}")
     clerk_of_desk = Person("the.desk", Role.DESK)
     tried = taking.preview(NOW, clerk_of_desk)
     assert tried.opened_by == {
@@ -32,8 +32,18 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
         assert take["counts"]["opened"] == 3
         assert take["kept"] == {"held": 1}
         (held,) = clerk.get("/held-decisions").json()["items"]
-        assert (held["phoneNumber"], held["why"]) == ("+86 130****0002", "a friend")
+        assert (held["phoneNumber"], held["why"]) == ("+86 130****0002", "of +86 130****0009")
+        asked = {"phoneNumber": phone(2)}
+        (kept,) = clerk.post("/cards/retrieve-dossier", asked).json()["kept"]
+        facts = {"why": "held", "tier": "medium", "by": "the.desk", "takeId": take["id"]}
+        assert {name: kept[name] for name in facts} == facts
+        assert kept["reason"] == "of +86 130****0009", "as it was written, with its number masked"
+        police = calling(desk.given[Role.POLICE]).post(
+            "/cards/retrieve-dossier", {**asked, "caseNumber": "A1"}
+        )
+        assert police.json()["kept"] == [], "for whoever takes decisions alone"
         assert clerk.post("/held-decisions/take", {"why": "it is none"}).json()["opened"] == 1
+        assert clerk.post("/cards/retrieve-dossier", asked).json()["kept"] == []
         undone = clerk.post(f"/takes/{take['id']}/undo", {"why": "wrong"}).json()
         assert (undone["act"]["done"], undone["proposed"]["total"]) == (2, 1)
         answer = clerk.post(f"/takes/{take['id']}/undo", {"why": "wrong"})

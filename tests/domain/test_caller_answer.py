@@ -57,6 +57,21 @@ def test_a_stop_says_by_whose_authority(carried_by: str, state: State, zh: str, 
     assert en in said.en
 
 
+def test_whom_the_notice_sends_to_the_counter_hears_of_no_link() -> None:
+    asked = order(Kind.VERIFICATION, State.OPENED, asked="verify_at_counter")
+    stop = order(Kind.RESTRICTION, State.SUSPENDED, carried_by="expired_verification:V0")
+    for orders in ([asked], [stop, asked]):
+        said = answer(NUMBER, orders, NOW, POLICY)
+        assert "链接" not in said.zh
+        assert "link" not in said.en
+        assert "须本人带" in said.zh
+        assert "in person" in said.en
+    online = replace(asked, asked="verify")
+    assert all(
+        "短信中的链接" in answer(NUMBER, orders, NOW, POLICY).zh for orders in ([online], [stop, online])
+    )
+
+
 def test_a_stop_that_grows_heavier_says_when_and_one_that_passing_lifts_says_so() -> None:
     staged = replace(
         POLICY, stages=(Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED))

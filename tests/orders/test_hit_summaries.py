@@ -46,6 +46,8 @@ def take(store: Store, folder: Path) -> tuple[HitSummary, ...]:
 def test_an_order_carries_the_days_and_words_of_each_rule(store: Store, tmp_path: Path) -> None:
     hit = Hit(card(0), "fan_out", FIRST, {}, 5, LAST, 2)
     decide(tmp_path, hit, Hit(card(0), "complained", FIRST, {}))
+    line = json.loads((tmp_path / "decisions.jsonl").read_text(encoding="utf-8"))
+    assert line["seen_until"] == LAST.isoformat(), "of the latest hit: what came after a pass is new evidence"
     assert take(store, tmp_path) == (seen(), seen("complained", 17, 17, 1))
     decide(tmp_path, replace(hit, seen_at=datetime(2021, 5, 20), last_at=None, times=1, days=1))
     assert take(store, tmp_path) == (seen(last=20, days=3), seen("complained", 17, 17, 1)), (

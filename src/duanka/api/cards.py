@@ -11,7 +11,7 @@ from duanka.api.context import Here
 from duanka.api.describing import errors
 from duanka.api.orders import masked, reader
 from duanka.domain.act import card_of
-from duanka.domain.authority import Permission
+from duanka.domain.authority import Permission, may
 from duanka.domain.caller_answer import answer
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.orders.book import Received, receive_in
@@ -35,11 +35,14 @@ def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> sh
     A POST, because a number has no place in an address.
     """
     wanted = reader(by, asks.unmask, asks.case_number or "")
-    dossier = here.desk.reading.dossier(card_of(asks.phone_number), wanted, here.now)
+    number = card_of(asks.phone_number)
+    dossier = here.desk.reading.dossier(number, wanted, here.now)
     policy = here.desk.book.terms.policy
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
     found = shown.DossierShown.of(dossier, unmasked=wanted.unmasked)
-    return found.model_copy(update={"answer": shown.WordsShown.of(said)})
+    kept = here.desk.takes.kept_of(number, by) if may(by.role, Permission.LIST_TAKES) else ()
+    told = [shown.KeptShown.of(one) for one in kept]
+    return found.model_copy(update={"answer": shown.WordsShown.of(said), "kept": told})
 
 
 @router.post(

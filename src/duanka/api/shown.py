@@ -205,6 +205,20 @@ class RefusedShown(ShownModel):
     detail: str
 
 
+class KeptShown(ShownModel):
+    """A decision about the card of which no order was made (未建单的研判结果)."""
+
+    why: str = Field(
+        description="held: somebody holds it back; left: for the next take of its folder; narrower: a withdrawal of a"
+        " list that covers less."
+    )
+    tier: str
+    since: datetime
+    by: str = Field(description="Who holds it, or took the rest of its folder.")
+    reason: str = Field(description="Why it is held, in their words.")
+    take_id: str
+
+
 class DossierShown(ShownModel):
     """All that is known of a card (号码档案)."""
 
@@ -220,6 +234,10 @@ class DossierShown(ShownModel):
     notices: list[NoticeShown]
     answer: WordsShown | None = Field(
         default=None, description="One sentence to read to a caller: state, why, what lifts it, by when."
+    )
+    kept: list[KeptShown] = Field(
+        default=[],
+        description="Decisions of which no order was made: for the desk, and not for the caller. Empty for the police.",
     )
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from duanka.domain.evidence import Evidence
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.network import NetworkState
-from duanka.domain.order import CLOSED, Kind, Order, State
+from duanka.domain.order import CLOSED, Asked, Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.told_reason import told_to_holder
 from duanka.domain.words import Words
@@ -78,7 +78,9 @@ def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> Words:
     if order.kind is Kind.VERIFICATION and order.closed_at is None:
         return _ended(_asked(tail, order, policy))
     if order.kind is Kind.OBJECTION and order.closed_at is None:
-        return _with_objection(Words(f"您尾号{tail}的号码", f"Your number ending {tail}"), order, policy)
+        return _with_objection(
+            Words(f"关于您尾号{tail}的号码", f"About your number ending {tail}"), order, policy
+        )
     return _ended(_free(tail, [order], policy))
 
 
@@ -120,7 +122,8 @@ def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Word
         return Words(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
     redress = told_to_holder(order, policy)
     by_passing = verification is not None or _follows_verification(order)
-    how = _prove(policy, redress.papers) if by_passing else redress.redress
+    in_person = _in_person(verification or order)
+    how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
     if order.state is State.OUTGOING_BARRED and order.due_at:
         due = _moment(order.due_at, policy)
         return Words(
@@ -133,7 +136,17 @@ def _follows_verification(order: Order) -> bool:
     return order.carried_by.partition(":")[0] in (Evidence.EXPIRED_VERIFICATION, Evidence.FAILED_CHECK)
 
 
-def _prove(policy: OrderPolicy, papers: Words) -> Words:
+def _in_person(order: Order) -> bool:
+    """Whether the notice named the counter alone, and no link."""
+    return order.state is State.SENT_TO_COUNTER or order.asked == Asked.VERIFY_AT_COUNTER
+
+
+def _prove(policy: OrderPolicy, papers: Words, *, in_person: bool) -> Words:
+    if in_person:
+        return Words(
+            f"须本人带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
+            f"it works again as soon as you prove who you are, in person at {policy.counter.en} with {papers.en}",
+        )
     return Words(
         f"凭短信中的链接、或带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
         f"it works again as soon as you prove who you are, by the link of our message or at {policy.counter.en} with"
@@ -168,17 +181,9 @@ def _authority(order: Order) -> Words:
 def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
     """The number works, and its holder has to prove who they are."""
     told, begun = told_to_holder(order, policy), _moment(order.opened_at, policy)
-    how, now = _prove(policy, told.papers), _ASKED.get(order.state)
+    now = _ASKED.get(order.state)
     reason = _with_days(told.reason, order, None)
-    if order.state is State.SENT_TO_COUNTER:
-        how = Words(
-            f"须本人带{told.papers.zh}到{policy.counter.zh}核验",
-            f"come in person to {policy.counter.en} with {told.papers.en}",
-        )
-    else:
-        how = Words(
-            how.zh.replace("，通过立即恢复", ""), how.en.replace("it works again as soon as you p", "p")
-        )
+    how = _to_do(policy, told.papers, in_person=_in_person(order))
     by = now or Words("不设期限", "no time is set")
     if order.due_at and now is None:
         due, otherwise = _moment(order.due_at, policy), _OTHERWISE[policy.stages[0].state]
@@ -188,6 +193,19 @@ def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
         f"依据：运营商的风险核验；{how.zh}；{by.zh}",
         f"Your number ending {tail} works, but since {begun.en} you are asked to prove who you are ({order.id}),"
         f" because: {reason.en}; by the operator's risk check; {how.en}; {by.en}",
+    )
+
+
+def _to_do(policy: OrderPolicy, papers: Words, *, in_person: bool) -> Words:
+    """What a holder whose card works is asked to do."""
+    if in_person:
+        return Words(
+            f"须本人带{papers.zh}到{policy.counter.zh}核验",
+            f"come in person to {policy.counter.en} with {papers.en}",
+        )
+    return Words(
+        f"凭短信中的链接、或带{papers.zh}到{policy.counter.zh}核验",
+        f"prove who you are, by the link of our message or at {policy.counter.en} with {papers.en}",
     )
 
 

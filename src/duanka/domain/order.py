@@ -301,7 +301,7 @@ class Demand:
 
     `operator`, `city`: of the card.
     `decision`: id of the sealed decision that it comes from, "" for anything else: a stop that might follow is then
-    proposed, and no matter of course. `seen_until`: the latest evidence, local and naive. `signed_by`: whose signatures
+    proposed, and no matter of course. `seen_until`: its latest hit, local and naive. `signed_by`: whose signatures
     the cases bear; without one nothing is stopped. `points`: how heavy it is among those of its tier.
     `covers`: what the records cover that it was made of (domain/take.py); `line`: as the file has it.
     """

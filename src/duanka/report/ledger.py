@@ -251,7 +251,7 @@ def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
         "reasons": [_reason(rule, words, hits.get(rule)) for rule, words in card.reasons.items()],
     }
     if card.hits:
-        line["seen_until"] = max(hit.seen_at for hit in card.hits).isoformat()
+        line["seen_until"] = max(hit.last_at or hit.seen_at for hit in card.hits).isoformat()
     if card.cases:
         line["cases"] = list(card.cases)
         line["signed_by"] = list(card.signed_by)
