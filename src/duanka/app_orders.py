@@ -25,6 +25,7 @@ from duanka.domain.sealing import derived
 from duanka.domain.take import EVERYTHING, Choice
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
+from duanka.orders.backups import hours_anew
 from duanka.orders.book import OrderBook
 from duanka.orders.case_sources import CaseSources
 from duanka.orders.checks import Checks
@@ -329,10 +330,13 @@ def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[lis
     """Go on with a restored backup; the ends that it is without, and how many passes it did not know.
 
     Who passed since the backup stands in the list of passes that the worker kept: they pass again, before any deadline
-    of the older order book goes on. Errors of `KeptEnds.accept`.
+    of the older order book goes on, and those begin anew. Errors of `KeptEnds.accept`.
     """
     authorize(by, Permission.ACCEPT_RESTORED)
-    passed = here.pass_list.put_in_force(here.book, at) if here.ends.is_ahead else 0
+    passed = 0
+    if here.ends.is_ahead:
+        passed = here.pass_list.put_in_force(here.book, at)
+        hours_anew(here.book, at)
     return here.ends.accept(by, why, at), passed
 
 

@@ -19,9 +19,11 @@ from books import (
     demand,
     restore,
     restriction,
+    verification,
 )
 from duanka.domain.order import Event, Kind
-from duanka.orders.audit import Trail
+from duanka.orders.audit import Fault, Trail
+from duanka.orders.backups import hours_anew
 from duanka.orders.book import OrderBook
 from duanka.orders.pass_list import PassList
 from duanka.orders.store import Store
@@ -61,6 +63,25 @@ def test_who_passed_since_the_backup_passes_again_and_stays_on_the_list(
     assert again.put_in_force(book, NOW + 2 * HOUR) == 0
     book.sweep(NOW + 25 * HOUR)
     assert [restriction(book, number) is not None for number in range(3)] == [False, False, True]
+
+
+def test_a_restored_backup_stops_nobody_for_a_deadline_that_passed_since(
+    book: OrderBook, store: Store
+) -> None:
+    for number in range(3):
+        delivered(book, number)
+    backup = backup_of(store)
+    for number in (0, 1):
+        book.act(verification(book, number).id, Event.WITHDRAW, DESK, "asked in error", NOW + HOUR)
+    restore(store, backup)
+    accepted = NOW + 72 * HOUR
+    assert hours_anew(book, accepted) == 3
+    assert hours_anew(book, accepted) == 0
+    assert book.sweep(accepted) == 0, "nobody is stopped before it can be entered again"
+    book.act(verification(book, 0).id, Event.WITHDRAW, DESK, "entered again", accepted + HOUR)
+    book.sweep(accepted + 24 * HOUR)
+    assert [restriction(book, number) is not None for number in range(3)] == [False, True, True]
+    assert not [fault for fault in Trail(KEY).verify(store) if isinstance(fault, Fault)]
 
 
 def test_who_was_asked_anew_after_the_pass_does_not_pass_by_it(

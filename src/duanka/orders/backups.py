@@ -1,19 +1,33 @@
-"""Copies of the order book: one file, whole, for its owner alone, also while workers write."""
+"""Copies of the order book: one file, whole, for its owner alone, also while workers write; and its deadlines when
+one is put back.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy import and_, or_, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
-from duanka.domain.order import Person
+from duanka.domain.network import NetworkState
+from duanka.domain.order import SYSTEM, Kind, Person, State
 from duanka.domain.private_files import put_in_place
+from duanka.domain.words import Words
 from duanka.orders.audit import Entry, Trail
+from duanka.orders.book import OrderBook
+from duanka.orders.bulk import in_parts
+from duanka.orders.isolation import each_alone
 from duanka.orders.store import Store
+from duanka.orders.tables import orders
+from duanka.orders.turn import Turn
 
+_AT_ONCE = 500
+_ORDER = Words("恢复的工单", "the restored order")
 _PAGES = 4096  # copied at once: who writes meanwhile waits for no more than these
 
 
@@ -42,3 +56,37 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
         raw.backup(copy, pages=_PAGES)
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
     return file.stat().st_size
+
+
+def hours_anew(book: OrderBook, now: datetime) -> int:
+    """Let the hours of a restored database begin anew; how many orders that is.
+
+    It does not know who was withdrawn, given more time or found right since: deadlines that passed meanwhile would stop
+    them all at once, before anybody can enter it again. An order that cannot be read is set aside by itself.
+    """
+    policy, moved = book.terms.policy, list[str]()
+    stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))
+    barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.OUTGOING_BARRED.value)
+    stops = or_(orders.c.kind == Kind.VERIFICATION.value, barred)
+    runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), stops)
+    with book.store.reading() as connection:
+        query = select(orders.c.id, orders.c.card).where(*runs).order_by(orders.c.card)
+        found = [(row.id, row.card) for row in connection.execute(query)]
+
+    def begin(some: Sequence[tuple[str, str]]) -> None:
+        def work(turn: Turn) -> list[str]:
+            turn.lock([card for _, card in some])
+            changed = list[str]()
+            for number, _ in some:
+                order = turn.order(number)
+                least = now + (policy.answer_within if order.kind is Kind.VERIFICATION else stage)
+                if order.closed_at is None and order.due_at is not None and order.due_at < least:
+                    turn.change(order, SYSTEM, "hours_anew", "a backup was restored", due_at=least)
+                    changed.append(number)
+            return changed
+
+        moved.extend(book.turn(work, now))
+
+    for part in in_parts(found, _AT_ONCE):
+        each_alone(part, begin, lambda one, error: book.set_aside(_ORDER, one[0], error, now))
+    return len(moved)

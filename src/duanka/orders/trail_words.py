@@ -83,6 +83,7 @@ _CHANGES = {
     "link": Words("新链接", "new link"),
     "goes_on": Words("继续计时", "goes on"),
     "overdue": Words("逾期未答复", "overdue"),
+    "hours_anew": Words("重新计时", "hours begin anew"),
     "paused": Words("暂停计时", "paused"),
     "place": Words("更新归属地", "place"),
     "resumed": Words("恢复计时", "resumed"),
