@@ -49,7 +49,7 @@ def test_a_place_is_examined_from_its_first_minute(tmp_path: Path, monkeypatch: 
     assert alone.code == 4, alone.err
     found = Examined(alone.code, alone.out)
     assert "persons join" in found.line("people", "FAULT")
-    assert f"duanka --home {tmp_path / 'place'} orders backup" in found.line("backup", "WARNING")
+    assert f"duanka --home {tmp_path / 'place'} database backup" in found.line("backup", "WARNING")
     assert "open until" in found.line("invitations", "WARNING")
     assert "fits its seal" in found.line("database", "OK")
     assert _state(tmp_path) == before

@@ -198,9 +198,9 @@ def test_commands_that_are_printed_repeat_the_home_that_was_given(
         return found.output
 
     assert f"`{quoted} orders list` names them" in said("orders", "show", "V0123456789AB")
-    assert f"`{quoted} orders backup FILE --why daily`" in said("doctor")
+    assert f"`{quoted} database backup FILE --why daily`" in said("doctor")
     checks = json.loads(said("doctor", "--json"))["checks"]
-    assert f"`{quoted} orders backup" in next(one["next"] for one in checks if one["check"] == "backup")
+    assert f"`{quoted} database backup" in next(one["next"] for one in checks if one["check"] == "backup")
     assert "`duanka init " in said("whoami", home=tmp_path), "init makes another place"
     assert f"Next: {quoted} orders list; ./duanka scan; duanka-orders/x; duanka ordersx" in _printed(home)
     assert "Next: duanka orders list; ./duanka" in _printed(None)

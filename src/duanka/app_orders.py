@@ -23,6 +23,7 @@ from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
 from duanka.domain.sealing import derived
 from duanka.domain.take import EVERYTHING, Choice
+from duanka.domain.words import Words
 from duanka.orders.acts import Acts
 from duanka.orders.audit import Trail
 from duanka.orders.backups import hours_anew
@@ -105,7 +106,7 @@ def desk(
         lambda is_new: [keys.installation for keys in _keys_of(secret_of(settings, is_new))],
         create=create,
         read_only=read_only,
-        upgrade=upgrade or upgrade_terms(settings, _log.warning),
+        upgrade=upgrade or upgrade_terms(settings, lambda words: _log.warning("%s", words.en)),
     )
     secret = secret_of(settings)
     # what release 0.1.0 had rests on the form of the secret that the order book was made with
@@ -152,7 +153,7 @@ def desk(
         store.close()
 
 
-def upgrade_terms(settings: Settings, say: Callable[[str], None], despite_faults: str = "") -> Upgrade:
+def upgrade_terms(settings: Settings, say: Callable[[Words], None], despite_faults: str = "") -> Upgrade:
     """How this process upgrades an order book of an earlier version. `say`: told what people must know of it."""
     by = f"{getpass.getuser()} on this machine"
     return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)

@@ -19,6 +19,7 @@ from duanka.domain.masking import masked_text
 
 if TYPE_CHECKING:
     from duanka import (
+        cli_database,
         cli_desk,
         cli_doctor,
         cli_identity,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     )
     from duanka.settings import Settings
 else:
+    cli_database = lazily("duanka.cli_database")
     cli_desk = lazily("duanka.cli_desk")
     cli_doctor = lazily("duanka.cli_doctor")
     cli_identity = lazily("duanka.cli_identity")
@@ -101,6 +103,10 @@ def _objections(app: typer.Typer) -> None:
 
 def _desk(app: typer.Typer) -> None:
     cli_desk.add_desk(app, OUT, ERR, _settings)
+
+
+def _database(app: typer.Typer) -> None:
+    cli_database.add_database(app, OUT, _settings)
 
 
 def _identity(app: typer.Typer) -> None:
@@ -207,6 +213,9 @@ COMMANDS = (
     DeferredCommand("cases", "Cases 涉案名单: sign a file of police cases.", _persons),
     DeferredCommand("network", "The network's elements 网元: where orders are carried out.", _network),
     DeferredCommand("audit", "The audit trail 审计.", _desk),
+    DeferredCommand(
+        "database", "The order database 工单数据库: its version, its upgrade, copies of it.", _database
+    ),
     DeferredCommand(
         "init",
         "Make a place: duanka.toml, folders, secret, order book, a first supervisor, an invitation for the second.",

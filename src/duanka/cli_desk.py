@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
+from duanka.cli_database import say_upgrade
 from duanka.cli_lazy import lazily
 from duanka.cli_process import ExitCode
 from duanka.domain.act import card_of
@@ -77,6 +78,8 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
         """Read the whole trail and name every row that was changed, removed or moved; exit code 4 when one was."""
         faults, rows = 0, 0
         with at_desk(Permission.VERIFY_AUDIT) as (here, _):
+            with here.store.reading() as connection:
+                upgrades = here.trail.upgrades(connection)
             ends = [here.ends.end_of(one) for one in kept or ()]
             for found in here.trail.verify(here.store, [(end.seq, end.hash) for end in ends]):
                 if isinstance(found, trail.Fault):
@@ -92,6 +95,8 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
             )
             raise typer.Exit(ExitCode.LOOK)
         out.print(f"The trail holds: {rows:,} rows, none changed, removed or moved.", highlight=False)
+        for upgrade in upgrades:
+            say_upgrade(out, upgrade)
 
     @command(audit, Permission.VERIFY_AUDIT)
     def end(

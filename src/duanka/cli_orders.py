@@ -22,6 +22,7 @@ from duanka.cli_at_desk import (
     order_meant,
 )
 from duanka.cli_completion import choices, ids_like, undoable_like
+from duanka.cli_database import add_backup
 from duanka.cli_language import shown
 from duanka.cli_lazy import lazily
 from duanka.cli_lists import say
@@ -40,13 +41,12 @@ if TYPE_CHECKING:
     from duanka import cli_orders_tables as tables
     from duanka import cli_takes_tables as takes_tables
     from duanka.app_orders import Desk
-    from duanka.orders import backups, reading
+    from duanka.orders import reading
     from duanka.settings import Settings
 else:
     app_orders = lazily("duanka.app_orders")
     tables = lazily("duanka.cli_orders_tables")
     takes_tables = lazily("duanka.cli_takes_tables")
-    backups = lazily("duanka.orders.backups")
     reading = lazily("duanka.orders.reading")
 
 
@@ -125,21 +125,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             cards = here.pass_list.export(export, person, app_orders.now())
         out.print(f"{cards:,} card(s) that passed: {export}", highlight=False, soft_wrap=True)
 
-    @command(orders, Permission.BACK_UP)
-    def backup(
-        file: Annotated[
-            Path, typer.Argument(help="The file to write; it holds numbers, and is its owner's alone.")
-        ],
-        why: Why,
-    ) -> None:
-        """Copy the order book to a file, whole, also while `serve` runs; docs/OPERATIONS.md says how to restore it."""
-        with at_desk(Permission.BACK_UP) as (here, person):
-            size = backups.back_up(here.store, here.trail, file, person, why, app_orders.now())
-        out.print(
-            f"{file}: {size:,} bytes. The secret is not in it: keep it apart.",
-            highlight=False,
-            soft_wrap=True,
-        )
+    add_backup(orders, out, at_desk)
 
     @command(orders, Permission.READ_FIGURES)
     def handled(

@@ -40,7 +40,8 @@ from duanka.settings import Settings
 from people import People
 from test_access import WHO
 
-SET_UP = {"init", "persons init", "persons join"}  # how an order book begins: nobody has a key then
+# how an order book begins, or is upgraded: nobody has a key then that could be asked for
+SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
 WORDS = Words("理由", "a reason")
 Try = Callable[[TestDesk, Order, Person], object]

@@ -38,7 +38,7 @@ def backup(found: Installation) -> Iterator[Finding]:
     if not book.desk.store.embedded:
         yield ok("of a database server: pg_dump or the server's archive makes it; Duanka cannot see its age")
         return
-    command = "`duanka orders backup FILE --why daily`, from cron, and keep the secret apart from it"
+    command = "`duanka database backup FILE --why daily`, from cron, and keep the secret apart from it"
     made = book.condition.backup
     if made is None:
         yield warning("no backup was ever made", command)

@@ -80,6 +80,16 @@ class UpgradeTold:
     before: int
     told: Mapping[str, Any]
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the trail of before had no digests of rows: from `first` on it has."""
+        return bool(self.told["baseline"])
+
+    @property
+    def first(self) -> int:
+        """The first row of the trail that the upgrade wrote."""
+        return self.seq - int(self.told["rows"])
+
 
 class Trail:
     """Appends to the audit trail, and verifies it, under one key."""

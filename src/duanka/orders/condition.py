@@ -20,7 +20,7 @@ class Condition:
     """An order book at one moment. Times are aware.
 
     `newest`: of the trail's newest row; `server`: what the clock of a database server says; None without one.
-    `backup`: of the last `duanka orders backup`. `supervisors`, `people`: who can act: not disabled, with a key;
+    `backup`: of the last `duanka database backup`. `supervisors`, `people`: who can act: not disabled, with a key;
     `proposals`: of people and keys that wait, with the oldest's moment. `restricted`: cards by what is wanted of them.
     """
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, inspect, select, update
 import duanka.orders.tables_identity  # its tables are made with the others
 import duanka.orders.tables_takes  # noqa: F401  # and these
 from duanka.domain.errors import DuankaError
+from duanka.domain.words import Words
 from duanka.orders.tables import SCHEMA_VERSION, audit_head, metadata
 from duanka.orders.tables_installation import installation
 
@@ -34,10 +35,10 @@ class OlderVersion(NotUsable):
 
     def __init__(self, name: str, version: int) -> None:
         super().__init__(
-            f"{name} is an order book {version_words(version)}; this Duanka needs version {SCHEMA_VERSION}:"
+            f"{name} is an order book {version_words(version).en}; this Duanka needs version {SCHEMA_VERSION}:"
             " `duanka database upgrade` makes it one (docs/OPERATIONS.md); nothing was changed"
         )
-        self.version = version
+        self.name, self.version = name, version
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Upgrade:
 
     keys: Callable[[], Sequence[SecretKeys]]
     by: str
-    say: Callable[[str], None]
+    say: Callable[[Words], None]
     despite_faults: str = ""
 
 
@@ -114,9 +115,11 @@ def version_of(connection: Connection, name: str) -> int | None:
     return SCHEMA_VERSION
 
 
-def version_words(version: int) -> str:
+def version_words(version: int) -> Words:
     """A version of the tables, as people call it."""
-    return "of release 0.1.0" if version == RELEASE_0_1_0 else f"of version {version}"
+    if version == RELEASE_0_1_0:
+        return Words("版本 0.1.0", "of release 0.1.0")
+    return Words(f"数据库版本 {version}", f"of version {version}")
 
 
 def put_installation(connection: Connection, number: str, key: bytes | None, now: datetime) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import private_database, private_folder
+from duanka.domain.words import Words
 from duanka.orders.installation import GENESIS, OlderVersion, SealKey, Upgrade, check, prepare, version_words
 from duanka.orders.tables import SCHEMA_VERSION
 
@@ -186,12 +187,21 @@ class Store:
             try:
                 check(connection, self.name)
             except OlderVersion as found:
-                terms.say(f"upgrading the order book {self.name} {version_words(found.version)} ...")
+                was = version_words(found.version)
+                terms.say(
+                    Words(
+                        f"正在升级工单数据库 {self.name}（{was.zh}）……",
+                        f"upgrading the order book {self.name} {was.en} ...",
+                    )
+                )
                 done = upgrade_database(connection, self.name, terms, found, database)
             else:
                 return
-        copy = f"; as it was: {done.copy}" if done.copy else ""
-        terms.say(f"the order book is of version {SCHEMA_VERSION} now{copy}")
+        zh, en = (f"；原样备份：{done.copy}", f"; as it was: {done.copy}") if done.copy else ("", "")
+        now = Words(
+            f"现为版本 {SCHEMA_VERSION}{zh}", f"the order book is of version {SCHEMA_VERSION} now{en}"
+        )
+        terms.say(now)
         for line in done.said:
             terms.say(line)
 

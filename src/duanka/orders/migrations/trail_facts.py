@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, column, inspect, select, table
 
 from duanka.domain.person import SYSTEM, Role
+from duanka.domain.words import Words
 from duanka.orders.audit import BROKEN, Trail
 from duanka.orders.bulk import dictionaries
 from duanka.orders.columns import Moment
@@ -44,7 +45,7 @@ class TrailFacts:
     openers: dict[str, tuple[str, str]] = field(default_factory=dict)
     helpers: dict[str, list[str]] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
+    said: list[Words] = field(default_factory=list)
     has_rows_of_ours: bool = False
 
     def id_of(self, who: str, role: str) -> str:

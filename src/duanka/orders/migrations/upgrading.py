@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select, update
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM
 from duanka.domain.private_files import put_in_place
+from duanka.domain.words import Words
 from duanka.orders.audit import UPGRADED, Entry, Trail
 from duanka.orders.installation import (
     OlderVersion,
@@ -45,7 +46,7 @@ class Upgraded:
     before: int
     copy: Path | None
     entries: int
-    said: Sequence[str]
+    said: Sequence[Words]
 
 
 def upgrade_database(
@@ -69,7 +70,7 @@ def upgrade_database(
     connection.execute(update(installation).values(schema_version=SCHEMA_VERSION))
     entries = tell_rows(connection, trail, facts, before)
     why = "; ".join(filter(None, (f"by {terms.by}", terms.despite_faults, *facts.faults)))
-    told = {"version": SCHEMA_VERSION, "rows": entries, "covers": "keys and states" if entries else ""}
+    told = {"version": SCHEMA_VERSION, "rows": entries, "baseline": "digests" not in before["audit"]}
     entry = Entry(now, SYSTEM, UPGRADED, "order book", why, {"version": older.version}, told)
     trail.append(connection, [entry])
     return Upgraded(older.version, copy, entries, tuple(facts.said))
@@ -91,7 +92,7 @@ def _read(
     facts = read_trail(connection, trail, now)
     if facts.faults and not terms.despite_faults:
         raise TrailDoesNotHold(
-            f"{name} is an order book {version_words(version)} whose audit trail does not hold ({facts.faults[0]}):"
+            f"{name} is an order book {version_words(version).en} whose audit trail does not hold ({facts.faults[0]}):"
             " look at it with the Duanka that it was made with (`duanka audit verify`); a person who knows why goes"
             " on with `duanka database upgrade --despite-faults WHY`; nothing was changed"
         )
