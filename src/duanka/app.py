@@ -35,6 +35,7 @@ from duanka.evaluation import Changes, compare
 from duanka.pipeline import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
 from duanka.records import NATIVE, read_mapping, take_in
 from duanka.records import Mapping as RecordsMapping
+from duanka.records.quarantine_advice import ADVICE
 from duanka.report import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
 from duanka.rules import RULES
 from duanka.settings import Settings
@@ -187,9 +188,10 @@ def _commonest(intake: Intake) -> str:
     line = f", first on line {most['line_min']}" if most["line_min"] else ""
     why = next((file.unreadable for file in intake.files if file.file == most["file"]), "")
     told = f": {why}" if why else ""
-    return (
-        f"{most['reason']}{where} of {most['file']}{line}{told} (`duanka mapping guess` proposes a mapping)"
-    )
+    guess = "`duanka mapping guess` proposes a mapping"
+    advice = ADVICE[most["reason"]].en if most["reason"] in ADVICE else guess
+    do = advice if "duanka mapping guess" in advice else f"{advice}; {guess}"
+    return f"{most['reason']}{where} of {most['file']}{line}{told} ({do})"
 
 
 def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:

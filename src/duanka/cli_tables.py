@@ -79,7 +79,11 @@ _OUTSIDE = Words(
     "{records} records lie outside the time judged and were not seen",
 )
 _IDLE = Words("映射：{idle}", "Of the mapping, {idle}")
-_UNREAD = Words("没有对应的表、未读的文件：{files}", "Files not read, no table takes them: {files}")
+_UNREAD = Words(
+    "没有对应的表、未读的文件：{files}（用 .csv 等后缀命名，见 docs/FORMAT.md；或用 --mapping 说明）",
+    "Files not read, no table takes them: {files}. Let their names end in .csv (docs/FORMAT.md), or describe them with"
+    " --mapping",
+)
 _COLUMNS_UNREAD = Words("未读的列：{columns}", "Columns not read: {columns}")
 _MORE = Words(" 等，另有 {more} 列", " and {more} more")
 _AREA_LISTS = Words("地区名单来自 {file}", "Area lists from {file}")

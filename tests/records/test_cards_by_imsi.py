@@ -10,6 +10,7 @@ import pytest
 from deliveries import mapping, quarantined, table, taken
 from duanka.domain.errors import MappingError
 from duanka.records.cards_by_imsi import CardsByImsi
+from landings import drained, put, reasons_of
 
 _RULES = """
 [[source]]
@@ -61,3 +62,27 @@ def test_what_the_register_said_last_counts_and_is_kept(tmp_path: Path) -> None:
 def test_only_a_card_is_named_by_an_imsi(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"peer\.imsi says which card a record is of"):
         mapping(tmp_path, _RULES.replace('peer = "peer"', 'peer = { from = "peer", imsi = "imsi" }'))
+
+
+def test_one_imsi_in_several_writings(tmp_path: Path) -> None:
+    calls = "imsi,peer,way,at\n" + "".join(
+        f"{written},10086,out,2021-05-17 09:3{at}\n"
+        for at, written in enumerate(
+            ["460001234567891.0", "460-00-1234567891", "'460001234567891", "460001234567891F"]
+        )
+    )
+    register = 'card,imsi\n13800138001,"=""460001234567891"""\n'
+    rules = _RULES.replace('card = { from = "msisdn", imsi = "imsi" }', 'card = { imsi = "imsi" }')
+    files = {"calls.csv": calls, "register.csv": register}
+    intake = taken(tmp_path, files, mapping=mapping(tmp_path, rules))
+    assert table(intake, "calls")["card"].to_list() == ["8613800138001"] * 4
+
+
+def test_in_an_inbox_the_register_is_read_before_the_files_that_lie_there_with_it(tmp_path: Path) -> None:
+    put(tmp_path / "in", "calls.csv", _CALLS)
+    put(tmp_path / "in", "register.csv", _REGISTER)  # younger
+    rules = mapping(tmp_path, _RULES)
+    got = drained(tmp_path / "in", mapping=rules)
+    intake = taken(tmp_path, {"calls.csv": _CALLS, "register.csv": _REGISTER}, mapping=rules)
+    assert sorted(reasons_of(got)) == sorted(reason for _, _, reason in quarantined(intake))
+    assert "IMSI not in the register" in reasons_of(got)

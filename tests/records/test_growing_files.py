@@ -197,3 +197,32 @@ def test_stopped_and_written_to_anywhere_every_row_comes_once(data: st.DataObjec
         assert seconds_of(kept) == list(range(12))
         assert counted(kept)
         assert aside_of(kept) == []
+
+
+@pytest.mark.parametrize("then", ["", "a new file", "a longer file"])
+def test_rotated_under_another_name_it_is_read_on(tmp_path: Path, then: str) -> None:
+    """As logrotate leaves it: written to until it was renamed, and perhaps begun anew under its old name."""
+    path = put(tmp_path, "calls/now.csv", "".join(LINES[:21]))
+    done = positions_of(drained(tmp_path))
+    append(path, "".join(LINES[21:31]))
+    path.rename(path.with_name("0930.csv"))
+    fresh = {
+        "": [],
+        "a new file": LINES[31:],
+        "a longer file": calls(range(30, 90)).splitlines(keepends=True)[1:],
+    }
+    if fresh[then]:
+        put(tmp_path, "calls/now.csv", "".join([LINES[0], *fresh[then]]))
+    got = drained(tmp_path, done)
+    assert sorted(seconds_of(got)) == list(range(20, 30 + len(fresh[then])))
+    assert reasons_of(got) == []
+    append(path.with_name("0930.csv"), "".join(LINES[31:33]))  # its writer was not told yet
+    later = drained(tmp_path, positions_of(got) if then else done | positions_of(got))
+    assert seconds_of(later) == [30, 31]
+
+
+def test_the_same_again_beside_it_is_a_delivery_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path, "calls/a.csv", "".join(LINES[:6]))
+    done = positions_of(drained(tmp_path))
+    put(tmp_path, "calls/b.csv", "".join(LINES[:8]))
+    assert seconds_of(drained(tmp_path, done)) == list(range(7))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,7 @@ from duanka.records.open_file import opened
 
 _DIGEST = "sha256-"
 _PIECE = 1 << 20
+_MOST_COMPARED = 1_000  # files that are gone, with which a new one is compared
 
 
 class BeginningChanged(UnreadableInput):
@@ -61,6 +62,7 @@ class Beginnings:
     def __init__(self, feed: str, done: Mapping[str, int]) -> None:
         self._feed = feed
         self._known: dict[str, Beginning] = {}
+        self._changed: dict[str, Beginning] = {}  # of files that are others by now
         for origin, position in done.items():
             if origin.startswith(f"{feed}:") and is_beginning(origin) and position != GONE:
                 name, size, digest = origin.partition(":")[2].rsplit("@", 2)
@@ -72,16 +74,58 @@ class Beginnings:
         """What is known of the file at `entry`."""
         return self._known.get(entry)
 
+    def moved(self, entry: str, root: Path, size: int, alike: Callable[[str], bool]) -> Beginning | None:
+        """What is known of a file that was at another path: the longest beginning that the one at `entry` has, too.
+
+        `root`: of all paths; `size`: of the file; `alike`: tells of another entry whether it feeds the same tables.
+        Where that entry's file still begins so, the one at `entry` is a copy, and nothing is known of it.
+        """
+        sizes: dict[int, list[tuple[str, Beginning]]] = {}
+        for other, one in (*self._changed.items(), *self._known.items()):
+            if one.records and one.size <= size and other != entry and alike(other):
+                sizes.setdefault(one.size, []).append((other, one))
+        looked_at = sorted(sizes.items())[-_MOST_COMPARED:]
+        found = None
+        for (_, few), digest in zip(
+            looked_at, _digests(root / entry, root, [one for one, _ in looked_at]), strict=False
+        ):
+            same = [(other, one) for other, one in few if one.digest == digest]
+            if any(next(_digests(root / other, root, [one.size]), "") != digest for other, one in same):
+                found = same[0][1]
+        return found
+
     def learn(self, entry: str, beginning: Beginning) -> dict[str, int]:
         """Note a beginning; return the positions to keep and to forget."""
         positions = self.forget(entry)
         self._known[entry] = beginning
         return positions | {beginning.key(self._feed, entry): beginning.records}
 
+    def changed(self, entry: str) -> dict[str, int]:
+        """The file at `entry` is another: what was known of it may be at another path. Return positions to forget."""
+        if entry in self._known:
+            self._changed[entry] = self._known[entry]
+        return self.forget(entry)
+
     def forget(self, entry: str) -> dict[str, int]:
         """Know nothing of the file at `entry`; return the positions to forget."""
         before = self._known.pop(entry, None)
         return {} if before is None else {before.key(self._feed, entry): GONE}
+
+
+def _digests(path: Path, root: Path, sizes: Sequence[int]) -> Iterator[str]:
+    """Yield the digests of the first bytes of a file, so many as each of `sizes`, in order; none where it has fewer."""
+    digest, read = hashlib.sha256(), 0
+    try:
+        with opened(path, root) as file:
+            for upto in sizes:
+                while read < upto and (piece := file.read(min(_PIECE, upto - read))):
+                    digest.update(piece)
+                    read += len(piece)
+                if read < upto:
+                    return
+                yield digest.hexdigest()
+    except (UnreadableInput, OSError):  # whoever reads it is told why
+        return
 
 
 def is_beginning(origin: str) -> bool:

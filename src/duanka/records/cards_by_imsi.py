@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from duanka.domain.private_files import private_database
+from duanka.records.value_text import undecorated, without_exponent
 
 _IMSI = "^[0-9]{6,15}$"
 
@@ -35,7 +36,8 @@ class CardsByImsi:
 
     def learn(self, register: pl.DataFrame) -> None:
         """Take in rows of the canonical table `cards`; those without an IMSI say nothing."""
-        known = register.select("imsi", "card").filter(pl.col("imsi").str.contains(_IMSI))
+        known = register.select(_digits(register["imsi"]).alias("imsi"), "card")
+        known = known.filter(pl.col("imsi").str.contains(_IMSI))
         if known.is_empty():
             return
         pairs = known.with_columns(pl.col("imsi").cast(pl.Int64)).rows()
@@ -46,6 +48,7 @@ class CardsByImsi:
 
     def cards(self, imsis: pl.Series) -> pl.Series:
         """Return the cards of `imsis`, text; null where an IMSI is none or the register does not know it."""
+        imsis = _digits(imsis)
         numbers = imsis.set(~imsis.str.contains(_IMSI).fill_null(False), None).cast(pl.Int64)
         asked = numbers.drop_nulls().unique().to_list()
         if not asked:
@@ -69,3 +72,12 @@ class CardsByImsi:
         """Close the file, if it was opened."""
         if self._opened is not None:
             self._opened.close()
+
+
+def _digits(written: pl.Series) -> pl.Series:
+    """Return written IMSIs as their digits alone: `460-00-1234567890`, `460001234567890.0`, `46000123456789F`."""
+    odd = ~written.str.contains(_IMSI).fill_null(True)
+    if not odd.any():
+        return written
+    plain = without_exponent(undecorated(written)).str.replace("[.]0+$", "").str.replace_all(r"[\s./-]", "")
+    return plain.str.replace(r"(?i)^(?:imsi[:=]?)?([0-9]+)f*$", "${1}").zip_with(odd, written)

@@ -109,9 +109,7 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
             values = _read(Given(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
     if how.imsi and how.imsi in frame.columns and tools.by_imsi is not None:
-        values, faults = _by_imsi(
-            values, faults, source, as_text(frame[how.imsi]).str.strip_chars(), tools.by_imsi
-        )
+        values, faults = _by_imsi(values, faults, source, trimmed(frame[how.imsi]), tools.by_imsi)
     twice = None
     if source is not None and column.kind is Kind.TIME:
         twice = times.written_twice(values, source, tools.zone)

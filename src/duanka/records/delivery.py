@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,7 +17,7 @@ from duanka.domain.tables import RECORD_TABLES, TABLES
 from duanka.records.directory_walk import Unseen, walk
 from duanka.records.folder_columns import folder_columns
 from duanka.records.mapping import DATA_ENDINGS, Mapping, Source
-from duanka.records.open_file import is_file, opened
+from duanka.records.open_file import is_file, kind_of, opened
 from duanka.records.packed import PACKED_ENDINGS
 
 OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
@@ -139,6 +140,19 @@ def advice(name: str) -> str:
     if lowered.endswith(DATA_ENDINGS):
         return ""
     return next((f" ({what})" for ending, what in _OTHER_FORMS.items() if lowered.endswith(ending)), "")
+
+
+def why_not_taken(name: str, kind: int, mapping: Mapping) -> str:
+    """Why nothing takes the file called `name`, where that should be told; "" otherwise. `kind`: as stat calls it."""
+    try:
+        sources = sources_of(name, mapping)
+    except MappingError as fault:  # of this name alone: the others are none of its business
+        return str(fault)
+    if sources:
+        return ""
+    if looks_like_records(name):
+        return f"no table takes this file{advice(name)}"
+    return f"{kind_of(kind)} and no file" if stat.S_ISLNK(kind) else ""
 
 
 def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:

@@ -19,7 +19,7 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.live import finished
 from duanka.records import naming
 from duanka.records.ahead import HandOn
-from duanka.records.beginnings import BeginningChanged, Extent
+from duanka.records.beginnings import BeginningChanged, Extent, Track
 from duanka.records.blocks import Block, part
 from duanka.records.columns import Tools
 from duanka.records.csv_blocks import CsvReading
@@ -184,6 +184,7 @@ class FileReader:
         place, sheets = naming.place_of(file.name), sheets_of(reading)
         before = first = track.records if track else 0
         self._rejected.clear()
+        self._know(file, track)
         for block in reading.blocks(sifter.wanted()):
             begin, before = max(file.start - before, 0), before + block.records
             if begin >= block.records:
@@ -214,6 +215,11 @@ class FileReader:
             _log.warning("%s is not whole: %s", file.name, reading.unreadable)
         for note in notes_of(reading):
             _log.warning("%s: %s", display_name(file.name), note.en)
+
+    def _know(self, file: Landed, track: Track | None) -> None:
+        """Keep what is known of a file under the name that it has by now."""
+        if track and file.behind:
+            self._pile.reach(self._landing.learn(file, track.beginning(track.records), track.seconds))
 
     def _is_there(self, file: Landed, block: Block) -> bool:
         """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""

@@ -21,10 +21,9 @@ from duanka.domain.live import GONE, Waiting
 from duanka.records import mapping as mappings
 from duanka.records import naming, wholeness
 from duanka.records.beginnings import Beginning, Beginnings, is_beginning
-from duanka.records.delivery import advice, looks_like_records, sources_of
+from duanka.records.delivery import sources_of, why_not_taken
 from duanka.records.directory_walk import Unseen, walk
 from duanka.records.landed_file import COST, Found, Landed, Patience, Seen, State, is_same, name_of
-from duanka.records.open_file import kind_of
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class Landing:
         self._put_away = put_away
         self._files: dict[str, Seen] = {}
         self._fresh: set[str] = set()
-        self._ready: list[tuple[int, str]] = []
+        self._ready: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
         self._backlog: dict[str, int] = {}
         self._at_start: dict[str, Seen] | None = None  # what was there then and was not handed on
@@ -81,16 +80,31 @@ class Landing:
         if time.monotonic() >= self._next_look:
             self._look()
         while self._ready:
-            _, name = heapq.heappop(self._ready)
+            name = heapq.heappop(self._ready)[-1]
             seen = self._files.get(name)
             if seen is None or seen.state is not State.QUEUED or not self._still(name, seen):
                 continue
             seen.state = State.OPEN
             sources = sources_of(name, self._mapping)
             origin = self._origin(name, seen)
-            path, shown, behind = self._folder / name, display_name(name), self._beginnings.of(name)
+            path, shown, behind = self._folder / name, display_name(name), self._behind(name, seen)
             return Landed(path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended)
         return None
+
+    def _rank(self, name: str) -> int:
+        """0 for the register, where other files name its cards by IMSI: of files that are ready it comes first."""
+        others = all(source.table != "cards" for source in sources_of(name, self._mapping))
+        return int(self._mapping.asks_by_imsi and others)
+
+    def _behind(self, name: str, seen: Seen) -> Beginning | None:
+        """What was read of a file before: under this name, or under one at which it is no longer."""
+
+        def alike(entry: str) -> bool:
+            with suppress(MappingError):
+                return sources_of(entry, self._mapping) == sources_of(name, self._mapping)
+            return False
+
+        return self._beginnings.of(name) or self._beginnings.moved(name, self._folder, seen.size, alike)
 
     @property
     def mapping(self) -> mappings.Mapping:
@@ -134,7 +148,7 @@ class Landing:
         if seen := self._files.get(file.entry):
             seen.state = State.FRESH
             self._fresh.add(file.entry)
-        return self.forget_beginning(file)
+        return self._beginnings.changed(file.entry)
 
     def forget_beginning(self, file: Landed) -> dict[str, int]:
         """Should `file` grow, it is read as a whole. Return positions to keep."""
@@ -257,7 +271,7 @@ class Landing:
             seen.state = State.DONE
             if self._put_away(origin):
                 self.away(origin)
-        elif refused := self._not_taken(name, kind):
+        elif refused := why_not_taken(name, kind, self._mapping):
             seen.state = State.FOREIGN
             _log.warning("%s: %s; it is not read", display_name(name), refused)
         elif not sources_of(name, self._mapping):
@@ -265,18 +279,6 @@ class Landing:
         else:
             self._backlog[origin] = seen.size
             self._fresh.add(name)
-
-    def _not_taken(self, name: str, kind: int) -> str:
-        """Why nothing takes a file, where that should be told; "" otherwise."""
-        try:
-            sources = sources_of(name, self._mapping)
-        except MappingError as fault:  # of this name alone: the others are none of its business
-            return str(fault)
-        if sources:
-            return ""
-        if looks_like_records(name):
-            return f"no table takes this file{advice(name)}"
-        return f"{kind_of(kind)} and no file" if stat.S_ISLNK(kind) else ""
 
     def _miss(self, now: float) -> None:
         """Take note of files that are no longer there."""
@@ -332,7 +334,7 @@ class Landing:
             if not stat.S_ISREG(seen.kind) or self._is_ready(name, seen):
                 seen.state = State.QUEUED
                 self._fresh.discard(name)
-                heapq.heappush(self._ready, (seen.mtime, name))
+                heapq.heappush(self._ready, (self._rank(name), seen.mtime, name))
 
     def _is_ready(self, name: str, seen: Seen) -> bool:
         now = time.monotonic()
@@ -369,7 +371,7 @@ class Landing:
         if known is None or seen.size >= known.size:
             return known is not None
         _log.warning("%s shrank to %d bytes; it is another file", display_name(name), seen.size)
-        self._gone.extend(self._beginnings.forget(name))
+        self._gone.extend(self._beginnings.changed(name))
         return False
 
     def _has_grown(self, name: str, seen: Seen) -> bool:

@@ -183,7 +183,7 @@ def _how(columns: Section, column: Column, name: str) -> How:
     section = columns.section(name, _KEYS[column.kind])
     sources = section.texts("from")
     value = section.maybe_text("value")
-    if bool(sources) == (value is not None):
+    if bool(sources or section.text("imsi", "")) == (value is not None):
         raise section.wrong("from", "or 'value' must say where the column comes from, one of the two")
     how = How(
         sources=sources,

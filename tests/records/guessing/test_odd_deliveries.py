@@ -198,3 +198,16 @@ def test_columns_of_types_that_nothing_reads_are_left_out(tmp_path: Path) -> Non
     found = guessed(tmp_path)
     assert not found.guess.unread
     assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))
+
+
+def test_cards_that_only_an_imsi_names_are_looked_up_in_the_register(tmp_path: Path) -> None:
+    rows = [f"46000{c.card[-10:]}," + _served(c).partition(",")[2] for c in TRUTH]
+    register = sorted({f"{c.card},46000{c.card[-10:]},2020-01-01" for c in TRUTH})
+    (tmp_path / "cdr.csv").write_text("\n".join([_SERVED.replace("计费号码", "IMSI"), *rows]) + "\n", "utf-8")
+    found = guessed(tmp_path)
+    assert 'card = { imsi = "IMSI" }' in found.text
+    assert not found.whole  # nothing says whose they are
+    (tmp_path / "users.csv").write_text("\n".join(["手机号码,IMSI,入网时间", *register]) + "\n", "utf-8")
+    found = guessed(tmp_path)
+    assert found.whole, found.text
+    assert _read(tmp_path, found) == sorted(map(_whole, TRUTH))

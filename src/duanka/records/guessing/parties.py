@@ -67,7 +67,21 @@ def sides(columns: Columns) -> list[Side]:
         other, way = (caller, "in") if caller else (called, "out")
         assert other is not None  # noqa: S101  # one of the two
         return _own_and_peer(columns, own, other, way)
+    if peer and (imsi := _imsi(columns)):
+        why = Words("只有 IMSI：号码从用户资料中查", "no number, but an IMSI: the register says whose it is")
+        return _own_and_peer(columns, imsi, peer, card=ColumnGuess({"imsi": imsi.name}, imsi.sure, why))
     return []
+
+
+def _imsi(columns: Columns) -> Pick | None:
+    return columns.pick(Meaning.IMSI, lambda values: values.imsis, Words("IMSI", "IMSIs"))
+
+
+def _by_number_or_imsi(columns: Columns, own: Pick) -> ColumnGuess:
+    """The column of the card's number; where it is empty in some records, the IMSI says which card it is."""
+    values, card = columns.values[own.name], as_number(columns, own)
+    imsi = _imsi(columns) if len(values.filled) < values.rows and isinstance(card.keys, str) else None
+    return own.guess({"imsi": imsi.name}) if imsi else card
 
 
 def _without_names(columns: Columns, own: Pick | None, peer: Pick | None) -> tuple[Pick | None, Pick | None]:
@@ -98,8 +112,10 @@ def _without_names(columns: Columns, own: Pick | None, peer: Pick | None) -> tup
     return own, peer
 
 
-def _own_and_peer(columns: Columns, own: Pick, peer: Pick, way: str = "") -> list[Side]:
-    card, other = as_number(columns, own), as_number(columns, peer)
+def _own_and_peer(
+    columns: Columns, own: Pick, peer: Pick, way: str = "", card: ColumnGuess | None = None
+) -> list[Side]:
+    card, other = card or _by_number_or_imsi(columns, own), as_number(columns, peer)
     found = _direction_column(columns)
     if found is None:
         if way:
