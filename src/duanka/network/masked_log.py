@@ -9,6 +9,7 @@ from duanka.domain.masking import masked_log_line
 
 _MOST = 65_536  # bytes of one line; what is longer is parted
 _STDERR = 2
+_NICE = 10  # whoever floods a program with what it complains of takes nothing from what it does
 
 
 def mask_stderr() -> None:
@@ -30,6 +31,7 @@ def mask_stderr() -> None:
             os.close(writes)
             os.setsid()
             os.chdir("/")
+            os.nice(_NICE)
             for ends in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends last, and by itself
                 signal.signal(ends, signal.SIG_IGN)
             _pass_on(reads)
