@@ -68,7 +68,7 @@ _CONTEXT = re.compile(r";\s*phone-context\s*=\s*([^;>]*)", re.IGNORECASE)
 # Of a country, perhaps with the begin of an area: behind it stands no whole number but of three digits.
 SHORT_CONTEXT = "[+][0-9]{1,4}"
 _PLUS = re.compile("%2B", re.IGNORECASE)
-_HOST = re.compile("@[^@].*")  # of an address without scheme, or behind one that is escaped
+_HOST = re.compile("@[^@].*")  # behind another one, or escaped
 _OUTSIDE = re.compile("[09][,pw]+(?=[0-9*#+])", re.IGNORECASE)  # an outside line, then a pause
 _PARAMETERS = re.compile(";\\s*[A-Za-z].*")
 _AFTER_DIALLING = re.compile(
@@ -159,7 +159,7 @@ def dialled(text: str) -> str:
     written, context = _user_part(written)
     if "%" in written:  # after the parts are told from one another: an escaped mark is none
         written = _unescaped(written)
-    if "@" in written:
+    if "@" in written and _URI.match(text):  # without a scheme it may be an IMSI's, or a mailbox
         written = _HOST.sub("", written)
     if cell := _CELL.fullmatch(written):
         written = cell[1] or cell[2] or ""
