@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from decided import decide, high, medium
-from desks import KEY, NOW, callers, desk_on, phone
+from desks import KEY, NOW, callers, demand, desk_on, phone
 from duanka.domain.order import Person, Role
 from duanka.domain.take import Choice
+from duanka.orders.act_run import AT_ONCE
 from duanka.orders.store import Store
 from duanka.orders.taking import Taking
 from duanka.report import DecisionFile, KeptLines
@@ -54,3 +55,13 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
         second.post(f"/acts/{undone['proposed']['id']}/approve", {"why": "right"})
         desk.acts.carry_out(NOW)
         assert second.get("/orders", open=True).json()["items"] == []
+
+
+def test_one_request_withdraws_a_part_and_the_worker_the_rest(store: Store) -> None:
+    desk = desk_on(store)
+    desk.book.receive([demand(number) for number in range(AT_ONCE + 1)], NOW)
+    with callers(desk.api()) as calling:
+        act = calling(desk.given[Role.DESK]).post("/withdrawals", {"tiers": ["medium"], "why": "w"}).json()
+    assert (act["state"], act["done"]) == ("running", AT_ONCE)
+    desk.acts.carry_out(NOW)
+    assert desk.acts.act(act["id"]).done == AT_ONCE + 1

@@ -15,6 +15,7 @@ from duanka.api.describing import errors
 from duanka.domain.act import card_of
 from duanka.domain.authority import Permission
 from duanka.domain.take import Choice, Take, TierName
+from duanka.orders.act_run import AT_ONCE
 from duanka.orders.takes import HeldDecision, Undone
 from duanka.orders.withdrawing import Which
 
@@ -110,11 +111,11 @@ class HeldList(shown.ShownModel):
 
 
 class Release(Because):
-    """Which of what is held is taken now; by default all of it."""
+    """Which of what is held is taken now; by default all of it, at most 10,000 in one request."""
 
     phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
     tiers: list[TierName] = Field(default=[], max_length=4)
-    limit: int | None = Field(default=None, ge=1, le=100_000, description="At most so many, the heaviest.")
+    limit: int = Field(default=10_000, ge=1, le=10_000, description="At most so many, the heaviest.")
 
 
 class Withdrawal(Because):
@@ -179,7 +180,7 @@ def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
 )
 def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -> UndoneShown:
     """What it opened and nobody has moved on is withdrawn; what takes two people is proposed in one act."""
-    return UndoneShown.of_undone(here.desk.takes.undo(number, by, because.why, here.now))
+    return UndoneShown.of_undone(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
 
 
 @router.get(
@@ -221,5 +222,8 @@ def take_held(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedSho
     responses=errors(401, 403, 404, 409, 413, 422),
 )
 def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> shown.ActShown:
-    """As one act: at once, or where a tier takes two people when a second person has approved."""
-    return shown.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now))
+    """As one act: at once, or where a tier takes two people when a second person has approved.
+
+    Beyond 500 the worker goes on with it: `getAct` tells how far it is.
+    """
+    return shown.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))

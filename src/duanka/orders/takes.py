@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
-from duanka.domain.act import Act
+from duanka.domain.act import MOST_CARDS, Act
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, State, UnknownOrder
 from duanka.domain.take import Choice, Take, coverage_of
@@ -178,8 +178,10 @@ class Takes:
         """Make orders of what is held and `choice` names; errors of `Taking.take`."""
         return Taking(self._book, None, self._read, self._signers, choice, why).take(now, by)
 
-    def undo(self, number: str, by: Person, why: str, now: datetime) -> Undone:
+    def undo(self, number: str, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Undone:
         """Withdraw what the take opened and nobody has moved on; what followed by the clock is given back with it.
+
+        `at_once`: about so many are done before this returns; the worker goes on with the rest.
 
         Those whose tier takes two people are proposed in one act. NoSuchTransition: nothing is left to undo, or it is
         being undone.
@@ -218,7 +220,7 @@ class Takes:
         act, proposed, left = self._book.turn(work, now)
         return Undone(
             number,
-            self._withdrawals.finish(act, now) if act else None,
+            self._withdrawals.finish(act, now, at_once) if act else None,
             self._acts.act(proposed) if proposed else None,
             left,
         )

@@ -88,9 +88,10 @@ class Withdrawals:
             found, Counter(order.tier for order in found), sum(o.tier in tiers for o in found), left_out
         )
 
-    def propose(self, which: Which, by: Person, why: str, now: datetime) -> Act:
+    def propose(self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
         """Withdraw them all as one act: at once, or when a second person has approved, where a tier takes two.
 
+        `at_once`: about so many are done before this returns; the worker goes on with the rest.
         OrderError: nothing is found, or what is named is none. UnknownOrder: no such order.
         """
         authorize(by, Permission.PROPOSE_ACT)
@@ -107,18 +108,19 @@ class Withdrawals:
                 turn, seen.orders, Words(why, why), by, alone=alone, left_out=seen.left_out
             )
 
-        return self.finish(self._book.turn(work, now), now)
+        return self.finish(self._book.turn(work, now), now, at_once)
 
-    def finish(self, number: str, now: datetime) -> Act:
-        """Carry out what is left of the act where it runs, batch by batch; the act as it is then."""
+    def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
+        """Carry out up to about `at_once` cards of the act where it runs, batch by batch; the act as it is then."""
 
         def work(turn: Turn) -> int:
             row = seen_act(turn.connection, number, SYSTEM, lock=True)
             running = row["state"] == ActState.RUNNING and row["finished_at"] is None
             return carry(turn, [row], AT_ONCE) if running else 0
 
-        while self._book.turn(work, now):
-            pass
+        done = 0
+        while done < at_once and (some := self._book.turn(work, now)):
+            done += some
         return self._acts.act(number)
 
 
