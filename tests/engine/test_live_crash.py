@@ -169,8 +169,9 @@ def test_a_state_of_another_version(broken: str, tmp_path: Path) -> None:
         with opened(folder, invented(1)) as live:
             live.take(Batch(), NOW)
         return
+    said = "of version 99, and this Duanka needs.*" if "99" in broken else "damaged.*|rollups.*"
     for _ in range(2):  # and it is let go of: the second one says the same, and not that it is in use
-        with pytest.raises(DuankaError, match="begin a new one with --state") as found:
+        with pytest.raises(DuankaError, match=f"({said})begin a new one with --state") as found:
             opened(folder, invented(1))
         assert len(str(found.value).splitlines()) == 1
     with duckdb.connect(str(folder / STATE)) as db:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 
 from pydantic import BaseModel
@@ -96,3 +97,13 @@ class Progress(BaseModel):
     forgotten: dict[str, datetime] = {}
     policy: str = ""
     held: dict[str, datetime] = {}  # rule -> since when, by the clock, new sources alone hold it up
+
+
+def version_in(document: object) -> int | None:
+    """The version that a stored progress says it is of; None where it says none."""
+    try:
+        said = json.loads(str(document))
+    except (ValueError, RecursionError):
+        return None
+    version = said.get("version") if isinstance(said, dict) else None
+    return version if isinstance(version, int) else None

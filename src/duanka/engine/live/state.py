@@ -15,7 +15,7 @@ from duanka.domain.live import GONE
 from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.tables import TABLES
 from duanka.engine.database import TYPES, bound
-from duanka.engine.live.progress import VERSION, Progress
+from duanka.engine.live.progress import VERSION, Progress, version_in
 from duanka.engine.span import Rows
 
 STATE = "live.duckdb"
@@ -85,8 +85,8 @@ class State:
 
     def _read(self, there: set[str]) -> Progress:
         """The progress, if it is one of ours, and the tables that it speaks of are there."""
+        found = self.run("SELECT value FROM state.progress") if "progress" in there else []
         try:
-            found = self.run("SELECT value FROM state.progress") if "progress" in there else []
             progress = Progress.model_validate_json(found[0][0] if found else "")
             shelves = {
                 f"{name}_{number}" for name, shelf in progress.shelves.items() for number in shelf.numbers
@@ -95,9 +95,15 @@ class State:
                 return progress
         except ValidationError:
             pass
+        told = version_in(found[0][0] if found else "")
+        what = (
+            "damaged"
+            if told in (None, VERSION)
+            else f"of version {told}, and this Duanka needs version {VERSION}"
+        )
         raise DuankaError(
-            f"the live state in {self._folder} is of another version of Duanka, or damaged; begin a new one with"
-            " --state FOLDER (what lies in the inbox is read again)"
+            f"the live state in {self._folder} is {what}; begin a new one with --state FOLDER (what lies in the inbox"
+            " is read again)"
         )
 
     def keep_positions(self, positions: Mapping[str, int]) -> None:
