@@ -296,6 +296,19 @@ def test_what_is_read_is_never_another_moment(moment: datetime) -> None:
             "隐藏号码",
             "xxxxxxxx",
         ),
+        *(
+            "P",
+            "anonym",
+            "<null>",
+            "+0",
+            "-1",
+            "号码保密",
+            "来电无显",
+            "主叫隐藏",
+            "私人号码",
+            "+266696687",
+            "+7378742833",
+        ),
     ],
 )
 def test_a_call_from_a_withheld_number_is_a_call(tmp_path: Path, withheld: str) -> None:
@@ -305,7 +318,9 @@ def test_a_call_from_a_withheld_number_is_a_call(tmp_path: Path, withheld: str) 
     assert intake.quarantined == 0
 
 
-@pytest.mark.parametrize("peer", ["abc", "1380013800013800138001380", "+", "8.6138E+12", "unknownsender"])
+@pytest.mark.parametrize(
+    "peer", ["abc", "1380013800013800138001380", "+", "8.6138E+12", "unknownsender", "-12", "主叫"]
+)
 def test_a_peer_that_is_written_and_no_number_is_set_aside(tmp_path: Path, peer: str) -> None:
     rows = f"card,peer,direction,started_at\n8613800138000,{peer},in,2021-05-17 09:30\n"
     assert quarantined(taken(tmp_path, {"calls.csv": rows}))[0][1] == "peer"

@@ -35,11 +35,22 @@ _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long n
 _NOTHING = ("NULL", "null", "(null)", "\\N", "None", "none", "NaN", "nan", "N/A", "n/a", "-", "--")
 # What stands for a caller who is not shown: RFC 3323 and 5379, Asterisk, exchanges in Chinese and English.
 _WITHHELD = (
-    r"(?i)^(?:-+|0+|[*?x#]+|null|\(null\)|none|nil|nan|n/?a|\\N"
-    r"|<?(?:sips?:)?(?:anonymous|unavailable|unknown|restricted|private|withheld|blocked|hidden)\b.*"
+    r"(?i)^(?:-+|-1|[+]?0+|[*?x#]+|[<(\[]?null[>)\]]?|none|nil|nan|n/?a?|[opu]|\\N"
+    r"|<?(?:sips?:)?(?:anonym|anonymous|unavailable|unknown|restricted|private|withheld|blocked|hidden)\b.*"
     r"|(?:caller ?)?id (?:withheld|unavailable|blocked)|no ?(?:number|caller ?id)"
     r"|payphone|coin ?line|interaction with other service"
-    r"|(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示).*|无|空)$"
+    r"|(?:主叫|来电|号码|对方)?(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示|无显|不详|私人).*|无|空)$"
+)
+# ANONYMOUS, UNAVAILABLE, RESTRICTED, BLOCKED and UNKNOWN on the keys of a telephone, as switches send them.
+# Where one may be somebody's line, only behind a sign: no number is so short there, or so long.
+_WITHHELD_KEYS = (
+    "266696687",
+    "+266696687",
+    "86282452253",
+    "+86282452253",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
 )
 # Kinds of values that say the same with and without what is put round them; a number is read so in any case.
 _WRITTEN = (Kind.TIME, Kind.DAY, Kind.COUNT, Kind.FLAG, Kind.CHOICE)
@@ -302,10 +313,11 @@ def _holder(given: Given) -> pl.Series:
 
 def without_withheld(text: pl.Series) -> pl.Series:
     """Return the other parties of calls and messages, null where the network withholds or does not know one."""
-    odd = ~text.str.contains("^[1-9+]").fill_null(True)
+    keys = text.is_in(_WITHHELD_KEYS).fill_null(False)
+    odd = ~text.str.contains("^[+]?[1-9]").fill_null(True) | keys
     if not odd.any():
         return text
-    withheld = odd & text.str.contains(_WITHHELD).fill_null(False)
+    withheld = keys | (odd & text.str.contains(_WITHHELD).fill_null(False))
     return text.set(withheld, None)
 
 
