@@ -143,11 +143,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
+@pytest.fixture(scope="session")
+def new_sqlite_order_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file for `sqlite_order_book` to copy."""
+    return tmp_path_factory.mktemp("new-order-book") / "orders.sqlite"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def order_book_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def order_book_url(
+    request: pytest.FixtureRequest, tmp_path: Path, new_sqlite_order_book: Path
+) -> Iterator[str]:
     """An order book without orders, on each database: the one behind `store`."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'orders.sqlite'}"
+        yield databases.sqlite_order_book(new_sqlite_order_book, tmp_path / "orders.sqlite")
         return
     server: Postgres = request.getfixturevalue("postgres")
     with server.order_book() as url:
