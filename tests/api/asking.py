@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
+from databases import sqlite_order_book
 from desks import Caller, TestDesk, callers, desk_on
 from duanka.domain.order import Role
 from duanka.orders.store import Store
 
 Calling = Callable[[str | None], Caller]
+
+
+def one_store(new_sqlite_order_book: Path, tmp_path: Path) -> Iterator[Store]:
+    """An order book on SQLite alone, as the `store` of a file that asks what no database changes: HTTP, pages, masks.
+
+    What the API says of orders, checks and people is asked on both databases.
+    """
+    opened = Store(sqlite_order_book(new_sqlite_order_book, tmp_path / "orders.sqlite"))
+    yield opened
+    opened.close()
 
 
 def own_desk(store: Store) -> TestDesk:

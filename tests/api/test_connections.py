@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from asking import own_desk
+from asking import one_store, own_desk
 from desks import TestDesk
 from duanka.api import BASE, Limits, create_api
 from duanka.api.addresses import UNKNOWN, TrustedProxies, client_key
@@ -23,6 +23,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.order import Role
 from waiting import HANG, until
 
+store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 
 QUICK = ConnectionLimits(

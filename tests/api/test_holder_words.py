@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from asking import own_calling, own_desk
+from asking import one_store, own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, card, demand, desk_on
 from duanka.api.holder_words import not_online, otherwise, restricted, words_digest
 from duanka.domain.counter import CounterCheck, Document
@@ -20,6 +20,7 @@ from duanka.domain.order_policy import Stage as Deadline
 from duanka.domain.words import Words
 from duanka.orders.store import Store
 
+store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
 

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from asking import own_desk
+from asking import one_store, own_desk
 from desks import TestDesk, served
 from duanka.api import BASE
 from duanka.domain.identity import TOLD, Reason
 from recordings import recording
 from waiting import HANG
 
+store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 
 _SENT, _PIECE = 100 << 20, 1 << 18  # bytes

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from asking import own_calling, own_desk, own_people
+from asking import one_store, own_calling, own_desk, own_people
 from desks import ELEMENTS, NOW, WHY, Caller, TestDesk, demand
 from duanka.api import BASE
 from duanka.api.app import create_api
@@ -20,6 +20,7 @@ from duanka.domain.order import Event, Grounds, Kind, Person, Role
 from duanka.domain.words import Words
 from duanka.orders import tables
 
+store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
 people = pytest.fixture(own_people)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from asking import own_desk
+from asking import one_store, own_desk
 from desks import TestDesk, desk_on, served
 from duanka.api.page import FILES
 from duanka.domain.order_policy import OrderPolicy
@@ -17,6 +17,7 @@ from duanka.domain.words import Words
 from duanka.orders.store import Store
 from waiting import HANG
 
+store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 
 SCRIPTS = ("words", "camera", "sending", "page")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from asking import own_calling, own_desk, own_people
-from desks import PLENTY, Caller, TestDesk, callers, phone
+from asking import one_store, own_calling, own_desk, own_people
+from desks import PLENTY, Caller, TestDesk, callers, desk_on, phone
 from duanka.api import BASE
 from duanka.api.asked import Moment
 from duanka.domain.order import Role
+from duanka.orders.store import Store
+from order_policies import AT_ONCE
 
+store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)
 people = pytest.fixture(own_people)
@@ -144,3 +148,17 @@ def test_times_are_rfc_3339(text: str, utc: str) -> None:
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         _MOMENT.validate_python(text)
+
+
+def test_each_api_of_a_process_is_described_with_the_hardships_of_its_policy(store: Store) -> None:
+    described = []
+    desk = desk_on(store)
+    for policy in (AT_ONCE, replace(AT_ONCE, hardships=("flood",)), AT_ONCE):
+        desk.book.terms = replace(desk.book.terms, policy=policy)
+        described.append(desk.api().openapi())
+    hardships = [
+        one["components"]["schemas"]["Extension"]["properties"]["hardship"]["enum"] for one in described
+    ]
+    assert hardships == [list(AT_ONCE.hardships), ["flood"], list(AT_ONCE.hardships)]
+    assert described[0] == described[2]
+    assert described[1]["paths"] == described[0]["paths"]

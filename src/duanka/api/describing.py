@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,6 +38,10 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string"},
     },
 }
+# The endpoints are the same in every API of a process, and what a policy leaves to choose are the hardships: half a
+# second of work is done once for each, and not again where `serve` starts its API anew.
+_MADE: dict[tuple[str, ...], dict[str, Any]] = {}
+_MAKING = Lock()
 _WITH = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
@@ -62,19 +67,25 @@ def describe(api: FastAPI, policy: OrderPolicy) -> None:
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
-            described = made()
-            for operation in _operations(described):
-                _complete(operation)
-            schemas = described["components"]["schemas"]
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            schemas |= _read_by_hand()
-            hardship = schemas["Extension"]["properties"]["hardship"]
-            hardship["enum"] = list(policy.hardships)
-            api.openapi_schema = described
+            with _MAKING:
+                found = _MADE.get(policy.hardships)
+                if found is None:
+                    found = _MADE[policy.hardships] = _whole(made(), policy.hardships)
+            api.openapi_schema = found
         return api.openapi_schema
 
     api.openapi = openapi  # type: ignore[method-assign]
+
+
+def _whole(described: dict[str, Any], hardships: tuple[str, ...]) -> dict[str, Any]:
+    for operation in _operations(described):
+        _complete(operation)
+    schemas = described["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas |= _read_by_hand()
+    schemas["Extension"]["properties"]["hardship"]["enum"] = list(hardships)
+    return described
 
 
 def _read_by_hand() -> dict[str, Any]:
