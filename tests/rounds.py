@@ -1,6 +1,8 @@
 """The marker `waits`, and `--rounds`: tests that wait, many times over, while all cores are busy.
 
-A test waits when its code, or that of its fixtures and helpers, looks at a clock or bounds something by one.
+A test waits when its code, or that of a fixture or helper that runs for it alone, looks for something that happens
+elsewhere: until it is so, for as long as a clock says, on a socket, in a browser, at another thread. What starts for a
+whole file or run is not its own affair, and a command that is run to its end ends on a busy machine too, later.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -21,12 +23,17 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).parent
-_CLOCKS = {
-    *("HANG", "sleep", "monotonic", "perf_counter", "settimeout", "setdefaulttimeout", "expect"),
-    *("Popen", "kill", "killpg", "wait", "communicate", "acquire", "wait_for_function", "wait_for_timeout"),
+_LOOKS = {
+    *("sleep", "monotonic", "perf_counter", "settimeout", "setdefaulttimeout", "acquire"),
+    *("wait_for_function", "wait_for_timeout"),
     *("OwnProcess", "OwnCallProxy", "OwnMessageProxy", "OwnRegister", "OwnShortMessageCentre", "OwnNetwork"),
 }
-_BOUNDS = {"timeout", "within"}  # as a keyword of a call
+_BROWSER_LOOKS = "expect"  # a function; as a method it is the live engine's
+_BOUNDS = {"HANG", "wait"}
+_BOUND_BY = {"timeout", "within"}  # as a keyword of a call
+_COMMANDS = {"run", "Popen"}  # of subprocess; what bounds these bounds a command that is run to its end
+_BEGIN = {"__init__", "__post_init__", "__enter__", "__exit__", "__call__"}  # runs wherever its class is used
+_SHARED_LIFE = {"start", "stop", "close"}  # of what is shared: many others have these names, too
 _SLOW = (
     "journeys",
     "engine/test_cluster",
@@ -37,41 +44,83 @@ _BURNER = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    sum(rang
 
 
 def waits(item: pytest.Item) -> bool:
-    """Whether the test, a fixture or a helper of it waits by a clock."""
+    """Whether the test, or a fixture or helper that runs for it alone, looks for what happens elsewhere."""
     if not isinstance(item, pytest.Function):
         return False
-    fixtures = (one for many in item._fixtureinfo.name2fixturedefs.values() for one in many)
-    return any(
-        _waits(inspect.unwrap(one)) for one in (item.function, *(fixture.func for fixture in fixtures))
-    )
+    fixtures = [one for many in item._fixtureinfo.name2fixturedefs.values() for one in many]
+    own = [inspect.unwrap(one.func) for one in fixtures if one.scope == "function"]
+    shared = [inspect.unwrap(one.func) for one in fixtures if one.scope != "function"]
+    return look(frozenset([inspect.unwrap(item.function), *own]), frozenset(shared))
 
 
 @functools.cache
-def _waits(begin: Callable[..., Any] | type) -> bool:
-    seen: set[int] = set()
-    todo: list[Any] = [begin]
+def look(own: frozenset[Any], shared: frozenset[Any] = frozenset()) -> bool:
+    """Whether one of `own`, functions and classes, looks for what happens elsewhere.
+
+    `shared`: what makes things that others use too. To make them is not judged, what `own` asks of them is.
+    """
+    made = _reached(shared, _BEGIN | _SHARED_LIFE)[1]
+    theirs = [(name, part) for name, part in _methods(made) if name not in _BEGIN | _SHARED_LIFE]
+    return _reached(own, _BEGIN, theirs)[0]
+
+
+def _reached(
+    begin: Iterable[Any], used: Iterable[str], given: Iterable[tuple[str, Any]] = ()
+) -> tuple[bool, set[type]]:
+    """Whether code that is reached from `begin` looks, and the classes that are reached.
+
+    `used`: names of methods that run in any case; `given`: methods of objects that come from elsewhere. Of a class runs
+    what the code names.
+    """
+    looks, seen, names, methods, kinds = False, set[int](), set(used), list(given), set[type]()
+    todo = list(begin)
     while todo:
         one = todo.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, type):
-            todo += [
-                inspect.unwrap(getattr(part, "fget", None) or part)
-                for part in vars(one).values()
-                if _ours(part)
-            ]
-            continue
-        for code in _codes(one.__code__):
-            if _CLOCKS & set(code.co_names) or _BOUNDS & _keywords(code):
-                return True
-            todo += [
-                found
-                for name in code.co_names
-                for found in _named(name, one.__globals__, code)
-                if _ours(found)
-            ]
-    return False
+        if isinstance(one, type) and one not in kinds:
+            kinds.add(one)
+            methods += _methods([one])
+        elif not isinstance(one, type) and id(one) not in seen:
+            seen.add(id(one))
+            itself, its_names, found = _facts(one)
+            looks |= itself
+            names |= its_names
+            todo += found
+        if not todo:
+            todo = [part for name, part in methods if name in names and id(part) not in seen]
+    return looks, kinds
+
+
+@functools.cache
+def _facts(function: Any) -> tuple[bool, frozenset[str], tuple[Any, ...]]:
+    """Whether a function itself looks, the names that it uses, and what of ours they stand for."""
+    codes, known = tuple(_codes(function.__code__)), function.__globals__
+    names = frozenset(name for code in codes for name in code.co_names)
+    found = [one for code in codes for name in code.co_names for one in _named(name, known, code)]
+    return any(_looks(code, known) for code in codes), names, tuple(found)
+
+
+def _methods(kinds: Iterable[type]) -> Iterator[tuple[str, Any]]:
+    """Name and function of each method and property of these classes, and of those that they are made from."""
+    for kind in (one for each in kinds for one in each.__mro__ if _ours(one)):
+        for name, part in vars(kind).items():
+            if _ours(part) and not isinstance(part, type):
+                yield (
+                    name,
+                    inspect.unwrap(getattr(part, "fget", None) or getattr(part, "__func__", None) or part),
+                )
+
+
+def _looks(code: CodeType, known: dict[str, Any]) -> bool:
+    """Whether this code itself looks for something that happens elsewhere."""
+    names = set(code.co_names)
+    if names & _LOOKS or (_BROWSER_LOOKS in names and _BROWSER_LOOKS in known):
+        return True
+    within = {name for one in code.co_consts if _comprehension(one) for name in one.co_names}
+    return bool(names & _BOUNDS or _keywords(code) & _BOUND_BY) and not (names | within) & _COMMANDS
+
+
+def _comprehension(constant: object) -> bool:
+    return isinstance(constant, CodeType) and constant.co_name in ("<listcomp>", "<genexpr>", "<dictcomp>")
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -93,12 +142,10 @@ def _keywords(code: CodeType) -> set[str]:
 
 
 def _named(name: str, known: dict[str, Any], code: CodeType) -> Iterator[Any]:
-    """What `name` is in a module, or in a module of ours that the code uses."""
-    yield inspect.unwrap(known[name]) if callable(known.get(name)) else None
-    for other in code.co_names:
-        module = known.get(other)
-        if isinstance(module, ModuleType) and callable(found := vars(module).get(name)):
-            yield inspect.unwrap(found)
+    """What `name` is of ours in a module, or in a module that the code uses."""
+    modules = (known.get(other) for other in code.co_names)
+    places = [known, *(vars(module) for module in modules if isinstance(module, ModuleType))]
+    yield from (inspect.unwrap(place[name]) for place in places if _ours(place.get(name)))
 
 
 def _ours(one: object) -> bool:
