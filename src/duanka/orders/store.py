@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from sqlite3 import OperationalError as SQLiteBusy
@@ -26,6 +26,7 @@ __all__ = ["GENESIS", "SCHEMA_VERSION", "NoOrderBook", "Store"]
 _BUSY_MS = 30_000  # that a writer waits for another one on SQLite
 _ANSWERS_WITHIN_SECONDS = 3  # a server, where it is only looked at
 _NO_ROOM = ("disk I/O error", "disk is full", "No space left")  # SQLite, PostgreSQL
+_UPGRADES = 20  # times _BUSY_MS that another process may upgrade
 _LOG_SECONDS = 0.5  # between tries to write into a log
 _TRIES = 5  # of a transaction that two writers made impossible: the database says which one must begin again
 
@@ -178,12 +179,25 @@ class Store:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20201010)")
             yield connection
 
+    @contextmanager
+    def _alone_after_others(self) -> Iterator[Connection]:
+        """As `_alone`; waits on SQLite also for an upgrade that takes longer than a writer ever does."""
+        with ExitStack() as stack:
+            for left in reversed(range(_UPGRADES)):
+                try:
+                    connection = stack.enter_context(self._alone())
+                    break
+                except OperationalError as error:
+                    if not (left and self.embedded and "locked" in str(error.orig)):
+                        raise
+            yield connection
+
     def _upgrade_once(self, terms: Upgrade) -> None:
         """Upgrade the database in one transaction, unless another process did so meanwhile."""
         from duanka.orders.migrations.upgrading import upgrade_database  # noqa: PLC0415  # it brings Alembic
 
         database = Path(self.engine.url.database) if self.embedded and self.engine.url.database else None
-        with self._alone() as connection:
+        with self._alone_after_others() as connection:
             try:
                 check(connection, self.name)
             except OlderVersion as found:

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, select, update
 
-from duanka.domain.errors import DuankaError
+from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.order import SYSTEM
 from duanka.domain.private_files import put_in_place
 from duanka.domain.words import Words
@@ -120,14 +120,19 @@ def _number(facts: TrailFacts) -> str:
 
 
 def _copied(database: Path, version: int, now: datetime) -> Path:
-    """Copy the database as it is, while its lock is held. OSError."""
+    """Copy the database as it is, while its lock is held. DuankaError: there is no room for it. OSError."""
     named = "0.1.0" if version == 0 else f"v{version}"
     copy = database.with_name(f"{database.stem}-{named}-{now:%Y%m%dT%H%M%S%f}.sqlite")
-    with (
-        put_in_place(copy) as aside,
-        closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source,
-        closing(sqlite3.connect(aside)) as target,
-    ):
-        source.backup(target)
-        target.execute("PRAGMA journal_mode=DELETE")
+    try:
+        with (
+            put_in_place(copy) as aside,
+            closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(aside)) as target,
+        ):
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise DuankaError(
+            f"the copy {copy} that an upgrade begins with cannot be written ({error}){MAKE_ROOM}"
+        ) from None
     return copy
