@@ -117,7 +117,7 @@ _COUNTS = (
         False,
         Words("无法读取而搁置", "set aside unreadable"),
         "aside",
-        Words("见 quarantine.parquet", "see quarantine.parquet"),
+        Words("原因见 `duanka quarantine`", "see `duanka quarantine`"),
     ),
     (
         False,

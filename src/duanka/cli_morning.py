@@ -37,8 +37,8 @@ _MISSING = Words(
 )
 _CAME = Words("迟到，现已研判：{source} {day} 的记录", "Came late, and is judged now: {source} of {day}")
 _BAD = Words(
-    "搁置或来得太晚：占记录的 {share}，见 quarantine.parquet",
-    "Set aside or too late: {share} of the records, see quarantine.parquet",
+    "搁置或来得太晚：占记录的 {share}，原因见 `duanka quarantine`",
+    "Set aside or too late: {share} of the records; `duanka quarantine` says why",
 )
 _FILES = Words("变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}")
 

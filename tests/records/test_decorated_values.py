@@ -258,3 +258,26 @@ def test_text_of_types_that_hold_numbers() -> None:
     assert undecorated(pl.Series(["'a'b'", "O'Brien", "2021–05–17", None])).to_list() == [
         "'a'b'", "O'Brien", "2021-05-17", None,
     ]  # fmt: skip
+
+
+_EARLY = datetime(2021, 5, 17, 1, 35, 29)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "right"),
+    [
+        ("%Y%m%d %H%M%S", "20210517 13529", _EARLY),
+        ("%Y%m%d %H%M%S", "20210517 5", datetime(2021, 5, 17, 0, 0, 5)),
+        ("%Y%m%d%H%M%S", "20210517013529", _EARLY),
+        ("%Y%m%d%H%M%S", "2021051713529", None),
+        ("%H%M%S %d.%m.%Y", "13529 17.5.2021", None),
+        ("%Y-%m-%d %H%M%S", "2021-5-17 93000", _AT),
+        ("%Y%m%d %H:%M", "20210517 9:30", _AT),
+        ("%y%m%d%H%M", "210517930", None),
+    ],
+)
+def test_digits_that_are_missing_are_not_taken_from_others(
+    form: str, text: str, right: datetime | None
+) -> None:
+    """Read from the left, 13529 is 13:52:09; as a number that lost its zero it is 01:35:29."""
+    assert moments(pl.Series([text]), (form,), None, _CHINA).to_list() == [right]
