@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, command
+from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, card_meant, command
+from duanka.cli_completion import orders_like
 from duanka.cli_database import say_upgrade
 from duanka.cli_lazy import lazily
 from duanka.cli_process import ExitCode
-from duanka.domain.act import card_of
 from duanka.domain.authority import Permission, may
 
 if TYPE_CHECKING:
@@ -47,16 +47,21 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
 
     @command(cards, Permission.READ_DOSSIER)
     def show(
-        card: Annotated[str, typer.Argument(help="For example 8613800000000 or 13800000000.")],
+        card: Annotated[
+            str,
+            typer.Argument(
+                help="For example 13800000000, or the id of an order about it.", autocompletion=orders_like
+            ),
+        ],
         full: Full = False,
         why: BecauseFull = "",
         case: Annotated[str, typer.Option(help="Number of the case, for the police.")] = "",
     ) -> None:
         """Show a card: its state, its orders, what the network has in force, what it was refused."""
         with at_desk(Permission.READ_DOSSIER) as (here, person):
-            number = card_of(card)
+            number = card_meant(here, card)
             found = here.reading.dossier(number, reading.Reader(person, full, why, case), app_orders.now())
-            out.print(tables.dossier_page(found, here.book.terms.policy), highlight=False)
+            out.print(tables.dossier_page(found, here.book.terms.policy, out.width), highlight=False)
             kept = here.takes.kept_of(number, person) if may(person.role, Permission.LIST_TAKES) else ()
         if kept:
             out.print(takes_tables.kept_page(kept), highlight=False)

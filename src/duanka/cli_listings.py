@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,10 @@ def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) 
             "reason", Words("原因", "reason"), lambda one: one.grounds.reason, least=24, spare=2, both=True
         ),
     )
+    if kind is Kind.OBJECTION:  # it rests on no hit
+        columns = tuple(
+            replace(one, heading=None) if one.name in ("rules", "", "hits") else one for one in columns
+        )
     return Listing(what, columns, ("tier", "state", "rules", "city", "operator"))
 
 
@@ -131,7 +136,7 @@ COUNTER: Listing[CounterWaiting] = Listing(
             word=partial(term, Document),
             spare=3,
         ),
-        Column("counter", Words("营业厅", "counter"), lambda one: one.counter, least=10, spare=1),
+        Column("counter", Words("营业厅", "counter"), lambda one: one.counter, least=10),
         Column("recorded_by", Words("登记人", "recorded by"), lambda one: one.first_by, least=8, spare=2),
         Column("recorded_at", Words("时间", "at"), lambda one: one.first_at, spare=4),
     ),

@@ -6,7 +6,6 @@ A list is declared once, as a `Listing`; widths, headings, escaping, pages and a
 from __future__ import annotations
 
 import itertools
-import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from duanka.cli_list_columns import (
     json_line,
     json_rows,
 )
+from duanka.cli_process import line_breaks
 from duanka.domain.errors import DuankaError
 from duanka.domain.words import Words
 
@@ -43,7 +43,6 @@ Rows = Annotated[
 ]
 SCREENFUL = 20  # rows of a page where nobody says: with heading and the next command they fit 24 lines
 # a number, a moment, a word; Chinese breaks behind any letter
-_UNBROKEN = re.compile(r"[(\[]?\+\d{1,3} \S+ ?|\d{4}-\d\d-\d\d \d\d:\S+ ?|[\x21-\u2fff]+ ?|[^\x21-\u2fff] ?")
 _REMEMBERED = ("id", "operator", "city")  # columns that a shell completes
 _FETCHED = 200  # rows that are asked for at a time
 _BOM = "\ufeff"  # so that spreadsheets read UTF-8
@@ -169,7 +168,7 @@ def print_counts(
     elif not total:
         line(out, _nothing(listing.what, asked))
     else:
-        line(out, f"{total:,} {shown(listing.what)}")
+        say(out, f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
         table = Listing[tuple[str, str, int]](
             listing.what,
             (
@@ -266,13 +265,8 @@ def _line(columns: Sequence[Column[Any]], cells: Sequence[str], widths: Mapping[
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
     """The text in lines of at most `width` cells, set in by two."""
-    at = ""
-    for part in _UNBROKEN.findall(text):
-        if at and cell_len(at) + cell_len(part.rstrip()) > width - 2:
-            yield f"  {at}".rstrip()
-            at = ""
-        at += part
-    yield f"  {at}".rstrip()
+    breaks = [0, *line_breaks(text, width - 2), len(text)]
+    return (f"  {text[begin:end].strip()}".rstrip() for begin, end in itertools.pairwise(breaks))
 
 
 def _nothing(what: Words, asked: Asked) -> str:

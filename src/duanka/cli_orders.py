@@ -110,7 +110,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                 act = here.acts.act(order, person)
                 cards = here.reading.act_cards(order, reader, app_orders.now(), after, limit)
                 out.print(tables.act_page(act), highlight=False)
-                out.print(tables.act_cards_table(order, cards), highlight=False)
+                out.print(tables.act_cards_table(order, cards, out.width), highlight=False)
                 return
             number = order_meant(here, person, order, Kind.RESTRICTION, Kind.VERIFICATION).id
             file = here.reading.order(number, reader, app_orders.now())

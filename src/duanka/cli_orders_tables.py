@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from duanka.cli_grid import grid, share
 from duanka.cli_language import shown, term, tier
+from duanka.cli_list_columns import Column, Listing
+from duanka.cli_lists import table_lines
 from duanka.cli_process import Prose
 from duanka.cli_story_tables import (
     carried_by,
     confirmed_table,
     legs_table,
-    moment,
     notices_told,
     refused_table,
     trail_told,
@@ -56,7 +58,6 @@ _PARENT, _DAYS = (
 _SEEN = Words("{rule}（{days}）：{what}", "{rule} ({days}): {what}")
 _SINCE, _WANTED = Words("起始", "since"), Words("应为", "wanted")
 _ORDERS_TITLE = Words("\n工单", "\nOrders")
-_ORDERS = (_ORDER, Words("类型", "kind"), _STATE, _OPENED, _CLOSED, _REASON)
 _ACT, _ACT_IS = Words("处置", "act"), Words("{id}：{event}，{cards} 张卡", "{id}: {event} {cards} card(s)")
 _PROGRESS = Words("进度", "progress")
 _DONE = Words(
@@ -70,11 +71,7 @@ _SKIPPED = (_CARD, Words("跳过原因", "why it was skipped"))
 _MORE_SKIPPED = Words(
     "另有 {more} 张：`duanka orders show {act}`", "and {more} more: `duanka orders show {act}`"
 )
-_ACT_CARDS = (
-    *(Words("#", "#"), _CARD, Words("现状", "now"), _TIER, _REASON, Words("未结工单", "open")),
-    *(Words("核验通过", "passed"), Words("异议", "objection"), Words("结果", "outcome")),
-)
-_PASSES = Words("{times} 次，{at}", "{times}x, {at}")
+_PASSES = Words("曾通过核验 {times} 次，上次 {at}", "passed {times}x before, last {at}")
 _TO_COME = Words("未办", "to come")
 _NEXT = Words("下一页：", "More: ")
 _PERIOD = Words("{since} 起，{until} 前", "From {since} until before {until}")
@@ -97,6 +94,25 @@ _NO_REASON, _AND = Words("无原因", "no reason"), Words("；", "; ")
 def state(word: str) -> str:
     """A state in the language of tables."""
     return term(State, word)
+
+
+def _outcome(one: ActCard) -> str:
+    return term(CardOutcome, one.outcome, shown(_TO_COME))
+
+
+def _objection(word: str) -> str:
+    return term(State, word or None)
+
+
+def _open_orders(one: ActCard) -> str:
+    return ", ".join(f"{order.id} {state(order.state)}" for order in one.open_orders)
+
+
+def _why_asked(one: ActCard) -> str:
+    """Why the card is asked, when it passed before, why it was skipped: what is known of it."""
+    passed = shown(_PASSES).format(times=one.passes, at=local(one.passed_at)) if one.passes else ""
+    reason = shown(one.reason) if one.reason else ""
+    return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)
 
 
 def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
@@ -163,7 +179,7 @@ def _read_out(said: Words) -> RenderableType:
     return Group(Prose(said.zh), Prose(said.en), Prose(""))
 
 
-def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
+def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableType:
     """All that is known of a card; first what to tell a caller."""
     said = _read_out(answer(card.card, card.orders, card.since, policy, known=card.known))
     if not card.known:
@@ -174,20 +190,11 @@ def dossier_page(card: Dossier, policy: OrderPolicy) -> RenderableType:
         (_SINCE, local(card.since)),
         (_WANTED, term(NetworkState, card.wanted)),
     )
-    orders: RenderableType = Group()
-    if card.orders:
-        orders = _orders_table(card.orders)
+    listed = table_lines(_ORDERS, card.orders, width) if card.orders else ()
+    title = [Prose(shown(_ORDERS_TITLE), style="bold")] if card.orders else []
+    orders = Group(*title, *listed)
     refused = refused_table(card.refusals)
     return Group(said, facts, orders, confirmed_table(card.network), refused, notices_told(card.notices))
-
-
-def _orders_table(orders: Sequence[Order]) -> RenderableType:
-    table = grid(*_ORDERS, title=_ORDERS_TITLE)
-    for one in orders:
-        words = (shown(one.kind.words), shown(one.state.words))
-        times = (moment(one.opened_at), moment(one.closed_at))
-        table.add_row(one.id, *words, *times, shown(one.grounds.reason))
-    return table
 
 
 def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
@@ -216,26 +223,35 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
     return Group(facts, table, *rest)
 
 
-def act_cards_table(act_id: str, page: Page[ActCard]) -> RenderableType:
+_ORDERS: Listing[Order] = Listing(
+    _ORDER,
+    (
+        Column("id", _ORDER, lambda one: one.id),
+        Column("kind", Words("类型", "kind"), lambda one: one.kind.value, word=partial(term, Kind)),
+        Column("state", _STATE, lambda one: one.state.value, word=state),
+        Column("opened_at", _OPENED, lambda one: one.opened_at),
+        Column("closed_at", _CLOSED, lambda one: one.closed_at),
+        Column("reason", _REASON, lambda one: one.grounds.reason, below=True),
+    ),
+)
+_ACT_CARDS: Listing[ActCard] = Listing(
+    _CARD,
+    (
+        Column("line", Words("#", "#"), lambda one: one.line, right=True),
+        Column("card", _CARD, lambda one: one.card),
+        Column("state", Words("现状", "now"), lambda one: one.state, word=state),
+        Column("tier", _TIER, lambda one: one.tier, word=tier),
+        Column("outcome", Words("结果", "outcome"), lambda one: one.outcome, _outcome),
+        Column("objection", Words("异议", "objection"), lambda one: one.objection, word=_objection),
+        Column("open", Words("未结工单", "open"), lambda one: None, _open_orders),
+        Column("told", _REASON, lambda one: None, _why_asked, below=True),
+    ),
+)
+
+
+def act_cards_table(act_id: str, page: Page[ActCard], width: int) -> RenderableType:
     """Every card of an act as the second person must know it; `page` is already masked."""
-    table = grid(*_ACT_CARDS)
-    for one in page.items:
-        passed = shown(_PASSES).format(times=one.passes, at=local(one.passed_at)) if one.passes else "-"
-        outcome = term(CardOutcome, one.outcome, shown(_TO_COME))
-        if one.why:
-            outcome = f"{outcome}: {one.why}"
-        table.add_row(
-            f"{one.line}",
-            one.card,
-            state(one.state),
-            tier(one.tier),
-            shown(one.reason) if one.reason else "-",
-            "\n".join(f"{order.id} {state(order.state)}" for order in one.open_orders) or "-",
-            passed,
-            term(State, one.objection),
-            outcome,
-        )
-    return _with_next(table, f"orders show {act_id}", page.next)
+    return _with_next(Group(*table_lines(_ACT_CARDS, page.items, width)), f"orders show {act_id}", page.next)
 
 
 def figures_page(figures: Figures) -> RenderableType:

@@ -131,13 +131,13 @@ class Prose(Text):
             )
         lines = Lines()
         for line in self.split(allow_blank=True):
-            for one in line.divide(_breaks(line.plain, width)):
+            for one in line.divide(line_breaks(line.plain, width)):
                 one.rstrip()
                 lines.append(one)
         return lines
 
 
-def _breaks(text: str, width: int) -> list[int]:
+def line_breaks(text: str, width: int) -> list[int]:
     """Where lines of at most `width` cells begin, but for the first."""
     found, at = list[int](), 0
     for part in _UNBROKEN.finditer(text):
