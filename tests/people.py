@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from desk import duanka
+from duanka import app_orders
+from duanka.app import policy_named
 from duanka.domain.person import Person, Role, Scope
 from duanka.orders.audit import Trail
 from duanka.orders.keys import Keys
 from duanka.orders.persons import Asked, Persons
 from duanka.orders.store import Store
+from duanka.settings import Settings
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST, SECOND = Person("first.supervisor", Role.SUPERVISOR), Person("second.supervisor", Role.SUPERVISOR)
@@ -47,6 +50,13 @@ class People:
         found = self.keys.who(self.given[person])
         assert found is not None
         return found
+
+
+def people_of(settings: Settings, people: Mapping[str, Role], policy: str = "national") -> dict[str, str]:
+    """A key of each of `people`, in the order book of these settings, which is begun: as `typed_people`, not typed."""
+    with app_orders.desk(settings, policy_named(policy), create=True) as here:
+        made = People(here.store, here.trail)
+        return {**made.given, **{person: made.add(person, role) for person, role in people.items()}}
 
 
 def typed_people(people: Mapping[str, str], cwd: Path, **environment: str) -> dict[str, str]:

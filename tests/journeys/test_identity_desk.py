@@ -20,10 +20,10 @@ from duanka import app_orders
 from duanka.app import policy_named
 from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
-from duanka.domain.person import HOLDER
+from duanka.domain.person import HOLDER, Role
 from duanka.domain.words import Words
 from duanka.settings import Settings
-from people import typed_people
+from people import people_of
 from waiting import HANG
 
 STEPS = (Step(Gesture.OPEN_MOUTH, 1.0, 3.0), Step(Gesture.TURN_LEFT, 3.0, 5.0))
@@ -36,8 +36,9 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.keys = typed_people(
-            {"wang": "desk", "li": "supervisor", "liaison": "police", "bureau": "regulator"}, folder
+        self.keys = people_of(
+            Settings(orders=folder / "duanka-orders"),
+            {"wang": Role.DESK, "li": Role.SUPERVISOR, "liaison": Role.POLICE, "bureau": Role.REGULATOR},
         )
 
     def typed(self, who: str, *words: str) -> Typed:

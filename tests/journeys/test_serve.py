@@ -11,16 +11,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from databases import Postgres
 from desk import Typed, duanka
+from duanka.domain.person import Role
 from duanka.network.own_message_proxy import OwnMessageProxy
 from duanka.network.own_smsc import OwnShortMessageCentre
 from duanka.network.sms import MessageProxy
-from people import typed_people
+from duanka.settings import Settings
+from people import people_of
 from waiting import HANG, until
 
 CARD = "8613800000001"
@@ -50,10 +54,10 @@ def decide(folder: Path, *cards: str) -> None:
 class Office:
     """A desk with two people, its order book, and a message path behind it."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], **database: Any) -> None:
         self.folder, self.environment = folder, environment
-        people = {"wang": "desk", "li": "supervisor"}
-        self.keys = typed_people(people, folder, **environment)
+        settings = Settings(orders=folder / "duanka-orders", **database)
+        self.keys = people_of(settings, {"wang": Role.DESK, "li": Role.SUPERVISOR})
 
     def typed(self, *words: str | Path, who: str | None = "wang") -> Typed:
         key = {"DUANKA_API_KEY": self.keys[who]} if who else {}
@@ -110,16 +114,19 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
             return
         server: Postgres = request.getfixturevalue("postgres")
         with server.database() as url:
-            secret = {"DUANKA_SECRET": "the secret of a test, long enough"}  # of a server one must be given
-            yield Office(tmp_path, {**environment, **secret, "DUANKA_DATABASE_URL": url})
+            secret = "the secret of a test, long enough"  # noqa: S105  # of a server one must be given
+            environment |= {"DUANKA_SECRET": secret, "DUANKA_DATABASE_URL": url}
+            yield Office(tmp_path, environment, secret=SecretStr(secret), database_url=SecretStr(url))
 
 
 @pytest.mark.requirement("R2")
 def test_a_stop_by_two_people_and_back(office: Office) -> None:
     proxy = Proxy(office)
     decide(office.folder / "scan", CARD, "8613800000002")
+    key = {"Authorization": f"Bearer {office.keys['li']}"}
     with office.serving("--decisions", office.folder / "scan") as (_, api):
-        until(lambda: office.out("orders", "list").count("notified") == 2)
+        until(lambda: httpx.get(f"{api}/orders", headers=key, timeout=HANG).text.count('"notified"') == 2)
+        assert office.out("orders", "list").count("notified") == 2
         proposed = office.out("orders", "stop", CARD, "--reason", "群众举报", "--reason-en", "reported")
         act = re.search(r"A[0-9A-Z]{12}", proposed)
         assert act
@@ -132,7 +139,6 @@ def test_a_stop_by_two_people_and_back(office: Office) -> None:
         assert CARD in office.out("cards", "show", CARD, "--full", "--why", "caller on the line")
         office.out("orders", "restore", CARD, "--why", "the report was wrong")
         until(lambda: proxy.state(CARD) == "active")
-        key = {"Authorization": f"Bearer {office.keys['li']}"}
         answer = httpx.get(f"{api}/orders", headers=key, timeout=HANG)
         assert answer.status_code == 200
         assert httpx.get(f"{api}/orders", timeout=HANG).status_code == 401
