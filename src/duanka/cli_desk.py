@@ -13,6 +13,7 @@ from duanka.cli_at_desk import AtDesk, BecauseFull, Full, Why, card_meant, comma
 from duanka.cli_completion import orders_like
 from duanka.cli_database import say_upgrade
 from duanka.cli_lazy import lazily
+from duanka.cli_lists import say
 from duanka.cli_process import ExitCode
 from duanka.domain.authority import Permission, may
 
@@ -99,7 +100,11 @@ def _add_audit(cli: typer.Typer, out: Console, err: Console, at_desk: AtDesk) ->
                 f"The trail does not hold: {faults} fault(s) in {rows:,} rows.", style="red", highlight=False
             )
             raise typer.Exit(ExitCode.LOOK)
-        out.print(f"The trail holds: {rows:,} rows, none changed, removed or moved.", highlight=False)
+        say(
+            out,
+            f"审计链完整：{rows:,} 行，没有改动、删除或移动。",
+            f"The trail holds: {rows:,} rows, none changed, removed or moved.",
+        )
         for upgrade in upgrades:
             say_upgrade(out, upgrade)
 
