@@ -80,7 +80,7 @@ test-long: setup-cluster setup-network setup-browser setup-faces ## the full cou
 
 pages: setup-dev                ## what docs/ says of tables, settings, acts and roles, written anew from the code
 	@for page in tests/test_docs*.py tests/api/test_api_page.py; do \
-		PYTHONPATH=tests:tests/network:tests/records:tests/orders $(BIN)/python $$page || exit 1; done
+		PYTHONPATH=tests:tests/network:tests/ingest:tests/orders $(BIN)/python $$page || exit 1; done
 
 coverage: setup-cluster setup-network setup-browser setup-faces ## make test once more, and which lines it does not run: a third more time
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term -m "not long"

@@ -26,7 +26,7 @@ from national import national
 from scan import DATA, busy_cards, many_cards
 
 from duanka.domain.ports import Silent
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
 from duanka.engine import Cluster, Embedded
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -15,13 +15,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from duanka import app_orders
-from duanka.app_policies import policy_named
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.order import Asked, Demand, Kind
-from duanka.domain.words import Words
-from duanka.orders.book import OrderBook
-from duanka.orders.store import SCHEMA_VERSION
-from duanka.settings import Settings
+from duanka.domain.text import Words
+from duanka.ledger.db.database import SCHEMA_VERSION
+from duanka.orders.service import OrderBook
 
 DATA = Path("bench-data")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -58,7 +58,7 @@ def order_book(folder: Path, orders: int) -> str:
 def cpu_seconds(words: list[str], environment: dict[str, str]) -> float:
     """What one run of a command takes of the processor; CalledProcessError where it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "duanka.cli", *words]
+    command = [sys.executable, "-m", "duanka.cli.main", *words]
     subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

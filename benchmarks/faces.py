@@ -27,11 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import clips
 from duanka.domain.identity import Check, Frame, Gesture, Outcome, Reason, Step, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity import workers
-from duanka.identity.embedded import Embedded, steps_of
-from duanka.identity.engine import Engine
-from duanka.identity.pictures import frame, reference
-from duanka.identity.seen import Seen
+from duanka.identity import worker_pool as workers
+from duanka.identity.embedded.checker import Embedded, steps_of
+from duanka.identity.embedded.engine import Engine
+from duanka.identity.embedded.images import frame, reference
+from duanka.identity.embedded.measurements import Seen
 
 POLICY = IdentityPolicy()
 GOAL_CPU, GOAL_MEMORY = 2.0, 300

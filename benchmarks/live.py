@@ -29,9 +29,9 @@ from live_rivals import AllLoop, HourLoop, bytewax_hours, plain_values
 from live_stream import BATCH, Stream
 from scan import peak_mb
 
-from duanka.app import engine_memory, policy_named
-from duanka.domain.live import Batch, Taken
+from duanka.bootstrap.scan import engine_memory, policy_named
 from duanka.domain.rule import Rule
+from duanka.domain.streaming import Batch, Taken
 from duanka.engine.live import Live
 from duanka.rules import RULES
 

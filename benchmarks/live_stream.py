@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from duanka.domain.live import Batch, Piece
-from duanka.domain.tables import CARDS
+from duanka.domain.schema import CARDS
+from duanka.domain.streaming import Batch, Piece
 
 START = datetime(2021, 5, 3, 12)
 BATCH = 100_000

@@ -21,10 +21,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from duanka.domain.order_policy import MessagePolicy
-from duanka.domain.order_policy_file import messages_of
-from duanka.network import smpp
-from duanka.network.message_verdict import Judge
-from duanka.network.text_lists import TextLists
+from duanka.network.smpp import codec as smpp
+from duanka.network.sms.proxy.text_rules import TextLists
+from duanka.network.sms.proxy.verdict import Judge
+from duanka.policy_files.orders import messages_of
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("DUANKA_SHARED", ROOT.parent / "shared")) / "data"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from duanka.app import policy_named, with_lists
+from duanka.bootstrap.scan import policy_named, with_lists
 from duanka.domain.policy import Policy
-from duanka.domain.policy_file import read_lists
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
+from duanka.policy_files.loader import read_lists
 from duanka.rules import RULES
 
 

@@ -26,17 +26,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from pydantic import SecretStr
 
 import databases
-from duanka import app_orders, app_serve
-from duanka.app import policy_named
-from duanka.cli_process import prepare_process
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
+from duanka.cli.shell.process import prepare_process
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind
-from duanka.domain.words import Words
-from duanka.network.fake import FakeElement, FakeSender
-from duanka.orders.book import OrderBook
-from duanka.orders.consequences import happen
-from duanka.orders.turn import Turn
-from duanka.settings import Settings
+from duanka.domain.text import Words
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement, FakeSender
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

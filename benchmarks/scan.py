@@ -26,9 +26,9 @@ import polars as pl
 import pyarrow.parquet as pq
 from national import national
 
-from duanka.app import engine_memory
+from duanka.bootstrap.scan import engine_memory
 from duanka.domain.ports import Silent
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
 from duanka.engine import Embedded
 from duanka.simulator import simulate
 

@@ -28,9 +28,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "network"))
 from duanka.domain.network import NetworkState
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.phones import Phone
-from duanka.network.sip import CallProxy
+from duanka.network.sip.element import CallProxy
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.sandbox.phones import Phone
 from phone_number_forms import EMERGENCY as FORMS
 from sip_messages import escaped
 from sipp_calls import Called, Calling, answering, calling, missing

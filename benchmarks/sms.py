@@ -29,10 +29,10 @@ from message_text import ROOT, policy
 
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_part import OwnProcess, answers, free_port
-from duanka.network.smpp import Address
+from duanka.network.process import OwnProcess, answers, free_port
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.codec import Address
+from duanka.sandbox.message_proxy import OwnMessageProxy
 
 BLOCKED = 100_000
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -46,7 +46,7 @@ def centre(folder: Path, *, journal: bool, most: int) -> Iterator[Where]:
     `journal`: each message is on disk before it is answered.
     """
     address = ("127.0.0.1", free_port())
-    command = [sys.executable, "-m", "duanka.network.own_smsc", address[0], str(address[1]), str(most)]
+    command = [sys.executable, "-m", "duanka.sandbox.smsc", address[0], str(address[1]), str(most)]
     if journal:
         command.append(str(folder / "journal"))
     process = OwnProcess(command, folder / "smsc.log")

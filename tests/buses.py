@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import nats
 import polars as pl
 
-from duanka.network.own_part import free_port
-from duanka.records.bus import Bus
+from duanka.ingest.live.nats.feed import Bus
+from duanka.network.process import free_port
 from waiting import HANG
 
 STREAM = "RECORDS"

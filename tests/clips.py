@@ -205,7 +205,7 @@ def in_place_of(photo: Image, image: Image) -> Image:
     """The photograph, its face brought to where the face of the image is, as large and as level."""
     import cv2
 
-    from duanka.identity.engine import Engine
+    from duanka.identity.embedded.engine import Engine
 
     engine = Engine()
     there, here = (np.array(engine.see(one).found[4:14]).reshape(5, 2) for one in (photo, image))

@@ -15,7 +15,7 @@ from hypothesis import settings
 import databases
 from databases import Postgres
 from desk import duanka
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from duanka.simulator import simulate
 from long_first import LongFirst
 from parts import needed

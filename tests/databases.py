@@ -18,8 +18,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 from pytest_postgresql.janitor import DatabaseJanitor
 
-from duanka.network.own_part import free_port
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
+from duanka.network.process import free_port
 from waiting import HANG
 
 _STARTS_WITHIN = HANG

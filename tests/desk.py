@@ -32,7 +32,7 @@ class Typed:
 def duanka(*words: str | Path, cwd: Path | None = None, **environment: str) -> Typed:
     """Run `duanka WORDS` in a process of its own."""
     ran = subprocess.run(
-        [sys.executable, "-m", "duanka.cli", *map(str, words)],
+        [sys.executable, "-m", "duanka.cli.main", *map(str, words)],
         capture_output=True,
         text=True,
         cwd=cwd,

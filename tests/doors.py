@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
-from duanka import cli
-from duanka.cli_lazy import DeferredGroup
+from duanka.cli import main as cli
+from duanka.cli.shell.lazy import DeferredGroup
 from duanka.domain.authority import Permission
 
 # groups and commands that work on records, or carry orders out: no person of the order book acts there

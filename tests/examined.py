@@ -9,9 +9,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from duanka import app_orders, cli
-from duanka.app_policies import policy_named
-from duanka.settings import Settings
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import Settings
+from duanka.cli import main as cli
 
 SECRET = "a secret that is long enough for it all"  # noqa: S105  # of tests
 

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from desk import duanka
-from duanka import app_orders
-from duanka.app import policy_named
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.person import Person, Role, Scope
-from duanka.orders.audit import Trail
-from duanka.orders.keys import Keys
-from duanka.orders.persons import Asked, Persons
-from duanka.orders.store import Store
-from duanka.settings import Settings
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.keys import Keys
+from duanka.ledger.people.persons import Asked, Persons
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST, SECOND = Person("first.supervisor", Role.SUPERVISOR), Person("second.supervisor", Role.SUPERVISOR)

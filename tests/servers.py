@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from duanka.network.own_part import free_port
+from duanka.network.process import free_port
 from waiting import HANG
 
 ROOT = Path(__file__).parents[1]

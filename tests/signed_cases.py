@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from duanka.domain.case_source import CaseSource, listed
 from duanka.domain.sealing import derived
-from duanka.records.signatures import public_key_of, sign
+from duanka.ingest.delivery.signatures import public_key_of, sign
 
 SECRET = "a secret of a test, of thirty-two characters"  # noqa: S105  # opens nothing
 _KEY = Ed25519PrivateKey.from_private_bytes(b"a key of a test, 32 bytes long..")

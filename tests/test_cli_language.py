@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from duanka import cli, cli_language
+from duanka.cli import main as cli
+from duanka.cli.shell import language as cli_language
 from duanka.domain.local_time import use_zone
 from duanka.domain.order import Kind, State
 

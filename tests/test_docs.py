@@ -12,20 +12,20 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from duanka import cli
-from duanka.domain.decide import ACTION_OF_TIER, Tier
+from duanka.cli import main as cli
+from duanka.domain.decision import ACTION_OF_TIER, Tier
+from duanka.domain.findings import CardAtRisk
 from duanka.domain.judgement import CLAIMED, CONFIRMED
-from duanka.domain.live import Change, HitChange, Refused
 from duanka.domain.policy import LISTS
-from duanka.domain.policy_file import read_policy
 from duanka.domain.rule import Action, Hit
-from duanka.domain.scan import CardAtRisk
-from duanka.domain.tables import RECORD_TABLES, TABLES, Column, Kind, Table
-from duanka.domain.words import Words
-from duanka.records.reasons import Reason
-from duanka.report.ledger import DECISIONS, HITS, Ledger
+from duanka.domain.schema import RECORD_TABLES, TABLES, Column, Kind, Table
+from duanka.domain.streaming import Change, HitChange, Refused
+from duanka.domain.text import Words
+from duanka.ingest.model.reasons import Reason
+from duanka.observability.metrics import Metrics
+from duanka.policy_files.loader import read_policy
+from duanka.reports.decision_log.writer import DECISIONS, HITS, Ledger
 from duanka.rules import RULES
-from duanka.telemetry.metrics import Metrics
 from signed_cases import signed, trusting
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def _type(column: Column) -> str:
 
 def _written(page: str) -> str:
     """`page` with what lies between each pair of marks generated."""
-    for source, tables in (("tables.py", TABLES), ("policy.py", LISTS)):
+    for source, tables in (("schema.py", TABLES), ("policy.py", LISTS)):
         mark = rf"(<!-- from src/duanka/domain/{source}; [^\n]*-->\n).*?(?=<!-- end -->)"
         text = generated(tables) + "\n\n"
         page, found = re.subn(mark, lambda m, text=text: m[1] + text, page, flags=re.DOTALL)  # type: ignore[misc]

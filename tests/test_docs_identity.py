@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from duanka.bootstrap.settings import Settings
 from duanka.domain.identity import COUNTED, LEAST_FRAMES, MOST_FRAMES, TOLD, Gesture, Reason
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity.photos import MOST_PHOTO, PATIENT
+from duanka.identity.reference_photos import MOST_PHOTO, PATIENT
 from duanka.identity.vendor import MOST_ANSWERED, MOST_SECONDS, MOST_STEPS
-from duanka.orders.pictures import LONGEST
-from duanka.settings import Settings
+from duanka.orders.verification.pictures import LONGEST
 from vendor_server import CONTRACT
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from desk import duanka
-from duanka.settings import Settings, in_force, setting_names
+from duanka.bootstrap.settings import Settings, in_force, setting_names
 
 PAGE = Path(__file__).parents[1] / "docs" / "SETTINGS.md"
 HOW_TO_WRITE = "docs/SETTINGS.md lags behind the code; write it anew with: make pages"
@@ -24,7 +24,7 @@ def _rows() -> Iterator[str]:
 
 
 def _written(page: str) -> str:
-    mark = r"(<!-- from src/duanka/settings.py; [^\n]*-->\n).*?(?=<!-- end -->)"
+    mark = r"(<!-- from src/duanka/bootstrap/settings.py; [^\n]*-->\n).*?(?=<!-- end -->)"
     rows = "\n".join(_rows())
     page, found = re.subn(mark, lambda m: f"{m[1]}\n{rows}\n\n", page, flags=re.DOTALL)
     assert found == 1, f"{PAGE}: no place for the settings"

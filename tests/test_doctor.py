@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from desk import duanka
-from duanka.app_doctor import CHECKS, Check, examine, folders, installation
-from duanka.app_doctor.examination import Finding, Installation, Level, ok
+from duanka.bootstrap.doctor import CHECKS, Check, examine, folders, installation
+from duanka.bootstrap.doctor.examination import Finding, Installation, Level, ok
 from examined import SECRET, Examined, doctor, order_book
 from waiting import HANG
 

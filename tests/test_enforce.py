@@ -18,21 +18,21 @@ from sqlalchemy import func, select
 
 import databases
 from databases import Postgres
+from duanka.application.enforcement_worker import PURGE, Duty, Enforcement, Enforcing, duties
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, Demand, Kind, Person, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.words import Words
-from duanka.enforce import PURGE, Duty, Enforcement, Enforcing, duties
-from duanka.network.fake import FakeElement
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.enacting import Enacting
-from duanka.orders.outbox import Looking, Outbox
-from duanka.orders.reconciling import Reconciling
-from duanka.orders.store import Store
-from duanka.orders.tables import outbox
-from duanka.orders.turn import Terms
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import outbox
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.outbox import Looking, Outbox
+from duanka.orders.monitoring.reconciliation import Reconciling
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement
 from parts import needed
 from waiting import HANG, until
 
@@ -295,7 +295,7 @@ def test_a_postgresql_that_is_started_again_is_waited_for() -> None:
 
 FULL = """
 import resource, signal, sys
-from duanka.orders.audit import Fault
+from duanka.ledger.audit.trail import Fault
 from test_enforce import *
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead

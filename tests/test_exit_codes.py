@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from duanka.cli_process import ExitCode
+from duanka.cli.shell.process import ExitCode
 
 ROOT = Path(__file__).parents[1]
 ENDINGS = {"typer.Exit", "sys.exit", "SystemExit"}
-PROCESSES = {"message_proxy.py"}  # a program of its own, whose supervisor reads 0 or not
+PROCESSES = {"process.py"}  # a program of its own, whose supervisor reads 0 or not
 
 
 def _raised() -> Iterator[tuple[str, str]]:

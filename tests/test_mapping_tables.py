@@ -10,9 +10,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from duanka import cli_mapping_tables as tables
-from duanka.domain.tables import TABLES
-from duanka.records.guessing import Tried
+from duanka.cli.detection import mapping_tables as tables
+from duanka.domain.schema import TABLES
+from duanka.ingest.guessing import Tried
 
 _WIDE = {
     "card": "8613800138000",

@@ -16,18 +16,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from duanka import app, app_orders
-from duanka.cli import NO_ROOM
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.settings import Settings
+from duanka.cli.main import NO_ROOM
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.network import Carried, NetworkState, RefusalReason, Unreachable
 from duanka.domain.ports import Silent
-from duanka.network.call_lists import CallLists, make
-from duanka.network.refusal_record import RefusalRecord
-from duanka.network.refused_file import RefusedFile
-from duanka.orders.audit import Fault
-from duanka.orders.store import in_words
-from duanka.report.list_changes import write_changes
-from duanka.settings import Settings
+from duanka.ledger.audit.trail import Fault
+from duanka.ledger.db.database import in_words
+from duanka.network.refusal_store import RefusedFile
+from duanka.network.sip.lists import CallLists, make
+from duanka.network.sms.proxy.refusal_log import RefusalRecord
+from duanka.reports.list_changes import write_changes
 from typed_desk import TypedDesk, card, demand
 from waiting import HANG
 
@@ -102,7 +103,7 @@ def test_a_scan_leaves_the_earlier_lists_whichever_file_finds_no_room(records: P
 
 def test_the_command_says_what_to_do(records: Path, tmp_path: Path) -> None:
     code = (
-        "import resource, sys, duanka.cli as cli\n"
+        "import resource, sys, duanka.cli.main as cli\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))\n"
         f"sys.argv = ['duanka', 'scan', {str(records)!r}, '--out', {str(tmp_path / 'out')!r}]\ncli.main()"
     )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from duanka.app import policy_named
+from duanka.application.scan import Scan, scan_records
+from duanka.bootstrap.scan import policy_named
 from duanka.domain.errors import LostRecords
-from duanka.domain.intake import FileAccount, Intake
+from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
 from duanka.engine import Embedded
-from duanka.pipeline import Scan, scan_records
-from duanka.report import CardsAtRisk
+from duanka.reports import CardsAtRisk
 from duanka.rules import RULES
 
 

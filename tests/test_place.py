@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from desk import ENGLISH, Typed, duanka
-from duanka import cli
-from duanka.cli_process import ERR, OUT, repeat_home
+from duanka.cli import main as cli
+from duanka.cli.shell.process import ERR, OUT, repeat_home
 from duanka.domain.errors import DuankaError
 
 

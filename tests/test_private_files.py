@@ -15,12 +15,12 @@ import pytest
 from desk import duanka
 from duanka.domain.network import Carried
 from duanka.domain.private_files import private_file, tighten
-from duanka.network.call_lists import CallLists, make
-from duanka.network.message_list import MessageList
-from duanka.network.own_part import OwnProcess
-from duanka.network.refused_file import RefusedFile
-from duanka.orders.store import Store
-from duanka.report.ledger import Ledger
+from duanka.ledger.db.database import Store
+from duanka.network.process import OwnProcess
+from duanka.network.refusal_store import RefusedFile
+from duanka.network.sip.lists import CallLists, make
+from duanka.network.sms.proxy.block_list import MessageList
+from duanka.reports.decision_log.writer import Ledger
 from waiting import HANG
 
 OPEN_UMASK = 0o022
@@ -115,7 +115,7 @@ def test_only_what_is_loose_and_a_file_is_tightened(tmp_path: Path) -> None:
 
 _PROBE = """
 import logging, os, resource, sys
-from duanka.cli_process import prepare_process
+from duanka.cli.shell.process import prepare_process
 prepare_process()
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 logging.getLogger("duanka.x").warning("card %s of %s is unknown", "8613800138000", "cdr_20261128_101530.csv")

@@ -8,8 +8,8 @@ import pytest
 from rich.cells import cell_len
 from rich.table import Table
 
-from duanka.cli_grid import grid
-from duanka.cli_process import Prose, SafeConsole
+from duanka.cli.output.grid import grid
+from duanka.cli.shell.process import Prose, SafeConsole
 
 HOSTILE = "a\x1b[31mb\x9b31mc\u202egnp.exe\u202c\x85d\u2028e\u2066f\u200fg\rh\x07i\u061cj"
 

@@ -9,7 +9,7 @@ from waiting import HANG
 
 _SCRIPT = """
 import os, signal, threading
-from duanka.app_live import stopped_by_signals
+from duanka.bootstrap.live import stopped_by_signals
 stop, said = threading.Event(), []
 with stopped_by_signals(stop.set, lambda: said.append("ending")):
     with stop._cond:  # as within Event.set or Event.wait

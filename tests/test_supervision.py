@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from duanka import supervision
-from duanka.supervision import Running, Supervisor
+from duanka.application import supervision
+from duanka.application.supervision import Running, Supervisor
 from waiting import until
 
 

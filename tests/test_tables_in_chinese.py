@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from duanka import cli_language
-from duanka.cli_live import source_line
-from duanka.domain.live import Source
+from duanka.cli.detection.live import source_line
+from duanka.cli.shell import language as cli_language
 from duanka.domain.local_time import DEFAULT_ZONE, use_zone
-from duanka.domain.words import Language
+from duanka.domain.streaming import Source
+from duanka.domain.text import Language
 from typed_desk import TypedDesk, card, demand
 
 # What may stand in a Chinese table in Latin letters: ids, names, numbers, elements and rules.

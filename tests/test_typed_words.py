@@ -10,14 +10,15 @@ from typing import Any, cast
 import pytest
 from typer import Context
 
-from duanka import cli_completion, place
-from duanka.cli_completion import TIERS, Choices, choices
-from duanka.domain.act import ActState
-from duanka.domain.counter import Document
+from duanka.bootstrap import work_folder as place
+from duanka.cli.shell import completion as cli_completion
+from duanka.cli.shell.completion import TIERS, Choices, choices
+from duanka.domain.bulk_action import ActState
+from duanka.domain.counter_check import Document
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
-from duanka.domain.words import WordedEnum, Words
+from duanka.domain.text import WordedEnum, Words
 from typed_desk import Said, TypedDesk, demand
 
 

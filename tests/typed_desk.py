@@ -11,13 +11,15 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from desk import ENGLISH
-from duanka import app, app_orders, cli
-from duanka.app_orders import Desk
-from duanka.cli_process import ERR, OUT
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.settings import Settings
+from duanka.cli import main as cli
+from duanka.cli.shell.process import ERR, OUT
 from duanka.domain.order import Asked, Demand
 from duanka.domain.person import Role
-from duanka.domain.words import Words
-from duanka.settings import Settings
+from duanka.domain.text import Words
 from people import People
 
 WORKS = {"wang": Role.DESK, "li": Role.SUPERVISOR, "liaison": Role.POLICE, "ministry": Role.REGULATOR}

@@ -8,7 +8,7 @@ from pathlib import Path
 from databases import sqlite_order_book
 from desks import Caller, TestDesk, callers, desk_on
 from duanka.domain.order import Role
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 
 Calling = Callable[[str | None], Caller]
 

@@ -19,7 +19,7 @@ from desks import NOW, TestDesk, card, demand, desk_on, phone, served
 from duanka.api import create_api
 from duanka.domain.order import SYSTEM, Kind
 from duanka.domain.order_policy import OrderPolicy
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from recordings import digests, recording
 
 SETTINGS = settings(

@@ -20,22 +20,22 @@ from duanka.api import BASE, Limits, create_api
 from duanka.domain.identity import Consent
 from duanka.domain.order import Asked, Demand, Kind, Order, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.checks import Checks
-from duanka.orders.counter import Counter
-from duanka.orders.keys import Keys
-from duanka.orders.links import Links
-from duanka.orders.pictures import KEY_BYTES, Pictures
-from duanka.orders.reading import Reading
-from duanka.orders.reviews import Reviews
-from duanka.orders.store import Store
-from duanka.orders.takes import Takes
-from duanka.orders.turn import Terms
-from duanka.orders.withdrawing import Withdrawals
-from duanka.report import KeptLines
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.keys import Keys
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.withdrawal import Withdrawals
+from duanka.orders.intake.takes import Takes
+from duanka.orders.queries.service import Reading
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.check_book import Checks
+from duanka.orders.verification.counter import Counter
+from duanka.orders.verification.links import Links
+from duanka.orders.verification.pictures import KEY_BYTES, Pictures
+from duanka.orders.verification.reviews import Reviews
+from duanka.reports import KeptLines
 from order_policies import AT_ONCE
 from people import People
 from verifications import Way, way

@@ -16,7 +16,7 @@ from browsers import SLOW_LINE, launched, shown
 from desks import Running, TestDesk, desk_on, served
 from duanka.domain.identity import Gesture, Step, Verdict
 from duanka.domain.order import SYSTEM, Event
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from verifications import DARK, OTHER, PASSED, UNSURE
 
 STEPS = (

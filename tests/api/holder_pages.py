@@ -14,7 +14,7 @@ import browsers
 from browsers import Shown, launched, shown
 from desks import Running, TestDesk, card, desk_on, served
 from duanka.domain.identity import Gesture, Step
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from parts import needed
 from waiting import until
 

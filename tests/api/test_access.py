@@ -11,26 +11,20 @@ import pytest
 from fastapi.routing import APIRoute
 
 from desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
-from duanka.api import (
-    BASE,
-    Limits,
-    access,
-    acts,
-    cards,
-    checks,
-    counters,
-    figures,
-    holders,
-    orders,
-    reviews,
-    sending,
-    takes,
-)
-from duanka.api.buckets import Buckets
+from duanka.api import BASE, Limits
+from duanka.api.http import auth as access
+from duanka.api.http.rate_limit import Buckets
+from duanka.api.routes import bulk_actions as acts
+from duanka.api.routes import cards, orders, reviews, takes
+from duanka.api.routes import counter_checks as counters
+from duanka.api.routes import holder as holders
+from duanka.api.routes import online_check as checks
+from duanka.api.routes import online_pictures as sending
+from duanka.api.routes import statistics as figures
 from duanka.domain.authority import GRANTS
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from people import FIRST
 from waiting import HANG
 

@@ -11,14 +11,14 @@ import httpx
 from desks import desk_on, served
 from doors import commands
 from duanka.api import BASE, Limits
-from duanka.api.asked_holder import MOST_BYTES
-from duanka.api.problems import CODES
+from duanka.api.schemas.errors import CODES
+from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.domain.authority import GRANTS
 from duanka.domain.identity import LEAST_FRAMES, MOST_FRAMES, UPLOAD
 from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
-from duanka.orders.notice_texts import TEMPLATES
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
+from duanka.orders.dispatch.notice_texts import TEMPLATES
 from test_access import WHO
 from waiting import HANG
 

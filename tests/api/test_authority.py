@@ -15,9 +15,12 @@ from typer.testing import CliRunner
 
 from desks import NOW, TestDesk, card, demand, desk_on
 from doors import PROCESSES, RECORDS, all_commands, commands
-from duanka import app, app_orders, cli
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.settings import Settings
+from duanka.cli import main as cli
 from duanka.domain.authority import GRANTS, Permission, authorize, may, move_permission
-from duanka.domain.counter import CounterCheck, Document
+from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import (
     TRANSITIONS,
     Event,
@@ -31,12 +34,11 @@ from duanka.domain.order import (
     moved,
 )
 from duanka.domain.person import WITH_KEYS, Person, Role, Scope
-from duanka.domain.words import Words
-from duanka.orders.book import OrderBook
-from duanka.orders.persons import Asked
-from duanka.orders.reading import Filter, Reader
-from duanka.orders.store import Store
-from duanka.settings import Settings
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.persons import Asked
+from duanka.orders.queries.service import Filter, Reader
+from duanka.orders.service import OrderBook
 from people import People
 from test_access import WHO
 

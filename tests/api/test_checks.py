@@ -16,8 +16,8 @@ from desks import HOUR, NOW, Caller, TestDesk, callers, card
 from duanka.api import Limits
 from duanka.domain.identity import TOLD, Reason, ReferenceUnusable
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
-from duanka.orders.reading import Reader
-from duanka.orders.tables import audit
+from duanka.ledger.db.tables import audit
+from duanka.orders.queries.service import Reader
 from people import SECOND
 from recordings import recording
 from verifications import DARK, LOST, OTHER, PASSED, UNSURE

@@ -16,8 +16,8 @@ import pytest
 from asking import one_store, own_desk
 from desks import TestDesk
 from duanka.api import BASE, Limits, create_api
-from duanka.api.addresses import UNKNOWN, TrustedProxies, client_key
-from duanka.api.connections import ConnectionLimits, LimitedConnection
+from duanka.api.http.client_addresses import UNKNOWN, TrustedProxies, client_key
+from duanka.api.http.connections import ConnectionLimits, LimitedConnection
 from duanka.api.server import listening_socket, make_server, server_address
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Role

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from asking import own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, card
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
-from duanka.orders.tables import audit
+from duanka.ledger.db.tables import audit
 
 desk = pytest.fixture(own_desk)
 calling = pytest.fixture(own_calling)

@@ -12,9 +12,9 @@ from asking import own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, card
 from duanka.domain.identity import Reason
 from duanka.domain.order import Event, Kind, Person, Role, State
-from duanka.orders.link_requests import MOST_A_DAY, PAUSE
-from duanka.orders.notice_texts import VERIFY
-from duanka.orders.tables import audit, notices
+from duanka.ledger.db.tables import audit, notices
+from duanka.orders.dispatch.link_requests import MOST_A_DAY, PAUSE
+from duanka.orders.dispatch.notice_texts import VERIFY
 from test_checks import agreed, refused
 
 desk = pytest.fixture(own_desk)

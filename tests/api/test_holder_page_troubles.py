@@ -11,7 +11,7 @@ from browsers import shown
 from desks import HOUR, card, served
 from duanka.domain.identity import TOLD, Reason
 from duanka.domain.order import SYSTEM, Event, Kind, Role
-from duanka.orders.link_requests import PAUSE
+from duanka.orders.dispatch.link_requests import PAUSE
 from holder_pages import World, agree, numbers, own_served_world, own_world, screen
 
 served_world = pytest.fixture(scope="module")(own_served_world)

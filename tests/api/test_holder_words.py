@@ -9,16 +9,16 @@ import pytest
 
 from asking import one_store, own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, card, demand, desk_on
-from duanka.api.holder_words import not_online, otherwise, restricted, words_digest
-from duanka.domain.counter import CounterCheck, Document
+from duanka.api.schemas.holder_texts import not_online, otherwise, restricted, words_digest
+from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.identity import TOLD, Progress, Reason, Stage
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.order_policy import Stage as Deadline
-from duanka.domain.words import Words
-from duanka.orders.store import Store
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

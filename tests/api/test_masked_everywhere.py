@@ -17,8 +17,8 @@ from desks import ELEMENTS, NOW, WHY, Caller, TestDesk, demand
 from duanka.api import BASE
 from duanka.api.app import create_api
 from duanka.domain.order import Event, Grounds, Kind, Person, Role
-from duanka.domain.words import Words
-from duanka.orders import tables
+from duanka.domain.text import Words
+from duanka.ledger.db import tables
 
 store = pytest.fixture(one_store)
 desk = pytest.fixture(own_desk)

@@ -10,7 +10,7 @@ from asking import own_calling, own_desk, own_people
 from desks import HOUR, NOW, Caller, TestDesk, card, demand, phone
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.domain.phone_number import is_emergency
-from duanka.orders.audit import Fault
+from duanka.ledger.audit.trail import Fault
 from phone_number_forms import FORMS, REFUSED
 
 desk = pytest.fixture(own_desk)

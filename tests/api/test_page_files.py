@@ -11,10 +11,10 @@ import pytest
 
 from asking import one_store, own_desk
 from desks import TestDesk, desk_on, served
-from duanka.api.page import FILES
+from duanka.api.routes.static import FILES
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.words import Words
-from duanka.orders.store import Store
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
 from waiting import HANG
 
 store = pytest.fixture(one_store)

@@ -13,11 +13,11 @@ import pytest
 from asking import own_calling, own_desk
 from desks import Caller, TestDesk, callers, desk_on
 from duanka.api import BASE, Limits
-from duanka.api.asked_holder import MOST_BYTES
-from duanka.api.sending import MOST_LINE
-from duanka.api.uploads import Uploads
+from duanka.api.http.uploads import Uploads
+from duanka.api.routes.online_pictures import MOST_LINE
+from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckRefused, Reason
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from recordings import digests, pictures, recording
 from verifications import PASSED
 

@@ -14,11 +14,11 @@ import pytest
 
 from desks import NOW, TestDesk, card, desk_on, served
 from duanka.api import BASE
-from duanka.domain.act import ActState
+from duanka.domain.bulk_action import ActState
 from duanka.domain.identity import Consent
 from duanka.domain.order import Event, Kind, Role
-from duanka.domain.words import Words
-from duanka.orders.store import Store
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
 from people import FIRST
 from waiting import HANG
 

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from asking import one_store, own_calling, own_desk, own_people
 from desks import PLENTY, Caller, TestDesk, callers, desk_on, phone
 from duanka.api import BASE
-from duanka.api.asked import Moment
+from duanka.api.schemas.requests import Moment
 from duanka.domain.order import Role
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from order_policies import AT_ONCE
 
 store = pytest.fixture(one_store)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
+from duanka.application.online_verification import Verification
 from duanka.domain.identity import (
     Check,
     CheckerDown,
@@ -18,8 +19,7 @@ from duanka.domain.identity import (
     Verdict,
     Waiting,
 )
-from duanka.orders.checks import Checks
-from duanka.verify import Verification
+from duanka.orders.verification.check_book import Checks
 
 STEPS = (
     Step(Gesture.TURN_LEFT, 0.5, 1.5),

@@ -12,7 +12,7 @@ from duanka.domain.hit_summary import HitSummary, encoded_summaries
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 POLICY = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))
 NOW = datetime(2026, 11, 28, 2, 14, 18, tzinfo=UTC)  # 10:14 in Shanghai

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from duanka.domain.act import numbers_of
+from duanka.domain.bulk_action import numbers_of
 from duanka.domain.card_list import cards_in
 from duanka.domain.errors import DuankaError
 

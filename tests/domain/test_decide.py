@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duanka.domain.decide import ACTION_OF_TIER, Tier, decide
+from duanka.domain.decision import ACTION_OF_TIER, Tier, decide
 from duanka.domain.policy import Deciding, Policy
-from duanka.domain.policy_file import read_policy
 from duanka.domain.rule import Action
+from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"

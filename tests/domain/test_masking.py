@@ -1,6 +1,6 @@
 import pytest
 
-from duanka.domain.masking import masked_card, masked_device, masked_log_line, masked_text, spelled_card
+from duanka.domain.phone_masking import masked_card, masked_device, masked_log_line, masked_text, spelled_card
 
 
 @pytest.mark.parametrize(

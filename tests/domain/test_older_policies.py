@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.policy_file import read_policy
+from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
 
 FOLDER = Path(__file__).parent / "policies_of_0_1_0"

@@ -11,13 +11,13 @@ import pytest
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.identity_policy_file import IDENTITY
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
-from duanka.domain.order_policy_file import MESSAGES, ORDERS
 from duanka.domain.policy import Policy
-from duanka.domain.policy_file import read_policy
-from duanka.domain.words import Words
+from duanka.domain.text import Words
+from duanka.policy_files.identity import IDENTITY
+from duanka.policy_files.loader import read_policy
+from duanka.policy_files.orders import MESSAGES, ORDERS
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"

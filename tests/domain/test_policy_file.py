@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import PolicyError
-from duanka.domain.policy_file import read_lists, read_policy
 from duanka.domain.rule import Grade, Source
+from duanka.policy_files.loader import read_lists, read_policy
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duanka.domain.decide import Tier, decide, would_be
+from duanka.domain.decision import Tier, decide, would_be
 from duanka.domain.errors import PolicyError
+from duanka.domain.findings import CardAtRisk, ShadowRule
 from duanka.domain.judgement import CONFIRMED, Judgement, Shadows
 from duanka.domain.policy import Policy
-from duanka.domain.policy_file import read_policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit
-from duanka.domain.scan import CardAtRisk, ShadowRule
+from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -6,29 +6,29 @@ import re
 
 import pytest
 
-from duanka.domain.act import ActState
-from duanka.domain.counter import Document
-from duanka.domain.decide import Tier
+from duanka.domain.bulk_action import ActState
+from duanka.domain.counter_check import Document
+from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
 from duanka.domain.identity import Outcome as CheckOutcome
-from duanka.domain.live import Change
-from duanka.domain.live import Refused as LiveRefused
 from duanka.domain.network import Carried, NetworkState, RefusalReason
 from duanka.domain.order import Asked, Event, Kind, State
 from duanka.domain.person import Role
 from duanka.domain.policy import Deciding
 from duanka.domain.rule import Action, Grade, Window
-from duanka.domain.words import WordedEnum, Words
-from duanka.orders.act_run import CardOutcome
-from duanka.orders.case_sources import SourceState
-from duanka.orders.kept_decisions import Why
-from duanka.orders.outbox import Outcome as TaskOutcome
-from duanka.orders.persons import Asked as AskedOfPersons
-from duanka.orders.persons import RequestOutcome
-from duanka.orders.receipts import NoticeOutcome
-from duanka.records.guessing.proposal import Sureness
-from duanka.records.reasons import Reason
-from duanka.report.list_changes import ListChange
+from duanka.domain.streaming import Change
+from duanka.domain.streaming import Refused as LiveRefused
+from duanka.domain.text import WordedEnum, Words
+from duanka.ingest.guessing.proposal import Sureness
+from duanka.ingest.model.reasons import Reason
+from duanka.ledger.people.case_sources import SourceState
+from duanka.ledger.people.persons import Asked as AskedOfPersons
+from duanka.ledger.people.persons import RequestOutcome
+from duanka.orders.bulk_actions.execution import CardOutcome
+from duanka.orders.dispatch.outbox import Outcome as TaskOutcome
+from duanka.orders.dispatch.receipts import NoticeOutcome
+from duanka.orders.intake.kept_decisions import Why
+from duanka.reports.list_changes import ListChange
 
 _HAN = re.compile("[\u4e00-\u9fff]")
 # Every enum whose members stand in a table of the command line.

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from duanka.domain.cases import Case, Row
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.tables import TABLES
-from duanka.engine.database import arrow_rows
+from duanka.domain.rule_examples import Case, Row
+from duanka.domain.schema import TABLES
+from duanka.engine.shared.duckdb_database import arrow_rows
 
 _OWN = ("card", "imei", "bound_imei", "holder")
 _USE = {"calls": "started_at", "messages": "sent_at", "data_days": "day"}

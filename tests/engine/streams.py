@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from duanka.domain.judgement import CONFIRMED
-from duanka.domain.live import Batch, Change, HitChange, Lateness, Piece, Taken
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import Batch, Change, HitChange, Lateness, Piece, Taken
 from duanka.engine.live import Live
 from duanka.rules import RULES
 from worlds import LIMITS, Hits, Limits, World

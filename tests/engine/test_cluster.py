@@ -19,16 +19,17 @@ import pytest
 import servers
 from batches import Batch, batches
 from desk import duanka
-from duanka.domain.cases import calls
 from duanka.domain.errors import DuankaError, RuleError
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Rule
-from duanka.domain.tables import TABLES
-from duanka.engine import Cluster, Embedded, remote
-from duanka.engine.database import arrow_rows
-from duanka.engine.remote import Remote
-from duanka.engine.translate import render, split_rounding
-from duanka.network.own_part import free_port
+from duanka.domain.rule_examples import calls
+from duanka.domain.schema import TABLES
+from duanka.engine import Cluster, Embedded
+from duanka.engine.batch import spark_session as remote
+from duanka.engine.batch.spark_session import Remote
+from duanka.engine.shared.duckdb_database import arrow_rows
+from duanka.engine.sql.render import render, split_rounding
+from duanka.network.process import free_port
 from duanka.rules import RULES
 from servers import Server
 
@@ -324,7 +325,7 @@ def test_a_wrong_command_says_what_is_missing(
 
 
 def test_without_the_client_the_command_that_installs_it_is_said(province: Path, tmp_path: Path) -> None:
-    without = "import sys; sys.modules['pyspark'] = None; from duanka.cli import main; main()"
+    without = "import sys; sys.modules['pyspark'] = None; from duanka.cli.main import main; main()"
     words = ["scan", province, "--out", tmp_path, "--engine", "spark", "--remote", "sc://127.0.0.1"]
     ran = subprocess.run(
         [sys.executable, "-c", without, *map(str, words)], capture_output=True, text=True, check=False
@@ -334,9 +335,7 @@ def test_without_the_client_the_command_that_installs_it_is_said(province: Path,
 
 
 def test_the_client_is_not_loaded_by_those_who_do_not_ask_for_it() -> None:
-    asked = (
-        "import sys, duanka.cli; sys.exit(any(m.split('.')[0] in ('pyspark', 'grpc') for m in sys.modules))"
-    )
+    asked = "import sys, duanka.cli.main; sys.exit(any(m.split('.')[0] in ('pyspark', 'grpc') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 
 

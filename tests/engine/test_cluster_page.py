@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from duanka.engine.remote import _NOT_IN_PATHS
-from duanka.settings import Settings
+from duanka.bootstrap.settings import Settings
+from duanka.engine.batch.spark_session import _NOT_IN_PATHS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "CLUSTER.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.live import Batch, HitChange
-from duanka.engine.live.state import STATE
+from duanka.domain.streaming import Batch, HitChange
+from duanka.engine.live.state.state_file import STATE
 from play_world import CARDS, play
 from streams import NOW, differences, hits_of, opened, plain, standing
 from waiting import HANG

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duanka.app import policy_named
+from duanka.application.stream import Following, follow_records
+from duanka.bootstrap.scan import policy_named
 from duanka.domain.judgement import CONFIRMED, Judgement
-from duanka.domain.live import Batch, Taken, Waiting
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
+from duanka.domain.streaming import Batch, Taken, Waiting
 from duanka.engine import Embedded
-from duanka.live import Following, follow_records
-from duanka.report.ledger import DECISIONS, HITS, Ledger, decision_line
+from duanka.reports.decision_log.writer import DECISIONS, HITS, Ledger, decision_line
 from duanka.rules import RULES
 from streams import NOW, arrivals, batch_of, cut_up, opened, piece
 from worlds import LIMITS, LISTS, START, World, canonical, invented

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from duanka.domain.cases import Case
 from duanka.domain.rule import Rule
-from duanka.domain.tables import TABLES, Kind
+from duanka.domain.rule_examples import Case
+from duanka.domain.schema import TABLES, Kind
 from duanka.engine.live import Live
 from duanka.rules import RULES, shared_device
 from streams import NOW, PATIENT, arrivals, batch_of, cut_up, hits_of

@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from duanka.engine.live.state import STATE
+from duanka.engine.live.state.state_file import STATE
 from waiting import HANG
 
 HEAD = "card,peer,direction,started_at,seconds\n"
 _LINES = 2_000
-_RUN = "import sys; from duanka.cli import main; sys.exit(main())"
+_RUN = "import sys; from duanka.cli.main import main; sys.exit(main())"
 
 
 def _line(number: int) -> str:

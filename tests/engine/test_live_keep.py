@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.live import Batch, Piece
+from duanka.domain.streaming import Batch, Piece
 from duanka.engine.live import Live
 from duanka.rules import RULES
 from worlds import canonical

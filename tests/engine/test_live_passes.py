@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.live import Batch
+from duanka.domain.streaming import Batch
 from duanka.engine.live import Live
 from streams import NOW, opened, piece
 from worlds import LISTS, World, canonical

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from duanka.domain.live import GONE, Batch
+from duanka.domain.streaming import GONE, Batch
 from duanka.engine.live import Live
 from streams import NOW
 

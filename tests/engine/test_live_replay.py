@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duanka.domain.live import Change, HitChange
-from duanka.engine.live import judge
+from duanka.domain.streaming import Change, HitChange
+from duanka.engine.live import evaluator as judge
 from duanka.rules import RULES
 from streams import Cut, Played, differences, plain, standing
 from worlds import LISTS, START, World, canonical, invented, scanned

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from duanka.domain.live import Batch
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import Batch
 from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, plain, standing
 from worlds import LIMITS, LISTS, START, Hits, Limits, World, invented, scanned
 

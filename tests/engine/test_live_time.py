@@ -13,9 +13,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from duanka.domain.live import Batch, Lateness, Piece, Refused, SetAside, Taken
-from duanka.domain.tables import TABLES
-from duanka.engine.live import Live, marks
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import Batch, Lateness, Piece, Refused, SetAside, Taken
+from duanka.engine.live import Live
+from duanka.engine.live.state import watermarks as marks
 from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, quarantined
 from worlds import LIMITS, LISTS, START, World, canonical, invented, scanned
 

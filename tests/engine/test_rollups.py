@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duanka.domain.cases import Row, at, calls, data, messages, sighting
 from duanka.domain.ports import Silent
 from duanka.domain.rollups import CARD_DAYS, ROLLUPS
 from duanka.domain.rule import Rule
-from duanka.domain.tables import TABLES
-from duanka.engine.embedded import Embedded, arrow_schema
-from duanka.engine.rollup_sql import merge_sql, rollup_sql, rollups_for
+from duanka.domain.rule_examples import Row, at, calls, data, messages, sighting
+from duanka.domain.schema import TABLES
+from duanka.engine.batch.duckdb_engine import Embedded, arrow_schema
+from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql, rollups_for
 from duanka.rules import RULES
 
 AS_OF = at("2021-05-18 00:00")

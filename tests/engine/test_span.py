@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.cases import Row, at, calls, data, messages, opened
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.ports import Span
+from duanka.domain.rule_examples import Row, at, calls, data, messages, opened
 from duanka.engine import Embedded
 
 

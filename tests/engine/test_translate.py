@@ -11,8 +11,8 @@ import pytest
 
 from duanka.domain.errors import RuleError
 from duanka.domain.rule import Rule
-from duanka.engine.live.prepared import prepare
-from duanka.engine.translate import columns, condition, output_columns, parameters, render, tables
+from duanka.engine.live.state.compiled_rule import prepare
+from duanka.engine.sql.render import columns, condition, output_columns, parameters, render, tables
 from duanka.rules import RULES
 
 NOW = datetime(2021, 5, 18)

@@ -13,7 +13,7 @@ import polars as pl
 
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Literal
-from duanka.domain.tables import TABLES, Kind
+from duanka.domain.schema import TABLES, Kind
 from duanka.engine import Embedded
 from duanka.rules import RULES
 

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import clips
 from duanka.domain.identity import Check, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity import workers
-from duanka.identity.embedded import steps_of
+from duanka.identity import worker_pool as workers
+from duanka.identity.embedded.checker import steps_of
 
 
 def main() -> None:

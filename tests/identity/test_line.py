@@ -22,9 +22,9 @@ from duanka.domain.identity import (
     Verdict,
 )
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity import workers
-from duanka.identity.embedded import steps_of
-from duanka.identity.workers import Workers
+from duanka.identity import worker_pool as workers
+from duanka.identity.embedded.checker import steps_of
+from duanka.identity.worker_pool import Workers
 from waiting import HANG, until
 
 POLICY = IdentityPolicy()

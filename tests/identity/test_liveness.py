@@ -11,9 +11,9 @@ import pytest
 
 from duanka.domain.identity import Gesture, Reason, Step
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity.embedded import steps_of
-from duanka.identity.liveness import Judged, explained, judged
-from duanka.identity.seen import Alike, Seen
+from duanka.identity.embedded.checker import steps_of
+from duanka.identity.embedded.liveness import Judged, explained, judged
+from duanka.identity.embedded.measurements import Alike, Seen
 
 POLICY = IdentityPolicy()
 BOX = (240.0, 160.0, 150.0, 200.0)

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckerDown
 from duanka.domain.identity_ports import ReferencePhotos
-from duanka.identity.photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, Patience, photos_of
+from duanka.identity.reference_photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, Patience, photos_of
 from duanka.identity.vendor import vendor_of
 from photo_server import (
     CLOSE,

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.identity import Reason
-from duanka.identity.embedded import available
+from duanka.identity.embedded.checker import available
 from parts import needed
 
 Unpack = Callable[[bytes], Any]
@@ -25,7 +25,7 @@ EITHER = pytest.mark.parametrize("which", ["frame", "reference"])
 
 def unpack(which: str) -> Unpack:
     needed(available() or "")
-    from duanka.identity import pictures
+    from duanka.identity.embedded import images as pictures
 
     unpacks: Unpack = getattr(pictures, which)
     return unpacks
@@ -33,7 +33,7 @@ def unpack(which: str) -> Unpack:
 
 def said(which: str, picture: bytes) -> Reason | tuple[int, ...]:
     """The reason, or the shape of what was unpacked."""
-    from duanka.identity.pictures import Unreadable
+    from duanka.identity.embedded.images import Unreadable
 
     unpacks = unpack(which)
     try:

@@ -36,7 +36,7 @@ from duanka.domain.identity import (
     Verdict,
 )
 from duanka.domain.identity_ports import Checker
-from duanka.identity.photos import Patience
+from duanka.identity.reference_photos import Patience
 from duanka.identity.vendor import GIVEN, MOST_SECONDS, MOST_STEPS, Vendor
 from photo_server import CLOSE, GENERATED, SILENT, Say, described, dripping, says
 from vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, picture, vendor_server

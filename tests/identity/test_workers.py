@@ -21,9 +21,9 @@ import pytest
 import clips
 from duanka.domain.identity import Check, Outcome, Reason, ReferenceUnusable, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity import workers
-from duanka.identity.embedded import available, steps_of
-from duanka.identity.workers import OnWorkers, Process, Workers, without_information
+from duanka.identity import worker_pool as workers
+from duanka.identity.embedded.checker import available, steps_of
+from duanka.identity.worker_pool import OnWorkers, Process, Workers, without_information
 from parts import needed
 from waiting import HANG, until
 

@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from duanka import app_serve
-from duanka.app import policy_named
-from duanka.app_orders import Desk, desk
+from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.orders import Desk, desk
+from duanka.bootstrap.scan import policy_named
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, Demand, Event, Kind, Person, Role
-from duanka.domain.words import Words
-from duanka.orders import tables
-from duanka.orders.columns import Moment
-from duanka.own_network import OwnNetwork
+from duanka.domain.text import Words
+from duanka.ledger.db import tables
+from duanka.ledger.db.columns import Moment
+from duanka.sandbox.network import OwnNetwork
 from waiting import until
 
 _BEGAN = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)  # another day in Shanghai than in Lima

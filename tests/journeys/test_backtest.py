@@ -12,14 +12,14 @@ import pytest
 from pydantic import SecretStr
 
 from desk import Typed, cards_at_risk, duanka, flagged, hits
-from duanka.app import backtest, policy_named, rule_named
-from duanka.backtest import Backtest
+from duanka.application.backtest import Backtest
+from duanka.bootstrap.scan import backtest, policy_named, rule_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Action, Literal
 from duanka.evaluation import Changes
-from duanka.settings import Settings
 from signed_cases import SECRET, signed, trusting
 
 A, B, C, D, E = (f"861380000000{n}" for n in range(1, 6))

@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from desk import cards_at_risk, duanka, flagged
-from duanka import cli
-from duanka.cli_lazy import DeferredGroup
+from duanka.cli import main as cli
+from duanka.cli.shell.lazy import DeferredGroup
 from duanka.evaluation import evaluate
 from duanka.rules import RULES
 
@@ -86,7 +86,7 @@ _DATABASES = {"sqlalchemy", "psycopg", "sqlite3"}
     [
         ("--help", {*_ENGINES, *_DATABASES, "pydantic", "cryptography", "duanka.rules"}),
         ("orders --help", {*_ENGINES, *_DATABASES}),
-        ("orders list", {*_ENGINES, "psycopg", "sqlalchemy.dialects.postgresql", "duanka.report"}),
+        ("orders list", {*_ENGINES, "psycopg", "sqlalchemy.dialects.postgresql", "duanka.reports"}),
     ],
 )
 def test_a_command_imports_no_library_that_it_does_not_use(
@@ -97,7 +97,7 @@ def test_a_command_imports_no_library_that_it_does_not_use(
         [
             sys.executable,
             "-c",
-            f"import sys; sys.argv[1:] = {words.split()}; from duanka import cli\n"
+            f"import sys; sys.argv[1:] = {words.split()}; from duanka.cli import main as cli\n"
             "try: cli.main()\nfinally: print(*sys.modules)",
         ],
         capture_output=True,
@@ -108,7 +108,7 @@ def test_a_command_imports_no_library_that_it_does_not_use(
     )
     assert run.returncode == 0, run.stderr
     loaded = set(run.stdout.splitlines()[-1].split())
-    assert "duanka.cli" in loaded
+    assert "duanka.cli.main" in loaded
     assert not loaded & unused
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from duanka.app_policies import rule_ids
-from duanka.cli_completion import reasons_like, rules_like
+from duanka.bootstrap.policies import rule_ids
+from duanka.cli.shell.completion import reasons_like, rules_like
 from waiting import HANG
 
 _TAB = """
@@ -46,7 +46,7 @@ def home(tmp_path: Path) -> dict[str, str]:
     command = tmp_path / "bin" / "duanka"
     command.parent.mkdir()
     command.write_text(
-        f"#!{sys.executable}\nfrom duanka.cli import main\nmain()\n"
+        f"#!{sys.executable}\nfrom duanka.cli.main import main\nmain()\n"
     )  # as an installation has it
     command.chmod(0o755)
     return {"HOME": str(tmp_path), "PATH": f"{command.parent}:/usr/bin:/bin", "PYTHONUTF8": "1"}

@@ -12,8 +12,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from desk import ENGLISH
-from duanka import cli, cli_records
-from duanka.cli_process import OUT
+from duanka.cli import main as cli
+from duanka.cli.detection import record_options as cli_records
+from duanka.cli.shell.process import OUT
 from waiting import until
 
 _CALLS = (
@@ -98,7 +99,7 @@ def test_what_follows_the_rules_has_a_name_too(tmp_path: Path, monkeypatch: pyte
     def recorded() -> Iterator[Recorder]:
         yield Recorder()
 
-    monkeypatch.setattr("duanka.cli_scan.steps", recorded)
+    monkeypatch.setattr("duanka.cli.detection.scan.steps", recorded)
     assert _typed("scan", _records(tmp_path / "in"), "--out", tmp_path / "out")[0] == 0
     behind = list(dict.fromkeys(told[told.index("rules") :]))
     assert behind == ["rules", "writing hits", "judging cards", "writing lists", "writing the report"]

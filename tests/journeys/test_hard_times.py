@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from desk import cards_at_risk, duanka, flagged, hits
-from duanka.app import working_folder
+from duanka.bootstrap.scan import working_folder
 from duanka.domain.errors import MAKE_ROOM
 from duanka.rules import RULES
 from waiting import until
@@ -134,7 +134,7 @@ def test_a_scan_that_breaks_off_leaves_the_earlier_files(tmp_path: Path) -> None
     (data / "cards.csv").write_text("card\n8613800000001\n8613800000002\n")
     # the engine has written hits by the time the page cannot be set
     code = (
-        "import sys, duanka.report.page as page, duanka.cli as cli\n"
+        "import sys, duanka.reports.page as page, duanka.cli.main as cli\n"
         "def full(*_): raise OSError(28, 'No space left on device')\n"
         f"page.write_page, sys.argv = full, ['duanka', 'scan', {str(data)!r}]\ncli.main()"
     )
@@ -146,7 +146,7 @@ def test_a_scan_that_breaks_off_leaves_the_earlier_files(tmp_path: Path) -> None
 def test_what_a_killed_run_left_behind_goes_with_the_next(tmp_path: Path) -> None:
     data, out = _data(tmp_path / "data"), tmp_path / "out"
     script = (
-        "from pathlib import Path\nimport os, signal\nfrom duanka.app import working_folder\n"
+        "from pathlib import Path\nimport os, signal\nfrom duanka.bootstrap.scan import working_folder\n"
         f"with working_folder(Path({str(out)!r})) as work:\n"
         "    (work / 'half.parquet').write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -168,7 +168,7 @@ def test_two_scans_into_one_folder_do_not_mix(tmp_path: Path) -> None:
     typed = [
         sys.executable,
         "-m",
-        "duanka.cli",
+        "duanka.cli.main",
         "scan",
         str(_busy(tmp_path / "data")),
         "--out",
@@ -183,7 +183,7 @@ def test_two_scans_into_one_folder_do_not_mix(tmp_path: Path) -> None:
 def test_an_interruption_is_one_line_and_leaves_nothing(province: Path, tmp_path: Path) -> None:
     for number in itertools.count():
         out = tmp_path / f"out-{number}"
-        typed = [sys.executable, "-m", "duanka.cli", "scan", str(province), "--out", str(out)]
+        typed = [sys.executable, "-m", "duanka.cli.main", "scan", str(province), "--out", str(out)]
         run = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until(lambda out=out: any(out.glob(".duanka-work-*/engine")))  # type: ignore[misc]
         os.kill(run.pid, signal.SIGINT)

@@ -18,17 +18,18 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import browsers
 import clips
-from duanka import app_identity, app_serve
-from duanka.app import policy_named
-from duanka.app_orders import Desk, desk
+from duanka.application.enforcement_worker import Enforcing
+from duanka.bootstrap import identity as app_identity
+from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.orders import Desk, desk
+from duanka.bootstrap.scan import policy_named
 from duanka.domain.identity import Step
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, Demand, Kind, Order, State
-from duanka.domain.words import Words
-from duanka.enforce import Enforcing
-from duanka.identity.embedded import steps_of
-from duanka.own_network import OwnNetwork
+from duanka.domain.text import Words
+from duanka.identity.embedded.checker import steps_of
+from duanka.sandbox.network import OwnNetwork
 from parts import needed
 from switches import Switch, missing
 from waiting import HANG, until

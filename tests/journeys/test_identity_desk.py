@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from desk import ENGLISH, Typed, duanka
-from duanka import app_orders
-from duanka.app import policy_named
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
 from duanka.domain.person import HOLDER, Role
-from duanka.domain.words import Words
-from duanka.settings import Settings
+from duanka.domain.text import Words
 from people import people_of
 from waiting import HANG
 
@@ -57,7 +57,7 @@ class Office:
     @contextmanager
     def looking(self, who: str, card: str) -> Iterator[tuple[list[str], str, subprocess.Popen[str]]]:
         """A review that is open: what the command printed so far, the address of the pictures, and the process."""
-        words = [sys.executable, "-m", "duanka.cli", "reviews", "open", card, "--why", "its turn"]
+        words = [sys.executable, "-m", "duanka.cli.main", "reviews", "open", card, "--why", "its turn"]
         with subprocess.Popen(
             words, cwd=self.folder, stdout=subprocess.PIPE, text=True,
             env={**os.environ, **ENGLISH, "DUANKA_API_KEY": self.keys[who], "TMPDIR": str(self.folder)},

@@ -11,14 +11,15 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
-from duanka import app_identity, app_orders
-from duanka.app import policy_named
+from duanka.application.online_verification import Verification
+from duanka.bootstrap import identity as app_identity
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckRefused, Consent, Frame, Reason, Stage
 from duanka.domain.order import Asked, Demand, Kind, State
-from duanka.domain.words import Words
-from duanka.settings import Settings
-from duanka.verify import Verification
+from duanka.domain.text import Words
 from photo_server import Say
 from vendor_server import StubVendor, picture, vendor_server
 from waiting import until

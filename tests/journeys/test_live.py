@@ -175,7 +175,7 @@ def _running(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], Path]]
     said = Path(str(words[words.index("--out") + 1])).with_suffix(".said")
     with said.open("a") as file:
         run = subprocess.Popen(
-            [sys.executable, "-m", "duanka.cli", "live", *map(str, words)],
+            [sys.executable, "-m", "duanka.cli.main", "live", *map(str, words)],
             stdout=file,
             stderr=subprocess.STDOUT,
             text=True,

@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 
 from buses import STREAM, Sent, Server, arrow, lines
 from desk import duanka, hits
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
 from duanka.simulator import simulate
 from waiting import until
 
@@ -68,7 +68,16 @@ def test_a_stream_ends_with_the_hits_of_a_scan_also_after_a_kill(tmp_path: Path)
             out,
         )
         run = subprocess.Popen(
-            [sys.executable, "-m", "duanka.cli", *map(str, words), "--batch-records", "3000", "--pace", "0"],
+            [
+                sys.executable,
+                "-m",
+                "duanka.cli.main",
+                *map(str, words),
+                "--batch-records",
+                "3000",
+                "--pace",
+                "0",
+            ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from duanka import app_serve
-from duanka.app import policy_named
-from duanka.app_orders import Desk, desk
+from duanka.application.enforcement_worker import Enforcing
+from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.orders import Desk, desk
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.network import Element, ManyAtOnce, NetworkState
 from duanka.domain.order import Asked, Demand, Event, Kind, Order, Person, Role, State
-from duanka.domain.words import Words
-from duanka.enforce import Enforcing
-from duanka.network.phones import send_message
-from duanka.orders.outbox import Leg, Outbox
-from duanka.orders.refusals import refused
-from duanka.own_network import OwnNetwork
-from duanka.settings import Settings
+from duanka.domain.text import Words
+from duanka.orders.dispatch.outbox import Leg, Outbox
+from duanka.orders.monitoring.refusals import refused
+from duanka.sandbox.network import OwnNetwork
+from duanka.sandbox.phones import send_message
 from parts import needed
 from sipp_calls import call
 from switches import Switch, missing

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from desk import ENGLISH, cards_at_risk
-from duanka import cli
-from duanka.cli_process import OUT
+from duanka.cli import main as cli
+from duanka.cli.shell.process import OUT
 from operator_deliveries import DELIVERIES, Province, native, province
 
 _KEY = {"DUANKA_HOLDER_KEY": "a key for tests, long enough to be one", **ENGLISH}

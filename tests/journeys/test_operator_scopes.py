@@ -13,13 +13,13 @@ from duanka.domain.order import Kind, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.person import Scope
 from duanka.domain.sealing import derived
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.intake import Intake
-from duanka.orders.reading import Filter, Reader, Reading
-from duanka.orders.store import Store
-from duanka.orders.turn import Terms
-from duanka.report import DecisionFile
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.intake.decisions import Intake
+from duanka.orders.queries.service import Filter, Reader, Reading
+from duanka.orders.service import OrderBook
+from duanka.reports import DecisionFile
 from signed_cases import SECRET, signed, trusting
 
 HERE, THERE, NOWHERE, ASKED = (f"861380000000{number}" for number in range(4))

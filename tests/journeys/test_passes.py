@@ -11,13 +11,14 @@ import pytest
 from pydantic import SecretStr
 
 from desk import duanka, flagged
-from duanka import app_orders, app_serve
-from duanka.app import policy_named
-from duanka.app_orders import Desk
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, NotTheirs, Person, Role
 from duanka.domain.person import Scope
-from duanka.domain.words import Words
-from duanka.settings import Settings
+from duanka.domain.text import Words
 from waiting import until
 
 SECRET = "a secret of a test, of thirty-two characters"  # noqa: S105  # opens nothing

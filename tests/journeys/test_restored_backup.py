@@ -12,18 +12,19 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from duanka import app_orders, app_serve
-from duanka.app import policy_named
-from duanka.app_orders import Desk
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.scan import policy_named
+from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.person import Person, Role
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.sms import MessageProxy
-from duanka.orders.kept_end import END_FILE
-from duanka.orders.tables import alarms, drifts, outbox
-from duanka.settings import Settings
+from duanka.ledger.audit.kept_end import END_FILE
+from duanka.ledger.db.tables import alarms, drifts, outbox
+from duanka.network.sms.element import MessageProxy
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from waiting import until
 
 POLICE, SUPERVISOR = Person("liaison", Role.POLICE), Person("li", Role.SUPERVISOR)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from desk import cards_at_risk, duanka, hits
-from duanka.domain.tables import TABLES
+from duanka.domain.schema import TABLES
 from signed_cases import trusting
 
 

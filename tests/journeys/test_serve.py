@@ -19,11 +19,11 @@ from pydantic import SecretStr
 
 from databases import Postgres
 from desk import Typed, duanka
+from duanka.bootstrap.settings import Settings
 from duanka.domain.person import Role
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.sms import MessageProxy
-from duanka.settings import Settings
+from duanka.network.sms.element import MessageProxy
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from people import people_of
 from waiting import HANG, until
 
@@ -71,7 +71,7 @@ class Office:
     @contextmanager
     def serving(self, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         """`duanka serve` in a process of its own, and the address of its API."""
-        command = [sys.executable, "-m", "duanka.cli", "serve", "--port", "0", *map(str, words)]
+        command = [sys.executable, "-m", "duanka.cli.main", "serve", "--port", "0", *map(str, words)]
         environment = {"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", "COLUMNS": "200", **self.environment}
         log = self.folder / "serve.log"
         with log.open("w") as err:

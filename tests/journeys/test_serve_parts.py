@@ -22,7 +22,7 @@ def serving(
     folder: Path, *words: str | Path, **environment: str
 ) -> Iterator[tuple[str, Path, subprocess.Popen[str]]]:
     log = folder / "serve.log"
-    command = [sys.executable, "-m", "duanka.cli", "serve", "--port", "0", *map(str, words)]
+    command = [sys.executable, "-m", "duanka.cli.main", "serve", "--port", "0", *map(str, words)]
     variables = {"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", "COLUMNS": "200", **environment}
     with log.open("w") as err:
         process = subprocess.Popen(command, cwd=folder, env=variables, stderr=err, text=True)
@@ -81,7 +81,7 @@ def test_live_records_that_cannot_be_followed_keep_api_and_worker_and_come_back(
 
 
 def test_a_source_that_is_named_wrongly_is_said_at_the_start(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "duanka.cli", "serve", "--port", "0", "--inbox", "nowhere"]
+    command = [sys.executable, "-m", "duanka.cli.main", "serve", "--port", "0", "--inbox", "nowhere"]
     done = subprocess.run(
         command,
         cwd=tmp_path,

@@ -64,7 +64,7 @@ def test_records_of_the_last_hour_are_used_in_every_zone(zone: str, hours: int, 
 def test_a_card_in_the_network_has_the_same_moments_on_every_machine(tmp_path: Path) -> None:
     needed(missing())
     program = Path(__file__).with_name("network_moments.py")
-    path = os.pathsep.join([str(program.parents[1] / room) for room in (".", "network", "records")])
+    path = os.pathsep.join([str(program.parents[1] / room) for room in (".", "network", "ingest")])
     running = [
         subprocess.Popen(
             [sys.executable, str(program), str(tmp_path / machine.replace("/", "-"))],

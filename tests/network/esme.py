@@ -10,8 +10,8 @@ from types import TracebackType
 
 import waiting
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.smpp import Address
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.codec import Address
 
 CARD, PEER = "8613900000001", "8613900000002"
 POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"], ["esme"])

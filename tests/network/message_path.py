@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import POLICY
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from duanka.network.own_part import OwnProcess, free_port
+from duanka.network.process import OwnProcess, free_port
 from waiting import HANG
 
 Address = tuple[str, int]

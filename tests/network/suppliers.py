@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duanka.domain.network import Element
-from duanka.network.fake import FakeElement
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.own_hlr import OwnRegister
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.sandbox.fakes import FakeElement
+from duanka.sandbox.hlr import OwnRegister
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 
 CARDS = tuple(str(8613800000000 + number) for number in range(60))
 

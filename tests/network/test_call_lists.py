@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.network import NetworkState, Unreachable
-from duanka.network.call_lists import GOOD_COPY, LISTS
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.own_part import OwnProcess
+from duanka.network.process import OwnProcess
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.network.sip.lists import GOOD_COPY, LISTS
 from parts import needed
 from phone_number_forms import CARD
 from sip_messages import PASSED, RawCaller

@@ -13,11 +13,11 @@ import grpc
 
 from buses import Server
 from databases import Postgres
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.own_hlr import OwnRegister
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.smsc_server import Behaviour
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.sandbox.hlr import OwnRegister
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
+from duanka.sandbox.smsc_sessions import Behaviour
 from examined import doctor, order_book
 from parts import needed
 from photo_server import photo_server

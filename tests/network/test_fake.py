@@ -21,7 +21,7 @@ from duanka.domain.network import (
     Unreachable,
     WholeList,
 )
-from duanka.network.fake import FakeElement, FakeSender, read_journal
+from duanka.sandbox.fakes import FakeElement, FakeSender, read_journal
 from waiting import HANG
 
 CARD, OTHER = "8613800000001", "8613800000002"
@@ -29,7 +29,7 @@ NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 _ENDLESS = """
 import sys
 from pathlib import Path
-from duanka.network.fake import FakeElement
+from duanka.sandbox.fakes import FakeElement
 element, number = FakeElement("e", Path(sys.argv[1])), 0
 while True:
     element.suspend(card := str(8613800000000 + number))
@@ -39,7 +39,7 @@ while True:
 _MANY = """
 import sys
 from pathlib import Path
-from duanka.network.fake import FakeElement, FakeSender
+from duanka.sandbox.fakes import FakeElement, FakeSender
 element, sender = FakeElement("e", Path(sys.argv[1])), FakeSender("s", Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.network import NetworkState, Refused, UnknownCard, Unreachable
-from duanka.network.hlr import HomeRegister
-from duanka.network.own_hlr import OwnRegister
+from duanka.network.hlr.element import HomeRegister
+from duanka.sandbox.hlr import OwnRegister
 from parts import needed
 from switches import CS, PS, Switch, missing
 from waiting import HANG, until

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from duanka.network import sip
 from duanka.network.log_size import keep_small
-from duanka.network.own_call_proxy import OwnCallProxy
+from duanka.network.sip import element as sip
+from duanka.network.sip.kamailio import OwnCallProxy
 from parts import needed
 from switches import missing
 from waiting import HANG, until

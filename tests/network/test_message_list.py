@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.network import NetworkState
-from duanka.network import smpp
-from duanka.network.message_list import MessageList
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
+from duanka.network.smpp import codec as smpp
+from duanka.network.sms.proxy.block_list import MessageList
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import BLOCKED, REFUSED, Esme
 from message_path import own_centre, own_proxy
 from waiting import HANG

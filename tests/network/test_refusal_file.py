@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.network import Carried, NetworkError, Unreachable
-from duanka.network.refused_file import RefusedFile
+from duanka.network.refusal_store import RefusedFile
 from waiting import HANG
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState, UnknownCard
 from duanka.domain.phone_number import PROTECTED_LINES
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.phones import Phone, Switchboard
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.sandbox.phones import Phone, Switchboard
 from esme import until
 from parts import needed
 from sipp_calls import answering, call, missing

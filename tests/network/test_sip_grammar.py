@@ -19,9 +19,9 @@ from duanka.domain.phone_number import (
     MOBILE_FORM,
     NORTH_AMERICAN_FORM,
 )
-from duanka.network.call_patterns import LEAST_DIGITS
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.sip import LOG
+from duanka.network.sip.element import LOG
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.network.sip.number_patterns import LEAST_DIGITS
 from parts import needed
 from phone_number_forms import (
     CARD,

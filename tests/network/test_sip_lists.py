@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from duanka.domain.network import NetworkError, NetworkState, Refused, Unreachable
-from duanka.network.call_lists import CallLists
-from duanka.network.json_rpc import JsonRpc
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.phones import Phone, Switchboard
-from duanka.network.sip import CONTROL, CallProxy
+from duanka.network.sip.element import CONTROL, CallProxy
+from duanka.network.sip.json_rpc import JsonRpc
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.network.sip.lists import CallLists
+from duanka.sandbox.phones import Phone, Switchboard
 from esme import until
 from parts import needed
 from sipp_calls import answering, calling, missing
@@ -109,7 +109,7 @@ def test_what_is_acknowledged_survives_a_killed_kamailio(proxy: OwnCallProxy) ->
 
 _OURS = """
 import sys, itertools, pathlib
-from duanka.network.sip import CallProxy
+from duanka.network.sip.element import CallProxy
 element = CallProxy(pathlib.Path(sys.argv[1]))
 for number in itertools.count():
     element.suspend(str(8613800000000 + number))

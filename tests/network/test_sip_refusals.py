@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.network import Carried, RefusalReason
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.phones import Phone, Switchboard
-from duanka.network.sip import REFUSED, CallProxy
+from duanka.network.sip.element import REFUSED, CallProxy
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.sandbox.phones import Phone, Switchboard
 from esme import until
 from parts import needed
 from sipp_calls import call, missing

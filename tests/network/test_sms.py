@@ -14,9 +14,9 @@ import pytest
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Carried, NetworkState, Refusal, RefusalReason, UnknownCard, Unreachable
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
+from duanka.network.smpp import codec as smpp
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import BLOCKED, CARD, PEER, REFUSED, Esme, command, status, until
 from message_path import own_centre, own_proxy
 from waiting import seconds_without_a_core

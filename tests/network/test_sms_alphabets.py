@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from duanka.domain.network import RefusalReason
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.message_verdict import Judge
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.smpp import Address
-from duanka.network.text_lists import TextLists
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.codec import Address
+from duanka.network.sms.proxy.text_rules import TextLists
+from duanka.network.sms.proxy.verdict import Judge
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import CARD, PEER, REFUSED, Esme, number, status, submit
 from message_path import own_centre, own_proxy
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from duanka.domain.network import NetworkState, Refused, Unreachable
-from duanka.network.message_proxy import CONTROL
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.sms import MessageProxy
+from duanka.network.sms.element import MessageProxy
+from duanka.network.sms.proxy.process import CONTROL
 from duanka.network.unix_path import reachable
+from duanka.sandbox.message_proxy import OwnMessageProxy
 from esme import BLOCKED
 from message_path import own_centre, own_proxy
 from waiting import HANG

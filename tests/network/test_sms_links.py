@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.network import NetworkState
-from duanka.network import smpp
-from duanka.network.message_relay import Limits
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_part import free_port
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.smpp import Address
+from duanka.network.process import free_port
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.codec import Address
+from duanka.network.sms.proxy.relay import Limits
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, sequence, status, submit, until
 from message_path import own_centre, own_proxy
 from waiting import HANG

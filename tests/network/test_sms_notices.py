@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duanka.domain.network import Receipt, Refused, UnknownCard, Unreachable
-from duanka.network import smpp
-from duanka.network.message_text import part_of
-from duanka.network.notice_parts import MessageIds, cut, said
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_part import free_port
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.short_message_centre import ShortMessageCentre
-from duanka.network.text_encodings import readings
+from duanka.network.notices.parts import MessageIds, cut, said
+from duanka.network.notices.sender import ShortMessageCentre
+from duanka.network.process import free_port
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.message_text import part_of
+from duanka.network.smpp.text_encodings import readings
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import CARD, Esme, number, status, until
 from message_path import own_centre, own_proxy
 

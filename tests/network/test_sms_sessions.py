@@ -12,13 +12,13 @@ import pytest
 
 from duanka.domain.network import RefusalReason
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.message_relay import Limits
-from duanka.network.outstanding import OutstandingSubmissions
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.network.own_smsc import OwnShortMessageCentre
-from duanka.network.sender_rate import SenderRate
-from duanka.network.unbound_links import UnboundLinks
+from duanka.network.smpp import codec as smpp
+from duanka.network.sms.proxy.outstanding import OutstandingSubmissions
+from duanka.network.sms.proxy.relay import Limits
+from duanka.network.sms.proxy.sender_rate import SenderRate
+from duanka.network.sms.proxy.unbound_links import UnboundLinks
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, number, sequence, status, submit, until
 from message_path import own_centre, own_proxy
 from waiting import HANG

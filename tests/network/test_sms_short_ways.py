@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.card_numbers import EmergencyNumbers, e164
-from duanka.network.joined_parts import usual_characters
-from duanka.network.smpp import Address
-from duanka.network.text_encodings import GSM, gsm_text, readings
-from duanka.network.text_lists import TextLists, letters
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.card_numbers import EmergencyNumbers, e164
+from duanka.network.smpp.codec import Address
+from duanka.network.smpp.joined_parts import usual_characters
+from duanka.network.smpp.text_encodings import GSM, gsm_text, readings
+from duanka.network.sms.proxy.text_rules import TextLists, letters
 
 WORDS, LINKS = ["加微+返利", "安全账户", "vx"], ["evil.com", "t.cn/a"]
 BOTH = TextLists(MessagePolicy.of(WORDS, LINKS, 0, []))

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from duanka.domain.network import NetworkState, RefusalReason
 from duanka.domain.order_policy import MessagePolicy
-from duanka.network import smpp
-from duanka.network.card_numbers import EmergencyNumbers, e164, is_service
-from duanka.network.joined_parts import JoinedParts
-from duanka.network.message_text import contents_of, part_of
-from duanka.network.message_verdict import Judge
-from duanka.network.smpp import Address
-from duanka.network.text_encodings import GSM, readings
-from duanka.network.text_lists import TextLists
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.card_numbers import EmergencyNumbers, e164, is_service
+from duanka.network.smpp.codec import Address
+from duanka.network.smpp.joined_parts import JoinedParts
+from duanka.network.smpp.message_text import contents_of, part_of
+from duanka.network.smpp.text_encodings import GSM, readings
+from duanka.network.sms.proxy.text_rules import TextLists
+from duanka.network.sms.proxy.verdict import Judge
 from esme import CARD, PEER, number
 from phone_number_forms import EMERGENCY, FORMS
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert, select
 
-from duanka.domain.act import Act, ActState
+from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order, Person, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.store import Store
-from duanka.orders.tables import metadata
-from duanka.orders.turn import Terms
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import metadata
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.service import OrderBook
 from order_policies import AT_ONCE
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from duanka import app_orders
-from duanka.app_orders import Desk
-from duanka.app_policies import policy_named
-from duanka.settings import Settings
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import Settings
 
 FOLDER = Path(__file__).parent / "old_databases"
 RELEASE = "release-0.1.0"

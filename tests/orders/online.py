@@ -29,13 +29,13 @@ from duanka.domain.identity import (
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Asked, Event, Order
 from duanka.domain.order_policy import OrderPolicy
-from duanka.orders.checks import Checks
-from duanka.orders.counter import Counter
-from duanka.orders.links import Links
-from duanka.orders.pictures import Pictures
-from duanka.orders.reviews import Reviews
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, notices
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, notices
+from duanka.orders.verification.check_book import Checks
+from duanka.orders.verification.counter import Counter
+from duanka.orders.verification.links import Links
+from duanka.orders.verification.pictures import Pictures
+from duanka.orders.verification.reviews import Reviews
 from order_policies import AT_ONCE
 
 SECOND = timedelta(seconds=1)

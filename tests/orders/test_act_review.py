@@ -7,12 +7,12 @@ from sqlalchemy import Engine, event, select
 
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, OrderError
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Trail
-from duanka.orders.reading import Reader, Reading
-from duanka.orders.store import Store
-from duanka.orders.tables import audit
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.queries.service import Reader, Reading
 
 WHY = Words("群众举报", "reported")
 

@@ -21,7 +21,7 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.act import Act, ActState, numbers_of
+from duanka.domain.bulk_action import Act, ActState, numbers_of
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     SYSTEM,
@@ -40,12 +40,12 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_policy import OrderPolicy, Stage
 from duanka.domain.phone_number import is_emergency
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.store import Store
-from duanka.orders.tables import act_cards, audit, cards, orders, outbox
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.service import OrderBook
 from phone_number_forms import CARD, FORMS, REFUSED
 
 WHY = Words("养卡窝点", "a farm of cards")
@@ -564,8 +564,8 @@ def test_what_is_no_card_for_sure_is_refused(text: str) -> None:
 
 def test_what_one_person_proposes_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """By one key nobody fills the database, nor the list that others look through."""
-    monkeypatch.setattr("duanka.orders.acts.MOST_WAITING", 2)
-    monkeypatch.setattr("duanka.orders.acts.MOST_CARDS_WAITING", 5)
+    monkeypatch.setattr("duanka.orders.bulk_actions.service.MOST_WAITING", 2)
+    monkeypatch.setattr("duanka.orders.bulk_actions.service.MOST_CARDS_WAITING", 5)
     acts = Acts(book_on(store))
     first = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     with pytest.raises(OrderError, match="wait for a second person"):

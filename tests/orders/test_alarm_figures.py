@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from books import HOUR, NOW, POLICE, book_on, card, demand
 from duanka.domain.judgement import CLAIMED
-from duanka.orders.alarms import Alarms
-from duanka.orders.store import Store
-from duanka.orders.tables import alarms, notices
-from duanka.orders.waiting import WaitingOrders, watch_claims
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms, notices
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.orders.monitoring.waiting import WaitingOrders, watch_claims
 
 
 def _told(store: Store) -> list[str]:

@@ -28,12 +28,12 @@ from books import (
 )
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, NoSuchTransition, OrderError, State
 from duanka.domain.person import HOLDER
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.book import Received
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, notices, orders
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, notices, orders
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.service import Received
 
 
 def _notices(store: Store) -> list[str]:

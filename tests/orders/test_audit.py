@@ -12,11 +12,11 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 
 from books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand
 from duanka.domain.order import SYSTEM, Event
-from duanka.orders.audit import Entry, Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.rows import new_id
-from duanka.orders.store import GENESIS, Store
-from duanka.orders.tables import audit, audit_head, orders
+from duanka.ledger.audit.trail import Entry, Fault, Trail
+from duanka.ledger.db.database import GENESIS, Store
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables import audit, audit_head, orders
+from duanka.orders.service import OrderBook
 from waiting import HANG
 
 ROOT = Path(__file__).parents[2]
@@ -188,8 +188,8 @@ _APPENDS = """
 import sys
 from datetime import UTC, datetime
 from duanka.domain.order import SYSTEM
-from duanka.orders.audit import Entry, Trail
-from duanka.orders.store import Store
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
 store = Store(sys.argv[1])
 for number in range(60):
     with store.writing() as connection:

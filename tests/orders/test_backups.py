@@ -7,7 +7,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from duanka import app_orders
+from duanka.bootstrap import orders as app_orders
 from duanka.domain.order import Kind
 from typed_desk import TypedDesk, card, demand
 

@@ -10,15 +10,15 @@ from sqlalchemy import event, insert, select, text
 
 from books import HOUR, KEY, NOW, SECOND, book_on, card, delivered, demand, verification
 from duanka.domain.order import SYSTEM, Event, Kind, State
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.bulk import among, update_rows, upsert_rows
-from duanka.orders.consequences import happen
-from duanka.orders.second_person import check_waits
-from duanka.orders.store import Store
-from duanka.orders.tables import acts, cards
-from duanka.orders.tables_identity import counter_checks
-from duanka.orders.turn import Turn
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.bulk import among, update_rows, upsert_rows
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import acts, cards
+from duanka.ledger.db.tables_identity import counter_checks
+from duanka.ledger.unit_of_work.four_eyes import check_waits
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen
+from duanka.orders.service import OrderBook
 
 MANY = 120
 MOST = 60  # statements of a batch, however many orders are in it

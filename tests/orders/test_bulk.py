@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import func, select
 
 from books import DESK, ELEMENTS, KEY, NOW, SECOND, book_on, card
-from duanka.domain.act import Act, ActState
+from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Kind, State
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.store import Store
-from duanka.orders.tables import act_cards, audit, cards, orders, outbox
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
+from duanka.orders.bulk_actions.service import Acts
 from waiting import HANG
 
 HERE = Path(__file__).parent
@@ -27,8 +27,8 @@ WHY = Words("窝点", "a farm")
 _WORKER = """
 import sys
 from books import NOW, book_on
-from duanka.orders.acts import Acts
-from duanka.orders.store import Store
+from duanka.orders.bulk_actions.service import Acts
+from duanka.ledger.db.database import Store
 store = Store(sys.argv[1])
 acts = Acts(book_on(store))
 print("ready", flush=True)

@@ -16,10 +16,10 @@ from duanka.domain.order import (
     Role,
     UnknownOrder,
 )
-from duanka.orders.audit import Trail
-from duanka.orders.case_sources import CaseSources
-from duanka.orders.store import Store
-from duanka.orders.tables import case_sources
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import case_sources
+from duanka.ledger.people.case_sources import CaseSources
 
 THIRD = Person("sun", Role.SUPERVISOR)
 BUREAU, OTHER = bytes(range(32)), bytes(range(1, 33))

@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from books import DESK, HOUR, NOW, SECOND, book_on, card, delivered, restriction, verification
 from duanka.domain.order import Event, NotTheirs, OrderError, State
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.alarms import Alarms
-from duanka.orders.clock_guard import ClockGuard
-from duanka.orders.store import Store
-from duanka.orders.tables import alarms
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.clock_guard import ClockGuard
+from duanka.orders.bulk_actions.service import Acts
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 

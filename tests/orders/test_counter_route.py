@@ -25,7 +25,7 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.counter import CounterCheck, Document, digest_of, without_document_number
+from duanka.domain.counter_check import CounterCheck, Document, digest_of, without_document_number
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import (
     SYSTEM,
@@ -40,11 +40,11 @@ from duanka.domain.order import (
     State,
     UnknownOrder,
 )
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.counter import Counter
-from duanka.orders.store import Store
-from duanka.orders.tables_identity import counter_checks
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables_identity import counter_checks
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.verification.counter import Counter
 from online import PASSED, UNSURE, Online, count, policy, trail
 from waiting import HANG
 

@@ -10,7 +10,7 @@ import pytest
 from books import NOW, book_on, card, delivered, demand
 from databases import Postgres, sqlite_order_book
 from duanka.domain.order import Kind
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 from people import People
 
 

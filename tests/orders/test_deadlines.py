@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
-from duanka.app import policy_named
+from duanka.bootstrap.scan import policy_named
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, State
 from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 
 
 @pytest.mark.requirement("R1.5")

@@ -20,7 +20,7 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.act import ActState
+from duanka.domain.bulk_action import ActState
 from duanka.domain.identity import Outcome, Reason, Verdict
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
@@ -37,10 +37,10 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_policy import OrderPolicy, Stage
 from duanka.domain.person import HOLDER
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.book import OrderBook
-from duanka.orders.store import Store
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.service import OrderBook
 from online import PASSED, UNSURE, Online, policy
 
 OTHER, THIRD = Person("zhao", Role.DESK), Person("sun", Role.SUPERVISOR)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.act import ActState
+from duanka.domain.bulk_action import ActState
 from duanka.domain.order import Kind, State
 from typed_desk import TypedDesk, card, demand
 

@@ -10,12 +10,12 @@ from books import HOUR, NOW, POLICE, book_on, card, delivered, restriction
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import SYSTEM, Event, Grounds, GroundsMissing, Kind, State
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.words import Words
-from duanka.orders.consequences import happen
-from duanka.orders.rows import new_id
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, orders
-from duanka.orders.turn import Turn
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables import audit, orders
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen
 
 GOOD = {
     "reason": Words("原因", "reason"),

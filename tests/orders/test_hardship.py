@@ -7,7 +7,7 @@ import pytest
 from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
 from duanka.domain.order import Event, NoSuchTransition, NotTheirs, OrderError, Person, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 
 
 @pytest.mark.requirement("R1.5")

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from books import KEY, NOW, book_on, card, verification
-from duanka.domain.decide import Tier
+from duanka.domain.decision import Tier
 from duanka.domain.errors import UnreadableInput
+from duanka.domain.findings import CardAtRisk
 from duanka.domain.hit_summary import MOST_LETTERS, MOST_RULES, HitSummary, bounded, decoded_summaries, joined
 from duanka.domain.rule import Action, Hit
-from duanka.domain.scan import CardAtRisk
-from duanka.domain.words import Words
-from duanka.engine.found import by_card
-from duanka.orders.intake import Intake
-from duanka.orders.store import Store
+from duanka.domain.text import Words
+from duanka.engine.shared.hit_table import by_card
+from duanka.ledger.db.database import Store
+from duanka.orders.intake.decisions import Intake
 from duanka.orders.views import Sight
-from duanka.report import DecisionFile, DecisionList
+from duanka.reports import DecisionFile, DecisionList
 
 FIRST, LAST = datetime(2021, 5, 17, 9), datetime(2021, 5, 19, 21, 30)
 SAW = Words("一天外呼80个陌生号码，如13800138000", "80 strangers, like 13800138000")

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from books import NOW, POLICE, book_on, card
 from duanka.domain.errors import DuankaError
-from duanka.orders.installation import NotUsable
-from duanka.orders.store import SCHEMA_VERSION, NoOrderBook, Store
+from duanka.ledger.db.database import SCHEMA_VERSION, NoOrderBook, Store
+from duanka.ledger.db.installation import NotUsable
 from waiting import HANG
 
 KEY, OTHER = b"k" * 32, b"o" * 32

@@ -11,12 +11,12 @@ from sqlalchemy import delete, select, update
 from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import NotTheirs
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.kept_end import END_FILE, End, KeptEnds, TrailGuard
-from duanka.orders.outbox import Outbox
-from duanka.orders.store import Store
-from duanka.orders.tables import alarms, audit, audit_head
+from duanka.ledger.audit.kept_end import END_FILE, End, KeptEnds, TrailGuard
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms, audit, audit_head
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.orders.dispatch.outbox import Outbox
 
 MINUTE = timedelta(minutes=1)
 

@@ -12,17 +12,17 @@ from sqlalchemy import select
 
 from books import KEY, NOW, POLICE, book_on, card
 from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState
-from duanka.network import call_lists
-from duanka.network.own_call_proxy import OwnCallProxy
-from duanka.network.own_message_proxy import OwnMessageProxy
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Trail
-from duanka.orders.enacting import Enacting
-from duanka.orders.kept_lists import KeptListWatch
-from duanka.orders.outbox import Outbox
-from duanka.orders.reconciling import Reconciling
-from duanka.orders.store import Store
-from duanka.orders.tables import alarms
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.network.sip import lists as call_lists
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.outbox import Outbox
+from duanka.orders.monitoring.kept_lists import KeptListWatch
+from duanka.orders.monitoring.reconciliation import Reconciling
+from duanka.sandbox.message_proxy import OwnMessageProxy
 from parts import needed
 from sipp_calls import missing
 

@@ -11,15 +11,15 @@ import pytest
 from books import KEY, NOW, backup_of, restore
 from duanka.domain.order import OrderError, Person, Role
 from duanka.domain.person import Scope
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.case_sources import CaseSources
-from duanka.orders.kept_end import ACCEPTED, KeptEnds, TrailGuard
-from duanka.orders.kept_people import PEOPLE_FILE, KeptPeople
-from duanka.orders.keys import Keys
-from duanka.orders.persons import Asked, Persons
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, persons
+from duanka.ledger.audit.kept_end import ACCEPTED, KeptEnds, TrailGuard
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, persons
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.people.case_sources import CaseSources
+from duanka.ledger.people.kept_people import PEOPLE_FILE, KeptPeople
+from duanka.ledger.people.keys import Keys
+from duanka.ledger.people.persons import Asked, Persons
 from people import FIRST, SECOND, People
 
 TRAIL, MINUTE = Trail(KEY), timedelta(minutes=1)

@@ -8,13 +8,13 @@ from sqlalchemy import delete, insert, select, update
 from books import HOUR, KEY, NOW
 from duanka.domain.order import NotTheirs, OrderError, Person, Role
 from duanka.domain.person import Scope
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.keys import Keys, half_hash, key_hash, new_half
-from duanka.orders.persons import Asked
-from duanka.orders.row_digests import PERSONS
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, invitations, person_requests, persons
-from duanka.orders.tables import keys as table
+from duanka.ledger.audit.row_digests import PERSONS
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, invitations, person_requests, persons
+from duanka.ledger.db.tables import keys as table
+from duanka.ledger.people.keys import Keys, half_hash, key_hash, new_half
+from duanka.ledger.people.persons import Asked
 from people import FIRST, SECOND, People
 
 TRAIL = Trail(KEY)

@@ -16,12 +16,12 @@ from sqlalchemy import func, select
 from books import DESK, HOUR, book_on, card, demand
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind
-from duanka.network.fake import FakeElement, read_journal
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.consequences import happen
-from duanka.orders.store import Store
-from duanka.orders.tables import cards, outbox
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import cards, outbox
+from duanka.orders.effects import happen
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement, read_journal
 from waiting import HANG
 from worker_process import KEY
 

@@ -13,16 +13,16 @@ from sqlalchemy import Connection, func, select
 
 from books import HOUR, KEY, NOW, card, delivered
 from duanka.domain.order import Order, State
-from duanka.network.fake import FakeElement, FakeSender, read_journal
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Entry, Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.enacting import Enacting
-from duanka.orders.outbox import Outbox
-from duanka.orders.posting import Posting
-from duanka.orders.store import Store
-from duanka.orders.tables import notices, orders, outbox
-from duanka.orders.turn import Terms
+from duanka.ledger.audit.trail import Entry, Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import notices, orders, outbox
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.notice_worker import Posting
+from duanka.orders.dispatch.outbox import Outbox
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement, FakeSender, read_journal
 from order_policies import AT_ONCE
 
 NAMES = ("home_register", "call_proxy")

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from books import DESK, HOUR, KEY, NOW, book_on, card, demand, verification
 from duanka.domain.order import AlreadyUsed, Event, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
-from duanka.orders.book import OrderBook
-from duanka.orders.links import LENGTH, Links, LinkState, OtherBrowser
-from duanka.orders.store import Store
-from duanka.orders.tables import links as table
-from duanka.orders.turn import Turn
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import links as table
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.links import LENGTH, Links, LinkState, OtherBrowser
 from waiting import HANG, until
 
 LINKS = Links(KEY, OrderPolicy())

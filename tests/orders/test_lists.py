@@ -14,17 +14,17 @@ import pytest
 from rich.cells import cell_len
 from sqlalchemy import update
 
-from duanka import app_orders
-from duanka.cli_list_columns import Column, Listing
-from duanka.cli_listings import due
-from duanka.cli_lists import table_lines
-from duanka.cli_orders_list import due_by
+from duanka.bootstrap import orders as app_orders
+from duanka.cli.orders.listings import due
+from duanka.cli.orders.orders_list import due_by
+from duanka.cli.output.list_columns import Column, Listing
+from duanka.cli.output.lists import table_lines
 from duanka.domain.errors import DuankaError
 from duanka.domain.hit_summary import HitSummary
 from duanka.domain.order import State
-from duanka.domain.words import Words
-from duanka.orders.alarms import Alarms
-from duanka.orders.tables import orders
+from duanka.domain.text import Words
+from duanka.ledger.db.tables import orders
+from duanka.ledger.monitoring.alarms import Alarms
 from typed_desk import TypedDesk, card, demand
 
 LONGEST = "virtual_operator_stock"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from duanka.domain.private_files import private_database
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 
 _HELD = """
 import fcntl, struct, sys

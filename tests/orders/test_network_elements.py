@@ -10,12 +10,12 @@ from sqlalchemy import select
 from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.order import NotTheirs, OrderError
 from duanka.domain.order_policy import OrderPolicy
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.network_elements import ElementDiffers, NetworkElements
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, outbox
-from duanka.orders.turn import Terms
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, outbox
+from duanka.ledger.unit_of_work.network_elements import ElementDiffers, NetworkElements
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.service import OrderBook
 
 LATER = NOW + timedelta(minutes=5)
 AT = {"call_proxy": "/calls", "home_register": "127.0.0.1:4258:4259"}

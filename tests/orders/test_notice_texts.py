@@ -12,9 +12,9 @@ from books import book_on, demand, verification
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, OrderError, State
 from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.domain.words import Words
-from duanka.orders.links import LENGTH, Links
-from duanka.orders.notice_texts import (
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.orders.dispatch.notice_texts import (
     MOST_PARTS,
     TEMPLATES,
     VERIFY,
@@ -25,7 +25,7 @@ from duanka.orders.notice_texts import (
     without_links,
     writing,
 )
-from duanka.orders.store import Store
+from duanka.orders.verification.links import LENGTH, Links
 from order_policies import AT_ONCE
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

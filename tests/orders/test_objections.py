@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction, verification
 from duanka.domain.order import Event, Kind, NoSuchTransition, NotTheirs, Order, Person, Role, State
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.book import OrderBook
-from duanka.orders.store import Store
-from duanka.orders.tables import notices
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import notices
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.service import OrderBook
 from order_policies import AT_ONCE
 
 HOLDER = Person("holder", Role.HOLDER)

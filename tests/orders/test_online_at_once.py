@@ -12,8 +12,8 @@ from threading import Barrier
 from books import HOUR, NOW, card, demand
 from duanka.domain.identity import CheckRefused, Reason, Session, Stage
 from duanka.domain.order import Kind
-from duanka.orders.store import Store
-from duanka.orders.tables_identity import checks, frames_seen, sessions
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables_identity import checks, frames_seen, sessions
 from online import (
     DARK,
     PASSED,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from books import DESK, HOUR, NOW, restriction
 from duanka.domain.identity import Challenge, CheckRefused, Session, Stage
 from duanka.domain.order import Event, OrderError, State
-from duanka.orders.store import Store
-from duanka.orders.tables_identity import checks
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables_identity import checks
 from online import DARK, NO, PASSED, STEPS, STRANGER, UNSURE, YES, Online, frames, policy
 
 STEP = st.tuples(

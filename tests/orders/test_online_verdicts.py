@@ -13,10 +13,10 @@ from books import DESK, HOUR, NOW, card, delivered, demand, restriction
 from books import SECOND as SUPERVISOR
 from duanka.domain.identity import Outcome, Progress, Reason, Session, Stage, Verdict
 from duanka.domain.order import Event, State, UnknownOrder
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.store import Store
-from duanka.orders.tables_identity import checks, pictures
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables_identity import checks, pictures
+from duanka.orders.bulk_actions.service import Acts
 from online import (
     DARK,
     PASSED,

@@ -13,8 +13,8 @@ from books import DESK, HOUR, NOW, POLICE, card, demand, restriction, verificati
 from duanka.domain.identity import CheckRefused, Frame, Progress, Reason, Stage
 from duanka.domain.identity_ports import CheckBook
 from duanka.domain.order import SYSTEM, AlreadyUsed, Event, State, UnknownOrder
-from duanka.orders.store import Store
-from duanka.orders.tables_identity import frames_seen, sessions
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables_identity import frames_seen, sessions
 from online import (
     NO,
     PASSED,

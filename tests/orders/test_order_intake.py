@@ -3,15 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from books import KEY, NOW, book_on, card, verification
-from duanka.domain.decide import Tier
+from duanka.domain.decision import Tier
+from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action
-from duanka.domain.scan import CardAtRisk
 from duanka.domain.sealing import Sealer, run_of
-from duanka.domain.words import Words
-from duanka.orders.intake import Intake
-from duanka.orders.store import Store
-from duanka.report import DecisionFile, DecisionList
-from duanka.report.ledger import decision_line
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.orders.intake.decisions import Intake
+from duanka.reports import DecisionFile, DecisionList
+from duanka.reports.decision_log.writer import decision_line
 
 
 def _decide(folder: Path, cards: range, action: Action = Action.VERIFY) -> None:

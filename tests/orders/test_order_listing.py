@@ -11,10 +11,10 @@ import pytest
 from books import DESK, HOUR, KEY, NOW, book_on, card, delivered, demand
 from duanka.domain.order import NotTheirs, Order, Person, Role, UnknownOrder
 from duanka.domain.person import scope_of
-from duanka.orders.audit import Trail
-from duanka.orders.listing import TIERS, Sort
-from duanka.orders.reading import Filter, Reader, Reading
-from duanka.orders.store import Store
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.orders.queries.listing import TIERS, Sort
+from duanka.orders.queries.service import Filter, Reader, Reading
 
 CLERK, REGULATOR = Reader(DESK), Reader(Person("zhao", Role.REGULATOR))
 DAY = 24 * HOUR

@@ -12,17 +12,17 @@ import pytest
 from sqlalchemy import insert, select
 
 from books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
-from duanka.domain.masking import masked_card
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, Event
-from duanka.network.fake import FakeElement, Faults
-from duanka.orders.alarms import Alarms
-from duanka.orders.book import OrderBook
-from duanka.orders.enacting import Enacting
-from duanka.orders.outbox import DEADLINES, NOTICES, Looking, Outbox, Outcome, Result, Task
-from duanka.orders.store import Store
-from duanka.orders.tables import alarms as alarms_table
-from duanka.orders.tables import outbox as table
+from duanka.domain.phone_masking import masked_card
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms as alarms_table
+from duanka.ledger.db.tables import outbox as table
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.outbox import DEADLINES, NOTICES, Looking, Outbox, Outcome, Result, Task
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement, Faults
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)

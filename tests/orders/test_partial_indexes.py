@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex
 
-from duanka.orders.tables import metadata
+from duanka.ledger.db.tables import metadata
 
 
 @pytest.mark.parametrize("dialect", [sqlite, postgresql], ids=["sqlite", "postgresql"])

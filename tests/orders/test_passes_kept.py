@@ -22,11 +22,11 @@ from books import (
     verification,
 )
 from duanka.domain.order import Event, Kind
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.backups import hours_anew
-from duanka.orders.book import OrderBook
-from duanka.orders.pass_list import PassList
-from duanka.orders.store import Store
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.orders.monitoring.backups import hours_anew
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.pass_list import PassList
 
 
 @pytest.fixture

@@ -14,24 +14,24 @@ from sqlalchemy import Connection, func, select, text
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, verification
 from duanka.domain.network import Carried, NetworkState, Receipt, Refusal, RefusalReason
 from duanka.domain.order import Event, Order, OrderError, State
-from duanka.domain.words import Words
-from duanka.network.fake import FakeElement
-from duanka.orders.acts import Acts
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.columns import DoesNotFit
-from duanka.orders.enacting import Enacting
-from duanka.orders.intake import Intake
-from duanka.orders.outbox import Outbox
-from duanka.orders.pictures import CAPTURED, Pictures
-from duanka.orders.posting import Posting
-from duanka.orders.reconciling import ChangeLimit, Reconciling
-from duanka.orders.refusals import Refusals
-from duanka.orders.store import Store
-from duanka.orders.tables import act_cards, alarms, notices, orders, outbox, refusals
-from duanka.orders.tables_identity import pictures
-from duanka.report import DecisionFile
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.columns import DoesNotFit
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import act_cards, alarms, notices, orders, outbox, refusals
+from duanka.ledger.db.tables_identity import pictures
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.notice_worker import Posting
+from duanka.orders.dispatch.outbox import Outbox
+from duanka.orders.intake.decisions import Intake
+from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
+from duanka.orders.monitoring.refusals import Refusals
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.pictures import CAPTURED, Pictures
+from duanka.reports import DecisionFile
+from duanka.sandbox.fakes import FakeElement
 
 MANY, BAD = 100, 37  # how many, and which of them is spoilt
 ELEMENT = "home_register"

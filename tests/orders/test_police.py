@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, restriction, verification
-from duanka.domain.act import ActState
+from duanka.domain.bulk_action import ActState
 from duanka.domain.order import (
     SYSTEM,
     Asked,
@@ -18,11 +18,11 @@ from duanka.domain.order import (
     Role,
     State,
 )
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.book import OrderBook, Received
-from duanka.orders.store import Store
-from duanka.orders.withdrawing import Which, Withdrawals
+from duanka.domain.text import Words
+from duanka.ledger.db.database import Store
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.withdrawal import Which, Withdrawals
+from duanka.orders.service import OrderBook, Received
 
 WHY = Words("窝点", "a farm")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from decided import BUREAU, QUARTER, Row, confirmed, decide, high, medium
-from duanka import app_orders
+from duanka.bootstrap import orders as app_orders
 from duanka.domain.order import Kind, NotTheirs, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import EVERYTHING, Choice
-from duanka.orders.intake import Intake
-from duanka.report import DecisionFile
+from duanka.orders.intake.decisions import Intake
+from duanka.reports import DecisionFile
 from people import AT, FIRST, SECOND
 from typed_desk import TypedDesk, card
 

@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from books import DESK, HOUR, NOW, POLICE, book_on, card, demand, verification
 from duanka.domain.network import NetworkError, Receipt, Refused, UnknownCard, Unreachable
 from duanka.domain.order import Asked, Event, Order, OrderError, State
-from duanka.orders.alarms import Alarms
-from duanka.orders.book import OrderBook
-from duanka.orders.posting import Posting
-from duanka.orders.store import Store
-from duanka.orders.tables import alarms as alarms_table
-from duanka.orders.tables import notice_parts, notices
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms as alarms_table
+from duanka.ledger.db.tables import notice_parts, notices
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.orders.dispatch.notice_worker import Posting
+from duanka.orders.service import OrderBook
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 

@@ -13,7 +13,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import Asked, ProtectedCard, State
 from duanka.domain.order_policy import OrderPolicy, Stage
 from duanka.domain.phone_number import PROTECTED_LINES, parse
-from duanka.orders.store import Store
+from duanka.ledger.db.database import Store
 
 POLICY = OrderPolicy(protected=("95588", "+86 10 12345678", "8613900000000", "021-62345678"))
 BEFORE = ("", "86", "+86", "0086", "+86 ", "+86-", "(+86)", "＋８６", "+86 (0)", "86 0", "0", "86 86", "00")

@@ -34,13 +34,13 @@ from duanka.domain.order import (
     State,
     UnknownOrder,
 )
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.reading import Filter, Reader, Reading
-from duanka.orders.store import Store
-from duanka.orders.tables import acts, alarms, audit, drifts, notices, outbox, refusals
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import acts, alarms, audit, drifts, notices, outbox, refusals
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.queries.service import Filter, Reader, Reading
+from duanka.orders.service import OrderBook
 from duanka.orders.views import Page
 
 CLERK, REGULATOR = Reader(DESK), Reader(Person("zhao", Role.REGULATOR))

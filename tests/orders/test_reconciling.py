@@ -12,17 +12,17 @@ from sqlalchemy import select
 from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.network import NetworkState, Unreachable
 from duanka.domain.order import NotTheirs, OrderError
-from duanka.network.fake import FakeElement, Faults
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.enacting import Enacting
-from duanka.orders.network_elements import NetworkElements
-from duanka.orders.outbox import Outbox
-from duanka.orders.reconciling import ChangeLimit, Reconciled, Reconciling
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, cards, drifts, orders, outbox
-from duanka.orders.tables_installation import elements
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, cards, drifts, orders, outbox
+from duanka.ledger.db.tables_installation import elements
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.unit_of_work.network_elements import NetworkElements
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.outbox import Outbox
+from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciled, Reconciling
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement, Faults
 
 ONE = ("home_register",)
 LATER, MINUTE = NOW + timedelta(minutes=5), timedelta(minutes=1)

@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 
 from books import NOW, card
 from duanka.domain.network import Carried, Refusal, RefusalReason
-from duanka.network.refused_file import RefusedFile
-from duanka.network.sms import MessageProxy
-from duanka.orders.refusals import Refusals, refused
-from duanka.orders.store import Store
-from duanka.orders.tables import refusals
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import refusals
+from duanka.network.refusal_store import RefusedFile
+from duanka.network.sms.element import MessageProxy
+from duanka.orders.monitoring.refusals import Refusals, refused
 
 HOUR = timedelta(hours=1)
 

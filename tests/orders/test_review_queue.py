@@ -19,9 +19,9 @@ from duanka.domain.order import (
     State,
     UnknownOrder,
 )
-from duanka.orders.pictures import PictureSealed
-from duanka.orders.store import Store
-from duanka.orders.tables_identity import pictures
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables_identity import pictures
+from duanka.orders.verification.pictures import PictureSealed
 from online import PASSED, RECORDED, STRANGER, UNSURE, Online, trail
 
 MINUTE = timedelta(minutes=1)

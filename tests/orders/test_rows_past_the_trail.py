@@ -23,19 +23,15 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.counter import CounterCheck, Document
+from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, OrderError
 from duanka.domain.person import Person, Role
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.columns import Moment
-from duanka.orders.network_elements import NetworkElements
-from duanka.orders.persons import Asked, Persons
-from duanka.orders.row_digests import CARDS, NAMED, ORDERS, AuditedTable
-from duanka.orders.store import Store
-from duanka.orders.tables import (
+from duanka.domain.text import Words
+from duanka.ledger.audit.row_digests import CARDS, NAMED, ORDERS, AuditedTable
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.columns import Moment
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import (
     act_cards,
     act_places,
     acts,
@@ -46,8 +42,12 @@ from duanka.orders.tables import (
     person_requests,
     persons,
 )
-from duanka.orders.tables_identity import checks, counter_checks
-from duanka.orders.tables_installation import elements
+from duanka.ledger.db.tables_identity import checks, counter_checks
+from duanka.ledger.db.tables_installation import elements
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.people.persons import Asked, Persons
+from duanka.ledger.unit_of_work.network_elements import NetworkElements
+from duanka.orders.bulk_actions.service import Acts
 from online import UNSURE, Online
 
 EVERY = (ORDERS, CARDS, *NAMED)

@@ -8,9 +8,9 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-import duanka.orders.installation  # noqa: F401  # brings all tables
-from duanka.orders.migrations.steps import STEPS
-from duanka.orders.tables import SCHEMA_VERSION, metadata
+import duanka.ledger.db.installation  # noqa: F401  # brings all tables
+from duanka.ledger.db.tables import SCHEMA_VERSION, metadata
+from duanka.ledger.migrations.steps import STEPS
 
 # of the tables as they are in this version; of no other, so that two changes at once meet in one line
 VERSION, DIGEST = 10, "de762206fcf9eff2"
@@ -34,13 +34,13 @@ def test_the_version_is_raised_with_the_tables() -> None:
         return
     assert SCHEMA_VERSION > VERSION, (
         f"the tables are not those of version {VERSION}: an order book of before would be used as if it were new."
-        f" Raise SCHEMA_VERSION in src/duanka/orders/tables.py to {VERSION + 1}, write the step that leads there in"
-        " src/duanka/orders/migrations/steps.py, build a small database of the version before with"
+        f" Raise SCHEMA_VERSION in src/duanka/ledger/db/tables.py to {VERSION + 1}, write the step that leads there in"
+        " src/duanka/ledger/migrations/steps.py, build a small database of the version before with"
         " scripts/build_old_database.py, and start this test again"
     )
     raise AssertionError(f'write here: VERSION, DIGEST = {SCHEMA_VERSION}, "{digest}"')
 
 
 def test_a_step_leads_to_every_version() -> None:
-    assert max(STEPS) == SCHEMA_VERSION, "write the step to this version in orders/migrations/steps.py"
+    assert max(STEPS) == SCHEMA_VERSION, "write the step to this version in ledger/migrations/steps.py"
     assert list(STEPS) == sorted(STEPS)

@@ -10,17 +10,17 @@ import pytest
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, NotTheirs, OrderError, Person, Role
 from duanka.domain.person import BadPerson, Scope, place_name, scope_of
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.case_sources import CaseSources
-from duanka.orders.counter import Counter
-from duanka.orders.kept_end import KeptEnds
-from duanka.orders.network_elements import NetworkElements
-from duanka.orders.persons import Asked
-from duanka.orders.reading import Filter, Reader, Reading
-from duanka.orders.store import Store
+from duanka.domain.text import Words
+from duanka.ledger.audit.kept_end import KeptEnds
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.case_sources import CaseSources
+from duanka.ledger.people.persons import Asked
+from duanka.ledger.unit_of_work.network_elements import NetworkElements
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.queries.service import Filter, Reader, Reading
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.counter import Counter
 from people import FIRST, People
 from people import SECOND as SECOND_OF_ALL
 

@@ -16,10 +16,10 @@ from books import DESK, HOUR, NOW
 from books import SECOND as SUPERVISOR
 from duanka.domain.identity import Frame, Stage
 from duanka.domain.order import Event
-from duanka.orders.pictures import CAPTURED, LONGEST, REFERENCE, Pictures, PictureSealed
-from duanka.orders.store import Store
-from duanka.orders.tables import metadata
-from duanka.orders.tables_identity import pictures
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import metadata
+from duanka.ledger.db.tables_identity import pictures
+from duanka.orders.verification.pictures import CAPTURED, LONGEST, REFERENCE, Pictures, PictureSealed
 from online import PASSED, RECORDED, SECOND, STEPS, STRANGER, UNSURE, Online, count, policy, trail
 from waiting import HANG
 

@@ -12,16 +12,16 @@ from rich.cells import cell_len
 from sqlalchemy import update
 
 from decided import ONE_DAY, QUARTER, decide, high, medium, watched
-from duanka import app_orders
-from duanka.cli_process import ExitCode
+from duanka.bootstrap import orders as app_orders
+from duanka.cli.shell.process import ExitCode
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import Choice, Coverage
-from duanka.orders.intake import NARROWER, Intake
-from duanka.orders.kept_decisions import Why
-from duanka.orders.tables_takes import kept_decisions
-from duanka.orders.taking import HELD_FOR_TWO, Taken, Taking
-from duanka.report import DecisionFile, KeptLines
+from duanka.ledger.db.tables_takes import kept_decisions
+from duanka.orders.intake.decisions import NARROWER, Intake
+from duanka.orders.intake.kept_decisions import Why
+from duanka.orders.intake.taking import HELD_FOR_TWO, Taken, Taking
+from duanka.reports import DecisionFile, KeptLines
 from typed_desk import TypedDesk, card
 
 DESK = Person("wang", Role.DESK)

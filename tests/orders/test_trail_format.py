@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from books import KEY, NOW, SECOND, book_on, delivered
 from duanka.domain.order import State
-from duanka.orders.audit import keyed_hash
-from duanka.orders.row_digests import ORDERS
-from duanka.orders.store import GENESIS, Store
-from duanka.orders.tables import audit, orders
+from duanka.ledger.audit.row_digests import ORDERS
+from duanka.ledger.audit.trail import keyed_hash
+from duanka.ledger.db.database import GENESIS, Store
+from duanka.ledger.db.tables import audit, orders
 
 CHINA = timezone(timedelta(hours=8))
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duanka.domain.order import TRANSITIONS, Event, Kind
-from duanka.domain.words import Words
-from duanka.orders import notice_texts
-from duanka.orders.persons import Asked
-from duanka.orders.trail_words import row_words
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail_texts import row_words
+from duanka.ledger.people.persons import Asked
+from duanka.orders.dispatch import notice_texts
 
-SOURCE = Path(notice_texts.__file__).parents[1]
+SOURCE = Path(notice_texts.__file__).parents[2]
 # How code tells the trail: a name with a dot; of changes of an order only what stands behind its kind.
 _TOLD = re.compile(r'(?:Entry\(|\.note\(|_note\(|_change\(|_read\()[^"]*?"([a-z_]+\.[a-z_]+)"')
 _CHANGED = re.compile(r'turn\.change\([^"]*?"([a-z_]+)"|self\.change\([^"]*?"([a-z_]+)"')
@@ -20,7 +20,9 @@ _CONSTANT = re.compile(r'^[A-Z]+ = "((?:audit|trail)\.[a-z_]+)"', re.MULTILINE)
 
 
 def _names() -> Iterator[str]:
-    for file in [*SOURCE.glob("orders/*.py"), *SOURCE.glob("app*.py"), *SOURCE.glob("api/*.py")]:
+    for file in [
+        one for room in ("ledger", "orders", "bootstrap", "api") for one in SOURCE.glob(f"{room}/**/*.py")
+    ]:
         text = file.read_text(encoding="utf-8")
         yield from _TOLD.findall(text)
         yield from _CONSTANT.findall(text)

@@ -36,12 +36,12 @@ from duanka.domain.order import (
     moved,
 )
 from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Fault, Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.store import Store
-from duanka.orders.tables import audit, cards, notices, orders, outbox
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Fault, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import audit, cards, notices, orders, outbox
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.service import OrderBook
 from order_policies import AT_ONCE
 
 STATES = {

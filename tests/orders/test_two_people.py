@@ -7,16 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, restriction
-from duanka.domain.counter import CounterCheck, Document
+from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import SYSTEM, Event, Kind, NeedsSecondPerson, Person, Role, State
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.audit import Trail
-from duanka.orders.case_sources import CaseSources
-from duanka.orders.consequences import happen
-from duanka.orders.persons import Asked
-from duanka.orders.store import Store
-from duanka.orders.turn import Turn
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.people.case_sources import CaseSources
+from duanka.ledger.people.persons import Asked
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.effects import happen
 from online import Online
 from people import FIRST, People
 from people import SECOND as OTHER

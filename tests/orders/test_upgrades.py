@@ -16,15 +16,16 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from typer.testing import CliRunner
 
 from books import NOW
-from duanka import app_orders, cli
-from duanka.cli_process import ExitCode
+from duanka.bootstrap import orders as app_orders
+from duanka.cli import main as cli
+from duanka.cli.shell.process import ExitCode
 from duanka.domain.order import AlreadyUsed, Event, Kind, NeedsSecondPerson
-from duanka.orders.audit import Fault
-from duanka.orders.installation import NotUsable, OlderVersion
-from duanka.orders.keys import half_hash
-from duanka.orders.migrations.upgrading import TrailDoesNotHold
-from duanka.orders.pictures import CAPTURED, REFERENCE
-from duanka.orders.store import SCHEMA_VERSION, Store
+from duanka.ledger.audit.trail import Fault
+from duanka.ledger.db.database import SCHEMA_VERSION, Store
+from duanka.ledger.db.installation import NotUsable, OlderVersion
+from duanka.ledger.migrations.upgrading import TrailDoesNotHold
+from duanka.ledger.people.keys import half_hash
+from duanka.orders.verification.pictures import CAPTURED, REFERENCE
 from older_books import NAMES, RELEASE, load, opened, put, settings_for
 from waiting import HANG
 
@@ -276,8 +277,8 @@ _KILLED = """
 import os, signal, sys
 sys.path[:0] = sys.argv[3:]
 from pathlib import Path
-from duanka.orders.migrations import steps
-from duanka.settings import Settings
+from duanka.ledger.migrations import steps
+from duanka.bootstrap.settings import Settings
 from older_books import opened
 steps.STEPS[int(sys.argv[2])] = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 url = os.environ.get("URL_OF_TEST")

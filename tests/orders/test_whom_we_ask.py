@@ -28,17 +28,17 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Asked, Demand, Event, Order, TooManyHolders
 from duanka.domain.order_policy import OrderPolicy, Stage
 from duanka.domain.person import HOLDER
+from duanka.domain.text import Words
 from duanka.domain.told_reason import told_to_holder
-from duanka.domain.words import Words
-from duanka.orders.acts import Acts
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook, Received
-from duanka.orders.figures import alarms as raised
-from duanka.orders.notice_texts import NoticeTexts
-from duanka.orders.reading import Filter, Reader, Reading
-from duanka.orders.store import Store
-from duanka.orders.waiting import WaitingOrders
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.dispatch.notice_texts import NoticeTexts
+from duanka.orders.monitoring.waiting import WaitingOrders
+from duanka.orders.queries.service import Filter, Reader, Reading
+from duanka.orders.queries.statistics import alarms as raised
+from duanka.orders.service import OrderBook, Received
 from waiting import HANG
 
 DAY = 24 * HOUR

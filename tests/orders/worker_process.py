@@ -8,18 +8,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from duanka.application.enforcement_worker import Enforcement, Enforcing
 from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.enforce import Enforcement, Enforcing
-from duanka.network.fake import FakeElement
-from duanka.orders.acts import Acts
-from duanka.orders.alarms import Alarms
-from duanka.orders.audit import Trail
-from duanka.orders.book import OrderBook
-from duanka.orders.enacting import Enacting
-from duanka.orders.outbox import Looking, Outbox
-from duanka.orders.store import Store
-from duanka.orders.turn import Terms
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.unit_of_work.unit_of_work import Terms
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.outbox import Looking, Outbox
+from duanka.orders.service import OrderBook
+from duanka.sandbox.fakes import FakeElement
 
 KEY = b"a key of a test, thirty-two bytes"
 AT_ONCE = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))

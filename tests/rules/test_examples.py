@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from duanka.domain.cases import Case
 from duanka.domain.rule import Limit, Rule
-from duanka.engine.trials import flagged
+from duanka.domain.rule_examples import Case
+from duanka.engine.batch.rule_tests import flagged
 from duanka.rules import RULES
 
 REQUIREMENT = {

@@ -9,11 +9,11 @@ import pytest
 
 import duanka.rules
 from duanka.domain.policy import LISTS
-from duanka.domain.policy_file import read_policy
 from duanka.domain.rollups import ROLLUPS
 from duanka.domain.rule import Rule
-from duanka.domain.tables import RECORD_TABLES, TABLES
-from duanka.engine.translate import output_columns, parameters, render, tables
+from duanka.domain.schema import RECORD_TABLES, TABLES
+from duanka.engine.sql.render import output_columns, parameters, render, tables
+from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
 
 POLICIES = Path(__file__).parents[2] / "policies"

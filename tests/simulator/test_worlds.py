@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.tables import TABLES, Kind
+from duanka.domain.schema import TABLES, Kind
 from duanka.simulator import ROLES, Strategy, World, simulate
 from simulated import number, read
 

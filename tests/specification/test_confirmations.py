@@ -9,14 +9,7 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.specification import (
-    Requirement,
-    confirm,
-    read,
-    read_confirmations,
-    standing_of,
-    unknown_numbers,
-)
+from duanka.specification import Requirement, confirm, read, read_confirmations, standing_of, unknown_numbers
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 2)

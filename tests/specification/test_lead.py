@@ -15,9 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from desk import ENGLISH
-from duanka import app_questions, cli, specification
-from duanka import cli_specification as door
-from duanka.cli_process import OUT
+from duanka import specification
+from duanka.bootstrap import questions as app_questions
+from duanka.cli import main as cli
+from duanka.cli.operations import specification as door
+from duanka.cli.shell.process import OUT
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.specification import Age, age, code_of, page
 from duanka.specification.evidence import evidence_of, write

@@ -1,6 +1,6 @@
 """The HTTP API: orders, cards and figures for people with a key, and a holder's own order by the link of a notice."""
 
 from duanka.api.app import BASE, create_api
-from duanka.api.context import Limits
+from duanka.api.http.dependencies import Limits
 
 __all__ = ["BASE", "Limits", "create_api"]

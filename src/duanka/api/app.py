@@ -8,17 +8,24 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api import acts, cards, checks, counters, figures, holders, orders, page, reviews, sending, takes
-from duanka.api.asked_holder import MOST_BYTES
-from duanka.api.buckets import Buckets
-from duanka.api.context import Context, Desk, HealthState, Limits, present
-from duanka.api.describing import describe
-from duanka.api.paths import methods, only_described
-from duanka.api.problems import add_problems
-from duanka.api.uploads import Uploads
-from duanka.api.wire import Most, Wire
+from duanka.api.http.dependencies import Context, Desk, HealthState, Limits, present
+from duanka.api.http.middleware import Most, Wire
+from duanka.api.http.openapi import describe
+from duanka.api.http.openapi_paths import methods, only_described
+from duanka.api.http.rate_limit import Buckets
+from duanka.api.http.uploads import Uploads
+from duanka.api.routes import bulk_actions as acts
+from duanka.api.routes import cards, orders, reviews, takes
+from duanka.api.routes import counter_checks as counters
+from duanka.api.routes import holder as holders
+from duanka.api.routes import online_check as checks
+from duanka.api.routes import online_pictures as sending
+from duanka.api.routes import static as page
+from duanka.api.routes import statistics as figures
+from duanka.api.schemas.errors import add_problems
+from duanka.api.schemas.holder_requests import MOST_BYTES
+from duanka.application.online_verification import Verification
 from duanka.domain.identity import Reason
-from duanka.verify import Verification
 
 BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\

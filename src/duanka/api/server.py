@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
-from duanka.api.addresses import TrustedProxies
-from duanka.api.connections import ConnectionGate, ConnectionLimits, limited_connections
+from duanka.api.http.client_addresses import TrustedProxies
+from duanka.api.http.connections import ConnectionGate, ConnectionLimits, limited_connections
 from duanka.domain.errors import DuankaError
 
 _FEWEST = 16  # connections, however few descriptors there are

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from duanka.domain.order import TRANSITIONS, Event, Kind, NotTheirs, Order
 from duanka.domain.person import STAFF, Person, Role, Scope
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 
 class Permission(StrEnum):

@@ -14,8 +14,8 @@ from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.network import NetworkState
 from duanka.domain.order import CLOSED, Asked, Kind, Order, State
 from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.text import Words
 from duanka.domain.told_reason import told_to_holder
-from duanka.domain.words import Words
 
 UNKNOWN = Words(
     "工单库中没有这个号码的任何记录：没有要求核验，也没有停机。请核对号码。",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from duanka.domain.order import Event, Kind, Order, Role, State
 from duanka.domain.person import same_person
-from duanka.domain.words import WordedEnum
+from duanka.domain.text import WordedEnum
 
 
 class Evidence(WordedEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 MOST_RULES = 8  # of an order: the heaviest
 MOST_LETTERS = 300  # of what one saw, in each language

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import OrderError, State
-from duanka.domain.words import WordedEnum, Words
+from duanka.domain.text import WordedEnum, Words
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
 UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests came within its time

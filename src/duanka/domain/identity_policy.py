@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 
 @dataclass(frozen=True)

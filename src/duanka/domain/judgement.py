@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from duanka.domain.decide import Decision, decide, would_be
+from duanka.domain.decision import Decision, decide, would_be
+from duanka.domain.findings import CardAtRisk, ShadowRule
 from duanka.domain.police_reasons import CLAIMED as CLAIMED  # noqa: PLC0414  # reasons are what judging gives
 from duanka.domain.police_reasons import CONFIRMED as CONFIRMED  # noqa: PLC0414
 from duanka.domain.policy import Policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Literal, Rule
-from duanka.domain.scan import CardAtRisk, ShadowRule
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 _SETS_OF_RULES = 100_000  # millions of cards trip a few hundred different sets of rules
 

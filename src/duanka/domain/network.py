@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.words import WordedEnum
+from duanka.domain.text import WordedEnum
 
 
 class NetworkState(WordedEnum):

@@ -20,7 +20,7 @@ from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is 
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
 from duanka.domain.person import Role as Role  # noqa: PLC0414
-from duanka.domain.words import WordedEnum, Words
+from duanka.domain.text import WordedEnum, Words
 
 
 class Kind(WordedEnum):

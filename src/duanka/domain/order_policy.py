@@ -11,7 +11,7 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.local_time import DEFAULT_ZONE, OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.words import WordedEnum, Words
+from duanka.domain.text import WordedEnum, Words
 
 
 class Role(WordedEnum):

@@ -9,8 +9,8 @@ from datetime import date
 from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
 from duanka.domain.rule import Literal, Rule, Source
-from duanka.domain.tables import Column, Kind, Table
-from duanka.domain.words import WordedEnum, Words
+from duanka.domain.schema import Column, Kind, Table
+from duanka.domain.text import WordedEnum, Words
 
 _PLACE = (
     Column("city", Kind.TEXT, "the listed place: a code of two, four or six digits", required=True),

@@ -1,4 +1,4 @@
-"""The Protocols through which `app` hands the rooms to `pipeline`."""
+"""The Protocols through which `bootstrap` hands the rooms to `application`."""
 
 from __future__ import annotations
 

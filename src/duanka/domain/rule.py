@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from duanka.domain.cases import Case
-from duanka.domain.words import WordedEnum, Words
+from duanka.domain.rule_examples import Case
+from duanka.domain.text import WordedEnum, Words
 
 Literal = int | float | date
 MOST = 100_000_000  # no limit is larger: beyond, days leave the calendar and bytes the integers

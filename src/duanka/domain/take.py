@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from duanka.domain.order import Asked, Demand
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 TIERS = ("", "low", "medium", "high", "extreme")  # the lightest first
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import Grounds, Order
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 TOO_LATE = Words("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
 NOT_PASSED = Words("实人核验未通过：", "the verification was not passed: ")

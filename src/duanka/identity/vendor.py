@@ -29,7 +29,7 @@ from duanka.domain.identity import (
     Step,
     Verdict,
 )
-from duanka.identity.photos import PATIENT, Endpoint, Patience, parsed
+from duanka.identity.reference_photos import PATIENT, Endpoint, Patience, parsed
 
 _log = logging.getLogger("duanka.identity")
 

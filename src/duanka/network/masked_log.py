@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from duanka.domain.masking import masked_log_line
+from duanka.domain.phone_masking import masked_log_line
 
 _MOST = 65_536  # bytes of one line; what is longer is parted
 _STDERR = 2

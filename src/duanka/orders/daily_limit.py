@@ -7,8 +7,8 @@ from datetime import datetime, time
 from sqlalchemy import func, select
 
 from duanka.domain.order import STAFF, Kind, Person, TooManyHolders
-from duanka.orders.tables import audit, orders
-from duanka.orders.turn import Turn
+from duanka.ledger.db.tables import audit, orders
+from duanka.ledger.unit_of_work.unit_of_work import Turn
 
 
 def within_a_day(turn: Turn, by: Person, more: int) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from duanka.domain.act import Act, ActState
+from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.evidence import ran_out
 from duanka.domain.order import SYSTEM, Event, Grounds, Order, Person
-from duanka.orders.batch_facts import Fact
-from duanka.orders.bulk import among
-from duanka.orders.row_digests import ACTS, found
-from duanka.orders.rows import columns_of, new_id
-from duanka.orders.tables import act_cards, act_places, acts
-from duanka.orders.turn import Turn
+from duanka.ledger.audit.row_digests import ACTS, found
+from duanka.ledger.db.bulk import among
+from duanka.ledger.db.rows import columns_of, new_id
+from duanka.ledger.db.tables import act_cards, act_places, acts
+from duanka.ledger.unit_of_work.batch_facts import Fact
+from duanka.ledger.unit_of_work.unit_of_work import Turn
 
 _FACTS = (
     *("id", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes"),

@@ -12,11 +12,11 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import RowMapping
 
-from duanka.domain.act import Act
+from duanka.domain.bulk_action import Act
 from duanka.domain.hit_summary import decoded_summaries, encoded_summaries
-from duanka.domain.masking import masked_card, masked_text
 from duanka.domain.order import Grounds, Order
-from duanka.domain.words import Words
+from duanka.domain.phone_masking import masked_card, masked_text
+from duanka.domain.text import Words
 
 Item = TypeVar("Item")
 

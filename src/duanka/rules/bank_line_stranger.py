@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import Row, calls, case, messages, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case, messages, opened
+from duanka.domain.text import Words
 
 _TWIN, _THIRD = "8613800000002", "8613800000003"
 _LISTS: dict[str, tuple[Row, ...]] = {"bank_hotlines": ({"number": "95588", "title": "ICBC"},)}

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import Row, calls, case, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case, opened
+from duanka.domain.text import Words
 
 _NUMBERS = tuple(f"86138000001{i:02}" for i in range(10))
 _USED = calls(1, "2021-05-10 08:00", card=_NUMBERS[0])

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import calls, case, data, messages
 from duanka.domain.rollups import SHORT_CODE
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import calls, case, data, messages
+from duanka.domain.text import Words
 
 _PLATFORMS = [f"1069{i:04}" for i in range(30)]
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import calls, case, opened, sighting
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import calls, case, opened, sighting
+from duanka.domain.text import Words
 
 _A, _B, _C = "356938035643809", "490154203237518", "352099001761481"
 

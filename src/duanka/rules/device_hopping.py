@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import Row, calls, case, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case, opened
+from duanka.domain.text import Words
 
 _DEVICES = ("356938035643809", "490154203237518", "352099001761481", "358240051111110")
 _PUT_AWAY = ("861234567890124", "861234567890132")

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import calls, case
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import calls, case
+from duanka.domain.text import Words
 
 RULE = Rule(
     id="fan_out",

@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from duanka.domain.cases import Row, calls, case, opened, sighting
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case, opened, sighting
+from duanka.domain.text import Words
 
 _LISTS: dict[str, tuple[Row, ...]] = {
     "fraud_prone_places": (

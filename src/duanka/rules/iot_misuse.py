@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import calls, case, data, messages, opened, sighting
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import calls, case, data, messages, opened, sighting
+from duanka.domain.text import Words
 
 _METER, _PHONE = "356938035643809", "490154203237518"
 _IOT = opened("2020-01-01 09:00", kind="iot", bound_imei=_METER)

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import AS_OF, at, calls, case, data, messages, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import AS_OF, at, calls, case, data, messages, opened
+from duanka.domain.text import Words
 
 _OTHER = "8613800000099"  # its calls make the records begin before the card of the example was opened
 _BEGIN = calls(1, "2021-05-10 08:00", card=_OTHER)

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import Row, calls, case
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case
+from duanka.domain.text import Words
 
 _PEOPLE = [f"86135{i:08}" for i in range(40)]
 

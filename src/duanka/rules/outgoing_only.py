@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import calls, case, messages, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import calls, case, messages, opened
+from duanka.domain.text import Words
 
 RULE = Rule(
     id="outgoing_only",

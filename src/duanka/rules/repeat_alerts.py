@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import alert, calls, case
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import alert, calls, case
+from duanka.domain.text import Words
 
 _USED = calls(1, "2021-04-01 08:00") + calls(1, "2021-05-17 08:00")
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import Row, calls, case
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case
+from duanka.domain.text import Words
 
 _BOX = "356938035643809"
 _NUMBERS = tuple(f"86138000001{i:02}" for i in range(6))

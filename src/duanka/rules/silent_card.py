@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import at, calls, case, data, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import at, calls, case, data, opened
+from duanka.domain.text import Words
 
 _OTHER = "8613800000099"
 _BEGIN = calls(1, "2021-04-01 08:00", card=_OTHER) + calls(1, "2021-05-17 08:00", card=_OTHER)

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.cases import Row, calls, case
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, calls, case
+from duanka.domain.text import Words
 
 _BOX = "356938035643809"
 _AT_THE_SITE: Row = {"imei": _BOX, "cell": "c1", "city": "990100"}

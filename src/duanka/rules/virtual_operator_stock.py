@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from duanka.domain.cases import Row, at, calls, case, opened
 from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
-from duanka.domain.words import Words
+from duanka.domain.rule_examples import Row, at, calls, case, opened
+from duanka.domain.text import Words
 
 _RESOLD = "8617000000001"
 _USED = calls(1, "2021-05-10 08:00", card="8613800000099")

@@ -75,7 +75,7 @@ def simulate(
 ) -> World:
     """Write an invented province of `cards` cards over `days` days to the empty directory `out`.
 
-    The tables stand in the native format (domain/tables.py); beside them truth.parquet (card, fraud, gang, role,
+    The tables stand in the native format (domain/schema.py); beside them truth.parquet (card, fraud, gang, role,
     strategy), world.toml (the arguments and the invented area lists), and the signature of the invented police with
     their public key. Equal arguments give equal tables.
     Raises DuankaError when an argument is out of range or `out` holds something.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.private_files import put_in_place
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 from duanka.specification.document import Question, Requirement, named
 
 FILE = "CONFIRMED.toml"

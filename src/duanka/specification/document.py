@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.domain.words import Words
+from duanka.domain.text import Words
 
 State = Literal["works", "partly", "not yet"]
 STATE_WORDS: Mapping[State, Words] = {

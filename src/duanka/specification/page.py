@@ -13,7 +13,7 @@ from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import put_in_place
-from duanka.domain.words import Language, Words
+from duanka.domain.text import Language, Words
 from duanka.specification.confirmations import Confirmation, Standing, standing_of
 from duanka.specification.document import STATE_WORDS, Answer, Preface, Question, Requirement, in_two
 from duanka.specification.evidence import Age, Evidence

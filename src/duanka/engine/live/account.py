@@ -6,18 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from duanka.domain.intake import FileAccount, Intake
-from duanka.domain.live import Refused, Source
+from duanka.domain.findings import LiveAccount
+from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Profile, RuleRun, Span
-from duanka.domain.scan import LiveAccount
-from duanka.domain.tables import TABLES
-from duanka.engine.found import at_risk
-from duanka.engine.given import Given
-from duanka.engine.live.marks import Marks
-from duanka.engine.live.prepared import Prepared
-from duanka.engine.live.progress import Progress
-from duanka.engine.live.shelf import Run, Shelf
-from duanka.engine.profile import profile
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import Refused, Source
+from duanka.engine.live.state.checkpoint import Progress
+from duanka.engine.live.state.compiled_rule import Prepared
+from duanka.engine.live.state.rollup_store import Run, Shelf
+from duanka.engine.live.state.watermarks import Marks
+from duanka.engine.shared.available_data import Given
+from duanka.engine.shared.breakdown import profile
+from duanka.engine.shared.hit_table import at_risk
 
 
 class Accounts:

@@ -14,9 +14,9 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.judgement import CLAIMED, CONFIRMED
-from duanka.domain.live import Change
-from duanka.engine.live.progress import Progress
-from duanka.engine.live.shelf import Run
+from duanka.domain.streaming import Change
+from duanka.engine.live.state.checkpoint import Progress
+from duanka.engine.live.state.rollup_store import Run
 
 
 def announce_cases(run: Run, progress: Progress, now: datetime) -> Counter[tuple[str, Change]]:

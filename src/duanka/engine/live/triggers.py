@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from duanka.domain.live import Change
 from duanka.domain.rule import Window
-from duanka.domain.tables import TABLES, Kind
-from duanka.engine.live.judge import Judge, Moments
-from duanka.engine.live.marks import LONG_AGO, Marks
-from duanka.engine.live.prepared import Prepared
-from duanka.engine.live.progress import Progress
-from duanka.engine.live.shelf import Run, Shelf
+from duanka.domain.schema import TABLES, Kind
+from duanka.domain.streaming import Change
+from duanka.engine.live.evaluator import Judge, Moments
+from duanka.engine.live.state.checkpoint import Progress
+from duanka.engine.live.state.compiled_rule import Prepared
+from duanka.engine.live.state.rollup_store import Run, Shelf
+from duanka.engine.live.state.watermarks import LONG_AGO, Marks
 
 Changes = Counter[tuple[str, Change]]
 

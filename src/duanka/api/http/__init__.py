@@ -1,0 +1,1 @@
+"""What holds for every HTTP request: who asks, limits, headers, the OpenAPI description."""

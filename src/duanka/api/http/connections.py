@@ -1,0 +1,212 @@
+"""Limits on connections: how many there are, and how long one may take for its headers, its body and its answer.
+
+uvicorn closes an idle connection, and waits without end for one that sends a byte now and then. When all places are
+taken, the connection that waits longest for its request gives its place to the new one: who holds connections open
+and asks nothing shuts nobody out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from duanka.api.http.client_addresses import client_key
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """Numbers of connections, and seconds. A body may take `body_seconds`, and longer while `body_rate` bytes/s come.
+
+    `answer_seconds`: while the client takes nothing of its answer. Trusted proxies have no limit `per_address`.
+    """
+
+    total: int = 512
+    per_address: int = 128
+    header_seconds: float = 10.0
+    body_seconds: float = 20.0
+    body_rate: int = 4096
+    answer_seconds: float = 30.0
+
+
+class _Phase(Enum):
+    IDLE = auto()  # between two requests; uvicorn ends it after its own keep-alive time
+    HEADERS = auto()
+    BODY = auto()
+    ANSWER = auto()
+
+
+class ConnectionGate:
+    """The connections of one server. Used in its event loop alone."""
+
+    def __init__(self, limits: ConnectionLimits, trusted: Container[str] = ()) -> None:
+        self.limits, self._trusted = limits, trusted
+        self._held: dict[LimitedConnection, str] = {}
+        self._of_address: Counter[str] = Counter()
+        self._waiting: dict[LimitedConnection, None] = {}  # the longest first
+
+    def admit(self, connection: LimitedConnection, host: str) -> bool:
+        """Whether there is a place for one more, if need be that of one that waits for its request."""
+        address = "" if host in self._trusted else client_key(host)
+        if address and self._of_address[address] >= self.limits.per_address and not self._evict(address):
+            return False
+        if len(self._held) >= self.limits.total and not self._evict():
+            return False
+        self._held[connection] = address
+        self._of_address[address] += 1
+        return True
+
+    def wait(self, connection: LimitedConnection, *, waits: bool) -> None:
+        """Whether the connection waits for its request, and may be evicted."""
+        if not waits:
+            self._waiting.pop(connection, None)
+        elif connection in self._held:
+            self._waiting.setdefault(connection)
+
+    def release(self, connection: LimitedConnection) -> None:
+        """The connection is over."""
+        self._waiting.pop(connection, None)
+        address = self._held.pop(connection, None)
+        if address is not None:
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]
+
+    def _evict(self, address: str | None = None) -> bool:
+        for one in self._waiting:
+            if address is None or self._held[one] == address:
+                self.release(one)
+                one.abort()
+                return True
+        return False
+
+
+class LimitedConnection(H11Protocol):
+    """One connection to the API, within the limits of its `gate`."""
+
+    gate: ClassVar[ConnectionGate]
+    _refused = False
+    _phase = _Phase.IDLE
+    _timer: asyncio.TimerHandle | None = None
+    _writing: asyncio.TimerHandle | None = None
+    _began, _received = 0.0, 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take a place, or be told to come later."""
+        peer = transport.get_extra_info("peername")
+        self._refused = not self.gate.admit(self, str(peer[0]) if isinstance(peer, tuple) else "")
+        if self._refused:
+            self.transport = transport
+            self._close(503, "UNAVAILABLE", "too many connections; try again")
+            return
+        super().connection_made(transport)
+        self._enter(_Phase.HEADERS)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a request."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._received = len(data) + (self._received if self._phase is _Phase.BODY else 0)
+        if self._phase is _Phase.IDLE:
+            self._enter(_Phase.HEADERS)
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        """An answer was given; the next request may have begun."""
+        super().on_response_complete()
+        self._look()
+
+    def pause_writing(self) -> None:
+        """The client takes nothing of its answer."""
+        super().pause_writing()
+        self._writing = self.loop.call_later(self.gate.limits.answer_seconds, self.abort)
+
+    def resume_writing(self) -> None:
+        """The client takes its answer again."""
+        super().resume_writing()
+        self._writing = _cancelled(self._writing)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the place back."""
+        self._timer, self._writing = _cancelled(self._timer), _cancelled(self._writing)
+        self.gate.release(self)
+        if not self._refused:
+            super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End the connection at once, whatever was still to be sent."""
+        self.transport.abort()
+
+    def _look(self) -> None:
+        """Which part of a request is waited for."""
+        if self.transport.is_closing():  # what is still to be sent has its time
+            self._timer = _cancelled(self._timer)
+            self._timer = self.loop.call_later(self.gate.limits.answer_seconds, self.abort)
+        elif cycle := self._running():
+            self._enter(_Phase.BODY if cycle.more_body else _Phase.ANSWER)
+        elif self._phase in (_Phase.BODY, _Phase.ANSWER):
+            self._enter(_Phase.HEADERS if self.conn.trailing_data[0] else _Phase.IDLE)
+
+    def _running(self) -> RequestResponseCycle | None:
+        """The request that is not answered yet."""
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # None before the first one, whatever uvicorn declares
+        return cycle if cycle and not cycle.response_complete else None
+
+    def _enter(self, phase: _Phase) -> None:
+        if phase is self._phase and self._timer:
+            return
+        self._timer = _cancelled(self._timer)
+        self._phase = phase
+        self.gate.wait(self, waits=phase in (_Phase.IDLE, _Phase.HEADERS))
+        if phase is _Phase.HEADERS:
+            self._timer = self.loop.call_later(self.gate.limits.header_seconds, self._too_slow)
+        elif phase is _Phase.BODY:
+            self._began = self.loop.time()
+            self._timer = self.loop.call_later(self.gate.limits.body_seconds, self._body_is_late)
+
+    def _body_is_late(self) -> None:
+        limits = self.gate.limits
+        left = limits.body_seconds + self._received / limits.body_rate - (self.loop.time() - self._began)
+        if left <= 0:
+            self._too_slow()
+        else:
+            self._timer = self.loop.call_later(max(left, 0.01), self._body_is_late)
+
+    def _too_slow(self) -> None:
+        self.gate.release(self)
+        if (cycle := self._running()) and cycle.response_started:
+            self.abort()
+        else:
+            self._close(408, "TIMEOUT", "the request took too long to arrive")
+
+    def _close(self, status: int, code: str, message: str) -> None:
+        """Answer without the application, and end the connection."""
+        body = json.dumps({"status": status, "code": code, "message": message}).encode()
+        phrase = {408: "Request Timeout", 503: "Service Unavailable"}[status]
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
+        extra = "Retry-After: 1\r\n" if status == 503 else ""
+        self.transport.write(f"{head}{extra}Connection: close\r\n\r\n".encode() + body)
+        self.transport.close()
+        self._timer = _cancelled(self._timer)
+        self._timer = self.loop.call_later(self.gate.limits.answer_seconds, self.abort)
+
+
+def limited_connections(gate: ConnectionGate) -> type[LimitedConnection]:
+    """The protocol class of a server whose connections `gate` counts."""
+    return type("GatedConnection", (LimitedConnection,), {"gate": gate})
+
+
+def _cancelled(timer: asyncio.TimerHandle | None) -> Any:
+    if timer is not None:
+        timer.cancel()

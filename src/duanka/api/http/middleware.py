@@ -1,0 +1,108 @@
+"""What holds for every request, whatever it asks: the correlator, the size of the body, headers, the last resort."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from duanka.api.schemas.errors import TooLarge, answer
+from duanka.domain.identity import Reason
+
+CORRELATOR = r"^[a-zA-Z0-9\-_:;.\/<>{}]{0,256}$"
+_CORRELATOR = re.compile(CORRELATOR[1:-1])
+_log = logging.getLogger("duanka.api")
+
+
+@dataclass(frozen=True)
+class Most:
+    """How many bytes a body may have, and what a holder is told of one that has more."""
+
+    bytes: int
+    reason: Reason | None = None
+
+
+class Wire:
+    """Wraps the API: echoes or makes `x-correlator`, refuses bodies that are too large, and answers when all fails.
+
+    `body`: bytes of a body; `others`: paths whose bodies have a limit of their own.
+    """
+
+    def __init__(self, app: ASGIApp, body: int, others: Mapping[str, Most] | None = None) -> None:
+        self._app, self._most, self._others = app, Most(body), dict(others or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-correlator", "")
+        fits = _CORRELATOR.fullmatch(given)
+        correlator = given if given and fits else str(uuid4())
+        begun, reading = False, _has_body(headers)
+
+        async def receiving() -> Message:
+            nonlocal reading
+            message = await receive()
+            reading = reading and bool(message.get("more_body"))
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                out = MutableHeaders(scope=message)
+                out["x-correlator"] = correlator
+                out["Cache-Control"] = "no-store"
+                out["X-Content-Type-Options"] = "nosniff"
+                if reading:  # answered before all was read: what follows is not listened to
+                    out["Connection"] = "close"
+            await send(message)
+
+        if not fits:
+            await answer(400, f"x-correlator: it must match {CORRELATOR}")(scope, receive, sending)
+            return
+        most = self._others.get(scope["path"], self._most)
+        if _length(headers) > most.bytes:
+            await TooLarge(most.bytes, most.reason).answer()(scope, receive, sending)
+            return
+        try:
+            await self._app(scope, _counted(receiving, most), sending)
+        except Exception as error:
+            # where and of what type: a message can quote what was sent
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("%s %s: %s\n%s", correlator, scope["method"], type(error).__name__, where)
+            if begun:
+                raise
+            await answer(500, f"a defect of ours; tell us {correlator}")(scope, receive, sending)
+
+
+def _counted(receive: Receive, most: Most) -> Receive:
+    """For bodies that do not say how long they are."""
+    read = 0
+
+    async def receiving() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > most.bytes:
+            raise TooLarge(most.bytes, most.reason)
+        return message
+
+    return receiving
+
+
+def _has_body(headers: Headers) -> bool:
+    return _length(headers) > 0 or "transfer-encoding" in headers
+
+
+def _length(headers: Headers) -> int:
+    stated = headers.get("content-length", "0")
+    return int(stated) if stated.isascii() and stated.isdigit() else 0

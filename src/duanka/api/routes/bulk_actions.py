@@ -1,0 +1,136 @@
+"""Acts: what two people do together, for one card or for ten thousand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas import requests as asked
+from duanka.api.schemas import responses as shown
+from duanka.domain.authority import Permission
+from duanka.domain.bulk_action import ActState
+from duanka.domain.order import Event
+from duanka.orders.queries.service import Reader
+
+router = APIRouter(tags=["acts"], route_class=access.KeyFirstRoute)
+
+
+@router.post(
+    "/acts",
+    operation_id="proposeAct",
+    dependencies=access.may(Permission.PROPOSE_ACT),
+    summary="Propose a stop or release · 提出处置",
+    status_code=201,
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 409, 413, 422),
+)
+def propose(here: Here, by: access.Caller, asks: asked.Proposal) -> shown.ActShown:
+    """A stop waits for a second person (双人复核); what gives back begins at once."""
+    policy = here.desk.book.terms.policy
+    grounds = asks.grounds(policy.redress, policy.papers)
+    act = here.desk.acts.propose(Event(asks.event), asks.phone_numbers, grounds, by, here.now, asks.until)
+    return shown.ActShown.of(act)
+
+
+@router.get(
+    "/acts",
+    operation_id="listActs",
+    dependencies=access.may(Permission.LIST_ACTS),
+    summary="What was proposed · 处置列表",
+    response_model=shown.Acts,
+    responses=errors(401, 403, 404),
+)
+def list_acts(
+    here: Here,
+    by: access.Caller,
+    waiting: Annotated[bool, Query(description="Only those that wait for a second person.")] = False,
+    after: asked.After = None,
+    limit: asked.Limit = 50,
+) -> shown.Acts:
+    """The latest first, with how far each is."""
+    page = here.desk.reading.acts(by, after or "", limit, waiting=waiting)
+    return shown.Acts(items=[shown.ActShown.of(act) for act in page.items], next=page.next)
+
+
+@router.get(
+    "/acts/{actId}",
+    operation_id="getAct",
+    dependencies=access.may(Permission.LIST_ACTS),
+    summary="One act and how far it is · 处置进度",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404),
+)
+def get_act(here: Here, by: access.Caller, number: asked.ActId) -> shown.ActShown:
+    """What was proposed, by whom, and how many of its cards are done."""
+    return shown.ActShown.of(here.desk.reading.act(number, by))
+
+
+@router.get(
+    "/acts/{actId}/cards",
+    operation_id="listActCards",
+    dependencies=access.may(Permission.LIST_ACTS),
+    summary="The cards of an act · 处置号码明细",
+    response_model=shown.ActCards,
+    responses=errors(401, 403, 404),
+)
+def list_act_cards(
+    here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
+) -> shown.ActCards:
+    """With what is known and what became of each; numbers masked."""
+    page = here.desk.reading.act_cards(number, Reader(by), here.now, int(after or 0), limit)
+    return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
+
+
+@router.post(
+    "/acts/{actId}/approve",
+    operation_id="approveAct",
+    dependencies=access.may(Permission.APPROVE_ACT),
+    summary="Approve what somebody else proposed · 复核通过",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413, 422),
+)
+def approve(here: Here, by: access.Caller, number: asked.ActId, because: asked.Approval) -> shown.ActShown:
+    """A supervisor who did not propose it and has seen its cards; some can be struck. Again gives the state."""
+    act = here.desk.acts.act(number, by)
+    if act.approved_by != by.id:
+        act = here.desk.acts.approve(number, by, because.why, here.now, because.without)
+    return shown.ActShown.of(act)
+
+
+@router.post(
+    "/acts/{actId}/reject",
+    operation_id="rejectAct",
+    dependencies=access.may(Permission.REJECT_ACT),
+    summary="Reject what was proposed · 复核不通过",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def reject(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+    """Nothing happens. Again gives the state."""
+    act = here.desk.acts.act(number, by)
+    if act.state is not ActState.REJECTED:
+        act = here.desk.acts.reject(number, by, because.why, here.now)
+    return shown.ActShown.of(act)
+
+
+@router.post(
+    "/acts/{actId}/undo",
+    operation_id="undoAct",
+    dependencies=access.may(Permission.UNDO_ACT),
+    summary="Take back what was done · 撤销处置",
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def undo(here: Here, by: access.Caller, number: asked.ActId, because: asked.Because) -> shown.ActShown:
+    """Its cards go back to where they were, unless somebody changed them since. Again gives the state.
+
+    `undone_by` names the acts that put them back: cards whose tier takes two people are proposed in one of them, and
+    the state is `partly_undone` until nothing is stopped by this act any more.
+    """
+    if not here.desk.acts.being_undone(number, by):
+        here.desk.acts.undo(number, by, because.why.strip(), here.now)
+    return shown.ActShown.of(here.desk.acts.act(number, by))

@@ -1,0 +1,107 @@
+"""Cards: their dossier, what the police ask for, and decisions that were taken elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Here
+from duanka.api.http.openapi import errors
+from duanka.api.routes.orders import masked, reader
+from duanka.api.schemas import requests as asked
+from duanka.api.schemas import responses as shown
+from duanka.domain.authority import Permission, may
+from duanka.domain.bulk_action import card_of
+from duanka.domain.caller_answer import answer
+from duanka.domain.order import Kind, NoSuchTransition, State
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.service import Received, receive_in
+
+router = APIRouter(route_class=access.KeyFirstRoute)
+
+
+@router.post(
+    "/cards/retrieve-dossier",
+    operation_id="retrieveDossier",
+    dependencies=access.may(Permission.READ_DOSSIER),
+    summary="All that is known of a card · 号码档案",
+    tags=["cards"],
+    response_model=shown.DossierShown,
+    responses=errors(401, 403, 409, 413),
+)
+def retrieve_dossier(here: Here, by: access.Caller, asks: asked.CardAsked) -> shown.DossierShown:
+    """Orders, how the network treats it, refusals, notices. The police name their case; who asked stays in the trail.
+
+    A POST, because a number has no place in an address.
+    """
+    wanted = reader(by, asks.unmask, asks.case_number or "")
+    number = card_of(asks.phone_number)
+    dossier = here.desk.reading.dossier(number, wanted, here.now)
+    policy = here.desk.book.terms.policy
+    said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
+    found = shown.DossierShown.of(dossier, unmasked=wanted.unmasked)
+    kept = here.desk.takes.kept_of(number, by) if may(by.role, Permission.LIST_TAKES) else ()
+    told = [shown.KeptShown.of(one) for one in kept]
+    return found.model_copy(update={"answer": shown.WordsShown.of(said), "kept": told})
+
+
+@router.post(
+    "/cards/police-stop",
+    operation_id="policeStop",
+    dependencies=access.may(Permission.RESTRICTION_POLICE_STOP),
+    summary="Stop a card on a police notice · 公安机关通知停机",
+    tags=["cards"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 409, 413, 422),
+)
+def police_stop(here: Here, by: access.Caller, asks: asked.PoliceStop) -> shown.OrderShown:
+    """At once, in every part of the network. One that is stopped stays so, and the notice joins its order."""
+    card = card_of(asks.phone_number)
+    order = here.desk.book.police_stop(card, asks.case_number.strip(), by, asks.why.strip(), here.now)
+    return masked(order)
+
+
+@router.post(
+    "/cards/police-release",
+    operation_id="policeRelease",
+    dependencies=access.may(Permission.RESTRICTION_POLICE_RELEASE),
+    summary="Consent to the release of a card · 公安机关同意解除",
+    tags=["cards"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 409, 413),
+)
+def police_release(here: Here, by: access.Caller, asks: asked.PoliceRelease) -> shown.OrderShown:
+    """At once, in every part of the network. A card that was released already gives the state."""
+    card = card_of(asks.phone_number)
+    try:
+        order = here.desk.book.police_release(card, by, asks.because(), here.now)
+    except NoSuchTransition:
+        last = here.desk.reading.last(card, Kind.RESTRICTION)
+        if last is None or last.state is not State.RESTORED:
+            raise
+        return masked(last)
+    return masked(order)
+
+
+@router.post(
+    "/demands",
+    operation_id="receiveDemands",
+    dependencies=access.may(Permission.TAKE_DECISIONS),
+    summary="Take decisions from elsewhere · 接收研判结果",
+    tags=["cards"],
+    response_model=shown.ReceivedShown,
+    responses=errors(401, 403, 409, 413),
+)
+def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown.ReceivedShown:
+    """Each becomes an order, or joins the open one of its card; all of them or none. Asking again joins again."""
+    demands = [one.demand() for one in asks.demands]
+
+    def work(turn: Turn) -> Received:
+        turn.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
+        return receive_in(turn, demands, by)
+
+    received = here.desk.book.turn(work, here.now)
+    counts = {name: count for name, count in asdict(received).items() if not name.startswith("unsealed")}
+    return shown.ReceivedShown(**counts)

@@ -1,0 +1,146 @@
+"""A holder's own order, by the link of the notice: why, until when, what to bring, which ways, and how to object."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import APIRouter, Request, Response
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Context, Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas import requests as asked
+from duanka.api.schemas import responses as shown
+from duanka.api.schemas.holder_responses import DeadlineShown, LinkSent, OnlineShown, OwnOrder, policy_text
+from duanka.api.schemas.holder_texts import (
+    NEVER_ASKED,
+    deadline,
+    not_online,
+    otherwise,
+    restricted,
+    words_digest,
+)
+from duanka.domain.identity import CheckRefused, Progress, Stage
+from duanka.domain.order import Order
+from duanka.domain.text import Words
+from duanka.domain.told_reason import told_to_holder
+from duanka.orders.dispatch.link_requests import request_link
+from duanka.orders.verification.links import LinkState, OtherBrowser
+from duanka.orders.views import Sight
+
+router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
+
+
+@router.get(
+    "/holder/order",
+    operation_id="getOwnOrder",
+    summary="My order · 我的工单",
+    response_model=OwnOrder,
+    responses=errors(401),
+)
+def get_own_order(request: Request, here: Here, holder: access.IsHolder, response: Response) -> OwnOrder:
+    """Why (为什么), until when (期限), which ways (办理方式), how to object (异议). Looking uses nothing up.
+
+    A browser without a secret of ours gets one (a cookie), by which a link that it agrees by knows it again.
+    """
+    if not access.browser_secret(request):
+        access.remember_browser(request, here, response, secrets.token_urlsafe(32))
+    return _own(here, holder)
+
+
+@router.post(
+    "/holder/objection",
+    operation_id="fileOwnObjection",
+    summary="I object · 我有异议",
+    response_model=OwnOrder,
+    responses=errors(401, 409, 413),
+)
+def file_own_objection(here: Here, holder: access.IsHolder, asks: asked.OwnObjection) -> OwnOrder:
+    """A person looks at it and answers within the working days of the policy. A second objection joins the first."""
+    if holder.link is LinkState.ELSEWHERE:
+        raise OtherBrowser
+    here.desk.book.object(holder.order.card, asks.text.strip(), holder.person, here.now)
+    return _own(here, holder)
+
+
+@router.post(
+    "/holder/link",
+    operation_id="requestLink",
+    summary="Send me a new link · 重新发送链接",
+    status_code=202,
+    response_model=LinkSent,
+    responses=errors(401, 409),
+)
+def request_new_link(here: Here, token: access.LinkOfOurs) -> LinkSent:
+    """By a link that is over, or another browser's: a message with a new one goes to the number itself.
+
+    At most one in two minutes and five a day (429).
+    """
+    ending = here.desk.book.turn(lambda turn: request_link(turn, here.desk.links, token), here.now)
+    return LinkSent(phone_number_ending=ending)
+
+
+def _own(here: Context, holder: access.Holder) -> OwnOrder:
+    order = holder.order
+    restriction, objection = here.desk.reading.own(order, here.now)
+    policy = here.desk.book.terms.policy
+    about = restriction or order
+    told = told_to_holder(about, policy)
+    reason = Sight(unmasked=False).seen(told.reason)
+    asked_for = here.desk.reading.verification_of(order)
+    return OwnOrder(
+        order_id=order.id,
+        link=holder.link,
+        phone_number_ending=order.card[-4:],
+        state=(asked_for or order).state,
+        restriction=restriction.state if restriction else None,
+        restricted=_shown(restricted(restriction)),
+        grounds=shown.GroundsShown(
+            reason=shown.WordsShown.of(reason),
+            redress=policy_text(told.redress),
+            papers=policy_text(told.papers),
+        ),
+        rules=list((asked_for or order).rules),
+        opened_at=order.opened_at,
+        due_at=(asked_for or order).due_at,
+        deadline=DeadlineShown.found(deadline(asked_for or order, restriction, policy)),
+        otherwise=policy_text(otherwise(asked_for or order, restriction, policy)),
+        answer_within_hours=policy.stages[0].hours,
+        until=restriction.until if restriction else None,
+        online=_online(here, asked_for),
+        objection=objection.state if objection else None,
+        objection_id=objection.id if objection else None,
+        objection_open=bool(objection and objection.closed_at is None),
+        objection_days=policy.objection_days,
+        operator=policy_text(policy.operator),
+        counter=policy_text(policy.counter),
+        hotline=policy.hotline,
+        short_code=policy.short_code,
+        never_asked=policy_text(NEVER_ASKED),
+        now=here.now,
+    )
+
+
+def _online(here: Context, order: Order | None) -> OnlineShown:
+    way, policy = here.verification, here.desk.book.terms.policy.identity
+    found: Progress | None = None
+    if way and order:
+        try:
+            found = way.standing(order.id, here.now)
+        except CheckRefused as refused:
+            found = Progress(Stage.COUNTER, order.state, 0, (refused.reason,))
+    why = not_online(found)
+    return OnlineShown(
+        open=why is None,
+        why=_shown(why),
+        stage=found.stage if found else None,
+        left=found.left if found else 0,
+        supplier=way.supplier if way else None,
+        face_consent=policy_text(policy.face_consent),
+        legal_notice=policy_text(policy.legal_notice),
+        words_digest=words_digest(policy, way.supplier if way else ""),
+    )
+
+
+def _shown(words: Words | None) -> shown.WordsShown | None:
+    return policy_text(words) if words else None

@@ -1,0 +1,177 @@
+"""A holder's session online: they agree, draw a challenge, send the pictures that answer it, look for the verdict."""
+
+from __future__ import annotations
+
+import math
+import secrets
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Context, Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas.errors import Problem
+from duanka.api.schemas.holder_requests import Agreement, Frames, read_by_hand
+from duanka.api.schemas.holder_responses import (
+    Accepted,
+    ChallengeShown,
+    CheckShown,
+    DeadlineShown,
+    SessionBegun,
+    StepShown,
+    ToCounter,
+    WaitingShown,
+    policy_text,
+    reasons,
+)
+from duanka.api.schemas.holder_texts import DECLINED, deadline, words_digest
+from duanka.api.schemas.responses import WordsShown
+from duanka.domain.identity import ASKED, LEAST_FRAMES, MOST_FRAMES, Challenge, Consent, Progress, Stage
+from duanka.domain.order import Kind, State
+
+router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
+
+CHECK = "/holder/check"
+_EVERY = 0.25  # seconds: what a cheap phone can take, and enough for the shortest gesture
+
+
+@router.post(
+    "/holder/session",
+    operation_id="beginSession",
+    summary="I agree, or I do not · 开始在线核验",
+    status_code=201,
+    response_model=SessionBegun,
+    responses={
+        200: {
+            "model": ToCounter,
+            "description": "Not agreed: the way is the counter, and nothing is stopped for it.",
+        },
+        **errors(401, 409, 413),
+    },
+)
+def begin_session(
+    request: Request, here: Here, holder: access.IsHolder, asks: Agreement, response: Response
+) -> SessionBegun | Response:
+    """By the link of the notice, which is this browser's from then on (a cookie).
+
+    409: the texts that were shown are not those in force, or the link is another browser's.
+    """
+    online = access.online(here)
+    policy = here.desk.book.terms.policy
+    if asks.words_digest != words_digest(policy.identity, online.supplier):
+        raise Problem(409, "the texts of the consent have changed; get the order again and show them")
+    consent = Consent(asks.face_data_agreed, asks.legal_notice_read, asks.words_digest)
+    browser = access.browser_secret(request) or secrets.token_urlsafe(32)
+    session = online.agree(holder.token, consent, here.now, browser=browser)
+    if session is None:
+        restriction, _ = here.desk.reading.own(holder.order, here.now)
+        order = here.desk.reading.verification_of(holder.order) or holder.order
+        answer = ToCounter(
+            words=WordsShown.of(DECLINED),
+            counter=policy_text(policy.counter),
+            papers=policy_text(policy.papers),
+            due_at=order.due_at,
+            deadline=DeadlineShown.found(deadline(order, restriction, policy)),
+            hotline=policy.hotline,
+        )
+        return JSONResponse(answer.model_dump(mode="json", by_alias=True))
+    access.remember_browser(request, here, response, browser)
+    stage = online.standing(session.order_id, here.now).stage
+    return SessionBegun(session_token=session.token, expires_at=session.expires_at, stage=stage)
+
+
+@router.post(
+    "/holder/challenge",
+    operation_id="drawChallenge",
+    summary="What to do before the camera · 领取动作",
+    response_model=ChallengeShown,
+    responses=errors(401, 409, 413),
+)
+def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
+    """Drawn by lot, for this session. Again gives the same until it is used or over."""
+    return _told(sits.online.challenge(sits.token, here.now))
+
+
+@router.post(
+    CHECK,
+    operation_id="sendPictures",
+    summary="The pictures that answer · 提交画面",
+    status_code=202,
+    response_model=Accepted,
+    responses=errors(401, 409, 413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Frames"}}},
+        }
+    },
+)
+async def send_pictures(request: Request, here: Here, sits: access.Sits) -> Accepted:
+    """All pictures at once, at most 6 MiB; they use the challenge up. The verdict comes later: `getCheck`.
+
+    On a slow line send them one by one, while they are recorded: `sendPicture`, `sendRecording`.
+    """
+    # read here and not by the framework, which would read it before it knows whose session it is
+    body = await request.body()
+    return await run_in_threadpool(_sent, here, sits, request.headers.get("content-type", ""), body)
+
+
+def _sent(here: Context, sits: access.Sitting, content_type: str, body: bytes) -> Accepted:
+    asks = read_by_hand(Frames, content_type, body)
+    found = sits.online.submit(sits.token, asks.challenge_id, asks.pictures(), here.now)
+    return Accepted(stage=found.stage, waiting=WaitingShown.found(found.waiting))
+
+
+@router.get(
+    CHECK,
+    operation_id="getCheck",
+    summary="How far it is · 核验进度",
+    response_model=CheckShown,
+    responses=errors(401, 409),
+)
+def get_check(here: Here, sits: access.Polls) -> CheckShown:
+    """May be asked each second."""
+    found = sits.online.progress(sits.token, here.now)
+    restored, restriction = _given_back(here, sits, found)
+    return CheckShown(
+        stage=found.stage,
+        reasons=reasons(found),
+        left=found.left,
+        waiting=WaitingShown.found(found.waiting),
+        restored=restored,
+        restriction=restriction,
+        order=found.state,
+    )
+
+
+def _given_back(here: Context, sits: access.Sitting, found: Progress) -> tuple[bool, State | None]:
+    """Whether the card was given back by the pass, and how it still is restricted, as by the police."""
+    if found.stage is not Stage.PASSED:
+        return False, None
+    last = here.desk.reading.last(sits.session.card, Kind.RESTRICTION)
+    if last is None:
+        return False, None
+    if last.closed_at is None:
+        return False, last.state
+    return last.state is State.RESTORED and last.parent == sits.session.order_id, None
+
+
+def _told(challenge: Challenge) -> ChallengeShown:
+    wanted = math.ceil(challenge.seconds / _EVERY) + 1
+    frames = min(max(wanted, LEAST_FRAMES), MOST_FRAMES)
+    return ChallengeShown(
+        challenge_id=challenge.id,
+        expires_at=challenge.expires_at,
+        frames=frames,
+        every_milliseconds=math.floor(challenge.seconds * 1000 / (frames - 1)),
+        seconds=challenge.seconds,
+        rest_seconds=challenge.steps[0].begins,
+        steps=[
+            StepShown(
+                gesture=one.gesture, begins=one.begins, ends=one.ends, words=WordsShown.of(ASKED[one.gesture])
+            )
+            for one in challenge.steps
+        ],
+    )

@@ -1,0 +1,119 @@
+"""Pictures that are sent one by one while they are recorded: on a slow line all of them take longer than a challenge.
+
+The digests of all pictures are here when the recording ends: from then on no picture can be exchanged, and the time of
+the challenge counts no longer. The pictures may come before that and after it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Context, Here
+from duanka.api.http.openapi import errors
+from duanka.api.routes.online_check import CHECK
+from duanka.api.schemas.errors import Problem
+from duanka.api.schemas.holder_requests import CHALLENGE_ID, Recording, read_by_hand
+from duanka.api.schemas.holder_responses import RecordingTaken, WaitingShown
+from duanka.domain.identity import Frame
+
+router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
+
+PICTURES, LINE = f"{CHECK}/pictures", "/holder/line"
+MOST_LINE = 65_536  # bytes of a measurement
+_BYTES = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post(
+    LINE,
+    operation_id="measureLine",
+    summary="How fast is my line · 测试网络",
+    status_code=204,
+    responses=errors(401, 409, 413),
+    openapi_extra=_BYTES,
+)
+async def measure_line(request: Request, sends: access.Sends) -> Response:
+    """Takes up to 64 KiB of anything and forgets it: the page times it, and chooses its pictures by that."""
+    del sends
+    async for _ in request.stream():
+        pass
+    return Response(status_code=204)
+
+
+@router.post(
+    PICTURES,
+    operation_id="sendPicture",
+    summary="One picture, while it is recorded · 边录边传",
+    status_code=204,
+    responses=errors(401, 409, 413),
+    openapi_extra=_BYTES,
+)
+async def send_picture(
+    request: Request,
+    here: Here,
+    sends: access.Sends,
+    challenge_id: Annotated[
+        str,
+        Query(
+            alias="challengeId",
+            pattern=CHALLENGE_ID,
+            description="The challenge that it answers.",
+            examples=["C7Yx1b0PqS2"],
+        ),
+    ],
+) -> Response:
+    """A JPEG as it is, in any order; kept in memory until `sendRecording` names it. Again changes nothing."""
+    jpeg = await request.body()
+    if not jpeg:
+        raise Problem(400, "body: send the bytes of one picture")
+    here.uploads.put(sends.session.order_id, challenge_id, jpeg)
+    return Response(status_code=204)
+
+
+@router.post(
+    f"{CHECK}/recording",
+    operation_id="sendRecording",
+    summary="The recording is over · 录制结束",
+    status_code=202,
+    response_model=RecordingTaken,
+    responses=errors(401, 409, 413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Recording"}}},
+        }
+    },
+)
+async def send_recording(request: Request, here: Here, sits: access.Sits) -> RecordingTaken:
+    """What was recorded, within the time of the challenge. Pictures that are not here yet are `missing`.
+
+    Send those, and ask again with the `receipt`, up to five minutes after the challenge. Once nothing is missing the
+    challenge is used up and the pictures wait to be judged. The verdict comes later: `getCheck`.
+    """
+    body = await request.body()
+    return await run_in_threadpool(_taken, here, sits, request.headers.get("content-type", ""), body)
+
+
+def _taken(here: Context, sits: access.Sitting, content_type: str, body: bytes) -> RecordingTaken:
+    asks = read_by_hand(Recording, content_type, body)
+    digests, order = asks.digests(), sits.session.order_id
+    receipt = asks.receipt or sits.online.recorded(sits.token, asks.challenge_id, digests, here.now)
+    held = here.uploads.of(order, asks.challenge_id)
+    missing = [one.order for one in digests if one.sha256 not in held]
+    if missing:
+        stage = sits.online.standing(order, here.now).stage
+        return RecordingTaken(receipt=receipt, missing=missing, stage=stage, waiting=None)
+    frames = [Frame(one.order, one.at, held[one.sha256]) for one in digests]
+    found = sits.online.submit(sits.token, asks.challenge_id, frames, here.now, receipt)
+    here.uploads.drop(order)
+    return RecordingTaken(
+        receipt=receipt, missing=[], stage=found.stage, waiting=WaitingShown.found(found.waiting)
+    )

@@ -1,0 +1,296 @@
+"""Orders and objections: finding them, and moving one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Context, Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas import requests as asked
+from duanka.api.schemas import responses as shown
+from duanka.domain.authority import Permission, authorize, move_permission
+from duanka.domain.bulk_action import card_of
+from duanka.domain.order import (
+    TRANSITIONS,
+    Event,
+    Kind,
+    NoSuchTransition,
+    Order,
+    Person,
+    State,
+    states_before,
+)
+from duanka.orders.queries.listing import Filter, Sort, place_named
+from duanka.orders.queries.service import Reader
+from duanka.orders.views import Sight
+
+router = APIRouter(route_class=access.KeyFirstRoute)
+
+_ID = asked.ORDER_ID
+TheOrder = Annotated[
+    str,
+    Path(
+        alias="orderId", pattern=rf"^[VRO]{_ID}", description="The order (工单).", examples=["V0123456789AB"]
+    ),
+]
+Moved = Annotated[
+    str,
+    Path(
+        alias="orderId",
+        pattern=rf"^[VR]{_ID}",
+        description="The verification or restriction.",
+        examples=["V0123456789AB"],
+    ),
+]
+TheObjection = Annotated[
+    str,
+    Path(
+        alias="orderId", pattern=rf"^O{_ID}", description="The objection (异议).", examples=["O0123456789AB"]
+    ),
+]
+
+
+@router.get(
+    "/orders",
+    operation_id="listOrders",
+    dependencies=access.may(Permission.LIST_ORDERS),
+    summary="List orders · 工单列表",
+    tags=["orders"],
+    response_model=shown.Orders,
+    responses=errors(401, 403, 404),
+)
+def list_orders(
+    here: Here,
+    by: access.Caller,
+    kind: Kind | None = None,
+    state: State | None = None,
+    tier: Literal["low", "medium", "high", "extreme"] | None = None,
+    is_open: Annotated[bool | None, Query(alias="open", description="true: open, false: closed.")] = None,
+    since: Annotated[asked.Moment | None, Query(description="Opened at this moment or later.")] = None,
+    until: Annotated[asked.Moment | None, Query(description="Opened before this moment.")] = None,
+    overdue: Annotated[bool, Query(description="Only those whose deadline has come.")] = False,
+    waiting: Annotated[bool, Query(description="Only those that wait for a person.")] = False,
+    due: Annotated[asked.Moment | None, Query(description="Due at this moment or earlier.")] = None,
+    rule: asked.RuleId | None = None,
+    operator: asked.PlaceName | None = None,
+    city: asked.PlaceName | None = None,
+    sort: Sort = Sort.OPENED,
+    counts: Annotated[bool, Query(description="Count all of them, too.")] = False,
+    after: asked.After = None,
+    limit: asked.Limit = 50,
+) -> shown.Orders:
+    """Numbers masked (掩码). `sort`: opened or updated, the latest first; due, the next deadline first; weight.
+
+    To search by number, which has no place in an address, see searches.
+    """
+    which = Filter(
+        kind, is_open=is_open, since=since, until=until, overdue=overdue, waiting=waiting, due=due,
+        states=(state,) if state else (), tiers=_one(tier), rules=_one(rule),
+        operators=_place(operator), cities=_place(city),
+    )  # fmt: skip
+    return _found(here, which, Reader(by), after, limit, sort, counts=counts)
+
+
+@router.post(
+    "/order-searches",
+    operation_id="searchOrders",
+    dependencies=access.may(Permission.LIST_ORDERS),
+    summary="Search orders, also by number · 工单查询",
+    tags=["orders"],
+    response_model=shown.Orders,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.Orders:
+    """As the list. `unmask` asks for numbers in full, which the audit trail keeps; a regulator sees them masked."""
+    card = card_of(search.phone_number) if search.phone_number else None
+    which = Filter(
+        search.kind, card=card, is_open=search.open, since=search.since, until=search.until,
+        overdue=search.overdue, waiting=search.waiting, due=search.due,
+        states=(search.state,) if search.state else (), tiers=_one(search.tier), rules=_one(search.rule),
+        operators=_place(search.operator), cities=_place(search.city),
+    )  # fmt: skip
+    who = reader(by, search.unmask)
+    return _found(here, which, who, search.after, search.limit, search.sort, counts=search.counts)
+
+
+@router.get(
+    "/orders/{orderId}",
+    operation_id="getOrder",
+    dependencies=access.may(Permission.READ_ORDER),
+    summary="One order with its trail · 工单详情",
+    tags=["orders"],
+    response_model=shown.OrderFileShown,
+    responses=errors(401, 403, 404),
+)
+def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFileShown:
+    """With its audit trail, what the network and what the holder was told; numbers masked."""
+    return shown.OrderFileShown.of(here.desk.reading.order(number, Reader(by), here.now))
+
+
+@router.post(
+    "/orders/{orderId}/unmask",
+    operation_id="unmaskOrder",
+    dependencies=access.may(Permission.READ_ORDER, Permission.UNMASK),
+    summary="One order with numbers in full · 查看完整号码",
+    tags=["orders"],
+    response_model=shown.OrderFileShown,
+    responses=errors(401, 403, 404, 413),
+)
+def unmask_order(here: Here, by: access.Caller, number: TheOrder, asks: asked.Unmask) -> shown.OrderFileShown:
+    """As `getOrder`, in full; that it was asked for, by whom and why, stays in the audit trail."""
+    file = here.desk.reading.order(number, reader(by, asks), here.now)
+    return shown.OrderFileShown.of(file, unmasked=True)
+
+
+@router.post(
+    "/orders/{orderId}/extend",
+    operation_id="extendOrder",
+    dependencies=access.may(Permission.VERIFICATION_EXTEND),
+    summary="More time, once, for a holder in hardship · 延期",
+    tags=["orders"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def extend(here: Here, by: access.Caller, number: Moved, asks: asked.Extension) -> shown.OrderShown:
+    """Again for the same hardship gives the state."""
+    order = here.desk.reading.state(number)
+    authorize(by, Permission.VERIFICATION_EXTEND, order)
+    if order.extended != asks.hardship:
+        order = here.desk.book.extend(number, asks.hardship, by, asks.why.strip(), here.now)
+    return masked(order)
+
+
+def _acting(event: Event) -> Callable[..., shown.OrderShown]:
+    def act(here: Here, by: access.Caller, number: Moved, because: asked.Because) -> shown.OrderShown:
+        return masked(act_once(here, number, event, by, because.why))
+
+    act.__doc__ = _WHAT[event][1] + " Again gives the state."
+    return act
+
+
+def _judging(event: Event) -> Callable[..., shown.OrderShown]:
+    def judge(
+        here: Here, by: access.Caller, number: TheObjection, because: asked.Because
+    ) -> shown.OrderShown:
+        return masked(act_once(here, number, event, by, because.why))
+
+    judge.__doc__ = _WHAT[event][1] + " Again gives the state."
+    return judge
+
+
+_WHAT: dict[Event, tuple[str, str]] = {
+    Event.BEGIN: ("The holder came · 开始核验", "The holder has begun to prove who they are."),
+    Event.SUBMIT: ("Wait for review · 提交审核", "The verification is with us: no hours run."),
+    Event.PASS: (
+        "Passed · 核验通过",
+        "They are who they are: what restricts the card for it is lifted at once.",
+    ),
+    Event.FAIL: (
+        "Not passed · 核验未通过",
+        "They could not prove it: the card is restricted as the policy says.",
+    ),
+    Event.TO_COUNTER: ("To a counter · 转营业厅", "They have to come in person."),
+    Event.TO_FRAUD_CENTRE: (
+        "To the fraud centre · 转反诈中心",
+        "The police look at it. A verification: by a supervisor or the police; an objection: about their stop.",
+    ),
+    Event.WITHDRAW: ("Withdraw · 撤销", "It was asked in error: what followed from it is lifted."),
+    Event.RESTORE: ("Restore · 复通", "The restriction is lifted in every part of the network."),
+    Event.EASE: ("Ease · 双停转单停", "The card can be called again, and cannot call."),
+    Event.ACCEPT: ("Accept · 受理", "The working days to answer begin."),
+    Event.UPHOLD: ("Uphold · 异议成立", "The holder was right: restored at once, and asked nothing more."),
+    Event.REJECT: ("Reject · 异议不成立", "The measure stays; the holder is told how to go on."),
+}
+_MOVES = (
+    *(Event.BEGIN, Event.SUBMIT, Event.PASS, Event.FAIL, Event.TO_COUNTER, Event.TO_FRAUD_CENTRE),
+    *(Event.WITHDRAW, Event.RESTORE, Event.EASE),
+)
+_JUDGEMENTS = (Event.ACCEPT, Event.TO_FRAUD_CENTRE, Event.UPHOLD, Event.REJECT, Event.WITHDRAW)
+
+
+def _dependencies(path: str, event: Event) -> list[Any]:
+    """What it takes to move an order of this path: of one of its kinds, at least."""
+    kinds = (Kind.OBJECTION,) if path == "objections" else (Kind.VERIFICATION, Kind.RESTRICTION)
+    return access.may(*(move_permission(kind, event) for kind in kinds if states_before(kind, event)))
+
+
+for _events, _path, _endpoint, _tag in (
+    (_MOVES, "orders", _acting, "orders"),
+    (_JUDGEMENTS, "objections", _judging, "objections"),
+):
+    for _event in _events:
+        router.add_api_route(
+            f"/{_path}/{{orderId}}/{_event.replace('_', '-')}",
+            _endpoint(_event),
+            methods=["POST"],
+            operation_id=f"{_path}-{_event.replace('_', '-')}",
+            summary=_WHAT[_event][0],
+            tags=[_tag],
+            dependencies=_dependencies(_path, _event),
+            response_model=shown.OrderShown,
+            responses=errors(401, 403, 404, 409, 413, 422),
+        )
+
+
+@router.post(
+    "/objections",
+    operation_id="fileObjection",
+    dependencies=access.may(Permission.FILE_OBJECTION),
+    summary="File an objection for a holder · 代为登记异议",
+    tags=["objections"],
+    response_model=shown.OrderShown,
+    responses=errors(401, 403, 409, 413),
+)
+def file_objection(here: Here, by: access.Caller, asks: asked.ObjectionAsked) -> shown.OrderShown:
+    """Against what is open about the card. A second objection joins the first."""
+    order = here.desk.book.object(card_of(asks.phone_number), asks.text.strip(), by, here.now)
+    return masked(order)
+
+
+def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> Order:
+    """Move the order; where it is already as `event` would leave it, give it as it is."""
+    try:
+        order = here.desk.book.act(number, event, by, why, here.now)
+    except NoSuchTransition:
+        order = here.desk.reading.state(number)
+        if not any(
+            row.after is order.state and by.role in row.who
+            for row in TRANSITIONS
+            if (row.kind, row.event) == (order.kind, event)
+        ):
+            raise
+        return order
+    return order
+
+
+def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> Reader:
+    """Who reads, and how much they ask to see."""
+    return Reader(by, unmasked=asks is not None, why=asks.why if asks else "", case=case)
+
+
+def masked(order: Order) -> shown.OrderShown:
+    """An order as its answer shows it."""
+    return shown.OrderShown.of(Sight(unmasked=False).order(order))
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _place(name: str | None) -> tuple[str, ...]:
+    """An operator or city; `-` is an unknown one."""
+    return (place_named(name),) if name else ()
+
+
+def _found(
+    here: Context, which: Filter, who: Reader, after: str | None, limit: int, sort: Sort, *, counts: bool
+) -> shown.Orders:
+    reading = here.desk.reading
+    page = reading.orders(which, who, here.now, after or "", limit, sort=sort)
+    counted = shown.OrderCountsShown.of(reading.order_counts(which, who, here.now)) if counts else None
+    items = [shown.OrderShown.of(order, unmasked=who.unmasked) for order in page.items]
+    return shown.Orders(items=items, next=page.next, counts=counted)

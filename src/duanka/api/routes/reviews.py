@@ -1,0 +1,45 @@
+"""Checks online that wait for a person, and the pictures to compare; what they decide is an act on the order."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas import requests as asked
+from duanka.api.schemas.staff_responses import ReviewFileShown, ReviewShown, ReviewsShown
+from duanka.domain.authority import Permission
+
+router = APIRouter(tags=["second verification"], route_class=access.KeyFirstRoute)
+
+
+@router.get(
+    "/reviews",
+    operation_id="listReviews",
+    dependencies=access.may(Permission.LIST_REVIEWS),
+    summary="Checks that wait for a person · 待人工审核",
+    response_model=ReviewsShown,
+    responses=errors(401, 403, 404),
+)
+def list_reviews(
+    here: Here, by: access.Caller, after: asked.After = None, limit: asked.Limit = 50
+) -> ReviewsShown:
+    """The oldest first, numbers masked. No hours run while they wait."""
+    page = here.desk.reviews.waiting(by, after or "", limit)
+    return ReviewsShown(items=[ReviewShown.of(one) for one in page.items], next=page.next)
+
+
+@router.post(
+    "/reviews/{orderId}/pictures",
+    operation_id="openReview",
+    dependencies=access.may(Permission.OPEN_REVIEW),
+    summary="The pictures to compare · 查看比对画面",
+    response_model=ReviewFileShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def open_review(
+    here: Here, by: access.Caller, number: asked.TheVerification, because: asked.Because
+) -> ReviewFileShown:
+    """Only while it is under review; who saw them and why stays in the audit trail. Then pass, fail or to-counter."""
+    return ReviewFileShown.found(here.desk.reviews.open(number, by, because.why, here.now))

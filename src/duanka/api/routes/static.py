@@ -1,0 +1,79 @@
+"""The holder's page, to which the link of a notice leads: a few files beside the API and not a part of it."""
+
+from __future__ import annotations
+
+import gzip
+import html
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duanka.domain.order_policy import OrderPolicy
+
+FILES = Path(__file__).parents[1] / "holder_page"
+PATH = "/v"
+_FIRST = "index.html"
+_FILES: Mapping[str, str] = {
+    _FIRST: "text/html",
+    "page.css": "text/css",
+    "words.js": "text/javascript",
+    "camera.js": "text/javascript",
+    "sending.js": "text/javascript",
+    "page.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self'; media-src blob: 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def add_page(api: FastAPI, policy: OrderPolicy) -> None:
+    """Serve the page of an operator; what must be told without a link, or without scripts, stands in it."""
+    told = {
+        "operator_zh": policy.operator.zh,
+        "operator_en": policy.operator.en,
+        "counter_zh": policy.counter.zh,
+        "counter_en": policy.counter.en,
+        "papers_zh": policy.papers.zh,
+        "papers_en": policy.papers.en,
+        "hotline": policy.hotline,
+        "short_code": policy.short_code,
+    }
+    for name, kind in _FILES.items():
+        path = PATH if name == _FIRST else f"{PATH}/{name}"
+        text = (FILES / name).read_text(encoding="utf-8")
+        text = _compact(text) if kind == "text/javascript" else text
+        if name == _FIRST:
+            for field, words in told.items():
+                text = text.replace("{{" + field + "}}", html.escape(words))
+        # a route of the framework below: a link that a telephone lengthened by `?from=…` still opens
+        api.add_route(path, _serving(text, kind), methods=["GET"], include_in_schema=False)
+
+
+def _compact(script: str) -> str:
+    """Without indentation and lines of comments: it goes over slow lines. No text of ours spans lines."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _serving(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    body = text.encode()
+    packed = gzip.compress(
+        body, mtime=0
+    )  # the same for everybody and without a secret: nothing to be guessed by it
+
+    async def serve(request: Request) -> Response:
+        headers = {**HEADERS, "Vary": "Accept-Encoding"}
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(body, headers=headers, media_type=kind)
+        return Response(packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
+
+    return serve

@@ -1,0 +1,188 @@
+"""Figures, alarms, drifts, whether the audit trail holds, and whether the API is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Query, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Context, HealthState, Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas import requests as asked
+from duanka.api.schemas import responses as shown
+from duanka.api.schemas.errors import Problem, too_many
+from duanka.api.schemas.staff_responses import PersonShown
+from duanka.domain.authority import Permission
+from duanka.orders.queries.service import Reader
+
+router = APIRouter(route_class=access.KeyFirstRoute)
+Since = Annotated[asked.Moment, Query(description="From this moment on.")]
+Until = Annotated[asked.Moment, Query(description="Until before this moment.")]
+_FAULTS = 100  # shown; more say no more
+
+
+@router.get(
+    "/figures",
+    operation_id="getFigures",
+    dependencies=access.may(Permission.READ_FIGURES),
+    summary="What was done in a period · 统计",
+    tags=["figures"],
+    response_model=shown.FiguresShown,
+    responses=errors(401, 403),
+)
+def get_figures(here: Here, by: access.Caller, since: Since, until: Until) -> shown.FiguresShown:
+    """Counts from the audit trail, so that a past period stays as it was."""
+    return shown.FiguresShown.of(here.desk.reading.figures(since, until, by))
+
+
+@router.get(
+    "/figures/handled-numbers",
+    operation_id="listHandledNumbers",
+    dependencies=access.may(Permission.LIST_HANDLED),
+    summary="The numbers behind the figure · 处置号码明细",
+    tags=["figures"],
+    response_model=shown.HandledNumbers,
+    responses=errors(401, 403),
+)
+def list_handled(
+    here: Here,
+    by: access.Caller,
+    since: Since,
+    until: Until,
+    after: asked.Skip = None,
+    limit: asked.Limit = 50,
+) -> shown.HandledNumbers:
+    """Each once, with the order that ended first; numbers masked."""
+    page = here.desk.reading.handled(since, until, Reader(by), here.now, int(after or 0), limit)
+    return shown.HandledNumbers(items=[shown.HandledShown.of(one) for one in page.items], next=page.next)
+
+
+@router.get(
+    "/alarms",
+    operation_id="listAlarms",
+    dependencies=access.may(Permission.LIST_ALARMS),
+    summary="Alarms · 告警",
+    tags=["figures"],
+    response_model=shown.Alarms,
+    responses=errors(401, 403),
+)
+def list_alarms(
+    here: Here,
+    by: access.Caller,
+    is_open: Annotated[bool | None, Query(alias="open", description="true: still so, false: over.")] = None,
+    limit: asked.Limit = 50,
+) -> shown.Alarms:
+    """The latest first."""
+    found = here.desk.reading.alarms(by, is_open=is_open, limit=limit)
+    return shown.Alarms(items=[shown.AlarmShown.of(alarm) for alarm in found])
+
+
+@router.get(
+    "/drifts",
+    operation_id="listDrifts",
+    dependencies=access.may(Permission.LIST_DRIFTS),
+    summary="Where the network did otherwise · 状态不一致",
+    tags=["figures"],
+    response_model=shown.Drifts,
+    responses=errors(401, 403),
+)
+def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown.Drifts:
+    """The latest first; numbers masked."""
+    found = here.desk.reading.drifts(Reader(by), here.now, limit)
+    return shown.Drifts(items=[shown.DriftShown.of(drift) for drift in found])
+
+
+@router.get(
+    "/audit/verification",
+    operation_id="verifyAudit",
+    dependencies=access.may(Permission.VERIFY_AUDIT),
+    summary="Whether the audit trail holds · 审计链校验",
+    tags=["figures"],
+    response_model=shown.Verification,
+    responses=errors(401, 403),
+)
+def verify_audit(here: Here, by: access.Caller) -> shown.Verification:
+    """Reads the whole trail now. One at a time; a second one is told to come again."""
+    if not here.verifying.acquire(blocking=False):
+        raise too_many(5)
+    try:
+        verdict = here.desk.trail.verdict(here.desk.store, by)
+    finally:
+        here.verifying.release()
+    first = [shown.FaultShown.of(fault) for fault in verdict.faults[:_FAULTS]]
+    return shown.Verification(holds=not verdict.faults, rows=verdict.rows, faults=first, verified_at=here.now)
+
+
+@router.get(
+    "/whoami",
+    operation_id="whoAmI",
+    dependencies=access.may(Permission.WHO_AM_I),
+    summary="Whose key this is · 本人身份",
+    tags=["people"],
+    response_model=PersonShown,
+    responses=errors(401, 403),
+)
+def who_am_i(by: access.Caller) -> PersonShown:
+    """Id, display name, role and scope."""
+    return PersonShown.told(by)
+
+
+@router.get(
+    "/health",
+    operation_id="getHealth",
+    summary="Whether the installation works · 健康检查",
+    tags=["health"],
+    response_model=shown.Health,
+    responses={
+        **errors(),
+        503: {"model": shown.Health, "description": "Something does not work; `reasons`."},
+    },
+)
+def get_health(here: Here, response: Response) -> shown.Health:
+    """Needs no key. 503 while the database cannot be written, a part or duty fails, or an element does not answer."""
+    found = here.health() if here.health else _database_alone(here)
+    response.status_code = 503 if found.reasons else 200
+    less = "degraded" if found.wants else "up"
+    return shown.Health(
+        status="failing" if found.reasons else less,
+        database="up" if found.database else "down",
+        reasons=[*found.reasons, *found.wants],
+    )
+
+
+@router.head("/health", include_in_schema=False)
+def head_health(here: Here, response: Response) -> Response:
+    """The status alone, for probes: with the headers of the GET, and so the length of its body."""
+    told = jsonable_encoder(get_health(here, response))
+    return JSONResponse(told, response.status_code or 200)
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """Of an API without the rest of `serve`."""
+
+    reasons: tuple[str, ...] = ()
+    database: bool = True
+    wants: tuple[str, ...] = ()
+
+
+def _database_alone(here: Context) -> HealthState:
+    with here.desk.store.reading() as connection:
+        connection.execute(text("SELECT 1"))
+    return _Answered()
+
+
+def add_metrics(api: FastAPI) -> None:
+    """Serve `/metrics` on this machine and in its networks; it names no card and asks for no key."""
+
+    @api.get("/metrics", include_in_schema=False)
+    @api.head("/metrics", include_in_schema=False)
+    def metrics(here: Here) -> Response:
+        if here.metrics is None:
+            raise Problem(404, "there are no metrics here")
+        return Response(here.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,230 @@
+"""Takes: what was made of decisions at once, what is held back, and what is taken back again, many at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+
+from duanka.api.http import auth as access
+from duanka.api.http.dependencies import Here
+from duanka.api.http.openapi import errors
+from duanka.api.schemas import responses as shown
+from duanka.api.schemas.requests import ORDER_ID, Because, PhoneNumber
+from duanka.domain.authority import Permission
+from duanka.domain.bulk_action import card_of
+from duanka.domain.take import Choice, Take, TierName
+from duanka.orders.bulk_actions.execution import AT_ONCE
+from duanka.orders.bulk_actions.withdrawal import Which
+from duanka.orders.intake.takes import HeldDecision, Undone
+
+router = APIRouter(tags=["takes"], route_class=access.KeyFirstRoute)
+
+TakeId = Annotated[
+    str,
+    Path(
+        alias="takeId",
+        pattern=r"^T[A-Z0-9]{1,15}$",
+        description="The take (批次).",
+        examples=["T0123456789AB"],
+    ),
+]
+_Name = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f|]+$")]
+
+
+class TakeShown(shown.ShownModel):
+    """What was made of the decisions of one folder at once (接收批次)."""
+
+    id: str = Field(examples=["T0123456789AB"])
+    at: datetime
+    by: str
+    counts: dict[str, int] = Field(
+        description="What became of its decisions: opened, attached, stopped, withdrawn, …"
+    )
+    kept: dict[str, int] = Field(description="How many still wait: left, held, narrower.")
+    covers: str = Field(description="What its records cover; empty where nobody said so.")
+    undone_at: datetime | None
+    undone_by: str | None
+    undone_in: list[str] = Field(description="The acts that undo it, each with its state.")
+
+    @classmethod
+    def of_take(cls, take: Take) -> TakeShown:
+        """As it is shown; where its file lies is nothing for other machines."""
+        facts = {name: value for name, value in vars(take).items() if name in cls.model_fields}
+        return cls.of({**facts, "covers": str(take.covers or "")})
+
+
+class Takes(shown.ShownModel):
+    """The latest takes, the newest first."""
+
+    items: list[TakeShown]
+
+
+class LeftShown(shown.ShownModel):
+    """An order of a take that undoing leaves alone, and why."""
+
+    order_id: str
+    why: str
+
+
+class UndoneShown(shown.ShownModel):
+    """What undoing a take did."""
+
+    take_id: str
+    act: shown.ActShown | None = Field(description="Withdrew at once.")
+    proposed: shown.ActShown | None = Field(description="Waits for a second person: its tier takes two.")
+    left: list[LeftShown]
+
+    @classmethod
+    def of_undone(cls, done: Undone) -> UndoneShown:
+        """As it is shown."""
+        acts = [shown.ActShown.of(act) if act else None for act in (done.act, done.proposed)]
+        left = [LeftShown.of(one) for one in done.left]
+        return cls(take_id=done.take_id, act=acts[0], proposed=acts[1], left=left)
+
+
+class HeldShown(shown.ShownModel):
+    """A decision that somebody holds back: nobody is asked, until it is taken."""
+
+    phone_number: shown.ShownNumber
+    tier: str
+    asked: str
+    reason: shown.WordsShown
+    rules: list[str]
+    city: str
+    operator: str
+    since: datetime
+    by: str
+    why: str
+
+    @classmethod
+    def of_held(cls, held: HeldDecision) -> HeldShown:
+        """As it is shown."""
+        return cls.of(held)
+
+
+class HeldList(shown.ShownModel):
+    """What is held, the oldest first."""
+
+    items: list[HeldShown]
+
+
+class Release(Because):
+    """Which of what is held is taken now; by default all of it, at most 10,000 in one request."""
+
+    phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
+    tiers: list[TierName] = Field(default=[], max_length=4)
+    limit: int = Field(default=10_000, ge=1, le=10_000, description="At most so many, the heaviest.")
+
+
+class Withdrawal(Because):
+    """Open verifications to withdraw as one act: those named, or all that fit what is said."""
+
+    order_ids: list[Annotated[str, Field(pattern=rf"^V{ORDER_ID}")]] = Field(default=[], max_length=10_000)
+    phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
+    tiers: list[TierName] = Field(default=[], max_length=4)
+    rules: list[_Name] = Field(default=[], max_length=64)
+    cities: list[_Name] = Field(default=[], max_length=64)
+    operators: list[_Name] = Field(default=[], max_length=64)
+    take_id: str | None = Field(default=None, pattern=r"^T[A-Z0-9]{1,15}$")
+
+    def which(self) -> Which:
+        """What it says."""
+        numbers = (card_of(number) for number in self.phone_numbers)
+        return Which(
+            (*self.order_ids, *numbers),
+            frozenset(self.tiers),
+            frozenset(self.rules),
+            frozenset(self.cities),
+            frozenset(self.operators),
+            self.take_id or "",
+        )
+
+
+@router.get(
+    "/takes",
+    operation_id="listTakes",
+    dependencies=access.may(Permission.LIST_TAKES),
+    summary="What was taken · 接收批次",
+    response_model=Takes,
+    responses=errors(401, 403),
+)
+def list_takes(
+    here: Here, by: access.Caller, limit: Annotated[int, Query(ge=1, le=200, description="How many.")] = 50
+) -> Takes:
+    """The newest first, with what became of each and what still waits."""
+    return Takes(items=[TakeShown.of_take(one) for one in here.desk.takes.list(by, limit)])
+
+
+@router.get(
+    "/takes/{takeId}",
+    operation_id="getTake",
+    dependencies=access.may(Permission.LIST_TAKES),
+    summary="One take · 批次详情",
+    response_model=TakeShown,
+    responses=errors(401, 403, 404),
+)
+def get_take(here: Here, by: access.Caller, number: TakeId) -> TakeShown:
+    """What became of it."""
+    return TakeShown.of_take(here.desk.takes.take(number, by))
+
+
+@router.post(
+    "/takes/{takeId}/undo",
+    operation_id="undoTake",
+    dependencies=access.may(Permission.UNDO_ACT, Permission.VERIFICATION_WITHDRAW),
+    summary="Take back a take · 撤销批次",
+    response_model=UndoneShown,
+    responses=errors(401, 403, 404, 409, 413),
+)
+def undo_take(here: Here, by: access.Caller, number: TakeId, because: Because) -> UndoneShown:
+    """What it opened and nobody has moved on is withdrawn; what takes two people is proposed in one act."""
+    return UndoneShown.of_undone(here.desk.takes.undo(number, by, because.why, here.now, AT_ONCE))
+
+
+@router.get(
+    "/held-decisions",
+    operation_id="listHeldDecisions",
+    dependencies=access.may(Permission.LIST_TAKES),
+    summary="What is held back · 暂缓列表",
+    response_model=HeldList,
+    responses=errors(401, 403),
+)
+def list_held(here: Here, by: access.Caller) -> HeldList:
+    """Nobody is asked because of these until they are taken."""
+    return HeldList(items=[HeldShown.of_held(one) for one in here.desk.takes.held(by)])
+
+
+@router.post(
+    "/held-decisions/take",
+    operation_id="takeHeldDecisions",
+    dependencies=access.may(Permission.TAKE_DECISIONS),
+    summary="Take what is held · 解除暂缓",
+    response_model=shown.ReceivedShown,
+    responses=errors(401, 403, 409, 413),
+)
+def take_held(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedShown:
+    """Each becomes an order, or joins the open one of its card."""
+    cards = frozenset(card_of(number) for number in asks.phone_numbers)
+    choice = Choice(tiers=frozenset(asks.tiers), cards=cards, limit=asks.limit)
+    taken = here.desk.takes.take_held(choice, by, here.now, asks.why)
+    return shown.ReceivedShown.of(taken.received)
+
+
+@router.post(
+    "/withdrawals",
+    operation_id="withdrawMany",
+    dependencies=access.may(Permission.VERIFICATION_WITHDRAW, Permission.PROPOSE_ACT),
+    summary="Withdraw many verifications · 批量撤销核验",
+    status_code=201,
+    response_model=shown.ActShown,
+    responses=errors(401, 403, 404, 409, 413, 422),
+)
+def withdraw_many(here: Here, by: access.Caller, asks: Withdrawal) -> shown.ActShown:
+    """As one act: at once, or where a tier takes two people when a second person has approved.
+
+    Beyond 500 the worker goes on with it: `getAct` tells how far it is.
+    """
+    return shown.ActShown.of(here.desk.withdrawals.propose(asks.which(), by, asks.why, here.now, AT_ONCE))

@@ -1,0 +1,183 @@
+"""Errors as CAMARA writes them: {status, code, message}; which error of ours is which of theirs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+from starlette.exceptions import HTTPException
+
+from duanka.api.schemas.responses import WordsShown
+from duanka.domain.bulk_action import MalformedCard
+from duanka.domain.errors import DuankaError
+from duanka.domain.identity import TOLD, CheckRefused, Reason
+from duanka.domain.order import (
+    AlreadyUsed,
+    NeedsSecondPerson,
+    NotTheirs,
+    ProtectedCard,
+    UnknownOrder,
+)
+from duanka.domain.phone_masking import masked_text
+
+_log = logging.getLogger("duanka.api")
+
+CODES: Mapping[int, str] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    409: "CONFLICT",
+    413: "PAYLOAD_TOO_LARGE",
+    422: "SERVICE_NOT_APPLICABLE",
+    429: "TOO_MANY_REQUESTS",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
+MEANINGS: Mapping[int, str] = {
+    400: "The request is not as described.",
+    401: "No key, link or session, or one that is unknown, used up or over.",
+    403: "The role of the key may not do that, or not alone.",
+    404: "There is no such thing.",
+    405: "The resource has no such method.",
+    409: "The state does not allow it; the message says what it allows.",
+    413: "The body, or a picture in it, is larger than allowed.",
+    422: "The number is protected (emergency, hotlines, police): no order may touch it.",
+    429: "Too many requests; try again after `Retry-After` seconds.",
+    500: "A defect of ours. Tell us the `x-correlator`.",
+    503: "The order database or the face check does not answer, or too many wait; `Retry-After` says how long.",
+}
+
+
+class ErrorInfo(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    status: int = Field(description="The HTTP status.", examples=[409])
+    code: str = Field(description="The kind of error, as CAMARA names it.", examples=["CONFLICT"])
+    message: str = Field(
+        description="What it was in particular, and the next step.",
+        examples=["a verification that is passed cannot withdraw; it is closed"],
+    )
+    reason: Reason | None = Field(
+        default=None,
+        description="Why pictures are not looked at, or no challenge is drawn.",
+        examples=["expired"],
+    )
+    words: WordsShown | None = Field(default=None, description="What the holder is told of `reason`.")
+
+
+class Problem(Exception):
+    """Ends a request with an error."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, dict(headers or {})
+
+
+class TooLarge(HTTPException):
+    """A body over its limit. It ends the reading; `reason`: where a holder is told."""
+
+    def __init__(self, limit: int, reason: Reason | None = None) -> None:
+        super().__init__(413, f"a body may have {limit} bytes; send less at once")
+        self.reason = reason
+
+    def answer(self) -> JSONResponse:
+        """As it is told."""
+        return answer(413, str(self.detail), reason=self.reason)
+
+
+def unauthenticated(message: str) -> Problem:
+    """Who asks did not show who they are."""
+    return Problem(401, message, {"WWW-Authenticate": "Bearer"})
+
+
+def too_many(seconds: int) -> Problem:
+    """Who asks has to wait."""
+    return Problem(429, f"too many requests; try again after {seconds} s", {"Retry-After": str(seconds)})
+
+
+def answer(
+    status: int, message: str, headers: Mapping[str, str] | None = None, reason: Reason | None = None
+) -> JSONResponse:
+    """The answer that tells of an error, numbers masked; with `reason` also in the words that the holder reads."""
+    told: dict[str, Any] = {
+        "status": status,
+        "code": CODES.get(status, "INVALID_ARGUMENT"),
+        "message": masked_text(message),
+    }
+    if reason:
+        told |= {"reason": reason.value, "words": {"zh": TOLD[reason].zh, "en": TOLD[reason].en}}
+    return JSONResponse(told, status, dict(headers or {}))
+
+
+def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) -> None:
+    """Let every error of `api` be told in the one way; `methods`: what the path of a request has."""
+
+    @api.exception_handler(Problem)
+    def told(_: Request, problem: Problem) -> JSONResponse:
+        return answer(problem.status, problem.message, problem.headers)
+
+    @api.exception_handler(CheckRefused)
+    def refused(_: Request, error: CheckRefused) -> JSONResponse:
+        status = _REFUSED.get(error.reason, 409)
+        if error.reason is Reason.NOT_AVAILABLE and not error.wait:
+            status = 409  # not now and not soon: the counter is the way
+        headers = {"Retry-After": str(max(error.wait, 1))} if status in (429, 503) else None
+        return answer(status, str(error), headers, error.reason)
+
+    @api.exception_handler(TooLarge)
+    def too_large(_: Request, error: TooLarge) -> JSONResponse:
+        return error.answer()
+
+    @api.exception_handler(DuankaError)
+    def ours(_: Request, error: DuankaError) -> JSONResponse:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 409)
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        return answer(status, str(error), headers)
+
+    @api.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(400, "; ".join(_in_words(one) for one in error.errors()[:5]))
+
+    @api.exception_handler(HTTPException)
+    def framework(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (all_ := methods(request)):
+            headers["Allow"] = ", ".join(
+                sorted(all_)
+            )  # the router names those of one route, and a path can have more
+        return answer(error.status_code, str(error.detail), headers)
+
+    @api.exception_handler(OperationalError)
+    @api.exception_handler(InterfaceError)
+    @api.exception_handler(NoConnection)
+    def database(_: Request, error: Exception) -> JSONResponse:
+        _log.error("the order database does not answer: %s", type(error).__name__)
+        return answer(503, "the order database does not answer; try again", {"Retry-After": "1"})
+
+
+# what is not here is a state that does not allow it: a challenge that is over, tries that are used up
+_REFUSED = {Reason.BUSY: 503, Reason.NOT_AVAILABLE: 503, Reason.TOO_LARGE: 413, Reason.TOO_SOON: 429}
+# the first that fits; any other error of ours is a state that does not allow it
+_STATUS: tuple[tuple[type[DuankaError], int], ...] = (
+    (MalformedCard, 400),
+    (UnknownOrder, 404),
+    (NotTheirs, 403),
+    (NeedsSecondPerson, 403),
+    (ProtectedCard, 422),
+    (AlreadyUsed, 401),
+)
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    """Where it is and what is wrong; never what was sent, which can be a number or a secret."""
+    where = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    return f"{where}: {error['msg']}"

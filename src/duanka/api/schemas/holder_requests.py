@@ -1,0 +1,145 @@
+"""What a holder sends in a session: consent, and the pictures that answer a challenge."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator, Field, StrictBool, ValidationError, WithJsonSchema
+
+from duanka.api.schemas.errors import Problem
+from duanka.api.schemas.requests import AskedModel, whole
+from duanka.domain.identity import (
+    LEAST_FRAMES,
+    MOST_FRAMES,
+    CheckRefused,
+    Frame,
+    FrameDigest,
+    Reason,
+)
+
+MOST_BYTES = 400_000  # of one JPEG
+_MOST_LETTERS = -(-MOST_BYTES // 3) * 4
+CHALLENGE_ID = r"^[A-Za-z0-9_-]{1,64}$"
+_Asked = TypeVar("_Asked", bound=AskedModel)
+
+
+class Agreement(AskedModel):
+    """What the holder ticked. Neither has a default: a consent that nobody gave is none."""
+
+    face_data_agreed: StrictBool = Field(
+        description="Agrees to face data (同意采集人脸信息).", examples=[True]
+    )
+    legal_notice_read: StrictBool = Field(
+        description="Has read the legal notice (已阅读法律责任告知).", examples=[True]
+    )
+    words_digest: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="`online.wordsDigest` of the texts that were shown.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+
+
+def _decoded(value: Any) -> Any:
+    """The picture; a size over the limit is told as what it is, whatever stands in it."""
+    if not isinstance(value, str):
+        return value
+    if len(value) > _MOST_LETTERS:
+        raise CheckRefused(Reason.TOO_LARGE)
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a picture is written in base64") from None
+
+
+Jpeg = Annotated[
+    bytes,
+    BeforeValidator(_decoded),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "contentMediaType": "image/jpeg",
+            "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$",
+            "description": f"A JPEG in base64, at most {MOST_BYTES} bytes before it.",
+            "examples": ["/9j/2wBDAA=="],
+        }
+    ),
+]
+
+
+class _Recorded(AskedModel):
+    order: Annotated[int, BeforeValidator(whole)] = Field(
+        strict=True, ge=0, lt=MOST_FRAMES, description="Its place, from 0.", examples=[0]
+    )
+    at: float = Field(
+        strict=True, ge=0, le=600, allow_inf_nan=False, description="Seconds from the first.", examples=[0.0]
+    )
+
+
+class FrameAsked(_Recorded):
+    """One picture of the camera."""
+
+    jpeg: Jpeg = Field(repr=False)
+
+
+class Frames(AskedModel):
+    """The pictures that answer a challenge, all at once."""
+
+    challenge_id: str = Field(
+        pattern=CHALLENGE_ID,
+        description="The challenge that they answer.",
+        examples=["C7Yx1b0PqS2"],
+    )
+    frames: list[FrameAsked] = Field(min_length=LEAST_FRAMES, max_length=MOST_FRAMES)
+
+    def pictures(self) -> tuple[Frame, ...]:
+        """As the check takes them."""
+        return tuple(Frame(one.order, one.at, one.jpeg) for one in self.frames)
+
+
+class FrameDigestAsked(_Recorded):
+    """What a picture is, without the picture."""
+
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the JPEG.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+
+
+class Recording(AskedModel):
+    """A recording that is over: all its pictures, by their digests."""
+
+    challenge_id: str = Field(
+        pattern=CHALLENGE_ID,
+        description="The challenge that it answers.",
+        examples=["C7Yx1b0PqS2"],
+    )
+    frames: list[FrameDigestAsked] = Field(min_length=LEAST_FRAMES, max_length=MOST_FRAMES)
+    receipt: str = Field(
+        default="",
+        max_length=100,
+        description="What the first answer about this recording gave; without it the recording ends now.",
+        examples=[""],
+    )
+
+    def digests(self) -> tuple[FrameDigest, ...]:
+        """As the check takes them."""
+        return tuple(FrameDigest(one.order, one.at, one.sha256) for one in self.frames)
+
+
+def read_by_hand(model: type[_Asked], content_type: str, body: bytes) -> _Asked:
+    """A body that an endpoint read itself, and not the framework: that would, before it knows whose session it is."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(400, "body: send JSON, and say so in Content-Type")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        told = [
+            {**one, "loc": ("body", *one["loc"])}
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise RequestValidationError(told) from None

@@ -1,0 +1,349 @@
+"""What is sent to the API: strict, so that what is not described is refused and not guessed."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from duanka.domain.bulk_action import card_of
+from duanka.domain.counter_check import MOST_LETTERS, CounterCheck, Document
+from duanka.domain.order import Asked as AskedFor
+from duanka.domain.order import Demand, Event, Grounds, Kind, State
+from duanka.domain.text import Words
+from duanka.orders.queries.listing import Sort
+
+_RFC3339 = re.compile(
+    r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")  # a + in a query that was not written %2B
+
+
+def _moment(value: Any) -> Any:
+    """RFC 3339 with its offset; a leap second is the second before it, as most clocks have it.
+
+    A blank before the offset is the plus that a query turns into one: it can be nothing else.
+    """
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and len(value) > len("2026-03-02T16:00"):
+        value = _LOST_PLUS.sub("+", value)
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError(
+            "a time is written as RFC 3339 with an offset, like 2026-03-02T16:00:00+08:00 (in a query %2B08:00), in the"
+            " years 2000 to 2099"
+        )
+    at, whole = value.upper(), value[:17]
+    seconds = "59" if value[17:19] == "60" else value[17:19]
+    fraction, offset = re.fullmatch(r"(\.[0-9]+)?(.+)", at[19:]).groups()  # type: ignore[union-attr]
+    return datetime.fromisoformat(
+        f"{whole.upper()}{seconds}{(fraction or '')[:7].ljust(7, '0') if fraction else ''}{offset}"
+    )
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^20[0-9]{2}-",
+            "examples": ["2026-03-02T16:00:00+08:00"],
+        }
+    ),
+]
+
+
+def whole(value: Any) -> Any:
+    """JSON knows one kind of number: 50.0 is 50."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# A line that a person wrote: something must stand in it, and nothing that a terminal or a database stumbles over.
+_PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f]"
+_SAID = rf"^{_PLAIN}*[^\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{_PLAIN}*$"
+Why = Annotated[
+    str,
+    Field(
+        pattern=_SAID,
+        max_length=500,
+        description="Why (理由). It stays in the audit trail.",
+        examples=["the holder came to the counter with their document"],
+    ),
+]
+Said = Annotated[str, Field(pattern=_SAID, max_length=500)]
+PhoneNumber = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]+$",
+        max_length=64,
+        description="The card (号码): E.164 with +, or as it is written and dialled in China.",
+        examples=["+8613800000000"],
+    ),
+]
+CaseNumber = Annotated[
+    str,
+    Field(
+        pattern=_SAID,
+        max_length=64,
+        description="The number of the police's notice or case (案件编号).",
+        examples=["京公（刑）字〔2026〕0001号"],
+    ),
+]
+ORDER_ID = "[0-9A-HJKMNP-TV-Z]{12}$"  # after the letter of the kind
+TheVerification = Annotated[
+    str,
+    Path(
+        alias="orderId",
+        pattern=rf"^V{ORDER_ID}",
+        description="The verification (实人核验).",
+        examples=["V0123456789AB"],
+    ),
+]
+ActId = Annotated[
+    str,
+    Path(
+        alias="actId", pattern=r"^[A-Z0-9]{1,16}$", description="The act (处置).", examples=["A0123456789AB"]
+    ),
+]
+After = Annotated[
+    str | None,
+    Query(
+        pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before; without it the first page."
+    ),
+]
+Skip = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before; without it the first page."),
+]
+RuleId = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9_]{1,64}$", description="Among the rules of the order (规则).", examples=["fan_out"]
+    ),
+]
+PlaceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\x00-\x1f\x7f|]{1,40}$",
+        description="Operator or city of the card; `-`: unknown.",
+        examples=["130100"],
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+
+
+class AskedModel(BaseModel):
+    """Something that is sent: nothing more than is described."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class WordsAsked(AskedModel):
+    """One text in both languages of its readers."""
+
+    zh: Said = Field(description="In Chinese.", examples=["一天外呼80个陌生号码"])
+    en: Said = Field(description="In English.", examples=["80 strangers called in a day"])
+
+    def words(self) -> Words:
+        """As the order book has it."""
+        return Words(self.zh.strip(), self.en.strip())
+
+
+class Because(AskedModel):
+    """Why something is done."""
+
+    why: Why
+
+
+class Approval(Because):
+    """Why an act is approved, and which of its cards are left as they are."""
+
+    without: list[
+        Annotated[str, Field(pattern=r"^(#[1-9][0-9]{0,5}|[^#\x00-\x08\x0a-\x1f\x7f]+)$", max_length=64)]
+    ] = Field(
+        default=[],
+        max_length=10_000,
+        description="Cards that are struck: by number, or by their line in the act.",
+        examples=[["#2"]],
+    )
+
+
+class CounterCheckAsked(AskedModel):
+    """What one of the staff saw at a counter. Nothing is passed unless all three are true."""
+
+    document: Document = Field(description="Which document was seen; its number is not taken.")
+    counter: Annotated[str, Field(pattern=_SAID, max_length=MOST_LETTERS)] = Field(
+        description="At which of our counters (营业厅).", examples=["长安路营业厅"]
+    )
+    person_present: StrictBool = Field(description="The person on the document is here (本人到场).")
+    card_in_hand: StrictBool = Field(description="They have the card in hand (持有本卡).")
+    notice_signed: StrictBool = Field(
+        description="They signed the notice of legal risk (已签署法律责任告知)."
+    )
+    why: Why
+
+    def seen(self) -> CounterCheck:
+        """As the counter takes it."""
+        return CounterCheck(
+            self.document, self.counter, self.person_present, self.card_in_hand, self.notice_signed
+        )
+
+
+class Extension(AskedModel):
+    """More time for a holder in hardship, once."""
+
+    hardship: str = Field(
+        pattern=r"^[a-z_]{1,24}$",
+        description="One that the policy knows, by default roaming (出境), hospital (住院), disability (残障).",
+        examples=["hospital"],
+    )
+    why: Why
+
+
+class Unmask(AskedModel):
+    """Asks to see numbers in full."""
+
+    why: Why
+
+
+class Search(AskedModel):
+    """Which orders; what is left out is not asked."""
+
+    phone_number: PhoneNumber | None = None
+    kind: Kind | None = Field(
+        default=None, description="verification 实人核验, restriction 停机, objection 异议."
+    )
+    state: State | None = None
+    tier: Literal["low", "medium", "high", "extreme"] | None = None
+    open: StrictBool | None = Field(
+        default=None, description="true: only open ones, false: only closed ones."
+    )
+    since: Moment | None = Field(default=None, description="Opened at this moment or later.")
+    until: Moment | None = Field(default=None, description="Opened before this moment.")
+    overdue: StrictBool = Field(default=False, description="Only those whose deadline has come.")
+    waiting: StrictBool = Field(default=False, description="Only those that wait for a person.")
+    due: Moment | None = Field(default=None, description="Due at this moment or earlier.")
+    rule: RuleId | None = None
+    operator: PlaceName | None = None
+    city: PlaceName | None = None
+    sort: Sort = Sort.OPENED
+    counts: StrictBool = Field(default=False, description="Count all of them, too.")
+    after: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,120}$", description="`next` of the page before."
+    )
+    limit: Annotated[int, Field(strict=True, ge=1, le=200), BeforeValidator(whole)] = 50
+    unmask: Unmask | None = None
+
+
+class CardAsked(AskedModel):
+    """The card whose dossier is asked for."""
+
+    phone_number: PhoneNumber
+    case_number: CaseNumber | None = Field(default=None, description="Required of the police (案件编号).")
+    unmask: Unmask | None = None
+
+
+class PoliceStop(AskedModel):
+    """Stops a card at once on a police notice (公安机关通知停机)."""
+
+    phone_number: PhoneNumber
+    case_number: CaseNumber
+    why: Why
+
+
+class PoliceRelease(AskedModel):
+    """The police consent to the release of a card (公安机关同意解除)."""
+
+    phone_number: PhoneNumber
+    case_number: CaseNumber | None = Field(
+        default=None, description="It stays in the audit trail (案件编号)."
+    )
+    why: Why
+
+    def because(self) -> str:
+        """The case and the reason, as the audit trail keeps them."""
+        return ": ".join(part.strip() for part in (self.case_number, self.why) if part)
+
+
+class ObjectionAsked(AskedModel):
+    """An objection (异议) of the holder, in their own words, taken down at the counter or by telephone."""
+
+    phone_number: PhoneNumber
+    text: Why = Field(
+        description="What the holder says.", examples=["I was selling my car: strangers called me"]
+    )
+
+
+class OwnObjection(AskedModel):
+    """An objection (异议) of the holder, in their own words."""
+
+    text: Why = Field(description="What you say.", examples=["I was selling my car: strangers called me"])
+
+
+class Proposal(AskedModel):
+    """A stop or release of one card or of many; a second person approves it (双人复核)."""
+
+    event: Literal[
+        Event.BAR_OUTGOING,
+        Event.SUSPEND,
+        Event.PUNISH,
+        Event.CANCEL,
+        Event.RESTORE,
+        Event.EASE,
+        Event.WITHDRAW,
+    ] = Field(
+        description="bar_outgoing 单停, suspend 双停, punish 惩戒, cancel 销户; restore 复通, ease 双停改单停,"
+        " withdraw 撤销核验."
+    )
+    phone_numbers: list[PhoneNumber] = Field(
+        min_length=1, max_length=10_000, json_schema_extra={"uniqueItems": False}
+    )
+    reason: WordsAsked = Field(
+        description="It stays in the audit trail; the holders read the policy's text for it."
+    )
+    redress: WordsAsked | None = Field(
+        default=None, description="The way of redress; by default the policy's."
+    )
+    papers: WordsAsked | None = Field(
+        default=None, description="The papers to bring; by default the policy's."
+    )
+    until: Moment | None = Field(default=None, description="Until when; for punish.")
+
+    def grounds(self, redress: Words, papers: Words) -> Grounds:
+        """What the holders are told."""
+        return Grounds(
+            self.reason.words(),
+            self.redress.words() if self.redress else redress,
+            self.papers.words() if self.papers else papers,
+        )
+
+
+class DemandAsked(AskedModel):
+    """A decision about a card that was taken elsewhere."""
+
+    phone_number: PhoneNumber
+    asked: Literal[AskedFor.NOTHING, AskedFor.VERIFY, AskedFor.VERIFY_AT_COUNTER] = Field(
+        description="What is asked of the holder. A stop takes a police notice or two people, and has its own place."
+    )
+    tier: Literal["low", "medium", "high", "extreme"]
+    reason: WordsAsked
+    rules: list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]] = Field(default=[], max_length=40)
+
+    def demand(self) -> Demand:
+        """As the order book takes it."""
+        card = card_of(self.phone_number)
+        return Demand(card, AskedFor(self.asked), self.tier, self.reason.words(), tuple(self.rules))
+
+
+class Demands(AskedModel):
+    """Decisions that were taken elsewhere, each about one card."""
+
+    demands: list[DemandAsked] = Field(min_length=1, max_length=1_000)
+    why: Why

@@ -1,0 +1,172 @@
+"""The main path: records in, the cards at risk out, with reasons. Read this first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from heapq import nlargest
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from duanka.domain.decision import Tier
+from duanka.domain.errors import LostRecords
+from duanka.domain.findings import CardAtRisk, Findings
+from duanka.domain.intake_report import Intake
+from duanka.domain.judgement import CLAIMED, Judgement, Shadows
+from duanka.domain.policy import Policy
+from duanka.domain.ports import Engine, Profile, Progress, Span
+from duanka.domain.rule import Rule
+from duanka.domain.take import Coverage
+
+TOP = 30  # cards that the report shows with their evidence
+
+
+class TakeIn(Protocol):
+    """Reads an operator's records into canonical Parquet."""
+
+    def __call__(self, progress: Progress) -> Intake:
+        """Read them all; what does not fit goes to quarantine."""
+
+
+class CardList(Protocol):
+    """The file of the cards at risk: open it, add card by card, and it is whole when it is closed."""
+
+    def __enter__(self) -> object:
+        """Open it."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Close it."""
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What to scan, and by what."""
+
+    data: Path
+    policy: Policy
+    rules: Sequence[Rule]
+    out: Path
+    as_of: datetime | None = None
+    lists_from: Path | None = None
+
+
+_JUDGED = 1000  # cards between two steps of progress
+HITS, CARDS_AT_RISK, SPREADSHEET = "hits.parquet", "cards_at_risk.csv", "cards_at_risk.xlsx"
+
+
+def scan_records(
+    scan: Scan,
+    take_in: TakeIn,
+    engine: Engine,
+    card_list: CardList,
+    progress: Progress,
+    covers: Callable[[Coverage], object] = lambda _: None,
+) -> Findings:
+    """Take the records in, run the rules, decide about every card that tripped one.
+
+    Writes hits.parquet, and each card to `card_list`, which must write cards_at_risk.csv, both in `scan.out`.
+    `covers`: told what the records cover, before the first card.
+    """
+    intake = take_in(progress)
+    nothing_lost(intake)
+    span = engine.load(intake.tables, intake.columns, scan.policy.lists, scan.as_of)
+    covers(_coverage(span, intake))
+
+    rules = scan.policy.running(scan.rules)
+    limits = {rule.id: scan.policy.limits(rule) for rule in rules}
+    engine.build([(rule, limits[rule.id]) for rule in rules], progress)
+    runs = []
+    for done, rule in enumerate(rules):
+        progress.step(f"rule {rule.id}", done, len(rules))
+        runs.append(engine.run(rule, limits[rule.id]))
+    progress.step("rules", len(rules), len(rules))
+    progress.step("writing hits", 0)
+    engine.write_hits(scan.out / HITS)
+
+    judgement, shadows, tally = Judgement(scan.policy, rules, limits), Shadows(scan.policy), Tally()
+    progress.step("judging cards", 0)
+    with card_list:
+        for done, card in enumerate(map(judgement.of, engine.cards_with_hits()), start=1):
+            if done % _JUDGED == 0:
+                progress.step("judging cards", done)
+            shadows.note(card)
+            if not card.listed:  # only rules in shadow hit it: nobody is asked anything
+                continue
+            card_list.add(card)
+            tally.note(card)
+    progress.step("writing lists", 0)
+    return Findings(
+        data=scan.data,
+        policy=scan.policy,
+        rules=tuple(rule for rule in scan.rules if rule in rules),
+        limits=limits,
+        span=span,
+        intake=intake,
+        runs=tuple(runs),
+        tiers=tally.tiers,
+        counts=tally.counts,
+        profile=without_rules(scan.policy.shadows, engine.profile(scan.out / CARDS_AT_RISK)),
+        top=tally.top,
+        cards=engine.cards(),
+        lists_from=scan.lists_from,
+        shadows=shadows.counted(),
+        claimed=tally.claimed,
+    )
+
+
+def _coverage(span: Span, intake: Intake) -> Coverage:
+    """What the records cover: days of each table, and the files that were read."""
+    until = ((span.reach or span.until) - timedelta(microseconds=1)).date()
+    read = sum(1 for file in intake.files if not file.duplicate_of and file.used)
+    return Coverage(span.first.date(), until, span.days, read)
+
+
+class Tally:
+    """Counts the cards of the work list as they are decided, and keeps the heaviest, each with its place."""
+
+    def __init__(self) -> None:
+        self.tiers: Counter[Tier] = Counter()
+        self.counts: Counter[tuple[str, Tier]] = Counter()
+        self.claimed = 0
+        self._top: list[CardAtRisk] = []
+
+    def note(self, card: CardAtRisk) -> None:
+        """Count one card."""
+        self.tiers[card.tier] += 1
+        self.claimed += CLAIMED in card.reasons
+        self.counts.update((hit.rule, card.tier) for hit in card.hits)
+        self._top.append(replace(card, place=self.tiers[card.tier]))
+        if len(self._top) > 100 * TOP:
+            self._top = _heaviest(self._top)
+
+    @property
+    def top(self) -> tuple[CardAtRisk, ...]:
+        """The heaviest cards."""
+        return tuple(_heaviest(self._top))
+
+
+def without_rules(rules: Collection[str], profile: Profile) -> Profile:
+    """The profile without the hits of these rules."""
+    return replace(profile, days=tuple(day for day in profile.days if day.rule not in rules))
+
+
+def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:
+    return nlargest(TOP, cards, key=lambda c: (c.tier, c.points, len(c.hits)))
+
+
+def nothing_lost(intake: Intake) -> None:
+    """LostRecords where a record is neither used nor quarantined."""
+    for file in intake.files:
+        if file.records != file.used + file.quarantined:
+            raise LostRecords(
+                f"{file.file}: {file.records} records came in, {file.used} are used and {file.quarantined}"
+                " quarantined: the rest is lost, which is a defect; please report it with the file's first lines"
+            )

@@ -1,0 +1,169 @@
+"""Checks of folders and files: there, writable, with room, for their owner alone, on a disk of this machine."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
+from duanka.bootstrap.orders import database_of
+from duanka.bootstrap.work_folder import FILE
+from duanka.domain.private_files import UMASK
+
+_MB = 1 << 20
+LEAST_ROOM, ENOUGH_ROOM = 100 * _MB, 2048 * _MB  # bytes free: below the first nothing works for long
+NETWORK_FILE_SYSTEMS = (
+    "nfs",
+    "cifs",
+    "smb",
+    "9p",
+    "ceph",
+    "gluster",
+    "lustre",
+    "afs",
+    "fuse.sshfs",
+    "beegfs",
+)
+_MOUNTS = Path("/proc/self/mountinfo")
+_ESCAPED = (("\\040", " "), ("\\011", "\t"), ("\\134", "\\"))  # of the kernel, in a name
+
+
+def orders(found: Installation) -> Iterator[Finding]:
+    """The folder of order book, secret and live records."""
+    folder = found.settings.orders
+    if not folder.exists():
+        known = found.resolved.place or found.resolved.sources["orders"] != "default"
+        text = f"{folder} is not there"
+        hint = "`duanka init PLACE` or `duanka serve` begins an order book; or put DUANKA_ORDERS right"
+        yield fault(text, hint) if known and found.resolved.place else ok(f"not set up: {text}; {hint}")
+        return
+    troubles = list(_troubles(folder, "DUANKA_ORDERS", private=True))
+    if database_of(found.settings).startswith("sqlite"):
+        kind = network_file_system(folder, _MOUNTS.read_text(encoding="utf-8", errors="replace"))
+        if kind:
+            troubles.append(
+                fault(
+                    f"{folder} lies on a network file system ({kind}), where SQLite loses what it wrote",
+                    "move it to a disk of this machine, or use PostgreSQL (DUANKA_DATABASE_URL)",
+                )
+            )
+    yield from troubles or [ok(f"{folder}: {_room(folder)} free")]
+
+
+def others(found: Installation) -> Iterator[Finding]:
+    """The folders that are set for records, lists and what spills."""
+    own = found.settings
+    named = {"DUANKA_INBOX": own.inbox, "DUANKA_OUT": own.out, "DUANKA_DECISIONS": own.decisions}
+    named["DUANKA_WORK"] = own.work
+    told = [(name, folder) for name, folder in named.items() if folder is not None]
+    troubles = [one for name, folder in told for one in _other(name, folder)]
+    yield from troubles
+    if not told:
+        yield ok("none set (DUANKA_INBOX, DUANKA_OUT, DUANKA_DECISIONS, DUANKA_WORK)")
+    elif not troubles:
+        listed = ", ".join(dict.fromkeys(f"{folder} {_room(folder)}" for _, folder in told))
+        yield ok(f"{listed} free")
+
+
+def _other(name: str, folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        made = name in ("DUANKA_OUT", "DUANKA_WORK")  # by a scan
+        text = f"{name}: {folder} is not there"
+        hint = f"mkdir -m 700 {folder}, or put {name} right"
+        yield warning(text, hint) if made else fault(text, hint)
+    else:
+        yield from _troubles(folder, name, private=name != "DUANKA_INBOX")
+
+
+def _troubles(folder: Path, name: str, *, private: bool) -> Iterator[Finding]:
+    """What is wrong with a folder that is there."""
+    if not folder.is_dir():
+        yield fault(f"{name}: {folder} is no folder", f"name a folder in {name}")
+        return
+    found = folder.stat()
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        yield fault(f"{folder} is on a file system that is mounted read-only", "mount it to be written")
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield fault(
+            f"{folder} cannot be written by this user", f"chown it to the user of Duanka, or change {name}"
+        )
+    elif found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        yield fault(
+            f"{folder} can be written by everybody: anybody puts records or orders there", _close(folder)
+        )
+    elif private and found.st_mode & UMASK:
+        yield warning(f"{folder} is open to others (mode {stat.S_IMODE(found.st_mode):04o})", _close(folder))
+    free = _free(folder)
+    if free < LEAST_ROOM:
+        yield fault(f"{folder} has {_room(folder)} free", "make room: what cannot be written stops the work")
+    elif free < ENOUGH_ROOM:
+        yield warning(f"{folder} has {_room(folder)} free", "make room before a scan or a backup fills it")
+
+
+def _close(folder: Path) -> str:
+    return f"chmod 700 {folder}"
+
+
+def _free(folder: Path) -> int:
+    """Bytes that a user may still write; none where no file can be made any more."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize if found.f_favail or not found.f_files else 0
+
+
+def _room(folder: Path) -> str:
+    free = _free(folder) / _MB
+    return f"{free / 1024:.1f} GB" if free >= 1024 else f"{free:.0f} MB"
+
+
+def private_files(found: Installation) -> Iterator[Finding]:
+    """Secrets and the order book are for their owner alone."""
+    seen, troubles = 0, 0
+    for path, secret in _kept_files(found).items():
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue  # whoever needs it says so
+        seen += 1
+        if mode & UMASK:
+            troubles += 1
+            text, hint = f"{path} is open to others (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {path}"
+            yield (
+                fault(text, f"{hint}; if others have a login here, make a new one")
+                if secret
+                else warning(text, hint)
+            )
+    if not troubles:
+        yield ok(f"{seen} file(s), for their owner alone" if seen else "none yet")
+
+
+def _kept_files(found: Installation) -> dict[Path, bool]:
+    """Files that hold numbers or a secret -> whether it is a secret."""
+    own, sources = found.settings, found.resolved.sources
+    files = {(own.secret_file or own.orders / "secret"): True}
+    for name, source in sources.items():
+        if name != "secret_file" and "_FILE " in source:
+            files[Path(source.partition("_FILE ")[2])] = True
+        elif ", " in source and source.partition(", ")[0].endswith(FILE):
+            files[Path(source.partition(", ")[2])] = True
+    kept = [path for path in (own.orders.iterdir() if own.orders.is_dir() else ()) if path.is_file()]
+    return {**dict.fromkeys(kept, False), **files}
+
+
+def network_file_system(folder: Path, mounts: str) -> str | None:
+    """The kind of a network file system that `folder` lies on; None: it lies on a disk. `mounts`: mountinfo(5)."""
+    here = folder.resolve()
+    best, kind = Path(), ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) < 5 or not after:
+            continue
+        name = fields[4]
+        for written, meant in _ESCAPED:
+            name = name.replace(written, meant)
+        point = Path(name)
+        if here.is_relative_to(point) and len(point.parts) >= len(best.parts):  # the last one mounted counts
+            best, kind = point, after.split(" ")[0]
+    return kind if kind.startswith(NETWORK_FILE_SYSTEMS) else None

@@ -1,0 +1,155 @@
+"""Checks of the machine: its zone, its clock, its memory and its cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import OperatorZone
+from duanka.ledger.monitoring.clock_guard import IDLE, JUMP, SOURCE
+
+SERVER_DIFFERS = timedelta(seconds=5)  # a database server's clock from ours
+FACE_WORKER = 400 << 20  # bytes: measured 340 MB
+_HALF_A_YEAR = timedelta(days=182)  # so that a zone with summer time is not taken for one without
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_MEMINFO = Path("/proc/meminfo")
+
+
+def zone(found: Installation) -> Iterator[Finding]:
+    """The machine's zone is the operator's, or somebody knows that it is not."""
+    operator = OperatorZone(found.policy.orders.zone)
+    now = app_orders.now()
+    named = os.environ.get("TZ", "").lstrip(":")
+    if named and not named.startswith("/"):
+        try:
+            OperatorZone(named)
+        except DuankaError:
+            yield warning(
+                f"TZ={named} is no zone that this machine knows, so its programs work in UTC",
+                f"set TZ={operator.name}, or install the package tzdata",
+            )
+            return
+    differs = [at for at in (now, now + _HALF_A_YEAR) if _offset(at) != operator.local(at).utcoffset()]
+    if not differs:
+        yield ok(f"{operator.name}, of the operator and of the machine")
+        return
+    ours, theirs = _written(now.astimezone()), _written(operator.local(now))
+    yield warning(
+        f"the machine is at UTC{ours}, the operator ({operator.name}) at UTC{theirs}",
+        f"orders and lists go by the operator's; cron goes by the machine's: CRON_TZ={operator.name} before"
+        " `duanka morning`",
+    )
+
+
+def _offset(at: datetime) -> timedelta | None:
+    return at.astimezone().utcoffset()
+
+
+def _written(at: datetime) -> str:
+    return at.isoformat()[-6:]
+
+
+def clock(found: Installation) -> Iterator[Finding]:
+    """The clock is where the order book's rows and a database server say."""
+    now = app_orders.now()
+    operator = OperatorZone(found.policy.orders.zone)
+    said = operator.written(now)
+    try:
+        book = found.book().condition
+    except NoBook:
+        yield ok(f"{said}; no order book is open here to hold it against")
+        return
+    if book.server and abs(book.server - now) > SERVER_DIFFERS:
+        yield fault(
+            f"{said}, and the database server says {operator.written(book.server)}",
+            "let a time server (chrony) set both clocks",
+        )
+    elif book.newest and now < book.newest - JUMP:
+        yield fault(
+            f"{said} is before the newest row of the trail ({operator.written(book.newest)}): deadlines are held",
+            "let a time server (chrony) set the clock",
+        )
+    elif SOURCE in book.alarms:
+        yield fault(
+            "the clock jumped, and nobody is restricted by it",
+            f"set it right; if it is, a supervisor: `duanka orders clear-alarm {SOURCE} --why ...`",
+        )
+    elif book.newest and now > book.newest + IDLE:
+        days = (now - book.newest) // timedelta(days=1)
+        yield warning(
+            f"{said}, {days} days after the newest row of the trail: `serve` will ask whether the clock is right",
+            f"if it is, a supervisor, after the start: `duanka orders clear-alarm {SOURCE} --why ...`",
+        )
+    else:
+        told = ", as the database server's" if book.server else ""
+        yield ok(f"{said}{told}")
+
+
+def memory(found: Installation) -> Iterator[Finding]:
+    """What the settings allow is there."""
+    try:
+        scan = app.in_bytes(found.settings.memory)
+        app.engine_memory(found.settings.memory)
+    except DuankaError as error:
+        yield fault(str(error))
+        return
+    workers = found.settings.face_workers if found.settings.face == "embedded" else 0
+    wanted = scan + workers * FACE_WORKER
+    total, free = _memory()
+    said = f"{_gb(wanted)} set (DUANKA_MEMORY{f' and {workers} face worker(s)' if workers else ''})"
+    if wanted > total:
+        yield fault(
+            f"{said}, the machine has {_gb(total)}: the system ends such a process",
+            "set DUANKA_MEMORY lower: a scan spills to disk",
+        )
+    elif wanted > free:
+        yield warning(f"{said}, {_gb(free)} free now", "set DUANKA_MEMORY lower, or end what else runs here")
+    else:
+        yield ok(f"{said}, {_gb(free)} free of {_gb(total)}")
+
+
+def _memory() -> tuple[int, int]:
+    """Bytes that there are, and that are free: of the machine, or of the container that limits us."""
+    kept = {
+        name: int(value.split()[0]) << 10
+        for name, _, value in (line.partition(":") for line in _MEMINFO.read_text().splitlines())
+        if name in ("MemTotal", "MemAvailable")
+    }
+    limits = [int(text) for text in map(_read, _LIMITS) if text.isdigit()]
+    total = min([kept["MemTotal"], *limits])
+    return total, min(total, kept.get("MemAvailable", total))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _gb(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GB"
+
+
+def threads(found: Installation) -> Iterator[Finding]:
+    """No more threads than cores."""
+    cores = len(os.sched_getaffinity(0))
+    own = found.settings
+    if own.threads and own.threads > cores:
+        yield warning(
+            f"DUANKA_THREADS is {own.threads}, the process may use {cores} core(s)",
+            "set it to the cores at most: more threads take memory and no less time",
+        )
+    elif own.face == "embedded" and own.face_workers > cores:
+        yield warning(
+            f"DUANKA_FACE_WORKERS is {own.face_workers}, the process may use {cores} core(s)",
+            "set it to the cores at most: a check takes a core for a second",
+        )
+    else:
+        yield ok(f"{own.threads or cores} of {cores} core(s)")

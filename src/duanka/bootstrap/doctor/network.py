@@ -1,0 +1,173 @@
+"""Checks of the network: home register, call proxy, message proxy, short message centre; asked, never told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
+from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, elements_of, register_ports
+from duanka.bootstrap.serve import Network
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import ListOrigin
+from duanka.network.hlr.element import HomeRegister
+from duanka.network.sip.element import CallProxy
+from duanka.network.sms.element import MessageProxy
+
+SECONDS = 3.0  # that an element may take to answer
+WAITING_SECONDS = 60.0  # that a change may wait for an element before somebody should look
+_COMMANDS = {CALL_PROXY: "duanka call-proxy", MESSAGE_PROXY: "duanka message-proxy"}
+
+
+def elements(found: Installation) -> Iterator[Finding]:
+    """Settings and order book name the same elements, and there are any."""
+    with suppress(NoBook):
+        found.book().desk.elements.check(_by_settings(found))  # ElementDiffers says what to do
+    named = _addresses(found)
+    if named:
+        yield ok(", ".join(f"{name} {where}" for name, where in named.items()))
+    else:
+        yield warning(
+            "no element is set up: orders are kept, and no network is told",
+            "set DUANKA_HOME_REGISTER, DUANKA_CALL_PROXY, DUANKA_MESSAGE_PROXY (docs/NETWORK.md)",
+        )
+
+
+def home_register(found: Installation) -> Iterator[Finding]:
+    """Both of its interfaces answer."""
+    elements_of(found.settings)  # DuankaError: how it is written
+    where = _addresses(found).get(HOME_REGISTER)
+    if where is None:
+        yield _not_set_up(HOME_REGISTER)
+        return
+    register = HomeRegister(*register_ports(where), seconds=SECONDS)
+    try:
+        register.check_interfaces()
+    except DuankaError as error:
+        yield fault(str(error), "start OsmoHLR, or see DUANKA_HOME_REGISTER (`duanka network set`)")
+        return
+    finally:
+        register.close()
+    yield from _waiting(found, HOME_REGISTER) or [ok(f"{where} answers on both ports")]
+
+
+def call_proxy(found: Installation) -> Iterator[Finding]:
+    """It answers, and its list is the order book's."""
+    where = _addresses(found).get(CALL_PROXY)
+    if where is None:
+        yield _not_set_up(CALL_PROXY)
+        return
+    folder = Path(where)
+    yield from _folder(folder, CALL_PROXY) or _list(found, CALL_PROXY, CallProxy(folder, seconds=SECONDS))
+
+
+def message_proxy(found: Installation) -> Iterator[Finding]:
+    """It answers, and its list is the order book's."""
+    where = _addresses(found).get(MESSAGE_PROXY)
+    if where is None:
+        yield _not_set_up(MESSAGE_PROXY)
+        return
+    folder = Path(where)
+    yield from _folder(folder, MESSAGE_PROXY) or _list(
+        found, MESSAGE_PROXY, MessageProxy(folder, seconds=SECONDS)
+    )
+
+
+def message_centre(found: Installation) -> Iterator[Finding]:
+    """It lets us in: a bind is tried and given back."""
+    sender = Network(found.settings.model_copy(update={"home_register": None})).message_centre()
+    if sender is None:
+        yield warning(
+            "not set up: notices wait, and no deadline begins that rests on one",
+            "set DUANKA_MESSAGE_CENTRE_FILE to a file with smpp://user:password@host:2775",
+        )
+        return
+    try:
+        sender.try_bind(SECONDS)
+    except DuankaError as error:
+        yield fault(str(error), "see address, account and password in DUANKA_MESSAGE_CENTRE")
+    else:
+        yield ok(f"{sender.where} lets us in: bound, and given back")
+
+
+def _addresses(found: Installation) -> dict[str, str]:
+    """The elements that orders go to: by the order book, and by the settings where it does not know them yet."""
+    named = _by_settings(found)
+    with suppress(NoBook):
+        named |= found.book().desk.elements.addresses()
+    return named
+
+
+def _by_settings(found: Installation) -> dict[str, str]:
+    """The elements of the settings, but for a home register that is written wrongly: its own check says so."""
+    try:
+        return elements_of(found.settings)
+    except DuankaError:
+        return elements_of(found.settings.model_copy(update={"home_register": None}))
+
+
+def _not_set_up(name: str) -> Finding:
+    return ok(f"not set up (DUANKA_{name.upper()})")
+
+
+def _folder(folder: Path, name: str) -> list[Finding]:
+    if folder.is_dir():
+        return []
+    hint = f"start `{_COMMANDS[name]} --folder {folder} ...`, or see DUANKA_{name.upper()} (`duanka network set`)"
+    return [fault(f"its folder {folder} is not there", hint)]
+
+
+def _list(found: Installation, name: str, proxy: CallProxy | MessageProxy) -> Iterator[Finding]:
+    """Whether the proxy answers, and what its list holds against what the order book wants."""
+    try:
+        if isinstance(proxy, CallProxy):
+            held, origin = proxy.count(), ListOrigin.FILE  # of a spoilt list there is an alarm
+        else:
+            said = proxy.status()
+            held, origin = int(said["cards"]), ListOrigin(said.get("list_from", ListOrigin.FILE))
+    except DuankaError as error:
+        yield fault(str(error), f"start `{_COMMANDS[name]}`; calls and messages do not pass it meanwhile")
+        return
+    finally:
+        proxy.close()
+    if origin is not ListOrigin.FILE:
+        yield fault(
+            f"its list was spoilt, and it judges by {origin.value}",
+            "see that `duanka serve` runs: its comparison puts the list right",
+        )
+        return
+    troubles = _waiting(found, name)
+    wanted = _wanted(found)
+    if not troubles and wanted is not None and held != wanted:
+        troubles = [
+            warning(
+                f"its list holds {held:,} card(s), the order book wants {wanted:,}",
+                "see that `duanka serve` runs: it compares, and alarms say what it may not put right",
+            )
+        ]
+    yield from troubles or [ok(f"answers; {held:,} card(s) on its list, as in the order book")]
+
+
+def _wanted(found: Installation) -> int | None:
+    try:
+        return sum(found.book().condition.restricted.values())
+    except NoBook:
+        return None
+
+
+def _waiting(found: Installation, name: str) -> list[Finding]:
+    """Changes that the element was not told for too long."""
+    try:
+        backlog = found.book().backlog
+    except NoBook:
+        return []
+    if backlog.outbox_oldest.get(name, 0.0) <= WAITING_SECONDS:
+        return []
+    count, age = backlog.outbox[name], backlog.outbox_oldest[name]
+    return [
+        warning(
+            f"it answers, and {count:,} change(s) wait for it, the oldest for {age / 60:,.0f} min",
+            "see that `duanka serve` runs, and the alarms above",
+        )
+    ]

@@ -1,0 +1,110 @@
+"""Checks of the order book: its database, backups, people, and what is wrong by its own account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, fault, ok, warning
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.phone_masking import masked_text
+from duanka.ledger.db.database import SCHEMA_VERSION
+from duanka.ledger.people.persons import REQUEST_DAYS
+
+BACKUP_DAYS = 2  # of a daily backup, one may have failed
+_MOST_ALARMS = 5
+
+
+def database(found: Installation) -> Iterator[Finding]:
+    """It answers, is of this version, and the secret fits its seal; it is not an older copy of itself."""
+    try:
+        book = found.book()
+    except NoBook as error:
+        yield ok(f"not set up: {error}") if error.not_begun else fault(str(error))
+        return
+    if book.desk.ends.is_ahead:
+        yield fault(
+            "the order book is older than the kept end of its trail: a backup was restored, and nothing acts",
+            "enter what happened since, then a supervisor: `duanka audit accept-restored --why ...`",
+        )
+    else:
+        yield ok(f"{book.desk.store.name}, version {SCHEMA_VERSION}; the secret fits its seal")
+
+
+def backup(found: Installation) -> Iterator[Finding]:
+    """A copy of it was made not long ago."""
+    book, now = found.book(), app_orders.now()
+    if not book.desk.store.embedded:
+        yield ok("of a database server: pg_dump or the server's archive makes it; Duanka cannot see its age")
+        return
+    command = "`duanka database backup FILE --why daily`, from cron, and keep the secret apart from it"
+    made = book.condition.backup
+    if made is None:
+        yield warning("no backup was ever made", command)
+    elif now - made > timedelta(days=BACKUP_DAYS):
+        days = (now - made) // timedelta(days=1)
+        yield warning(f"the last backup is {days} days old", command)
+    else:
+        yield ok(f"made {OperatorZone(found.policy.orders.zone).written(made)}")
+
+
+def people(found: Installation) -> Iterator[Finding]:
+    """Two people can act, two of them as supervisors: nobody stops a card alone, nor lets anybody in."""
+    now = found.book().condition
+    if not now.people:
+        yield fault("nobody has a key", "`duanka persons init ID` gives the first one")
+    elif not now.supervisors:
+        yield fault("no supervisor of all operators has a key", "restore a backup: nobody can give one now")
+    elif now.people < 2:
+        yield fault(
+            "one person alone has a key, and nothing that takes two can be done",
+            "the second types: duanka persons join INVITATION ID --name NAME (`duanka persons invite` gives a new one)",
+        )
+    elif now.supervisors < 2:
+        yield warning(
+            f"{now.people} people, one of them a supervisor: proposals of theirs wait for a second one",
+            "`duanka persons add ID --role supervisor`",
+        )
+    else:
+        yield ok(
+            f"{now.people} people with keys, {now.supervisors} of them supervisors (keys end when revoked)"
+        )
+
+
+def invitations(found: Installation) -> Iterator[Finding]:
+    """What lets somebody in and ends by itself: invitations, and proposals that wait."""
+    book, now = found.book().condition, app_orders.now()
+    zone = OperatorZone(found.policy.orders.zone)
+    still = [end for end in book.invitations if end > now]
+    if still:
+        yield warning(
+            f"an invitation is open until {zone.written(min(still))}: who has it becomes a supervisor",
+            "let the second person join (`duanka persons join`), or leave it to end",
+        )
+    if book.proposals and book.oldest_proposal:
+        ends = book.oldest_proposal + timedelta(days=REQUEST_DAYS)
+        yield warning(
+            f"{book.proposals} proposal(s) of people or keys wait; the oldest ends {zone.written(ends)}",
+            "a second supervisor looks: `duanka persons list`",
+        )
+    if not still and not book.proposals:
+        yield ok("none open, no proposal waits")
+
+
+def alarms(found: Installation) -> Iterator[Finding]:
+    """No alarm is open, and no order is overdue."""
+    book = found.book()
+    raised = book.condition.alarms
+    cleared = "`duanka orders alarms` says since when; it ends once that works again"
+    for source, detail in list(raised.items())[:_MOST_ALARMS]:
+        yield warning(f"open, {source}: {masked_text(detail.partition(' / ')[2] or detail)}", cleared)
+    if len(raised) > _MOST_ALARMS:
+        yield warning(f"and {len(raised) - _MOST_ALARMS} more alarms are open", "mend these first")
+    if book.backlog.overdue:
+        yield warning(
+            f"{book.backlog.overdue:,} order(s) are past their deadline and not dealt with",
+            "see that `duanka serve` runs",
+        )
+    elif not raised:
+        yield ok("none open")

@@ -1,0 +1,64 @@
+"""Checks of the settings: each valid, none misspelt, and where they are from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from duanka.api.http.client_addresses import TrustedProxies
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
+from duanka.bootstrap.settings import Settings, unknown_variables
+from duanka.domain.errors import DuankaError
+
+
+def settings(found: Installation) -> Iterator[Finding]:
+    """Every setting is valid, and every DUANKA_ variable is a setting."""
+    wrong = [*found.errors, *([found.policy_error] if found.policy_error else []), *_unusable(found)]
+    yield from (fault(str(error)) for error in wrong)
+    strange = unknown_variables()
+    for name, nearest in strange.items():
+        meant = f"did you mean {nearest}? " if nearest else ""
+        yield warning(f"{name} is no setting, so nothing reads it", f"{meant}`duanka config` shows all")
+    if not wrong and not strange:
+        count = sum(source != "default" for source in found.resolved.sources.values())
+        yield ok(f"{count} set, all valid; policy {found.policy.id}")
+
+
+def _unusable(found: Installation) -> Iterator[DuankaError]:
+    """Errors of values that only their user reads."""
+    own = found.settings
+    for read in (
+        lambda: TrustedProxies(own.trusted_proxies or ""),
+        lambda: _check_secret(own),
+        lambda: _check_passes(own),
+        lambda: own.trusted_sources,
+    ):
+        try:
+            read()
+        except DuankaError as error:
+            yield error
+
+
+def _check_secret(own: Settings) -> None:
+    """MissingKey: the file of the secret cannot be read, or is none."""
+    if own.secret_file:
+        app_orders.secret_of(own)
+
+
+def _check_passes(own: Settings) -> None:
+    """DuankaError: the list of who passed cannot be read."""
+    if own.passes and not os.access(own.passes, os.R_OK):
+        raise DuankaError(
+            f"DUANKA_PASSES: {own.passes} cannot be read; `duanka orders passes --export` writes it"
+        )
+
+
+def place(found: Installation) -> Iterator[Finding]:
+    """Where the settings are from."""
+    if found.resolved.place:
+        yield ok(str(found.resolved.place))
+    else:
+        yield ok(
+            "not set up: no duanka.toml from here upward; `duanka init PLACE` makes a place, --home names one"
+        )

@@ -1,0 +1,261 @@
+"""Wires health and metrics of `duanka serve`: parts, duties, records, database and what waits in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from duanka.application.supervision import PartState, Supervisor
+from duanka.domain.streaming import Taken, Waiting
+from duanka.ledger.db.database import Store
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.clock_guard import ClockGuard
+from duanka.ledger.monitoring.isolation import in_one_line
+from duanka.orders.monitoring.backlog import Backlog, backlog, probe_writing
+
+PROBE_SECONDS = 5.0
+_STALE_SECONDS = 30.0  # so old may the last look at the database be
+_QUIET_SECONDS = 300.0  # so long may no micro-batch come, even an empty one
+_OFTEN = 3  # failures of a duty in a row: not a hiccup
+
+
+@dataclass(frozen=True)
+class HealthState:
+    """What `GET /health` tells. `reasons`: what does not work; `wants`: what is not set up, so that something waits.
+
+    Both are empty where all is well; no number and no secret stands in them.
+    """
+
+    reasons: tuple[str, ...]
+    database: bool
+    wants: tuple[str, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        """Whether all is well."""
+        return not self.reasons
+
+
+class DutyWatch:
+    """Hears from the worker which duties fail, raises an alarm where one fails for long, and clears it."""
+
+    def __init__(self, alarms: Alarms, clock: Callable[[], datetime]) -> None:
+        self._alarms, self._clock = alarms, clock
+        self._failing: dict[str, tuple[int, datetime]] = {}  # duty -> failures in a row, and since when
+        self.failures: dict[str, int] = {}  # of each duty, since the start
+
+    def worked(self, duty: str, seconds: float) -> None:
+        """The duty did its work."""
+        del seconds
+        if self._failing.pop(duty, None):
+            self._alarms.working(f"duty {duty}", self._clock())
+
+    def failed(self, duty: str, error: BaseException) -> None:
+        """The duty failed, and is tried again."""
+        now = self._clock()
+        count, since = self._failing.get(duty, (0, now))
+        self._failing[duty] = count + 1, since
+        self.failures[duty] = self.failures.get(duty, 0) + 1
+        detail = f"后台任务{duty}失败 / the duty {duty} of the worker fails: {in_one_line(error)}"
+        self._alarms.failing(f"duty {duty}", since, detail, now)
+
+    def failing(self) -> list[str]:
+        """The duties that failed several times in a row."""
+        return sorted(duty for duty, (count, _) in tuple(self._failing.items()) if count >= _OFTEN)
+
+
+class PartAlarms:
+    """A `supervision.Listener`: a line in the log and an alarm for each part that fails."""
+
+    def __init__(self, alarms: Alarms, say: Callable[[str], None], clock: Callable[[], datetime]) -> None:
+        self._alarms, self._say, self._clock = alarms, say, clock
+
+    def failed(self, part: str, error: BaseException) -> None:
+        """Say it and raise the alarm; with the database away the line alone is left."""
+        said = in_one_line(error)
+        with suppress(Exception):
+            self._say(f"{part}: {said}; it is started again")
+        detail = f"程序部件{part}故障，正在重启 / {part} failed and is started again: {said}"
+        self._alarms.raise_now(f"part {part}", self._clock(), detail)
+
+    def works(self, part: str) -> None:
+        """Clear the alarm."""
+        self._alarms.working(f"part {part}", self._clock())
+
+
+class RecordsPulse:
+    """A `domain.streaming.Watch`: when the last micro-batch came."""
+
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks, self._at = ticks, ticks()
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in."""
+        del taken, waiting
+        self._at = self._ticks()
+
+    def silent_seconds(self) -> float:
+        """How long ago that was, or the start."""
+        return self._ticks() - self._at
+
+
+class Health:
+    """Looks at the database every few seconds (`run`), and tells how everything is at any moment."""
+
+    def __init__(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        duties: DutyWatch,
+        clock: Callable[[], datetime],
+        *,
+        guard: ClockGuard | None = None,
+        wants: tuple[str, ...] = (),
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wants = wants
+        self._store, self._supervisor, self._duties = store, supervisor, duties
+        self._clock, self._guard, self._ticks = clock, guard, ticks
+        self._records: RecordsPulse | None = None
+        self._looked: tuple[float, str] = (ticks(), "")
+        self._backlog = Backlog()
+
+    def follow(self, records: RecordsPulse) -> None:
+        """Micro-batches must come from now on."""
+        self._records = records
+
+    def run(self, stopping: threading.Event) -> None:
+        """Look again and again, until told to stop."""
+        while True:
+            self.look()
+            if stopping.wait(PROBE_SECONDS):
+                return
+
+    def look(self) -> None:
+        """Write into the database, see whether its tables fit, count what waits, and look at the clock."""
+        reason = ""
+        now = self._clock()
+        try:
+            probe_writing(self._store, now)
+            self._store.check()
+            self._backlog = backlog(self._store, now)
+        except Exception as error:
+            reason = f"database: {type(error).__name__}"
+        with suppress(Exception):
+            if self._guard:
+                self._guard.check()
+        self._looked = self._ticks(), reason
+
+    def backlog(self) -> Backlog:
+        """What waited at the last look."""
+        return self._backlog
+
+    def parts(self) -> tuple[PartState, ...]:
+        """The parts of the process."""
+        return self._supervisor.states()
+
+    def duty_failures(self) -> dict[str, int]:
+        """Failures of each duty of the worker since the start."""
+        return dict(self._duties.failures)
+
+    def state(self) -> HealthState:
+        """How it is now."""
+        looked_at, database = self._looked
+        since = self._ticks() - looked_at
+        reasons = [database] if database else []
+        if since > _STALE_SECONDS:
+            reasons.append(f"database: nobody could look at it for {since:.0f} s")
+        reasons += [f"part {p.name} fails" for p in self.parts() if p.failing or not p.alive]
+        reasons += [f"worker: {duty} fails" for duty in self._duties.failing()]
+        reasons += [f"alarm: {source}" for source in self._backlog.alarms if _is_ours(source)]
+        if self._guard and self._guard.holds:
+            reasons.append("clock: it jumped or is not to be trusted; nothing is restricted by it")
+        if self._records and self._records.silent_seconds() > _QUIET_SECONDS:
+            reasons.append(f"records: no micro-batch for {self._records.silent_seconds():.0f} s")
+        database_up = not database and since <= _STALE_SECONDS
+        return HealthState(tuple(dict.fromkeys(reasons)), database_up, self._wants)
+
+
+def _is_ours(source: str) -> bool:
+    """Whether an alarm is about a part of the installation: an element, the message centre, the trail; not one row."""
+    return source.endswith(("_register", "_proxy", "_centre", " refuses")) or source == "audit trail"
+
+
+class OrderMetrics(Collector):
+    """What waits in the order book and how the parts are, as of the last look."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        found = self._health.backlog()
+        yield _gauge("duanka_open_orders", "Open orders", ("kind", "state"), found.open_orders.items())
+        yield _one("duanka_overdue_orders", "Open orders whose deadline has passed", found.overdue)
+        yield _one("duanka_reviews_waiting", "Checks that wait for a reviewer", found.reviews)
+        yield _gauge(
+            "duanka_restricted_cards", "Cards that are restricted", ("state",), _keyed(found.restricted)
+        )
+        waiting = "Changes that an element was not told yet"
+        yield _gauge("duanka_element_waiting", waiting, ("element",), _keyed(found.outbox))
+        tried = "Of these, how many were tried in vain"
+        yield _gauge("duanka_element_tried_in_vain", tried, ("element",), _keyed(found.outbox_tried))
+        oldest = "Seconds since the oldest of these was decided"
+        yield _gauge("duanka_element_oldest_seconds", oldest, ("element",), _keyed(found.outbox_oldest))
+        yield _one("duanka_notices_waiting", "Notices that were not handed in yet", found.notices)
+        yield _one(
+            "duanka_notices_tried_in_vain", "Of these, how many were tried in vain", found.notices_tried
+        )
+        yield _one("duanka_notices_oldest_seconds", "Seconds since the oldest of these", found.notices_oldest)
+        yield _one("duanka_open_alarms", "Alarms that are open", len(found.alarms))
+        yield from self._process()
+
+    def _process(self) -> Iterator[Metric]:
+        parts = self._health.parts()
+        up = (((part.name,), float(part.alive and not part.failing)) for part in parts)
+        yield _gauge("duanka_part_up", "1 where a part of the process works", ("part",), up)
+        restarts = CounterMetricFamily(
+            "duanka_part_restarts_total", "Restarts of a part since the start", labels=("part",)
+        )
+        for part in parts:
+            restarts.add_metric((part.name,), part.restarts)
+        yield restarts
+        failures = CounterMetricFamily(
+            "duanka_duty_failures_total", "Failures of a duty of the worker since the start", labels=("duty",)
+        )
+        for duty, count in self._health.duty_failures().items():
+            failures.add_metric((duty,), count)
+        yield failures
+        yield _one("duanka_up", "1 where GET /health answers 200", float(self._health.state().up))
+
+
+def metrics_text(*registries: CollectorRegistry) -> Callable[[], bytes]:
+    """What serves /metrics: these registries one behind the other, in the text format of Prometheus."""
+    from prometheus_client import generate_latest  # noqa: PLC0415  # only `serve` needs it
+
+    return lambda: b"".join(generate_latest(registry) for registry in registries)
+
+
+def _one(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value=value)
+
+
+def _keyed(values: object) -> Iterable[tuple[tuple[str, ...], float]]:
+    return (((key,), value) for key, value in dict(values).items())  # type: ignore[call-overload]
+
+
+def _gauge(
+    name: str, meaning: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = GaugeMetricFamily(name, meaning, labels=labels)
+    for key, value in values:
+        family.add_metric(key, value)
+    return family

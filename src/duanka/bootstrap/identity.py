@@ -1,0 +1,74 @@
+"""Wires the second verification online: who judges, on which workers, against which registered photos."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from random import Random, SystemRandom
+
+from duanka.application.online_verification import Verification
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.settings import Settings
+from duanka.domain.errors import DuankaError
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.identity_ports import Checker, CheckQueue
+from duanka.domain.sealing import derived
+from duanka.identity import reference_photos as photos
+from duanka.identity import vendor
+from duanka.identity import worker_pool as workers
+from duanka.identity.embedded.checker import Embedded, available
+
+
+@contextlib.contextmanager
+def verification(
+    settings: Settings,
+    here: Desk,
+    clock: Callable[[], datetime] = app_orders.now,
+    draw: Random | None = None,
+) -> Iterator[Verification | None]:
+    """The way online as the settings name it; None where they name none, so that only the counter is open.
+
+    `draw`: where challenges come from; by default the system's lot, which nobody foresees.
+    """
+    if not settings.face:
+        yield None
+        return
+    if not settings.reference_photos:
+        raise DuankaError(
+            "DUANKA_FACE is set, and there is nothing to compare with: set DUANKA_REFERENCE_PHOTOS to the folder or"
+            " https:// address of the registered photos"
+        )
+    policy = here.book.terms.policy.identity
+    key = settings.reference_photos_key
+    store = photos.photos_of(settings.reference_photos, key.get_secret_value() if key else None)
+    checker, queue = judges(settings, policy)
+    with contextlib.closing(queue), contextlib.closing(checker):
+        yield Verification(here.checks, checker, queue, store, draw or SystemRandom(), clock)
+
+
+def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQueue]:
+    """Who judges, and the queue before them."""
+    if settings.face == Embedded.name:
+        if why := available():
+            raise DuankaError(f"DUANKA_FACE=embedded: {why}")
+        return workers.embedded(policy, settings.face_workers)
+    key = settings.face_key
+    make = functools.partial(
+        vendor.vendor_of,
+        str(settings.face),
+        key.get_secret_value() if key else None,
+        derived(app_orders.secret_of(settings), "face vendor"),
+    )
+    return workers.on_threads(make, settings.face_workers)
+
+
+def said(settings: Settings) -> str:
+    """The way online in words."""
+    if not settings.face:
+        return "at the counter alone (online: set DUANKA_FACE and DUANKA_REFERENCE_PHOTOS; docs/IDENTITY.md)"
+    if settings.face == Embedded.name:
+        return f"online, judged here by {settings.face_workers} worker(s); it stops photographs, not an injected video"
+    return f"online, judged by {settings.face}"

@@ -1,0 +1,406 @@
+"""Wires a live run: the feed, the live engine, the ledger and the watch, and ends it in order when it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+from duanka.application.scan import Tally, without_rules
+from duanka.application.stream import (
+    CARDS_AT_RISK,
+    HITS,
+    QUARANTINE,
+    SPREADSHEET,
+    Followed,
+    Following,
+    follow_records,
+    write_lists,
+)
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.settings import Settings
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.findings import CardAtRisk, Findings, LiveAccount, ShadowRule
+from duanka.domain.judgement import CLAIMED, Judgement, Shadows
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.policy import Policy
+from duanka.domain.rule import Hit, Literal
+from duanka.domain.streaming import Feed, HitChange, Lateness, Taken, Waiting, Watch
+from duanka.domain.take import Coverage
+from duanka.domain.text import Language, Words
+from duanka.engine.live import Live
+from duanka.ingest import Inbox, check_holds_records
+from duanka.observability import Telemetry
+from duanka.policy_files.loader import read_lists
+from duanka.reports import CardsAtRisk, Ledger
+from duanka.reports.list_changes import Changes
+from duanka.rules import RULES
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_STATE = "state"
+IMSIS = "imsi.sqlite"  # which card an IMSI is, as the register said last
+_UNSIGNED = (
+    "Cards are in police cases that no registered source signed: high, and not stopped (`duanka keys add-source`,"
+    " docs/FORMAT.md)"
+)
+
+
+@dataclass(frozen=True)
+class FromInbox:
+    """Files that land in a folder. `after`: keep, move or delete what is taken; `marker`: wait for `.done`."""
+
+    folder: Path
+    mapping: Path | None = None
+    after: str = "keep"
+    marker: bool | None = None
+
+
+@dataclass(frozen=True)
+class FromBus:
+    """Messages of a JetStream stream."""
+
+    url: str
+    stream: str = "duanka"
+    subject: str = "duanka.records.>"
+    credentials: Path | None = None
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """What a person asks of a live run.
+
+    `batch_records`, `batch_seconds`: of a micro-batch; `pace`: seconds between judgements in a backlog.
+    """
+
+    source: FromInbox | FromBus
+    policy: Policy
+    out: Path
+    state: Path | None = None
+    lists: Path | None = None
+    once: bool = False
+    batch_records: int = 100_000
+    batch_seconds: float = 5.0
+    pace: float = 30.0
+    lateness: Lateness = field(default_factory=Lateness)
+    keep: timedelta = timedelta(days=100)
+    metrics: int | None = None
+    memory: str | None = None
+    language: Language | None = None
+
+
+@dataclass(frozen=True)
+class LiveOutcome:
+    """What a live run came to. `findings`: what its report tells; None where no record ever came."""
+
+    followed: Followed
+    shadows: tuple[ShadowRule, ...]
+    out: Path
+    state: Path
+    lacks: dict[str, tuple[str, ...]]
+    findings: Findings | None = None
+
+
+class Several:
+    """Tells several watches."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in."""
+        for watch in self._watches:
+            watch.note(taken, waiting)
+
+
+class SaysUnsigned:
+    """A ledger that says once when a police case came that no registered source signed: it stops nothing."""
+
+    def __init__(self, ledger: Ledger, said: Callable[[str], None]) -> None:
+        self._ledger, self._said, self._done = ledger, said, False
+
+    def last_seq(self) -> int:
+        """The last change that is told."""
+        return self._ledger.last_seq()
+
+    def decided(self) -> Mapping[str, tuple[str, str]]:
+        """Card -> tier and action as they were told last."""
+        return self._ledger.decided()
+
+    def write(
+        self,
+        changes: Sequence[HitChange],
+        words: Callable[[Hit], Words],
+        cards: Iterable[CardAtRisk],
+        covers: Coverage | None,
+    ) -> None:
+        """Tell these changes, what is asked for their cards now, and what the records cover by now."""
+        self._ledger.write(changes, words, cards, covers)
+        if not self._done and any(change.hit.rule == CLAIMED for change in changes):
+            self._said(_UNSIGNED)
+            self._done = True
+
+
+Ending = Callable[[Callable[[], object], Callable[[], None]], contextlib.AbstractContextManager[None]]
+
+
+def live(
+    settings: Settings,
+    asked: LiveRun,
+    watch: Watch,
+    said: Callable[[str], None],
+    ending: Ending | None = None,
+) -> LiveOutcome:
+    """Follow the source until it is told to end, or with `once` until all that is there is in; write lists and report.
+
+    `ending`: given what stops the feed and what says so, sees to it; by default Ctrl-C and SIGTERM do.
+    """
+    outcome = follow(settings, asked, watch, said, ending)
+    write_report(outcome)
+    return outcome
+
+
+def write_report(outcome: LiveOutcome, changes: Changes | None = None) -> None:
+    """Write report.html beside the lists; once the state is closed, for plots take the memory that it had.
+
+    `changes`: since the list before, which are told too.
+    """
+    if outcome.findings is None:
+        return
+    from duanka.reports.page import write_page  # noqa: PLC0415  # plots weigh 50 MB
+
+    write_page(outcome.findings, outcome.out / app.REPORT, changes=changes)
+
+
+def follow(
+    settings: Settings,
+    asked: LiveRun,
+    watch: Watch,
+    said: Callable[[str], None],
+    ending: Ending | None = None,
+) -> LiveOutcome:
+    """As `live`, without the report."""
+    policy = _with_lists(asked)
+    running = policy.running(RULES)
+    limits = {rule.id: policy.limits(rule) for rule in running}
+    state = asked.state or asked.out / _STATE
+    app.must_be_text(asked.out, "--out")
+    app.must_be_text(state, "--state")
+    if asked.once and not (state.is_dir() and any(state.iterdir())):
+        _check_something_is_there(asked)
+    feed, zone = _feed(settings, asked, state)
+    with contextlib.ExitStack() as parts:
+        engine = parts.enter_context(
+            Live(
+                state,
+                RULES,
+                limits,
+                policy.lists,
+                lateness=asked.lateness,
+                memory=app.engine_memory(asked.memory or settings.memory),
+                threads=settings.threads,
+                keep=asked.keep,
+                shadows=policy.shadows,
+                passes=settings.passes_in(zone),
+            )
+        )
+        ledger = parts.enter_context(Ledger(asked.out, settings.decision_key))
+        if settings.decision_key is None:
+            said(app.NO_SEAL)
+        judgement = Judgement(policy, running, limits)
+        telemetry = _telemetry(asked, parts, said, zone)
+        parts.enter_context(
+            (ending or stopped_by_signals)(
+                feed.stop, lambda: said("Ending: what is read is judged and committed ...")
+            )
+        )
+        run = Following(
+            feed=feed,
+            engine=engine,
+            judgement=judgement,
+            ledger=SaysUnsigned(ledger, said),
+            watch=Several([watch, *([telemetry] if telemetry else [])]),
+            clock=zone.now,
+            ticks=time.monotonic,
+            pace=asked.pace,
+            once=asked.once,
+        )
+        try:
+            followed = follow_records(run)
+        except DuankaError as error:
+            if telemetry:
+                telemetry.failed(str(error))
+            raise
+        with app.working_folder(asked.out) as new:
+            card_list = CardsAtRisk(new / CARDS_AT_RISK, asked.language or settings.language)
+            shadows = Shadows(policy)
+            tally = write_lists(engine.answers, judgement, shadows, card_list, new)
+            for name in (HITS, CARDS_AT_RISK, SPREADSHEET, QUARANTINE):
+                (new / name).replace(asked.out / name)
+        findings = _findings(asked, policy, limits, engine.account(asked.out, zone.now()), tally, shadows)
+        return LiveOutcome(followed, shadows.counted(), asked.out, state, engine.lacks(), findings)
+
+
+def _findings(
+    asked: LiveRun,
+    policy: Policy,
+    limits: Mapping[str, Mapping[str, Literal]],
+    account: LiveAccount | None,
+    tally: Tally,
+    shadows: Shadows,
+) -> Findings | None:
+    """What the report tells, of the state and the lists as they stand."""
+    if account is None:
+        return None
+    return Findings(
+        data=_called(asked.source),
+        policy=policy,
+        rules=tuple(rule for rule in RULES if rule.id in limits),
+        limits=limits,
+        span=account.span,
+        intake=account.intake,
+        runs=account.runs,
+        tiers=tally.tiers,
+        counts=tally.counts,
+        profile=without_rules(policy.shadows, account.profile),
+        top=tally.top,
+        cards=account.cards,
+        lists_from=asked.lists,
+        shadows=shadows.counted(),
+        claimed=tally.claimed,
+        live=account.sources,
+    )
+
+
+def _called(source: FromInbox | FromBus) -> Path:
+    """How the report calls the source: a URL may hold a password."""
+    return source.folder if isinstance(source, FromInbox) else Path(source.stream)
+
+
+def _with_lists(asked: LiveRun) -> Policy:
+    if asked.lists is None:
+        return asked.policy
+    return app.with_lists(asked.policy, read_lists(asked.lists))
+
+
+def _check_something_is_there(asked: LiveRun) -> None:
+    """UnreadableInput where the first run into a state would read nothing: the folder is another, most likely."""
+    if isinstance(asked.source, FromInbox):
+        check_holds_records(asked.source.folder, app.records_mapping(asked.source.mapping, asked.policy))
+
+
+def check_source(asked: LiveRun) -> None:
+    """DuankaError where the source is named wrongly: at the start a person can put that right."""
+    if isinstance(asked.source, FromInbox):
+        if not asked.source.folder.is_dir():
+            raise UnreadableInput(f"{asked.source.folder}: no such directory; make it, or check the path")
+        app.records_mapping(asked.source.mapping, asked.policy)
+
+
+def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, OperatorZone]:
+    """Where records come from, and the zone that their times are local to."""
+    key = settings.key
+    source = asked.source
+    if isinstance(source, FromInbox):
+        if source.after not in ("keep", "move", "delete"):
+            raise DuankaError(f"--after {source.after!r}: it is keep, move or delete")
+        mapping = app.records_mapping(source.mapping, asked.policy)
+        inbox = Inbox(
+            source.folder,
+            mapping,
+            key,
+            settings.trusted_sources,
+            batch_records=asked.batch_records,
+            batch_seconds=asked.batch_seconds,
+            wait=not asked.once,
+            after=source.after,  # type: ignore[arg-type]  # just checked
+            marker=source.marker,
+            imsis=state / IMSIS,
+        )
+        return inbox, OperatorZone(mapping.zone)
+    from duanka.ingest import Bus  # noqa: PLC0415  # its client is an import that files do without
+
+    zone = OperatorZone(asked.policy.orders.zone)
+    bus = Bus(
+        source.url,
+        source.stream,
+        source.subject,
+        holder_key=key,
+        batch_records=asked.batch_records,
+        batch_seconds=asked.batch_seconds,
+        wait=not asked.once,
+        credentials=source.credentials,
+        zone=zone.name,
+    )
+    return bus, zone
+
+
+def _telemetry(
+    asked: LiveRun, parts: contextlib.ExitStack, said: Callable[[str], None], zone: OperatorZone
+) -> Telemetry | None:
+    if asked.metrics is None:
+        return None
+    telemetry = parts.enter_context(
+        Telemetry(asked.metrics, rules=[rule.id for rule in RULES], clock=zone.now)
+    )
+    said(f"Metrics: {telemetry.url}/metrics, health: {telemetry.url}/healthz")
+    return telemetry
+
+
+@contextlib.contextmanager
+def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once, and loses nothing.
+
+    A handler runs in the midst of whatever the main thread does, also while it holds the lock that `stop` takes: it
+    only writes into a pipe, and a thread of its own ends the run.
+    """
+    heard_here, told = os.pipe()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        del frame
+        os.write(told, b".")
+        signal.signal(number, signal.default_int_handler)
+
+    def wait_for_one() -> None:
+        if os.read(heard_here, 1):
+            ending()
+            stop()
+
+    waiter = threading.Thread(target=wait_for_one, name="signals", daemon=True)
+    waiter.start()
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(told)
+        waiter.join()
+        os.close(heard_here)
+
+
+def lateness(texts: Sequence[str], silent: str) -> Lateness:
+    """Read `2h` and `calls=30m`: for all sources, and for one."""
+    default, by_source = Lateness().default, {}
+    for text in texts:
+        source, _, value = text.rpartition("=")
+        if source:
+            by_source[source] = duration(value, "--lateness")
+        else:
+            default = duration(value, "--lateness")
+    return Lateness(default=default, by_source=by_source, silent=duration(silent, "--silent"))
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Read `90s`, `30m`, `2h`, `3d`; DuankaError when it is none, or more than ten years."""
+    found = re.fullmatch(r"\s*(\d{1,9})\s*([smhd])\s*", text)
+    if not found or (seconds := int(found[1]) * _UNITS[found[2]]) > 3650 * 86400:
+        raise DuankaError(f"{option} {text!r} is no time; write it like 90s, 30m, 2h or 3d")
+    return timedelta(seconds=seconds)

@@ -1,0 +1,382 @@
+"""Wires the order book: its database, its secret, who acts, and what a scan or a live run found."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from duanka.bootstrap.settings import Settings
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.case_source import listed
+from duanka.domain.errors import DuankaError, MissingKey
+from duanka.domain.evidence import had_a_hand_in
+from duanka.domain.local_time import use_zone
+from duanka.domain.order import Demand, Kind, NoSuchTransition, OrderError, Person
+from duanka.domain.passed_cards import PURPOSE
+from duanka.domain.policy import Policy
+from duanka.domain.private_files import write_private
+from duanka.domain.sealing import derived
+from duanka.domain.take import EVERYTHING, Choice
+from duanka.domain.text import Words
+from duanka.ledger.audit.kept_end import End, KeptEnds
+from duanka.ledger.audit.trail import Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.installation import SecretKeys, Upgrade
+from duanka.ledger.people.case_sources import CaseSources
+from duanka.ledger.people.kept_people import KeptPeople
+from duanka.ledger.people.keys import Keys
+from duanka.ledger.people.persons import Persons
+from duanka.ledger.unit_of_work.network_elements import NetworkElements
+from duanka.ledger.unit_of_work.unit_of_work import Terms, Turn
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.withdrawal import Withdrawals
+from duanka.orders.daily_limit import within_a_day
+from duanka.orders.intake.kept_decisions import ReadLine
+from duanka.orders.intake.takes import Takes
+from duanka.orders.intake.taking import Preview, Taken, Taking
+from duanka.orders.monitoring.backups import hours_anew
+from duanka.orders.queries.service import Reading
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.check_book import Checks
+from duanka.orders.verification.counter import Counter
+from duanka.orders.verification.links import Links
+from duanka.orders.verification.pass_list import PassList
+from duanka.orders.verification.pictures import Pictures
+from duanka.orders.verification.reviews import Reviews
+
+_log = logging.getLogger("duanka.orders.database")
+HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
+_KEPT_IN = "secret"  # in the folder of the orders
+_PORTS = 65_536
+_SHORTEST_SECRET = 32  # characters, as of DUANKA_SECRET
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that acts on orders or reads them, on one database under one policy."""
+
+    store: Store
+    elements: NetworkElements
+    ends: KeptEnds
+    book: OrderBook
+    acts: Acts
+    keys: Keys
+    persons: Persons
+    links: Links
+    reading: Reading
+    trail: Trail
+    pictures: Pictures
+    checks: Checks
+    counter: Counter
+    reviews: Reviews
+    decision_key: bytes
+    case_sources: CaseSources
+    sources_key: bytes
+    pass_list: PassList
+    takes: Takes
+    withdrawals: Withdrawals
+
+
+@contextmanager
+def desk(
+    settings: Settings,
+    policy: Policy,
+    *,
+    create: bool = False,
+    check_network: bool = True,
+    read_only: bool = False,
+    upgrade: Upgrade | None = None,
+) -> Iterator[Desk]:
+    """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for.
+
+    `check_network`: refuse settings that name another network than the order book (ElementDiffers).
+    `read_only`: nothing is written by whatever the desk is asked; what writes fails.
+    `upgrade`: how one of an earlier version is upgraded; None: as `upgrade_terms` says, with lines in the log.
+    """
+    use_zone(policy.orders.zone)
+    store = Store(
+        database_of(settings),
+        lambda is_new: [keys.installation for keys in _keys_of(secret_of(settings, is_new))],
+        create=create,
+        read_only=read_only,
+        upgrade=upgrade or upgrade_terms(settings, lambda words: _log.warning("%s", words.en)),
+    )
+    secret = secret_of(settings)
+    # what release 0.1.0 had rests on the form of the secret that the order book was made with
+    root = forms_of(secret)[store.secret_form]
+    try:
+        trail = Trail(derived(root, "audit"))
+        elements = NetworkElements(store, trail)
+        if create:  # the end of the trail is kept there, also of a book on a server
+            settings.orders.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if check_network:
+            elements.check(elements_of(settings))
+        kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
+        ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
+        trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
+        book = OrderBook(store, Terms(policy.orders, trail))
+        links = Links(derived(root, "links"), policy.orders)
+        sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
+        kept.removed_sources = sources.removed
+        pictures = Pictures(book, derived(root, "pictures"))
+        acts, decision_key = Acts(book), derived(secret, "decisions")
+        yield Desk(
+            store,
+            elements,
+            ends,
+            book,
+            acts,
+            Keys(store, trail, kept),
+            Persons(store, trail, kept),
+            links,
+            Reading(store, trail),
+            trail,
+            pictures,
+            Checks(book, links, pictures, derived(root, "frames")),
+            Counter(book),
+            Reviews(book, pictures),
+            decision_key,
+            sources,
+            derived(secret, "case sources"),
+            PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
+            Takes(acts, kept_lines(decision_key), lambda: _signers(sources)),
+            Withdrawals(acts),
+        )
+    finally:
+        store.close()
+
+
+def upgrade_terms(settings: Settings, say: Callable[[Words], None], despite_faults: str = "") -> Upgrade:
+    """How this process upgrades an order book of an earlier version. `say`: told what people must know of it."""
+    by = f"{getpass.getuser()} on this machine"
+    return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
+
+
+def forms_of(secret: bytes) -> tuple[bytes, ...]:
+    """The secret as it is used; then as release 0.1.0 used the text of the file `secret`: as the bytes it writes."""
+    try:
+        return (secret, bytes.fromhex(secret.decode("ascii")))
+    except ValueError:
+        return (secret,)
+
+
+def _keys_of(secret: bytes) -> list[SecretKeys]:
+    return [SecretKeys(derived(one, "installation"), derived(one, "audit")) for one in forms_of(secret)]
+
+
+def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:
+    """Where the end of the audit trail is kept: beside the order book, and in the folders of the proxies."""
+    addresses = elements.addresses()
+    proxies = [Path(addresses[name]) for name in (CALL_PROXY, MESSAGE_PROXY) if name in addresses]
+    return (settings.orders, *proxies)
+
+
+def database_of(settings: Settings) -> str:
+    """The URL of the order database."""
+    if settings.database_url:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.orders / 'orders.sqlite'}"
+
+
+def secret_of(settings: Settings, is_new: bool = False) -> bytes:
+    """The secret of this installation. `is_new`: of an order book that begins now; on SQLite its secret is made, once.
+
+    MissingKey where there is none, or two: a secret is never made beside an order book that has one already, nor
+    beside a database server, which other machines use too.
+    """
+    if settings.secret and settings.secret_file:
+        raise MissingKey("both DUANKA_SECRET and DUANKA_SECRET_FILE are set; unset one of them")
+    if settings.secret:
+        return settings.secret.get_secret_value().encode()
+    path = settings.secret_file or settings.orders / _KEPT_IN
+    if settings.secret_file or path.exists():
+        return _secret_in_file(path)
+    if not is_new:
+        raise MissingKey(
+            f"the order book's secret is not at {path}: put the file back, or set DUANKA_SECRET or DUANKA_SECRET_FILE"
+            " to the one that the book was made with; nothing was written"
+        )
+    if not database_of(settings).startswith("sqlite"):
+        raise MissingKey(
+            "a new order book on a database server needs a secret that all its machines share: set DUANKA_SECRET_FILE"
+            " to a file with one (`openssl rand -hex 32` writes one), and keep a copy apart from the database"
+        )
+    return _made(path)
+
+
+def _secret_in_file(path: Path) -> bytes:
+    """The secret in a file: the same bytes as DUANKA_SECRET with its text, so that a book can move from one to both."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingKey(f"the secret in {path} cannot be read ({type(error).__name__})") from None
+    if len(text) < _SHORTEST_SECRET:
+        raise MissingKey(
+            f"{path} is no secret: it has fewer than {_SHORTEST_SECRET} characters; put the file back as it was, or"
+            " set DUANKA_SECRET"
+        )
+    return text.encode()
+
+
+def _made(path: Path) -> bytes:
+    """A new secret in a file that only its owner reads; of two that begin at once, both take the first one's."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = secrets.token_hex(32)
+    aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(made + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    return _secret_in_file(path)
+
+
+def elements_of(settings: Settings) -> dict[str, str]:
+    """The elements that the settings of this process name: name -> address as the database keeps it."""
+    named = {
+        HOME_REGISTER: settings.home_register,
+        CALL_PROXY: settings.call_proxy,
+        MESSAGE_PROXY: settings.message_proxy,
+    }
+    return {name: element_address(name, str(where)) for name, where in named.items() if where}
+
+
+def element_address(name: str, written: str) -> str:
+    """The one form of an element's address: host:vty:ctrl of a home register, else an absolute folder."""
+    if name != HOME_REGISTER:
+        return os.path.abspath(Path(written).expanduser())  # without .., and a link stays one
+    (host, vty), (_, ctrl) = register_ports(written)
+    return f"{host}:{vty}:{ctrl}"
+
+
+def register_ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Read `host:vty:ctrl`, or a host alone with the usual ports."""
+    host, _, ports = text.partition(":")
+    vty, _, ctrl = ports.partition(":")
+    try:
+        read = (host, int(vty or 4258)), (host, int(ctrl or 4259))
+    except ValueError:
+        read = ("", 0), ("", 0)
+    if not host or not all(0 < port < _PORTS for _, port in read):
+        raise DuankaError("DUANKA_HOME_REGISTER is written like 127.0.0.1:4258:4259")
+    return read
+
+
+def who_acts(settings: Settings, keys: Keys) -> Person:
+    """The person whose key is set; MissingKey without one."""
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    person = keys.who(key) if key else None
+    if person is None:
+        raise MissingKey(
+            "who acts? set DUANKA_API_KEY to a key that is in force; `duanka persons init ID` gives the first one of an"
+            " order book, `duanka persons add` and `duanka keys add` the others"
+        )
+    return person
+
+
+def take(here: Desk, folder: Path | None, by: Person, choice: Choice = EVERYTHING, why: str = "") -> Taken:
+    """Turn the decisions in `folder` that were not taken before into orders; None: those that are held.
+
+    `why`: kept with what `choice` holds. NotTheirs: `by` may not. DuankaError: there are no decisions.
+    """
+    return _taking(here, folder, choice, by, why).take(now(), by)
+
+
+def preview_take(here: Desk, folder: Path | None, by: Person, choice: Choice) -> Preview:
+    """What `take` would come to; nothing is written. Its errors."""
+    return _taking(here, folder, choice, by, "").preview(now(), by)
+
+
+def _taking(here: Desk, folder: Path | None, choice: Choice, by: Person, why: str) -> Taking:
+    from duanka.reports import DecisionFile  # noqa: PLC0415  # it brings what writes spreadsheets
+
+    authorize(by, Permission.TAKE_DECISIONS)
+    decisions = DecisionFile(folder, here.decision_key) if folder else None
+    if decisions and not decisions.path.is_file():
+        raise DuankaError(
+            f"no decisions at {decisions.path}: give the folder that `duanka scan` or `duanka live` wrote"
+        )
+    if here.ends.is_ahead:
+        raise DuankaError(
+            "the order book is older than the kept end of its trail: a backup was restored, and what was decided"
+            " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
+        )
+    return Taking(here.book, decisions, kept_lines(here.decision_key), signers(here), choice, why)
+
+
+def kept_lines(key: bytes) -> ReadLine:
+    """Reads decisions that were kept; `key`: of their seals."""
+
+    def read(line: str, *, sealed: bool) -> Demand:
+        from duanka.reports import KeptLines  # noqa: PLC0415  # it brings what writes spreadsheets
+
+        return KeptLines(key)(line, sealed=sealed)
+
+    return read
+
+
+def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[list[End], int]:
+    """Go on with a restored backup; the ends that it is without, and how many passes it did not know.
+
+    Who passed since the backup stands in the list of passes that the worker kept: they pass again, before any deadline
+    of the older order book goes on, and those begin anew. Errors of `KeptEnds.accept`.
+    """
+    authorize(by, Permission.ACCEPT_RESTORED)
+    passed = 0
+    if here.ends.is_ahead:
+        passed = here.pass_list.put_in_force(here.book, at)
+        hours_anew(here.book, at)
+    return here.ends.accept(by, why, at), passed
+
+
+def signers(here: Desk) -> Callable[[], frozenset[str]]:
+    """Asks whose signature of police cases counts now."""
+    return lambda: _signers(here.case_sources)
+
+
+def _signers(sources: CaseSources) -> frozenset[str]:
+    return frozenset(source.name for source in sources.in_force())
+
+
+def write_sources(here: Desk, path: Path) -> None:
+    """Write the sealed list of the sources in force, as a scan and a live run read it."""
+    write_private(path, listed(here.case_sources.in_force(), here.sources_key))
+
+
+def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:
+    """The address of a new link for an order, as in a notice; that it was made, by whom and why, stays in the trail."""
+
+    def work(turn: Turn) -> str:
+        order = turn.order(order_id)
+        authorize(by, Permission.MAKE_LINK, order)
+        if order.kind is not Kind.VERIFICATION:  # whoever makes a link has a hand in what it is answered for
+            raise OrderError(f"{order_id} is no verification, and a link answers one: give its id (V...)")
+        if order.closed_at:
+            raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
+        within_a_day(turn, by, 1)
+        turn.note(by, "link.make", order_id, why, {}, {})
+        if not had_a_hand_in(order, by.id):  # who has the link can act in the holder's place
+            turn.change(order, by, "link", why, helped_by=(*order.helped_by, by.id))
+        return here.links.make(turn.connection, order_id, now)
+
+    authorize(by, Permission.MAKE_LINK)
+    if not why.strip():
+        raise OrderError("say why a link is made: the reason stays in the audit trail")
+    return here.links.address(here.book.turn(work, now))
+
+
+def now() -> datetime:
+    """The present, for the doors: everything below is told the time."""
+    return datetime.now(UTC)

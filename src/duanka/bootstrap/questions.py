@@ -1,0 +1,116 @@
+"""What other answers to the open questions would do: commands of SPECIFICATION.md on an invented province."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+from duanka import __version__, evaluation
+from duanka.bootstrap import scan as app
+from duanka.bootstrap.policies import limit_of, policy_named, rule_named
+from duanka.bootstrap.settings import Settings, load_settings
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.ports import Silent
+from duanka.evaluation import Changes, Flagged, Move, Row
+from duanka.specification import Figures, Measured, MeasuredRow, Requirement
+
+_DATA = "DATA"  # stands for the records in the commands of the document
+_BACKTEST, _SCAN = ["duanka", "rules", "backtest"], ["duanka", "scan"]
+_DEFAULT = "national"
+
+
+def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None]) -> Figures:
+    """Run the command of every question that names one, each once, on `data`.
+
+    UnreadableInput where `data` has no truth.parquet beside it: without the truth a figure says nothing of whom it is
+    about. DuankaError where a command of the document is none that can be measured.
+    """
+    truth = data / "truth.parquet"
+    if not truth.is_file():
+        raise UnreadableInput(
+            f"{data}: has no truth.parquet; `duanka simulate {data} --cards 20000` invents a province with one"
+        )
+    settings, measured = load_settings(), dict[str, Measured]()
+    commands = dict.fromkeys(one.measured_by for of in stated for one in of.questions if one.measured_by)
+    for command in commands:
+        shown = command.replace(_DATA, str(data.name))
+        say(shown)
+        measured[command] = Measured(shown, _rows(settings, data, truth, command))
+    cards = evaluation.read_truth(truth).height
+    return Figures(f"{datetime.now(UTC):%Y-%m-%d}", __version__, data.name, cards, measured)
+
+
+def _rows(settings: Settings, data: Path, truth: Path, command: str) -> tuple[MeasuredRow, ...]:
+    words = shlex.split(command)
+    options = dict(pairwise(words))
+    policy = options.get("--policy", _DEFAULT)
+    if words[:3] == _BACKTEST and len(words) > 3:
+        return _backtested(settings, data, words[3], options.get("--set", ""), policy)
+    if words[:2] == _SCAN:
+        return tuple(_scanned(settings, data, truth, name) for name in (_DEFAULT, policy))
+    raise DuankaError(
+        f"SPECIFICATION.md: {command!r} is neither a backtest of a rule nor a scan; nothing measures it"
+    )
+
+
+def _backtested(
+    settings: Settings, data: Path, rule: str, change: str, policy: str
+) -> tuple[MeasuredRow, ...]:
+    one = rule_named(rule)
+    _, changes = app.backtest(
+        settings,
+        data,
+        one,
+        dict([limit_of(one, change)]),
+        policy=policy_named(policy),
+        mapping=None,
+        lists=None,
+        as_of=None,
+        truth=None,
+        examples=0,
+        progress=Silent(),
+    )
+    return _changed(changes, change)
+
+
+def _changed(changes: Changes, change: str) -> tuple[MeasuredRow, ...]:
+    more, less = (tuple(one for one in changes.moves if sign * one.more > 0) for sign in (1, -1))
+    return (
+        _flagged("flagged by the rule now", "规则现在命中", changes.before),
+        _flagged(f"flagged with {change}", f"改为 {change} 后命中", changes.after),
+        _moved("asked for more than now", "处置比现在加重", more),
+        _moved("asked for less than now", "处置比现在减轻", less),
+    )
+
+
+def _flagged(what: str, zh: str, one: Flagged) -> MeasuredRow:
+    fraud = one.known.fraud if one.known else 0
+    return MeasuredRow(what, zh, one.cards, fraud, one.cards - fraud)
+
+
+def _moved(what: str, zh: str, moves: Sequence[Move]) -> MeasuredRow:
+    fraud, honest = (sum(getattr(one, name) or 0 for one in moves) for name in ("fraud", "honest"))
+    return MeasuredRow(what, zh, sum(one.cards for one in moves), fraud, honest)
+
+
+def _scanned(settings: Settings, data: Path, truth: Path, policy: str) -> MeasuredRow:
+    with app.working_folder(settings.work or Path.cwd()) as out:
+        app.scan(
+            settings,
+            data,
+            out,
+            policy=policy_named(policy),
+            mapping=None,
+            lists=None,
+            as_of=None,
+            memory=None,
+            language=None,
+            progress=Silent(),
+        )
+        asked: Row = evaluation.evaluate(out, truth).asked
+    return MeasuredRow(
+        f"asked under {policy}", f"{policy} 策略下要求核验", asked.cards, asked.fraud, asked.honest
+    )

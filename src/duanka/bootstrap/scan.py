@@ -1,0 +1,344 @@
+"""The only wiring: builds the real rooms from the settings and hands them to the pipeline."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.application.backtest import HITS_AFTER, HITS_BEFORE, Backtest, backtest_rule
+from duanka.application.scan import CARDS_AT_RISK, HITS, SPREADSHEET, Scan, scan_records
+from duanka.bootstrap.policies import mapping_named, policy_named, rule_named, shipped
+from duanka.bootstrap.settings import Settings
+from duanka.domain.display import display_name
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.findings import Findings
+from duanka.domain.intake_report import Intake
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.policy import Policy
+from duanka.domain.ports import Progress
+from duanka.domain.rule import Literal, Rule
+from duanka.domain.schema import TABLES
+from duanka.domain.text import Language
+from duanka.engine import Cluster, Embedded, Trial, trials
+from duanka.evaluation import Changes, compare
+from duanka.ingest import NATIVE, read_mapping, take_in
+from duanka.ingest import Mapping as RecordsMapping
+from duanka.ingest.validation.quarantine_advice import ADVICE
+from duanka.policy_files.loader import read_lists
+from duanka.reports import DECISIONS, LIVE_HITS, Both, CardsAtRisk, DecisionList
+from duanka.rules import RULES
+
+__all__ = [
+    "mapping_named",
+    "policy_named",
+    "rule_named",
+    "shipped",
+]  # also from here, beside all that is defined here
+
+REPORT, QUARANTINE = "report.html", "quarantine.parquet"
+_WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
+_OWN_LISTS = "world.toml"  # a directory of records may bring its own area lists
+_TRUTH = "truth.parquet"  # and what is known about its cards
+# what a scan holds beside the engine: the interpreter, its libraries, what intake leaves, blocks in flight
+_PYTHON_KEEPS = 400 << 20
+_LEAST_MEMORY, _MOST_MEMORY = 400 << 20, 1000 << 40
+_OUT = "duanka-out"
+_WORK, _LOCK = ".duanka-work-", "in-use"
+
+NO_SEAL = (
+    "The decisions bear no seal, for there is no secret here (DUANKA_ORDERS or DUANKA_SECRET_FILE): orders made of them"
+    " ask the holder, and whatever follows takes a second person."
+)
+
+
+def scan(
+    settings: Settings,
+    data: Path,
+    out: Path,
+    *,
+    policy: Policy,
+    mapping: Path | None,
+    lists: Path | None,
+    as_of: datetime | None,
+    memory: str | None,
+    language: Language | None,
+    progress: Progress,
+    remote: str | None = None,
+) -> Findings:
+    """Scan `data` and write what _WRITTEN names to `out`.
+
+    `remote`: the Spark Connect server that runs the rules; None: they run here.
+    """
+    _make(data, out, mapping)
+    policy, lists_from = _with_lists(policy, data, lists)
+    # Written aside and put in place together: a scan that breaks off leaves an earlier one's files as they were,
+    # and two scans into one folder do not write into each other's.
+    passes = _passes(settings, mapping, policy)
+    with working_folder(out) as new:
+        with (
+            working_folder(settings.work or out) as work,
+            _engine(settings, work, passes, memory, remote) as engine,
+        ):
+            work_list = CardsAtRisk(new / CARDS_AT_RISK, language or settings.language)
+            decisions = DecisionList(new / DECISIONS, settings.decision_key)
+            findings = scan_records(
+                Scan(data, policy, RULES, new, as_of, lists_from),
+                partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy)),
+                engine,
+                Both(work_list, decisions),
+                progress,
+                decisions.covers,
+            )
+            shutil.move(findings.intake.quarantine, new / QUARANTINE)
+        from duanka.reports.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
+
+        progress.step("writing the report", 0)
+        write_page(findings, new / REPORT)
+        for name in _WRITTEN:
+            (new / name).replace(out / name)
+    return findings
+
+
+def backtest(
+    settings: Settings,
+    data: Path,
+    rule: Rule,
+    changed: Mapping[str, Literal],
+    *,
+    policy: Policy,
+    mapping: Path | None,
+    lists: Path | None,
+    as_of: datetime | None,
+    truth: Path | None,
+    examples: int,
+    progress: Progress,
+) -> tuple[Backtest, Changes]:
+    """Run the rules over `data` with `rule` as it is under `policy`, and with `changed` limits.
+
+    Without a change: without the rule, and with it. `truth`: default truth.parquet beside the records, if there.
+    `examples`: how many of the gained and of the lost cards are wanted with their evidence.
+    """
+    unknown = set(changed) - set(rule.limits)
+    if unknown:
+        raise DuankaError(
+            f"rule {rule.id} has no limit {sorted(unknown)[0]}; it has {', '.join(rule.limits)}"
+        )
+    beside = data / _TRUTH
+    truth = truth or (beside if beside.is_file() else None)
+    if truth and not truth.is_file():  # said before the long run, not behind it
+        raise UnreadableInput(
+            f"{truth}: no such file; a truth is a Parquet file: card, fraud, role, strategy"
+        )
+    policy, lists_from = _with_lists(policy, data, lists)
+    passes = _passes(settings, mapping, policy)
+    with working_folder(settings.work or Path.cwd()) as work:
+        with _engine(settings, work, passes) as engine:
+            scanned = Scan(data, policy, RULES, work, as_of, lists_from)
+            records = partial(_take_in, settings, data, work / "records", records_mapping(mapping, policy))
+            outcome = backtest_rule(scanned, rule, changed, records, engine, progress)
+        hits = work / HITS_BEFORE, work / HITS_AFTER
+        return outcome, compare(*hits, rule.id, outcome.moved, truth, examples)
+
+
+def try_examples(rule: Rule) -> list[Trial]:
+    """Run the rule over its own examples."""
+    return trials(rule)
+
+
+def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
+    """How records are read: by the mapping, or in our own format, whose times are local to the policy's zone."""
+    return read_mapping(mapping_named(mapping)) if mapping else replace(NATIVE, zone=policy.orders.zone)
+
+
+def _take_in(
+    settings: Settings, data: Path, work: Path, mapping: RecordsMapping, progress: Progress
+) -> Intake:
+    intake = take_in(
+        data,
+        work,
+        mapping=mapping,
+        holder_key=settings.key,
+        case_sources=settings.trusted_sources,
+        progress=progress,
+    )
+    if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
+        raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
+    pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held
+    return intake
+
+
+def _commonest(intake: Intake) -> str:
+    """Why most records were set aside, and where to look first."""
+    aside = pq.read_table(intake.quarantine, columns=["file", "line", "column", "reason"])
+    reasons = aside.group_by(["reason", "column", "file"]).aggregate([("line", "min"), ("line", "count")])
+    most = max(reasons.to_pylist(), key=lambda row: (row["line_count"], row["file"]))
+    where = f" in column {most['column']}" if most["column"] else ""
+    line = f", first on line {most['line_min']}" if most["line_min"] else ""
+    why = next((file.unreadable for file in intake.files if file.file == most["file"]), "")
+    told = f": {why}" if why else ""
+    guess = "`duanka mapping guess` proposes a mapping"
+    advice = ADVICE[most["reason"]].en if most["reason"] in ADVICE else guess
+    do = advice if "duanka mapping guess" in advice else f"{advice}; {guess}"
+    return f"{most['reason']}{where} of {most['file']}{line}{told} ({do})"
+
+
+def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:
+    """Add the lists of `lists`, or those that the records bring along."""
+    beside = data / _OWN_LISTS
+    found = lists or (beside if beside.is_file() else None)
+    if not found:
+        return policy, None
+    return with_lists(policy, read_lists(found)), found
+
+
+def with_lists(policy: Policy, lists: Mapping[str, tuple[Mapping[str, object], ...]]) -> Policy:
+    """The policy with `lists` over its own."""
+    return replace(policy, lists={**policy.lists, **lists})
+
+
+def _passes(settings: Settings, mapping: Path | None, policy: Policy) -> Mapping[str, datetime]:
+    """Who passed the second verification, and when, local as the records are."""
+    return settings.passes_in(OperatorZone(records_mapping(mapping, policy).zone)).read()
+
+
+def _engine(
+    settings: Settings,
+    work: Path,
+    passes: Mapping[str, datetime],
+    memory: str | None = None,
+    remote: str | None = None,
+) -> Embedded | Cluster:
+    allowed, threads = engine_memory(memory or settings.memory), settings.threads
+    if remote:
+        return Cluster(work / "engine", remote, memory=allowed, threads=threads, passes=passes)
+    return Embedded(work / "engine", memory=allowed, threads=threads, passes=passes)
+
+
+def remote_for(settings: Settings, engine: str, remote: str | None) -> str | None:
+    """The server that `--engine` and `--remote` mean together; None for the embedded engine."""
+    if engine != "spark":
+        if remote:
+            raise DuankaError("--remote is for --engine spark; give both, or neither")
+        return None
+    if address := remote or settings.remote:
+        return address
+    raise DuankaError(
+        "--engine spark needs a Spark Connect server: --remote sc://host:15002, or DUANKA_REMOTE"
+    )
+
+
+def engine_memory(allowed: str) -> str:
+    """The engine's share of the memory that a scan is `allowed`, for example "1GB"."""
+    size = in_bytes(allowed)
+    if not _LEAST_MEMORY <= size <= _MOST_MEMORY:
+        raise DuankaError(f"memory {allowed!r} is out of range; give from 400MB to 1000TB")
+    return f"{max(size - _PYTHON_KEEPS, size // 3) >> 20}MiB"
+
+
+def in_bytes(text: str) -> int:
+    """Read `1GB`, `700 MiB`; DuankaError when it is neither."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT])i?B?\s*", text, re.IGNORECASE)
+    if not found:
+        raise DuankaError(f"memory {text!r} is not a size; write it like 1GB or 700MB")
+    return int(float(found[1]) * (1 << units[found[2].upper()]))
+
+
+def output_folder(data: Path, out: Path | None) -> Path:
+    """Where a scan writes: `out`, else duanka-out inside the data, else (read-only data) inside this folder."""
+    if out:
+        return out
+    inside = data if data.is_dir() else data.parent
+    writable = os.access(inside, os.W_OK) and inside.exists() and inside.stat().st_mode & 0o222
+    return (inside if writable and _is_text(inside) else Path.cwd()) / _OUT
+
+
+def _is_text(folder: Path) -> bool:
+    """Whether the path of `folder` is UTF-8, which the engine needs of the files that it opens."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def must_be_text(folder: Path, option: str) -> None:
+    """DuankaError when the engine cannot open files in `folder`, which `option` names."""
+    if not _is_text(folder):
+        shown = display_name(str(folder.absolute()))
+        raise DuankaError(
+            f"{option} {shown}: the path is no UTF-8, which the engine needs; choose another folder"
+        )
+
+
+def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
+    """Whether a later scan of `data` would take what stands in `out` for records."""
+    if not data.is_dir() or not out.resolve().is_relative_to(data.resolve()):
+        return False
+    inside = out.resolve().relative_to(data.resolve()).parts
+    if any(part.startswith((".", "_")) or part == _OUT for part in inside):
+        return False
+    # a mapping's patterns may take any file; in our own format a folder may be called like a table
+    return mapping is not None or any(part.lower() in TABLES for part in inside)
+
+
+def _make(data: Path, out: Path, mapping: Path | None) -> None:
+    must_be_text(out, "--out")
+    if _would_be_read(data, out, mapping):
+        raise DuankaError(
+            f"--out {out} lies among the records of {display_name(str(data))}, where the next scan would read it;"
+            " leave --out away (the default is not read), or choose another folder"
+        )
+    for name in _WRITTEN:
+        if (out / name).is_dir():
+            raise DuankaError(f"{out / name} is a folder; choose another folder with --out")
+    if (out / LIVE_HITS).exists():
+        raise DuankaError(f"{out} is the folder of a live run; choose another folder with --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise DuankaError(
+            f"cannot write to {out} ({error.strerror}); choose another folder with --out"
+        ) from error
+
+
+@contextmanager
+def working_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in `parent`, gone afterwards; what killed runs left behind goes too."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_WORK}*"):
+        _discard(left)
+    work = Path(tempfile.mkdtemp(prefix=_WORK, dir=parent))
+    try:
+        with (work / _LOCK).open("w") as lock:
+            fcntl.flock(
+                lock, fcntl.LOCK_EX
+            )  # the system gives it back when the process ends, however it ends
+            yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _discard(left: Path) -> None:
+    """Remove a working folder whose run has ended."""
+    try:
+        with (left / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    except OSError:  # at work, or just being made
+        return

@@ -1,0 +1,279 @@
+"""Wires what carries orders out: the network's elements, the message centre, the worker, the API and the intake."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from duanka.api import create_api
+from duanka.api.http.client_addresses import TrustedProxies
+from duanka.api.server import listening_socket, make_server, server_address
+from duanka.application.enforcement_worker import Enforcement, Enforcing, Unwatched
+from duanka.application.online_verification import Verification
+from duanka.application.supervision import Running, Supervisor
+from duanka.bootstrap import identity as app_identity
+from duanka.bootstrap import orders as app_orders
+from duanka.bootstrap.live import LiveOutcome, LiveRun, stopped_by_signals
+from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, register_ports
+from duanka.bootstrap.serve_parts import ServeParts, Supervision, not_set_up
+from duanka.bootstrap.settings import Settings
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.policy import Policy
+from duanka.domain.streaming import Watch as RecordsWatch
+from duanka.ledger.audit.kept_end import TrailGuard
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.network.hlr.element import HomeRegister
+from duanka.network.notices.sender import ShortMessageCentre
+from duanka.network.sip.element import CallProxy
+from duanka.network.sms.element import MessageProxy
+from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.notice_texts import writing
+from duanka.orders.dispatch.notice_worker import Posting
+from duanka.orders.dispatch.outbox import Looking, Outbox
+from duanka.orders.monitoring.kept_lists import KeptListWatch
+from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
+from duanka.orders.monitoring.refusals import Refusals
+from duanka.orders.monitoring.waiting import WaitingOrders
+from duanka.reports import DecisionFile
+
+_ENDS_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What a person asks of `serve`. `decisions`: folders of scans and live runs; `records`: a live run of our own."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    decisions: tuple[Path, ...] = ()
+    records: LiveRun | None = None
+    trusted_proxies: str = ""
+
+
+@contextlib.contextmanager
+def working(
+    here: Desk,
+    policy: OrderPolicy,
+    network: Network,
+    say: Callable[[str], None],
+    clock: Callable[[], datetime] = app_orders.now,
+    supervision: Supervision | None = None,
+) -> Iterator[Enforcing]:
+    """A worker in a thread of its own, until the context ends; what is in hand is finished then.
+
+    `supervision`: restarts it, hears of its failures and guards the clock; without it the thread runs alone.
+    """
+    worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
+    network.join(here, clock())
+    alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
+    here.book.set_aside = alarms.set_aside
+    guard = TrailGuard(here.ends, alarms)
+    guard.check(clock())  # before the first duty: a restored backup must not act once
+    outbox = Outbox(here.store, worker, held_since=lambda: guard.held_since)
+    clocks = supervision.guard if supervision else None
+
+    waiting = WaitingOrders(here.store, alarms, timedelta(hours=policy.review_within))
+
+    def sweep(now: datetime, limit: int) -> int:
+        waiting.watch(now)
+        return here.book.sweep(now, limit, restrict=not (clocks and clocks.check()))
+
+    # a duty has a connection of its own to what it speaks with: none waits for another
+    def made() -> Enforcing:
+        parts = Enforcement(
+            sweep=sweep,
+            carry_out=here.acts.carry_out,
+            elements={one.name: Enacting(outbox, one, alarms) for one in network.elements()},
+            look=Looking(here.store, network.addresses),
+            clock=clock,
+            ticks=time.monotonic,
+            say=say,
+            notices=Posting(here.book, worker, sender, writing(policy, here.links), alarms)
+            if (sender := network.sender())
+            else None,
+            refusals=[Refusals(here.store, one, alarms) for one in network.sources()],
+            compared=[
+                Reconciling(
+                    here.store, here.trail, one, alarms=alarms, limit=ChangeLimit(policy.reconcile_max)
+                )
+                for one in network.elements()
+            ],
+            compare_every=policy.reconcile_minutes * 60,
+            lists=[KeptListWatch(one, alarms) for one in network.lists()],
+            purge=here.checks.purge,
+            guard=guard,
+            write_passes=here.pass_list.write_changed,
+            watch=supervision.duties if supervision else Unwatched(),
+        )
+        enforcing = Enforcing(parts)
+        here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
+        return enforcing
+
+    first = [made()]  # what is set wrongly is said at the start
+
+    def run(running: Running) -> None:
+        enforcing = first.pop() if first else made()
+        running.on_stop(enforcing.stop)
+        enforcing.run()
+
+    enforcing = first[0]
+    supervisor = supervision.supervisor if supervision else Supervisor(_Silent(), time.monotonic)
+    supervisor.start("worker", run)
+    try:
+        yield enforcing
+    finally:
+        supervisor.end("worker")
+        with contextlib.suppress(Exception):  # the last rows, too; at the next start they are compared
+            guard.check(clock())
+
+
+class Network:
+    """The operator's network: connections to its parts, new ones each time.
+
+    `addresses` of the elements: as the settings name them, until `join` takes what the order book says.
+    """
+
+    def __init__(self, settings: Settings, short_code: str = "10086") -> None:
+        self._settings, self._short_code = settings, short_code
+        self.addresses = app_orders.elements_of(settings)
+
+    def join(self, here: Desk, now: datetime) -> None:
+        """Take the elements of the order book, which takes over those of the settings that it never had."""
+        self.addresses = here.elements.take_over(self.addresses, now)
+
+    def elements(self) -> list[Element]:
+        """The elements that orders go to."""
+        register = self.addresses.get(HOME_REGISTER)
+        if not register:
+            return list(self._proxies())
+        services = self._settings.orders / "home-register.sqlite"
+        return [HomeRegister(*register_ports(register), services=services), *self._proxies()]
+
+    def sources(self) -> Sequence[RefusalSource]:
+        """Those that keep what they refused."""
+        return self._proxies()
+
+    def lists(self) -> Sequence[KeptList]:
+        """Those that keep their list of cards themselves."""
+        return self._proxies()
+
+    def sender(self) -> NoticeSender | None:
+        """Where notices are handed in."""
+        return self.message_centre()
+
+    def message_centre(self) -> ShortMessageCentre | None:
+        """The short message centre of the settings, which nothing is asked of yet."""
+        if self._settings.message_centre is None:
+            return None
+        try:
+            where = urlsplit(self._settings.message_centre.get_secret_value())
+            port = where.port or 2775
+        except ValueError:  # which quotes the password
+            where, port = urlsplit(""), 0
+        if where.scheme != "smpp" or not where.hostname or not where.username:
+            raise DuankaError("DUANKA_MESSAGE_CENTRE is written like smpp://user:password@host:2775")
+        return ShortMessageCentre(
+            (where.hostname, port),
+            system_id=unquote(where.username),
+            password=unquote(where.password or ""),
+            short_code=self._short_code,
+        )
+
+    def _proxies(self) -> list[CallProxy | MessageProxy]:
+        calls, messages = self.addresses.get(CALL_PROXY), self.addresses.get(MESSAGE_PROXY)
+        return [
+            *([CallProxy(Path(calls))] if calls else []),
+            *([MessageProxy(Path(messages))] if messages else []),
+        ]
+
+    def said(self) -> str:
+        """The parts in words, without secrets."""
+        parts = {**self.addresses, "notices": self._settings.message_centre and "SMPP"}
+        named = [f"{name} {where}" for name, where in parts.items() if where]
+        return ", ".join(named) or "none (orders are kept, nobody is told; see docs/NETWORK.md)"
+
+
+def serve(
+    settings: Settings,
+    policy: Policy,
+    asked: Serving,
+    say: Callable[[str], None],
+    watch: RecordsWatch,
+) -> LiveOutcome | None:
+    """Run API, worker and intake until Ctrl-C or SIGTERM. Each is a part of its own: it may fail, and ends no other."""
+    network = Network(settings, policy.orders.short_code)
+    ending = threading.Event()
+    for folder in asked.decisions:
+        _there(folder, say)
+    with app_orders.desk(settings, policy, create=True) as here, contextlib.ExitStack() as parts:
+        network.join(here, app_orders.now())
+        say(f"Orders: {here.store.name}; policy {policy.id}; network: {network.said()}")
+        for lacking in not_set_up(settings):
+            say(f"Not set up: {lacking}")
+        run = ServeParts(settings, policy, here, say)
+        parts.callback(run.supervision.supervisor.stop)
+        parts.enter_context(working(here, policy.orders, network, say, supervision=run.supervision))
+        if asked.records:
+            run.follow_records(asked.records, watch)
+        for folder in (*asked.decisions, *((asked.records.out,) if asked.records else ())):
+            run.follow_decisions(folder)
+        run.verify_online()
+        say(f"Second verification: {app_identity.said(settings)}")
+        run.watch_health()
+        server = run.listen(asked.host, asked.port, asked.trusted_proxies)
+        say(f"API: http://{server}/card-restrictions/v1 (openapi.json there); Ctrl-C ends it")
+        parts.enter_context(
+            stopped_by_signals(ending.set, lambda: say("Ending: what is in hand is finished ..."))
+        )
+        ending.wait()
+    return run.outcome
+
+
+class _Silent:
+    """Hears nothing: a worker without supervision says its failures itself."""
+
+    def failed(self, part: str, error: BaseException) -> None: ...
+
+    def works(self, part: str) -> None: ...
+
+
+@contextlib.contextmanager
+def listening(
+    here: Desk,
+    asked: Serving,
+    online: Verification | None = None,
+    clock: Callable[[], datetime] = app_orders.now,
+) -> Iterator[str]:
+    """The API on a thread of its own; HOST:PORT that it listens at."""
+    with listening_socket(asked.host, asked.port) as listening:
+        server = make_server(
+            create_api(here, clock, verification=online), TrustedProxies(asked.trusted_proxies)
+        )
+        thread = threading.Thread(target=server.run, args=([listening],), name="api")
+        thread.start()
+        try:
+            yield server_address(asked.host, listening)
+        finally:
+            server.should_exit = True
+            thread.join(_ENDS_WITHIN)
+
+
+def _there(folder: Path, say: Callable[[str], None]) -> None:
+    """Refuse a folder that is not there: a slip of the pen would otherwise wait for ever, in silence."""
+    path = DecisionFile(folder).path
+    if not path.parent.is_dir():
+        raise DuankaError(
+            f"--decisions {folder}: there is no such folder; give the one that `duanka scan` or `duanka live` writes"
+        )
+    if not path.is_file():
+        say(f"Decisions: none in {folder} yet; {path.name} is waited for")

@@ -1,0 +1,338 @@
+"""Every setting, in one place; read from the environment (DUANKA_...), then from duanka.toml of the place."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from duanka.bootstrap.work_folder import FILE, HOME, find_place, read_place, unknown_keys
+from duanka.domain.case_source import CaseSource, read_list
+from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
+from duanka.domain.local_time import OperatorZone
+from duanka.domain.passed_cards import PURPOSE, PassFile
+from duanka.domain.sealing import derived
+from duanka.domain.text import Language
+
+PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker writes it whenever somebody passes
+SOURCES_FILE = "case-sources.json"  # in the folder `orders`; written whenever the sources change
+
+
+class Settings(BaseModel):
+    """Settings of this process. Secrets are never printed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    holder_key: SecretStr | None = Field(default=None, min_length=16)
+    """Key of the HMAC that stands for a holder's document number (16 bytes or more); kept outside any database."""
+
+    orders: Path = Path("duanka-orders")
+    """Folder of the order book where no database is named, of the secret where none is given, and of live records."""
+
+    inbox: Path | None = None
+    """Folder in which records land, of `duanka live` without --inbox or --nats."""
+
+    out: Path | None = None
+    """Output folder of `duanka scan` without --out; None: DATA/duanka-out."""
+
+    decisions: Path | None = None
+    """Folder whose decisions become orders, of `duanka serve` without --decisions; None: none."""
+
+    host: str = "127.0.0.1"
+    """Address that the API of `duanka serve` listens at."""
+
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the API of `duanka serve`; 0: a free one."""
+
+    policy: str = "national"
+    """Policy of the commands about orders: a shipped one by its name, or FILE.toml."""
+
+    database_url: SecretStr | None = None
+    """Database of the order book, as postgresql://user:password@host/duanka; None: SQLite in the folder `orders`."""
+
+    secret: SecretStr | None = Field(default=None, min_length=32)
+    """Key of the audit trail, of links in notices and of the redress addresses; None: a file in `orders`."""
+
+    secret_file: Path | None = None
+    """File with that key in its place, as a service manager or a container hands secrets in."""
+
+    api_key: SecretStr | None = None
+    """Who acts when a command acts on orders: a key of theirs (`duanka persons`, `duanka keys`)."""
+
+    home_register: str | None = None
+    """The home register's control ports, as host:vty:ctrl, for example 127.0.0.1:4258:4259; None: there is none."""
+
+    call_proxy: Path | None = None
+    """Folder of the call proxy's sockets and lists (`duanka call-proxy`); None: there is none."""
+
+    message_proxy: Path | None = None
+    """Folder of the message proxy's socket and spool (`duanka message-proxy`); None: there is none."""
+
+    message_centre: SecretStr | None = None
+    """Where notices are handed in, as smpp://user:password@host:2775; None: notices wait."""
+
+    face: str | None = None
+    """Who judges faces online: `embedded`, or the https:// address of a vendor; None: only the counter is open."""
+
+    face_key: SecretStr | None = None
+    """Key that the face vendor knows us by."""
+
+    face_workers: int = Field(default=1, ge=1, le=64)
+    """Processes that judge faces; with a vendor, requests at once."""
+
+    trusted_proxies: str | None = None
+    """Addresses or networks of the proxies before the API whose X-Forwarded-For is believed; None: nobody's is."""
+
+    reference_photos: str | None = None
+    """Where registered photos come from: a folder of CARD.jpg, or the https:// address of the operator's store."""
+
+    reference_photos_key: SecretStr | None = None
+    """Key that the photo store knows us by."""
+
+    case_sources: Path | None = None
+    """Sealed list of the sources of police cases (`duanka keys sources --export`); None: the one in `orders`."""
+
+    passes: Path | None = None
+    """Sealed list of who passed the second verification (`duanka orders passes`); None: the one in `orders`."""
+
+    language: Language | None = None
+    """Language of tables, and of the work list: zh or en; None: see above, and the work list's reasons are Chinese."""
+
+    memory: str = "1GB"
+    """Memory that a scan may use; beyond it, it spills to disk."""
+
+    remote: str | None = None
+    """The Spark Connect server of `scan --engine spark`, as sc://host:15002."""
+
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    """Threads of the engine; None: all cores."""
+
+    work: Path | None = None
+    """Folder for what spills; None: inside the scan's output folder."""
+
+    @property
+    def key(self) -> bytes | None:
+        """`holder_key`, as intake hashes with it."""
+        return self.holder_key.get_secret_value().encode() if self.holder_key else None
+
+    @property
+    def known_secret(self) -> bytes | None:
+        """The secret of this installation, as set or as kept; None where there is none. None is made here."""
+        if self.secret:
+            return self.secret.get_secret_value().encode()
+        try:
+            text = (self.secret_file or self.orders / "secret").read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text.encode() or None
+
+    @property
+    def decision_key(self) -> bytes | None:
+        """The key that seals decisions; None without a secret."""
+        secret = self.known_secret
+        return derived(secret, "decisions") if secret else None
+
+    @property
+    def sources_file(self) -> Path:
+        """Where the sealed list of sources of police cases is kept."""
+        return self.case_sources or self.orders / SOURCES_FILE
+
+    @property
+    def trusted_sources(self) -> tuple[CaseSource, ...]:
+        """Whose signature of police cases counts; none where no list is kept. DuankaError: its seal does not hold."""
+        path = self.sources_file
+        secret = self.known_secret
+        try:
+            file = path.read_bytes()
+        except OSError as error:
+            if self.case_sources:
+                raise UnreadableInput(f"{path}: cannot be read ({error.strerror})") from None
+            return ()
+        if secret is None:
+            raise MissingKey(
+                f"{path} bears a seal, and there is no secret here to check it with: set DUANKA_SECRET_FILE"
+            )
+        return read_list(file, derived(secret, "case sources"), str(path))
+
+    @property
+    def passes_file(self) -> Path:
+        """Where the sealed list of passes is kept."""
+        return self.passes or self.orders / PASSES_FILE
+
+    def passes_in(self, zone: OperatorZone) -> PassFile:
+        """Who passed, for records whose times are local to `zone`. Nothing is read yet."""
+        secret = self.known_secret
+        key = derived(secret, PURPOSE) if secret else None
+        return PassFile(self.passes_file, key, zone, required=self.passes is not None)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The settings in force. `sources`: for each name where its value is from; `place`: folder of duanka.toml."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    place: Path | None
+
+
+def load_settings() -> Settings:
+    """The settings of this process: environment, else duanka.toml, else default. DuankaError names what is wrong."""
+    return resolve_settings().settings
+
+
+def resolve_settings() -> Resolved:
+    """As `load_settings`, with where each value is from."""
+    found, errors = _resolve()
+    if errors:
+        raise errors[0]
+    return found
+
+
+def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
+    """The settings in force and every error in them; a setting that is wrong has its default here."""
+    return _resolve()
+
+
+def unknown_variables() -> dict[str, str]:
+    """Variables of the environment that begin as ours do and are none: name -> the nearest of ours, or an empty text.
+
+    Where nobody says so, a slip of the pen leaves the default in force.
+    """
+    known = [variable(name) for name in _NAMES] + [HOME]
+    ours = [name for name in os.environ if name.startswith("DUANKA_") and name not in known]
+    return {name: next(iter(difflib.get_close_matches(name, known, 1)), "") for name in sorted(ours)}
+
+
+def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
+    """What can be read, and what is wrong: first where the settings are, then each value."""
+    errors: list[DuankaError] = []
+    place, content = _place_and_content(errors)
+    environment = {name: os.environ.get(variable(name), "") for name in _NAMES}
+    if (
+        environment["secret"] or environment["secret_file"]
+    ):  # one of them replaces what the file says of either
+        content = {key: value for key, value in content.items() if key not in ("secret", "secret_file")}
+    values: dict[str, object] = {}
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    for name in Settings.model_fields:
+        try:
+            found = _from_environment(name, environment) or (
+                _from_place(name, content, place) if place else None
+            )
+        except DuankaError as error:
+            errors.append(error)
+            continue
+        if found:
+            values[name], sources[name] = found
+    if place and "orders" not in values:
+        values["orders"] = place / Settings.model_fields["orders"].default
+    try:
+        return Resolved(Settings.model_validate(values), sources, place), tuple(errors)
+    except ValidationError as wrong:
+        for one in wrong.errors():
+            name = str(one["loc"][0])
+            errors.append(_invalid(name, one["msg"], sources[name]))
+            values.pop(name, None)
+            sources[name] = "default"
+        return Resolved(Settings.model_validate(values), sources, place), tuple(errors)
+
+
+def _place_and_content(errors: list[DuankaError]) -> tuple[Path | None, dict[str, object]]:
+    """The place and what its file says, without keys that are unknown."""
+    try:
+        place = find_place()
+        content = read_place(place) if place else {}
+    except DuankaError as error:
+        errors.append(error)
+        return None, {}
+    if place:
+        errors += unknown_keys(place, content, _NAMES)
+    return place, {key: value for key, value in content.items() if key in _NAMES}
+
+
+def _invalid(name: str, message: str, source: str) -> DuankaError:
+    where = f"{source}: " if source.endswith(FILE) else ""
+    message = message.replace("Value should have at least", "it must have at least")
+    message = message.replace("items after validation", "characters")
+    return DuankaError(f"{where}the setting {variable(name)} is wrong: {message}")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"DUANKA_{name.upper()}"
+
+
+def _from_environment(name: str, environment: Mapping[str, str]) -> tuple[object, str] | None:
+    text = environment[name]
+    file = environment.get(f"{name}_file", "") if name in _SECRETS else ""
+    if text and file:
+        raise DuankaError(f"both {variable(name)} and {variable(name)}_FILE are set; unset one of them")
+    if file:
+        return _secret_in(Path(file), f"{variable(name)}_FILE"), f"{variable(name)}_FILE {file}"
+    return (text, "environment") if text else None
+
+
+def _from_place(name: str, content: Mapping[str, object], place: Path) -> tuple[object, str] | None:
+    where = str(place / FILE)
+    if name in _SECRETS and f"{name}_file" in content:
+        file = place / str(content[f"{name}_file"])
+        return _secret_in(file, f"{name}_file of {where}"), f"{where}, {file}"
+    if name not in content:
+        return None
+    value = content[name]
+    if isinstance(value, list | dict | bool):
+        raise DuankaError(f"{where}: {name} must be a text or a number")
+    text = str(value)
+    if name in _IS_SECRET and (name not in _URLS or urlsplit(text).password is not None):
+        raise DuankaError(
+            f"{where}: {name} is a secret, and settings are read by people: put it into a file of its own (0600) and"
+            f" name that as {name}_file"
+        )
+    if name in _PATHS or (name == "policy" and text.endswith(".toml")):
+        return place / Path(text).expanduser(), where
+    if name == "reference_photos" and "://" not in text:
+        return str(place / Path(text).expanduser()), where
+    return value, where
+
+
+def _secret_in(file: Path, named_by: str) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise DuankaError(f"{named_by}: {file} cannot be read ({why})") from None
+    if not text:
+        raise DuankaError(f"{named_by}: {file} is empty")
+    return text
+
+
+_IS_SECRET = tuple(n for n, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
+_SECRETS = tuple(name for name in _IS_SECRET if name != "secret")  # `secret_file` is a setting of its own
+_NAMES = (*Settings.model_fields, *(f"{name}_file" for name in _SECRETS))
+_PATHS = tuple(n for n, field in Settings.model_fields.items() if "Path" in str(field.annotation))
+_URLS = ("database_url", "message_centre")
+
+
+def setting_names() -> dict[str, str]:
+    """Every environment variable that is read, and what it means."""
+    return {
+        f"DUANKA_{name.upper()}": " ".join((field.description or "").split())
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def in_force(settings: Settings) -> dict[str, str]:
+    """Every setting as this process has it; of a secret only whether it is set."""
+    values = ((f"DUANKA_{name.upper()}", getattr(settings, name)) for name in Settings.model_fields)
+    return {name: _shown(value) for name, value in values}
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return "(set, not shown)" if isinstance(value, SecretStr) else str(value)

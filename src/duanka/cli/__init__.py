@@ -1,0 +1,1 @@
+"""The command line: a sub-package for each department, and what all of them share."""

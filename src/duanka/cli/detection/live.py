@@ -1,0 +1,283 @@
+"""`duanka live`: its options, how it says that it goes well, and its last words."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.status import Status
+from rich.table import Table
+
+from duanka.bootstrap.policies import policy_named, rule_named
+from duanka.cli.shell.completion import policies_like
+from duanka.cli.shell.language import asked_for, shown
+from duanka.cli.shell.lazy import lazily
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.streaming import Change, Source, Taken, Waiting
+from duanka.domain.text import Words
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import live as app_live
+    from duanka.bootstrap.settings import Settings
+else:
+    app_live = lazily("duanka.bootstrap.live")
+
+_PIPE_EVERY = 60.0  # seconds between two lines where nobody looks on
+
+
+class Ticker:
+    """Says how a live run goes: one line that changes on a terminal, a line a minute into a pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = Status("waiting for records ...", console=console) if console.is_terminal else None
+        self._records = 0
+        self._changes: Counter[Change] = Counter()
+        self._recent: list[tuple[float, int]] = []
+        self._said = time.monotonic()
+
+    def __enter__(self) -> Ticker:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays, with the operator's time and a level."""
+        line = f"{operator_zone().written(datetime.now(UTC))} {_level(text)} {text}"
+        self._console.print(line, highlight=False, soft_wrap=True)  # a line of a log is one line
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in."""
+        now = time.monotonic()
+        self._records += taken.records
+        for (_, kind), count in taken.changes.items():
+            self._changes[kind] += count
+        self._recent = [(at, n) for at, n in self._recent if now - at < 30] + [(now, taken.records)]
+        span = max(now - self._recent[0][0], 5.0)
+        rate = sum(n for _, n in self._recent) / span
+        line = f"{self._records:,} records, {rate:,.0f}/s, {waiting.pieces:,} waiting; hits {_kinds(self._changes)}"
+        complete = [source.complete for source in taken.sources if source.high and not source.silent]
+        if complete:
+            line += f"; complete to {min(complete):%Y-%m-%d %H:%M}"
+        silent = [source.name for source in taken.sources if source.silent]
+        if silent:
+            line += f"; silent: {', '.join(silent)}"
+        if self._status:
+            self._status.update(line)
+        elif now - self._said >= _PIPE_EVERY:
+            self._said = now
+            self.say(line)
+
+
+def _level(text: str) -> str:
+    """WARNING for what somebody should look at, INFO for the rest."""
+    begins, ends = ("告警 / alarm", "Not set up: "), ("it is tried again", "it is started again")
+    troubled = text.startswith(begins) or text.endswith(ends)
+    return "WARNING" if troubled else "INFO"
+
+
+def _kinds(changes: Counter[Change]) -> str:
+    return ", ".join(f"{changes[kind]:,} {kind.value}" for kind in Change)
+
+
+Inbox = Annotated[
+    Path | None,
+    typer.Option(help="Folder in which files land; sub-folders name their source (docs/LIVE.md)."),
+]
+Nats = Annotated[
+    str | None, typer.Option(help="JetStream server, for example nats://host:4222 (docs/LIVE.md).")
+]
+Lateness = Annotated[
+    list[str] | None,
+    typer.Option(help="How late a record may come after later ones: 2h, or calls=30m for one source."),
+]
+Shadow = Annotated[
+    list[str] | None,
+    typer.Option(help="Rule that is recorded and compared, and asks nothing of anybody; several times."),
+]
+
+
+_NOTHING = Words("", "")
+# Whether it is said also of none, what it is, the count of it, and more.
+_COUNTS = (
+    (True, Words("读入记录", "records in"), "records", _NOTHING),
+    (True, Words("采用", "used"), "used", _NOTHING),
+    (
+        False,
+        Words("无法读取而搁置", "set aside unreadable"),
+        "aside",
+        Words("原因见 `duanka quarantine`", "see `duanka quarantine`"),
+    ),
+    (
+        False,
+        Words("来得太晚", "too late"),
+        "late",
+        Words("晚于其来源允许的时延", "behind the lateness of their source"),
+    ),
+    (False, Words("重复交付", "delivered before"), "repeated", _NOTHING),
+    (False, Words("时间超前", "ahead of the clock"), "ahead", _NOTHING),
+    (
+        True,
+        Words("写出的命中变化", "changes of hits told"),
+        "told",
+        Words("hits.jsonl、decisions.jsonl", "hits.jsonl, decisions.jsonl"),
+    ),
+)
+_SOURCE = Words("来源 {name}：{records} 条记录", "Source {name}: {records} records")
+_COMPLETE = Words(
+    "，最后一条 {last}；{to} 以前的不再等待",
+    ", the last of {last}; nothing before {to} is waited for",
+)
+_NONE_IN_TIME = Words("，没有一条及时", ", none of them in time")
+_LATE, _SILENT = Words("，{late} 条来得太晚", ", {late} late"), Words("（静默）", " (silent)")
+_NOT_RUN = Words("未运行：{rule} 缺少 {lacks}", "Not run: {rule} lacks {lacks}")
+_IN_SHADOW = Words(
+    "影子规则：{rule} 命中 {cards} 张卡，若生效将多核验 {more} 张",
+    "In shadow: {rule} hit {cards} cards, {more} would be asked more",
+)
+_WITH_REPORT = Words(
+    "清单和 report.html 在 {out}；下次从 {state} 继续",
+    "Lists and report.html in {out}; the state goes on from {state}",
+)
+_LISTS = Words("清单在 {out}；下次从 {state} 继续", "Lists in {out}; the state goes on from {state}")
+
+
+def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
+    """Add `live` to the commands."""
+
+    @cli.command()
+    def live(
+        inbox: Inbox = None,
+        nats: Nats = None,
+        policy: Annotated[
+            str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+        ] = "national",
+        mapping: Annotated[
+            Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md), for --inbox.")
+        ] = None,
+        lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+        to: Annotated[
+            Path, typer.Option("--out", help="Folder for hits.jsonl, decisions.jsonl, lists and report.")
+        ] = Path("duanka-live"),
+        state: Annotated[
+            Path | None, typer.Option(help="Folder of the state; default: state inside --out.")
+        ] = None,
+        once: Annotated[
+            bool,
+            typer.Option("--once", help="End when all that is there is in, and judge it as a scan does."),
+        ] = False,
+        lateness: Lateness = None,
+        silent: Annotated[
+            str, typer.Option(help="After so long without a record a source is silent and holds nobody up.")
+        ] = "6h",
+        batch_records: Annotated[
+            int, typer.Option(min=1, max=10_000_000, help="Records of a batch.")
+        ] = 100_000,
+        batch_seconds: Annotated[
+            float, typer.Option(min=0.1, max=600, help="Seconds after which a smaller batch goes in.")
+        ] = 5.0,
+        pace: Annotated[
+            float, typer.Option(min=0, max=600, help="Seconds between judgements while records wait.")
+        ] = 30.0,
+        keep: Annotated[
+            str, typer.Option(help="How long what rules look back to is kept; older hits stay as they are.")
+        ] = "100d",
+        metrics: Annotated[
+            int | None, typer.Option(min=0, max=65535, help="Port for /metrics and /healthz; 0: a free one.")
+        ] = None,
+        shadow: Shadow = None,
+        after: Annotated[
+            Literal["keep", "move", "delete"],
+            typer.Option(help="What becomes of a file that is in, for --inbox."),
+        ] = "keep",
+        done_files: Annotated[
+            bool | None,
+            typer.Option(
+                "--done/--no-done", help="Take a file only with FILE.done beside it; default: where any is."
+            ),
+        ] = None,
+        stream: Annotated[str, typer.Option(help="JetStream stream, for --nats.")] = "duanka",
+        subject: Annotated[str, typer.Option(help="Its subjects, for --nats.")] = "duanka.records.>",
+        credentials: Annotated[Path | None, typer.Option(help="NATS credentials file, for --nats.")] = None,
+        memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
+        language: Annotated[
+            Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
+        ] = None,
+    ) -> None:
+        """Follow records as they come, and judge them minute by minute by the same rules as scan."""
+        if inbox is None and nats is None:
+            inbox = settings().inbox
+        if (inbox is None) == (nats is None):
+            raise DuankaError("live follows one source: give --inbox DIR or --nats URL")
+        source = (
+            app_live.FromInbox(inbox, mapping, after, done_files)
+            if inbox
+            else app_live.FromBus(str(nats), stream, subject, credentials)
+        )
+        asked = app_live.LiveRun(
+            source=source,
+            policy=policy_named(policy).with_shadow(shadow or []),
+            out=to,
+            state=state,
+            lists=lists,
+            once=once,
+            batch_records=batch_records,
+            batch_seconds=batch_seconds,
+            pace=pace,
+            lateness=app_live.lateness(lateness or [], silent),
+            keep=app_live.duration(keep, "--keep"),
+            metrics=metrics,
+            memory=memory,
+            language=asked_for(language),
+        )
+        for rule in shadow or []:
+            rule_named(rule)
+        with Ticker(err) as ticker:
+            outcome = app_live.live(settings(), asked, ticker, ticker.say)
+        out.print(last_words(outcome), highlight=False)
+
+
+def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
+    """What a live run came to, as a table."""
+    done = outcome.followed
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column()
+    for always, name, count, why in _COUNTS:
+        if (records := getattr(done, count)) or always:
+            table.add_row(shown(name), f"{records:,}", shown(why))
+    lines = [source_line(one) for one in done.last.sources]
+    lines += [
+        shown(_NOT_RUN).format(rule=rule, lacks=", ".join(lacks)) for rule, lacks in outcome.lacks.items()
+    ]
+    lines += [
+        shown(_IN_SHADOW).format(rule=one.rule, cards=f"{one.cards:,}", more=f"{sum(one.rises.values()):,}")
+        for one in outcome.shadows
+    ]
+    written = shown(_WITH_REPORT if outcome.findings else _LISTS)
+    lines.append(written.format(out=outcome.out, state=outcome.state))
+    return Group(table, *lines)
+
+
+def source_line(one: Source) -> str:
+    """How far a source has come: its last record, and to where late ones are still waited for."""
+    line = shown(_SOURCE).format(name=one.name, records=f"{one.records:,}")
+    if one.high:
+        times = {"last": f"{one.high:%Y-%m-%d %H:%M}", "to": f"{one.complete:%Y-%m-%d %H:%M}"}
+        line += shown(_COMPLETE).format(**times)
+    else:
+        line += shown(_NONE_IN_TIME)
+    line += shown(_LATE).format(late=f"{one.late:,}") if one.late else ""
+    return line + (shown(_SILENT) if one.silent else "")

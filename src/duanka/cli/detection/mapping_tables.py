@@ -1,0 +1,204 @@
+"""What `duanka mapping` and `duanka quarantine` print. Numbers are masked: the shape of each is what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import polars as pl
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+from duanka.cli.output.grid import grid
+from duanka.cli.shell.language import shown
+from duanka.cli.shell.process import Prose
+from duanka.domain.display import display_text
+from duanka.domain.phone_masking import masked_card, masked_device, masked_text
+from duanka.domain.schema import TABLES, Kind
+from duanka.domain.streaming import Refused
+from duanka.domain.text import Words
+from duanka.ingest.guessing import Guessed, Tried
+from duanka.ingest.guessing.proposal import Sureness
+from duanka.ingest.model.mapping import Mapping as RecordsMapping
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.validation.quarantine_advice import Counted
+
+_SHOWN = 12  # names in a list
+_LONGEST = 24  # letters of a cell
+_RAW = 160  # letters of a raw record
+
+_GUESSED_TITLE = Words("\n推断", "\nGuessed")
+_GUESSED = (
+    *(Words("字段", "column"), Words("来源列", "from")),
+    *(Words("确定性", "how sure"), Words("依据", "why")),
+)
+_NOT_KNOWN, _SEE_BELOW = Words("未知", "not known"), Words("见下", "see below")
+_UNTOLD = Words("没有推断出用途：{names}（{files} 个文件）", "No table is told for {names} ({files} files)")
+_UNREAD = Words("读不了：", "Not read: ")
+_QUESTIONS = Words("\n需要您回答", "\nFor you to decide")
+_FITS = Words(
+    "\n样本 {files} 个文件，{records} 条记录中 {used} 条可用（{share}）",
+    "\n{used} of {records} records of the sample fit ({share}), of {files} files",
+)
+_AS_READ = Words("读出的前 {rows} 行", "first {rows} rows as they would be read")
+_FEWER = Words("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")
+_GAP = 2  # between the columns of a table
+_ASIDE_TITLE = Words("\n会被搁置", "\nWould be set aside")
+_REASON, _RECORDS = Words("原因", "reason"), Words("记录数", "records")
+_ASIDE = (_REASON, Words("列", "column"), Words("文件", "file"), _RECORDS)
+_COUNTED = (_REASON, _RECORDS, Words("文件数", "files"), Words("列", "columns"))
+_UNTAKEN, _COLUMNS = Words("没有来源读取：", "No source takes: "), Words("未读的列：", "Columns not read: ")
+_NOTHING_ASIDE = Words("没有搁置的记录。", "No record was set aside.")
+_ADVICE = Words("怎么办：", "What to do: ")
+_TRUE, _FALSE = Words("是", "true"), Words("否", "false")
+_MORE = Words(" 等，另有 {more} 个", " and {more} more")
+
+
+def guessed(found: Guessed) -> Iterator[RenderableType]:
+    """The columns with how sure they are, the sample as it would be read, and what a person must say."""
+    yield Prose(shown(_GUESSED_TITLE), style="bold")
+    for source in found.guess.sources:
+        files = display_text(", ".join(source.shape.patterns[:3]))
+        yield Prose(f"\n{files} -> {source.table}")
+        table = grid(*_GUESSED)
+        if source.raw:
+            table.add_row("-", "-", shown(Sureness.SURE.words), shown(source.why))
+        for column, one in source.columns.items():
+            read = " + ".join(one.sources) or "-"
+            sure, why = shown(one.sure.words), display_text(shown(one.why))
+            table.add_row(column, display_text(read), sure, why)
+        if source.missing:
+            missing = ", ".join(source.missing)
+            table.add_row(missing, "?", shown(_NOT_KNOWN), shown(_SEE_BELOW), style="yellow")
+        yield table
+    if found.tried is not None:
+        yield from tried(found.tried, None)
+    for shape in found.guess.unknown:
+        names = ", ".join(shape.patterns[:3])
+        told = shown(_UNTOLD).format(names=display_text(names), files=f"{len(shape.files):,}")
+        yield Prose(told, style="yellow")
+    for file in found.guess.unread:
+        problem = display_text(file.form.problem)
+        yield Prose(f"{shown(_UNREAD)}{display_text(file.name)}: {problem}", style="yellow")
+    if found.guess.questions:
+        yield Prose(shown(_QUESTIONS), style="bold")
+    for number, question in enumerate(found.guess.questions, start=1):
+        yield Prose(f"{number}. {display_text(question.about)}")
+        yield Prose(f"   {masked_text(display_text(shown(question.text)))}")
+
+
+def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableType]:
+    """The first rows, what would be set aside, and what matches nothing. `mapping` None: it is being guessed."""
+    for name, rows in found.rows.items():
+        yield _Rows(name, rows)
+    fits = shown(_FITS).format(
+        used=f"{found.used:,}",
+        records=f"{found.records:,}",
+        share=f"{found.fits:.2%}",
+        files=f"{found.files:,}",
+    )
+    yield Prose(fits, style="" if found.fits >= 0.99 else "yellow")
+    if found.reasons:
+        table = grid(*_ASIDE, title=_ASIDE_TITLE, right=("records",))
+        for (reason, column, file), records in found.reasons.most_common(_SHOWN):
+            table.add_row(_reason(reason), display_text(column) or "-", display_text(file), f"{records:,}")
+        yield table
+        for file, line, _, reason, raw in found.examples[:_SHOWN]:
+            yield _example(file, line, _reason(reason), raw)
+    for name, fault in found.errors.items():
+        told = display_text(fault) if name in fault else display_text(f"{name}: {fault}")
+        yield Prose(f"{shown(_UNREAD)}{told}", style="red")
+    for one in found.idle if mapping is not None else ():
+        yield Prose(shown(one), style="yellow")
+    if found.unmatched and mapping is not None:
+        yield Prose(f"{shown(_UNTAKEN)}{_listed(found.unmatched)}", style="yellow")
+    if found.ignored:
+        yield Prose(f"{shown(_COLUMNS)}{_listed(list(found.ignored))}")
+
+
+def quarantined(found: Mapping[str, Counted], advice: Mapping[str, Words]) -> Iterator[RenderableType]:
+    """Counts by reason, the first records of each, and what to do."""
+    if not found:
+        yield Prose(shown(_NOTHING_ASIDE))
+        return
+    table = grid(*_COUNTED, right=("records", "files"))
+    for reason, one in found.items():
+        columns = _listed([name for name, _ in one.columns.most_common(3) if name]) or "-"
+        table.add_row(_reason(reason), f"{one.records:,}", f"{len(one.files):,}", columns)
+    yield table
+    for reason, one in found.items():
+        yield Prose(f"\n{_reason(reason)}: {one.records:,}", style="bold")
+        if words := advice.get(reason):
+            yield Prose(f"{shown(_ADVICE)}{shown(words)}")
+        for file, line, column, raw in one.first:
+            yield _example(file, line, display_text(column), raw)
+
+
+def _reason(value: str) -> str:
+    """The reason of intake, or of the live engine, in words."""
+    return next((shown(one.words) for one in (*Reason, *Refused) if one == value), display_text(value))
+
+
+def _example(file: str, line: int | None, what: str, raw: str) -> Prose:
+    place = f"{display_text(file)}:{line}" if line is not None else display_text(file)
+    shown = masked_text(display_text(raw))
+    shown = shown if len(shown) <= _RAW else shown[:_RAW] + "…"
+    return Prose(f"  {place}  {what}  {shown}", style="dim")
+
+
+class _Rows:
+    """Rows as they would be read: a line each, or a column each where a line is too short for all fields."""
+
+    def __init__(self, name: str, rows: pl.DataFrame) -> None:
+        columns = [column for column in TABLES[name].columns if rows[column.name].null_count() < rows.height]
+        self._name, self._fields = name, [column.name for column in columns]
+        self._rows = [
+            [_cell(column.kind, column.name, value) for column, value in zip(columns, row, strict=True)]
+            for row in rows.select(self._fields).iter_rows()
+        ]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it in the form that the width allows."""
+        columns = list(zip(self._fields, *self._rows, strict=True))
+        if sum(_width(column) + _GAP for column in columns) <= options.max_width + _GAP:
+            yield self._table(self._fields, self._rows, len(self._rows))
+            return
+        left, fit = options.max_width - _width(self._fields), 0
+        for row in self._rows:
+            left -= _width(row) + _GAP
+            if left < 0 and fit:
+                break
+            fit += 1
+        turned = [[field, *values[:fit]] for field, *values in columns]
+        yield self._table(["", *(str(number + 1) for number in range(fit))], turned, fit)
+
+    def _table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], height: int) -> RenderableType:
+        fewer = shown(_FEWER).format(rows=len(self._rows)) if height < len(self._rows) else ""
+        table = grid(*headings, title=f"\n{self._name}: {shown(_AS_READ).format(rows=height)}{fewer}")
+        for row in rows:
+            table.add_row(*row)
+        return table
+
+
+def _width(cells: Iterable[str]) -> int:
+    return max(map(cell_len, cells), default=0)
+
+
+def _cell(kind: Kind, name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return shown(_TRUE if value else _FALSE)
+    text = f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else display_text(str(value))
+    if kind is Kind.NUMBER:
+        return masked_card(text)
+    if kind is Kind.IMEI or name in ("imsi", "iccid"):
+        return masked_device(text)
+    if kind is Kind.HOLDER:
+        return f"{text[:8]}…"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _listed(names: list[str]) -> str:
+    more = shown(_MORE).format(more=f"{len(names) - _SHOWN:,}") if len(names) > _SHOWN else ""
+    return ", ".join(display_text(name[:80]) for name in names[:_SHOWN]) + more

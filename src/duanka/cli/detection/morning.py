@@ -1,0 +1,133 @@
+"""`duanka morning`: one command for cron, with an exit code that says how the night went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console, Group, RenderableType
+
+from duanka.bootstrap.policies import policy_named
+from duanka.cli.detection.live import Ticker, last_words
+from duanka.cli.shell.completion import policies_like
+from duanka.cli.shell.language import asked_for, shown
+from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.process import ExitCode, Prose
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.streaming import Lateness
+from duanka.domain.text import Words
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import live as app_live
+    from duanka.bootstrap import morning as app_morning
+    from duanka.bootstrap.settings import Settings
+else:
+    app_live = lazily("duanka.bootstrap.live")
+    app_morning = lazily("duanka.bootstrap.morning")
+
+_AND = Words("，", ", ")
+_FIRST = Words("第一次运行，没有可对比的清单。", "This is the first morning: nothing to compare with.")
+_CHANGED = Words("与上一份清单相比：{counts}", "Since the list before: {counts}")
+_MISSING = Words(
+    "缺数据：{source} 缺 {day} 的记录；最后一条是 {last} 的，早 {gap} 天",
+    "MISSING: {source} of {day}; its last record is of {last}, {gap} day(s) before",
+)
+_CAME = Words("迟到，现已研判：{source} {day} 的记录", "Came late, and is judged now: {source} of {day}")
+_BAD = Words(
+    "搁置或来得太晚：占记录的 {share}，原因见 `duanka quarantine`",
+    "Set aside or too late: {share} of the records; `duanka quarantine` says why",
+)
+_FILES = Words("变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}")
+
+
+def add_morning(
+    cli: typer.Typer,
+    out: Console,
+    err: Console,
+    settings: Callable[[], Settings],
+    share: Callable[[str], float],
+) -> None:
+    """Add `morning` to the commands; `share` reads 1%."""
+
+    @cli.command()
+    def morning(
+        inbox: Annotated[
+            Path, typer.Argument(help="Folder in which each night's files land (docs/LIVE.md).")
+        ],
+        to: Annotated[
+            Path, typer.Option("--out", help="Folder of the lists, of what changed, and of the state.")
+        ] = Path("duanka-morning"),
+        policy: Annotated[
+            str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+        ] = "national",
+        mapping: Annotated[
+            Path | None, typer.Option(help="Mapping of a foreign format (docs/MAPPING.md).")
+        ] = None,
+        lists: Annotated[Path | None, typer.Option(help="Area lists, FILE.toml.")] = None,
+        day: Annotated[
+            str | None,
+            typer.Option(
+                help="The day that should be in, YYYY-MM-DD; default: yesterday in the operator's zone."
+            ),
+        ] = None,
+        max_bad: Annotated[
+            str, typer.Option("--max-bad", help="Share of records set aside above which the exit code is 3.")
+        ] = "1%",
+        after: Annotated[
+            Literal["keep", "move", "delete"], typer.Option(help="What becomes of a file that is in.")
+        ] = "keep",
+        memory: Annotated[str | None, typer.Option(help="Memory to stay within. Default 1GB.")] = None,
+        language: Annotated[
+            Literal["zh", "en"] | None, typer.Option(help="Language of tables and of the work list.")
+        ] = None,
+    ) -> None:
+        """Take in what came since yesterday; write today's lists and what changed.
+
+        Exit codes: 0 done, 2 wrong use, 3 too many records set aside, 4 a source's day is missing.
+        """
+        allowed = share(max_bad)
+        asked = app_live.LiveRun(
+            source=app_live.FromInbox(inbox, mapping, after, None),
+            policy=policy_named(policy),
+            out=to,
+            lists=lists,
+            lateness=Lateness(default=app_morning.LATENESS),
+            memory=memory,
+            language=asked_for(language),
+        )
+        own = settings()
+        zone = operator_zone()
+        wanted = _day(day) if day else app_morning.yesterday(zone, datetime.now(UTC))
+        with Ticker(err) as ticker:
+            done = app_morning.morning(own, asked, wanted, ticker, ticker.say)
+        out.print(_told(done), highlight=False)
+        if done.missing:
+            raise typer.Exit(ExitCode.LOOK)
+        if done.bad_share > allowed:
+            raise typer.Exit(ExitCode.SET_ASIDE)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DuankaError(f"--day {text!r} is no day; write it like 2026-11-27") from None
+
+
+def _told(done: app_morning.Morning) -> RenderableType:
+    counts = shown(_AND).join(f"{shown(kind.words)} {n:,}" for kind, n in done.changes.counts.items())
+    lines = [shown(_FIRST) if done.changes.first else shown(_CHANGED).format(counts=counts)]
+    for source, last in done.missing.items():
+        gap = (done.day - last) // timedelta(days=1)
+        lines.append(shown(_MISSING).format(source=source, day=done.day, last=last, gap=gap))
+    lines += [shown(_CAME).format(source=source, day=day) for source, day in done.came.items()]
+    if done.bad_share:
+        lines.append(shown(_BAD).format(share=f"{done.bad_share:.2%}"))
+    folder = done.outcome.out
+    files = {"changes": folder / app_morning.CHANGES, "work_list": folder / app_morning.SPREADSHEET}
+    lines.append(shown(_FILES).format(**files))
+    return Group(last_words(done.outcome), Prose("\n".join(lines)))

@@ -1,0 +1,124 @@
+"""What commands about records share: their options, and how long work is shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from duanka.cli.shell.completion import policies_like
+from duanka.cli.shell.process import ERR
+from duanka.domain.errors import DuankaError
+
+LINE_EVERY = 10.0  # seconds between two lines of progress
+
+Data = Annotated[
+    Path, typer.Argument(help="Directory of records (docs/FORMAT.md), or with --mapping a file.")
+]
+DataOrInbox = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Directory of records (docs/FORMAT.md), or with --mapping a file; default: the inbox of duanka.toml."
+    ),
+]
+PolicyName = Annotated[
+    str, typer.Option("--policy", help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping",
+        help="Mapping of a foreign format, FILE.toml (docs/MAPPING.md), or the name of a shipped one: tap3.",
+    ),
+]
+Lists = Annotated[
+    Path | None, typer.Option(help="Area lists, FILE.toml; default: world.toml beside the records.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="Now, like 2021-05-17 or 2021-05-17T18:00, local as the records are; nothing after it is seen."
+        " Default: the end of the last day in the records.",
+    ),
+]
+
+
+class Steps:
+    """Shows long work as a bar on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+
+    def step(self, what: str, done: float, total: float | None = None) -> None:
+        """`what` has come to `done` of `total`."""
+        self._progress.update(self._task, description=what, completed=done, total=total)
+
+
+class Lines:
+    """Says long work where nobody looks on: a line every `every` seconds, also while one step takes longer."""
+
+    def __init__(self, every: float = LINE_EVERY) -> None:
+        self._every = every
+        self._began = time.monotonic()
+        self._now: tuple[str, float, float | None] = ("starting", 0, None)
+        self._ended = threading.Event()
+        self._teller = threading.Thread(target=self._tell, name="progress", daemon=True)
+
+    def __enter__(self) -> Lines:
+        self._teller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._teller.join()
+
+    def step(self, what: str, done: float, total: float | None = None) -> None:
+        """`what` has come to `done` of `total`."""
+        self._now = (what, done, total)
+
+    def _tell(self) -> None:
+        while not self._ended.wait(self._every):
+            what, done, total = self._now
+            share = f", {min(done / total, 1):.0%}" if total else ""
+            line = f"{what}{share} ({time.monotonic() - self._began:.0f} s)"
+            ERR.print(line, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def steps() -> Iterator[Steps | Lines]:
+    """Steps of long work, shown until the context ends."""
+    if not ERR.is_terminal:
+        with Lines() as lines:
+            yield lines
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=ERR, transient=True) as progress:
+        yield Steps(progress)
+
+
+def records_folder(data: Path | None, inbox: Path | None) -> Path:
+    """The records that are named, else the inbox of the settings; DuankaError where there is neither."""
+    if found := data or inbox:
+        return found
+    raise DuankaError(
+        "which records? Name their folder, DATA, or set `inbox` in duanka.toml (`duanka config`)"
+    )
+
+
+def share_of(text: str) -> float:
+    """Read 1% or 0.01, as of --max-bad; DuankaError where it is no share."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise DuankaError(f"--max-bad {text!r} is not a share; write it like 1% or 0.01")
+    return share

@@ -1,0 +1,128 @@
+"""`duanka simulate`, `scan` and `evaluate`: records in, cards at risk out, and how good that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from duanka.bootstrap.policies import policy_named, rule_named
+from duanka.bootstrap.settings import load_settings
+from duanka.cli.detection.record_options import (
+    AsOf,
+    DataOrInbox,
+    Lists,
+    MappingFile,
+    PolicyName,
+    records_folder,
+    share_of,
+    steps,
+)
+from duanka.cli.shell.completion import rules_like
+from duanka.cli.shell.language import asked_for
+from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.process import OUT, ExitCode
+from duanka.domain.local_time import operator_zone
+
+if TYPE_CHECKING:
+    from duanka import evaluation, simulator
+    from duanka.bootstrap import scan as app
+    from duanka.cli.detection import scan_tables as tables
+else:
+    app = lazily("duanka.bootstrap.scan")
+    evaluation = lazily("duanka.evaluation")
+    simulator = lazily("duanka.simulator")
+    tables = lazily("duanka.cli.detection.scan_tables")
+
+
+def add_records(cli: typer.Typer) -> None:
+    """Add the commands about records."""
+    for command in (simulate, scan, evaluate):
+        cli.command()(command)
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Empty or new directory for the invented province.")],
+    cards: Annotated[int, typer.Option(help="How many cards, from 100.")] = 200_000,
+    days: Annotated[int, typer.Option(max=3650, help="How many days of records.")] = 14,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same province.")] = 7,
+    strategy: Annotated[
+        Literal["naive", "evasive", "mixed"], typer.Option(help="How the invented gangs behave.")
+    ] = "mixed",
+) -> None:
+    """Invent a province with known truth: records in our own format, and truth.parquet."""
+    with steps() as shown:
+        world = simulator.simulate(out, cards=cards, days=days, seed=seed, strategy=strategy, progress=shown)
+    counts = ", ".join(f"{name} {n:,}" for name, n in world.rows.items())
+    OUT.print(f"Invented province in {out}: {counts}.", highlight=False)
+    OUT.print(f"Next: duanka scan {out}", highlight=False)
+
+
+def scan(
+    data: DataOrInbox = None,
+    mapping: MappingFile = None,
+    policy: PolicyName = "national",
+    lists: Lists = None,
+    as_of: AsOf = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default: DATA/duanka-out.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory to stay within; then it spills. Default 1GB.")
+    ] = None,
+    engine: Annotated[
+        Literal["embedded", "spark"], typer.Option(help="Where the rules run: here, or on a Spark cluster.")
+    ] = "embedded",
+    remote: Annotated[
+        str | None, typer.Option(help="Spark Connect server, sc://host:15002 (docs/CLUSTER.md).")
+    ] = None,
+    language: Annotated[
+        Literal["zh", "en"] | None,
+        typer.Option(help="Language of tables and of the work list: zh or en."),
+    ] = None,
+    shadow: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Rule that runs but decides nothing (影子规则); may be given several times.",
+            autocompletion=rules_like,
+        ),
+    ] = None,
+    max_bad: Annotated[
+        str, typer.Option("--max-bad", help="Share of quarantined records above which the exit code is 3.")
+    ] = "1%",
+) -> None:
+    """Find the cards at risk in a directory of records; exit code 3 when too many records were quarantined."""
+    allowed = share_of(max_bad)
+    settings = load_settings()
+    data = records_folder(data, settings.inbox)
+    folder = app.output_folder(data, out or settings.out)
+    with steps() as shown:
+        findings = app.scan(
+            settings,
+            data,
+            folder,
+            policy=policy_named(policy).with_shadow([rule_named(one).id for one in shadow or ()]),
+            mapping=mapping,
+            lists=lists,
+            as_of=operator_zone().read_local(as_of, "--as-of") if as_of else None,
+            memory=memory,
+            language=asked_for(language),
+            progress=shown,
+            remote=app.remote_for(settings, engine, remote),
+        )
+    intake = findings.intake
+    too_bad = intake.quarantined > allowed * intake.records or any(f.unreadable for f in intake.files)
+    OUT.print(tables.summary(findings, folder, too_bad=too_bad, allowed=allowed))
+    if settings.decision_key is None:
+        OUT.print(app.NO_SEAL, style="yellow", highlight=False)
+    if too_bad:
+        raise typer.Exit(ExitCode.SET_ASIDE)
+
+
+def evaluate(
+    out: Annotated[Path, typer.Argument(help="Output folder of a scan.")],
+    truth: Annotated[Path, typer.Option(help="Parquet file: card, fraud, role, strategy.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+) -> None:
+    """Compare a scan with the truth: precision, recall, and what it costs honest people."""
+    found = tables.evaluation_tables(evaluation.evaluate(out, truth), markdown=markdown)
+    OUT.print(found, highlight=False, soft_wrap=markdown)

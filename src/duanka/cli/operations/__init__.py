@@ -1,0 +1,1 @@
+"""Commands of whoever runs an installation: serve, doctor, network, settings, specification."""

@@ -1,0 +1,142 @@
+"""`duanka init` and `config`: a place for an installation, and the settings in force."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duanka.bootstrap import work_folder as place
+from duanka.bootstrap.policies import policy_named
+from duanka.bootstrap.settings import in_force, load_settings, resolve_settings, setting_names
+from duanka.cli.shell import language as cli_language
+from duanka.cli.shell.completion import policies_like
+from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.process import OUT
+from duanka.domain.errors import DuankaError
+from duanka.domain.person import Person, Role
+from duanka.domain.policy import Policy
+from duanka.domain.private_files import private_folder, write_private
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import orders as app_orders
+else:
+    app_orders = lazily("duanka.bootstrap.orders")
+
+_CONTENT = """# Settings of this installation; `duanka config` shows those in force, docs/SETTINGS.md explains each.
+# Paths are relative to this file. The environment (DUANKA_...) goes before this file.
+orders = "orders"            # order book (SQLite), live records
+secret_file = "secret"       # key of the audit trail and of links: keep a copy apart from the database
+holder_key_file = "holder-key"   # key of the hashes that stand for document numbers: with another one, other holders
+inbox = "inbox"              # records land here: `duanka live`
+out = "out"                  # what `duanka scan` writes
+decisions = "out"            # what `duanka serve` makes orders of
+policy = {policy}
+host = "127.0.0.1"
+port = 8080
+# database_url_file = "database-url"   # PostgreSQL instead of SQLite: a file with its URL
+# message_centre_file = "message-centre"
+# home_register = "127.0.0.1:4258:4259"
+"""
+
+_FOLDERS = ("inbox", "out", "orders")
+_FILES = ("secret", "holder-key", "database-url", place.FILE)
+
+
+def add_settings(cli: typer.Typer) -> None:
+    """Add the commands about settings."""
+    cli.command()(init)
+    cli.command()(config)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[PLACE]", help="New or empty folder.")] = Path("."),
+    person: Annotated[str, typer.Option("--person", help="Id of the first supervisor.")] = "admin",
+    name: Annotated[str, typer.Option("--name", help="Their name, as it is shown; by default the id.")] = "",
+    policy: Annotated[
+        str, typer.Option(help="national, hebei, or a FILE.toml.", autocompletion=policies_like)
+    ] = "national",
+) -> None:
+    """Make a place: duanka.toml, folders, secret, order book, a first supervisor, an invitation for the second."""
+    if (folder / place.FILE).exists():
+        raise DuankaError(
+            f"{folder / place.FILE} exists, and a place is never overwritten; nothing was changed"
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise DuankaError(f"{folder} is not empty; give a new or empty folder: nothing was changed")
+    for variable in ("DUANKA_ORDERS", "DUANKA_SECRET", "DUANKA_SECRET_FILE"):
+        if os.environ.get(variable):
+            raise DuankaError(
+                f"{variable} is set and would go before the new place; unset it, then repeat: nothing was changed"
+            )
+    under = policy_named(policy)  # what is written wrongly is said before anything is made
+    supervisor = Person(person, Role.SUPERVISOR, name or person)
+    written = str(Path(policy).absolute()) if policy.endswith(".toml") else policy
+    made_folder = not folder.exists()
+    try:
+        key, invitation = _made_in(folder, written, under, supervisor)
+    except BaseException:  # a place is there whole or not at all, so that init can be repeated
+        for one in _FOLDERS:
+            shutil.rmtree(folder / one, ignore_errors=True)
+        for file in _FILES:
+            (folder / file).unlink(missing_ok=True)
+        if made_folder and folder.exists():
+            folder.rmdir()
+        raise
+    OUT.print(f"Made a place in {folder.absolute()}", highlight=False, soft_wrap=True)
+    for line in (
+        f"The key of {person}, shown this once (export DUANKA_API_KEY=KEY, or a file that DUANKA_API_KEY_FILE names):",
+        key,
+        "Invitation for the second supervisor, who types:"
+        f" duanka --home {folder} persons join INVITATION ID --name NAME",
+        invitation,
+        f"Next: put records into {folder / 'inbox'}, then duanka --home {folder} scan",
+    ):
+        OUT.print(line, highlight=False, soft_wrap=True)
+
+
+def _made_in(folder: Path, policy: str, under: Policy, supervisor: Person) -> tuple[str, str]:
+    """Write the files of a place and begin its order book; the key of the supervisor and the invitation."""
+    private_folder(folder)
+    for one in _FOLDERS:
+        private_folder(folder / one)
+    content = _CONTENT.format(policy=json.dumps(policy, ensure_ascii=False))
+    if url := os.environ.get("DUANKA_DATABASE_URL"):  # the next shell does not have it
+        write_private(folder / "database-url", f"{url}\n".encode())
+        content = content.replace(
+            '# database_url_file = "database-url"  ', 'database_url_file = "database-url"'
+        )
+    for key in ("secret", "holder-key"):
+        write_private(folder / key, f"{secrets.token_hex(32)}\n".encode())
+    write_private(folder / place.FILE, content.encode())
+    place.choose(folder)
+    with app_orders.desk(load_settings(), under, create=True) as here:
+        machine = f"{getpass.getuser()} on this machine"
+        return here.persons.begin(supervisor.id, supervisor.display_name, machine, app_orders.now())
+
+
+def config(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print every setting, its value and where it is from; secrets are not shown (docs/SETTINGS.md)."""
+    found = resolve_settings()
+    values = in_force(found.settings)
+    sources = {f"DUANKA_{name.upper()}": source for name, source in found.sources.items()}
+    if not found.settings.language or cli_language.asked_for(None):  # what it comes to without a setting
+        values["DUANKA_LANGUAGE"], sources["DUANKA_LANGUAGE"] = cli_language.language_in_force()
+    if as_json:
+        rows = {name: {"value": value or None, "from": sources[name]} for name, value in values.items()}
+        text = json.dumps({"place": found.place and str(found.place), "settings": rows}, ensure_ascii=False)
+        OUT.print(text, highlight=False, soft_wrap=True)
+        return
+    width = max(map(len, setting_names()))
+    named = found.place or f"none (no {place.FILE} from here upward; `duanka init` makes one)"
+    OUT.print(f"Place: {named}", highlight=False, soft_wrap=True)
+    for name, value in values.items():
+        OUT.print(f"{name:<{width}}  {value or '-'}  [{sources[name]}]", highlight=False, soft_wrap=True)

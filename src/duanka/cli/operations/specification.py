@@ -1,0 +1,320 @@
+"""`duanka spec`: what is required, what of it works and by which tests; a page to read; confirming it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duanka import specification
+from duanka.bootstrap.policies import shipped
+from duanka.bootstrap.work_folder import find_place
+from duanka.cli.output.grid import grid
+from duanka.cli.shell.language import language, shown
+from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.process import OUT
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.text import Words
+from duanka.specification import Age, Confirmation, Evidence, Requirement
+from duanka.specification.confirmations import AGAIN
+from duanka.specification.document import STATE_WORDS, in_two
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import questions as app_questions
+    from duanka.specification import page as pages
+else:
+    app_questions = lazily("duanka.bootstrap.questions")
+    pages = lazily("duanka.specification.page")
+
+_PACKAGE = Path(__file__).parents[2]
+_NAMED = 3  # changed files that are named
+_TABLE = (
+    *(Words("编号", "number"), Words("需求", "requirement"), Words("状态", "state")),
+    *(Words("测试", "tests"), Words("确认", "confirmed")),
+)
+_TESTS = Words("{tests}（{files} 个文件）", "{tests} in {files}")
+_TESTS_FAILED = Words("{tests}（{files} 个文件，{failed} 未过）", "{tests} in {files}, {failed} not")
+_TOTALS = Words(
+    "{all} 项需求：{works} 项已实现，{partly} 项部分实现，{not_yet} 项未实现；已确认 {confirmed} 项",
+    "{all} requirements: {works} work, {partly} partly, {not_yet} not yet; {confirmed} confirmed",
+)
+_TO_CONFIRM, _STOP = Words("，{again} 项须重新确认。", ", {again} to confirm again."), Words("。", ".")
+_OPEN = Words(
+    "{open} 个问题待确认：`duanka spec page --out spec.pdf` 列出全部，`duanka spec confirm` 作答。",
+    "{open} questions are open: `duanka spec page --out spec.pdf` shows all, `duanka spec confirm` answers one.",
+)
+_LEGEND = Words(
+    "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出文件。",
+    "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names the files.",
+)
+_NO_RUN = Words(
+    "没有测试运行记录：状态取自 SPECIFICATION.md，此处无从证明；`make test` 可证明。",
+    "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows; "
+    "`make test` does.",
+)
+_EVIDENCE = Words(
+    "证据：{date} 运行的 {tests} 个测试，代码 {code}，Python {python}，{system}。",
+    "Evidence: a run of {tests} tests on {date}, code {code}, Python {python}, {system}.",
+)
+_CODE_CHANGED = Words(
+    "此后代码有变：{files} 个文件（{named}）。", "The code has changed since: {files} files ({named})."
+)
+_ANEW = Words(
+    "`make test` 之后 `make evidence` 可重新证明。", " `make test`, then `make evidence`, shows it anew."
+)
+_SAME_CODE = Words("代码与该次运行相同。", "The code is that of the run.")
+_NO_SOURCES = Words(
+    "此处没有源码：只比对了程序，没有比对测试。",
+    "The sources are not here: only the program was compared with the run, not its tests.",
+)
+_GONE = Words(
+    "{path}：其中确认的 {numbers} 已不是需求。",
+    "{path}: {numbers} is confirmed there and no requirement any more.",
+)
+_WRITTEN = Words("已写入：{path}", "Written: {path}")
+_WRITTEN_NEXT = Words(
+    "已写入：{path}。下一步：duanka spec page --measured {path} --out spec.html",
+    "Written: {path}. Next: duanka spec page --measured {path} --out spec.html",
+)
+_CONFIRMED = Words("{number} 已由{by}于 {on} 确认：{path}", "{number} confirmed by {by} on {on}: {path}")
+_OURS = Words("{title} 保持我们所选：{code}。可选：{codes}", "{title} Ours stands: {code}. Answers: {codes}")
+_CHOSE_OURS = Words("{title} 选定我们所选：{code}", "{title} {code}, as ours")
+_CHOSE_OTHER = Words(
+    "{title} 选定 {code}。运行方式不因此改变，须更改：{change}",
+    "{title} {code}. What runs is changed by {change}",
+)
+spec_cli = typer.Typer(
+    help="What is required of Duanka, what of it works, and by which tests; a page to read; confirming it.",
+    invoke_without_command=True,
+)
+ResultsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        help="Results of a test run; default: the last one in this folder, else the shipped evidence.",
+    ),
+]
+ConfirmedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        help="Confirmations; default: CONFIRMED.toml of the place, else beside SPECIFICATION.md, else here.",
+    ),
+]
+
+
+def add_specification(cli: typer.Typer) -> None:
+    """Add `spec` to the commands."""
+    cli.add_typer(spec_cli, name="spec")
+
+
+def _sources() -> Path | None:
+    """The root of the sources that this program runs from; None: it is installed without them."""
+    root = _PACKAGE.parents[1]
+    return root if (root / "SPECIFICATION.md").is_file() and (root / "tests").is_dir() else None
+
+
+def _stated() -> tuple[Requirement, ...]:
+    return specification.read(shipped("", "SPECIFICATION.md"))
+
+
+def _evidence(named: Path | None) -> Evidence | None:
+    if named is not None:
+        if (found := specification.results(named)) is None:
+            raise DuankaError(f"{named}: no such file; `make test` writes {specification.RESULTS}")
+        return found
+    return specification.results(Path(specification.RESULTS)) or specification.results(specification.EVIDENCE)
+
+
+def _confirmed_file(named: Path | None) -> Path:
+    """Where confirmations lie: --file, the place, the nearest folder upward with one or a specification, else here."""
+    if named is not None:
+        return named
+    if place := find_place():
+        return place / specification.FILE
+    here, names = Path.cwd(), (specification.FILE, "SPECIFICATION.md")
+    for folder in (here, *here.parents, *filter(None, [_sources()])):
+        if any((folder / name).is_file() for name in names):
+            return folder / specification.FILE
+    return here / specification.FILE
+
+
+@spec_cli.callback()
+def spec(
+    context: typer.Context,
+    results: ResultsFile = None,
+    file: ConfirmedFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+) -> None:
+    """What is required of Duanka, what of it works, and by which tests; a page to read; confirming it."""
+    if context.invoked_subcommand:
+        return
+    stated, ran = _stated(), _evidence(results)
+    path = _confirmed_file(file)
+    confirmed = specification.read_confirmations(path)
+    since = specification.age(ran, _sources(), _PACKAGE) if ran else None
+    if as_json:
+        # for a program: not folded at a width, and ASCII so that any terminal takes it
+        typer.echo(json.dumps(pages.as_data(stated, ran, since, confirmed), indent=1))
+        return
+    table = grid(*_TABLE, right=("tests",))
+    for one in stated:
+        state, tests = specification.state_of(one, ran)
+        files = len(ran.shown.get(one.number, {})) if ran else 0
+        failed = ran.tests_of(one.number)[1] if ran else 0
+        words = shown(_TESTS_FAILED if failed else _TESTS)
+        by = words.format(tests=tests, files=files, failed=failed) if tests else "-"
+        table.add_row(one.number, _title(one), shown(STATE_WORDS[state]), by, _standing(one, confirmed))
+    OUT.print(table, highlight=False)
+    for line in (
+        *_totals(stated, ran, confirmed),
+        *_age_lines(ran, since),
+        *_unknown(stated, confirmed, path),
+    ):
+        OUT.print(line, highlight=False)
+
+
+def _title(one: Requirement) -> str:
+    """The title in the language of tables."""
+    return shown(in_two(one.title))
+
+
+def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
+    standing = specification.standing_of(one, confirmed)
+    if standing == "confirmed":
+        return f"{confirmed[one.number].by}, {confirmed[one.number].on}"
+    return "-" if standing == "not confirmed" else shown(AGAIN)
+
+
+def _totals(
+    stated: tuple[Requirement, ...], ran: Evidence | None, confirmed: dict[str, Confirmation]
+) -> list[str]:
+    states = Counter(specification.state_of(one, ran)[0] for one in stated)
+    standings = Counter(specification.standing_of(one, confirmed) for one in stated)
+    again = standings["confirm again"]
+    unanswered = sum(
+        len(one.questions) for one in stated if specification.standing_of(one, confirmed) != "confirmed"
+    )
+    return [
+        "",
+        shown(_TOTALS).format(
+            all=len(stated),
+            works=states["works"],
+            partly=states["partly"],
+            not_yet=states["not yet"],
+            confirmed=standings["confirmed"],
+        )
+        + (shown(_TO_CONFIRM).format(again=again) if again else shown(_STOP)),
+        *([shown(_OPEN).format(open=unanswered)] if unanswered else []),
+        *([shown(_LEGEND)] if ran else []),
+    ]
+
+
+def _age_lines(ran: Evidence | None, since: Age | None) -> list[str]:
+    """What the states rest on, and whether the code is still that of the run."""
+    if ran is None or since is None:
+        return [shown(_NO_RUN)]
+    run = {"date": ran.date, "code": ran.key, "python": ran.python, "system": ran.system}
+    lines = [shown(_EVIDENCE).format(tests=f"{ran.tests:,}", **run)]
+    if since.changed:
+        more = ", …" if len(since.changed) > _NAMED else ""
+        named = ", ".join(since.changed[:_NAMED]) + more
+        changed = shown(_CODE_CHANGED).format(files=len(since.changed), named=named)
+        lines.append(changed + (shown(_ANEW) if since.whole else ""))
+    elif since.whole:
+        lines.append(shown(_SAME_CODE))
+    if not since.whole:
+        lines.append(shown(_NO_SOURCES))
+    return lines
+
+
+def _unknown(stated: tuple[Requirement, ...], confirmed: dict[str, Confirmation], path: Path) -> list[str]:
+    gone = specification.unknown_numbers(stated, confirmed)
+    return [shown(_GONE).format(path=path, numbers=", ".join(gone))] if gone else []
+
+
+@spec_cli.command("show")
+def spec_show(
+    number: Annotated[str, typer.Argument(help="Number of a requirement, as R1.5.")],
+    results: ResultsFile = None,
+    file: ConfirmedFile = None,
+) -> None:
+    """Show one requirement: source, meaning, acceptance test, state, the tests that show it, open questions."""
+    one, ran = specification.named(_stated(), number), _evidence(results)
+    confirmed = specification.read_confirmations(_confirmed_file(file))
+    OUT.print(pages.as_text(one, ran, confirmed.get(one.number), language()), highlight=False)
+    for line in _age_lines(ran, specification.age(ran, _sources(), _PACKAGE) if ran else None):
+        OUT.print(line, highlight=False)
+
+
+@spec_cli.command("page")
+def spec_page(
+    out: Annotated[Path, typer.Option(help="FILE.html or FILE.pdf.")],
+    results: ResultsFile = None,
+    file: ConfirmedFile = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="Figures written by `duanka spec measure`; default: the shipped ones."),
+    ] = None,
+) -> None:
+    """Write all requirements as a page to read: what each is, where it comes from, whether it works, what is open."""
+    ran, path = _evidence(results), _confirmed_file(file)
+    since = specification.age(ran, _sources(), _PACKAGE) if ran else None
+    confirmed = specification.read_confirmations(path)
+    figures = specification.read_figures(measured or specification.MEASURED, named=measured is not None)
+    preface = specification.read_preface(shipped("", "SPECIFICATION.md"))
+    pages.write_page(out, preface, _stated(), ran, since, confirmed, figures)
+    OUT.print(shown(_WRITTEN).format(path=out), highlight=False)
+    for line in _age_lines(ran, since):
+        OUT.print(line, highlight=False)
+
+
+@spec_cli.command("measure")
+def spec_measure(
+    data: Annotated[
+        Path, typer.Argument(help="Records with truth.parquet beside them: `duanka simulate DIR`.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of figures for `duanka spec page --measured`.")] = Path(
+        "measured.json"
+    ),
+) -> None:
+    """Measure what other answers to the open questions would do on an invented province."""
+    figures = app_questions.measure(data, _stated(), lambda text: OUT.print(text, highlight=False))
+    specification.write_figures(figures, out)
+    OUT.print(shown(_WRITTEN_NEXT).format(path=out), highlight=False)
+
+
+@spec_cli.command("confirm")
+def spec_confirm(
+    number: Annotated[str, typer.Argument(help="Number of a requirement, as R1.5.")],
+    by: Annotated[str, typer.Option(help="Who confirms it.")],
+    choose: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An answer to its open question, by its code; once for each question. Earlier answers to others stay."
+        ),
+    ] = None,
+    note: Annotated[str, typer.Option(help="What is to be remembered with it.")] = "",
+    file: ConfirmedFile = None,
+) -> None:
+    """Confirm a requirement as it reads now, and choose answers to its open questions."""
+    stated, path = _stated(), _confirmed_file(file)
+    today = operator_zone().now().date()
+    made = specification.confirm(path, stated, number, by, today, choose or (), note)
+    OUT.print(
+        shown(_CONFIRMED).format(number=made.number, by=made.by, on=made.on, path=path), highlight=False
+    )
+    for question in specification.named(stated, made.number).questions:
+        code = made.chose(question)
+        said = {
+            "title": shown(in_two(question.title)),
+            "code": code or question.chosen.code,
+            "codes": ", ".join(answer.code for answer in question.answers),
+            "change": shown(question.changed_by),
+        }
+        words = _CHOSE_OTHER if code and code != question.chosen.code else _CHOSE_OURS if code else _OURS
+        OUT.print(shown(words).format(**said), highlight=False)

@@ -1,0 +1,1 @@
+"""Commands of the desk: orders, objections, cards, audit, counter, reviews."""

@@ -1,0 +1,277 @@
+"""`duanka orders list`, `objections list`, `orders acts` and `orders alarms`: what waits, filtered, sorted, counted."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from duanka.cli.output.lists import (
+    AsCSV,
+    AsJSON,
+    Asked,
+    Count,
+    PageNumber,
+    Rows,
+    every,
+    fetched,
+    options,
+    print_counts,
+    print_list,
+    print_page,
+)
+from duanka.cli.people.acting import AtDesk, BecauseFull, Full, command
+from duanka.cli.shell.completion import TIERS, Choices, choices, cities_like, operators_like, reasons_like
+from duanka.cli.shell.language import shown
+from duanka.cli.shell.lazy import lazily
+from duanka.domain.authority import Permission
+from duanka.domain.bounds import bounded
+from duanka.domain.bulk_action import ActState, card_of
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.order import Kind, Person, State
+from duanka.domain.police_reasons import CLAIMED, CONFIRMED
+from duanka.domain.take import TierName
+from duanka.domain.text import Words
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap import policies
+    from duanka.bootstrap.orders import Desk
+    from duanka.cli.orders import listings
+    from duanka.orders.queries import listing
+    from duanka.orders.queries import service as reading
+else:
+    app_orders = lazily("duanka.bootstrap.orders")
+    policies = lazily("duanka.bootstrap.policies")
+    listings = lazily("duanka.cli.orders.listings")
+    listing = lazily("duanka.orders.queries.listing")
+    reading = lazily("duanka.orders.queries.service")
+
+_ALARMS = 200  # the latest
+_AHEAD = re.compile(r"([0-9]{1,4})\s*(m|h|d)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+SortName = Literal["due", "weight", "opened", "updated"]
+_STATES = choices(Words("状态", "state"), State)
+_KINDS = choices(Words("工单类型", "kind"), Kind)
+_ACT_STATES = choices(Words("处置状态", "state"), ActState)
+_SORTS = Choices(
+    Words("排序", "order"),
+    {
+        "due": Words("期限", "due"),
+        "weight": Words("轻重", "weight"),
+        "opened": Words("建单", "opened"),
+        "updated": Words("更新", "updated"),
+    },
+)
+States = Annotated[
+    list[State] | None, _STATES.option("--state", help="Only in this state, like 待复核; several times.")
+]
+Tiers = Annotated[
+    list[TierName] | None,
+    TIERS.option("--tier", help="Only of this tier, 低, 中, 高 or 极高; several times."),
+]
+RuleNames = Annotated[
+    list[str] | None,
+    typer.Option("--rule", help="Only by this rule; several times.", autocompletion=reasons_like),
+]
+Operators = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--operator", help="Only of this operator, - for none; several times.", autocompletion=operators_like
+    ),
+]
+Cities = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--city",
+        help="Only of this city, like 130100, - for none; several times.",
+        autocompletion=cities_like,
+    ),
+]
+Due = Annotated[
+    str, typer.Option(help="Only with a deadline by then: 4h, 30m, 2d, or like 2026-12-31T18:00.")
+]
+SortBy = Annotated[
+    SortName | None,
+    _SORTS.option(
+        help="due 期限: next deadline, then tier; weight 轻重; opened 建单, updated 更新: latest first."
+        " With --closed: updated."
+    ),
+]
+CardNumber = Annotated[str | None, typer.Option(help="Only about this card, for example 8613800000000.")]
+Closed = Annotated[bool, typer.Option("--closed", help="Those that are over, too.")]
+Overdue = Annotated[bool, typer.Option("--overdue", help="Only those whose deadline is past.")]
+Waiting = Annotated[
+    bool, typer.Option("--waiting", help="Only those that wait for a person, and for no clock.")
+]
+
+
+def add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    """Add `list`, `acts` and `alarms` to `orders`."""
+    add_orders_list(orders, out, at_desk, "orders list", None)
+    _add_acts(orders, out, at_desk)
+    _add_alarms(orders, out, at_desk)
+
+
+def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: str, only: Kind | None) -> None:
+    """Add `list` to `group`. `typed`: what is typed before the options; `only`: the one kind that it lists."""
+
+    def listed(
+        state: States = None,
+        tier: Tiers = None,
+        rule: RuleNames = None,
+        city: Cities = None,
+        operator: Operators = None,
+        due: Due = "",
+        card: CardNumber = None,
+        closed: Closed = False,
+        overdue: Overdue = False,
+        waiting: Waiting = False,
+        sort: SortBy = None,
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+        full: Full = False,
+        why: BecauseFull = "",
+        kind: Kind | None = None,
+    ) -> None:
+        given: dict[str, Any] = {
+            "kind": kind if only is None else None,
+            "state": state,
+            "tier": tier,
+            "rule": rule,
+        }
+        given |= {"city": city, "operator": operator, "due": due, "card": card and "…", "closed": closed}
+        given |= {
+            "overdue": overdue,
+            "waiting": waiting,
+            "sort": sort,
+            "full": full,
+            "why": why if full else "",
+        }
+        with at_desk(Permission.LIST_ORDERS) as (here, person):
+            now = app_orders.now()
+            which = reading.Filter(
+                only or kind,
+                tuple(state or ()),
+                card_of(card) if card else None,
+                tuple(tier or ()),
+                is_open=None if closed else True,
+                overdue=overdue,
+                waiting=waiting,
+                due=due_by(due, now) if due else None,
+                rules=tuple(rule or ()),
+                operators=tuple(map(listing.place_named, operator or ())),
+                cities=tuple(map(listing.place_named, city or ())),
+            )
+            by = listing.Sort(sort or ("updated" if closed else "due"))
+            asked = Asked(typed, as_json, as_csv, count, page, limit, options(given), scope_of(person))
+            _print_orders(out, here, which, reading.Reader(person, full, why), now, by, asked)
+
+    # objections are of one kind
+    chosen = _KINDS.option(
+        "--kind", help="Only of this kind: 实人核验, 停机 or 异议.", hidden=only is not None
+    )
+    listed.__annotations__["kind"] = Annotated[Kind | None, chosen]
+    listed.__doc__ = (
+        "List orders: the next deadline first, then the heavier tier; those without a deadline last."
+        if only is None
+        else "List objections, with the options of `duanka orders list`."
+    )
+    command(group, Permission.LIST_ORDERS, "list")(listed)
+
+
+def _print_orders(
+    out: Console,
+    here: Desk,
+    which: listing.Filter,
+    reader: reading.Reader,
+    now: datetime,
+    by: listing.Sort,
+    asked: Asked,
+) -> None:
+    rows = listings.orders_listing(now, only_open=which.is_open is True, kind=which.kind)
+    if asked.count:
+        counts = here.reading.order_counts(which, reader, now)
+        found = counts.total
+        _check_rules(which, found)
+        print_counts(out, rows, found, counts.by, asked)
+        return
+    items, more = fetched(
+        lambda after, limit: here.reading.orders(
+            which, reader, now, after, limit, sort=by, skip=0 if after else asked.skipped
+        ),
+        asked.rows,
+    )
+    _check_rules(which, len(items))
+    print_page(out, rows, items, asked, more=more)
+
+
+def _check_rules(which: listing.Filter, found: int) -> None:
+    """DuankaError where nothing was found because a rule is none: it is mistyped."""
+    for rule in which.rules if not found else ():
+        if rule not in (CONFIRMED, CLAIMED):
+            policies.rule_named(rule)
+
+
+def due_by(text: str, now: datetime) -> datetime:
+    """The moment that `4h`, `30m`, `2d` or a time of the operator's names."""
+    if ahead := _AHEAD.fullmatch(text.strip()):
+        return now + timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
+    try:
+        return bounded(operator_zone().read(text, "--due"))
+    except DuankaError as error:
+        raise DuankaError(f"{error}; or, from now on, like 30m, 4h or 2d") from None
+
+
+def scope_of(person: Person) -> str:
+    """The scope of who asks, for the sentence of an empty list; "" where nothing is out of it."""
+    return "" if person.scope.everywhere else shown(person.scope.words)
+
+
+def _add_acts(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(orders, Permission.LIST_ACTS)
+    def acts(
+        state: Annotated[
+            list[ActState] | None, _ACT_STATES.option(help="Only in this state; several times.")
+        ] = None,
+        waiting: Annotated[
+            bool, typer.Option("--waiting", help="Only those that wait for a second person.")
+        ] = False,
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
+        """List what was proposed, the newest first, and how far it is."""
+        with at_desk(Permission.LIST_ACTS) as (here, person):
+            typed = options({"state": state, "waiting": waiting})
+            asked = Asked("orders acts", as_json, as_csv, count, page, limit, typed, scope_of(person))
+            found = every(lambda after, rows: here.reading.acts(person, after, rows, waiting=waiting))
+            print_list(out, listings.ACTS, (one for one in found if not state or one.state in state), asked)
+
+
+def _add_alarms(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
+    @command(orders, Permission.LIST_ALARMS)
+    def alarms(
+        is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
+        count: Count = False,
+        page: PageNumber = 1,
+        limit: Rows = None,
+        as_json: AsJSON = False,
+        as_csv: AsCSV = False,
+    ) -> None:
+        """List alarms, the newest first: what failed, or was set aside, and since when."""
+        with at_desk(Permission.LIST_ALARMS) as (here, person):
+            asked = Asked("orders alarms", as_json, as_csv, count, page, limit, options({"open": is_open}))
+            found = here.reading.alarms(person, is_open=is_open or None, limit=_ALARMS)
+            print_list(out, listings.ALARMS, found, asked)

@@ -1,0 +1,323 @@
+"""Orders, acts and cards as the commands print them. Times are local to the operator, with their offset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from duanka.cli.orders.story_tables import (
+    carried_by,
+    confirmed_table,
+    legs_table,
+    notices_told,
+    refused_table,
+    trail_told,
+)
+from duanka.cli.orders.story_tables import local as local  # noqa: PLC0414  # who prints orders prints moments
+from duanka.cli.output.grid import grid, share
+from duanka.cli.output.list_columns import Column, Listing
+from duanka.cli.output.lists import table_lines
+from duanka.cli.shell.language import shown, term, tier
+from duanka.cli.shell.process import Prose
+from duanka.domain.bulk_action import Act, Skipped
+from duanka.domain.caller_answer import answer, answer_about
+from duanka.domain.hit_summary import decoded_summaries
+from duanka.domain.identity import TOLD
+from duanka.domain.identity import Outcome as CheckOutcome
+from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.order import Asked, Kind, Order, State
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.phone_masking import masked_text
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Fault
+from duanka.ledger.audit.trail_texts import row_words
+from duanka.orders.bulk_actions.execution import CardOutcome
+from duanka.orders.verification.reviews import ReviewFile
+from duanka.orders.views import ActCard, Dossier, Figures, OrderFile, Page, Sight, Told
+
+_MASKED = Sight(unmasked=False)
+_SKIPPED_SHOWN = 50
+
+_ORDER, _CARD, _STATE = Words("工单", "order"), Words("号码", "card"), Words("状态", "state")
+_REASON, _OPENED, _CLOSED = Words("原因", "reason"), Words("建单", "opened"), Words("办结", "closed")
+_TIER, _RULES, _DUE = Words("等级", "tier"), Words("规则", "rules"), Words("期限", "due")
+_ASKED_FOR = Words("要求", "asked for")
+_ASKED = Words("{asked}，命中 {hits} 次", "{asked}, {hits} hit(s)")
+_OF_TIER, _NEXT_FACT = Words("等级 {tier}", "tier {tier}"), Words("，", ", ")
+_OPERATOR, _CITY = Words("运营商", "operator"), Words("城市", "city")
+_CARRIED_BY, _REDRESS = Words("依据", "carried by"), Words("申诉途径", "redress")
+_PAPERS, _DELIVERED = Words("所需证件", "to bring"), Words("送达", "delivered")
+_PARENT, _DAYS = (
+    Words("来自工单", "follows from"),
+    Words("{first} 至 {last}，{days} 天", "{first} – {last}, {days} d"),
+)
+_SEEN = Words("{rule}（{days}）：{what}", "{rule} ({days}): {what}")
+_SINCE, _WANTED = Words("起始", "since"), Words("应为", "wanted")
+_ORDERS_TITLE = Words("\n工单", "\nOrders")
+_ACT, _ACT_IS = Words("处置", "act"), Words("{id}：{event}，{cards} 张卡", "{id}: {event} {cards} card(s)")
+_PROGRESS = Words("进度", "progress")
+_DONE = Words(
+    "{done} 张已处置，{skipped} 张跳过，{left} 张未办", "{done} done, {skipped} skipped, {left} to come"
+)
+_TOOK = Words("，用时 {seconds} 秒", " in {seconds} s")
+_PROPOSED, _APPROVED = Words("提出", "proposed"), Words("复核", "approved")
+_UNDOES, _UNDONE_BY = Words("撤销", "undoes"), Words("被撤销于", "undone by")
+_SKIPPED_TITLE = Words("\n跳过的号码", "\nSkipped")
+_SKIPPED = (_CARD, Words("跳过原因", "why it was skipped"))
+_MORE_SKIPPED = Words(
+    "另有 {more} 张：`duanka orders show {act}`", "and {more} more: `duanka orders show {act}`"
+)
+_PASSES = Words("曾通过核验 {times} 次，上次 {at}", "passed {times}x before, last {at}")
+_TO_COME = Words("未办", "to come")
+_NEXT = Words("下一页：", "More: ")
+_PERIOD = Words("{since} 起，{until} 前", "From {since} until before {until}")
+_HANDLED = Words("处置号码", "numbers handled")
+_OPENED_OF = Words("新建工单：{kind}", "orders opened: {kind}")
+_REFUSED_OF = Words("拦截{carried}：{reason}", "{carried}s refused: {reason}")
+_ALARMS, _DRIFTS = Words("告警", "alarms"), Words("网络不一致（已修复）", "drifts (repaired)")
+_FAULT = Words("第 {row} 行：{what}", "row {row}: {what}")
+_REVIEW = Words(
+    "{id} {card}：{state}，等级 {tier}\n相似度 {similarity}；{reasons}\n指标：{signals}",
+    "{id} {card}: {state}, tier {tier}\nsimilarity {similarity}; {reasons}\nsignals: {signals}",
+)
+_EARLIER = Words(
+    "此前，{at}：{outcome}，相似度 {similarity}，{reasons}",
+    "before, {at}: {outcome}, similarity {similarity}, {reasons}",
+)
+_NO_REASON, _AND = Words("无原因", "no reason"), Words("；", "; ")
+
+
+def state(word: str) -> str:
+    """A state in the language of tables."""
+    return term(State, word)
+
+
+def _outcome(one: ActCard) -> str:
+    return term(CardOutcome, one.outcome, shown(_TO_COME))
+
+
+def _objection(word: str) -> str:
+    return term(State, word or None)
+
+
+def _open_orders(one: ActCard) -> str:
+    return ", ".join(f"{order.id} {state(order.state)}" for order in one.open_orders)
+
+
+def _why_asked(one: ActCard) -> str:
+    """Why the card is asked, when it passed before, why it was skipped: what is known of it."""
+    passed = shown(_PASSES).format(times=one.passes, at=local(one.passed_at)) if one.passes else ""
+    reason = shown(one.reason) if one.reason else ""
+    return shown(_AND).join(text for text in (reason, passed, one.why or "") if text)
+
+
+def _with_next(table: RenderableType, command: str, following: str | None) -> RenderableType:
+    """The page, and how to see the one that follows."""
+    more = [Prose(f"{shown(_NEXT)}duanka {command} --after {following}")] if following else []
+    return Group(table, *more)
+
+
+def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
+    """One order with its story; first what to tell a caller."""
+    order, grounds = file.order, file.order.grounds
+    moved = [told.at for told in file.trail if told.after.get("state") == order.state.value]
+    said = _read_out(answer_about(order, moved[-1] if moved else order.updated_at, policy))
+    facts = _facts(
+        (_ORDER, f"{order.id} ({shown(order.kind.words)})"),
+        (_CARD, order.card),
+        (_STATE, shown(order.state.words)),
+        *_asked_for(order),
+        (_OPERATOR, order.operator or "-"),
+        (_CITY, order.city or "-"),
+        (_CARRIED_BY, carried_by(order.carried_by)),
+        (_REASON, shown(grounds.reason)),
+        (_REDRESS, shown(grounds.redress)),
+        (_PAPERS, shown(grounds.papers)),
+        (_OPENED, local(order.opened_at)),
+        (_DELIVERED, local(order.delivered_at)),
+        (_DUE, local(order.due_at)),
+        (_PARENT, order.parent or "-"),
+        (_CLOSED, local(order.closed_at)),
+    )
+    trail = [_in_words(told, grounds.reason) for told in file.trail]
+    return Group(said, facts, trail_told(trail), legs_table(file.legs), notices_told(file.notices))
+
+
+def _asked_for(order: Order) -> list[tuple[Words, str]]:
+    """What an order asks, and why; an objection, or a stop by hand, asks nothing and rests on no hit."""
+    asked = [shown(_ASKED).format(asked=term(Asked, order.asked), hits=order.hits)] if order.asked else []
+    graded = [shown(_OF_TIER).format(tier=tier(order.tier))] if order.tier else []
+    facts = [(_ASKED_FOR, shown(_NEXT_FACT).join([*asked, *graded]))] if asked else []
+    facts += [(_TIER, tier(order.tier))] if graded and not asked else []
+    rules = "\n".join(rules_seen(order))
+    return [*facts, (_RULES, rules)] if rules else facts
+
+
+def _in_words(told: Told, reason: Words) -> Told:
+    """A row of the trail, which keeps the reason of a decision in English."""
+    return replace(told, why=shown(reason)) if told.why and told.why == reason.en else told
+
+
+def rules_seen(order: Order) -> Iterator[str]:
+    """What each rule saw, and on which days; only its id where the decision did not say so."""
+    seen = {one.rule: one for one in decoded_summaries(order.hit_summaries)}
+    for rule in dict.fromkeys((*order.rules, *seen)):
+        if not (one := seen.get(rule)):
+            yield rule
+            continue
+        span = shown(_DAYS).format(first=one.first_day, last=one.last_day, days=one.days)
+        days = f"{one.first_day}" if one.days == 1 else span
+        yield shown(_SEEN).format(rule=rule, days=days, what=shown(one.words))
+
+
+def _read_out(said: Words) -> RenderableType:
+    """A sentence to read to a caller, who may speak either language."""
+    return Group(Prose(said.zh), Prose(said.en), Prose(""))
+
+
+def dossier_page(card: Dossier, policy: OrderPolicy, width: int) -> RenderableType:
+    """All that is known of a card; first what to tell a caller."""
+    said = _read_out(answer(card.card, card.orders, card.since, policy, known=card.known))
+    if not card.known:
+        return said
+    facts = _facts(
+        (_CARD, card.card),
+        (_STATE, state(card.state)),
+        (_SINCE, local(card.since)),
+        (_WANTED, term(NetworkState, card.wanted)),
+    )
+    listed = table_lines(_ORDERS, card.orders, width) if card.orders else ()
+    title = [Prose(shown(_ORDERS_TITLE), style="bold")] if card.orders else []
+    orders = Group(*title, *listed)
+    refused = refused_table(card.refusals)
+    return Group(said, facts, orders, confirmed_table(card.network), refused, notices_told(card.notices))
+
+
+def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
+    """One act and how far it is."""
+    act = _MASKED.seen(act)
+    done = shown(_DONE).format(done=f"{act.done:,}", skipped=f"{act.skipped:,}", left=f"{act.left:,}")
+    if act.seconds is not None:
+        done += shown(_TOOK).format(seconds=f"{act.seconds:.1f}")
+    facts = _facts(
+        (_ACT, shown(_ACT_IS).format(id=act.id, event=shown(act.event.words), cards=f"{act.total:,}")),
+        (_STATE, shown(act.state.words)),
+        (_PROGRESS, done),
+        (_REASON, shown(act.grounds.reason)),
+        (_PROPOSED, f"{act.proposed_by}, {local(act.proposed_at)}"),
+        (_APPROVED, f"{act.approved_by}, {local(act.approved_at)}" if act.approved_by else "-"),
+        (_UNDOES, act.undoes or "-"),
+        (_UNDONE_BY, ", ".join(act.undone_by) or "-"),
+    )
+    if not skipped:
+        return facts
+    table = grid(*_SKIPPED, title=_SKIPPED_TITLE)
+    for one in skipped[:_SKIPPED_SHOWN]:
+        table.add_row(_MASKED.number(one.card), masked_text(one.why or "-"))
+    more = len(skipped) - _SKIPPED_SHOWN
+    rest = [Prose(shown(_MORE_SKIPPED).format(more=f"{more:,}", act=act.id))] if more > 0 else []
+    return Group(facts, table, *rest)
+
+
+_ORDERS: Listing[Order] = Listing(
+    _ORDER,
+    (
+        Column("id", _ORDER, lambda one: one.id),
+        Column("kind", Words("类型", "kind"), lambda one: one.kind.value, word=partial(term, Kind)),
+        Column("state", _STATE, lambda one: one.state.value, word=state),
+        Column("opened_at", _OPENED, lambda one: one.opened_at),
+        Column("closed_at", _CLOSED, lambda one: one.closed_at),
+        Column("reason", _REASON, lambda one: one.grounds.reason, below=True),
+    ),
+)
+_ACT_CARDS: Listing[ActCard] = Listing(
+    _CARD,
+    (
+        Column("line", Words("#", "#"), lambda one: one.line, right=True),
+        Column("card", _CARD, lambda one: one.card),
+        Column("state", Words("现状", "now"), lambda one: one.state, word=state),
+        Column("tier", _TIER, lambda one: one.tier, word=tier),
+        Column("outcome", Words("结果", "outcome"), lambda one: one.outcome, _outcome),
+        Column("objection", Words("异议", "objection"), lambda one: one.objection, word=_objection),
+        Column("open", Words("未结工单", "open"), lambda one: None, _open_orders),
+        Column("told", _REASON, lambda one: None, _why_asked, below=True),
+    ),
+)
+
+
+def act_cards_table(act_id: str, page: Page[ActCard], width: int) -> RenderableType:
+    """Every card of an act as the second person must know it; `page` is already masked."""
+    return _with_next(Group(*table_lines(_ACT_CARDS, page.items, width)), f"orders show {act_id}", page.next)
+
+
+def figures_page(figures: Figures) -> RenderableType:
+    """What was done in a period."""
+    rows = [(shown(_HANDLED), f"{figures.handled:,}")]
+    rows += [(f"  {shown(row_words(what))}", f"{count:,}") for what, count in figures.handled_by.items()]
+    rows += [
+        (shown(_OPENED_OF).format(kind=term(Kind, kind)), f"{count:,}")
+        for kind, count in figures.opened.items()
+    ]
+    rows += [
+        (
+            shown(_REFUSED_OF).format(
+                carried=term(Carried, one.carried), reason=term(RefusalReason, one.reason)
+            ),
+            f"{one.count:,}",
+        )
+        for one in figures.refused
+    ]
+    rows += [
+        (shown(_ALARMS), f"{figures.alarms:,}"),
+        (shown(_DRIFTS), f"{figures.drifts:,} ({figures.drifts_repaired:,})"),
+    ]
+    period = shown(_PERIOD).format(since=local(figures.since), until=local(figures.until))
+    return Group(Prose(period), _table(*rows))
+
+
+def fault_line(fault: Fault) -> Prose:
+    """Where the audit trail does not hold."""
+    return Prose(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
+
+
+def _facts(*rows: tuple[Words, str]) -> Table:
+    return _table(*((shown(name), value) for name, value in rows if value != "-"))
+
+
+def _table(*rows: tuple[str, str]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def review_page(file: ReviewFile) -> RenderableType:
+    """What a check measured, and what earlier ones said."""
+    order = file.order
+    lines = [
+        shown(_REVIEW).format(
+            id=order.id,
+            card=order.card,
+            state=shown(order.state.words),
+            tier=tier(order.tier),
+            similarity=share(file.similarity),
+            reasons=shown(_AND).join(shown(TOLD[reason]) for reason in file.reasons),
+            signals=", ".join(f"{name} {value:.2f}" for name, value in sorted(file.signals.items())),
+        ),
+        *(
+            shown(_EARLIER).format(
+                at=local(one.at),
+                outcome=term(CheckOutcome, one.outcome),
+                similarity=share(one.similarity),
+                reasons=shown(_AND).join(shown(TOLD[reason]) for reason in one.reasons) or shown(_NO_REASON),
+            )
+            for one in file.earlier
+        ),
+    ]
+    return Prose("\n".join(lines))

@@ -1,0 +1,163 @@
+"""What happened to an order or a card, as the commands print it: the trail, the network, notices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+
+from duanka.cli.output.grid import grid
+from duanka.cli.shell.language import shown, term, tier
+from duanka.cli.shell.process import Prose
+from duanka.domain.evidence import Evidence
+from duanka.domain.local_time import operator_zone
+from duanka.domain.network import Carried, NetworkState, RefusalReason
+from duanka.domain.order import Asked, Kind, State
+from duanka.domain.person import Role
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail_texts import field_words, row_words
+from duanka.orders.dispatch.notice_texts import TITLES
+from duanka.orders.dispatch.outbox import Outcome
+from duanka.orders.dispatch.receipts import NoticeOutcome
+from duanka.orders.views import Confirmed, Leg, Notice, Refused, Told
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
+_ELEMENT, _OUTCOME = Words("网元", "element"), Words("结果", "outcome")
+_AT, _SINCE, _WAITING = Words("时间", "at"), Words("起始", "since"), Words("等待", "waiting")
+_TRAIL_TITLE = Words("\n审计记录", "\nAudit trail")
+_TRAIL_ROW = Words("{row}  {at}  {who}（{role}）  {what}", "{row}  {at}  {who} ({role})  {what}")
+_WHY, _CHANGED = Words("理由：{why}", "why: {why}"), Words("变更：{changed}", "changed: {changed}")
+_NEXT = Words("；", "; ")
+_LEGS_TITLE = Words("\n网络执行", "\nNetwork")
+_LEGS = (
+    *(_ELEMENT, Words("步骤", "step"), Words("应为", "wanted"), Words("下发", "decided")),
+    *(Words("完成", "done"), Words("秒", "seconds"), Words("次数", "tries"), _OUTCOME),
+)
+_CONFIRMED = (_ELEMENT, Words("实际状态", "in force"), _SINCE, _WAITING)
+_NOTICES_TITLE = Words("\n通知短信", "\nNotices")
+_NOTICE = Words("{title}：{outcome}", "{title}: {outcome}")
+_NOTICE_TIMES = (
+    Words("生成 {at}", "written {at}"),
+    Words("发送 {at}", "sent {at}"),
+    Words("回执 {at}", "receipt {at}"),
+)
+_REFUSED_TITLE = Words("\n已拦截", "\nRefused")
+_REFUSED = (_AT, _ELEMENT, Words("业务", "what"), Words("对方", "peer"), Words("原因", "reason"))
+_WAITS = Words("等待中", "waiting")
+_NOTHING, _YES, _NO = "-", Words("是", "yes"), Words("否", "no")
+# Fields of the trail whose values have words.
+_VALUES = {"state": State, "kind": Kind, "asked": Asked, "wanted": NetworkState}
+
+
+def local(at: datetime | None) -> str:
+    """A moment in the operator's zone, to the second, with its offset."""
+    return operator_zone().written(at) if at else "-"
+
+
+def moment(at: datetime | None) -> str:
+    """As `local`, for a cell of a table: without the offset, so that it breaks between day and time alone."""
+    return f"{operator_zone().local(at):%Y-%m-%d %H:%M:%S}" if at else "-"
+
+
+def carried_by(entitled: str) -> str:
+    """What entitles a restriction, with the notice, order or act that it rests on."""
+    evidence, mark, reference = entitled.partition(":")
+    return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
+
+
+def trail_told(trail: Sequence[Told]) -> RenderableType:
+    """What the audit trail tells: a line a row, and under it why and what changed."""
+    if not trail:
+        return Group()
+    lines: list[RenderableType] = [Prose(shown(_TRAIL_TITLE), style="bold")]
+    width = len(str(max(told.seq for told in trail)))
+    for told in trail:
+        facts = {"row": f"{told.seq:>{width}}", "at": moment(told.at), "what": shown(row_words(told.what))}
+        lines.append(Prose(shown(_TRAIL_ROW).format(**facts, who=told.who, role=term(Role, told.role))))
+        below = [shown(_WHY).format(why=told.why)] if told.why else []
+        if changed := shown(_NEXT).join(_changes(told)):
+            below.append(shown(_CHANGED).format(changed=changed))
+        lines += [Padding(Prose(one), (0, 0, 0, width + 2)) for one in below]
+    return Group(*lines)
+
+
+def _changes(told: Told) -> Iterator[str]:
+    """Each field that a row changed; of what was not there before only its value."""
+    for name, value in told.after.items():
+        before, after = _readable(name, told.before.get(name)), _readable(name, value)
+        if before != after:
+            yield f"{shown(field_words(name))} {after if before == _NOTHING else f'{before} → {after}'}"
+
+
+def _readable(name: str, value: object) -> str:
+    """A value of the trail; a moment, which the trail keeps in UTC, in the operator's zone and to the second."""
+    if value is None or value == "":
+        return _NOTHING
+    if isinstance(value, bool):
+        return shown(_YES if value else _NO)
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return local(datetime.fromisoformat(value))
+    if isinstance(value, str) and name in _VALUES:
+        return term(_VALUES[name], value)
+    if isinstance(value, str) and name == "tier":
+        return tier(value)
+    return carried_by(value) if isinstance(value, str) and name == "carried_by" else str(value)
+
+
+def legs_table(legs: Sequence[Leg]) -> RenderableType:
+    """What each element was to be told, and what came of it."""
+    if not legs:
+        return Group()
+    table = grid(*_LEGS, title=_LEGS_TITLE, right=("step", "seconds", "tries"))
+    for leg in legs:
+        took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
+        said = f"{term(Outcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
+        wanted = term(NetworkState, leg.wanted)
+        times = (moment(leg.created_at), moment(leg.done_at))
+        table.add_row(leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said)
+    return table
+
+
+def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
+    """What each element has in force for a card."""
+    if not network:
+        return Group()
+    table = grid(*_CONFIRMED, title=_LEGS_TITLE)
+    for one in network:
+        waits = f"{term(NetworkState, one.waiting)} {one.error or ''}".strip()
+        in_force = term(NetworkState, one.confirmed)
+        table.add_row(one.element, in_force, moment(one.confirmed_at), waits if one.waiting else "-")
+    return table
+
+
+def refused_table(refusals: Sequence[Refused]) -> RenderableType:
+    """Calls and messages of a card that were refused."""
+    if not refusals:
+        return Group()
+    table = grid(*_REFUSED, title=_REFUSED_TITLE)
+    for met in refusals:
+        why = f"{term(RefusalReason, met.reason)} {met.detail}".strip()
+        table.add_row(moment(met.at), met.element, term(Carried, met.carried), met.peer, why)
+    return table
+
+
+def notices_told(notices: Sequence[Notice]) -> RenderableType:
+    """What the holder was told, when, and whether it arrived; the text under it."""
+    if not notices:
+        return Group()
+    lines: list[RenderableType] = [Prose(shown(_NOTICES_TITLE), style="bold")]
+    for one in notices:
+        title = shown(TITLES[one.template]) if one.template in TITLES else one.template
+        outcome = f"{term(NoticeOutcome, one.outcome, shown(_WAITS))} {one.error or ''}".strip()
+        lines.append(Prose(shown(_NOTICE).format(title=title, outcome=outcome)))
+        at = (one.created_at, one.sent_at, one.receipt_at)
+        times = [
+            shown(words).format(at=moment(when))
+            for words, when in zip(_NOTICE_TIMES, at, strict=True)
+            if when
+        ]
+        lines += [Padding(Prose(text), (0, 0, 0, 2)) for text in (shown(_NEXT).join(times), one.text) if text]
+    return Group(*lines)

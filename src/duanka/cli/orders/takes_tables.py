@@ -1,0 +1,386 @@
+"""Takes, what they would come to, and what is held, as the commands print them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+
+from duanka.cli.orders.story_tables import local
+from duanka.cli.output.grid import grid
+from duanka.cli.output.list_columns import Column, Listing, in_cell
+from duanka.cli.shell.language import language, shown, term, tier
+from duanka.cli.shell.process import Prose
+from duanka.domain.bulk_action import ActState
+from duanka.domain.decision import Tier
+from duanka.domain.phone_masking import masked_text
+from duanka.domain.take import Take
+from duanka.domain.text import Words
+from duanka.orders.bulk_actions.withdrawal import Found
+from duanka.orders.intake.kept_decisions import Why
+from duanka.orders.intake.take_record import Narrower, folder_of
+from duanka.orders.intake.takes import HeldDecision, KeptDecision, Undone, summary
+from duanka.orders.intake.taking import Preview, Taken
+
+_CITIES_SHOWN, _LEFT_SHOWN = 12, 10
+
+# What became of decisions, and tiers, as they are counted.
+_COUNTED = {
+    "opened": Words("新建", "opened"),
+    "attached": Words("追加", "attached"),
+    "stopped": Words("停机", "stopped"),
+    "protected": Words("受保护", "protected"),
+    "withdrawn": Words("撤回", "withdrawn"),
+    "aside": Words("搁置", "aside"),
+    "left": Words("无须处置", "without action"),
+    "unsealed": Words("无密封", "unsealed"),
+    "unsealed_stops": Words("停机无签名", "unsealed stops"),
+    **{one.word: one.words for one in Tier},
+}
+# By what is counted: the headings of what would be opened.
+_BY = {
+    "tier": Words("等级", "tier"),
+    "rule": Words("规则", "rule"),
+    "city": Words("城市", "city"),
+    "operator": Words("运营商", "operator"),
+}
+_OPENED = Words("将新建", "would be opened")
+_AND, _NEXT = Words("、", ", "), Words("；", "; ")
+_NOTHING_NEW, _WAS_HELD, _IS_HELD = (
+    *(Words("没有新的", "nothing new"), Words("暂缓的研判结果", "what was held")),
+    Words("暂缓的研判结果", "what is held"),
+)
+_TAKEN = Words("已接收 {source}：{counts}。", "Taken from {source}: {counts}.")
+_UNSEALED = Words(
+    "{count} 条研判结果没有本系统的密封：只核验用户，后续处置须第二人复核。"
+    "请用与此处相同的 DUANKA_SECRET 或 DUANKA_ORDERS 扫描。",
+    "{count} decision(s) bear no seal of this installation: their holders are asked, and whatever follows takes a"
+    " second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
+)
+_TAKE_IS = Words(
+    "本次接收编号 {take}；撤销：`duanka orders undo {take} --why …`",
+    "This is take {take}; `duanka orders undo {take} --why …` takes it back.",
+)
+_THEN = Words("下一步：duanka orders list", "Next: duanka orders list")
+_DRY_RUN = Words("试运行：没有写入任何内容。", "Dry run: nothing is written.")
+_FROM = Words("来自 {source}：{counts}。", "From {source}: {counts}.")
+_LEFT = Words(
+    "留待下次接收：{count}（`duanka orders take {folder}`）。",
+    "Left for the next take: {count} (`duanka orders take {folder}`).",
+)
+_HELD = Words(
+    "暂缓，此后的研判也不处置：{count}（`duanka orders held`；`duanka orders take --held`）。",
+    "Held back, whatever comes: {count} (`duanka orders held`; `duanka orders take --held`).",
+)
+_POLICE = Words(
+    "公安确认涉案的 {count} 张立即停机：不受筛选，不能暂缓。",
+    "{count} card(s) that the police confirmed are stopped whatever was chosen, and cannot be held back.",
+)
+_REPLACED = Words(
+    "丢弃 {count} 条本目录以前的清单留下的研判结果：以本清单为准。",
+    "{count} that an earlier list in this folder had left are dropped: this one decides.",
+)
+_NOT_FOUND = Words(
+    "暂缓名单中有 {count} 张卡在此没有研判结果", "{count} card(s) of the list to hold have no decision here"
+)
+_NOT_HELD, _STOP = Words("：不作暂缓。", ": nothing of them is held."), Words("。", ".")
+_NARROWER = Words(
+    "未全部完成：{count} 条撤回待确认，因本清单的范围比上次小。{told}若确属有意：`duanka orders take {folder} --yes`",
+    "Not all is done: {count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is"
+    " meant: `duanka orders take {folder} --yes`",
+)
+_ASIDE = Words(
+    "未全部完成：{count} 条研判结果无法处理，已搁置：`duanka orders alarms`",
+    "Not all is done: {count} decision(s) could not be processed and were set aside: `duanka orders alarms`",
+)
+_COVERS, _UNSAID = (
+    Words("其记录为 {covers}。", " Its records cover {covers}."),
+    Words("其记录范围未说明。", " Its records are not said."),
+)
+_BEFORE = Words("上次：{before}。少了：{lacks}。", " The take before: {before}. Less: {lacks}.")
+_ONE_TAKE = Words("{take}：{at} 由 {by} 接收自 {source}", "{take}: taken {at} by {by} from {source}")
+_RECORDS = Words("  其记录为 {covers}", "  its records cover {covers}")
+_RECORDS_UNSAID = Words("  没有说明其记录的范围", "  it does not say what its records cover")
+_CHOSEN, _ALL = Words("  选择：{chosen}", "  chosen: {chosen}"), Words("  全部接收", "  all of it was chosen")
+_TAKES_BACK = Words(
+    "  撤销：`duanka orders undo {take} --why …`", "  `duanka orders undo {take} --why …` takes it back"
+)
+_CHOICES = {
+    "tiers": _BY["tier"],
+    "rules": _BY["rule"],
+    "cities": _BY["city"],
+    "operators": _BY["operator"],
+    "cards": Words("指定号码", "cards named"),
+    "hold": Words("暂缓号码", "cards held back"),
+    "limit": Words("至多", "at most"),
+    "hold_rest": Words("其余暂缓", "the rest is held"),
+    "narrower": Words("范围缩小也撤回", "withdrawing although it covers less"),
+}
+_KEPT_TITLE = Words("未建单的研判结果（不告诉来电人）", "Decisions without an order (not for the caller)")
+_KEPT_WHY = Words("，理由：{why}", ": {why}")
+_KEPT_IS = {
+    Why.HELD: Words(
+        "  {tier}，{by} 自 {since} 暂缓{why}；放行：`duanka orders take --held --card …`",
+        "  {tier}, held by {by} since {since}{why}; `duanka orders take --held --card …` takes it",
+    ),
+    Why.LEFT: Words(
+        "  {tier}，{since} 起待下次接收（`duanka orders show {take}`）",
+        "  {tier}, left for the next take since {since} (`duanka orders show {take}`)",
+    ),
+    Why.NARROWER: Words(
+        "  {since} 起待确认的撤回：记录范围缩小（`duanka orders show {take}`）",
+        "  a withdrawal that waits since {since}: its records cover less (`duanka orders show {take}`)",
+    ),
+}
+_NONE, _STILL = Words("无", "nothing"), Words("{why} {count}", "{count} {why} still")
+_UNDONE = Words("{at} 由 {by} 撤销：{acts}", "undone {at} by {by}: {acts}")
+RELEASE = Words(
+    "放行：`duanka orders take --held`，可加 --tier、--rule、--card、--limit。",
+    "Release: `duanka orders take --held`, with --tier, --rule, --card or --limit.",
+)
+_WOULD_WITHDRAW = Words(
+    "试运行：没有写入任何内容。将撤回 {count} 张核验工单：{tiers}。",
+    "Dry run: nothing is written. {count} verification(s) would be withdrawn: {tiers}.",
+)
+_FOR_TWO = Words(
+    "其中 {count} 张的等级须双人复核：届时整体提出。",
+    "{count} of them are of a tier that takes two people: all of it is proposed then.",
+)
+_LEFT_OUT = Words(
+    "指名的 {count} 张不在其内：已办结，或不符合筛选。",
+    "{count} that are named are left out: they are over, or not of the filter.",
+)
+_TAKE_UNDONE = Words(
+    "接收 {take}：撤回 {withdrawn}，提出待第二人复核 {proposed}，未动 {left}。",
+    "Take {take}: {withdrawn} withdrawn, {proposed} proposed to a second person, {left} left alone.",
+)
+_SECOND = Words(
+    "{count} 张的等级须双人复核。下一步由 {by} 以外的主管：`duanka orders approve {act} --why …`",
+    "{count} are of a tier that takes two people. Next, by a supervisor who is not {by}:"
+    " `duanka orders approve {act} --why …`",
+)
+_LEFT_ALONE, _MORE = (
+    Words("未动：{why}。", "Left alone: {why}."),
+    Words("  另有 {more} 张", "  and {more} more"),
+)
+_CHANGED = Words(
+    "{count} 张其间已变化：`duanka orders show {act}`",
+    "{count} changed meanwhile: `duanka orders show {act}`",
+)
+_BY_CARD = Words("逐张：`duanka orders show {act}`", "Card by card: `duanka orders show {act}`")
+
+
+def taken(folder: Path | None, done: Taken) -> RenderableType:
+    """What a take came to, what it did not take, and the commands that follow."""
+    source = folder or shown(_WAS_HELD)
+    counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
+    lines = [Prose(shown(_TAKEN).format(source=source, counts=counts))]
+    lines += _kept(folder, done)
+    if done.received.unsealed:
+        lines.append(Prose(shown(_UNSEALED).format(count=f"{done.received.unsealed:,}"), style="red"))
+    if done.take_id:
+        lines.append(Prose(shown(_TAKE_IS).format(take=done.take_id)))
+    undone = _not_done(folder, done)
+    return Group(*lines, *(undone or [Prose(shown(_THEN))]))
+
+
+def preview(folder: Path | None, found: Preview) -> RenderableType:
+    """What a take would come to."""
+    source = folder or shown(_IS_HELD)
+    came = _counted(vars(found.received)) or shown(_NOTHING_NEW)
+    lines: list[RenderableType] = [
+        Prose(shown(_DRY_RUN)),
+        Prose(shown(_FROM).format(source=source, counts=came)),
+        *_kept(folder, found, would=True),
+        *_not_done(folder, found),
+    ]
+    for name, counts in found.opened_by.items():
+        if counts:
+            table = grid(_BY.get(name, name), _OPENED, right=(_OPENED.en,))
+            for value, count in list(counts.items())[:_CITIES_SHOWN]:
+                table.add_row(tier(value) if name == "tier" else value, f"{count:,}")
+            if len(counts) > _CITIES_SHOWN:
+                table.add_row("…", f"{sum(list(counts.values())[_CITIES_SHOWN:]):,}")
+            lines += [Prose(""), table]
+    return Group(*lines)
+
+
+def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Prose]:
+    """What is not taken, why, and what takes it."""
+    kept, lines = done.kept, list[Prose]()
+    if left := kept.get(Why.LEFT, 0):
+        lines.append(Prose(shown(_LEFT).format(count=f"{left:,}", folder=folder)))
+    if held := kept.get(Why.HELD, 0):
+        lines.append(Prose(shown(_HELD).format(count=f"{held:,}")))
+    if done.police:
+        lines.append(Prose(shown(_POLICE).format(count=f"{done.police:,}"), style="red"))
+    if done.replaced:
+        lines.append(Prose(shown(_REPLACED).format(count=f"{done.replaced:,}")))
+    if done.not_found:
+        end = shown(_STOP if would else _NOT_HELD)
+        lines.append(Prose(shown(_NOT_FOUND).format(count=f"{done.not_found:,}") + end))
+    return lines
+
+
+def _not_done(folder: Path | None, done: Taken) -> list[Prose]:
+    """What a script must not take for done; the exit code says so, too."""
+    lines = list[Prose]()
+    if aside := done.received.aside:
+        lines.append(Prose(shown(_ASIDE).format(count=f"{aside:,}"), style="yellow"))
+    if narrower := done.kept.get(Why.NARROWER, 0):
+        lines.append(Prose(_narrower(folder, narrower, done.narrower), style="yellow"))
+    return lines
+
+
+def _narrower(folder: Path | None, count: int, why: Narrower | None) -> str:
+    told = ""
+    if why:
+        told = shown(_COVERS).format(covers=shown(why.covers.words)) if why.covers else shown(_UNSAID)
+        lacks = shown(_NEXT).join(map(shown, why.lacks))
+        told += shown(_BEFORE).format(before=shown(why.before.words), lacks=lacks)
+    return shown(_NARROWER).format(count=f"{count:,}", told=told, folder=folder)
+
+
+def take_page(take: Take) -> RenderableType:
+    """One take."""
+    taken_at = shown(_ONE_TAKE).format(
+        take=take.id, at=local(take.at), by=take.by, source=folder_of(take.source)
+    )
+    covers = (
+        shown(_RECORDS).format(covers=shown(take.covers.words)) if take.covers else shown(_RECORDS_UNSAID)
+    )
+    chosen = shown(_CHOSEN).format(chosen=_listed(take.chosen)) if take.chosen else shown(_ALL)
+    lines = [taken_at, f"  {story(take)}", covers, chosen]
+    if not take.undone_at:
+        lines.append(shown(_TAKES_BACK).format(take=take.id))
+    return Prose("\n".join(lines))
+
+
+def story(take: Take) -> str:
+    """What became of a take, and what of it still waits."""
+    told = [_counted(take.counts) or shown(_NONE)]
+    told += [
+        shown(_STILL).format(count=f"{count:,}", why=term(Why, why))
+        for why, count in sorted(take.kept.items())
+    ]
+    if take.undone_at:
+        acts = shown(_AND).join(map(_act, take.undone_in))
+        told.append(shown(_UNDONE).format(at=local(take.undone_at), by=take.undone_by, acts=acts))
+    return shown(_NEXT).join(told)
+
+
+def _held_for(one: HeldDecision) -> Words:
+    return Words(masked_text(one.reason.zh), masked_text(one.reason.en))
+
+
+def _became(name: str) -> Column[Take]:
+    return Column(name, None, lambda one: one.counts.get(name, 0))
+
+
+TAKES: Listing[Take] = Listing(
+    Words("接收", "takes"),
+    (
+        Column("id", Words("接收", "take"), lambda one: one.id),
+        Column("at", Words("时间", "at"), lambda one: one.at),
+        Column("by", Words("人员", "by"), lambda one: one.by),
+        *map(_became, ("opened", "attached", "stopped", "withdrawn", "protected", "aside")),
+        Column("waiting", None, lambda one: one.kept.get("left", 0)),
+        Column("held", None, lambda one: one.kept.get("held", 0)),
+        Column("source", None, lambda one: folder_of(one.source)),
+        Column("undone_at", None, lambda one: one.undone_at),
+        Column("undone_by", None, lambda one: one.undone_by),
+        Column("undone_in", None, lambda one: one.undone_in),
+        Column("", Words("结果", "result"), lambda one: None, story, below=True),
+    ),
+    ("by",),
+)
+
+HELD: Listing[HeldDecision] = Listing(
+    Words("暂缓的研判结果", "decisions that are held"),
+    (
+        Column("card", Words("号码", "card"), lambda one: one.card),
+        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
+        Column("since", Words("暂缓自", "held since"), lambda one: one.since),
+        Column("by", Words("人员", "by"), lambda one: one.by),
+        Column(
+            "why", Words("暂缓理由", "why it is held"), lambda one: masked_text(one.why), least=10, spare=1
+        ),
+        Column("asked", None, lambda one: one.asked),
+        Column("rules", None, lambda one: one.rules),
+        Column("operator", None, lambda one: one.operator),
+        Column("city", None, lambda one: one.city),
+        Column("take", None, lambda one: one.take_id),
+        Column("reason", Words("原因", "reason"), _held_for, below=True, both=True),
+    ),
+    ("tier", "rules", "city", "operator", "by"),
+)
+
+
+def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
+    """What the desk has to know of a card beside its orders; no caller is told."""
+    lines = [shown(_KEPT_TITLE)]
+    for one in kept:
+        facts = {"tier": tier(one.tier), "since": in_cell(one.since), "by": one.by, "take": one.take_id}
+        why = shown(_KEPT_WHY).format(why=masked_text(one.reason)) if one.reason else ""
+        lines.append(shown(_KEPT_IS[one.why]).format(why=why, **facts))
+    return Prose("\n".join(lines))
+
+
+def to_withdraw(found: Found) -> RenderableType:
+    """What a withdrawal would be about."""
+    withdrawn = {"count": f"{len(found.orders):,}", "tiers": _counted(found.tiers)}
+    lines = [shown(_WOULD_WITHDRAW).format(**withdrawn)]
+    if found.for_two:
+        lines.append(shown(_FOR_TWO).format(count=f"{found.for_two:,}"))
+    if found.left_out:
+        lines.append(shown(_LEFT_OUT).format(count=f"{len(found.left_out):,}"))
+    return Prose("\n".join(lines))
+
+
+def undone_page(done: Undone) -> RenderableType:
+    """What undoing a take did, what it did not, and why."""
+    withdrawn = done.act.done if done.act else 0
+    proposed = done.proposed.total if done.proposed else 0
+    counts = {"withdrawn": f"{withdrawn:,}", "proposed": f"{proposed:,}", "left": f"{len(done.left):,}"}
+    lines = [shown(_TAKE_UNDONE).format(take=done.take_id, **counts)]
+    if done.proposed:
+        by, act = done.proposed.proposed_by, done.proposed.id
+        lines.append(shown(_SECOND).format(count=f"{proposed:,}", by=by, act=act))
+    if done.left:
+        lines.append(shown(_LEFT_ALONE).format(why=summary(done.left)))
+        lines += [f"  {one.order_id}  {one.why}" for one in done.left[:_LEFT_SHOWN]]
+        if len(done.left) > _LEFT_SHOWN:
+            lines.append(shown(_MORE).format(more=f"{len(done.left) - _LEFT_SHOWN:,}"))
+    if done.act:
+        words = _CHANGED if done.act.skipped else _BY_CARD
+        lines.append(shown(words).format(count=f"{done.act.skipped:,}", act=done.act.id))
+    return Prose("\n".join(lines))
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return shown(_AND).join(
+        f"{shown(_COUNTED[name])} {count:,}" if language() == "zh" else f"{count:,} {shown(_COUNTED[name])}"
+        for name, count in counts.items()
+        if count and name in _COUNTED
+    )
+
+
+def _listed(facts: Mapping[str, object]) -> str:
+    known = [name for name in _CHOICES if name in facts]
+    return shown(_NEXT).join(_chosen(name, facts[name]) for name in known)
+
+
+def _chosen(name: str, value: object) -> str:
+    """One thing that a take chose."""
+    words = shown(_CHOICES[name])
+    if value is True:
+        return words
+    values = value if isinstance(value, list) else [value]
+    return f"{words} {', '.join(tier(str(one)) if name == 'tiers' else str(one) for one in values)}"
+
+
+def _act(told: str) -> str:
+    """An act with its state, as a take has it."""
+    act, _, state = told.partition(" ")
+    return f"{act} {term(ActState, state)}"

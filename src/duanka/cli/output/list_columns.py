@@ -1,0 +1,160 @@
+"""What a list is declared of, and how a value of it reads in a cell of a terminal, in JSON and in CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from duanka.cli.shell.language import shown
+from duanka.cli.shell.process import UNSAFE, with_home
+from duanka.domain.display import spreadsheet_cell
+from duanka.domain.local_time import operator_zone
+from duanka.domain.text import Words
+
+Item = TypeVar("Item")
+Cell = str | int | float | datetime | date | Words | Sequence[str] | Sequence[Mapping[str, Any]] | None
+
+_OTHERS = re.compile(r"[\s\x00-\x1f]+")
+_YES, _NO = Words("是", "yes"), Words("否", "no")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})")
+
+
+@dataclass(frozen=True)
+class Column(Generic[Item]):
+    """One column of a list.
+
+    `name`: of the field in JSON and CSV; "": only people get it. `of`: its value for programs; `cell`: as people read
+    it, where that is another text. `least`: it may be cut to so many cells where the line is too short, unlike ids and
+    numbers; 0: never. `spare`: is left out of a line that is too short, the highest first; 0: never. `heading`: None
+    for a column that only programs get. `both`: a text in both languages, two columns in CSV. `below`: stands whole
+    under its row. `word`: what people read for a value, in a cell and where it is counted.
+    """
+
+    name: str
+    heading: Words | None
+    of: Callable[[Item], Cell]
+    cell: Callable[[Item], str] | None = None
+    least: int = 0
+    spare: int = 0
+    right: bool = False
+    both: bool = False
+    below: bool = False
+    word: Callable[[str], str] | None = None
+
+    def shown(self, item: Item) -> str:
+        """The cell of a terminal: one line, safe to print."""
+        if self.cell:
+            text = self.cell(item)
+        else:
+            text = self.word(as_text(self.of(item))) if self.word else in_cell(self.of(item))
+        text = UNSAFE.sub("\ufffd", _OTHERS.sub(" ", with_home(text))).strip()
+        return text or ("-" if self.name else "")
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Item]):
+    """A list. `what`: its rows in the plural, for sentences; `counted`: names of the columns to count by."""
+
+    what: Words
+    columns: tuple[Column[Item], ...]
+    counted: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[Column[Item], ...]:
+        """The columns that programs get."""
+        return tuple(one for one in self.columns if one.name)
+
+
+def in_cell(value: Cell) -> str:
+    """A value as people read it: moments in the operator's zone, to the minute."""
+    if isinstance(value, Words):
+        return shown(value)
+    if isinstance(value, datetime):
+        return f"{operator_zone().local(value) if value.tzinfo else value:%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return shown(_YES if value else _NO)
+    if isinstance(value, str):
+        return moments_in(value)
+    if isinstance(value, Sequence):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def moments_in(text: str) -> str:
+    """`text` with the moments in it, as ISO 8601 has them, in the operator's zone and to the second."""
+    return _MOMENT.sub(lambda found: operator_zone().written(datetime.fromisoformat(found[0])), text)
+
+
+def _plain(value: Cell) -> object:
+    """A value as JSON has it: moments ISO 8601 with the operator's offset, both languages of a text."""
+    if isinstance(value, Words):
+        return {"zh": value.zh, "en": value.en}
+    if isinstance(value, datetime):
+        return _iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return _MOMENT.sub(lambda found: _iso(datetime.fromisoformat(found[0])), value)
+    return value if value is None or isinstance(value, int | float) else list(value)
+
+
+def _iso(at: datetime) -> str:
+    return (operator_zone().local(at) if at.tzinfo else at).isoformat(timespec="seconds")
+
+
+def as_text(value: Cell) -> str:
+    """A value as CSV has it, and as it is counted."""
+    found = _plain(value)
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, list):
+        return ";".join(
+            " ".join(map(str, one.values())) if isinstance(one, Mapping) else str(one) for one in found
+        )
+    return "" if found is None else str(found)
+
+
+def json_line(facts: Mapping[str, object]) -> str:
+    """An object on a line; what a terminal would obey is escaped."""
+    text = json.dumps(facts, ensure_ascii=False)
+    return UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def json_rows(listing: Listing[Item], items: Sequence[Item]) -> Iterator[str]:
+    """Each row as an object on a line."""
+    return (json_line({one.name: _plain(one.of(item)) for one in listing.fields}) for item in items)
+
+
+def csv_rows(listing: Listing[Item], items: Sequence[Item]) -> Iterator[str]:
+    """Head and rows as CSV."""
+    head: list[str] = []
+    for one in listing.fields:
+        head += [f"{one.name}_zh", f"{one.name}_en"] if one.both else [one.name]
+    return csv_lines(itertools.chain([head], (_flat(listing, item) for item in items)))
+
+
+def _flat(listing: Listing[Item], item: Item) -> list[str]:
+    flat: list[str] = []
+    for one in listing.fields:
+        value = one.of(item)
+        both = value if isinstance(value, Words) else ("", "")
+        flat += both if one.both else [as_text(value)]
+    return flat
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Every cell in quotes, and none that a spreadsheet would run or round."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    for row in rows:
+        writer.writerow([UNSAFE.sub("\ufffd", spreadsheet_cell(str(cell))) for cell in row])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()

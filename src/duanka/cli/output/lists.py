@@ -1,0 +1,316 @@
+"""Lists as the commands print them: a line a row on a terminal, JSON, CSV, or counts instead of rows.
+
+A list is declared once, as a `Listing`; widths, headings, escaping, pages and a sentence for an empty one come with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from duanka.cli.output.list_columns import (
+    Column,
+    Item,
+    Listing,
+    as_text,
+    csv_lines,
+    csv_rows,
+    json_line,
+    json_rows,
+)
+from duanka.cli.shell.completion import remember_shown
+from duanka.cli.shell.language import shown
+from duanka.cli.shell.process import line_breaks
+from duanka.domain.errors import DuankaError
+from duanka.domain.text import Words
+
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, an object a line (docs/OUTPUT.md).")]
+AsCSV = Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets (docs/OUTPUT.md).")]
+Count = Annotated[bool, typer.Option("--count", help="Print how many there are of each, not the rows.")]
+PageNumber = Annotated[int, typer.Option("--page", min=1, help="Which page, from 1.")]
+Rows = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="How many rows; without it a screenful, of JSON and CSV all."),
+]
+SCREENFUL = 20  # rows of a page where nobody says: with heading and the next command they fit 24 lines
+# a number, a moment, a word; Chinese breaks behind any letter
+_REMEMBERED = ("id", "operator", "city")  # columns that a shell completes
+_FETCHED = 200  # rows that are asked for at a time
+_BOM = "\ufeff"  # so that spreadsheets read UTF-8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a list is to be printed. `filters`, `scope`: what was asked for and who asked, for the sentences.
+
+    `command`: what was typed before its options. `whole`: a short list, without pages.
+    """
+
+    command: str
+    json: bool = False
+    csv: bool = False
+    count: bool = False
+    page: int = 1
+    limit: int | None = None
+    filters: str = ""
+    scope: str = ""
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if self.json and self.csv:
+            raise DuankaError("give --json or --csv, not both")
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether no person reads it."""
+        return self.json or self.csv
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows a page has; None: all that follow."""
+        return self.limit or (None if self.for_programs or self.whole else SCREENFUL)
+
+    @property
+    def skipped(self) -> int:
+        """How many rows the pages before have."""
+        if self.page > 1 and self.rows is None:
+            raise DuankaError(f"--page {self.page} needs --limit: without it --json and --csv give all rows")
+        return (self.page - 1) * (self.rows or 0)
+
+
+def options(given: Mapping[str, object]) -> str:
+    """Options as they are typed: the flags that are on, and what was given; text with blanks in quotes."""
+    typed = []
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            typed.append(option)
+        elif isinstance(value, list | tuple):
+            typed += [f"{option} {_quoted(str(one))}" for one in value]
+        elif value not in (None, False, ""):
+            typed.append(f"{option} {_quoted(str(value))}")
+    return " ".join(typed)
+
+
+def every(fetch: Callable[[str, int], Any]) -> Iterator[Any]:
+    """The items of all pages. `fetch`: takes `next` of the page before, and how many a page may have."""
+    after = ""
+    while True:
+        page = fetch(after, _FETCHED)
+        yield from page.items
+        if not (after := page.next or ""):
+            return
+
+
+def fetched(fetch: Callable[[str, int], Any], rows: int | None) -> tuple[list[Any], bool]:
+    """Up to `rows` items, and whether there are more; None: all. `fetch`: as of `every`."""
+    items, after = list[Any](), ""
+    while True:
+        page = fetch(after, _FETCHED if rows is None else min(rows - len(items), _FETCHED))
+        items += page.items
+        after = page.next or ""
+        if not after or len(items) == rows:
+            return items, bool(after)
+
+
+def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], asked: Asked) -> None:
+    """Print a list that is at hand: the page of it that was asked for, or its counts."""
+    if asked.count:
+        found = list(items)
+        print_counts(out, listing, len(found), _counts(listing, found), asked)
+        return
+    rest = iter(items)
+    here = list(itertools.islice(itertools.islice(rest, asked.skipped, None), asked.rows))
+    print_page(out, listing, here, asked, more=bool(here) and next(rest, None) is not None)
+
+
+def print_page(
+    out: Console, listing: Listing[Item], items: Sequence[Item], asked: Asked, *, more: bool
+) -> None:
+    """Print one page. `more`: whether another one follows."""
+    _remember(listing, items)
+    if asked.json:
+        _write(out, json_rows(listing, items))
+    elif asked.csv:
+        _write(out, csv_rows(listing, items), mark=True)
+    elif not items:
+        line(out, _nothing(listing.what, asked))
+    else:
+        for text in table_lines(listing, items, out.width):
+            out.print(text, soft_wrap=True, highlight=False)
+        if more:
+            words = Words("下一页：", "More: ")
+            limit = f" --limit {asked.limit}" if asked.limit else ""
+            filters = f" {asked.filters}" if asked.filters else ""
+            line(out, f"{shown(words)}duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
+
+
+def print_counts(
+    out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: Asked
+) -> None:
+    """Print how many there are of each."""
+    remember_shown([{name: value} for name in _REMEMBERED for value in by.get(name, ())])
+    if asked.json:
+        _write(out, [json_line({"total": total, **by})])
+    elif asked.csv:
+        rows = [("by", "value", "count"), ("total", "", total)]
+        rows += [(name, value, count) for name, values in by.items() for value, count in values.items()]
+        _write(out, csv_lines(rows), mark=True)
+    elif not total:
+        line(out, _nothing(listing.what, asked))
+    else:
+        say(out, f"{listing.what.zh}：{total:,}", f"{total:,} {listing.what.en}")
+        table = Listing[tuple[str, str, int]](
+            listing.what,
+            (
+                Column("by", Words("分类", "by"), lambda row: row[0]),
+                Column("value", Words("值", "value"), lambda row: row[1]),
+                Column("count", Words("数量", "count"), lambda row: f"{row[2]:,}", right=True),
+            ),
+        )
+        columns = {
+            one.name.removesuffix("s"): one for one in listing.columns
+        }  # `rule` counts what `rules` lists
+        columns |= {one.name: one for one in listing.columns}
+        rows_shown = [
+            (_heading(columns.get(name), name), _word(columns.get(name), value), count)
+            for name, values in by.items()
+            for value, count in values.items()
+        ]
+        for text in table_lines(table, rows_shown, out.width):
+            out.print(text, soft_wrap=True, highlight=False)
+
+
+def _heading(column: Column[Any] | None, name: str) -> str:
+    """What is counted by: in Chinese as its column is headed, in English as programs get it."""
+    return shown(Words(column.heading.zh, name)) if column and column.heading else name
+
+
+def _word(column: Column[Any] | None, value: str) -> str:
+    return column.word(value) if column and column.word else value
+
+
+def table_lines(listing: Listing[Item], items: Sequence[Item], width: int) -> Iterator[Text]:
+    """Heading and rows, a line each. What may not be cut is whole, even where the line is longer than `width`."""
+    columns = [one for one in listing.columns if one.heading and not one.below]
+    below = [one for one in listing.columns if one.below]
+    cells = {one.name: [one.shown(item) for item in items] for one in columns}
+    heads = {one.name: shown(one.heading) for one in columns if one.heading}
+    natural = {
+        name: max(map(cell_len, (heads[name], *column)), default=cell_len(heads[name]))
+        for name, column in cells.items()
+    }
+    widths = _widths(columns, natural, heads, width)
+    kept = [one for one in columns if one.name in widths]
+    yield Text(_line(kept, [heads[one.name] for one in kept], widths), style="bold")
+    for row in range(len(items)):
+        yield Text(_line(kept, [cells[one.name][row] for one in kept], widths))
+        for one in below:
+            yield Text("\n".join(_wrapped(one.shown(items[row]), width)))
+
+
+def line(out: Console, text: str) -> None:
+    """Print a sentence, unbroken: it may hold a command."""
+    out.print(text, soft_wrap=True, highlight=False)
+
+
+def say(out: Console, zh: str, en: str) -> None:
+    """Print a sentence of ours in the language of tables, unbroken."""
+    line(out, shown(Words(zh, en)))
+
+
+def _widths(
+    columns: Sequence[Column[Any]], natural: Mapping[str, int], heads: Mapping[str, str], width: int
+) -> dict[str, int]:
+    """How wide each column is; those that are left out have no width."""
+    kept = list(columns)
+
+    def least(one: Column[Any]) -> int:
+        whole = natural[one.name]
+        return min(whole, max(one.least, cell_len(heads[one.name]))) if one.least else whole
+
+    def asked(one: Column[Any]) -> int:  # nothing is cut for the sake of what can be left out
+        return least(one) if one.spare else natural[one.name]
+
+    while sum(map(asked, kept)) + len(kept) - 1 > width and any(one.spare for one in kept):
+        kept.remove(max(kept, key=lambda one: one.spare))
+    left = width - sum(map(least, kept)) - (len(kept) - 1)
+    found = dict[str, int]()
+    for one in kept:
+        more = min(max(left, 0), natural[one.name] - least(one))
+        found[one.name] = least(one) + more
+        left -= more
+    return found
+
+
+def _line(columns: Sequence[Column[Any]], cells: Sequence[str], widths: Mapping[str, int]) -> str:
+    parts = []
+    for one, cell in zip(columns, cells, strict=True):
+        size, length = widths[one.name], cell_len(cell)
+        if length > size:
+            cell = set_cell_size(cell, size - 1).rstrip() + "…"  # noqa: PLW2901  # the cell as it fits
+            length = cell_len(cell)
+        parts.append(" " * (size - length) + cell if one.right else cell + " " * (size - length))
+    return " ".join(parts).rstrip()
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """The text in lines of at most `width` cells, set in by two."""
+    breaks = [0, *line_breaks(text, width - 2), len(text)]
+    return (f"  {text[begin:end].strip()}".rstrip() for begin, end in itertools.pairwise(breaks))
+
+
+def _nothing(what: Words, asked: Asked) -> str:
+    """That there is none, and what was asked for."""
+    if asked.page > 1:
+        return shown(Words(f"第{asked.page}页没有{what.zh}。", f"No {what.en} on page {asked.page}."))
+    filters = Words(f"（{asked.filters}）", f" with {asked.filters}") if asked.filters else Words("", "")
+    scope = (
+        Words(f"，范围：{asked.scope}", f" in your scope: {asked.scope}") if asked.scope else Words("", "")
+    )
+    return shown(Words(f"没有{what.zh}{filters.zh}{scope.zh}。", f"No {what.en}{filters.en}{scope.en}."))
+
+
+def _remember(listing: Listing[Item], items: Sequence[Item]) -> None:
+    """Keep what a shell may complete of these rows."""
+    columns = [one for one in listing.columns if one.name in _REMEMBERED]
+    remember_shown([{one.name: as_text(one.of(item)) for one in columns} for item in items[:_FETCHED]])
+
+
+def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str, int]]:
+    columns = {one.name: one for one in listing.columns}
+    by = dict[str, dict[str, int]]()
+    for name in listing.counted:
+        found = Counter[str]()
+        for item in items:
+            value = columns[name].of(item)
+            many = isinstance(value, Sequence) and not isinstance(value, str | Words)
+            found.update(map(str, value) if many and isinstance(value, Sequence) else [as_text(value)])
+        by[name] = dict(found.most_common())
+    return by
+
+
+def _write(out: Console, lines: Iterable[str], *, mark: bool = False) -> None:
+    """Write to standard output as UTF-8, whatever the terminal's encoding is."""
+    stream = getattr(out.file, "buffer", None)
+    texts = ((_BOM if mark and at == 0 else "") + text for at, text in enumerate(lines))
+    if stream is None:
+        out.file.writelines(texts)
+        return
+    out.file.flush()
+    for text in texts:
+        stream.write(text.encode("utf-8", "replace"))
+    stream.flush()
+
+
+def _quoted(text: str) -> str:
+    return text if text == "…" else shlex.quote(text)

@@ -1,0 +1,1 @@
+"""Commands about people: who acts, persons, keys, sources of police cases."""

@@ -1,0 +1,181 @@
+"""What every command of the order book has in common: who acts, whether they may, and why they do it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from duanka.bootstrap.policies import policy_named
+from duanka.cli.shell.completion import acts_like, orders_like
+from duanka.cli.shell.lazy import lazily
+from duanka.domain.authority import Permission, authorize, roles_text, within
+from duanka.domain.bounds import given_reason
+from duanka.domain.bulk_action import card_of
+from duanka.domain.card_list import cards_in
+from duanka.domain.errors import DuankaError
+from duanka.domain.order import Kind, NotTheirs, Order, Person
+
+if TYPE_CHECKING:
+    from duanka.bootstrap import orders as app_orders
+    from duanka.bootstrap.orders import Desk
+    from duanka.bootstrap.settings import Settings
+else:
+    app_orders = lazily("duanka.bootstrap.orders")
+
+Why = Annotated[str, typer.Option(prompt="Why", help="The reason; it stays in the audit trail.")]
+Full = Annotated[bool, typer.Option("--full", help="Show numbers in full; needs --why, and is written down.")]
+BecauseFull = Annotated[str, typer.Option("--why", help="Why the numbers are needed in full.")]
+Number = Annotated[
+    str, typer.Argument(help="Id of the order, or the card's number.", autocompletion=orders_like)
+]
+ActNumber = Annotated[str, typer.Argument(help="Id of the act.", autocompletion=acts_like)]
+
+# what the command that runs was not given, and a person is asked for: option -> what to ask
+_missing: ContextVar[dict[str, str] | None] = ContextVar("missing", default=None)
+
+
+class _Answered(Exception):  # no fault: the command begins again with the answers
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.answers = answers
+
+
+class AtDesk:
+    """Opens the order book for one command, and knows who acts."""
+
+    def __init__(self, settings: Callable[[], Settings], *, check_network: bool = True) -> None:
+        self._settings, self._check_network = settings, check_network
+
+    @contextmanager
+    def __call__(self, permission: Permission) -> Iterator[tuple[Desk, Person]]:
+        """The desk, and who sits at it; NotTheirs where they have no such permission."""
+        chosen = self._settings()
+        policy = policy_named(chosen.policy)
+        with app_orders.desk(chosen, policy, check_network=self._check_network) as here:
+            person = app_orders.who_acts(chosen, here.keys)
+            authorize(person, permission)
+            if missing := _missing.get():
+                raise _Answered(_ask(missing))
+            yield here, person
+
+
+def command(
+    group: typer.Typer,
+    permission: Permission,
+    name: str | None = None,
+    cls: type[TyperCommand] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """As `group.command`, for a command that needs `permission`: its help ends with who may.
+
+    Options with a prompt are asked for after it is known that the person may, and only on a terminal. `--dry-run`
+    writes nothing, and needs none of them.
+    """
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        told = f"{inspect.cleandoc(function.__doc__ or '')}\n\nWho may 权限: {roles_text(permission)}."
+        whole = _asking_late(function)
+        whole.__dict__["permission"] = permission
+        return group.command(name, cls=cls, help=told)(whole)
+
+    return add
+
+
+def _asking_late(function: Callable[..., None]) -> Callable[..., None]:
+    """The command, with its prompts taken off the options and asked by AtDesk."""
+    signature = inspect.signature(function, eval_str=True)
+    prompts = dict[str, str]()
+    first, last = list[inspect.Parameter](), list[inspect.Parameter]()
+    for one in signature.parameters.values():
+        prompt = _prompt(one)
+        if prompt is None:
+            first.append(one)
+        else:
+            prompts[one.name] = prompt
+            option = one.annotation.__metadata__[0]
+            plain = typer.Option(*(option.param_decls or ()), help=option.help)
+            asked = Annotated[str | None, plain]
+            last.append(one.replace(annotation=asked, default=None, kind=inspect.Parameter.KEYWORD_ONLY))
+    if not prompts:
+        return function
+
+    @functools.wraps(function)
+    def whole(**given: Any) -> None:
+        needed = {} if given.get("dry_run") else prompts
+        missing = {name: prompt for name, prompt in needed.items() if given[name] is None}
+        given |= {name: "" for name in prompts.keys() - needed.keys() if given[name] is None}
+        blank = given | dict.fromkeys(missing, "")
+        if given.get("why"):
+            given["why"] = blank["why"] = given_reason(given["why"])
+        elif given.get("why") == "" and "why" in needed:
+            given_reason("")
+        token = _missing.set(missing)
+        try:
+            return function(**blank)
+        except _Answered as answered:
+            _missing.set(None)
+            return function(**given | answered.answers)
+        finally:
+            _missing.reset(token)
+
+    whole.__signature__ = signature.replace(parameters=[*first, *last])  # type: ignore[attr-defined]
+    whole.__annotations__ = {one.name: one.annotation for one in (*first, *last)}
+    return whole
+
+
+def _prompt(one: inspect.Parameter) -> str | None:
+    """What to ask for this parameter, where it has no default and its option has a prompt."""
+    metadata = getattr(one.annotation, "__metadata__", ())
+    prompt = getattr(metadata[0], "prompt", None) if metadata else None
+    return str(prompt) if prompt and one.default is inspect.Parameter.empty else None
+
+
+def _ask(missing: dict[str, str]) -> dict[str, str]:
+    """The answers of who sits at the terminal; DuankaError: nobody does."""
+    if not sys.stdin.isatty():
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
+        raise DuankaError(f"give {options}: nobody can be asked here, and it stays in the audit trail")
+    answers = {name: typer.prompt(prompt) for name, prompt in missing.items()}
+    return {name: given_reason(answer) if name == "why" else answer for name, answer in answers.items()}
+
+
+def cards_in_file(file: Path) -> list[str]:
+    """The cards of a list; DuankaError where the file cannot be read."""
+    try:
+        return cards_in(file.read_bytes(), file.name)
+    except OSError as error:
+        raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def order_meant(here: Desk, by: Person, text: str, *kinds: Kind) -> Order:
+    """The order with this id, or the open one of the first of `kinds` that the card has.
+
+    NotTheirs: `by` may not search by number, or the card is out of their scope.
+    """
+    if text[:1].isalpha():
+        return here.reading.state(text)
+    try:
+        authorize(by, Permission.SEARCH_BY_NUMBER)
+    except NotTheirs as error:
+        raise NotTheirs(f"{error}; name the order by its id, which `duanka cards show` gives") from None
+    card = card_of(text)
+    for kind in kinds:
+        found = here.reading.last(card, kind)
+        if found and found.closed_at is None:
+            within(by, "this card", found.operator, found.city)
+            return found
+    raise DuankaError(
+        f"this card has no open {' or '.join(kinds)}; `duanka cards show` with its number says what there is"
+    )
+
+
+def card_meant(here: Desk, text: str) -> str:
+    """The card that somebody names, by its number or by the id of an order about it, as E.164 without +."""
+    return here.reading.state(text).card if text[:1].isalpha() else card_of(text)

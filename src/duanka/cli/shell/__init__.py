@@ -1,0 +1,1 @@
+"""What every command stands on: deferred imports, the process, language, completion."""

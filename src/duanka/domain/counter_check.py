@@ -1,0 +1,82 @@
+"""Verification in person: what the staff at a counter see and say, and what never stands in a text of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from duanka.domain.order import OrderError
+from duanka.domain.text import WordedEnum, Words
+
+MOST_LETTERS = 200  # of what a counter is called
+
+# A resident's number: 17 digits and a digit or X (GB 11643), however it is broken up. Its check digit is not asked: a
+# mistyped one is a person's number too.
+_DOCUMENT_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[\s.·-]?[0-9]){16}[\s.·-]?[0-9X](?![0-9])", re.IGNORECASE)
+
+
+class Document(WordedEnum):
+    """Which document was seen. Its number is not kept: the register has it."""
+
+    ID_CARD = "id_card", "居民身份证"
+    RESIDENCE_PERMIT = "residence_permit", "居住证件"  # 港澳台居民居住证、外国人永久居留身份证
+    PASSPORT = "passport", "护照"
+    OTHER = "other", "其他证件", "other document"
+
+
+@dataclass(frozen=True)
+class CounterCheck:
+    """What one of the staff saw. `counter`: which of our counters; `notice_signed`: the notice of legal risk."""
+
+    document: Document
+    counter: str
+    person_present: bool
+    card_in_hand: bool
+    notice_signed: bool
+
+    def complete(self) -> CounterCheck:
+        """Return it; OrderError names what is missing, or why the counter cannot be written down."""
+        if not self.counter.strip() or len(self.counter) > MOST_LETTERS:
+            raise OrderError(f"say at which counter, in 1 to {MOST_LETTERS} letters")
+        without_document_number(self.counter)
+        if lacking := self.missing:
+            raise OrderError(f"the holder is not verified yet: {'; '.join(lacking)}. Nothing is stored")
+        return self
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is still to be seen, in words."""
+        asked = (
+            (self.person_present, "the person on the document must be here (person_present)"),
+            (self.card_in_hand, "they must have the card in hand (card_in_hand)"),
+            (self.notice_signed, "they must sign the notice of legal risk (notice_signed)"),
+        )
+        return tuple(what for seen, what in asked if not seen)
+
+
+@dataclass(frozen=True)
+class CounterWaiting:
+    """A verification in person that waits for a second of the staff. `card`: masked."""
+
+    order_id: str
+    card: str
+    tier: str
+    document: Document
+    counter: str
+    first_by: str
+    first_at: datetime
+
+
+def without_document_number(text: str) -> str:
+    """Return `text`; OrderError where the number of a document stands in it: what is written down stays for ever."""
+    if _DOCUMENT_NUMBER.search(unicodedata.normalize("NFKC", text)):
+        raise OrderError("this text holds a document number: leave it out, it is never stored here")
+    return text
+
+
+def digest_of(*words: Words) -> str:
+    """SHA-256 of texts in both languages, as hex: says later which words somebody agreed to or signed."""
+    return hashlib.sha256("\n".join(text for both in words for text in both).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""From hits to a decision: pure, explainable, and unable to stop a card that nobody confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from duanka.domain.policy import Deciding, Policy
+from duanka.domain.rule import Action
+from duanka.domain.text import Words
+
+
+class Tier(IntEnum):
+    """The tiers of practice in Shenzhen and Huizhou."""
+
+    LOW = 0
+    MEDIUM = 1
+    HIGH = 2
+    EXTREME = 3
+
+    @property
+    def word(self) -> str:
+        """The tier as it stands in files."""
+        return self.name.lower()
+
+    @property
+    def words(self) -> Words:
+        """The tier as people read it."""
+        return _TIER_WORDS[self]
+
+
+_TIER_WORDS = {
+    Tier.LOW: Words("低", "low"),
+    Tier.MEDIUM: Words("中", "medium"),
+    Tier.HIGH: Words("高", "high"),
+    Tier.EXTREME: Words("极高", "extreme"),
+}
+
+
+ACTION_OF_TIER = {
+    Tier.LOW: Action.WATCH,
+    Tier.MEDIUM: Action.VERIFY,
+    Tier.HIGH: Action.VERIFY_AT_COUNTER,
+    Tier.EXTREME: Action.STOP,
+}
+TIER_OF_ACTION = {action: tier for tier, action in ACTION_OF_TIER.items()}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is asked for a card, and which rules led to it, the heaviest first."""
+
+    tier: Tier
+    action: Action
+    reasons: tuple[str, ...]
+    points: float
+
+
+def decide(
+    rules: Collection[str],
+    policy: Policy,
+    asks_for: Mapping[str, Action],
+    *,
+    confirmed: bool = False,
+    claimed: bool = False,
+    score: float | None = None,
+) -> Decision:
+    """Decide about a card that tripped `rules` (ids) under `policy`.
+
+    `asks_for`: rule id -> action that the rule by itself asks for. `confirmed`: the police confirmed the card
+    in a case that they signed, or it lies inside a confirmed ring; only that is extreme. `claimed`: a case names it
+    that no registered source signed: high, and no more. `score`: a learned probability in 0..1, added as one more
+    weight; None without one.
+
+    A card that neither a police notice nor an expired verification carries is never stopped here, whatever it
+    tripped. Rules in shadow do not count, and are no reasons.
+    """
+    counting = {r: s.weight for r in rules if (s := policy.rules.get(r)) and not s.shadow}
+    return _decided(counting, policy, asks_for, confirmed, claimed, score)
+
+
+def would_be(
+    rules: Collection[str],
+    policy: Policy,
+    asks_for: Mapping[str, Action],
+    *,
+    confirmed: bool = False,
+    claimed: bool = False,
+    score: float | None = None,
+    only: str | None = None,
+) -> Decision:
+    """Decide as if the rules in shadow counted: all of them, or `only` the one named (id). See `decide`."""
+    counting = {
+        r: s.weight for r in rules if (s := policy.rules.get(r)) and (not s.shadow or only in (None, r))
+    }
+    return _decided(counting, policy, asks_for, confirmed, claimed, score)
+
+
+def _decided(
+    weights: Mapping[str, float],
+    policy: Policy,
+    asks_for: Mapping[str, Action],
+    confirmed: bool,
+    claimed: bool,
+    score: float | None,
+) -> Decision:
+    reasons = tuple(sorted(weights, key=lambda rule: (-weights[rule], rule)))
+    points = sum(weights.values()) + (policy.high * score if score is not None else 0.0)
+    if confirmed:
+        return Decision(Tier.EXTREME, Action.STOP, reasons, points)
+    if claimed:
+        return Decision(Tier.HIGH, Action.VERIFY_AT_COUNTER, reasons, points)
+    if policy.deciding is Deciding.TRIGGERS:
+        action = max((asks_for[rule] for rule in weights), default=Action.WATCH)
+        action = min(action, Action.VERIFY_AT_COUNTER)
+        return Decision(TIER_OF_ACTION[action], action, reasons, points)
+    tier = Tier.HIGH if points >= policy.high else Tier.MEDIUM if points >= policy.medium else Tier.LOW
+    return Decision(tier, ACTION_OF_TIER[tier], reasons, points)

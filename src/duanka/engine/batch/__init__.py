@@ -1,0 +1,1 @@
+"""Engines of a scan: DuckDB in this process, Spark through Spark Connect."""

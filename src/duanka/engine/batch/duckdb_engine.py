@@ -1,0 +1,248 @@
+"""The embedded engine: DuckDB in this process, spilling to disk where memory ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
+from duanka.domain.policy import LISTS
+from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
+from duanka.domain.rollups import Rollup
+from duanka.domain.rule import Literal, Rule
+from duanka.domain.schema import TABLES, Table
+from duanka.engine.shared import coverage as span
+from duanka.engine.shared.available_data import Given, moments
+from duanka.engine.shared.breakdown import profile
+from duanka.engine.shared.duckdb_database import (
+    ARROW,
+    TYPES,
+    Rows,
+    arrow_rows,
+    arrow_schema,
+    opened,
+    pass_rows,
+    quoted,
+    register,
+    run,
+)
+from duanka.engine.shared.hit_table import Found, hit_columns
+from duanka.engine.sql.render import render
+from duanka.engine.sql.rollup_sql import rollup_sql, rollups_for
+
+__all__ = ["ARROW", "TYPES", "Embedded", "arrow_schema"]
+
+_SLICES = (1, 4, 16, 64)
+
+
+class Embedded:
+    """One scan's engine. `work` holds what spills; `memory` is DuckDB's own limit, for example "700MB".
+
+    `passes`: card -> when its holder last passed the second verification, local: it counts beside the register.
+    """
+
+    def __init__(
+        self,
+        work: Path,
+        *,
+        memory: str = "700MB",
+        threads: int | None = None,
+        passes: Mapping[str, datetime] | None = None,
+    ) -> None:
+        self._passes = passes or {}
+        self._db = opened(work, memory, threads)
+        self._found = Found(self._db)
+        self._given = Given()
+        self._rollups: dict[str, Rollup] = {}
+
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give memory and spilled files back."""
+        self._db.close()
+
+    def load(
+        self,
+        tables: Mapping[str, Sequence[Path]],
+        columns: Mapping[str, frozenset[str]],
+        lists: Mapping[str, Sequence[Mapping[str, object]]],
+        as_of: datetime | None,
+    ) -> Span:
+        """Open canonical Parquet files; see `domain.ports.Engine`."""
+        sources = {
+            name: f"read_parquet([{', '.join(quoted(str(p)) for p in paths)}])"
+            for name, paths in tables.items()
+            if paths
+        }
+        found = self._open(sources, columns, lists, as_of)
+        if as_of and as_of <= found.first:
+            raise UnreadableInput(f"--as-of {as_of} sees nothing: the records begin at {found.first}")
+        return found
+
+    def load_rows(
+        self,
+        tables: Mapping[str, Sequence[Mapping[str, object]]],
+        lists: Mapping[str, Sequence[Mapping[str, object]]],
+        as_of: datetime | None,
+    ) -> Span:
+        """Open rows held in memory: the examples of a rule."""
+        for name, rows in tables.items():
+            self._register(f"given_{name}", TABLES[name], rows)
+        columns = {
+            name: frozenset(k for row in rows for k, v in row.items() if v is not None)
+            for name, rows in tables.items()
+        }
+        return self._open({name: f"given_{name}" for name in tables}, columns, lists, as_of)
+
+    def build(
+        self,
+        rules: Sequence[tuple[Rule, Mapping[str, Literal]]],
+        progress: Progress,
+        *,
+        narrowed: bool = True,
+    ) -> None:
+        """Build the rollups that those of `rules` read which can run, and in them only what is read.
+
+        `narrowed` False builds every group of them, whatever the rules say that they can do without.
+        """
+        able = [(rule, limits) for rule, limits in rules if not self._given.lacks(rule)]
+        order = rollups_for([rule for rule, _ in able])
+        for done, rollup in enumerate(order):
+            progress.step(f"rollup {rollup.name}", done, len(order))
+            narrow = self._given.narrow(rollup, able) if narrowed else ""
+            self._build_one(rollup, narrow)
+        progress.step("rollups", len(order), len(order))
+
+    def _build_one(self, rollup: Rollup, narrow: str) -> None:
+        """Build `rollup` whole, or where memory ends, in slices of cards: each card lies in one slice."""
+        sources = {*self._given.columns, *self._rollups}
+        for slices in _SLICES:
+            parts = (
+                rollup_sql(
+                    rollup, sources, _and(narrow, f"hash(card) % {slices} = {k}") if slices > 1 else narrow
+                )
+                for k in range(slices)
+            )
+            try:
+                self._run(f"CREATE OR REPLACE TABLE {rollup.name} AS {next(parts)}")
+                for part in parts:
+                    self._run(f"INSERT INTO {rollup.name} {part}")
+            except duckdb.OutOfMemoryException:
+                continue
+            self._rollups[rollup.name] = rollup
+            return
+        raise _too_little_memory(f"rollup {rollup.name}")
+
+    def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
+        """Run one rule; its hits join the table `hits`."""
+        lacks, without = self._given.lacks(rule), self._given.without(rule)
+        if lacks:
+            return RuleRun(rule.id, lacks=lacks, without=without)
+        values = {**limits, **self._given.values}
+        columns = hit_columns(rule)
+        try:
+            self._run_tight(self._found.taking(rule.id, columns, render(rule.sql, values)))
+            unsure = self._one(render(rule.unsure, values)) if rule.unsure else 0
+        except duckdb.OutOfMemoryException as error:
+            raise _too_little_memory(f"rule {rule.id}") from error
+        except duckdb.Error as error:
+            raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
+        hits, cards = self._found.counts(rule.id)
+        return RuleRun(rule.id, hits, cards, int(unsure), without=without)
+
+    def flagged(self, rule: str) -> frozenset[str]:
+        """The cards that `rule` hit."""
+        return self._found.flagged(rule)
+
+    def forget(self, rule: str) -> None:
+        """Take the hits of `rule` back, so that it can run again with other limits."""
+        self._found.forget(rule)
+
+    def write_hits(self, path: Path) -> None:
+        """Write hits.parquet, sorted, whole or not at all."""
+        self._found.write(path)
+
+    def cards_with_hits(self) -> Iterator[CardHits]:
+        """Each card with a hit or a police case, cards in order."""
+        return self._found.cards()
+
+    def profile(self, cards_at_risk: Path) -> Profile:
+        """Where and when the cards of cards_at_risk.csv with an action beyond watch are."""
+        self._found.read_at_risk(cards_at_risk)
+        return profile(self._run, self._rollups)
+
+    def cards(self) -> int:
+        """How many cards there are: in the register, or without one in the records."""
+        return self._one(self._given.counting_cards())
+
+    def _open(
+        self,
+        sources: Mapping[str, str],
+        columns: Mapping[str, frozenset[str]],
+        lists: Mapping[str, Sequence[Mapping[str, object]]],
+        as_of: datetime | None,
+    ) -> Span:
+        there = {name: columns[name] for name in sources if columns.get(name)}
+        found = span.of_records(
+            {t: s for t, s in sources.items() if TABLES[t].record and t in there}, as_of, self._run
+        )
+        self._given = Given(there, frozenset(name for name, rows in lists.items() if rows), moments(found))
+        register(self._db, "passes", pass_rows(self._passes))
+        passes = "passes" if self._passes else None
+        for name, table in TABLES.items():
+            if name not in there:
+                self._register(f"given_{name}", table, ())
+            source = sources[name] if name in there else f"given_{name}"
+            self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, source, found, passes=passes)}")
+            if name == "cards":  # whose a card is does not wait for the day that it was opened
+                self._run(f"CREATE OR REPLACE VIEW places AS SELECT card, operator, home_city FROM {source}")
+        for name, table in LISTS.items():
+            self._register(name, table, lists.get(name, ()))
+        self._found.begin()
+        return found
+
+    def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Put hits of other rules beside the records: for the examples of rules that read `hits`."""
+        self._found.add(rows)
+
+    def _register(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        register(self._db, name, arrow_rows(table, rows))
+
+    def _set(self, name: str, value: str) -> None:
+        self._run(f"SET {name} = {quoted(value)}")
+
+    def _run_tight(self, sql: str) -> None:
+        """Run `sql`; where memory ends, once more on one thread, which holds half as much at a time."""
+        try:
+            self._run(sql)
+        except duckdb.OutOfMemoryException:
+            threads = self._one("SELECT current_setting('threads')")
+            self._set("threads", "1")
+            self._run(sql)
+            self._set("threads", str(threads))
+
+    def _one(self, sql: str) -> int:
+        return int(self._run(sql)[0][0])
+
+    def _run(self, sql: str) -> Rows:
+        return run(self._db, sql)
+
+
+def _and(condition: str, more: str) -> str:
+    return f"({condition}) AND {more}" if condition else more
+
+
+def _too_little_memory(what: str) -> DuankaError:
+    return DuankaError(
+        f"{what} does not fit into the memory allowed, nor in slices; give it more with --memory"
+    )

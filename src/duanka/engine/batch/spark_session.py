@@ -1,0 +1,206 @@
+"""A session on a Spark through Spark Connect: the only place that knows the client, an optional extra."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from duanka.domain.errors import DuankaError, RuleError
+from duanka.engine.shared.duckdb_database import Rows
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
+
+_REACHED_WITHIN = 10  # seconds
+_RETRIES, _LONGEST_PAUSE = 8, 10_000  # ms; a network that fails for longer than some 45 s has failed
+_SETTINGS = {
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",  # event times are local and have no zone
+    "spark.sql.session.timeZone": "UTC",  # where Spark insists on a zone, one without summer time
+    "spark.sql.ansi.enabled": "true",  # an overflow is an error, never a wrong number
+}
+_TYPES = {
+    pa.timestamp("us"): "TIMESTAMP_NTZ",
+    pa.date32(): "DATE",
+    pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
+    pa.string(): "STRING",
+    pa.decimal128(38, 0): "BIGINT",  # DuckDB's sum of sums
+}
+_FAULTS_OF_SQL = ("AnalysisException", "ParseException")
+_MISSING = (
+    "the engine spark needs the client of Spark Connect, which is not installed;"
+    ' run: python -m pip install "pyspark-client>=4.1"'
+)
+# Spark reads a path as a pattern, other servers as an address: in these characters they differ.
+_NOT_IN_PATHS = re.compile(r"[\[\]{}*?%#\\:\"<>|^`\n]")
+
+
+class Remote:
+    """A session at `address`, as "sc://host:15002"; DuankaError when it cannot be reached."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._shown = address.partition(";")[0].rstrip("/")  # a token may follow
+        self._begin()
+
+    def renew(self) -> None:
+        """Begin a new session in place of this one."""
+        self.close()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._session = _connect(self._address, self._shown)
+        with self.running("its settings"):
+            for name, value in _SETTINGS.items():
+                self._session.conf.set(name, value)
+
+    def close(self) -> None:
+        """End the session; where the server is gone it has ended, and nobody waits for an answer."""
+        self._session.client.set_retry_policies([])
+        with suppress(Exception), _quietly():
+            self._session.stop()
+
+    def open(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make a view `name` of Parquet files or folders that hold at most the columns of `schema`."""
+        columns = ", ".join(f"{field.name} {_TYPES[_plain(field.type)]}" for field in schema)
+        with self._seeing(paths[0]):
+            frame = self._session.read.schema(columns).parquet(*(_address(path) for path in paths))
+            frame.createOrReplaceTempView(name)
+
+    def view(self, name: str, sql: str) -> None:
+        """Make a view `name` of a statement."""
+        with self.running(name):
+            self._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {sql}")
+
+    def empty(self, name: str, schema: pa.Schema) -> None:
+        """Make a view `name` without a row."""
+        nothing = ", ".join(f"CAST(NULL AS {_TYPES[_plain(field.type)]}) AS {field.name}" for field in schema)
+        self.view(name, f"SELECT * FROM (SELECT {nothing}) WHERE 1 = 0")
+
+    def write(self, sql: str, folder: Path) -> None:
+        """Write what `sql` gives as Parquet into `folder`."""
+        with self._seeing(folder):
+            self._session.sql(sql).write.mode("overwrite").parquet(_address(folder))
+
+    def rows(self, sql: str, what: str = "a count") -> Rows:
+        """The rows that `sql` gives, in order."""
+        table = self.arrow(sql, what)
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def arrow(self, sql: str, what: str = "a statement") -> pa.Table:
+        """What `sql` gives; times are naive. RuleError where the SQL of `what` is at fault."""
+        with self.running(what):
+            table = self._session.sql(sql).toArrow()
+        naive = [
+            pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type)
+            for f in table.schema
+        ]
+        return table.cast(pa.schema(naive))  # of a zone UTC, the same figures without it
+
+    def blind(self, path: Path, why: str) -> DuankaError:
+        """The error that says that the cluster does not see our files."""
+        return DuankaError(
+            f"the cluster at {self._shown} cannot use {path.parent}: {why}; this folder must be there on every node"
+            " under the same path, for the same user: choose one with --out or DUANKA_WORK (docs/CLUSTER.md)"
+        )
+
+    def _seeing(self, path: Path) -> AbstractContextManager[None]:
+        """What goes wrong here is that the cluster does not see our files."""
+        return _plainly(lambda error, said: self.blind(path, said))
+
+    def running(self, what: str) -> AbstractContextManager[None]:
+        """What goes wrong on the cluster in `what` is one line."""
+
+        def told(error: Exception, said: str) -> DuankaError:
+            kind = RuleError if type(error).__name__ in _FAULTS_OF_SQL else DuankaError
+            return kind(f"{what} does not run on the cluster at {self._shown}: {said}")
+
+        return _plainly(told)
+
+
+@contextmanager
+def _plainly(told: Callable[[Exception, str], DuankaError]) -> Iterator[None]:
+    """What the cluster says went wrong is raised as it is `told`; what it does not say, as it is."""
+    try:
+        with _quietly():
+            yield
+    except Exception as error:
+        if (said := _said(error)) is None:
+            raise
+        raise told(error, said) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What the client says about itself, its libraries and its patience is not for the desk."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pyspark")
+        yield
+
+
+def _connect(address: str, shown: str) -> SparkSession:
+    with _quietly():
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        try:
+            import grpc  # noqa: PLC0415  # an optional extra, and half a second
+            from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
+            from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
+            from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
+        except ImportError as error:
+            raise DuankaError(_MISSING) from error
+    logging.getLogger("SQLQueryContextLogger").disabled = True  # it prints every error as a page of JSON
+    try:
+        channel = DefaultChannelBuilder(address)
+        grpc.channel_ready_future(channel.toChannel()).result(timeout=_REACHED_WITHIN)
+    except grpc.FutureTimeoutError as error:
+        raise DuankaError(
+            f"no Spark Connect server answers at {shown}; see that it runs (port 15002 by default) and that this"
+            " machine may reach it"
+        ) from error
+    except Exception as error:
+        if (said := _said(error)) is None:
+            raise
+        raise DuankaError(
+            f"{shown!r} is no address of a Spark Connect server ({said}); write sc://host:15002"
+        ) from error
+    try:
+        session = SparkSession.builder.channelBuilder(channel).create()
+        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_PAUSE)])
+        return session
+    except Exception as error:
+        if (said := _said(error)) is None:
+            raise
+        raise DuankaError(f"the server at {shown} does not speak Spark Connect: {said}") from error
+
+
+def _said(error: Exception) -> str | None:
+    """The first line of what the client or the cluster said; None when the error is of another kind."""
+    import grpc  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    if isinstance(error, DuankaError) or not isinstance(error, PySparkException | grpc.RpcError):
+        return None
+    details = error.details() if isinstance(error, grpc.Call) else str(error)
+    return str(details).strip().splitlines()[0][:300]
+
+
+def _address(path: Path) -> str:
+    """`path` as the cluster reads it, whatever its own default file system is."""
+    if strange := _NOT_IN_PATHS.search(str(path)):
+        raise DuankaError(
+            f"{path} has {strange[0]!r} in its name, which a cluster does not read as it stands; choose another folder"
+            " with --out or DUANKA_WORK"
+        )
+    return f"file://{path.absolute()}"
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_large_string(kind) else kind

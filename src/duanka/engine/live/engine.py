@@ -1,0 +1,405 @@
+"""The live engine: micro-batches in, hits that come and go out, all of it in one DuckDB file.
+
+Whatever one batch changes, the offsets of intake, the rollups and the hits, is one transaction: after a kill at any
+moment the file holds whole batches, and intake goes on behind the last of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.findings import LiveAccount
+from duanka.domain.passed_cards import Passes
+from duanka.domain.policy import LISTS
+from duanka.domain.rule import Literal, Rule
+from duanka.domain.schema import TABLES, Table
+from duanka.domain.streaming import Batch, Lateness, Refused, Taken
+from duanka.domain.take import Coverage
+from duanka.engine.live.account import Accounts
+from duanka.engine.live.announcements import announce_again, announce_cases
+from duanka.engine.live.batch_filter import Desk, Sorting, nothing_lost
+from duanka.engine.live.evaluator import Judge
+from duanka.engine.live.passed_cards import Passed
+from duanka.engine.live.queries import Answers
+from duanka.engine.live.rule_changes import reconcile
+from duanka.engine.live.state.checkpoint import Progress, ShelfProgress
+from duanka.engine.live.state.compiled_rule import Prepared, prepare
+from duanka.engine.live.state.partial_rollups import Appending
+from duanka.engine.live.state.rollup_store import Shelf
+from duanka.engine.live.state.state_file import REGISTERS, State
+from duanka.engine.live.state.watermarks import Marks
+from duanka.engine.live.triggers import Changes, End, Triggers
+from duanka.engine.shared.available_data import Given
+from duanka.engine.shared.coverage import end_of_records
+from duanka.engine.shared.duckdb_database import arrow_rows
+from duanka.engine.sql.rollup_sql import rollups_for
+
+_KEYED = {"cards": "card", "outlets": "outlet"}
+_UNMERGED = 8  # generations of a rollup, before merging may hold a batch up
+_MARGIN = timedelta(days=3)
+_KEEP = timedelta(days=100)  # the longest look-back of a rule, and some days
+
+
+class Live:
+    """One state folder's engine. `memory` is DuckDB's own limit; `rules` are all rules that the state serves.
+
+    Those with `limits` run; rules that read hits do not see those of the `shadows`. `keep`: how long rollups by hour
+    or day are kept; a hit older than that stays as it is. `history`: whether a new state begins with what lies there.
+    `passes`: who passed the second verification, looked at again whenever something is settled.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rules: Sequence[Rule],
+        limits: Mapping[str, Mapping[str, Literal]],
+        lists: Mapping[str, Sequence[Mapping[str, object]]],
+        *,
+        lateness: Lateness | None = None,
+        memory: str = "700MB",
+        threads: int | None = None,
+        keep: timedelta = _KEEP,
+        history: bool = True,
+        seal_rows: int | None = None,
+        shadows: frozenset[str] = frozenset(),
+        passes: Passes | None = None,
+    ) -> None:
+        self._passes = passes
+        self._rules = [prepare(rule, limits[rule.id]) for rule in rules if rule.id in limits]
+        self._rollups = rollups_for(rules)
+        self._lateness = lateness or Lateness()
+        self._keep = _enough(keep, self._rules)
+        self._seal_rows = seal_rows
+        self._shadows = shadows
+        self._lists = frozenset(name for name in LISTS if lists.get(name))
+        self._told_again: Changes = Counter()  # changes that no rule made, until they are counted
+        self._begun = False
+        self._cases_came = True
+        self._state = State(folder, memory=memory, threads=threads, again=self._attach)
+        self._run = self._state.run
+        self.answers = Answers(self._run)
+        try:
+            self._open(lists, history=history)
+        except BaseException:
+            self.close()  # or else whoever tries again would be told that it is in use
+            raise
+
+    def _open(self, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool) -> None:
+        for name, table in LISTS.items():
+            self._list(name, table, lists.get(name, ()))
+        with self._state.working():
+            self._state.restore(history=history)
+            self._attach()
+            reconcile(self._run, self._progress, self._rules, self._rollups, lists, self._shadows)
+            self._state.commit()
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the state; what is in it stays."""
+        self._state.db.close()
+
+    def positions(self) -> dict[str, int]:
+        """How far every origin is read."""
+        return dict(self._run("SELECT origin, done FROM state.positions"))
+
+    def expect(self, sources: Mapping[str, str], now: datetime) -> None:
+        """Wait for these sources (name -> table) although nothing came from them yet."""
+        with self._state.working():
+            self._marks.expect(sources, now)
+            self._state.commit()
+
+    @property
+    def in_history(self) -> bool:
+        """Whether what comes was there at the start: nothing of it is late, nothing is judged yet."""
+        return self._progress.history
+
+    def reaches(self, now: datetime) -> bool:
+        """Whether the records have come to `now`, but for the lateness they are allowed."""
+        latest = self._marks.latest()
+        return latest is not None and latest >= now - self._lateness.default
+
+    def end_history(self) -> None:
+        """From here on time counts: windows close, and what comes too late is set aside."""
+        if self._progress.history:
+            with self._state.working():
+                self._progress.history = False
+                self._state.commit()
+
+    def take(self, batch: Batch, now: datetime, *, settle: bool = True, judge: bool = True) -> Taken:
+        """Take one micro-batch in; with `settle`, commit everything since the last time, and first `judge` it.
+
+        `now` is the clock's, local. What is not settled yet is lost with the process, and comes again from intake.
+        """
+        begin = time.perf_counter()
+        with self._state.working():
+            if not self._begun:
+                self._marks.begin(now)
+                self._begun = True
+            desk = Desk(self._progress, self._marks, self._rules, now)
+            done = self._sorting.sort(batch, desk)
+            nothing_lost(batch, done)
+            self._grow(done.spans)
+            self._sorting.clear()
+            self._state.keep_positions(batch.positions)
+        judged = settle and judge and not self._progress.history
+        changes = self._settled(now, judge=judged) if settle else Counter()
+        return Taken(
+            records=batch.records,
+            used=done.used,
+            aside=batch.rejected,
+            late=done.refused[Refused.LATE],
+            repeated=done.refused[Refused.REPEATED],
+            ahead=done.refused[Refused.AHEAD],
+            seconds=time.perf_counter() - begin,
+            judged=judged,
+            changes=dict(changes),
+            sources=tuple(self._marks.sources(now)),
+        )
+
+    def _settled(self, now: datetime, *, judge: bool) -> Changes:
+        with self._state.working():
+            changes = self._confirmed(now) + self._told_again
+            self._told_again = Counter()
+            self._passed.take()
+            if judge:
+                changes += self._triggers.pull(self._progress, self._marks, self._able(), now)
+            self._tidy()
+            self._state.commit()
+        return changes
+
+    def finish(self, now: datetime) -> Taken:
+        """Judge as if nothing more came: as a scan over the same records does."""
+        begin = time.perf_counter()
+        with self._state.working():
+            changes = self._confirmed(now) + self._told_again
+            self._told_again = Counter()
+            self._passed.take()
+            self._progress.history = False
+            if records := self._marks.lasts():
+                end = End(*end_of_records(records))
+                changes += self._triggers.pull(self._progress, self._marks, self._able(), now, end)
+            self._progress.tidied = None  # what a rest merged since can be forgotten
+            self._tidy()
+            self._state.commit()
+        return Taken(
+            seconds=time.perf_counter() - begin,
+            judged=True,
+            changes=dict(changes),
+            sources=tuple(self._marks.sources(now)),
+        )
+
+    def _confirmed(self, now: datetime) -> Changes:
+        """Log cases that came since the last time: they wait for no record, and for no rule."""
+        if not self._cases_came:
+            return Counter()
+        found = announce_cases(self._run, self._progress, now)
+        self._cases_came = False
+        return found
+
+    def decided_by(self) -> str:
+        """The fingerprint of the policy under which decisions were told last; empty where that is not known."""
+        return self._progress.policy
+
+    def decide_again(self, policy: str, cards: Collection[str]) -> None:
+        """Decisions are told under another policy from here on: tell those of `cards`, which it changes."""
+        with self._state.working():
+            self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
+            self._progress.policy = policy
+            self._state.commit()
+
+    def coverage(self) -> Coverage | None:
+        """The days that the records cover by now; None before the first."""
+        return self._marks.coverage()
+
+    def told(self, seq: int) -> None:
+        """Changes up to `seq` are written elsewhere for good."""
+        with self._state.working():
+            self._run(f"DELETE FROM state.changes WHERE seq <= {seq}")
+            self._state.commit()
+
+    @property
+    def _progress(self) -> Progress:
+        return self._state.progress
+
+    @property
+    def seq(self) -> int:
+        """The number of the last change."""
+        return self._progress.seq
+
+    def _attach(self) -> None:
+        """Build what works on the progress."""
+        progress = self._progress
+        self._cases_came = True  # after a start or a failure, look which cases were not logged
+        self._shelves: dict[str, Shelf] = {}
+        for rollup in self._rollups:
+            known = rollup.name in progress.shelves
+            of_shelf = progress.shelves.setdefault(rollup.name, ShelfProgress())
+            sized = {} if self._seal_rows is None else {"seal_rows": self._seal_rows}
+            self._shelves[rollup.name] = Shelf(rollup, of_shelf, self._run, **sized)
+            if not known:
+                self._shelves[rollup.name].create()
+        self._appending = {rollup.name: Appending(rollup) for rollup in self._rollups}
+        self._marks = Marks(progress, self._lateness)
+        self._passed = Passed(self._state.db, self._run, self._passes)
+        self._sorting = Sorting(self._state.db, self._run, self._lateness)
+        self._judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
+        self._triggers = Triggers(self._run, self._judge, self._shelves)
+
+    def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
+        """Append what the batch adds to the rollups and registers."""
+        for register in REGISTERS:
+            if register in self._sorting.rows:
+                self._upsert(register)
+        there = [name for name in spans if name in self._sorting.rows]  # all of a table may have been repeats
+        if not there:
+            return
+        first, last = min(spans[t][0] for t in there), max(spans[t][1] for t in there)
+        given = {name: self._sorting.rows[name] for name in there}  # rows by source
+        for rollup in self._rollups:
+            sources = given.keys()
+            if not any(part.source in sources for part in rollup.parts):
+                continue
+            appending = self._appending[rollup.name]
+            select = appending.select(sources)
+            days = rollup.name == "card_days"
+            if days:  # another rollup is made of it
+                self._run(f"CREATE OR REPLACE TEMP TABLE batch_days AS {select}")
+                self._run("DROP TABLE IF EXISTS temp.card_days")  # what a judgement left
+                self._run("CREATE OR REPLACE TEMP VIEW card_days AS SELECT * FROM batch_days")
+                select = "SELECT * FROM batch_days"
+            shelf = self._shelves[rollup.name]
+            rows = shelf.add(f"SELECT {', '.join(rollup.columns)} FROM ({select})")
+            appending.learn(sum(given.get(part.source, 0) for part in rollup.parts), rows)
+            given |= {rollup.name: rows} if days else {}
+            shelf.stretch(first, last)
+        if "card_days" in given:
+            self._run("DROP VIEW temp.card_days")
+
+    def _upsert(self, register: str) -> None:
+        """Take register rows over what stands; only rows that say something new count as touched."""
+        columns = ", ".join(c.name for c in TABLES[register].columns)
+        key = _KEYED.get(register)
+        last = (
+            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY place DESC, line DESC) = 1"
+            if key
+            else ""
+        )
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE news AS SELECT {columns} FROM given_{register}{last}"
+            f" EXCEPT SELECT {columns} FROM state.{register}"
+        )
+        judged = register != "outlets" and self._progress.since is not None
+        if judged and register == "cards":
+            self._left_behind()
+        if register == "cards":
+            self._moved()
+        if key:
+            self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
+        self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news")
+        self._cases_came |= register == "cases"
+        if judged:  # before the first judgement, everybody is to be judged anyway
+            self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
+            self._triggers.look_ahead(register, "news", self._marks.latest())
+
+    def _left_behind(self) -> None:
+        """A card that goes to another holder also concerns those of the holder whom it leaves."""
+        self._run(
+            "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM state.cards WHERE holder IN"
+            " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
+            " OR n.holder IS NULL)"
+        )
+
+    def _moved(self) -> None:
+        """A decision that was told names operator and city: where the register names others, it is told again."""
+        moved = self._run(
+            "SELECT n.card FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
+            " (SELECT card FROM state.hits UNION SELECT card FROM state.confirmed)"
+            " AND (coalesce(n.operator, '') <> coalesce(c.operator, '')"
+            " OR coalesce(n.home_city, '') <> coalesce(c.home_city, ''))"
+        )
+        if moved:
+            cards = [card for (card,) in moved]
+            self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
+
+    def lacks(self) -> dict[str, tuple[str, ...]]:
+        """The rules that cannot run yet, and the "table.column" that none of the records has."""
+        given = self._given()
+        return {p.id: needs for p in self._rules if (needs := given.lacks(p.rule))}
+
+    def account(self, out: Path, now: datetime) -> LiveAccount | None:
+        """What a report tells beside the lists in `out`; None: no record came yet."""
+        accounts = Accounts(self._run, self._progress, self._marks, self._shelves, self._judge.everybody())
+        return accounts.account(self._rules, self._given(), out, now)
+
+    def _able(self) -> list[Prepared]:
+        """The rules whose needs the records meet by now."""
+        given = self._given()
+        return [p for p in self._rules if not given.lacks(p.rule)]
+
+    def _given(self) -> Given:
+        """What the records held so far."""
+        filled = self._progress.filled.items()
+        return Given({table: frozenset(columns) for table, columns in filled if columns}, self._lists)
+
+    def rest(self, seconds: float) -> bool:
+        """Nothing waits: merge some of the state, about so long. False when there is nothing left to merge."""
+        until = time.perf_counter() + seconds
+        with self._state.working():
+            for shelf in self._shelves.values():
+                shelf.seal(quiet=True)
+            self._state.commit()
+        while time.perf_counter() < until:
+            with self._state.working():
+                merged = any(shelf.merge_some() for shelf in self._shelves.values())
+                self._state.commit()
+            if not merged:
+                return False
+        return True
+
+    def _tidy(self) -> None:
+        """New generations where they are due, and what no rule looks back to any more dropped."""
+        closed = max(self._progress.closed.values(), default=None)
+        border = datetime.combine(closed, datetime.min.time()) if closed else None
+        for shelf in self._shelves.values():
+            shelf.seal(border)
+            if shelf.unmerged >= _UNMERGED:  # there was no rest for long
+                shelf.merge_some()
+        if border and self._progress.tidied != closed:
+            self._progress.tidied = closed
+            self._progress.forgotten |= self._marks.over(self._rules)
+            self._sorting.forget(self._progress.forgotten)
+            horizon = border - self._keep
+            if min(self._progress.firsts.values(), default=horizon) < horizon:
+                self._progress.horizon = horizon
+                for shelf in self._shelves.values():
+                    shelf.forget(horizon)
+
+    def _list(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        self._state.db.register("given", arrow_rows(table, rows))
+        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
+        self._state.db.unregister("given")
+
+
+def _enough(keep: timedelta, rules: Sequence[Prepared]) -> timedelta:
+    """`keep`, if it is longer than the windows that rules look back to."""
+    reach = {p.id: p.rule.look_back for p in rules if p.rollups - {"card_devices", "card_life"}}
+    longest = max(reach, key=lambda rule: reach[rule], default="")
+    if longest and keep < reach[longest] + _MARGIN:
+        raise DuankaError(
+            f"--keep {keep.days}d is too short: rule {longest} looks back {reach[longest].days} days;"
+            f" keep at least {(reach[longest] + _MARGIN).days}d"
+        )
+    return keep

@@ -1,0 +1,302 @@
+"""Runs rules over the cards that something happened to, and writes down how their hits changed.
+
+The rule's own SQL reads the tables it always reads; they hold only the affected cards here, and those that belong
+together with them. What it gives for the affected cards replaces the hits that they had; the difference is logged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from duanka.domain.errors import RuleError
+from duanka.domain.rollups import Rollup
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import Change
+from duanka.engine.live.state.checkpoint import Progress
+from duanka.engine.live.state.compiled_rule import Prepared, lean_for, reaches_back
+from duanka.engine.live.state.rollup_store import Run, Shelf
+from duanka.engine.live.state.watermarks import LONG_AGO
+from duanka.engine.shared.coverage import known
+
+AT_ONCE = 1_000_000  # cards judged together; more are taken in slices
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The moments that rules may ask for; local times. `reached`: to here nothing that is judged will change."""
+
+    as_of: datetime
+    records_from: datetime
+    records_until: datetime
+    reached: datetime
+
+
+class Judge:
+    """Judges groups of rules over the temporary table `affected` (card)."""
+
+    def __init__(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        run: Run,
+        shelves: Mapping[str, Shelf],
+        shadows: frozenset[str] = frozenset(),
+    ) -> None:
+        """`shadows`: rules whose hits no other rule sees."""
+        self._db = db
+        self._run = run
+        self._shelves = shelves
+        self._at_once = AT_ONCE
+        self._unseen = ", ".join(f"'{rule}'" for rule in sorted(shadows)) or "''"
+
+    def judge(
+        self,
+        rules: Sequence[Prepared],
+        stirred: str,
+        moments: Mapping[str, Moments],
+        progress: Progress,
+        *,
+        seen: datetime,
+        since: datetime | None = None,
+        closing: bool = False,
+    ) -> Counter[tuple[str, Change]]:
+        """Judge `rules` (which read alike) for the cards that the statement `stirred` gives.
+
+        `seen`: registers show what is known then; `since`: only windows from here on are judged. What happened to
+        a card concerns those that belong with it too, except when days close: then all are asked anyway.
+        """
+        changes: Counter[tuple[str, Change]] = Counter()
+        self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
+        cards = int(self._run("SELECT count(*) FROM stirred")[0][0])
+        together = sorted({rule.rule.together for rule in rules} - {""})
+        self._run("CREATE OR REPLACE TEMP TABLE concerned AS SELECT card FROM stirred")
+        if cards and not closing:
+            for column in together:
+                cards += self._spread(column, "stirred", "concerned")
+        slices = -(-cards // self._at_once)
+        for k in range(slices):
+            where = f" WHERE hash(card) % {slices} = {k}" if slices > 1 else ""
+            self._run(f"CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM concerned{where}")
+            self._see_company(together, whole=closing or slices > 1)
+            if not self._restrict(rules, moments, seen, since, closing=closing):
+                continue
+            for rule in rules:
+                frozen = self._frozen(rule, progress)
+                # an absence is known from its due moment on, long past or not; a ratio over half a window is none
+                judged = since if frozen is None or rule.due else max(frozen, since or frozen)
+                self._find(rule, moments[rule.id], judged)
+                changes += self._settle(rule, progress, since, frozen)
+                if rule.due:
+                    self._plan(rule, moments[rule.id])
+        return changes
+
+    def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
+        """Make visible who belongs with the affected cards: it decides about them.
+
+        Unless `whole`, the company of the stirred cards is among the affected ones already.
+        """
+        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM affected")
+        if not together:
+            return
+        met = "" if whole else " ANTI JOIN stirred USING (card)"
+        self._run(f"CREATE OR REPLACE TEMP TABLE unmet AS SELECT card FROM affected{met}")
+        if whole or self._run("SELECT 1 FROM unmet LIMIT 1"):
+            for column in together:
+                self._spread(column, "unmet", "visible")
+
+    def everybody(self) -> str:
+        """All cards that the state knows, as a statement."""
+        days = self._shelves.get("card_days")
+        there = {part.source for part in days.rollup.parts} if days else set()
+        # every use of a card stands in its days, but those of sightings only where a rule asks for them
+        seen = [
+            shelf
+            for shelf in self._shelves.values()
+            if shelf is days or any(part.source not in {*there, "card_days"} for part in shelf.rollup.parts)
+        ]
+        parts = ["state.cards", "state.complaints", *(f"({shelf.raw('card')})" for shelf in seen)]
+        return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
+
+    def _plan(self, rule: Prepared, moments: Moments) -> None:
+        """Write down when to ask again about the affected cards; what is past for good was just judged."""
+        self._run(f"DELETE FROM state.due WHERE rule = '{rule.id}' AND card IN (SELECT card FROM affected)")
+        self._execute(
+            f"INSERT INTO state.due SELECT '{rule.id}', card, due_at FROM ({rule.due})"
+            f" WHERE card IN (SELECT card FROM affected) AND due_at > TIMESTAMP '{moments.reached}'",
+            vars(moments),
+        )
+
+    def _restrict(
+        self,
+        rules: Sequence[Prepared],
+        moments: Mapping[str, Moments],
+        seen: datetime,
+        since: datetime | None,
+        *,
+        closing: bool,
+    ) -> bool:
+        """Make the tables that `rules` read, with no more than the cards that their hits can depend on.
+
+        False when none of the affected cards can have a hit, or had one.
+        """
+        rollups = lean_for(list(rules), narrowed=closing)
+        if not closing:
+            self._rollups(rollups, rules, moments, since, closing=False)
+            if not self._can_hit(rules):
+                return False
+        registers = frozenset().union(*(rule.registers for rule in rules))
+        if closing and any("cards" in text for rule in rules for text in rule.narrow.values()):
+            registers |= {"cards"}
+        mentions = [*(m for r in rules for m in r.mentions), *(m for r in rules for m in r.narrow_mentions)]
+        for register in registers:
+            asked = frozenset().union(*(columns for tables, columns in mentions if register in tables))
+            self._register(register, asked, seen)
+        if any("hits" in rule.rule.reads for rule in rules):
+            self._make(
+                "hits",
+                "SELECT * FROM state.hits WHERE card IN (SELECT card FROM visible)"
+                f" AND rule NOT IN ({self._unseen})",
+            )
+        if closing:  # what is narrowed by a register can only be built behind it
+            self._rollups(rollups, rules, moments, since, closing=True)
+        return True
+
+    def _rollups(
+        self,
+        rollups: Sequence[Rollup],
+        rules: Sequence[Prepared],
+        moments: Mapping[str, Moments],
+        since: datetime | None,
+        *,
+        closing: bool,
+    ) -> None:
+        back = max(reaches_back(rule) for rule in rules)
+        window = since - back if since and since - LONG_AGO > back else None
+        for lean in rollups:
+            where = "card IN (SELECT card FROM visible)"
+            condition = self._narrow(lean.name, rules) if closing else ""
+            if condition:
+                where = f"{where} AND ({condition})"
+            restricted = self._shelves[lean.name].restricted(lean, where, window)
+            self._make(lean.name, restricted, vars(moments[rules[0].id]))
+
+    def _can_hit(self, rules: Sequence[Prepared]) -> bool:
+        """Leave out the affected cards without a row that a hit needs; a card that has a hit stays."""
+        if any(not rule.stirs for rule in rules):
+            return True
+        rows = [f"SELECT card FROM {name} WHERE {text}" for r in rules for name, text in r.stirs.items()]
+        names = ", ".join(f"'{rule.id}'" for rule in rules)
+        rows.append(
+            f"SELECT card FROM state.hits WHERE rule IN ({names}) AND card IN (SELECT card FROM affected)"
+        )
+        self._run(f"CREATE OR REPLACE TEMP TABLE few AS {' UNION '.join(rows)}")
+        self._run("CREATE OR REPLACE TEMP TABLE affected AS SELECT card FROM few")
+        self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM few")
+        return bool(self._run("SELECT 1 FROM few LIMIT 1"))
+
+    def _narrow(self, rollup: str, rules: Sequence[Prepared]) -> str:
+        readers = [rule for rule in rules if rollup in rule.rollups]
+        if not readers or any(rollup not in rule.narrow for rule in readers):
+            return ""
+        return " OR ".join(f"({rule.narrow[rollup]})" for rule in readers)
+
+    def _spread(self, column: str, cards: str, into: str) -> int:
+        """Add to `into` the cards that share `column` with one of the table `cards`; returns how many came."""
+        source = "state.cards"
+        if column == "imei":
+            source = f"({self._shelves['card_devices'].raw('card, imei')})"
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE linked AS SELECT DISTINCT {column} FROM {source}"
+            f" SEMI JOIN {cards} USING (card) WHERE {column} IS NOT NULL"
+        )
+        return int(
+            self._run(
+                f"INSERT INTO {into} SELECT DISTINCT card FROM (SELECT card, {column} FROM {source}"
+                f" SEMI JOIN linked USING ({column})) ANTI JOIN {into} USING (card)"
+            )[0][0]
+        )
+
+    def _register(self, register: str, asked: frozenset[str], seen: datetime) -> None:
+        """A register as it was known at `seen`, of the visible cards, with the columns that are `asked` for."""
+        table = TABLES[register]
+        wanted = [c.name for c in table.columns if c.name in asked or c.name == "card"]
+        visible = f"(SELECT * FROM state.{register} WHERE card IN (SELECT card FROM visible))"
+        self._make(register, known(table, visible, seen, wanted, "state.passes"))
+
+    def _make(self, name: str, select: str, given: Mapping[str, Any] | None = None) -> None:
+        self._run(f"DROP TABLE IF EXISTS temp.{name}")
+        self._execute(f"CREATE TEMP TABLE {name} AS {select}", given or {})
+
+    def _execute(self, sql: str, given: Mapping[str, Any]) -> None:
+        named = {name: value for name, value in given.items() if f"${name}" in sql}
+        if named:
+            self._db.execute(sql, named).fetchall()
+        else:
+            self._db.execute(sql).fetchall()
+
+    def _frozen(self, rule: Prepared, progress: Progress) -> datetime | None:
+        """Hits before this moment rest on what is forgotten by now: they stay as they are."""
+        if progress.horizon and any(self._shelves[name].window for name in rule.rollups):
+            return progress.horizon + rule.rule.look_back
+        return None
+
+    def _find(self, rule: Prepared, moments: Moments, since: datetime | None) -> None:
+        later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
+        try:
+            self._make(
+                "found",
+                f"SELECT * FROM ({rule.select}) WHERE card IN (SELECT card FROM affected){later}",
+                vars(moments),
+            )
+        except duckdb.Error as error:
+            raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
+
+    def _settle(
+        self, rule: Prepared, progress: Progress, since: datetime | None, frozen: datetime | None
+    ) -> Counter[tuple[str, Change]]:
+        """Put what was found in the place of the hits that stand; log what became of each."""
+        later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
+        stands = (
+            f"SELECT card, seen_at, evidence FROM state.hits WHERE rule = '{rule.id}'"
+            f" AND card IN (SELECT card FROM affected){later}"
+        )
+        kept = (
+            ""
+            if frozen is None
+            else (
+                f" WHERE seen_at >= TIMESTAMP '{frozen}' OR (card, seen_at) IN (SELECT (card, seen_at) FROM found)"
+            )
+        )
+        self._make("gone", f"SELECT * FROM ({stands} EXCEPT SELECT card, seen_at, evidence FROM found){kept}")
+        self._make("new", f"SELECT card, seen_at, evidence FROM found EXCEPT {stands}")
+        gone, new = (int(self._run(f"SELECT count(*) FROM {t}")[0][0]) for t in ("gone", "new"))
+        if not gone and not new:
+            return Counter()
+        if gone:
+            self._run(
+                f"DELETE FROM state.hits WHERE rule = '{rule.id}'"
+                " AND (card, seen_at, evidence) IN (SELECT (card, seen_at, evidence) FROM gone)"
+            )
+        self._run(f"INSERT INTO state.hits SELECT card, '{rule.id}', seen_at, evidence FROM new")
+        self._make(
+            "changed",
+            f"""
+            SELECT CASE WHEN (card, seen_at) IN (SELECT (card, seen_at) FROM gone) THEN '{Change.REVISED.value}'
+                        ELSE '{Change.RAISED.value}' END AS kind, card, seen_at, evidence FROM new
+            UNION ALL
+            SELECT '{Change.REVOKED.value}', card, seen_at, evidence FROM gone
+            WHERE (card, seen_at) NOT IN (SELECT (card, seen_at) FROM new)
+            """,
+        )
+        kinds = self._run("SELECT kind, count(*) FROM changed GROUP BY kind")
+        self._run(
+            f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, seen_at, kind),"
+            f" kind, card, '{rule.id}', seen_at, evidence FROM changed"
+        )
+        progress.seq += sum(count for _, count in kinds)
+        return Counter({(rule.id, Change(kind)): count for kind, count in kinds})

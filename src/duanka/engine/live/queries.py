@@ -1,0 +1,50 @@
+"""What the live state answers: hits as they stand, how they changed, and what was set aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from duanka.domain.ports import CardHits
+from duanka.domain.rule import Hit
+from duanka.domain.streaming import Change, HitChange
+from duanka.engine.live.state.rollup_store import Run
+from duanka.engine.shared.duckdb_database import write_parquet
+from duanka.engine.shared.hit_table import by_card, cards_with_hits, sorted_hits
+
+
+class Answers:
+    """Reads the state."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def changes(self, after: int, most: int = 1_000_000) -> Iterator[HitChange]:
+        """The changes of hits behind number `after`, in order, at most so many."""
+        rows = self._run(
+            "SELECT seq, kind, card, rule, seen_at, evidence FROM state.changes"
+            f" WHERE seq > {after} ORDER BY seq LIMIT {most}"
+        )
+        for seq, kind, card, rule, seen_at, evidence in rows:
+            yield HitChange(seq, Change(kind), Hit(card, rule, seen_at, json.loads(evidence)))
+
+    def cards_with_hits(self, changed: tuple[int, int] | None = None) -> Iterator[CardHits]:
+        """Each card with a hit or a police case, cards in order.
+
+        With `changed`, the cards whose hits changed behind the first number and up to the second, also those that
+        have none left.
+        """
+        which, more = "TRUE", ""
+        if changed:
+            more = f"SELECT card FROM state.changes WHERE seq > {changed[0]} AND seq <= {changed[1]}"
+            which = f"card IN ({more})"
+        return by_card(self._run(cards_with_hits("state.hits", "state.cases", "state.cards", which, more)))
+
+    def write_hits(self, path: Path) -> None:
+        """Write hits.parquet as a scan does: card, rule, seen_at, evidence (JSON), sorted."""
+        write_parquet(self._run, sorted_hits("state.hits"), path)
+
+    def write_quarantine(self, path: Path) -> None:
+        """Write quarantine.parquet: what was set aside, from the start of the state."""
+        write_parquet(self._run, "SELECT * FROM state.quarantine", path)

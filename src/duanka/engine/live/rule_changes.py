@@ -1,0 +1,66 @@
+"""Holds a state against the rules, lists and shadows of today: what changed is judged anew, what is gone is revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.policy import LISTS
+from duanka.domain.rollups import Rollup
+from duanka.domain.streaming import Change
+from duanka.engine.live.state.checkpoint import Progress
+from duanka.engine.live.state.compiled_rule import Prepared
+from duanka.engine.live.state.rollup_store import Run
+
+Lists = Mapping[str, Sequence[Mapping[str, object]]]
+
+
+def reconcile(
+    run: Run,
+    progress: Progress,
+    rules: Sequence[Prepared],
+    rollups: Sequence[Rollup],
+    lists: Lists,
+    shadows: frozenset[str],
+) -> None:
+    """Make `progress` forget what it knows of rules that are others today, and revoke the hits of those gone."""
+    shape = _fingerprint(*(f"{r.name} {r.columns}" for r in rollups))
+    if progress.shape and progress.shape != shape:
+        raise DuankaError(
+            "the state was made by another version of the rules' rollups; begin a new one with --state FOLDER"
+            " (what lies in the inbox is read again)"
+        )
+    progress.shape = shape
+    running = sorted(rule.id for rule in rules)
+    today = {rule.id: _identity(rule, lists, [*running, "in shadow:", *sorted(shadows)]) for rule in rules}
+    able = {rule.id for rule in rules if all(lists.get(need) for need in rule.rule.needs if need in LISTS)}
+    for rule, known in progress.rules.items():
+        if today.get(rule) == known:
+            continue
+        progress.able.discard(rule)
+        progress.closed.pop(rule, None)
+        run(f"DELETE FROM state.due WHERE rule = '{rule}'")
+        if rule not in able:
+            _revoke(run, progress, rule)
+    progress.rules = today
+
+
+def _identity(rule: Prepared, lists: Lists, others: Sequence[str]) -> str:
+    """What the hits of `rule` depend on, beside the records: its SQL, its lists, and whose hits it reads."""
+    read = [json.dumps(lists.get(name, ()), default=str) for name in rule.rule.reads if name in LISTS]
+    return _fingerprint(rule.sql, rule.due, *read, *(others if "hits" in rule.rule.reads else ()))
+
+
+def _revoke(run: Run, progress: Progress, rule: str) -> None:
+    run(
+        f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, seen_at),"
+        f" '{Change.REVOKED.value}', card, rule, seen_at, evidence FROM state.hits WHERE rule = '{rule}'"
+    )
+    progress.seq += int(run(f"SELECT count(*) FROM state.hits WHERE rule = '{rule}'")[0][0])
+    run(f"DELETE FROM state.hits WHERE rule = '{rule}'")
+
+
+def _fingerprint(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

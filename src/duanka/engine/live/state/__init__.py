@@ -1,0 +1,1 @@
+"""The stored state of the live engine: rollups, watermarks, checkpoint."""

@@ -1,0 +1,125 @@
+"""A rule made ready to run again and again: limits filled in, the three moments left as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from duanka.domain.policy import LISTS
+from duanka.domain.rollups import ROLLUPS, Rollup
+from duanka.domain.rule import Literal, Rule, Window
+from duanka.domain.schema import TABLES
+from duanka.engine.shared.hit_table import hit_columns, hit_rows
+from duanka.engine.sql.render import columns, condition, parameters, render, tables
+from duanka.engine.sql.rollup_sql import rollups_for
+
+MOMENTS = ("as_of", "records_from", "records_until")
+_FAR = timedelta(days=36_500)
+
+
+Mention = tuple[frozenset[str], frozenset[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A rule with its limits. `sql` and `due` are DuckDB's, with the MOMENTS as named parameters.
+
+    `select`: its rows as `hits` has them; `mentions`: tables and columns that its statements name;
+    `feeds`: record tables that feed the rollups it reads; its "now" is what all of these have come to.
+    `touches`: rollup or register -> condition on new rows of it that concern the rule ("" all of them).
+    """
+
+    rule: Rule
+    limits: Mapping[str, Literal]
+    sql: str
+    due: str
+    feeds: frozenset[str]
+    touches: Mapping[str, str]
+    narrow: Mapping[str, str]
+    stirs: Mapping[str, str]
+    since_matters: bool
+    select: str
+    mentions: tuple[Mention, ...]
+    narrow_mentions: tuple[Mention, ...]
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        return self.rule.id
+
+    @property
+    def rollups(self) -> frozenset[str]:
+        """The rollups that it reads."""
+        return frozenset(self.rule.reads) & frozenset(ROLLUPS)
+
+    @property
+    def registers(self) -> frozenset[str]:
+        """The registers that it reads."""
+        return frozenset(self.rule.reads) & frozenset(TABLES)
+
+    @property
+    def closes(self) -> bool:
+        """Whether it fires when a day is over."""
+        return not self.rule.monotone and not self.due and bool(self.rollups)
+
+
+def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
+    """Fill `limits` into the SQL of `rule`."""
+    narrow = {name: _condition(text, limits) for name, text in rule.narrow.items()}
+    own = set(LISTS) | {"cards"}
+    touches = {name: "" for name in rule.reads if name in ROLLUPS or name in TABLES}
+    for name, text in rule.narrow.items():
+        statement = f"SELECT 1 WHERE {text}"
+        if tables(statement) <= own and parameters(statement) <= set(limits):
+            touches[name] = _condition(text, limits, {"cards": "state.cards"})
+    sql = render(rule.sql, limits, left=MOMENTS)
+    names = parameters(rule.sql) | (parameters(rule.due) if rule.due else frozenset())
+    return Prepared(
+        rule=rule,
+        limits=limits,
+        sql=sql,
+        due=render(rule.due, limits, left=MOMENTS) if rule.due else "",
+        feeds=_feeds(rule),
+        touches=touches,
+        narrow=narrow,
+        stirs={name: _condition(text, limits) for name, text in rule.stirs.items()},
+        since_matters="records_from" in names,
+        select=hit_rows(hit_columns(rule), sql),
+        mentions=_mentions(rule.sql, rule.due),
+        narrow_mentions=_mentions(*(f"SELECT 1 WHERE {text}" for text in rule.narrow.values())),
+    )
+
+
+def _condition(text: str, limits: Mapping[str, Literal], renamed: Mapping[str, str] | None = None) -> str:
+    return condition(text, limits, left=MOMENTS, renamed=renamed or {})
+
+
+def _feeds(rule: Rule) -> frozenset[str]:
+    """The record tables behind the rollups of `rule`."""
+    sources: set[str] = set()
+    for rollup in rollups_for([rule]):
+        sources |= {part.source for part in rollup.parts}
+    return frozenset(name for name in sources if name in TABLES)
+
+
+def _mentions(*statements: str) -> tuple[Mention, ...]:
+    return tuple((tables(text), columns(text)) for text in statements if text)
+
+
+def lean_for(prepared: list[Prepared], *, narrowed: bool) -> list[Rollup]:
+    """The rollups that these rules read, with the aggregates that are read of them."""
+    mentions = [one for rule in prepared for one in rule.mentions]
+    if narrowed:
+        mentions += [one for rule in prepared for one in rule.narrow_mentions]
+    found = []
+    for rollup in ROLLUPS.values():
+        mentioned = [named for sources, named in mentions if rollup.name in sources]
+        if mentioned:
+            found.append(rollup.only(frozenset().union(*mentioned)))
+    return found
+
+
+def reaches_back(prepared: Prepared) -> timedelta:
+    """How long before a window the rule looks; practically for ever where it judges whole lives."""
+    return _FAR if prepared.rule.window is Window.LIFE else prepared.rule.look_back

@@ -1,0 +1,59 @@
+"""What a batch adds to a rollup: grouped where its rows share keys, row by row where they hardly do.
+
+Readers merge partials anyway, so both say the same. With many more cards than records in a batch grouping costs more
+than the few rows that it saves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from duanka.domain.rollups import How, Part, Rollup
+from duanka.engine.sql.rollup_sql import TYPES, rollup_sql
+
+_ALIKE = 0.7  # of the rows left after grouping: above, it is not worth its while
+_TRY_AGAIN = 50  # batches
+
+
+class Appending:
+    """Chooses for one rollup, by what grouping brought the last time."""
+
+    def __init__(self, rollup: Rollup) -> None:
+        self._rollup = rollup
+        self._grouped = True
+        self._batches = 0
+
+    def select(self, sources: Collection[str]) -> str:
+        """The statement that gives the partial rollup over those tables of the batch that it has."""
+        self._batches += 1
+        if self._grouped or self._batches % _TRY_AGAIN == 0:
+            self._grouped = True
+            return rollup_sql(self._rollup, sources)
+        parts = [by_row_sql(self._rollup, part) for part in self._rollup.parts if part.source in sources]
+        return " UNION ALL ".join(parts)
+
+    def learn(self, records: int, rows: int) -> None:
+        """Of so many `records` grouping left so many `rows`."""
+        if self._grouped and records:
+            self._grouped = rows <= _ALIKE * records
+
+
+def by_row_sql(rollup: Rollup, part: Part) -> str:
+    """A partial rollup of one source with a row per record."""
+    values = []
+    for aggregate in rollup.aggregates:
+        value = part.values.get(aggregate.name)
+        nothing = "0" if aggregate.how is How.SUM else "NULL"
+        kind = TYPES[aggregate.how]
+        if value is None:
+            said = nothing
+        elif value.condition:
+            said = f"CASE WHEN {value.condition} THEN {value.expression} ELSE {nothing} END"
+        else:
+            said = value.expression
+        if value is not None and aggregate.how is How.SUM:
+            said = f"coalesce({said}, 0)"
+        values.append(f"CAST({said} AS {kind}) AS {aggregate.name}")
+    keys = [f"{part.keys[key]} AS {key}" for key in rollup.keys]
+    where = f" WHERE {part.rows}" if part.rows else ""
+    return f"SELECT {', '.join([*keys, *values])} FROM {part.source}{where}"

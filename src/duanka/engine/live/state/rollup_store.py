@@ -1,0 +1,182 @@
+"""A rollup as it grows: every batch appends partials to its open generation; sealed ones are merged in slices.
+
+Readers merge what they read, so a merge changes no answer: it only makes the state smaller. It writes a new
+generation beside the old ones, one slice of cards per step, and takes their place when the last slice is in;
+so no batch ever waits for more than a slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from duanka.domain.rollups import Rollup
+from duanka.engine.live.state.checkpoint import Generation, Merging, ShelfProgress
+from duanka.engine.sql.rollup_sql import TYPES
+
+Run = Callable[[str], list[tuple[Any, ...]]]
+SLICES = 8
+_WEEK = timedelta(days=7)
+SEAL_ROWS = 6_000_000
+_SOONER = 8  # while nothing comes, smaller generations are merged too: rules read less
+_KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
+
+
+class Shelf:
+    """The generations of one rollup in the schema `state`."""
+
+    def __init__(self, rollup: Rollup, progress: ShelfProgress, run: Run, seal_rows: int = SEAL_ROWS) -> None:
+        self.rollup = rollup
+        self.progress = progress
+        self.window = next((key for key in rollup.keys if key in _KEY_TYPES), None)
+        self._run = run
+        self._seal_rows = seal_rows
+
+    def create(self) -> None:
+        """Make the open generation's table."""
+        self._make(self.progress.fresh.number)
+
+    def _make(self, number: int, *, packed: bool = False) -> None:
+        """Make a generation's table; what batches append to is not packed, which would cost them most of their time."""
+        how = "" if packed else " USING COMPRESSION uncompressed"
+        columns = [f"{key} {_KEY_TYPES.get(key, 'VARCHAR')}{how}" for key in self.rollup.keys]
+        columns += [f"{a.name} {TYPES[a.how]}{how}" for a in self.rollup.aggregates]
+        self._run(f"CREATE TABLE {self._table(number)} ({', '.join(columns)})")
+
+    def _table(self, number: int) -> str:
+        return f"state.{self.rollup.name}_{number}"
+
+    def add(self, select: str) -> int:
+        """Append the partial rollup that `select` gives; returns its rows."""
+        columns = ", ".join(self.rollup.columns)
+        rows = int(
+            self._run(f"INSERT INTO {self._table(self.progress.fresh.number)} ({columns}) {select}")[0][0]
+        )
+        self.progress.fresh.rows += rows
+        return rows
+
+    def stretch(self, first: datetime, last: datetime) -> None:
+        """The open generation now holds windows from `first` to `last`."""
+        fresh = self.progress.fresh
+        fresh.first = min(fresh.first or first, first)
+        fresh.last = max(fresh.last or last, last)
+
+    @property
+    def unjudged(self) -> str:
+        """FROM and WHERE of the partials that no rule has seen yet."""
+        return f"{self._table(self.progress.fresh.number)} WHERE rowid >= {self.progress.judged}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are partials that no rule has seen yet."""
+        return self.progress.fresh.rows > self.progress.judged
+
+    @property
+    def unmerged(self) -> int:
+        """Sealed generations that wait to be merged."""
+        return sum(not generation.merged for generation in self.progress.sealed)
+
+    def judged(self) -> None:
+        """The rules have seen everything."""
+        self.progress.judged = self.progress.fresh.rows
+
+    def restricted(self, lean: Rollup, where: str, since: datetime | None) -> str:
+        """The merged rollup with `lean`'s aggregates, of rows that fulfil `where` and lie in windows from `since`."""
+        keys = ", ".join(lean.keys)
+        columns = ", ".join(lean.columns)
+        sums = [
+            f", CAST(sum({a.name}) AS BIGINT) AS {a.name}"
+            if a.how == "sum"
+            else f", {a.how}({a.name}) AS {a.name}"
+            for a in lean.aggregates
+        ]
+        return f"SELECT {keys}{''.join(sums)} FROM ({self.raw(columns, since)}) WHERE {where} GROUP BY {keys}"
+
+    def raw(self, columns: str, since: datetime | None = None) -> str:
+        """These columns of all partials in windows from `since`, unmerged: a key may come more than once."""
+        later = f" WHERE {self.window} >= TIMESTAMP '{since}'" if since and self.window else ""
+        parts = (f"SELECT {columns} FROM {self._table(g.number)}{later}" for g in self._from(since))
+        return " UNION ALL ".join(parts)
+
+    def _from(self, since: datetime | None) -> list[Generation]:
+        """The generations that may hold windows from `since`; at least the open one."""
+        fresh = self.progress.fresh
+        if since is None or not self.window:
+            return [*self.progress.sealed, fresh]
+        return [*(g for g in self.progress.sealed if g.last is not None and g.last >= since), fresh]
+
+    def seal(self, closed: datetime | None = None, *, quiet: bool = False) -> None:
+        """Begin a new generation when the open one is large, or holds windows before `closed`; sooner when `quiet`."""
+        fresh = self.progress.fresh
+        large = self._seal_rows // _SOONER if quiet else self._seal_rows
+        over = closed is not None and self.window and fresh.first is not None and fresh.first < closed
+        if self.waits or not fresh.rows or not (fresh.rows >= large or over):
+            return
+        self.progress.sealed.append(fresh)
+        self.progress.fresh = Generation(number=self._next())
+        self.progress.judged = 0
+        self.create()
+
+    def _next(self) -> int:
+        merging = [self.progress.merging.output] if self.progress.merging else []
+        return 1 + max([g.number for g in (*self.progress.sealed, self.progress.fresh)] + merging)
+
+    def merge_some(self) -> bool:
+        """Do one slice of the merge that is due; False when nothing is."""
+        if self.progress.merging is None and not self._begin():
+            return False
+        merging = self.progress.merging
+        assert merging is not None  # noqa: S101  # _begin made it
+        keys = ", ".join(self.rollup.keys)
+        aggregates = "".join(f", {a.how}({a.name})" for a in self.rollup.aggregates)
+        columns = ", ".join(self.rollup.columns)
+        parts = " UNION ALL ".join(f"SELECT {columns} FROM {self._table(n)}" for n in merging.inputs)
+        merging.rows += int(
+            self._run(
+                f"INSERT INTO {self._table(merging.output)} SELECT {keys}{aggregates} FROM ({parts})"
+                f" WHERE hash(card) % {SLICES} = {merging.slices} GROUP BY {keys} ORDER BY card"
+            )[0][0]
+        )
+        merging.slices += 1
+        if merging.slices == SLICES:
+            self._finish(merging)
+        return True
+
+    def _begin(self) -> bool:
+        sealed = self.progress.sealed
+        raw = [g for g in sealed if not g.merged]
+        if not raw:
+            return False
+        inputs = self._near(raw) if self.window else sealed
+        output = self._next()
+        self.progress.merging = Merging(inputs=[g.number for g in inputs], output=output)
+        self._make(output, packed=True)
+        return True
+
+    @staticmethod
+    def _near(raw: list[Generation]) -> list[Generation]:
+        """What has windows stays apart by time, a week together, to be dropped by time."""
+        begin = raw[0].first
+        return [g for g in raw if begin is None or g.last is None or g.last - begin <= _WEEK] or raw[:1]
+
+    def _finish(self, merging: Merging) -> None:
+        inputs = [g for g in self.progress.sealed if g.number in merging.inputs]
+        rest = [g for g in self.progress.sealed if g.number not in merging.inputs]
+        merged = Generation(number=merging.output, rows=merging.rows, merged=True)
+        firsts, lasts = [g.first for g in inputs if g.first], [g.last for g in inputs if g.last]
+        if firsts and lasts:
+            merged.first, merged.last = min(firsts), max(lasts)
+        self.progress.sealed = [*rest, merged]
+        self.progress.merging = None
+        for generation in inputs:
+            self._run(f"DROP TABLE {self._table(generation.number)}")
+
+    def forget(self, horizon: datetime) -> None:
+        """Drop the sealed generations whose windows all lie before `horizon`."""
+        if not self.window or self.progress.merging:
+            return
+        old = [g for g in self.progress.sealed if g.last is not None and g.last < horizon]
+        for generation in old:
+            self._run(f"DROP TABLE {self._table(generation.number)}")
+        self.progress.sealed = [g for g in self.progress.sealed if g not in old]

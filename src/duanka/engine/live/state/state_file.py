@@ -1,0 +1,182 @@
+"""The live state: one DuckDB file, and the document that says how far it has come; whole batches or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from pydantic import ValidationError
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.private_files import private_folder, tighten
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import GONE
+from duanka.engine.live.state.checkpoint import VERSION, Progress, version_in
+from duanka.engine.shared.coverage import Rows
+from duanka.engine.shared.duckdb_database import TYPES, bound
+
+STATE = "live.duckdb"
+REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
+_WAL = "256MB"  # the log that a restart reads again; a smaller one is emptied more often, and each time costs
+_HEADERS = 3 * 4096  # of a DuckDB file
+_NO_ROOM = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,  # a commit that could not be written
+)
+# tables that a state of version 1 may lack: made empty, its cases are told and its passes read then
+_LATER = ("confirmed", "passes")
+_TABLES = {
+    "positions": "origin VARCHAR, done BIGINT",
+    "recent": "tbl VARCHAR, event TIMESTAMP, same UBIGINT",
+    "quarantine": '"file" VARCHAR, line BIGINT, "column" VARCHAR, reason VARCHAR, raw VARCHAR',
+    "touched": "tbl VARCHAR, card VARCHAR",
+    "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",
+    "again": "rule VARCHAR, card VARCHAR",
+    "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
+    "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases that are among the changes
+    "passes": "card VARCHAR, passed_at TIMESTAMP",  # who passed the second verification, as judged by
+    "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
+    "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
+}
+
+
+class State:
+    """The file in `folder`. `again` is called when `progress` was taken back to what the file says."""
+
+    def __init__(self, folder: Path, *, memory: str, threads: int | None, again: Callable[[], None]) -> None:
+        self.db = _opened(folder)
+        self._folder = folder
+        self._again = again
+        self._busy = False
+        self._ours = False  # a committed progress of ours stands in the file
+        self.progress = Progress()
+        bound(self.db, folder, memory, threads)
+        self.run(f"SET checkpoint_threshold = '{_WAL}'")
+
+    def run(self, sql: str) -> Rows:
+        """Run one statement and read its result whole."""
+        return self.db.execute(sql).fetchall()
+
+    def restore(self, *, history: bool) -> None:
+        """Read the progress, or begin a new state that reads history first."""
+        self.run("CREATE SCHEMA IF NOT EXISTS state")
+        there = {
+            name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")
+        }
+        if there:
+            for name in _LATER:
+                self.run(f"CREATE TABLE IF NOT EXISTS state.{name} ({_TABLES[name]})")
+            self.progress = self._read(there | set(_LATER))
+            self._ours = True
+            return
+        self.run("CREATE TABLE state.progress (value VARCHAR)")
+        for name in REGISTERS:
+            shape = ", ".join(f"{c.name} {TYPES.get(c.kind, 'VARCHAR')}" for c in TABLES[name].columns)
+            self.run(f"CREATE TABLE state.{name} ({shape})")
+        for name, columns in _TABLES.items():
+            self.run(f"CREATE TABLE state.{name} ({columns})")
+        self.run("INSERT INTO state.progress VALUES ('')")
+        self.progress = Progress(history=history, days={})
+
+    def _read(self, there: set[str]) -> Progress:
+        """The progress, if it is one of ours, and the tables that it speaks of are there."""
+        found = self.run("SELECT value FROM state.progress") if "progress" in there else []
+        try:
+            progress = Progress.model_validate_json(found[0][0] if found else "")
+            shelves = {
+                f"{name}_{number}" for name, shelf in progress.shelves.items() for number in shelf.numbers
+            }
+            if progress.version == VERSION and shelves | {*REGISTERS, *_TABLES} <= there:
+                return progress
+        except ValidationError:
+            pass
+        told = version_in(found[0][0] if found else "")
+        what = (
+            "damaged"
+            if told in (None, VERSION)
+            else f"of version {told}, and this Duanka needs version {VERSION}"
+        )
+        raise DuankaError(
+            f"the live state in {self._folder} is {what}; begin a new one with --state FOLDER (what lies in the inbox"
+            " is read again)"
+        )
+
+    def keep_positions(self, positions: Mapping[str, int]) -> None:
+        """How far every origin is read, in the open transaction."""
+        if positions:
+            given = pa.table({"origin": list(positions), "done": list(positions.values())})
+            self.db.register("given", given)
+            self.run("DELETE FROM state.positions WHERE origin IN (SELECT origin FROM given)")
+            self.run(f"INSERT INTO state.positions SELECT origin, done FROM given WHERE done <> {GONE}")
+            self.db.unregister("given")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Work in the open transaction; after a failure the state is again what was last committed."""
+        try:
+            if not self._busy:
+                self.run("BEGIN")
+                self._busy = True
+            yield
+        except BaseException as error:
+            self._rolled_back()
+            if isinstance(error, _NO_ROOM):
+                raise DuankaError(
+                    f"the live state cannot be written: {str(error).splitlines()[0]}; what was committed is whole,"
+                    " start again once there is room"
+                ) from error
+            raise
+
+    def commit(self) -> None:
+        """Everything since the last commit is there for good."""
+        document = self.progress.model_dump_json()
+        self.db.execute("UPDATE state.progress SET value = ?", [document]).fetchall()
+        self.run("COMMIT")
+        self._busy = False
+        self._ours = True
+
+    def _rolled_back(self) -> None:
+        self._busy = False
+        try:
+            self.run("ROLLBACK")
+            found = self.run("SELECT value FROM state.progress") if self._ours else []
+        except duckdb.Error:  # the file is out of reach: whoever opens it again finds the last whole batch
+            return
+        if self._ours:
+            self.progress = Progress.model_validate_json(found[0][0])
+            self._again()
+
+
+def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        private_folder(folder)
+        _without_stub(folder / STATE)
+        opened = duckdb.connect(str(folder / STATE))
+        tighten(folder / STATE, folder / f"{STATE}.wal")
+        return opened
+    except OSError as error:
+        raise DuankaError(
+            f"cannot write to {folder} ({error.strerror}); choose another folder with --state"
+        ) from error
+    except duckdb.IOException as error:
+        text = str(error)
+        if "lock" in text.lower():
+            raise DuankaError(f"{folder} is in use by another duanka live; stop that one first") from error
+        raise DuankaError(
+            f"cannot open the live state in {folder}: {text.splitlines()[0]}; make room, or choose another folder"
+            " with --state"
+        ) from error
+
+
+def _without_stub(path: Path) -> None:
+    """Drop a database whose making broke off before it could hold anything: DuckDB itself would not open it."""
+    if path.is_file() and 0 < path.stat().st_size < _HEADERS:
+        with path.open("rb") as file:
+            begun = file.read(12)[8:] == b"DUCK"
+        if begun:
+            path.unlink()

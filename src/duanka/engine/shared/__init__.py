@@ -1,0 +1,1 @@
+"""What the batch engines and the live engine share: DuckDB, hits, coverage of the records."""

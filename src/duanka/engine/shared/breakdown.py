@@ -1,0 +1,58 @@
+"""Where and when the cards at risk are: counted over the register, the devices and the hits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from duanka.domain.ports import HitsOfDay, Profile, Share
+from duanka.engine.shared.coverage import Run
+
+_LARGEST = 30
+_TABLES = ("cards", "outlets", "card_devices", "hits")
+
+_BY_OUTLET = """
+    SELECT c.outlet, coalesce(any_value(o.name), ''), count(r.card) AS at_risk, count(*) AS cards
+    FROM {cards} c LEFT JOIN at_risk r ON r.card = c.card LEFT JOIN {outlets} o ON o.outlet = c.outlet
+    WHERE c.outlet IS NOT NULL
+"""
+_BY_CITY = """
+    SELECT c.home_city, '', count(r.card) AS at_risk, count(*) AS cards
+    FROM {cards} c LEFT JOIN at_risk r ON r.card = c.card
+    WHERE c.home_city IS NOT NULL
+"""
+_BY_DEVICE = """
+    SELECT d.imei, '', count(r.card) AS at_risk, count(*) AS cards
+    FROM {card_devices} d LEFT JOIN at_risk r ON r.card = d.card
+    WHERE d.imei IN (SELECT imei FROM {card_devices} JOIN at_risk USING (card))
+"""
+
+
+def profile(
+    run: Run,
+    built: Collection[str],
+    run_on_hits: Run | None = None,
+    tables: Mapping[str, str] | None = None,
+) -> Profile:
+    """Count over the table `at_risk` (card) and what is `built`; `run_on_hits`: where the hits are, if elsewhere.
+
+    `tables`: how cards, outlets, card_devices and hits are called, where not by these names.
+    """
+    called = {**{name: name for name in _TABLES}, **(tables or {})}
+
+    def largest(sql: str) -> tuple[Share, ...]:
+        rows = run(
+            f"{sql.format(**called)} GROUP BY 1 HAVING at_risk > 0 ORDER BY at_risk DESC, cards, 1 LIMIT {_LARGEST}"
+        )
+        return tuple(Share(*row) for row in rows)
+
+    # Hits of a register's condition may lie years back; the plot shows the last two months.
+    days = (run_on_hits or run)(
+        f"SELECT CAST(seen_at AS DATE) AS day, rule, count(*) FROM {called['hits']} WHERE seen_at >="
+        f" (SELECT max(seen_at) - INTERVAL 60 DAYS FROM {called['hits']}) GROUP BY ALL ORDER BY 1, 2"
+    )
+    return Profile(
+        outlets=largest(_BY_OUTLET),
+        cities=largest(_BY_CITY),
+        devices=largest(_BY_DEVICE) if "card_devices" in built else (),
+        days=tuple(HitsOfDay(*row) for row in days),
+    )

@@ -1,0 +1,105 @@
+"""DuckDB in this process: opening it, running statements, and the types of the canonical tables in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from duanka.domain.errors import MAKE_ROOM, DuankaError
+from duanka.domain.schema import Kind, Table
+
+Rows = list[tuple[Any, ...]]
+
+TYPES = {Kind.TIME: "TIMESTAMP", Kind.DAY: "DATE", Kind.COUNT: "BIGINT", Kind.FLAG: "BOOLEAN"}
+ARROW = {
+    Kind.TIME: pa.timestamp("us"),
+    Kind.DAY: pa.date32(),
+    Kind.COUNT: pa.int64(),
+    Kind.FLAG: pa.bool_(),
+}
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The Arrow schema of a canonical table or list."""
+    return pa.schema([(c.name, ARROW.get(c.kind, pa.string())) for c in table.columns])
+
+
+def arrow_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    """`rows` as Arrow, with every column of `table`; what a row does not say is null."""
+    schema = arrow_schema(table)
+    return pa.Table.from_pylist([{c: row.get(c) for c in schema.names} for row in rows], schema=schema)
+
+
+def pass_rows(passes: Mapping[str, datetime]) -> pa.Table:
+    """Card -> when its holder last passed, as Arrow: card, passed_at."""
+    schema = pa.schema([("card", pa.string()), ("passed_at", pa.timestamp("us"))])
+    return pa.table([list(passes), list(passes.values())], schema=schema)
+
+
+def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
+    """A new database in memory; `work` holds what spills beyond `memory`, for example "700MB"."""
+    work.mkdir(parents=True, exist_ok=True)
+    db = duckdb.connect(":memory:")
+    bound(db, work, memory, threads)
+    return db
+
+
+def bound(db: duckdb.DuckDBPyConnection, work: Path, memory: str, threads: int | None) -> None:
+    """Keep a database within `memory` and `threads` (None: all cores); what is more spills to `work`."""
+    settings = {
+        "memory_limit": memory,
+        "temp_directory": str(work / "spill"),
+        "preserve_insertion_order": "false",
+        **({"threads": str(threads)} if threads else {}),
+    }
+    for name, value in settings.items():
+        run(db, f"SET {name} = {quoted(value)}")
+
+
+def write_parquet(run_it: Callable[[str], Rows], select: str, path: Path) -> None:
+    """Write what `select` gives to `path`, whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    run_it(f"COPY ({select}) TO {quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
+    unfinished.replace(path)
+
+
+def register(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """Make the table `name` of `rows`."""
+    db.register(f"{name}_rows", rows)
+    run(db, f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_rows")
+    db.unregister(f"{name}_rows")
+
+
+def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
+    """Run `sql`; a result is read whole before the next statement."""
+    with plainly():
+        return db.execute(sql).fetchall()
+
+
+_NO_ROOM = ("no space left", "file too large", "quota exceeded")
+
+
+def quoted(text: str) -> str:
+    """`text` as an SQL literal of DuckDB."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """What stops DuckDB from outside, as the rest of the house knows it: Ctrl-C, and a disk that is full."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        said = str(error).splitlines()[0]
+        full = any(one in said.lower() for one in _NO_ROOM)
+        raise DuankaError(f"{said}{MAKE_ROOM}" if full else said) from error
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise

@@ -1,0 +1,157 @@
+"""The hits of one scan, in the table `hits` of a local DuckDB, whichever engine found them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from duanka.domain.errors import RuleError
+from duanka.domain.ports import CardHits
+from duanka.domain.rule import Action, Hit, Rule
+from duanka.engine.shared.duckdb_database import Rows, plainly, quoted, run, write_parquet
+from duanka.engine.sql.render import output_columns
+
+_ROWS_AT_ONCE = 20_000
+
+
+class Found:
+    """The hits in `db`, which when asked for cards also has the tables or views `cases` (card, case_id, signed_by) and
+    `places` (card, operator, home_city), one row a card.
+    """
+
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+        self._db = db
+
+    def begin(self) -> None:
+        """Start with no hit."""
+        self._run(
+            "CREATE OR REPLACE TABLE hits (card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
+        )
+
+    def taking(self, rule: str, columns: Sequence[str], source: str) -> str:
+        """The statement that takes the rows of the SELECT `source` as hits of `rule`, each once.
+
+        `columns`: card, seen_at and the evidence, in order.
+        """
+        return f"INSERT INTO hits SELECT card, {quoted(rule)}, seen_at, evidence FROM ({hit_rows(columns, source)})"
+
+    def add(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Put ready hits in: for the examples of rules that read `hits`."""
+        for row in rows:
+            values = [row[name] for name in ("card", "rule", "seen_at", "evidence")]
+            self._db.execute("INSERT INTO hits VALUES (?, ?, ?, ?)", values)
+
+    def counts(self, rule: str) -> tuple[int, int]:
+        """How many hits `rule` has, and on how many cards."""
+        hits, cards = self._run(
+            f"SELECT count(*), count(DISTINCT card) FROM hits WHERE rule = {quoted(rule)}"
+        )[0]
+        return int(hits), int(cards)
+
+    def flagged(self, rule: str) -> frozenset[str]:
+        """The cards that `rule` hit."""
+        return frozenset(
+            row[0] for row in self._run(f"SELECT DISTINCT card FROM hits WHERE rule = {quoted(rule)}")
+        )
+
+    def forget(self, rule: str) -> None:
+        """Take the hits of `rule` back."""
+        self._run(f"DELETE FROM hits WHERE rule = {quoted(rule)}")
+
+    def write(self, path: Path) -> None:
+        """Write hits.parquet, sorted, whole or not at all."""
+        write_parquet(self._run, sorted_hits("hits"), path)
+
+    def cards(self) -> Iterator[CardHits]:
+        """Each card with a hit or a police case, cards in order."""
+        with plainly():
+            result = self._db.execute(cards_with_hits("hits", "cases", "places"))
+        yield from by_card(_rows(result))
+
+    def read_at_risk(self, cards_at_risk: Path) -> None:
+        """Make the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
+        self._run(at_risk(cards_at_risk))
+
+    def _run(self, sql: str) -> Rows:
+        return run(self._db, sql)
+
+
+def at_risk(cards_at_risk: Path) -> str:
+    """The statement that makes the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
+    return (
+        "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
+        f" read_csv({quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
+        f" WHERE action <> {quoted(Action.WATCH.word)}"
+    )
+
+
+def hit_columns(rule: Rule) -> tuple[str, ...]:
+    """The columns that the SQL of `rule` gives; RuleError unless they begin with card and seen_at."""
+    columns = output_columns(rule.sql)
+    if columns[:2] != ("card", "seen_at"):
+        raise RuleError(f"rule {rule.id}: its SQL must give card, seen_at and the evidence, not {columns}")
+    return columns
+
+
+def hit_rows(columns: Sequence[str], source: str) -> str:
+    """The SELECT of card, seen_at and evidence (JSON) over the rows of a rule's SELECT `source`, each once.
+
+    `columns`: what `source` gives, see `hit_columns`.
+    """
+    fields = ", ".join(f"{quoted(name)}, {name}" for name in columns[2:])
+    return (
+        "SELECT DISTINCT card, CAST(seen_at AS TIMESTAMP) AS seen_at,"
+        f" CAST(json_object({fields}) AS VARCHAR) AS evidence FROM ({source})"
+    )
+
+
+def sorted_hits(hits: str) -> str:
+    """The SELECT of what hits.parquet holds, from the table `hits`."""
+    return f"SELECT card, rule, seen_at, evidence FROM {hits} ORDER BY card, rule, seen_at, evidence"
+
+
+def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", more: str = "") -> str:
+    """The SELECT that `by_card` reads: of each card that fulfils `which`, its hits by rule, its cases and its place.
+
+    `hits`, `cases`, `places`: the tables; `more`: another SELECT of cards, which may have neither hit nor case.
+    """
+    also = f"UNION ALL SELECT DISTINCT card{', NULL' * 8} FROM ({more})" if more else ""
+    return f"""
+        SELECT found.*, place.operator, place.home_city FROM (
+            SELECT card, rule, min(seen_at), arg_min(evidence, (seen_at, evidence)), count(*),
+                   NULL AS case_id, NULL AS signed_by,
+                   max(seen_at) AS last_at, count(DISTINCT CAST(seen_at AS DATE)) AS days
+            FROM {hits} WHERE {which} GROUP BY card, rule
+            UNION ALL
+            SELECT DISTINCT card, NULL, NULL, NULL, NULL, case_id, signed_by, NULL, NULL FROM {cases} WHERE {which}
+            {also}
+        ) AS found LEFT JOIN {places} AS place ON place.card = found.card ORDER BY 1, 2 NULLS LAST, 6, 7"""
+
+
+def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
+    """The rows of `cards_with_hits`, card by card."""
+    for card, group in groupby(rows, key=itemgetter(0)):
+        of_card = list(group)
+        hits = tuple(
+            Hit(card, r[1], r[2], json.loads(r[3]), r[4], r[7], r[8]) for r in of_card if r[1] is not None
+        )
+        signed = {r[5]: None for r in of_card if r[6] is not None}
+        sources = tuple(sorted({r[6] for r in of_card if r[6] is not None}))
+        claimed = {r[5]: None for r in of_card if r[5] is not None and r[5] not in signed}
+        operator, city = (value or "" for value in of_card[0][9:11])
+        yield CardHits(card, hits, tuple(signed), sources, tuple(claimed), operator, city)
+
+
+def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while True:
+        with plainly():
+            rows = result.fetchmany(_ROWS_AT_ONCE)
+        if not rows:
+            return
+        yield from rows

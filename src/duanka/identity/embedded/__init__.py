@@ -1,0 +1,1 @@
+"""The embedded face check: measurements of pictures, liveness, planarity."""

@@ -1,0 +1,155 @@
+"""The embedded supplier: YuNet, SFace, face mesh and iris on this machine's processor. A check is judged in two parts.
+
+Living: what the frames show against what was asked. The person: the face of the frames against the registered photo,
+and only where the first holds, so that nobody learns from us whose face a photograph is like.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from duanka.domain.identity import (
+    Check,
+    Gesture,
+    Outcome,
+    Reason,
+    ReferenceUnusable,
+    Step,
+    Verdict,
+)
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.identity.embedded.weights import missing
+
+if TYPE_CHECKING:
+    from duanka.identity.embedded.engine import Engine
+    from duanka.identity.embedded.images import Picture
+    from duanka.identity.embedded.liveness import Moment
+
+REST = 1.0  # seconds of looking ahead before the first gesture
+_REST_COMPARED = 3  # frames of the rest whose face is compared, beside those of each gesture
+_EYES_OPEN = 0.8  # against the median of the recording
+_ONE_PERSON = 0.36  # cosine below which two frames of one recording show two people
+
+
+def available() -> str | None:
+    """Why this supplier cannot run here, with the next step; None: it can."""
+    return missing()
+
+
+def steps_of(policy: IdentityPolicy, draw: Random) -> tuple[Step, ...]:
+    """Gestures drawn by lot, none twice in a row. Needs no engine."""
+    drawn: list[Gesture] = []
+    while len(drawn) < policy.gestures:
+        drawn.append(draw.choice([one for one in Gesture if one not in drawn[-1:]]))
+    times = [REST + policy.step_seconds * at for at in range(policy.gestures + 1)]
+    return tuple(
+        Step(gesture, begins, ends) for gesture, (begins, ends) in zip(drawn, pairwise(times), strict=True)
+    )
+
+
+class Embedded:
+    """The Checker of this machine. Not thread-safe: one for each process."""
+
+    name = "embedded"
+
+    def __init__(self, policy: IdentityPolicy) -> None:
+        from duanka.identity.embedded.engine import Engine  # noqa: PLC0415  # 60 MB that only a worker needs
+
+        self._engine: Engine = Engine()
+        self._policy = policy
+
+    def enrol(self, reference: bytes) -> None:
+        """See whether the registered photo shows one face, wide enough; ReferenceUnusable says what not."""
+        self._registered(reference)
+
+    def challenge(self, draw: Random) -> tuple[Step, ...]:
+        """Gestures drawn by lot."""
+        return steps_of(self._policy, draw)
+
+    def check(self, check: Check) -> Verdict:
+        """Judge the frames. Whatever they are, the answer is a verdict; ReferenceUnusable."""
+        began = time.process_time()
+        registered = self._registered(check.reference)
+        return replace(self._judge(check, registered), seconds=time.process_time() - began)
+
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
+    def _judge(self, check: Check, registered: Any) -> Verdict:
+        from duanka.identity.embedded import images as pictures  # noqa: PLC0415
+        from duanka.identity.embedded import liveness  # noqa: PLC0415
+
+        try:
+            shown = [pictures.frame(frame.jpeg) for frame in check.frames]
+        except pictures.Unreadable as error:
+            return Verdict(Outcome.FAILED, (error.reason,))
+        seen = [self._engine.see(picture) for picture in shown]
+        judged = liveness.judged(seen, [frame.at for frame in check.frames], check.steps, self._policy)
+        if judged.reason:
+            return Verdict(Outcome.FAILED, (judged.reason,), signals=judged.signals)
+        # frames of the rest, eyes open, the sharpest first
+        rest = sorted(judged.rest, key=lambda one: (one.eyes < _EYES_OPEN, -one.seen.sharpness))
+        best = rest[0]
+        # first: one face cannot be followed into another, which would pass for paper out of sight
+        compared = [*rest[:_REST_COMPARED], *(one for some in judged.shown for one in some)]
+        faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
+        judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
+        if alike < _ONE_PERSON:
+            return Verdict(Outcome.FAILED, (Reason.FACE_CHANGED,), signals=judged.signals)
+        asked = [step.gesture for step in check.steps]
+        if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
+            return Verdict(Outcome.FAILED, (Reason.PHOTOGRAPH,), signals=judged.signals)
+        similarity = median(float(registered @ face) for face in faces)
+        outcome, reasons = self._compared(similarity)
+        return Verdict(outcome, reasons, round(similarity, 4), judged.signals, best.order)
+
+    def _flat(
+        self,
+        shown: Sequence[Picture],
+        rest: Moment,
+        gestures: Iterable[tuple[Gesture, tuple[Moment, ...]]],
+        signals: dict[str, float],
+    ) -> bool:
+        """Whether a gesture is the frame at rest, moved. Notes of every gesture how much of it was."""
+        from duanka.identity.embedded import liveness  # noqa: PLC0415
+        from duanka.identity.embedded import planarity as plane  # noqa: PLC0415
+
+        flat = False
+        for gesture, moments in gestures:
+            for one in moments:
+                found = plane.alike(shown[rest.order], rest.seen, shown[one.order], one.seen)
+                for name, value, most in liveness.explained(gesture, found):
+                    signals[name] = max(value, signals.get(name, value))
+                    flat |= value > most
+        return flat
+
+    def _compared(self, similarity: float) -> tuple[Outcome, tuple[Reason, ...]]:
+        if similarity >= self._policy.similarity:
+            return Outcome.PASSED, ()
+        if similarity >= self._policy.review:
+            return Outcome.REVIEW, (Reason.UNSURE,)
+        return Outcome.FAILED, (Reason.OTHER_PERSON,)
+
+    def _registered(self, reference: bytes) -> Any:
+        """The face of the registered photo."""
+        from duanka.identity.embedded import images as pictures  # noqa: PLC0415
+
+        try:
+            photo = pictures.reference(reference)
+        except pictures.Unreadable as error:
+            raise ReferenceUnusable(f"the registered photo cannot be read ({error.reason})") from None
+        seen = self._engine.see(photo)
+        if seen.faces != 1:
+            raise ReferenceUnusable(f"the registered photo shows {seen.faces} faces; it must show one")
+        if seen.box[2] < self._policy.face_pixels:
+            raise ReferenceUnusable(
+                f"the face of the registered photo is {seen.box[2]:.0f} pixels wide;"
+                f" {self._policy.face_pixels} are needed"
+            )
+        return self._engine.embed(photo, seen)

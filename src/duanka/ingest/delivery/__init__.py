@@ -1,0 +1,1 @@
+"""Which files were delivered, what feeds which table, signatures."""

@@ -1,0 +1,248 @@
+"""Which files were delivered, which tables each feeds, and which of them are the same file twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from duanka.domain.case_source import SIGNATURE_ENDING
+from duanka.domain.display import display_name
+from duanka.domain.errors import MappingError, UnreadableInput
+from duanka.domain.schema import RECORD_TABLES, TABLES
+from duanka.ingest.files.directory_walk import Unseen, walk
+from duanka.ingest.files.open_file import is_file, kind_of, opened
+from duanka.ingest.files.packed import PACKED_ENDINGS
+from duanka.ingest.model.folder_columns import folder_columns
+from duanka.ingest.model.mapping import DATA_ENDINGS, Mapping, Source
+
+OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
+# Forms in which records are delivered, and which are not read as they are.
+_OTHER_FORMS = {
+    **{ending: f"unpack it, or let its name end in .csv{ending}" for ending in PACKED_ENDINGS},
+    **dict.fromkeys((".lz4", ".lzma", ".z", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz"), "unpack it"),
+    **dict.fromkeys((".xls", ".xlsm", ".xlsb", ".ods", ".et"), "save it as .xlsx or CSV"),
+    **dict.fromkeys(
+        (".json", ".jsonl", ".ndjson", ".tsv", ".avro", ".orc", ".pq"), "write it as CSV or Parquet"
+    ),
+}
+_NAMED = 3  # files that an error names
+# What lies beside records and holds none.
+_NO_RECORDS = (
+    SIGNATURE_ENDING,
+    ".toml",
+    ".md",
+    ".html",
+    ".pdf",
+    ".doc",
+    ".docx",
+    ".done",
+    ".md5",
+    ".sha256",
+    ".ok",
+)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One file to read. `duplicate_of`: the delivered file that has the same bytes and feeds the same tables."""
+
+    path: Path
+    name: str
+    sources: tuple[Source, ...]
+    size: int
+    duplicate_of: str = ""
+
+    @property
+    def table(self) -> str:
+        """The tables it feeds, joined by `+`."""
+        return "+".join(dict.fromkeys(source.table for source in self.sources))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """`files` in the order in which they are read; `others`: names of data files that no source takes."""
+
+    files: tuple[Delivered, ...]
+    others: tuple[str, ...]
+
+
+def find(data: Path, out: Path, mapping: Mapping) -> Delivery:
+    """Find what `data` (a directory, or one file) delivers.
+
+    Raises UnreadableInput when there is nothing to read, MappingError when sources disagree about a file.
+    """
+    if not data.exists():
+        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
+    others: list[str] = []
+    paths = [data] if data.is_file() else sorted(_files(data, out, others))
+    files: list[Delivered] = []
+    for path in paths:
+        name = path.name if path == data else path.relative_to(data).as_posix()
+        sources = sources_of(name, mapping)
+        if sources:
+            files.append(Delivered(path, display_name(name), sources, path.stat().st_size))
+        elif looks_like_records(name):
+            others.append(display_name(name) + advice(name))
+    _enough(data, files, others, mapping)
+    return Delivery(tuple(_without_copies(files)), tuple(others))
+
+
+def _files(data: Path, out: Path, others: list[str]) -> Iterable[Path]:
+    """Yield the files below `data`, except hidden ones and our own output; what is no file though it is named like
+    records, and what cannot be listed, is added to `others`."""
+    own = out.resolve()
+
+    def unseen(folder: Unseen) -> None:
+        others.append(f"{display_name(folder.name)} ({folder.why})")
+
+    for name, _ in walk(data, lambda _, part: is_passed_over(part) or part == OUTPUT_FOLDER, unseen):
+        path = data / name
+        if not is_file(path):
+            if looks_like_records(name):
+                others.append(f"{display_name(name)} (no file)")
+        elif own not in path.resolve().parents:
+            yield path
+
+
+def is_passed_over(name: str) -> bool:
+    """Tell whether a file or folder of this name is none of ours: hidden, or `~$`, the mark of an open workbook."""
+    return name.startswith((".", "_", "~$"))
+
+
+def delivered_files(data: Path) -> list[tuple[Path, str]]:
+    """The files at or below `data` that may hold records, with their names below it; UnreadableInput without `data`."""
+    if not data.exists():
+        raise UnreadableInput(f"{display_name(str(data))}: no such file or directory; check the path")
+    if data.is_file():
+        return [(data, data.name)]
+    found = sorted(_files(data, data / OUTPUT_FOLDER, []))
+    names = ((path, path.relative_to(data).as_posix()) for path in found)
+    return [(path, name) for path, name in names if not name.lower().endswith(_NO_RECORDS)]
+
+
+def looks_like_records(name: str) -> bool:
+    """Tell whether the file at the path `name` may hold records, so that it is named where nothing takes it."""
+    lowered = name.lower()
+    if lowered.endswith(SIGNATURE_ENDING):  # read with the file that it signs, and no records by itself
+        return False
+    parts = (part.split(".")[0] for part in lowered.split("/"))
+    return lowered.endswith((*DATA_ENDINGS, *_OTHER_FORMS)) or any(part in TABLES for part in parts)
+
+
+def advice(name: str) -> str:
+    """What to do with a file of a form that is not read, in brackets; "" where its name says nothing."""
+    lowered = name.lower()
+    if lowered.endswith(DATA_ENDINGS):
+        return ""
+    return next((f" ({what})" for ending, what in _OTHER_FORMS.items() if lowered.endswith(ending)), "")
+
+
+def why_not_taken(name: str, kind: int, mapping: Mapping) -> str:
+    """Why nothing takes the file called `name`, where that should be told; "" otherwise. `kind`: as stat calls it."""
+    try:
+        sources = sources_of(name, mapping)
+    except MappingError as fault:  # of this name alone: the others are none of its business
+        return str(fault)
+    if sources:
+        return ""
+    if looks_like_records(name):
+        return f"no table takes this file{advice(name)}"
+    return f"{kind_of(kind)} and no file" if stat.S_ISLNK(kind) else ""
+
+
+def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
+    """The sources that take the file called `name`, a path below the data directory; MappingError if they disagree.
+
+    A file of the native format may lie in any folder: its table is that of the first folder, else name, that is one's.
+    """
+    if mapping.strict:
+        table = _native_table(name.lower().split("/"))
+        return tuple(source for source in mapping.sources if source.table == table)
+    sources = tuple(source for source in mapping.sources if _matches(source, name))
+    if any(source.layout != sources[0].layout for source in sources):
+        raise MappingError(
+            f"{mapping.name}: the sources that take {display_name(name)} disagree on its format, delimiter, "
+            "encoding, header, columns, empty or sheet; say the same in each"
+        )
+    return sources
+
+
+def _native_table(parts: Sequence[str]) -> str | None:
+    *folders, name = parts
+    for ending in DATA_ENDINGS:
+        if name.endswith(ending):
+            return next((part for part in (*folders, name.removesuffix(ending)) if part in TABLES), None)
+    return None
+
+
+def _matches(source: Source, name: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
+
+
+def _enough(data: Path, files: Sequence[Delivered], others: Sequence[str], mapping: Mapping) -> None:
+    found = {source.table for file in files for source in file.sources}
+    where = display_name(str(data))
+    more = ", …" if len(others) > _NAMED else ""
+    unread = f"; not read: {', '.join(others[:_NAMED])}{more}" if others else ""
+    if not mapping.strict:
+        if not files:
+            patterns = ", ".join(sorted({p for source in mapping.sources for p in source.files}))
+            raise UnreadableInput(
+                f"{where}: no file matches the mapping's {patterns}{unread}; check `files` in it"
+            )
+        return
+    if found & set(RECORD_TABLES):
+        return
+    if data.is_file():
+        raise UnreadableInput(
+            f"{where}{advice(data.name)}: its name does not say which records it holds; call it"
+            f" {' or '.join(RECORD_TABLES)} (as .csv, "
+            "packed .csv or .parquet), or describe your own files with --mapping FILE.toml, "
+            "which `duanka mapping guess` proposes"
+        )
+    there = f"found {', '.join(sorted(found))}, but none" if found else "found none"
+    raise UnreadableInput(
+        f"{where}: {there} of {', '.join(RECORD_TABLES)} (as .parquet, .csv, packed .csv or a folder of "
+        f"these){unread}; deliver them, or describe your own files with --mapping FILE.toml, "
+        "which `duanka mapping guess` proposes"
+    )
+
+
+def _without_copies(files: Sequence[Delivered]) -> list[Delivered]:
+    """Mark files that equal an earlier one; only files of equal size are looked into."""
+    alike: dict[tuple[int, str], list[Delivered]] = {}
+    for file in files:
+        alike.setdefault((file.size, _purpose(file)), []).append(file)
+    first: dict[tuple[str, str], str] = {}
+    marked: list[Delivered] = []
+    for file in files:
+        purpose = _purpose(file)
+        # An empty file is empty each time, not a copy.
+        if len(alike[file.size, purpose]) > 1 and file.size:
+            known = first.setdefault((_digest(file.path), purpose), file.name)
+            if known != file.name:
+                file = Delivered(file.path, file.name, file.sources, file.size, duplicate_of=known)  # noqa: PLW2901
+        marked.append(file)
+    return marked
+
+
+def _purpose(file: Delivered) -> str:
+    # A file's ending is part of what it is: the same bytes are read otherwise as .parquet than as .csv.
+    # So is its signature: the same cases with one and without are not the same.
+    signed = os.path.exists(f"{file.path}{SIGNATURE_ENDING}")  # False where the name is too long for one
+    # And so are the columns that its folders name.
+    folders = sorted(folder_columns(file.name).items(), key=str)
+    return f"{file.table} {file.path.suffix.lower()} {signed} {folders}"
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with opened(path) as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,133 @@
+"""Signatures of files of police cases: a detached Ed25519 signature beside the file, by a source that is registered."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from duanka.domain.case_source import SIGNATURE_BYTES, SIGNATURE_ENDING, CaseSource
+from duanka.domain.errors import UnreadableInput
+from duanka.ingest.files.open_file import open_regular
+from duanka.ingest.model.mapping import Source
+
+_MOST_BYTES = 64 << 20  # of a file that is signed: it is read whole
+_MOST_OF_SIGNATURE = 1024
+
+
+class SignedFile:
+    """One file of cases as its records are read; a context manager.
+
+    `by`: the source that signed it; "" where none did, or it holds no cases. What a signature vouches for is read from
+    a copy in memory, at `path` below `root`: a file in a folder of others may be exchanged at any moment.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        feeds: Sequence[Source],
+        sources: Sequence[CaseSource],
+        root: Path | None = None,
+    ) -> None:
+        self.path, self.root, self.by = path, root, ""
+        self._name = name
+        self._copy: BinaryIO | None = None
+        if sources and any(source.table == "cases" for source in feeds):
+            self.by, content = _signed(path, sources, root)
+            if self.by:
+                self._keep(content)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._copy:
+            self._copy.close()
+            if isinstance(fault, UnreadableInput) and str(self.path) in str(fault):
+                raise UnreadableInput(str(fault).replace(str(self.path), self._name)) from None
+
+    def _keep(self, content: bytes) -> None:
+        self._copy = open(os.memfd_create("cases"), "w+b")  # noqa: SIM115  # closed in __exit__
+        self._copy.write(content)
+        self._copy.flush()
+        self.path, self.root = Path(f"/proc/self/fd/{self._copy.fileno()}"), None
+
+
+def signed_by(path: Path, sources: Sequence[CaseSource], root: Path | None = None) -> str:
+    """The name of the source that signed the file; "" where there is no signature, or of nobody whom we know.
+
+    `root`: see `open_file.opened`.
+    """
+    return _signed(path, sources, root)[0]
+
+
+def _signed(path: Path, sources: Sequence[CaseSource], root: Path | None) -> tuple[str, bytes]:
+    """Who signed the file, and the bytes that were signed."""
+    try:
+        signature = _signature(
+            _bounded(path.with_name(path.name + SIGNATURE_ENDING), root, _MOST_OF_SIGNATURE)
+        )
+        content = _bounded(path, root, _MOST_BYTES)
+    except (OSError, UnreadableInput):
+        return "", b""
+    for source in sources:
+        try:
+            Ed25519PublicKey.from_public_bytes(source.public_key).verify(signature, content)
+        except (InvalidSignature, ValueError):
+            continue
+        return source.name, content
+    return "", b""
+
+
+def _bounded(path: Path, root: Path | None, most: int) -> bytes:
+    """The bytes of a regular file; UnreadableInput where it has more than `most`, or is none."""
+    with open_regular(path, root) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise UnreadableInput(f"{path.name}: more than {most} bytes")
+    return content
+
+
+def _signature(written: bytes) -> bytes:
+    """The signature as it was written: 64 bytes, or the same in Base64."""
+    if len(written) == SIGNATURE_BYTES:
+        return written
+    try:
+        return base64.b64decode(b"".join(written.split()), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def sign(content: bytes, private_key: bytes) -> bytes:
+    """The detached signature of `content`, as it is written beside a file. `private_key`: PEM. UnreadableInput."""
+    try:
+        key = serialization.load_pem_private_key(private_key, None)
+    except (ValueError, TypeError) as error:
+        raise UnreadableInput(f"this is no private key in PEM without a password ({error})") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UnreadableInput("this is no key of Ed25519; `openssl genpkey -algorithm ed25519` makes one")
+    return base64.b64encode(key.sign(content)) + b"\n"
+
+
+def public_key_of(written: bytes) -> bytes:
+    """The 32 bytes of a public key of Ed25519 in PEM, as `openssl pkey -pubout` writes it. UnreadableInput."""
+    try:
+        key = serialization.load_pem_public_key(written)
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise UnreadableInput(
+            "this is no public key of Ed25519 in PEM; `openssl pkey -in KEY.pem -pubout -out KEY.pub` writes one"
+        )
+    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

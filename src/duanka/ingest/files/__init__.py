@@ -1,0 +1,1 @@
+"""Delivered files as bytes: opened, unpacked and walked within bounds."""

@@ -1,0 +1,218 @@
+"""Packed data as one stream of bytes: gzip, bzip2 and xz members, one after the other, in bounded memory.
+
+What breaks off or is damaged gives every byte before the damage: the member is unpacked again up to the last stretch
+that went well, and from there byte by byte.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from duanka.ingest.files.limits import EMPTY_MEMBERS, MB, MOST_PADDING, MOST_WINDOW
+
+PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
+PIECE = 1 << 16  # bytes read from a packed file at once: small, for a damaged piece is gone over byte by byte
+ERRORS = (
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    ValueError,
+)  # of what unpacks; bz2 has none of its own
+
+
+class Packed(Protocol):
+    """A packed stream. `broken` says why it ends early, once it does; `oversized`: because of our limits."""
+
+    broken: str
+    oversized: bool
+
+    def piece(self, limit: int) -> bytes | None:
+        """Return at most `limit` unpacked bytes, perhaps none yet; None at the end or break of the data."""
+        ...
+
+
+class Decompressor(Protocol):
+    """What unpacks one member, as bz2 and lzma of the standard library have it."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the member is at its end."""
+        ...
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes out without more going in."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given behind the end."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Unpack `data`, at most `max_length` bytes of it for now."""
+        ...
+
+
+class Inflate:
+    """zlib as a Decompressor. `wbits`: 31 for gzip, -15 for bare deflate."""
+
+    def __init__(self, wbits: int) -> None:
+        self._member = zlib.decompressobj(wbits)
+        self._full = False
+
+    @property
+    def eof(self) -> bool:
+        """See Decompressor."""
+        return self._member.eof
+
+    @property
+    def needs_input(self) -> bool:
+        """See Decompressor."""
+        return not self._member.unconsumed_tail and not self._full
+
+    @property
+    def unused_data(self) -> bytes:
+        """See Decompressor."""
+        return self._member.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """See Decompressor."""
+        piece = self._member.decompress(self._member.unconsumed_tail + data, max_length)
+        self._full = len(piece) == max_length
+        return piece
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of packing. `magic`: the first bytes of each member; `single`: nothing is read behind the first."""
+
+    name: str
+    magic: bytes
+    make: Callable[[], Decompressor]
+    single: bool = False
+
+
+GZIP = Form("gzip", b"\x1f\x8b", lambda: Inflate(31))
+BZIP2 = Form("bzip2", b"BZh", bz2.BZ2Decompressor)
+XZ = Form("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_WINDOW + 2 * MB))
+
+
+class Members:
+    """The members of `file` in the form `form`, from where it stands."""
+
+    def __init__(self, file: BinaryIO, form: Form) -> None:
+        self.broken = ""
+        self.oversized = False
+        self._file = file
+        self._form = form
+        self._input = b""  # read and not unpacked yet; only between members
+        self._member: Decompressor | None = None
+        self._member_at = self._fed_at = 0  # places in the file: of the member, of what was fed last
+        self._of_member = 0  # bytes unpacked of it
+        self._skip = 0  # bytes that come once more
+        self._empty = 0  # members one after the other that hold nothing
+        self._started = False
+        self._again = False  # the member is unpacked for the second time
+        self._bytewise_to = 0
+
+    def piece(self, limit: int) -> bytes | None:
+        """See Packed."""
+        if self._member is None and not self._next_member():
+            return None
+        member = self._member
+        assert member is not None  # noqa: S101  # _next_member made it
+        given = b""
+        if member.needs_input:
+            given = self._feed()
+            if not given:
+                self.broken = f"the {self._form.name} data is cut off"
+                return None
+        try:
+            piece = member.decompress(given, limit)
+        except ERRORS as fault:
+            return self._failed(fault)
+        if member.eof:
+            self._input = member.unused_data + self._input
+            self._member = None
+        if self._skip:
+            repeated = min(self._skip, len(piece))
+            self._skip -= repeated
+            piece = piece[repeated:]
+        self._of_member += len(piece)
+        return piece
+
+    def _feed(self) -> bytes:
+        size = 1 if self._file.tell() - len(self._input) < self._bytewise_to else PIECE
+        given = self._input[:size] or self._file.read(size)
+        self._input = self._input[size:]
+        self._fed_at = self._file.tell() - len(self._input) - len(given)
+        return given
+
+    def _failed(self, fault: Exception) -> bytes | None:
+        """Go back to the last stretch and take it byte by byte; the second time, that is the end."""
+        if isinstance(fault, lzma.LZMAError) and "emory usage limit" in str(fault):
+            self.broken = (
+                f"unpacking it takes more than {MOST_WINDOW // MB} MB of memory; pack it by xz -9 or less"
+            )
+            self.oversized = True
+            return None
+        if self._again:
+            self.broken = f"the {self._form.name} data is damaged"
+            return None
+        self._again, self._skip, self._input = True, self._of_member, b""
+        self._file.seek(self._member_at)
+        self._member = member = self._form.make()
+        while missing := self._fed_at - self._file.tell():
+            given = self._file.read(min(missing, PIECE))
+            if not given:
+                break
+            self._skip -= len(member.decompress(given, PIECE))
+            while not (member.needs_input or member.eof):
+                self._skip -= len(member.decompress(b"", PIECE))
+        self._bytewise_to = self._fed_at + PIECE
+        return b""
+
+    def _next_member(self) -> bool:
+        """Begin the next member, past padding; False when there is none."""
+        form, padding = self._form, 0
+        if self._started and form.single:
+            return False
+        while not form.single:
+            if self._started:
+                padding += len(self._input)
+                self._input = self._input.lstrip(b"\0")
+                if padding > MOST_PADDING:
+                    return self._give_up(f"zeros without end follow the {form.name} data")
+            if len(self._input) >= len(form.magic):
+                break
+            more = self._file.read(PIECE)
+            if not more:
+                break
+            self._input += more
+        if not self._input and self._started:
+            return False
+        if not form.single and not self._input.startswith(form.magic):
+            self.broken = (
+                f"what follows the {form.name} data is none"
+                if self._started
+                else f"it is not {form.name} data"
+            )
+            return False
+        self._empty = self._empty + 1 if self._started and not self._of_member else 0
+        if self._empty > EMPTY_MEMBERS:
+            return self._give_up(f"{form.name} members without content")
+        self._started, self._again, self._of_member = True, False, 0
+        self._member_at = self._file.tell() - len(self._input)
+        self._member = form.make()
+        return True
+
+    def _give_up(self, why: str) -> bool:
+        self.broken, self.oversized = why, True
+        return False

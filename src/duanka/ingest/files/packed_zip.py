@@ -1,0 +1,245 @@
+"""The one file of records in a zip file, as one stream of bytes; what is packed otherwise is named.
+
+Which members there are is asked of zipfile; how much comes out is counted as it comes, whatever the directory says.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from duanka.domain.display import display_name
+from duanka.ingest.files.limits import MOST_DIRECTORY
+from duanka.ingest.files.packed import Form, Inflate, Members
+
+MAGIC = b"PK\x03\x04"
+EMPTY = b"PK\x05\x06"  # a directory and nothing before it
+_LOCAL = struct.Struct("<4s5H3L2H")  # the header of a member
+ENCRYPTED = 1
+_SHOWN = 3  # members that are named
+_TEXT_ENDINGS = (".csv", ".txt", ".dat", ".cdr", ".log", ".tsv")
+_NOT_OURS = ("__macosx/", ".ds_store", "thumbs.db", "desktop.ini")
+_SPREADSHEET = (
+    "[Content_Types].xml",
+    "xl/workbook",
+    "META-INF/manifest.xml",
+)  # of Excel, and of OpenDocument
+_FORMS = {  # first bytes of what is no text
+    MAGIC: "a zip or Excel file",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"PAR1": "a Parquet file",
+}
+
+
+class Unfit(Exception):
+    """A zip file that is not read; the text says why, and what to do."""
+
+
+class Member(NamedTuple):
+    """A member: where its header is, its bytes packed, its way of packing (as in the format), and its checksum."""
+
+    name: str
+    at: int
+    packed: int
+    method: int
+    checksum: int | None
+
+
+class Zip:
+    """The file of records in the zip file `file`, see Packed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.broken = ""
+        self.oversized = False
+        self._file = file
+        self._checksum = 0
+        self._members: Members | None = None
+        self._member: Member | None = None
+        self._whole = True
+        self._begun = False
+        try:
+            self._open()
+        except Unfit as why:
+            self.broken = str(why)
+
+    def piece(self, limit: int) -> bytes | None:
+        """See Packed."""
+        if self._members is None:
+            return None
+        piece = self._members.piece(limit)
+        if piece is None:
+            self.broken, self.oversized = self._members.broken, self._members.oversized
+            self._end()
+            return None
+        if piece and not self._begun:
+            self._begun = True
+            if form := next((what for magic, what in _FORMS.items() if piece.startswith(magic)), ""):
+                self.broken = f"there is {form} in the zip file; unpack the zip file"
+                return None
+        self._checksum = zlib.crc32(piece, self._checksum)
+        return piece
+
+    def _end(self) -> None:
+        assert self._member is not None  # noqa: S101  # it was read
+        if self.broken:
+            return
+        if not self._whole:
+            self.broken = "the zip data is cut off"
+        elif self._member.checksum not in {None, self._checksum}:
+            self.broken = "the zip data is damaged"
+
+    def _open(self) -> None:
+        try:
+            members = members_of(self._file)
+        except Broken:
+            # Cut off before the directory: the header of the first member is there all the same.
+            self._whole = False
+            self._member = _first(self._file)
+        else:
+            self._member = _one_of(members)
+        seek_to_data(self._file, self._member.at)
+        form = Form("zip", b"", lambda: Inflate(-15), single=True)
+        if self._member.method == zipfile.ZIP_STORED:
+            size = self._member.packed
+            form = Form("zip", b"", lambda: Stored(size), single=True)
+        elif self._member.method != zipfile.ZIP_DEFLATED:
+            raise Unfit(
+                "it is packed in a way that few programs read; pack it again with the usual one (deflate)"
+            )
+        self._members = Members(self._file, form)
+
+
+class Broken(Exception):
+    """A zip file without a directory that can be read."""
+
+
+class _Small(io.RawIOBase):
+    """Lets nobody read much of `file` at once: zipfile reads a directory of any size whole."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MOST_DIRECTORY:
+            raise Unfit("there are too many files in the zip file; deliver each by itself")
+        return self._file.read(MOST_DIRECTORY if size < 0 else size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
+def members_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
+    """The members by the directory of the zip file. Raises Broken, and Unfit where there are too many."""
+    source: Any = _Small(file)
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return archive.infolist()
+    # Whatever is in the directory: names in no encoding, versions to come, places before the beginning.
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError):
+        raise Broken from None
+
+
+def _one_of(members: Sequence[zipfile.ZipInfo]) -> Member:
+    if any(one.filename.startswith(_SPREADSHEET) for one in members):
+        raise Unfit("it is a spreadsheet; save it as CSV, with the numbers of cards as text")
+    files = [one for one in members if not one.is_dir() and not _is_not_ours(one.filename)]
+    texts = [one for one in files if one.filename.lower().endswith(_TEXT_ENDINGS)]
+    if len(texts) == 1:
+        files = texts
+    if not files:
+        raise Unfit("there is no file in the zip file; pack the file of records in it")
+    if len(files) > 1:
+        names = ", ".join(display_name(one.filename) for one in files[:_SHOWN])
+        more = ", …" if len(files) > _SHOWN else ""
+        raise Unfit(
+            f"there are {len(files)} files in the zip file ({names}{more}); unpack it, or pack each by itself"
+        )
+    one = files[0]
+    if one.flag_bits & ENCRYPTED:
+        raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
+    return Member(one.filename, one.header_offset, one.compress_size, one.compress_type, one.CRC)
+
+
+def _is_not_ours(name: str) -> bool:
+    lowered = name.lower()
+    return (
+        lowered.startswith(_NOT_OURS)
+        or lowered.rpartition("/")[2].startswith(".")
+        or lowered.endswith(_NOT_OURS)
+    )
+
+
+def _first(file: BinaryIO) -> Member:
+    """The first member of a zip file without a directory."""
+    file.seek(0)
+    head = file.read(_LOCAL.size)
+    if len(head) < _LOCAL.size or not head.startswith(MAGIC):
+        raise Unfit("the zip data is cut off" if head.startswith(b"PK") else "it is not zip data")
+    _, _, flags, method, _, _, _, packed, _, length, _ = _LOCAL.unpack(head)
+    name = file.read(length).decode("utf-8", "replace")
+    if flags & ENCRYPTED:
+        raise Unfit("the zip file is encrypted; unpack it with its password, or pack it without one")
+    return Member(name, 0, packed, method, None)
+
+
+def seek_to_data(file: BinaryIO, at: int) -> None:
+    """Go to the data behind the header at `at`. Raises Unfit."""
+    try:
+        file.seek(at)
+    except (OSError, ValueError):
+        raise Unfit("the zip data is damaged") from None
+    head = file.read(_LOCAL.size)
+    if len(head) < _LOCAL.size or not head.startswith(MAGIC):
+        raise Unfit("the zip data is damaged")
+    *_, length, extra = _LOCAL.unpack(head)
+    file.seek(length + extra, io.SEEK_CUR)
+
+
+class Stored:
+    """A member that is not packed, as a Decompressor."""
+
+    def __init__(self, size: int) -> None:
+        self._missing = size
+        self._held = b""
+
+    @property
+    def eof(self) -> bool:
+        """See Decompressor."""
+        return not self._missing and not self._held
+
+    @property
+    def needs_input(self) -> bool:
+        """See Decompressor."""
+        return not self._held and bool(self._missing)
+
+    @property
+    def unused_data(self) -> bytes:
+        """See Decompressor."""
+        return b""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """See Decompressor."""
+        taken = data[: self._missing]
+        self._missing -= len(taken)
+        self._held += taken
+        piece, self._held = self._held[:max_length], self._held[max_length:]
+        return piece
+
+
+def is_zip(start: bytes) -> bool:
+    """Tell whether a file that begins so is a zip file, or what is packed as one."""
+    return start.startswith((MAGIC, EMPTY))

@@ -1,0 +1,1 @@
+"""Binary charging records: BER, TAP 3, 3GPP TS 32.298."""

@@ -1,0 +1,113 @@
+"""Where the elements of a BER file begin and end, so that a broken record costs itself only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, overload
+
+from duanka.ingest.files.limits import MOST_PADDING
+
+_DEEPEST = 40
+_LOOK = 1 << 16  # bytes of padding that are passed over at once
+_PADDING = b"\x00\xff"  # what fills a block of a charging file behind its last record
+
+
+class BrokenFrame(Exception):  # not an error of the program: the file is like that
+    """No element begins here, or it ends beyond the data."""
+
+
+class Element(NamedTuple):
+    """One element of `data`: it lies from `begin` to `after`, its content from `first` to `last`."""
+
+    tag: bytes
+    begin: int
+    first: int
+    last: int
+    after: int
+
+
+class Octets(Protocol):
+    """Bytes by their places: in memory, or in a file."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> bytes: ...
+
+
+def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> Element:
+    """Return the element that begins at `begin` and ends before `end`; raise BrokenFrame when there is none.
+
+    `cut`: an element that says it goes beyond `end` is taken to end there, for what it holds before may be whole.
+    """
+    at = begin + 1
+    if at > end:
+        raise BrokenFrame
+    if data[begin] & 0x1F == 0x1F:
+        while at < end and data[at] & 0x80:
+            at += 1
+        at += 1
+    if at >= end:
+        raise BrokenFrame
+    tag, size, at = data[begin:at], data[at], at + 1
+    if size == 0x80:
+        if not tag[0] & 0x20:
+            raise BrokenFrame
+        return _indefinite(data, begin, at, end, tag=tag, cut=cut, depth=depth)
+    if size > 0x80:
+        octets = size & 0x7F
+        if octets > 8 or at + octets > end:
+            raise BrokenFrame
+        size = int.from_bytes(data[at : at + octets], "big")
+        at += octets
+    last = at + size
+    if last > end:
+        if not cut:
+            raise BrokenFrame
+        last = end
+    return Element(tag, begin, at, last, last)
+
+
+def _indefinite(
+    data: Octets, begin: int, first: int, end: int, *, tag: bytes, cut: bool, depth: int
+) -> Element:
+    at = first
+    if depth > _DEEPEST:
+        raise BrokenFrame
+    try:
+        while data[at : at + 2] != b"\0\0" or at + 2 > end:
+            at = element(data, at, end, depth=depth + 1).after
+    except BrokenFrame:
+        if not cut:
+            raise
+        return Element(tag, begin, first, end, end)
+    return Element(tag, begin, first, at, at + 2)
+
+
+def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Iterator[Element | int]:
+    """Yield the elements from `begin` to `end`; where none can be made out, the place, and then no more.
+
+    `padded`: octets of padding between elements are passed over.
+    """
+    at, padding = begin, 0
+    while at < end:
+        if padded and data[at] in _PADDING:
+            some = data[at : min(at + _LOOK, end)]
+            padding += len(some) - len(some.lstrip(_PADDING))
+            at += len(some) - len(some.lstrip(_PADDING))
+            if padding > MOST_PADDING:
+                yield at
+                return
+            continue
+        padding = 0
+        try:
+            found = element(data, at, end)
+        except BrokenFrame:
+            yield at
+            return
+        yield found
+        at = found.after

@@ -1,0 +1,83 @@
+"""Files of binary records in BER: charging records of an exchange, roaming records of a partner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from duanka.ingest.files.file_bytes import FileBytes
+from duanka.ingest.files.limits import RECORD_LIMIT
+from duanka.ingest.files.open_file import opened
+from duanka.ingest.formats.asn1 import tap3, ts32298
+from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
+from duanka.ingest.model.reasons import Reason
+
+BLOCK_RECORDS = 10_000
+FORMATS: dict[str, ModuleType] = {"ts32298": ts32298, "tap3": tap3}
+
+
+class Asn1Reading:
+    """One file of BER records; `form` is a key of FORMATS. Lines are record numbers from 1."""
+
+    def __init__(self, path: Path, form: str, root: Path | None = None) -> None:
+        self.unreadable = ""
+        self._path = path
+        self._form: Any = FORMATS[form]
+        self._root = root
+        opened(path, root).close()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields that a record is flattened into."""
+        columns: tuple[str, ...] = self._form.COLUMNS
+        return columns
+
+    def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
+        """Yield the records, of their fields the `wanted` ones as text; broken ones as hexadecimal."""
+        with opened(self._path, self._root) as file:
+            data = FileBytes(file)
+            if not len(data):
+                return
+            decode = self._form.decoder(data)
+            rows: list[dict[str, str | None]] = []
+            lines: list[int] = []
+            bad: list[Bad] = []
+            number = done = 0
+            for number, found in enumerate(self._form.records(data), start=1):  # asked for below
+                if isinstance(found, int):
+                    self.unreadable = (
+                        f"no {self._form.NAME} record can be made out at byte {found} or after it"
+                    )
+                    raw = data[found : found + RAW_LIMIT // 2].hex()
+                    bad.append(Bad(number, Reason.CUT_OFF if found else Reason.UNREADABLE_FILE, raw))
+                    done = len(data)
+                    continue
+                done = found.after
+                if found.after - found.begin > RECORD_LIMIT:
+                    raw = data[found.begin : found.begin + RAW_LIMIT // 2].hex()
+                    bad.append(Bad(number, Reason.TOO_LONG, raw))
+                    continue
+                octets = data[found.begin : found.after]
+                try:
+                    rows.append(decode(octets))
+                    lines.append(number)
+                except Exception:  # pycrate raises whatever comes
+                    bad.append(Bad(number, Reason.UNDECODABLE, octets[: RAW_LIMIT // 2].hex()))
+                if len(rows) + len(bad) >= BLOCK_RECORDS:
+                    yield _block(rows, lines, bad, wanted, done)
+                    rows, lines, bad = [], [], []
+            if rows or bad:
+                yield _block(rows, lines, bad, wanted, done)
+
+
+def _block(
+    rows: list[dict[str, str | None]], lines: list[int], bad: list[Bad], wanted: Sequence[str], done: int
+) -> Block:
+    columns = [pl.Series(name, [row[name] for row in rows], dtype=pl.String) for name in wanted]
+    frame = pl.DataFrame(columns) if columns else pl.DataFrame(height=len(rows))
+    return Block(frame, np.array(lines, np.int64), len(rows) + len(bad), done, bad)

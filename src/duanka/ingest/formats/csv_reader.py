@@ -1,0 +1,334 @@
+"""CSV, packed or not, in blocks of whole lines: one record is one physical line.
+
+The fast path hands a block to Arrow as it is. Line numbers are plain arithmetic, so a block counts only when
+as many rows come out as lines went in; otherwise it is cut smaller and smaller, and the last few lines around
+the fault are read one by one, good ones told from bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from duanka.ingest.files.beginnings import Extent, Stretch, Track
+from duanka.ingest.files.limits import BLOCK_LINES, LINE_LIMIT, LONGEST_LINE
+from duanka.ingest.formats.csv_header import BOM, Head, head_of, split
+from duanka.ingest.formats.unpacked import Unpacked
+from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, Rows
+from duanka.ingest.model.mapping import Layout
+from duanka.ingest.model.reasons import Reason
+
+BLOCK_BYTES = 1 << 24
+_EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the file
+_CHUNK = 1 << 20  # bytes that Arrow parses at once, on one core each
+_PIECES = 16  # a block that Arrow refuses is cut into so many
+_FEW = 400  # lines; so few are read one by one
+
+
+class CsvReading:
+    """One CSV file. Raises UnreadableInput when its header line is no text."""
+
+    def __init__(
+        self,
+        path: Path,
+        layout: Layout,
+        block_bytes: int = BLOCK_BYTES,
+        root: Path | None = None,
+        extent: Extent | None = None,
+    ) -> None:
+        self.unreadable = ""
+        self.track: Track | None = None
+        self.left = False
+        self._path = path
+        self._root = root
+        self._layout = layout
+        self._block_bytes = block_bytes
+        self._head = Head()
+        self._extent = extent or Extent()
+        with Unpacked(path, root, self._extent.size) as data:
+            self._look_at(data)
+            if extent is not None and data.plain is not None and self.columns:
+                self.track = Track(path, root)
+                if extent.behind is not None:
+                    data.plain.seek(0)
+                    self.track.resume(data.plain, extent.behind)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns; an unnamed one is called `column N`, counted from 1."""
+        return self._head.names
+
+    def _look_at(self, data: Unpacked) -> None:
+        start = data.read(LINE_LIMIT)
+        if start.startswith(BOM) and self._layout.encoding != "utf-8":
+            self._layout = replace(self._layout, encoding="utf-8")  # the file says so itself
+        whole = len(start) < LINE_LIMIT and not data.broken and not data.read(1)
+        self._head = head_of(self._path, start, self._layout, whole=whole)
+        # Without a header, blocks() accounts for what there is, and there is nothing to check.
+        self.unreadable = self._head.unreadable and (data.broken or self._head.unreadable)
+
+    def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
+        """Yield the file's lines below the header, of its columns the `wanted` ones as text."""
+        with Unpacked(self._path, self._root, self._extent.size) as data:
+            if not self.columns:
+                yield from self._nothing_but_a_break(data)
+                return
+            line = self._begin(data)
+            reader = _Reader(self._layout, self.columns, wanted, self.track)
+            rest = b""
+            held = 0  # bytes since a line ended
+            while piece := data.read(self._block_bytes):
+                buffer = rest + piece
+                body, rest = _cut(buffer)
+                held = 0 if body else held + len(piece)
+                if held > LONGEST_LINE:
+                    data.give_up(f"no line ends within {LONGEST_LINE >> 20} MB")
+                for block in reader.blocks(body, line, data.done, data.done - len(rest)):
+                    line += block.records
+                    yield block
+                if self.track and len(body) + len(rest) < len(
+                    buffer
+                ):  # of a line too long the rest is dropped
+                    self.track.feed(buffer, data.done)
+            self.unreadable = data.broken
+            yield from self._ending(reader, rest, line, data)
+
+    def _begin(self, data: Unpacked) -> int:
+        """Go to the first line that is read; return its number."""
+        line = self._head.line
+        start = data.read(self._head.size)
+        if self.track is None or data.plain is None:
+            return line
+        if self._extent.behind is None:
+            self.track.feed(start, len(start))
+        else:
+            data.plain.seek(self.track.size)
+        return line + self.track.records
+
+    def _ending(self, reader: _Reader, rest: bytes, line: int, data: Unpacked) -> Iterator[Block]:
+        """Yield what follows the last whole line."""
+        if not data.broken:
+            # Only the end of the file may be empty lines; a last line needs no line end.
+            if last := rest.rstrip(b"\r\n"):
+                self.left = not self._extent.unended
+                if not self.left:
+                    end = data.done - (len(rest) - len(last))
+                    yield from reader.blocks(last + b"\n", line, data.done, end, len(last))
+            return
+        whole = rest.rfind(b"\n") + 1
+        for block in reader.blocks(rest[:whole], line, data.done, None):
+            line += block.records
+            yield block
+        raw = _text(rest[whole:], self._layout.encoding)
+        reason = Reason.OVERSIZED if data.oversized else Reason.CUT_OFF
+        yield reader.only_bad(Bad(line, reason, raw), data.done)
+
+    def _nothing_but_a_break(self, data: Unpacked) -> Iterator[Block]:
+        start = data.read(LINE_LIMIT)
+        if start or data.broken:
+            reason = Reason.CUT_OFF if data.broken and start else Reason.UNREADABLE_FILE
+            bad = Bad(1 if start else None, reason, _text(start, self._layout.encoding) or data.broken)
+            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, data.done, (bad,))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Whole lines: their bytes, the number of the first, and where each ends."""
+
+    body: bytes
+    number: int
+    ends: npt.NDArray[np.int64]
+
+    def begin(self, place: int) -> int:
+        return int(self.ends[place - 1]) + 1 if place else 0
+
+    def at(self, place: int) -> bytes:
+        """Return the line at `place` (from 0) without its end."""
+        line = self.body[self.begin(place) : int(self.ends[place])]
+        return line[:-1] if line.endswith(b"\r") else line
+
+
+@dataclass
+class _Sorted:
+    """Lines that became rows (`kept` says which), and those that did not."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    kept: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+
+
+class _Reader:
+    """Turns whole lines into blocks."""
+
+    def __init__(
+        self, layout: Layout, names: Sequence[str], wanted: Sequence[str], track: Track | None
+    ) -> None:
+        self._layout = layout
+        self._track = track
+        self._width = len(names)
+        self._wanted = tuple(wanted)
+        self._places = [names.index(name) for name in wanted]
+        keys = [str(at) for at in range(self._width)]
+        used = [str(at) for at in self._places]
+        self._convert = pacsv.ConvertOptions(
+            column_types={key: pa.string() for key in used},
+            include_columns=used or keys[:1],  # no column wanted: rows still have to be counted
+            strings_can_be_null=True,
+            null_values=[""],
+        )
+        self._keys = keys
+        self._bait = layout.delimiter.encode() * (self._width - 1) + b"\n"
+        self._parse = pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False)
+
+    def only_bad(self, bad: Bad, done: int) -> Block:
+        return Block(self._frame([[] for _ in self._wanted]), np.empty(0, np.int64), 1, done, (bad,))
+
+    def blocks(
+        self, body: bytes, line: int, done: int, end: int | None, written: int | None = None
+    ) -> Iterator[Block]:
+        """Yield the blocks of `body`: whole lines, the first of which is number `line` of the file.
+
+        `end`: where they end in a file that is not packed; None: not known. `written`: bytes of them that are there.
+        """
+        lines = _Lines(body, line, np.flatnonzero(np.frombuffer(body, np.uint8) == 10))
+        inside = body if written is None else body[:written]
+        for first in range(0, len(lines.ends), BLOCK_LINES):
+            last = min(first + BLOCK_LINES, len(lines.ends))
+            block = self._block(lines, first, last, done)
+            if self._track is not None and end is not None:
+                stretch = Stretch(self._track, inside, end, lines.ends[first:last])
+                block = replace(block, stretch=stretch)
+            yield block
+        if self._track is not None and end is not None and body:
+            self._track.feed(inside, end)
+
+    def _block(self, lines: _Lines, first: int, last: int, done: int) -> Block:
+        sorted_ = _Sorted()
+        self._gather(lines, first, last, sorted_)
+        places = np.concatenate(sorted_.kept)
+
+        def raw(rows: Rows) -> list[str]:
+            return [_text(lines.at(int(place)), self._layout.encoding) for place in places[rows]]
+
+        frame = sorted_.frames[0] if len(sorted_.frames) == 1 else pl.concat(sorted_.frames)
+        return Block(frame, places + lines.number, last - first, done, sorted_.bad, raw)
+
+    def _gather(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
+        """Read the lines from `first` up to `last`, whole if Arrow can, else in smaller pieces."""
+        begin = lines.begin(first)
+        sizes = np.diff(lines.ends[first:last], prepend=begin - 1)
+        frame = None
+        if sizes.min() > 1 and sizes.max() <= LINE_LIMIT:  # an empty line would become a row of empty fields
+            frame = self._whole(lines.body[begin : int(lines.ends[last - 1]) + 1], last - first)
+        if frame is not None:
+            into.frames.append(frame)
+            into.kept.append(np.arange(first, last, dtype=np.int64))
+        elif last - first <= _FEW:
+            self._one_by_one(lines, first, last, into)
+        else:
+            step = max(_FEW, -(-(last - first) // _PIECES))
+            for at in range(first, last, step):
+                self._gather(lines, at, min(at + step, last), into)
+
+    def _whole(self, body: bytes, lines: int) -> pl.DataFrame | None:
+        """Return all `lines` of `body` as rows, or None when a line of it is not plain."""
+        if b"\0" in body:
+            return None
+        if b"\r" in body and (
+            body.count(b"\r") != body.count(b"\r\n") or b"\n\r\n" in body or body.startswith(b"\r\n")
+        ):
+            return None
+        try:
+            if self._layout.encoding != "utf-8":
+                body = body.decode(self._layout.encoding).encode()
+            table = self._parsed(body, lines)
+        except (pa.ArrowException, UnicodeError, OSError):
+            return None
+        if table is None:
+            return None
+        if not self._wanted:
+            return pl.DataFrame(height=lines)
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table becomes a frame
+        return frame.rename(dict(zip(frame.columns, self._wanted, strict=True)))
+
+    def _parsed(self, body: bytes, lines: int) -> Any:
+        """Parse `body`; None when it is not as many rows as `lines`."""
+        quoted = b'"' in body
+        size = _CHUNK
+        if quoted:
+            # Arrow closes an open quote at the end of what it parses at once: let that be everything, and end it
+            # with a line that an open quote swallows.
+            body += self._bait if self._width > 1 else b"x\n"
+            size = len(body) + 1
+        read = pacsv.ReadOptions(column_names=self._keys, block_size=size)
+        table = pacsv.read_csv(pa.py_buffer(body), read, self._parse, self._convert)
+        return table.slice(0, lines) if table.num_rows == lines + quoted else None
+
+    def _one_by_one(self, lines: _Lines, first: int, last: int, into: _Sorted) -> None:
+        cells: list[list[str]] = [[] for _ in self._wanted]
+        good: list[int] = []
+        for place in range(first, last):
+            data = lines.at(place)
+            fields = self._fields(data)
+            if isinstance(fields, Reason):
+                into.bad.append(Bad(lines.number + place, fields, _text(data, self._layout.encoding)))
+                continue
+            good.append(place)
+            for cell, at in zip(cells, self._places, strict=True):
+                cell.append(fields[at])
+        into.frames.append(self._frame(cells, len(good)))
+        into.kept.append(np.array(good, np.int64))
+
+    def _fields(self, data: bytes) -> list[str] | Reason:
+        """Split one line, or say why it cannot be."""
+        if len(data) > LINE_LIMIT:
+            return Reason.TOO_LONG
+        if not data.strip():
+            return Reason.EMPTY_LINE
+        if b"\0" in data:
+            return Reason.NUL_BYTE
+        if b"\r" in data:
+            return Reason.STRAY_RETURN
+        try:
+            text = data.decode(self._layout.encoding)
+        except UnicodeError:
+            return Reason.BROKEN_ENCODING
+        return split(text, self._layout.delimiter, self._width)
+
+    def _frame(self, cells: list[list[str]], height: int = 0) -> pl.DataFrame:
+        if not self._wanted:
+            return pl.DataFrame(height=height)
+        columns = zip(self._wanted, cells, strict=True)
+        return pl.DataFrame([pl.Series(name, cell, dtype=pl.String) for name, cell in columns])
+
+
+def _cut(buffer: bytes) -> tuple[bytes, bytes]:
+    """Cut `buffer` into whole lines and the rest.
+
+    Empty lines at the end stay in the rest, for the end of a file may have them. A line that is too long anyway
+    is kept only so far that it stays too long, for memory has to hold whatever comes.
+    """
+    cut = buffer.rfind(b"\n") + 1
+    if cut == 0:
+        return b"", buffer[: LINE_LIMIT + 1]
+    filled = cut
+    while filled and buffer[filled - 1] in b"\r\n":
+        filled -= 1
+    if cut - filled < _EMPTY_LINES:
+        cut = buffer.find(b"\n", filled) + 1 if filled else 0
+    rest = buffer[cut:]
+    return buffer[:cut], rest
+
+
+def _text(data: bytes, encoding: str) -> str:
+    """Return `data` as text whatever it is, cut to what a quarantined row may keep."""
+    return data[:RAW_LIMIT].decode(encoding, errors="backslashreplace")

@@ -1,0 +1,119 @@
+"""JSON lines -> a block of text columns: one object per line, of which the fields that are columns count."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from duanka.ingest.files.limits import LINE_LIMIT
+from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
+from duanka.ingest.model.reasons import Reason
+
+_FEW = 400  # lines; so few are read one by one
+_PIECES = 16  # what cannot be read whole is cut into so many
+_WHOLE = float(2**53)
+_ROUNDED = 1e10  # from here on digits may be lost in a number with an exponent: 8.6138e12 is nobody's
+_EXPONENT = re.compile(rb":\s*-?[0-9]+(?:\.[0-9]+)?[eE]")
+
+
+def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[str]) -> Block:
+    """Read `lines`, each with its number, into a block of the columns `wanted`; what a line lacks is null."""
+    frames: list[pl.DataFrame] = [_frame([], wanted)]
+    kept: list[int] = []
+    bad: list[Bad] = []
+
+    def gather(first: int, last: int) -> None:
+        frame = _whole(lines[first:last], wanted)
+        if frame is not None:
+            frames.append(frame)
+            kept.extend(range(first, last))
+        elif last - first > _FEW:
+            step = max(_FEW, -(-(last - first) // _PIECES))
+            for at in range(first, last, step):
+                gather(at, min(at + step, last))
+        else:
+            rows: list[list[str | None]] = []
+            for at in range(first, last):
+                row = _one(lines[at], wanted)
+                if isinstance(row, Reason):
+                    raw = lines[at][:RAW_LIMIT].decode(errors="backslashreplace")
+                    bad.append(Bad(numbers[at], row, raw))
+                else:
+                    rows.append(row)
+                    kept.append(at)
+            frames.append(_frame(rows, wanted))
+
+    gather(0, len(lines))
+    places = np.array(numbers, np.int64)[np.array(kept, np.int64)]
+    return Block(pl.concat(frames), places, len(lines), 0, bad)
+
+
+def _frame(rows: Sequence[Sequence[str | None]], wanted: Sequence[str]) -> pl.DataFrame:
+    cells = zip(*rows, strict=True) if rows else [()] * len(wanted)
+    return pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(wanted, cells, strict=True)])
+
+
+def _whole(lines: Sequence[bytes], wanted: Sequence[str]) -> pl.DataFrame | None:
+    """Return all lines as rows, or None when one of them is not plain."""
+    body = b"\n".join(lines)
+    # Half a surrogate pair is no text, an empty line no row, a rounded number nobody's: they are told one by one.
+    if not lines or b"\\ud" in body or b"\\uD" in body or max(map(len, lines)) > LINE_LIMIT:
+        return None
+    if _EXPONENT.search(body):
+        return None
+    try:
+        frame = pl.read_ndjson(io.BytesIO(body), schema=dict.fromkeys(wanted, pl.String))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError):
+        return None
+    return frame if frame.height == len(lines) else None
+
+
+def _one(line: bytes, wanted: Sequence[str]) -> list[str | None] | Reason:
+    """Read one line, or say why it cannot be."""
+    if len(line) > LINE_LIMIT:
+        return Reason.TOO_LONG
+    if not line.strip():
+        return Reason.EMPTY_LINE
+    try:
+        # Of a field that is there twice the first counts, as in lines that are read together.
+        found = json.loads(
+            line.decode(),
+            parse_int=str,
+            parse_float=_float,
+            parse_constant=_constant,
+            object_pairs_hook=lambda pairs: dict(reversed(pairs)),
+        )
+        if not isinstance(found, dict):
+            return Reason.BROKEN_JSON
+        row = [_text(found.get(name)) for name in wanted]
+        "".join(cell for cell in row if cell is not None).encode()
+    except UnicodeError:
+        return Reason.BROKEN_ENCODING
+    except (ValueError, RecursionError):
+        return Reason.BROKEN_JSON
+    return row
+
+
+def _float(text: str) -> str:
+    value = float(text)
+    if abs(value) >= _ROUNDED and "e" in text.lower():
+        return text
+    return str(int(value)) if value == value // 1 and abs(value) <= _WHOLE else repr(value)
+
+
+def _constant(text: str) -> None:
+    raise ValueError(text)  # NaN and Infinity are no JSON
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,247 @@
+"""What the pages of a Parquet file would unpack to, told from their headers before anything is unpacked.
+
+Footer and headers are read here: asked for a damaged column, Arrow's own view of the footer ends the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+
+from duanka.ingest.files.limits import MB, TEXT_AT_ONCE, unpacks_too_much
+from duanka.ingest.formats.thrift_compact import I32, I64, LIST, STRUCT, CompactReader, Fields, Truncated
+
+MOST_FOOTER = 16 * MB
+_MOST_PAGES = 20_000  # of a column in a row group; pages hold a megabyte or 20,000 values
+_LARGEST_PAGE = 64 * MB
+_MOST_PAGES_AT_ONCE = 256 * MB  # the largest pages of all columns that are read, which are held together
+_DELTA_VALUES = 10_000_000  # values of a page whose lengths are unpacked together
+_FREE_ROWS = 10_000_000  # so many rows may be in any file
+_ROWS_A_BYTE = 64  # rows for each byte of a file with more: even one bit a row is eight
+_SHORT_DICTIONARY = 1 << 10  # bytes; of one so short nobody asks which text in it is the longest
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+_UNPACKED, _KNOWN_CODECS = 0, range(8)
+_TEXT = 6  # BYTE_ARRAY
+_HEADER_SIZES = (512, 64 << 10, MB)  # bytes that are read to find a page header whole
+
+_DICTIONARY_PAGE = 2
+_HEADERS = {0: 5, _DICTIONARY_PAGE: 7, 3: 8}  # type of a page -> field of its own header
+_DELTA_ENCODINGS = (5, 6, 7)  # of numbers, of lengths, of text by what it shares with the value before
+_DELTA_BYTE_ARRAY = 7
+
+
+class TooMuch(Exception):
+    """Unpacking it would take more than any delivery does; the argument says what."""
+
+
+class Page(NamedTuple):
+    """A page header. `at`, `packed`: where its data lie in the file, and their bytes; `size`: bytes unpacked;
+    `values`: rows, or entries of a dictionary."""
+
+    at: int
+    packed: int
+    is_dictionary: bool
+    size: int
+    values: int
+    encoding: int
+
+
+class Chunk(NamedTuple):
+    """A column in a row group, as the footer describes it."""
+
+    kind: int
+    codec: int
+    values: int
+    packed: int
+    data_at: int
+    dictionary_at: int  # 0: none
+
+
+class RowGroups:
+    """The row groups of the Parquet file `data` of `size` bytes, which `metadata` (Arrow's) describes.
+
+    Only the columns in `wanted` count.
+    """
+
+    def __init__(self, data: BinaryIO, size: int, metadata: Any, wanted: Sequence[str]) -> None:
+        self._data = data
+        self._size = size
+        self._metadata = metadata
+        names = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
+        columns = [names.index(name) for name in wanted if name in names]
+        self._groups = _groups(_footer(data, size), frozenset(columns))
+        self._unpacked = 0
+
+    def check_rows(self) -> None:
+        """Raise TooMuch when the file claims rows out of all proportion to its size."""
+        rows = sum(self._metadata.row_group(at).num_rows for at in range(self._metadata.num_row_groups))
+        if max(rows, self._metadata.num_rows) > max(_FREE_ROWS, _ROWS_A_BYTE * self._size):
+            raise TooMuch(f"claims {rows:,} rows in {self._size:,} bytes")
+
+    def batch_rows(self, group: int, most: int) -> int:
+        """How many rows of a group, at most `most`, can be read at once within the memory for text.
+
+        Raises TooMuch, and ValueError on a damaged header.
+        """
+        rows = most
+        together = 0
+        for chunk in self._groups[group] if group < len(self._groups) else [None]:
+            if chunk is None:
+                raise ValueError("its columns are described by nothing sensible")
+            largest = dictionary = 0
+            for page in self._pages(chunk):
+                self._count(page)
+                is_text = chunk.kind == _TEXT
+                if page.is_dictionary:
+                    dictionary = max(dictionary, page.size)
+                    if is_text:
+                        rows = min(rows, TEXT_AT_ONCE // self._longest(page, chunk.codec))
+                    continue
+                largest = max(largest, page.size)
+                if is_text:
+                    rows = min(rows, _rows_within(page))
+            together += largest + dictionary
+            if together > _MOST_PAGES_AT_ONCE:
+                raise TooMuch(f"row group {group} has pages of {together >> 20} MB together")
+        return max(rows, 1)
+
+    def _count(self, page: Page) -> None:
+        self._unpacked += page.size
+        if page.size > _LARGEST_PAGE:
+            raise TooMuch(f"has a page of {page.size >> 20} MB")
+        if page.encoding in _DELTA_ENCODINGS and page.values > _DELTA_VALUES:
+            raise TooMuch(f"has a page of {page.values:,} values")
+        if why := unpacks_too_much(self._size, self._unpacked):
+            raise TooMuch(why)
+
+    def _pages(self, chunk: Chunk) -> Iterator[Page]:
+        at = chunk.data_at
+        if chunk.dictionary_at:
+            at = min(at, chunk.dictionary_at)
+        end = min(at + chunk.packed, self._size)
+        left = chunk.values
+        pages = 0
+        while left > 0 and at < end:
+            fields, header = self._header(at)
+            page = _page(fields, at + header)
+            yield page
+            left -= 0 if page.is_dictionary else page.values
+            at = page.at + page.packed
+            pages += 1
+            if pages > _MOST_PAGES:
+                raise TooMuch(f"has more than {_MOST_PAGES:,} pages of a column")
+
+    def _longest(self, page: Page, codec: int) -> int:
+        """Bytes of the longest text in a dictionary, which every row may repeat; at least 1."""
+        if page.size <= _SHORT_DICTIONARY:
+            return max(page.size, 1)
+        self._data.seek(page.at)
+        octets = self._data.read(page.packed)
+        if codec in _CODECS:
+            octets = pa.decompress(octets, page.size, _CODECS[codec], asbytes=True)
+        elif codec != _UNPACKED:
+            return page.size
+        longest = at = 0
+        while at + 4 <= len(octets):
+            length = int.from_bytes(octets[at : at + 4], "little")
+            longest = max(longest, length)
+            at += 4 + length
+        return max(min(longest, page.size), 1)
+
+    def _header(self, at: int) -> tuple[Fields, int]:
+        for size in _HEADER_SIZES:
+            self._data.seek(at)
+            reader = CompactReader(self._data.read(size))
+            try:
+                return reader.struct(), reader.at
+            except Truncated:
+                continue
+        raise ValueError("a page header does not end")
+
+
+def footer_size(data: BinaryIO, size: int) -> int:
+    """Bytes of the footer, as the end of the file says; 0 where the file is too short to have one."""
+    if size < 12:
+        return 0
+    data.seek(size - 8)
+    found = int.from_bytes(data.read(4), "little")
+    data.seek(0)
+    return found
+
+
+def _footer(data: BinaryIO, size: int) -> bytes:
+    length = footer_size(data, size)
+    data.seek(max(size - 8 - length, 0))
+    return data.read(length)
+
+
+def _groups(footer: bytes, columns: frozenset[int]) -> list[list[Chunk | None]]:
+    """The `columns` of each row group, as the footer (FileMetaData) has them; None for what says nothing sensible."""
+    reader = CompactReader(footer)
+    groups: list[list[Chunk | None]] = []
+    with suppress(Truncated, ValueError):  # of a footer that does not end, what was read until there
+        for field in reader.fields():
+            if field == (4, LIST):
+                groups = []
+                groups.extend(_group(reader, kind, columns) for kind in reader.elements())
+            else:
+                reader.value(field[1])
+    return groups
+
+
+def _group(reader: CompactReader, kind: int, columns: frozenset[int]) -> list[Chunk | None]:
+    found: list[Chunk | None] = [None]
+    _is_struct(kind)
+    for field in reader.fields(1):
+        if field != (1, LIST):
+            reader.value(field[1], 1)
+            continue
+        found = []
+        for at, element in enumerate(reader.elements()):
+            _is_struct(element)
+            column = reader.struct(2)
+            if at in columns:
+                found.append(_chunk(column))
+    return found if len(found) == len(columns) else [None]
+
+
+def _is_struct(kind: int) -> None:
+    if kind != STRUCT:  # nor does it take any bytes, perhaps
+        raise ValueError("no list of structs")
+
+
+def _chunk(column: Fields) -> Chunk | None:
+    fields: Fields = column.get((3, STRUCT)) or {}
+    found = Chunk(
+        kind=fields.get((1, I32), -1),
+        codec=fields.get((4, I32), -1),
+        values=fields.get((5, I64), -1),
+        packed=fields.get((7, I64), -1),
+        data_at=fields.get((9, I64), -1),
+        dictionary_at=fields.get((11, I64), 0),
+    )
+    return found if min(found) >= 0 and found.codec in _KNOWN_CODECS else None
+
+
+def _page(fields: Fields, at: int) -> Page:
+    """The page that a header describes whose data begin at `at`."""
+    kind = fields.get((1, I32))
+    of_dictionary = kind == _DICTIONARY_PAGE
+    of_its_own = _HEADERS.get(kind)  # type: ignore[arg-type]
+    inner: Fields = fields.get((of_its_own, STRUCT)) or {} if of_its_own else {}
+    encoding = inner.get((4 if of_its_own == 8 else 2, I32), 0)
+    numbers = (fields.get((2, I32)), fields.get((3, I32)), inner.get((1, I32)) if of_its_own else 0, encoding)
+    if any(not isinstance(number, int) or number < 0 for number in numbers):
+        raise ValueError("a page header says nothing sensible")
+    size, packed, values, _ = numbers
+    return Page(at, int(packed or 0), of_dictionary, int(size or 0), int(values or 0), int(encoding))
+
+
+def _rows_within(page: Page) -> int:
+    """How many rows of such pages hold no more text than may be in memory at once."""
+    if page.encoding == _DELTA_BYTE_ARRAY:  # each value may repeat all of the one before
+        return TEXT_AT_ONCE // max(page.size, 1)
+    return TEXT_AT_ONCE * max(page.values, 1) // max(page.size, 1)

@@ -1,0 +1,7 @@
+"""Workbooks of spreadsheet programs (.xlsx), read row by row in bounded memory."""
+
+from duanka.ingest.formats.workbook import forms
+from duanka.ingest.formats.workbook.forms import NotRead
+from duanka.ingest.formats.workbook.reading import WorkbookReading
+
+__all__ = ["NotRead", "WorkbookReading", "forms"]

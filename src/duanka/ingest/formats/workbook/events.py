@@ -1,0 +1,85 @@
+"""Events of XML in bounded memory: a part that is no plain part of a workbook is given up, and said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from xml.parsers import expat
+
+from duanka.ingest.files.limits import MB
+
+PIECE = 1 << 16  # bytes that are parsed at once
+_LONGEST_TAG = MB  # a tag with its attributes; what is longer is kept in memory until it ends
+_DEEPEST = 64  # elements in one another
+_MOST_NAMES = 4096  # of elements and attributes: the parser keeps each for ever
+
+Start = Callable[[str, Mapping[str, str]], None]
+End = Callable[[str], None]
+Text = Callable[[str], None]
+
+
+class BadXml(Exception):
+    """The part is not read further; the text says why."""
+
+
+class Events:
+    """Tells `start`, `end` and `text` of the elements, by their names without a prefix."""
+
+    def __init__(self, start: Start, end: End, text: Text) -> None:
+        self._names: dict[str, str] = {}
+        self._fed = self._depth = 0
+        self._start = start
+        self._end = end
+        self._parser = expat.ParserCreate(intern=self._names)
+        self._parser.buffer_text = True
+        self._parser.buffer_size = PIECE
+        self._parser.StartElementHandler = self._started
+        self._parser.EndElementHandler = self._ended
+        self._parser.CharacterDataHandler = text
+        self._parser.StartDoctypeDeclHandler = _no_doctype
+
+    def feed(self, data: bytes) -> None:
+        """Parse `data`, at most PIECE bytes. Raises BadXml."""
+        self._parse(data, last=False)
+        self._fed += len(data)
+        if len(self._names) > _MOST_NAMES:
+            raise BadXml("more names of elements than a workbook has")
+        if self._fed - max(self._parser.CurrentByteIndex, 0) > _LONGEST_TAG:
+            raise BadXml("a tag longer than any of a workbook")
+
+    def close(self) -> None:
+        """The part is at its end. Raises BadXml where its XML is not."""
+        self._parse(b"", last=True)
+
+    def _parse(self, data: bytes, *, last: bool) -> None:
+        try:
+            self._parser.Parse(data, last)
+        except expat.ExpatError as fault:
+            raise BadXml(f"its XML is broken: {expat.ErrorString(fault.code)}") from None
+        except (UnicodeError, LookupError, ValueError):  # an encoding that nobody knows, or not its own
+            raise BadXml("its XML is in an unknown encoding") from None
+
+    def _started(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise BadXml("more elements in one another than a workbook has")
+        self._start(name.rpartition(":")[2] if ":" in name else name, attributes)
+
+    def _ended(self, name: str) -> None:
+        self._depth -= 1
+        self._end(name.rpartition(":")[2] if ":" in name else name)
+
+
+def _no_doctype(*_: object) -> None:
+    raise BadXml("a document type, which no workbook has")
+
+
+def tell(pieces: Iterator[bytes], start: Start, end: End, text: Text) -> None:
+    """Tell all events of a small part. Raises BadXml."""
+    events = Events(start, end, text)
+    for piece in pieces:
+        events.feed(piece)
+    events.close()
+
+
+def nothing(_: str) -> None:
+    """Hear an event that nobody needs."""

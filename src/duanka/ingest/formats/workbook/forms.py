@@ -1,0 +1,88 @@
+"""Which files are workbooks, by their first bytes and then by their names; and what others are that are called so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from duanka.ingest.files.limits import MB
+from duanka.ingest.files.packed_zip import Broken, Unfit, is_zip, members_of
+from duanka.ingest.model.blocks import Bad, Block
+from duanka.ingest.model.reasons import Reason
+
+ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of older workbooks, and of those with a password
+_PASSWORD = "EncryptedPackage".encode("utf-16-le")
+_MOST_SEARCHED = 64 * MB
+_LOOK = 4096  # bytes of what may be text
+_WEB_PAGE = (
+    "a web page or XML under the name of a spreadsheet; open it in a spreadsheet program and save it as .xlsx"
+)
+_OLD = "a workbook of before 2007 (.xls); save it as .xlsx or CSV"
+_ENCRYPTED = "the workbook has a password; save it without one"
+_UNKNOWN = "its name is that of a spreadsheet, and its content is none; have it exported again"
+
+
+def is_workbook(file: BinaryIO, name: str) -> bool:
+    """Tell whether `file`, called `name`, is a workbook of XML in a zip file, whatever may be wrong with it."""
+    file.seek(0)
+    if not is_zip(file.read(4)):
+        return False
+    try:
+        parts = {one.filename.replace("\\", "/").lstrip("/").lower() for one in members_of(file)}
+    except (Broken, Unfit):
+        return name.lower().endswith(ENDINGS)
+    return "[content_types].xml" in parts or "content.xml" in parts or name.lower().endswith(ENDINGS)
+
+
+def not_read(file: BinaryIO, name: str) -> str:
+    """Why a file that is no workbook of XML is not read, though its form or its name says spreadsheet; "" else.
+
+    Text under such a name is read as what it is.
+    """
+    file.seek(0)
+    start = file.read(_LOOK)
+    if start.startswith(_COMPOUND):
+        return _ENCRYPTED if _has_password(file) else _OLD
+    if not name.lower().endswith(ENDINGS):
+        return ""
+    if not start:
+        return "the file is empty"
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<"):
+        return _WEB_PAGE
+    return "" if b"\0" not in start and (b"," in start or b"\t" in start) and b"\n" in start else _UNKNOWN
+
+
+def _has_password(file: BinaryIO) -> bool:
+    file.seek(0)
+    before = b""
+    for _ in range(_MOST_SEARCHED // MB):
+        piece = file.read(MB)
+        if _PASSWORD in before + piece:
+            return True
+        before = piece[-len(_PASSWORD) :]
+    return False
+
+
+class NotRead:
+    """A Reading of a file that is not read: one record in quarantine, which says why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.unreadable = why
+        self._path = path
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
+        """Yield the one record."""
+        del wanted
+        bad = Bad(None, Reason.UNREADABLE_FILE, self.unreadable)
+        yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, self._path.stat().st_size, (bad,))

@@ -1,0 +1,47 @@
+"""Which row of a sheet names its columns: titles may stand above it, and a sheet may have none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from duanka.ingest.formats.workbook.cells import CellValues
+from duanka.ingest.formats.workbook.rows import Row
+
+LOOKED_AT = 200  # rows by which the width of a table is known
+CELLS_LOOKED_AT = 100_000
+_WITHIN = 30  # filled rows among which the header is
+_SHARE = 0.6  # of the widest row that a header fills: titles and notes above it fill less
+_DATA = re.compile(r"^[+']?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
+_BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
+
+
+class Header(NamedTuple):
+    """The names of columns by their places, from 1, and the row that names them; 0 where none does."""
+
+    row: int
+    names: dict[int, str]
+
+
+def header_of(rows: Sequence[Row], values: CellValues) -> Header:
+    """Find the header among the first rows of a sheet, those that hold something."""
+    widest = max((row.filled for row in rows), default=0)
+    for row in rows[:_WITHIN]:
+        if row.filled < _SHARE * widest:
+            continue
+        if names := _names(row, values):
+            return Header(row.number, names)
+    last = max((max(row.cells) for row in rows if row.cells), default=0)
+    return Header(0, {place: f"column {place}" for place in range(1, last + 1)})
+
+
+def _names(row: Row, values: CellValues) -> dict[int, str]:
+    """The names in a row; {} where something in it is none."""
+    if not all(cell.is_text for cell in row.cells.values()):
+        return {}
+    texts = {place: " ".join((values.text(cell) or "").split()) for place, cell in row.cells.items()}
+    texts = {place: text for place, text in texts.items() if text}
+    if not texts or any(_DATA.search(_BRACKETS.sub("", text)) for text in texts.values()):
+        return {}
+    return {place: texts.get(place, f"column {place}") for place in range(min(texts), max(texts) + 1)}

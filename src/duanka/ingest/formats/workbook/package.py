@@ -1,0 +1,158 @@
+"""The parts of a workbook: a zip file of XML, of which each part is unpacked as it is read."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO, NamedTuple
+
+from duanka.ingest.files.limits import is_too_much_xml
+from duanka.ingest.files.packed import Form, Inflate, Members
+from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Stored, Unfit, members_of, seek_to_data
+from duanka.ingest.formats.workbook.events import PIECE, BadXml, nothing, tell
+
+_WORKSHEET = "/worksheet"  # how the type of a relationship to a sheet of cells ends
+_MOST_SHEETS = 1000
+
+
+class PartBroken(Exception):
+    """A part cannot be read further; the text says why. `oversized`: because of our limits."""
+
+    def __init__(self, why: str, *, oversized: bool = False) -> None:
+        super().__init__(why)
+        self.oversized = oversized
+
+
+class Sheet(NamedTuple):
+    """A sheet of cells: its name, its part, whether it is shown, and the size of its part as the directory has it."""
+
+    name: str
+    part: str
+    shown: bool
+    size: int
+
+
+class Package:
+    """The workbook in the zip file `file`. Raises PartBroken where it has no directory, or too large a one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = file.seek(0, io.SEEK_END)
+        self._unpacked = 0  # bytes of all parts: many small ones may each hide as much as one may
+        try:
+            members = members_of(file)
+        except Broken:
+            raise PartBroken("the file is cut off or damaged; deliver it again") from None
+        except Unfit as why:
+            raise PartBroken(str(why), oversized=True) from None
+        self._members = {_plain(one.filename): one for one in members}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the parts, in small letters."""
+        return frozenset(self._members)
+
+    def size(self, part: str) -> int:
+        """Bytes of a part as the directory has them; 0 where there is none."""
+        member = self._members.get(_plain(part))
+        return member.file_size if member else 0
+
+    def pieces(self, part: str) -> Iterator[bytes]:
+        """Yield the bytes of `part`. Raises PartBroken."""
+        member = self._members.get(_plain(part))
+        if member is None:
+            raise PartBroken(f"it has no part {part}")
+        if member.flag_bits & ENCRYPTED:
+            raise PartBroken("the zip file is encrypted; save it without a password")
+        members = self._opened(member)
+        checksum = 0
+        while (piece := members.piece(PIECE)) is not None:
+            checksum = zlib.crc32(piece, checksum)
+            self._unpacked += len(piece)
+            if why := is_too_much_xml(self._size, self._unpacked):
+                raise PartBroken(why, oversized=True)
+            if piece:
+                yield piece
+        if members.broken or checksum != member.CRC:
+            raise PartBroken(members.broken or "the zip data is damaged", oversized=members.oversized)
+
+    def _opened(self, member: zipfile.ZipInfo) -> Members:
+        try:
+            seek_to_data(self._file, member.header_offset)
+        except Unfit as why:
+            raise PartBroken(str(why)) from None
+        if member.compress_type == zipfile.ZIP_STORED:
+            size = member.compress_size
+            return Members(self._file, Form("zip", b"", lambda: Stored(size), single=True))
+        if member.compress_type != zipfile.ZIP_DEFLATED:
+            raise PartBroken("it is packed in a way that few programs read; save it again")
+        return Members(self._file, Form("zip", b"", lambda: Inflate(-15), single=True))
+
+
+class Contents(NamedTuple):
+    """What the workbook says of itself. `styles`, `strings`: their parts, "" for none; `since_1904`: how days count."""
+
+    sheets: tuple[Sheet, ...]
+    styles: str
+    strings: str
+    since_1904: bool
+
+
+def contents(package: Package) -> Contents:
+    """Read what sheets there are, and where. Raises PartBroken."""
+    book = next((target for kind, target in _related(package, "").values() if kind == "/officeDocument"), "")
+    book = book or "xl/workbook.xml"
+    related = _related(package, book)
+    listed: list[tuple[str, str, bool]] = []
+    since_1904 = False
+
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal since_1904
+        if name == "sheet" and len(listed) < _MOST_SHEETS:
+            mark = next((value for key, value in attributes.items() if key.rpartition(":")[2] == "id"), "")
+            shown = attributes.get("state", "visible") == "visible"
+            listed.append((attributes.get("name", ""), mark, shown))
+        elif name == "workbookPr":
+            since_1904 = attributes.get("date1904", "0") in ("1", "true", "on")
+
+    _tell(package, book, start)
+    sheets = []
+    for name, mark, shown in listed:
+        kind, part = related.get(mark, ("", ""))
+        if kind == _WORKSHEET:
+            sheets.append(Sheet(name, part, shown, package.size(part)))
+    parts = dict(reversed(related.values()))
+    return Contents(tuple(sheets), parts.get("/styles", ""), parts.get("/sharedStrings", ""), since_1904)
+
+
+def _related(package: Package, part: str) -> dict[str, tuple[str, str]]:
+    """What `part` refers to ("": the package): the end of the type and the part, by the mark of the relationship."""
+    folder, name = posixpath.split(part)
+    found: dict[str, tuple[str, str]] = {}
+
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        if name == "Relationship" and attributes.get("TargetMode") != "External":
+            kind = "/" + attributes.get("Type", "").rpartition("/")[2]
+            target = attributes.get("Target", "").replace("\\", "/")
+            whole = target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
+            found[attributes.get("Id", "")] = (kind, posixpath.normpath(whole))
+
+    related = posixpath.join(folder, "_rels", f"{name}.rels")
+    if _plain(related) in package.names:
+        _tell(package, related, start)
+    return found
+
+
+def _tell(package: Package, part: str, start: object) -> None:
+    try:
+        tell(package.pieces(part), start, nothing, nothing)  # type: ignore[arg-type]
+    except BadXml as fault:
+        raise PartBroken(f"{part}: {fault}") from None
+
+
+def _plain(name: str) -> str:
+    """The name of a part as it is compared: in small letters, with slashes."""
+    return name.replace("\\", "/").lstrip("/").lower()

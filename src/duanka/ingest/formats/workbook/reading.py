@@ -1,0 +1,286 @@
+"""A workbook of Excel, WPS or LibreOffice (.xlsx, .xlsm) in blocks of rows.
+
+Read is the largest sheet that is shown, and every other one with the same columns, in the order of the workbook; what
+else is in it is named. Nothing but the shared strings is held in memory: a sheet is unpacked and read row by row.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.display import display_text
+from duanka.domain.text import Words
+from duanka.ingest.files.limits import LINE_LIMIT, MB, RECORD_LIMIT, unpacks_too_much
+from duanka.ingest.files.open_file import opened
+from duanka.ingest.formats.workbook.cells import CellValues
+from duanka.ingest.formats.workbook.events import BadXml, nothing, tell
+from duanka.ingest.formats.workbook.header import CELLS_LOOKED_AT, LOOKED_AT, Header, header_of
+from duanka.ingest.formats.workbook.number_formats import NumberFormat, Styles
+from duanka.ingest.formats.workbook.package import Contents, Package, PartBroken, Sheet, contents
+from duanka.ingest.formats.workbook.rows import Row, SheetRows, rows_of
+from duanka.ingest.formats.workbook.strings import MOST_STRINGS, SharedStrings, TooManyStrings
+from duanka.ingest.model.blocks import Bad, Block
+from duanka.ingest.model.mapping import Layout
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.sheet_places import line_of
+
+_BLOCK_ROWS = 1 << 15
+_BLOCK_BYTES = 16 * MB  # of text
+_NAMED = 5  # sheets that a note lists
+_CSV = "save it as CSV"
+
+
+class _Table(NamedTuple):
+    """A sheet that is read, with its header."""
+
+    sheet: Sheet
+    header: Header
+
+
+class WorkbookReading:
+    """One workbook. What is none, or has no rows, has no columns and is one record in quarantine.
+
+    `sheets`: the names of the sheets that are read, whose places in `lines` are those of sheet_places. `notes`: what
+    of the workbook is not read, and what a person should look at, once the blocks are read.
+    """
+
+    def __init__(self, path: Path, layout: Layout, root: Path | None = None) -> None:
+        self.unreadable = ""
+        self.sheets: tuple[str, ...] = ()
+        self.notes: list[Words] = []
+        self._path = path
+        self._root = root
+        self._layout = layout
+        self._oversized = False
+        self._tables: list[_Table] = []
+        self._given = 0  # bytes of text that came out of it
+        self._fault: PartBroken | None = None  # why the beginning of some sheet cannot be read
+        try:
+            with opened(path, root) as file:
+                self._look_at(Package(file))
+        except PartBroken as fault:
+            self._cannot_be_read(str(fault), oversized=fault.oversized)
+        except TooManyStrings:
+            self._cannot_be_read(f"its texts take more than {MOST_STRINGS // MB} MB; {_CSV}", oversized=True)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of the first sheet that is read; what has no name is called `column N`."""
+        return tuple(self._tables[0].header.names.values()) if self._tables else ()
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a row names the columns."""
+        return bool(self._tables) and self._tables[0].header.row > 0
+
+    def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
+        """Yield the rows below the headers that hold something, of their columns the `wanted` ones as text."""
+        size = self._path.stat().st_size
+        if not self._tables:
+            reason = Reason.OVERSIZED if self._oversized else Reason.UNREADABLE_FILE
+            yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (Bad(None, reason, self.unreadable),))
+            return
+        errors, without_value = self._values.errors, 0
+        with opened(self._path, self._root) as file:
+            package = Package(file)
+            for number, table in enumerate(self._tables):
+                heard = yield from self._sheet(package, file, number, table, wanted)
+                without_value += heard.without_value
+        if self._values.errors > errors:
+            cells = f"{self._values.errors - errors:,}"
+            self.notes.append(
+                Words(
+                    f"{cells} 个单元格是错误值（如 #N/A），按未知读入",
+                    f"{cells} cells hold an error such as #N/A and are read as unknown",
+                )
+            )
+        if without_value:
+            self.notes.append(
+                Words(
+                    f"{without_value:,} 个公式没有值；请用表格软件打开并保存",
+                    f"{without_value:,} formulas have no value; open it in a spreadsheet program and save it there",
+                )
+            )
+
+    def _look_at(self, package: Package) -> None:
+        if package.size("xl/workbook.bin"):
+            raise PartBroken("a binary workbook (.xlsb); save it as .xlsx or CSV")
+        if "content.xml" in package.names:
+            raise PartBroken("a spreadsheet of OpenDocument (.ods); save it as .xlsx or CSV")
+        if "[content_types].xml" not in package.names:
+            raise PartBroken("a zip file and no workbook; look at what is in it")
+        book = contents(package)
+        self._values = CellValues(
+            self._strings(package, book), _formats(package, book), since_1904=book.since_1904
+        )
+        tables = [_Table(sheet, self._header(package, sheet)) for sheet in book.sheets if self._may_be(sheet)]
+        tables = [table for table in tables if table.header.names]
+        if not tables:
+            there = ", ".join(display_text(sheet.name) for sheet in book.sheets[:_NAMED])
+            raise self._fault or PartBroken(
+                f"a workbook in which no sheet holds rows ({there or 'it has none'})"
+            )
+        leading = max(tables, key=lambda table: (table.header.row > 0, table.sheet.size))
+        columns = sorted(leading.header.names.values())
+        self._tables = [
+            table
+            for table in tables
+            if sorted(table.header.names.values()) == columns
+            and (table.header.row > 0) == (leading.header.row > 0)
+        ]
+        self.sheets = tuple(table.sheet.name for table in self._tables)
+        self._name_others(book, tables)
+
+    def _may_be(self, sheet: Sheet) -> bool:
+        """Whether a sheet is looked at: the ones that the mapping names, else those that are shown."""
+        pattern = self._layout.sheet
+        return fnmatchcase(sheet.name.lower(), pattern.lower()) if pattern else sheet.shown
+
+    def _name_others(self, book: Contents, tables: Sequence[_Table]) -> None:
+        read = {table.sheet.part for table in self._tables}
+        others = [table.sheet.name for table in tables if table.sheet.part not in read]
+        if self._layout.sheet == "":
+            others += [f"{sheet.name} (hidden)" for sheet in book.sheets if not sheet.shown]
+        if others:
+            shown = ", ".join(display_text(name) for name in others[:_NAMED]) + ", …" * (len(others) > _NAMED)
+            sheets = display_text(", ".join(self.sheets[:_NAMED]))
+            hidden = shown.replace(" (hidden)", "（已隐藏）")
+            self.notes.append(
+                Words(
+                    f"读的工作表是 {sheets}；未读（列不同或已隐藏）：{hidden}（在映射中用 `sheet` 指名，或单独另存）",
+                    f"read is the sheet {sheets}; not read, for their columns are others or they are hidden: {shown}"
+                    " (name another with `sheet` in a mapping, or save it by itself)",
+                )
+            )
+
+    def _cannot_be_read(self, why: str, *, oversized: bool) -> None:
+        self.unreadable, self._oversized, self._tables = why, oversized, []
+
+    def _strings(self, package: Package, book: Contents) -> SharedStrings:
+        strings = SharedStrings()
+        if book.strings:
+            try:
+                tell(package.pieces(book.strings), strings.start, strings.end, strings.text)
+            except BadXml as fault:
+                raise PartBroken(f"{book.strings}: {fault}") from None
+        return strings
+
+    def _header(self, package: Package, sheet: Sheet) -> Header:
+        """The header of a sheet; without names where the sheet holds nothing."""
+        rows: list[Row] = []
+        try:
+            for some in rows_of(package.pieces(sheet.part), SheetRows()):
+                rows += some
+                if len(rows) >= LOOKED_AT or sum(row.filled for row in rows) > CELLS_LOOKED_AT:
+                    break
+        except (BadXml, PartBroken) as fault:  # told when it is read, if it has a header
+            oversized = isinstance(fault, PartBroken) and fault.oversized
+            broken = PartBroken(f"sheet {display_text(sheet.name)}: {fault}", oversized=oversized)
+            self._fault = self._fault or broken
+        rows = rows[:LOOKED_AT]
+        if self._layout.names is not None:
+            names = dict(enumerate(self._layout.names, start=1)) if rows else {}
+            return Header(0, names)
+        return header_of(rows, self._values)
+
+    def _sheet(
+        self, package: Package, file: BinaryIO, number: int, table: _Table, wanted: Sequence[str]
+    ) -> Generator[Block, None, SheetRows]:
+        """Yield the rows of one sheet; return what was heard of it."""
+        places = {name: place for place, name in reversed(table.header.names.items())}
+        columns = [places[name] for name in wanted]
+        heard = SheetRows(columns)
+        block = _Block(number, columns, wanted, self._values)
+        last = table.header.row
+        try:
+            for rows in rows_of(package.pieces(table.sheet.part), heard):
+                for row in rows:
+                    if row.number <= table.header.row:
+                        continue
+                    last = row.number
+                    block.add(row)
+                    if block.full:
+                        yield self._counted(block.taken(file.tell))
+            yield block.taken(file.tell)
+        except (BadXml, PartBroken) as fault:
+            oversized = isinstance(fault, PartBroken) and fault.oversized
+            self.unreadable = f"sheet {display_text(table.sheet.name)} breaks off after row {last} ({fault})"
+            reason = Reason.OVERSIZED if oversized else Reason.CUT_OFF
+            block.bad.append(Bad(line_of(number, last + 1), reason, self.unreadable))
+            yield block.taken(file.tell)
+        return heard
+
+    def _counted(self, block: Block) -> Block:
+        """Raise PartBroken where the same long texts come again and again without end."""
+        self._given += int(block.frame.estimated_size())
+        if why := unpacks_too_much(os.path.getsize(self._path), self._given):
+            raise PartBroken(why, oversized=True)
+        return block
+
+
+class _Block:
+    """A block in the making."""
+
+    def __init__(self, sheet: int, columns: Sequence[int], names: Sequence[str], values: CellValues) -> None:
+        self.bad: list[Bad] = []
+        self._sheet = sheet
+        self._columns = columns
+        self._names = names
+        self._values = values
+        self._cells: list[list[str | None]] = [[] for _ in columns]
+        self._lines: list[int] = []
+        self._size = 0
+        self._may_be_long = values.longest * len(columns) > LINE_LIMIT
+
+    @property
+    def full(self) -> bool:
+        """Whether it is to be handed on."""
+        return len(self._lines) + len(self.bad) >= _BLOCK_ROWS or self._size >= _BLOCK_BYTES
+
+    def add(self, row: Row) -> None:
+        """Put in a row."""
+        line = line_of(self._sheet, row.number)
+        if row.long or (self._may_be_long and self._is_long(row)):
+            self.bad.append(Bad(line, Reason.TOO_LONG, ""))
+            return
+        self._lines.append(line)
+        read, found = self._values.text, row.cells
+        for cells, place in zip(self._cells, self._columns, strict=True):
+            text = read(found[place]) if place in found else None
+            cells.append(text)
+            self._size += len(text) if text else 0
+
+    def _is_long(self, row: Row) -> bool:
+        sizes = [self._values.size(cell) for cell in row.cells.values()]
+        return sum(sizes) > RECORD_LIMIT or max(sizes, default=0) > LINE_LIMIT
+
+    def taken(self, done: Callable[[], int]) -> Block:
+        """Return what is in it, and begin anew."""
+        columns = zip(self._names, self._cells, strict=True)
+        frame = (
+            pl.DataFrame([pl.Series(name, cells, pl.String) for name, cells in columns])
+            if self._names
+            else pl.DataFrame(height=len(self._lines))
+        )
+        records = len(self._lines) + len(self.bad)
+        block = Block(frame, np.array(self._lines, np.int64), records, done(), tuple(self.bad))
+        self.bad, self._lines, self._size = [], [], 0
+        self._cells = [[] for _ in self._columns]
+        return block
+
+
+def _formats(package: Package, book: Contents) -> list[NumberFormat]:
+    styles = Styles()
+    if book.styles:
+        try:
+            tell(package.pieces(book.styles), styles.start, styles.end, nothing)
+        except BadXml as fault:
+            raise PartBroken(f"{book.styles}: {fault}") from None
+    return styles.formats

@@ -1,0 +1,142 @@
+"""The rows of a sheet as its XML tells them: cells as they are written, by their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from duanka.ingest.files.limits import LINE_LIMIT, RECORD_LIMIT
+from duanka.ingest.formats.workbook.cells import Cell
+from duanka.ingest.formats.workbook.events import BadXml, Events
+
+MOST_ROWS = 1 << 20  # of a sheet
+_MOST_COLUMNS = 1 << 14
+_DIGITS = "0123456789"
+
+
+class Row(NamedTuple):
+    """A row with its number in the sheet, from 1, and those of its cells that hold something, by column, from 1.
+
+    `filled`: how many cells of all columns hold something; `long`: its text is longer than any record's, and not kept.
+    """
+
+    number: int
+    cells: dict[int, Cell]
+    filled: int
+    long: bool = False
+
+
+class SheetRows:
+    """Hears the part of a sheet and keeps its rows that hold something; of their cells those in the columns `wanted`.
+
+    `wanted` None: all of them. `without_value`: formulas whose value nobody calculated.
+    """
+
+    def __init__(self, wanted: Collection[int] | None = None) -> None:
+        self.without_value = 0
+        self._wanted = None if wanted is None else frozenset(wanted)
+        self._rows: list[Row] = []
+        self._columns: dict[str, int] = {}
+        self._row = self._column = self._filled = self._length = self._of_row = 0
+        self._cells: dict[int, Cell] = {}
+        self._kind = self._style = ""
+        self._parts: list[str] = []
+        self._hears = self._in_data = self._in_cell = self._formula = self._long = False
+        self._phonetic = 0
+
+    def taken(self) -> list[Row]:
+        """The rows that were heard of since."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """See Events. Raises BadXml."""
+        if name == "c" and self._in_data:
+            self._column = self._place(attributes["r"]) if "r" in attributes else self._column + 1
+            self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "")
+            self._in_cell, self._formula, self._length = True, False, 0
+            self._parts.clear()
+        elif name in ("v", "t"):
+            self._hears = self._in_cell and not self._phonetic
+        elif name == "row" and self._in_data:
+            self._start_row(attributes.get("r", ""))
+        elif name == "f":
+            self._formula = True
+        elif name == "rPh":
+            self._phonetic += 1
+        elif name == "sheetData":
+            self._in_data = True
+
+    def end(self, name: str) -> None:
+        """See Events."""
+        if name in ("v", "t"):
+            self._hears = False
+        elif name == "c" and self._in_cell:
+            self._end_cell()
+        elif name == "row" and self._in_data:
+            if self._filled:
+                self._rows.append(Row(self._row, self._cells, self._filled, self._long))
+        elif name == "rPh":
+            self._phonetic = max(self._phonetic - 1, 0)
+        elif name == "sheetData":
+            self._in_data = False
+
+    def text(self, text: str) -> None:
+        """See Events."""
+        if not self._hears:
+            return
+        self._length += len(text)
+        self._of_row += len(text)
+        if self._length > LINE_LIMIT or self._of_row > RECORD_LIMIT:
+            self._long = True
+        else:
+            self._parts.append(text)
+
+    def _start_row(self, number: str) -> None:
+        row = int(number) if number.isdecimal() and len(number) < 9 else 0
+        self._row = max(row, self._row + 1)  # a number that came before is no number
+        if self._row > MOST_ROWS:
+            raise BadXml("more rows than a sheet has")
+        self._cells = {}
+        self._column = self._filled = self._of_row = 0
+        self._long = False
+
+    def _end_cell(self) -> None:
+        self._in_cell = False
+        value = "".join(self._parts)
+        if not value and not self._length:
+            self.without_value += self._formula
+            return
+        self._filled += 1
+        if self._wanted is None or self._column in self._wanted:
+            self._cells[self._column] = Cell(self._kind, self._style, value)
+
+    def _place(self, reference: str) -> int:
+        """The column of a cell that is called like AB12."""
+        letters = reference.rstrip(_DIGITS)
+        known = self._columns.get(letters)
+        if known is None:
+            known = 0
+            for letter in letters.upper()[:4]:
+                known = known * 26 + ord(letter) - 64
+            if not 1 <= known <= _MOST_COLUMNS or not letters.isascii() or not letters.isalpha():
+                raise BadXml(f"a cell in the column {letters[:10]!r}")
+            self._columns[letters] = known
+        return known
+
+
+def rows_of(pieces: Iterable[bytes], sheet: SheetRows) -> Iterator[list[Row]]:
+    """Yield the rows of a sheet as they come, some at a time. Raises BadXml, and what `pieces` raises.
+
+    What was told before the fault is yielded before it is raised.
+    """
+    events = Events(sheet.start, sheet.end, sheet.text)
+    try:
+        for piece in pieces:
+            events.feed(piece)
+            yield sheet.taken()
+        events.close()
+    except BadXml:
+        yield sheet.taken()
+        raise
+    yield sheet.taken()

@@ -1,0 +1,69 @@
+"""The shared strings of a workbook, kept as bytes: a million of them take no more than their text and 8 bytes each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+from duanka.ingest.files.limits import LINE_LIMIT
+from duanka.ingest.formats.workbook.escapes import unescaped
+
+MOST_STRINGS = 128 << 20  # bytes of all of them, with 8 for each
+
+
+class TooManyStrings(Exception):
+    """The shared strings would take more memory than may be."""
+
+
+class SharedStrings:
+    """Hears a part of shared strings. One that is longer than a record is cut, so that it stays too long."""
+
+    def __init__(self) -> None:
+        self.longest = 0  # bytes
+        self._bytes = bytearray()
+        self._ends = array("Q", [0])
+        self._parts: list[str] = []
+        self._length = 0
+        self._hears = False
+        self._phonetic = 0
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> str:
+        return self._bytes[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
+
+    def size(self, number: int) -> int:
+        """Bytes of a string."""
+        return self._ends[number + 1] - self._ends[number]
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """See Events."""
+        del attributes
+        if name == "si":
+            self._parts.clear()
+            self._length = 0
+        elif name == "rPh":  # how a word is read aloud, and none of the text
+            self._phonetic += 1
+        elif name == "t":
+            self._hears = not self._phonetic
+
+    def end(self, name: str) -> None:
+        """See Events. Raises TooManyStrings."""
+        if name == "t":
+            self._hears = False
+        elif name == "rPh":
+            self._phonetic = max(self._phonetic - 1, 0)
+        elif name == "si":
+            text = unescaped("".join(self._parts)).encode("utf-8", "surrogatepass")
+            self._bytes += text
+            self._ends.append(len(self._bytes))
+            self.longest = max(self.longest, len(text))
+            if len(self._bytes) + 8 * len(self._ends) > MOST_STRINGS:
+                raise TooManyStrings
+
+    def text(self, text: str) -> None:
+        """See Events."""
+        if self._hears and self._length <= LINE_LIMIT:
+            self._length += len(text)
+            self._parts.append(text)

@@ -1,0 +1,155 @@
+"""Mappings that are found: files are looked at, and a mapping is proposed, checked on a sample of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Values
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from duanka.domain.display import display_name
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.text import Words
+from duanka.ingest.delivery.discovery import delivered_files
+from duanka.ingest.formats.asn1 import reader as asn1_blocks
+from duanka.ingest.formats.open_reader import open_reading, readable
+from duanka.ingest.guessing import parties, tables
+from duanka.ingest.guessing.checking import Tried, try_mapping
+from duanka.ingest.guessing.picking import Columns, Knowledge
+from duanka.ingest.guessing.proposal import Answers, Guess, Question, SourceGuess, Sureness
+from duanka.ingest.guessing.shapes import Shape, shapes_of
+from duanka.ingest.guessing.switchboards import with_names
+from duanka.ingest.guessing.toml_text import toml_text
+from duanka.ingest.mapping_files.loader import mapping_of
+from duanka.ingest.model.folder_columns import folder_columns
+from duanka.ingest.model.header_names import Meaning
+from duanka.ingest.model.value_text import as_text, trimmed
+from duanka.ingest.normalise.phone_numbers import Numbers
+
+__all__ = ["Answers", "Guess", "Guessed", "Question", "Sureness", "Tried", "guess_mapping", "try_mapping"]
+
+ENOUGH = 0.99  # of the sample fits
+_ROWS = 20_000  # of a file that are looked at
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """A proposed mapping: its `text`, what is guessed, and what became of a sample (None: nothing is proposed)."""
+
+    text: str
+    guess: Guess
+    tried: Tried | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every file has a source and nearly all of the sample fits."""
+        known = not self.guess.unknown and not self.guess.unread
+        ready = len(self.guess.ready) == len(self.guess.sources)
+        return bool(known and ready and self.tried and self.tried.fits >= ENOUGH and not self.tried.errors)
+
+
+def guess_mapping(
+    paths: Sequence[Path],
+    *,
+    name: str,
+    zone: str,
+    region: str,
+    answers: Answers,
+    shipped: Values[str, Values[str, Any]],
+    rows: int = 20,
+) -> Guessed:
+    """Propose a mapping for what is delivered at `paths`, files and directories.
+
+    `shipped`: the TOML of the mappings for binary forms, by form. Raises UnreadableInput where no file is there.
+    """
+    files = [one for path in paths for one in delivered_files(path)]
+    if not files:
+        raise UnreadableInput(f"{display_name(str(paths[0]))}: no files here; check the path")
+    shapes, unread = shapes_of(files)
+    guess = Guess(unread=unread)
+    known = Knowledge(Numbers(region), zone, answers)
+    looked = [(with_names(shape), None) if _is_binary(shape) else _looked(shape, known) for shape in shapes]
+    cards: set[str] = set()
+    for _, columns in looked:
+        if columns is not None and tables.is_register(columns):
+            cards |= _cards(columns)
+    known = replace(known, register=frozenset(cards))
+    for shape, columns in looked:
+        if columns is None:
+            guess.sources += [
+                SourceGuess(shape, one["table"], {}, _as_shipped(shape), raw=one)
+                for one in shipped[shape.form.format]["source"]
+                if one.get("format") == shape.form.format
+            ]
+            continue
+        columns.knowledge = known
+        found = tables.sources_of(shape, columns)
+        guess.sources += found
+        if not found:
+            guess.unknown.append(shape)
+            there = "、".join(columns.frame.columns[:30])
+            columns.ask(
+                f"这些文件是什么？看不出属于哪张表（docs/FORMAT.md）。列有：{there}",
+                f"what do these files hold? No table is told (docs/FORMAT.md). Their columns are {there}",
+            )
+        for question in columns.questions:
+            if question not in guess.questions:
+                guess.questions.append(question)
+    text = toml_text(guess, name, zone, region)
+    if not guess.ready:
+        return Guessed(text, guess, None)
+    sample = [(file.path, file.name) for source in guess.sources for file in source.shape.sample]
+    tried = try_mapping(list(dict.fromkeys(sample)), mapping_of(text, Path(f"{name}.toml")), rows=rows)
+    return Guessed(text, guess, tried)
+
+
+def _is_binary(shape: Shape) -> bool:
+    return shape.form.format in asn1_blocks.FORMATS
+
+
+def _looked(shape: Shape, known: Knowledge) -> tuple[Shape, Columns]:
+    """The shape, its columns named where a switchboard's are known, and its columns."""
+    shape = with_names(shape)
+    frames = []
+    for file in shape.sample:
+        layout = shape.form.layout
+        reading = open_reading(file.path, layout)
+        for block in reading.blocks(readable(reading)):
+            frame = block.frame.head(_ROWS)
+            extra = folder_columns(file.name, reading.columns)
+            frames.append(frame.with_columns(pl.lit(v, pl.String).alias(k) for k, v in extra.items()))
+            break
+    frame = _together(frames)
+    columns = Columns(", ".join(shape.patterns[:3]), frame, known, header=shape.form.header)
+    for name in shape.form.columns if shape.form.twice else ():
+        if name.endswith(" (2)"):
+            columns.ask(
+                f"列 {name[:-4]!r} 有两个：第二个叫 {name!r}；请核对读的是哪一个",
+                f"column {name[:-4]!r} is there twice, and the second is called {name!r}: see which one is read",
+            )
+    return shape, columns
+
+
+def _together(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    if not frames:
+        return pl.DataFrame()
+    try:
+        return pl.concat(frames, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError:  # types of a column that have nothing in common
+        texts = [frame.select(as_text(frame[name]).alias(name) for name in frame.columns) for frame in frames]
+        return pl.concat(texts, how="diagonal")
+
+
+def _cards(columns: Columns) -> set[str]:
+    own = parties.number_of(columns, Meaning.OWN, card=True)
+    if own is None:
+        return set()
+    text = trimmed(columns.frame[own.name])
+    return set(columns.knowledge.numbers.normalise(text, peer=False).drop_nulls().to_list())
+
+
+def _as_shipped(shape: Shape) -> Words:
+    return Words(f"同随附的映射 {shape.form.format}", f"as the shipped mapping {shape.form.format}")

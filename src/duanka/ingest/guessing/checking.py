@@ -1,0 +1,145 @@
+"""A mapping tried on a sample of what was delivered: what would be read, what set aside, and what matches nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from duanka.domain.display import display_name
+from duanka.domain.errors import DuankaError
+from duanka.domain.text import Words
+from duanka.ingest.delivery.discovery import sources_of
+from duanka.ingest.delivery.mapped_columns import SourcesSeen
+from duanka.ingest.formats.open_reader import open_reading
+from duanka.ingest.model.blocks import part
+from duanka.ingest.model.holders import Holders
+from duanka.ingest.model.mapping import Mapping, Source
+from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
+from duanka.ingest.normalise.columns import Tools
+from duanka.ingest.normalise.phone_numbers import Numbers
+from duanka.ingest.validation.validator import Sifted, Sifter
+
+EXAMPLES = 3  # records of each reason that are kept
+_WHOLE_REGISTER = 5_000_000  # rows of a register that are read where other files name its cards by IMSI
+
+
+@dataclass
+class Tried:
+    """What became of the sample. Counts are of records; `errors`: files that cannot be read at all, with the reason.
+
+    `reasons`: by reason, column and file; `examples`: file, line, column, reason, raw; `idle`: sources that
+    read nothing, in words; `unmatched`: names of files that no source takes; `ignored`: columns not read.
+    """
+
+    records: int = 0
+    used: int = 0
+    files: int = 0
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    examples: list[tuple[str, int | None, str, str, str]] = field(default_factory=list)
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    idle: tuple[Words, ...] = ()
+    unmatched: list[str] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def fits(self) -> float:
+        """Share of the sample that would be used."""
+        return self.used / self.records if self.records else 0.0
+
+
+def try_mapping(
+    files: Sequence[tuple[Path, str]],
+    mapping: Mapping,
+    *,
+    region: str = "CN",
+    rows: int = 20,
+    sample: int = 20_000,
+) -> Tried:
+    """Sift the first `sample` records of each of `files`, paths and names; keep `rows` rows of each table."""
+    tried = Tried()
+    numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
+    by_imsi = CardsByImsi() if mapping.asks_by_imsi else None
+    # Nothing is written here: document numbers are hashed under a key that nobody has.
+    tools = Tools(mapping.zone, numbers, Holders(secrets.token_bytes(32)), by_imsi=by_imsi)
+    seen = SourcesSeen(mapping)
+    with ThreadPoolExecutor(2) as pool:
+        ordered = sorted(
+            ((path, name, _sources(name, mapping, tried)) for path, name in files),
+            key=lambda one: not any(source.table == "cards" for source in one[2]),
+        )
+        for path, name, sources in ordered:
+            if not sources:
+                tried.unmatched += [name] * (name not in tried.errors)
+                continue
+            seen.note(sources, {})
+            register = by_imsi is not None and any(source.table == "cards" for source in sources)
+            most = _WHOLE_REGISTER if register else sample
+            try:
+                _one(path, name, sources, tools, pool, tried, seen, rows, most)
+            except DuankaError as fault:
+                tried.errors[name] = str(fault)
+    if by_imsi is not None:
+        by_imsi.close()
+    tried.idle = seen.idle()
+    return tried
+
+
+def _sources(name: str, mapping: Mapping, tried: Tried) -> tuple[Source, ...]:
+    try:
+        return sources_of(name, mapping)
+    except DuankaError as fault:
+        tried.errors[name] = str(fault)
+        return ()
+
+
+def _one(
+    path: Path,
+    name: str,
+    sources: tuple[Source, ...],
+    tools: Tools,
+    pool: ThreadPoolExecutor,
+    tried: Tried,
+    sources_seen: SourcesSeen,
+    rows: int,
+    most: int,
+) -> None:
+    reading = open_reading(path, sources[0].layout)
+    sifter = Sifter(display_name(name), sources, reading.columns, tools, pool)
+    if reading.columns:
+        sifter.check()
+    tried.files += 1
+    for column in sifter.ignored():
+        tried.ignored[column] = tried.ignored.get(column, 0) + 1
+    seen = 0
+    for block in reading.blocks(sifter.wanted()):
+        some = block if block.records <= most - seen else part(block, 0, most - seen)
+        sifted = sifter.sift(some)
+        seen += some.records
+        tried.records += some.records
+        # A record that both of its parties see is one record.
+        tried.used += some.records - len(sifted.aside)
+        _keep(display_name(name), sifted, tried, rows)
+        if seen >= most:
+            break
+    sources_seen.note(sources, sifter.taken)
+
+
+def _keep(name: str, sifted: Sifted, tried: Tried, rows: int) -> None:
+    for record in sifted.aside:
+        key = (record.reason.value, record.column, name)
+        tried.reasons[key] += 1
+        if tried.reasons[key] <= EXAMPLES:
+            tried.examples.append((name, record.line, record.column, record.reason.value, record.raw))
+    for good in sifted.good:
+        before = tried.rows.get(good.table)
+        left = rows - (0 if before is None else before.height)
+        if left > 0 and good.frame.height:
+            more = good.frame.head(left)
+            tried.rows[good.table] = more if before is None else pl.concat([before, more])

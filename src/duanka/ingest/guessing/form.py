@@ -1,0 +1,240 @@
+"""What a delivered file looks like: its form, its encoding, its delimiter, and whether its first line is a header."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError
+from duanka.ingest.files.file_bytes import FileBytes
+from duanka.ingest.files.open_file import opened
+from duanka.ingest.formats.asn1 import reader as asn1_blocks
+from duanka.ingest.formats.asn1.ber import Element
+from duanka.ingest.formats.asn1.reader import Asn1Reading
+from duanka.ingest.formats.csv_header import fitting, split
+from duanka.ingest.formats.parquet_reader import ParquetReading
+from duanka.ingest.formats.unpacked import Unpacked
+from duanka.ingest.formats.workbook import WorkbookReading, forms
+from duanka.ingest.model.header_names import meanings
+from duanka.ingest.model.mapping import Layout
+from duanka.ingest.model.reasons import Reason
+
+_PARQUET = b"PAR1"
+_LOOK = 1 << 20  # bytes of a file that are looked at
+_LINES = 200
+_HEAD = 30  # filled lines among which the header is
+_SHARE = 0.6  # of the width of the table that a header fills: titles and notes above it fill less
+_DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~", "#")
+_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_DATA = re.compile(r"^[+]?[0-9]{4,}$|[0-9]{1,4}[-/.:年][0-9]{1,2}|^-?[0-9]+([.][0-9]+)?$")
+ASCII, UTF_8, GB18030 = "ascii", "utf-8", "gb18030"
+WORKBOOK = "xlsx"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file is read. `columns`: its names, `column N` where it has no header; `problem`: why it cannot be read.
+    `skip`: lines above the header, or above the first record; `twice`: two of its columns were called the same.
+
+    `encoding` is ASCII where every encoding would do.
+    """
+
+    format: str = "csv"
+    encoding: str = ASCII
+    delimiter: str = ","
+    header: bool = True
+    columns: tuple[str, ...] = ()
+    problem: str = ""
+    skip: int = 0
+    twice: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """The same for the readers."""
+        encoding = UTF_8 if self.encoding == ASCII else self.encoding
+        named = self.header and not self.twice
+        names = None if named or self.format not in ("csv", WORKBOOK) else self.columns
+        form = "auto" if self.format in ("csv", WORKBOOK) else self.format
+        return Layout(form, self.delimiter, encoding, names, skip=self.skip + self.twice)
+
+
+def form_of(path: Path) -> Form:
+    """Look at the file at `path`; what cannot be told is said in `problem`."""
+    try:
+        with opened(path) as file:
+            start = file.read(8)
+            workbook, why = forms.is_workbook(file, path.name), forms.not_read(file, path.name)
+        if workbook or why:
+            return _workbook(path) if workbook else Form(problem=why)
+        if start.startswith(_PARQUET) or path.name.lower().endswith((".parquet", ".pq")):
+            reading = ParquetReading(path)
+            return Form("parquet", columns=reading.columns, problem=reading.unreadable)
+        if binary := _binary(path, start):
+            return binary
+        with Unpacked(path) as data:
+            text = data.read(_LOOK)
+            broken = data.broken
+    except (DuankaError, OSError) as fault:
+        return Form(problem=str(fault))
+    if not text.strip():
+        return Form(problem=broken or "the file is empty")
+    return _text_form(text, whole=len(text) < _LOOK)
+
+
+def _workbook(path: Path) -> Form:
+    reading = WorkbookReading(path, Layout())
+    problem = "" if reading.columns else reading.unreadable
+    return Form(WORKBOOK, header=reading.has_header, columns=reading.columns, problem=problem)
+
+
+def _binary(path: Path, start: bytes) -> Form | None:
+    """The binary form that reads more of the file's records than it cannot; None for none."""
+    # A transfer batch, or a record of an exchange, is a constructed tag and a length; no text begins so, or hardly any.
+    if len(start) < 2 or not (start[0] in (0x61, 0x62) or 0xA0 <= start[0] < 0xC0):
+        return None
+    if start[0] < 0x80 and start[1] < 0x80 and path.stat().st_size != 2 + start[1]:
+        return None
+    best: tuple[int, str] = (0, "")
+    for form, module in asn1_blocks.FORMATS.items():
+        with opened(path) as file:
+            framed = isinstance(next(module.records(FileBytes(file)), 0), Element)
+        if not framed:  # asked first, for what decodes the records takes seconds to load
+            continue
+        reading = Asn1Reading(path, form)
+        block = next(iter(reading.blocks(["imsi"])), None)
+        if block is not None and block.frame.height > len(block.bad):
+            best = max(best, (block.frame.height, form))
+    return Form(best[1], columns=tuple(asn1_blocks.FORMATS[best[1]].COLUMNS)) if best[1] else None
+
+
+def _text_form(data: bytes, *, whole: bool) -> Form:
+    encoding, problem = encoding_of(data, whole=whole)
+    if problem:
+        return Form(problem=problem)
+    text = data.removeprefix(codecs.BOM_UTF8).decode(encoding, "ignore")
+    physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + _HEAD]]
+    if not whole and len(physical) < _LINES + _HEAD:
+        physical.pop()
+    lines = [line for line in physical if line.strip()]
+    if lines[0].lstrip()[:1] in ("{", "["):
+        return Form(problem="JSON; write it as CSV or Parquet")
+    if lines[0].lstrip()[:1] == "<":
+        return Form(problem="XML or a web page; write it as CSV or Parquet")
+    delimiter, width = _delimiter(lines)
+    if not delimiter:
+        return Form(problem=_why_undivided(lines))
+    rows = [(at, split(line, delimiter, None)) for at, line in enumerate(physical) if line.strip()]
+    return _with_head(
+        encoding, delimiter, width, [(at, row) for at, row in rows if not isinstance(row, Reason)][:_LINES]
+    )
+
+
+def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, list[str]]]) -> Form:
+    """The form of text whose `rows`, each with the line that it stands on, have mostly `width` fields."""
+    fields = [row for _, row in rows]
+    place = _header_at(fields, width)
+    if place is None:
+        first = next((at for at, row in enumerate(fields) if len(row) == width), 0)
+        names = tuple(f"column {at}" for at in range(1, width + 1))
+        return Form("csv", encoding, delimiter, header=False, columns=names, skip=rows[first][0])
+    written = [field.strip() or f"column {at}" for at, field in enumerate(fields[place], start=1)]
+    names = _told_apart(fitting(written, [row for row in fields[place + 1 :] if len(row) == width]))
+    twice = names[: len(written)] != tuple(written)[: len(names)]
+    return Form("csv", encoding, delimiter, columns=names, skip=rows[place][0], twice=twice)
+
+
+def _header_at(rows: list[list[str]], width: int) -> int | None:
+    """The place of the header; None where there is none. Titles above it fill little of the table's width."""
+    for at, row in enumerate(rows[:_HEAD]):
+        filled = sum(bool(field.strip()) for field in row)
+        if filled < max(_SHARE * width, 2):
+            continue
+        if _is_header(rows[at:]):
+            return at
+        break
+    return 0 if len(rows[0]) == width and _is_header(rows) else None
+
+
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of which none is there twice: the second `NAME` is called `NAME (2)`."""
+    seen: Counter[str] = Counter()
+    apart = []
+    for name in names:
+        seen[name] += 1
+        apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(apart)
+
+
+def _why_undivided(lines: list[str]) -> str:
+    opened = max(sum(split(line, one, None) is Reason.OPEN_QUOTE for line in lines) for one in _DELIMITERS)
+    if opened * 10 >= len(lines):
+        return (
+            "quoted fields go on over the end of their lines, and a record is one line (docs/FORMAT.md);"
+            " export it without line breaks in its texts"
+        )
+    return "no delimiter divides its lines into the same number of fields; is it text of fixed width?"
+
+
+def encoding_of(data: bytes, *, whole: bool) -> tuple[str, str]:
+    """The encoding of text that begins with `data`, and why there is none that is read; one of the two is ""."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark):
+            return "", f"{name} text; convert it to UTF-8 (`iconv -f {name} -t UTF-8`)"
+    if data[:4000].count(b"\0") * 4 > len(data[:4000]):
+        return (
+            "",
+            "binary, or UTF-16 text without its mark; convert it to UTF-8 (`iconv -f UTF-16LE -t UTF-8`)",
+        )
+    if data.isascii():
+        return ASCII, ""
+    for encoding in (UTF_8, GB18030):
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(data, final=whole)
+        except UnicodeError:
+            continue
+        return encoding, ""
+    # A few broken bytes make no other encoding of it.
+    for encoding in (UTF_8, GB18030):
+        if data.decode(encoding, "replace").count("\ufffd") * 1000 < len(data):
+            return encoding, ""
+    return "", "text in an encoding that is neither UTF-8 nor GB18030; convert it to UTF-8"
+
+
+def _delimiter(lines: list[str]) -> tuple[str, int]:
+    """The delimiter that divides most lines into the same number of fields, and that number; "" for none."""
+    best: tuple[float, int, str] = (0.0, 0, "")
+    for delimiter in _DELIMITERS:
+        widths = Counter(
+            len(fields) for line in lines if not isinstance(fields := split(line, delimiter, None), Reason)
+        )
+        width, count = widths.most_common(1)[0] if widths else (0, 0)
+        share = count / len(lines)
+        # Times and lists hold commas and bars too: what divides more lines alike, and then into more, is it.
+        if width > 1 and share >= 0.6 and (round(share, 1), width, delimiter) > best:
+            best = (round(share, 1), width, delimiter)
+    return best[2], best[1]
+
+
+def _is_header(rows: list[list[str]]) -> bool:
+    """Tell whether the first row names the columns: nothing in it reads as data."""
+    first = [field.strip() for field in rows[0]]
+    filled = [field for field in first if field]
+    if not filled or any(_DATA.search(_without_brackets(field)) for field in filled):
+        return False
+    known = sum(bool(meanings(field)) for field in filled)
+    if known * 3 >= len(filled):
+        return True
+    # No usual names: a header it is where the rows below hold data in places where it holds none.
+    below = rows[1:51]
+    data = sum(
+        sum(bool(_DATA.search(row[at])) for row in below if at < len(row)) * 2 > len(below)
+        for at in range(len(first))
+    )
+    return bool(below) and data > 0
+
+
+def _without_brackets(field: str) -> str:
+    return re.sub(r"[(\[（【].*?[)\]）】]", "", field)

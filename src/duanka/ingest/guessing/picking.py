@@ -1,0 +1,137 @@
+"""The columns of a sample, and which of them is meant by what: by its header, and by its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from duanka.domain.text import Words
+from duanka.ingest.guessing.proposal import Answers, ColumnGuess, Question, Sureness
+from duanka.ingest.guessing.values import Values
+from duanka.ingest.model.header_names import Meaning, meanings
+from duanka.ingest.normalise.phone_numbers import Numbers
+
+FITS, FITS_WELL = 0.9, 0.99
+_MOST_PROFILED = 6000  # rows by which a column is known
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known before a file is looked at. `register`: cards of the register that is delivered with it."""
+
+    numbers: Numbers
+    zone: str
+    answers: Answers = field(default_factory=Answers)
+    register: frozenset[str] = frozenset()
+
+
+TEXT = Words("文本", "text")  # whatever it is
+NUMBERS, AMOUNTS = Words("号码", "numbers"), Words("数字", "numbers")
+DEVICES, TIMES = Words("终端标识", "device identities"), Words("时间", "times")
+CHECKED_DEVICES = Words("校验位正确的终端标识", "device identities with their check digit")
+KNOWN_VALUES = Words("取值全部认识", "every value of it is known")
+FLAG = Words("是或否", "true or false")
+
+
+class Pick(NamedTuple):
+    """A column that was chosen. `share`: of its values that read as what it is taken for."""
+
+    name: str
+    share: float
+    sure: Sureness
+    why: Words
+
+    def guess(self, keys: Mapping[str, Any] | None = None) -> ColumnGuess:
+        """The same as a column of a mapping; `keys` besides `from`."""
+        return ColumnGuess({"from": self.name, **keys} if keys else self.name, self.sure, self.why)
+
+
+class Columns:
+    """The columns of the files of one shape. `frame`: the sampled rows, with the columns that their folders name."""
+
+    def __init__(self, about: str, frame: pl.DataFrame, knowledge: Knowledge, *, header: bool) -> None:
+        self.about = about
+        self.frame = frame
+        self.header = header
+        self.knowledge = knowledge
+        step = max(frame.height // _MOST_PROFILED, 1)
+        some = frame.gather_every(step)
+        self.values = {name: Values(some[name], knowledge.numbers, knowledge.zone) for name in frame.columns}
+        self.named = {name: meanings(name) for name in frame.columns}
+        self.questions: list[Question] = []
+
+    def has(self, *wanted: Meaning) -> bool:
+        """Whether some column is called by one of these meanings."""
+        return any(one.meaning in wanted for named in self.named.values() for one in named)
+
+    def called(self, meaning: Meaning) -> list[tuple[str, bool]]:
+        """Columns called so, the better name first, and whether the name is one of the usual ones."""
+        found = [
+            (not one.exact, one.rank, at, name, one.exact)
+            for at, (name, named) in enumerate(self.named.items())
+            for one in named
+            if one.meaning is meaning
+        ]
+        return [(name, exact) for _, _, _, name, exact in sorted(found)]
+
+    def pick(
+        self, meaning: Meaning, fits: Callable[[Values], float], what: Words, least: float = FITS
+    ) -> Pick | None:
+        """The column that is called so and whose values fit best, or None; `what` names what they should be."""
+        best: Pick | None = None
+        refused: list[tuple[str, float]] = []
+        for name, exact in self.called(meaning):
+            values = self.values[name]
+            if not len(values.filled):
+                continue
+            share = fits(values)
+            if share < least:
+                if exact and len(self.named[name]) == 1:
+                    refused.append((name, share))
+                continue
+            well = share >= FITS_WELL
+            sure = Sureness.SURE if exact and well else Sureness.LIKELY
+            if best is None or (well and best.share < FITS_WELL):
+                best = Pick(name, share, sure, _why(exact, share, what))
+        if best is None:
+            for name, share in refused:
+                self.ask(
+                    f"列 {name!r} 按名称应为{what.zh}，但只有 {share:.0%} 的值读得通；未采用",
+                    f"column {name!r} is called like {what.en}, but only {share:.0%} of its values read as that;"
+                    " left out",
+                )
+        return best
+
+    def by_values(
+        self, fits: Callable[[Values], float], what: Words, taken: set[str], least: float = 0.98
+    ) -> Pick | None:
+        """The one column without a usual name whose values fit; None where there is none or more than one."""
+        found = [
+            (name, share)
+            for name, values in self.values.items()
+            if name not in taken and not self.named[name] and len(values.filled) >= 3
+            and (share := fits(values)) >= least
+        ]  # fmt: skip
+        if len(found) != 1:
+            return None
+        name, share = found[0]
+        return Pick(name, share, Sureness.LIKELY, by_its_values(share, what))
+
+    def ask(self, zh: str, en: str) -> None:
+        """Note what a person must say."""
+        self.questions.append(Question(self.about, Words(zh, en)))
+
+
+def by_its_values(share: float, what: Words) -> Words:
+    """Why a column was chosen that has no usual name."""
+    return Words(f"按取值推断：{share:.1%} 是{what.zh}", f"by its values: {share:.1%} read as {what.en}")
+
+
+def _why(exact: bool, share: float, what: Words) -> Words:
+    named = Words("常用列名", "usual name") if exact else Words("列名含常用词", "a usual name within its own")
+    if what is TEXT:
+        return named
+    return Words(f"{named.zh}；{share:.1%} 是{what.zh}", f"{named.en}; {share:.1%} read as {what.en}")

@@ -1,0 +1,97 @@
+"""What is guessed of a delivery: sources, how sure each of their columns is, and what a person must say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from duanka.domain.schema import TABLES
+from duanka.domain.text import Words
+from duanka.ingest.guessing.shapes import DeliveredFile, Shape
+
+
+class Sureness(IntEnum):
+    """How sure a column is. What is only a guess is left out, and asked."""
+
+    GUESS = 1
+    LIKELY = 2
+    SURE = 3
+
+    @property
+    def words(self) -> Words:
+        """The same for people."""
+        return {
+            Sureness.GUESS: Words("猜测", "a guess"),
+            Sureness.LIKELY: Words("可能", "likely"),
+            Sureness.SURE: Words("确定", "sure"),
+        }[self]
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """How a canonical column would be read: `keys` as the mapping says it, a source's column or a table of keys."""
+
+    keys: str | Mapping[str, Any]
+    sure: Sureness
+    why: Words
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The source's columns that it reads."""
+        if isinstance(self.keys, str):
+            return (self.keys,)
+        named = self.keys.get("from", ())
+        imsi = (self.keys["imsi"],) if "imsi" in self.keys else ()
+        return ((named,) if isinstance(named, str) else tuple(named)) + imsi
+
+
+@dataclass(frozen=True)
+class Question:
+    """What only a person can say; `about`: the pattern of the files."""
+
+    about: str
+    text: Words
+
+
+@dataclass
+class SourceGuess:
+    """One `[[source]]`. `raw`: its keys as a shipped mapping has them, instead of `columns`."""
+
+    shape: Shape
+    table: str
+    columns: dict[str, ColumnGuess]
+    why: Words = Words("", "")
+    where: Mapping[str, list[str]] = field(default_factory=dict)
+    swap_when: Mapping[str, list[str]] = field(default_factory=dict)
+    zone: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Required columns that it lacks: the source is written as a comment then."""
+        return () if self.raw else tuple(c for c in TABLES[self.table].required if c not in self.columns)
+
+
+@dataclass
+class Guess:
+    """What is guessed of a delivery. `unread`: files that cannot be read; `unknown`: shapes without a source."""
+
+    sources: list[SourceGuess] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+    unread: list[DeliveredFile] = field(default_factory=list)
+    unknown: list[Shape] = field(default_factory=list)
+
+    @property
+    def ready(self) -> list[SourceGuess]:
+        """The sources that read something."""
+        return [source for source in self.sources if not source.missing]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a person said: the zone of times that carry none, codes of directions."""
+
+    times_in: str = ""
+    directions: Mapping[str, str] = field(default_factory=dict)

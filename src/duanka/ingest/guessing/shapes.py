@@ -1,0 +1,117 @@
+"""Delivered files that look alike, put together: one pattern of names for each shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from duanka.ingest.guessing.form import ASCII, WORKBOOK, Form, form_of
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
+_FEW, _MANY = 3, 48  # files that are looked into; a file an hour holds little
+_ENOUGH_BYTES = 1 << 18
+_SPECIAL = re.compile(r"([\[\]*?])")
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """A file and its path below what was delivered."""
+
+    path: Path
+    name: str
+    form: Form
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Files of one form. `patterns`: what matches them and, of everything delivered, nothing else."""
+
+    files: tuple[DeliveredFile, ...]
+    patterns: tuple[str, ...]
+    form: Form
+
+    @property
+    def sample(self) -> tuple[DeliveredFile, ...]:
+        """A few of the files, from the first to the last: three, or more where they are small."""
+        last = len(self.files) - 1
+        size = self.files[last // 2].path.stat().st_size
+        few = max(_FEW, min(_MANY, _ENOUGH_BYTES // max(size, 1)))
+        places = range(last + 1) if last < few else (at * last // (few - 1) for at in range(few))
+        return tuple(self.files[at] for at in dict.fromkeys(places))
+
+
+def shapes_of(files: Sequence[tuple[Path, str]]) -> tuple[list[Shape], list[DeliveredFile]]:
+    """Put the `files`, paths and names, together; return the shapes, and the files that cannot be read."""
+    looked = [DeliveredFile(path, name, form_of(path)) for path, name in files]
+    groups: dict[object, list[DeliveredFile]] = {}
+    for file in looked:
+        if not file.form.problem:
+            groups.setdefault(_key(file), []).append(file)
+    shapes: list[Shape] = []
+    names = [file.name for file in looked]
+    for alike in groups.values():
+        for part in _by_encoding(alike):
+            mine = {file.name for file in part}
+            form = next((file.form for file in part if file.form.encoding != ASCII), part[0].form)
+            shapes.append(
+                Shape(tuple(part), _patterns(mine, names), replace(form, columns=part[0].form.columns))
+            )
+    return shapes, [file for file in looked if file.form.problem]
+
+
+def _key(file: DeliveredFile) -> object:
+    form = file.form
+    if form.format not in ("csv", "parquet", WORKBOOK):
+        return form.format
+    columns = frozenset(form.columns) if form.header else len(form.columns)
+    return _loose(file.name), form.format, form.delimiter, form.header, form.skip, form.twice, columns
+
+
+def _by_encoding(files: Sequence[DeliveredFile]) -> list[list[DeliveredFile]]:
+    """Divide `files` by encoding; what is ASCII goes with the first of the others."""
+    kinds = list(dict.fromkeys(file.form.encoding for file in files if file.form.encoding != ASCII))
+    if len(kinds) <= 1:
+        return [list(files)]
+    first = [file for file in files if file.form.encoding in (ASCII, kinds[0])]
+    return [first, *([file for file in files if file.form.encoding == kind] for kind in kinds[1:])]
+
+
+def _loose(name: str) -> str:
+    """The name with everything that differs from day to day as `*`."""
+    parts = []
+    for part in name.split("/")[:-1]:
+        key, equals, _ = part.partition("=")
+        parts.append(f"{_escaped(key)}=*" if equals else _stars(part))
+    return "/".join([*parts, _stars(name.rpartition("/")[2])])
+
+
+def _stars(part: str) -> str:
+    starred = _DIGITS.sub("\0", _UUID.sub("\0", part))
+    return re.sub("\0+", "*", _escaped(starred))
+
+
+def _exact(name: str) -> str:
+    """The name with each digit as any digit."""
+    return "".join("[0-9]" if letter.isdigit() and letter.isascii() else _escaped(letter) for letter in name)
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"[\1]", text)
+
+
+def _patterns(mine: set[str], everything: Sequence[str]) -> tuple[str, ...]:
+    """The widest patterns that match all of `mine` and none of the other names."""
+    for form in (_loose, _exact):
+        patterns = sorted({form(name) for name in mine})
+        if not any(
+            fnmatchcase(name.lower(), pattern.lower())
+            for name in everything
+            if name not in mine
+            for pattern in patterns
+        ):
+            return tuple(patterns)
+    return tuple(sorted(_escaped(name) for name in mine))

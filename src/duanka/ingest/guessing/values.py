@@ -1,0 +1,279 @@
+"""What the values of a column read as, by the readers that will read them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from duanka.domain import device_id as device
+from duanka.ingest.model.holders import looks_like_document
+from duanka.ingest.model.value_text import trimmed, undecorated
+from duanka.ingest.normalise import durations
+from duanka.ingest.normalise import timestamps as times
+from duanka.ingest.normalise.amounts import amounts
+from duanka.ingest.normalise.columns import without_withheld
+from duanka.ingest.normalise.devices import devices, imei_digits
+from duanka.ingest.normalise.phone_numbers import Numbers
+
+_FEW = 40  # distinct values that may be codes
+_FORMATS = (
+    *("%Y%m%d%H%M", "%y%m%d%H%M%S", "%Y-%m-%d-%H.%M.%S", "%d-%b-%Y %H:%M:%S", "%d-%b-%y %H:%M:%S"),
+    *("%b %d %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y"),
+)
+_DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d/%m/%Y")
+_MONTH_FIRST = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m.%d.%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%m/%d/%Y")
+_SHORT_YEAR = r"^[0-9]{1,2}([-/.])[0-9]{1,2}[-/.][0-9]{2}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$"
+_EPOCHS = (("s", 9, 10), ("ms", 12, 13), ("us", 15, 16), ("ns", 18, 19))
+_CITY = r"^(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12]|99)[0-9]{4}$"
+_CLOCK = r"^(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]+)?)?$"
+_CLOCK_PACKED = r"^(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]$"
+_PSEUDONYM = r"^(?:[0-9a-fA-F]{16,128}|[A-Za-z0-9+/=_-]{20,128})$"
+_IMSI = r"^[1-9][0-9]{13,14}$"
+_ICCID = r"^89[0-9]{16,17}[0-9A-Fa-f]?$"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """How a column reads as moments. `keys`: what the mapping says of it; `other`: another reading that fits too."""
+
+    share: float = 0.0
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    day_only: bool = False
+    zoned: bool = False
+    other: Mapping[str, Any] | None = None
+    values: pl.Series | None = None
+
+
+class Values:
+    """One column of a sample. Every share is of the values that are not empty; 0 where there is none."""
+
+    def __init__(self, series: pl.Series, numbers: Numbers, zone: str) -> None:
+        self.series = series
+        self.name = series.name
+        self._numbers = numbers
+        self._zone = zone
+        text = trimmed(series)
+        self.rows = len(series)
+        self.filled = text.set(text == "", None).drop_nulls()
+
+    @cached_property
+    def _plain(self) -> pl.Series:
+        return undecorated(self.filled)
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """The distinct values with their counts, the commonest first; {} where they are too many to be codes."""
+        if self.filled.n_unique() > _FEW:
+            return {}
+        return dict(Counter(self.filled.to_list()).most_common())
+
+    @cached_property
+    def peers(self) -> float:
+        """Share of telephone numbers, service numbers and withheld ones."""
+        shown = without_withheld(self.filled)
+        read = self._numbers.normalise(shown, peer=True)
+        return self._share(read.is_not_null() | (shown.is_null()))
+
+    @cached_property
+    def cards(self) -> float:
+        """Share of whole telephone numbers, of those that are shown."""
+        shown = without_withheld(self.filled).drop_nulls()
+        if not len(shown):
+            return 0.0
+        return float(self._numbers.normalise(shown, peer=False).is_not_null().sum()) / len(shown)
+
+    @cached_property
+    def pseudonyms(self) -> float:
+        """Share of values of one length that look like hashes and are no numbers."""
+        same = self.filled.str.len_chars().n_unique() <= 2
+        return self._share(self.filled.str.contains(_PSEUDONYM)) if same and self.cards < 0.05 else 0.0
+
+    @cached_property
+    def moments(self) -> Moments:
+        """How it reads as times."""
+        return _moments(self.series, self._plain, self._zone, self._numbers.region)
+
+    def read_as_moments(self, series: pl.Series, keys: Mapping[str, Any]) -> pl.Series:
+        """Read `series` row by row as the keys of a mapping say."""
+        text = series.str.strip_chars() if series.dtype == pl.String else series
+        formats = (keys["formats"],) if "formats" in keys else ()
+        return times.moments(text, formats, keys.get("epoch"), self._zone, region=self._numbers.region)
+
+    @cached_property
+    def clock(self) -> float:
+        """Share of times of day."""
+        if self.series.dtype == pl.Time:
+            return 1.0
+        return max(self._share(self._plain.str.contains(one)) for one in (_CLOCK, _CLOCK_PACKED))
+
+    @cached_property
+    def clock_without_zeros(self) -> float:
+        """Share of times of day whose digits were taken for a number: 93015 is 09:30:15, 5 is 00:00:05."""
+        digits = self._plain.set(~self._plain.str.contains("^[0-9]{1,6}$").fill_null(False), None)
+        return self._share(digits.str.zfill(6).str.contains(_CLOCK_PACKED))
+
+    @cached_property
+    def seconds(self) -> pl.Series:
+        """The values as durations in seconds, as they read without a unit."""
+        if self.series.dtype == pl.Duration:
+            return self.series.drop_nulls().dt.total_microseconds() / 1e6
+        return durations.seconds(self._plain, None)
+
+    @cached_property
+    def durations(self) -> float:
+        """Share of durations, none below zero."""
+        return self._share((self.seconds >= 0).fill_null(False))
+
+    @cached_property
+    def counts(self) -> float:
+        """Share of plain numbers."""
+        return self._share(amounts(self._plain) >= 0)
+
+    @cached_property
+    def packed_clock(self) -> bool:
+        """Whether all are six digits, some with a 0 before them: hours, minutes and seconds."""
+        six = self._share(self.filled.str.contains("^[0-9]{2,4}[0-5][0-9][0-5][0-9]$"))
+        return six >= 0.99 and bool(self.filled.str.contains(durations.ZERO_PADDED).any())
+
+    @cached_property
+    def parts_of_a_day(self) -> bool:
+        """Whether the plain numbers are durations as spreadsheets count: all below one, most with many digits."""
+        counted = self.filled.cast(pl.Float64, strict=False)
+        below = self._share(counted.is_between(0, 1, closed="left"))
+        return below >= 0.99 and self._share(self.filled.str.contains(r"[.][0-9]{6}|[eE]-")) >= 0.5
+
+    @cached_property
+    def imeis(self) -> float:
+        """Share of device identities and of what stands for none."""
+        found = devices(self.filled)
+        return self._share(found.placeholders | found.identities.is_not_null())
+
+    @cached_property
+    def checked_imeis(self) -> float:
+        """Share of identities of 15 digits whose check digit is right, of the known ones."""
+        text = imei_digits(self.filled).filter(~devices(self.filled).placeholders)
+        full = text.filter(text.str.contains(device.WRITTEN)).head(500).to_list()
+        right = sum(len(one) == 15 and _luhn(one) for one in full)
+        return right / len(full) if len(full) * 2 > min(len(text), 500) else 0.0
+
+    @cached_property
+    def imsis(self) -> float:
+        """Share of subscriber identities."""
+        return self._share(self.filled.str.contains(_IMSI))
+
+    @cached_property
+    def iccids(self) -> float:
+        """Share of serial numbers of cards."""
+        return self._share(self.filled.str.contains(_ICCID))
+
+    @cached_property
+    def documents(self) -> float:
+        """Share of resident identity numbers."""
+        some = self.filled.head(1000).to_list()
+        return sum(map(looks_like_document, some)) / len(some) if some else 0.0
+
+    @cached_property
+    def cities(self) -> float:
+        """Share of six-digit administrative codes of China."""
+        return self._share(self.filled.str.contains(_CITY))
+
+    def _share(self, right: pl.Series) -> float:
+        return float(right.fill_null(False).sum()) / len(self.filled) if len(self.filled) else 0.0
+
+
+def _luhn(digits: str) -> bool:
+    doubled = (int(d) * 2 if at % 2 else int(d) for at, d in enumerate(reversed(digits)))
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+
+
+def _moments(series: pl.Series, filled: pl.Series, zone: str, region: str) -> Moments:
+    if not len(filled):
+        return Moments()
+    kind = series.dtype
+    if kind == pl.Date or isinstance(kind, pl.Datetime):
+        zoned = isinstance(kind, pl.Datetime) and kind.time_zone is not None
+        return Moments(1.0, {}, kind == pl.Date, zoned, values=times.moments(series, (), None, zone))
+    best = _since_1970(filled, zone) or _read(filled, {}, zone, region)
+    return best if best.share >= 0.9 else _by_form(filled, best, zone, region)
+
+
+def _by_form(filled: pl.Series, best: Moments, zone: str, region: str) -> Moments:
+    """What a mapping has to say the form of: days as a spreadsheet numbers them, and formats."""
+    days = filled.cast(pl.Float64, strict=False)
+    if bool(filled.str.contains("[.]").any()) and days.is_between(36_526, 60_000).fill_null(False).all():
+        return _read(filled, {"epoch": "days"}, zone, region)
+    for form in _FORMATS:
+        best = max(best, _read(filled, {"formats": form}, zone, region), key=lambda one: one.share)
+    return _by_order(filled, best, zone, region)
+
+
+def _since_1970(filled: pl.Series, zone: str) -> Moments | None:
+    """Whole numbers that count from 1970 on and are all moments of this century."""
+    lengths = set(filled.str.len_chars().unique().to_list())
+    if len(lengths) == 1 and filled.str.contains("^[0-9]+$").all():
+        digits = lengths.pop()
+        for unit, least, most in _EPOCHS:
+            if least <= digits <= most:
+                read = times.moments(filled, (), unit, zone)
+                if read.drop_nulls().dt.year().is_between(2000, 2099).sum() == len(filled):
+                    return Moments(1.0, {"epoch": unit}, zoned=True, values=read)
+    return None
+
+
+def _by_order(filled: pl.Series, best: Moments, zone: str, region: str) -> Moments:
+    """Days with the year behind: which of day and month comes first only the values tell, if they do."""
+    for day_first, month_first in zip(_DAY_FIRST, _MONTH_FIRST, strict=True):
+        one = _read(filled, {"formats": day_first}, zone, region)
+        two = _read(filled, {"formats": month_first}, zone, region)
+        better, worse = (one, two) if one.share >= two.share else (two, one)
+        if better.share > best.share:
+            other = worse.keys if worse.share >= better.share - 0.005 else None
+            best = Moments(better.share, better.keys, better.day_only, better.zoned, other, better.values)
+    return (
+        best
+        if best.share >= 0.9
+        else max(best, _short_years(filled, zone, region), key=lambda one: one.share)
+    )
+
+
+def _short_years(filled: pl.Series, zone: str, region: str) -> Moments:
+    """Days whose year has two digits: it may stand first or last, and only the values tell, if they do."""
+    shape = re.match(_SHORT_YEAR, filled[0])
+    if shape is None:
+        return Moments()
+    clock = "" if not shape[2] else " %H:%M:%S" if shape[3] else " %H:%M"
+    forms = [
+        shape[1].join(order) + clock for order in (("%y", "%m", "%d"), ("%d", "%m", "%y"), ("%m", "%d", "%y"))
+    ]
+    reads = sorted(
+        (_read(filled, {"formats": form}, zone, region) for form in forms), key=lambda one: -one.share
+    )
+    best, second = reads[:2]
+    return replace(best, other=second.keys if second.share >= best.share - 0.005 else None)
+
+
+def _read(filled: pl.Series, keys: Mapping[str, Any], zone: str, region: str) -> Moments:
+    formats = (keys["formats"],) if "formats" in keys else ()
+    try:
+        found = times.moments(filled, formats, keys.get("epoch"), zone, region=region)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return Moments()
+    known = found.drop_nulls()
+    zoned = bool(filled.str.contains(r"[0-9](?:Z|z|[+-][0-9]{2}:?[0-9]{2})$").all()) and bool(
+        filled.str.contains(r"[0-9]{2}:?[0-9]{2}.*(?:Z|z|[+-][0-9]{2}:?[0-9]{2})$").all()
+    )
+    longest = filled.str.len_chars().max()
+    short = isinstance(longest, int) and longest <= 11
+    day_only = short and len(known) > 0 and bool((known == known.dt.truncate("1d")).all())
+    return Moments(len(known) / len(filled), keys, day_only, zoned and not day_only, values=found)
+
+
+def spoken(text: str) -> str:
+    """A value as codes are compared: without blanks and marks, in small letters."""
+    return re.sub(r"[\s_\-/.]", "", text).lower()

@@ -1,0 +1,245 @@
+"""The main path: delivered files in, canonical tables, quarantine and an account of every record out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.domain.case_source import CaseSource
+from duanka.domain.display import display_text
+from duanka.domain.errors import LostRecords, UnreadableInput
+from duanka.domain.intake_report import FileAccount, Intake
+from duanka.domain.ports import Progress, Silent
+from duanka.domain.schema import TABLES
+from duanka.ingest.delivery import discovery as delivery
+from duanka.ingest.delivery.discovery import Delivered
+from duanka.ingest.delivery.mapped_columns import SourcesSeen, check_columns
+from duanka.ingest.delivery.signatures import SignedFile
+from duanka.ingest.files.limits import rejects_too_much
+from duanka.ingest.formats.open_reader import notes_of, open_reading, sheets_of
+from duanka.ingest.model.holders import Holders
+from duanka.ingest.model.mapping import NATIVE, Mapping
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
+from duanka.ingest.normalise.columns import Tools
+from duanka.ingest.normalise.phone_numbers import Numbers
+from duanka.ingest.storage import deduplication as repeats
+from duanka.ingest.storage import parquet_store as parts
+from duanka.ingest.storage.parquet_store import IMSIS, Shelf
+from duanka.ingest.validation.quarantine import Quarantine
+from duanka.ingest.validation.validator import Sifted, Sifter
+
+_STEP = "reading records"
+
+
+def take_in(
+    data: Path,
+    out: Path,
+    *,
+    mapping: Mapping | None = None,
+    holder_key: bytes | None = None,
+    region: str = "CN",
+    case_sources: tuple[CaseSource, ...] = (),
+    progress: Progress | None = None,
+) -> Intake:
+    """Read what `data` delivers into canonical Parquet files below `out`, a working folder of ours.
+
+    `data`: a directory in the native format, or with a `mapping` any directory or one file. `holder_key`: the
+    key under which document numbers are hashed. `region`: two letters, the country whose numbers come without
+    a country code; a mapping's own wins. `case_sources`: whose signature of a file of police cases counts. `progress`
+    is told bytes read and bytes in all.
+
+    Raises UnreadableInput (nothing to read, a required column missing), MappingError, MissingKey, and
+    LostRecords should a record be neither used nor quarantined. What an earlier intake left in `out` is replaced.
+    """
+    mapping = mapping or NATIVE
+    found = delivery.find(data, out, mapping)
+    check_columns(found.files, mapping)
+    out.mkdir(parents=True, exist_ok=True)
+    parts.clear(out)
+    numbers = Numbers(mapping.region or region, opaque=mapping.opaque, bare=mapping.bare)
+    by_imsi = CardsByImsi(out / IMSIS) if mapping.asks_by_imsi else None
+    tools = Tools(mapping.zone, numbers, Holders(holder_key), case_sources=case_sources, by_imsi=by_imsi)
+    path = out / "quarantine.parquet"
+    with _shelves(out) as shelves, Quarantine(path) as quarantine, ThreadPoolExecutor(2) as pool:
+        work = _Work(
+            shelves,
+            quarantine,
+            tools,
+            pool,
+            progress or Silent(),
+            sum(f.size for f in found.files),
+            SourcesSeen(mapping),
+        )
+        # The register comes first: other files may name its cards by IMSI.
+        order = list(enumerate(found.files))
+        if by_imsi is not None:
+            order.sort(key=lambda one: "cards" not in one[1].table.split("+"))
+        read = {number: work.file(number, file) for number, file in order}
+        work.check_failed(found.files)
+        seen = [read[number] for number in range(len(read))]
+        for shelf in shelves.values():
+            shelf.close()
+        names = [file.name for file in found.files]
+        for table, shelf in shelves.items():
+            settled = repeats.settle(table, shelf.parts, names, quarantine)
+            shelf.parts = settled.parts
+            work.used.subtract(settled.lost)
+    if by_imsi is not None:
+        by_imsi.close()
+    accounts = tuple(
+        replace(account, used=work.used[number], quarantined=quarantine.counts[account.file])
+        for number, account in enumerate(seen)
+    )
+    _nothing_lost(accounts, shelves)
+    ignored = {**work.ignored, **dict.fromkeys(found.others, ())}
+    return replace(_intake(shelves, accounts, path, ignored), idle=work.sources.idle())
+
+
+def _kind(file: Delivered) -> tuple[int, ...]:
+    return tuple(map(id, file.sources))
+
+
+@contextmanager
+def _shelves(out: Path) -> Iterator[dict[str, Shelf]]:
+    """Yield a shelf for every table; afterwards the origins of their rows are gone, come what may."""
+    shelves = {table: Shelf(out, table) for table in TABLES}
+    try:
+        yield shelves
+    finally:
+        for shelf in shelves.values():
+            shelf.abandon()
+        for origin in out.glob("*/part-*.origin"):
+            origin.unlink()
+
+
+def _intake(
+    shelves: dict[str, Shelf],
+    accounts: tuple[FileAccount, ...],
+    quarantine: Path,
+    ignored: dict[str, tuple[str, ...]],
+) -> Intake:
+    filled = {table: shelf for table, shelf in shelves.items() if shelf.parts}
+    return Intake(
+        tables={table: tuple(part.path for part in shelf.parts) for table, shelf in filled.items()},
+        columns={table: frozenset(shelf.filled) for table, shelf in filled.items()},
+        files=accounts,
+        quarantine=quarantine,
+        ignored=ignored,
+    )
+
+
+def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, Shelf]) -> None:
+    """Hold what the readers counted against what is on disk and in quarantine."""
+    for account in accounts:
+        if account.records != account.used + account.quarantined:
+            raise LostRecords(
+                f"{account.file}: {account.records} records came in, {account.used} are used and "
+                f"{account.quarantined} quarantined; this is a defect, please report it"
+            )
+    written = sum(pq.read_metadata(part.path).num_rows for s in shelves.values() for part in s.parts)
+    used = sum(account.used for account in accounts)
+    if written != used:
+        raise LostRecords(
+            f"{used} records are used, but {written} are on disk; this is a defect, please report it"
+        )
+
+
+@dataclass
+class _Work:
+    """What reading one file after the other shares."""
+
+    shelves: dict[str, Shelf]
+    quarantine: Quarantine
+    tools: Tools
+    pool: ThreadPoolExecutor
+    progress: Progress
+    total: int
+    sources: SourcesSeen
+    done: int = 0
+    used: Counter[int] = field(default_factory=Counter)
+    ignored: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    records: Counter[str] = field(default_factory=Counter)  # of a file, so far
+    failed: dict[str, UnreadableInput] = field(default_factory=dict)  # files that cannot be read at all
+
+    def file(self, number: int, file: Delivered) -> FileAccount:
+        """Read one file whole; `used` and `quarantined` of its account are filled in at the end."""
+        account = FileAccount(file.name, file.table, 0, 0, 0, duplicate_of=file.duplicate_of)
+        if file.duplicate_of:
+            self.sources.note(file.sources, {})
+            self._step(file.size)
+            return account
+        try:
+            account = self._read(number, file, account)
+        except UnreadableInput as fault:
+            account = self._fail(file, fault)
+        self._step(file.size)
+        pa.default_memory_pool().release_unused()  # or what the largest file took stays taken
+        return account
+
+    def check_failed(self, files: Sequence[Delivered]) -> None:
+        """Raise UnreadableInput where all files of a kind cannot be read at all: it is not they that are wrong.
+
+        `files`: what was delivered. One of many stops itself alone, as in live.
+        """
+        read = {_kind(file) for file in files if not file.duplicate_of and file.name not in self.failed}
+        for file in files:
+            if file.name in self.failed and _kind(file) not in read:
+                raise self.failed[file.name]
+
+    def _fail(self, file: Delivered, fault: UnreadableInput) -> FileAccount:
+        """Set a file aside as a whole, behind what was read of it."""
+        self.failed[file.name] = fault
+        why = display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
+        self.quarantine.add_always(file.name, Reason.UNREADABLE_FILE, why)
+        self.records[file.name] += 1
+        self.sources.note(file.sources, {})
+        return FileAccount(file.name, file.table, self.records[file.name], 0, 0, unreadable=why)
+
+    def _read(self, number: int, file: Delivered, account: FileAccount) -> FileAccount:
+        with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
+            reading = open_reading(signed.path, file.sources[0].layout, signed.root)
+            self.quarantine.has_sheets(file.name, sheets_of(reading))
+            sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
+            if ignored := sifter.ignored():
+                self.ignored[file.name] = ignored
+            if reading.columns:
+                sifter.check()
+            records, given_up = 0, ""
+            for block in reading.blocks(sifter.wanted()):
+                sifted = sifter.sift(block)
+                records += block.records + sifted.more
+                self.records[file.name] = records
+                self._keep(number, file, sifted)
+                self.progress.step(_STEP, self.done + block.done, self.total)
+                if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
+                    records += 1
+                    self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
+                    break
+        self.sources.note(file.sources, sifter.taken)
+        unreadable = given_up or reading.unreadable
+        return replace(
+            account,
+            records=records,
+            unreadable=unreadable,
+            devices_unknown=sifter.devices_unknown,
+            notes=notes_of(reading),
+        )
+
+    def _step(self, size: int) -> None:
+        self.done += size
+        self.progress.step(_STEP, self.done, self.total)
+
+    def _keep(self, number: int, file: Delivered, sifted: Sifted) -> None:
+        for record in sifted.aside:
+            self.quarantine.add(file.name, *record)
+        for good in sifted.good:
+            self.shelves[good.table].add(good.frame, number, good.lines, good.ids, good.twice)
+            self.used[number] += good.frame.height

@@ -1,0 +1,1 @@
+"""Live intake: micro-batches out of files and messages."""

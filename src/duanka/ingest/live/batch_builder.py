@@ -1,0 +1,110 @@
+"""Sifted records of one or many origins -> micro-batches."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from duanka.domain.streaming import Batch, Piece, SetAside
+from duanka.ingest.files.limits import BATCH_BYTES, REJECTED_ROWS
+from duanka.ingest.model.sheet_places import placed
+from duanka.ingest.storage.parquet_store import hashes
+from duanka.ingest.validation.quarantine import kept, more_like_it
+from duanka.ingest.validation.validator import Aside, Good, Sifted
+
+
+def sameness(good: Good) -> pl.Series:
+    """Return the hash by which each row is known when it comes again."""
+    same = hashes(good.table, good.frame, good.ids, good.twice)
+    if good.ids is None:
+        return same
+    # Nothing is compared in full here: records without an id must not all be taken for one.
+    return hashes(good.table, good.frame, None, good.twice).zip_with(good.ids.is_null(), same)
+
+
+class Pile:
+    """A batch in the making; full with `most` records, with BATCH_BYTES, or `seconds` after its first.
+
+    `rejected`: how many records of each file were set aside, counted over the batches that share it.
+    """
+
+    def __init__(self, most: int, seconds: float, rejected: Counter[str] | None = None) -> None:
+        self.records = 0
+        self._rejected = Counter[str]() if rejected is None else rejected
+        self._size = 0  # bytes, about
+        self._more: Counter[tuple[str, str]] = Counter()
+        self._most = most
+        self._seconds = seconds
+        self._began: float | None = None
+        self._rows: dict[tuple[str, str, str], list[pl.DataFrame]] = {}
+        self._aside: list[SetAside] = []
+        self._positions: dict[str, int] = {}
+
+    @property
+    def room(self) -> int:
+        """Records that still go in."""
+        return 0 if self._size > BATCH_BYTES else max(self._most - self.records, 0)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is to be handed on, full or not."""
+        return not self.room or (self._began is not None and time.monotonic() - self._began >= self._seconds)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything in it."""
+        return self._began is not None
+
+    def add(self, sifted: Sifted, place: str, origin: str, file: str, sheets: Sequence[str] = ()) -> None:
+        """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or "".
+
+        `sheets`: the sheets that are read of a workbook.
+        """
+        for good in sifted.good:
+            if good.frame.is_empty():
+                continue
+            self.records += good.frame.height
+            source = f"{place}/{good.table}" if place else good.table
+            lines = pl.Series("line", good.lines, dtype=pl.Int64)
+            self._size += int(good.frame.estimated_size())
+            rows = good.frame.with_columns(lines, sameness(good).alias("same"))
+            self._rows.setdefault((good.table, source, origin), []).append(rows)
+        for record in sifted.aside:
+            self.set_aside(file, record, sheets)
+        self._begin()
+
+    def set_aside(self, file: str, record: Aside, sheets: Sequence[str] = ()) -> None:
+        """Put in one record that is none."""
+        self.records += 1
+        self._rejected[file] += 1
+        if self._rejected[file] > REJECTED_ROWS:
+            self._more[file, record.reason.value] += 1
+            return
+        self._size += len(record.raw)
+        where, line = placed(file, record.line, sheets)
+        self._aside.append(SetAside(where, line, record.column, record.reason.value, kept(record.raw)))
+        self._begin()
+
+    def reach(self, positions: Mapping[str, int]) -> None:
+        """Note how far origins are read with it."""
+        self._positions.update(positions)
+        if positions:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
+
+    def batch(self) -> Batch:
+        """Return what is in it."""
+        pieces = tuple(
+            Piece(table, source, origin, frames[0] if len(frames) == 1 else pl.concat(frames))
+            for (table, source, origin), frames in self._rows.items()
+        )
+        more = [
+            SetAside(file, None, "", reason, more_like_it(records), records)
+            for (file, reason), records in self._more.items()
+        ]
+        return Batch(pieces, (*self._aside, *more), self._positions, self.records)

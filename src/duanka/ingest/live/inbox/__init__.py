@@ -1,0 +1,1 @@
+"""Live intake from a folder in which files land."""

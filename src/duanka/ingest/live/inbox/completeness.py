@@ -1,0 +1,81 @@
+"""Whether a file looks as if its writer had come to its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from duanka.domain.errors import UnreadableInput
+from duanka.ingest.files.open_file import opened
+from duanka.ingest.files.packed_zip import Broken, Unfit, members_of
+from duanka.ingest.formats.asn1 import reader as asn1_blocks
+from duanka.ingest.formats.unpacked import START, Unpacked, packed_as
+from duanka.ingest.formats.utf16 import is_utf16
+from duanka.ingest.formats.workbook import forms
+from duanka.ingest.model.mapping import Layout
+
+_PARQUET_MAGIC = b"PAR1"
+_PIECE = 1 << 20
+
+
+def seems_whole(path: Path, layout: Layout, root: Path | None = None) -> bool:
+    """Tell whether `path` ends as its form has it.
+
+    Parquet with its mark, packed data with its end, zip with its directory, text with a line end.
+    Of a binary form without an end, what is there is whole. What cannot be opened is left to whoever reads it.
+    """
+    try:
+        with opened(path, root) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            start = file.read(START)
+            file.seek(max(size - 4, 0))
+            end = file.read()
+    except (UnreadableInput, OSError):
+        return True
+    if not size:
+        return False
+    if form := packed_as(path.name, start):
+        return _has_directory(path, root) if form == ".zip" else _unpacks(path, root)
+    if (
+        start.startswith(_PARQUET_MAGIC)
+        or layout.format == "parquet"
+        or path.name.lower().endswith((".parquet", ".pq"))
+    ):
+        return size > 2 * len(_PARQUET_MAGIC) and end == _PARQUET_MAGIC
+    if is_utf16(start):
+        return end.endswith((b"\n\0", b"\0\n"))
+    return layout.format in asn1_blocks.FORMATS or end.endswith(b"\n")
+
+
+def is_plain_text(path: Path, layout: Layout, root: Path | None = None) -> bool:
+    """Tell whether `path` is text that is not packed, which may be read while it is written to."""
+    if layout.format not in {"auto", "csv"}:
+        return False
+    try:
+        with opened(path, root) as file:
+            start = file.read(START)
+    except (UnreadableInput, OSError):
+        return False
+    other = start.startswith(_PARQUET_MAGIC) or path.name.lower().endswith(
+        (".parquet", ".pq", *forms.ENDINGS)
+    )
+    return not (packed_as(path.name, start) or is_utf16(start) or (other and layout.format == "auto"))
+
+
+def _unpacks(path: Path, root: Path | None) -> bool:
+    with Unpacked(path, root) as data:
+        while data.read(_PIECE):
+            pass
+        return not data.broken
+
+
+def _has_directory(path: Path, root: Path | None) -> bool:
+    with opened(path, root) as file:
+        try:
+            members_of(file)
+        except Broken:
+            return False
+        except Unfit:
+            pass  # whoever reads it says why
+    return True

@@ -1,0 +1,209 @@
+"""Live intake from a folder in which files land."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Literal
+
+from duanka.domain.case_source import CaseSource
+from duanka.domain.display import display_name
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.streaming import Batch, Waiting
+from duanka.ingest.delivery.discovery import advice, sources_of
+from duanka.ingest.files.directory_walk import walk
+from duanka.ingest.live.inbox import file_names as naming
+from duanka.ingest.live.inbox.file_reader import FileReader, Going, Pulse
+from duanka.ingest.live.inbox.landed_file import Patience, is_finished, name_of
+from duanka.ingest.live.inbox.watcher import Landing
+from duanka.ingest.live.prefetch import HandOn, ahead
+from duanka.ingest.model import mapping as mappings
+from duanka.ingest.model.holders import Holders
+from duanka.ingest.model.mapping import NATIVE
+from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
+from duanka.ingest.normalise.columns import Tools
+from duanka.ingest.normalise.phone_numbers import Numbers
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_NAME = 255  # bytes of a file name
+_NAMED = 3  # files that are named where none is taken
+
+After = Literal["keep", "move", "delete"]
+
+
+def check_holds_records(folder: Path, mapping: mappings.Mapping) -> None:
+    """Raise UnreadableInput where there is no such folder, or nothing in it is read by `mapping`."""
+    if not folder.is_dir():
+        raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
+    others: list[str] = []
+
+    def passed_over(below: str, name: str) -> bool:
+        return naming.passed_over(name) or (not below and name == naming.TAKEN)
+
+    for name, _ in walk(folder, passed_over, lambda _: None):
+        try:
+            if sources_of(name, mapping):
+                return
+        except DuankaError:  # told when it is read
+            return
+        if not name.endswith(naming.MARKER):
+            others.append(display_name(name) + advice(name))
+    there = f"found {', '.join(sorted(others)[:_NAMED])}; " if others else ""
+    wanted = "calls.csv, calls/*.parquet, …" if mapping.strict else f"what {mapping.name} names in `files`"
+    raise UnreadableInput(
+        f"{display_name(str(folder))}: no records here yet; {there}put them there ({wanted}), check the path, or"
+        " describe files of another form with --mapping (`duanka mapping guess`)"
+    )
+
+
+class Inbox:
+    """A Feed of the files that land in `folder` and below it; docs/LIVE.md says by what signs they are whole.
+
+    `after`: what becomes of a file once all of it is committed. `marker`: whether a file counts only with its `.done`
+    beside it; None: in folders that hold one. `wait`: whether to go on when everything is read. `name`: what the
+    origins begin with; each Inbox of one engine needs its own. `imsis`: the file that keeps which card an IMSI is, for
+    mappings that ask; without it that is known while the process runs.
+
+    Raises UnreadableInput when there is no such folder. A file that cannot be read stops itself alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        mapping: mappings.Mapping | None = None,
+        holder_key: bytes | None = None,
+        case_sources: tuple[CaseSource, ...] = (),
+        region: str = "CN",
+        batch_records: int = 100_000,
+        batch_seconds: float = 5.0,
+        *,
+        wait: bool = True,
+        after: After = "keep",
+        marker: bool | None = None,
+        patience: Patience | None = None,
+        name: str = "file",
+        imsis: Path | None = None,
+    ) -> None:
+        if not folder.is_dir():
+            raise UnreadableInput(f"{folder}: no such directory; make it, or check the path")
+        if ":" in name:
+            raise DuankaError(f"{name!r}: the name of an inbox holds no colon; take another")
+        self._folder = folder
+        self._mapping = mapping or NATIVE
+        numbers = Numbers(
+            self._mapping.region or region, opaque=self._mapping.opaque, bare=self._mapping.bare
+        )
+        self._tools = Tools(
+            self._mapping.zone,
+            numbers,
+            Holders(holder_key, needs_key=False),
+            case_sources=case_sources,
+            by_imsi=CardsByImsi(imsis) if self._mapping.asks_by_imsi else None,
+        )
+        self._most = batch_records
+        self._seconds = batch_seconds
+        self._wait = wait
+        self._after = after
+        self._marker = marker
+        self._patience = patience or Patience()
+        self._name = name
+        self._stop = threading.Event()
+        self._landing: Landing | None = None
+        self._pulse = Pulse()
+        self._away: deque[str] = deque()
+
+    def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
+        """Yield the records of what lands, oldest file first; see Feed."""
+        landing = Landing(
+            self._folder, self._mapping, self._name, done, self._patience, self._marker, self._put_away
+        )
+        self._landing = landing
+
+        def work(hand_on: HandOn) -> None:
+            with ThreadPoolExecutor(2) as pool:
+                going = Going(self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait)
+                FileReader(
+                    self._folder, self._pulse, landing, self._tools, pool, going, hand_on, self._away
+                ).run()
+
+        for batch in ahead(work, self._stop, self._seconds):
+            landing.handed_on(batch.positions)
+            yield batch
+
+    def settled(self, positions: Mapping[str, int]) -> None:
+        """Put away the files that are committed to their end, if that was asked for."""
+        for origin, position in positions.items():
+            if origin.startswith(f"{self._name}:") and is_finished(position) and self._put_away(origin):
+                self._away.append(origin)
+
+    def waiting(self) -> Waiting:
+        """Files not handed on to their end, and their bytes as they are on disk."""
+        if self._landing is None:
+            return Waiting()
+        return replace(self._landing.waiting(), stalled=self._pulse.stalled)
+
+    def stop(self) -> None:
+        """End `batches` soon; what was read and not handed on is read again next time."""
+        self._stop.set()
+
+    def _put_away(self, origin: str) -> bool:
+        """Move or delete a file; False when it stays where it is."""
+        if self._after == "keep":
+            return False
+        name = name_of(origin)
+        path = self._folder / name
+        try:
+            now = path.lstat()
+            if not origin.endswith(f"@{now.st_size}@{now.st_mtime_ns}"):
+                return False  # delivered anew meanwhile
+            # The marker goes first: one left behind would call the next file of this name whole.
+            with suppress(OSError):  # none there, or a name too long to have one
+                (self._folder / (name + naming.MARKER)).unlink()
+            if self._after == "delete":
+                path.unlink()
+            else:
+                target = _free(
+                    _own_folder(self._folder, naming.TAKEN, *PurePath(name).parts[:-1]) / path.name
+                )
+                path.rename(target)
+        except FileNotFoundError:
+            return False
+        except OSError as fault:
+            _log.warning(
+                "%s is read, but cannot be put away (%s); it stays",
+                display_name(name),
+                fault.strerror or fault,
+            )
+            return False
+        return True
+
+
+def _own_folder(root: Path, *below: str) -> Path:
+    """Make the folders `below` one another in `root`; OSError where one is a link, which may lead anywhere."""
+    folder = root
+    for part in below:
+        folder = folder / part
+        folder.mkdir(exist_ok=True)
+        if folder.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, f"{display_name(part)} is a link")
+    return folder
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or one with a number where something lies there already."""
+    number, free = 2, path
+    while os.path.lexists(free):
+        ending = f".{number}"
+        name = os.fsencode(path.name)[: _LONGEST_NAME - len(ending)]
+        free = path.with_name(os.fsdecode(name) + ending)
+        number += 1
+    return free

@@ -1,0 +1,273 @@
+"""Reads landed files one after the other into micro-batches."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import polars as pl
+
+from duanka.domain.device_id import many_unknown
+from duanka.domain.display import display_name, display_text
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.streaming import finished
+from duanka.ingest.delivery.mapped_columns import SourcesSeen
+from duanka.ingest.delivery.signatures import SignedFile
+from duanka.ingest.files.beginnings import BeginningChanged, Extent, Track
+from duanka.ingest.files.limits import rejects_too_much
+from duanka.ingest.files.open_file import NotRegular, open_regular
+from duanka.ingest.formats.csv_reader import CsvReading
+from duanka.ingest.formats.open_reader import notes_of, open_reading, sheets_of
+from duanka.ingest.live.batch_builder import Pile
+from duanka.ingest.live.inbox import file_names as naming
+from duanka.ingest.live.inbox.landed_file import Found, Landed
+from duanka.ingest.live.inbox.watcher import Landing
+from duanka.ingest.live.prefetch import HandOn
+from duanka.ingest.model.blocks import Block, part
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.normalise.columns import Tools
+from duanka.ingest.validation.validator import Aside, Sifter
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Going:
+    """How reading goes on: until `stop`, or without `wait` to the end of what is there; seconds between looks.
+
+    A batch has at most `most` records and is handed on `seconds` after its first.
+    """
+
+    stop: Event
+    poll: float
+    most: int
+    seconds: float
+    wait: bool = True
+
+
+class GivenUp(UnreadableInput):
+    """So much of a file is wrong that the rest of it is not read."""
+
+
+class Pulse:
+    """When reading last moved: records of a file, or a look at the folder. Beaten by one thread, asked by any."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def beat(self) -> None:
+        """Reading moves."""
+        self._at = time.monotonic()
+
+    @property
+    def stalled(self) -> float:
+        """Seconds since it moved."""
+        return time.monotonic() - self._at
+
+
+class FileReader:
+    """Reads what `landing` gives and hands it on; `away` names the origins of files put away meanwhile."""
+
+    def __init__(
+        self,
+        root: Path,
+        pulse: Pulse,
+        landing: Landing,
+        tools: Tools,
+        pool: ThreadPoolExecutor,
+        going: Going,
+        hand_on: HandOn,
+        away: deque[str],
+    ) -> None:
+        self._root = root
+        self._pulse = pulse
+        self._landing = landing
+        self._tools = tools
+        self._pool = pool
+        self._going = going
+        self._hand_on = hand_on
+        self._away = away
+        self._rejected: Counter[str] = Counter()  # of the file that is read
+        self._pile = Pile(going.most, going.seconds, self._rejected)
+        self._refused: set[str] = set()
+        self._grows = False  # the file that is read may grow meanwhile
+        self._left = False  # its last line is left for later
+        self._sources = SourcesSeen(landing.mapping)
+        self._sources.note_earlier(landing.read_before)
+        self._told_idle = False
+        self._read = 0  # files
+
+    def run(self) -> None:
+        """Read on and on. Raises MissingKey and MappingError, which only a person can put right."""
+        while not self._going.stop.is_set():
+            self._pulse.beat()
+            while self._away:
+                self._landing.away(self._away.popleft())
+            file = self._landing.next()
+            self._pile.reach(self._landing.gone())
+            if file is not None:
+                self._file(file)
+            last = file is None and not self._going.wait and not self._landing.expects
+            if self._pile and (self._pile.due or last):
+                self._flush()
+            if file is None and not self._told_idle:
+                self._tell_idle(last=last)
+            if last:
+                return
+            if file is None:
+                self._going.stop.wait(self._going.poll)
+
+    def _tell_idle(self, *, last: bool) -> None:
+        """Log, once what lay there is read, which sources of the mapping read nothing of it."""
+        idle = self._sources.idle()
+        if last or self._read:
+            self._told_idle = True
+            for one in idle if self._read else ():
+                _log.warning("of the mapping, %s so far", one.en)
+
+    def _flush(self) -> None:
+        self._hand_on(self._pile.batch())
+        self._pulse.beat()  # it waited for the rules, not for the files
+        self._pile = Pile(self._going.most, self._going.seconds, self._rejected)
+
+    def _file(self, file: Landed) -> None:
+        """Read one file, behind what was read of it before, to its end or until told to stop."""
+        at = max(file.start, file.behind.records if file.behind else 0)
+        self._grows = self._left = False
+        try:
+            for at in self._records(file):  # noqa: B007  # how far it came is asked below
+                self._pulse.beat()
+                if self._pile.due:
+                    self._flush()
+                if self._going.stop.is_set():
+                    return
+        except BeginningChanged as how:
+            _log.warning("%s %s; it is another file, and read anew", file.name, how)
+            self._pile.reach(self._landing.unlearn(file))
+            return
+        # Not only what readers are known to raise: whatever is in a file, it stops itself alone.
+        except (Exception, pl.exceptions.PanicException) as fault:
+            found = self._landing.find(file)
+            if found is Found.SAME:
+                self._failed(file, at, fault)
+            else:
+                self._broken_off(file, at, found)
+            return
+        found = self._landing.find(file, may_grow=self._grows)
+        if found in {Found.SAME, Found.GROWN}:
+            self._refused.discard(file.name)
+            if self._left:
+                self._landing.leave(file)
+                return
+            self._pile.reach({file.origin: self._landing.reach(file, finished(at))})
+        else:
+            self._broken_off(file, at, found)
+
+    def _records(self, file: Landed) -> Iterator[int]:
+        """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
+        with SignedFile(file.path, file.name, file.sources, self._tools.case_sources, self._root) as signed:
+            yield from self._records_of(file, signed)
+
+    def _records_of(self, file: Landed, signed: SignedFile) -> Iterator[int]:
+        reading = open_reading(signed.path, file.sources[0].layout, signed.root, _extent(file))
+        track = reading.track if isinstance(reading, CsvReading) else None
+        self._grows = track is not None
+        sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
+        if reading.columns:
+            sifter.check()
+        place, sheets = naming.place_of(file.name), sheets_of(reading)
+        before = first = track.records if track else 0
+        self._rejected.clear()
+        self._know(file, track)
+        for block in reading.blocks(sifter.wanted()):
+            begin, before = max(file.start - before, 0), before + block.records
+            if begin >= block.records:
+                continue
+            if not self._is_there(file, block):
+                return  # asked once the block is read: what is handed on was in the file as we know it
+            while begin < block.records:
+                end = min(block.records, begin + self._pile.room)
+                some = block if end - begin == block.records else part(block, begin, end)
+                self._pile.add(sifter.sift(some), place, file.origin, file.name, sheets)
+                begin = end
+                at = before - block.records + end
+                self._pile.reach({file.origin: self._landing.reach(file, at)})
+                if track and block.stretch:
+                    known = block.stretch.beginning(end, at)
+                    self._pile.reach(self._landing.learn(file, known, track.seconds))
+                yield at
+            if why := rejects_too_much(before, self._rejected[file.name]):
+                raise GivenUp(why)
+        self._left = isinstance(reading, CsvReading) and reading.left
+        self._sources.note(file.sources, sifter.taken)
+        self._read += 1
+        if many := many_unknown(sifter.devices_unknown, before - first):
+            _log.warning("%s: %s", display_name(file.name), many.en)
+        if before == 0 and not self._left:
+            _log.warning("%s holds no records (%s)", file.name, reading.unreadable or "only a header")
+        elif reading.unreadable:
+            _log.warning("%s is not whole: %s", file.name, reading.unreadable)
+        for note in notes_of(reading):
+            _log.warning("%s: %s", display_name(file.name), note.en)
+
+    def _know(self, file: Landed, track: Track | None) -> None:
+        """Keep what is known of a file under the name that it has by now."""
+        if track and file.behind:
+            self._pile.reach(self._landing.learn(file, track.beginning(track.records), track.seconds))
+
+    def _is_there(self, file: Landed, block: Block) -> bool:
+        """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""
+        found = self._landing.find(file, may_grow=self._grows)
+        if found is Found.GROWN:
+            self._grows = block.stretch is not None and block.stretch.is_there()
+            return self._grows
+        return found is Found.SAME
+
+    def _failed(self, file: Landed, at: int, fault: BaseException) -> None:
+        """Set a file aside that cannot be read; one that the system keeps from us now is tried again later."""
+        try:
+            open_regular(file.path, self._root).close()
+        except (OSError, NotRegular) as refused:
+            fault = refused
+        if isinstance(fault, OSError):
+            if file.name not in self._refused:
+                _log.warning("%s cannot be read (%s); it is tried again", file.name, fault.strerror or fault)
+            self._refused.add(file.name)
+            self._landing.refuse(file)
+            return
+        _log.warning("%s is set aside: %s", file.name, _one_line(fault))
+        reason = Reason.OVERSIZED if isinstance(fault, GivenUp) else Reason.UNREADABLE_FILE
+        self._rejected.clear()  # this row has a place whatever the others took
+        self._pile.set_aside(file.name, Aside(None, "", reason, _one_line(fault)))
+        self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
+        self._pile.reach(self._landing.forget_beginning(file))  # should it grow, it is another file
+
+    def _broken_off(self, file: Landed, at: int, found: Found) -> None:
+        """Account for a file that is no longer what it was when its reading began."""
+        if found is Found.CHANGED:
+            # What was read of it comes again, and is known by its hash.
+            _log.warning("%s changed after %d of its records were read; it is read anew", file.name, at)
+            return
+        _log.warning("%s vanished after %d of its records were read", file.name, at)
+        if at:
+            why = f"vanished after {at} records were read"
+            self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, why))
+
+
+def _extent(file: Landed) -> Extent | None:
+    """What of `file` is read, where it may grow; a file of cases is signed as a whole, and read so."""
+    if any(source.table == "cases" for source in file.sources):
+        return None
+    return Extent(file.behind, file.size, file.unended)
+
+
+def _one_line(fault: BaseException) -> str:
+    if not isinstance(fault, UnreadableInput):  # what a library says may repeat what stands in the file
+        return f"it cannot be read ({type(fault).__name__}); please report it with the file's first lines"
+    return display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])

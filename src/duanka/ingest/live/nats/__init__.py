@@ -1,0 +1,1 @@
+"""Live intake from NATS JetStream."""

@@ -1,0 +1,104 @@
+"""Live intake from a stream of messages: NATS JetStream."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.streaming import Batch, Waiting
+from duanka.ingest.live.nats.config import Address, Course, Subscription, Taking
+from duanka.ingest.live.nats.messages import Messages
+from duanka.ingest.live.prefetch import HandOn, ahead
+from duanka.ingest.model.holders import Holders
+from duanka.ingest.model.mapping import NATIVE
+from duanka.ingest.normalise.columns import Tools
+from duanka.ingest.normalise.phone_numbers import Numbers
+
+_HELD = 200_000  # messages that may be out and not acknowledged, at least
+
+
+class Bus:
+    """A Feed of the messages of a JetStream stream; docs/LIVE.md says what they hold.
+
+    The position is the sequence number of a message in the stream. What the server knows of us is made anew from it at
+    every start: the engine's word counts, and acknowledging only tells the server how far we are.
+
+    Raises DuankaError when nats-py is not installed or a file is missing; `batches` raises it when there is no server,
+    no stream, or another stream than that which was read before.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        stream: str,
+        subject: str = "duanka.records.>",
+        durable: str = "duanka",
+        holder_key: bytes | None = None,
+        region: str = "CN",
+        batch_records: int = 100_000,
+        batch_seconds: float = 5.0,
+        *,
+        wait: bool = True,
+        create: bool = False,
+        max_ack_pending: int | None = None,
+        credentials: Path | None = None,
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
+        zone: str = NATIVE.zone,
+    ) -> None:
+        try:
+            importlib.import_module("nats")
+        except ImportError:
+            raise DuankaError('reading messages needs nats-py: pip install "duanka[live]"') from None
+        self._address = Address(url, credentials, ca, certificate, key)
+        self._address.check()
+        # One batch in work, two read ahead, one in the making, one to spare.
+        held = max_ack_pending or max(5 * batch_records, _HELD)
+        self._what = Subscription(stream, subject, durable, create, held)
+        numbers = Numbers(region, opaque=NATIVE.opaque, bare=NATIVE.bare)
+        self._tools = Tools(zone, numbers, Holders(holder_key, needs_key=False))
+        self._most = batch_records
+        self._seconds = batch_seconds
+        self._wait = wait
+        self._stop = threading.Event()
+        self._course: Course | None = None
+
+    def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
+        """Yield the records of the messages in the order of the stream; see Feed."""
+        from duanka.ingest.live.nats.session import Session  # noqa: PLC0415  # needs nats-py
+
+        course = Course(done.get(self._what.origin, 0), self._stop, self._wait)
+        self._course = course
+
+        def work(hand_on: HandOn) -> None:
+            with ThreadPoolExecutor(2) as pool:
+                messages = Messages(self._what.origin, self._what.subject, self._tools, pool)
+                taking = Taking(messages, self._what.origin, self._most, self._seconds, hand_on)
+                asyncio.run(Session(self._address, self._what, course, taking).run())
+
+        for batch in ahead(work, self._stop, self._seconds):
+            course.handed_on = max(batch.positions.get(self._what.origin, 0), course.handed_on)
+            yield batch
+
+    def settled(self, positions: Mapping[str, int]) -> None:
+        """Acknowledge what is committed; the server is told within a moment."""
+        if self._course is not None and self._what.origin in positions:
+            self._course.committed = max(positions[self._what.origin], self._course.committed)
+
+    def waiting(self) -> Waiting:
+        """Messages that the stream has for us and that were not handed on; as of a moment ago."""
+        if self._course is None:
+            return Waiting()
+        stalled = time.monotonic() - self._course.moved_at
+        return Waiting(self._course.lag, stalled=stalled, backlog=self._course.backlog)
+
+    def stop(self) -> None:
+        """End `batches` soon; what was not committed comes again next time."""
+        self._stop.set()

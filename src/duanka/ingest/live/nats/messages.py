@@ -1,0 +1,140 @@
+"""Messages of records -> micro-batches, many small messages read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.schema import TABLES
+from duanka.ingest.files.limits import MESSAGE_LINES
+from duanka.ingest.formats import arrow_stream, json_lines
+from duanka.ingest.formats.arrow_bounds import OversizedStream
+from duanka.ingest.live.batch_builder import Pile
+from duanka.ingest.model.blocks import RAW_LIMIT, Block
+from duanka.ingest.model.mapping import NATIVE
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.normalise.columns import Tools
+from duanka.ingest.validation.validator import Aside, Sifter
+
+ARROW = "application/vnd.apache.arrow.stream"
+LINES = "application/x-ndjson"
+
+
+class Message(NamedTuple):
+    """A message; `number`: its place in the stream, `kind`: what it says it holds, "" when it says nothing."""
+
+    number: int
+    subject: str
+    kind: str
+    data: bytes
+
+
+class Messages:
+    """Messages of the stream called `origin` that are not piled up yet; subjects begin with those of `pattern`."""
+
+    def __init__(self, origin: str, pattern: str, tools: Tools, pool: ThreadPoolExecutor) -> None:
+        self.records = 0
+        self._origin = origin
+        self._prefix = _literal(pattern)
+        self._last = 0
+        self._sifters = {
+            source.table: Sifter(origin, (source,), list(source.columns), tools, pool)
+            for source in NATIVE.sources
+        }
+        self._lines: dict[tuple[str, str], tuple[list[bytes], list[int]]] = {}
+        self._blocks: dict[tuple[str, str], list[Block]] = {}
+        self._aside: list[Aside] = []
+
+    def add(self, message: Message) -> None:
+        """Take one message: its lines, its Arrow rows, or itself as one record that is none."""
+        self._last = message.number
+        tokens = message.subject.split(".")
+        table, place = tokens[-1], "/".join(tokens[self._prefix : -1])
+        if table not in TABLES:
+            self._set_aside(
+                message, Reason.NO_TABLE, message.data[:RAW_LIMIT].decode(errors="backslashreplace")
+            )
+        elif _is_arrow(message):
+            self._arrow(message, table, place)
+        elif message.data.count(b"\n") > MESSAGE_LINES:
+            self._set_aside(message, Reason.OVERSIZED, f"more than {MESSAGE_LINES:,} lines")
+        else:
+            lines = message.data.split(b"\n")
+            if len(lines) > 1 and not lines[-1].strip():
+                lines.pop()
+            texts, numbers = self._lines.setdefault((table, place), ([], []))
+            texts += lines
+            numbers += [message.number] * len(lines)
+            self.records += len(lines)
+
+    def _arrow(self, message: Message, table: str, place: str) -> None:
+        try:
+            blocks = arrow_stream.blocks_of(message.data, message.number, self._sifters[table].wanted())
+        except OversizedStream as fault:
+            self._set_aside(message, Reason.OVERSIZED, str(fault))
+            return
+        except arrow_stream.BrokenStream as fault:
+            self._set_aside(message, Reason.BROKEN_ARROW, str(fault))
+            return
+        self._blocks.setdefault((table, place), []).extend(blocks)
+        self.records += sum(block.records for block in blocks)
+
+    def _set_aside(self, message: Message, reason: Reason, raw: str) -> None:
+        self._aside.append(Aside(message.number, "", reason, raw))
+        self.records += 1
+
+    def pile_up(self, pile: Pile) -> None:
+        """Put everything on `pile` and be empty. Raises MissingKey, see Sifter."""
+        for (table, place), (lines, numbers) in self._lines.items():
+            block = json_lines.block_of(lines, numbers, self._sifters[table].wanted())
+            pile.add(self._sifters[table].sift(block), place, self._origin, self._origin)
+        for (table, place), blocks in self._blocks.items():
+            for block in _joined(blocks):
+                pile.add(self._sifters[table].sift(block), place, self._origin, self._origin)
+        for record in self._aside:
+            pile.set_aside(self._origin, record)
+        if self._last:
+            pile.reach({self._origin: self._last})
+        self._lines, self._blocks, self._aside = {}, {}, []
+        self.records = self._last = 0
+
+
+def _literal(pattern: str) -> int:
+    """How many tokens of a subject are before the first wildcard; without one, all but the table."""
+    tokens = pattern.split(".")
+    return next((at for at, token in enumerate(tokens) if token in {"*", ">"}), len(tokens) - 1)
+
+
+def _is_arrow(message: Message) -> bool:
+    kind = message.kind.partition(";")[0].strip().lower()
+    return kind == ARROW or (kind != LINES and message.data.startswith(arrow_stream.MAGIC))
+
+
+def _joined(blocks: list[Block]) -> list[Block]:
+    """Put blocks of equal columns together: reading a few rows takes nearly as long as reading many."""
+    alike: dict[str, list[Block]] = {}
+    for block in blocks:
+        alike.setdefault(str(block.frame.schema), []).append(block)
+    return [group[0] if len(group) == 1 else _one(group) for group in alike.values()]
+
+
+def _one(blocks: list[Block]) -> Block:
+    return Block(
+        pl.concat([block.frame for block in blocks]),
+        np.concatenate([block.lines for block in blocks]),
+        sum(block.records for block in blocks),
+        0,
+        [bad for block in blocks for bad in block.bad],
+    )
+
+
+def kind_of(headers: Mapping[str, str] | None) -> str:
+    """The content type in the headers of a message, in whatever case; "" without one."""
+    for name, value in (headers or {}).items():
+        if name.lower() == "content-type":
+            return value
+    return ""

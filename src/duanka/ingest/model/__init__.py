@@ -1,0 +1,1 @@
+"""Mapping, blocks of rows, reasons, holders: the terms of intake."""

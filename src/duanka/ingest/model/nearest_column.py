@@ -1,0 +1,52 @@
+"""Which column was meant by a name that no file has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from duanka.domain.display import display_text
+
+_SHOWN = 20  # columns that an error lists
+_DELIMITERS = (";", "\t", "|", ",", "^", "~", "\x01")
+GUESS = "`duanka mapping guess` proposes a mapping (docs/MAPPING.md)"
+
+
+def did_you_mean(name: str, columns: Sequence[str]) -> str:
+    """`did you mean 'X'?`, with the one of `columns` that is nearest to `name`; "" where none is near."""
+    near = nearest(name, columns)
+    return f"did you mean {near!r}?" if near is not None else ""
+
+
+def found_instead(name: str, columns: Sequence[str]) -> str:
+    """What to say where no column is called `name`: which is nearest, and which there are."""
+    if len(columns) == 1 and (other := next((one for one in _DELIMITERS if one in columns[0]), "")):
+        said = json.dumps(other)
+        return f"its header is one column {display_text(columns[0][:40])!r}: say `delimiter = {said}` in a mapping"
+    near = did_you_mean(name, columns)
+    there = ", ".join(display_text(one[:40]) for one in columns[:_SHOWN]) + (
+        ", …" if len(columns) > _SHOWN else ""
+    )
+    return f"{near} found {there}" if near else f"found {there}"
+
+
+def nearest(name: str, columns: Sequence[str]) -> str | None:
+    """The one of `columns` that may be meant by `name`: by its letters, else by what operators call the same thing."""
+    # Asked only once something is wrong: the table of names takes a moment.
+    from duanka.ingest.model.header_names import meanings, plain  # noqa: PLC0415
+
+    known = {plain(column): column for column in reversed(columns)}
+    wanted = plain(name)
+    if wanted in known:
+        return known[wanted]
+    within = [
+        text for text in known if min(len(text), len(wanted)) > 1 and (text in wanted or wanted in text)
+    ]
+    if within:
+        return known[max(within, key=lambda text: (min(len(text), len(wanted)), -len(text)))]
+    if near := get_close_matches(wanted, list(known), n=1, cutoff=0.6):
+        return known[near[0]]
+    meant = {one.meaning for one in meanings(name)}
+    alike = [column for column in columns if meant & {one.meaning for one in meanings(column)}]
+    return alike[0] if len(alike) == 1 else None

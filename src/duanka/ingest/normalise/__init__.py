@@ -1,0 +1,1 @@
+"""Values of a source as canonical values: numbers, times, durations."""

@@ -1,0 +1,389 @@
+"""One column of a source -> one canonical column, with a reason for every value that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from duanka.domain.case_source import CaseSource
+from duanka.domain.schema import Column, Kind
+from duanka.ingest.model.holders import Holders, lost_digits
+from duanka.ingest.model.mapping import How, Rows
+from duanka.ingest.model.reasons import CODES, Reason
+from duanka.ingest.model.value_text import BIGGEST, as_text, trimmed, undecorated
+from duanka.ingest.normalise import durations, written_times
+from duanka.ingest.normalise import timestamps as times
+from duanka.ingest.normalise.amounts import amounts
+from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
+from duanka.ingest.normalise.devices import devices
+from duanka.ingest.normalise.phone_numbers import SHORT_PREFIX, Numbers
+
+Faults = npt.NDArray[np.uint8]
+
+DTYPES: dict[Kind, pl.DataType] = {
+    Kind.TIME: pl.Datetime("us"),
+    Kind.DAY: pl.Date(),
+    Kind.COUNT: pl.Int64(),
+    Kind.FLAG: pl.Boolean(),
+}
+_ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
+# What programs write for nothing.
+_NOTHING = ("NULL", "null", "(null)", "\\N", "None", "none", "NaN", "nan", "N/A", "n/a", "-", "--")
+# What stands for a caller who is not shown: RFC 3323 and 5379, Asterisk, exchanges in Chinese and English.
+_WITHHELD = (
+    r"(?i)^(?:-+|-1|[+]?0+|[*?x#]+|[<(\[]?null[>)\]]?|none|nil|nan|n/?a?|[opu]|\\N"
+    r"|<?(?:sips?:)?(?:anonym|anonymous|unavailable|unknown|restricted|private|withheld|blocked|hidden)\b.*"
+    r"|(?:caller ?)?id (?:withheld|unavailable|blocked)|no ?(?:number|caller ?id)"
+    r"|payphone|coin ?line|interaction with other service"
+    r"|(?:主叫|来电|号码|对方)?(?:未知|匿名|隐藏|隐匿|保密|无主叫|未显示|不显示|无显|不详|私人).*|无|空)$"
+)
+# ANONYMOUS, UNAVAILABLE, RESTRICTED, BLOCKED and UNKNOWN on the keys of a telephone, as switches send them.
+# Where one may be somebody's line, only behind a sign: no number is so short there, or so long.
+_WITHHELD_KEYS = (
+    "266696687",
+    "+266696687",
+    "86282452253",
+    "+86282452253",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
+)
+# Kinds of values that say the same with and without what is put round them; a number is read so in any case.
+_WRITTEN = (Kind.TIME, Kind.DAY, Kind.COUNT, Kind.FLAG, Kind.CHOICE)
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What reading a value may need besides the value: the operator's zone, numbering plan and holder key.
+
+    `case_sources`: whose signature of a file of police cases counts. `stands_in`: the zone of times that carry none,
+    if it is not the operator's. `by_imsi`: what the register says of IMSIs; None where no mapping asks.
+    """
+
+    zone: str
+    numbers: Numbers
+    holders: Holders
+    empty: frozenset[str] = frozenset()
+    case_sources: tuple[CaseSource, ...] = ()
+    stands_in: str = ""
+    by_imsi: CardsByImsi | None = None
+
+
+class Given(NamedTuple):
+    """What the reader of one kind of column works on; `source` is what the file says, trimmed."""
+
+    column: Column
+    how: How
+    source: pl.Series
+    frame: pl.DataFrame
+    tools: Tools
+    where: str
+
+
+class Read(NamedTuple):
+    """A canonical column, and per row the code of what is wrong with it (0: nothing); None: nothing anywhere.
+
+    `unknown`: values that are written and stand for nothing known, such as an IMEI of zeros. `twice`: what the source
+    says of times whose local hour comes twice, see times.written_twice.
+    """
+
+    values: pl.Series
+    faults: Faults | None
+    unknown: int = 0
+    twice: pl.Series | None = None
+
+
+def dtype(column: Column) -> pl.DataType:
+    """Return the type that `column` has on disk."""
+    return DTYPES.get(column.kind, pl.String())
+
+
+def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str) -> Read:
+    """Read `column` of `frame` as `how` says; `where` names file and column in an error (MissingKey)."""
+    source = _source(how, frame, tools)
+    given, unknown = None, 0
+    if source is None:
+        values = pl.repeat(None, frame.height, dtype=dtype(column), eager=True)
+    else:
+        source = _known(column, how, source, tools)
+        given = source.is_not_null()
+        if column.kind is Kind.IMEI and not how.opaque:
+            values, placeholders = devices(as_text(source))
+            given &= ~placeholders
+            unknown = int(placeholders.sum())
+        else:
+            values = _read(Given(column, how, source, frame, tools, where))
+    faults = _faults(column, how, values, source, given)
+    if how.imsi and how.imsi in frame.columns and tools.by_imsi is not None:
+        values, faults = _by_imsi(values, faults, source, trimmed(frame[how.imsi]), tools.by_imsi)
+    twice = None
+    if source is not None and column.kind is Kind.TIME:
+        twice = times.written_twice(values, source, tools.zone)
+    return Read(values.alias(column.name), faults, unknown, twice)
+
+
+def _read(given: Given) -> pl.Series:
+    """Read a column; what could not be read once more, without what people and spreadsheets put round values."""
+    reader, source = _READERS[given.column.kind], given.source
+    values = reader(given)
+    if source.dtype != pl.String or values.null_count() == source.null_count():
+        return values
+    if given.column.kind not in _WRITTEN:
+        return values
+    plain = undecorated(source.set(values.is_not_null(), None))
+    plain = plain.set((plain == source) | (plain == ""), None)
+    if plain.null_count() == len(plain):
+        return values
+    return values.zip_with(values.is_not_null(), reader(given._replace(source=plain)))
+
+
+def _known(column: Column, how: How, source: pl.Series, tools: Tools) -> pl.Series:
+    """Return `source`, null where programs and networks write that there is no value; a mapping's codes stand."""
+    if column.kind is Kind.NUMBER:
+        opaque = column.name == "card" or how.opaque or tools.numbers.opaque
+        return source if opaque else without_withheld(as_text(source))
+    if column.kind is Kind.TIME and not column.required:
+        none = written_times.says_none(source, how.epoch)
+        source = source.set(none, None) if none.any() else source
+    if column.kind is Kind.TEXT or source.dtype != pl.String:
+        return source
+    nothing = [text for text in _NOTHING if text not in (how.codes or ())]
+    return source.set(source.is_in(nothing).fill_null(False), None)
+
+
+def meets(rows: Rows, frame: pl.DataFrame) -> pl.Series:
+    """Tell which rows of `frame` are those that `rows` describes."""
+    taken = pl.repeat(True, frame.height, dtype=pl.Boolean, eager=True)
+    for name, values in rows.items():
+        text = trimmed(frame[name]).fill_null("")
+        taken &= text.is_in(sorted(values))
+    return taken
+
+
+def _source(how: How, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
+    """Return what the source says, text trimmed and empty text null; None when it has no such column."""
+    if how.value is not None:
+        return pl.repeat(how.value, frame.height, dtype=pl.String, eager=True)
+    present = [frame[name] for name in how.sources if name in frame.columns]
+    if not present:
+        return None
+    if len(present) == 1 and present[0].dtype != pl.String and not _by_text(how):
+        return present[0]
+    texts = [_clean(trimmed(series), how, tools) for series in present]
+    found = texts[0]
+    for other in texts[1:]:
+        found = found.zip_with(found.is_not_null(), other) if how.join is None else found + how.join + other
+    return found
+
+
+def _by_text(how: How) -> bool:
+    """Tell whether a key of the mapping is about the text of a value, whatever type it has."""
+    return bool(how.codes or how.strip or how.formats)
+
+
+def _clean(text: pl.Series, how: How, tools: Tools) -> pl.Series:
+    if how.strip:
+        text = text.str.strip_suffix(how.strip)
+    unknown = text == ""
+    if tools.empty:
+        unknown |= text.is_in(sorted(tools.empty))
+    return text.set(unknown, None) if unknown.any() else text
+
+
+def _coded(how: How, text: pl.Series) -> pl.Series:
+    """Return `text` with the mapping's codes put in; a text that is no code becomes null."""
+    if not how.codes:
+        return text
+    return text.replace_strict(
+        list(how.codes), list(how.codes.values()), default=None, return_dtype=pl.String
+    )
+
+
+def _text(given: Given) -> pl.Series:
+    text = as_text(given.source)
+    return text.replace(list(given.how.codes), list(given.how.codes.values())) if given.how.codes else text
+
+
+def _number(given: Given) -> pl.Series:
+    # A card is a whole number; whoever it speaks with may be a service.
+    values = given.tools.numbers.normalise(
+        as_text(given.source), peer=given.column.name != "card", opaque=given.how.opaque
+    )
+    if given.how.short_when:
+        short = meets(given.how.short_when, given.frame)
+        # Among numbers that are numbers, a short code speaks for itself.
+        mark = SHORT_PREFIX if given.how.opaque or given.tools.numbers.opaque else ""
+        values = (mark + as_text(given.source)).zip_with(short, values)
+    return values
+
+
+def _time(given: Given) -> pl.Series:
+    return _moments(given, given.tools.stands_in)
+
+
+def _day(given: Given) -> pl.Series:
+    # A day that comes without a time of day is a day of the operator's, in whatever zone the source's times stand.
+    timed = isinstance(given.source.dtype, pl.Datetime)
+    return _moments(given, given.tools.stands_in if timed else "").dt.date()
+
+
+def _moments(given: Given, stands_in: str) -> pl.Series:
+    how, tools = given.how, given.tools
+    region = tools.numbers.region
+    return times.moments(given.source, how.formats, how.epoch, tools.zone, stands_in=stands_in, region=region)
+
+
+def _count(given: Given) -> pl.Series:
+    plain = given.how.factor in (None, 1.0) and given.how.clock is None
+    if plain and given.source.dtype.is_integer():
+        return given.source.cast(pl.Int64, strict=False)
+    if plain and given.source.dtype == pl.String and not _may_be_packed(given):
+        whole = given.source.cast(pl.Int64, strict=False)
+        if whole.null_count() == given.source.null_count():
+            return whole
+    amount = (
+        _seconds(given) if given.column.unit == "s" else _amount(given.source) * (given.how.factor or 1.0)
+    )
+    fits = (amount.abs() <= BIGGEST).fill_null(False)
+    return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # half a second and more is one
+
+
+def _may_be_packed(given: Given) -> bool:
+    """Tell whether some of the texts are hours, minutes and seconds in six digits, which a mapping did not exclude."""
+    if given.column.unit != "s" or given.how.factor is not None:
+        return False
+    return bool(given.source.str.contains(durations.ZERO_PADDED).any())
+
+
+def _seconds(given: Given) -> pl.Series:
+    """Return durations in seconds; where the mapping names a unit, they are plain numbers of it."""
+    if given.source.dtype == pl.Duration:
+        return given.source.dt.total_microseconds() / 1e6
+    if given.source.dtype == pl.Time:
+        return given.source.cast(pl.Int64) / 1e9
+    if isinstance(given.source.dtype, pl.Datetime):  # a duration that another program took for a moment
+        zero = given.source.dt.date().is_in(durations.DAYS_ZERO).fill_null(False)
+        return given.source.set(~zero, None).dt.time().cast(pl.Int64) / 1e9
+    if given.how.factor is not None:
+        return _amount(given.source) * given.how.factor
+    if given.source.dtype == pl.String or given.how.clock is not None:
+        return durations.seconds(as_text(given.source), given.how.clock)
+    return _amount(given.source)
+
+
+def _amount(source: pl.Series) -> pl.Series:
+    """Return a column as floats; null where it is no finite number."""
+    if source.dtype == pl.Boolean or source.dtype.is_temporal():
+        return pl.repeat(None, len(source), dtype=pl.Float64, eager=True)
+    if source.dtype == pl.String:
+        return amounts(source)
+    amount = source.cast(pl.Float64, strict=False)
+    return amount.set(~amount.is_finite().fill_null(True), None)
+
+
+def _flag(given: Given) -> pl.Series:
+    if given.source.dtype == pl.Boolean and not given.how.codes:
+        return given.source
+    if given.how.over is not None:
+        amount = _amount(given.source)
+        if given.source.dtype == pl.String and amount.null_count() > given.source.null_count():
+            amount = amount.zip_with(amount.is_not_null(), durations.seconds(given.source, None))
+        return amount > given.how.over
+    text = _coded(given.how, as_text(given.source)).str.to_lowercase()
+    return text.replace_strict(list(_FLAGS), list(_FLAGS.values()), default=None, return_dtype=pl.Boolean)
+
+
+def _choice(given: Given) -> pl.Series:
+    text = _coded(given.how, as_text(given.source))
+    known = text.is_in(list(given.column.choices)).fill_null(True)
+    if not known.all():
+        text = text.str.to_lowercase()
+        text = text.set(~text.is_in(list(given.column.choices)).fill_null(True), None)
+    return text
+
+
+def _holder(given: Given) -> pl.Series:
+    return given.tools.holders.hashed(as_text(given.source), everything=given.how.hashed, where=given.where)
+
+
+def without_withheld(text: pl.Series) -> pl.Series:
+    """Return the other parties of calls and messages, null where the network withholds or does not know one."""
+    keys = text.is_in(_WITHHELD_KEYS).fill_null(False)
+    odd = ~text.str.contains("^[+]?[1-9]").fill_null(True) | keys
+    if not odd.any():
+        return text
+    withheld = keys | (odd & text.str.contains(_WITHHELD).fill_null(False))
+    return text.set(withheld, None)
+
+
+_READERS: dict[Kind, Callable[[Given], pl.Series]] = {
+    Kind.NUMBER: _number,
+    Kind.TEXT: _text,
+    Kind.TIME: _time,
+    Kind.DAY: _day,
+    Kind.COUNT: _count,
+    Kind.FLAG: _flag,
+    Kind.CHOICE: _choice,
+    Kind.HOLDER: _holder,
+    Kind.IMEI: lambda given: as_text(given.source),  # opaque; the others name devices
+}
+
+
+def _reason(column: Column) -> Reason:
+    if column.name == "direction":
+        return Reason.UNKNOWN_DIRECTION
+    by_kind = {
+        Kind.NUMBER: Reason.IMPOSSIBLE_NUMBER,
+        Kind.TIME: Reason.BAD_TIME,
+        Kind.DAY: Reason.BAD_DAY,
+        Kind.COUNT: Reason.NOT_A_NUMBER,
+        Kind.FLAG: Reason.NOT_A_FLAG,
+        Kind.IMEI: Reason.BAD_IMEI,
+        Kind.HOLDER: Reason.NO_HOLDER_KEY,
+    }
+    return by_kind.get(column.kind, Reason.UNKNOWN_CHOICE)
+
+
+def _by_imsi(
+    cards: pl.Series, faults: Faults | None, source: pl.Series | None, imsis: pl.Series, known: CardsByImsi
+) -> tuple[pl.Series, Faults | None]:
+    """Fill in the cards of records that name none, but an IMSI, and say where the register does not know it."""
+    unnamed = pl.repeat(True, len(cards), eager=True) if source is None else source.is_null()
+    asked = unnamed & imsis.str.contains("[0-9]").fill_null(False)
+    if not asked.any():
+        return cards, faults
+    found = known.cards(imsis.set(~asked, None))
+    codes = np.zeros(len(cards), np.uint8) if faults is None else faults
+    codes[asked.to_numpy()] = 0
+    codes[(asked & found.is_null()).to_numpy()] = CODES[Reason.UNKNOWN_IMSI]
+    return found.zip_with(asked, cards).alias(cards.name), codes if codes.any() else None
+
+
+def _rounded(source: pl.Series) -> pl.Series:
+    return as_text(source).str.contains(_ROUNDED).fill_null(False)
+
+
+def _faults(
+    column: Column, how: How, values: pl.Series, source: pl.Series | None, given: pl.Series | None
+) -> Faults | None:
+    """Say what is wrong with each value: given and not understood, required and not given, below zero."""
+    faults = np.zeros(len(values), np.uint8)
+    if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
+        wrong = given & values.is_null()
+        faults[wrong.to_numpy()] = CODES[_reason(column)]
+        if column.kind in (Kind.NUMBER, Kind.IMEI, Kind.HOLDER) and source is not None:
+            rounded = lost_digits(source) if column.kind is Kind.HOLDER else _rounded(source)
+            faults[(wrong & rounded).to_numpy()] = CODES[Reason.ROUNDED_NUMBER]
+    if column.required and not column.may_be_unknown and values.null_count():
+        missing = values.is_null() if given is None else ~given
+        faults[missing.to_numpy()] = CODES[Reason.MISSING]
+    if column.kind is Kind.COUNT:
+        below = Reason.NEGATIVE_DURATION if column.unit == "s" else Reason.NEGATIVE_COUNT
+        faults[(values < 0).fill_null(False).to_numpy()] = CODES[below]
+    return faults if faults.any() else None

@@ -1,0 +1,78 @@
+"""Durations of any usual form -> seconds: `126`, `00:02:06`, `000206`, `2分6秒`, `PT2M6S`, `1h02m`, `0 days 00:02:06`.
+
+And `1899-12-31 00:02:06`, as programs write a time of day of their first day.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from duanka.ingest.normalise.amounts import amounts
+
+_WORTH = (("d", 86_400.0), ("days", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
+CLOCK_UNITS = ("hhmmss", "mm:ss", "hh:mm")
+"""Forms that a mapping must name, for their digits alone do not tell: `123456`, `02:06`."""
+
+# Hours may be many; minutes and seconds are below sixty, or it is no time of a clock.
+_CLOCK = (
+    r"^(?:(?<d>[0-9]{1,4})(?: ?(?:days?|天|日),? ?|[.]))?"
+    r"(?<h>[0-9]{1,5}):(?<m>[0-5]?[0-9]):(?<s>[0-5]?[0-9](?:[.,][0-9]+)?)$"
+)
+_PACKED = r"^(?<h>[0-9]{2,4})(?<m>[0-5][0-9])(?<s>[0-5][0-9])$"
+_N = "[0-9]+(?:[.,][0-9]+)?"
+_WORDS = (
+    rf"^(?i)(?:P(?:(?<d>{_N})D)?T?|(?<days>{_N}) ?(?:天|日|days?|d),? ?)?"
+    rf"(?:(?<h>{_N}) ?(?:小时|小時|个小时|时|時|点|hours?|hrs?|hr|h))?,? ?"
+    rf"(?:(?<m>{_N}) ?(?:分钟|分鐘|分|minutes?|mins?|min|m|['′’]))?,? ?"
+    rf"(?:(?<s>{_N}) ?(?:秒钟|秒鐘|秒|seconds?|secs?|sec|s|[\"″]|''))?,? ?"
+    rf"(?:(?<ms>{_N}) ?(?:毫秒|milliseconds?|msecs?|ms))?$"
+)
+# What spreadsheets and databases put before a time of day, which for them is a moment of their first day.
+_DAY_ZERO = r"^(?:1899[-/.]12[-/.]3[01]|1900[-/.]0?1[-/.]0{1,2}|1904[-/.]0?1[-/.]0?1)[ T]+"
+DAYS_ZERO = (date(1899, 12, 30), date(1899, 12, 31), date(1904, 1, 1))
+ZERO_PADDED = r"^0[0-9]{5}$"
+"""Six digits that begin with 0: no count is written so, but an exchange's hours, minutes and seconds are."""
+
+
+def seconds(text: pl.Series, form: str | None) -> pl.Series:
+    """Return what trimmed `text` says in seconds, with fractions; null where it says no duration.
+
+    `form`: one of CLOCK_UNITS; without it, a number counts seconds, save six digits that begin with 0, which are
+    hours, minutes and seconds as exchanges write them.
+    """
+    if form == "hhmmss":
+        return _added(text, _PACKED)
+    if form in ("mm:ss", "hh:mm"):
+        return _pairs(text, form)
+    found = amounts(text)
+    padded = text.str.contains(ZERO_PADDED).fill_null(False)
+    if padded.any():
+        found = _added(text.set(~padded, None), _PACKED).zip_with(padded, found)
+    if found.null_count() > text.null_count():
+        text = text.str.replace(_DAY_ZERO, "")
+    for pattern in (_CLOCK, _WORDS):
+        if found.null_count() == text.null_count():
+            break
+        found = found.zip_with(found.is_not_null(), _added(text.set(found.is_not_null(), None), pattern))
+    return found
+
+
+def _added(text: pl.Series, pattern: str) -> pl.Series:
+    """Add up the parts that `pattern` names; null where it does not match or matches nothing."""
+    parts = text.str.extract_groups(pattern).struct.unnest()
+    total = pl.repeat(0.0, len(text), dtype=pl.Float64, eager=True)
+    there = pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)
+    for name, worth in _WORTH:
+        if name in parts.columns:
+            part = parts[name].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+            there |= part.is_not_null()
+            total += part.fill_null(0.0) * worth
+    return total.set(~there, None)
+
+
+def _pairs(text: pl.Series, form: str) -> pl.Series:
+    parts = text.str.extract_groups(r"^(?<a>[0-9]{1,5}):(?<b>[0-5]?[0-9])$").struct.unnest()
+    whole, part = (parts[name].cast(pl.Float64, strict=False) for name in ("a", "b"))
+    return whole * 60.0 + part if form == "mm:ss" else whole * 3_600.0 + part * 60.0

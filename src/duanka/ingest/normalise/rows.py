@@ -1,0 +1,91 @@
+"""Rows of a source -> rows of a canonical table, the ones that fit told from the ones that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.schema import TABLES, Column
+from duanka.ingest.model.mapping import How, Source
+from duanka.ingest.model.reasons import Reason, reason_of
+from duanka.ingest.model.value_text import trimmed
+from duanka.ingest.normalise import columns
+from duanka.ingest.normalise.columns import Faults, Read, Tools
+
+_ABSENT = How()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """`frame`: exactly the canonical columns, all rows. `faults`: per row 0 or the code of its first fault in
+    the order of the columns; `at`: the place of the column that has it. `ids`: the source's record ids. `swapped`:
+    rows in which the two parties change places. `devices_unknown`: IMEIs that stand for no device. `twice`: what the
+    source says of times whose local hour comes twice."""
+
+    frame: pl.DataFrame
+    faults: Faults
+    at: Faults
+    ids: pl.Series | None
+    swapped: pl.Series | None = None
+    devices_unknown: int = 0
+    twice: pl.Series | None = None
+
+
+def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor) -> Fitted:
+    """Read the canonical columns of `source.table` from `frame`; `where` names the file in an error."""
+    swapped = columns.meets(source.swap_when, frame) if source.swap_when else None
+    table = TABLES[source.table]
+
+    def one(column: Column) -> Read:
+        how = source.columns.get(column.name, _ABSENT)
+        name = f"{where}, column {how.label!r}"
+        if swapped is None or column.name not in _SWAPPED:
+            return columns.read(column, how, frame, tools, name)
+        other = source.columns.get(_SWAPPED[column.name], _ABSENT)
+        mine = columns.read(column, how, frame, tools, name)
+        theirs = columns.read(column, other, frame, tools, name)
+        return _exchange(mine, theirs, swapped)
+
+    # polars lets go of the interpreter's lock while it works, so two columns are read at a time.
+    reads = list(pool.map(one, table.columns))
+    faults = np.zeros(frame.height, np.uint8)
+    at = np.zeros(frame.height, np.uint8)
+    for place, got in enumerate(reads):
+        if got.faults is not None:
+            first = (faults == 0) & (got.faults != 0)
+            faults[first] = got.faults[first]
+            at[first] = place
+    ids = None
+    if source.record_id is not None:
+        ids = trimmed(frame[source.record_id])
+    unknown = sum(got.unknown for got in reads)
+    twice = next((got.twice for got in reads if got.values.name == table.time), None)
+    return Fitted(pl.DataFrame([got.values for got in reads]), faults, at, ids, swapped, unknown, twice)
+
+
+_SWAPPED = {"card": "peer", "peer": "card"}
+
+
+def _exchange(mine: Read, theirs: Read, swapped: pl.Series) -> Read:
+    """Take the other column's reading where the two parties are exchanged."""
+    values = theirs.values.zip_with(swapped, mine.values).alias(mine.values.name)
+    if mine.faults is None and theirs.faults is None:
+        return Read(values, None)
+    none = np.zeros(len(values), np.uint8)
+    theirs_there = none if theirs.faults is None else theirs.faults
+    mine_there = none if mine.faults is None else mine.faults
+    return Read(values, np.where(swapped.to_numpy(), theirs_there, mine_there))
+
+
+def misfits(source: Source, fitted: Fitted) -> Iterator[tuple[int, str, Reason]]:
+    """Yield position, column (as the source calls it) and reason of every row that does not fit."""
+    names = [column.name for column in TABLES[source.table].columns]
+    for row in np.flatnonzero(fitted.faults).tolist():
+        name = names[int(fitted.at[row])]
+        read = _SWAPPED.get(name, name) if fitted.swapped is not None and fitted.swapped[row] else name
+        label = source.columns.get(read, _ABSENT).label or name
+        yield row, label, reason_of(int(fitted.faults[row]))

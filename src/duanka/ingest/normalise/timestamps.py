@@ -1,0 +1,237 @@
+"""Times of any usual form -> local to the operator, naive, microseconds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from duanka.ingest.model.value_text import as_text
+from duanka.ingest.normalise import written_times
+
+_MOMENT = pl.Datetime("us")
+_EARLIEST = datetime(1970, 1, 1)
+_LATEST = datetime(2200, 1, 1)
+_ISO = (
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[ T]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?[ ]?(Z|z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+)
+_PACKED_CLOCK = " %H%M%S"
+_PACKED_DIGITS = "^(?:[0-9]{8}|[0-9]{12}|[0-9]{14})$"
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_DAYS = "days"
+_DAY_ZERO = datetime(1899, 12, 30)  # of spreadsheets, from March 1900 on
+EPOCHS = (*_PER_SECOND, _DAYS)
+
+
+class Zones(NamedTuple):
+    """`local`: the operator's zone. `stands_in`: the zone of times that carry none, if it is another."""
+
+    local: str
+    stands_in: str = ""
+
+    def carried(self, utc: pl.Series) -> pl.Series:
+        """Return naive times of UTC as local ones."""
+        return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(self.local).dt.replace_time_zone(None)
+
+    def standing(self, naive: pl.Series) -> pl.Series:
+        """Return times that carry no zone as local ones; of an hour that comes twice, the first is meant."""
+        if self.stands_in in ("", self.local):
+            return naive
+        aware = naive.dt.replace_time_zone(self.stands_in, ambiguous="earliest", non_existent="null")
+        return aware.dt.convert_time_zone(self.local).dt.replace_time_zone(None)
+
+
+def moments(
+    source: pl.Series,
+    formats: tuple[str, ...],
+    epoch: str | None,
+    zone: str,
+    *,
+    stands_in: str = "",
+    region: str = "CN",
+) -> pl.Series:
+    """Return `source` as local times of `zone`; null where it is none or lies outside 1970 to 2199.
+
+    `formats`: strptime formats, tried in turn; without any, ISO 8601 and the forms of `written_times` in
+    `region`, two letters. `epoch`: numbers count this unit since 1970 in UTC, or days as spreadsheets do. Times with
+    an offset or zone of their own are carried over to `zone`; so are the others from `stands_in`, if it is given.
+    """
+    zones = Zones(zone, stands_in)
+    if epoch == _DAYS:
+        found = _spreadsheet_days(source, zones)
+    elif epoch is not None:
+        found = _since_1970(source, epoch, zones)
+    elif source.dtype == pl.Date:
+        found = zones.standing(source.cast(_MOMENT))
+    elif isinstance(source.dtype, pl.Datetime):
+        found = _local(source, zones)
+    elif source.dtype.is_numeric() and not formats:
+        found = _packed(source, zones, region)  # 20210517093000
+    elif source.dtype != pl.String:
+        found = pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
+    elif formats:
+        found = _formatted(source, formats, zones)
+    else:
+        found = _written(source, zones, region)
+    outside = ((found < _EARLIEST) | (found >= _LATEST)).fill_null(False)
+    return found.set(outside, None) if outside.any() else found
+
+
+def written_twice(found: pl.Series, source: pl.Series, zone: str) -> pl.Series | None:
+    """Return what the source says where `zone` has the hour of a moment twice, else null; None where it has none twice.
+
+    Two records of such an hour may be an hour apart though their local times are the same.
+    """
+    first, last = found.min(), found.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    twice = pl.repeat(False, len(found), dtype=pl.Boolean, eager=True)
+    for year in range(first.year, last.year + 1):
+        for start, end in _hours_twice(zone, year):
+            if first < end and last >= start:
+                twice |= ((found >= start) & (found < end)).fill_null(False)
+    return source.cast(pl.String).set(~twice, None) if twice.any() else None
+
+
+@cache
+def _hours_twice(zone: str, year: int) -> tuple[tuple[datetime, datetime], ...]:
+    """The spans of local time that a year has twice in a zone."""
+    rules, step = ZoneInfo(zone), timedelta(minutes=30)
+    found: list[tuple[datetime, datetime]] = []
+    moment, start = datetime(year, 1, 1), None
+    while moment.year == year:
+        first, second = (moment.replace(tzinfo=rules, fold=fold).utcoffset() for fold in (0, 1))
+        twice = first is not None and second is not None and first > second
+        if twice and start is None:
+            start = moment
+        elif not twice and start is not None:
+            found.append((start, moment))
+            start = None
+        moment += step
+    return tuple(found)
+
+
+def _spreadsheet_days(source: pl.Series, zones: Zones) -> pl.Series:
+    """Read day numbers; a spreadsheet keeps the time of day as a fraction, exact to about a millisecond."""
+    if source.dtype.is_temporal() or source.dtype == pl.Boolean:
+        return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
+    days = source.cast(pl.Float64, strict=False)
+    days = days.set(~days.is_between(1, 200_000).fill_null(True), None)
+    millis = (days * 86_400_000).round().cast(pl.Int64)
+    return zones.standing((millis * 1_000).cast(_MOMENT) + (_DAY_ZERO - datetime(1970, 1, 1)))
+
+
+def _local(series: pl.Series, zones: Zones) -> pl.Series:
+    """Return timestamps, with or without a zone, as naive local ones in microseconds."""
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None:
+        return zones.carried(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)).cast(_MOMENT)
+    return zones.standing(series.cast(_MOMENT))
+
+
+def _since_1970(source: pl.Series, epoch: str, zones: Zones) -> pl.Series:
+    if source.dtype.is_temporal() or source.dtype == pl.Boolean:
+        return pl.repeat(None, len(source), dtype=_MOMENT, eager=True)
+    whole = source.cast(pl.Int64, strict=False)
+    per_second = _PER_SECOND[epoch]
+    if source.dtype.is_integer() or whole.null_count() == source.null_count():
+        # Whole numbers stay whole: a float would lose microseconds.
+        seconds = whole // per_second
+        micros = (whole - seconds * per_second) * 1_000_000 // per_second
+    else:
+        exact = source.cast(pl.Float64, strict=False) / per_second
+        exact = exact.set(~exact.is_finite().fill_null(True), None)
+        seconds = exact.floor()
+        micros = ((exact - seconds) * 1_000_000).round()
+    # Seconds that no calendar holds would overflow below.
+    fits = seconds.is_between(0, 7_258_118_400).fill_null(False)
+    since = seconds.set(~fits, None).cast(pl.Int64) * 1_000_000 + micros.set(~fits, None).cast(pl.Int64)
+    return zones.carried(since.cast(_MOMENT))
+
+
+def _formatted(text: pl.Series, formats: tuple[str, ...], zones: Zones) -> pl.Series:
+    found = pl.repeat(None, len(text), dtype=_MOMENT, eager=True)
+    for form in formats:
+        written = written_times.with_lost_zeros(text) if form.endswith(_PACKED_CLOCK) else text
+        if shape := written_times.packed_shape(form):
+            written = written.set(~written.str.contains(shape).fill_null(False), None)
+        found = found.zip_with(found.is_not_null(), strptime(written, form, zones))
+        if found.null_count() > text.null_count():
+            early, ends = written_times.midnight_as_zero(written.set(found.is_not_null(), None))
+            if ends.any():
+                later = strptime(early.set(~ends, None), form, zones) + timedelta(days=1)
+                found = found.zip_with(found.is_not_null(), later)
+        if found.null_count() == text.null_count():
+            break
+    return found
+
+
+def strptime(text: pl.Series, form: str, zones: Zones) -> pl.Series:
+    """Return the local times that `text` says in the format `form`, null where it does not.
+
+    Raises polars' ComputeError or InvalidOperationError when the format says no time.
+    """
+    offset = "%z" in form or "%:z" in form or "%#z" in form
+    kind = pl.Datetime("us", "UTC") if offset else _MOMENT
+    return _local(text.str.strptime(kind, form, strict=False, exact=True, cache=False), zones)
+
+
+def _written(text: pl.Series, zones: Zones, region: str) -> pl.Series:
+    """Read ISO 8601 and, where it is not that, what people and spreadsheets write."""
+    found = _iso(text, zones)
+    if found.null_count() == text.null_count():
+        return found
+    written, offsets = written_times.read(text.set(found.is_not_null(), None), region)
+    found = found.zip_with(found.is_not_null(), _without_offset(written, offsets, zones))
+    if found.null_count() > text.null_count():
+        for zone, part in written_times.in_named_zones(text.set(found.is_not_null(), None)):
+            found = found.zip_with(found.is_not_null(), _written(part, Zones(zones.local, zone), region))
+    return found
+
+
+def _packed(source: pl.Series, zones: Zones, region: str) -> pl.Series:
+    """Read days, and moments to the minute or second, whose digits were taken for a number."""
+    text = as_text(source)
+    return _written(text.set(~text.str.contains(_PACKED_DIGITS).fill_null(False), None), zones, region)
+
+
+def _iso(text: pl.Series, zones: Zones) -> pl.Series:
+    """Read ISO 8601: a day, or a day and a time to the minute or finer, perhaps with an offset."""
+    lengths = text.str.len_bytes()
+    if (((lengths == 19) | (lengths == 10) | lengths.is_between(21, 26)).fill_null(True)).all():
+        # Arrow reads these forms, and only these of such lengths, five times as fast; but it refuses the whole
+        # column for one value that is none.
+        try:
+            arrow = text.to_arrow(compat_level=pl.CompatLevel.oldest())
+            quick = pl.from_arrow(pc.cast(arrow, pa.timestamp("us")))
+        except pa.ArrowInvalid:
+            pass
+        else:
+            assert isinstance(quick, pl.Series)  # noqa: S101  # an array becomes a series
+            return zones.standing(quick)
+    parts = text.str.extract_groups(_ISO).struct.unnest()
+    day, clock, second, fraction, offset = (parts[name] for name in parts.columns)
+    stamp = day + " " + clock.fill_null("00:00") + ":" + second.fill_null("00")
+    moment = stamp.str.strptime(_MOMENT, "%Y-%m-%d %H:%M:%S", strict=False)
+    micros = fraction.fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
+    moment = (moment.cast(pl.Int64) + micros).cast(_MOMENT)
+    return _without_offset(moment, offset, zones)
+
+
+def _without_offset(moment: pl.Series, offset: pl.Series, zones: Zones) -> pl.Series:
+    """Return local times: by the offset that stands behind them, or by the zone of times that carry none."""
+    standing = zones.standing(moment)
+    if offset.null_count() == len(offset):
+        return standing
+    sign = offset.str.contains("-", literal=True).cast(pl.Int64) * -2 + 1
+    parts = offset.str.extract_groups("([0-9]{1,2})?:?([0-9]{2})?$").struct.unnest()
+    hours, minutes = (parts[name].cast(pl.Int64, strict=False).fill_null(0) for name in parts.columns)
+    ahead = sign * (hours * 60 + minutes) * 60_000_000
+    ahead = ahead.set((hours > 15) | (minutes > 59), None)
+    utc = (moment.cast(pl.Int64) - ahead).cast(_MOMENT)
+    return zones.carried(utc).zip_with(offset.is_not_null(), standing)

@@ -1,0 +1,1 @@
+"""Canonical records on disk; records delivered twice."""

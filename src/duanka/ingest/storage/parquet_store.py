@@ -1,0 +1,199 @@
+"""Canonical records on disk, `<table>/part-NNNNN.parquet`; beside each part, while intake runs, its rows' origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.domain.schema import TABLES
+from duanka.ingest.normalise import columns
+
+IMSIS = "imsi.sqlite"  # which card an IMSI is, while intake runs
+GROUP_ROWS = 1 << 16
+PART_ROWS = 1_000_000
+
+_ARROW: dict[pl.DataType, Any] = {
+    pl.Datetime("us"): pa.timestamp("us"),
+    pl.Date(): pa.date32(),
+    pl.Int64(): pa.int64(),
+    pl.Boolean(): pa.bool_(),
+    pl.String(): pa.string(),
+}
+
+# What a repeat is told by: the one column that says which thing a register's row describes.
+REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of canonical rows, and the file that says of each row, as ORIGIN, where it comes from."""
+
+    path: Path
+    origin: Path
+    rows: int
+
+
+ORIGIN = np.dtype([("file", "<i4"), ("line", "<i8"), ("hash", "<u8"), ("id", "<u8")])
+"""Of a row: the number of its delivered file, its line, the hash of what makes it the same as another, and a
+second hash of its record id (0: it has none), so that ids are compared by 128 bits."""
+
+NO_ID = 0
+_ID_SEED = 0x5EED
+
+
+def origins(part: Part) -> npt.NDArray[np.void]:
+    """Return the origin of every row of `part`, mapped into memory."""
+    return np.memmap(part.origin, ORIGIN, "r")
+
+
+def schema(table: str) -> Any:
+    """Return the Arrow schema of a canonical table."""
+    return pa.schema([(c.name, _ARROW[columns.dtype(c)]) for c in TABLES[table].columns])
+
+
+def hashes(
+    table: str, frame: pl.DataFrame, ids: pl.Series | None, twice: pl.Series | None = None
+) -> pl.Series:
+    """Return per row a hash of what it is told from another by: its id, the key of its register, or everything.
+
+    `twice`: what the source says of times whose local hour comes twice; it counts, too.
+    """
+    same = [ids] if ids is not None else frame
+    if table in REGISTER_KEYS:
+        same = [frame[REGISTER_KEYS[table]]]
+    found = pl.DataFrame(same).hash_rows()  # its seed is fixed: the same in every process
+    if twice is None or ids is not None or table in REGISTER_KEYS:
+        return found
+    told = frame.with_columns(twice.alias("written")).hash_rows()
+    return told.zip_with(twice.is_not_null(), found)
+
+
+class Shelf:
+    """The parts of one table, written one after the other in the order of delivery."""
+
+    def __init__(self, out: Path, table: str) -> None:
+        self.parts: list[Part] = []
+        self.filled: set[str] = set()
+        self._table = table
+        self._folder = out / table
+        self._schema = schema(table)
+        self._frames: list[pl.DataFrame] = []
+        self._held = 0
+        self._origins: list[npt.NDArray[np.void]] = []
+        self._rows = 0
+        self._writer: Any = None
+        self._pool = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def add(
+        self,
+        frame: pl.DataFrame,
+        file: int,
+        lines: npt.NDArray[np.int64],
+        ids: pl.Series | None,
+        twice: pl.Series | None = None,
+    ) -> None:
+        """Append canonical rows that stand at `lines` of delivered file number `file`; `twice` as in `hashes`."""
+        if not frame.height:
+            return
+        if len(self.filled) < frame.width:
+            self.filled.update(s.name for s in frame if s.name not in self.filled and s.null_count() < len(s))
+        origin = np.empty(frame.height, ORIGIN)
+        origin["file"] = file
+        origin["line"] = lines
+        origin["hash"] = hashes(self._table, frame, ids, twice).to_numpy()
+        # A record without an id, of a source that has ids, is told by its hash of nothing and is compared whole.
+        origin["id"] = NO_ID if ids is None else _id_hashes(ids)
+        self._frames.append(frame)
+        self._origins.append(origin)
+        self._held += frame.height
+        if self._held >= GROUP_ROWS:
+            self._write_group()
+
+    def close(self) -> None:
+        """Write what is held back and close the last part."""
+        self._write_group()
+        self._close_part()
+
+    def abandon(self) -> None:
+        """Close the open part as it is, after an error."""
+        self._pool.shutdown(cancel_futures=True)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _part_path(self) -> Path:
+        return self._folder / f"part-{len(self.parts):05d}.parquet"
+
+    def _write_group(self) -> None:
+        if not self._held:
+            return
+        if self._writer is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._part_path(), self._schema, compression="zstd")
+        frame = pl.concat(self._frames)
+        self._wait()
+        # Compressing takes as long as reading: the next blocks are read meanwhile.
+        self._writing = self._pool.submit(_write, frame, self._writer, self._schema)
+        with self._part_path().with_suffix(".origin").open("ab") as file:
+            for origin in self._origins:
+                file.write(origin.tobytes())
+        self._rows += self._held
+        self._frames.clear()
+        self._origins.clear()
+        self._held = 0
+        if self._rows >= PART_ROWS:
+            self._close_part()
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _close_part(self) -> None:
+        if self._writer is None:
+            return
+        self._wait()
+        self._writer.close()
+        path = self._part_path()
+        self.parts.append(Part(path, path.with_suffix(".origin"), self._rows))
+        self._rows = 0
+        self._writer = None
+
+
+def _id_hashes(ids: pl.Series) -> npt.NDArray[np.uint64]:
+    hashes = ids.hash(_ID_SEED).set(ids.is_null(), NO_ID)
+    return hashes.to_numpy()
+
+
+def _write(frame: pl.DataFrame, writer: Any, shape: Any) -> None:
+    """Write `frame` as one row group."""
+    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    writer.write_table(arrow.cast(shape), row_group_size=max(frame.height, 1))
+
+
+def clear(out: Path) -> None:
+    """Remove what an earlier intake left in `out`."""
+    for path in _own_files(out):
+        path.unlink(missing_ok=True)
+    for table in TABLES:
+        with suppress(OSError):  # a folder that holds something else stays
+            (out / table).rmdir()
+
+
+def _own_files(out: Path) -> Iterator[Path]:
+    yield out / "quarantine.parquet"
+    yield from out.glob(f"{IMSIS}*")
+    for table in TABLES:
+        yield from (out / table).glob("part-*.parquet")
+        yield from (out / table).glob("part-*.origin")

@@ -1,0 +1,1 @@
+"""Records that fit told from those that do not; the quarantine."""

@@ -1,0 +1,108 @@
+"""Records set aside: `quarantine.parquet`, written as they come, so that many of them cost no memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.ingest.files.limits import REJECTED_ROWS
+from duanka.ingest.model.blocks import RAW_LIMIT
+from duanka.ingest.model.holders import without_documents
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.sheet_places import placed
+
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("column", pa.string()),
+        ("reason", pa.string()),
+        ("raw", pa.string()),
+    ]
+)
+_FLUSH = 20_000  # rows held before they are written
+_FLUSH_BYTES = 16 << 20
+
+
+def kept(raw: str) -> str:
+    """Return what may be kept of a raw record: not too much of it, and nothing like an identity number."""
+    # Half a surrogate pair cannot be written; it comes from text that was broken already.
+    return without_documents(raw[:RAW_LIMIT]).encode("utf-8", "backslashreplace").decode()
+
+
+def more_like_it(records: int) -> str:
+    """What stands in place of so many records that have no row of their own."""
+    return f"and {records:,} more like it"
+
+
+class Quarantine:
+    """Collects records set aside; `counts` has them by file. A context: leaving it closes the file.
+
+    A file has at most REJECTED_ROWS rows; what is more is counted, in one row for each reason.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.counts: Counter[str] = Counter()
+        self._sheets: dict[str, tuple[str, ...]] = {}
+        self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._held = 0  # characters of the rows
+        self._more: Counter[tuple[str, Reason]] = Counter()
+        self._rows: list[tuple[str, int | None, str, str, str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for (file, reason), records in self._more.items():
+            self._rows.append((file, None, "", reason.value, more_like_it(records)))
+        self._flush()
+        self._writer.close()
+
+    def has_sheets(self, file: str, sheets: Sequence[str]) -> None:
+        """Take note of the sheets of a workbook: its records are placed by them."""
+        if sheets:
+            self._sheets[file] = tuple(sheets)
+
+    def add(self, file: str, line: int | None, column: str, reason: Reason, raw: str) -> None:
+        """Set one record aside. `raw` is kept without what looks like an identity number."""
+        if not self.room(file):
+            self.add_more(file, reason, 1)
+            return
+        self.counts[file] += 1
+        where, row = placed(file, line, self._sheets.get(file, ()))
+        self._rows.append((where, row, column, reason.value, kept(raw)))
+        self._held += len(raw)
+        if len(self._rows) >= _FLUSH or self._held >= _FLUSH_BYTES:
+            self._flush()
+
+    def add_always(self, file: str, reason: Reason, raw: str) -> None:
+        """Set a file aside as a whole, however many rows it has."""
+        self.counts[file] += 1
+        self._rows.append((file, None, "", reason.value, kept(raw)))
+
+    def room(self, file: str) -> int:
+        """Rows of `file` that still have a place of their own."""
+        return max(REJECTED_ROWS - self.counts[file], 0)
+
+    def add_more(self, file: str, reason: Reason, records: int) -> None:
+        """Count records that are set aside without rows of their own."""
+        self.counts[file] += records
+        self._more[file, reason] += records
+
+    def _flush(self) -> None:
+        if self._rows:
+            columns = [
+                pa.array(cells, kind)
+                for cells, kind in zip(zip(*self._rows, strict=True), SCHEMA.types, strict=True)
+            ]
+            self._writer.write_table(pa.table(columns, schema=SCHEMA))
+            self._rows.clear()
+            self._held = 0

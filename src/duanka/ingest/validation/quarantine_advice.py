@@ -1,0 +1,168 @@
+"""What to do about records that were set aside, by the reason; and what a quarantine holds, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duanka.domain.display import display_name
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.text import Words
+from duanka.ingest.delivery.discovery import OUTPUT_FOLDER
+from duanka.ingest.model.reasons import Reason
+
+_NAME = "quarantine.parquet"
+_BATCH = 50_000
+_COLUMNS = ("file", "line", "column", "reason", "raw")
+
+_BROKEN = Words(
+    "文件本身损坏：请对方重新导出并交付", "the file itself is broken: have it exported and delivered again"
+)
+_LINES = Words(
+    "分隔符、引号或换行与文件不符：用 `duanka mapping guess` 再看一遍，或请对方修正导出",
+    "delimiter, quotes or line ends are others than the file's: look again with `duanka mapping guess`, or have the"
+    " export mended",
+)
+ADVICE: dict[str, Words] = {
+    Reason.WRONG_COLUMN_COUNT: _LINES,
+    Reason.BROKEN_ENCODING: Words(
+        "编码写错了：在映射中写 encoding，例如 gb18030", "another encoding: say it with `encoding`, for example gb18030"
+    ),
+    Reason.NUL_BYTE: _BROKEN,
+    Reason.OPEN_QUOTE: _LINES,
+    Reason.STRAY_RETURN: _LINES,
+    Reason.TOO_LONG: _LINES,
+    Reason.EMPTY_LINE: Words("空行，不含记录：不必处理", "no record stands there: nothing to do"),
+    Reason.CUT_OFF: Words("文件没有传完：请重新交付", "the file did not arrive whole: have it delivered again"),
+    Reason.UNREADABLE_FILE: _BROKEN,
+    Reason.OVERSIZED: Words(
+        "超出读取上限（docs/FORMAT.md）：请分成较小的文件交付", "beyond the limits (docs/FORMAT.md): "
+"deliver smaller files"
+    ),
+    Reason.UNREADABLE_ROWS: _BROKEN,
+    Reason.UNDECODABLE: _BROKEN,
+    Reason.UNPROCESSABLE: Words("程序缺陷：请连同这一行报告", "a defect of the program: please "
+"report it with this line"),
+    Reason.BROKEN_JSON: Words("每行应是一个 JSON 对象：请修正发送方", "a line is one JSON object: mend the sender"),
+    Reason.BROKEN_ARROW: Words("消息不完整：请修正发送方", "the message is not whole: mend the sender"),
+    Reason.NO_TABLE: Words(
+        "映射中没有哪个来源的 where 取这一行：若需要，加一个 [[source]]",
+        "no `where` of the mapping takes the row: add a [[source]] if you want such rows",
+    ),
+    Reason.MISSING: Words(
+        "必需的列为空：看是否映射到了别的列", "a column is empty that must not be: see "
+"whether the mapping names the right one"
+    ),
+    Reason.BAD_TIME: Words(
+        "时间格式不同：在映射中写 formats 或 epoch（docs/MAPPING.md）",
+        "another form of time: say it with `formats` or `epoch` (docs/MAPPING.md)",
+    ),
+    Reason.BAD_DAY: Words(
+        "日期格式不同：在映射中写 formats 或 epoch", "another form of day: say it with `formats` or `epoch`"
+    ),
+    Reason.NEGATIVE_DURATION: Words("请对方更正：时长不能为负", "have it corrected at the source: "
+"no duration is below zero"),
+    Reason.NEGATIVE_COUNT: Words("请对方更正：计数不能为负", "have it corrected at the source: no count is below zero"),
+    Reason.NOT_A_NUMBER: Words(
+        "不是数字：看是否映射到了别的列，或时长需写 unit", "no number: see whether it is the "
+"right column, or say the `unit`"
+    ),
+    Reason.IMPOSSIBLE_NUMBER: Words(
+        "不是电话号码：若是化名，写 opaque = true；若列错了，改映射",
+        "no telephone number: `opaque = true` for pseudonyms; else see whether it is the right column",
+    ),
+    Reason.UNKNOWN_IMSI: Words(
+        "用户资料里没有这个 IMSI：请一并交付含 IMSI 的用户资料", "deliver the register with its "
+"IMSIs along with these files"
+    ),
+    Reason.ROUNDED_NUMBER: Words(
+        "表格软件丢失了位数：请将该列按文本导出", "a spreadsheet lost digits: have the column exported as text"
+    ),
+    Reason.UNKNOWN_DIRECTION: Words(
+        "未列出的方向代码：补到 direction 的 codes 中", "a code that is not listed: add it to `codes` of `direction`"
+    ),
+    Reason.UNKNOWN_CHOICE: Words("未列出的取值：补到 codes 中", "a value that is not listed: add it to `codes`"),
+    Reason.NOT_A_FLAG: Words("未列出的取值：补到 codes 中，或写 over", "a value that is not listed: add "
+"it to `codes`, or say `over`"),
+    Reason.BAD_IMEI: Words(
+        "不是 IMEI：看是否映射到了别的列；化名则写 opaque = true",
+        "no IMEI: see whether it is the right column; `opaque = true` for pseudonyms",
+    ),
+    Reason.NO_HOLDER_KEY: Words("请设置 DUANKA_HOLDER_KEY 后重新交付", "set DUANKA_HOLDER_KEY and deliver them again"),
+    Reason.DELIVERED_TWICE: Words("同一记录已读过：不必处理", "an equal record was read: nothing to do"),
+    Reason.CARD_TWICE: Words("同一张卡有两种描述，"
+"用的是前一种：请对方更正资料", "two descriptions of a card, the first "
+"counts: have the register corrected"),
+    Reason.OUTLET_TWICE: Words("同一网点有两种描述，用的是前一种：请对方更正", "two descriptions of an outlet, the "
+"first counts: have it corrected"),
+    "too late": Words("晚于允许的时延：见 docs/LIVE.md 的 lateness", "behind what the lateness of its "
+"source allows (docs/LIVE.md)"),
+    "ahead of the clock": Words("记录时间在本机时钟之后："
+"检查两边的时钟和时区", "check the clocks and zones of both sides"),
+}  # fmt: skip
+
+
+@dataclass
+class Counted:
+    """Records of one reason. `columns` as the source calls them; `first`: file, line, column and raw record of some."""
+
+    records: int = 0
+    files: Counter[str] = field(default_factory=Counter)
+    columns: Counter[str] = field(default_factory=Counter)
+    first: list[tuple[str, int | None, str, str]] = field(default_factory=list)
+
+
+def counted(out: Path, limit: int) -> dict[str, Counted]:
+    """Count by reason what is set aside in `out` (an output folder, the records' folder, a quarantine itself).
+
+    Keeps the first `limit` of each. Raises UnreadableInput where there is no quarantine.
+    """
+    found: dict[str, Counted] = {}
+    for path in _quarantines(out):
+        for file, line, column, reason, raw in _rows(path):
+            one = found.setdefault(reason, Counted())
+            more = _more(raw) if line is None else 0
+            one.records += more or 1
+            one.files[file] += more or 1
+            one.columns[column] += more or 1
+            if len(one.first) < limit and not more:
+                one.first.append((file, line, column, raw))
+    return dict(sorted(found.items(), key=lambda item: -item[1].records))
+
+
+def _more(raw: str) -> int:
+    """Records that one row stands for, as `quarantine.more_like_it` writes it; 0 for none."""
+    words = raw.split(" ", 2)
+    number = words[1].replace(",", "") if len(words) == 3 and words[0] == "and" else ""
+    return int(number) if number.isdigit() and words[2] == "more like it" else 0
+
+
+def _quarantines(out: Path) -> list[Path]:
+    if out.is_file():
+        return [out]
+    if (out / _NAME).is_file():
+        return [out / _NAME]
+    below = out / OUTPUT_FOLDER / _NAME
+    if not below.is_file():
+        raise UnreadableInput(
+            f"{display_name(str(out))}: no {_NAME} here; name the output folder of a scan (default: DATA/duanka-out)"
+        )
+    return [below]
+
+
+def _rows(path: Path) -> Iterator[tuple[str, int | None, str, str, str]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            if not set(_COLUMNS) <= set(file.schema_arrow.names):
+                raise UnreadableInput(f"{display_name(str(path))}: it is no quarantine of Duanka")
+            for batch in file.iter_batches(_BATCH, columns=list(_COLUMNS)):
+                yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+    except (pa.ArrowException, OSError) as fault:
+        raise UnreadableInput(
+            f"{display_name(str(path))}: it cannot be read ({type(fault).__name__})"
+        ) from None

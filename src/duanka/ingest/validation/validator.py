@@ -1,0 +1,239 @@
+"""One delivered file, block by block: its records become rows of canonical tables, or are set aside with a reason."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from duanka.domain.errors import DuankaError, UnreadableInput
+from duanka.domain.schema import TABLES, Kind
+from duanka.ingest.model.blocks import Block, Lines, Rows, part
+from duanka.ingest.model.folder_columns import folder_columns
+from duanka.ingest.model.holders import WITHHELD_LINE
+from duanka.ingest.model.mapping import Source
+from duanka.ingest.model.nearest_column import GUESS, found_instead
+from duanka.ingest.model.reasons import Reason
+from duanka.ingest.normalise import rows
+from duanka.ingest.normalise.columns import Tools, meets
+from duanka.ingest.normalise.rows import Fitted
+from duanka.ingest.validation.raw_record import raw_rows
+
+_log = logging.getLogger(__name__)
+
+
+class Good(NamedTuple):
+    """Rows that fit. `frame`: exactly the canonical columns of `table`; `ids`: the source's record ids, if any.
+
+    `twice`: what the source says of times whose local hour comes twice, if there is one.
+    """
+
+    table: str
+    frame: pl.DataFrame
+    lines: Lines
+    ids: pl.Series | None
+    twice: pl.Series | None = None
+
+
+class Aside(NamedTuple):
+    """A record that does not fit; `column` as the source calls it, "" where none is to blame."""
+
+    line: int | None
+    column: str
+    reason: Reason
+    raw: str
+
+
+@dataclass
+class Sifted:
+    """What became of a block: every record of it is in one of the two.
+
+    `more`: rows beyond one for each record that is used, where a record is seen from both of its parties.
+    """
+
+    good: list[Good] = field(default_factory=list)
+    aside: list[Aside] = field(default_factory=list)
+    more: int = 0
+
+
+class Sifter:
+    """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`.
+
+    `signed_by`: the source of police cases whose signature the file bears; "" for none, whatever the file says.
+    `devices_unknown`: how many IMEIs so far stood for no device, such as those of zeros. `taken`: rows that each of
+    `sources`, by its `id`, took so far.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sources: Sequence[Source],
+        columns: Sequence[str],
+        tools: Tools,
+        pool: ThreadPoolExecutor,
+        signed_by: str = "",
+    ) -> None:
+        self._signed_by = signed_by
+        self._name = name
+        self._sources = sources
+        self._sides = sides_of(sources)
+        self._of_folders = folder_columns(name, columns) if columns else {}
+        self._in_file = frozenset(columns)
+        self._columns = (*columns, *self._of_folders)
+        self._tools = tools
+        self._pool = pool
+        self.devices_unknown = 0
+        self.taken: Counter[int] = Counter()
+        self._filters = "+".join(dict.fromkeys(field for source in sources for field in source.where))
+        named = {
+            field
+            for source in sources
+            for column in TABLES[source.table].columns
+            if column.kind is Kind.HOLDER and column.name in source.columns
+            for field in source.columns[column.name].sources
+        }
+        # Fields that may be document numbers: nothing of them may reach the disk, well-formed or not.
+        self._holders = frozenset(named & set(self._columns))
+
+    def wanted(self) -> list[str]:
+        """Columns of the file that some source reads, in its order."""
+        reads: frozenset[str] = frozenset().union(*(source.reads for source in self._sources))
+        return [name for name in dict.fromkeys(self._columns) if name in reads and name in self._in_file]
+
+    def ignored(self) -> tuple[str, ...]:
+        """The file's columns that nothing reads."""
+        reads = {*self.wanted(), *self._of_folders}
+        return tuple(name for name in self._columns if name not in reads)
+
+    def check(self) -> None:
+        """Raise UnreadableInput when a column is missing without which no row means anything, or is there twice."""
+        for source in self._sources:
+            for column in TABLES[source.table].required:
+                how = source.columns[column]
+                if how.value is None and not {*how.sources, how.imsi} & set(self._columns):
+                    self._missing(f"{source.table}.{column}", " or ".join(how.sources))
+                for name in how.sources if how.join is not None else ():
+                    if name not in self._columns:
+                        self._missing(f"{source.table}.{column}", name)
+            needed = {
+                *source.where,
+                *source.swap_when,
+                *([source.record_id] if source.record_id is not None else []),
+            }
+            for name in sorted(needed - set(self._columns)):
+                self._missing("the mapping", name)
+        for name in self.wanted():
+            if self._columns.count(name) > 1:
+                raise UnreadableInput(
+                    f"{self._name}: column {name!r} is there twice; rename one of the two, or name all columns with"
+                    f" `names` and `skip = 1` in a mapping; {GUESS}"
+                )
+
+    def _missing(self, what: str, name: str) -> None:
+        raise UnreadableInput(
+            f"{self._name}: no column {name!r} for {what}; {found_instead(name, self._columns)}; "
+            f"name the right columns with --mapping FILE.toml; {GUESS}"
+        )
+
+    def sift(self, block: Block) -> Sifted:
+        """Sift `block`. Raises MissingKey when a document number comes and there is no key to hash it under.
+
+        A record on which reading itself fails is set aside; the others of the block are sifted.
+        """
+        try:
+            return self._sift(block)
+        except DuankaError:
+            raise
+        except (Exception, pl.exceptions.PanicException) as fault:
+            if block.records > 1:
+                middle = block.records // 2
+                first = self.sift(part(block, 0, middle))
+                second = self.sift(part(block, middle, block.records))
+                return Sifted(first.good + second.good, first.aside + second.aside, first.more + second.more)
+            _log.error(
+                "%s: a record cannot be processed (%s); please report it", self._name, type(fault).__name__
+            )
+            line = int(block.lines[0]) if len(block.lines) else None
+            return Sifted([], [Aside(line, "", Reason.UNPROCESSABLE, "")])
+
+    def _sift(self, block: Block) -> Sifted:
+        sifted = Sifted()
+        for bad in block.bad:
+            raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw
+            sifted.aside.append(Aside(bad.line, "", bad.reason, raw))
+        if not block.frame.height:
+            return sifted
+        if self._of_folders:
+            named = [pl.lit(value, pl.String).alias(name) for name, value in self._of_folders.items()]
+            block = replace(block, frame=block.frame.with_columns(named))
+        left = np.ones(block.frame.height, bool)
+        for sides in self._sides:
+            taken = left
+            if sides[0].where:
+                taken = left & meets(sides[0].where, block.frame).to_numpy()
+            left = left & ~taken
+            mine = np.flatnonzero(taken)
+            if len(mine):
+                self.taken.update({id(source): len(mine) for source in sides})
+                self._rows(sides, block, mine, sifted)
+        nowhere = np.flatnonzero(left)
+        raws = raw_rows(block, nowhere, self._holders, self._delimiter)
+        for row, raw in zip(nowhere, raws, strict=True):
+            sifted.aside.append(Aside(int(block.lines[row]), self._filters, Reason.NO_TABLE, raw))
+        return sifted
+
+    @property
+    def _delimiter(self) -> str:
+        return self._sources[0].layout.delimiter
+
+    def _rows(self, sides: Sequence[Source], block: Block, mine: Rows, sifted: Sifted) -> None:
+        """Sift the rows `mine` of `block`: each of `sides` makes a row of the record, if it can; set aside is one of
+        which none can."""
+        frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
+        fits = np.zeros(len(mine), bool)
+        first: Fitted | None = None
+        for number, source in enumerate(sides):
+            tools = replace(self._tools, empty=source.layout.empty, stands_in=source.zone)
+            fitted = rows.fit(source, frame, tools, self._name, self._pool)
+            self.devices_unknown += fitted.devices_unknown
+            first = first or fitted
+            fine = fitted.faults == 0
+            sifted.more += int((fine & fits).sum())
+            fits |= fine
+            sifted.good.append(self._good(source, number, fitted, block.lines[mine]))
+        if first is None or fits.all():
+            return
+        unfit = [one for one in rows.misfits(sides[0], first) if not fits[one[0]]]
+        places = mine[[row for row, _, _ in unfit]]
+        raws = raw_rows(block, places, self._holders, self._delimiter)
+        for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
+            sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
+
+    def _good(self, source: Source, side: int, fitted: Fitted, lines: Lines) -> Good:
+        frame, ids, twice = fitted.frame, fitted.ids, fitted.twice
+        if fitted.faults.any():
+            fine = pl.Series(fitted.faults == 0)
+            frame, lines = frame.filter(fine), lines[fitted.faults == 0]
+            ids = ids.filter(fine) if ids is not None else None
+            twice = twice.filter(fine) if twice is not None else None
+        if ids is not None and side:
+            ids = ids + f"#{side}"  # the other party's row of the same record is no repeat of the first
+        if source.table == "cards" and self._tools.by_imsi is not None:
+            self._tools.by_imsi.learn(frame)
+        if source.table == "cases":
+            frame = frame.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
+        return Good(source.table, frame, lines, ids, twice)
+
+
+def sides_of(sources: Sequence[Source]) -> tuple[tuple[Source, ...], ...]:
+    """Put together the sources that take the same rows: they tell one record from the side of each of its parties."""
+    sides: dict[tuple[tuple[str, frozenset[str]], ...], list[Source]] = {}
+    for source in sources:
+        sides.setdefault(tuple(sorted(source.where.items())), []).append(source)
+    return tuple(map(tuple, sides.values()))

@@ -1,0 +1,1 @@
+"""What several rooms need of the order database: transactions, audit trail, people, alarms."""

@@ -1,0 +1,1 @@
+"""The audit trail: entries, digests of rows, the end kept outside, backups."""

@@ -1,0 +1,208 @@
+"""Rows of the database compared with what the audit trail last said of them.
+
+`Comparison` finds rows that were changed, put in or removed past the trail, and names the columns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from duanka.domain.order import Kind
+from duanka.ledger.audit.row_digests import (
+    ACTS,
+    AT_ONCE,
+    CARDS,
+    DIGITS,
+    FOUND,
+    NAMED,
+    OF_ORDERS,
+    ORDERS,
+    PLACES,
+    SAME,
+    AuditedRows,
+    AuditedTable,
+    label,
+)
+from duanka.ledger.db.bulk import in_parts
+from duanka.ledger.db.tables import audit, cards, orders
+
+_MOST_REMOVED = 100  # removed orders that are named; more say nothing more
+
+
+@dataclass
+class _Chain:
+    """What the trail said last of a row, while its entries are read in turn."""
+
+    last: str | None = None
+
+    def fault(self, told: Mapping[str, str], name: str, table: AuditedTable, what: str) -> str | None:
+        """Take in an entry; in words, how the row was found otherwise than it was left. None: it was not."""
+        was, self.last = self.last, told[name]
+        found_as = told.get(name + FOUND)
+        if found_as is None:  # a new order or card, or an entry of an earlier version
+            return None
+        if was is None:
+            new = found_as == SAME and what in table.begun_by
+            return None if new else "is not in the trail: it was put in past it"
+        digest = told[name] if found_as == SAME else found_as
+        names = table.names(dict.fromkeys(_MORE)) if table is ACTS else table.names({})
+        return next((text.partition(" ")[2] for text in _differs("it", was, digest, names)), None)
+
+
+class Comparison:
+    """Compares rows with the trail in two steps: `read` each row of the trail in turn, then `faults`."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, _Chain] = {}  # by label, of the tables that are small
+
+    def read(self, row: Mapping[str, Any] | RowMapping) -> Iterator[str]:
+        """Take in one row of the trail. Those of orders and cards are read again, some at a time."""
+        if not row["digests"]:
+            return
+        told: dict[str, str] = json.loads(row["digests"])
+        for name in told:
+            table = _SMALL.get(name.partition("/")[0])
+            if table and not name.endswith(FOUND):
+                chain = self._last.setdefault(name, _Chain())
+                if fault := chain.fault(told, name, table, row["what"]):
+                    yield f"before this row {name.replace('/', ' ', 1)} {fault}"
+
+    def faults(self, connection: Connection) -> Iterator[str]:
+        """Every row that is not as the trail last said, in words."""
+        for table in NAMED:
+            yield from self._named(connection, table)
+        yield from _orders(connection)
+        yield from _cards(connection)
+        yield from _removed_orders(connection)
+        for rows in OF_ORDERS:
+            yield from _of_orders(connection, rows)
+
+    def _named(self, connection: Connection, table: AuditedTable) -> Iterator[str]:
+        seen = set()
+        for part in _keys(connection, table):
+            for key, digest, names in table.rows(connection, part):
+                seen.add(label(table, key))
+                chain = self._last.get(label(table, key), _Chain())
+                if table is PLACES and chain.last is None:
+                    continue  # an act of an earlier version; without an entry of its own the act itself is named
+                yield from _differs(f"{table.table.name} {key}", chain.last, digest, names)
+        gone = {name for name in self._last if name.startswith(f"{table.table.name}/")} - seen
+        yield from (f"{name.replace('/', ' ', 1)} was removed past the trail" for name in sorted(gone))
+
+
+_MORE = ("list of cards",)
+_SMALL = {table.table.name: table for table in NAMED}
+
+
+def _orders(connection: Connection) -> Iterator[str]:
+    for part in _keys(connection, ORDERS):
+        last, faults = _told_of(connection, part, ORDERS)
+        for seq, order, fault in faults:
+            yield f"before row {seq} order {order} {fault}"
+        for key, digest, names in ORDERS.rows(connection, part):
+            yield from _differs(f"order {key}", last.get(label(ORDERS, key)), digest, names)
+
+
+def _cards(connection: Connection) -> Iterator[str]:
+    """Each card as the last of its restrictions left it."""
+    names = CARDS.names({})
+    of_card = select(orders.c.card, orders.c.id).where(orders.c.kind == Kind.RESTRICTION.value)
+    for part in _keys(connection, CARDS):
+        restrictions = connection.execute(of_card.where(orders.c.card.in_(part))).all()
+        last, faults = _told_of(connection, [row.id for row in restrictions], CARDS)
+        for seq, order, fault in faults:
+            yield f"before row {seq} the card of order {order} {fault}"
+        for row in connection.execute(select(cards).where(cards.c.card.in_(part))).mappings():
+            told = last.get(label(CARDS, row["card"]))
+            yield from _differs(f"the card of order {row['order_id']}", told, CARDS.digest(row), names)
+    moved = of_card.where(
+        orders.c.step > 0, ~select(cards.c.card).where(cards.c.card == orders.c.card).exists()
+    )
+    for lost in connection.execute(moved.limit(_MOST_REMOVED)):
+        yield f"the card of order {lost.id} was removed past the trail"
+
+
+def _of_orders(connection: Connection, table: AuditedRows) -> Iterator[str]:
+    """Rows about orders as the last entry about each order left them."""
+    name = table.table.name.replace("_", " ")
+    for part in _keys(connection, table):
+        last, faults = _told_of(connection, part, table)
+        for seq, order, fault in faults:
+            yield f"before row {seq} {name} of order {order} {fault}"
+        query = select(audit.c.subject).where(
+            audit.c.subject.in_(part), audit.c.what.in_(table.begun_by), audit.c.digests == ""
+        )
+        earlier = frozenset(
+            connection.execute(query).scalars()
+        )  # told by an earlier version, without digests
+        for key, digest, names in table.rows(connection, part):
+            told = last.get(label(table, key))
+            if told or key not in earlier:
+                yield from _differs(f"{name} of order {key}", told, digest, names)
+    there = table.keys().where(table.table.c[table.key] == audit.c.subject).exists()
+    gone = (
+        select(audit.c.subject)
+        .where(audit.c.what.in_(table.begun_by), audit.c.digests != "", ~there)
+        .distinct()
+        .limit(_MOST_REMOVED)
+    )
+    for number in connection.execute(gone).scalars():
+        yield f"{name} of order {number} was removed past the trail"
+
+
+def _removed_orders(connection: Connection) -> Iterator[str]:
+    opened = [f"{kind.value}.open" for kind in Kind]
+    there = select(orders.c.id).where(orders.c.id == audit.c.subject).exists()
+    gone = select(audit.c.subject).where(audit.c.what.in_(opened), ~there).limit(_MOST_REMOVED)
+    yield from (f"order {number} was removed past the trail" for number in connection.execute(gone).scalars())
+
+
+def _keys(connection: Connection, table: AuditedTable) -> Iterator[Sequence[str]]:
+    """All keys of a table, some at a time."""
+    key, after = table.table.c[table.key], ""
+    while (
+        some := connection.execute(table.keys().where(key > after).order_by(key).limit(AT_ONCE))
+        .scalars()
+        .all()
+    ):
+        yield some
+        after = some[-1]
+
+
+def _told_of(
+    connection: Connection, subjects: Sequence[str], table: AuditedTable
+) -> tuple[dict[str, str], list[tuple[int, str, str]]]:
+    """Label -> digest of the last entries about these orders; and where a row was found otherwise than it was left."""
+    entries: list[tuple[int, str, str, str]] = []
+    for part in in_parts(subjects, AT_ONCE):
+        query = select(audit.c.seq, audit.c.subject, audit.c.what, audit.c.digests)
+        rows = connection.execute(query.where(audit.c.subject.in_(part), audit.c.digests != ""))
+        entries += [(row.seq, row.subject, row.what, row.digests) for row in rows]
+    chains: dict[str, _Chain] = {}
+    faults: list[tuple[int, str, str]] = []
+    for seq, subject, what, digests in sorted(entries):
+        told: dict[str, str] = json.loads(digests)
+        mine = [name for name in told if name.startswith(f"{table.table.name}/")]
+        for name in mine:
+            if not name.endswith(FOUND):
+                fault = chains.setdefault(name, _Chain()).fault(told, name, table, what)
+                faults += [(seq, subject, fault)] if fault else []
+    return {name: chain.last for name, chain in chains.items() if chain.last}, faults
+
+
+def _differs(what: str, told: str | None, digest: str, names: Sequence[str]) -> Iterator[str]:
+    if told is None:
+        yield f"{what} is not in the trail: it was put in past it"
+    elif told != digest:
+        was, now = told.partition(".")[2], digest.partition(".")[2]
+        changed = [
+            name
+            for at, name in enumerate(names)
+            if was[at * DIGITS : (at + 1) * DIGITS] != now[at * DIGITS : (at + 1) * DIGITS]
+        ]
+        yield f"{what} was changed past the trail: {', '.join(changed) or 'a column'}"

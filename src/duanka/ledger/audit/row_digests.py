@@ -1,0 +1,318 @@
+"""Digests of the rows that entries of the audit trail are about; `row_comparison` compares rows with them.
+
+An entry of the trail carries a digest of every row that it is about, as the row stands when the transaction ends. The
+digest is over all columns of the table: a new column is covered without a word here, and what may change without an
+entry is named. Beside it stands how the transaction found the row: what was changed past the trail stays visible when
+the row is told again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
+
+from duanka.domain.identity import Outcome
+from duanka.ledger.db.bulk import among, dictionaries, in_parts
+from duanka.ledger.db.columns import storable
+from duanka.ledger.db.tables import (
+    act_cards,
+    act_places,
+    acts,
+    cards,
+    keys,
+    orders,
+    person_requests,
+    persons,
+)
+from duanka.ledger.db.tables_identity import checks, counter_checks
+from duanka.ledger.db.tables_installation import elements
+
+FOUND = "#found"  # behind the label of a row: its digest before the transaction
+SAME = "="  # the digest did not change
+AT_ONCE = 400  # values in one IN
+Whole = Callable[[Sequence[Any]], str]  # facts -> digest
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_REMEMBERED = 8192  # facts whose hash is kept: the texts of a policy, states, moments
+DIGITS = 3  # hexadecimal digits that tell a column from its neighbours
+
+
+def _cards_of_acts(connection: Connection, of: Collection[str]) -> dict[str, dict[str, object]]:
+    """The list of cards of each act: what two people agreed on is that list."""
+    listed = {act: hashlib.sha256() for act in of}
+    for part in in_parts(list(listed), AT_ONCE):
+        query = select(act_cards.c.act_id, act_cards.c.card).where(
+            among(connection, act_cards.c.act_id, part)
+        )
+        for act, card in connection.execute(query.order_by(act_cards.c.act_id, act_cards.c.card)):
+            listed[act].update(f"{card}\n".encode())
+    return {act: {"list of cards": digest.hexdigest()} for act, digest in listed.items()}
+
+
+@dataclass(frozen=True)
+class AuditedTable:
+    """A table whose rows the trail tells. `told_by`: beginnings of what the entries are called that name its rows.
+
+    An entry names a row by its subject, or by a value of what it tells before or after. `except_for`: columns that
+    change without an entry. `more`: what belongs to a row and lies in another table. `begun_by`: entries that tell a
+    new row.
+    """
+
+    table: Table
+    told_by: tuple[str, ...]
+    except_for: frozenset[str] = frozenset()
+    more: Callable[[Connection, Collection[str]], dict[str, dict[str, object]]] | None = None
+    begun_by: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The name of the primary key."""
+        (column,) = self.table.primary_key.columns
+        return column.name
+
+    @cached_property
+    def covered(self) -> tuple[str, ...]:
+        """The columns that the digest is over."""
+        return tuple(sorted({column.name for column in self.table.columns} - self.except_for))
+
+    @cached_property
+    def _values(self) -> Callable[[Mapping[str, Any] | RowMapping], tuple[Any, ...]]:
+        return itemgetter(*self.covered)
+
+    def digest(
+        self,
+        row: Mapping[str, Any] | RowMapping,
+        more: Mapping[str, object] | None = None,
+        whole: Whole | None = None,
+    ) -> str:
+        """Of all columns but the exceptions; a column that `row` does not have makes it another digest.
+
+        `whole`: how the facts make one digest; None: as they do now.
+        """
+        whole = whole or _whole
+        if more:
+            facts = {name: row[name] for name in self.covered if name in row} | dict(more)
+            return whole([facts[name] for name in self.names(more) if name in facts])
+        try:
+            return whole(self._values(row))
+        except KeyError:
+            return whole([row[name] for name in self.covered if name in row])
+
+    def rows(
+        self, connection: Connection, of: Collection[str], whole: Whole | None = None
+    ) -> Iterator[tuple[str, str, list[str]]]:
+        """Key and digest of these rows, and the names of what is in the digest. `whole`: as of `digest`."""
+        key = self.table.c[self.key]
+        for part in in_parts(sorted(of), AT_ONCE):
+            found = dictionaries(connection.execute(select(self.table).where(among(connection, key, part))))
+            more = self.more(connection, [row[self.key] for row in found]) if self.more else {}
+            for row in found:
+                also = more.get(row[self.key], {})
+                yield row[self.key], self.digest(row, also, whole), self.names(also)
+
+    def names(self, more: Mapping[str, object]) -> list[str]:
+        """The names of what is in a digest, in its order."""
+        return [*_in_order(self.covered, *more)]
+
+    def keys(self) -> Select[Any]:
+        """Every key."""
+        return select(self.table.c[self.key])
+
+
+@dataclass(frozen=True)
+class AuditedRows(AuditedTable):
+    """A table of which the rows about one order, or one act, are told as one.
+
+    `only`: the rows that somebody rests on; `about`: the column that names the order or act.
+    """
+
+    only: tuple[ColumnElement[bool], ...] = ()
+    about: str = "order_id"
+
+    @property
+    def key(self) -> str:
+        """The column that names the order, or the act."""
+        return self.about
+
+    def rows(
+        self, connection: Connection, of: Collection[str], whole: Whole | None = None
+    ) -> Iterator[tuple[str, str, list[str]]]:
+        """As of a table; the digest of an order is over all of its rows."""
+        key, inner = self.table.c[self.key], [*self.table.primary_key.columns]
+        for part in in_parts(sorted(of), AT_ONCE):
+            query = select(self.table).where(among(connection, key, part), *self.only).order_by(key, *inner)
+            of_order: dict[str, list[RowMapping]] = {}
+            for row in connection.execute(query).mappings():
+                of_order.setdefault(row[self.key], []).append(row)
+            for order, rows in of_order.items():
+                facts = [tuple(_plain(row[name]) for row in rows) for name in self.covered]
+                yield order, (whole or _whole)(facts), list(self.covered)
+
+    def keys(self) -> Select[Any]:
+        """Every order that has such rows."""
+        return super().keys().where(*self.only).distinct()
+
+
+_PEOPLE = ("person", "change", "key")
+ORDERS = AuditedTable(orders, ("order",))  # those of a transaction of the order book come with their digests
+CARDS = AuditedTable(cards, ())
+_NEW_PERSON = frozenset({"person.first", "person.join", "person.approve"})
+PERSONS = AuditedTable(persons, _PEOPLE, begun_by=_NEW_PERSON)
+KEYS = AuditedTable(keys, _PEOPLE, begun_by=_NEW_PERSON | {"key.approve"})
+REQUESTS = AuditedTable(
+    person_requests,
+    _PEOPLE,
+    frozenset({"decided_by", "decided_at", "outcome"}),
+    begun_by=frozenset({"person.propose"}),
+)
+ELEMENTS = AuditedTable(elements, ("element",), begun_by=frozenset({"element.set"}))
+ACTS = AuditedTable(
+    acts, ("act",), frozenset({"done", "skipped"}), _cards_of_acts, begun_by=frozenset({"act.propose"})
+)
+# Whose the cards of an act are. Acts of earlier versions were told without it.
+PLACES = AuditedRows(
+    act_places,
+    ("act",),
+    begun_by=frozenset(
+        f"act.{what}" for what in ("propose", "approve", "reject", "undo", "finish", "strike")
+    ),
+    about="act_id",
+)
+NAMED = (
+    PERSONS,
+    KEYS,
+    REQUESTS,
+    ELEMENTS,
+    ACTS,
+    PLACES,
+)
+# What letting a card go, or stopping it, may rest on: who saw the person, and what the machine said.
+COUNTER_CHECKS = AuditedRows(counter_checks, ("counter",), begun_by=frozenset({"counter.verify"}))
+CHECKS = AuditedRows(
+    checks,
+    ("check",),
+    frozenset({"reviewed_at"}),
+    begun_by=frozenset({"check.settle"}),
+    only=(checks.c.outcome.in_([outcome.value for outcome in Outcome]),),
+)
+OF_ORDERS = (COUNTER_CHECKS, CHECKS)
+_BY_WHAT: dict[str, list[AuditedTable]] = {}
+for _one in (ORDERS, *NAMED, *OF_ORDERS):
+    for _what in _one.told_by:
+        _BY_WHAT.setdefault(_what, []).append(_one)
+
+
+def label(table: AuditedTable, key: str) -> str:
+    """How an entry names a row."""
+    return f"{table.table.name}/{key}"
+
+
+def found(connection: Connection, table: AuditedTable, *keys: str) -> dict[str, str]:
+    """What an entry says of these rows before the transaction changes them."""
+    return {label(table, key) + FOUND: digest for key, digest, _ in table.rows(connection, keys)}
+
+
+class RowsTold:
+    """Digests of the rows that the entries of one transaction name, as it leaves them; each row is read once.
+
+    `before`: what `found` said of the rows that the transaction changed.
+    """
+
+    def __init__(self, connection: Connection, before: Mapping[str, str]) -> None:
+        self._connection, self._before = connection, dict(before)
+        self._read: dict[str, str | None] = {}
+
+    def read(self, entries: Iterable[tuple[str, str, Iterable[Mapping[str, object]]]]) -> None:
+        """Read the rows that all these entries name, those of a table together: of each `of`'s arguments."""
+        unread: dict[str, set[str]] = {}
+        for what, subject, told in entries:
+            beginning = what.partition(".")[0]
+            if beginning in _BY_WHAT:
+                unread.setdefault(beginning, set()).update(_named(subject, told))
+        for beginning, named in unread.items():
+            for table in _BY_WHAT[beginning]:
+                self._read_rows(table, named)
+
+    def of(self, what: str, subject: str, told: Iterable[Mapping[str, object]]) -> dict[str, str]:
+        """Label -> digest of the rows that an entry names, with how they were found."""
+        digests = dict[str, str]()
+        tables = _BY_WHAT.get(what.partition(".")[0], ())
+        named = _named(subject, told)
+        for table in tables:
+            self._read_rows(table, named)
+            for name in (label(table, key) for key in sorted(named)):
+                if digest := self._read[name]:
+                    digests[name] = digest
+                    digests[name + FOUND] = self._before.pop(name + FOUND, SAME)
+        return digests
+
+    def _read_rows(self, table: AuditedTable, keys: Collection[str]) -> None:
+        unread = [key for key in keys if label(table, key) not in self._read]
+        self._read |= {label(table, key): None for key in unread}
+        self._read |= {label(table, key): digest for key, digest, _ in table.rows(self._connection, unread)}
+
+
+def _named(subject: str, told: Iterable[Mapping[str, object]]) -> set[str]:
+    return {subject, *(value for facts in told for value in facts.values() if isinstance(value, str))}
+
+
+@lru_cache(maxsize=128)
+def _in_order(covered: Sequence[str], *more: str) -> tuple[str, ...]:
+    return tuple(sorted([*covered, *more]))
+
+
+def _whole(facts: Iterable[Hashable]) -> str:
+    """Of the hashes of all facts, and behind a dot a few digits of each, so that the one that differs can be named."""
+    facts = tuple(facts)
+    hashes, digits = b"".join(map(_hash_of, facts)), "".join(map(_digits_of, facts))
+    return f"{hashlib.sha256(hashes).hexdigest()[:32]}.{digits}"
+
+
+class _Hashes(dict[Hashable, bytes]):
+    """Facts -> their hashes, kept for the next row: those of a batch have most in common, among it long texts.
+
+    A look-up is no call of Python's, and takes a quarter of the time of `lru_cache`. Of too many all are forgotten.
+    """
+
+    def __missing__(self, fact: Hashable) -> bytes:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+            _digits.clear()
+        text = text_of(fact)
+        _digits[fact] = digits_of(text)
+        made = self[fact] = hashlib.sha256(text).digest()
+        return made
+
+
+class _Digits(dict[Hashable, str]):
+    """Facts -> a few digits of each."""
+
+    def __missing__(self, fact: Hashable) -> str:
+        return digits_of(text_of(fact))
+
+
+def text_of(fact: Hashable) -> bytes:
+    """A fact as one text, whatever Python writes it."""
+    return ascii(list(fact) if isinstance(fact, tuple) else _plain(fact)).encode()
+
+
+def digits_of(text: bytes) -> str:
+    """A few digits of the text of a fact."""
+    return f"{zlib.crc32(text) & 0xFFF:03x}"
+
+
+_hashes, _digits = _Hashes(), _Digits()
+_hash_of, _digits_of = _hashes.__getitem__, _digits.__getitem__
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MICROSECOND  # as it is stored, whatever zone it was given in
+    return storable(value) if isinstance(value, str) else value

@@ -1,0 +1,392 @@
+"""The audit trail: rows are only ever appended, and each carries a keyed hash over itself and the one before.
+
+Who has the database but not the key cannot change, remove, put in or reorder a row, nor cut off the end, without
+`verify` naming the place. An older copy of the whole database shows only against an `end` that was kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.order import SYSTEM, Event, Person
+from duanka.ledger.audit.row_comparison import Comparison
+from duanka.ledger.audit.row_digests import AuditedTable, RowsTold, label
+from duanka.ledger.db.bulk import among, dictionaries, in_parts, put_rows
+from duanka.ledger.db.columns import storable
+from duanka.ledger.db.database import GENESIS, Store
+from duanka.ledger.db.tables import audit, audit_head, orders
+
+BROKEN = "trail.broken"
+UPGRADED = "book.upgrade"  # the database was upgraded: from here on the trail tells rows as they are since
+_BLOCK = 64  # bytes of SHA-256
+_AT_ONCE = 5_000
+_MOST_UNTOLD = 100  # orders without a beginning that are named; more say nothing more
+
+
+_AT_END = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+
+
+@dataclass(slots=True)  # not frozen: there are many, and that would cost as much as all else about them
+class Entry:
+    """What is to be told: `subject` is an order, a card, an act or a key; `before` and `after` what changed of it."""
+
+    at: datetime
+    by: Person
+    what: str
+    subject: str
+    why: str = ""
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of rows, where the caller has them (`row_digests`)
+    found: Mapping[str, str] = field(default_factory=dict)  # of rows that change, before they do
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where the trail does not hold. `seq`: the row (0: none); `what` is wrong with it."""
+
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the trail holds: how many rows were read, and where it does not."""
+
+    rows: int
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class UpgradeTold:
+    """An upgrade as the trail tells it. `seq`: its row; `before`: the version that the database had."""
+
+    seq: int
+    at: datetime
+    before: int
+    told: Mapping[str, Any]
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the trail of before had no digests of rows: from `first` on it has."""
+        return bool(self.told["baseline"])
+
+    @property
+    def first(self) -> int:
+        """The first row of the trail that the upgrade wrote."""
+        return self.seq - int(self.told["rows"])
+
+
+class Trail:
+    """Appends to the audit trail, and verifies it, under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._mac = keyed_hash(key)
+        # the ends that are kept outside of the database: (number, hash) of a last row
+        self.kept_elsewhere: Callable[[], Collection[tuple[int, str]]] = lambda: ()
+
+    def append(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """Append `entries` in the transaction of what they tell: both are there, or neither is."""
+        if not entries:
+            return
+        head = connection.execute(
+            select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal).with_for_update()
+        ).one()
+        seq, last = head.seq, head.hash
+        found = connection.execute(_AT_END).first()
+        there = (found.seq, found.hash) if found else (0, GENESIS)
+        if not self._sealed(*head) or there != (seq, last):
+            if there[0] > seq:  # an older end was put back: its next number is taken
+                seq, last = there
+            # cards go on being stopped and given back, but what was done to the end stays visible for ever
+            ended = {"seq": head.seq, "hash": head.hash}
+            entries = [Entry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended), *entries]
+        rows = []
+        told = RowsTold(connection, {name: was for entry in entries for name, was in entry.found.items()})
+        told.read((one.what, one.subject, (one.before, one.after)) for one in entries if not one.digests)
+        for entry in entries:
+            seq += 1
+            row = {
+                "seq": seq,
+                "at": entry.at,
+                "who": storable(entry.by.id),
+                "role": entry.by.role.value,
+                "what": entry.what,
+                "subject": entry.subject,
+                "why": storable(entry.why),
+                "before": _object(entry.before),
+                "after": _object(entry.after),
+            }
+            facts = (entry.before, entry.after)
+            digests = entry.digests or told.of(entry.what, entry.subject, facts)
+            row["digests"] = _object(digests) if digests else ""
+            last = row["hash"] = self._hash(row, last)
+            rows.append(row)
+        put_rows(connection, audit, rows)
+        connection.execute(update(audit_head).values(seq=seq, hash=last, seal=self._seal(seq, last)))
+
+    def end(self, store: Store) -> tuple[int, str]:
+        """The number and the hash of the last row: kept outside, they show later that nothing up to here is gone."""
+        with store.reading() as connection:
+            seq, last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
+            return seq, last
+
+    def verdict(self, store: Store, by: Person) -> Verdict:
+        """Read the whole trail at one go; see `verify`, which tells as it reads. NotTheirs: `by` may not."""
+        authorize(by, Permission.VERIFY_AUDIT)
+        rows, faults = 0, list[Fault]()
+        for found in self.verify(store):
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                rows = found
+        return Verdict(rows, tuple(faults))
+
+    def verify(self, store: Store, kept: Collection[tuple[int, str]] = ()) -> Iterator[Fault | int]:
+        """Read the whole trail: yields each Fault, and now and then how many rows were read.
+
+        `kept`: what `end` said earlier, beside what `kept_elsewhere` gives. Without any, an older copy of the whole
+        database passes for the present one.
+        """
+        ends = dict.fromkeys((*kept, *self.kept_elsewhere()))
+        with store.reading() as connection:
+            head = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
+            expected, last, comparison = 1, GENESIS, Comparison()
+            for row in _rows(connection):
+                yield from (Fault(row["seq"], what) for what in comparison.read(row))
+                if row["seq"] < expected:
+                    yield Fault(row["seq"], "put in: the trail begins with 1")
+                    continue
+                if row["seq"] != expected:
+                    missing = (
+                        f"{expected}" if row["seq"] == expected + 1 else f"{expected} to {row['seq'] - 1}"
+                    )
+                    yield Fault(expected, f"missing: {missing}")
+                elif not self.bears_our_hash(row, last):
+                    yield Fault(row["seq"], "changed, or moved from another place")
+                if row["what"] == BROKEN:
+                    yield Fault(row["seq"], "before this row the end of the trail was changed")
+                if any(row["seq"] == seq and row["hash"] != last_kept for seq, last_kept in ends):
+                    yield Fault(row["seq"], "not the row that was kept")
+                # go on from what the row claims, so that one wrong row is one fault and not all that follow
+                expected, last = row["seq"] + 1, row["hash"]
+                if row["seq"] % _AT_ONCE == 0:
+                    yield row["seq"]
+            if (head.seq, head.hash) != (expected - 1, last):
+                yield Fault(expected, f"the end is wrong: the trail went to {head.seq}")
+            elif not self._sealed(*head):
+                yield Fault(expected, "the end was changed: it does not bear our seal")
+            if (furthest := max((seq for seq, _ in ends), default=0)) >= expected:
+                yield Fault(expected, f"the end is missing: the trail went to {furthest} when that was kept")
+            yield from (Fault(0, f"order {number} has no beginning here") for number in _untold(connection))
+            yield from (Fault(0, what) for what in comparison.faults(connection))
+            yield expected - 1
+
+    def tells(
+        self,
+        connection: Connection,
+        table: AuditedTable,
+        key: str,
+        subjects: Collection[str],
+        digest: str | None = None,
+    ) -> bool:
+        """Whether the trail left a row as it is; `subjects`: of the entries that change it.
+
+        No: it was put in or changed past the trail, or the entry that told it bears no hash of ours. `digest`: of the
+        row, where the caller has read it.
+        """
+        if digest is None:
+            digest = next((found for _, found, _ in table.rows(connection, [key])), "")
+        name = label(table, key)
+        about = (audit.c.subject.in_(subjects), audit.c.digests.contains(f'"{name}":', autoescape=True))
+        told = next(iter(self._with_the_one_before(connection, *about, limit=1)), None)
+        if told is None or json.loads(told["digests"])[name] != digest:
+            return False
+        return self._is_ours(told)
+
+    def untold(self, connection: Connection, table: AuditedTable, found: Mapping[str, str]) -> set[str]:
+        """Those of these rows that the trail did not leave as they are, as `tells`; each is the subject of its own.
+
+        `found`: their digests by key, as the caller has read them.
+        """
+        untold = set(found)
+        place = func.strpos if connection.dialect.name == "postgresql" else func.instr
+        names_it = place(audit.c.digests, literal(f'"{label(table, "")}') + audit.c.subject + '":') > 0
+        for part in in_parts(sorted(found)):
+            last = (
+                select(func.max(audit.c.seq))
+                .where(among(connection, audit.c.subject, part), names_it)
+                .group_by(audit.c.subject)
+            )
+            before = audit.alias()
+            query = (
+                select(audit, before.c.hash.label("chained"))
+                .outerjoin(before, before.c.seq == audit.c.seq - 1)
+                .where(audit.c.seq.in_(last))
+            )
+            for row in dictionaries(connection.execute(query)):
+                key = row["subject"]
+                # nothing but a name and its value is written like this: a quote within a text has a mark before it
+                says = f"{_canonical(label(table, key))}:{_canonical(found[key])}"
+                if says in row["digests"] and self._is_ours(row):
+                    untold.discard(key)
+        return untold
+
+    def has(self, connection: Connection, what: str, subject: str) -> bool:
+        """Whether there is such an entry, and it bears our hash."""
+        rows = self._with_the_one_before(connection, audit.c.what == what, audit.c.subject == subject)
+        return any(map(self._is_ours, rows))
+
+    def _with_the_one_before(
+        self, connection: Connection, *which: ColumnElement[bool], limit: int = _MOST_UNTOLD
+    ) -> Sequence[Mapping[str, Any]]:
+        """Rows, the latest first, each with the hash of the one before as `chained`."""
+        before = audit.alias()
+        rows = (
+            select(audit, before.c.hash.label("chained"))
+            .outerjoin(before, before.c.seq == audit.c.seq - 1)
+            .where(*which)
+            .order_by(audit.c.seq.desc())
+            .limit(limit)
+        )
+        return dictionaries(connection.execute(rows))
+
+    def _is_ours(self, row: Mapping[str, Any]) -> bool:
+        chained = GENESIS if row["seq"] == 1 else row["chained"]
+        return chained is not None and self.bears_our_hash(row, chained)
+
+    def bears_our_hash(self, row: Mapping[str, Any], last: str) -> bool:
+        """Whether a row is as we wrote it behind the row with the hash `last`, in whatever version.
+
+        Before version 5 of the database an entry had no digests, and the hash was over a list that is one shorter.
+        Neither list can be taken for the other, so whoever lacks the key gains nothing by the choice.
+        """
+        if hmac.compare_digest(self._hash(row, last), row["hash"]):
+            return True
+        return not row["digests"] and hmac.compare_digest(self._hash_without_digests(row, last), row["hash"])
+
+    def head(self, connection: Connection) -> tuple[int, str, str]:
+        """Number, hash and seal of the end of the trail, as they are stored."""
+        row = connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal)).one()
+        return row.seq, row.hash, row.seal
+
+    def is_sealed(self, head: tuple[int, str, str]) -> bool:
+        """Whether this end bears our seal."""
+        return self._sealed(*head)
+
+    def upgrades(self, connection: Connection) -> list[UpgradeTold]:
+        """The upgrades of the database that the trail tells, by entries that bear our hash, the first one first."""
+        rows = self._with_the_one_before(connection, audit.c.what == UPGRADED)
+        ours = [row for row in reversed(rows) if self._is_ours(row)]
+        return [
+            UpgradeTold(row["seq"], row["at"], json.loads(row["before"])["version"], json.loads(row["after"]))
+            for row in ours
+        ]
+
+    def signed(self, purpose: str, *told: object) -> str:
+        """A keyed hash over what is told outside of the database."""
+        return hmac.new(self._key, _canonical([purpose, *told]).encode(), hashlib.sha256).hexdigest()
+
+    def is_signed(self, seal: str, purpose: str, *told: object) -> bool:
+        """Whether `seal` is that hash."""
+        return hmac.compare_digest(self.signed(purpose, *told).encode(), seal.encode())
+
+    def _seal(self, seq: int, last: str) -> str:
+        return hmac.new(self._key, _canonical(["end", seq, last]).encode(), hashlib.sha256).hexdigest()
+
+    def _sealed(self, seq: int, last: str, seal: str) -> bool:
+        fresh = (seq, last, seal) == (0, GENESIS, "")
+        return fresh or hmac.compare_digest(self._seal(seq, last), seal)
+
+    def _hash(self, row: Mapping[str, Any], last: str) -> str:
+        # as `_canonical` writes [last, seq, at, ...]: most of a sweep's time would go into the general way
+        texts = ",".join(map(_text, _TOLD(row)))
+        told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
+        return self._mac(told.encode())
+
+    def _hash_without_digests(self, row: Mapping[str, Any], last: str) -> str:
+        texts = ",".join(map(_text, _TOLD(row)[:-1]))
+        told = f"[{_text(last)},{row['seq']},{_text(_utc(row['at']))},{texts}]"
+        return self._mac(told.encode())
+
+
+_TOLD = itemgetter("who", "role", "what", "subject", "why", "before", "after", "digests")
+
+
+def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
+    after = None
+    while True:
+        query = select(audit).order_by(audit.c.seq).limit(_AT_ONCE)
+        query = query if after is None else query.where(audit.c.seq > after)
+        rows = dictionaries(connection.execute(query))
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1]["seq"]
+
+
+def _untold(connection: Connection) -> Iterator[str]:
+    """Orders that nobody opened by the book, or whose beginning was taken away with the rest."""
+    # joined to nothing: SQLite would otherwise look through every beginning there is for each order
+    what = audit.c.what.concat("")
+    opening = (
+        select(audit.c.seq)
+        .where(audit.c.subject == orders.c.id, what == orders.c.kind + f".{Event.OPEN}")
+        .exists()
+    )
+    yield from connection.execute(
+        select(orders.c.id).where(~opening).order_by(orders.c.id).limit(_MOST_UNTOLD)
+    ).scalars()
+
+
+@lru_cache(maxsize=1024)  # the rows of a transaction have one moment
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+# one encoder for all: what it writes is under the hash, and must not depend on who asks
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
+_text: Callable[[str], str] = encode_basestring  # of a text, as `_canonical`
+
+
+def _object(facts: Mapping[str, object]) -> str:
+    """As `_canonical`, in a third of its time: most values are texts or whole numbers. The text is `storable`."""
+    if not facts:
+        return "{}"
+    each = [
+        f"{_text(name)}:{_text(value)}"
+        if type(value) is str
+        else f"{_text(name)}:{value if type(value) is int else _canonical(value)}"
+        for name, value in sorted(facts.items())
+    ]
+    whole = f"{{{','.join(each)}}}"
+    return whole if whole.isascii() else storable(whole)  # JSON writes no zero byte as it is
+
+
+def keyed_hash(key: bytes) -> Callable[[bytes], str]:
+    """HMAC-SHA-256 under `key`, in hexadecimal: as `hmac.digest`, which takes the key anew each time, in half of it."""
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+
+    def mac(told: bytes) -> str:
+        within, around = inner.copy(), outer.copy()
+        within.update(told)
+        around.update(within.digest())
+        return around.hexdigest()
+
+    return mac

@@ -1,0 +1,181 @@
+"""Whether a database is an order book of ours, of this version and under this secret; checked before any write."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, insert, inspect, select, update
+
+import duanka.ledger.db.tables_identity  # its tables are made with the others
+import duanka.ledger.db.tables_takes  # noqa: F401  # and these
+from duanka.domain.errors import DuankaError
+from duanka.domain.text import Words
+from duanka.ledger.db.tables import SCHEMA_VERSION, audit_head, metadata
+from duanka.ledger.db.tables_installation import installation
+
+GENESIS = "0" * 64
+
+# Gives the key that the installation is sealed with, or several of which one fits, the one for a new order book first;
+# or raises a DuankaError. Told whether the order book is new.
+SealKey = Callable[[bool], bytes | Sequence[bytes]]
+RELEASE_0_1_0 = 0  # the version of the tables of that release, which carried no number
+
+
+class NotUsable(DuankaError):
+    """A database that this version may not use: not ours, another version, or under another secret."""
+
+
+class OlderVersion(NotUsable):
+    """An order book of an earlier version, which an upgrade makes one of this version."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"{name} is an order book {version_words(version).en}; this Duanka needs version {SCHEMA_VERSION}:"
+            " `duanka database upgrade` makes it one (docs/OPERATIONS.md); nothing was changed"
+        )
+        self.name, self.version = name, version
+
+
+@dataclass(frozen=True)
+class SecretKeys:
+    """Keys of one form of an installation's secret: of its seal, and of its audit trail."""
+
+    installation: bytes
+    audit: bytes
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What an upgrade needs to know. `keys`: of the forms of the secret; a DuankaError where there is none.
+
+    `by`: who does it, for the trail. `say`: told each line that people must know. `despite_faults`: why it is to go on
+    although the audit trail does not hold; empty: it is not.
+    """
+
+    keys: Callable[[], Sequence[SecretKeys]]
+    by: str
+    say: Callable[[Words], None]
+    despite_faults: str = ""
+
+
+def prepare(connection: Connection, name: str, seal_key: SealKey | None, *, may_write: bool) -> int | None:
+    """Check the database, and make it ready where it is new; which of the keys fits, None: it is not ready.
+
+    `name`: the database, as an error names it. Without `may_write` nothing is written, and a new database is not
+    ready. `seal_key` None: the secret is not checked. NotUsable where this version may not use the database.
+    """
+    found = frozenset(inspect(connection).get_table_names())
+    if not found:
+        if may_write:
+            _create(connection, _keys(seal_key, True)[0] if seal_key else None)
+        return 0 if may_write else None
+    number, seal = _identity(connection, name, found)
+    if seal_key is None:
+        return 0
+    if (
+        not seal and connection.execute(select(audit_head.c.seq)).scalar_one() == 0
+    ):  # nothing rests on a secret yet
+        if may_write:
+            key = _keys(seal_key, True)[0]
+            connection.execute(update(installation).values(secret_seal=_seal(key, number)))
+        return 0 if may_write else None
+    return fitting_secret(name, number, seal, _keys(seal_key, False))
+
+
+def fitting_secret(name: str, number: str, seal: str, keys: Sequence[bytes]) -> int:
+    """Which of the keys made the seal of the installation `number`; NotUsable: none did."""
+    for at, key in enumerate(keys):
+        if seal and hmac.compare_digest(_seal(key, number), seal):
+            return at
+    raise NotUsable(
+        f"the secret does not fit the order book {name}: set DUANKA_SECRET or DUANKA_SECRET_FILE to the one that"
+        " it was made with (without them it is the file `secret` in the folder DUANKA_ORDERS); nothing was written"
+    )
+
+
+def _keys(seal_key: SealKey, is_new: bool) -> Sequence[bytes]:
+    given = seal_key(is_new)
+    return (given,) if isinstance(given, bytes) else given
+
+
+def version_of(connection: Connection, name: str) -> int | None:
+    """The version of the tables; None: the database is empty. NotUsable: it is no order book."""
+    found = frozenset(inspect(connection).get_table_names())
+    if not found:
+        return None
+    try:
+        _identity(connection, name, found)
+    except OlderVersion as older:
+        return older.version
+    return SCHEMA_VERSION
+
+
+def version_words(version: int) -> Words:
+    """A version of the tables, as people call it."""
+    if version == RELEASE_0_1_0:
+        return Words("版本 0.1.0", "of release 0.1.0")
+    return Words(f"数据库版本 {version}", f"of version {version}")
+
+
+def put_installation(connection: Connection, number: str, key: bytes | None, now: datetime) -> None:
+    """Write the one row that says what the database is."""
+    row = {
+        "id": 1,
+        "schema_version": SCHEMA_VERSION,
+        "installation_id": number,
+        "secret_seal": _seal(key, number) if key else "",
+        "created_at": now,
+    }
+    connection.execute(insert(installation).values(row))
+
+
+def check(connection: Connection, name: str) -> None:
+    """See that the tables are of this version, at any time after the start; NotUsable."""
+    _identity(connection, name, frozenset(inspect(connection).get_table_names()))
+
+
+def _create(connection: Connection, key: bytes | None) -> None:
+    metadata.create_all(connection)
+    put_installation(connection, secrets.token_hex(16), key, datetime.now(UTC))
+    connection.execute(insert(audit_head).values(id=1, seq=0, hash=GENESIS))
+
+
+def _identity(connection: Connection, name: str, found: frozenset[str]) -> tuple[str, str]:
+    """Id and seal of an order book of this version; NotUsable where it is anything else."""
+    if installation.name not in found:
+        if {"orders", "audit", "audit_head"} <= found:
+            raise OlderVersion(name, RELEASE_0_1_0)
+        raise NotUsable(
+            f"{name} is no order book: it holds other tables ({', '.join(sorted(found)[:3])});"
+            " give Duanka a database of its own (DUANKA_DATABASE_URL)"
+        )
+    columns = {column["name"] for column in inspect(connection).get_columns(installation.name)}
+    if not columns >= set(installation.columns.keys()):
+        raise NotUsable(
+            f"{name} is no order book: its table `installation` is not ours (DUANKA_DATABASE_URL)"
+        )
+    row = connection.execute(select(installation)).first()
+    if row is None:
+        raise NotUsable(f"{name} has lost its row of `installation`; restore a backup (docs/OPERATIONS.md)")
+    if row.schema_version > SCHEMA_VERSION:
+        raise NotUsable(
+            f"{name} is an order book of version {row.schema_version}; this Duanka knows version {SCHEMA_VERSION}:"
+            " start a newer Duanka on it, or give another database (docs/OPERATIONS.md); nothing was changed"
+        )
+    if row.schema_version < SCHEMA_VERSION:
+        raise OlderVersion(name, row.schema_version)
+    if missing := frozenset(metadata.tables) - found:
+        raise NotUsable(
+            f"{name} lacks the table {min(missing)} of version {SCHEMA_VERSION}; restore a backup"
+            " (docs/OPERATIONS.md)"
+        )
+    return row.installation_id, row.secret_seal
+
+
+def _seal(key: bytes, number: str) -> str:
+    return hmac.new(key, f"duanka installation {number}".encode(), hashlib.sha256).hexdigest()

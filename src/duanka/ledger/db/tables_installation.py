@@ -1,0 +1,32 @@
+"""Tables about the installation itself: its identity, the version of its tables, the network's elements."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, Table
+
+from duanka.ledger.db.columns import Moment, String, Text
+from duanka.ledger.db.tables import metadata
+
+# One row. `secret_seal` is an HMAC of `installation_id` under the installation's secret: it tells a secret that does
+# not fit before anything is written under it.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("installation_id", String(32), nullable=False),
+    Column("secret_seal", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+# The elements of the network that orders go to; one list for every process. An empty address: taken out by a person,
+# which a setting does not undo. `changes_allowed`: what a supervisor lets the next comparison change, until when.
+elements = Table(
+    "elements",
+    metadata,
+    Column("name", String(24), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changes_allowed", Integer),
+    Column("allowed_until", Moment),
+)

@@ -1,0 +1,57 @@
+"""Tables about takes: what was made of one folder of decisions at once, and decisions that were not made orders yet."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, Table
+
+from duanka.ledger.db.columns import Moment, String, Text
+from duanka.ledger.db.tables import index_of_some, metadata
+
+# A take: what one person, or the worker on one day, made of one run of decisions. `run`: "" where no line bears a
+# seal. `chosen`, `counts`, `covers`: JSON. `narrower`: its records covered less than those of the take before, and
+# nobody said that this is meant.
+takes = Table(
+    "takes",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("chosen", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("covers", Text, nullable=False),
+    Column("narrower", Integer, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", Text),
+    Index("takes_by_time", "at", "id"),
+    Index("takes_of_run", "run", "narrower"),
+)
+
+# What a take did to orders. `what`: opened, attached, stopped.
+taken_orders = Table(
+    "taken_orders",
+    metadata,
+    Column("take_id", String(16), primary_key=True),
+    Column("order_id", String(16), primary_key=True),
+    Column("what", String(16), nullable=False),
+    Index("takes_of_order", "order_id"),
+)
+
+# Decisions that a take read and made no order of, at most one of a card and file. `line`: as the file has it, with its
+# seal. `why`: left (not chosen, or over the limit), held (by a person), narrower (a withdrawal of a scan of less).
+kept_decisions = Table(
+    "kept_decisions",
+    metadata,
+    Column("card", String(24), primary_key=True),
+    Column("source", String(200), primary_key=True),
+    Column("run", String(32), nullable=False),
+    Column("why", String(16), nullable=False),
+    Column("line", Text, nullable=False),
+    Column("take_id", String(16), nullable=False),
+    Column("kept_at", Moment, nullable=False),
+    Column("kept_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # why a person held it
+    Index("kept_of_source", "source", "why"),
+    index_of_some("kept_held", "kept_at", "card", where="why = 'held'"),
+)

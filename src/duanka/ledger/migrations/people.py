@@ -1,0 +1,133 @@
+"""People of release 0.1.0, where a key named its owner and role: they become persons with an id of their own."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, column, insert, select, table, update
+
+from duanka.domain.person import MOST_LETTERS, SYSTEM, BadPerson, Role, display_name, person_id
+from duanka.domain.text import Words
+from duanka.ledger.migrations.trail_facts import TrailFacts
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 28  # letters of an id, so that a number fits behind
+# Whose role counts where one name had keys of several: nobody is given more than one of their keys gave.
+_ROLES = (Role.SUPERVISOR, Role.DESK, Role.POLICE, Role.REGULATOR)
+
+_keys = table(
+    "keys",
+    # moments as they are stored: one that a version of today would refuse is kept, too
+    *map(column, ("id", "person", "role", "proposed_by", "approved_by", "created_at", "revoked_at")),
+)
+_persons = table(
+    "persons",
+    *map(column, ("id", "display_name", "role", "operators", "cities", "created_at")),
+)
+
+
+@dataclass(frozen=True)
+class _Owner:
+    id: str
+    role: str
+    keys: Sequence[RowMapping]
+
+
+def persons_of_keys(connection: Connection, facts: TrailFacts) -> Sequence[_Owner]:
+    """Make a person of every name that has a key, or had one; `facts.ids` says who became whom."""
+    wanted = ("id", "person", "role", "created_at", "revoked_at")
+    rows = connection.execute(
+        select(*(_keys.c[name] for name in wanted)).order_by(_keys.c.created_at, _keys.c.id)
+    )
+    by_name: dict[str, list[RowMapping]] = {}
+    for row in rows.mappings():
+        by_name.setdefault(row["person"], []).append(row)
+    owners = []
+    for name, keys in by_name.items():
+        number = facts.ids[name] = _id_of(name, facts.ids.values())
+        in_force = [key["role"] for key in keys if _is_told(facts, key)] or [keys[-1]["role"]]
+        role = min(in_force, key=_ROLES.index)
+        person = {"id": number, "display_name": _shown(name), "role": role, "operators": "", "cities": ""}
+        connection.execute(insert(_persons).values(**person, created_at=keys[0]["created_at"]))
+        owners.append(_Owner(number, role, keys))
+        if number != name:
+            facts.said.append(Words(f"{name}：工号 {number}", f"{name} has the id {number}"))
+    return owners
+
+
+def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts: TrailFacts) -> None:
+    """Put the keys under the ids of their owners; revoke what the trail did not give out, or gave for another role."""
+    for owner in owners:
+        for key in owner.keys:
+            values: dict[str, Any] = {"person": owner.id, "proposed_by": SYSTEM.id, "approved_by": SYSTEM.id}
+            if key["revoked_at"] is None and not (_is_told(facts, key) and key["role"] == owner.role):
+                values["revoked_at"] = (facts.at - _EPOCH) // timedelta(microseconds=1)
+                facts.revoked.add(key["id"])
+                why = (
+                    Words(
+                        f"{owner.id} 现为{Role(owner.role).words.zh}", f"{owner.id} acts as {owner.role} now"
+                    )
+                    if _is_told(facts, key)
+                    else Words("审计链中没有此密钥", "the audit trail does not know it")
+                )
+                which = Words(
+                    f"密钥 {key['id']}（{Role(key['role']).words.zh}）已吊销：{why.zh}",
+                    f"key {key['id']} ({key['role']}) is revoked: {why.en}",
+                )
+                facts.said.append(which)
+            connection.execute(update(_keys).where(_keys.c.id == key["id"]).values(values))
+
+
+def name_acting_persons(connection: Connection, facts: TrailFacts) -> None:
+    """Let acts and counter checks name people by their ids, so that nobody approves their own."""
+    for name, columns in (
+        ("acts", ("proposed_by", "approved_by")),
+        ("counter_checks", ("first_by", "second_by")),
+    ):
+        rows = table(name, *map(column, columns))
+        for one in columns:
+            for person, number in facts.ids.items():
+                # ids are told apart from names by a mark that no name has, until all are put in
+                connection.execute(update(rows).where(rows.c[one] == person).values({one: f"\x01{number}"}))
+            for number in facts.ids.values():
+                connection.execute(update(rows).where(rows.c[one] == f"\x01{number}").values({one: number}))
+
+
+def name_openers(connection: Connection, facts: TrailFacts) -> None:
+    """Say of each order who opened it and who had a hand in it, as the trail tells: they decide nothing about it."""
+    orders = table("orders", *map(column, ("id", "opened_by", "helped_by")))
+    for number, (who, role) in facts.openers.items():
+        opened_by = facts.id_of(who, role)
+        helpers = [facts.id_of(one, "") for one in facts.helpers.get(number, ()) if one != who]
+        values: Mapping[str, str] = {"opened_by": opened_by, "helped_by": "\n".join(helpers)}
+        connection.execute(update(orders).where(orders.c.id == number).values(values))
+
+
+def _is_told(facts: TrailFacts, key: RowMapping) -> bool:
+    return key["revoked_at"] is None and facts.keys.get(key["id"]) == (key["person"], key["role"])
+
+
+def _id_of(name: str, taken: Collection[str]) -> str:
+    """An id like the name where its letters allow, else person-NUMBER."""
+    plain = unicodedata.normalize("NFKD", name).casefold().encode("ascii", "ignore").decode()
+    base = re.sub(r"[^a-z0-9._-]+", ".", plain).strip(".")[:_LONGEST]
+    try:
+        person_id(base)
+    except BadPerson:
+        base = "person"
+    number = 1 if base == "person" else 0
+    while (made := f"{base}-{number}" if number else base) in taken:
+        number = max(number + 1, 2)
+    return made
+
+
+def _shown(name: str) -> str:
+    try:
+        return display_name(name)
+    except BadPerson:
+        return "".join(letter for letter in name if letter.isprintable())[:MOST_LETTERS] or "?"

@@ -1,0 +1,113 @@
+"""What the audit trail says before a database is upgraded; only rows that bear our hash count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, column, inspect, select, table
+
+from duanka.domain.person import SYSTEM, Role
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import BROKEN, Trail
+from duanka.ledger.db.bulk import dictionaries
+from duanka.ledger.db.columns import Moment
+from duanka.ledger.db.installation import GENESIS
+
+_AT_ONCE = 5_000
+_FAULTS_TOLD = 5
+_NAMES = ("seq", "who", "role", "what", "subject", "why", "before", "after", "hash")
+# Whoever of the staff does this has a hand in what the order ends with.
+_HELPS = ("verification.begin", "verification.submit", "objection.accept", "link.make")
+_STAFF = (Role.DESK.value, Role.SUPERVISOR.value)
+
+
+@dataclass
+class TrailFacts:
+    """The trail of a database that is to be upgraded.
+
+    `told`: label of a row -> its last digest. `keys`: id of a key -> owner and role, as it was given out and not
+    revoked since; `revoked`: ids of keys. `openers`: id of an order -> who opened it, and their role; `helpers`: who of
+    the staff had a hand in it. `ids`: name of an owner of keys in release 0.1.0 -> id of the person, filled by the step
+    that makes persons. `said`: what people must know of the upgrade. `at`: its moment.
+    """
+
+    at: datetime
+    rows: int = 0
+    first_hash: str = ""
+    faults: list[str] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)
+    openers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    helpers: dict[str, list[str]] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    said: list[Words] = field(default_factory=list)
+    has_rows_of_ours: bool = False
+
+    def id_of(self, who: str, role: str) -> str:
+        """The present id of somebody who stands in the trail."""
+        return SYSTEM.id if role == Role.SYSTEM.value else self.ids.get(who, who)
+
+
+def read_trail(connection: Connection, trail: Trail, now: datetime) -> TrailFacts:
+    """Read the whole trail, of whatever version, and check it as `audit verify` does, but for the rows it tells."""
+    facts, expected, last = TrailFacts(now), 1, GENESIS
+    for row in _rows(connection):
+        if row["seq"] != expected:
+            _fault(facts, f"row {expected} is missing")
+        if trail.bears_our_hash(row, last):
+            facts.has_rows_of_ours = True
+            _take(facts, row)
+        else:
+            _fault(facts, f"row {row['seq']} was changed, or is under another secret")
+        if row["what"] == BROKEN:
+            _fault(facts, f"before row {row['seq']} the end was changed")
+        facts.first_hash = facts.first_hash or row["hash"]
+        expected, last = row["seq"] + 1, row["hash"]
+    facts.rows = expected - 1
+    head = trail.head(connection)
+    if head[:2] != (facts.rows, last) or not trail.is_sealed(head):
+        _fault(facts, "its end was changed")
+    return facts
+
+
+def _fault(facts: TrailFacts, what: str) -> None:
+    if len(facts.faults) < _FAULTS_TOLD:
+        facts.faults.append(what)
+
+
+def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
+    there = {one["name"] for one in inspect(connection).get_columns("audit")}
+    names = [*_NAMES, *({"digests"} & there)]
+    audit = table("audit", *map(column, names), column("at", Moment))
+    after = 0
+    query = select(audit).order_by(audit.c.seq).limit(_AT_ONCE)
+    while rows := dictionaries(connection.execute(query.where(audit.c.seq > after))):
+        yield from ({"digests": "", **row} for row in rows)
+        after = rows[-1]["seq"]
+
+
+def _take(facts: TrailFacts, row: Mapping[str, Any]) -> None:
+    what, subject = row["what"], row["subject"]
+    if row["digests"]:
+        facts.told |= json.loads(row["digests"])
+    kind, _, event = what.partition(".")
+    if event == "open":
+        facts.openers[subject] = row["who"], row["role"]
+    elif what in _HELPS and row["role"] in _STAFF:
+        helpers = facts.helpers.setdefault(subject, [])
+        helpers += [] if row["who"] in helpers else [row["who"]]
+    elif what == "key.add":
+        told = json.loads(row["after"])
+        facts.keys[subject] = told["person"], told["role"]
+    elif what in ("key.revoke", "key.kept"):
+        facts.keys.pop(subject, None)
+        facts.revoked.add(subject)
+    elif kind in ("person", "key"):
+        told = json.loads(row["after"])
+        if isinstance(number := told.get("key"), str):
+            facts.keys[number] = subject, ""

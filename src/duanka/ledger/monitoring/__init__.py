@@ -1,0 +1,1 @@
+"""Alarms, isolation of faulty rows, clock guard, back-off."""

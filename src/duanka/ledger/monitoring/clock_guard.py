@@ -1,0 +1,127 @@
+"""Clock guard: a clock that jumps, or was wrong at the start, restricts nobody.
+
+The wall clock is held against the time since boot (CLOCK_BOOTTIME), which nobody sets and which counts a suspended
+machine too. A step of more than a minute between the two holds what restricts by the clock: the expiry of a
+verification and the next stage of a restriction. Restorations and police stops go on. It holds until the clocks have
+agreed again for ten minutes, or a supervisor confirms the clock by clearing the alarm.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from duanka.domain.local_time import operator_zone
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms as alarms_table
+from duanka.ledger.db.tables import audit
+from duanka.ledger.monitoring.alarms import Alarms
+
+SOURCE = "clock"
+JUMP = timedelta(seconds=60)
+AGREES_FOR = timedelta(minutes=10)
+IDLE = timedelta(
+    days=3
+)  # so long no row of the trail may be written before a start asks whether the clock is right
+_SLEWED = timedelta(seconds=5)  # between two looks: how far a time server may have set the clock
+
+
+def since_boot() -> float:
+    """Seconds since the machine started, suspended ones included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class ClockGuard:
+    """Says while nothing may be restricted by the clock. Thread-safe.
+
+    `clock`: now, aware; `boot`: seconds since the machine started.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        alarms: Alarms,
+        clock: Callable[[], datetime],
+        boot: Callable[[], float] = since_boot,
+    ) -> None:
+        self._store, self._alarms, self._clock, self._boot = store, alarms, clock, boot
+        self._lock = threading.Lock()
+        self._right = self._seen = self._offset()
+        self._held = False
+        self._wrong_from_start = ""
+        self._agrees_since: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds, as of the last look."""
+        return self._held
+
+    def start(self) -> None:
+        """Hold the clock against the newest row of the trail: one far behind or ahead of it may be wrong."""
+        with self._store.reading() as connection:
+            newest = connection.execute(select(func.max(audit.c.at))).scalar()
+        if newest is None:
+            return
+        now = self._clock()
+        if now < newest - JUMP:
+            self._hold(now, "is behind the newest row of the audit trail", "早于审计链最新记录", newest)
+        elif now > newest + IDLE:
+            self._hold(
+                now, "is days ahead of the newest row of the audit trail", "远晚于审计链最新记录", newest
+            )
+
+    def check(self) -> bool:
+        """Look now; whether it holds."""
+        with self._lock:
+            offset, now = self._offset(), self._clock()
+            step, self._seen = abs(offset - self._seen), offset
+            if self._held and self._confirmed():
+                self._right, self._held, self._wrong_from_start = offset, False, ""
+                self._agrees_since = None
+                return False
+            if not self._held and step <= _SLEWED:
+                self._right = offset
+                return False
+            off = abs(offset - self._right)
+            if off > JUMP:
+                self._agrees_since = None
+                if not self._held:
+                    self._hold(now, "jumped", "发生跳变", now - (offset - self._right))
+            elif self._held and not self._wrong_from_start:
+                self._agree(now)
+            return self._held
+
+    def _agree(self, now: datetime) -> None:
+        """The clocks agree; for long enough, and it is over."""
+        ticks = self._boot()
+        self._agrees_since = ticks if self._agrees_since is None else self._agrees_since
+        if ticks - self._agrees_since >= AGREES_FOR.total_seconds():
+            self._held, self._agrees_since = False, None
+            self._alarms.working(SOURCE, now)
+
+    def _hold(self, now: datetime, what: str, what_zh: str, other: datetime) -> None:
+        self._held = True
+        self._wrong_from_start = what if "trail" in what else ""
+        zone = operator_zone()
+        detail = (
+            f"系统时钟{what_zh}，暂停到期停机 / the clock {what}: it says {zone.written(now)}, and should say"
+            f" about or after {zone.written(other)}. Nothing is restricted by the clock; set it right, or, if it is"
+            f" right, a supervisor runs `duanka orders clear-alarm {SOURCE} --why ...`"
+        )
+        self._alarms.raise_now(SOURCE, now, detail)
+
+    def _confirmed(self) -> bool:
+        """Whether a person cleared the alarm."""
+        still = select(alarms_table.c.id).where(
+            alarms_table.c.source == SOURCE, alarms_table.c.cleared_at.is_(None)
+        )
+        with self._store.reading() as connection:
+            return connection.execute(still).first() is None
+
+    def _offset(self) -> timedelta:
+        """The wall clock less the time since boot."""
+        return self._clock() - datetime(1970, 1, 1, tzinfo=UTC) - timedelta(seconds=self._boot())

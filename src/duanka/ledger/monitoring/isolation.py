@@ -1,0 +1,52 @@
+"""One row, line or receipt that cannot be processed holds up no other: it is set aside, and an alarm names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+from duanka.domain.network import Unreachable
+from duanka.domain.phone_masking import masked_text
+
+Item = TypeVar("Item")
+_LETTERS = 300  # of a reason, as an alarm tells it
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether it is the database, the network or the disk that fails, and not the row in hand: try all again later."""
+    if isinstance(error, DBAPIError):
+        return not isinstance(error, DataError | IntegrityError)
+    return isinstance(error, NoConnection | Unreachable | OSError)
+
+
+def each_alone(
+    items: Sequence[Item],
+    work: Callable[[Sequence[Item]], object],
+    set_aside: Callable[[Item, Exception], object],
+) -> None:
+    """Do `work` with all `items` together; where that fails, with halves, until what fails by itself is set aside.
+
+    `work` must do all of its items or none: a transaction. An outage is raised.
+    """
+    if not items:
+        return
+    try:
+        work(items)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(items) == 1:
+            set_aside(items[0], error)
+            return
+        half = len(items) // 2
+        each_alone(items[:half], work, set_aside)
+        each_alone(items[half:], work, set_aside)
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says, in one line that names no number."""
+    said = str(error).strip().splitlines()
+    return masked_text(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__)[:_LETTERS]

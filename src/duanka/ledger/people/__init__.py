@@ -1,0 +1,1 @@
+"""People who act: persons, keys, scopes, sources of police cases."""

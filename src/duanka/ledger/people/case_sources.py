@@ -1,0 +1,190 @@
+"""Sources of police cases: one person proposes a public key, a supervisor approves it, one supervisor removes it.
+
+Rows bear a seal: what somebody writes into the database past this module is no source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.case_source import KEY_BYTES, CaseSource
+from duanka.domain.order import NeedsSecondPerson, NoSuchTransition, OrderError, Person, UnknownOrder
+from duanka.domain.person import same_person
+from duanka.domain.text import WordedEnum
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables import case_sources
+from duanka.ledger.people.keys import Kept, acts_still
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
+
+
+class SourceState(WordedEnum):
+    """Whether the signature of a source counts."""
+
+    WAITS = "waits", "待复核"
+    IN_FORCE = "in_force", "有效"
+    REMOVED = "removed", "已撤销"
+
+
+@dataclass(frozen=True)
+class ListedSource:
+    """A source, who registered it, and until when it counted. `approved_by` None: it waits, and does not count."""
+
+    id: str
+    source: CaseSource
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None
+    removed_at: datetime | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether its signature counts."""
+        return self.state is SourceState.IN_FORCE
+
+    @property
+    def state(self) -> SourceState:
+        """How it stands."""
+        if self.removed_at is not None:
+            return SourceState.REMOVED
+        return SourceState.WAITS if self.approved_by is None else SourceState.IN_FORCE
+
+
+class CaseSources:
+    """Keeps the sources of one order book. `key`: of the rows' seals. Every change stands in the audit trail.
+
+    `kept`: what is known outside of the database; None: nothing is.
+    """
+
+    def __init__(self, store: Store, trail: Trail, key: bytes, kept: Kept | None = None) -> None:
+        self._store, self._trail, self._key, self._kept = store, trail, key, kept
+
+    def propose(self, name: str, public_key: bytes, by: Person, now: datetime) -> str:
+        """Propose a source; its id. OrderError: no such name, no Ed25519 key, or one of either is there already."""
+        authorize(by, Permission.PROPOSE_CASE_SOURCE)
+        if not _NAME.fullmatch(name):
+            raise OrderError(
+                f"{name[:40]!r} is no name of a source: write 2 to 32 of a-z, 0-9, '.', '_' and '-'"
+            )
+        if len(public_key) != KEY_BYTES:
+            raise OrderError(f"a public key of Ed25519 has {KEY_BYTES} bytes, not {len(public_key)}")
+        number = new_id("S")
+        row: dict[str, object] = {"id": number, "name": name, "public_key": public_key.hex()}
+        row |= {"proposed_by": by.id, "proposed_at": now, "approved_by": None, "removed_at": None}
+        with self._store.writing() as connection:
+            for other in self._rows(connection):
+                if other["removed_at"] is None and (name, public_key.hex()) in (
+                    (other["name"], public_key.hex()),
+                    (name, other["public_key"]),
+                ):
+                    raise OrderError(
+                        f"{other['name']} has that name or key already ({other['id']}); remove it first"
+                    )
+            connection.execute(insert(case_sources).values(**row, seal=self._seal(row)))
+            self._note(connection, by, "case_source.propose", row, "", now)
+        return number
+
+    def approve(self, number: str, by: Person, why: str, now: datetime) -> CaseSource:
+        """Let the signature count from now on. `by`: a supervisor who did not propose it."""
+        authorize(by, Permission.APPROVE_CASE_SOURCE)
+        with self._store.writing() as connection:
+            row = self._row(connection, number)
+            if row["approved_by"] or row["removed_at"]:
+                raise NoSuchTransition(f"{number} waits for nobody; `duanka keys sources` lists them")
+            if same_person(by.id, row["proposed_by"]):
+                raise NeedsSecondPerson(f"{by.id} proposed {number}: somebody else must approve it")
+            acts_still(connection, row["proposed_by"], Permission.PROPOSE_CASE_SOURCE)
+            self._change(connection, row, by, "case_source.approve", why, now, approved_by=by.id)
+            return _source(row)
+
+    def remove(self, number: str, by: Person, why: str, now: datetime) -> None:
+        """Let the signature count no longer, or do away with a proposal; by id or by name."""
+        authorize(by, Permission.REMOVE_CASE_SOURCE)
+        with self._store.writing() as connection:
+            row = self._row(connection, number)
+            if row["removed_at"] is None:
+                self._change(connection, row, by, "case_source.remove", why, now, removed_at=now)
+        if self._kept:
+            self._kept.keep_at_once(now)
+
+    def listed(self, by: Person) -> Sequence[ListedSource]:
+        """Every source there was, the oldest first."""
+        authorize(by, Permission.LIST_CASE_SOURCES)
+        with self._store.reading() as connection:
+            return [_listed(row) for row in self._rows(connection)]
+
+    def in_force(self) -> tuple[CaseSource, ...]:
+        """Those whose signature counts."""
+        with self._store.reading() as connection:
+            listed = [_listed(row) for row in self._rows(connection)]
+        # an older row, put back by a backup or by hand, bears our seal too
+        removed = self._kept.removed() if self._kept else frozenset()
+        return tuple(one.source for one in listed if one.in_force and one.id not in removed)
+
+    def removed(self, connection: Connection) -> frozenset[str]:
+        """The ids of those that were removed."""
+        return frozenset(row["id"] for row in self._rows(connection) if row["removed_at"])
+
+    def _rows(self, connection: Connection) -> list[RowMapping]:
+        """The rows that bear our seal."""
+        query = select(case_sources).order_by(case_sources.c.proposed_at, case_sources.c.id)
+        rows = connection.execute(query).mappings().all()
+        return [row for row in rows if hmac.compare_digest(row["seal"], self._seal(dict(row)))]
+
+    def _row(self, connection: Connection, number: str) -> RowMapping:
+        found = [row for row in self._rows(connection) if number in (row["id"], row["name"])]
+        if not found:
+            raise UnknownOrder(f"no source {number!r}; `duanka keys sources` names them")
+        return next((row for row in found if row["removed_at"] is None), found[-1])
+
+    def _change(
+        self,
+        connection: Connection,
+        row: RowMapping,
+        by: Person,
+        what: str,
+        why: str,
+        now: datetime,
+        **to: object,
+    ) -> None:
+        if not why.strip():
+            raise OrderError("say why: the reason stays in the audit trail")
+        after: dict[str, object] = {**row, **to}
+        mine = update(case_sources).where(case_sources.c.id == row["id"])
+        connection.execute(mine.values(**to, seal=self._seal(after)))
+        self._note(connection, by, what, after, why.strip(), now)
+
+    def _note(
+        self, connection: Connection, by: Person, what: str, row: dict[str, object], why: str, now: datetime
+    ) -> None:
+        told = {"name": row["name"], "public_key": row["public_key"]}
+        self._trail.append(connection, [Entry(now, by, what, str(row["id"]), why, after=told)])
+
+    def _seal(self, row: dict[str, object]) -> str:
+        """Over who registered what, and whether it counts: a row without it was not written here."""
+        names = ("id", "name", "public_key", "proposed_by", "approved_by", "removed_at")
+        said = "\n".join(_plain(row[name]) for name in names)
+        return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()
+
+
+def _plain(value: object) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _source(row: RowMapping) -> CaseSource:
+    return CaseSource(row["name"], bytes.fromhex(row["public_key"]))
+
+
+def _listed(row: RowMapping) -> ListedSource:
+    facts = ("proposed_by", "proposed_at", "approved_by", "removed_at")
+    return ListedSource(row["id"], _source(row), *(row[name] for name in facts))

@@ -1,0 +1,221 @@
+"""Keys of the people who act: two halves of 128 bits by lot, shown once; the database knows only a SHA-256.
+
+Who proposes a key is shown one half and who approves it the other: neither can act as its owner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from duanka.domain.authority import Permission, authorize, gives, may
+from duanka.domain.order import NeedsSecondPerson, NotTheirs, OrderError, Person, Role
+from duanka.domain.person import Scope, same_person
+from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables import audit_head, keys, persons
+
+_log = logging.getLogger("duanka.ledger.people.keys")
+
+PREFIX = "dk_"  # so that whoever finds one in a text, a person or a scanner of secrets, knows what it is
+_HALF_BYTES, _HALF_LETTERS = 16, 22
+_KEY = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{{_HALF_LETTERS}}})([A-Za-z0-9_-]{{{_HALF_LETTERS}}})")
+_WHOLE_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")  # of release 0.1.0: drawn at once, a letter shorter
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key; never the key itself."""
+
+    id: str
+    person: Person
+    created_at: datetime
+    proposed_by: str
+    approved_by: str
+    revoked_at: datetime | None
+
+
+class Kept(Protocol):
+    """What is known of people outside of the database (`kept_people`)."""
+
+    def as_kept(self, person: Person, key: str) -> Person | None:
+        """Who acts with this key; None: it or they are out of force, whatever the database says."""
+
+    def is_disabled(self, person: str) -> bool:
+        """Whether this id was somebody's who was disabled."""
+
+    def removed(self) -> frozenset[str]:
+        """Ids of the sources of police cases that were removed."""
+
+    def is_ahead(self, connection: Connection) -> bool:
+        """Whether the database is older than what is known."""
+
+    def keep_at_once(self, now: datetime) -> None:
+        """Write what is known now."""
+
+
+class Keys:
+    """Knows whose a key is, lists keys and revokes them. `ledger/people/persons.py` gives them out.
+
+    `kept`: what is known of people outside of the database; None: nothing is.
+    """
+
+    def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
+        self._store, self._trail, self._kept = store, trail, kept
+
+    def who(self, key: str) -> Person | None:
+        """Whose key this is; None: nobody's, it was revoked, or its owner is disabled.
+
+        Rows that the trail did not leave as they are open nothing: who writes into the database becomes nobody by it.
+        """
+        if (wanted := _hash_of(key)) is None:
+            return None
+        with self._store.reading() as connection:
+            in_force = (keys.c.hash == wanted, keys.c.revoked_at.is_(None))
+            row = connection.execute(select(keys).where(*in_force)).mappings().first()
+            if row is None or not hmac.compare_digest(row["hash"], wanted):
+                return None
+            owner = (persons.c.id == row["person"], persons.c.disabled_at.is_(None))
+            person = connection.execute(select(persons).where(*owner)).mappings().first()
+            if person is None:
+                return None
+            for table, one in ((KEYS, row), (PERSONS, person)):
+                about, digest = (person["id"], row["id"]), table.digest(one)
+                if not self._trail.tells(connection, table, one["id"], about, digest):
+                    _log.warning(
+                        "%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"]
+                    )
+                    return None
+        acts = person_of(person)
+        return self._kept.as_kept(acts, row["id"]) if self._kept else acts
+
+    def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
+        """Take a key out of force at once, by its id; again is harmless.
+
+        NotTheirs: it takes a supervisor, or the key's owner. OrderError: there is no such key, or it is the last one
+        of the last two supervisors, without whom nobody could ever be given a key again.
+        """
+        authorize(by, Permission.REVOKE_KEY)
+        if not why.strip():
+            raise OrderError("say why the key is revoked: the reason stays in the audit trail")
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            row = connection.execute(select(keys).where(keys.c.id == number)).mappings().first()
+            if row is None:
+                raise OrderError(f"no key {number!r}; `duanka keys list` names them")
+            if by.role is not Role.SUPERVISOR and not same_person(by.id, row["person"]):
+                raise NotTheirs(f"{number} is not a key of {by.id}; it takes a supervisor")
+            owner = (
+                connection.execute(select(persons).where(persons.c.id == row["person"])).mappings().first()
+            )
+            if owner and not same_person(by.id, owner["id"]):
+                gives(by, person_of(owner).scope)
+            was = found(connection, KEYS, number)
+            gone = update(keys).where(keys.c.id == number, keys.c.revoked_at.is_(None)).values(revoked_at=now)
+            if connection.execute(gone).rowcount:
+                if owner and gives_all(owner) and supervisors_with_keys(connection) < 2:
+                    raise OrderError(
+                        f"{number} is the last key of one of the last two supervisors, and a new key takes two people:"
+                        f" give {row['person']} a new key first (`duanka keys add {row['person']}`)"
+                    )
+                told = {"person": row["person"]}
+                entry = Entry(now, by, "key.revoke", number, why, before=told, found=was)
+                self._trail.append(connection, [entry])
+        if self._kept:
+            self._kept.keep_at_once(now)
+
+    def list(self, by: Person) -> Sequence[Key]:
+        """Every key that was given, the oldest first."""
+        authorize(by, Permission.LIST_PERSONS)
+        names = ("created_at", "proposed_by", "approved_by", "revoked_at")
+        query = select(
+            persons, keys.c.id.label("key_id"), *(keys.c[name].label(f"key_{name}") for name in names)
+        ).join(keys, keys.c.person == persons.c.id)
+        with self._store.reading() as connection:
+            rows = connection.execute(query.order_by(keys.c.created_at, keys.c.id)).mappings().all()
+        return [Key(row["key_id"], person_of(row), *(row[f"key_{name}"] for name in names)) for row in rows]
+
+
+def person_of(row: Mapping[Any, Any]) -> Person:
+    """The person of a row of `persons`."""
+    scope = Scope(*(frozenset(filter(None, row[name].split("|"))) for name in ("operators", "cities")))
+    return Person(row["id"], Role(row["role"]), row["display_name"], scope)
+
+
+def _hash_of(key: str) -> str | None:
+    """The hash that stands for a key in the database; None: it is no key."""
+    if halves := _KEY.fullmatch(key):
+        return key_hash(half_hash(halves[1]), half_hash(halves[2]))
+    return half_hash(key) if _WHOLE_KEY.fullmatch(key) else None
+
+
+def new_half() -> str:
+    """One half of a key."""
+    return secrets.token_urlsafe(_HALF_BYTES)
+
+
+def half_hash(half: str) -> str:
+    """What stands for a half while the other one is not there."""
+    return hashlib.sha256(half.encode()).hexdigest()
+
+
+def key_hash(first: str, second: str) -> str:
+    """The hash of a key by the hashes of its halves."""
+    # no slow hash: 256 bits by lot cannot be guessed, and every request asks
+    return hashlib.sha256(f"{first} {second}".encode()).hexdigest()
+
+
+def put_key(
+    connection: Connection, person: str, hashed: str, proposed_by: str, approved_by: str, now: datetime
+) -> str:
+    """Put a key in force; its id. A part of the transaction of `connection`, whose caller tells the trail."""
+    number = new_id("K")
+    row = {"id": number, "person": person, "hash": hashed, "created_at": now}
+    connection.execute(insert(keys).values(**row, proposed_by=proposed_by, approved_by=approved_by))
+    return number
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Who changes people waits for who does it now: what is read here stays true until the end."""
+    connection.execute(select(audit_head.c.seq).with_for_update())
+
+
+def acts_still(connection: Connection, proposed_by: str, permission: Permission) -> None:
+    """NeedsSecondPerson where whoever proposed, or saw somebody first, may not do so any more."""
+    row = connection.execute(select(persons).where(persons.c.id == proposed_by)).mappings().first()
+    if row and (row["disabled_at"] or not may(Role(row["role"]), permission)):
+        since = "was disabled" if row["disabled_at"] else f"became {row['role']}"
+        raise NeedsSecondPerson(
+            f"{proposed_by} {since} since, and their word does not count any more: reject it, and let somebody else"
+            " begin"
+        )
+
+
+def gives_all(person: Mapping[Any, Any]) -> bool:
+    """Whether a row of `persons` is of a supervisor of all operators and cities."""
+    return person_of(person).role is Role.SUPERVISOR and person_of(person).scope.everywhere
+
+
+def supervisors_with_keys(connection: Connection) -> int:
+    """How many supervisors of all operators and cities can act: those of some give nobody more than they have."""
+    in_force = (
+        persons.c.role == Role.SUPERVISOR.value,
+        *(persons.c.disabled_at.is_(None), persons.c.operators == "", persons.c.cities == ""),
+    )
+    query = (
+        select(func.count(persons.c.id.distinct()))
+        .join(keys, keys.c.person == persons.c.id)
+        .where(*in_force, keys.c.revoked_at.is_(None))
+    )
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,441 @@
+"""People who act: the first two at set-up; from then on one person proposes, and a supervisor approves.
+
+A person, a change of role or scope, and a key take two people each. Disabling and revoking take one supervisor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
+
+from duanka.domain.authority import Permission, authorize, gives
+from duanka.domain.order import (
+    SYSTEM,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    OrderError,
+    Person,
+    Role,
+    UnknownOrder,
+)
+from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
+from duanka.domain.text import WordedEnum
+from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables import invitations, person_requests, persons
+from duanka.ledger.people.keys import (
+    PREFIX,
+    Kept,
+    acts_still,
+    gives_all,
+    half_hash,
+    key_hash,
+    new_half,
+    one_at_a_time,
+    person_of,
+    put_key,
+    supervisors_with_keys,
+)
+
+INVITATION_PREFIX = "di_"
+INVITATION_DAYS = 3
+REQUEST_DAYS = 14
+MOST_WAITING = 50  # proposals of one person
+
+
+class Asked(WordedEnum):
+    """What is proposed about a person."""
+
+    PERSON = "person", "新增人员"
+    CHANGE = "change", "变更人员"
+    KEY = "key", "新增密钥"
+
+
+class RequestOutcome(WordedEnum):
+    """What became of a request about a person."""
+
+    APPROVED = "approved", "已通过"
+    REJECTED = "rejected", "已否决"
+    TOO_OLD = "too_old", "已过期"
+
+
+@dataclass(frozen=True)
+class PersonRequest:
+    """What was proposed about a person. `person` is as they would be; `outcome`: None while it waits."""
+
+    id: str
+    what: Asked
+    person: Person
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class ListedPerson:
+    """A person, since when, and until when."""
+
+    person: Person
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class Persons:
+    """Keeps the people of one order book. Every method is one transaction; each change stands in the audit trail.
+
+    `kept`: what is known of people outside of the database; None: nothing is.
+    """
+
+    def __init__(self, store: Store, trail: Trail, kept: Kept | None = None) -> None:
+        self._store, self._trail, self._kept = store, trail, kept
+
+    # --- set-up ---
+
+    def begin(self, person: str, name: str, machine: str, now: datetime) -> tuple[str, str]:
+        """Make the first supervisor of an empty book: their key, and the invitation for the second one.
+
+        `machine`: who set it up, for the trail. OrderError: the book has people already.
+        """
+        first = Person(person_id(person), Role.SUPERVISOR, display_name(name))
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            self._not_older(connection)
+            if _count(connection):
+                raise OrderError(
+                    f"the order book {self._store.name} has people already: ask one of them for `duanka persons add ID"
+                    " --role ROLE`; to begin another one, name another folder (`duanka init PLACE`, or DUANKA_ORDERS)"
+                )
+            _put_person(connection, first, now)
+            key, number = _whole_key(connection, first, machine, now)
+            invitation = self._invite(connection, first, now)
+            told = {**_facts(first), "key": number}
+            entry = Entry(now, SYSTEM, "person.first", first.id, f"set up by {machine}", after=told)
+            self._trail.append(connection, [entry, Entry(now, first, "person.invite", first.id)])
+        return key, invitation
+
+    def invite(self, by: Person, now: datetime) -> str:
+        """A new invitation for the second supervisor, while there is only one person; the one before is void."""
+        authorize(by, Permission.APPROVE_PERSON)
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            if _count(connection) != 1:
+                raise OrderError("only the first supervisor alone invites; propose with `duanka persons add`")
+            invitation = self._invite(connection, by, now)
+            self._trail.append(connection, [Entry(now, by, "person.invite", by.id)])
+        return invitation
+
+    def join(self, invitation: str, person: str, name: str, now: datetime) -> str:
+        """Become the second supervisor by the invitation, once; their key. OrderError: it is unknown, used or over."""
+        second = Person(person_id(person), Role.SUPERVISOR, display_name(name))
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            self._not_older(connection)
+            mine = invitations.c.hash == _invitation_hash(invitation)
+            row = connection.execute(select(invitations).where(mine)).first()
+            if row is None or row.used_at or row.expires_at <= now or _count(connection) != 1:
+                raise OrderError(
+                    "this invitation is unknown, used or over; the first supervisor makes another with"
+                    " `duanka persons invite`"
+                )
+            if _find(connection, second.id):
+                raise OrderError(f"{second.id} is the first supervisor: the second one is somebody else")
+            connection.execute(update(invitations).where(mine).values(used_at=now))
+            _put_person(connection, second, now)
+            key, number = _whole_key(connection, second, row.made_by, now)
+            told = {**_facts(second), "key": number, "invited_by": row.made_by}
+            self._trail.append(connection, [Entry(now, second, "person.join", second.id, after=told)])
+        return key
+
+    # --- two people ---
+
+    def propose(
+        self, what: Asked, person: Person, by: Person, now: datetime
+    ) -> tuple[PersonRequest, str | None]:
+        """Propose a person, a change of one or a key; and the first half of the key, where it brings one.
+
+        `person`: as they are to be; of a key only the id counts. OrderError, BadPerson: what is wrong with it.
+        """
+        authorize(by, Permission.PROPOSE_PERSON)
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            wanted = self._checked(connection, what, person, by)
+            _nothing_waits(connection, wanted.id, now)
+            _not_too_many(connection, by)
+            half = None if what is Asked.CHANGE else new_half()
+            number = new_id("P")
+            row = {
+                "id": number,
+                "what": what.value,
+                "person": wanted.id,
+                **_columns(wanted),
+                "half": half and half_hash(half),
+                "proposed_by": by.id,
+                "proposed_at": now,
+            }
+            connection.execute(insert(person_requests).values(row))
+            told = {"request": number, "what": what.value, **_facts(wanted)}
+            self._trail.append(connection, [Entry(now, by, "person.propose", wanted.id, after=told)])
+            return _request_of(_request(connection, number)), half and f"{PREFIX}{half}"
+
+    def approve(self, number: str, by: Person, why: str, now: datetime) -> tuple[PersonRequest, str | None]:
+        """Put into force what somebody else proposed; and the second half of the key, where it brings one.
+
+        NeedsSecondPerson: `by` proposed it, or it is about them. NoSuchTransition: it was decided, or is too old.
+        """
+        authorize(by, Permission.APPROVE_PERSON)
+        _why(why)
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            row = _waiting(connection, number, now)
+            request = _request_of(row)
+            if same_person(by.id, request.proposed_by) or same_person(by.id, request.person.id):
+                raise NeedsSecondPerson(
+                    f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
+                )
+            acts_still(connection, request.proposed_by, Permission.PROPOSE_PERSON)
+            if not self._trail.tells(connection, REQUESTS, number, (request.person.id,)):
+                raise OrderError(
+                    f"{number} was changed past the audit trail since it was proposed: reject it"
+                )
+            wanted = self._checked(connection, request.what, request.person, by)
+            before, found_as = _find(connection, wanted.id), found(connection, PERSONS, wanted.id)
+            if request.what is Asked.PERSON:
+                _put_person(connection, wanted, now)
+            elif request.what is Asked.CHANGE:
+                connection.execute(
+                    update(persons).where(persons.c.id == wanted.id).values(**_columns(wanted))
+                )
+                _two_supervisors_stay(connection, before)
+            second, told = None, {"request": number, **_facts(wanted)}
+            if row["half"]:
+                second = new_half()
+                hashed = key_hash(row["half"], half_hash(second))
+                told["key"] = put_key(connection, wanted.id, hashed, request.proposed_by, by.id, now)
+            decided = self._decide(connection, number, RequestOutcome.APPROVED, by, now)
+            was = _facts(person_of(before)) if before else {}
+            entry = Entry(
+                now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told, found=found_as
+            )
+            self._trail.append(connection, [entry])
+        self._keep(now)
+        return decided, second
+
+    def reject(self, number: str, by: Person, why: str, now: datetime) -> PersonRequest:
+        """Discard what was proposed: by a supervisor."""
+        authorize(by, Permission.APPROVE_PERSON)
+        _why(why)
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            request = _request_of(_waiting(connection, number, None))
+            decided = self._decide(connection, number, RequestOutcome.REJECTED, by, now)
+            told = {"request": number}
+            entry = Entry(now, by, f"{request.what}.reject", request.person.id, why.strip(), {}, told)
+            self._trail.append(connection, [entry])
+        return decided
+
+    def disable(self, person: str, by: Person, why: str, now: datetime) -> None:
+        """Let none of the keys of a person open anything from now on; for good. Again is harmless."""
+        authorize(by, Permission.DISABLE_PERSON)
+        _why(why)
+        with self._store.writing() as connection:
+            one_at_a_time(connection)
+            row = _known(connection, person)
+            if row["disabled_at"]:
+                return
+            gives(by, person_of(row).scope)
+            found_as = found(connection, PERSONS, person)
+            connection.execute(update(persons).where(persons.c.id == person).values(disabled_at=now))
+            _two_supervisors_stay(connection, row)
+            was = _facts(person_of(row))
+            entry = Entry(now, by, "person.disable", person, why.strip(), was, found=found_as)
+            self._trail.append(connection, [entry])
+        self._keep(now)
+
+    # --- reading ---
+
+    def list(self, by: Person) -> Sequence[ListedPerson]:
+        """Everybody, by id; also who is disabled."""
+        authorize(by, Permission.LIST_PERSONS)
+        with self._store.reading() as connection:
+            rows = connection.execute(select(persons).order_by(persons.c.id)).mappings().all()
+        return [ListedPerson(person_of(row), row["created_at"], row["disabled_at"]) for row in rows]
+
+    def waiting(self, by: Person) -> Sequence[PersonRequest]:
+        """What was proposed and waits for a supervisor, the oldest first."""
+        authorize(by, Permission.LIST_PERSONS)
+        query = select(person_requests).where(person_requests.c.decided_at.is_(None))
+        with self._store.reading() as connection:
+            rows = connection.execute(query.order_by(person_requests.c.proposed_at)).mappings().all()
+        return [_request_of(row) for row in rows]
+
+    # --- inside ---
+
+    def _keep(self, now: datetime) -> None:
+        """Let what is known outside of the database say it, too."""
+        if self._kept:
+            self._kept.keep_at_once(now)
+
+    def _not_older(self, connection: Connection) -> None:
+        """OrderError where a backup was restored that is older than people who are known: they begin no book anew."""
+        if self._kept and self._kept.is_ahead(connection):
+            raise OrderError(
+                "the order book is older than the list of people that is kept beside it (audit-people.json): a backup"
+                " was restored; whoever is in force in both goes on (docs/OPERATIONS.md)"
+            )
+
+    def _checked(self, connection: Connection, what: Asked, person: Person, by: Person) -> Person:
+        """The person as they are to be; OrderError or BadPerson where that cannot be, or not by `by`."""
+        if self._kept and self._kept.is_disabled(person.id):
+            raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
+        wanted, before = _checked(connection, what, person), _find(connection, person.id)
+        for one in (wanted, person_of(before)) if before else (wanted,):
+            gives(by, one.scope)
+        return wanted
+
+    def _invite(self, connection: Connection, by: Person, now: datetime) -> str:
+        """A new invitation; the earlier ones are void."""
+        made = INVITATION_PREFIX + secrets.token_urlsafe(32)
+        connection.execute(update(invitations).where(invitations.c.used_at.is_(None)).values(used_at=now))
+        ends = now + timedelta(days=INVITATION_DAYS)
+        row = {"hash": _invitation_hash(made), "made_by": by.id, "made_at": now, "expires_at": ends}
+        connection.execute(insert(invitations).values(row))
+        return made
+
+    def _decide(
+        self, connection: Connection, number: str, outcome: RequestOutcome, by: Person, now: datetime
+    ) -> PersonRequest:
+        values = {"decided_by": by.id, "decided_at": now, "outcome": outcome.value}
+        connection.execute(update(person_requests).where(person_requests.c.id == number).values(values))
+        return _request_of(_request(connection, number))
+
+
+def _checked(connection: Connection, what: Asked, person: Person) -> Person:
+    """The person as they are to be; OrderError or BadPerson where that cannot be."""
+    row = _find(connection, person.id)
+    if what is Asked.PERSON:
+        person_id(person.id)
+        if row:
+            raise OrderError(f"{person.id} is somebody already: ids are never given twice; choose another")
+    elif row is None or row["disabled_at"]:
+        raise OrderError(f"nobody in force has the id {person.id[:32]!r}; `duanka persons list` names them")
+    if what is Asked.KEY and row:
+        return person_of(row)
+    if person.role not in WITH_KEYS:
+        raise OrderError(f"nobody is {person.role}; roles of people: {', '.join(WITH_KEYS)}")
+    return Person(person.id, person.role, display_name(person.display_name), person.scope)
+
+
+def _nothing_waits(connection: Connection, person: str, now: datetime) -> None:
+    """One thing at a time is proposed about a person; what nobody decided in time gives way."""
+    mine = (person_requests.c.person == person, person_requests.c.decided_at.is_(None))
+    row = connection.execute(select(person_requests).where(*mine)).mappings().first()
+    if row is None:
+        return
+    if not _too_old(row, now):
+        raise OrderError(f"{row['id']} about {person} waits already: let it be approved or rejected first")
+    over = {"decided_at": now, "outcome": RequestOutcome.TOO_OLD.value}
+    connection.execute(update(person_requests).where(person_requests.c.id == row["id"]).values(over))
+
+
+def _not_too_many(connection: Connection, by: Person) -> None:
+    """OrderError where what one person proposed would be more than anybody can look at."""
+    mine = (person_requests.c.proposed_by == by.id, person_requests.c.decided_at.is_(None))
+    count = connection.execute(select(func.count()).select_from(person_requests).where(*mine)).scalar_one()
+    if count >= MOST_WAITING:
+        raise OrderError(
+            f"{count} proposals of {by.id} about people wait already: let some be approved or rejected first"
+        )
+
+
+def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> None:
+    """Fewer than two could never make another one: whoever is last would be alone for ever."""
+    if before and gives_all(before) and supervisors_with_keys(connection) < 2:
+        raise OrderError(
+            f"without {before['id']} fewer than two supervisors of all operators and cities could act, and nobody"
+            " could be added any more: add another supervisor first"
+        )
+
+
+def _whole_key(connection: Connection, person: Person, by: str, now: datetime) -> tuple[str, str]:
+    """A key at set-up, seen whole by its owner, and its id."""
+    first, second = new_half(), new_half()
+    hashed = key_hash(half_hash(first), half_hash(second))
+    return f"{PREFIX}{first}{second}", put_key(connection, person.id, hashed, by[:32], person.id, now)
+
+
+def _waiting(connection: Connection, number: str, now: datetime | None) -> RowMapping:
+    row = _request(connection, number)
+    if row["decided_at"]:
+        raise NoSuchTransition(f"{number} was {row['outcome']} by {row['decided_by']}")
+    if now and _too_old(row, now):
+        raise NoSuchTransition(f"{number} is older than {REQUEST_DAYS} days; propose it anew")
+    return row
+
+
+def _too_old(row: RowMapping, now: datetime) -> bool:
+    return bool(row["proposed_at"] + timedelta(days=REQUEST_DAYS) <= now)
+
+
+def _request(connection: Connection, number: str) -> RowMapping:
+    query = select(person_requests).where(person_requests.c.id == number)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise UnknownOrder(f"nothing was proposed as {number[:16]!r}; `duanka persons list` names what waits")
+    return row
+
+
+def _request_of(row: RowMapping) -> PersonRequest:
+    person = person_of({**row, "id": row["person"]})
+    names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome")
+    return PersonRequest(row["id"], Asked(row["what"]), person, *(row[name] for name in names))
+
+
+def _find(connection: Connection, person: str) -> RowMapping | None:
+    return connection.execute(select(persons).where(persons.c.id == person)).mappings().first()
+
+
+def _known(connection: Connection, person: str) -> RowMapping:
+    row = _find(connection, person)
+    if row is None:
+        raise UnknownOrder(f"nobody has the id {person[:32]!r}; `duanka persons list` names them")
+    return row
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(persons)).scalar_one())
+
+
+def _put_person(connection: Connection, person: Person, now: datetime) -> None:
+    connection.execute(insert(persons).values(id=person.id, **_columns(person), created_at=now))
+
+
+def _columns(person: Person) -> dict[str, str]:
+    return {
+        "display_name": person.display_name,
+        "role": person.role.value,
+        "operators": "|".join(sorted(person.scope.operators)),
+        "cities": "|".join(sorted(person.scope.cities)),
+    }
+
+
+def _facts(person: Person) -> dict[str, object]:
+    """What the trail tells of a person."""
+    return {name: value for name, value in _columns(person).items() if value}
+
+
+def _invitation_hash(invitation: str) -> str:
+    return hashlib.sha256(invitation.encode()).hexdigest()
+
+
+def _why(why: str) -> None:
+    if not why.strip():
+        raise OrderError("say why: the reason stays in the audit trail")

@@ -1,0 +1,54 @@
+"""Whose a card is: the operator and city that its orders name, and what of them a person may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Connection, exists, not_, or_, select
+
+from duanka.domain.person import Person, Scope
+from duanka.ledger.db.bulk import among, in_parts
+from duanka.ledger.db.tables import act_places, orders
+
+Place = tuple[str, str]  # operator, city; "" where unknown
+NOWHERE: Place = ("", "")
+
+
+def places_of(connection: Connection, cards: Iterable[str]) -> dict[str, Place]:
+    """The place of each of these cards, as the latest order says that names one; cards without one are left out."""
+    found: dict[str, Place] = {}
+    for part in in_parts(sorted(set(cards))):
+        query = (
+            select(orders.c.card, orders.c.operator, orders.c.city)
+            .where(among(connection, orders.c.card, part), or_(orders.c.operator != "", orders.c.city != ""))
+            .order_by(orders.c.opened_at)
+        )
+        found |= {row.card: (row.operator, row.city) for row in connection.execute(query)}
+    return found
+
+
+def orders_in(person: Person) -> list[ColumnElement[bool]]:
+    """Conditions on rows of `orders`: those in the scope of `person`."""
+    return _covered(person.scope, orders.c.operator, orders.c.city)
+
+
+def acts_in(person: Person, act_id: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Conditions on acts: those all of whose cards are in the scope of `person`."""
+    if person.scope.everywhere:
+        return []
+    outside = or_(*(not_(one) for one in _covered(person.scope, act_places.c.operator, act_places.c.city)))
+    return [not_(exists().where(act_places.c.act_id == act_id, outside))]
+
+
+def cards_in(person: Person, card: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Conditions on rows about a card: those of whose orders one is in the scope of `person`."""
+    if person.scope.everywhere:
+        return []
+    return [exists().where(orders.c.card == card, *orders_in(person))]
+
+
+def _covered(
+    scope: Scope, operator: ColumnElement[str], city: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    named = ((scope.operators, operator), (scope.cities, city))
+    return [column.in_(sorted(places)) for places, column in named if places]

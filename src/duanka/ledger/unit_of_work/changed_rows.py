@@ -1,0 +1,108 @@
+"""Writes the changed orders and cards of one transaction, and gives its entries the digests of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, update
+
+from duanka.domain.order import Order, in_the_network
+from duanka.ledger.audit.row_digests import CARDS, FOUND, ORDERS, label
+from duanka.ledger.audit.row_digests import found as rows_found
+from duanka.ledger.audit.trail import Entry
+from duanka.ledger.db.bulk import among, in_parts, put_rows, update_rows, upsert_rows
+from duanka.ledger.db.rows import row_of
+from duanka.ledger.db.tables import cards, orders, outbox
+
+Row = Mapping[str, Any]
+_AT_ONCE = 400  # values in one IN: below what SQLite takes
+
+
+def write_orders(
+    connection: Connection, changed: Sequence[Order], stored: Mapping[str, Row]
+) -> dict[str, Row]:
+    """Write these orders, each as it is now; their rows by id. `stored`: as the database has those that are there."""
+    rows: dict[str, Row] = {order.id: row_of(order) for order in changed}
+    new = sorted(
+        (row for number, row in rows.items() if number not in stored),
+        key=lambda row: (row["card"], row["kind"]),
+    )  # in one sequence for all: two writers of the same new cards must not wait for each other in a ring
+    moved_on = [row for number, row in rows.items() if number in stored]
+    # those that close go first: the place of the one open order of a card must be free before it is taken
+    _update(connection, [row for row in moved_on if row["closed_at"]], stored)
+    put_rows(connection, orders, new)
+    _update(connection, [row for row in moved_on if not row["closed_at"]], stored)
+    return rows
+
+
+def _update(connection: Connection, changed: Sequence[Row], stored: Mapping[str, Row]) -> None:
+    """Write what differs from what is stored, and only that: the texts of an order are long and rarely change."""
+    differing = dict[str, None]()
+    for row in changed:
+        was = stored[row["id"]]
+        differing |= dict.fromkeys([name for name, value in row.items() if was[name] != value])
+    update_rows(connection, orders, "id", list(differing), changed)
+
+
+def write_cards(
+    connection: Connection, restricted: Mapping[str, Order], now: datetime
+) -> tuple[Sequence[Row], dict[str, str]]:
+    """Write how the network is to treat these cards; their rows, and how those that were there were found."""
+    if not restricted:
+        return [], {}
+    found = rows_found(connection, CARDS, *restricted)
+    rows = [
+        {
+            "card": card,
+            "state": str(order.state),
+            "wanted": in_the_network(order.state).value,
+            "order_id": order.id,
+            "since": now,
+        }
+        for card, order in sorted(restricted.items())
+    ]
+    upsert_rows(connection, cards, "card", rows)
+    return rows, found
+
+
+def add_digests(
+    entries: Sequence[Entry],
+    changed: Mapping[str, Row],
+    stored: Mapping[str, str],
+    restricted: Sequence[Row],
+    found: Mapping[str, str],
+) -> None:
+    """Give the last entry about each order the digests of its row and its card's, and how they were found.
+
+    `stored`: the digests of the changed orders that were there; `found`: of the cards.
+    """
+    digests = dict[str, dict[str, str]]()
+    for number, row in changed.items():
+        name = label(ORDERS, number)
+        digests[number] = mine = {name: ORDERS.digest(row)}
+        if was := stored.get(number):
+            mine[name + FOUND] = was
+    for row in restricted:
+        name, mine = label(CARDS, row["card"]), digests[row["order_id"]]
+        mine[name] = CARDS.digest(row)
+        if was := found.get(name + FOUND):
+            mine[name + FOUND] = was
+    for entry in reversed(entries):
+        if told := digests.pop(entry.subject, None):
+            entry.digests = told
+
+
+def supersede(connection: Connection, of: Collection[str], now: datetime) -> None:
+    """What the network was still to be told about these cards is no longer true; what is on its way ends first."""
+    for part in in_parts(sorted(of), _AT_ONCE):
+        connection.execute(
+            update(outbox)
+            .where(
+                among(connection, outbox.c.card, part),
+                outbox.c.done_at.is_(None),
+                or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < now),
+            )
+            .values(done_at=now, outcome="superseded", leased_until=None, leased_by=None)
+        )

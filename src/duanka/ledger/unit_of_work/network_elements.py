@@ -1,0 +1,196 @@
+"""The network's elements, configured once in the database: every process makes the same rows of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Integer, func, insert, literal, select, update
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import NetworkState
+from duanka.domain.order import SYSTEM, OrderError
+from duanka.domain.person import Person
+from duanka.ledger.audit.row_digests import ELEMENTS, found
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import cards, orders, outbox
+from duanka.ledger.db.tables_installation import elements
+
+_MOST_CHANGES = 10_000_000
+_ALLOWED_FOR = timedelta(days=1)
+ELEMENT_NAMES = ("home_register", "call_proxy", "message_proxy")
+
+
+class ElementDiffers(DuankaError):
+    """A setting names another address of an element than the database."""
+
+
+class NetworkElements:
+    """The elements in the database: which there are, and where. Every change stands in the audit trail."""
+
+    def __init__(self, store: Store, trail: Trail) -> None:
+        self._store, self._trail = store, trail
+
+    def addresses(self) -> dict[str, str]:
+        """The elements that orders go to: name -> address."""
+        with self._store.reading() as connection:
+            return {name: address for name, address in _rows(connection).items() if address}
+
+    def check(self, given: Mapping[str, str]) -> None:
+        """Compare the settings of this process with the database; ElementDiffers names the next step."""
+        with self._store.reading() as connection:
+            _check(given, _rows(connection))
+
+    def take_over(self, given: Mapping[str, str], now: datetime) -> dict[str, str]:
+        """Take over what the settings of the first worker name; returns what the database says then.
+
+        ElementDiffers: as of `check`. An element that a person took out is not put back.
+        """
+
+        def work(connection: Connection) -> dict[str, str]:
+            known = _rows(connection)
+            _check(given, known)
+            for name, address in given.items():
+                if name not in known:
+                    why = f"taken over from DUANKA_{name.upper()}"
+                    self._write(connection, name, address, SYSTEM, why, now)
+            return {name: address for name, address in _rows(connection).items() if address}
+
+        known = self.addresses()
+        return known if known == dict(given) else self._store.transact(work)
+
+    def set(self, name: str, address: str, by: Person, why: str, now: datetime) -> int:
+        """Put an element in, or say where it is now; returns how many stopped cards it is to be told.
+
+        OrderError: no such element. NotTheirs: it takes a supervisor.
+        """
+        _may_change(name, by, why)
+        return self._store.transact(lambda c: self._write(c, name, address, by, why, now))
+
+    def remove(self, name: str, by: Person, why: str, now: datetime) -> None:
+        """Take an element out: nothing more is told to it, and what waits for it never is."""
+        _may_change(name, by, why)
+
+        def work(connection: Connection) -> None:
+            if not _rows(connection).get(name):
+                raise OrderError(f"{name} is not configured; `duanka network list` shows what is")
+            self._write(connection, name, "", by, why, now)
+            waiting = (outbox.c.element == name, outbox.c.done_at.is_(None))
+            over = {"done_at": now, "outcome": "superseded", "leased_until": None, "leased_by": None}
+            connection.execute(update(outbox).where(*waiting).values(over))
+
+        self._store.transact(work)
+
+    def allow(self, name: str, changes: int, by: Person, why: str, now: datetime) -> None:
+        """Let the next comparison of an element change up to so many cards, within a day.
+
+        OrderError: no such element, or no such number. NotTheirs: it takes a supervisor.
+        """
+        authorize(by, Permission.ALLOW_CHANGES)
+        if not why.strip():
+            raise OrderError("say why so many changes are allowed: the reason stays in the audit trail")
+        if not 0 < changes <= _MOST_CHANGES:
+            raise OrderError(f"--changes is a number of cards, 1 to {_MOST_CHANGES:,}")
+
+        def work(connection: Connection) -> None:
+            if not _rows(connection).get(name):
+                raise OrderError(f"{name} is not configured; `duanka network list` shows what is")
+            until = now + _ALLOWED_FOR
+            values = {"changes_allowed": changes, "allowed_until": until}
+            was = found(connection, ELEMENTS, name)
+            connection.execute(update(elements).where(elements.c.name == name).values(values))
+            told = {"changes_allowed": changes, "allowed_until": until.isoformat()}
+            entry = Entry(now, by, "element.allow", name, why.strip(), {}, told, found=was)
+            self._trail.append(connection, [entry])
+
+        self._store.transact(work)
+
+    def _write(
+        self, connection: Connection, name: str, address: str, by: Person, why: str, now: datetime
+    ) -> int:
+        before = _rows(connection).get(name, "")
+        facts = {"address": address, "changed_at": now, "changes_allowed": None, "allowed_until": None}
+        found_as = found(connection, ELEMENTS, name)
+        statement = upsert(connection, elements).values(name=name, **facts)
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=facts))
+        what = "element.set" if address else "element.remove"
+        was = {"address": before} if before else {}
+        entry = Entry(now, by, what, name, why, was, {"address": address}, found=found_as)
+        self._trail.append(connection, [entry])
+        return _bring_up_to_date(connection, name, now) if address and not before else 0
+
+
+def element_names(connection: Connection) -> tuple[str, ...]:
+    """The names of the elements that orders go to, in a transaction."""
+    return tuple(sorted(name for name, address in _rows(connection).items() if address))
+
+
+def changes_allowed(connection: Connection, name: str, now: datetime) -> int:
+    """How many cards a supervisor lets the next comparison of the element change; 0: nobody said anything."""
+    row = select(elements.c.changes_allowed).where(elements.c.name == name, elements.c.allowed_until > now)
+    return connection.execute(row).scalar() or 0
+
+
+def use_allowance(connection: Connection, trail: Trail, name: str, changed: int, now: datetime) -> None:
+    """The comparison was carried out: what was allowed is used up."""
+    values = {"changes_allowed": None, "allowed_until": None}
+    was = found(connection, ELEMENTS, name)
+    connection.execute(update(elements).where(elements.c.name == name).values(values))
+    entry = Entry(now, SYSTEM, "element.compared", name, after={"changed": changed}, found=was)
+    trail.append(connection, [entry])
+
+
+def _rows(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(select(elements.c.name, elements.c.address).order_by(elements.c.name))
+    return {row.name: row.address for row in rows}
+
+
+def _check(given: Mapping[str, str], known: Mapping[str, str]) -> None:
+    for name, address in given.items():
+        if name in known and known[name] != address:
+            there = known[name] or "taken out"
+            raise ElementDiffers(
+                f"DUANKA_{name.upper()} says {address}, and the order book says {there}: unset the setting, or let a"
+                f" supervisor change the book: duanka network set {name} {address}"
+            )
+
+
+def _may_change(name: str, by: Person, why: str) -> None:
+    authorize(by, Permission.CONFIGURE_NETWORK)
+    if name not in ELEMENT_NAMES:
+        raise OrderError(f"no element {name!r}; elements are {', '.join(ELEMENT_NAMES)}")
+    if not why.strip():
+        raise OrderError(f"say why {name} is changed: the reason stays in the audit trail")
+
+
+def _bring_up_to_date(connection: Connection, name: str, now: datetime) -> int:
+    """Tell a new element every card that is stopped; how many those are. A comparison would mend the same, later."""
+    stopped = (
+        select(
+            cards.c.order_id,
+            func.coalesce(orders.c.step, literal(0, Integer)),
+            literal(name),
+            cards.c.card,
+            cards.c.wanted,
+            literal(now, outbox.c.created_at.type),
+            literal(now, outbox.c.next_try_at.type),
+        )
+        .join(orders, orders.c.id == cards.c.order_id)
+        .where(cards.c.wanted != NetworkState.ACTIVE.value)
+        .where(
+            ~select(outbox.c.id)
+            .where(
+                outbox.c.order_id == cards.c.order_id,
+                outbox.c.step == orders.c.step,
+                outbox.c.element == name,
+            )
+            .exists()
+        )
+    )
+    into = ["order_id", "step", "element", "card", "wanted", "created_at", "next_try_at"]
+    count = connection.execute(select(func.count()).select_from(stopped.subquery())).scalar_one()
+    connection.execute(insert(outbox).from_select(into, stopped))
+    return count

@@ -1,0 +1,389 @@
+"""One transaction of the order book: states, audit, outbox and notices, written together when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from zlib import crc32
+
+from sqlalchemy import ARRAY, Connection, Integer, Table, cast, func, select
+
+from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.evidence import Evidence, may_stop, named_verification
+from duanka.domain.local_time import operator_zone
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    CLOSED,
+    FIRST,
+    STOPS,
+    Event,
+    Grounds,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    Order,
+    Person,
+    ProtectedCard,
+    State,
+    UnknownOrder,
+    in_the_network,
+    moved,
+)
+from duanka.domain.order_policy import OrderPolicy
+from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.bulk import among, dictionaries, in_parts, put_rows
+from duanka.ledger.db.rows import changes, order_id, order_of, told
+from duanka.ledger.db.tables import cards, notices, orders, outbox
+from duanka.ledger.people.places import NOWHERE, Place, places_of
+from duanka.ledger.unit_of_work.batch_facts import BatchFacts, Fact
+from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, write_cards, write_orders
+from duanka.ledger.unit_of_work.network_elements import element_names
+from duanka.ledger.unit_of_work.undo_log import UndoLog
+
+_AT_ONCE = 400  # values in one IN: below what SQLite takes
+Value = TypeVar("Value")
+_CARDS, _SHARES = 20201010, 1024  # of PostgreSQL's advisory locks: ours, and how many stand for all cards
+_PEOPLE = 20201011  # and those of people
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every transaction of an order book needs to know.
+
+    `elements`: names of the network's elements; None: those that the database has when the transaction tells them.
+    """
+
+    policy: OrderPolicy
+    trail: Trail
+    elements: tuple[str, ...] | None = None
+
+
+class Turn:
+    """The changes of one transaction at one moment. Nothing is written before `write`."""
+
+    def __init__(self, connection: Connection, terms: Terms, now: datetime) -> None:
+        self.connection = connection
+        self.facts = BatchFacts(connection)
+        self.now = now
+        self.policy = terms.policy
+        self._terms = terms
+        self._orders: dict[str, Order] = {}  # as they stand now
+        self._stored: dict[str, Order] = {}  # as they stand in the database
+        self._rows: dict[str, Mapping[str, Any]] = {}  # the same, column by column
+        self._found: dict[str, str] = {}  # the digests of those that were asked for
+        self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
+        self._open: dict[str, dict[Kind, str]] = {}
+        self._log = UndoLog()  # of changes of `_orders`, `_restricted` and `_open`
+        self._entries: list[Entry] = []
+        self._outbox: list[dict[str, object]] = []
+        self._notices: list[dict[str, object]] = []
+        self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows of other tables
+        self._places: dict[str, Place] = {}
+        self._elements = terms.elements
+        self.act_began = False
+        self.of_decisions: list[
+            tuple[Order, str]
+        ] = []  # orders that decisions opened, joined or stopped: what
+        self.new_acts: set[str] = set()
+        self.proposed_about: set[str] = (
+            set()
+        )  # verifications about which an act was prepared and not written yet
+
+    # --- reading, with locks ---
+
+    def order(self, number: str) -> Order:
+        """The order with this id, with every open order of its card locked; UnknownOrder without one."""
+        if number not in self._orders:
+            card = self.connection.execute(select(orders.c.card).where(orders.c.id == number)).scalar()
+            if card is None:
+                raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
+            self.lock([card])
+        if number not in self._orders:
+            found = self.connection.execute(select(orders).where(orders.c.id == number))
+            for row in dictionaries(found):
+                self._keep(row)
+        return self._orders[number]
+
+    def lock(self, of: Collection[str]) -> None:
+        """Load and lock every open order of these cards, in one sequence for all, so that nobody waits in a ring."""
+        new = sorted({card for card in of if card not in self._open})
+        for some in in_parts(new, _AT_ONCE):
+            self._open |= {card: {} for card in some}
+            self._wait_for(some)
+            found = (
+                select(orders)
+                .where(among(self.connection, orders.c.card, some), orders.c.closed_at.is_(None))
+                .order_by(orders.c.card, orders.c.kind)
+                .with_for_update()
+            )
+            for row in dictionaries(self.connection.execute(found)):
+                order = self._keep(row)
+                self._open[order.card][order.kind] = order.id
+
+    def _wait_for(self, some: Sequence[str]) -> None:
+        """Let nobody else change these cards until the transaction ends, and see all that was done before.
+
+        Locks on rows are not enough on PostgreSQL: who waited for one sees the row as it is now, and not the orders of
+        the card that were opened meanwhile. Cards share a fixed number of locks, so that a large turn cannot take up
+        all that the server has. SQLite has one writer at a time.
+        """
+        if self.connection.dialect.name == "postgresql":
+            shares = sorted({crc32(card.encode(errors="surrogatepass")) % _SHARES for card in some})
+            keys = func.unnest(cast(shares, ARRAY(Integer))).column_valued("share")
+            self.connection.execute(select(func.pg_advisory_xact_lock(_CARDS, keys)))
+
+    def one_at_a_time(self, by: Person) -> None:
+        """Let no other transaction of this person count what they did until this one ends; cards are locked first."""
+        if self.connection.dialect.name == "postgresql":
+            key = crc32(by.id.encode()) & 0x7FFFFFFF
+            self.connection.execute(select(func.pg_advisory_xact_lock(_PEOPLE, key)))
+
+    def open_order(self, card: str, kind: Kind) -> Order | None:
+        """The open order of this kind for the card."""
+        if card not in self._open:
+            self.lock([card])
+        number = self._open[card].get(kind)
+        return self._orders[number] if number else None
+
+    def about_orders(self, fact: Fact[Value], order: Order) -> Value:
+        """The fact about this order; read for all orders that the transaction has loaded."""
+        return self.facts.of(fact, order.id, self._stored)
+
+    def about_cards(self, fact: Fact[Value], card: str) -> Value:
+        """The fact about this card; read for all cards that are locked."""
+        self.lock([card])
+        return self.facts.of(fact, card, self._open)
+
+    def place(self, card: str) -> Place:
+        """Operator and city of the card, as its open orders or the latest order say; read for all locked cards."""
+        for number in self._open.get(card, {}).values():
+            order = self._orders[number]
+            if order.operator or order.city:
+                return order.operator, order.city
+        if card not in self._places:
+            unknown = {card, *self._open} - self._places.keys()
+            self._places |= dict.fromkeys(unknown, NOWHERE) | places_of(self.connection, unknown)
+        return self._places[card]
+
+    def authorize(self, by: Person, permission: Permission, card: str) -> None:
+        """Return where `by` may do that about this card; NotTheirs by role or scope."""
+        authorize(by, permission)
+        if not by.scope.everywhere:
+            within(by, "this card", *self.place(card))
+
+    def as_told(self, table: AuditedTable, key: str) -> bool:
+        """Whether this row is as the trail left it; `key`: also the subject of the entries about it."""
+        return self._terms.trail.tells(self.connection, table, key, (key,))
+
+    def not_as_told(self, numbers: Collection[str]) -> set[str]:
+        """Those of these orders whose rows were changed past the trail, of which none changed in this transaction."""
+        found = {number: self._digest_found(number) for number in numbers if number in self._rows}
+        unread = [number for number in numbers if number not in found]
+        found |= {key: digest for key, digest, _ in ORDERS.rows(self.connection, unread)}
+        return self._terms.trail.untold(self.connection, ORDERS, found)
+
+    # --- changing ---
+
+    def open(self, kind: Kind, card: str, grounds: Grounds, by: Person, why: str, **facts: Any) -> Order:
+        """Open an order in the first state of its kind. A restriction only becomes one by the event that follows."""
+        self.lock([card])
+        if not (facts.get("operator") or facts.get("city")):
+            facts["operator"], facts["city"] = self.place(card)
+        begun = {"state": FIRST[kind], "step": 0, "opened_at": self.now, "updated_at": self.now}
+        order = Order.of(id=order_id(kind), kind=kind, card=card, grounds=grounds, **begun, **facts)
+        self._log.put(self._orders, order.id, order)
+        self._log.put(self._open[card], kind, order.id)
+        self.note(by, f"{kind}.{Event.OPEN}", order.id, why, {}, told(order))
+        return order
+
+    def move(self, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+        """Move the order by `event`; `facts` are fields of Order that change with it.
+
+        Raises NoSuchTransition, NotTheirs, and for restrictions ProtectedCard, NeedsSecondPerson, GroundsMissing.
+        """
+        within(by, order.id, order.operator, order.city)
+        _must_be_open(order)
+        state = moved(order.kind, order.state, event, by.role, order.id)
+        after = order.changed(state=state, step=order.step + 1, updated_at=self.now, **facts)
+        if state in CLOSED:
+            after = after.changed(closed_at=self.now, due_at=None)
+        if after.kind is Kind.RESTRICTION:
+            after = self._checked(order, after, event, by)
+            self._log.put(self._restricted, after.card, after)
+            before, wanted = in_the_network(order.state), in_the_network(state)
+            if before is not wanted:
+                self._tell(after, wanted)
+        self.note(by, f"{order.kind}.{event}", order.id, why, *changes(order, after))
+        return self._put(after)
+
+    def change(self, order: Order, by: Person, what: str, why: str, **facts: Any) -> Order:
+        """Change fields of an order that keeps its state."""
+        _must_be_open(order)
+        after = order.changed(step=order.step + 1, updated_at=self.now, **facts)
+        self.note(by, f"{order.kind}.{what}", order.id, why, *changes(order, after))
+        return self._put(after)
+
+    def close(self, order: Order, by: Person, why: str) -> Order:
+        """Close an order whose state stays as it is: a verification that expired, when the card is free again."""
+        return self.change(order, by, "close", why, closed_at=self.now, due_at=None)
+
+    @contextmanager
+    def attempt(self, card: str) -> Iterator[None]:
+        """Changes of one card, all or none: an error takes them back and goes on to the caller."""
+        self.lock([card])
+        grow: tuple[list[Any], ...] = (self._entries, self._outbox, self._notices, self._prepared)
+        lengths, mark = [len(rows) for rows in grow], self._log.mark
+        try:
+            yield
+        except Exception:
+            self._log.undo(mark)
+            for rows, length in zip(grow, lengths, strict=True):
+                del rows[length:]
+            raise
+
+    def notify(self, order: Order, template: str) -> None:
+        """Send the holder the notice `template` about this step."""
+        self._notices.append(
+            {
+                "order_id": order.id,
+                "step": order.step,
+                "template": template,
+                "card": order.card,
+                "created_at": self.now,
+                "next_try_at": self.now,
+            }
+        )
+
+    def told_lately(self, card: str, template: str) -> int:
+        """How often this notice went to the card within a day, those of this transaction counted."""
+        mine = (notices.c.card == card, notices.c.template == template)
+        since = notices.c.created_at > self.now - timedelta(days=1)
+        before = self.connection.execute(select(func.count()).where(*mine, since)).scalar_one()
+        new = sum((row["card"], row["template"]) == (card, template) for row in self._notices)
+        return before + new
+
+    def note(
+        self,
+        by: Person,
+        what: str,
+        subject: str,
+        why: str,
+        before: dict[str, object],
+        after: dict[str, object],
+        found: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put a row into the audit trail. `found`: of rows that lie in other tables (`row_digests.found`)."""
+        self._entries.append(Entry(self.now, by, what, subject, why, before, after, found=found or {}))
+
+    @property
+    def leaves_work(self) -> bool:
+        """Whether it leaves something to do: the network or a holder is to be told, or an act began to run."""
+        return bool(self._outbox or self._notices or self.act_began)
+
+    # --- writing ---
+
+    def write(self) -> None:
+        """Write everything; the transaction that it belongs to makes it durable."""
+        changed = [order for number, order in self._orders.items() if self._stored.get(number) is not order]
+        rows = write_orders(self.connection, changed, self._rows)
+        restricted, found = write_cards(self.connection, self._restricted, self.now)
+        before = {number: self._digest_found(number) for number in rows if number in self._rows}
+        add_digests(self._entries, rows, before, restricted, found)
+        supersede(self.connection, {str(row["card"]) for row in self._outbox}, self.now)
+        put_rows(self.connection, outbox, self._outbox)
+        put_rows(self.connection, notices, self._notices)
+        self.write_prepared()
+        self._terms.trail.append(self.connection, self._entries)  # last: its lock is the one that all share
+
+    def prepare(self, table: Table, row: Mapping[str, object]) -> None:
+        """Let this row be inserted with all others of the table, at the end or with `write_prepared`."""
+        self._prepared.append((table, row))
+
+    def write_prepared(self) -> None:
+        """Insert what was prepared, for statements that read or change those rows."""
+        prepared, self._prepared[:] = list(self._prepared), []
+        for table in dict.fromkeys(table for table, _ in prepared):
+            put_rows(self.connection, table, [row for one, row in prepared if one is table])
+            self.facts.forget(table)
+
+    # --- inside ---
+
+    def _checked(self, before: Order, after: Order, event: Event, by: Person) -> Order:
+        """The restriction as it may be stored; `carried_by` says of every stop what entitles it."""
+        if in_the_network(after.state) is NetworkState.ACTIVE:
+            return after
+        if self.policy.protects(after.card):
+            raise ProtectedCard(
+                f"{after.card} is on the protected list (emergency, hotlines, police): it is never stopped"
+            )
+        after.grounds.complete()
+        named = named_verification(after)
+        verification = self.order(named) if named else None
+        if event not in (*STOPS, Event.POLICE_STOP) or may_stop(before, after, event, by.role, verification):
+            return after
+        if self.policy.two_people:
+            raise NeedsSecondPerson(
+                f"{by.id} alone cannot {event} {after.card}: neither a police notice nor a verification that one"
+                " person could not have made carries it; propose it, and let a second person approve"
+            )
+        alone = after.carried_by if after.carried_by != before.carried_by else ONE_PERSON + by.id
+        return after.changed(carried_by=alone)
+
+    def _tell(self, order: Order, wanted: NetworkState) -> None:
+        if self._elements is None:
+            self._elements = element_names(self.connection)
+        row: dict[str, object] = {
+            "order_id": order.id,
+            "step": order.step,
+            "card": order.card,
+            "wanted": wanted.value,
+            "created_at": self.now,
+            "next_try_at": self.now,
+        }
+        self._outbox += [{**row, "element": element} for element in self._elements]
+
+    def _keep(self, row: Mapping[str, Any]) -> Order:
+        order = order_of(row)
+        self._orders[order.id] = self._stored[order.id] = order
+        self._rows[order.id] = (
+            row  # as it stands, and not as we would write it: its digest goes into the trail
+        )
+        return order
+
+    def _digest_found(self, number: str) -> str:
+        """Of the row as it was read under the lock."""
+        if number not in self._found:
+            self._found[number] = ORDERS.digest(self._rows[number])
+        return self._found[number]
+
+    def _put(self, order: Order) -> Order:
+        self._log.put(self._orders, order.id, order)
+        if order.closed_at and self._open.get(order.card, {}).get(order.kind) == order.id:
+            self._log.put(self._open[order.card], order.kind, None)
+        return order
+
+
+POLICE_NOTICE, TWO_PEOPLE = Evidence.POLICE_NOTICE.of(""), Evidence.TWO_PEOPLE.of("")
+ONE_PERSON = Evidence.ONE_PERSON.of("")  # under a policy that says that one suffices
+
+
+def _must_be_open(order: Order) -> None:
+    if order.closed_at:
+        raise NoSuchTransition(
+            f"{order.id} is closed since {operator_zone().written(order.closed_at)} as {order.state}"
+        )
+
+
+def cancelled(connection: Connection, of: Iterable[str]) -> frozenset[str]:
+    """Those of these cards that are cancelled for good."""
+    found: set[str] = set()
+    for part in in_parts(sorted(set(of)), _AT_ONCE):
+        rows = select(cards.c.card).where(
+            among(connection, cards.c.card, part), cards.c.state == State.CANCELLED.value
+        )
+        found.update(connection.execute(rows).scalars())
+    return frozenset(found)

@@ -1,0 +1,1 @@
+"""Home register (归属位置寄存器): OsmoHLR through VTY and CTRL."""

@@ -1,0 +1,1 @@
+"""Notices to holders through the operator's short message centre."""

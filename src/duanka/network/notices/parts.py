@@ -1,0 +1,122 @@
+"""A notice cut into short messages, and the receipts of them read. SMPP 3.4, 3GPP TS 23.040."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from duanka.domain.network import Refused
+from duanka.network.smpp.text_encodings import GSM, GSM_EXTENSION
+
+_GSM_CODES = {letter: bytes((code,)) for code, letter in enumerate(GSM) if letter != "\x1b"} | {
+    letter: bytes((0x1B, code)) for code, letter in GSM_EXTENSION.items()
+}
+_GSM_CODING, _UCS2_CODING = 0, 8
+# In one message, and in each of several; septets, and 16-bit units.
+_SEPTETS, _SEPTETS_OF_PART = 160, 153
+_UNITS, _UNITS_OF_PART = 70, 67
+_MOST_PARTS = 255
+_FIELD = re.compile(r"\b(id|stat|err):(\S*)", re.IGNORECASE)
+
+_DELIVERED = "DELIVRD"
+_FAILED = ("EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD")
+_STATES = {2: "DELIVRD", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIV", 7: "UNKNOWN", 8: "REJECTD"}
+
+
+class MessageIds(StrEnum):
+    """How a centre writes the id of one message in its answer and in the text of the receipt; both occur."""
+
+    SAME = "same"
+    HEXADECIMAL_ANSWERS = "hexadecimal_answers"  # decimal in receipts
+    HEXADECIMAL_RECEIPTS = "hexadecimal_receipts"  # decimal in answers
+
+    def of_answer(self, said: str) -> str:
+        """As it is kept: for a centre that writes two forms, decimal without leading zeros."""
+        return (
+            _decimal(said, 16 if self is self.HEXADECIMAL_ANSWERS else 10) if self is not self.SAME else said
+        )
+
+    def of_receipt(self, said: str) -> str:
+        """The id in the text of a receipt, as it is kept. The tag receipted_message_id has the answer's form."""
+        return (
+            _decimal(said, 16 if self is self.HEXADECIMAL_RECEIPTS else 10) if self is not self.SAME else said
+        )
+
+
+class Cut(NamedTuple):
+    """`parts`: bytes of each message, with the header of parts where there are several."""
+
+    data_coding: int
+    parts: Sequence[bytes]
+
+
+class Said(NamedTuple):
+    """What a receipt says. `state`: as in SMPP 3.4, appendix B; empty for one that is not final."""
+
+    message_id: str
+    delivered: bool
+    state: str
+
+
+def cut(text: str, whose: str) -> Cut:
+    """`text` in GSM letters where all of it can be, UCS-2 otherwise; Refused beyond 255 parts.
+
+    The same text to `whose` has the same reference each time: parts that are sent again complete what is there.
+    """
+    if all(letter in _GSM_CODES for letter in text):
+        coding, most, most_of_part = _GSM_CODING, _SEPTETS, _SEPTETS_OF_PART
+        letters = [_GSM_CODES[letter] for letter in text]
+        size = 1
+    else:
+        coding, most, most_of_part = _UCS2_CODING, _UNITS, _UNITS_OF_PART
+        letters = [
+            letter.encode("utf-16-be", "replace") for letter in text
+        ]  # a pair of surrogates stays together
+        size = 2
+    whole = b"".join(letters)
+    if len(whole) <= most * size:
+        return Cut(coding, [whole])
+    parts = list(_filled(letters, most_of_part * size))
+    if len(parts) > _MOST_PARTS:
+        raise Refused(f"a notice of {len(text)} letters does not fit into {_MOST_PARTS} messages")
+    reference = zlib.crc32(f"{whose} {text}".encode()) & 0xFF
+    head = bytes((5, 0, 3, reference, len(parts)))
+    return Cut(coding, [head + bytes((number,)) + part for number, part in enumerate(parts, 1)])
+
+
+def said(text: bytes, receipted_id: str, state: int | None, ids: MessageIds) -> Said | None:
+    """What a receipt says, from its text and its tags; None: it names no message, so nobody can use it."""
+    fields = {key.lower(): value for key, value in _FIELD.findall(text.decode("latin-1"))}
+    if receipted_id:
+        message_id = ids.of_answer(receipted_id)
+    elif fields.get("id"):
+        message_id = ids.of_receipt(fields["id"])
+    else:
+        return None
+    named = fields.get("stat", "").upper()[:7]
+    if state is not None and not named:
+        named = _STATES.get(state, "")
+    final = named if named == _DELIVERED or named in _FAILED else ""
+    error = fields.get("err", "").strip("0")
+    detail = f"{final} {fields['err']}" if final and final != _DELIVERED and error else final
+    return Said(message_id, final == _DELIVERED, detail)
+
+
+def _filled(letters: Sequence[bytes], most: int) -> Iterator[bytes]:
+    part = b""
+    for letter in letters:
+        if len(part) + len(letter) > most:
+            yield part
+            part = b""
+        part += letter
+    yield part
+
+
+def _decimal(said: str, base: int) -> str:
+    try:
+        return str(int(said, base))
+    except ValueError:
+        return said

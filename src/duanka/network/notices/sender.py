@@ -1,0 +1,262 @@
+"""Hands notices to the operator's short message centre over SMPP 3.4, and gets the receipts. See docs/NETWORK.md."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import struct
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import smpplib.client
+import smpplib.exceptions
+import smpplib.smpp
+
+from duanka.domain.network import NetworkError, Receipt, Refused, UnknownCard, Unreachable
+from duanka.network.notices.parts import Cut, MessageIds, cut, said
+from duanka.network.smpp import codec as smpp
+
+_BUSY = (smpp.ALREADY_BOUND, smpp.SYSTEM_ERROR, smpp.QUEUE_FULL, smpp.THROTTLED, smpp.TRY_LATER)
+_NUMBER, _SHORT_CODE, _ISDN = 1, 3, 1  # types of number: international, of the network; numbering plan
+_ASK_FOR_RECEIPT = 1
+_AT_ONCE = 1000
+_Client = smpplib.client.Client
+_BROKEN = (
+    OSError,
+    ValueError,
+    struct.error,
+    smpplib.exceptions.ConnectionError,
+    smpplib.exceptions.PDUError,
+    smpplib.exceptions.UnknownCommandError,
+)
+
+Address = tuple[str, int]
+
+
+class ShortMessageCentre:
+    """A NoticeSender on the centre at `address`, bound as transceiver.
+
+    `short_code`: whom notices come from. `seconds`: the most that a call takes. `keep`: seconds of silence after which
+    the link is tried. `ids`: how the centre writes message ids. Nothing happens between calls: call `receipts` every
+    few seconds, or the centre may think that nobody is there.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        system_id: str,
+        password: str,
+        short_code: str = "10086",
+        name: str = "message_centre",
+        seconds: float = 5.0,
+        keep: float = 15.0,
+        ids: MessageIds = MessageIds.SAME,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = name
+        self._address, self._system_id, self._password = address, system_id, password
+        self._short_code, self._seconds, self._keep = short_code, seconds, keep
+        self._ids, self._now = ids, now
+        self._client: Any = None
+        self._heard_at = 0.0
+        self._answers: dict[int, tuple[int, str]] = {}
+        self._new: list[Receipt] = []
+        self._given: list[int] = []  # sequence numbers of deliver_sm to acknowledge at the next call
+        self._unacknowledged: list[int] = []
+
+    def send(self, card: str, text: str) -> str:
+        """Hand in all parts; their ids joined by commas, in the order of the parts.
+
+        Unreachable: some parts may have been taken; send the whole again. UnknownCard: the centre knows no such number.
+        """
+        until = time.monotonic() + self._seconds
+        try:
+            client = self._bound(until)
+            numbers = [
+                self._submit(client, card, part, pieces)
+                for pieces in [cut(text, card)]
+                for part in pieces.parts
+            ]
+            while any(number not in self._answers for number in numbers):
+                self._read(client, until)
+            answers = [self._answers[number] for number in numbers]
+        except (
+            OSError,
+            smpplib.exceptions.ConnectionError,
+            smpplib.exceptions.PDUError,
+            ValueError,
+        ) as error:
+            raise self._lost(error) from error
+        finally:
+            self._answers.clear()
+        for status, _ in answers:
+            if status:
+                raise _refused(self.name, status)
+        return ",".join(self._ids.of_answer(message_id) for _, message_id in answers)
+
+    def receipts(self) -> Iterable[Receipt]:
+        """One receipt for each part whose fate is known, each with one id; raises NetworkError where the link is down.
+
+        What this call gives is acknowledged to the centre by the next one, so that it comes again after a crash
+        in between: the same receipt may come twice.
+        """
+        until = time.monotonic() + self._seconds
+        try:
+            client = self._bound(until)
+            for number in self._given:
+                self._acknowledge(client, number)
+            self._given = []
+            while len(self._new) < _AT_ONCE and self._readable(client, 0.0):
+                self._read(client, until)
+            if time.monotonic() - self._heard_at > self._keep:
+                self._try_link(client, until)
+        except (
+            OSError,
+            smpplib.exceptions.ConnectionError,
+            smpplib.exceptions.PDUError,
+            ValueError,
+        ) as error:
+            raise self._lost(error) from error
+        new, self._new = self._new, []
+        self._given, self._unacknowledged = self._unacknowledged, []
+        return new
+
+    def close(self) -> None:
+        """Give the connection back. Receipts of the last call that nobody asked beyond come again."""
+        client, self._client = self._client, None
+        self._new, self._given, self._unacknowledged = [], [], []
+        if client is not None:
+            client.disconnect()
+
+    @property
+    def where(self) -> str:
+        """Host and port."""
+        return "{}:{}".format(*self._address)
+
+    def try_bind(self, seconds: float) -> None:
+        """Bind and unbind on a link of its own, as transmitter: receipts stay for whoever is there to keep them.
+
+        Unreachable: no answer, or not now. Refused: the account or its password is not right.
+        """
+        try:
+            client = self._linked(time.monotonic() + seconds, "bind_transmitter")
+        except _BROKEN as error:
+            raise self._lost(error) from error
+        with contextlib.suppress(*_BROKEN):
+            client.unbind()
+        client.disconnect()
+
+    def _bound(self, until: float) -> Any:
+        if self._client is None:
+            self._client, self._heard_at = self._linked(until, "bind_transceiver"), time.monotonic()
+        return self._client
+
+    def _linked(self, until: float, bind: str) -> Any:
+        client = _Client(*self._address, timeout=_left(until), allow_unknown_opt_params=True)
+        client.logger.disabled = True
+        try:
+            client.connect()
+            answer = getattr(client, bind)(system_id=self._system_id, password=self._password)
+        except smpplib.exceptions.PDUError as error:
+            client.disconnect()
+            status = error.args[1] if len(error.args) > 1 else 0
+            if status in _BUSY:
+                raise Unreachable(f"{self.name} takes no bind now: {error.args[0]}") from error
+            raise Refused(f"{self.name} does not let {self._system_id} in: {error.args[0]}") from error
+        except BaseException:
+            client.disconnect()
+            raise
+        if answer.command != f"{bind}_resp":
+            client.disconnect()
+            raise smpplib.exceptions.ConnectionError(f"answered a bind with {answer.command}")
+        return client
+
+    def _submit(self, client: Any, card: str, part: bytes, pieces: Cut) -> int:
+        unit = client.send_message(
+            source_addr_ton=_SHORT_CODE,
+            source_addr_npi=0,
+            source_addr=self._short_code,
+            dest_addr_ton=_NUMBER,
+            dest_addr_npi=_ISDN,
+            destination_addr=card,
+            short_message=part,
+            data_coding=pieces.data_coding,
+            esm_class=smpp.HAS_HEADER if len(pieces.parts) > 1 else 0,
+            registered_delivery=_ASK_FOR_RECEIPT,
+        )
+        return int(unit.sequence)
+
+    def _readable(self, client: Any, within: float) -> bool:
+        return bool(select.select([client._socket], [], [], within)[0])
+
+    def _read(self, client: Any, until: float) -> None:
+        """One unit, waited for no longer than `until`."""
+        if not self._readable(client, _left(until)):
+            raise TimeoutError("silent")
+        client._socket.settimeout(_left(until))
+        unit = client.read_pdu()
+        self._heard_at = time.monotonic()
+        match unit.command:
+            case "submit_sm_resp":
+                self._answers[unit.sequence] = (unit.status, _letters(unit.message_id))
+            case "generic_nack":
+                self._answers[unit.sequence] = (unit.status or smpp.SYSTEM_ERROR, "")
+            case "deliver_sm":
+                self._delivered(client, unit)
+            case "enquire_link":
+                client._enquire_link_received(unit)
+            case "unbind":
+                raise smpplib.exceptions.ConnectionError("the centre ends the link")
+            case _:
+                pass
+
+    def _delivered(self, client: Any, unit: Any) -> None:
+        receipt = None
+        if unit.esm_class & 0x3C == smpp.IS_RECEIPT:
+            text = unit.short_message or getattr(unit, "message_payload", None) or b""
+            receipt = said(text, _letters(unit.receipted_message_id), unit.message_state, self._ids)
+        if receipt is None or not receipt.state:  # an answer of a person, or a state on the way
+            self._acknowledge(client, unit.sequence)
+            return
+        detail = "" if receipt.delivered else receipt.state
+        self._new.append(Receipt(receipt.message_id, receipt.delivered, self._now(), detail))
+        self._unacknowledged.append(unit.sequence)
+
+    def _acknowledge(self, client: Any, number: int) -> None:
+        answer = smpplib.smpp.make_pdu("deliver_sm_resp", client=client)
+        answer.sequence = number
+        client.send_pdu(answer)
+
+    def _try_link(self, client: Any, until: float) -> None:
+        asked_at = time.monotonic()
+        client.send_pdu(smpplib.smpp.make_pdu("enquire_link", client=client))
+        while self._heard_at < asked_at:
+            self._read(client, until)
+
+    def _lost(self, error: Exception) -> NetworkError:
+        """The link is of no use any more; what was read and not given comes again after the next bind."""
+        self.close()
+        host, port = self._address
+        return Unreachable(f"{self.name} at {host}:{port} does not answer: {str(error) or 'silent'}")
+
+
+def _refused(name: str, status: int) -> NetworkError:
+    if status == smpp.BAD_DESTINATION:
+        return UnknownCard(f"{name} knows no such number")
+    if status in _BUSY:
+        return Unreachable(f"{name} takes nothing now: status 0x{status:02X}")
+    return Refused(f"{name} refused the notice: status 0x{status:02X}")
+
+
+def _letters(value: bytes | None) -> str:
+    return (value or b"").rstrip(b"\0").decode("latin-1")
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("silent")
+    return left

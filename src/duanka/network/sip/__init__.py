@@ -1,0 +1,1 @@
+"""Call proxy: Kamailio, its configuration, lists and control line."""

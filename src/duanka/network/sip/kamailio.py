@@ -1,0 +1,176 @@
+"""A real call proxy of our own: Kamailio with the configuration that we write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from duanka import __version__
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
+from duanka.domain.phone_number import ProtectedNumbers
+from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, free_port, program
+from duanka.network.refusal_store import RefusedFile
+from duanka.network.sip.element import CONTROL, LOG, REFUSED, CallProxy
+from duanka.network.sip.json_rpc import JsonRpc
+from duanka.network.sip.lists import LISTS, CallLists, make
+from duanka.network.sip.number_patterns import number_patterns
+
+Address = tuple[str, int]
+_CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
+_CALL_SECONDS = 4 * 3600  # how long an answered call is known
+_AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
+
+
+class OwnCallProxy(OwnPart):
+    """Kamailio in `folder`, which passes on to `next_hop` what it does not refuse; a context manager.
+
+    `listen`: None for a free port of loopback. `redress`: where a refused caller learns why and objects (RFC 8688).
+    `emergency`: numbers that pass beside those that always do. `entries`: how many cards the lists are made for.
+    `megabytes`: of shared memory; None for what two full lists and the waiting refusals take. `write_every`: seconds
+    between two writes of refusals; `waiting`: how many wait while the disk takes none, beyond which the oldest are
+    lost. DuankaError where Kamailio is missing.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        next_hop: Address,
+        *,
+        redress: str = "https://redress.operator.example/jcard",
+        emergency: Sequence[str] = (),
+        listen: Address | None = None,
+        workers: int = 2,
+        entries: int = 200_000,
+        megabytes: int | None = None,
+        write_every: float = 0.1,
+        waiting: int = 100_000,
+    ) -> None:
+        self._program = program("kamailio", "kamailio kamailio-sqlite-modules")
+        self._entries = entries
+        # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400, and a million
+        # answered calls 160 to 240 MB
+        self._megabytes = megabytes or 320 + entries // 2200 + waiting // 2000
+        self.folder = folder.resolve()
+        make(self.folder)
+        RefusedFile(self.folder / REFUSED, "call_proxy", Carried.CALL).make()
+        self.address = listen or ("127.0.0.1", free_port(socket.SOCK_DGRAM))
+        self._write_config(
+            host=self.address[0],
+            port=self.address[1],
+            workers=workers,
+            size=max(8, min(20, entries.bit_length() - 2)),  # about four entries in a slot of the table
+            queue=waiting,
+            every=int(write_every * 1_000_000),
+            redress=_in_header(redress),
+            next_hop=f"{next_hop[0]}:{next_hop[1]}",
+            **number_patterns(ProtectedNumbers(emergency)),
+        )
+
+    def _write_config(self, **values: object) -> None:
+        """Write the configuration, which holds a secret: for our eyes alone."""
+        plain = Environment(
+            loader=FunctionLoader(_template),
+            undefined=StrictUndefined,
+            autoescape=False,  # noqa: S701  # no page
+            keep_trailing_newline=True,
+        )
+        written = plain.get_template(f"{_CONFIG}.j2").render(
+            version=__version__,
+            lists=self.folder / LISTS,
+            refused=self.folder / REFUSED,
+            socket=f"/proc/self/cwd/{CONTROL}",  # short, however long the folder's own path is
+            at_once=_AT_ONCE,
+            secret=_secret(self.folder),
+            call_seconds=_CALL_SECONDS,
+            suspended=NetworkState.SUSPENDED.value,
+            **values,
+        )
+        (self.folder / _CONFIG).write_text(written, encoding="utf-8", errors="surrogateescape")
+        (self.folder / _CONFIG).chmod(0o600)
+
+    def start(self, within: float = OWN_PART_SECONDS) -> None:
+        """Start it, or anew where it runs, and wait until it has loaded its lists and answers."""
+        self.stop()
+        self._end_left_over()
+        (self.folder / CONTROL).unlink(missing_ok=True)
+        make(self.folder)  # also lists that were spoilt since this value was made
+        # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
+        with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
+            with contextlib.suppress(Refused), kept_open.exchanging():
+                kept_open.abandon()  # half a list that a crash left
+            self._process = OwnProcess(self.command(), self.folder / LOG, self.folder)
+            self._process.until(self._ready, within)
+
+    def command(self) -> list[str]:
+        """The command line; it puts spoilt lists right before it becomes Kamailio, whose folder is `folder`."""
+        here = str(self.folder)
+        # a process that loads a list holds all its rows for a moment; memory that is not touched costs nothing
+        memory = ["-m", str(self._megabytes), "-M", str(16 + self._entries // 1500)]
+        # Where none is named, packages of Kamailio take the allocator that looks for faults of Kamailio itself: a call
+        # costs a quarter more with it, and the exchange of a list two to three times as much.
+        memory += ["-x", "fm", "-X", "fm"]
+        begin = [sys.executable, "-m", "duanka.network.sip.kamailio_start", here]
+        return [*begin, self._program, *memory, "-f", _CONFIG, "-DD", "-E", "-w", here, "-Y", here]
+
+    def element(self, seconds: float = OWN_PART_SECONDS) -> CallProxy:
+        """The proxy as orders see it."""
+        return CallProxy(self.folder, seconds=seconds)
+
+    def _end_left_over(self) -> None:
+        """A Kamailio whose parent was killed goes on serving: what still works in this folder ends first."""
+        until = time.monotonic() + OWN_PART_SECONDS
+        while (left := self._left_over()) and time.monotonic() < until:
+            for process in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.01)
+
+    def _left_over(self) -> list[int]:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended, or is not ours
+                if (process / "cwd").readlink() == self.folder and "kamailio" in (
+                    process / "comm"
+                ).read_text():
+                    found.append(int(process.name))
+        return found
+
+    def _ready(self) -> bool:
+        if not (self.folder / CONTROL).exists():
+            return False
+        asking = JsonRpc(self.folder / CONTROL, seconds=0.5)
+        with contextlib.closing(asking), contextlib.suppress(NetworkError):
+            return bool(asking.ask("htable.get", "live", "list"))
+        return False
+
+
+def _template(name: str) -> str:
+    return resources.files("duanka.network.sip").joinpath(name).read_text(encoding="utf-8")
+
+
+def _secret(folder: Path) -> str:
+    """What marks our Via, kept over restarts so that answers which are under way still come through."""
+    path = folder / _VIA_SECRET
+    if not path.exists():
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+            file.write(secrets.token_hex(16))
+    return path.read_text()
+
+
+def _in_header(url: str) -> str:
+    """A URL as it stands in a quoted string of Kamailio, where $ begins a variable."""
+    if not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", url):
+        raise DuankaError(f"{url!r} is no URL for a way of redress: write it percent-encoded, https://...")
+    return url.replace("$", "$$")

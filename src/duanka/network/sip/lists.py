@@ -1,0 +1,306 @@
+"""The two block lists of a call proxy on disk: what it loads when it starts, written before it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from duanka.domain.network import ListOrigin, NetworkState, Refused, Unreachable
+from duanka.domain.private_files import private_database, private_file, private_folder
+from duanka.network.refusal_store import put_aside
+
+LISTS, GOOD_COPY = "lists.sqlite", "lists.good.sqlite"
+_LOG = logging.getLogger(__name__)
+_SPOILT = (
+    "the lists of the call proxy in {} cannot be read: {}; calls are judged from memory meanwhile, and a start of the"
+    " call proxy puts a spoilt list right"
+)
+_STATES = (NetworkState.OUTGOING_BARRED.value, NetworkState.SUSPENDED.value)
+_AT_ONCE = 5_000
+_POLLED = 0.0005  # seconds between two looks at a lock
+_MADE = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE IF NOT EXISTS a (card TEXT PRIMARY KEY, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS b (card TEXT PRIMARY KEY, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS live (name TEXT PRIMARY KEY, list TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS changed (id INTEGER PRIMARY KEY AUTOINCREMENT, card TEXT NOT NULL, state TEXT);
+INSERT OR IGNORE INTO live VALUES ('list', 'a');
+"""
+
+
+def make(folder: Path) -> None:
+    """Make what a call proxy in `folder` keeps, where it is missing or spoilt.
+
+    Calls never depend on that file: a spoilt one is put aside, the last good copy takes its place, else an empty list.
+    """
+    private_folder(folder)
+    path, copy = folder / LISTS, folder / GOOD_COPY
+    try:
+        if copy.exists() and not path.exists():
+            raise sqlite3.DatabaseError("it is gone")
+        _check(path)
+    except sqlite3.OperationalError as error:  # locked, full, not allowed: the file itself may be whole
+        _LOG.error("%s cannot be looked through (%s): the call proxy starts with it as it is", path, error)
+    except sqlite3.DatabaseError as error:
+        aside = put_aside(path)
+        origin = ListOrigin.NOTHING
+        if copy.exists():
+            shutil.copyfile(copy, private_file(path))
+            with contextlib.suppress(sqlite3.DatabaseError):
+                _check(path)
+                origin = ListOrigin.COPY
+        if origin is ListOrigin.NOTHING:
+            put_aside(path)
+            _check(path)
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute("INSERT OR REPLACE INTO live VALUES ('origin', ?)", (origin.value,))
+        _LOG.error(
+            "ALARM: %s is spoilt (%s), kept as %s; what counts now is read from %s."
+            " The comparison with the order book puts it right",
+            *(path, error, aside, copy.name if origin is ListOrigin.COPY else "nothing"),
+        )
+
+
+def _check(path: Path) -> None:
+    """Make the tables where they are missing, and read all of them; sqlite3.DatabaseError where that is impossible."""
+    with contextlib.closing(sqlite3.connect(private_database(path))) as database:
+        database.executescript(_MADE)
+        if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("it contradicts itself")
+        for table in ("a", "b"):
+            database.execute(f"DELETE FROM {table} WHERE card IS NULL OR state NOT IN (?, ?)", _STATES)
+        if database.execute("SELECT list FROM live WHERE name = 'list'").fetchone()[0] not in ("a", "b"):
+            raise sqlite3.DatabaseError("it does not say which list counts")
+        database.commit()
+
+
+def other(table: str) -> str:
+    """The list that does not count when `table` does."""
+    return "b" if table == "a" else "a"
+
+
+def _taken(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class CallLists:
+    """The lists in `folder`. `locked` keeps other processes out for a moment; a change is durable when it returns."""
+
+    def __init__(self, folder: Path, *, seconds: float) -> None:
+        self._folder, self._seconds = folder, seconds
+        self._database: sqlite3.Connection | None = None
+        self._inode: int | None = None  # of the file that it opened
+
+    def close(self) -> None:
+        """Give the database back."""
+        if self._database:
+            self._database.close()
+        self._database = None
+
+    @property
+    def live(self) -> str:
+        """Which list counts: a or b."""
+        return str(self._one("SELECT list FROM live WHERE name = 'list'") or "a")
+
+    @property
+    def filling(self) -> str | None:
+        """Which list is being filled, to take over from the other."""
+        found = self._one("SELECT list FROM live WHERE name = 'filling'")
+        return str(found) if found else None
+
+    @property
+    def origin(self) -> ListOrigin:
+        """What the lists were read from when they were last spoilt; FILE once confirmed."""
+        found = self._one("SELECT list FROM live WHERE name = 'origin'")
+        return next((one for one in ListOrigin if one.value == found), ListOrigin.FILE)
+
+    def confirm(self) -> None:
+        """Note that the lists agree with the order book."""
+        with self._writing() as database:
+            database.execute("DELETE FROM live WHERE name = 'origin'")
+
+    @contextmanager
+    def locked(self, name: str = "lists.lock") -> Iterator[None]:
+        """One process at a time, so that disk and memory change in the same order. Unreachable: it took too long."""
+        until = time.monotonic() + self._seconds
+        with self._lock(name) as lock:
+            while not _taken(lock):
+                if time.monotonic() > until:
+                    raise Unreachable(f"the lists of the call proxy in {self._folder} are being changed")
+                time.sleep(_POLLED)
+            yield
+
+    @contextmanager
+    def exchanging(self) -> Iterator[None]:
+        """One exchange of the whole list at a time; Refused where another is under way."""
+        with self._lock("exchange.lock") as lock:
+            if not _taken(lock):
+                raise Refused(
+                    "another whole list is being loaded into the call proxy; try again when it is there"
+                )
+            yield
+
+    def put(self, cards: Mapping[str, NetworkState | None]) -> None:
+        """Change these cards, also in the list that is being filled."""
+        with self._writing() as database:
+            live, filling = self.live, self.filling
+            for card, state in cards.items():
+                _put(database, live, card, state)
+            if filling:
+                database.executemany(
+                    "INSERT INTO changed (card, state) VALUES (?, ?)",
+                    [(card, state and state.value) for card, state in cards.items()],
+                )
+
+    def begin(self) -> str:
+        """Empty the list that does not count, and remember single changes from here on; its name."""
+        filling = other(self.live)
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO live VALUES ('filling', ?)", (filling,))
+            database.execute("DELETE FROM changed")
+            database.execute(f"DELETE FROM {filling}")
+        return filling
+
+    def fill(self, filling: str, cards: Mapping[str, NetworkState]) -> None:
+        """Put `cards` into the list that does not count yet."""
+        rows = [(card, state.value) for card, state in cards.items() if state is not NetworkState.ACTIVE]
+        for at in range(0, len(rows), _AT_ONCE):  # in pieces, and single changes are let in between them
+            with self.locked(), self._writing() as database:
+                database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _AT_ONCE])
+            time.sleep(2 * _POLLED)
+
+    def copy(self, filling: str) -> None:
+        """Put what counts now into the list that does not count yet."""
+        with self._writing() as database:
+            database.execute(f"INSERT INTO {filling} SELECT card, state FROM {self.live}")
+
+    def keep_copy(self) -> None:
+        """Write what counts beside its file, where it changed since the last copy."""
+        path, copy = self._folder / LISTS, self._folder / GOOD_COPY
+        written = [one.stat().st_mtime_ns for one in (path, path.with_name(f"{LISTS}-wal")) if one.exists()]
+        if copy.exists() and copy.stat().st_mtime_ns > max(written, default=0):
+            return
+        fresh = copy.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        try:
+            self._reading("VACUUM INTO ?", str(fresh))
+            with fresh.open("rb") as copied:
+                os.fsync(copied.fileno())
+            fresh.replace(copy)
+        except OSError as error:
+            raise Unreachable(f"the lists of the call proxy cannot be copied: {error}") from error
+
+    def changed(self) -> dict[str, NetworkState | None]:
+        """What changed one by one while a list was filled, as it is last."""
+        rows = self._reading("SELECT card, state FROM changed ORDER BY id")
+        return {card: NetworkState(state) if state else None for card, state in rows}
+
+    def end(self, filled: str) -> None:
+        """From now on `filled` counts, with what changed meanwhile; the other one is empty."""
+        with self._writing() as database:
+            for card, state in self.changed().items():
+                _put(database, filled, card, state)
+            database.execute("UPDATE live SET list = ? WHERE name = 'list'", (filled,))
+            database.execute("DELETE FROM live WHERE name = 'filling'")
+            database.execute(f"DELETE FROM {other(filled)}")  # quick: a whole table
+
+    def abandon(self) -> None:
+        """Empty the list that does not count."""
+        with self._writing() as database:
+            database.execute("DELETE FROM live WHERE name = 'filling'")
+            database.execute("DELETE FROM changed")
+            database.execute(f"DELETE FROM {other(self.live)}")
+
+    def cards(self) -> list[str]:
+        """The cards on the list that counts."""
+        return [str(card) for (card,) in self._reading(f"SELECT card FROM {self.live}")]
+
+    def has(self, card: str) -> bool:
+        """Whether the card is on the list that counts."""
+        return bool(self._reading(f"SELECT 1 FROM {self.live} WHERE card = ?", card))
+
+    def count(self) -> int:
+        """How many cards are on the list that counts."""
+        return int(str(self._one(f"SELECT count(*) FROM {self.live}")))
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[TextIO]:
+        try:
+            lock = private_file(self._folder / name).open("w")
+        except OSError as error:
+            raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
+        with lock:
+            yield lock
+
+    def _one(self, query: str) -> object:
+        rows = self._reading(query)
+        return rows[0][0] if rows else None
+
+    def _reading(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        try:
+            return self._open().execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self.close()
+            raise Unreachable(_SPOILT.format(self._folder, error)) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            database = self._open()
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                yield database
+        except sqlite3.Error as error:
+            self.close()
+            raise Unreachable(
+                f"the lists of the call proxy in {self._folder} cannot be written: {error}"
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database and not self._is_in_place():  # SQLite would go on with a file that no start reads
+            self.close()
+        if self._database is None:
+            try:
+                found = sqlite3.connect(
+                    f"file:{self._folder / LISTS}?mode=rw",
+                    uri=True,
+                    timeout=self._seconds,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
+                found.execute("PRAGMA synchronous=FULL")
+            except sqlite3.OperationalError as error:
+                raise Unreachable(f"no call proxy in {self._folder}: {error}; start one there") from error
+            except sqlite3.DatabaseError as error:
+                raise Unreachable(_SPOILT.format(self._folder, error)) from error
+            self._database = found
+            self._inode = self._inode_in_place()
+        return self._database
+
+    def _is_in_place(self) -> bool:
+        return self._inode is not None and self._inode == self._inode_in_place()
+
+    def _inode_in_place(self) -> int | None:
+        with contextlib.suppress(OSError):
+            return (self._folder / LISTS).stat().st_ino
+        return None
+
+
+def _put(database: sqlite3.Connection, where: str, card: str, state: NetworkState | None) -> None:
+    if state is None:
+        database.execute(f"DELETE FROM {where} WHERE card = ?", (card,))
+    else:
+        database.execute(f"INSERT OR REPLACE INTO {where} VALUES (?, ?)", (card, state.value))

@@ -1,0 +1,1 @@
+"""Message proxy as orders see it."""

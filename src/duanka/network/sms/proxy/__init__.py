@@ -1,0 +1,1 @@
+"""The message proxy's process: relay, verdict, lists, control line."""

@@ -1,0 +1,265 @@
+"""The message proxy's process: SMPP 3.4 between clients and the message centre. See docs/NETWORK.md.
+
+python -m duanka.network.sms.proxy.process FOLDER    # with the settings in FOLDER/settings.json
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import Carried, TextVerdict
+from duanka.domain.order_policy import MessagePolicy
+from duanka.domain.private_files import private_file
+from duanka.network.refusal_store import RefusedFile
+from duanka.network.sms.proxy.block_list import MessageList
+from duanka.network.sms.proxy.control import LONGEST_LINE, Control
+from duanka.network.sms.proxy.refusal_log import RefusalRecord
+from duanka.network.sms.proxy.relay import Limits, Relay
+from duanka.network.sms.proxy.verdict import Judge
+from duanka.network.unix_path import reachable
+
+CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
+_LIST, _LOCK = "restricted.sqlite", "lock"
+_SWITCHES = 0.001  # seconds that list and record wait for the interpreter at most while messages keep it busy
+_LOG = logging.getLogger(__name__)
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class ProxySettings:
+    """`folder`: where the proxy keeps its list, what it refused, and its control socket. `centre`: the SMSC.
+
+    `emergency`: destinations that always pass, beside those that always do. `write_every`: seconds until
+    a refusal is on disk, which is what a kill -9 may cost. `copy_every`: seconds between two copies of a list that
+    changes.
+    """
+
+    folder: Path
+    listen: Address
+    centre: Address
+    policy: MessagePolicy = field(default_factory=MessagePolicy)
+    emergency: tuple[str, ...] = ()
+    write_every: float = 0.2
+    copy_every: float = 60.0
+    limits: Limits = field(default_factory=Limits)
+
+    def write(self) -> None:
+        """Into the folder, for a process that is started there."""
+        said = json.dumps({**asdict(self), "folder": None}, ensure_ascii=False, indent=1)
+        make_private(self.folder)
+        with open(self.folder / SETTINGS, "w", encoding="utf-8", opener=_for_us_alone) as file:
+            file.write(said)
+
+    @classmethod
+    def read(cls, folder: Path) -> ProxySettings:
+        """What `write` wrote; DuankaError where it is missing or spoilt."""
+        try:
+            said = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            said["folder"] = folder
+            said["listen"], said["centre"] = tuple(said["listen"]), tuple(said["centre"])
+            said["emergency"] = tuple(said["emergency"])
+            lists = said["policy"]
+            said["policy"] = MessagePolicy(
+                tuple(tuple(words) for words in lists["keywords"]),
+                tuple(lists["links"]),
+                lists["per_minute"],
+                tuple(lists["trusted"]),
+                tuple(lists["trusted_accounts"]),
+            )
+            said["limits"] = Limits(**said["limits"])
+            return cls(**said)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DuankaError(f"{folder / SETTINGS} cannot be used: {error}") from error
+
+
+def run_proxy(
+    settings: ProxySettings,
+    *,
+    text: TextVerdict | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Carry messages until SIGTERM or SIGINT. `text`: instead of the policy's lists. DuankaError where it cannot."""
+    os.umask(0o077)
+    make_private(settings.folder)
+    sys.setswitchinterval(_SWITCHES)
+    _allow_descriptors(settings.limits)
+    with _alone(settings.folder), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Process(settings, text, clock, now).run())
+
+
+class _Process:
+    def __init__(
+        self,
+        settings: ProxySettings,
+        text: TextVerdict | None,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        try:
+            self._cards = MessageList(settings.folder / _LIST)
+        except (OSError, sqlite3.Error) as error:
+            raise DuankaError(f"{settings.folder / _LIST} cannot be opened: {error}") from error
+        file = RefusedFile(settings.folder / REFUSED, "message_proxy", Carried.MESSAGE)
+        file.make()
+        self._record = RefusalRecord(file)
+        judge = Judge(
+            lambda: self._cards.cards, settings.policy, text=text, clock=clock, emergency=settings.emergency
+        )
+        self._relay = Relay(settings.centre, judge, self._record, now, settings.limits)
+
+    async def run(self) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, stop.set)
+        with ThreadPoolExecutor(1, "list") as list_thread, ThreadPoolExecutor(1, "record") as record_thread:
+            control = Control(self._cards, self._status, list_thread)
+            try:
+                front = await loop.create_server(self._relay.client, *self._settings.listen, backlog=256)
+            except OSError as error:
+                host, port = self._settings.listen
+                raise DuankaError(f"the message proxy cannot listen at {host}:{port}: {error}") from error
+            door = await asyncio.start_unix_server(
+                control.talk, sock=_control_socket(self._settings.folder), limit=LONGEST_LINE
+            )
+            working = [
+                loop.create_task(self._relay.watch()),
+                loop.create_task(self._relay.expire_counts()),
+                loop.create_task(self._keep_writing(record_thread)),
+                loop.create_task(self._keep_copying(list_thread)),
+            ]
+            await stop.wait()
+            front.close()
+            door.close()
+            self._relay.close()
+            control.close()
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+            await loop.run_in_executor(record_thread, self._record.write)
+            await loop.run_in_executor(list_thread, self._close_list)
+            (self._settings.folder / CONTROL).unlink(missing_ok=True)
+
+    async def _keep_writing(self, thread: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.write_every)
+            await loop.run_in_executor(thread, self._record.write)
+
+    async def _keep_copying(self, thread: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.copy_every)
+            try:
+                await loop.run_in_executor(thread, self._cards.keep_copy)
+            except (OSError, sqlite3.Error) as error:
+                _LOG.warning("the copy of the list is not written: %s", error)
+
+    def _close_list(self) -> None:
+        with contextlib.suppress(OSError, sqlite3.Error):  # the file itself has everything
+            self._cards.keep_copy()
+        self._cards.close()
+
+    def _status(self) -> dict[str, object]:
+        return {
+            "links": len(self._relay.links),
+            "unbound": len(self._relay.unbound),
+            "displaced": self._relay.displaced,
+            "not_bound": self._relay.not_bound,
+            "passed": self._relay.passed,
+            "refused": dict(self._relay.refused),
+            "malformed": self._relay.malformed,
+            "lost": self._record.lost,
+            "cards": len(self._cards.cards),
+            "list_from": self._cards.origin.value,
+        }
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder where it is missing; it and what lies in it is for its owner alone, from now on."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    for one in folder.iterdir():
+        if one.is_file() and not one.is_symlink():
+            one.chmod(0o600)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _allow_descriptors(limits: Limits) -> None:
+    """Two connections for each link, and some for files; as many of them as the system allows."""
+    wanted = 2 * (limits.links + limits.unbound) + 100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _LOG.warning(
+            "only %d open files are allowed (ulimit -n), %d are needed for all links", allowed, wanted
+        )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process works in a folder: two would each refuse by half of what both were told."""
+    with private_file(folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DuankaError(
+                f"another message proxy works in {folder}: end it, or name another folder"
+            ) from error
+        yield
+
+
+def _control_socket(folder: Path) -> socket.socket:
+    """Only who may write into the folder may bar cards."""
+    (folder / CONTROL).unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        with reachable(folder / CONTROL) as path:
+            listening.bind(path)
+    finally:
+        os.umask(before)
+    listening.listen(16)
+    listening.setblocking(False)
+    return listening
+
+
+def main() -> int:
+    """Run in the folder that is named on the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        run_proxy(ProxySettings.read(Path(sys.argv[1])))
+    except DuankaError as error:
+        _LOG.error("%s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Writes down what the message proxy refused, off the path of messages."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+from collections import deque
+from datetime import datetime
+
+from duanka.domain.network import NetworkError, RefusalReason
+from duanka.network.refusal_store import RefusedFile
+
+_LOG = logging.getLogger(__name__)
+_AT_ONCE = 20_000
+_LETTERS, _DETAIL = 64, 200  # of a number or name, and of a reason
+
+
+class RefusalRecord:
+    """`add` writes nothing and costs nearly nothing; `write`, in a thread of its own, writes what was added.
+
+    `most`: refusals that wait while the disk takes none; what comes beyond is refused, and counted in `lost`.
+    """
+
+    def __init__(self, file: RefusedFile, *, most: int = 200_000) -> None:
+        self._file, self._most = file, most
+        # unique over starts, also where the last moments before a crash were never written
+        self._begun, self._numbers = secrets.token_hex(8), itertools.count(1)
+        self._waiting: deque[tuple[str, float, str, str, str, str]] = deque()
+        self.lost = 0
+
+    def add(self, at: datetime, card: str, peer: str, reason: RefusalReason, detail: str) -> None:
+        """Keep one refusal."""
+        if len(self._waiting) >= self._most:
+            self.lost += 1
+            return
+        key = f"{self._begun}-{next(self._numbers)}"
+        row = (key, at.timestamp(), card[:_LETTERS], peer[:_LETTERS], reason.value, detail[:_DETAIL])
+        self._waiting.append(row)
+
+    def write(self) -> None:
+        """Write what waits; where the disk takes nothing it goes on waiting."""
+        while self._waiting:
+            some = list(itertools.islice(self._waiting.copy(), _AT_ONCE))
+            try:
+                self._file.add(some)
+            except NetworkError as error:
+                _LOG.warning("refusals wait to be written: %s", error)
+                return
+            for _ in some:
+                self._waiting.popleft()

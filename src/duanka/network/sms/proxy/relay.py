@@ -1,0 +1,143 @@
+"""Carries SMPP between clients and the message centre, unit by unit and unchanged; answers what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from duanka.domain.network import RefusalReason
+from duanka.network.smpp import codec as smpp
+from duanka.network.sms.proxy.link import Link
+from duanka.network.sms.proxy.unbound_links import UnboundLinks
+from duanka.network.sms.proxy.verdict import NOT_COUNTED, Judge
+
+_EXPIRY_SECONDS, _EXPIRED_AT_ONCE = 0.05, 4_000  # a few milliseconds: messages do not wait for it
+
+
+class Keeping(Protocol):
+    """Where refusals are kept."""
+
+    def add(self, at: datetime, card: str, peer: str, reason: RefusalReason, detail: str) -> None:
+        """Keep one."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a link may cost. Seconds, and bytes of one unit.
+
+    `links`: clients that are bound. `unbound`, `unbound_of_address`: connections that are not, in all and of one
+    address.
+    """
+
+    links: int = 500
+    unbound: int = 200
+    unbound_of_address: int = 50
+    longest: int = smpp.LONGEST
+    connect: float = 5.0
+    begin: float = (
+        10.0  # from the connection's start, or from an unbind, until the centre has let the client in
+    )
+    rest: float = 30.0  # from the first byte of a unit until its last
+    idle: float = 900.0  # without a byte in either direction
+
+
+class Relay:
+    """All links between clients and the message centre at `centre`."""
+
+    def __init__(
+        self,
+        centre: tuple[str, int],
+        judge: Judge,
+        kept: Keeping,
+        now: Callable[[], datetime],
+        limits: Limits | None = None,
+    ) -> None:
+        self.centre, self.judge, self.kept, self.now = centre, judge, kept, now
+        self.limits = limits or Limits()
+        self.passed = 0
+        self.malformed = 0
+        self.not_bound = 0
+        self.displaced = 0
+        self.refused: Counter[str] = Counter()
+        self.links: set[Link] = set()
+        self.unbound = UnboundLinks[Link](self.limits.unbound, self.limits.unbound_of_address)
+
+    def client(self) -> asyncio.Protocol:
+        """The protocol of a new connection from a client."""
+        return Link(self).client
+
+    def admit(self, link: Link, host: str) -> bool:
+        """Whether there is room for one more client; makes room among those that have not bound."""
+        if len(self.links) - len(self.unbound) >= self.limits.links:
+            return False
+        self.links.add(link)
+        self.watch_unbound(link, host)
+        return True
+
+    def watch_unbound(self, link: Link, host: str) -> None:
+        """The link has not bound, or not any more."""
+        displaced = self.unbound.add(link, host)
+        if displaced is not None:
+            self.displaced += 1
+            displaced.abort()
+
+    def discard(self, link: Link) -> None:
+        """The link is gone."""
+        self.links.discard(link)
+        self.unbound.discard(link)
+
+    def refuse(self, unit: bytes, account: str) -> tuple[bytes | None, int]:
+        """The answer to a submission that does not pass, or None and the position of its count."""
+        try:
+            submission = smpp.submission(unit)
+        except smpp.Malformed:
+            self.malformed += 1
+            return smpp.answer(unit, smpp.BAD_LENGTH), NOT_COUNTED
+        refused, position = self.judge.check(submission, account)
+        if refused is None:
+            self.passed += 1
+            return None, position
+        self.refused[refused.reason.value] += 1
+        self.kept.add(self.now(), refused.card, refused.peer, refused.reason, refused.detail)
+        return smpp.answer(unit, smpp.REFUSED_BY_APPLICATION), NOT_COUNTED
+
+    def for_emergency(self, unit: bytes) -> tuple[bytes, list[bytes]] | None:
+        """A refused submit_multi to its emergency numbers alone, and whom it does not reach; None: it has none.
+
+        What goes to many must not keep the call for help among them.
+        """
+        try:
+            helping, left_out = smpp.only_to(unit, self.judge.is_emergency)
+            if not smpp.submission(helping).destinations:
+                return None
+        except (smpp.Malformed, IndexError, ValueError):
+            return None
+        self.passed += 1
+        return helping, left_out
+
+    def refuse_unbound(self, unit: bytes) -> bytes:
+        """The answer to a submission of a client that the centre has not let in: judged and recorded is nothing."""
+        self.not_bound += 1
+        return smpp.answer(unit, smpp.NOT_BOUND)
+
+    async def watch(self) -> None:
+        """End links that are half open or stuck; for ever."""
+        while True:
+            await asyncio.sleep(min(1.0, self.limits.begin / 4, self.limits.rest / 4))
+            for link in list(self.links):
+                link.look()
+
+    async def expire_counts(self) -> None:
+        """Forget counts of the rate in small pieces, also when no message comes; for ever."""
+        while True:
+            await asyncio.sleep(_EXPIRY_SECONDS)
+            self.judge.expire(_EXPIRED_AT_ONCE)
+
+    def close(self) -> None:
+        """End all links."""
+        for link in list(self.links):
+            link.close()

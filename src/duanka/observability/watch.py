@@ -1,0 +1,111 @@
+"""What watches a live run: told of every micro-batch, it answers /metrics and /healthz."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from types import TracebackType
+
+from prometheus_client.exposition import choose_encoder
+
+from duanka.domain.local_time import operator_zone
+from duanka.domain.streaming import Source, Taken, Waiting
+from duanka.observability.metrics import Metrics
+from duanka.observability.pages import Answer, Pages
+
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """What health is told from: taken as one value, so that a request never sees half of a batch."""
+
+    at: float
+    any_batch: bool = False
+    sources: tuple[Source, ...] = ()
+    failure: str = ""
+    waiting: Waiting = field(default_factory=Waiting)
+
+
+class Telemetry:
+    """A `domain.streaming.Watch` that serves what it is told, from the moment it is made until it is closed.
+
+    `port`: 0 takes a free one, see `self.port`; DuankaError where it cannot be had. `host`: this machine only by
+    default; nobody is asked who they are. `rules`: their ids. `quiet`: how long no micro-batch may come, even an
+    empty one, before the run counts as failing. `clock`: now, local to the operator as events are; `ticks`:
+    seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        *,
+        rules: Iterable[str] = (),
+        quiet: timedelta = timedelta(minutes=5),
+        clock: Callable[[], datetime] | None = None,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics = Metrics(rules, clock or operator_zone().now, ticks)
+        self._quiet, self._ticks = quiet.total_seconds(), ticks
+        self._noted = _Noted(ticks())
+        self._pages = Pages({"/metrics": self._exposition, "/healthz": self._health}, host, port)
+        self.port = self._pages.port
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def __enter__(self) -> Telemetry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server and give the port back."""
+        self._pages.close()
+
+    def note(self, taken: Taken, waiting: Waiting) -> None:
+        """A micro-batch is in; a failure noted before is over."""
+        self._metrics.note(taken, waiting)
+        self._noted = _Noted(
+            self._ticks(), any_batch=True, sources=taken.sources or self._noted.sources, waiting=waiting
+        )
+
+    def failed(self, reason: str) -> None:
+        """The engine could not take a micro-batch in: said until one is in again."""
+        noted = self._noted
+        self._noted = _Noted(noted.at, noted.any_batch, noted.sources, reason)
+
+    def _exposition(self, accept: str) -> Answer:
+        encode, kind = choose_encoder(accept)
+        return Answer(HTTPStatus.OK, kind, encode(self._metrics.registry))
+
+    def _health(self, accept: str) -> Answer:
+        """200 while batches come; 503 with the reasons otherwise. A silent source is only a warning."""
+        noted = self._noted
+        since = self._ticks() - noted.at
+        reasons = [f"engine: {noted.failure}"] if noted.failure else []
+        if since > self._quiet:
+            what = "no micro-batch" if noted.any_batch else "no micro-batch since the start,"
+            reasons.append(f"{what} for {since:.0f} s; one is due every {self._quiet:.0f} s at the latest")
+        if (stalled := noted.waiting.stalled) > self._quiet:
+            reasons.append(
+                f"intake: nothing was read for {stalled:.0f} s, {noted.waiting.pieces:,} pieces wait"
+            )
+        said: dict[str, object] = {
+            "status": "failing" if reasons else "ok",
+            "reasons": reasons,
+            "warnings": [
+                f"source {source.name} ({source.table}) is silent, complete to {source.complete:%Y-%m-%d %H:%M}"
+                for source in noted.sources
+                if source.silent
+            ],
+            "seconds_since_batch": round(since, 1) if noted.any_batch else None,
+        }
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        return Answer(status, _JSON, f"{json.dumps(said, ensure_ascii=False)}\n".encode())

@@ -1,0 +1,291 @@
+"""Carries acts out, card by card: what is done and how far the act is are one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, bindparam, func, select, update
+
+from duanka.domain.bulk_action import ActState
+from duanka.domain.evidence import Evidence, ran_out
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    STOPS,
+    SYSTEM,
+    Event,
+    Grounds,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    State,
+)
+from duanka.domain.order_commands import only_the_police, typed
+from duanka.domain.text import WordedEnum, Words
+from duanka.ledger.audit.row_digests import ACTS, found
+from duanka.ledger.db.rows import grounds_of
+from duanka.ledger.db.tables import act_cards, acts
+from duanka.ledger.unit_of_work.four_eyes import takes_two, withdrawing_takes_two
+from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
+from duanka.orders.effects import happen, stage_due, stop_for
+
+AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
+
+
+class CardOutcome(WordedEnum):
+    """What became of a card of an act."""
+
+    DONE = "done", "已处置"
+    SKIPPED = "skipped", "已跳过"
+
+
+DONE, SKIPPED = CardOutcome.DONE.value, CardOutcome.SKIPPED.value
+_NOT_MOVED = (
+    State.OPENED,
+    State.UNDELIVERABLE,
+    State.NOTIFIED,
+    State.EXPIRED,
+)  # but by notices and the clock
+_GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
+_TARGET = {
+    Event.BAR_OUTGOING: State.OUTGOING_BARRED,
+    Event.SUSPEND: State.SUSPENDED,
+    Event.PUNISH: State.PUNISHED,
+    Event.EASE: State.OUTGOING_BARRED,
+}
+
+
+def carry(turn: Turn, running: Sequence[RowMapping], limit: int) -> int:
+    """Carry out up to `limit` cards of these rows of `acts`, which the caller has locked; how many it took on."""
+    chosen = _shares(turn, running, limit)
+    turn.lock([row["card"] for _, rows in chosen for row in rows])
+    gone = set(cancelled(turn.connection, (row["card"] for _, rows in chosen for row in rows)))
+    results = []
+    for act, rows in chosen:
+        mine = [_one(turn, act, row, gone) for row in rows]
+        results += mine
+        _progress(turn, act, Counter(str(result["result"]) for result in mine))
+    if results:
+        names = ("order_id", "before", "after", "was", "why")
+        statement = (
+            update(act_cards)
+            .where(act_cards.c.act_id == bindparam("of"), act_cards.c.card == bindparam("number"))
+            .values({**{name: bindparam(name) for name in names}, "outcome": bindparam("result")})
+        )
+        turn.connection.execute(statement, results)
+    return len(results)
+
+
+def skip_one(turn: Turn, act_id: str, why: str) -> int:
+    """Leave out the first card of the act that waits, without reading anything of it; 0: none waits."""
+    act = turn.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
+    waits = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
+    card = turn.connection.execute(select(func.min(act_cards.c.card)).where(*waits)).scalar()
+    if card is None:
+        return 0
+    this = (act_cards.c.act_id == act_id, act_cards.c.card == card)
+    turn.connection.execute(update(act_cards).where(*this).values(outcome=SKIPPED, why=why))
+    _progress(turn, act, Counter({SKIPPED: 1}))
+    return 1
+
+
+def _shares(
+    turn: Turn, running: Sequence[RowMapping], limit: int
+) -> list[tuple[RowMapping, Sequence[RowMapping]]]:
+    """Each act's cards of this batch: the same number for all, but for those that have fewer left."""
+    chosen = []
+    smallest_first = sorted(running, key=lambda act: act["total"] - act["done"] - act["skipped"])
+    for at, act in enumerate(smallest_first):
+        share = -(-limit // (len(smallest_first) - at))
+        origin = act_cards.alias()
+        query = (
+            select(
+                act_cards.c.card,
+                act_cards.c.order_id.label("meant"),
+                origin.c.order_id,
+                origin.c.before,
+                origin.c.after,
+                origin.c.was,
+            )
+            .outerjoin(
+                origin, (origin.c.act_id == (act["undoes"] or "")) & (origin.c.card == act_cards.c.card)
+            )
+            .where(act_cards.c.act_id == act["id"], act_cards.c.outcome.is_(None))
+            .order_by(act_cards.c.card)
+            .limit(share)
+        )
+        rows = turn.connection.execute(query).mappings().all()
+        chosen.append((act, rows))
+        limit -= len(rows)
+    return chosen
+
+
+def _progress(turn: Turn, act: RowMapping, counts: Counter[str]) -> None:
+    done, skipped = act["done"] + counts[DONE], act["skipped"] + counts[SKIPPED]
+    values: dict[str, object] = {"done": done, "skipped": skipped}
+    if done + skipped == act["total"]:
+        values |= {"state": ActState.DONE.value, "finished_at": turn.now}
+        told: dict[str, object] = {"state": ActState.DONE.value, "done": done, "skipped": skipped}
+        was = {} if act["id"] in turn.new_acts else found(turn.connection, ACTS, act["id"])
+        why = "every card had its turn"
+        turn.note(SYSTEM, "act.finish", act["id"], why, {"state": act["state"]}, told, was)
+    turn.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
+
+
+def _one(turn: Turn, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[str, object]:
+    card, event = row["card"], Event(act["event"])
+    found: dict[str, object] = {"of": act["id"], "number": card, "result": DONE, "why": None}
+    blank = dict.fromkeys(("order_id", "before", "after", "was"))
+    before: Order | None
+    try:
+        with turn.attempt(card):
+            if card in gone:
+                raise NoSuchTransition("cancelled for good")
+            if event is Event.WITHDRAW:
+                before, after = _withdraw(turn, act, card, row["meant"])
+            elif act["undoes"]:
+                before, after = _put_back(turn, act, row)
+            else:
+                before, after = _restrict(turn, act, card, event)
+    except OrderError as error:
+        return {**found, **blank, "result": SKIPPED, "why": str(error)}
+    if after.state is State.CANCELLED:
+        gone.add(card)
+    was = _remembered(before) if before else None
+    state = before.state if before else State.ACTIVE
+    return {**found, "order_id": after.id, "before": state.value, "after": after.state.value, "was": was}
+
+
+def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
+    before = turn.open_order(card, Kind.RESTRICTION)
+    why = _why(act)
+    if event not in STOPS:
+        if before is None:
+            raise NoSuchTransition("it is not stopped")
+        _no_police_matter(before)
+        _by_enough(turn, act, before)
+        return before, happen(turn, before, event, SYSTEM, why)
+    facts: dict[str, Any] = {"carried_by": carried_by(act), "grounds": grounds_of(act), "decision": ""}
+    if act["verification"]:
+        verification = turn.order(act["verification"])
+        if not ran_out(verification):
+            raise NoSuchTransition(f"{verification.id} is {verification.state} by now")
+        facts |= {"parent": verification.id, "tier": verification.tier, "rules": verification.rules}
+        facts["decision"] = verification.decision
+    if act["until"]:
+        facts["until"] = act["until"]
+    if before is None:
+        if event is Event.CANCEL:
+            raise NoSuchTransition("it is not stopped: only a card that is stopped is cancelled")
+        opened = turn.open(Kind.RESTRICTION, card, facts["grounds"], SYSTEM, why)
+        return None, happen(turn, opened, event, SYSTEM, why, **facts)
+    if before.state is _TARGET.get(event):
+        raise NoSuchTransition(f"it is {before.state} already, by {before.id}")
+    _no_police_matter(before, event)
+    return before, happen(turn, before, event, SYSTEM, why, **facts)
+
+
+def _by_enough(turn: Turn, act: RowMapping, order: Order) -> None:
+    """The tier may have risen since one person asked."""
+    withdrawn = order.kind is Kind.VERIFICATION
+    takes = withdrawing_takes_two(turn, order) if withdrawn else takes_two(turn, order.card)
+    if act["approved_by"] is None and takes:
+        raise NeedsSecondPerson(
+            f"its tier takes two people: {typed(order.kind, _GIVES_BACK[order.kind], order.id)} proposes it anew"
+        )
+
+
+def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
+    if order.state is State.FORCED_STOP and event is not Event.CANCEL:
+        raise NoSuchTransition(f"it is stopped by police notice; {only_the_police(order.id)}")
+
+
+def _withdraw(turn: Turn, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
+    """`meant`: the order that is withdrawn, where the act names one; another one of the card stays."""
+    before = turn.open_order(card, Kind.VERIFICATION)
+    if before is None or (meant and before.id != meant):
+        raise NoSuchTransition(f"{meant} is over" if meant else "nothing is asked of its holder")
+    if act["undoes"] and (why := moved_on(before)):
+        raise NoSuchTransition(why)
+    _by_enough(turn, act, before)
+    return before, happen(turn, before, Event.WITHDRAW, SYSTEM, _why(act))
+
+
+def moved_on(order: Order) -> str:
+    """Why undoing a take leaves this verification alone: a person has moved it on; "" where nobody has."""
+    return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
+
+
+def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
+    """The card as it was before the act that this one undoes."""
+    order = turn.open_order(row["card"], Kind.RESTRICTION)
+    theirs = order and order.id == row["order_id"] and order.carried_by in _carried_by_act(act["undoes"])
+    if order is None or not theirs or order.state != row["after"]:
+        now_is = f"{order.state} by {order.id}" if order else "not restricted"
+        raise NoSuchTransition(f"it was changed since: it is {now_is}")
+    _by_enough(turn, act, order)
+    if row["before"] == State.ACTIVE:
+        verification = turn.open_order(row["card"], Kind.VERIFICATION)
+        if verification and verification.evidence and ran_out(verification):
+            return order, _stays_for(turn, order, verification, act)
+        return order, happen(turn, order, Event.RESTORE, SYSTEM, _why(act))
+    if (row["before"], order.state) == (State.OUTGOING_BARRED, State.SUSPENDED):
+        return order, happen(turn, order, Event.EASE, SYSTEM, _why(act), **_recalled(row["was"]))
+    raise NoSuchTransition(
+        f"it was {row['before']} before, and no transition leads back there: decide by hand"
+    )
+
+
+def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -> Order:
+    """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
+    if order.state is State.PUNISHED:
+        # left punished, the card would not come back when its holder passes, and would when the punishment ends
+        restored = turn.move(order, Event.RESTORE, SYSTEM, _why(act))
+        return stop_for(turn, verification, _why(act)) or restored
+    facts: dict[str, Any] = {
+        "carried_by": Evidence(verification.evidence).of(verification.id),
+        "parent": verification.id,
+        "grounds": verification.grounds,
+        "decision": verification.decision,
+    }
+    first = turn.policy.stages[0].state
+    if order.state is State.SUSPENDED and first is NetworkState.OUTGOING_BARRED:
+        due = stage_due(turn, verification, first)
+        return happen(turn, order, Event.EASE, SYSTEM, _why(act), **facts, due_at=due)
+    return turn.change(order, SYSTEM, "carried", f"{_why(act)}; {verification.id} ran out meanwhile", **facts)
+
+
+def carried_by(act: RowMapping) -> str:
+    """What entitles the stops of this act: two people, or one where the policy says that one suffices."""
+    return (TWO_PEOPLE if act["approved_by"] else ONE_PERSON) + str(act["id"])
+
+
+def _carried_by_act(act_id: str) -> tuple[str, str]:
+    return TWO_PEOPLE + act_id, ONE_PERSON + act_id
+
+
+def _why(act: RowMapping) -> str:
+    people = " + ".join(name for name in (act["proposed_by"], act["approved_by"]) if name)
+    return f"{act['id']} ({people}): {act['reason_en']}"
+
+
+def _remembered(order: Order) -> str:
+    """What a stop of an act overwrites of an order, as JSON, so that undoing can put it back."""
+    grounds = [list(words) for words in (order.grounds.reason, order.grounds.redress, order.grounds.papers)]
+    moments = {name: at.isoformat() if (at := getattr(order, name)) else None for name in ("due_at", "until")}
+    kept = {"carried_by": order.carried_by, "decision": order.decision, "grounds": grounds}
+    return json.dumps({**kept, **moments}, ensure_ascii=False)
+
+
+def _recalled(was: str) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(was)
+    moments = {
+        name: datetime.fromisoformat(facts[name]) if facts[name] else None for name in ("due_at", "until")
+    }
+    grounds = Grounds(*(Words(*words) for words in facts["grounds"]))
+    return {"carried_by": facts["carried_by"], "decision": facts["decision"], "grounds": grounds, **moments}

@@ -1,0 +1,38 @@
+"""Letting one card go: done at once where one person suffices, and proposed in the same words where it takes two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from duanka.domain.bulk_action import LIFTS, Act, ActState
+from duanka.domain.order import Event, NeedsSecondPerson, Order, Person
+from duanka.domain.text import Words
+from duanka.ledger.db.tables import act_cards, acts
+from duanka.orders.bulk_actions.service import Acts
+
+
+def give_back(doing: Acts, order: Order, event: Event, by: Person, why: str, now: datetime) -> Order | Act:
+    """Move `order` by `event`; where one person may not alone, the act that proposes it.
+
+    Who asks for what waits already is given the act that waits. OrderError: neither can be.
+    """
+    try:
+        return doing.book.act(order.id, event, by, why, now)
+    except NeedsSecondPerson:
+        if event not in LIFTS:
+            raise
+    with doing.book.store.reading() as connection:
+        waiting = _waiting(connection, order.card, event)
+    if waiting:
+        return doing.act(waiting, by)
+    return doing.propose(event, [order.card], Words(why, why), by, now)
+
+
+def _waiting(connection: Connection, card: str, event: Event) -> str | None:
+    """The act that proposes `event` for this card alone."""
+    query = select(acts.c.id).join(act_cards, act_cards.c.act_id == acts.c.id)
+    query = query.where(act_cards.c.card == card, acts.c.event == event.value, acts.c.total == 1)
+    query = query.where(acts.c.state == ActState.PROPOSED.value).order_by(acts.c.proposed_at)
+    return connection.execute(query.limit(1)).scalar()

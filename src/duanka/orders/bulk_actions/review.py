@@ -1,0 +1,143 @@
+"""What the second person sees of an act, card by card, and the cards that they strike from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from duanka.domain.authority import within
+from duanka.domain.bulk_action import card_of
+from duanka.domain.order import Kind, Order, OrderError, Person, State, UnknownOrder
+from duanka.ledger.db.bulk import in_parts
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
+from duanka.ledger.people.places import NOWHERE, places_of
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.bulk_actions.execution import SKIPPED
+from duanka.orders.views import ActCard, OpenOrder, Sight
+
+MOST_STRUCK = 10_000  # cards that one approval leaves out
+_LINE = re.compile(r"#([1-9][0-9]{0,5})")
+
+
+def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = False) -> RowMapping:
+    """The row of an act; UnknownOrder without one, NotTheirs where a card of it is out of the scope of `by`."""
+    query = select(acts).where(acts.c.id == act_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if row is None:
+        raise UnknownOrder(f"no act {act_id!r}")
+    if not by.scope.everywhere:
+        places = select(act_places.c.operator, act_places.c.city).where(act_places.c.act_id == act_id)
+        for place in connection.execute(places):
+            within(by, f"a card of {act_id}", *place)
+    return row
+
+
+def put_places(turn: Turn, act_id: str, numbers: Iterable[str], by: Person) -> None:
+    """Write down whose the cards of an act are; NotTheirs where one is out of the scope of who proposes."""
+    known = places_of(turn.connection, numbers)
+    places = sorted({known.get(card, NOWHERE) for card in numbers})
+    for place in places:
+        within(by, "a card of this list", *place)
+    rows = [{"act_id": act_id, "operator": operator, "city": city} for operator, city in places]
+    turn.connection.execute(insert(act_places), rows)
+
+
+def cards_shown(
+    connection: Connection, rows: Sequence[RowMapping], first_line: int, sight: Sight
+) -> tuple[ActCard, ...]:
+    """Rows of `act_cards` with what is known of each card; `first_line`: of the first row in the whole act."""
+    numbers = [row["card"] for row in rows]
+    states, known = _states(connection, numbers), _orders(connection, numbers)
+    return tuple(
+        sight.seen(_shown(row, line, states, known.get(row["card"], ()), sight))
+        for line, row in enumerate(rows, first_line)
+    )
+
+
+def strike(turn: Turn, act: RowMapping, named: Sequence[str], by: Person, why: str) -> int:
+    """Leave the cards that `named` names out of a proposed act; how many. Each stands in the trail.
+
+    A card is named by its number or by its line in the act, like #17. OrderError: one is not in it, or none is left.
+    """
+    if len(named) > MOST_STRUCK:
+        raise OrderError(f"{len(named)} cards are more than one approval leaves out ({MOST_STRUCK})")
+    mine = _waiting_cards(turn.connection, act["id"])
+    lines = list(mine)
+    struck = sorted({_meant(one, mine, lines) for one in named})
+    waiting = [card for card, waits in mine.items() if waits]
+    gone = [card for card in struck if mine[card]]
+    if len(gone) == len(waiting):
+        raise OrderError(f"no card would be left of {act['id']}: reject it")
+    text = f"struck by {by.id} at approval: {why.strip()}"
+    for part in in_parts(gone):
+        theirs = (act_cards.c.act_id == act["id"], act_cards.c.card.in_(part))
+        turn.connection.execute(update(act_cards).where(*theirs).values(outcome=SKIPPED, why=text))
+    for card in gone:
+        turn.note(by, "act.strike", act["id"], why.strip(), {}, {"card": card})
+    return len(gone)
+
+
+def _shown(
+    row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: Sight
+) -> ActCard:
+    """`known`: the orders of the card, the latest first."""
+    latest = next((order for order in known if order.kind is not Kind.OBJECTION), None)
+    passed = [order for order in known if (order.kind, order.state) == (Kind.VERIFICATION, State.PASSED)]
+    objection = next((order for order in known if order.kind is Kind.OBJECTION), None)
+    return ActCard(
+        line=line,
+        card=sight.number(row["card"]),
+        order_id=row["order_id"],
+        before=row["before"],
+        after=row["after"],
+        outcome=row["outcome"],
+        why=row["why"],
+        state=states.get(row["card"], State.ACTIVE.value),
+        tier=latest.tier if latest else "",
+        reason=latest.grounds.reason if latest else None,
+        open_orders=tuple(
+            OpenOrder(one.id, one.kind.value, one.state.value) for one in known if one.closed_at is None
+        ),
+        passes=len(passed),
+        passed_at=max((order.closed_at for order in passed if order.closed_at), default=None),
+        objection=objection.state.value if objection else None,
+    )
+
+
+def _states(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:
+    found = dict[str, str]()
+    for part in in_parts(numbers):
+        rows = connection.execute(select(cards.c.card, cards.c.state).where(cards.c.card.in_(part)))
+        found |= {row.card: row.state for row in rows}
+    return found
+
+
+def _orders(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Order]]:
+    found = dict[str, list[Order]]()
+    for part in in_parts(numbers):
+        query = select(orders).where(orders.c.card.in_(part)).order_by(orders.c.opened_at.desc())
+        for row in connection.execute(query).mappings():
+            found.setdefault(row["card"], []).append(order_of(row))
+    return found
+
+
+def _waiting_cards(connection: Connection, act_id: str) -> dict[str, bool]:
+    """The cards of an act in the order of their lines, and whether each still is to come."""
+    query = select(act_cards.c.card, act_cards.c.outcome).where(act_cards.c.act_id == act_id)
+    return {row.card: row.outcome is None for row in connection.execute(query.order_by(act_cards.c.card))}
+
+
+def _meant(named: str, mine: Mapping[str, bool], lines: Sequence[str]) -> str:
+    """The card of the act that somebody named; `lines`: its cards in their order."""
+    if line := _LINE.fullmatch(named.strip()):
+        at = int(line[1])
+        if at > len(mine):
+            raise OrderError(f"this act has {len(mine)} cards: there is no line {named.strip()}")
+        return lines[at - 1]
+    card = card_of(named)
+    if card not in mine:
+        raise OrderError("a card to leave out is not in this act; `duanka orders show ACT` lists its cards")
+    return card

@@ -1,0 +1,412 @@
+"""Acts: what one person proposes and a second one approves, for one card or ten thousand; carried out in batches.
+
+Where two people are needed, the first is whoever proposes and the second a supervisor with another name. What gives
+back needs nobody else and begins at once, but for the tiers of which the policy wants two people to let a card go. A
+policy may let one person suffice for a stop; the trail then says so of each card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, func, insert, select, update
+
+from duanka.domain.authority import Permission, authorize, move_permission
+from duanka.domain.bounds import end_of_measure
+from duanka.domain.bulk_action import LIFTS, MOST_CARDS, Act, ActState, Skipped, can_be_asked, numbers_of
+from duanka.domain.evidence import had_a_hand_in, ran_out
+from duanka.domain.local_time import operator_zone
+from duanka.domain.order import (
+    SYSTEM,
+    Event,
+    Grounds,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    NotTheirs,
+    OrderError,
+    Person,
+    ProtectedCard,
+    Role,
+)
+from duanka.domain.person import same_person
+from duanka.domain.text import Words
+from duanka.ledger.audit.row_digests import ACTS, found
+from duanka.ledger.db.rows import act_of, new_id
+from duanka.ledger.db.tables import act_cards, acts
+from duanka.ledger.monitoring.isolation import in_one_line, is_outage
+from duanka.ledger.people.keys import acts_still
+from duanka.ledger.people.places import acts_in
+from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.unit_of_work import Turn, cancelled
+from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
+from duanka.orders.bulk_actions.review import put_places, seen_act, strike
+from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_short, undoing, with_undoing
+from duanka.orders.proposals import store_act
+from duanka.orders.service import OrderBook
+
+_CARD_OF, _ACT = Words("批量操作中的号码", "a card of"), Words("批量操作", "the act")
+MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # of one person, for a second one
+
+
+class Acts:
+    """What people ask for many cards as one act. Every method is one transaction, and safe beside other processes."""
+
+    def __init__(self, book: OrderBook) -> None:
+        self.book = book
+
+    def propose(
+        self,
+        event: Event,
+        cards: Iterable[str],
+        grounds_or_reason: Grounds | Words,
+        by: Person,
+        now: datetime,
+        until: datetime | None = None,
+    ) -> Act:
+        """Ask for `event` on `cards`: one number as often as it is named, E.164, with or without +.
+
+        A malformed number refuses the whole act (OrderError names it). Protected and cancelled cards stand in the act
+        as skipped; when nothing else is left the act is refused. `until`: the end of a punishment, and only of that.
+        What gives back runs at once, unless it holds a card of a tier that takes two people.
+        """
+        _may_ask(event, by)
+        numbers, repeated = numbers_of(cards)
+        grounds = self._grounds(grounds_or_reason)
+        if (event is Event.PUNISH) != (until is not None):
+            raise OrderError(
+                "a punishment needs the day until which it lasts, after now; nothing else has one"
+            )
+        until = end_of_measure(until, now) if until else None
+
+        def work(turn: Turn) -> str:
+            left_out = _left_out(turn, numbers)
+            if len(left_out) == len(numbers):
+                raise _nothing_left(turn, left_out)
+            alone = _suffices(turn, event, numbers)
+            if not alone:
+                not_too_many(turn, by, len(numbers))
+            act = Act(
+                id=new_id("A"),
+                event=event,
+                state=ActState.RUNNING if alone else ActState.PROPOSED,
+                grounds=grounds,
+                proposed_by=by.id,
+                proposed_at=now,
+                total=len(numbers),
+                skipped=len(left_out),
+                approved_at=now if alone else None,
+                until=until,
+            )
+            store_act(turn, act)
+            put_places(turn, act.id, numbers, by)
+            turn.connection.execute(insert(act_cards), _rows(act.id, numbers, left_out))
+            said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
+            said |= {"skipped": len(left_out), "named_twice": repeated, "two_people": not alone}
+            if until:
+                said["until"] = until.isoformat()
+            turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
+            if event in LIFTS and alone:
+                carry(turn, [_locked(turn, act.id)], AT_ONCE)
+            return act.id
+
+        return self.act(self.book.turn(work, now))
+
+    def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
+        """Let a proposed act run. `by`: a supervisor who did not propose it, under whatever role.
+
+        `without`: cards that are left as they are, by number or by their line in the act, like #17.
+        """
+        authorize(by, Permission.APPROVE_ACT)
+
+        def work(turn: Turn) -> None:
+            row = _locked(turn, act_id, by)
+            _is(row, ActState.PROPOSED, "approve")
+            if same_person(by.id, row["proposed_by"]):
+                raise NeedsSecondPerson(f"{by.id} proposed {act_id}: somebody else must approve it")
+            acts_still(turn.connection, row["proposed_by"], Permission.PROPOSE_ACT)
+            if not turn.as_told(ACTS, act_id):
+                raise OrderError(
+                    f"{act_id} was changed past the audit trail since: reject it (`duanka audit verify` says what)"
+                )
+            if row["verification"]:
+                _still_to_decide(turn, row, by)
+            if row["until"] and row["until"] <= now:
+                raise OrderError(
+                    f"{act_id} would have ended on {operator_zone().written(row['until'])}; propose it anew"
+                )
+            facts: dict[str, object] = {"approved_by": by.id, "approved_at": now}
+            if without:
+                facts["skipped"] = row["skipped"] + strike(turn, row, without, by, why)
+            _move(turn, row, ActState.RUNNING, by, "act.approve", why, **facts)
+
+        self.book.turn(work, now)
+        return self.act(act_id)
+
+    def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+        """Do away with a proposed act. `by`: a supervisor, or whoever proposed it.
+
+        What a verification led to is not for those who had a hand in it: they would let go alone.
+        """
+
+        authorize(by, Permission.REJECT_ACT)
+
+        def work(turn: Turn) -> None:
+            row = _locked(turn, act_id, by)
+            _is(row, ActState.PROPOSED, "reject")
+            _rejects(turn, row, by)
+            _move(turn, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
+
+        self.book.turn(work, now)
+        return self.act(act_id)
+
+    def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
+        """Put back every card that this act stopped and nobody changed since; returns the new act that does so.
+
+        A card whose outgoing traffic was barred before goes back to that, with its reason and its next deadline; one
+        that was active is restored. An act that still runs ends here: what it has not reached it leaves alone.
+        """
+
+        authorize(by, Permission.UNDO_ACT)
+
+        def work(turn: Turn) -> str:
+            row = _locked(turn, act_id, by)
+            must_be_undoable(turn, row)
+            stopped_short = stop_short(turn, act_id) if row["state"] == ActState.RUNNING else 0
+            _move(
+                turn,
+                row,
+                ActState.UNDONE,
+                by,
+                "act.undo",
+                why,
+                finished_at=row["finished_at"] or now,
+                skipped=row["skipped"] + stopped_short,
+            )
+            told = self._grounds(Words(f"撤销{act_id}：{why}", f"undone {act_id}: {why}"))
+            undo = put_back(turn, row, told, by)
+            carry(turn, [_locked(turn, undo)], AT_ONCE)
+            return undo
+
+        return self.act(self.book.turn(work, now))
+
+    def being_undone(self, act_id: str, by: Person) -> bool:
+        """Whether asking to undo it again would change nothing: it is undone, or what undoes it is not over."""
+        state = self.act(act_id, by).state
+        if state is not ActState.PARTLY_UNDONE:
+            return state is ActState.UNDONE
+        with self.book.store.reading() as connection:
+            return bool(undoing(connection, act_id))
+
+    def carry_out(self, now: datetime, limit: int = 500) -> int:
+        """Carry out up to `limit` cards of the acts that run, in one transaction with how far each act is.
+
+        Returns how many cards it took on; 0 when nothing is left that no other worker is at. Every act gets an equal
+        share of each batch, and what a small one leaves goes to the others: ten thousand cards hold nobody up.
+        """
+
+        self._end_changed(now)
+
+        def work(turn: Turn) -> int:
+            running = (
+                select(acts)
+                .where(acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+                .order_by(acts.c.approved_at, acts.c.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            return carry(turn, turn.connection.execute(running).mappings().all(), limit)
+
+        try:
+            return self.book.turn(work, now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return self._carry_out_one_by_one(now, limit)
+
+    def _end_changed(self, now: datetime) -> None:
+        """End the acts that were changed past the trail, or put in: two people agreed on another one, or on none."""
+
+        def work(turn: Turn) -> list[str]:
+            is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+            running = select(acts).where(*is_running).with_for_update(skip_locked=True)
+            changed = [
+                row
+                for row in turn.connection.execute(running).mappings()
+                if not turn.as_told(ACTS, row["id"])
+            ]
+            for row in changed:
+                skipped = row["skipped"] + stop_short(
+                    turn, row["id"], "the act was changed past the audit trail"
+                )
+                why = "changed past the audit trail"
+                facts = {"finished_at": now, "skipped": skipped}
+                _move(turn, row, ActState.REJECTED, SYSTEM, "act.set_aside", why, **facts)
+            return [row["id"] for row in changed]
+
+        with self.book.store.reading() as connection:
+            none = select(acts.c.id).where(
+                acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None)
+            )
+            if connection.execute(none.limit(1)).first() is None:
+                return
+        for act_id in self.book.turn(work, now):
+            self.book.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
+
+    def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
+        """As `carry_out`, a card a transaction: one that cannot be done is skipped, and an alarm names its act."""
+        is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
+        with self.book.store.reading() as connection:
+            running = connection.execute(select(acts.c.id).where(*is_running)).scalars().all()
+        done = 0
+        for act_id in running:
+            while done < limit:
+                try:
+                    one = self.book.turn(lambda turn, of=act_id: _carry_one(turn, of), now)  # type: ignore[misc]
+                except Exception as error:
+                    if is_outage(error):
+                        raise
+                    why = in_one_line(error)
+                    one = self.book.turn(lambda turn, of=act_id, why=why: skip_one(turn, of, why), now)  # type: ignore[misc]
+                    self.book.set_aside(_CARD_OF, act_id, error, now)
+                if not one:
+                    break
+                done += one
+        return done
+
+    def act(self, act_id: str, by: Person = SYSTEM) -> Act:
+        """The act and how far it is; UnknownOrder without one, NotTheirs: `by` may not see it."""
+        authorize(by, Permission.LIST_ACTS)
+        with self.book.store.reading() as connection:
+            return with_undoing(connection, [act_of(seen_act(connection, act_id, by))])[0]
+
+    def acts(self, by: Person, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
+        """The latest acts in the scope of `by`, the newest first."""
+        authorize(by, Permission.LIST_ACTS)
+        query = select(acts).where(*acts_in(by, acts.c.id))
+        query = query.order_by(acts.c.proposed_at.desc(), acts.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(acts.c.state == state.value)
+        with self.book.store.reading() as connection:
+            found = [act_of(row) for row in connection.execute(query).mappings()]
+            return with_undoing(connection, found)
+
+    def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
+        """The cards that the act did not change, in the order of their numbers, each with the reason why."""
+        self.act(act_id, by)
+        query = (
+            select(act_cards.c.card, act_cards.c.why)
+            .where(act_cards.c.act_id == act_id, act_cards.c.outcome == SKIPPED)
+            .order_by(act_cards.c.card)
+        )
+        with self.book.store.reading() as connection:
+            return tuple(Skipped(*row) for row in connection.execute(query))
+
+    def _grounds(self, given: Grounds | Words) -> Grounds:
+        policy = self.book.terms.policy
+        return (
+            given if isinstance(given, Grounds) else Grounds(given, policy.redress, policy.papers)
+        ).complete()
+
+
+def _carry_one(turn: Turn, act_id: str) -> int:
+    row = _locked(turn, act_id)
+    return carry(turn, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
+
+
+def _may_ask(event: Event, by: Person) -> None:
+    if not can_be_asked(event):
+        raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
+    authorize(by, Permission.PROPOSE_ACT)
+    authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
+
+
+def _suffices(turn: Turn, event: Event, numbers: Iterable[str]) -> bool:
+    """Whether one person is enough: to give back what no tier holds, or where the policy says so."""
+    if event in LIFTS:
+        turn.lock(list(numbers))
+        return not any(takes_two(turn, card) for card in numbers)
+    return not turn.policy.two_people
+
+
+def _still_to_decide(turn: Turn, row: RowMapping, by: Person) -> None:
+    """The second person had no hand in the verification, and it still waits for one."""
+    order = turn.order(row["verification"])
+    if not ran_out(order):
+        raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
+    if had_a_hand_in(order, by.id):
+        raise NeedsSecondPerson(f"{by.id} had a hand in {order.id}: somebody else must approve {row['id']}")
+
+
+def _rejects(turn: Turn, row: RowMapping, by: Person) -> None:
+    """A supervisor does away with a proposal, or who made it; never who had a hand in what it is about."""
+    if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
+        raise NeedsSecondPerson(
+            f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
+        )
+    if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
+        raise NotTheirs(f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it")
+
+
+def not_too_many(turn: Turn, by: Person, more: int) -> None:
+    """OrderError where what one person proposed would be more than others can look at: it fills no database."""
+    turn.one_at_a_time(by)
+    waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
+        acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
+    )
+    count, total = turn.connection.execute(waiting).one()
+    if count >= MOST_WAITING or total + more > MOST_CARDS_WAITING:
+        raise OrderError(
+            f"{count} acts of {by.id} on {total} cards wait for a second person, and at most {MOST_WAITING} on"
+            f" {MOST_CARDS_WAITING} cards wait at once: let some be approved or rejected first"
+        )
+
+
+def _left_out(turn: Turn, numbers: Iterable[str]) -> dict[str, str]:
+    """The cards that no act may touch, with the reason."""
+    gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
+    mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
+    return gone | mine
+
+
+def _nothing_left(turn: Turn, left_out: dict[str, str]) -> OrderError:
+    card, why = next(iter(left_out.items()))
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
+    return kind(f"nothing is left to do: {card} is {why}{more}")
+
+
+def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "act_id": act_id,
+            "card": card,
+            "outcome": SKIPPED if card in left_out else None,
+            "why": left_out.get(card),
+        }
+        for card in numbers
+    ]
+
+
+def _locked(turn: Turn, act_id: str, by: Person = SYSTEM) -> RowMapping:
+    """The act's row, locked: who approves, undoes or carries it out waits for the others."""
+    return seen_act(turn.connection, act_id, by, lock=True)
+
+
+def _is(row: RowMapping, state: ActState, event: str) -> None:
+    if row["state"] != state:
+        raise NoSuchTransition(
+            f"{row['id']} is {row['state']}: only one that is {state} can be asked to {event}"
+        )
+
+
+def _move(
+    turn: Turn, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
+) -> None:
+    if not why.strip():
+        raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")
+    was = found(turn.connection, ACTS, row["id"])
+    turn.connection.execute(update(acts).where(acts.c.id == row["id"]).values(state=state.value, **facts))
+    turn.act_began |= state is ActState.RUNNING
+    turn.note(by, what, row["id"], why.strip(), {"state": row["state"]}, {"state": state.value}, was)

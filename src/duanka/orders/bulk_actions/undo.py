@@ -1,0 +1,178 @@
+"""Undoing an act: its cards are put back by a new act; those whose tier takes two people are proposed in another one.
+
+An act is undone when it stops no card any more, and partly undone until then: that is read from the restrictions that
+still name it as what entitles them, so that a proposal that waits, or was rejected, is never called done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, RowMapping, and_, func, insert, literal, or_, select, update
+
+from duanka.domain.bulk_action import Act, ActState
+from duanka.domain.order import Event, Grounds, Kind, NoSuchTransition, Person
+from duanka.ledger.db.bulk import in_parts
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables import act_cards, act_places, acts, orders
+from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, Turn
+from duanka.orders.bulk_actions.execution import DONE, SKIPPED
+from duanka.orders.proposals import store_act
+
+UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
+_GOES_ON = (ActState.PROPOSED.value, ActState.RUNNING.value)
+
+# the restriction of a card that an act stopped, where the act is still what entitles it
+_HELD = and_(
+    act_cards.c.outcome == DONE,
+    orders.c.id == act_cards.c.order_id,
+    orders.c.closed_at.is_(None),
+    or_(
+        *(
+            orders.c.carried_by == literal(carried) + act_cards.c.act_id
+            for carried in (TWO_PEOPLE, ONE_PERSON)
+        )
+    ),
+)
+
+
+def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...]:
+    """The acts with what undoes them, and the state of those that were undone in part."""
+    stops = [act.id for act in found if act.event in UNDOABLE and not act.undoes]
+    by = _undone_by(connection, stops)
+    held = _held(connection, [act.id for act in found if act.state is ActState.UNDONE])
+    return tuple(
+        replace(
+            act,
+            undone_by=by.get(act.id, ()),
+            state=ActState.PARTLY_UNDONE if act.id in held else act.state,
+        )
+        for act in found
+    )
+
+
+def must_be_undoable(turn: Turn, row: RowMapping) -> None:
+    """Return where the act of this row can be undone now; NoSuchTransition says why not."""
+    event, state = Event(row["event"]), row["state"]
+    if row["undoes"] or event not in UNDOABLE:
+        raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
+    if state == ActState.UNDONE:
+        if waiting := undoing(turn.connection, row["id"]):
+            raise NoSuchTransition(
+                f"{row['id']} is being undone by {', '.join(waiting)}; next: `duanka orders show {waiting[-1]}`"
+            )
+        if not _held(turn.connection, [row["id"]]):
+            raise NoSuchTransition(f"{row['id']} is undone: it stops no card any more")
+    elif state not in (ActState.RUNNING, ActState.DONE):
+        raise NoSuchTransition(f"{row['id']} is {state}: there is nothing to undo; reject a proposed act")
+
+
+def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
+    """The acts that undo this one and are not over: proposed, or running."""
+    goes_on = (acts.c.undoes == act_id, acts.c.state.in_(_GOES_ON))
+    return tuple(connection.execute(select(acts.c.id).where(*goes_on).order_by(acts.c.id)).scalars())
+
+
+def stop_short(turn: Turn, act_id: str, why: str = "the act was undone before its turn") -> int:
+    """Leave alone what the act has not reached; how many cards that are."""
+    waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
+    left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
+    turn.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
+    return left
+
+
+def put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> str:
+    """Store the act that puts back the cards of `undone`, and propose what takes two people; the id of the first."""
+    again = undone["state"] == ActState.UNDONE
+    theirs = select(act_cards.c.card).where(act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE)
+    if again:
+        theirs = theirs.where(_HELD)
+    cards = turn.connection.execute(theirs.order_by(act_cards.c.card)).scalars().all()
+    for_two = _for_two(turn, undone["id"])
+    left_out = dict[str, str]()
+    if for_two:
+        proposal = _store(turn, undone, grounds, by, for_two, {}, ActState.PROPOSED)
+        why = f"its tier takes two people: {proposal} proposes to put it back"
+        left_out = dict.fromkeys(for_two, why)
+    return _store(turn, undone, grounds, by, cards, left_out, ActState.RUNNING)
+
+
+def _store(
+    turn: Turn,
+    undone: RowMapping,
+    grounds: Grounds,
+    by: Person,
+    cards: Sequence[str],
+    left_out: dict[str, str],
+    state: ActState,
+) -> str:
+    act = Act(
+        id=new_id("A"),
+        event=Event.RESTORE,
+        state=state,
+        grounds=grounds,
+        proposed_by=by.id,
+        proposed_at=turn.now,
+        approved_at=turn.now if state is ActState.RUNNING else None,
+        undoes=undone["id"],
+        total=len(cards),
+        skipped=len(left_out),
+    )
+    store_act(turn, act)
+    places = select(literal(act.id), act_places.c.operator, act_places.c.city).where(
+        act_places.c.act_id == undone["id"]
+    )
+    turn.connection.execute(insert(act_places).from_select(["act_id", "operator", "city"], places))
+    rows = [
+        {
+            "act_id": act.id,
+            "card": card,
+            "outcome": SKIPPED if card in left_out else None,
+            "why": left_out.get(card),
+        }
+        for card in cards
+    ]
+    if rows:
+        turn.connection.execute(insert(act_cards), rows)
+    said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
+    said |= {"skipped": len(left_out), "two_people": state is ActState.PROPOSED, "undoes": undone["id"]}
+    turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
+    return act.id
+
+
+def _for_two(turn: Turn, act_id: str) -> list[str]:
+    """The cards that the act still stops and that one person alone may not let go."""
+    of_card = orders.alias()
+    tiers = sorted(turn.policy.identity.second_person_tiers)
+    query = (
+        select(act_cards.c.card)
+        .distinct()
+        .join(orders, _HELD)
+        .join(of_card, and_(of_card.c.card == act_cards.c.card, of_card.c.closed_at.is_(None)))
+        .where(act_cards.c.act_id == act_id, of_card.c.kind != Kind.OBJECTION.value)
+        .where(of_card.c.tier.in_(tiers))
+        .order_by(act_cards.c.card)
+    )
+    found = turn.connection.execute(query).scalars().all()
+    turn.lock(found)
+    return [card for card in found if takes_two(turn, card)]
+
+
+def _held(connection: Connection, act_ids: Collection[str]) -> frozenset[str]:
+    """Those of these acts that still stop a card."""
+    found = set[str]()
+    for part in in_parts(sorted(act_ids)):
+        query = select(act_cards.c.act_id).distinct().join(orders, _HELD)
+        found.update(connection.execute(query.where(act_cards.c.act_id.in_(part))).scalars())
+    return frozenset(found)
+
+
+def _undone_by(connection: Connection, act_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    found = dict[str, tuple[str, ...]]()
+    for part in in_parts(sorted(act_ids)):
+        query = select(acts.c.undoes, acts.c.id).where(acts.c.undoes.in_(part))
+        for undone, by in connection.execute(query.order_by(acts.c.proposed_at, acts.c.id)):
+            found[undone] = (*found.get(undone, ()), by)
+    return found

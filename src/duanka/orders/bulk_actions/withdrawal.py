@@ -1,0 +1,239 @@
+"""Withdrawing many verifications as one act: those that somebody names, those of a filter, those of a take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, exists, insert, literal, or_, select
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.bulk_action import MOST_CARDS, Act, ActState, card_of
+from duanka.domain.order import (
+    SYSTEM,
+    Event,
+    Grounds,
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    Person,
+    UnknownOrder,
+)
+from duanka.domain.text import Words
+from duanka.ledger.db.bulk import among, in_parts
+from duanka.ledger.db.rows import new_id, order_of
+from duanka.ledger.db.tables import act_cards, orders
+from duanka.ledger.db.tables_takes import taken_orders
+from duanka.ledger.people.places import orders_in
+from duanka.ledger.unit_of_work.four_eyes import withdrawing_takes_two
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry
+from duanka.orders.bulk_actions.review import put_places, seen_act
+from duanka.orders.bulk_actions.service import Acts, not_too_many
+from duanka.orders.proposals import store_act
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which verifications: those of all that is said; empty: any. `named`: ids of orders, or numbers of cards."""
+
+    named: tuple[str, ...] = ()
+    tiers: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
+    cities: frozenset[str] = frozenset()
+    operators: frozenset[str] = frozenset()
+    take: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said."""
+        return self == Which()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The open verifications that a withdrawal is about, by tier. `for_two`: of them, whose tier takes two people;
+    `left_out`: card -> why nothing of it is withdrawn."""
+
+    orders: Sequence[Order]
+    tiers: Mapping[str, int]
+    for_two: int
+    left_out: Mapping[str, str]
+
+
+class Withdrawals:
+    """Withdraws many verifications. Every method is one transaction, but for what `finish` does batch by batch."""
+
+    def __init__(self, acts: Acts) -> None:
+        self._acts, self._book = acts, acts.book
+
+    def look(self, which: Which, by: Person) -> Found:
+        """What `propose` would be about; its errors."""
+        authorize(by, Permission.VERIFICATION_WITHDRAW)
+        if which.is_empty:
+            raise OrderError("say which: ids, --file, --tier, --rule, --city, --operator or --take")
+        tiers = self._book.terms.policy.identity.second_person_tiers
+        with self._book.store.reading() as connection:
+            found, left_out = _find(connection, which, by)
+        if not found:
+            raise NoSuchTransition("nothing is left to withdraw: no open verification is as you say")
+        if len(found) > MOST_CARDS:
+            raise OrderError(
+                f"{len(found)} orders are more than an act takes ({MOST_CARDS}); make it several"
+            )
+        return Found(
+            found, Counter(order.tier for order in found), sum(o.tier in tiers for o in found), left_out
+        )
+
+    def propose(self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
+        """Withdraw them all as one act: at once, or when a second person has approved, where a tier takes two.
+
+        `at_once`: about so many are done before this returns; the worker goes on with the rest.
+        OrderError: nothing is found, or what is named is none. UnknownOrder: no such order.
+        """
+        authorize(by, Permission.PROPOSE_ACT)
+        if not why.strip():
+            raise OrderError("say why they are withdrawn: the reason stays in the audit trail")
+        seen = self.look(which, by)
+
+        def work(turn: Turn) -> str:
+            turn.lock([order.card for order in seen.orders])
+            alone = not any(withdrawing_takes_two(turn, order) for order in seen.orders)
+            if not alone:
+                not_too_many(turn, by, len(seen.orders))
+            return store_withdrawal(
+                turn, seen.orders, Words(why, why), by, alone=alone, left_out=seen.left_out
+            )
+
+        return self.finish(self._book.turn(work, now), now, at_once)
+
+    def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
+        """Carry out up to about `at_once` cards of the act where it runs, batch by batch; the act as it is then."""
+
+        def work(turn: Turn) -> int:
+            row = seen_act(turn.connection, number, SYSTEM, lock=True)
+            running = row["state"] == ActState.RUNNING and row["finished_at"] is None
+            return carry(turn, [row], AT_ONCE) if running else 0
+
+        done = 0
+        while done < at_once and (some := self._book.turn(work, now)):
+            done += some
+        return self._acts.act(number)
+
+
+def store_withdrawal(
+    turn: Turn,
+    found: Sequence[Order],
+    reason: Words,
+    by: Person,
+    *,
+    alone: bool,
+    left_out: Mapping[str, str] | None = None,
+    undoes: str | None = None,
+) -> str:
+    """Store the act that withdraws these orders, and no others of their cards; its id. `alone`: it runs at once."""
+    skipped = left_out or {}
+    act = Act(
+        id=new_id("A"),
+        event=Event.WITHDRAW,
+        state=ActState.RUNNING if alone else ActState.PROPOSED,
+        grounds=Grounds(reason, turn.policy.redress, turn.policy.papers).complete(),
+        proposed_by=by.id,
+        proposed_at=turn.now,
+        approved_at=turn.now if alone else None,
+        total=len(found) + len(skipped),
+        skipped=len(skipped),
+        undoes=undoes,
+    )
+    store_act(turn, act)
+    put_places(turn, act.id, [*(order.card for order in found), *skipped], by)
+    rows: list[dict[str, object]] = [
+        {"act_id": act.id, "card": order.card, "order_id": order.id, "outcome": None, "why": None}
+        for order in found
+    ]
+    rows += [
+        {"act_id": act.id, "card": card, "order_id": None, "outcome": SKIPPED, "why": why}
+        for card, why in skipped.items()
+    ]
+    turn.connection.execute(insert(act_cards), rows)
+    said: dict[str, object] = {"event": act.event.value, "state": act.state.value, "cards": act.total}
+    said |= {"skipped": act.skipped, "two_people": not alone} | ({"undoes": undoes} if undoes else {})
+    turn.note(by, "act.propose", act.id, reason.en, {}, said)
+    return act.id
+
+
+def _find(connection: Connection, which: Which, by: Person) -> tuple[list[Order], dict[str, str]]:
+    """The open verifications, and the cards of which nothing is withdrawn, with the reason."""
+    if not which.named:
+        open_ones = (orders.c.kind == Kind.VERIFICATION.value, orders.c.closed_at.is_(None))
+        query = select(orders).where(*open_ones, *_conditions(which), *orders_in(by)).order_by(orders.c.card)
+        return [order_of(row) for row in connection.execute(query).mappings()], {}
+    ids = [one for one in which.named if one[:1].isalpha()]
+    numbers = {card_of(one) for one in which.named if not one[:1].isalpha()}
+    named = {order.id: order for order in _orders(connection, orders.c.id, ids)}
+    if missing := [one for one in ids if one not in named]:
+        raise UnknownOrder(
+            f"no order {missing[0]!r}" + (f" and {len(missing) - 1} more" * (len(missing) > 1))
+        )
+    if others := [one for one in named.values() if one.kind is not Kind.VERIFICATION]:
+        raise OrderError(f"{others[0].id} is a {others[0].kind}: only verifications (V...) are withdrawn")
+    by_number = [
+        order
+        for order in _orders(connection, orders.c.card, sorted(numbers))
+        if order.kind is Kind.VERIFICATION and not order.closed_at
+    ]
+    found = {order.card: order for order in [*named.values(), *by_number] if not order.closed_at}
+    left_out = {
+        order.card: f"{order.id} is {order.state}" for order in named.values() if order.card not in found
+    }
+    left_out |= {card: "nothing is asked of its holder" for card in numbers if card not in found}
+    chosen = _of_filter(connection, which, list(found.values()))
+    left_out |= dict.fromkeys(found.keys() - {order.card for order in chosen}, "not one of the filter")
+    return chosen, left_out
+
+
+def _of_filter(connection: Connection, which: Which, found: Sequence[Order]) -> list[Order]:
+    conditions = _conditions(which)
+    if not conditions:
+        return list(found)
+    ids = set[str]()
+    for part in in_parts([order.id for order in found]):
+        query = select(orders.c.id).where(among(connection, orders.c.id, part), *conditions)
+        ids.update(connection.execute(query).scalars())
+    return [order for order in found if order.id in ids]
+
+
+def _conditions(which: Which) -> list[ColumnElement[bool]]:
+    column = orders.c
+    found: list[ColumnElement[bool]] = [
+        one.in_(sorted(values))
+        for one, values in (
+            (column.tier, which.tiers),
+            (column.city, which.cities),
+            (column.operator, which.operators),
+        )
+        if values
+    ]
+    if which.rules:
+        padded = literal(" ") + column.rules + " "
+        rules = [padded.like(f"% {_escaped(rule)} %", escape="\\") for rule in sorted(which.rules)]
+        found.append(or_(*rules))
+    if which.take:
+        of_take = (taken_orders.c.take_id == which.take, taken_orders.c.order_id == column.id)
+        found.append(exists().where(*of_take))
+    return found
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _orders(connection: Connection, column: ColumnElement[str], values: Sequence[str]) -> list[Order]:
+    found = list[Order]()
+    for part in in_parts(values):
+        query = select(orders).where(among(connection, column, part))
+        found += [order_of(row) for row in connection.execute(query).mappings()]
+    return found

@@ -1,0 +1,1 @@
+"""Outbox to the network's elements, notices to holders, receipts."""

@@ -1,0 +1,176 @@
+"""Tells one element of the network what the outbox says, card by card."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from duanka.domain.network import Element, ManyAtOnce, NetworkState, Refused, UnknownCard
+from duanka.domain.phone_masking import masked_card
+from duanka.domain.text import Words
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.backoff import Circuit
+from duanka.ledger.monitoring.isolation import is_outage
+from duanka.orders.dispatch.outbox import Outbox, Outcome, Result, Task
+
+_LONGEST_CALL = 5.0  # seconds; elements are made with less
+_DEFECTS = 5  # tries of a row that fails by a defect, before it is set aside and an alarm names it
+_TASK = Words("停复机指令", "the act of order")
+_TOGETHER = (
+    25  # cards that an element is told at once, where it can: what it does in its seconds on a bad day
+)
+_OFTEN = 3  # failures in a row after which it was the element and not a card
+
+
+class Enacting:
+    """Drains the outbox of one element; the element's value is this one's alone. One thread uses it."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        element: Element,
+        alarms: Alarms,
+        *,
+        ticks: Callable[[], float] = time.monotonic,
+        seed: int = 1,
+        at_once: int = 100,
+    ) -> None:
+        self.name = element.name
+        self._outbox, self._element, self._alarms = outbox, element, alarms
+        self._ticks, self._at_once = ticks, at_once
+        self._stopping = False
+        self._circuit = Circuit(ticks, seed)
+        self._together = _TOGETHER if isinstance(element, ManyAtOnce) else 1
+
+    def work(self, now: datetime) -> bool:
+        """Enact what is due, up to a batch; whether there may be more at once."""
+        if self._circuit.resting or self._stopping:
+            return False
+        limit = 1 if self._circuit.failures else self._at_once
+        begun = self._ticks()
+        tasks = self._outbox.claim(self.name, now, limit)
+        spoilt = self._outbox.spoilt()
+        for order_id, error in spoilt:
+            self._alarms.set_aside(_TASK, order_id, error, now)
+        if not tasks:
+            return bool(spoilt)
+        failures = self._circuit.failures
+        results = self._enact(tasks, begun + self._outbox.lease.total_seconds() - _LONGEST_CALL)
+        ended = now + timedelta(seconds=self._ticks() - begun)
+        self._outbox.settle(results, ended)
+        self._tell(results, ended)
+        if failures >= _OFTEN and not self._circuit.failures:
+            self._outbox.hasten(self.name, ended)
+        return not self._circuit.failures
+
+    def watch(self, now: datetime) -> None:
+        """Raise or clear the alarm of the element: an order waits that was tried in vain for too long."""
+        since = self._outbox.tried_since(self.name)
+        if since is None:
+            self._alarms.working(self.name, now)
+        else:
+            self._alarms.failing(
+                self.name,
+                since,
+                f"网元{self.name}未执行停复机指令 / {self.name} does not carry out orders",
+                now,
+            )
+
+    def stop(self) -> None:
+        """End after the act in hand, and give the rest back; from any thread."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Give the element's connection back."""
+        self._element.close()
+
+    def _enact(self, tasks: Sequence[Task], until: float) -> list[Result]:
+        """`until`: no act begins after it, so that none outlives its lease."""
+        results: list[Result] = []
+        alone = 0  # so many are told one by one: of a group something cannot be told, and names itself
+        while left := tasks[len(results) :]:
+            silent = bool(results) and results[-1].outcome in (Outcome.UNREACHABLE, Outcome.LEFT)
+            if silent or self._stopping or self._ticks() > until:
+                return results + [Result(task, Outcome.LEFT) for task in left]
+            some = left[: self._together]
+            if len(results) < alone or len(some) == 1:
+                results.append(self._enact_one(left[0]))
+            elif told := self._enact_together(some):
+                results += told
+            else:
+                alone = len(results) + len(some)
+        return results
+
+    def _enact_one(self, task: Task) -> Result:
+        result = self._enacted(task, lambda: _ask(self._element, task))
+        if result.outcome is Outcome.DONE and isinstance(self._element, ManyAtOnce):
+            self._together = max(2, self._together)
+        return result
+
+    def _enact_together(self, tasks: Sequence[Task]) -> list[Result]:
+        """For little more than the price of one. Nothing: one of them cannot be told, and nobody knows which."""
+        assert isinstance(self._element, ManyAtOnce)  # noqa: S101  # else they are told one by one
+        put, cards = self._element.put, {task.card: task.wanted for task in tasks}
+        first = self._enacted(tasks[0], lambda: put(cards))
+        if first.outcome is Outcome.DONE:
+            self._together = min(_TOGETHER, self._together + 1)
+            return [Result(task, Outcome.DONE) for task in tasks]
+        if first.outcome is not Outcome.UNREACHABLE:
+            return []
+        # it may be slow and not silent: fewer at once then, and one more after each group that it takes
+        self._together = max(1, self._together // 2)
+        return [first, *(Result(task, Outcome.LEFT) for task in tasks[1:])]
+
+    def _enacted(self, task: Task, act: Callable[[], None]) -> Result:
+        try:
+            act()
+        except UnknownCard as error:
+            self._circuit.worked()
+            return Result(task, Outcome.UNKNOWN_CARD, str(error))
+        except Refused as error:
+            self._circuit.worked()
+            return Result(task, Outcome.REFUSED, str(error))
+        except Exception as error:  # nobody knows what the element did
+            wait = self._circuit.back_off(task.tries + 1)
+            if is_outage(error):
+                self._circuit.failed()
+                return Result(task, Outcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
+            # a defect, or a card that cannot be told: the others go on
+            outcome = Outcome.FAILED if task.tries + 1 < _DEFECTS else Outcome.REFUSED
+            return Result(task, outcome, f"{type(error).__name__}: {error}", wait)
+        self._circuit.worked()
+        return Result(task, Outcome.DONE)
+
+    def _tell(self, results: Sequence[Result], now: datetime) -> None:
+        self._tell_unknown([one for one in results if one.outcome is Outcome.UNKNOWN_CARD], now)
+        refused = [result for result in results if result.outcome is Outcome.REFUSED]
+        if refused:
+            first = refused[0]
+            told = f"{self.name} refused {len(refused)}, first {first.task.order_id}: {first.error}"
+            detail = f"网元{self.name}拒绝执行 / {told}"
+            self._alarms.raise_now(f"{self.name} refuses"[:24], now, detail)
+        elif any(result.outcome is Outcome.DONE for result in results):
+            self._alarms.working(f"{self.name} refuses"[:24], now)
+
+    def _tell_unknown(self, unknown: Sequence[Result], now: datetime) -> None:
+        """A card that the police confirmed and nobody stopped: each is named, until a person clears the alarm."""
+        stops = [one.task for one in unknown if one.task.wanted is NetworkState.SUSPENDED]
+        police = self._outbox.police_stops([task.order_id for task in stops])
+        for task in (task for task in stops if task.order_id in police):
+            card = masked_card(task.card)
+            detail = (
+                f"网元{self.name}无此号码，公安停机{task.order_id}（{card}）未执行 / {self.name} does not know"
+                f" {card}: the police stop {task.order_id} is not carried out there"
+            )
+            self._alarms.raise_now(f"{task.order_id} {self.name}", now, detail)
+
+
+def _ask(element: Element, task: Task) -> None:
+    match task.wanted:
+        case NetworkState.ACTIVE:
+            element.restore(task.card)
+        case NetworkState.OUTGOING_BARRED:
+            element.bar_outgoing(task.card)
+        case NetworkState.SUSPENDED:
+            element.suspend(task.card)

@@ -1,0 +1,55 @@
+"""A new link for a holder whose link is another browser's, or over: it goes to the number itself alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import func, insert, select
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.identity import CheckRefused, Reason
+from duanka.domain.order import Kind
+from duanka.domain.person import HOLDER
+from duanka.ledger.db.tables import notices
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.dispatch.notice_texts import VERIFY
+from duanka.orders.verification.links import Links
+
+PAUSE = timedelta(minutes=2)  # between two messages to one number
+MOST_A_DAY = 5
+
+
+def request_link(turn: Turn, links: Links, token: str) -> str:
+    """Send the card that the link is about a new short message with a link; the last four digits of its number.
+
+    UnknownOrder: not our link. AlreadyUsed: nothing is left to do. CheckRefused: TOO_SOON, with the seconds to wait;
+    NOT_AVAILABLE: nothing is asked online.
+    """
+    authorize(HOLDER, Permission.VERIFY_ONLINE)
+    card = links.order_of(turn.connection, token).card
+    order = turn.open_order(card, Kind.VERIFICATION)
+    if order is None or order.asked != VERIFY:
+        raise CheckRefused(Reason.NOT_AVAILABLE)
+    asked = (notices.c.card == card, notices.c.template == VERIFY)
+    day = select(func.count(), func.max(notices.c.created_at), func.min(notices.c.created_at)).where(
+        *asked, notices.c.created_at > turn.now - timedelta(days=1)
+    )
+    count, last, first = turn.connection.execute(day).one()
+    free_at = turn.now if last is None else last + PAUSE
+    if count >= MOST_A_DAY:
+        free_at = max(free_at, first + timedelta(days=1))
+    if free_at > turn.now:
+        raise CheckRefused(Reason.TOO_SOON, wait=int((free_at - turn.now).total_seconds()) + 1)
+    again = select(func.count()).where(notices.c.order_id == order.id, notices.c.template == VERIFY)
+    row = {
+        "order_id": order.id,
+        "step": order.step,
+        "template": VERIFY,
+        "card": card,
+        "created_at": turn.now,
+        "next_try_at": turn.now,
+        "repeat": turn.connection.execute(again).scalar_one(),
+    }
+    turn.connection.execute(insert(notices).values(row))
+    turn.note(HOLDER, "link.request", order.id, "asked for on the page", {}, {})
+    return card[-4:]

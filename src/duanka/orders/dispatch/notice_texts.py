@@ -1,0 +1,300 @@
+"""The words to the holder: who writes, why, until when, what happens otherwise, where to go, and how to check it.
+
+Short messages are what swindlers write too. So only the first question carries a link, every notice names a way to
+check it that does not lead through itself, and none asks for anything that opens an account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from duanka.domain.network import NetworkState
+from duanka.domain.order import Order, OrderError
+from duanka.domain.order_policy import OrderPolicy
+from duanka.domain.text import Words
+from duanka.domain.told_reason import told_to_holder
+from duanka.orders.verification.links import Links
+
+MOST_PARTS = 4
+VERIFY, VICTIM_WARNING = "verify", "victim_warning"
+_ALONE, _JOINED = 70, 67  # UCS-2 units of one message, and of each part of a longer one
+_REASON = (48, 40, 32, 26, 20, 15, 10)  # letters of the reason: as many as leave the rest its room
+
+_FROM = "【{operator} {short_code}】您尾号{tail}的号码"
+_CHECK = "真伪可拨{hotline}或发“{id}”至{short_code}核实。我们不会索要银行卡号、密码、验证码。"
+_PROVE = "请带{papers}到{counter}核验，通过立即恢复。"
+_FROM_EN = "Your number ending {tail}"
+_CHECK_EN = " Check: call {hotline}. We never ask for card numbers, passwords or codes."
+_PROVE_EN = " Bring {papers_en} to {counter_en}."
+
+
+def _words(zh: str, en: str) -> Words:
+    gap = "" if en.startswith(":") else " "
+    return Words(f"{_FROM}{zh}{_CHECK}", f"{_FROM_EN}{gap}{en}{_CHECK_EN}")
+
+
+TEMPLATES: Mapping[str, Words] = {
+    VERIFY: _words(
+        "因{reason}，须实人核验。请于{by}打开 {link} 办理，或带{papers}到{counter}。逾期将{otherwise}。异议及",
+        "must be verified by {by_en}: {link} Otherwise it {otherwise_en}.",
+    ),
+    "verify_at_counter": _words(
+        "因{reason}，须本人到场实人核验。请于{by}带{papers}到{counter}办理。逾期将{otherwise}，核验通过立即恢复。异议及",
+        "must be verified in person by {by_en}. Otherwise it {otherwise_en}." + _PROVE_EN,
+    ),
+    "passed": _words(
+        "已通过实人核验，可正常使用，无需再办理任何手续。",
+        "is verified and works as before. Nothing is left to do.",
+    ),
+    "withdrawn": _words(
+        "此前的实人核验要求已撤销，您无需办理任何手续，给您带来不便，敬请谅解。",
+        "need not be verified any more. We are sorry for the trouble.",
+    ),
+    "outgoing_barred": _words(
+        "因{reason}，自{since}起限制呼出（单停），直至核验通过；接听和紧急电话不受影响。{next}"
+        + _PROVE
+        + "异议及",
+        "cannot call out since {since_en}; emergency calls work. {next_en}" + _PROVE_EN,
+    ),
+    "suspended": _words(
+        "因{reason}，自{since}起停机（双停），直至核验通过；紧急电话不受影响。" + _PROVE + "异议及",
+        "is suspended since {since_en}; emergency calls work." + _PROVE_EN,
+    ),
+    "forced_stop": _words(
+        "因{reason}，自{since}起停机，直至公安机关同意解除；紧急电话不受影响。"
+        "如有异议，请带{papers}到{counter}提出，我们转交公安机关。",
+        "was stopped by police notice on {since_en}; only the police lift it. To object, bring {papers_en} to"
+        " {counter_en}.",
+    ),
+    "punished": _words(
+        "因{reason}，自{since}起停机至{until}；紧急电话不受影响，您名下可保留一个号码。"
+        "如有异议，请带{papers}到{counter}提出，{days}个工作日内答复。",
+        "is stopped until {until_en}; you keep one number. To object, bring {papers_en} to {counter_en}.",
+    ),
+    "restored": _words(
+        "已于{since}恢复使用，无需办理手续，给您带来不便，敬请谅解。",
+        "works again ({since_en}). Nothing is left to do.",
+    ),
+    "cancelled": _words(
+        "因{reason}，已于{since}销户。如有异议，请带{papers}到{counter}提出，{days}个工作日内答复。",
+        "was cancelled on {since_en}. To object, bring {papers_en} to {counter_en}.",
+    ),
+    "upheld": _words(
+        "：您提出的异议成立，原要求即日撤销，您无需办理任何手续，给您带来不便，敬请谅解。",
+        ": your objection was right. Nothing is left to do.",
+    ),
+    "objection_accepted": _words(
+        "：您提出的异议已受理，我们将于{by}答复。在此期间您仍可带{papers}到{counter}核验，通过立即恢复。",
+        ": we answer your objection by {by_en}." + _PROVE_EN,
+    ),
+    "objection_passed_on": _words(
+        "：您提出的异议已转交公安机关，停机由其决定是否解除，我们将于{by}答复。",
+        ": the police, who alone lift the stop, have your objection; we answer by {by_en}.",
+    ),
+    "objection_rejected": _words(
+        "：您提出的异议经复核未予支持，原措施继续。" + _PROVE + "仍有异议，可拨{hotline}要求复核。",
+        ": your objection was not upheld; you can call {hotline}." + _PROVE_EN,
+    ),
+    VICTIM_WARNING: _words(
+        "近期的来电或短信涉嫌诈骗：{reason}。请勿转账、勿共享屏幕、勿告诉他人验证码。"
+        "如已转账请立即拨打110，咨询请拨96110。本短信不含链接。",
+        "was contacted by a suspected swindler. Do not pay or share your screen. If you paid, call 110.",
+    ),
+}
+
+TITLES: Mapping[str, Words] = {
+    VERIFY: Words("核验通知", "asked to verify"),
+    "verify_at_counter": Words("到厅核验通知", "asked to verify at counter"),
+    "passed": Words("核验通过", "passed"),
+    "withdrawn": Words("撤销核验", "withdrawn"),
+    "outgoing_barred": Words("单停通知", "outgoing barred"),
+    "suspended": Words("双停通知", "suspended"),
+    "forced_stop": Words("公安停机通知", "stopped by police"),
+    "punished": Words("惩戒停机通知", "punished"),
+    "restored": Words("复通通知", "restored"),
+    "cancelled": Words("销户通知", "cancelled"),
+    "upheld": Words("异议成立", "objection upheld"),
+    "objection_accepted": Words("异议受理", "objection accepted"),
+    "objection_passed_on": Words("异议转公安", "objection passed on"),
+    "objection_rejected": Words("异议不成立", "objection rejected"),
+    VICTIM_WARNING: Words("受害提醒", "warning to a victim"),
+}
+"""What each notice is called."""
+
+_OTHERWISE = {
+    NetworkState.OUTGOING_BARRED: Words("限制呼出（单停）", "cannot call out"),
+    NetworkState.SUSPENDED: Words("停机（双停）", "is suspended"),
+    NetworkState.ACTIVE: Words("再次通知", "will be asked about again"),
+}
+
+
+def _otherwise(policy: OrderPolicy) -> Words:
+    """What follows where nobody answers: the first stage, and how long after it the second."""
+    first = policy.stages[0].state
+    told, following = _OTHERWISE[first], policy.after(first)
+    if following is None:
+        return told
+    hours, then = f"{policy.hours_until_next(first):g}", _OTHERWISE[following.state]
+    return Words(f"{told.zh}，再过{hours}小时{then.zh}", f"{told.en}, and {hours} hours later {then.en}")
+
+
+@dataclass(frozen=True)
+class NoticeTexts:
+    """Writes the notices of one operator. Hours, days, places and papers are those of the policy."""
+
+    policy: OrderPolicy
+
+    def text(self, template: str, order: Order, now: datetime, link: str = "") -> str:
+        """The notice about `order`, at most MOST_PARTS parts where the policy's own words allow it.
+
+        `link`: for VERIFY, and only there. Raises OrderError where a link would stand in another one.
+        """
+        if template not in TEMPLATES:
+            raise OrderError(f"no notice {template!r}; there are {', '.join(TEMPLATES)}")
+        if (template == VERIFY) != bool(link):
+            raise OrderError(f"{VERIFY} carries a link and no other notice does; {template} does not fit")
+        order = replace(order, grounds=told_to_holder(order, self.policy))
+        return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
+
+    def warning(self, card: str, reason: Words, number: str) -> str:
+        """The warning to a possible victim; never with a link. `number`: what the holder names to check it."""
+        facts = {**self._always(), "tail": card[-4:], "id": number}
+        return self._fitting(VICTIM_WARNING, facts, reason, "")
+
+    def _fitting(self, template: str, facts: dict[str, str], reason: Words, link: str) -> str:
+        """With as much of the reason as fits, and the line in English where there is room for it."""
+        zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
+        tries = [(letters, facts) for letters in _REASON[:-1]] + [
+            (letters, facts | first) for letters in _REASON
+        ]
+        for letters, shown in tries:  # rather the second stage is left out than all of the reason
+            told = {"reason": shortened(without_links(reason.zh), letters)}
+            zh = TEMPLATES[template].zh.format(**shown, **told)
+            if parts(zh) <= MOST_PARTS:
+                break
+        both = f"{zh}\n{TEMPLATES[template].en.format(**facts)}"
+        text = both if template != VERIFY and parts(both) <= MOST_PARTS else zh
+        if found := _LINK.search(text.replace(link, "", 1) if link else text):
+            raise OrderError(
+                f"the notice {template} would carry the link {found[0]!r}; take it out of the policy's words"
+            )
+        return text
+
+    def _always(self) -> dict[str, str]:
+        policy = self.policy
+        return {
+            "operator": policy.operator.zh,
+            "operator_en": policy.operator.en,
+            "short_code": policy.short_code,
+            "hotline": policy.hotline,
+            "counter": policy.counter.zh,
+            "counter_en": policy.counter.en,
+            "days": str(policy.objection_days),
+        }
+
+    def _facts(self, order: Order, now: datetime, link: str) -> dict[str, str]:
+        otherwise = _otherwise(self.policy)
+        by, by_en = self._by(order, now)
+        following = self.policy.after(NetworkState.OUTGOING_BARRED) if order.due_at else None
+        nothing = following is None or order.due_at is None
+        until, local = order.until, self.policy.local_time.local
+        return {
+            **self._always(),
+            "papers": order.grounds.papers.zh,
+            "papers_en": order.grounds.papers.en,
+            "tail": order.card[-4:],
+            "id": order.id,
+            "link": link,
+            "by": by,
+            "by_en": by_en,
+            "otherwise": otherwise.zh,
+            "otherwise_en": otherwise.en,
+            "since": _zh(local(order.updated_at)),
+            "since_en": _en(local(order.updated_at)),
+            "until": _zh(local(until)) if until else "另行通知之日",
+            "until_en": _en(local(until)) if until else "further notice",
+            "next": "" if nothing else f"{_zh(local(order.due_at or now))}前未通过核验将停机（双停）。",
+            "next_en": "" if nothing else f"From {_en(local(order.due_at or now))} it is suspended.",
+        }
+
+    def _by(self, order: Order, now: datetime) -> tuple[str, str]:
+        """Until when to answer. The hours run from delivery, which no first notice knows yet."""
+        local = self.policy.local_time.local
+        if order.due_at:
+            return f"{_zh(local(order.due_at))}前", _en(local(order.due_at))
+        ends = now + self.policy.answer_within
+        hours = f"{self.policy.stages[0].hours:g}"
+        return f"收到后{hours}小时内（即{_zh(local(ends))}前）", f"{_en(local(ends))} ({hours} hours)"
+
+
+def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Order, datetime], str]:
+    """What writes a notice when it is sent: (connection, template, order, now) -> text, with a new link in VERIFY."""
+    texts = NoticeTexts(policy)
+
+    def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
+        link = links.address(links.make(connection, order.id, now)) if template == VERIFY else ""
+        return texts.text(template, order, now, link)
+
+    return write
+
+
+def parts(text: str) -> int:
+    """How many short messages carry `text` in UCS-2: 70 units in one, 67 in each of several."""
+    units = len(text.encode("utf-16-be", "surrogatepass")) // 2
+    return 1 if units <= _ALONE else -(-units // _JOINED)
+
+
+# What a telephone makes touchable: a scheme, a path, a name with a top-level domain after a dot of any width, an
+# address in numbers, a mailbox. Rather too much than too little: a reason loses a word, not a holder their savings.
+_DOT = "[.．｡\u2024]"
+_TOP = r"(?:[A-Za-zＡ-Ｚａ-ｚ]{2}|中国|中國|公司|网络|網絡|网址|网店|商城|集团|在线|我爱你|香港)"
+_RUN = r"[^\s，。；：！？、（）【】“”《》]*"
+_LINK = re.compile(
+    rf"{_RUN}(?:[/／]{{2}}|[\\＼]{{2}}|{_DOT}(?={_TOP})|(?<=[A-Za-z0-9])。(?=[A-Za-z]{{2}})|@|＠"
+    rf"|[0-9]{{1,3}}(?:{_DOT}[0-9]{{1,3}}){{3}}|www{_DOT}){_RUN}",
+    re.IGNORECASE,
+)
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\U00010000-\U0010ffff]+")
+
+
+def without_links(text: str) -> str:
+    """`text` on one line, without anything that a telephone would make a link of."""
+    plain = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    while _LINK.search(plain):
+        plain = _LINK.sub("…", plain)
+    return re.sub(r"\s+", " ", plain).strip(" .．｡。，,；;：:")
+
+
+def shortened(text: str, letters: int) -> str:
+    """`text` up to `letters` letters: it ends at a mark or a space where there is one, and in no word or number."""
+    if len(text) <= letters:
+        return text
+    kept = text[: letters - 1]
+    marks = [found.end() for found in re.finditer(r"[，。；、：,;:]|\s", kept)]
+    at = marks[-1] if marks and marks[-1] > letters // 2 else len(kept)
+    if at == len(kept) and re.match(r"[A-Za-z0-9]", text[at]):
+        at = len(re.sub(r"[A-Za-z0-9]+$", "", kept)) or at
+    return kept[:at].rstrip(" ，。；、：,;:") + "…"
+
+
+def _zh(local: datetime) -> str:
+    return f"{local.year}年{local.month}月{local.day}日{local:%H:%M}"
+
+
+def _en(local: datetime) -> str:
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}"
+
+
+# not %B: the language of the machine must not show
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)

@@ -1,0 +1,206 @@
+"""What became of notices: which parts were delivered, and what that means for their orders."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+
+from duanka.domain.network import NoticeSender, Receipt
+from duanka.domain.order import SYSTEM, Asked, Event, NoSuchTransition
+from duanka.domain.text import WordedEnum, Words
+from duanka.ledger.db.bulk import in_parts
+from duanka.ledger.db.tables import notice_parts, notices
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.isolation import each_alone, is_outage
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen
+from duanka.orders.service import OrderBook
+
+_ASKS = (Asked.VERIFY, Asked.VERIFY_AT_COUNTER)  # whose delivery starts the hours
+_AT_ONCE = 400
+_KEPT_FOR = timedelta(minutes=10)  # another worker may be about to store the id that a receipt names
+_MOST_KEPT = 10_000
+_UNKNOWN = "unknown receipts"
+_RECEIPT = Words("短信回执", "the receipt")
+
+
+class NoticeOutcome(WordedEnum):
+    """What became of a notice."""
+
+    SENT = "sent", "已发送"
+    DELIVERED = "delivered", "已送达"
+    UNDELIVERED = "undelivered", "未送达"
+    GIVEN_UP = "given_up", "放弃发送"
+
+
+class Receipts:
+    """Takes the receipts of `sender` into the order book; `sender` is not asked again before they are stored."""
+
+    def __init__(self, book: OrderBook, sender: NoticeSender, alarms: Alarms) -> None:
+        self._book, self._sender, self._alarms = book, sender, alarms
+        self._held: list[Receipt] = []
+        self._unknown: dict[str, tuple[Receipt, datetime]] = {}
+
+    def take(self, now: datetime) -> bool:
+        """Store what came since the last time; whether much came. Raises NetworkError."""
+        if not self._held:
+            self._held = list(self._sender.receipts())
+        came = len(self._held)
+        waiting = {number: receipt for number, (receipt, _) in self._unknown.items()}
+        by_id = waiting | _final(self._held)
+        ids = sorted(by_id)
+        unknown: set[str] = set()
+
+        def store(some: Sequence[str]) -> None:
+            part = {number: by_id[number] for number in some}
+            unknown.update(self._book.turn(lambda turn: _store(turn, part), now))
+
+        def set_aside(number: str, error: Exception) -> None:
+            self._alarms.set_aside(_RECEIPT, number, error, now)
+
+        for some in in_parts(ids, _AT_ONCE):
+            each_alone(some, store, set_aside)
+        self._held = []
+        self._keep({number: by_id[number] for number in unknown}, now)
+        return came >= _AT_ONCE
+
+    def handed_in(
+        self, notice: int, message_ids: Sequence[str], kept: str, worker: str, now: datetime
+    ) -> None:
+        """The message centre took the notice, under these ids. Ids of old that a centre uses again are forgotten."""
+        ids = list(dict.fromkeys(message_ids))
+        sent = {
+            "body": kept,
+            "sent_at": now,
+            "done_at": now,
+            "outcome": NoticeOutcome.SENT.value,
+            "error": None,
+        }
+        free = {"leased_until": None, "leased_by": None}
+
+        def work(turn: Turn) -> None:
+            connection = turn.connection
+            connection.execute(delete(notice_parts).where(notice_parts.c.message_id.in_(ids)))
+            connection.execute(
+                insert(notice_parts), [{"message_id": one, "notice_id": notice} for one in ids]
+            )
+            mine = (notices.c.id == notice, notices.c.leased_by == worker)
+            connection.execute(update(notices).where(*mine).values(sent | free))
+
+        self._book.turn(work, now)
+
+    def given_up(self, notice: int, why: str, now: datetime) -> None:
+        """The message centre will not take it: a person must look, and no hours run."""
+
+        def work(turn: Turn) -> None:
+            mine = notices.c.id == notice
+            row = turn.connection.execute(select(notices).where(mine).with_for_update()).one()
+            if row.done_at:
+                return
+            over = {
+                "done_at": now,
+                "outcome": NoticeOutcome.GIVEN_UP.value,
+                "error": why,
+                "leased_until": None,
+                "leased_by": None,
+            }
+            turn.connection.execute(update(notices).where(mine).values(over))
+            if row.template in _ASKS and follows:
+                _happen(turn, row.order_id, Event.NOT_DELIVERED, why)
+
+        follows = True
+        try:
+            self._book.turn(work, now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            follows = False  # the order itself cannot be read: its notice must not be tried for ever
+            self._book.turn(work, now)
+
+    def _keep(self, unknown: Mapping[str, Receipt], now: datetime) -> None:
+        """Receipts that name no message of ours wait a while, and then are told."""
+        before = self._unknown
+        self._unknown = {}
+        given_up = []
+        for number, receipt in unknown.items():
+            since = before[number][1] if number in before else now
+            if timedelta(0) <= now - since < _KEPT_FOR and len(self._unknown) < _MOST_KEPT:
+                self._unknown[number] = (receipt, since)
+            else:
+                given_up.append(number)
+        if given_up:
+            detail = (
+                f"收到未知回执 / {len(given_up)} receipts name no notice of ours, the first {given_up[0]}"
+            )
+            self._alarms.raise_now(_UNKNOWN, now, detail)
+
+
+def _final(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
+    """One receipt for each id: the first, for what comes again says the same."""
+    found: dict[str, Receipt] = {}
+    for receipt in receipts:
+        found.setdefault(receipt.message_id, receipt)
+    return found
+
+
+def _store(turn: Turn, receipts: Mapping[str, Receipt]) -> set[str]:
+    """Store these receipts with what follows from them; the ids that name no notice."""
+    connection = turn.connection
+    parts = notice_parts.c
+    known = {
+        row.message_id: (row.notice_id, row.delivered)
+        for row in connection.execute(select(notice_parts).where(parts.message_id.in_(receipts)))
+    }
+    new = {number: notice for number, (notice, delivered) in known.items() if delivered is None}
+    for delivered in (True, False):
+        ids = [number for number in new if receipts[number].delivered is delivered]
+        if ids:
+            told = update(notice_parts).where(parts.message_id.in_(ids), parts.delivered.is_(None))
+            connection.execute(told.values(delivered=int(delivered)))
+    about = set(new.values())
+    if about:
+        came: dict[int, list[Receipt]] = defaultdict(list)
+        for number, notice in new.items():
+            came[notice].append(receipts[number])
+        states: dict[int, list[int | None]] = defaultdict(list)
+        for part in connection.execute(select(notice_parts).where(parts.notice_id.in_(about))):
+            states[part.notice_id].append(part.delivered)
+        found = connection.execute(select(notices).where(notices.c.id.in_(about)).order_by(notices.c.id))
+        rows = found.mappings().all()
+        turn.lock({row["card"] for row in rows})
+        for row in rows:
+            _told(turn, row, came[row["id"]], states[row["id"]])
+    return set(receipts) - known.keys()
+
+
+def _told(turn: Turn, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
+    """A notice is delivered when all its parts are, and undelivered as soon as one is not."""
+    if notice["outcome"] == NoticeOutcome.UNDELIVERED:
+        return
+    sent_at = min(notice["sent_at"] or turn.now, turn.now)
+    at = max(sent_at, min(turn.now, max(receipt.at for receipt in came)))
+    at = max(at, min(notice["receipt_at"], turn.now)) if notice["receipt_at"] else at
+    values: dict[str, object] = {"receipt_at": at}
+    failed = [receipt for receipt in came if not receipt.delivered]
+    if failed:
+        values |= {"outcome": NoticeOutcome.UNDELIVERED.value, "error": failed[0].detail or "undelivered"}
+    elif all(parts):
+        values |= {"outcome": NoticeOutcome.DELIVERED.value}
+    turn.connection.execute(update(notices).where(notices.c.id == notice["id"]).values(values))
+    if notice["template"] not in _ASKS or "outcome" not in values:
+        return
+    if failed:
+        why = f"receipt {failed[0].message_id}: {failed[0].detail or 'not delivered'}"
+        _happen(turn, notice["order_id"], Event.NOT_DELIVERED, why)
+    else:
+        why = f"receipt {came[-1].message_id}"
+        _happen(turn, notice["order_id"], Event.DELIVERED, why, delivered_at=at)
+
+
+def _happen(turn: Turn, order_id: str, event: Event, why: str, **facts: datetime) -> None:
+    with suppress(NoSuchTransition):  # the holder was quicker than the receipt, or the order is over
+        happen(turn, turn.order(order_id), event, SYSTEM, why, **facts)

@@ -1,0 +1,392 @@
+"""What one change of an order brings with it: told once, for a single card, a sweep of deadlines and ten thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from duanka.domain.evidence import Evidence, evidence_of, had_a_hand_in, ran_out
+from duanka.domain.network import NetworkState
+from duanka.domain.order import (
+    STAFF,
+    SYSTEM,
+    Asked,
+    Event,
+    Grounds,
+    Kind,
+    NoSuchTransition,
+    NotTheirs,
+    Order,
+    OrderError,
+    Person,
+    Role,
+    State,
+)
+from duanka.domain.order_commands import only_the_police, typed
+from duanka.domain.text import Words
+from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
+from duanka.ledger.db.bulk import among
+from duanka.ledger.db.tables import notices
+from duanka.ledger.unit_of_work.batch_facts import Fact
+from duanka.ledger.unit_of_work.four_eyes import check_waits, decided, two_looked, witnesses_of
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.proposals import propose_after, settle_proposal
+from duanka.orders.verification_delays import MOST_DELAYS, may_delay
+
+_STAGE_EVENT = {NetworkState.OUTGOING_BARRED: Event.BAR_OUTGOING, NetworkState.SUSPENDED: Event.SUSPEND}
+_STAGE_STATE = {
+    NetworkState.OUTGOING_BARRED: State.OUTGOING_BARRED,
+    NetworkState.SUSPENDED: State.SUSPENDED,
+}
+_LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
+_SAME_NOTICE_A_DAY = 3  # to one card, by the hand of the staff
+_STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
+
+
+def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+    """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
+    _may_wait_again(turn, order, event, by)
+    facts = _evidence(turn, order, event, by) | facts
+    clock = _clock(turn, order, event, by, facts)
+    after = turn.move(order, event, by, why, **{**clock, **facts})
+    two_looked(turn, order, event, by)
+    if follow := _FOLLOWS.get((order.kind, event)):
+        follow(turn, after, by, why)
+    if order.kind is Kind.VERIFICATION:
+        decided(turn, order)
+        settle_proposal(turn, after)
+    return after
+
+
+def _may_wait_again(turn: Turn, order: Order, event: Event, by: Person) -> None:
+    """NoSuchTransition where the staff leave a verification to a person once more, without a check online."""
+    leaves = (order.kind, event) == (Kind.VERIFICATION, Event.SUBMIT) and by.role in STAFF
+    if leaves and not may_delay(turn, order):
+        raise NoSuchTransition(
+            f"{order.id} was left to a person {MOST_DELAYS} times without a check online, and no hours ran meanwhile:"
+            " pass it, let it fail, or record what you see at the counter"
+        )
+
+
+def _evidence(turn: Turn, order: Order, event: Event, by: Person) -> dict[str, Any]:
+    """What the event says about what a stop may rest on later: the fields that change with it."""
+    if order.kind is Kind.VERIFICATION and event in (Event.EXPIRE, Event.FAIL):
+        # decided once: what came late and was not passed takes nothing from what the clock said before
+        return {"evidence": order.evidence or evidence_of(order, event, witnesses_of(turn, order, by)) or ""}
+    if (
+        event in (Event.BEGIN, Event.SUBMIT, Event.ACCEPT)
+        and by.role in STAFF
+        and not had_a_hand_in(order, by.id)
+    ):
+        return {"helped_by": (*order.helped_by, by.id)}
+    if event is Event.TO_FRAUD_CENTRE and order.kind is Kind.VERIFICATION and by.role is Role.POLICE:
+        return {"helped_by": (*order.helped_by, by.id)}
+    return {}
+
+
+def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, Any]) -> dict[str, object]:
+    """How the event sets the clock of the order: the fields that change with it. Takes out of `facts` what it used."""
+    policy, clock = turn.policy, dict[str, object]()
+    match order.kind, event:
+        case Kind.VERIFICATION, Event.DELIVERED:
+            clock = _delivered(turn, order, facts.pop("delivered_at", None))
+        case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
+            # the hours run from delivery, once; who answers before the receipt is here has got the notice
+            at = max(
+                order.opened_at, turn.now
+            )  # a clock that was set back makes nothing older than its order
+            clock = {"delivered_at": at, "due_at": at + policy.answer_within}
+        case Kind.VERIFICATION, Event.TO_COUNTER:
+            # what is asked from now on; a notice about anything else is not sent any more
+            clock = {"asked": Asked.VERIFY_AT_COUNTER.value}
+            if order.state is State.UNDER_REVIEW:
+                # while we looked no hours ran; now it is the holder's turn again
+                clock |= hours_anew(turn, order)
+        case Kind.VERIFICATION, Event.EXTEND:
+            if order.due_at is None:
+                raise NoSuchTransition(
+                    f"no hours run for {order.id} now: there is nothing to extend until a notice is delivered or"
+                    " what waits for a person is decided"
+                )
+            clock = {"due_at": order.due_at + timedelta(hours=policy.hardship_hours)}
+        case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
+            # one person's word stops no clock: without it the order would never end
+            clock = hours_anew(turn, order) if order.due_at is None else {}
+        case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
+            clock = {"due_at": None}
+        case Kind.OBJECTION, Event.ACCEPT | Event.TO_FRAUD_CENTRE if order.state is State.FILED:
+            clock = {"due_at": policy.working_days_after(turn.now, policy.objection_days)}
+        case Kind.RESTRICTION, Event.PUNISH if not facts.get("until"):
+            raise OrderError(f"a punishment needs the day until which {order.card} stays stopped")
+        case Kind.RESTRICTION, _:
+            clock = {"due_at": facts.get("until") if event is Event.PUNISH else None}
+    return clock
+
+
+def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, object]:
+    """The hours run from the first receipt; a later one changes nothing, and none starts them while we look."""
+    if order.receipt_at:
+        return {}
+    # neither a receipt nor a clock that is wrong makes that before the order was or after now
+    at = max(order.opened_at, min(at or turn.now, turn.now))
+    clock: dict[str, object] = {"receipt_at": at}
+    if order.delivered_at is None:
+        clock["delivered_at"] = at
+    if order.state is not State.UNDER_REVIEW and not check_waits(turn, order):
+        ends = at + turn.policy.answer_within
+        clock["due_at"] = max(order.due_at, ends) if order.due_at else ends
+    return clock
+
+
+def hours_anew(turn: Turn, order: Order) -> dict[str, object]:
+    """The whole time again, from now, once nobody of ours is waited for; none before the notice was delivered."""
+    if order.delivered_at is None or check_waits(turn, order):
+        return {}
+    return {"due_at": turn.now + turn.policy.answer_within}
+
+
+def _expired(turn: Turn, order: Order, by: Person, why: str) -> None:
+    _restrict(turn, order, by, why, TOO_LATE)
+
+
+def _failed(turn: Turn, order: Order, by: Person, why: str) -> None:
+    _restrict(turn, order, by, why, NOT_PASSED)
+
+
+def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) -> None:
+    """The first stage of the timetable; a card that is stopped as much already stays as it is.
+
+    Where no evidence carries a stop, it is proposed to a second person, and nothing is stopped meanwhile.
+    """
+    if turn.policy.protects(order.card):
+        return
+    stage = turn.policy.stages[0]
+    told = _told_because(because, order.grounds)
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if not order.evidence:
+        if restriction is None or restriction.state is State.OUTGOING_BARRED is not _STAGE_STATE[stage.state]:
+            propose_after(turn, order, _STAGE_EVENT[stage.state], told, by, why)
+        return
+    due = stage_due(turn, order, stage.state, restriction)
+    facts: dict[str, Any] = {
+        "grounds": told,
+        "parent": order.id,
+        "carried_by": Evidence(order.evidence).of(order.id),
+        "decision": order.decision,
+    }
+    if restriction is None:
+        del facts["grounds"]
+        opened = turn.open(
+            Kind.RESTRICTION, order.card, told, SYSTEM, why, tier=order.tier, rules=order.rules, **facts
+        )
+        happen(turn, opened, _STAGE_EVENT[stage.state], SYSTEM, why, due_at=due)
+    elif restriction.state is State.OUTGOING_BARRED and stage.state is NetworkState.SUSPENDED:
+        happen(turn, restriction, Event.SUSPEND, SYSTEM, why, **facts)
+    elif (
+        restriction.state is State.OUTGOING_BARRED
+    ):  # barred by hand before: from now on the timetable goes on
+        turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
+
+
+@lru_cache(maxsize=1024)  # those that fall due together were mostly asked for the same reasons
+def _told_because(because: Words, grounds: Grounds) -> Grounds:
+    reason = Words(*(began + rest for began, rest in zip(because, grounds.reason, strict=True)))
+    return replace(grounds, reason=reason)
+
+
+def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:
+    """Stop a free card for a verification that ran out with evidence; the restriction. None: it is protected."""
+    because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
+    _restrict(turn, verification, SYSTEM, why, because)
+    return turn.open_order(verification.card, Kind.RESTRICTION)
+
+
+def stage_due(
+    turn: Turn, order: Order, state: NetworkState, restriction: Order | None = None
+) -> datetime | None:
+    """When the stage after the one of `state` begins; None: there is none. Never before now.
+
+    A first stage that came late (more time, a review, a worker that was down) takes nothing from the hours between
+    the two: that is what the holder was told. They run from the `restriction` that this verification led to already,
+    else from now.
+    """
+    following = turn.policy.after(state)
+    if following is None:
+        return None
+    began = restriction.opened_at if restriction and restriction.parent == order.id else turn.now
+    between = timedelta(hours=turn.policy.hours_until_next(state))
+    delivered_at = order.delivered_at or turn.now
+    return max(turn.now, began + between, delivered_at + timedelta(hours=following.hours))
+
+
+def next_stage(turn: Turn, order: Order) -> Event | None:
+    """The event that a restriction whose time has come goes on by: the next stage, or the end of a punishment."""
+    if order.state is State.PUNISHED:
+        return Event.RESTORE
+    if order.state is not State.OUTGOING_BARRED:
+        return None
+    stage = turn.policy.after(NetworkState.OUTGOING_BARRED)
+    return _STAGE_EVENT[stage.state] if stage else None
+
+
+def _passed(turn: Turn, order: Order, by: Person, why: str) -> None:
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.state in _LIFTED_BY_PASSING:
+        happen(turn, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
+    elif restriction is None:
+        turn.notify(order, "passed")
+    del by
+
+
+def _to_counter(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The holder must know where to go."""
+    del why
+    _tell_by(turn, order, by, Asked.VERIFY_AT_COUNTER.value)
+
+
+def _submitted(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """While we look at a check that came late, the card goes on to no heavier stage: the delay is ours."""
+    del by
+    restriction = _barred_for(turn, order)
+    if restriction and restriction.due_at:
+        turn.change(restriction, SYSTEM, "paused", f"{order.id} is looked at: {why}", due_at=None)
+
+
+def _to_fraud_centre(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """We look no longer: what was paused for that goes on."""
+    del by
+    restriction = _barred_for(turn, order)
+    due = stage_due(turn, order, NetworkState.OUTGOING_BARRED, restriction)
+    if restriction and due and not restriction.due_at:
+        turn.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
+
+
+def _barred_for(turn: Turn, order: Order) -> Order | None:
+    """The restriction that follows from this verification, where a heavier stage may still come."""
+    found = turn.open_order(order.card, Kind.RESTRICTION)
+    return found if found and (found.parent, found.state) == (order.id, State.OUTGOING_BARRED) else None
+
+
+def _withdrawn(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """What was asked in error is taken back, with what followed from it."""
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
+        happen(turn, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
+    elif order.delivered_at or turn.about_orders(_NOTICE_OUT, order):
+        turn.notify(order, "withdrawn")
+
+
+def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, bool]:
+    out = or_(notices.c.sent_at.is_not(None), notices.c.leased_by.is_not(None))
+    mine = select(notices.c.order_id).where(among(connection, notices.c.order_id, of), out).distinct()
+    return dict.fromkeys(connection.execute(mine).scalars(), True)
+
+
+# Whether a notice about an order went out, or is on its way: its receipt may come late, or never.
+_NOTICE_OUT = Fact(notices, _with_notice_out, absent=False)
+
+
+def _stopped(turn: Turn, order: Order, by: Person, why: str) -> None:
+    del by, why
+    turn.notify(order, order.state.value)
+
+
+def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The card works again: a verification that is too late to answer has nothing left to decide."""
+    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
+        # what was proposed about it, and is not what was lifted here, still waits for its second person
+        if verification.evidence or order.parent == verification.id or not ran_out(verification):
+            settle_proposal(turn, turn.close(verification, by, why))
+    elif verification and order.parent == verification.id:
+        # a late check brought it back into motion: left open, its reviewer or its clock would stop the card again
+        turn.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
+    objection = turn.open_order(order.card, Kind.OBJECTION)
+    if objection:
+        turn.move(objection, Event.UPHOLD, SYSTEM, f"restored {order.id}: {why}")
+    turn.notify(order, "restored")
+
+
+def _cancelled(turn: Turn, order: Order, by: Person, why: str) -> None:
+    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    if verification and verification.state in (State.EXPIRED, State.FAILED):
+        settle_proposal(turn, turn.close(verification, by, why))
+    elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
+        # its clock would stop, and make liftable, a card that is gone for good
+        turn.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
+    turn.notify(order, "cancelled")
+
+
+def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The holder was right: restored at once, asked nothing more. Only the police lift what they stopped."""
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction and restriction.state is State.FORCED_STOP:
+        raise NotTheirs(
+            f"the card is stopped by police notice; {only_the_police(restriction.id)}; pass the objection on to them:"
+            f" {typed(order.kind, Event.TO_FRAUD_CENTRE, order.id)}"
+        )
+    verification = turn.open_order(order.card, Kind.VERIFICATION)
+    if verification and (restriction is None or not ran_out(verification)):
+        after = turn.move(verification, Event.WITHDRAW, SYSTEM, f"objection {order.id} upheld: {why}")
+        settle_proposal(turn, after)
+    if restriction and restriction.state in (*_LIFTED_BY_PASSING, State.PUNISHED):
+        happen(turn, restriction, Event.RESTORE, SYSTEM, f"upheld {order.id} ({by.id}): {why}")
+    else:
+        turn.notify(order, "upheld")
+
+
+def _told(turn: Turn, order: Order, by: Person, why: str) -> None:
+    del why
+    _tell_by(turn, order, by, f"objection_{order.state}")
+
+
+def _passed_on(turn: Turn, order: Order, by: Person, why: str) -> None:
+    """The police decide about what they stopped, and about nothing else."""
+    del why
+    restriction = turn.open_order(order.card, Kind.RESTRICTION)
+    if restriction is None or restriction.state is not State.FORCED_STOP:
+        here = " or ".join(typed(order.kind, event, order.id) for event in (Event.UPHOLD, Event.REJECT))
+        raise NoSuchTransition(f"{order.id} is about no stop of the police: it is decided here, by {here}")
+    _tell_by(turn, order, by, "objection_passed_on")
+
+
+def _tell_by(turn: Turn, order: Order, by: Person, template: str) -> None:
+    """Send a notice; of those that one of the staff brings about again and again only the first ones of a day."""
+    if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_A_DAY:
+        turn.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
+        return
+    turn.notify(order, template)
+
+
+_V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
+_FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] = {
+    (_V, Event.EXPIRE): _expired,
+    (_V, Event.FAIL): _failed,
+    (_V, Event.PASS): _passed,
+    (_V, Event.SUBMIT): _submitted,
+    (_V, Event.TO_COUNTER): _to_counter,
+    (_V, Event.TO_FRAUD_CENTRE): _to_fraud_centre,
+    (_V, Event.WITHDRAW): _withdrawn,
+    (_R, Event.BAR_OUTGOING): _stopped,
+    (_R, Event.SUSPEND): _stopped,
+    (_R, Event.EASE): _stopped,
+    (_R, Event.POLICE_STOP): _stopped,
+    (_R, Event.PUNISH): _stopped,
+    (_R, Event.RESTORE): _free,
+    (_R, Event.POLICE_RELEASE): _free,
+    (_R, Event.CANCEL): _cancelled,
+    (_O, Event.UPHOLD): _upheld,
+    (_O, Event.ACCEPT): _told,
+    (_O, Event.REJECT): _told,
+    (_O, Event.TO_FRAUD_CENTRE): _passed_on,
+}
+
+
+def grounds(turn: Turn, reason: Words) -> Grounds:
+    """The reason with the policy's way of redress and papers to bring."""
+    return Grounds(reason, turn.policy.redress, turn.policy.papers).complete()

@@ -1,0 +1,238 @@
+"""Takes decisions into the order book: each once, whatever crashes in between."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from zlib import crc32
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.order import SYSTEM, Asked, Demand, Kind, NotTheirs, Person, TooManyHolders
+from duanka.domain.police_reasons import CLAIMED
+from duanka.domain.take import EVERYTHING, Choice, coverage_of
+from duanka.domain.text import Words
+from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import decisions_taken
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.isolation import is_outage
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, untaken
+from duanka.orders.intake.take_record import Narrower, TakeRecord, folder_of
+from duanka.orders.monitoring.offsets import position_of, remember
+from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
+from duanka.orders.service import NOT_BEGUN, OrderBook, Received, receive_in
+
+_AT_ONCE = 500
+_DECISION = Words(
+    "处置决定", "the decision"
+)  # named by the checksum of its file's path, and the byte where it begins
+_UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
+
+_log = logging.getLogger("duanka.orders.intake.decisions")
+
+
+class Decisions(Protocol):
+    """A file of decisions that may grow. `source`: where it is."""
+
+    source: str
+
+    def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
+        """Up to `limit` decisions after `position`, and where to go on; raises where one of them cannot be read."""
+
+    def behind(self, position: int) -> int:
+        """Where the decision after the one at `position` begins."""
+
+    def digest(self, position: int) -> str:
+        """Tells whether it is still the file that was read up to `position`."""
+
+    def run(self) -> str:
+        """The run of decisions that it begins with; "" where no seal of ours says one."""
+
+
+class Intake:
+    """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning.
+
+    A sealed decision counts once, in whatever file it stands. `signers`: asks whose signature of police cases counts
+    now; None: of whoever signed when it was decided. `keep_all`: what asks is only kept, to be chosen from; of `choice`
+    a withdrawal is asked its place alone. What is kept of a card is told by `kept_decisions`.
+    """
+
+    def __init__(
+        self,
+        book: OrderBook,
+        decisions: Decisions,
+        signers: Callable[[], frozenset[str]] | None = None,
+        choice: Choice = EVERYTHING,
+        *,
+        keep_all: bool = False,
+    ) -> None:
+        self._book, self._decisions, self._signers = book, decisions, signers
+        self._choice, self._keep_all = choice, keep_all
+        self._alarms = Alarms(book.store, _log.warning, timedelta())
+        self._position, self._replaced = _known(book.store, decisions)
+        self._unsealed = 0  # stops without a seal that came since this intake began
+        self.record = TakeRecord(decisions.source, choice)
+        self.replaced = 0  # decisions of an earlier file that nobody took
+
+    def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
+        """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new.
+
+        A decision that cannot be read or processed is set aside by itself, and an alarm says where it stands.
+        `by`: who takes them; NotTheirs where they may not. DuankaError where already the first line is none: that is
+        no file of decisions.
+        """
+        authorize(by, Permission.TAKE_DECISIONS)
+        begin = self._position
+        try:
+            return self._take(now, limit, by)
+        except Exception as error:
+            if is_outage(error) or isinstance(error, NotTheirs | TooManyHolders):
+                raise
+        counts: Counter[str] = Counter()
+        for _ in range(limit):
+            before = self._position
+            try:
+                received = self._take(now, 1, by)
+            except Exception as error:
+                if (
+                    is_outage(error)
+                    or isinstance(error, TooManyHolders)
+                    or (before == 0 and isinstance(error, UnreadableInput))
+                ):
+                    raise
+                self._pass_over(error, now)
+                received = Received(aside=1)
+            if received is None:
+                break
+            counts.update(asdict(received))
+        return Received(**counts) if self._position != begin else None
+
+    def _take(self, now: datetime, limit: int, by: Person) -> Received | None:
+        """Take up to `limit` decisions, all or none."""
+        demands, position = self._decisions.demands(self._position, limit)
+        if not demands:
+            return None
+        digest = self._decisions.digest(position)
+        demands = self._signed(demands)
+
+        def work(turn: Turn) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
+            remember(turn.connection, self._decisions.source, position, digest)
+            replaced = self._forget_replaced(turn)
+            turn.lock([demand.card for demand in demands])
+            found = self.record.narrower_than(turn.connection, demands)
+            waits = withdrawals(turn, demands) if found else frozenset()
+            split = sort(turn, demands, self._choice, waits=waits, keep_all=self._keep_all)
+            new = first_time(turn, split.taken)
+            received = receive_in(turn, new, by)
+            kept = untaken(turn.connection, [one for one, _ in split.kept])
+            left = received.left + len(demands) - len(new) - len(kept)
+            received = replace(received, left=left, kept=len(kept))
+            counts = {name: count for name, count in asdict(received).items() if count}
+            covers = coverage_of(demands[-1].covers)
+            number, whole = self.record.write(turn, by, counts, demands[-1].run, covers, found)
+            here = {id(one) for one in kept}
+            split = replace(split, kept=[(one, why) for one, why in split.kept if id(one) in here])
+            settle(turn, split, self._decisions.source, number, by)
+            if by is not SYSTEM:
+                said: dict[str, object] = {"decisions": len(demands), "digest": digest, "take": number}
+                said |= {"kept": len(kept)} if kept else {}
+                turn.note(by, "decisions.take", "decisions", self._decisions.source, {}, said)
+            return received, replaced, found if waits else None, number, whole
+
+        received, replaced, found, number, whole = self._book.turn(work, now)
+        self._position, self._replaced = position, False
+        self.replaced += replaced
+        self.record.written(number, whole, now)
+        if found:
+            self.record.narrower = found
+            if by is SYSTEM:
+                self._say_narrower(found, now)
+        if received.unsealed_stops:
+            self._unsealed += received.unsealed_stops
+            count, where = self._unsealed, Path(self._decisions.source).parent.name
+            detail = (
+                f"{where}：{count} 条停机无签章，改为核验 / {count} stop(s) without our seal, made questions"
+            )
+            self._alarms.say_now(_UNSEALED, now, detail)
+        if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
+            watch_claims(self._book.store, self._alarms, now)  # from then on the worker counts them
+        return received
+
+    def _forget_replaced(self, turn: Turn) -> int:
+        """Forget what an earlier file of this name left: the one that took its place decides."""
+        if not self._replaced:
+            return 0
+        return forget_replaced(turn, self._decisions.source, self._decisions.run())
+
+    def _say_narrower(self, found: Narrower, now: datetime) -> None:
+        """Nobody can be asked here: an alarm says what waits, and how it is taken."""
+        folder = folder_of(self._decisions.source)
+        detail = (
+            f"{folder}：数据少于上次，撤销未执行 / withdrawals wait, for its records cover less than those of the take"
+            f" before: `duanka orders take {folder} --yes`"
+        )
+        self._alarms.say_now(NARROWER, now, detail)
+
+    def _signed(self, demands: Sequence[Demand]) -> Sequence[Demand]:
+        """Only of sources that count now: one may have been removed since it was decided."""
+        if self._signers is None or not any(demand.signed_by for demand in demands):
+            return demands
+        names = self._signers()
+        return [
+            replace(demand, signed_by=tuple(name for name in demand.signed_by if name in names))
+            for demand in demands
+        ]
+
+    def _pass_over(self, error: Exception, now: datetime) -> None:
+        """Set the next decision aside."""
+        source, position = self._decisions.source, self._decisions.behind(self._position)
+        digest = self._decisions.digest(position)
+        self._book.turn(lambda turn: remember(turn.connection, source, position, digest), now)
+        name = f"{crc32(source.encode(errors='replace')):08x}@{self._position}"
+        self._book.set_aside(_DECISION, name, error, now)
+        self._position = position
+
+    def take_all(self, now: datetime, by: Person = SYSTEM) -> Received:
+        """Take everything that is there, as `take`."""
+        counts: Counter[str] = Counter()
+        while received := self.take(now, by=by):
+            counts.update(asdict(received))
+        if self._alarms.is_open(UNSIGNED, now):
+            watch_claims(self._book.store, self._alarms, now)
+        return Received(**counts)
+
+
+def withdrawals(turn: Turn, demands: Sequence[Demand]) -> frozenset[str]:
+    """The cards of whose holders, who have not begun, a decision that was not taken before would take the question."""
+    cards = set[str]()
+    for demand in untaken(turn.connection, [one for one in demands if one.asked is Asked.NOTHING]):
+        order = turn.open_order(demand.card, Kind.VERIFICATION)
+        if order is not None and order.state in NOT_BEGUN:
+            cards.add(demand.card)
+    return frozenset(cards)
+
+
+def first_time(turn: Turn, demands: Sequence[Demand]) -> list[Demand]:
+    """Those that were not taken before, from this file or a copy of it."""
+    ids = [demand.decision for demand in demands if demand.decision]
+    if not ids:
+        return list(demands)
+    put = upsert(turn.connection, decisions_taken).values([{"decision": one, "at": turn.now} for one in ids])
+    put = put.on_conflict_do_nothing().returning(decisions_taken.c.decision)
+    new = set(turn.connection.execute(put).scalars())
+    return [demand for demand in demands if not demand.decision or demand.decision in new]
+
+
+def _known(store: Store, decisions: Decisions) -> tuple[int, bool]:
+    """How far the file was read, and whether another one stands in its place."""
+    with store.reading() as connection:
+        position, digest = position_of(connection, decisions.source)
+    same = decisions.digest(position) == digest
+    return (position if same else 0), bool(position and not same)

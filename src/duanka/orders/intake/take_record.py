@@ -1,0 +1,146 @@
+"""What a take did, kept beside the orders: its id, what it chose, what its records cover, which orders it touched."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+
+from duanka.domain.order import SYSTEM, Demand, Person
+from duanka.domain.take import Choice, Coverage, as_json, coverage_of
+from duanka.domain.text import Words
+from duanka.ledger.db.bulk import among, in_parts, put_rows
+from duanka.ledger.db.rows import new_id
+from duanka.ledger.db.tables_takes import taken_orders, takes
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+
+_UNSAID = Words("没有说明其记录的范围", "it does not say what its records cover")
+OPENED, ATTACHED, STOPPED = "opened", "attached", "stopped"  # what a take did to an order
+
+
+@dataclass(frozen=True)
+class Narrower:
+    """Records that cover less than those of the take before: `lacks` says what. None of both: nobody wrote it down."""
+
+    covers: Coverage | None
+    before: Coverage
+    lacks: tuple[Words, ...]
+
+
+class TakeRecord:
+    """The row of one take. `source`: the file of its decisions.
+
+    The worker, which takes decisions as they come, begins a new one every day; a person's is one command.
+    """
+
+    def __init__(self, source: str, choice: Choice) -> None:
+        self.id: str | None = None
+        self.narrower: Narrower | None = None
+        self._source, self._choice = source, choice
+        self._counts = Counter[str]()
+        self._begun: datetime | None = None
+        self._accepted: set[str] = set()  # runs whose records were found to cover enough
+
+    def narrower_than(self, connection: Connection, demands: Sequence[Demand]) -> Narrower | None:
+        """What the records of these demands cover less than those of the take before; None: nothing.
+
+        A run that was found wide enough goes on, whatever was taken since.
+        """
+        if not demands or self._choice.narrower:
+            return None
+        last = demands[-1]
+        if last.run and (last.run in self._accepted or _is_accepted(connection, last.run)):
+            self._accepted.add(last.run)
+            return None
+        before = _before(connection, self._source, last.run)
+        if before is None:
+            return None
+        covers = coverage_of(last.covers)
+        lacks = covers.lacks(before) if covers else (_UNSAID,)
+        return Narrower(covers, before, lacks) if lacks else None
+
+    def write(
+        self,
+        turn: Turn,
+        by: Person,
+        counts: Mapping[str, int],
+        run: str,
+        covers: Coverage | None,
+        found: Narrower | None,
+    ) -> tuple[str, Counter[str]]:
+        """Write what some decisions came to; the id of the take and its counts, for `written` once that is durable.
+
+        `counts`: a negative one takes from what was counted before. `found`: of the records of these decisions.
+        """
+        new = self.id is None or self._another_day(turn, by)
+        whole = Counter[str]() if new else self._counts.copy()
+        whole.update(counts)
+        whole = +whole
+        facts: dict[str, object] = {"counts": as_json(whole), "narrower": int(found is not None)}
+        if covers:
+            facts["covers"] = as_json(covers.facts())
+        number = self.id
+        if new or number is None:
+            number = new_id("T")
+            begun = {"covers": "", "run": run, "chosen": as_json(self._choice.facts())}
+            row = {"id": number, "at": turn.now, "by": by.id, "source": self._source, **begun, **facts}
+            turn.connection.execute(insert(takes).values(row))
+        else:
+            turn.connection.execute(update(takes).where(takes.c.id == number).values(facts))
+        _write_orders(turn, number)
+        return number, whole
+
+    def written(self, number: str, counts: Counter[str], at: datetime) -> None:
+        """What `write` wrote is durable."""
+        if number != self.id:
+            self._begun = at
+        self.id, self._counts = number, counts
+
+    def _another_day(self, turn: Turn, by: Person) -> bool:
+        local = turn.policy.local_time.local
+        return (
+            by is SYSTEM and self._begun is not None and local(self._begun).date() != local(turn.now).date()
+        )
+
+
+def folder_of(source: str) -> str:
+    """The folder of a file of decisions, as a person names it."""
+    path = Path(source)
+    return str(path.parent) if path.suffix else source
+
+
+def _write_orders(turn: Turn, number: str) -> None:
+    """Which orders the take touched, each once: what it did to one first counts."""
+    did = {order.id: what for order, what in reversed(turn.of_decisions)}
+    joined = [order for order, what in did.items() if what == ATTACHED]
+    for part in in_parts(joined):
+        known = select(taken_orders.c.order_id).where(
+            taken_orders.c.take_id == number, among(turn.connection, taken_orders.c.order_id, part)
+        )
+        for order in turn.connection.execute(known).scalars():
+            del did[order]
+    rows = [{"take_id": number, "order_id": order, "what": what} for order, what in did.items()]
+    put_rows(turn.connection, taken_orders, rows)
+
+
+def _is_accepted(connection: Connection, run: str) -> bool:
+    found = select(takes.c.id).where(takes.c.run == run, takes.c.narrower == 0, takes.c.undone_at.is_(None))
+    return connection.execute(found.limit(1)).first() is not None
+
+
+def _before(connection: Connection, source: str, run: str) -> Coverage | None:
+    """What the last take covered that nobody undid: of the same file, or else of any."""
+    wide = select(takes.c.covers).where(
+        takes.c.covers != "", takes.c.narrower == 0, takes.c.undone_at.is_(None), takes.c.run != (run or "-")
+    )
+    wide = wide.order_by(takes.c.at.desc(), takes.c.id.desc()).limit(1)
+    for query in (wide.where(takes.c.source == source), wide):
+        told = connection.execute(query).scalar()
+        if told:
+            return coverage_of(json.loads(told))
+    return None

@@ -1,0 +1,317 @@
+"""Takes as they are listed, and undone: what a take opened and nobody has moved on is withdrawn."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.bulk_action import MOST_CARDS, Act
+from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, State, UnknownOrder
+from duanka.domain.take import Choice, Take, coverage_of
+from duanka.domain.text import Words
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import acts, orders
+from duanka.ledger.db.tables_takes import kept_decisions, taken_orders, takes
+from duanka.ledger.people.places import orders_in
+from duanka.ledger.unit_of_work.four_eyes import withdrawing_takes_two
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.bulk_actions.execution import moved_on
+from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.undo import undoing
+from duanka.orders.bulk_actions.withdrawal import Withdrawals, store_withdrawal
+from duanka.orders.intake.kept_decisions import ReadLine, Why, readable, waiting
+from duanka.orders.intake.take_record import ATTACHED, OPENED, STOPPED
+from duanka.orders.intake.taking import Taken, Taking
+from duanka.orders.views import Sight
+
+_MASKED = Sight(unmasked=False)
+
+
+@dataclass(frozen=True)
+class Left:
+    """An order of a take that undoing leaves alone, and why."""
+
+    order_id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What undoing a take did. `act`: withdrew at once; `proposed`: waits for a second person; None: no such orders."""
+
+    take_id: str
+    act: Act | None
+    proposed: Act | None
+    left: tuple[Left, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeptDecision:
+    """A decision about one card of which no order was made yet. `reason`: why a person holds it."""
+
+    why: Why
+    tier: str
+    since: datetime
+    by: str
+    reason: str
+    take_id: str
+
+
+@dataclass(frozen=True)
+class HeldDecision:
+    """A decision that somebody holds back; `card` masked."""
+
+    card: str
+    tier: str
+    asked: str
+    reason: Words
+    rules: tuple[str, ...]
+    city: str
+    operator: str
+    since: datetime
+    by: str
+    why: str
+    take_id: str
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """The orders of a take that are withdrawn: by one person, and by two; and those that are left alone."""
+
+    alone: list[Order] = field(default_factory=list)
+    for_two: list[Order] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+
+
+class Takes:
+    """Reads and undoes takes. `read`: reads a decision that was kept; `signers`: whose signature counts now."""
+
+    def __init__(
+        self, acts_of_book: Acts, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
+    ) -> None:
+        self._acts, self._book, self._read = acts_of_book, acts_of_book.book, read
+        self._signers = signers
+        self._withdrawals = Withdrawals(acts_of_book)
+
+    def list(self, by: Person, limit: int = 30) -> tuple[Take, ...]:
+        """The latest takes, the newest first."""
+        authorize(by, Permission.LIST_TAKES)
+        query = select(takes).order_by(takes.c.at.desc(), takes.c.id.desc()).limit(limit)
+        with self._book.store.reading() as connection:
+            return self._shown(connection, connection.execute(query).mappings().all(), by)
+
+    def take(self, number: str, by: Person) -> Take:
+        """One take; UnknownOrder without one."""
+        authorize(by, Permission.LIST_TAKES)
+        with self._book.store.reading() as connection:
+            rows = connection.execute(select(takes).where(takes.c.id == number)).mappings().all()
+            if not rows:
+                raise _unknown(number)
+            return self._shown(connection, rows, by)[0]
+
+    def _shown(self, connection: Connection, rows: Sequence[RowMapping], by: Person) -> tuple[Take, ...]:
+        """The takes of these rows, counting what is in the scope of `by`."""
+        found = _shown(connection, rows)
+        if by.scope.everywhere:
+            return found
+        ids = [take.id for take in found]
+        counts: dict[str, Counter[str]] = {number: Counter() for number in ids}
+        kept: dict[str, Counter[str]] = {number: Counter() for number in ids}
+        touched = select(taken_orders.c.take_id, taken_orders.c.what, func.count()).join(
+            orders, orders.c.id == taken_orders.c.order_id
+        )
+        touched = touched.where(taken_orders.c.take_id.in_(ids), *orders_in(by))
+        touched = touched.group_by(taken_orders.c.take_id, taken_orders.c.what)
+        for number, what, count in connection.execute(touched):
+            counts[number][what] += count
+        still = select(kept_decisions).where(kept_decisions.c.take_id.in_(ids))
+        for row, demand in readable(connection.execute(still).mappings().all(), self._read)[0]:
+            if by.scope.covers(demand.operator, demand.city):
+                kept[row["take_id"]][row["why"]] += 1
+        return tuple(replace(take, counts=counts[take.id], kept=kept[take.id]) for take in found)
+
+    def held(self, by: Person) -> tuple[HeldDecision, ...]:
+        """What is held, in the scope of `by`, the oldest first."""
+        authorize(by, Permission.LIST_TAKES)
+        with self._book.store.reading() as connection:
+            rows = waiting(connection, [Why.HELD], None, "")
+        found, _ = readable(rows, self._read)
+        return tuple(
+            HeldDecision(
+                _MASKED.number(demand.card),
+                demand.tier,
+                demand.asked.value,
+                demand.reason,
+                demand.rules,
+                demand.city,
+                demand.operator,
+                row["kept_at"],
+                row["kept_by"],
+                row["reason"],
+                row["take_id"],
+            )
+            for row, demand in found
+            if by.scope.covers(demand.operator, demand.city)
+        )
+
+    def kept_of(self, card: str, by: Person) -> tuple[KeptDecision, ...]:
+        """Decisions about a card of which no order was made yet, in the scope of `by`, the oldest first."""
+        authorize(by, Permission.LIST_TAKES)
+        query = select(kept_decisions).where(kept_decisions.c.card == card).order_by(kept_decisions.c.kept_at)
+        with self._book.store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(
+            KeptDecision(
+                Why(row["why"]), demand.tier, row["kept_at"], row["kept_by"], row["reason"], row["take_id"]
+            )
+            for row, demand in readable(rows, self._read)[0]
+            if by.scope.covers(demand.operator, demand.city)
+        )
+
+    def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> Taken:
+        """Make orders of what is held and `choice` names; errors of `Taking.take`."""
+        return Taking(self._book, None, self._read, self._signers, choice, why).take(now, by)
+
+    def undo(self, number: str, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Undone:
+        """Withdraw what the take opened and nobody has moved on; what followed by the clock is given back with it.
+
+        `at_once`: about so many are done before this returns; the worker goes on with the rest.
+
+        Those whose tier takes two people are proposed in one act. NoSuchTransition: nothing is left to undo, or it is
+        being undone.
+        """
+        authorize(by, Permission.UNDO_ACT)
+        authorize(by, Permission.VERIFICATION_WITHDRAW)
+        if not why.strip():
+            raise OrderError(f"say why {number} is undone: the reason stays in the audit trail")
+
+        def work(turn: Turn) -> tuple[str | None, str | None, tuple[Left, ...]]:
+            row = turn.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
+            take = row.mappings().first()
+            if take is None:
+                raise _unknown(number)
+            if goes_on := undoing(turn.connection, number):
+                raise NoSuchTransition(
+                    f"{number} is being undone by {', '.join(goes_on)}; next: `duanka orders show {goes_on[-1]}`"
+                )
+            found = _sorted(turn, number)
+            if not (found.alone or found.for_two):
+                raise NoSuchTransition(
+                    f"{number}: nothing is left to undo; {summary(found.left) or 'it opened none'}"
+                )
+            told = Words(f"撤销{number}：{why.strip()}", f"undone {number}: {why.strip()}")
+            act, proposed = (
+                store_withdrawal(turn, some, told, by, alone=alone, undoes=number) if some else None
+                for some, alone in ((found.alone, True), (found.for_two, False))
+            )
+            facts = {"undone_at": turn.now, "undone_by": by.id}
+            turn.connection.execute(update(takes).where(takes.c.id == number).values(facts))
+            said: dict[str, object] = {"withdrawn": len(found.alone), "proposed": len(found.for_two)}
+            said |= {"left": len(found.left), "acts": [one for one in (act, proposed) if one]}
+            turn.note(by, "take.undo", number, why.strip(), {}, said)
+            return act, proposed, tuple(found.left)
+
+        act, proposed, left = self._book.turn(work, now)
+        return Undone(
+            number,
+            self._withdrawals.finish(act, now, at_once) if act else None,
+            self._acts.act(proposed) if proposed else None,
+            left,
+        )
+
+
+def summary(left: Sequence[Left]) -> str:
+    """Why orders are left alone, with how many for each reason."""
+    reasons = Counter(one.why for one in left)
+    return "; ".join(f"{count:,} {why}" for why, count in reasons.most_common())
+
+
+def _sorted(turn: Turn, number: str) -> _Sorted:
+    of_take = select(taken_orders.c.order_id, taken_orders.c.what).where(taken_orders.c.take_id == number)
+    rows = turn.connection.execute(of_take.where(taken_orders.c.what != ATTACHED)).all()
+    what = {row.order_id: row.what for row in rows}
+    also = _asked_since(turn.connection, number)
+    query = select(orders).join(taken_orders, taken_orders.c.order_id == orders.c.id)
+    query = query.where(taken_orders.c.take_id == number, taken_orders.c.what != ATTACHED)
+    cards = turn.connection.execute(query.with_only_columns(orders.c.card)).scalars().all()
+    turn.lock(cards)
+    found = _Sorted()
+    for row in turn.connection.execute(query.order_by(orders.c.card)).mappings():
+        order = order_of(row)
+        if why := _why_left(order, what[order.id], also.get(order.id)):
+            found.left.append(Left(order.id, why))
+        elif withdrawing_takes_two(turn, order):
+            found.for_two.append(order)
+        else:
+            found.alone.append(order)
+    return found
+
+
+def _why_left(order: Order, what: str, also: str | None) -> str:
+    if order.closed_at:
+        return f"over by now ({order.state})"
+    if order.kind is Kind.RESTRICTION:
+        stop = "stopped by police notice: only the police lift it"
+        return stop if order.state is State.FORCED_STOP else f"stopped otherwise by now ({order.state})"
+    if what == STOPPED or moved_on(order):
+        return f"moved on by somebody ({order.state})"
+    return f"asked by take {also} as well" if also else ""
+
+
+def _asked_since(connection: Connection, number: str) -> dict[str, str]:
+    """Order -> another take, which nobody undid, whose decisions joined an order that this one opened."""
+    other = taken_orders.alias()
+    query = (
+        select(other.c.order_id, func.max(other.c.take_id))
+        .join(taken_orders, taken_orders.c.order_id == other.c.order_id)
+        .join(takes, takes.c.id == other.c.take_id)
+        .where(taken_orders.c.take_id == number, taken_orders.c.what == OPENED)
+        .where(other.c.take_id != number, takes.c.undone_at.is_(None))
+        .group_by(other.c.order_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _shown(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Take, ...]:
+    ids = [row["id"] for row in rows]
+    kept: dict[str, dict[str, int]] = {}
+    counts = select(kept_decisions.c.take_id, kept_decisions.c.why, func.count()).where(
+        kept_decisions.c.take_id.in_(ids)
+    )
+    for number, why, count in connection.execute(
+        counts.group_by(kept_decisions.c.take_id, kept_decisions.c.why)
+    ):
+        kept.setdefault(number, {})[why] = count
+    undone: dict[str, tuple[str, ...]] = {}
+    query = select(acts.c.undoes, acts.c.id, acts.c.state).where(acts.c.undoes.in_(ids))
+    for number, act, state in connection.execute(query.order_by(acts.c.proposed_at, acts.c.id)):
+        undone[number] = (*undone.get(number, ()), f"{act} {state}")
+    return tuple(_take(row, kept.get(row["id"], {}), undone.get(row["id"], ())) for row in rows)
+
+
+def _take(row: RowMapping, kept: Mapping[str, int], undone: tuple[str, ...]) -> Take:
+    covers = coverage_of(json.loads(row["covers"])) if row["covers"] else None
+    chosen, counts = json.loads(row["chosen"]), json.loads(row["counts"])
+    names = ("id", "at", "by", "source")
+    facts = {name: row[name] for name in names}
+    return Take(
+        **facts,
+        chosen=chosen,
+        counts=counts,
+        covers=covers,
+        narrower=bool(row["narrower"]),
+        undone_at=row["undone_at"],
+        undone_by=row["undone_by"],
+        undone_in=undone,
+        kept=kept,
+    )
+
+
+def _unknown(number: str) -> UnknownOrder:
+    return UnknownOrder(f"no take {number!r}; `duanka orders takes` lists them")

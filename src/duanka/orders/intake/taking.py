@@ -1,0 +1,353 @@
+"""A person's take of a folder of decisions, or of what is held: chosen, the heaviest first, and tried before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import chain
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.order import Asked, Demand, NotTheirs, Person, State, TooManyHolders
+from duanka.domain.take import EVERYTHING, Choice, coverage_of, heaviest_first
+from duanka.domain.text import Words
+from duanka.ledger.db.bulk import among, in_parts
+from duanka.ledger.db.tables import orders
+from duanka.ledger.db.tables_takes import kept_decisions
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.isolation import each_alone, is_outage
+from duanka.ledger.unit_of_work.unit_of_work import Turn, cancelled
+from duanka.orders.intake.decisions import NARROWER, Decisions, Intake, first_time, withdrawals
+from duanka.orders.intake.kept_decisions import (
+    ReadLine,
+    Why,
+    readable,
+    remove,
+    sort,
+    untaken,
+    waiting,
+)
+from duanka.orders.intake.take_record import Narrower, TakeRecord
+from duanka.orders.monitoring.offsets import position_of
+from duanka.orders.service import OrderBook, Received, receive_in, receive_one
+
+HELD = "held"  # the source of a take of what is held
+HELD_FOR_TWO = "decisions held"  # the source of an alarm
+_AT_ONCE = 500
+_KEPT = Words("留存研判结果", "a decision that was kept")
+
+Kept = tuple[RowMapping, Demand]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a take came to. `kept`: why -> decisions of which no order is made now.
+
+    `police`: cards stopped on cases that the police signed, whatever was chosen; `replaced`: decisions that an earlier
+    file had left, and that nobody takes any more; `not_found`: cards to hold about which there is no decision.
+    """
+
+    received: Received
+    take_id: str | None = None
+    kept: Mapping[Why, int] = field(default_factory=dict)
+    police: int = 0
+    narrower: Narrower | None = None
+    replaced: int = 0
+    not_found: int = 0
+
+
+@dataclass(frozen=True)
+class Preview(Taken):
+    """What a take would come to. `opened_by`: tier, rule or city -> its value -> orders that would be opened."""
+
+    opened_by: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+class Taking:
+    """Takes decisions as a person chooses them. `decisions` None: those that are held.
+
+    `read`: reads a decision that was kept; `why`: the person's reason, kept with what they hold.
+    """
+
+    def __init__(
+        self,
+        book: OrderBook,
+        decisions: Decisions | None,
+        read: ReadLine,
+        signers: Callable[[], frozenset[str]],
+        choice: Choice = EVERYTHING,
+        why: str = "",
+    ) -> None:
+        self._book, self._decisions, self._read = book, decisions, read
+        self._signers, self._choice, self._why = signers, choice, why
+        self._intake = (
+            Intake(book, decisions, signers, choice, keep_all=choice.selects) if decisions else None
+        )
+        self._record = self._intake.record if self._intake else TakeRecord(HELD, choice)
+
+    def take(self, now: datetime, by: Person) -> Taken:
+        """Read what is new, then make orders of what is chosen; errors of `Intake.take`."""
+        authorize(by, Permission.TAKE_DECISIONS)
+        counts = Counter[str]()
+        if self._intake:
+            counts.update(asdict(self._intake.take_all(now, by)))
+        with self._book.store.reading() as connection:
+            kept = self._kept(connection)
+        chosen, rest = self._split(kept)
+        held = self._hold(rest, now, by)
+        for part in in_parts(chosen, _AT_ONCE):
+            counts.update(self._take_some(part, now, by))
+        counts["kept"] = 0
+        left = self._left()
+        self._watch(held, by, now)
+        if self._choice.narrower and not left.get(Why.NARROWER):
+            Alarms(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
+        return Taken(
+            Received(**counts),
+            self._record.id,
+            left,
+            counts["stopped"] if self._choice.selects else 0,
+            self._intake.record.narrower if self._intake else None,
+            self._intake.replaced if self._intake else 0,
+            self._not_found(held),
+        )
+
+    def preview(self, now: datetime, by: Person) -> Preview:
+        """What `take` would come to now; nothing is written."""
+        authorize(by, Permission.TAKE_DECISIONS)
+        found: list[Preview] = []
+        try:
+            with self._book.store.writing() as connection:
+                found.append(self._tried(Turn(connection, self._book.terms, now), by))
+                raise _TakenBack
+        except _TakenBack:
+            return found[0]
+
+    # --- inside ---
+
+    def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
+        """Let others see what one person keeps back of the tiers that two people let go."""
+        alarms = Alarms(self._book.store, lambda _: None, timedelta())
+        tiers = self._book.terms.policy.identity.second_person_tiers
+        if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
+            detail = f"{by.id} 暂缓 {count} 张须双人处置的卡 / {by.id} holds back {count} card(s)"
+            alarms.say_now(
+                HELD_FOR_TWO, now, f"{detail} of a tier that takes two people: `duanka orders held`"
+            )
+        elif alarms.is_open(HELD_FOR_TWO, now):
+            with self._book.store.reading() as connection:
+                kept, _ = readable(waiting(connection, [Why.HELD], None, ""), self._read)
+            if not any(demand.tier in tiers for _, demand in kept):
+                alarms.working(HELD_FOR_TWO, now)
+
+    def _kept(self, connection: Connection) -> list[Kept]:
+        if self._decisions is None:
+            rows = waiting(connection, [Why.HELD], None, "")
+        else:
+            whys = [Why.LEFT, Why.NARROWER] if self._choice.narrower else [Why.LEFT]
+            rows = waiting(connection, whys, self._decisions.source, self._decisions.run())
+        found, _ = readable(rows, self._read)
+        demands = self._signed([demand for _, demand in found])
+        return [(row, demand) for (row, _), demand in zip(found, demands, strict=True)]
+
+    def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
+        """What is chosen, the heaviest first, and the rest."""
+        choice = self._choice
+        back = [one for one in kept if one[1].asked is Asked.NOTHING and choice.names_place(one[1])]
+        police = [one for one in kept if one[1].police_stop]
+        asks = [one for one in kept if one[1].asked is not Asked.NOTHING and not one[1].police_stop]
+        named = [one for one in asks if choice.names(one[1])]
+        named.sort(key=lambda one: heaviest_first(one[1]))
+        if choice.hold_rest and not choice.filters:
+            named = []
+        chosen = [*back, *police, *named[: choice.limit]]
+        mine = {id(row) for row, _ in chosen}
+        return chosen, [one for one in kept if id(one[0]) not in mine]
+
+    def _to_hold(self, rest: Sequence[Kept], by: Person) -> list[Kept]:
+        """Those of the rest that are held from now on; nothing out of the scope of `by`."""
+        return [
+            one
+            for one in rest
+            if one[1].asked is not Asked.NOTHING
+            and (self._choice.hold_rest or one[1].card in self._choice.hold)
+            and by.scope.covers(one[1].operator, one[1].city)
+        ]
+
+    def _hold(self, rest: Sequence[Kept], now: datetime, by: Person) -> list[Kept]:
+        held = self._to_hold(rest, by)
+        new = [row for row, _ in held if row["why"] != Why.HELD]
+        if not new:
+            return held
+
+        def work(turn: Turn) -> None:
+            turn.lock([row["card"] for row in new])
+            facts = {"why": Why.HELD.value, "kept_at": now, "kept_by": by.id, "reason": self._why}
+            for source in {row["source"] for row in new}:
+                for part in in_parts([row["card"] for row in new if row["source"] == source]):
+                    these = (kept_decisions.c.source == source, kept_decisions.c.card.in_(part))
+                    turn.connection.execute(update(kept_decisions).where(*these).values(facts))
+            said: dict[str, object] = {"held": len(new), **self._choice.facts()}
+            turn.note(by, "decisions.hold", self._record.id or HELD, self._why, {}, said)
+
+        self._book.turn(work, now)
+        return held
+
+    def _take_some(self, some: Sequence[Kept], now: datetime, by: Person) -> Counter[str]:
+        """Make orders of these; one that cannot be processed is set aside by itself."""
+        counts = Counter[str]()
+
+        def work(part: Sequence[Kept]) -> None:
+            def in_turn(turn: Turn) -> tuple[Counter[str], str, Counter[str]]:
+                demands = self._signed([demand for _, demand in part])
+                turn.lock([demand.card for demand in demands])
+                remove(turn, [(row["card"], row["source"]) for row, _ in part])
+                new = first_time(turn, demands)
+                received = receive_in(turn, new, by)
+                received = replace(received, left=received.left + len(demands) - len(new))
+                found = Counter({name: count for name, count in asdict(received).items() if count})
+                covers = coverage_of(demands[-1].covers) if self._decisions else None
+                narrower = self._record.narrower_than(turn.connection, demands) if self._decisions else None
+                here = {**found, "kept": -len(part)}
+                number, whole = self._record.write(turn, by, here, demands[-1].run, covers, narrower)
+                said: dict[str, object] = {"decisions": len(demands), "take": number}
+                source = self._decisions.source if self._decisions else HELD
+                turn.note(by, "decisions.take", "decisions", source, {}, said)
+                return found, number, whole
+
+            found, number, whole = self._book.turn(in_turn, now)
+            self._record.written(number, whole, now)
+            counts.update(found)
+
+        def set_aside(one: Kept, error: Exception) -> None:
+            if isinstance(error, NotTheirs | TooManyHolders):
+                raise error
+            row, _ = one
+            self._book.turn(lambda turn: remove(turn, [(row["card"], row["source"])]), now)
+            self._book.set_aside(_KEPT, f"{row['take_id']}", error, now)
+            counts["aside"] += 1
+
+        try:
+            work(some)
+        except (NotTheirs, TooManyHolders):
+            raise
+        except Exception as error:
+            if is_outage(error):
+                raise
+            each_alone(some, work, set_aside)
+        return counts
+
+    def _signed(self, demands: Sequence[Demand]) -> list[Demand]:
+        names = self._signers()
+        return [
+            replace(one, signed_by=tuple(name for name in one.signed_by if name in names)) for one in demands
+        ]
+
+    def _left(self) -> dict[Why, int]:
+        """What is kept of this source now."""
+        source = self._decisions.source if self._decisions else None
+        run = self._decisions.run() if self._decisions else ""
+        whys = [*Why] if self._decisions else [Why.HELD]  # what a folder left is of that folder's takes
+        with self._book.store.reading() as connection:
+            rows = waiting(connection, whys, source, run)
+        return dict(Counter(Why(row["why"]) for row in rows))
+
+    def _not_found(self, held: Sequence[Kept]) -> int:
+        """Cards to hold about which there is no decision; one that the police stopped has one, and is not held."""
+        missing = self._choice.hold - {demand.card for _, demand in held}
+        with self._book.store.reading() as connection:
+            return len(missing) - len(_stopped_by_police(connection, missing))
+
+    def _tried(self, turn: Turn, by: Person) -> Preview:
+        """As `take`, within a transaction that is taken back: every step in the same order."""
+        choice, narrower, counts = self._choice, None, Counter[str]()
+        outcome: list[tuple[Demand, str]] = []
+        kept = list[Kept]()
+
+        def receive(demands: Sequence[Demand]) -> None:
+            gone = cancelled(turn.connection, (demand.card for demand in demands))
+            outcome.extend((demand, receive_one(turn, demand, gone, by)) for demand in demands)
+
+        waits: Collection[str] = ()
+        new = list[Demand]()
+        if self._decisions:
+            new = self._signed(untaken(turn.connection, self._all_new(turn.connection)))
+            turn.lock([demand.card for demand in new])
+            found = self._record.narrower_than(turn.connection, new)
+            waits = withdrawals(turn, new) if found else ()
+            narrower = found if waits else None
+            split = sort(turn, new, choice, waits=waits, keep_all=choice.selects)
+            receive(split.taken)
+            latest = {demand.card: (_row(demand, why), demand) for demand, why in split.kept}
+            kept = list(latest.values())
+        before = self._kept(turn.connection)
+        fresh = {demand.card for _, demand in kept}
+        candidates = [
+            *(one for one in before if one[1].card not in fresh),
+            *(one for one in kept if one[0]["why"] == Why.LEFT),
+        ]
+        turn.lock([demand.card for _, demand in candidates])
+        chosen, rest = self._split(candidates)
+        receive(untaken(turn.connection, self._signed([demand for _, demand in chosen])))
+        counts.update(word for _, word in outcome)
+        held = {id(row) for row, _ in self._to_hold(rest, by)}
+        rest = [(_held(row) if id(row) in held else row, demand) for row, demand in rest]
+        elsewhere = [one for one in kept if one[0]["why"] != Why.LEFT]
+        opened = [demand for demand, word in outcome if word == "opened"]
+        missing = choice.hold - {demand.card for _, demand in [*rest, *elsewhere]}
+        missing -= {demand.card for demand, word in outcome if word == "stopped"}
+        return Preview(
+            Received(**counts),
+            None,
+            dict(Counter(Why(row["why"]) for row, _ in [*rest, *elsewhere])),
+            counts["stopped"] if choice.selects else 0,
+            narrower,
+            not_found=len(missing) - len(_stopped_by_police(turn.connection, missing)),
+            opened_by=_opened_by(opened),
+        )
+
+    def _all_new(self, connection: Connection) -> list[Demand]:
+        assert self._decisions is not None  # noqa: S101  # the caller asked
+        position, digest = position_of(connection, self._decisions.source)
+        if self._decisions.digest(position) != digest:
+            position = 0
+        found = list[Demand]()
+        while True:
+            demands, position = self._decisions.demands(position, _AT_ONCE)
+            if not demands:
+                return found
+            found += demands
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that only tried."""
+
+
+def _row(demand: Demand, why: Why) -> RowMapping:
+    """What a kept decision would be in the table."""
+    return {"card": demand.card, "source": "", "why": why.value}  # type: ignore[return-value]
+
+
+def _held(row: RowMapping) -> RowMapping:
+    return {**row, "why": Why.HELD.value}  # type: ignore[return-value]
+
+
+def _stopped_by_police(connection: Connection, numbers: Collection[str]) -> set[str]:
+    """Those of these cards that are stopped on cases of the police."""
+    found = set[str]()
+    stopped = select(orders.c.card).where(orders.c.state == State.FORCED_STOP.value)
+    for part in in_parts(sorted(numbers)):
+        found.update(connection.execute(stopped.where(among(connection, orders.c.card, part))).scalars())
+    return found
+
+
+def _opened_by(opened: Sequence[Demand]) -> dict[str, dict[str, int]]:
+    by = {
+        "tier": Counter(demand.tier for demand in opened),
+        "rule": Counter(chain.from_iterable(demand.rules for demand in opened)),
+        "city": Counter(demand.city or "-" for demand in opened),
+    }
+    return {name: dict(counts.most_common()) for name, counts in by.items()}

@@ -1,0 +1,1 @@
+"""Reconciliation with the network, refusals, backlog, what waits for a person."""

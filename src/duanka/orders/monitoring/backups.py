@@ -1,0 +1,92 @@
+"""Copies of the order book: one file, whole, for its owner alone, also while workers write; and its deadlines when
+one is put back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import and_, or_, select
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.errors import DuankaError
+from duanka.domain.network import NetworkState
+from duanka.domain.order import SYSTEM, Kind, Person, State
+from duanka.domain.private_files import put_in_place
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.bulk import in_parts
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import orders
+from duanka.ledger.monitoring.isolation import each_alone
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.service import OrderBook
+
+_AT_ONCE = 500
+_ORDER = Words("恢复的工单", "the restored order")
+_PAGES = 4096  # copied at once: who writes meanwhile waits for no more than these
+
+
+def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: datetime) -> int:
+    """Write the whole order book to `file`, which must not be there; its size in bytes. It stays in the trail.
+
+    NotTheirs: `by` may not. DuankaError: the book is on a server, which has its own way, or the file is there. OSError.
+    """
+    authorize(by, Permission.BACK_UP)
+    if not store.embedded:
+        raise DuankaError(
+            "this order book is on a PostgreSQL server: back it up with `umask 077; pg_dump --format=custom --file FILE"
+            " DATABASE_URL`, with the URL of DUANKA_DATABASE_URL (docs/OPERATIONS.md)"
+        )
+    if file.exists():
+        raise DuankaError(f"{file} is there already; name another file, or move it away")
+    with store.writing() as connection:
+        trail.append(connection, [Entry(now, by, "book.backup", file.name[:40], why)])
+    with (
+        put_in_place(file) as aside,
+        store.engine.connect() as connection,
+        closing(sqlite3.connect(aside)) as copy,
+    ):
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # the book is embedded
+        raw.backup(copy, pages=_PAGES)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    return file.stat().st_size
+
+
+def hours_anew(book: OrderBook, now: datetime) -> int:
+    """Let the hours of a restored database begin anew; how many orders that is.
+
+    It does not know who was withdrawn, given more time or found right since: deadlines that passed meanwhile would stop
+    them all at once, before anybody can enter it again. An order that cannot be read is set aside by itself.
+    """
+    policy, moved = book.terms.policy, list[str]()
+    stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))
+    barred = and_(orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.OUTGOING_BARRED.value)
+    stops = or_(orders.c.kind == Kind.VERIFICATION.value, barred)
+    runs = (orders.c.closed_at.is_(None), orders.c.due_at.is_not(None), stops)
+    with book.store.reading() as connection:
+        query = select(orders.c.id, orders.c.card).where(*runs).order_by(orders.c.card)
+        found = [(row.id, row.card) for row in connection.execute(query)]
+
+    def begin(some: Sequence[tuple[str, str]]) -> None:
+        def work(turn: Turn) -> list[str]:
+            turn.lock([card for _, card in some])
+            changed = list[str]()
+            for number, _ in some:
+                order = turn.order(number)
+                least = now + (policy.answer_within if order.kind is Kind.VERIFICATION else stage)
+                if order.closed_at is None and order.due_at is not None and order.due_at < least:
+                    turn.change(order, SYSTEM, "hours_anew", "a backup was restored", due_at=least)
+                    changed.append(number)
+            return changed
+
+        moved.extend(book.turn(work, now))
+
+    for part in in_parts(found, _AT_ONCE):
+        each_alone(part, begin, lambda one, error: book.set_aside(_ORDER, one[0], error, now))
+    return len(moved)

@@ -1,0 +1,83 @@
+"""Condition of an order book, read without changing anything: people, invitations, backups, alarms, clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import alarms, audit, cards, invitations, keys, person_requests, persons
+from duanka.ledger.people.keys import supervisors_with_keys
+
+BACKUP = "book.backup"  # what the trail calls a copy of an order book on SQLite
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An order book at one moment. Times are aware.
+
+    `newest`: of the trail's newest row; `server`: what the clock of a database server says; None without one.
+    `backup`: of the last `duanka database backup`. `supervisors`, `people`: who can act: not disabled, with a key;
+    `proposals`: of people and keys that wait, with the oldest's moment. `restricted`: cards by what is wanted of them.
+    """
+
+    newest: datetime | None
+    server: datetime | None
+    backup: datetime | None
+    supervisors: int
+    people: int
+    invitations: tuple[datetime, ...]
+    proposals: int
+    oldest_proposal: datetime | None
+    alarms: Mapping[str, str]
+    restricted: Mapping[str, int]
+
+
+def condition(store: Store) -> Condition:
+    """Read it. Raises what the database says where that fails."""
+    waits = person_requests.c.decided_at.is_(None)
+    with store.reading() as connection:
+        run = connection.execute
+        proposals, oldest = run(
+            select(func.count(), func.min(person_requests.c.proposed_at)).where(waits)
+        ).one()
+        return Condition(
+            newest=run(select(func.max(audit.c.at))).scalar(),
+            server=None if store.embedded else run(select(func.clock_timestamp())).scalar(),
+            backup=run(select(func.max(audit.c.at)).where(audit.c.what == BACKUP)).scalar(),
+            supervisors=supervisors_with_keys(connection),
+            people=_people(connection),
+            invitations=tuple(
+                run(select(invitations.c.expires_at).where(invitations.c.used_at.is_(None))).scalars()
+            ),
+            proposals=proposals,
+            oldest_proposal=oldest,
+            alarms={
+                row.source: row.detail
+                for row in run(
+                    select(alarms.c.source, alarms.c.detail)
+                    .where(alarms.c.cleared_at.is_(None))
+                    .order_by(alarms.c.source)
+                )
+            },
+            restricted={
+                row.wanted: row.total
+                for row in run(
+                    select(cards.c.wanted, func.count().label("total"))
+                    .where(cards.c.wanted != "active")
+                    .group_by(cards.c.wanted)
+                )
+            },
+        )
+
+
+def _people(connection: Connection) -> int:
+    query = (
+        select(func.count(persons.c.id.distinct()))
+        .join(keys, keys.c.person == persons.c.id)
+        .where(persons.c.disabled_at.is_(None), keys.c.revoked_at.is_(None))
+    )
+    return int(connection.execute(query).scalar_one())

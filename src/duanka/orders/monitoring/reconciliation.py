@@ -1,0 +1,346 @@
+"""Compares what the order book wants with what an element does, and mends the difference.
+
+A card differs when the element itself, asked about it, says otherwise than `shows(wanted)`, nothing for it is on its
+way, and the order has been in force for a few seconds. A repair is a row of the outbox whose step is the number of its
+drift below zero: it belongs to the order, collides with no step of it, and leaves the order and its notices as they
+are; the audit trail tells it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState, UnknownCard
+from duanka.domain.order import SYSTEM
+from duanka.domain.text import Words
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import cards, drifts, outbox
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.isolation import is_outage
+from duanka.ledger.unit_of_work.network_elements import changes_allowed, use_allowance
+
+_SLICE = 500
+_COMPARED = Words("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
+_GRACE = timedelta(seconds=5)
+_NOBODY = "-"  # the order of a card that no order knows
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a comparison found. `foreign`: restricted in the network, and no order knows them."""
+
+    compared: int
+    drifted: int
+    repairing: int
+    foreign: int
+
+
+@dataclass(frozen=True)
+class _Card:
+    card: str
+    wanted: NetworkState
+    order_id: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class _Drift:
+    known: _Card
+    found: NetworkState
+    repair: bool
+
+
+@dataclass(frozen=True)
+class ChangeLimit:
+    """How many cards a comparison may change alone: `percent` of those that are restricted, and at least `least`.
+
+    A difference of more cards is more likely an outdated book, a replaced element or a defect than a network that
+    forgot: a person looks first.
+    """
+
+    percent: float = 1.0
+    least: int = 20
+
+    def most(self, restricted: int) -> int:
+        """The number, of so many restricted cards."""
+        return max(self.least, math.ceil(restricted * self.percent / 100))
+
+
+class Reconciling:
+    """Compares one element with the order book. `element`: a value of its own, so that no order waits for it.
+
+    `repair_foreign`: whether to free cards that are restricted and that no order knows; else they are only reported,
+    for an operator may have reasons of its own.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        trail: Trail,
+        element: Element,
+        *,
+        repair_foreign: bool = False,
+        alarms: Alarms | None = None,
+        limit: ChangeLimit | None = None,
+    ) -> None:
+        """`alarms`: told of cards that cannot be compared, and of too many that differ; by default said to nobody."""
+        self.name = element.name
+        self._limit = limit or ChangeLimit()
+        self._alarm_source = f"compare {element.name}"
+        self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
+        self._spoilt: dict[
+            str, tuple[str, Exception]
+        ] = {}  # card -> its order, and why it cannot be compared
+        self._store, self._trail, self._element = store, trail, element
+        self._repair_foreign = repair_foreign
+        self._unlike: set[str] = set()  # cards that looked different in this comparison
+
+    def compare(self, now: datetime) -> Reconciled:
+        """Compare every card that is restricted in either; raises NetworkError where the element does not answer."""
+        self._unlike.clear()
+        self._spoilt.clear()
+        unconfirmed = self._unconfirmed()
+        found = dict(self._element.restricted())
+        differ: list[_Drift] = []
+        restricted = 0
+        for some in self._wanted():
+            restricted += len(some)
+            differ += self._slice(some, found, now)
+            for known in some:
+                found.pop(known.card, None)
+        compared, foreign = restricted, 0
+        for names in _pieces(sorted(found)):
+            free = self._known(names)
+            differ += self._slice(free, found, now)
+            strange = sorted(set(names) - {known.card for known in free} - self._spoilt.keys())
+            foreign += len(strange)
+            nobody = [_Card(card, NetworkState.ACTIVE, _NOBODY, now - _GRACE) for card in strange]
+            differ += self._strangers(nobody, found, now)
+            compared += len(names)
+        repairing = self._mend(differ, self._limit.most(restricted), now)
+        self._over(now)
+        for order_id, error in self._spoilt.values():
+            self._alarms.set_aside(_COMPARED, order_id, error, now)
+        if unconfirmed and not differ and not self._spoilt:
+            unconfirmed.confirm_list()
+        return Reconciled(compared, len(differ), repairing, foreign)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._element.close()
+
+    def _unconfirmed(self) -> KeptList | None:
+        """The element, where its list is of a copy or began empty, and nobody has found it right since."""
+        if isinstance(self._element, KeptList) and self._element.list_origin() is not ListOrigin.FILE:
+            return self._element
+        return None
+
+    # --- what is wanted ---
+
+    def _wanted(self) -> Iterator[list[_Card]]:
+        """The restricted cards of the order book, slice by slice, each in a transaction of its own."""
+        after = ""
+        while True:
+            some = (
+                select(cards)
+                .where(cards.c.wanted != NetworkState.ACTIVE.value, cards.c.card > after)
+                .order_by(cards.c.card)
+                .limit(_SLICE)
+            )
+            with self._store.reading() as connection:
+                rows = connection.execute(some).all()
+            if not rows:
+                return
+            yield self._cards(rows)
+            after = rows[-1].card
+
+    def _known(self, names: Collection[str]) -> list[_Card]:
+        with self._store.reading() as connection:
+            return self._cards(connection.execute(select(cards).where(cards.c.card.in_(names))).all())
+
+    def _cards(self, rows: Iterable[Any]) -> list[_Card]:
+        """The cards of these rows; one that cannot be read is left as it is, in the network too."""
+        found = []
+        for row in rows:
+            try:
+                found.append(_card(row))
+            except ValueError as error:
+                self._spoilt[row.card] = row.order_id, error
+        return found
+
+    # --- what differs ---
+
+    def _slice(self, some: Iterable[_Card], found: dict[str, NetworkState], now: datetime) -> list[_Drift]:
+        """Of cards that the order book knows: those that differ."""
+        unlike = [
+            known
+            for known in some
+            if self._element.shows(known.wanted) is not found.get(known.card, NetworkState.ACTIVE)
+        ]
+        self._unlike.update(known.card for known in unlike)
+        suspects = [known for known in unlike if not now - _GRACE < known.since <= now]
+        if not suspects:
+            return []
+        with self._store.reading() as connection:
+            waiting = _waiting(connection, self.name, [known.card for known in suspects])
+        differ = []
+        for known in suspects:
+            if known.card in waiting:
+                continue
+            state = self._asked(known)
+            if state is not None:
+                differ.append(_Drift(known, state, repair=True))
+        return differ
+
+    def _strangers(
+        self, some: Collection[_Card], found: dict[str, NetworkState], now: datetime
+    ) -> list[_Drift]:
+        """Of cards that no order knows: reported once, freed where that is wanted."""
+        self._unlike.update(known.card for known in some)
+        reported = self._reported([known.card for known in some])
+        return [
+            _Drift(known, found[known.card], self._repair_foreign)
+            for known in some
+            if reported.get(known.card) != found[known.card] or self._repair_foreign
+        ]
+
+    def _asked(self, known: _Card) -> NetworkState | None:
+        """What the element does with the card now, if that is not what is wanted."""
+        try:
+            state = self._element.state_of(known.card)
+        except UnknownCard:
+            return None  # the outbox said so when it was tried; there is nothing to mend
+        except Exception as error:
+            if is_outage(error):
+                raise
+            self._spoilt[known.card] = known.order_id, error
+            return None
+        return None if state is self._element.shows(known.wanted) else state
+
+    def _reported(self, names: Collection[str]) -> dict[str, str]:
+        """Cards among these whose drift is open: card -> found."""
+        still = select(drifts.c.card, drifts.c.found).where(
+            drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.card.in_(names)
+        )
+        with self._store.reading() as connection:
+            return {row.card: row.found for row in connection.execute(still)}
+
+    def _over(self, now: datetime) -> None:
+        """Drifts that are no more, whoever mended them."""
+        mine = (drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.found_at < now)
+        with self._store.reading() as connection:
+            rows = connection.execute(select(drifts.c.id, drifts.c.card).where(*mine)).all()
+        over = [row.id for row in rows if row.card not in self._unlike]
+        for some in (over[at : at + _SLICE] for at in range(0, len(over), _SLICE)):
+            mended = update(drifts).where(drifts.c.id.in_(some)).values(repaired_at=now)
+            self._store.transact(lambda connection, mended=mended: connection.execute(mended))  # type: ignore[misc]
+
+    # --- recording and mending ---
+
+    def _mend(self, differ: Sequence[_Drift], most: int, now: datetime) -> int:
+        """Mend what differs, up to `most` cards or what a supervisor allowed; else keep it for a person to look at."""
+        wanted = sum(drift.repair for drift in differ)
+        with self._store.reading() as connection:
+            allowed = changes_allowed(connection, self.name, now)
+        held = wanted > max(most, allowed)
+        if held:
+            zh = f"网元{self.name}比对将改动{wanted}张卡，超过上限{most}，未改动"
+            en = (
+                f"the comparison with {self.name} wants to change {wanted} cards, more than {most}; nothing was"
+                " changed. See `duanka network differences`; a supervisor lets it go on with"
+                f" `duanka network allow {self.name} --changes {wanted}`"
+            )
+            self._alarms.raise_now(self._alarm_source, now, f"{zh} / {en}")
+            differ = [replace(drift, repair=False) for drift in differ]
+        repairing = 0
+        for at in range(0, len(differ), _SLICE):
+            repairing += self._record(list(differ[at : at + _SLICE]), now)
+        if not held:
+            self._alarms.working(self._alarm_source, now)
+        if wanted > most and not held:
+            self._store.transact(lambda c: use_allowance(c, self._trail, self.name, repairing, now))
+        return repairing
+
+    def _record(self, differ: list[_Drift], now: datetime) -> int:
+        """Record drifts, and put what mends them into the outbox; how many are being mended."""
+        if not differ:
+            return 0
+        return self._store.transact(lambda connection: self._record_in(connection, differ, now))
+
+    def _record_in(self, connection: Connection, differ: list[_Drift], now: datetime) -> int:
+        names = [drift.known.card for drift in differ]
+        # an order that moves the card meanwhile waits for this lock, or we see what it wrote
+        rows = connection.execute(select(cards).where(cards.c.card.in_(names)).with_for_update()).all()
+        stand = {known.card: known for known in self._cards(rows)}
+        waiting = _waiting(connection, self.name, names)
+        open_drifts = self._open(connection, names)
+        entries, tasks = [], []
+        for drift in differ:
+            known = drift.known
+            if known.card in waiting or stand.get(known.card, known) != known:
+                continue
+            row = {
+                "element": self.name,
+                "card": known.card,
+                "wanted": known.wanted.value,
+                "found": drift.found.value,
+                "found_at": now,
+            }
+            number = open_drifts.get((known.card, known.wanted.value, drift.found.value))
+            if number is None:
+                made = connection.execute(insert(drifts).values(row))
+                number = made.inserted_primary_key[0] if made.inserted_primary_key else 0
+            if not drift.repair:
+                continue
+            tasks.append(_task(known, self.name, number, now))
+            subject = known.card if known.order_id == _NOBODY else known.order_id
+            was, will = {self.name: drift.found.value}, {self.name: known.wanted.value}
+            entries.append(Entry(now, SYSTEM, "network.drift", subject, f"drift {number}", was, will))
+        if tasks:
+            connection.execute(insert(outbox), tasks)
+        self._trail.append(connection, entries)
+        return len(tasks)
+
+    def _open(self, connection: Connection, names: Collection[str]) -> dict[tuple[str, str, str], int]:
+        """Drifts that were recorded, are not over and were never put into the outbox: what differs -> number."""
+        tried = (
+            select(outbox.c.id).where(outbox.c.step == -drifts.c.id, outbox.c.card == drifts.c.card).exists()
+        )
+        rows = select(drifts).where(
+            drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.card.in_(names), ~tried
+        )
+        return {(row.card, row.wanted, row.found): row.id for row in connection.execute(rows)}
+
+
+def _task(known: _Card, element: str, drift: int, now: datetime) -> dict[str, object]:
+    return {
+        "order_id": known.order_id,
+        "step": -drift,
+        "element": element,
+        "card": known.card,
+        "wanted": known.wanted.value,
+        "created_at": now,
+        "next_try_at": now,
+    }
+
+
+def _waiting(connection: Connection, element: str, names: Collection[str]) -> frozenset[str]:
+    rows = select(outbox.c.card).where(
+        outbox.c.card.in_(names), outbox.c.element == element, outbox.c.done_at.is_(None)
+    )
+    return frozenset(connection.execute(rows).scalars())
+
+
+def _card(row: Any) -> _Card:
+    return _Card(row.card, NetworkState(row.wanted), row.order_id, row.since)
+
+
+def _pieces(some: list[str]) -> Iterator[list[str]]:
+    return (some[at : at + _SLICE] for at in range(0, len(some), _SLICE))

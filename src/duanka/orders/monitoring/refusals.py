@@ -1,0 +1,105 @@
+"""What the network refused, read from its elements into the order book: each refusal once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
+from duanka.domain.text import Words
+from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import refusals
+from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.isolation import each_alone, is_outage
+from duanka.orders.monitoring.offsets import position_of, remember
+
+_KEY, _NUMBER, _AT_ONCE = 160, 24, 1000
+_SOURCE = "refusals:"
+_RECORD = Words("拦截记录", "the refusal record")
+
+
+class Refusals:
+    """Reads one source. What is recorded is forgotten there; a crash in between records nothing twice."""
+
+    def __init__(self, store: Store, source: RefusalSource, alarms: Alarms | None = None) -> None:
+        """`alarms`: told of what cannot be recorded; by default they are kept, and said to nobody."""
+        self.name = source.name
+        self._store, self._source = store, source
+        self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
+
+    def read(self, now: datetime) -> bool:
+        """Record what is new, up to a batch; whether there may be more. Raises NetworkError."""
+        position = self._position()
+        found, after, more = self._found(position, now)
+        if after != position:
+            each_alone(found, self._record, lambda one, error: self._set_aside(one.key, error, now))
+            name = _SOURCE + self.name
+            self._store.transact(lambda connection: remember(connection, name, after))
+        if after:
+            self._source.forget(after)  # also what a crash left there: it is recorded
+        return more
+
+    def _position(self) -> int:
+        with self._store.reading() as connection:
+            return position_of(connection, _SOURCE + self.name)[0]
+
+    def _found(self, position: int, now: datetime) -> tuple[Sequence[Refusal], int, bool]:
+        """What is new, where to go on, whether there may be more. What cannot be read by itself is passed over."""
+        limit = _AT_ONCE
+        while True:
+            try:
+                found, after = self._source.refusals(position, limit)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                if limit == 1:
+                    self._set_aside(str(position + 1), error, now)
+                    return [], position + 1, True
+                limit //= 2
+            else:
+                return found, after, limit < _AT_ONCE or len(found) >= _AT_ONCE
+
+    def _set_aside(self, key: str, error: Exception, now: datetime) -> None:
+        name = f"{self.name[:15]} {hashlib.sha256(key.encode(errors='replace')).hexdigest()[:8]}"
+        self._alarms.set_aside(_RECORD, name, error, now)
+
+    def _record(self, found: Sequence[Refusal]) -> None:
+        """All of them or none; what is recorded already stays as it is."""
+        rows = [_row(one) for one in found]
+        self._store.transact(
+            lambda connection: connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
+        )
+
+
+def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:
+    """How many calls and messages were refused from `since` until before `until`, by reason."""
+    counted = (
+        select(refusals.c.carried, refusals.c.reason, func.count())
+        .where(refusals.c.at >= since, refusals.c.at < until)
+        .group_by(refusals.c.carried, refusals.c.reason)
+    )
+    with store.reading() as connection:
+        return {(Carried(c), RefusalReason(r)): n for c, r, n in connection.execute(counted)}
+
+
+def _row(one: Refusal) -> dict[str, object]:
+    """What the network wrote may be longer than a column: a key stays unique, a number is cut."""
+    key = one.key if len(one.key) <= _KEY else hashlib.sha256(one.key.encode()).hexdigest()
+    return {
+        "element": one.element[:_NUMBER],
+        "key": key,
+        "at": one.at,
+        "carried": one.carried.value,
+        "card": _plain(one.card)[:_NUMBER],
+        "peer": _plain(one.peer)[:_NUMBER],
+        "reason": one.reason.value,
+        "detail": _plain(one.detail),
+    }
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", "")  # PostgreSQL takes no zero byte

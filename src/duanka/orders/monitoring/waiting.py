@@ -1,0 +1,72 @@
+"""Open orders that no clock moves on: a person has to, and none lies where nobody sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Boolean, ColumnElement, and_, exists, func, literal_column, not_, select
+
+from duanka.domain.order import Kind, State
+from duanka.domain.police_reasons import CLAIMED
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import WAITING_ORDERS, notices, orders
+from duanka.ledger.monitoring.alarms import Alarms
+
+_SOURCE, UNSIGNED = "orders waiting", "unsigned cases"
+_LOOK_EVERY = timedelta(seconds=30)
+
+
+def waits() -> ColumnElement[bool]:
+    """Open verifications and objections without a deadline, but for those that ran out and stopped their card.
+
+    Nor those whose first notice is still on its way: the worker goes on with these, and no person.
+    """
+    on_its_way = exists().where(notices.c.order_id == orders.c.id, notices.c.done_at.is_(None))
+    opened = orders.c.state == State.OPENED.value
+    return and_(literal_column(WAITING_ORDERS, Boolean), not_(and_(opened, on_its_way)))
+
+
+def watch_claims(store: Store, alarms: Alarms, now: datetime) -> None:
+    """Say how many cards are asked for cases that nobody signed, as it is now; over when there is none."""
+    stopped = orders.alias()
+    by_police = exists().where(
+        stopped.c.card == orders.c.card,
+        stopped.c.closed_at.is_(None),
+        stopped.c.state == State.FORCED_STOP.value,
+    )
+    asked = (orders.c.kind == Kind.VERIFICATION.value, orders.c.closed_at.is_(None))
+    query = select(func.count()).select_from(orders)
+    query = query.where(*asked, orders.c.rules.like(f"%{CLAIMED}%"), not_(by_police))
+    with store.reading() as connection:
+        count = connection.execute(query).scalar_one()
+    if not count:
+        alarms.working(UNSIGNED, now)
+        return
+    detail = f"{count} 个号码的涉案名单无公安签名，只核验 / {count} card(s) in cases without signature"
+    alarms.say_now(UNSIGNED, now, f"{detail}: asked at a counter, not stopped")
+
+
+class WaitingOrders:
+    """Raises an alarm while an order waits for a person for longer than `within`, and clears it."""
+
+    def __init__(self, store: Store, alarms: Alarms, within: timedelta) -> None:
+        self._store, self._alarms, self._within = store, alarms, within
+        self._looked: datetime | None = None
+
+    def watch(self, now: datetime) -> None:
+        """Look, at most twice a minute."""
+        if self._looked is not None and timedelta(0) <= now - self._looked < _LOOK_EVERY:
+            return
+        self._looked = now
+        if self._alarms.is_open(UNSIGNED, now):
+            watch_claims(self._store, self._alarms, now)
+        late = (waits(), orders.c.updated_at < now - self._within)
+        query = select(func.count(), func.min(orders.c.updated_at)).where(*late)
+        with self._store.reading() as connection:
+            count, since = connection.execute(query).one()
+        if not count:
+            self._alarms.working(_SOURCE, now)
+            return
+        hours = f"{self._within.total_seconds() / 3600:g}"
+        detail = f"{count} 个工单超过{hours}小时无人处理 / {count} order(s) wait for a person for over {hours} hours"
+        self._alarms.raise_now(_SOURCE, now, f"{detail}: `duanka orders list --waiting`", since)

@@ -1,0 +1,64 @@
+"""Who passed is left in peace: not asked again for what was known at the pass, nor for some time after it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import Connection, RowMapping, select, text
+
+from duanka.domain.order import Demand, Order
+from duanka.ledger.db.bulk import among
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import PASSED_ORDERS, orders
+from duanka.ledger.unit_of_work.batch_facts import Fact
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+
+_TIERS = ("", "low", "medium", "high", "extreme")
+
+
+def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, RowMapping]:
+    passed = (
+        select(orders)
+        .where(among(connection, orders.c.card, of), text(PASSED_ORDERS))
+        .order_by(orders.c.closed_at)
+    )
+    return {row["card"]: row for row in connection.execute(passed).mappings()}  # of each card the last counts
+
+
+_LAST_PASS: Fact[RowMapping | None] = Fact(orders, _read_last_passes, absent=None)
+
+
+def passed_lately(turn: Turn, demand: Demand) -> str | None:
+    """The id of the verification by which the holder of this card need not be asked; None: ask.
+
+    For the same rules on evidence from before the pass never; within the days of the policy only when the tier is
+    heavier than what was passed, or a rule that tells of another device is new.
+    """
+    row = turn.about_cards(_LAST_PASS, demand.card)
+    if row is None:
+        return None
+    passed = order_of(row)
+    if _heavier(demand, passed) or _another_device(turn, demand, passed):
+        return None
+    return passed.id if _known_then(turn, demand, passed) or _within(turn, passed) else None
+
+
+def _heavier(demand: Demand, passed: Order) -> bool:
+    return _TIERS.index(demand.tier) > _TIERS.index(passed.tier)
+
+
+def _another_device(turn: Turn, demand: Demand, passed: Order) -> bool:
+    return bool((set(demand.rules) - set(passed.rules)) & set(turn.policy.ask_again_rules))
+
+
+def _known_then(turn: Turn, demand: Demand, passed: Order) -> bool:
+    """Whether the rules and their evidence were there when the holder passed."""
+    if passed.closed_at is None or demand.seen_until is None or not set(demand.rules) <= set(passed.rules):
+        return False
+    return demand.seen_until <= turn.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
+
+
+def _within(turn: Turn, passed: Order) -> bool:
+    days = timedelta(days=turn.policy.ask_again_days)
+    return passed.closed_at is not None and turn.now < passed.closed_at + days

@@ -1,0 +1,220 @@
+"""Which orders a list shows, in which order, and how many there are of each: conditions and sort keys in SQL."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
+
+from duanka.domain.order import Kind, State, UnknownOrder
+from duanka.ledger.db.tables import orders
+from duanka.orders.monitoring.waiting import waits
+from duanka.orders.pagination import MOST
+
+TIERS = ("extreme", "high", "medium", "low")  # the heaviest first
+COUNTED = ("tier", "state", "rule", "city", "operator")
+_NEVER = 1 << 62  # sorts behind every deadline
+
+
+class Sort(StrEnum):
+    """The order of a list."""
+
+    DUE = "due"  # the next deadline first, then the heavier; without a deadline last, the older first
+    WEIGHT = "weight"  # by tier, then by how many rules hit and how often; then the next deadline
+    OPENED = "opened"  # the latest first
+    UPDATED = "updated"  # the latest change first
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which orders; what is None or empty is not asked. `since` <= opened < `until`; `card`: E.164 without +.
+
+    `due`: those whose deadline falls at this moment or earlier. Of several values any will do; an operator or city ""
+    is an unknown one.
+    """
+
+    kind: Kind | None = None
+    states: Sequence[State] = ()
+    card: str | None = None
+    tiers: Sequence[str] = ()
+    is_open: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    overdue: bool = False
+    waiting: bool = False
+    due: datetime | None = None
+    rules: Sequence[str] = ()
+    operators: Sequence[str] = ()
+    cities: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class OrderCounts:
+    """How many orders a filter finds, and of them by tier, state, rule, city and operator.
+
+    An order that several rules asked for counts for each of them.
+    """
+
+    total: int
+    by: Mapping[str, Mapping[str, int]]
+
+
+def conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    """The conditions on rows of `orders`."""
+    column = orders.c
+    asked: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [
+        (which.kind, lambda: column.kind == str(which.kind)),
+        (which.states or None, lambda: column.state.in_([state.value for state in which.states])),
+        (which.card, lambda: column.card == which.card),
+        (which.tiers or None, lambda: column.tier.in_(which.tiers)),
+        (
+            which.is_open,
+            lambda: column.closed_at.is_(None) if which.is_open else column.closed_at.is_not(None),
+        ),
+        (which.since, lambda: column.opened_at >= which.since),
+        (which.until, lambda: column.opened_at < which.until),
+        (which.due, lambda: and_(column.due_at.is_not(None), column.due_at <= which.due)),
+        (which.overdue or None, lambda: _overdue(now)),
+        (which.waiting or None, waits),
+        (which.rules or None, lambda: or_(*map(_tripped, which.rules))),
+        (which.operators or None, lambda: column.operator.in_(which.operators)),
+        (which.cities or None, lambda: column.city.in_(which.cities)),
+    ]
+    return [condition() for value, condition in asked if value is not None]
+
+
+def sorted_page(
+    where: Sequence[ColumnElement[bool]], sort: Sort, after: str, limit: int, skip: int = 0
+) -> Select[Any]:
+    """The query for one page of orders, and for one row more; its rows have the sort keys beside their columns.
+
+    `after`: where the page before ended, empty for the first one; UnknownOrder: it is none of this list. `skip`: leaves
+    so many out before the page begins.
+    """
+    keys = _keys(sort)
+    if after:
+        where = [*where, _behind(keys, _place(sort, after))]
+    named = [key.label(f"key_{at}") for at, (key, _) in enumerate(keys)]
+    # keys alone are sorted: an order is long, and most of what is sorted is on no page
+    here = select(orders.c.id, *named).where(*where).order_by(*_sorted(keys))
+    page = here.limit(max(1, min(limit, MOST)) + 1).offset(skip).subquery("page")
+    found = [(page.c[one.name], descends) for one, (_, descends) in zip(named, keys, strict=True)]
+    shown = select(orders, *(one for one, _ in found[:-1])).join(page, page.c.id == orders.c.id)
+    return shown.order_by(*_sorted(found))
+
+
+def cursor(sort: Sort, row: RowMapping) -> str:
+    """Where a page ends whose last row is this one."""
+    place = " ".join([sort.value, *(str(row[f"key_{at}"]) for at in range(len(_keys(sort)) - 1)), row["id"]])
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> OrderCounts:
+    """Count the orders that fulfil `where`."""
+    # what differs most goes first: a database that sorts has less to compare
+    columns = (orders.c.rules, orders.c.city, orders.c.operator, orders.c.tier, orders.c.state)
+    query = select(*columns, func.count()).where(*where).group_by(*columns)
+    total, by = 0, {name: Counter[str]() for name in COUNTED}
+    for rules, city, operator, tier, state, count in connection.execute(query):
+        total += count
+        for name, value in (("tier", tier), ("state", state), ("city", city), ("operator", operator)):
+            by[name][value] += count
+        by["rule"].update(dict.fromkeys(rules.split(), count))
+    heavy = {tier: at for at, tier in enumerate(TIERS)}
+    told = {
+        name: dict(
+            sorted(
+                found.items(),
+                key=lambda one: (heavy.get(one[0], len(heavy)) if name == "tier" else 0, -one[1], one[0]),
+            )
+        )
+        for name, found in by.items()
+    }
+    return OrderCounts(total, told)
+
+
+def place_named(written: str) -> str:
+    """An operator or city as a filter takes it: `-` stands for an unknown one, as lists show it."""
+    return "" if written == "-" else written
+
+
+def _keys(sort: Sort) -> list[tuple[ColumnElement[Any], bool]]:
+    """What a list is sorted by, and whether from high to low; the id at last, which tells all orders apart."""
+    due = func.coalesce(type_coerce(orders.c.due_at, BigInteger), literal(_NEVER, BigInteger))
+    opened, updated = (type_coerce(one, BigInteger) for one in (orders.c.opened_at, orders.c.updated_at))
+    weight = case(*((orders.c.tier == tier, at) for at, tier in enumerate(TIERS)), else_=len(TIERS))
+    rules = func.length(orders.c.rules) - func.length(func.replace(orders.c.rules, " ", ""))
+    keys: dict[Sort, list[tuple[ColumnElement[Any], bool]]] = {
+        Sort.DUE: [(due, False), (weight, False), (opened, False), (orders.c.id, False)],
+        Sort.WEIGHT: [
+            (weight, False),
+            (rules, True),
+            (orders.c.hits, True),
+            (due, False),
+            (orders.c.id, False),
+        ],
+        Sort.OPENED: [(opened, True), (orders.c.id, True)],
+        Sort.UPDATED: [(updated, True), (orders.c.id, True)],
+    }
+    return keys[sort]
+
+
+def _sorted(keys: Sequence[tuple[ColumnElement[Any], bool]]) -> list[ColumnElement[Any]]:
+    return [key.desc() if descends else key for key, descends in keys]
+
+
+def _behind(keys: Sequence[tuple[ColumnElement[Any], bool]], place: Sequence[Any]) -> ColumnElement[bool]:
+    """The rows behind this place of the list."""
+    steps = []
+    for at, (key, descends) in enumerate(keys):
+        same = [one == value for (one, _), value in zip(keys[:at], place, strict=False)]
+        steps.append(and_(*same, key < place[at] if descends else key > place[at]))
+    return or_(*steps)
+
+
+def _place(sort: Sort, after: str) -> list[Any]:
+    try:
+        said, *numbers, last = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(" ")
+        place: list[Any] = [*map(int, numbers), last]
+        known = said == sort.value and len(place) == len(_keys(sort)) and last.isalnum()
+    except ValueError:
+        known = False
+    if not known or any(abs(number) > _NEVER for number in place[:-1]):
+        raise UnknownOrder(
+            "no page begins there: give back `next` of the page before as it came, with the same sort, or none"
+        )
+    return place
+
+
+def _tripped(rule: str) -> ColumnElement[bool]:
+    """Whether the rule is among those of the order."""
+    return (literal(" ") + orders.c.rules + literal(" ")).contains(f" {rule} ", autoescape=True)
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    # the sweep takes the deadline off an objection that nobody answered in time, and leaves it for a person
+    unanswered = and_(
+        orders.c.kind == Kind.OBJECTION.value,
+        orders.c.state.in_((State.ACCEPTED.value, State.SENT_TO_FRAUD_CENTRE.value)),
+        orders.c.due_at.is_(None),
+    )
+    return and_(orders.c.closed_at.is_(None), or_(orders.c.due_at <= now, unanswered))

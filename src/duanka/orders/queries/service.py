@@ -1,0 +1,290 @@
+"""What people may see of the order book. Who read what of whom stands in the audit trail, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
+from duanka.domain.person import HOLDER
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.rows import act_of, order_of
+from duanka.ledger.db.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
+from duanka.ledger.people.places import NOWHERE, acts_in, orders_in, places_of
+from duanka.orders.bulk_actions.review import cards_shown, seen_act
+from duanka.orders.bulk_actions.undo import with_undoing
+from duanka.orders.pagination import page, page_of
+from duanka.orders.pagination import within as at_most
+from duanka.orders.queries import statistics as figures
+from duanka.orders.queries.listing import Filter as Filter  # noqa: PLC0414  # a part of what reading is asked with
+from duanka.orders.queries.listing import OrderCounts, Sort, conditions, counts, cursor, sorted_page
+from duanka.orders.verification.attempts import verification_of
+from duanka.orders.views import (
+    ActCard,
+    ActView,
+    Alarm,
+    Confirmed,
+    Dossier,
+    Drift,
+    Figures,
+    Handled,
+    Leg,
+    Notice,
+    OrderFile,
+    Page,
+    Sight,
+    act_view,
+    in_force,
+    leg,
+    notice,
+    refused,
+    told,
+)
+
+_MASKED = Sight(unmasked=False)
+_LATEST = 100  # of notices, refusals and steps that a dossier shows
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads. `unmasked`: asks to see numbers in full, which takes a reason; `case`: the number of the police's."""
+
+    person: Person
+    unmasked: bool = False
+    why: str = ""
+    case: str = ""
+
+
+class Reading:
+    """Reads the order book for people. Every method that shows personal data is told who reads, and writes it down."""
+
+    def __init__(self, store: Store, trail: Trail) -> None:
+        self._store, self._trail = store, trail
+
+    def orders(
+        self,
+        which: Filter,
+        reader: Reader,
+        now: datetime,
+        after: str = "",
+        limit: int = 50,
+        *,
+        sort: Sort = Sort.OPENED,
+        skip: int = 0,
+    ) -> Page[Order]:
+        """Orders, sorted; the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours.
+
+        `skip`: leaves so many out before the page begins.
+        """
+        _may_list(which, reader.person)
+        where = [*conditions(which, now), *orders_in(reader.person)]
+        query = sorted_page(where, sort, after, limit, skip)
+        with self._read(reader, now, "read.orders", which.card or "orders") as (connection, sight):
+            rows = connection.execute(query).mappings().all()
+        here = rows[: at_most(limit)]
+        following = cursor(sort, here[-1]) if len(rows) > len(here) else None
+        return Page(tuple(sight.order(order_of(row)) for row in here), following)
+
+    def order_counts(self, which: Filter, reader: Reader, now: datetime) -> OrderCounts:
+        """How many orders there are, and of them by tier, state, rule, city and operator."""
+        _may_list(which, reader.person)
+        with self._read(reader, now, "read.orders", which.card or "orders") as (connection, _):
+            return counts(connection, [*conditions(which, now), *orders_in(reader.person)])
+
+    def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
+        """One order with all that was done for it; UnknownOrder without one, NotTheirs: out of the reader's scope."""
+        authorize(reader.person, Permission.READ_ORDER)
+        with self._read(reader, now, "read.order", number) as (connection, sight):
+            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+            if row is None:
+                raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
+            within(reader.person, number, row["operator"], row["city"])
+            steps = select(audit).where(audit.c.subject == number).order_by(audit.c.seq)
+            return OrderFile(
+                sight.order(order_of(row)),
+                tuple(told(r, sight) for r in connection.execute(steps).mappings()),
+                _legs(connection, sight, outbox.c.order_id == number),
+                _notices(connection, sight, notices.c.order_id == number),
+            )
+
+    def state(self, number: str) -> Order:
+        """An order as it stands, for whoever acts on it; not for showing. UnknownOrder without one."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
+        if row is None:
+            raise UnknownOrder(f"no order {number!r}; `duanka orders list` names them")
+        return order_of(row)
+
+    def last(self, card: str, kind: Kind) -> Order | None:
+        """The latest order of the kind about the card, open or closed; as `state`."""
+        latest = select(orders).where(orders.c.card == card, orders.c.kind == kind.value)
+        with self._store.reading() as connection:
+            row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
+        return order_of(row) if row else None
+
+    def to_come(self, card: str) -> tuple[int, int]:
+        """How many changes of the network and how many notices about the card the worker has still to do."""
+        legs = select(func.count()).where(outbox.c.card == card, outbox.c.done_at.is_(None))
+        letters = select(func.count()).where(notices.c.card == card, notices.c.done_at.is_(None))
+        with self._store.reading() as connection:
+            return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
+
+    def to_come_of_act(self, act_id: str) -> tuple[int, int]:
+        """As `to_come`, of all cards of an act."""
+        theirs = select(act_cards.c.card).where(act_cards.c.act_id == act_id)
+        legs = select(func.count()).where(outbox.c.card.in_(theirs), outbox.c.done_at.is_(None))
+        letters = select(func.count()).where(notices.c.card.in_(theirs), notices.c.done_at.is_(None))
+        with self._store.reading() as connection:
+            return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
+
+    def verification_of(self, order: Order) -> Order | None:
+        """The verification that an order of a card is about: itself, the open one, or the last; as `state`."""
+        with self._store.reading() as connection:
+            return verification_of(connection, order)
+
+    def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
+        """For the holder whom `order` is about: the open restriction of their card, and the latest objection."""
+        holder = Reader(HOLDER)
+        authorize(HOLDER, Permission.READ_OWN_ORDER)
+        latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
+        restriction = latest.where(orders.c.kind == Kind.RESTRICTION.value, orders.c.closed_at.is_(None))
+        objection = latest.where(orders.c.kind == Kind.OBJECTION.value, orders.c.opened_at >= order.opened_at)
+        with self._read(holder, now, "read.own", order.id) as (connection, sight):
+            rows = [connection.execute(q.limit(1)).mappings().first() for q in (restriction, objection)]
+        first, second = (sight.order(order_of(row)) if row else None for row in rows)
+        return first, second
+
+    def dossier(self, card: str, reader: Reader, now: datetime) -> Dossier:
+        """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
+        authorize(reader.person, Permission.READ_DOSSIER)
+        if reader.person.role is Role.POLICE and not reader.case.strip():
+            raise NotTheirs(
+                "the police ask for a card with the number of their case: --case (HTTP: caseNumber)"
+            )
+        with self._read(reader, now, "read.dossier", card) as (connection, sight):
+            if not reader.person.scope.everywhere:
+                within(reader.person, "this card", *places_of(connection, [card]).get(card, NOWHERE))
+            row = connection.execute(select(cards).where(cards.c.card == card)).mappings().first()
+            all_orders = select(orders).where(orders.c.card == card).order_by(orders.c.opened_at.desc())
+            met = select(refusals).where(refusals.c.card == card).order_by(refusals.c.at.desc())
+            return Dossier(
+                sight.number(card),
+                row["state"] if row else State.ACTIVE.value,
+                row["wanted"] if row else State.ACTIVE.value,
+                row["since"] if row else None,
+                tuple(
+                    sight.order(order_of(r)) for r in connection.execute(all_orders.limit(_LATEST)).mappings()
+                ),
+                _confirmed(connection, sight, card),
+                tuple(refused(r, sight) for r in connection.execute(met.limit(_LATEST)).mappings()),
+                _notices(connection, sight, notices.c.card == card),
+            )
+
+    def acts(self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
+        """What people proposed, the latest first, with how far it is. `waiting`: for a second person."""
+        authorize(by, Permission.LIST_ACTS)
+        query = select(acts).where(*acts_in(by, acts.c.id))
+        if waiting:
+            query = query.where(acts.c.state == "proposed")
+        query = page_of(query, acts.c.proposed_at, acts.c.id, after, limit)
+        with self._store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+            found = with_undoing(connection, [act_of(row) for row in rows])
+        return page(found, limit, lambda act: act_view(act, _MASKED), lambda one: (one.proposed_at, one.id))
+
+    def act(self, number: str, by: Person) -> ActView:
+        """One act with how far it is; UnknownOrder without one, NotTheirs: a card of it is out of scope."""
+        authorize(by, Permission.LIST_ACTS)
+        with self._store.reading() as connection:
+            (act,) = with_undoing(connection, [act_of(seen_act(connection, number, by))])
+            return act_view(act, _MASKED)
+
+    def act_cards(
+        self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50
+    ) -> Page[ActCard]:
+        """The cards of an act, in the order of their numbers, with what is known and what became of each.
+
+        `after`: how many to skip.
+        """
+        # no cursor by the last card: it would hand a number in full to who sees it masked
+        query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
+        self.act(number, reader.person)
+        limit = at_most(limit)
+        with self._read(reader, now, "read.act", number) as (connection, sight):
+            rows = connection.execute(query.offset(after).limit(limit + 1)).mappings().all()
+            found = cards_shown(connection, rows[:limit], after + 1, sight)
+        return Page(found, str(after + limit) if len(rows) > limit else None)
+
+    def figures(self, since: datetime, until: datetime, by: Person) -> Figures:
+        """What was done from `since` until before `until`: counts of what is in scope, nobody's number."""
+        authorize(by, Permission.READ_FIGURES)
+        with self._store.reading() as connection:
+            return figures.figures(connection, since, until, by)
+
+    def handled(
+        self, since: datetime, until: datetime, reader: Reader, now: datetime, after: int = 0, limit: int = 50
+    ) -> Page[Handled]:
+        """The numbers that `figures` counts as handled, each once, with the order that ended first."""
+        authorize(reader.person, Permission.LIST_HANDLED)
+        limit = at_most(limit)
+        with self._read(reader, now, "read.handled", "handled") as (connection, sight):
+            rows = figures.handled(connection, since, until, after, limit + 1, reader.person)
+        found = tuple(Handled(sight.number(row.card), row.order_id, row.what, row.at) for row in rows[:limit])
+        return Page(found, str(rows[limit - 1].seq) if len(rows) > limit else None)
+
+    def alarms(self, by: Person, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
+        """Alarms, the latest first."""
+        authorize(by, Permission.LIST_ALARMS)
+        with self._store.reading() as connection:
+            return _MASKED.seen(figures.alarms(connection, is_open, at_most(limit)))
+
+    def drifts(
+        self, reader: Reader, now: datetime, limit: int = 100, *, is_open: bool = False
+    ) -> Sequence[Drift]:
+        """Where the network did otherwise than it was told, the latest first. `is_open`: and is not mended."""
+        authorize(reader.person, Permission.LIST_DRIFTS)
+        with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
+            found = figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
+            return sight.seen(found)
+
+    @contextmanager
+    def _read(
+        self, reader: Reader, now: datetime, what: str, subject: str
+    ) -> Iterator[tuple[Connection, Sight]]:
+        """A transaction that reads personal data and says so in the trail; it shows nothing where it cannot say so."""
+        if reader.unmasked:
+            authorize(reader.person, Permission.UNMASK)
+        if reader.unmasked and not reader.why.strip():
+            raise OrderError("say why you need the numbers in full: the reason stays in the audit trail")
+        why = " · ".join(part for part in (reader.case.strip(), reader.why.strip()) if part)
+        with self._store.writing() as connection:
+            yield connection, Sight(reader.unmasked)
+            seen = {"unmasked": reader.unmasked}
+            self._trail.append(connection, [Entry(now, reader.person, what, subject[:40], why, after=seen)])
+
+
+def _may_list(which: Filter, by: Person) -> None:
+    authorize(by, Permission.LIST_ORDERS)
+    if which.card is not None:
+        authorize(by, Permission.SEARCH_BY_NUMBER)
+
+
+def _legs(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Leg, ...]:
+    query: Select[Any] = select(outbox).where(which).order_by(outbox.c.id)
+    return tuple(leg(row, sight) for row in connection.execute(query).mappings())
+
+
+def _notices(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Notice, ...]:
+    query = select(notices).where(which).order_by(notices.c.id.desc()).limit(_LATEST)
+    return tuple(notice(row, sight) for row in connection.execute(query).mappings())
+
+
+def _confirmed(connection: Connection, sight: Sight, card: str) -> tuple[Confirmed, ...]:
+    return in_force(_legs(connection, sight, outbox.c.card == card))

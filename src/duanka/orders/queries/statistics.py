@@ -1,0 +1,126 @@
+"""Counts over the order book: what was done in a period, read from the trail so that a past period stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+
+from duanka.domain.order import Event, Kind, Person
+from duanka.ledger.db.tables import act_cards, acts, audit, orders, refusals
+from duanka.ledger.db.tables import alarms as alarms_table
+from duanka.ledger.db.tables import drifts as drifts_table
+from duanka.ledger.people.places import cards_in, orders_in
+from duanka.orders.bulk_actions.execution import DONE
+from duanka.orders.views import Alarm, Counted, Drift, Figures, Sight
+
+# By what an order about a number comes to its end (R7.3): verified, stopped, cancelled or released. A punishment stops
+# a card until a day; one direction barred (单停) is a stage on the way, and what was withdrawn was nothing.
+ENDS = (
+    f"{Kind.VERIFICATION}.{Event.PASS}",
+    *(
+        f"{Kind.RESTRICTION}.{event}"
+        for event in (
+            *(Event.SUSPEND, Event.POLICE_STOP, Event.PUNISH),
+            *(Event.CANCEL, Event.RESTORE, Event.POLICE_RELEASE),
+        )
+    ),
+)
+
+
+def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> Figures:
+    """Everything that is counted from `since` until before `until`, of what is in the scope of `by`; alarms of all."""
+    ended = _ended(since, until, by).subquery()
+    by_end = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
+    opened = (
+        select(orders.c.kind, func.count())
+        .where(orders.c.opened_at >= since, orders.c.opened_at < until, *orders_in(by))
+        .group_by(orders.c.kind)
+    )
+    met = (
+        select(refusals.c.carried, refusals.c.reason, func.count())
+        .where(refusals.c.at >= since, refusals.c.at < until, *cards_in(by, refusals.c.card))
+        .group_by(refusals.c.carried, refusals.c.reason)
+        .order_by(refusals.c.carried, refusals.c.reason)
+    )
+    drift = drifts_table.c
+    found = select(func.count(), func.count(drift.repaired_at)).where(
+        drift.found_at >= since, drift.found_at < until, *cards_in(by, drift.card)
+    )
+    drifts_found, repaired = connection.execute(found).one()
+    raised = alarms_table.c.raised_at
+    return Figures(
+        since=since,
+        until=until,
+        handled=connection.execute(select(func.count(ended.c.card.distinct()))).scalar_one(),
+        handled_by=_counts(connection.execute(by_end)),
+        opened=_counts(connection.execute(opened)),
+        refused=tuple(Counted(*row) for row in connection.execute(met)),
+        alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
+        drifts=drifts_found,
+        drifts_repaired=repaired,
+    )
+
+
+def handled(
+    connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
+) -> Sequence[Row[Any]]:
+    """Per number the first end in the period: seq, card, order_id, what, at; `after`: the seq to go on from."""
+    ended = _ended(since, until, by).subquery()
+    first = select(func.min(ended.c.seq).label("seq")).group_by(ended.c.card).subquery()
+    query = (
+        select(ended.c.seq, ended.c.card, ended.c.order_id, ended.c.what, ended.c.at)
+        .join(first, first.c.seq == ended.c.seq)
+        .where(ended.c.seq > after)
+        .order_by(ended.c.seq)
+        .limit(limit)
+    )
+    return tuple(connection.execute(query))
+
+
+def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
+    """The ends in the period, without those of an act that was undone, and of its undoing: a mistake is no result."""
+    undone = (
+        select(act_cards.c.order_id, acts.c.undoes, acts.c.id.label("undoing"))
+        .join(acts, acts.c.id == act_cards.c.act_id)
+        .where(acts.c.undoes.is_not(None), act_cards.c.outcome == DONE)
+        .subquery()
+    )
+    # the trail names the act first in the reason of each card's change
+    of_it = or_(*(audit.c.why.like(act + " (%") for act in (undone.c.undoes, undone.c.undoing)))
+    return (
+        select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))
+        .join(orders, orders.c.id == audit.c.subject)
+        .outerjoin(undone, and_(undone.c.order_id == audit.c.subject, of_it))
+        .where(audit.c.what.in_(ENDS), audit.c.at >= since, audit.c.at < until, *orders_in(by))
+        .where(undone.c.order_id.is_(None))
+    )
+
+
+def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Alarm, ...]:
+    """Alarms, the latest first."""
+    column = alarms_table.c
+    query = select(column.source, column.since, column.raised_at, column.cleared_at, column.detail)
+    if is_open is not None:
+        query = query.where(column.cleared_at.is_(None) if is_open else column.cleared_at.is_not(None))
+    return tuple(Alarm(*row) for row in connection.execute(query.order_by(column.id.desc()).limit(limit)))
+
+
+def drifts(
+    connection: Connection, sight: Sight, limit: int, by: Person, *, is_open: bool = False
+) -> tuple[Drift, ...]:
+    """Drifts, the latest first. `is_open`: only those that are not mended."""
+    query = select(drifts_table).where(*cards_in(by, drifts_table.c.card))
+    if is_open:
+        query = query.where(drifts_table.c.repaired_at.is_(None))
+    rows = connection.execute(query.order_by(drifts_table.c.id.desc()).limit(limit))
+    return tuple(
+        Drift(row.element, sight.number(row.card), row.wanted, row.found, row.found_at, row.repaired_at)
+        for row in rows
+    )
+
+
+def _counts(rows: Iterable[Row[Any]]) -> dict[str, int]:
+    return dict(map(tuple, rows))

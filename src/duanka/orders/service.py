@@ -1,0 +1,412 @@
+"""The order book: hits become orders, and people and deadlines move them. Every change is one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.evidence import ran_out
+from duanka.domain.hit_summary import encoded_summaries, joined
+from duanka.domain.order import (
+    STAFF,
+    SYSTEM,
+    Asked,
+    Demand,
+    Event,
+    Grounds,
+    Kind,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    Person,
+    Role,
+    State,
+)
+from duanka.domain.take import TIERS
+from duanka.domain.text import Words
+from duanka.ledger.audit.row_digests import ORDERS, found
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import orders
+from duanka.ledger.monitoring.alarms import Alarms, clear
+from duanka.ledger.monitoring.isolation import each_alone, in_one_line
+from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.unit_of_work import POLICE_NOTICE, Terms, Turn, cancelled
+from duanka.orders.daily_limit import within_a_day
+from duanka.orders.effects import grounds, happen, next_stage
+from duanka.orders.passed_cards import passed_lately
+
+SetAside = Callable[[Words, str, Exception, datetime], None]
+_ORDER = Words("到期工单", "the order that is due,")
+NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of demands: the counts add up to them, but for the last two, which are among the others."""
+
+    opened: int = 0
+    attached: int = 0
+    stopped: int = 0
+    protected: int = 0
+    withdrawn: int = 0  # the records no longer say so, and the holder has not begun
+    aside: int = 0  # cannot be processed: an alarm names each
+    kept: int = 0  # no order is made of it now: not chosen, held, or a withdrawal of a scan that covers less
+    left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
+    unsealed: int = 0  # bear no seal of ours: their holders are asked, and nothing is stopped for it alone
+    unsealed_stops: int = 0  # and of those that say stop, or bear no signature of the police
+
+
+class OrderBook:
+    """Orders of one operator. `now` is aware; every method is one transaction, and safe beside other processes."""
+
+    def __init__(self, store: Store, terms: Terms) -> None:
+        self.store = store
+        self.terms = terms
+        # told of a row that cannot be processed and was taken out of its queue: of which, its id, why, when
+        self.set_aside: SetAside = Alarms(store, lambda _: None, timedelta()).set_aside
+        # told after a transaction that leaves the worker something to do
+        self.wake: Callable[[], None] = lambda: None
+
+    def turn(self, work: Callable[[Turn], Result], now: datetime) -> Result:
+        """Do `work` in one transaction at `now`; begins again where two writers stood in each other's way."""
+
+        def whole(connection: Connection) -> tuple[Result, bool]:
+            turn = Turn(connection, self.terms, now)
+            result = work(turn)
+            turn.write()
+            return result, turn.leaves_work
+
+        # IntegrityError: both opened the one order that a card may have
+        result, leaves_work = self.store.transact(whole, again=(OperationalError, IntegrityError))
+        if leaves_work:
+            self.wake()
+        return result
+
+    def turn_kept(self, work: Callable[[Turn], Result | OrderError], now: datetime) -> Result:
+        """As `turn`, but an OrderError that `work` returns, and does not raise, leaves behind what was written."""
+        answer = self.turn(work, now)
+        if isinstance(answer, OrderError):
+            raise answer
+        return answer
+
+    def receive(self, demands: Sequence[Demand], now: datetime, by: Person = SYSTEM) -> Received:
+        """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
+        return self.turn(lambda turn: receive_in(turn, demands, by), now)
+
+    def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
+        """Move one order by `event`, with all that follows; raises OrderError with the reason why not."""
+        if not why.strip():
+            raise OrderError(f"say why you {event} {number}: the reason stays in the audit trail")
+        return self.turn(lambda turn: happen(turn, turn.order(number), event, by, why.strip(), **facts), now)
+
+    def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
+        """Give a holder in hardship more time, once."""
+
+        if not why.strip():
+            raise OrderError(f"say why {number} is given more time: the reason stays in the audit trail")
+
+        def work(turn: Turn) -> Order:
+            order = turn.order(number)
+            authorize(by, Permission.VERIFICATION_EXTEND, order)
+            if hardship not in turn.policy.hardships:
+                raise OrderError(
+                    f"no hardship {hardship!r}: the policy knows {', '.join(turn.policy.hardships)}"
+                )
+            if order.extended:
+                raise OrderError(
+                    f"{number} was extended before, for {order.extended}: once is what the policy allows"
+                )
+            return happen(turn, order, Event.EXTEND, by, why, extended=hardship)
+
+        return self.turn(work, now)
+
+    def police_stop(self, card: str, case: str, by: Person, why: str, now: datetime) -> Order:
+        """Stop a card at once on a police notice; the notice's number stands in the order."""
+        if not case.strip():
+            raise OrderError("a police stop needs the number of the notice or case")
+        return self.turn(lambda turn: _police_stop(turn, card, case, by, why), now)
+
+    def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
+        """The police consent: the card works again at once."""
+
+        def work(turn: Turn) -> Order:
+            turn.authorize(by, Permission.RESTRICTION_POLICE_RELEASE, card)
+            order = turn.open_order(card, Kind.RESTRICTION)
+            if order is None:
+                raise NoSuchTransition(f"{card} is not stopped; there is nothing to release")
+            return happen(turn, order, Event.POLICE_RELEASE, by, why)
+
+        return self.turn(work, now)
+
+    def object(self, card: str, text: str, by: Person, now: datetime) -> Order:
+        """File an objection against what is open about the card; a second one joins the first."""
+
+        def work(turn: Turn) -> Order:
+            turn.authorize(by, Permission.FILE_OBJECTION, card)
+            about = turn.open_order(card, Kind.RESTRICTION) or turn.open_order(card, Kind.VERIFICATION)
+            if about is None:
+                raise NoSuchTransition(f"there is no open order about {card} to object to")
+            if earlier := turn.open_order(card, Kind.OBJECTION):
+                return turn.change(earlier, by, "attach", text, hits=earlier.hits + 1)
+            reason = Words(text.strip() or "机主提出异议", text.strip() or "the holder objects")
+            told = replace(about.grounds, reason=reason)
+            return turn.open(Kind.OBJECTION, card, told, by, text, parent=about.id, tier=about.tier)
+
+        return self.turn(work, now)
+
+    def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
+        """Move on up to `limit` orders whose deadline has come; returns how many, 0 when none is left.
+
+        After a long silence the stage that follows may be due at once: it is for the next sweep.
+
+        Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is. An order that
+        cannot be read, or moved on, is set aside without its deadline, and an alarm names it. `restrict`: False leaves
+        alone what would restrict a card, for a clock that cannot be trusted; what gives back goes on.
+        """
+        is_due: tuple[ColumnElement[bool], ...] = (orders.c.due_at <= now, orders.c.closed_at.is_(None))
+        if not restrict:
+            gives_back = (orders.c.kind == Kind.RESTRICTION.value, orders.c.state == State.PUNISHED.value)
+            is_due = (*is_due, or_(and_(*gives_back), orders.c.kind == Kind.OBJECTION.value))
+        due = select(orders.c.id, orders.c.card).where(*is_due).order_by(orders.c.due_at).limit(limit)
+        with self.store.reading() as connection:
+            found = [(row.id, row.card) for row in connection.execute(due)]
+
+        def move_on(some: Sequence[tuple[str, str]]) -> None:
+            def work(turn: Turn) -> set[str]:
+                turn.lock([card for _, card in some])
+                changed = turn.not_as_told([number for number, _ in some])
+                for number, _ in some:
+                    if number not in changed:
+                        _fall_due_alone(turn, turn.order(number), now)
+                return changed
+
+            # by a deadline or a decision that somebody wrote into the database no card is stopped
+            for number in sorted(self.turn(work, now)):
+                self._without_deadline(number, OrderError("it was changed past the audit trail"), now)
+
+        each_alone(found, move_on, lambda one, error: self._without_deadline(one[0], error, now))
+        return len(found)
+
+    def clear_alarm(self, source: str, by: Person, why: str, now: datetime) -> None:
+        """A supervisor has looked at what an alarm names: it is over. The trail says who did so, and why."""
+        authorize(by, Permission.CLEAR_ALARM)
+        if not why.strip():
+            raise OrderError(f"say why the alarm {source} is cleared: the reason stays in the audit trail")
+
+        def work(turn: Turn) -> None:
+            if not clear(turn.connection, source, now):
+                raise OrderError(f"no open alarm {source!r}; `duanka orders alarms` names them")
+            turn.note(by, "alarm.clear", source, why.strip(), {"open": True}, {"open": False})
+
+        self.turn(work, now)
+
+    def _without_deadline(self, number: str, error: Exception, now: datetime) -> None:
+        """Take the deadline off an order that cannot be moved on, without reading more of it."""
+
+        def work(turn: Turn) -> None:
+            this = orders.c.id == number
+            due_at = turn.connection.execute(select(orders.c.due_at).where(this).with_for_update()).scalar()
+            was = found(turn.connection, ORDERS, number)
+            turn.connection.execute(update(orders).where(this).values(due_at=None))
+            before = {"due_at": due_at.isoformat()} if due_at else {}
+            turn.note(SYSTEM, "order.set_aside", number, in_one_line(error), dict(before), {}, was)
+
+        self.turn(work, now)
+        self.set_aside(_ORDER, number, error, now)
+
+
+def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Received:
+    """Turn decisions into orders, as a part of `turn`.
+
+    `by`: who took them, and stands in the trail of each; the author of those that bear no seal.
+    """
+    authorize(by, Permission.TAKE_DECISIONS)
+    turn.lock([demand.card for demand in demands])
+    asked = {demand.card for demand in demands if not demand.decision and demand.asked is not Asked.NOTHING}
+    within_a_day(turn, by, len(asked))
+    gone = cancelled(turn.connection, (demand.card for demand in demands))
+    counts = Counter(receive_one(turn, demand, gone, by) for demand in demands)
+    counts["unsealed"] = sum(not demand.decision for demand in demands)
+    counts["unsealed_stops"] = sum(
+        demand.asked is Asked.STOP and not demand.police_stop for demand in demands
+    )
+    return Received(**counts)
+
+
+def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
+    """Make an order of one decision, or let it join one; the field of Received that counts it.
+
+    A stop that the police signed is carried out by us, whoever brings it: a person's scope does not keep it back.
+    """
+    card = demand.card
+    if not by.scope.everywhere and not demand.police_stop:
+        within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
+    if demand.decision and demand.place:
+        _follow_place(turn, demand)
+    if demand.asked is Asked.NOTHING:
+        return _recall(turn, demand, by)
+    restriction = turn.open_order(card, Kind.RESTRICTION)
+    by_police = restriction is not None and restriction.state is State.FORCED_STOP
+    if turn.policy.protects(card):
+        turn.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
+        return "protected"
+    if demand.asked is not Asked.STOP:
+        # whom the police stopped we ask nothing new; what was asked before takes the hit
+        asked = turn.open_order(card, Kind.VERIFICATION)
+        return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
+    if card in gone or by_police:
+        return "left"
+    if not demand.police_stop:
+        return _ask(turn, as_question(demand), by)
+    case = ", ".join(demand.cases) or "公安机关确认"
+    why = f"confirmed by the police in case {case}, signed by {', '.join(demand.signed_by)}"
+    why = why if by is SYSTEM else f"{why}; taken by {by.id}"
+    stopped = _police_stop(turn, card, case, SYSTEM, why, **demand.place)
+    turn.of_decisions.append((stopped, "stopped"))
+    return "stopped"
+
+
+def _follow_place(turn: Turn, demand: Demand) -> None:
+    """What is open about a card belongs to the operator and city that the latest sealed decision names."""
+    for kind in Kind:
+        order = turn.open_order(demand.card, kind)
+        if order and (order.operator, order.city) != (demand.operator, demand.city):
+            turn.change(order, SYSTEM, "place", "as the register says", **demand.place)
+
+
+def as_question(demand: Demand) -> Demand:
+    """A stop that no signature of the police carries: the holder is asked, at a counter, and nothing is stopped."""
+    return replace(demand, asked=Asked.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
+
+
+def _ask(turn: Turn, demand: Demand, by: Person) -> str:
+    card = demand.card
+    order = turn.open_order(card, Kind.VERIFICATION)
+    if order is None and (passed := passed_lately(turn, demand)):
+        turn.note(by, "demand.passed", passed, demand.reason.en, {}, {"card": card, "tier": demand.tier})
+        return "left"
+    if order is None:
+        order = turn.open(
+            Kind.VERIFICATION,
+            card,
+            grounds(turn, demand.reason),
+            by,
+            demand.reason.en,
+            tier=demand.tier,
+            asked=demand.asked.value,
+            rules=demand.rules,
+            hit_summaries=encoded_summaries(demand.hit_summaries),
+            **demand.place,
+            opened_by=SYSTEM.id if demand.decision else by.id,
+            decision=demand.decision,
+        )
+        turn.notify(order, demand.asked.value)
+        turn.of_decisions.append((order, "opened"))
+        return "opened"
+    _attach(turn, order, demand, by)
+    turn.of_decisions.append((order, "attached"))
+    return "attached"
+
+
+def _recall(turn: Turn, demand: Demand, by: Person) -> str:
+    """Late records took the hit back: whom we asked, and who has not begun, is left in peace.
+
+    Without a seal it is a person who withdraws, and may not do so alone for every tier.
+    """
+    order = turn.open_order(demand.card, Kind.VERIFICATION)
+    if order is None or order.state not in NOT_BEGUN:
+        return "left"
+    if not demand.decision and (by.role not in STAFF or takes_two(turn, demand.card)):
+        return "left"
+    who = SYSTEM if demand.decision else by
+    happen(turn, order, Event.WITHDRAW, who, "the records no longer say so")
+    return "withdrawn"
+
+
+def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
+    """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder.
+
+    A sealed decision takes over what somebody had asked without one: the holder is told its reason, and the hours run
+    anew from that notice.
+    """
+    rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
+    tier = max(order.tier, demand.tier, key=TIERS.index)
+    heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
+    asked = demand.asked.value if heavier else order.asked
+    facts: dict[str, Any] = {"hits": order.hits + 1, "rules": rules, "tier": tier, "asked": asked}
+    if demand.hit_summaries:
+        facts["hit_summaries"] = joined(order.hit_summaries, demand.hit_summaries)
+    takes_over = bool(demand.decision and not order.decision and not ran_out(order))
+    if takes_over:
+        facts |= {"decision": demand.decision, "receipt_at": None, "grounds": grounds(turn, demand.reason)}
+        if order.state in NOT_BEGUN:
+            facts |= {"delivered_at": None, "due_at": None}
+    after = turn.change(order, by, "attach", demand.reason.en, **facts)
+    if (heavier or takes_over) and after.state in NOT_BEGUN:
+        turn.notify(after, asked)
+
+
+def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str, **place: str) -> Order:
+    """What the holder is told is that the police confirmed it, and that only they lift it: nothing of any rule."""
+    turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
+    reason = Words(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
+    why_told = Grounds(reason, turn.policy.police_redress, turn.policy.papers).complete()
+    if card in cancelled(turn.connection, [card]):
+        raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
+    order = turn.open_order(card, Kind.RESTRICTION)
+    if order and order.state is State.FORCED_STOP:
+        return turn.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
+    carried_by = POLICE_NOTICE + case
+    # whoever takes a card over from those who must be two lets it go by somebody else's hand alone
+    mine = (by.id,) if by.role is Role.POLICE else ()
+    released_by_another = mine if takes_two(turn, card) else ()
+    if order is None:
+        facts = {"tier": "extreme", "carried_by": carried_by, **place}
+        order = turn.open(Kind.RESTRICTION, card, why_told, by, why, **facts)
+    stop = {"carried_by": carried_by, "grounds": why_told, "tier": "extreme"}
+    helped_by = (*order.helped_by, *released_by_another)
+    order = happen(turn, order, Event.POLICE_STOP, by, why, **stop, helped_by=helped_by)
+    verification = turn.open_order(card, Kind.VERIFICATION)
+    if verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
+        helped_by = (*verification.helped_by, *mine)
+        happen(
+            turn, verification, Event.TO_FRAUD_CENTRE, SYSTEM, f"police notice {case}", helped_by=helped_by
+        )
+    return order
+
+
+def _fall_due_alone(turn: Turn, order: Order, now: datetime) -> None:
+    """One order that cannot move on holds up no other: its deadline is taken off, and a person must look."""
+    try:
+        with turn.attempt(order.card):
+            _fall_due(turn, order, now)
+    except OrderError as error:
+        turn.change(order, SYSTEM, "overdue", str(error), due_at=None)
+
+
+def _fall_due(turn: Turn, order: Order, now: datetime) -> None:
+    if order.closed_at or order.due_at is None or order.due_at > now:
+        return  # what another deadline of this turn brought with it
+    if order.kind is Kind.VERIFICATION:
+        happen(
+            turn, order, Event.EXPIRE, SYSTEM, f"no answer by {turn.policy.local_time.written(order.due_at)}"
+        )
+    elif order.kind is Kind.RESTRICTION and (event := next_stage(turn, order)):
+        happen(
+            turn,
+            order,
+            event,
+            SYSTEM,
+            f"the stage of {turn.policy.local_time.written(order.due_at)} has come",
+        )
+    else:  # an objection that is not answered in time: a person must look; once is enough
+        turn.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

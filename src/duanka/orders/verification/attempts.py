@@ -1,0 +1,146 @@
+"""What was tried online for one verification, and what that leaves: the same count for who asks and for who draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, select
+
+from duanka.domain.identity import Challenge, Gesture, Outcome, Progress, Reason, Stage, Step
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.order import Kind, Order, State
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import orders
+from duanka.ledger.db.tables_identity import checks
+
+# Outcomes of checks that were not looked at; of what was superseded nobody ever made use.
+REFUSED, RELEASED, SUPERSEDED = "refused", "released", "superseded"
+UNDER_WAY = timedelta(seconds=120)  # who has no verdict after that may try again: the worker was killed
+_LEFT = timedelta(seconds=20)  # of a challenge that is still worth beginning
+
+
+@dataclass(frozen=True)
+class Tries:
+    """The checks of one verification, the oldest first, at one moment."""
+
+    rows: Sequence[RowMapping]
+    policy: IdentityPolicy
+    now: datetime
+
+    @property
+    def failures(self) -> int:
+        """How many count."""
+        return sum(bool(row["counted"]) for row in self.rows)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether frames are being looked at."""
+        return any(
+            row["submitted_at"]
+            and not row["decided_at"]
+            and abs(self.now - row["submitted_at"]) < UNDER_WAY  # either way: a clock can be set back
+            for row in self.rows
+        )
+
+    @property
+    def used_up(self) -> bool:
+        """Whether no further challenge may be drawn."""
+        drawn = sum(row["outcome"] != RELEASED for row in self.rows)
+        return self.failures >= self.policy.failures or drawn >= self.policy.challenges
+
+    def in_person(self, order: Order) -> bool:
+        """Whether no machine is asked: the way is closed, or a person looked once and then said counter."""
+        looked = any(row["outcome"] == Outcome.REVIEW and row["reviewed_at"] for row in self.rows)
+        return closed_online(order, self.policy) or (order.state is State.SENT_TO_COUNTER and looked)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why the last one did not pass; empty where a person decided."""
+        last = next((row for row in reversed(self.rows) if _tried(row)), None)
+        if last is None or (last["outcome"] == Outcome.REVIEW and last["reviewed_at"]):
+            return ()
+        return reasons_of(last) if last["decided_at"] else (Reason.LOST,)
+
+    @property
+    def answerable(self) -> bool:
+        """Whether some challenge can still be answered."""
+        return any(self.now < row["expires_at"] for row in self.rows if not row["submitted_at"])
+
+    def open_for(self, session_id: str) -> Challenge | None:
+        """The challenge that this session drew, and has time enough for; the last one as long as it lasts."""
+        least = min(_LEFT, timedelta(seconds=self.policy.challenge_seconds) / 3)
+        least = timedelta(microseconds=1) if self.used_up else least
+        for row in reversed(self.rows):
+            mine = row["session_id"] == session_id and not row["submitted_at"]
+            if mine and row["drawn_at"] <= self.now <= row["expires_at"] - least:
+                return challenge_of(row)
+        return None
+
+
+def tries_of(connection: Connection, order_id: str, policy: IdentityPolicy, now: datetime) -> Tries:
+    """What was tried for the verification with this id."""
+    mine = select(checks).where(checks.c.order_id == order_id).order_by(checks.c.seq)
+    return Tries(connection.execute(mine).mappings().all(), policy, now)
+
+
+def closed_online(order: Order, policy: IdentityPolicy) -> bool:
+    """Whether the way online is not open for this verification, whatever was tried."""
+    return (
+        order.closed_at is not None
+        or order.state is State.SENT_TO_FRAUD_CENTRE
+        or order.tier in policy.counter_tiers
+    )
+
+
+def progress_of(order: Order, tries: Tries) -> Progress:
+    """Where the verification is."""
+    left = max(0, tries.policy.failures - tries.failures)
+    if order.state is State.PASSED:
+        return Progress(Stage.PASSED, order.state, left)
+    if order.closed_at is None and order.state is State.UNDER_REVIEW:
+        return Progress(Stage.REVIEW, order.state, left, tries.reasons)
+    if order.closed_at is None and tries.under_way:
+        return Progress(Stage.WAITING, order.state, left)
+    if tries.in_person(order):
+        return Progress(Stage.COUNTER, order.state, left, (Reason.NOT_AVAILABLE,))
+    if tries.used_up and (tries.failures >= tries.policy.failures or not tries.answerable):
+        return Progress(Stage.COUNTER, order.state, left, (*tries.reasons, Reason.USED_UP))
+    tried = any(_tried(row) for row in tries.rows)
+    return Progress(Stage.AGAIN if tried else Stage.READY, order.state, left, tries.reasons)
+
+
+def _tried(row: RowMapping) -> bool:
+    return bool(row["submitted_at"]) and row["outcome"] != SUPERSEDED
+
+
+def verification_of(connection: Connection, order: Order) -> Order | None:
+    """The verification that an order of the card is about: itself, the open one, or the last there was."""
+    if order.kind is Kind.VERIFICATION:
+        return order
+    theirs = (
+        select(orders)
+        .where(orders.c.card == order.card, orders.c.kind == Kind.VERIFICATION.value)
+        .order_by(orders.c.closed_at.is_(None).desc(), orders.c.opened_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(theirs).mappings().first()
+    return order_of(row) if row else None
+
+
+def challenge_of(row: RowMapping) -> Challenge:
+    """The challenge that stands in a row of `checks`."""
+    steps = tuple(Step(Gesture(name), begins, ends) for name, begins, ends in json.loads(row["steps"]))
+    return Challenge(row["id"], row["order_id"], steps, row["drawn_at"], row["expires_at"])
+
+
+def steps_as_text(steps: Iterable[Step]) -> str:
+    """Steps as they stand in `checks`."""
+    return json.dumps([(step.gesture.value, step.begins, step.ends) for step in steps])
+
+
+def reasons_of(row: RowMapping) -> tuple[Reason, ...]:
+    """The reasons that stand in a row of `checks`."""
+    return tuple(Reason(name) for name in row["reasons"].split())

@@ -1,0 +1,395 @@
+"""Where the second verification online is kept: sessions, challenges, verdicts, and how a verdict moves its order.
+
+Every method is one transaction that holds the order's card, so that of two at once one comes second and sees what the
+first one did. A refusal that leaves something behind, a challenge that is used up, is raised when that is durable.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from duanka.domain.identity import (
+    Challenge,
+    CheckRefused,
+    Consent,
+    Frame,
+    FrameDigest,
+    Outcome,
+    Progress,
+    Reason,
+    Session,
+    Stage,
+    Step,
+    Verdict,
+)
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.order import SYSTEM, Event, Kind, Order, State, UnknownOrder, states_before
+from duanka.domain.person import HOLDER
+from duanka.ledger.db.rows import order_of
+from duanka.ledger.db.tables import orders
+from duanka.ledger.db.tables_identity import checks, frames_seen
+from duanka.ledger.db.tables_identity import sessions as sessions_table
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen
+from duanka.orders.service import OrderBook
+from duanka.orders.verification import sessions
+from duanka.orders.verification.attempts import (
+    REFUSED,
+    RELEASED,
+    SUPERSEDED,
+    Tries,
+    challenge_of,
+    closed_online,
+    progress_of,
+    steps_as_text,
+    tries_of,
+    verification_of,
+)
+from duanka.orders.verification.links import Links, LinkState, OtherBrowser
+from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures, PictureSealed
+from duanka.orders.verification.recordings import Recordings
+from duanka.orders.verification.verdicts import as_its_tier_wants, keep
+
+NO_REFERENCE = "photo.unusable"  # in the trail
+_ASK_AGAIN = 10  # seconds after which who finds us busy tries again
+_AT_ONCE = 5000  # frames that are forgotten in one transaction
+_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
+_TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
+_SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
+_PASSED_FROM = _SUBMITTED_FROM | {State.SENT_TO_COUNTER}  # whom a person looks at, a person passes
+
+_log = logging.getLogger("duanka.orders.verification.check_book")
+
+
+class Checks:
+    """The CheckBook of an order book. `key`: of the hashes by which frames are known again, for that alone."""
+
+    def __init__(self, book: OrderBook, links: Links, pictures: Pictures, key: bytes) -> None:
+        self._book, self._links, self._pictures, self._recordings = book, links, pictures, Recordings(key)
+
+    # --- looking ---
+
+    def standing(self, order_id: str, now: datetime) -> Progress:
+        """Where the verification of this order is; of a restriction or an objection, that of its card. UnknownOrder."""
+        with self._book.store.reading() as connection:
+            row = connection.execute(select(orders).where(orders.c.id == order_id)).mappings().first()
+            if row is None:
+                raise UnknownOrder(f"no order {order_id!r}")
+            order = order_of(row)
+            verification = verification_of(connection, order)
+            if verification is None:
+                return Progress(Stage.COUNTER, order.state, 0, (Reason.NOT_AVAILABLE,))
+            return progress_of(verification, self._tries(connection, verification.id, now))
+
+    def session(self, token: str, now: datetime) -> Session:
+        """The session with this token, also after its order closed; UnknownOrder, AlreadyUsed: its time is over."""
+        with self._book.store.reading() as connection:
+            return sessions.found(connection, token, now)
+
+    # --- the holder ---
+
+    def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
+        """Begin a session by a link about the card; None: the holder does not agree, and the way is the counter.
+
+        `browser`: the secret in its cookie; who agrees gets the link for it. OtherBrowser: it is another's.
+        UnknownOrder, AlreadyUsed: of the link. CheckRefused: NOT_AVAILABLE, USED_UP. An order that a person
+        looks at gets a session that can only look on.
+        """
+
+        def work(turn: Turn) -> Session | CheckRefused | None:
+            agrees = consent.face_data and consent.legal_notice
+            about = self._links.open_in(turn.connection, link, now)
+            order = turn.open_order(about.card, Kind.VERIFICATION)  # from here on of two browsers one waits
+            if self._links.state_of(turn.connection, link, browser) is LinkState.ELSEWHERE:
+                return OtherBrowser()
+            if order is None:
+                return CheckRefused(Reason.NOT_AVAILABLE)
+            said: dict[str, object] = dict(vars(consent))
+            if not agrees:
+                turn.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
+                sessions.end_all(turn.connection, order.id, now)
+                if order.state in _TO_COUNTER_FROM:
+                    happen(turn, order, Event.TO_COUNTER, SYSTEM, "the holder does not agree to face data")
+                return None
+            tries = self._tries(turn.connection, order.id, now)
+            if order.state is not State.UNDER_REVIEW:
+                if tries.in_person(order):
+                    return CheckRefused(Reason.NOT_AVAILABLE)
+                if tries.used_up and not tries.under_way:
+                    sessions.end_all(turn.connection, order.id, now)
+                    self._counter_if_used_up(turn, order)
+                    return CheckRefused(Reason.USED_UP)
+            turn.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
+            self._links.claim(turn.connection, link, browser, now)
+            sessions.end_all(turn.connection, order.id, now)
+            order = _begun(turn, order)
+            return sessions.begin(turn.connection, order, consent.words, now, self._policy.session_minutes)
+
+        return self._book.turn_kept(work, now)
+
+    def drawn(self, session: Session, now: datetime) -> Challenge | None:
+        """The open challenge of this session; None: a new one may be drawn. CheckRefused as `draw`."""
+        return self._book.turn_kept(lambda turn: self._open(turn, session), now)
+
+    def draw(self, session: Session, steps: tuple[Step, ...], now: datetime) -> Challenge:
+        """The open challenge of this session, or a new one of these steps.
+
+        CheckRefused: OTHER_SESSION: another phone took over. BUSY: frames are being looked at. USED_UP. NOT_AVAILABLE.
+        """
+
+        def work(turn: Turn) -> Challenge | CheckRefused:
+            if found := self._open(turn, session):
+                return found
+            order = _begun(turn, turn.order(session.order_id))
+            ends = now + timedelta(seconds=self._policy.challenge_seconds)
+            drawn = Challenge(secrets.token_urlsafe(16), order.id, steps, now, ends)
+            row = {
+                "id": drawn.id,
+                "order_id": order.id,
+                "session_id": session.id,
+                "steps": steps_as_text(steps),
+                "drawn_at": now,
+                "expires_at": ends,
+            }
+            turn.connection.execute(insert(checks).values(row))
+            return drawn
+
+        return self._book.turn_kept(work, now)
+
+    def _open(self, turn: Turn, session: Session) -> Challenge | CheckRefused | None:
+        """The open challenge, or why none may be drawn; None: one may be."""
+        order = turn.order(session.order_id)
+        tries = self._tries(turn.connection, order.id, turn.now)
+        if refused := _refusal(turn, session, order, tries):
+            return refused
+        if found := tries.open_for(session.id):
+            _begun(turn, order)
+            return found
+        if tries.used_up:
+            self._counter_if_used_up(turn, order)
+            return CheckRefused(Reason.USED_UP)
+        return None
+
+    def recorded(
+        self, session: Session, challenge_id: str, digests: Sequence[FrameDigest], now: datetime
+    ) -> str:
+        """A receipt that these frames were recorded by now. It uses the challenge up only when they do not fit.
+
+        CheckRefused as `take`, but for a frame that came before: that its picture tells.
+        """
+
+        def work(turn: Turn) -> str | CheckRefused:
+            order, challenge = self._answered(turn, session, challenge_id)
+            if isinstance(challenge, CheckRefused):
+                return challenge
+            reason = self._recordings.told(turn, challenge, digests)
+            refused = self._use_up(turn, order, challenge, reason) if reason else None
+            return refused or self._recordings.receipt(challenge, digests, now)
+
+        return self._book.turn_kept(work, now)
+
+    def take(
+        self, session: Session, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
+    ) -> Challenge:
+        """Use the challenge up with these frames, once. `receipt`: of `recorded`, where they come later.
+
+        CheckRefused, and the challenge as good as before: OTHER_SESSION, BUSY, USED_UP, NOT_AVAILABLE, and REPLAYED
+        when it was used before. And used up: EXPIRED, OUT_OF_TIME, REPLAYED: a frame came before.
+        """
+
+        def work(turn: Turn) -> Challenge | CheckRefused:
+            order, challenge = self._answered(turn, session, challenge_id)
+            if isinstance(challenge, CheckRefused):
+                return challenge
+            reason = self._recordings.arrived(turn, challenge, frames, receipt)
+            return self._use_up(turn, order, challenge, reason) or challenge
+
+        return self._book.turn_kept(work, now)
+
+    def _answered(
+        self, turn: Turn, session: Session, challenge_id: str
+    ) -> tuple[Order, Challenge | CheckRefused]:
+        """The order of the session, and the challenge that frames answer, or why they are not even looked at."""
+        order, row = turn.order(session.order_id), _row(turn.connection, challenge_id)
+        if row is None or (row["session_id"], row["order_id"]) != (session.id, order.id):
+            return order, CheckRefused(Reason.OTHER_SESSION)
+        if row["submitted_at"] and row["outcome"] != SUPERSEDED:
+            return order, CheckRefused(Reason.REPLAYED)
+        tries = self._tries(turn.connection, order.id, turn.now)
+        if refused := _refusal(turn, session, order, tries):
+            return order, refused
+        too_many = tries.failures >= self._policy.failures
+        return order, CheckRefused(Reason.USED_UP) if too_many else challenge_of(row)
+
+    def _use_up(
+        self, turn: Turn, order: Order, challenge: Challenge, reason: Reason | None
+    ) -> CheckRefused | None:
+        """Use the challenge up, once: None: the frames wait from now on; otherwise the refusal."""
+        used: dict[str, object] = {"submitted_at": turn.now}
+        if reason:
+            used |= {"decided_at": turn.now, "outcome": REFUSED, "reasons": reason.value}
+        once = update(checks).where(checks.c.id == challenge.id, checks.c.submitted_at.is_(None))
+        if turn.connection.execute(once.values(used)).rowcount != 1:
+            return CheckRefused(Reason.REPLAYED)
+        if reason is None:
+            return None
+        self._counter_if_used_up(turn, order)
+        return CheckRefused(reason)
+
+    # --- the verdict ---
+
+    def release(self, challenge_id: str, now: datetime) -> None:
+        """The frames were not looked at, by our fault: the try does not count; nothing where a verdict is kept."""
+
+        def work(turn: Turn) -> None:
+            row = self._locked(turn, challenge_id)
+            if row["decided_at"]:
+                return
+            values = {"submitted_at": row["submitted_at"] or now, "decided_at": now, "outcome": RELEASED}
+            mine = update(checks).where(checks.c.id == challenge_id)
+            turn.connection.execute(mine.values(**values, reasons=Reason.LOST.value))
+            turn.note(SYSTEM, "check.release", row["order_id"], "not looked at; it does not count", {}, {})
+
+        self._book.turn(work, now)
+
+    def settle(self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime) -> Progress:
+        """Keep the verdict, and move the order as it says; a second one for the same challenge changes nothing.
+
+        `captured`: the frame for a reviewer, kept only where one will look. An order that was closed meanwhile, or
+        that somebody else has now, stays as it is. UnknownOrder: no such challenge.
+        """
+
+        def work(turn: Turn) -> Progress:
+            row = self._locked(turn, challenge_id)
+            order = turn.order(row["order_id"])
+            if not row["decided_at"]:
+                found = as_its_tier_wants(verdict, order, self._policy)
+                waits = (
+                    found.outcome is Outcome.REVIEW
+                    and order.state in _SUBMITTED_FROM
+                    and not closed_online(order, self._policy)
+                )
+                tries = self._tries(turn.connection, order.id, now)
+                counted = found.counted and tries.failures < self._policy.failures
+                keep(turn, row, found, counted=counted, waits=waits)
+                if waits and captured is not None:
+                    self._pictures.keep(turn, order.id, CAPTURED, captured)
+                self._move(turn, order, found)
+            order = turn.order(order.id)
+            return progress_of(order, self._tries(turn.connection, order.id, now))
+
+        return self._book.turn(work, now)
+
+    def _move(self, turn: Turn, order: Order, found: Verdict) -> None:
+        if order.closed_at:
+            return
+        if order.tier in self._policy.counter_tiers:  # it became one while the frames were looked at
+            if order.state in _TO_COUNTER_FROM:
+                happen(
+                    turn, order, Event.TO_COUNTER, SYSTEM, f"a card of tier {order.tier} is verified there"
+                )
+        elif found.outcome is Outcome.PASSED:
+            if order.state in _PASSED_FROM:
+                happen(turn, order, Event.PASS, SYSTEM, "the check online passed")
+        elif found.outcome is Outcome.REVIEW:
+            if order.state in _SUBMITTED_FROM:
+                happen(turn, order, Event.SUBMIT, SYSTEM, "the check online leaves it to a person")
+        else:
+            self._counter_if_used_up(turn, order)
+
+    # --- pictures, and what is kept no longer ---
+
+    def reference(self, order_id: str) -> bytes | None:
+        """The registered photo, if it was kept for this order and still opens."""
+        with self._book.store.reading() as connection:
+            try:
+                return self._pictures.opened(connection, order_id, REFERENCE)
+            except PictureSealed as error:  # it is fetched anew, and takes the place of this one
+                _log.warning("%s", error)
+                return None
+
+    def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
+        """Keep the registered photo sealed until the order closes; not at all when it is closed."""
+
+        def work(turn: Turn) -> None:
+            if turn.order(order_id).closed_at is None:
+                self._pictures.keep(turn, order_id, REFERENCE, photo)
+
+        self._book.turn(work, now)
+
+    def note_reference(self, order_id: str, why: str, now: datetime) -> None:
+        """Put into the trail, once for each order, why the holder cannot be compared with a registered photo."""
+
+        def work(turn: Turn) -> None:
+            if not self._book.terms.trail.has(turn.connection, NO_REFERENCE, order_id):
+                turn.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
+
+        self._book.turn(work, now)
+
+    def purge(self, now: datetime) -> int:
+        """Delete pictures, sessions and hashes of frames whose time is over; above 0: there may be more at once."""
+        left = self._pictures.purge(now)
+        links = timedelta(hours=self._book.terms.policy.link_hours)
+        frames_before = now - links - timedelta(minutes=self._policy.session_minutes)
+        old = select(frames_seen.c.hash).where(frames_seen.c.at < frames_before)
+        over = select(sessions_table.c.id).where(sessions_table.c.expires_at < now - links)
+        with self._book.store.reading() as connection:
+            if not any(connection.execute(query.limit(1)).first() for query in (old, over)):
+                return left
+
+        def work(connection: Connection) -> int:
+            sessions.forget(connection, now - links)
+            some = delete(frames_seen).where(frames_seen.c.hash.in_(old.limit(_AT_ONCE)))
+            return connection.execute(some).rowcount
+
+        forgotten = self._book.store.transact(work)
+        return left + (forgotten if forgotten >= _AT_ONCE else 0)
+
+    # --- inside ---
+
+    @property
+    def _policy(self) -> IdentityPolicy:
+        return self._book.terms.policy.identity
+
+    def _tries(self, connection: Connection, order_id: str, now: datetime) -> Tries:
+        return tries_of(connection, order_id, self._policy, now)
+
+    def _locked(self, turn: Turn, challenge_id: str) -> RowMapping:
+        """The row of a challenge, read when nobody else has its card any more."""
+        found = _row(turn.connection, challenge_id)
+        if found is None:
+            raise UnknownOrder("no such challenge")
+        turn.order(found["order_id"])
+        again = _row(turn.connection, challenge_id)
+        return again or found
+
+    def _counter_if_used_up(self, turn: Turn, order: Order) -> None:
+        """After the last try the way is the counter: no lockout, no failure, and the hours as they were."""
+        tries = self._tries(turn.connection, order.id, turn.now)
+        if order.state in _TO_COUNTER_FROM and Reason.USED_UP in progress_of(order, tries).reasons:
+            happen(turn, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
+
+
+def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
+    return connection.execute(select(checks).where(checks.c.id == challenge_id)).mappings().first()
+
+
+def _refusal(turn: Turn, session: Session, order: Order, tries: Tries) -> CheckRefused | None:
+    """Why this session may neither draw nor send frames now."""
+    if not sessions.goes_on(turn.connection, session, turn.now):
+        return CheckRefused(Reason.OTHER_SESSION)
+    if order.state is State.UNDER_REVIEW or tries.in_person(order):
+        return CheckRefused(Reason.NOT_AVAILABLE)
+    return CheckRefused(Reason.BUSY, _ASK_AGAIN) if tries.under_way else None
+
+
+def _begun(turn: Turn, order: Order) -> Order:
+    """The holder has begun; also who refused first. What is late stays late: passing restores."""
+    if order.state in _BEGUN_FROM:
+        return happen(turn, order, Event.BEGIN, HOLDER, "verified online")
+    return order

@@ -1,0 +1,202 @@
+"""The way by the counter: one of the staff sees person, document and card; for some tiers somebody else confirms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, insert, select, update
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.counter_check import (
+    CounterCheck,
+    CounterWaiting,
+    Document,
+    digest_of,
+    without_document_number,
+)
+from duanka.domain.order import (
+    Event,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    Order,
+    OrderError,
+    Person,
+    State,
+    states_before,
+)
+from duanka.domain.person import same_person
+from duanka.ledger.audit.row_digests import COUNTER_CHECKS, found
+from duanka.ledger.db.tables import orders
+from duanka.ledger.db.tables_identity import counter_checks
+from duanka.ledger.people.keys import acts_still
+from duanka.ledger.people.places import orders_in
+from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen, hours_anew
+from duanka.orders.pagination import page, page_of
+from duanka.orders.service import OrderBook
+from duanka.orders.verification_delays import may_delay
+from duanka.orders.views import Page, Sight
+
+_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
+_HOURS_RUN = states_before(Kind.VERIFICATION, Event.EXPIRE)
+_VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED}
+
+
+class Counter:
+    """Verifies holders in person. Every method is one transaction, and safe beside other processes."""
+
+    def __init__(self, book: OrderBook) -> None:
+        self._book = book
+
+    def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
+        """Record that the holder was verified in person: passed at once, or when a second of the staff confirms.
+
+        While that is waited for no hours run, some times (`delays`). OrderError names what is missing; NotTheirs,
+        NoSuchTransition: this verification is closed, with the fraud centre, or waits for a second person already.
+        """
+        permission = Permission.RECORD_COUNTER_CHECK
+        why = _said(why, by, permission)
+
+        def work(turn: Turn) -> Order | OrderError:
+            order = turn.order(order_id)
+            authorize(by, permission, order)
+            try:
+                seen.complete()
+            except OrderError as error:
+                if seen.missing:  # who tried stands in the trail, and nothing of what they wrote
+                    turn.note(by, "counter.refused", order_id, "something is missing", {}, _facts(seen))
+                return error
+            _can_be_verified(order)
+            if _waiting(turn, order_id):
+                raise NoSuchTransition(f"{order_id} waits for a second of the staff: confirm or reject that")
+            alone = order.tier not in turn.policy.identity.second_person_tiers
+            words = digest_of(turn.policy.identity.legal_notice)
+            row = {
+                "order_id": order_id,
+                "document": seen.document.value,
+                "counter": seen.counter.strip(),
+                **_facts(seen),
+                "words": words,
+                "first_by": by.id,
+                "first_at": now,
+                "outcome": PASSED if alone else None,
+            }
+            was = found(turn.connection, COUNTER_CHECKS, order_id)
+            turn.connection.execute(insert(counter_checks).values(row))
+            told = {"document": seen.document.value, "counter": seen.counter.strip(), **_facts(seen)}
+            turn.note(by, "counter.verify", order_id, why, {}, {**told, "words": words, "alone": alone}, was)
+            if order.state in _BEGUN_FROM:
+                order = happen(turn, order, Event.BEGIN, by, "the holder is at the counter")
+            if alone:
+                return happen(turn, order, Event.PASS, by, why)
+            # discarded again and again it would never run out: then the hours go on meanwhile
+            stops: dict[str, None] = {"due_at": None} if may_delay(turn, order) else {}
+            return turn.change(order, by, "waits", "for a second of the staff", **stops)
+
+        return self._book.turn_kept(work, now)
+
+    def confirm(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
+        """Pass what somebody else recorded; NeedsSecondPerson where it was recorded under the same name."""
+        permission = Permission.CONFIRM_COUNTER_CHECK
+        why = _said(why, by, permission)
+
+        def work(turn: Turn) -> Order:
+            order = turn.order(order_id)
+            authorize(by, permission, order)
+            row = _recorded(turn, order)
+            if same_person(by.id, row["first_by"]):
+                raise NeedsSecondPerson(f"{by.id} recorded {order_id}: somebody else must confirm it")
+            acts_still(turn.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
+            was = _over(turn, row, PASSED, by)
+            turn.note(by, "counter.confirm", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            return happen(turn, order, Event.PASS, by, why)
+
+        return self._book.turn(work, now)
+
+    def reject(self, order_id: str, by: Person, why: str, now: datetime) -> Order:
+        """Discard what was recorded, one's own too; the holder has the whole time again to be verified anew."""
+        permission = Permission.REJECT_COUNTER_CHECK
+        why = _said(why, by, permission)
+
+        def work(turn: Turn) -> Order:
+            order = turn.order(order_id)
+            authorize(by, permission, order)
+            row = _recorded(turn, order)
+            was = _over(turn, row, REJECTED, by)
+            turn.note(by, "counter.reject", order_id, why, {}, {"first_by": row["first_by"]}, was)
+            runs = order.state in _HOURS_RUN and not (order.state is State.FAILED and order.evidence)
+            clock = hours_anew(turn, order) if runs and not (order.closed_at or order.due_at) else {}
+            if clock:
+                return turn.change(order, by, "goes_on", "the record was discarded", **clock)
+            return order
+
+        return self._book.turn(work, now)
+
+    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[CounterWaiting]:
+        """What waits for a second of the staff, the oldest first. `after`: `next` of the page before; UnknownOrder."""
+        authorize(by, Permission.LIST_COUNTER_CHECKS)
+        columns = counter_checks.c
+        query = (
+            select(counter_checks, orders.c.card, orders.c.tier)
+            .join(orders, orders.c.id == columns.order_id)
+            .where(columns.outcome.is_(None), orders.c.closed_at.is_(None), *orders_in(by))
+        )
+        query = page_of(query, columns.first_at, columns.order_id, after, limit, oldest_first=True)
+        with self._book.store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return page(rows, limit, _shown, lambda one: (one.first_at, one.order_id))
+
+
+def _said(why: str, by: Person, permission: Permission) -> str:
+    authorize(by, permission)
+    if not why.strip():
+        raise OrderError("say why: the reason stays in the audit trail")
+    return without_document_number(why.strip())
+
+
+def _can_be_verified(order: Order) -> None:
+    if order.kind is not Kind.VERIFICATION or order.closed_at or order.state not in _VERIFIED_FROM:
+        closed = "; it is closed" if order.closed_at else ""
+        raise NoSuchTransition(f"a {order.kind} that is {order.state} is not verified at a counter{closed}")
+
+
+def _waiting(turn: Turn, order_id: str) -> RowMapping | None:
+    mine = (counter_checks.c.order_id == order_id, counter_checks.c.outcome.is_(None))
+    return turn.connection.execute(select(counter_checks).where(*mine)).mappings().first()
+
+
+def _recorded(turn: Turn, order: Order) -> RowMapping:
+    """What waits for a second person, the order locked before."""
+    row = _waiting(turn, order.id)
+    if row is None:
+        raise NoSuchTransition(
+            f"nothing about {order.id} waits for a second of the staff; it is {order.state}"
+        )
+    return row
+
+
+def _over(turn: Turn, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
+    """End what waits; how the rows were found, for the trail."""
+    was = found(turn.connection, COUNTER_CHECKS, row["order_id"])
+    values = {"outcome": outcome, "second_by": by.id, "second_at": turn.now}
+    turn.connection.execute(update(counter_checks).where(counter_checks.c.id == row["id"]).values(values))
+    return was
+
+
+def _facts(seen: CounterCheck) -> dict[str, object]:
+    names = ("person_present", "card_in_hand", "notice_signed")
+    return {name: int(getattr(seen, name)) for name in names}
+
+
+def _shown(row: RowMapping) -> CounterWaiting:
+    return CounterWaiting(
+        row["order_id"],
+        Sight(unmasked=False).number(row["card"]),
+        row["tier"],
+        Document(row["document"]),
+        row["counter"],
+        row["first_by"],
+        row["first_at"],
+    )

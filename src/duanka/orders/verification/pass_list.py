@@ -1,0 +1,124 @@
+"""The list of cards whose holder passed, written for scans and live runs whenever it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, exists, func, select, text
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.errors import DuankaError
+from duanka.domain.local_time import operator_zone
+from duanka.domain.order import SYSTEM, Event, Kind, NotTheirs, OrderError, Person, states_before
+from duanka.domain.passed_cards import Pass, listed, read_list
+from duanka.domain.private_files import private_folder, write_private
+from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import PASSED_ORDERS, audit, audit_head, orders
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.effects import happen
+from duanka.orders.service import OrderBook
+
+_END = select(audit_head.c.seq)
+# what came lately is read by number, and not every pass there ever was by its index
+_WHAT: ColumnElement[str] = audit.c.what.concat("")
+
+
+class PassList:
+    """Of one order book: a verification that was passed counts, one that failed, expired or was withdrawn does not.
+
+    `path`: where the worker keeps the file; `key`: of its seal.
+    """
+
+    def __init__(self, store: Store, trail: Trail, path: Path, key: bytes) -> None:
+        self._store, self._trail, self._path, self._key = store, trail, path, key
+        self._end: int | None = (
+            None  # how far the trail went when the file was written or was found to be right
+        )
+
+    def passes(self) -> Sequence[Pass]:
+        """Each card that passed, and when it did last; also those of the file that a restored backup does not know."""
+        latest = {one.card: one for one in self._kept()}
+        for one in self._in_book():
+            if one.card not in latest or latest[one.card].passed_at < one.passed_at:
+                latest[one.card] = one
+        return [latest[card] for card in sorted(latest)]
+
+    def put_in_force(self, book: OrderBook, now: datetime) -> int:
+        """Pass the open verifications of whom the file knows as passed since they were opened; how many those are."""
+        return sum(_passes_again(book, one, now) for one in self._kept())
+
+    def _kept(self) -> Sequence[Pass]:
+        """The passes in the file; none where it is missing or does not bear our seal."""
+        try:
+            return read_list(self._path.read_bytes(), self._key, str(self._path))
+        except (OSError, ValueError, LookupError, TypeError, DuankaError):
+            return ()
+
+    def _in_book(self) -> Sequence[Pass]:
+        query = (
+            select(orders.c.card, func.max(orders.c.closed_at, type_=orders.c.closed_at.type))
+            .where(text(PASSED_ORDERS), orders.c.closed_at.is_not(None))
+            .group_by(orders.c.card)
+            .order_by(orders.c.card)
+        )
+        with self._store.reading() as connection:
+            return [Pass(card, passed_at) for card, passed_at in connection.execute(query)]
+
+    def write_changed(self) -> bool:
+        """Write the file where a pass came since the last time, or the file is gone; whether it was written."""
+        end: int = self._store.glance(_END)[0]
+        if self._path.exists() and not self._passed_since(end):
+            self._end = end
+            return False
+        private_folder(self._path.parent)
+        write_private(self._path, listed(self.passes(), self._key))
+        self._end = end
+        return True
+
+    def _passed_since(self, end: int) -> bool:
+        """Whether the trail tells of a pass since the last time; also where it is another trail."""
+        if self._end is None or end < self._end:
+            return True
+        if end == self._end:
+            return False
+        passed = exists().where(audit.c.seq > self._end, _WHAT.in_([f"{Kind.VERIFICATION}.{Event.PASS}"]))
+        with self._store.reading() as connection:
+            return bool(connection.execute(select(passed)).scalar())
+
+    def export(self, path: Path, by: Person, now: datetime) -> int:
+        """Write the list to `path`, for a machine without the order book; how many cards are in it.
+
+        NotTheirs: `by` may not, or has a scope narrower than the list. It stays in the audit trail.
+        """
+        authorize(by, Permission.EXPORT_PASSES)
+        if not by.scope.everywhere:
+            raise NotTheirs(f"the list of passes is of every operator and city, and {by.id} has {by.scope}")
+        passes = self.passes()
+        with self._store.writing() as connection:
+            told: dict[str, object] = {"cards": len(passes)}
+            entry = Entry(now, by, "passes.export", "passes", "for scans and live runs", after=told)
+            self._trail.append(connection, [entry])
+        write_private(path, listed(passes, self._key))
+        return len(passes)
+
+
+def _passes_again(book: OrderBook, one: Pass, now: datetime) -> bool:
+    """Pass what is asked of a card that its holder passed after it was asked; whether anything was."""
+
+    def work(turn: Turn) -> bool:
+        order = turn.open_order(one.card, Kind.VERIFICATION)
+        if order is None or order.opened_at > one.passed_at:
+            return False
+        why = f"passed at {operator_zone().written(one.passed_at)}, after the backup that was restored"
+        if order.state in states_before(Kind.VERIFICATION, Event.BEGIN):
+            order = happen(turn, order, Event.BEGIN, SYSTEM, why)
+        happen(turn, order, Event.PASS, SYSTEM, why)
+        return True
+
+    try:
+        return book.turn(work, now)
+    except OrderError:  # the police or a cancellation came first: a person looks
+        return False

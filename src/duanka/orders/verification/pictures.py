@@ -1,0 +1,113 @@
+"""The two pictures of a verification that a person may have to compare: sealed while its order is open, then gone.
+
+Each is sealed with AES-256-GCM (NIST SP 800-38D) under a key that is not in the database, and bound to its order and
+to what it shows: a row that is moved to another order does not open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.order import SYSTEM
+from duanka.domain.text import Words
+from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.tables import orders
+from duanka.ledger.db.tables_identity import pictures
+from duanka.ledger.monitoring.isolation import each_alone
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.service import OrderBook
+
+REFERENCE, CAPTURED = "reference", "captured"
+LONGEST = timedelta(days=400)  # after its order was opened, whatever became of that, no picture is kept
+KEY_BYTES = 32
+_PICTURES = Words("照片所属工单", "the deletion of the pictures of")
+_NONCE = 12  # bytes: drawn by lot for each picture, as the standard advises for so few under one key
+
+
+class PictureSealed(DuankaError):
+    """A kept picture does not open: the secret of the installation is another one, or the row was changed."""
+
+
+class Pictures:
+    """Keeps pictures sealed, opens them, and does away with them. `key`: for pictures alone, 32 bytes."""
+
+    def __init__(self, book: OrderBook, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a key of {KEY_BYTES} bytes is needed")
+        self._book, self._cipher = book, AESGCM(key)
+        self._in_the_log = False  # a deleted picture may still lie in SQLite's log
+
+    def keep(self, turn: Turn, order_id: str, what: str, picture: bytes) -> None:
+        """Keep a picture as a part of `turn`; one that was kept before makes room. `what`: REFERENCE, CAPTURED."""
+        nonce = os.urandom(_NONCE)
+        sealed = nonce + self._cipher.encrypt(nonce, picture, _bound_to(order_id, what))
+        facts = {"sealed": sealed, "kept_at": turn.now}
+        row = upsert(turn.connection, pictures).values(order_id=order_id, what=what, **facts)
+        turn.connection.execute(row.on_conflict_do_update(index_elements=["order_id", "what"], set_=facts))
+
+    def opened(self, connection: Connection, order_id: str, what: str) -> bytes | None:
+        """The picture, if it is kept; PictureSealed where it does not open."""
+        kept = select(pictures.c.sealed).where(pictures.c.order_id == order_id, pictures.c.what == what)
+        sealed = connection.execute(kept).scalar()
+        if sealed is None:
+            return None
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(order_id, what))
+        except (InvalidTag, ValueError):  # ValueError: too short to be a sealed picture
+            raise PictureSealed(
+                f"the {what} picture of {order_id} does not open: DUANKA_SECRET is not the one it was sealed under,"
+                " or its row was changed; send the holder to a counter"
+            ) from None
+
+    def purge(self, now: datetime, limit: int = 200) -> int:
+        """Delete the pictures of up to `limit` orders whose time is over; how many orders, 0: none is left.
+
+        The trail says of each order what was deleted. Two at once delete everything once.
+        """
+        over = self._over(now).limit(limit)
+        with self._book.store.reading() as connection:  # mostly there are none, and then nobody is held up
+            ids = connection.execute(over).scalars().all()
+        left: list[str] = []
+
+        def set_aside(order_id: str, error: Exception) -> None:
+            left.append(order_id)
+            self._book.set_aside(_PICTURES, order_id, error, now)
+
+        each_alone(ids, lambda some: self._book.turn(lambda turn: _delete(turn, some), now), set_aside)
+        found = len(ids) - len(left)
+        if found or self._in_the_log:
+            self._in_the_log = not self._book.store.scrub()
+        return found
+
+    def _over(self, now: datetime) -> Select[str]:
+        """The ids of orders with pictures that are kept no longer."""
+        keep = timedelta(hours=self._book.terms.policy.identity.keep_hours)
+        over: ColumnElement[bool] = or_(
+            and_(orders.c.closed_at.is_not(None), orders.c.closed_at <= now - keep),
+            orders.c.opened_at <= now - LONGEST,
+        )
+        return (
+            select(pictures.c.order_id)
+            .join(orders, orders.c.id == pictures.c.order_id)
+            .where(over)
+            .distinct()
+            .order_by(pictures.c.order_id)
+        )
+
+
+def _delete(turn: Turn, of: Sequence[str]) -> None:
+    for order_id in of:
+        gone = delete(pictures).where(pictures.c.order_id == order_id).returning(pictures.c.what)
+        if what := sorted(turn.connection.execute(gone).scalars()):  # nothing, if another worker was quicker
+            turn.note(SYSTEM, "pictures.purge", order_id, "kept no longer", {"kept": what}, {})
+
+
+def _bound_to(order_id: str, what: str) -> bytes:
+    return f"{order_id}\0{what}".encode()

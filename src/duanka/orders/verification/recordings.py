@@ -1,0 +1,111 @@
+"""Recordings that answer a challenge: receipts for pictures that are still on their way, and frames seen before.
+
+A receipt binds the digests of all frames to the moment at which they were here. It is signed and not stored: it
+outlives a restart, and another process of the same installation knows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from duanka.domain.identity import UPLOAD, Challenge, Frame, FrameDigest, Reason, in_time
+from duanka.domain.sealing import derived
+from duanka.ledger.db.bulk import upsert
+from duanka.ledger.db.tables_identity import frames_seen
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+
+_HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
+_DIFFERENT = 8  # frames of a recording in which something moves, at least
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+
+
+class Recordings:
+    """What can be said of frames without looking into them. `key`: of the hashes of frames, for that alone."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key, self._receipts = key, derived(key, "receipts of recordings")
+
+    def receipt(self, challenge: Challenge, digests: Sequence[FrameDigest], now: datetime) -> str:
+        """That these frames were recorded by now: microseconds since 1970, a dot, and the signature."""
+        at = (now - _EPOCH) // _TICK
+        return f"{at}.{self._signature(challenge, digests, at)}"
+
+    def told(self, turn: Turn, challenge: Challenge, digests: Sequence[FrameDigest]) -> Reason | None:
+        """Why a recording that ends now does not answer the challenge: EXPIRED, OUT_OF_TIME.
+
+        EXPIRED also where another one was told before: of several nobody may choose later.
+        """
+        if reason := self._unfit(challenge, digests, turn.now):
+            return reason
+        of_challenge, this = (self._hash(one.encode()) for one in (challenge.id, _text(challenge, digests)))
+        if self._new(turn, challenge, [of_challenge]):
+            self._new(turn, challenge, [this])
+            return None
+        known = select(frames_seen.c.hash).where(frames_seen.c.hash == this)  # its answer was lost
+        return None if turn.connection.execute(known).first() else Reason.EXPIRED
+
+    def _unfit(
+        self, challenge: Challenge, recorded: Sequence[Frame] | Sequence[FrameDigest], now: datetime
+    ) -> Reason | None:
+        if now >= challenge.expires_at:
+            return Reason.EXPIRED
+        within = (now - challenge.drawn_at).total_seconds()
+        return None if in_time(challenge.steps, recorded, within) else Reason.OUT_OF_TIME
+
+    def arrived(
+        self, turn: Turn, challenge: Challenge, frames: Sequence[Frame], receipt: str
+    ) -> Reason | None:
+        """Why pictures that are here now do not answer the challenge: EXPIRED, OUT_OF_TIME, REPLAYED.
+
+        `receipt`: says when they were recorded; without one, now.
+        """
+        at: datetime | None = turn.now
+        if receipt:
+            at = self._signed_at(challenge, [FrameDigest.of(one) for one in frames], receipt)
+            if turn.now >= challenge.expires_at + UPLOAD:
+                return Reason.EXPIRED
+        reason = self._unfit(challenge, frames, at) if at else Reason.OUT_OF_TIME
+        return reason or (Reason.REPLAYED if self._replayed(turn, challenge, frames) else None)
+
+    def _replayed(self, turn: Turn, challenge: Challenge, frames: Sequence[Frame]) -> bool:
+        """Whether one of the frames came before in another recording; all of them are known from now on."""
+        # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
+        hashes = {self._hash(one.jpeg) for one in frames}
+        if len(hashes) < _DIFFERENT:
+            return False
+        # equal frames within one recording are a camera that stalled, and no replay
+        return self._new(turn, challenge, sorted(hashes)) != len(hashes)
+
+    def _hash(self, content: bytes) -> str:
+        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH]
+
+    def _new(self, turn: Turn, challenge: Challenge, hashes: Sequence[str]) -> int:
+        """Keep these hashes; how many were not known."""
+        rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in hashes]
+        # who sends the same frames for another order at this moment waits here, and then finds them
+        put = upsert(turn.connection, frames_seen).values(rows).on_conflict_do_nothing()
+        return len(turn.connection.execute(put.returning(frames_seen.c.hash)).all())
+
+    def _signed_at(
+        self, challenge: Challenge, digests: Sequence[FrameDigest], receipt: str
+    ) -> datetime | None:
+        at, _, signature = receipt.partition(".")
+        if not (at.isascii() and at.isdigit() and len(at) < 18):
+            return None
+        known = hmac.compare_digest(self._signature(challenge, digests, int(at)).encode(), signature.encode())
+        return _EPOCH + int(at) * _TICK if known else None
+
+    def _signature(self, challenge: Challenge, digests: Sequence[FrameDigest], at: int) -> str:
+        signed = f"{at}\n{_text(challenge, digests)}"
+        return hmac.new(self._receipts, signed.encode(), hashlib.sha256).hexdigest()
+
+
+def _text(challenge: Challenge, digests: Sequence[FrameDigest]) -> str:
+    """All that stands for a recording."""
+    return "\n".join([challenge.id, *(f"{one.order} {one.at!r} {one.sha256}" for one in digests)])

@@ -1,0 +1,162 @@
+"""The queue of those who look again: checks online that were not sure, or that the policy wants a person to see.
+
+What the person decides is an act on the order like any other: pass, fail, or to the counter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, and_, func, select
+
+from duanka.domain.authority import Permission, authorize
+from duanka.domain.identity import Outcome, Reason
+from duanka.domain.order import NoSuchTransition, Order, OrderError, Person, State
+from duanka.ledger.db.tables import orders
+from duanka.ledger.db.tables_identity import checks
+from duanka.ledger.people.places import orders_in
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.orders.pagination import page, page_of
+from duanka.orders.service import OrderBook
+from duanka.orders.verification.attempts import reasons_of
+from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures
+from duanka.orders.views import Page, Sight
+
+_JUDGED = tuple(outcome.value for outcome in Outcome)
+
+
+@dataclass(frozen=True)
+class ReviewItem:
+    """One that waits. `card`: masked; `since`: when it was left to a person; `failures`: that count before it."""
+
+    order_id: str
+    card: str
+    tier: str
+    since: datetime
+    similarity: float | None
+    reasons: tuple[Reason, ...]
+    failures: int
+
+
+@dataclass(frozen=True)
+class EarlierVerdict:
+    """What a check of the same verification said before."""
+
+    at: datetime
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    similarity: float | None
+    counted: bool
+
+
+@dataclass(frozen=True)
+class ReviewFile:
+    """All that one needs to decide. `order`: its number masked; pictures: JPEG or PNG, None where none is kept."""
+
+    order: Order
+    reference: bytes | None
+    captured: bytes | None
+    similarity: float | None
+    signals: Mapping[str, float]
+    reasons: tuple[Reason, ...]
+    earlier: tuple[EarlierVerdict, ...]
+
+    def __repr__(self) -> str:
+        return f"ReviewFile({self.order.id})"  # pictures do not belong into a log
+
+
+class Reviews:
+    """Shows what waits for a person, and the pictures to whom may see them."""
+
+    def __init__(self, book: OrderBook, pictures: Pictures) -> None:
+        self._book, self._pictures = book, pictures
+
+    def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewItem]:
+        """What waits, the oldest first. `after`: `next` of the page before; UnknownOrder: it is none of ours."""
+        authorize(by, Permission.LIST_REVIEWS)
+        counted = checks.alias()
+        failures = (
+            select(func.coalesce(func.sum(counted.c.counted), 0))
+            .where(counted.c.order_id == orders.c.id)
+            .scalar_subquery()
+        )
+        undecided = and_(
+            checks.c.order_id == orders.c.id,
+            checks.c.outcome == Outcome.REVIEW.value,
+            checks.c.reviewed_at.is_(None),
+        )
+        # one of the staff submits without a check, too: while it waits no hours run, so it must be in somebody's list
+        since = func.coalesce(checks.c.decided_at, orders.c.updated_at)
+        query = (
+            select(
+                *(orders.c[name] for name in ("id", "card", "tier")),
+                *(since.label("since"), checks.c.similarity, failures.label("failures")),
+                func.coalesce(checks.c.reasons, "").label("reasons"),
+            )
+            .outerjoin(checks, undecided)
+            .where(orders.c.state == State.UNDER_REVIEW.value, orders.c.closed_at.is_(None))
+            .where(*orders_in(by))
+        )
+        query = page_of(query, since, orders.c.id, after, limit, oldest_first=True)
+        with self._book.store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return page(rows, limit, _item, lambda one: (one.since, one.order_id))
+
+    def open(self, order_id: str, by: Person, why: str, now: datetime) -> ReviewFile:
+        """The pictures and what was measured, of a verification under review; who saw them stands in the trail.
+
+        NotTheirs: it takes desk or supervisor. NoSuchTransition: nobody need look. PictureSealed: one does not open.
+        """
+        authorize(by, Permission.OPEN_REVIEW)
+        if not why.strip():
+            raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")
+
+        def work(turn: Turn) -> ReviewFile:
+            order = turn.order(order_id)
+            authorize(by, Permission.OPEN_REVIEW, order)
+            if order.closed_at or order.state is not State.UNDER_REVIEW:
+                raise NoSuchTransition(
+                    f"{order_id} is {order.state}: pictures are shown while it is under_review"
+                )
+            judged = select(checks).where(checks.c.order_id == order_id, checks.c.outcome.in_(_JUDGED))
+            rows = turn.connection.execute(judged.order_by(checks.c.seq)).mappings().all()
+            last = next(
+                (row for row in rows if row["outcome"] == Outcome.REVIEW and not row["reviewed_at"]), None
+            )
+            shown = {
+                what: self._pictures.opened(turn.connection, order_id, what) for what in (REFERENCE, CAPTURED)
+            }
+            seen: dict[str, object] = {"seen": [what for what, picture in shown.items() if picture]}
+            turn.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
+            return ReviewFile(
+                order=Sight(unmasked=False).order(order),
+                reference=shown[REFERENCE],
+                captured=shown[CAPTURED],
+                similarity=last["similarity"] if last else None,
+                signals=json.loads(last["signals"]) if last else {},
+                reasons=reasons_of(last) if last else (),
+                earlier=tuple(_verdict(row) for row in rows if row is not last),
+            )
+
+        return self._book.turn(work, now)
+
+
+def _item(row: RowMapping) -> ReviewItem:
+    return ReviewItem(
+        row["id"],
+        Sight(unmasked=False).number(row["card"]),
+        row["tier"],
+        row["since"],
+        row["similarity"],
+        reasons_of(row),
+        int(row["failures"]),
+    )
+
+
+def _verdict(row: RowMapping) -> EarlierVerdict:
+    return EarlierVerdict(
+        row["decided_at"], Outcome(row["outcome"]), reasons_of(row), row["similarity"], bool(row["counted"])
+    )

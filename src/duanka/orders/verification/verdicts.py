@@ -1,0 +1,48 @@
+"""What a check found, as it is kept and told: numbers and reasons, and nothing of a face."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+from sqlalchemy import RowMapping, update
+
+from duanka.domain.identity import Outcome, Reason, Verdict
+from duanka.domain.identity_policy import IdentityPolicy
+from duanka.domain.order import SYSTEM, Order
+from duanka.ledger.audit.row_digests import CHECKS
+from duanka.ledger.audit.row_digests import found as rows_found
+from duanka.ledger.db.tables_identity import checks
+from duanka.ledger.unit_of_work.unit_of_work import Turn
+
+
+def as_its_tier_wants(verdict: Verdict, order: Order, policy: IdentityPolicy) -> Verdict:
+    """A pass of a tier that a person must look at is none, also where it became one since the frames were sent."""
+    if verdict.outcome is Outcome.PASSED and order.tier in policy.review_tiers:
+        return replace(verdict, outcome=Outcome.REVIEW, reasons=(Reason.POLICY,))
+    return verdict
+
+
+def keep(turn: Turn, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
+    """Write the verdict down, and into the trail: numbers and reasons, never a picture or what stands for a face."""
+    similarity = found.similarity
+    similarity = None if similarity is None or not math.isfinite(similarity) else float(similarity)
+    signals = {name: round(float(value), 4) for name, value in found.signals.items() if math.isfinite(value)}
+    reasons = " ".join(found.reasons)
+    values = {
+        "submitted_at": row["submitted_at"] or turn.now,
+        "decided_at": turn.now,
+        "outcome": found.outcome.value,
+        "counted": int(counted),
+        "similarity": similarity,
+        "reasons": reasons,
+        "signals": json.dumps(signals),
+        "reviewed_at": turn.now if found.outcome is Outcome.REVIEW and not waits else None,
+    }
+    was = rows_found(turn.connection, CHECKS, row["order_id"])
+    turn.connection.execute(update(checks).where(checks.c.id == row["id"]).values(values))
+    told: dict[str, object] = {"outcome": found.outcome.value, "reasons": reasons, "counted": counted}
+    if similarity is not None:
+        told["similarity"] = round(similarity, 3)
+    turn.note(SYSTEM, "check.settle", row["order_id"], "the check online", {}, told, was)

@@ -1,0 +1,1 @@
+"""Reads policy files (TOML) into the policies of `domain`."""

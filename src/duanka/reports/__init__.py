@@ -1,0 +1,20 @@
+"""What is left for people and their programs: cards_at_risk.csv and report.html of a scan, the ledger of a live run.
+
+The page is in `reports.page`, which brings the plots.
+"""
+
+from duanka.reports.cards_at_risk import CardsAtRisk
+from duanka.reports.decision_log.reader import Both, DecisionFile, DecisionList, KeptLines
+from duanka.reports.decision_log.writer import DECISIONS, Ledger
+from duanka.reports.decision_log.writer import HITS as LIVE_HITS
+
+__all__ = [
+    "DECISIONS",
+    "LIVE_HITS",
+    "Both",
+    "CardsAtRisk",
+    "DecisionFile",
+    "DecisionList",
+    "KeptLines",
+    "Ledger",
+]

@@ -1,0 +1,1 @@
+"""hits.jsonl and decisions.jsonl: the contract between detection and orders."""

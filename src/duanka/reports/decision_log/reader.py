@@ -1,0 +1,225 @@
+"""decisions.jsonl: what orders are made of. A scan writes it here, and orders read it. See docs/OUTPUT.md."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from duanka.domain.errors import UnreadableInput
+from duanka.domain.findings import CardAtRisk
+from duanka.domain.hit_summary import summaries_of
+from duanka.domain.judgement import CLAIMED, CONFIRMED
+from duanka.domain.order import Asked, Demand
+from duanka.domain.person import place_name
+from duanka.domain.private_files import private_file
+from duanka.domain.sealing import Sealer, run_of
+from duanka.domain.take import Coverage
+from duanka.domain.text import Words
+from duanka.reports.cards_at_risk import CardsAtRisk
+from duanka.reports.decision_log.writer import DECISIONS, decision_line
+
+_BLOCK = 1 << 20
+_MOST_REASONS = 3  # that a holder is told: the heaviest; the rest is in the dossier
+# Told where nothing but a list that nobody signed names the card: that it exists is no news for its holder.
+_IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
+_ASKED = {"watch": Asked.NOTHING, **{asked.value: asked for asked in Asked}}
+
+
+class DecisionList:
+    """Writes the decision about each card on the work list of a scan, a line each.
+
+    `key`: seals the lines; without it they bear no seal, and a stop that follows takes a second person.
+    """
+
+    def __init__(self, path: Path, key: bytes | None = None) -> None:
+        self._path, self._seq = path, 0
+        self._sealer = Sealer(key) if key else None
+        self._covers: Coverage | None = None
+
+    def covers(self, coverage: Coverage) -> None:
+        """Say what the records cover that the decisions are made of; every line tells it."""
+        self._covers = coverage
+
+    def __enter__(self) -> DecisionList:
+        self._file = private_file(self._path).open("wb")
+        return self
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card."""
+        self._seq += 1
+        self._file.write(decision_line(self._seq, card, self._sealer, self._covers))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+class Both:
+    """Two lists of the same cards, written side by side."""
+
+    def __init__(self, *lists: CardsAtRisk | DecisionList) -> None:
+        self._lists, self._open = lists, ExitStack()
+
+    def __enter__(self) -> Both:
+        for one in self._lists:
+            self._open.enter_context(one)
+        return self
+
+    def add(self, card: CardAtRisk) -> None:
+        """Write one card to each."""
+        for one in self._lists:
+            one.add(card)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+
+class DecisionFile:
+    """Reads decisions.jsonl in a folder that a scan or a live run writes; it may still grow.
+
+    `key`: of the seals; the demands of lines that bear none of ours, or not where they stand, have no `decision`.
+    """
+
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
+        self.path = folder / DECISIONS if folder.is_dir() or not folder.suffix else folder
+        self.source = str(self.path.resolve())
+        self._read, self._to = hashlib.sha256(), 0
+        self._key = key
+        self._run, self._last = "", 0  # of the sealed lines before _known
+        self._known = 0
+
+    def digest(self, position: int) -> str:
+        """Of all bytes before `position`: tells whether the file is still the one that was read to there."""
+        if position < self._to:
+            self._read, self._to = hashlib.sha256(), 0
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._to)
+                while left := position - self._to:
+                    if not (block := file.read(min(left, _BLOCK))):
+                        return "shorter"
+                    self._read.update(block)
+                    self._to += len(block)
+        except FileNotFoundError:
+            return "gone"
+        return self._read.hexdigest()
+
+    def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
+        """Up to `limit` decisions after byte `position`, and where to go on; none while no whole line is there.
+
+        UnreadableInput where a line is no decision.
+        """
+        found: list[Demand] = []
+        try:
+            with self.path.open("rb") as file:
+                self._come_to(file, position)
+                while len(found) < limit and (line := file.readline()).endswith(b"\n"):
+                    found.append(self._demand(line, position))
+                    position += len(line)
+                    self._known = position
+        except FileNotFoundError:
+            return [], position
+        return found, position
+
+    def run(self) -> str:
+        """The run of the first line that bears our seal; "" where the file is not there, or it bears none."""
+        try:
+            with self.path.open("rb") as file:
+                return (run_of(self._key, file.readline()) or "") if self._key else ""
+        except FileNotFoundError:
+            return ""
+
+    def behind(self, position: int) -> int:
+        """Where the line after the one at byte `position` begins."""
+        with self.path.open("rb") as file:
+            file.seek(position)
+            return position + len(file.readline())
+
+    def _come_to(self, file: BinaryIO, position: int) -> None:
+        """Know which run the file is of, and how far its numbers have come before `position`."""
+        if position < self._known:
+            self._run, self._last, self._known = "", 0, 0
+        file.seek(self._known)
+        while self._known < position and (line := file.readline()):
+            self._sealed(line)
+            self._known += len(line)
+        file.seek(position)
+
+    def _sealed(self, line: bytes) -> str:
+        """The id of a decision that bears our seal and stands where it was written; "" where it does not."""
+        run = run_of(self._key, line) if self._key else None
+        if run is None or (self._run and run != self._run):
+            return ""
+        seq = json.loads(line)["seq"]
+        if not isinstance(seq, int) or seq <= self._last:
+            return ""  # it came before
+        self._run, self._last = run, seq
+        return f"{run}:{seq}"
+
+    def _demand(self, line: bytes, position: int) -> Demand:
+        try:
+            said = json.loads(line)
+            return _demand_of(said, line, self._sealed(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreadableInput(
+                f"{self.path}: the line at byte {position} is no decision ({type(error).__name__}: {error});"
+                " give the folder that `duanka scan` or `duanka live` wrote"
+            ) from error
+
+
+class KeptLines:
+    """Reads decisions one by one that were read from their file before, and stand in no order any more.
+
+    `key`: of the seals. A line that bears none of ours comes without an id, as from its file.
+    """
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key
+
+    def __call__(self, line: str, *, sealed: bool) -> Demand:
+        """The decision of a line; UnreadableInput where it is none. `sealed`: it bore a seal where its file had it."""
+        text = line.encode(errors="replace")
+        try:
+            said = json.loads(text)
+            run = run_of(self._key, text) if self._key and sealed else None
+            return _demand_of(said, text, f"{run}:{said['seq']}" if run else "")
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreadableInput(
+                f"a decision that was kept cannot be read ({type(error).__name__})"
+            ) from error
+
+
+def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> Demand:
+    """The demand of a line. `decision`: its id where it bears a seal of ours. ValueError, KeyError, TypeError."""
+    reasons = said["reasons"]
+    police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
+    told = [one for one in reasons if one not in police][:_MOST_REASONS]
+    told = told or [_IN_PERSON if one["rule"] == CLAIMED else one for one in police] or reasons
+    points, covers = said.get("points"), said.get("covers")
+    return Demand(
+        card=str(said["card"]),
+        asked=_ASKED[said["action"]],
+        tier=str(said["tier"]),
+        reason=Words("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
+        rules=tuple(str(one["rule"]) for one in reasons),
+        cases=tuple(str(case) for case in said.get("cases", ())),
+        decision=decision,
+        seen_until=datetime.fromisoformat(said["seen_until"]) if said.get("seen_until") else None,
+        signed_by=tuple(str(source) for source in said.get("signed_by", ())) if decision else (),
+        # who may see the order: nobody claims a card by a line that we did not write
+        operator=place_name(str(said.get("operator", ""))) if decision else "",
+        city=place_name(str(said.get("city", ""))) if decision else "",
+        hit_summaries=summaries_of(reasons),
+        points=float(points) if isinstance(points, int | float) else 0.0,
+        covers=covers if isinstance(covers, dict) else None,
+        line=line.decode(errors="replace"),
+    )

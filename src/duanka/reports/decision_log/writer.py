@@ -1,0 +1,292 @@
+"""hits.jsonl and decisions.jsonl: what live records led to, line by line, each change once. See docs/OUTPUT.md."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from duanka.domain.errors import DuankaError
+from duanka.domain.findings import CardAtRisk
+from duanka.domain.private_files import private_folder, tighten
+from duanka.domain.rule import Hit
+from duanka.domain.sealing import Sealer, encoded, run_of
+from duanka.domain.streaming import HitChange
+from duanka.domain.take import Coverage
+from duanka.domain.text import Words
+
+HITS, DECISIONS = "hits.jsonl", "decisions.jsonl"
+_BEGIN = b'{"seq": '  # of every line
+_BLOCK = 1 << 16
+_NUL = b"\x00"
+
+
+class Ledger:
+    """Two files that only grow. `folder` is made where it is missing; one process at a time may write to it.
+
+    What a crash or a full disk tore off is cut when it is opened, and comes again when the changes behind
+    `last_seq` are written again. DuankaError where the files cannot be written, or are not a ledger's.
+    `key`: seals the decisions; without it they bear no seal, and a stop that follows takes a second person.
+    """
+
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
+        try:
+            private_folder(folder)
+        except OSError as error:
+            raise DuankaError(
+                f"{folder}: cannot be made ({error.strerror}); choose another folder"
+            ) from error
+        self._hits = _Lines(folder / HITS)
+        try:
+            self._decisions = _Lines(folder / DECISIONS)
+        except BaseException:
+            self._hits.close()
+            raise
+        _settle(folder)
+        # a file that goes on is one run; what another installation sealed is not ours
+        self._sealer = Sealer(key, run_of(key, self._decisions.last_line)) if key else None
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._hits.close()
+        self._decisions.close()
+
+    def last_seq(self) -> int:
+        """The change up to which everything is written, 0 for none; the next `write` must begin behind it."""
+        return min(self._hits.last, self._decisions.last)
+
+    def decided(self) -> dict[str, tuple[str, str]]:
+        """Card -> tier and action, as they were told last. Reads all of decisions.jsonl."""
+        return {line["card"]: (line["tier"], line["action"]) for line in self._decisions.all()}
+
+    def write(
+        self,
+        changes: Sequence[HitChange],
+        words: Callable[[Hit], Words],
+        cards: Iterable[CardAtRisk],
+        covers: Coverage | None = None,
+    ) -> None:
+        """Add `changes`, and the decision about every card among them as it stands after them.
+
+        `words`: why a hit is one. `cards`: at least the cards of `changes`, those without a hit left too; `covers`:
+        what the records cover by now. What is
+        written already is not written again. On return it is on the disk; DuankaError where that fails, and then
+        the same changes may be given again.
+        """
+        ordered = sorted(changes, key=lambda change: change.seq)
+        latest = {change.hit.card: change.seq for change in ordered}
+        decided = {card.card: card for card in cards if card.card in latest}
+        if missing := latest.keys() - decided.keys():
+            raise ValueError(f"no decision about {len(missing)} of the changed cards")
+        by_seq = sorted((seq, decided[card]) for card, seq in latest.items())
+        # the decisions last: where they reach, the hits are on the disk too
+        self._hits.add((change.seq, encoded(_change(change, words(change.hit)))) for change in ordered)
+        self._decisions.add((seq, decision_line(seq, card, self._sealer, covers)) for seq, card in by_seq)
+
+
+class _Lines:
+    """One file of JSON lines in rising order of seq. `last`: the seq of the last whole line, 0 without one.
+
+    `last_line`: the last one when it was opened; empty without one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.last_line = b""
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            tighten(path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._lock()
+            self._size, self.last = self._mended()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def add(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """Add those behind `last`, whole or not at all, and wait until the disk has them."""
+        new = [(seq, line) for seq, line in lines if seq > self.last]
+        if not new:
+            return
+        text = b"".join(line for _, line in new)
+        try:
+            os.ftruncate(self._file, self._size)  # what an earlier failure may have left
+            self._put(text)
+            os.fsync(self._file)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise self._unwritable(error) from error
+        self._size += len(text)
+        self.last = new[-1][0]
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Every line that is whole, the first first."""
+        with self._path.open("rb") as file:
+            for text in file:
+                if text.endswith(b"\n"):
+                    line: dict[str, Any] = json.loads(text)
+                    yield line
+
+    def _put(self, text: bytes) -> None:
+        done = 0
+        while done < len(text):
+            done += os.pwrite(self._file, text[done:], self._size + done)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DuankaError(
+                f"{self._path}: another run writes to it; end that, or choose another folder"
+            ) from error
+
+    def _mended(self) -> tuple[int, int]:
+        """Cut a torn end off. Returns the size, and the seq of the last line."""
+        size = end = os.fstat(self._file).st_size
+        last = 0
+        for begin, line in self._backwards(size):
+            whole = line.endswith(b"\n")
+            if whole and (seq := _seq(line)):
+                last, self.last_line = seq, line
+                break
+            # A disk that lost power may hold zeros where the last lines should be.
+            torn = not whole and (line.startswith(_BEGIN) or _BEGIN.startswith(line))
+            if not torn and _NUL not in line:
+                raise DuankaError(
+                    f"{self._path}: its last line is none of ours; move the file away, or choose another folder"
+                )
+            end = begin
+        if end < size:
+            os.ftruncate(self._file, end)
+            os.fsync(self._file)
+        return end, last
+
+    def _backwards(self, end: int) -> Iterator[tuple[int, bytes]]:
+        """Yield where a line begins, and the line: the last first. Only what is asked for is read."""
+        held = b""
+        while end or held:
+            cut = held.rfind(b"\n", 0, len(held) - 1)
+            if cut < 0 and end:
+                begin = max(0, end - _BLOCK)
+                held = os.pread(self._file, end - begin, begin) + held
+                end = begin
+                continue
+            yield end + cut + 1, held[cut + 1 :]
+            held = held[: cut + 1]
+
+    def _unwritable(self, error: OSError) -> DuankaError:
+        return DuankaError(
+            f"{self._path}: cannot be written ({error.strerror}); make room or choose another folder, then"
+            " start again: it goes on where it stopped"
+        )
+
+
+def _settle(folder: Path) -> None:
+    """Wait until the disk knows the files' names."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _change(change: HitChange, words: Words) -> dict[str, object]:
+    hit = change.hit
+    return {
+        "seq": change.seq,
+        "kind": change.kind.value,
+        "card": hit.card,
+        "rule": hit.rule,
+        "seen_at": hit.seen_at.isoformat(),
+        "evidence": {name: _plain(value) for name, value in hit.evidence.items()},
+        "reason": {"zh": words.zh, "en": words.en},
+    }
+
+
+def _reason(rule: str, words: Words, hit: Hit | None) -> dict[str, object]:
+    """Why, in words; of a rule that hit, on which days."""
+    reason: dict[str, object] = {"rule": rule, "zh": words.zh, "en": words.en}
+    if hit:
+        last = hit.last_at or hit.seen_at
+        reason |= {
+            "first_day": hit.seen_at.date().isoformat(),
+            "last_day": last.date().isoformat(),
+            "days": hit.days,
+        }
+    return reason
+
+
+def _decision(seq: int, card: CardAtRisk) -> dict[str, object]:
+    hits = {hit.rule: hit for hit in card.hits}
+    line: dict[str, object] = {
+        "seq": seq,
+        "card": card.card,
+        "operator": card.operator,
+        "city": card.city,
+        "tier": card.tier.word,
+        "action": card.action.word,
+        "points": _plain(card.points),
+        "reasons": [_reason(rule, words, hits.get(rule)) for rule, words in card.reasons.items()],
+    }
+    if card.hits:
+        line["seen_until"] = max(hit.last_at or hit.seen_at for hit in card.hits).isoformat()
+    if card.cases:
+        line["cases"] = list(card.cases)
+        line["signed_by"] = list(card.signed_by)
+    if card.would_be is not None and card.would_be != card.action:
+        line["would_be"] = card.would_be.word
+    return line
+
+
+def decision_line(
+    seq: int, card: CardAtRisk, sealer: Sealer | None = None, covers: Coverage | None = None
+) -> bytes:
+    """The line of decisions.jsonl about a card. `covers`: what the records cover that it is made of."""
+    facts = _decision(seq, card)
+    if covers:
+        facts["covers"] = covers.facts()
+    return sealer.line(facts) if sealer else encoded(facts)
+
+
+def _plain(value: object) -> object:
+    """The value as JSON knows it."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _seq(line: bytes) -> int:
+    """The seq of a whole line; 0 where it is none of ours."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return 0
+    keys: Collection[str] = found if isinstance(found, dict) else ()
+    seq = found["seq"] if "seq" in keys else 0
+    return seq if isinstance(seq, int) and seq > 0 else 0

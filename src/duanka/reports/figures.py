@@ -1,0 +1,206 @@
+"""The page's figures: a plot, what it says in a sentence, and the same numbers as a table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from duanka.domain.decision import Tier
+from duanka.domain.findings import Findings, Share
+from duanka.domain.phone_masking import masked_device, masked_text
+from duanka.domain.text import Words
+from duanka.reports import plots
+from duanka.reports.wording import TIERS, number, share
+
+_MOST_BARS = 15
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure. `svg` is empty when there is nothing to draw; `says` is what a screen reader hears."""
+
+    id: str
+    title: Words
+    note: Words
+    says: Words
+    svg: str
+    columns: tuple[Words, ...]
+    rows: tuple[tuple[str, ...], ...]
+    tiers: bool = field(default=False)
+
+
+def figures(findings: Findings, *, masked: bool) -> tuple[Figure, ...]:
+    """Every figure of the page, in its order."""
+    profile = findings.profile
+    text = masked_text if masked else _as_it_is
+    device = masked_device if masked else _as_it_is
+    return (
+        _rules(findings),
+        _days(findings),
+        _places(
+            "cities",
+            Words("在哪里", "Where"),
+            Words("城市", "city"),
+            _bars(profile.cities, text),
+        ),
+        _places(
+            "outlets",
+            Words("哪些网点", "Which outlets"),
+            Words("开卡网点", "outlet that opened the cards"),
+            _bars(profile.outlets, text),
+        ),
+        _devices(_bars(profile.devices, device, device)),
+    )
+
+
+def _rules(findings: Findings) -> Figure:
+    ran = {run.rule for run in findings.runs if run.ran}
+    bars = [
+        plots.RuleBar(
+            rule.title.zh,
+            rule.id,
+            {tier: findings.counts.get((rule.id, tier), 0) for tier in Tier},
+            rule.id in ran,
+        )
+        for rule in findings.counting
+    ]
+    runs = {run.rule: run for run in findings.runs}
+    tiers = sorted(Tier, reverse=True)
+    rows = []
+    for bar in bars:
+        run = runs.get(bar.id)
+        cells = [number(bar.cards[tier]) if bar.ran else "—" for tier in tiers]
+        hits = number(run.hits) if run is not None and bar.ran else "未运行 not run"
+        rows.append((f"{bar.title} {bar.id}", *cells, hits))
+    totals = {rule.id: sum(bar.cards.values()) for rule, bar in zip(findings.counting, bars, strict=True)}
+    most = max(findings.counting, key=lambda rule: totals[rule.id], default=None)
+    says = Words("没有规则命中。", "No rule was tripped.")
+    if most is not None and totals[most.id]:
+        cards = number(totals[most.id])
+        says = Words(f"命中最多：{most.title.zh}，{cards} 张卡。", f"Most cards: {most.title.en}, {cards}.")
+    return Figure(
+        "rules",
+        Words("每条规则命中的卡", "Cards per rule and tier"),
+        Words(
+            "一张卡可命中多条规则，等级是整张卡的等级。",
+            "A card can trip several rules; the tier is that of the whole card.",
+        ),
+        says,
+        plots.cards_per_rule(bars) if any(totals.values()) else "",
+        (
+            Words("规则", "rule"),
+            *(TIERS[tier].words for tier in tiers),
+            Words("命中次数", "hits"),
+        ),
+        tuple(rows),
+        tiers=True,
+    )
+
+
+def _days(findings: Findings) -> Figure:
+    by_rule: defaultdict[str, dict[date, int]] = defaultdict(dict)
+    by_day: defaultdict[date, int] = defaultdict(int)
+    for entry in findings.profile.days:
+        by_rule[entry.rule][entry.day] = by_rule[entry.rule].get(entry.day, 0) + entry.hits
+        by_day[entry.day] += entry.hits
+    ran = {run.rule for run in findings.runs if run.ran}
+    rows = [
+        plots.DayRow(rule.title.zh, by_rule.get(rule.id, {}), rule.id in ran) for rule in findings.counting
+    ]
+    first = findings.span.first.date()
+    # "now" at midnight belongs to the day that has just ended
+    last = max(first, (findings.span.until - timedelta(microseconds=1)).date())
+    says = Words("没有命中。", "No hits.")
+    if by_day:
+        day = max(by_day, key=lambda day: (by_day[day], day))
+        says = Words(
+            f"命中最多的一天：{day}，{number(by_day[day])} 次。",
+            f"Most hits on {day}: {number(by_day[day])}.",
+        )
+    return Figure(
+        "days",
+        Words("每天的命中次数", "Hits per day and rule"),
+        Words(
+            "各行自成比例，右侧为最高一天；记录开始之前到期的合为左侧一数。",
+            "Each row has its own scale, its highest day at the right; what fell due before the records begin is one"
+            " number at the left.",
+        ),
+        says,
+        plots.hits_by_day(rows, first, last) if by_day else "",
+        (Words("日期", "day"), Words("命中次数", "hits, all rules")),
+        tuple((str(day), number(by_day[day])) for day in sorted(by_day)),
+    )
+
+
+def _places(id_: str, title: Words, what: Words, bars: Sequence[plots.ShareBar]) -> Figure:
+    return Figure(
+        id_,
+        title,
+        Words(
+            f"按{what.zh}；风险卡＝处置高于“关注”的卡。占比高而卡数少的，先看卡数再下结论。",
+            f"By {what.en}; at risk = an action beyond watch. A high share of few cards proves little.",
+        ),
+        _most(bars),
+        plots.shares(bars, id_) if bars else "",
+        (what, Words("风险卡", "at risk"), Words("卡数", "cards"), Words("占比", "share")),
+        _rows(bars),
+    )
+
+
+def _devices(bars: Sequence[plots.ShareBar]) -> Figure:
+    return Figure(
+        "devices",
+        Words("哪些终端", "Which devices (IMEI)"),
+        Words(
+            "同一 IMEI 里用过的卡，其中深色为风险卡。IMEI 可被改写，一机多卡也可能是维修机。",
+            "Cards that sat in one IMEI, the dark part at risk. An IMEI can be rewritten; a workshop's phone sees many"
+            " cards too.",
+        ),
+        _most(bars),
+        plots.devices(bars) if bars else "",
+        (Words("终端", "device"), Words("风险卡", "at risk"), Words("卡数", "cards"), Words("占比", "share")),
+        _rows(bars),
+    )
+
+
+def _bars(
+    found: Sequence[Share], shown: Callable[[str], str], code: Callable[[str], str] | None = None
+) -> tuple[plots.ShareBar, ...]:
+    """The largest, with a name first and the code beneath, or the code alone where there is no name."""
+    return tuple(
+        plots.ShareBar(
+            shown(one.title) if one.title else (code or shown)(one.name),
+            (code or shown)(one.name) if one.title and one.title != one.name else "",
+            one.at_risk,
+            one.cards,
+        )
+        for one in found[:_MOST_BARS]
+    )
+
+
+def _rows(bars: Sequence[plots.ShareBar]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            f"{bar.title} {bar.detail}".strip(),
+            number(bar.at_risk),
+            number(bar.cards),
+            share(bar.at_risk, bar.cards),
+        )
+        for bar in bars
+    )
+
+
+def _most(bars: Sequence[plots.ShareBar]) -> Words:
+    if not bars:
+        return Words("没有数据。", "Nothing to show.")
+    first = bars[0]
+    return Words(
+        f"最多：{first.title}，{number(first.cards)} 张卡中 {number(first.at_risk)} 张有风险。",
+        f"First: {first.title}, {number(first.at_risk)} of {number(first.cards)} cards at risk.",
+    )
+
+
+def _as_it_is(text: str) -> str:
+    return text

@@ -1,0 +1,82 @@
+"""Sets report.html: one file that needs nothing else, the same bytes for the same findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from duanka.domain.device_id import many_unknown
+from duanka.domain.display import display_name
+from duanka.domain.findings import Findings
+from duanka.domain.policy import Deciding
+from duanka.domain.private_files import put_in_place
+from duanka.domain.rule import Grade
+from duanka.reports import sections
+from duanka.reports.figures import figures
+from duanka.reports.list_changes import Changes, ListChange
+from duanka.reports.shadows import shadow_rows
+from duanka.reports.wording import number, share, when
+
+
+def write_page(
+    findings: Findings, path: Path, *, masked: bool = True, changes: Changes | None = None
+) -> None:
+    """Write the report on `findings` to `path`, whole or not at all; it lies beside the lists that it links.
+
+    `masked`: card numbers and IMEIs are shortened. Without it the page names people's numbers in full and is
+    for those who may see them. `changes`: since the list before, which lie beside it too.
+    """
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(_content(findings, masked=masked) | {"changes": changes, "change_kinds": list(ListChange)})
+    )
+    with put_in_place(path) as aside:
+        # a file name that is no UTF-8 comes as lone surrogates, and must not cost the whole report
+        aside.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("duanka.reports", package_path=""),
+        autoescape=True,  # shop names, reasons and file names come from data
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(n=number, when=when)
+    return environment
+
+
+def _content(findings: Findings, *, masked: bool) -> dict[str, object]:
+    intake = findings.intake
+    tiers = sections.tier_rows(findings)
+    return {
+        "findings": findings,
+        "masked": masked,
+        "data": display_name(findings.data.name or str(findings.data)),
+        "lists_from": display_name(findings.lists_from.name) if findings.lists_from else "",
+        "deciding": sections.deciding(findings.policy),
+        "tiers": tiers,
+        "quiet": max(0, findings.cards - sum(row.cards for row in tiers)),
+        "gaps": sections.gaps(findings),
+        "duplicates": [file for file in intake.files if file.duplicate_of],
+        "unreadable": [file for file in intake.files if file.unreadable],
+        "bad_share": share(intake.quarantined, intake.records, 2),
+        "quarantine": intake.quarantine.name,
+        "ignored": {file: columns for file, columns in intake.ignored.items() if columns},
+        "devices_unknown": many_unknown(intake.devices_unknown, intake.records),
+        "figures": figures(findings, masked=masked),
+        "weighed": findings.policy.deciding is Deciding.WEIGH,
+        "sources": findings.live,
+        "shown_sources": sections.shown_sources(findings.live),
+        "elsewhere": sum(row.cards for row in tiers) - len(findings.top[: sections.MOST_CARDS]),
+        "listed": sum(row.cards for row in tiers),
+        "tables": sections.table_rows(intake),
+        "entries": sections.entries(findings, masked=masked),
+        "grades": list(Grade),
+        "rules": sections.rule_entries(findings),
+        "lists": sections.list_entries(findings.policy),
+        "shadows": shadow_rows(findings),
+    }

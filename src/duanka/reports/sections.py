@@ -1,0 +1,339 @@
+"""What the page says, section by section, ready to be set: the template only lays it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from duanka.domain.decision import ACTION_OF_TIER, Tier
+from duanka.domain.findings import CardAtRisk, Findings
+from duanka.domain.intake_report import Intake
+from duanka.domain.phone_masking import masked_card, masked_device, masked_text, spelled_card
+from duanka.domain.policy import LISTS, Deciding, Policy
+from duanka.domain.ports import RuleRun
+from duanka.domain.rule import Action, Hit, Rule, Source
+from duanka.domain.schema import TABLES
+from duanka.domain.streaming import Source as RecordSource
+from duanka.domain.text import Words
+from duanka.reports.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
+
+MOST_SOURCES = 20
+MOST_CARDS = 30  # that the report shows
+
+
+@dataclass(frozen=True)
+class TierRow:
+    """What to do with the cards of one tier."""
+
+    tier: Tier
+    look: TierLook
+    action: Words
+    cards: int
+    rate: str
+    share: str
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What one rule lacked, and what each of these is."""
+
+    rule: Rule
+    lacks: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """How many cards one rule could not judge."""
+
+    rule: Rule
+    cards: int
+    share: str
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What this scan does not know."""
+
+    not_run: tuple[Gap, ...]
+    without: tuple[Gap, ...]
+    unsure: tuple[Unsure, ...]
+    counted: bool = True  # whether it is known how many cards could not be judged
+
+    @property
+    def none(self) -> bool:
+        """Whether every rule ran, with all that it reads, over every card."""
+        return self.counted and not (self.not_run or self.without or self.unsure)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One piece of evidence with its title and unit."""
+
+    title: Words
+    value: str
+    unit: Words | None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a card is here: one rule, in words, with its evidence."""
+
+    id: str
+    title: Words
+    words: Words | None
+    seen_at: str
+    times: int
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One card; `row`: where it stands in cards_at_risk.xlsx, 0 where that is not known."""
+
+    number: str
+    tier: Tier
+    look: TierLook
+    action: Words
+    points: float
+    cases: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    row: int = 0
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """One limit as it was used. `source` None: ours."""
+
+    name: str
+    meaning: Words
+    value: str
+    unit: Words | None
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class RuleEntry:
+    """One rule as it was used."""
+
+    rule: Rule
+    asks_for: Words
+    weight: str
+    limits: tuple[LimitRow, ...]
+    ran: bool
+    shadow: bool
+
+
+@dataclass(frozen=True)
+class ListEntry:
+    """One list of the policy: its rows in a line each."""
+
+    name: str
+    meaning: str
+    rows: tuple[str, ...]
+
+
+def tier_rows(findings: Findings) -> tuple[TierRow, ...]:
+    """The tiers, the heaviest first."""
+    return tuple(
+        TierRow(
+            tier,
+            TIERS[tier],
+            ACTIONS[ACTION_OF_TIER[tier]],
+            cards := findings.tiers.get(tier, 0),
+            per_100_000(cards, findings.cards),
+            share(cards, findings.cards, 2),
+        )
+        for tier in sorted(Tier, reverse=True)
+    )
+
+
+def gaps(findings: Findings) -> Gaps:
+    """Everything that did not run, ran with less, or could not be judged."""
+    runs = {run.rule: run for run in findings.runs}
+    # A rule of which nobody gave an account has not run, as far as a reader may trust.
+    silent = RuleRun("", lacks=("—",))
+    pairs = [(rule, runs.get(rule.id, silent)) for rule in findings.rules]
+    return Gaps(
+        tuple(Gap(rule, _explained(run.lacks)) for rule, run in pairs if not run.ran),
+        tuple(Gap(rule, _explained(run.without)) for rule, run in pairs if run.ran and run.without),
+        tuple(
+            Unsure(rule, run.unsure, share(run.unsure, findings.cards))
+            for rule, run in pairs
+            if run.ran and run.unsure
+        ),
+        counted=findings.live is None,
+    )
+
+
+def _explained(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _meaning(name)) for name in names)
+
+
+def _meaning(name: str) -> str:
+    table, _, column = name.partition(".")
+    known = TABLES.get(table) or LISTS.get(table)
+    if known is None:
+        return ""
+    if not column:
+        return known.meaning
+    return next((c.meaning for c in known.columns if c.name == column), known.meaning)
+
+
+def shown_sources(sources: tuple[RecordSource, ...] | None) -> tuple[RecordSource, ...]:
+    """The sources of live records that the report shows: all, or those that are furthest behind."""
+    if not sources or len(sources) <= MOST_SOURCES:
+        return sources or ()
+    return tuple(sorted(sources, key=lambda one: one.complete)[:MOST_SOURCES])
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """What was delivered for one table."""
+
+    table: str
+    files: int
+    records: int
+    used: int
+    quarantined: int
+
+
+def table_rows(intake: Intake) -> tuple[TableRow, ...]:
+    """What was delivered, by table."""
+    found: dict[str, TableRow] = {}
+    for file in intake.files:
+        was = found.get(file.table, TableRow(file.table, 0, 0, 0, 0))
+        found[file.table] = TableRow(
+            file.table,
+            was.files + 1,
+            was.records + file.records,
+            was.used + file.used,
+            was.quarantined + file.quarantined,
+        )
+    return tuple(found.values())
+
+
+def entries(findings: Findings, *, masked: bool) -> tuple[Entry, ...]:
+    """The heaviest cards, with why."""
+    rules = {rule.id: rule for rule in findings.rules}
+    return tuple(
+        _entry(card, rules, masked, row_of(card, findings.tiers)) for card in findings.top[:MOST_CARDS]
+    )
+
+
+def row_of(card: CardAtRisk, tiers: Mapping[Tier, int]) -> int:
+    """The row of cards_at_risk.xlsx in which a card stands, the heading being row 1; 0 where nobody counted."""
+    heavier = sum(count for tier, count in tiers.items() if tier > card.tier)
+    return heavier + card.place + 1 if card.place else 0
+
+
+def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool, row: int) -> Entry:
+    hits = {hit.rule: hit for hit in card.hits}
+    # the police's confirmation is no hit: the card's own line tells it, and apart from what rules say
+    by_rules = [rule for rule in card.reasons if rule in hits or not card.cases]
+    order = [*by_rules, *(rule for rule in hits if rule not in card.reasons)]
+    return Entry(
+        masked_card(card.card) if masked else spelled_card(card.card),
+        card.tier,
+        TIERS[card.tier],
+        ACTIONS[card.action],
+        card.points,
+        card.cases,
+        tuple(_reason(id_, card.reasons.get(id_), hits.get(id_), rules.get(id_), masked) for id_ in order),
+        row,
+    )
+
+
+def _reason(id_: str, words: Words | None, hit: Hit | None, rule: Rule | None, masked: bool) -> Reason:
+    if words is not None and masked:
+        words = Words(masked_text(words.zh), masked_text(words.en))
+    return Reason(
+        id_,
+        rule.title if rule else Words(id_, id_),
+        words,
+        when(hit.seen_at) if hit else "—",
+        hit.times if hit else 0,
+        facts(hit, rule, masked=masked) if hit else (),
+    )
+
+
+def facts(hit: Hit, rule: Rule | None, *, masked: bool) -> tuple[Fact, ...]:
+    """The evidence of a hit, in the order of its rule; `masked`: numbers and IMEIs in it are shortened."""
+    columns = {column.name: column for column in rule.evidence} if rule else {}
+    names = [*columns, *(name for name in hit.evidence if name not in columns)]
+    found = []
+    for name in names:
+        column = columns.get(name)
+        title, of_unit = (column.title, column.unit) if column else (Words(name, name), "")
+        said = value(hit.evidence.get(name), of_unit)
+        if masked:
+            said = masked_device(said) if of_unit == "IMEI" and said != "—" else masked_text(said)
+        found.append(Fact(title, said, unit(of_unit) if said != "—" else None))
+    return tuple(found)
+
+
+def rule_entries(findings: Findings) -> tuple[RuleEntry, ...]:
+    """Each rule with its limits and where they come from."""
+    ran = {run.rule for run in findings.runs if run.ran}
+    return tuple(
+        RuleEntry(
+            rule,
+            ACTIONS[rule.asks_for],
+            _weight(findings.policy, rule),
+            tuple(_limits(findings, rule)),
+            rule.id in ran,
+            rule.id in findings.policy.shadows,
+        )
+        for rule in findings.rules
+    )
+
+
+def _weight(policy: Policy, rule: Rule) -> str:
+    setting = policy.rules.get(rule.id)
+    return f"{setting.weight:g}" if setting and policy.deciding is Deciding.WEIGH else ""
+
+
+def _limits(findings: Findings, rule: Rule) -> list[LimitRow]:
+    used = findings.limits.get(rule.id) or findings.policy.limits(rule)
+    return [
+        LimitRow(
+            name,
+            limit.meaning,
+            value(used.get(name, limit.value), limit.unit),
+            unit(limit.unit),
+            findings.policy.authority(rule, name),
+        )
+        for name, limit in rule.limits.items()
+    ]
+
+
+def list_entries(policy: Policy) -> tuple[ListEntry, ...]:
+    """The lists that the rules read, with the authority of each entry where the list carries one."""
+    return tuple(
+        ListEntry(name, LISTS[name].meaning if name in LISTS else "", tuple(_list_row(row) for row in rows))
+        for name, rows in policy.lists.items()
+    )
+
+
+def _list_row(row: Mapping[str, object]) -> str:
+    first, *rest = [str(row[key]) for key in ("city", "prefix", "number", "title") if row.get(key)] or ["—"]
+    said = " ".join([first, *rest])
+    if row.get("authority"):
+        said += f" · {row['authority']}"
+    if row.get("since") or row.get("until"):
+        said += f" · {row.get('since', '')} – {row.get('until', '')}"
+    return said
+
+
+def deciding(policy: Policy) -> Words:
+    """How the policy turns hits into an action."""
+    if policy.deciding is Deciding.TRIGGERS:
+        return Words(
+            "逐项触发：命中任一规则，即按该规则的要求处置。",
+            "Every trigger: a card that trips a rule gets what that rule asks for.",
+        )
+    medium, high = ACTIONS[Action.VERIFY], ACTIONS[Action.VERIFY_AT_COUNTER]
+    return Words(
+        f"权衡：不同规则的权重相加，满 {policy.medium:g} 分{medium.zh}，满 {policy.high:g} 分{high.zh}。",
+        f"Weighed: the weights of distinct rules are added; from {policy.medium:g} {medium.en}, from"
+        f" {policy.high:g} {high.en}.",
+    )

@@ -1,0 +1,55 @@
+"""What the page says about rules in shadow: whom they would have asked, had they counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duanka.domain.findings import Findings
+from duanka.domain.rule import Action, Rule
+from duanka.domain.text import Words
+from duanka.reports.wording import ACTIONS, number, per_100_000
+
+_NOTHING = Words("不作要求", "nothing is asked")
+
+
+@dataclass(frozen=True)
+class Rise:
+    """Cards of which more would be asked."""
+
+    now: Words
+    then: Words
+    cards: str
+
+
+@dataclass(frozen=True)
+class ShadowRow:
+    """One rule in shadow. `new`: of its cards, those that are not on the work list."""
+
+    rule: Rule
+    ran: bool
+    cards: str
+    rate: str
+    new: str
+    more: str
+    rises: tuple[Rise, ...]
+
+
+def shadow_rows(findings: Findings) -> tuple[ShadowRow, ...]:
+    """The rules in shadow, each by itself."""
+    rules = {rule.id: rule for rule in findings.rules}
+    ran = {run.rule for run in findings.runs if run.ran}
+    return tuple(
+        ShadowRow(
+            rules[one.rule],
+            one.rule in ran,
+            number(one.cards),
+            per_100_000(one.cards, findings.cards),
+            number(one.new),
+            number(sum(one.rises.values())),
+            tuple(
+                Rise(_NOTHING if now is Action.WATCH else ACTIONS[now], ACTIONS[then], number(cards))
+                for (now, then), cards in sorted(one.rises.items())
+            ),
+        )
+        for one in findings.shadows
+    )

@@ -1,0 +1,82 @@
+"""cards_at_risk.xlsx: the work list for spreadsheets, where a card is text and not an amount to be rounded."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+import xlsxwriter
+
+from duanka.domain.decision import Tier
+from duanka.domain.private_files import put_in_place
+from duanka.domain.rule import Action
+from duanka.domain.text import Language
+from duanka.reports.list_changes import ListChange
+
+_WIDTHS = (18, 10, 34, 80, 18)  # characters, in the order of the columns
+_ROWS_OF_A_SHEET = 1_048_575  # beside the heading: the format holds no more
+_MADE = datetime(1980, 1, 1)  # no clock: the same findings give the same bytes
+_AS_IT_STANDS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+
+# The Chinese beside a column's name where it is asked for, and the words for its values.
+_HEADINGS = {
+    "card": "号码",
+    "change": "变化",
+    "tier_before": "原等级",
+    "tier": "风险等级",
+    "rules": "规则",
+    "reasons": "原因",
+    "action": "处置",
+}
+_TIERS = {one.word: one.words.zh for one in Tier}
+_VALUES = {
+    "change": {one.value: one.words.zh for one in ListChange},
+    "tier_before": _TIERS,
+    "tier": _TIERS,
+    "action": {one.word: one.words.zh for one in Action},
+}
+
+
+def write_spreadsheet(work_list: Path, path: Path, language: Language | None = None) -> None:
+    """Write the rows of `work_list`, a cards_at_risk.csv, as a workbook in which every cell is text.
+
+    `language` zh: with Chinese headings beside the names, and Chinese words for tiers and actions.
+    """
+    options = {"constant_memory": True, "tmpdir": str(path.parent), **_AS_IT_STANDS}
+    with (
+        work_list.open(encoding="utf-8-sig", newline="") as source,
+        put_in_place(path) as aside,
+        xlsxwriter.Workbook(aside, options) as book,
+    ):
+        book.set_properties({"created": _MADE})
+        heading = book.add_format({"bold": True, "bottom": 1})
+        text = book.add_format({"num_format": "@"})  # also where a cell is edited later
+        rows = csv.reader(source)
+        names = next(rows)
+        chinese = language == "zh"
+        columns = [f"{_HEADINGS.get(name, '')} {name}".strip() for name in names] if chinese else names
+        words = [_VALUES.get(name, {}) if chinese else {} for name in names]
+        for number, row in enumerate(rows):
+            place = number % _ROWS_OF_A_SHEET
+            if place == 0:
+                sheet = _sheet(book, columns, heading, text)
+            cells = [told.get(cell, cell) for cell, told in zip(row, words, strict=True)]
+            sheet.write_row(place + 1, 0, [cell.removeprefix("'") for cell in cells], text)
+        if not book.worksheets():
+            _sheet(book, columns, heading, text)
+
+
+def _sheet(
+    book: xlsxwriter.Workbook,
+    columns: list[str],
+    heading: xlsxwriter.format.Format,
+    text: xlsxwriter.format.Format,
+) -> xlsxwriter.worksheet.Worksheet:
+    sheet = book.add_worksheet()
+    sheet.freeze_panes(1, 1)
+    for place, width in enumerate(_WIDTHS):
+        sheet.set_column(place, place, width, text)
+    sheet.autofilter(0, 0, _ROWS_OF_A_SHEET, len(columns) - 1)
+    sheet.write_row(0, 0, columns, heading)
+    return sheet

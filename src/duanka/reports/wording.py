@@ -1,0 +1,98 @@
+"""The page's own words: tiers, actions and units in the two languages of the desks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from duanka.domain.decision import Tier
+from duanka.domain.rule import Action
+from duanka.domain.text import Words
+
+
+@dataclass(frozen=True)
+class TierLook:
+    """How a tier is told apart: by its words, its mark and its colour, so that no reader needs the colour."""
+
+    words: Words
+    mark: str
+    colour: str
+
+
+# The colours fall from dark to light with the tier, so that they stay apart in greyscale and for the colour-blind.
+TIERS = {
+    Tier.EXTREME: TierLook(Tier.EXTREME.words, "◆", "#5c0f1f"),
+    Tier.HIGH: TierLook(Tier.HIGH.words, "▲", "#b8432f"),
+    Tier.MEDIUM: TierLook(Tier.MEDIUM.words, "●", "#e0a13a"),
+    Tier.LOW: TierLook(Tier.LOW.words, "○", "#c3ced8"),
+}
+
+ACTIONS = {
+    Action.STOP: Words("立即停机，经反诈中心核验", "stop now; verify through the fraud centre"),
+    Action.VERIFY_AT_COUNTER: Words("到自有营业厅现场核验", "verify in person at the operator's counter"),
+    Action.VERIFY: Words("线上实人核验", "verify online"),
+    Action.WATCH: Words("只关注，不打扰用户", "watch; leave the holder in peace"),
+}
+
+_UNITS = {
+    "h": "小时",
+    "days": "天",
+    "devices": "部",
+    "calls": "次",
+    "calls/h": "次/小时",
+    "cards": "张",
+    "events": "次",
+    "MB/month": "MB/月",
+    "numbers": "个号码",
+    "cells": "个小区",
+    "signs of 5": "项（共 5 项）",
+    "of 5": "项（共 5 项）",
+    "senders": "个平台",
+    "messages": "条",
+    "complaints": "次",
+}
+# Said by the value itself.
+_SILENT_UNITS = {"", "share", "local time", "date", "IMEI"}
+
+
+def unit(name: str) -> Words | None:
+    """The unit in words; None where the value says it by itself."""
+    return None if name in _SILENT_UNITS else Words(_UNITS.get(name, name), name)
+
+
+def value(raw: object, of_unit: str = "") -> str:
+    """One value as a reader expects it: grouped numbers, shares in percent, times to the minute."""
+    if raw is None or raw == "":
+        return "—"
+    if isinstance(raw, bool):
+        return "是 yes" if raw else "否 no"
+    if isinstance(raw, datetime):
+        return when(raw)
+    if isinstance(raw, date):
+        return raw.isoformat()
+    if isinstance(raw, int | float):
+        return f"{raw:.1%}" if of_unit == "share" else number(raw)
+    return str(raw)
+
+
+def number(raw: float) -> str:
+    """`12,345` or `0.25`: whole numbers grouped, others with the two places that matter."""
+    return f"{raw:,}" if isinstance(raw, int) else f"{raw:,.2f}".rstrip("0").rstrip(".")
+
+
+def when(moment: datetime) -> str:
+    """A local time, to the minute."""
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def share(part: int, whole: int, digits: int = 1) -> str:
+    """A part in percent; a dash where there is no whole."""
+    return f"{part / whole:.{digits}%}" if whole else "—"
+
+
+def per_100_000(part: int, whole: int) -> str:
+    """Cards per 100,000 cards; one decimal where the figure is small."""
+    if not whole:
+        return "—"
+    rate = part / whole * 100_000
+    return f"{rate:,.1f}" if 0 < rate < 10 else f"{rate:,.0f}"

@@ -1,0 +1,1 @@
+"""Test doubles and the demonstration network; production never imports it."""

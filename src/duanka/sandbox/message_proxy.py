@@ -1,0 +1,55 @@
+"""A real message proxy of our own: the process, on loopback, for demonstrations, tests and benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+from duanka.domain.network import NetworkError
+from duanka.domain.order_policy import MessagePolicy
+from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_port
+from duanka.network.sms.element import MessageProxy
+from duanka.network.sms.proxy.process import Address, ProxySettings, make_private
+from duanka.network.sms.proxy.relay import Limits
+
+
+class OwnMessageProxy(OwnPart):
+    """The message proxy in `folder`, before the message centre at `smsc`; a context manager.
+
+    `listen`: None for a free port of loopback.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        smsc: Address,
+        policy: MessagePolicy | None = None,
+        *,
+        listen: Address | None = None,
+        emergency: tuple[str, ...] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        self.folder = folder.resolve()
+        make_private(self.folder)
+        self.address = listen or ("127.0.0.1", free_port())
+        self._settings = ProxySettings(
+            self.folder, self.address, smsc, policy or MessagePolicy(), emergency, limits=limits or Limits()
+        )
+
+    def start(self) -> None:
+        """Start it, and wait until it carries messages and takes orders."""
+        self._settings.write()
+        command = [sys.executable, "-m", "duanka.network.sms.proxy.process", str(self.folder)]
+        self._process = OwnProcess(command, self.folder / "proxy.log")
+        self._process.until(self._ready)
+
+    def element(self, seconds: float = OWN_PART_SECONDS) -> MessageProxy:
+        """The proxy as orders see it."""
+        return MessageProxy(self.folder, seconds=seconds)
+
+    def _ready(self) -> bool:
+        with contextlib.closing(self.element(0.5)) as asking, contextlib.suppress(NetworkError):
+            asking.status()
+            return answers(*self.address)
+        return False

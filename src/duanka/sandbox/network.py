@@ -1,0 +1,81 @@
+"""A whole network of our own on loopback: home register, call proxy, message proxy, message centre, and telephones."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+
+from pydantic import SecretStr
+
+from duanka.bootstrap.settings import Settings
+from duanka.domain.network import NetworkState
+from duanka.domain.policy import Policy
+from duanka.network.sip.kamailio import OwnCallProxy
+from duanka.sandbox.hlr import OwnRegister
+from duanka.sandbox.message_proxy import OwnMessageProxy
+from duanka.sandbox.phones import Phone, Switchboard
+from duanka.sandbox.smsc import OwnShortMessageCentre
+
+
+class OwnNetwork:
+    """Every part is the real one, in `folder`; a context manager. DuankaError names the part that is not installed."""
+
+    def __init__(self, folder: Path, policy: Policy) -> None:
+        self._parts = contextlib.ExitStack()
+        self._folder, orders = folder, policy.orders
+        emergency = orders.protected
+        self.switchboard = Switchboard()
+        self.register = OwnRegister(folder / "home-register")
+        self.centre = OwnShortMessageCentre()
+        self.calls = OwnCallProxy(
+            folder / "call-proxy",
+            self.switchboard.address,
+            redress=f"{orders.site}/redress",
+            emergency=emergency,
+        )
+        self.messages = OwnMessageProxy(
+            folder / "message-proxy", self.centre.address, policy.messages, emergency=emergency
+        )
+
+    def __enter__(self) -> OwnNetwork:
+        with contextlib.ExitStack() as starting:
+            for part in (self.switchboard, self.register, self.centre, self.calls, self.messages):
+                starting.enter_context(part)
+            self._parts = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def settings(self, orders: Path, **more: object) -> Settings:
+        """The settings with which orders go to these parts; the order book in `orders`."""
+        behaviour = self.centre.behaviour
+        host, port = self.centre.address
+        return Settings(
+            orders=orders,
+            home_register=f"{self.register.host}:{self.register.vty[1]}:{self.register.ctrl[1]}",
+            call_proxy=self.calls.folder,
+            message_proxy=self.messages.folder,
+            message_centre=SecretStr(f"smpp://duanka:{behaviour.password}@{host}:{port}"),
+            **more,  # type: ignore[arg-type]
+        )
+
+    def add(self, cards: Iterable[str]) -> dict[str, str]:
+        """Register cards, card -> IMSI."""
+        return self.register.add(cards)
+
+    def in_force(self, cards: Collection[str], state: NetworkState) -> bool:
+        """Whether every element has `state` in force for every one of these cards, by its own word."""
+        for element in (self.register.element(), self.calls.element(), self.messages.element()):
+            with contextlib.closing(element):
+                if any(element.state_of(card) is not element.shows(state) for card in cards):
+                    return False
+        return True
+
+    def phone(self) -> Phone:
+        """A telephone that calls through the call proxy."""
+        return Phone(self.calls.address)

@@ -1,0 +1,139 @@
+"""A small real message centre (SMSC) of our own: SMPP 3.4 on loopback, for demonstrations, tests and benchmarks.
+
+    python -m duanka.sandbox.smsc HOST PORT MOST [JOURNAL]    # for benchmarks: remembers nothing
+
+It takes binds with a password, submissions with receipts, queries and links that are asked about; a receipt that
+nobody acknowledged is delivered again at the next bind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvloop
+
+from duanka.domain.errors import DuankaError
+from duanka.network.process import free_port
+from duanka.sandbox.smsc_sessions import Accepted, Behaviour, MessageCentre
+
+_STARTS_WITHIN = 10.0
+
+
+class OwnShortMessageCentre:
+    """A MessageCentre in a thread; a context manager. `listen`: None for a free port of loopback."""
+
+    def __init__(self, behaviour: Behaviour | None = None, listen: tuple[str, int] | None = None) -> None:
+        self.centre = MessageCentre(behaviour)
+        self.address = listen or ("127.0.0.1", free_port())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._server: asyncio.Server | None = None
+
+    def __enter__(self) -> OwnShortMessageCentre:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it behaves."""
+        return self.centre.behaviour
+
+    @property
+    def accepted(self) -> list[Accepted]:
+        """What it took, oldest first."""
+        return list(self.centre.accepted)
+
+    def start(self) -> None:
+        """Start it, and wait until it listens; at the same address as before."""
+        started, failed = threading.Event(), list[BaseException]()
+
+        def run() -> None:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                self._loop = loop = runner.get_loop()
+                try:
+                    self._server = runner.run(self._listen())
+                except OSError as error:
+                    failed.append(error)
+                started.set()
+                if not failed:
+                    loop.run_forever()
+                    self._end()
+                    runner.run(asyncio.sleep(0))
+
+        self._thread = threading.Thread(target=run, name="own-smsc", daemon=True)
+        self._thread.start()
+        if not started.wait(_STARTS_WITHIN) or failed:
+            host, port = self.address
+            raise DuankaError(f"our own message centre cannot listen at {host}:{port}: {failed or 'silent'}")
+
+    def stop(self) -> None:
+        """End it and every connection; what it took and what waits for delivery stays with it."""
+        if self._thread and self._loop and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_STARTS_WITHIN)
+        self._thread = None
+
+    def call(self, what: Callable[[], Any]) -> None:
+        """Do something in the centre's own thread, soon."""
+        assert self._loop is not None, "it is not started"  # noqa: S101
+        self._loop.call_soon_threadsafe(what)
+
+    def deaf(self, deaf: bool) -> None:
+        """Stop reading from every client, or read again."""
+
+        def change() -> None:
+            self.behaviour.deaf = deaf
+            for session in self.centre.sessions:
+                session.hear(deaf=deaf)
+
+        self.call(change)
+
+    def receipts_now(self) -> None:
+        """Deliver the receipts that were held back."""
+        self.call(self.centre.deliver_held)
+
+    def hang_up(self) -> None:
+        """End every connection, and go on listening."""
+
+        def close() -> None:
+            for session in list(self.centre.sessions):
+                session.close()
+
+        self.call(close)
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(self.centre.session, *self.address, backlog=256)
+
+    def _end(self) -> None:
+        if self._server:
+            self._server.close()
+        for session in list(self.centre.sessions):
+            session.close()
+
+
+async def _serve(host: str, port: int, most: int, journal: Path | None) -> None:
+    centre = MessageCentre(Behaviour(remember=0, most=most), journal)
+    server = await asyncio.get_running_loop().create_server(centre.session, host, port)
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Run until killed."""
+    host, port, most, *journal = sys.argv[1:]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(host, int(port), int(most), Path(journal[0]) if journal else None))
+
+
+if __name__ == "__main__":
+    main()

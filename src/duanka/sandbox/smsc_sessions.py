@@ -1,0 +1,304 @@
+"""The sessions of a small real message centre (SMSC): SMPP 3.4 as its side speaks it. See smsc.py."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from duanka.network.smpp import codec as smpp
+from duanka.network.smpp.codec import Address, Submission
+from duanka.network.smpp.message_text import part_of
+from duanka.network.smpp.text_encodings import claimed
+
+_SYSTEM_ID = "duanka-smsc"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A message that the centre took. `unit`: its bytes as they came."""
+
+    message_id: str
+    system_id: str
+    submission: Submission
+    unit: bytes
+
+    @property
+    def source(self) -> str:
+        """Who sent it, as written."""
+        return self.submission.source.number
+
+    @property
+    def destination(self) -> str:
+        """The first destination, as written."""
+        return self.submission.destinations[0].number
+
+    @property
+    def text(self) -> str:
+        """What a handset would show of it."""
+        _, message, payload = part_of(self.submission)
+        return claimed(self.submission.data_coding, message or payload)
+
+
+@dataclass
+class Behaviour:
+    """How the centre behaves; may be changed while it runs.
+
+    `off`: destinations whose messages fail. `status`: other than 0, every submission is refused with it. `slow`:
+    seconds before each answer. `most`: answers a second, as a licence allows; 0 for any number. `silent`: takes bytes
+    and answers nothing. `deaf`: does not even read. `receipts`: delivered when asked for; without, they wait for
+    `deliver_held`. `tags`: receipts have their id in a tag too. `hexadecimal`: message ids in answers are hexadecimal,
+    decimal in the text of receipts, as with some centres in the field. `remember`: how many messages are kept in
+    `accepted`.
+    """
+
+    passwords: dict[str, str] = field(default_factory=dict)  # of each system_id; `password` for all others
+    password: str = "secret"  # noqa: S105  # loopback only
+    off: set[str] = field(default_factory=set)
+    status: int = smpp.OK
+    slow: float = 0.0
+    most: int = 0
+    silent: bool = False
+    deaf: bool = False
+    receipts: bool = True
+    tags: bool = True
+    hexadecimal: bool = False
+    remember: int = 1_000_000
+
+
+class MessageCentre:
+    """The centre itself, in one event loop. `journal`: a file where each message is safe before it is answered."""
+
+    def __init__(self, behaviour: Behaviour | None = None, journal: Path | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self._journal = journal.open("ab", buffering=0) if journal else None
+        self._unsafe = False
+        self._free_at = 0.0
+        self.accepted: deque[Accepted] = deque(maxlen=self.behaviour.remember)
+        self.taken = 0
+        self.acknowledged = 0  # receipts
+        self.sessions: set[Session] = set()
+        self._ids = itertools.count(1)
+        self._begun = int(datetime.now(UTC).timestamp()) % 10_000_000
+        self._held: list[tuple[Session, bytes]] = []
+        self._waiting: dict[str, deque[bytes]] = {}  # receipts of those who are not bound
+
+    def session(self) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        return Session(self)
+
+    def take(self, session: Session, submission: Submission, unit: bytes) -> str:
+        """Accept a message; its id as it stands in the answer."""
+        number = self._begun * 1_000_000 + next(self._ids)
+        named = f"{number:X}" if self.behaviour.hexadecimal else str(number)
+        self.taken += 1
+        if self._journal:
+            self._unsafe = True
+            self._journal.write(unit)
+        if self.behaviour.remember:
+            self.accepted.append(Accepted(named, session.system_id, submission, unit))
+        if submission.registered_delivery & 0x01:
+            for destination in submission.destinations:
+                receipt = _receipt(number, named, submission.source, destination, self.behaviour)
+                if self.behaviour.receipts:
+                    asyncio.get_running_loop().call_soon(self.deliver, session, receipt)
+                else:
+                    self._held.append((session, receipt))
+        return named
+
+    def deliver_held(self) -> None:
+        """The receipts that were held back while `receipts` was off."""
+        held, self._held = self._held, []
+        for session, receipt in held:
+            self.deliver(session, receipt)
+
+    def make_safe(self) -> None:
+        """What was taken survives a power cut; then it may be answered."""
+        if self._unsafe and self._journal:
+            os.fdatasync(self._journal.fileno())
+            self._unsafe = False
+
+    def turn(self) -> float:
+        """The moment when the next answer may be given, as loops count seconds."""
+        now = asyncio.get_running_loop().time()
+        if self.behaviour.most:
+            now = self._free_at = max(now, self._free_at) + 1 / self.behaviour.most
+        return now
+
+    def deliver(self, session: Session, receipt: bytes) -> None:
+        """To the session that sent the message, or another one of the same client, or when the client binds again."""
+        fellows = [session, *(one for one in self.sessions if one.system_id == session.system_id)]
+        for one in fellows:
+            if one.receives:
+                one.deliver(receipt)
+                return
+        self.keep(session.system_id, [receipt])
+
+    def keep(self, system_id: str, receipts: Iterable[bytes]) -> None:
+        """Until the client binds again."""
+        self._waiting.setdefault(system_id, deque()).extend(receipts)
+
+    def kept(self, system_id: str) -> deque[bytes]:
+        """What waited for this client."""
+        return self._waiting.pop(system_id, deque())
+
+
+class Session(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, centre: MessageCentre) -> None:
+        self._centre = centre
+        self._transport: asyncio.Transport | None = None
+        self._rest = b""
+        self.system_id = ""
+        self._bound = 0
+        self._numbers = itertools.count(1)
+        self._unacknowledged: dict[int, bytes] = {}
+
+    @property
+    def receives(self) -> bool:
+        """Whether receipts may be delivered to it."""
+        return self._bound in (smpp.BIND_RECEIVER, smpp.BIND_TRANSCEIVER) and self._transport is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there; it must bind next."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._centre.sessions.add(self)
+        if self._centre.behaviour.deaf:
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What it did not acknowledge comes again when it binds again."""
+        self._centre.sessions.discard(self)
+        self._transport = None
+        if self._unacknowledged:
+            self._centre.keep(self.system_id, self._unacknowledged.values())
+            self._unacknowledged = {}
+
+    def hear(self, *, deaf: bool) -> None:
+        """Read, or do not read for now."""
+        if self._transport and not self._transport.is_closing():
+            if deaf:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def close(self) -> None:
+        """End the connection as a centre that goes down does."""
+        if self._transport:
+            self._transport.abort()
+
+    def deliver(self, receipt: bytes) -> None:
+        """Send a receipt; it is kept until it is acknowledged."""
+        number = next(self._numbers)
+        self._unacknowledged[number] = receipt
+        if self._transport:
+            self._transport.write(smpp.unit(smpp.DELIVER_SM, number, receipt))
+
+    def data_received(self, data: bytes) -> None:
+        """Answer whole units."""
+        data = self._rest + data
+        at = 0
+        answers = []
+        try:
+            for unit in smpp.units(data):
+                at += len(unit)
+                if answer := self._answer(unit):
+                    answers.append(answer)
+        except smpp.Malformed:
+            answers.append(smpp.unit(smpp.GENERIC_NACK, 0, status=smpp.BAD_LENGTH))
+            self._say(answers)
+            if self._transport:
+                self._transport.close()
+            return
+        self._rest = data[at:]
+        self._centre.make_safe()
+        self._say(answers)
+
+    def _say(self, answers: list[bytes]) -> None:
+        behaviour = self._centre.behaviour
+        if behaviour.silent or not answers or self._transport is None:
+            return
+        if behaviour.slow or behaviour.most:
+            for answer in answers:  # one by one, as a licence paces them
+                asyncio.get_running_loop().call_at(self._centre.turn() + behaviour.slow, self._write, answer)
+        else:
+            self._transport.write(b"".join(answers))
+
+    def _write(self, data: bytes) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _answer(self, unit: bytes) -> bytes | None:
+        _, command, _, number = smpp.HEAD.unpack_from(unit)
+        if command in smpp.SUBMISSIONS:
+            return self._submitted(unit)
+        if command & smpp.RESPONSE:
+            if self._unacknowledged.pop(number, None) is not None:
+                self._centre.acknowledged += 1
+            return None
+        if command in smpp.BINDS:
+            return self._bind(unit, command)
+        if command == smpp.ENQUIRE_LINK:
+            return smpp.answer(unit, smpp.OK)
+        if command == smpp.UNBIND:
+            self._bound = 0
+            return smpp.answer(unit, smpp.OK)
+        return smpp.unit(smpp.GENERIC_NACK, number, status=smpp.UNKNOWN_COMMAND)
+
+    def _submitted(self, unit: bytes) -> bytes:
+        if self._bound not in (smpp.BIND_TRANSMITTER, smpp.BIND_TRANSCEIVER):
+            return smpp.answer(unit, smpp.NOT_BOUND)
+        if self._centre.behaviour.status:
+            return smpp.answer(unit, self._centre.behaviour.status)
+        try:
+            submission = smpp.submission(unit)
+        except smpp.Malformed:
+            return smpp.answer(unit, smpp.BAD_LENGTH)
+        if not submission.destinations or not submission.destinations[0].number:
+            return smpp.answer(unit, smpp.BAD_DESTINATION)
+        named = self._centre.take(self, submission, unit)
+        none_failed = b"\0" if submission.command == smpp.SUBMIT_MULTI else b""
+        return smpp.answer(unit, smpp.OK, smpp.text(named) + none_failed)
+
+    def _bind(self, unit: bytes, command: int) -> bytes:
+        if self._bound:
+            return smpp.answer(unit, smpp.ALREADY_BOUND)
+        try:
+            (system_id, password), _ = smpp.texts(unit, smpp.HEAD.size, 2)
+        except ValueError:
+            return smpp.answer(unit, smpp.BAD_LENGTH)
+        behaviour = self._centre.behaviour
+        if password != behaviour.passwords.get(system_id, behaviour.password):
+            return smpp.answer(unit, smpp.BAD_PASSWORD)
+        self.system_id, self._bound = system_id, command
+        if self.receives:
+            asyncio.get_running_loop().call_soon(self._deliver_kept)
+        return smpp.answer(unit, smpp.OK, smpp.text(_SYSTEM_ID))
+
+    def _deliver_kept(self) -> None:
+        for receipt in self._centre.kept(self.system_id):
+            self.deliver(receipt)
+
+
+def _receipt(number: int, named: str, source: Address, destination: Address, behaviour: Behaviour) -> bytes:
+    """The body of a deliver_sm (SMPP 3.4, appendix B)."""
+    delivered = destination.number not in behaviour.off
+    now = datetime.now(UTC).strftime("%y%m%d%H%M")
+    text = (
+        f"id:{number} sub:001 dlvrd:{delivered:03d} submit date:{now} done date:{now} "
+        f"stat:{'DELIVRD' if delivered else 'UNDELIV'} err:{0 if delivered else 27:03d} text:"
+    )
+    # the tag holds the id as the answer had it
+    state = bytes((2 if delivered else 5,))
+    optional = [(smpp.RECEIPTED_ID, smpp.text(named)), (smpp.MESSAGE_STATE, state)] if behaviour.tags else []
+    whole = smpp.submit_sm(
+        0, destination, source, text.encode("ascii"), esm_class=smpp.IS_RECEIPT, optional=optional
+    )
+    return whole[smpp.HEAD.size :]

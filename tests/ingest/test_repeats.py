@@ -1,0 +1,179 @@
+"""Records delivered twice: told from look-alikes, in bounded memory, whatever the order."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deliveries import CALL, CALLS, CARDS, mapping, quarantined, table, taken
+from duanka.ingest.storage import deduplication as repeats
+from duanka.ingest.storage import parquet_store as parts
+from duanka.ingest.storage.deduplication import settle
+from duanka.ingest.validation.quarantine import Quarantine
+
+WITH_ID = """
+[[source]]
+files = "*.csv"
+table = "calls"
+record_id = "id"
+[source.columns]
+card = "card"
+peer = "peer"
+direction = "direction"
+started_at = "started_at"
+"""
+
+
+def test_the_first_is_used(tmp_path: Path) -> None:
+    files = {"calls/1.csv": CALLS + CALL + CALL, "calls/2.csv": CALLS + CALL.replace(",61", ",62") + CALL}
+    intake = taken(tmp_path, files)
+    assert table(intake, "calls")["seconds"].to_list() == [61, 62]
+    assert quarantined(intake) == [(3, "", "delivered twice"), (3, "", "delivered twice")]
+    assert [(f.file, f.used, f.quarantined) for f in intake.files] == [
+        ("calls/1.csv", 1, 1),
+        ("calls/2.csv", 1, 1),
+        ("cards.csv", 1, 0),
+    ]
+    raw = pl.read_parquet(intake.quarantine)["raw"][0]
+    assert raw.startswith(
+        '{"card": "8613800138000", "peer": "8613900139000", "direction": "out", "started_at"'
+    )
+
+
+def test_the_same_call_written_otherwise_is_the_same(tmp_path: Path) -> None:
+    other = "13800138000,+8613900139000,OUT,2021-05-17T09:30:00.0,61.2\n"
+    assert quarantined(taken(tmp_path, {"calls.csv": CALLS + CALL + other})) == [(3, "", "delivered twice")]
+
+
+def test_a_copied_file_is_not_read(tmp_path: Path) -> None:
+    files = {
+        "calls/1.csv": CALLS + CALL,
+        "calls/2.csv": CALLS + CALL,
+        "messages.csv": CALLS.replace("started", "sent"),
+    }
+    intake = taken(tmp_path, files)
+    copy = intake.files[1]
+    assert (copy.file, copy.duplicate_of, copy.records, copy.used, copy.quarantined) == (
+        "calls/2.csv",
+        "calls/1.csv",
+        0,
+        0,
+        0,
+    )
+    assert quarantined(intake) == []
+
+
+def test_the_same_bytes_for_another_table_are_read(tmp_path: Path) -> None:
+    both = "card,peer,direction,started_at,sent_at\n8613800138000,10086,in,2021-05-17,2021-05-17\n"
+    intake = taken(tmp_path, {"calls.csv": both, "messages.csv": both})
+    assert (len(table(intake, "calls")), len(table(intake, "messages"))) == (1, 1)
+
+
+def test_a_register_describes_a_thing_once(tmp_path: Path) -> None:
+    cards = CARDS + "8613800138000,voice\n8613800138000,iot\n13800138000,iot\n8613800138001,iot\n"
+    outlets = "outlet,name\na,Shop\na,Shop\na,Store\n"
+    intake = taken(tmp_path, {"cards.csv": cards, "outlets.csv": outlets, "calls.csv": CALLS + CALL})
+    assert table(intake, "cards").select("card", "kind").rows() == [
+        ("8613800138000", "iot"),
+        ("8613800138001", "iot"),
+    ]
+    assert table(intake, "outlets")["name"].to_list() == ["Store"]
+    assert quarantined(intake) == [
+        (2, "", "delivered twice"),  # the second of that other description
+        (3, "", "card described twice"),
+        (4, "", "delivered twice"),
+        (2, "", "delivered twice"),
+        (3, "", "outlet described twice"),
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 250_000])
+def test_what_a_later_delivery_of_a_register_says_counts_as_in_a_live_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """A scan over three months of registers must not ask who was verified since."""
+    monkeypatch.setattr(repeats, "settle", partial(settle, candidates_at_once=at_once))
+    months = {
+        f"cards/2021-0{month}.csv": "card,kind,verified_at\n"
+        + "".join(f"861380013800{card},voice,2021-0{month}-01\n" for card in range(4))
+        for month in (3, 4, 5)
+    }
+    intake = taken(tmp_path, {**months, "calls.csv": CALLS + CALL})
+    assert {str(at.date()) for at in table(intake, "cards")["verified_at"]} == {"2021-05-01"}
+    assert [account.used for account in intake.files if "cards" in account.file] == [0, 0, 4]
+
+
+def test_a_record_id_decides_where_there_is_one(tmp_path: Path) -> None:
+    row = "8613800138000,10086,in,2021-05-17"
+    lines = [f"1,{row}", f"2,{row}", f"1,{row}", f"1,{row.replace('in', 'out')}", f",{row}", f",{row}"]
+    rows = "\n".join(["id,card,peer,direction,started_at", *lines])
+    intake = taken(tmp_path, {"x.csv": rows}, mapping=mapping(tmp_path, WITH_ID))
+    # Equal but for the id: two records. The same id: one. Without an id: compared whole.
+    assert quarantined(intake) == [
+        (4, "", "delivered twice"),
+        (5, "", "delivered twice"),
+        (7, "", "delivered twice"),
+    ]
+    assert intake.used == 3
+
+
+def test_equal_hashes_of_different_records_are_no_repeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        pl.DataFrame, "hash_rows", lambda frame: pl.zeros(frame.height, pl.UInt64, eager=True)
+    )
+    rows = "".join(CALL.replace(",61", f",{number}") for number in range(50))
+    intake = taken(tmp_path, {"calls.csv": CALLS + rows + CALL.replace(",61", ",7")})
+    assert table(intake, "calls")["seconds"].to_list() == list(range(50))
+    assert quarantined(intake) == [(52, "", "delivered twice")]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seconds=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    part_rows=st.integers(1, 20),
+    hashes_at_once=st.integers(1, 50),
+    candidates_at_once=st.integers(1, 20),
+)
+def test_bounds_of_memory_change_nothing(
+    tmp_path: Path, seconds: list[int], part_rows: int, hashes_at_once: int, candidates_at_once: int
+) -> None:
+    parts.clear(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "GROUP_ROWS", max(1, part_rows // 2))
+        patch.setattr(parts, "PART_ROWS", part_rows)
+        shelf = parts.Shelf(tmp_path, "data_days")
+        for at in range(0, len(seconds), 7):
+            some = seconds[at : at + 7]
+            days = pl.Series([None] * len(some), dtype=pl.Date)
+            frame = pl.DataFrame({"card": ["8613800138000"] * len(some), "day": days, "bytes": some})
+            shelf.add(frame, 0, np.arange(at, at + len(some), dtype=np.int64), None)
+        shelf.close()
+        shelf.abandon()
+    with Quarantine(tmp_path / "quarantine.parquet") as quarantine:
+        settled = settle(
+            "data_days",
+            shelf.parts,
+            ["x"],
+            quarantine,
+            hashes_at_once=hashes_at_once,
+            candidates_at_once=candidates_at_once,
+        )
+    first = list(dict.fromkeys(seconds))
+    left = [value for part in settled.parts for value in pl.read_parquet(part.path)["bytes"].to_list()]
+    assert left == first
+    assert settled.lost[0] == len(seconds) - len(first)
+    expected = [at for at, value in enumerate(seconds) if value in seconds[:at]]
+    assert sorted(pl.read_parquet(tmp_path / "quarantine.parquet")["line"].to_list()) == expected
+
+
+def test_ranges_of_hashes_cover_all_of_them() -> None:
+    hashes = np.array([0, 0, 1, 2**63, 2**63, 2**64 - 1, 2**64 - 1, 5], np.uint64)
+    assert repeats._twice(hashes).tolist() == [0, 2**63, 2**64 - 1]
