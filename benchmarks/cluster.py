@@ -27,7 +27,7 @@ from scan import DATA, busy_cards, many_cards
 
 from duanka.domain.ports import Silent
 from duanka.domain.schema import TABLES
-from duanka.engine import Cluster, Embedded
+from duanka.engine import Cluster, DuckDBEngine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from servers import Server, missing, sail, spark
@@ -72,7 +72,7 @@ def run_rules(world: Path, server: Server | None, memory: str) -> tuple[Cost, pa
     with tempfile.TemporaryDirectory(dir=DATA) as folder:
         work = Path(folder)
         wall, cpu = time.perf_counter(), cpu_seconds(server)
-        with Cluster(work, server.remote) if server else Embedded(work, memory=memory) as engine:
+        with Cluster(work, server.remote) if server else DuckDBEngine(work, memory=memory) as engine:
             engine.load(tables, columns, policy.lists, None)
             engine.build(rules, Silent())
             written = _bytes(work)

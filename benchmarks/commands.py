@@ -18,10 +18,10 @@ from pathlib import Path
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.domain.order import Asked, Demand, Kind
-from duanka.domain.text import Words
+from duanka.domain.order import Kind, OrderDecision, RequestedAction
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import SCHEMA_VERSION
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
 DATA = Path("bench-data")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -34,12 +34,14 @@ def card(number: int) -> str:
     return str(8613000000000 + number)
 
 
-def fill(book: OrderBook, count: int) -> None:
+def fill(book: OrderService, count: int) -> None:
     """Ask the holders of so many cards to verify."""
-    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     for begin in range(0, count, AT_ONCE):
         some = (card(number) for number in range(begin, min(begin + AT_ONCE, count)))
-        book.receive([Demand(one, Asked.VERIFY, "medium", reason, ("fan_out",)) for one in some], NOW)
+        book.receive(
+            [OrderDecision(one, RequestedAction.VERIFY, "medium", reason, ("fan_out",)) for one in some], NOW
+        )
 
 
 def order_book(folder: Path, orders: int) -> str:

@@ -25,13 +25,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import clips
-from duanka.domain.identity import Check, Frame, Gesture, Outcome, Reason, Step, Verdict
+from duanka.domain.identity import Check, CheckReason, Frame, Gesture, Outcome, Step, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import worker_pool as workers
-from duanka.identity.embedded.checker import Embedded, steps_of
-from duanka.identity.embedded.engine import Engine
+from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
+from duanka.identity.embedded.engine import FaceEngine
 from duanka.identity.embedded.images import frame, reference
-from duanka.identity.embedded.measurements import Seen
+from duanka.identity.embedded.measurements import FaceMeasurements
 
 POLICY = IdentityPolicy()
 GOAL_CPU, GOAL_MEMORY = 2.0, 300
@@ -76,7 +76,7 @@ def main() -> None:
     asked = parser.parse_args()
     if why := clips.missing():
         sys.exit(why)
-    checker = Embedded(POLICY)
+    checker = EmbeddedChecker(POLICY)
     if asked.slow_line:
         sending = Sending(*map(int, asked.sending.split(","))) if asked.sending else SMALLEST
         slow_line(checker, sending, asked.seeds, asked.waved)
@@ -90,7 +90,7 @@ def main() -> None:
     tilted(checker)
 
 
-def slow_line(checker: Embedded, sending: Sending, seeds: int, ways: int) -> None:
+def slow_line(checker: EmbeddedChecker, sending: Sending, seeds: int, ways: int) -> None:
     """Whether smaller and fewer pictures let anybody pass whom the usual ones refuse, or refuse who passes."""
     checks = [a_check(seed, sending) for seed in range(seeds)]
     size = statistics.mean(sum(len(one.jpeg) for one in check.frames) for check in checks) / 1000
@@ -119,7 +119,7 @@ def usual(frames: int) -> Sending:
     return Sending(frames, NORMAL.longest, NORMAL.quality)
 
 
-def cost(checker: Embedded, many: int) -> None:
+def cost(checker: EmbeddedChecker, many: int) -> None:
     """CPU seconds of one check."""
     print("\nA check on one core, frames of 640 x 480")
     for frames in (24, 29):
@@ -187,7 +187,7 @@ def _resident(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def frames_needed(checker: Embedded, seeds: int) -> None:
+def frames_needed(checker: EmbeddedChecker, seeds: int) -> None:
     """How often the man passes with fewer frames; below 16 the book does not take them."""
     print(f"\nFrames a check needs: the same man, {seeds} challenges each")
     for frames in (10, 12, 16, 20, 24, 29, 36):
@@ -221,7 +221,7 @@ def embedded_faces(sending: Sending | None = None) -> dict[str, list[tuple[Any, 
 
     Each twice: as it is registered, and as a page sends it (`sending`; without it the same).
     """
-    engine, found = Engine(), dict[str, list[tuple[Any, Any]]]()
+    engine, found = FaceEngine(), dict[str, list[tuple[Any, Any]]]()
     pictures = [(name, reference(path.read_bytes())) for name, paths in people().items() for path in paths]
     pictures += [("webcam", clips.man(range(at, at + 2), 0)) for at in (20, 300, 620, 960)]
     pictures += [("webcam", reference(clips.reference()))]
@@ -270,7 +270,7 @@ def _count(similarities: Iterable[float], threshold: float) -> int:
     return sum(one >= threshold for one in similarities)
 
 
-def attacks(checker: Embedded, ways: int, sending: Sending = NORMAL) -> None:
+def attacks(checker: EmbeddedChecker, ways: int, sending: Sending = NORMAL) -> None:
     """Photographs that a hand waves, one of every still, against challenges drawn by lot."""
     photos = [path for paths in people().values() for path in paths]
     said, alive = Counter[str](), 0
@@ -283,7 +283,7 @@ def attacks(checker: Embedded, ways: int, sending: Sending = NORMAL) -> None:
             verdict = checker.check(Check("bench", steps, clips.reference(), shown))
             said[_said(verdict)] += 1
             alive += _alive(verdict)
-            if verdict.reasons and verdict.reasons[0] in (Reason.PHOTOGRAPH, Reason.OTHER_GESTURES):
+            if verdict.reasons and verdict.reasons[0] in (CheckReason.PHOTOGRAPH, CheckReason.OTHER_GESTURES):
                 for name, before in nearest.items():
                     pick = min if name == "eyes" else max
                     nearest[name] = pick(before, verdict.signals.get(name, before))
@@ -297,10 +297,10 @@ def attacks(checker: Embedded, ways: int, sending: Sending = NORMAL) -> None:
     )
 
 
-def tilted(checker: Embedded, sending: Sending = NORMAL) -> None:
+def tilted(checker: EmbeddedChecker, sending: Sending = NORMAL) -> None:
     """The attacker who knows, of every still, between which two poses the engine is fooled most; one gesture asked."""
     alive, fooled, tried = 0, 0, 0
-    engine, explained = Engine(), {"plane": 1.0, "eyes_alike": 1.0, "mouth_alike": 1.0}
+    engine, explained = FaceEngine(), {"plane": 1.0, "eyes_alike": 1.0, "mouth_alike": 1.0}
     for path in (path for paths in people().values() for path in paths):
         photo = clips.photo(path)
         poses = [(up, side, 0) for up in (-35, -20, 0, 20, 35) for side in (-50, -35, -20, 0, 20, 35, 50)]
@@ -328,7 +328,7 @@ def tilted(checker: Embedded, sending: Sending = NORMAL) -> None:
 
 
 _RECORDING = 7.0  # seconds of the usual challenge, over which the pictures are spread
-_MEASURED: dict[Gesture, Callable[[Seen], float]] = {
+_MEASURED: dict[Gesture, Callable[[FaceMeasurements], float]] = {
     Gesture.CLOSE_EYES: lambda one: -one.eyes,
     Gesture.OPEN_MOUTH: lambda one: one.mouth,
     Gesture.TURN_LEFT: lambda one: one.yaw,

@@ -31,7 +31,7 @@ from scan import peak_mb
 
 from duanka.bootstrap.scan import engine_memory, policy_named
 from duanka.domain.rule import Rule
-from duanka.domain.streaming import Batch, Taken
+from duanka.domain.streaming import Batch, BatchResult
 from duanka.engine.live import Live
 from duanka.rules import RULES
 
@@ -71,7 +71,7 @@ class Paced:
         self._engine = engine
         self._worked = self._settled = self._judged = 0.0
 
-    def take(self, batch: Batch, *, last: bool = False) -> Taken:
+    def take(self, batch: Batch, *, last: bool = False) -> BatchResult:
         """Take a batch in; the last one judges what is left."""
         judge = last or self._worked - self._judged >= PACE
         settle = judge or self._worked - self._settled >= SETTLE

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.schema import CARDS
-from duanka.domain.streaming import Batch, Piece
+from duanka.domain.streaming import Batch, BatchPart
 
 START = datetime(2021, 5, 3, 12)
 BATCH = 100_000
@@ -108,5 +108,5 @@ class Stream:
 
     def _batch(self, table: str, rows: pl.DataFrame) -> Batch:
         self._done += rows.height
-        piece = Piece(table, table, "stream", rows)
+        piece = BatchPart(table, table, "stream", rows)
         return Batch((piece,), positions={"stream": self._done}, records=rows.height)

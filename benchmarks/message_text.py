@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.network.sms.proxy.text_rules import TextLists
-from duanka.network.sms.proxy.verdict import Judge
+from duanka.network.sms.proxy.verdict import MessageJudge
 from duanka.policy_files.orders import messages_of
 
 ROOT = Path(__file__).parents[1]
@@ -63,8 +63,8 @@ def as_messages(text: str, encoding: str, coding: int, reference: int) -> Iterat
         header = bytes((5, 0, 3, reference & 255, len(pieces), number)) if len(pieces) > 1 else b""
         sent = smpp.submit_sm(
             1,
-            smpp.Address(1, 1, f"86139{reference:08d}"),
-            smpp.Address(1, 1, f"86137{reference % 1000:08d}"),
+            smpp.SmppAddress(1, 1, f"86139{reference:08d}"),
+            smpp.SmppAddress(1, 1, f"86137{reference % 1000:08d}"),
             header + piece,
             data_coding=coding,
             esm_class=smpp.HAS_HEADER if header else 0,
@@ -76,7 +76,7 @@ def in_every_alphabet(texts: list[str], lists: MessagePolicy) -> None:
     """Print how many of the texts are refused in each alphabet, read in all of them, and what it costs."""
     policy = MessagePolicy(lists.keywords, lists.links, 0, ())
     for encoding, coding in ALPHABETS:
-        judge = Judge(dict, policy)
+        judge = MessageJudge(dict, policy)
         sent = [list(as_messages(text, encoding, coding, at)) for at, text in enumerate(texts)]
         began = time.process_time()
         refused = sum(any(judge.of(one) is not None for one in parts) for parts in sent)

@@ -32,11 +32,11 @@ from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.cli.shell.process import prepare_process
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind
-from duanka.domain.text import Words
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.domain.order import SYSTEM, Event, Kind, OrderDecision, RequestedAction
+from duanka.domain.text import BilingualText
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, FakeSender
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -126,16 +126,16 @@ def progress(line: str) -> None:
     sys.stderr.flush()
 
 
-def take_in(book: OrderBook, count: int, unsealed: range) -> None:
+def take_in(book: OrderService, count: int, unsealed: range) -> None:
     """Take in `count` decisions; those in `unsealed` bear no seal."""
-    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     for begin in range(0, count, AT_ONCE):
         numbers = range(begin, min(begin + AT_ONCE, count))
         book.receive(
             [
-                Demand(
+                OrderDecision(
                     card(number),
-                    Asked.VERIFY,
+                    RequestedAction.VERIFY,
                     "medium",
                     reason,
                     ("fan_out",),
@@ -151,7 +151,7 @@ def take_in(book: OrderBook, count: int, unsealed: range) -> None:
             progress(f"{begin + AT_ONCE:,} of {count:,} decisions taken in")
 
 
-def deliver(book: OrderBook, count: int, delivered_at: Callable[[int], datetime]) -> None:
+def deliver(book: OrderService, count: int, delivered_at: Callable[[int], datetime]) -> None:
     """Let the notices of all orders be delivered, and be out: they are not what is measured here."""
     for begin in range(0, count, AT_ONCE):
         some = [card(number) for number in range(begin, min(begin + AT_ONCE, count))]
@@ -164,7 +164,7 @@ def deliver(book: OrderBook, count: int, delivered_at: Callable[[int], datetime]
     progress(f"{count:,} notices delivered")
 
 
-def _deliver(turn: Turn, some: list[str]) -> None:
+def _deliver(turn: UnitOfWork, some: list[str]) -> None:
     turn.lock(some)
     for one in some:
         order = turn.open_order(one, Kind.VERIFICATION)
@@ -187,7 +187,7 @@ def server_seconds(server: databases.Postgres | None) -> float:
     return total / _TICKS
 
 
-def sweep(book: OrderBook, now: datetime, server: databases.Postgres | None) -> tuple[int, Cost, float]:
+def sweep(book: OrderService, now: datetime, server: databases.Postgres | None) -> tuple[int, Cost, float]:
     """Carry on all that is due; how many, what it cost, and the median seconds of a batch."""
     cost, swept, batches = Cost(server), 0, list[float]()
     while True:

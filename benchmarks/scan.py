@@ -29,7 +29,7 @@ from national import national
 from duanka.bootstrap.scan import engine_memory
 from duanka.domain.ports import Silent
 from duanka.domain.schema import TABLES
-from duanka.engine import Embedded
+from duanka.engine import DuckDBEngine
 from duanka.simulator import simulate
 
 DATA = Path("bench-data")
@@ -139,7 +139,7 @@ def one_process(world: Path, rounds: int, memory: str) -> None:
     ran = 0
 
     def plain() -> None:
-        with tempfile.TemporaryDirectory() as work, Embedded(Path(work), memory=limit) as engine:
+        with tempfile.TemporaryDirectory() as work, DuckDBEngine(Path(work), memory=limit) as engine:
             engine.load(tables, columns, {}, None)
             engine._run(f"CREATE TABLE x AS {_PLAIN}")
 
@@ -149,13 +149,13 @@ def one_process(world: Path, rounds: int, memory: str) -> None:
             f" CAST({TABLES[n].time} AS TIMESTAMP) AS started_at FROM {n}"
             for n in records
         )
-        with tempfile.TemporaryDirectory() as work, Embedded(Path(work), memory=limit) as engine:
+        with tempfile.TemporaryDirectory() as work, DuckDBEngine(Path(work), memory=limit) as engine:
             engine.load(tables, columns, {}, None)
             engine._run(f"CREATE TABLE x AS {_PLAIN.replace('FROM calls', f'FROM ({union})')}")
 
     def catalogue() -> None:
         nonlocal ran
-        with tempfile.TemporaryDirectory() as work, Embedded(Path(work), memory=limit) as engine:
+        with tempfile.TemporaryDirectory() as work, DuckDBEngine(Path(work), memory=limit) as engine:
             engine.load(tables, columns, policy.lists, None)
             engine.build(rules, Silent())
             ran = sum(engine.run(rule, limits).ran for rule, limits in rules)

@@ -31,7 +31,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.process import OwnProcess, answers, free_port
 from duanka.network.smpp import codec as smpp
-from duanka.network.smpp.codec import Address
+from duanka.network.smpp.codec import SmppAddress
 from duanka.sandbox.message_proxy import OwnMessageProxy
 
 BLOCKED = 100_000
@@ -65,7 +65,11 @@ def card(number: int, *, blocked: bool = False) -> str:
 def message(number: int, source: str, destination: str, text: str) -> bytes:
     """A submit_sm in UCS-2."""
     return smpp.submit_sm(
-        number, Address(1, 1, source), Address(1, 1, destination), text.encode("utf-16-be"), data_coding=8
+        number,
+        SmppAddress(1, 1, source),
+        SmppAddress(1, 1, destination),
+        text.encode("utf-16-be"),
+        data_coding=8,
     )
 
 

@@ -130,7 +130,7 @@ def _people(here: Any, known: dict[str, Any]) -> dict[str, Any]:
         here.keys.revoke(number, boss, "left the company", NOW + HOUR)
         known["revoked"] = {"left since": gone}
         return {name: Person(name, role) for name, role in roles.items()}
-    from duanka.orders.persons import Asked as Proposed  # noqa: PLC0415
+    from duanka.orders.persons import RequestedAction as Proposed  # noqa: PLC0415
 
     ids = dict(zip(roles, ("wang.fang", "li.wei", "zhang.san", "liaison", "inspector"), strict=True))
     first, invitation = here.persons.begin(ids["王芳"], "王芳", "a test", NOW)
@@ -146,14 +146,14 @@ def _people(here: Any, known: dict[str, Any]) -> dict[str, Any]:
 
 def _orders(here: Any, people: dict[str, Any], known: dict[str, Any]) -> None:
     """Verifications in every state, stops, acts, objections, notices, alarms."""
-    from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind  # noqa: PLC0415
+    from duanka.domain.order import SYSTEM, RequestedAction, OrderDecision, Event, Kind  # noqa: PLC0415
     from duanka.domain.words import Words  # noqa: PLC0415
 
     book, acts = here.book, here.acts
     told = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-    asked = [Asked.VERIFY] * 8 + [Asked.VERIFY_AT_COUNTER]
+    asked = [RequestedAction.VERIFY] * 8 + [RequestedAction.VERIFY_AT_COUNTER]
     book.receive(
-        [Demand(_card(n), how, "medium", told, ("fan_out",)) for n, how in enumerate(asked)],
+        [OrderDecision(_card(n), how, "medium", told, ("fan_out",)) for n, how in enumerate(asked)],
         NOW,
     )
 
@@ -202,7 +202,7 @@ def _online(here: Any, people: dict[str, Any], known: dict[str, Any]) -> None:
         Frame,
         Gesture,
         Outcome,
-        Reason,
+        CheckReason,
         Step,
         Verdict,
     )
@@ -225,7 +225,7 @@ def _online(here: Any, people: dict[str, Any], known: dict[str, Any]) -> None:
     frames = [Frame(n, 6 * n / 17, b"\xff\xd8\xff\xe0" + f"frame {n}".encode() * 4) for n in range(18)]
     here.checks.take(session, challenge.id, frames, NOW + timedelta(seconds=8))
     here.checks.keep_reference(order(7).id, b"\xff\xd8\xff reference", NOW)
-    unsure = Verdict(Outcome.REVIEW, (Reason.UNSURE,), 0.4, {"mouth": 0.4}, best=3)
+    unsure = Verdict(Outcome.REVIEW, (CheckReason.UNSURE,), 0.4, {"mouth": 0.4}, best=3)
     here.checks.settle(challenge.id, unsure, b"\xff\xd8\xff captured", NOW + timedelta(seconds=9))
     known["links"] = {"agreed": seen, "used": link(7), "open": link(0)}
     here.links.use(here.store, known["links"]["used"], NOW)

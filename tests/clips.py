@@ -205,9 +205,9 @@ def in_place_of(photo: Image, image: Image) -> Image:
     """The photograph, its face brought to where the face of the image is, as large and as level."""
     import cv2
 
-    from duanka.identity.embedded.engine import Engine
+    from duanka.identity.embedded.engine import FaceEngine
 
-    engine = Engine()
+    engine = FaceEngine()
     there, here = (np.array(engine.see(one).found[4:14]).reshape(5, 2) for one in (photo, image))
     way = cv2.estimateAffinePartial2D(there, here)[0]
     return np.ascontiguousarray(cv2.warpAffine(photo, way, SIZE, borderValue=(120, 120, 120)))

@@ -11,7 +11,7 @@ from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action
 from duanka.domain.take import Coverage
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.reports import DecisionList
 from typed_desk import card
 
@@ -34,7 +34,7 @@ def decide(
         if covers:
             written.covers(covers)
         for number, tier, action, points in rows:
-            reasons = {"fan_out" if number % 2 else "night_calls": Words("陌生号码", "strangers")}
+            reasons = {"fan_out" if number % 2 else "night_calls": BilingualText("陌生号码", "strangers")}
             one = CardAtRisk(card(number), tier, action, points, reasons, (), city=city, operator="甲")
             if action is Action.STOP:
                 one = replace(one, cases=(f"2026-{number}",), signed_by=(BUREAU,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from duanka.domain.network import NetworkState
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 
 # One stage, as under the Hebei notice: most tests are about how a card is stopped and given back, not in which steps.
-AT_ONCE = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))
+AT_ONCE = OrderPolicy(stages=(DeadlineStage(24, NetworkState.SUSPENDED),))

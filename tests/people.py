@@ -16,7 +16,7 @@ from duanka.domain.person import Person, Role, Scope
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
-from duanka.ledger.people.persons import Asked, Persons
+from duanka.ledger.people.persons import PersonProposal, Persons
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST, SECOND = Person("first.supervisor", Role.SUPERVISOR), Person("second.supervisor", Role.SUPERVISOR)
@@ -40,7 +40,7 @@ class People:
     def add(self, person: str, role: Role, scope: Scope | None = None, name: str = "") -> str:
         """A person, and their key."""
         wanted = Person(person, role, name or person, scope or Scope())
-        asked, half = self.persons.propose(Asked.PERSON, wanted, FIRST, AT)
+        asked, half = self.persons.propose(PersonProposal.PERSON, wanted, FIRST, AT)
         _, other = self.persons.approve(asked.id, SECOND, "a test", AT)
         self.given[person] = f"{half}{other}"
         return self.given[person]

@@ -18,13 +18,13 @@ from duanka.domain.findings import CardAtRisk
 from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Action, Hit
-from duanka.domain.schema import RECORD_TABLES, TABLES, Column, Kind, Table
-from duanka.domain.streaming import Change, HitChange, Refused
-from duanka.domain.text import Words
-from duanka.ingest.model.reasons import Reason
+from duanka.domain.schema import RECORD_TABLES, TABLES, Column, ColumnKind, Table
+from duanka.domain.streaming import Change, HitChange, LiveReason
+from duanka.domain.text import BilingualText
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.observability.metrics import Metrics
 from duanka.policy_files.loader import read_policy
-from duanka.reports.decision_log.writer import DECISIONS, HITS, Ledger
+from duanka.reports.decision_log.writer import DECISIONS, HITS, DecisionLogWriter
 from duanka.rules import RULES
 from signed_cases import signed, trusting
 
@@ -59,7 +59,11 @@ def _section(table: Table) -> Iterable[str]:
 
 
 def _type(column: Column) -> str:
-    return " or ".join(f"`{c}`" for c in column.choices) if column.kind is Kind.CHOICE else column.kind.value
+    return (
+        " or ".join(f"`{c}`" for c in column.choices)
+        if column.kind is ColumnKind.CHOICE
+        else column.kind.value
+    )
 
 
 def _written(page: str) -> str:
@@ -86,7 +90,7 @@ def test_a_column_that_is_missing_in_the_page_is_seen() -> None:
 
 def test_every_type_is_explained() -> None:
     types = _first_cells(FORMAT.read_text(encoding="utf-8"), "## Types")
-    assert types == [kind.value for kind in Kind]
+    assert types == [kind.value for kind in ColumnKind]
 
 
 def test_the_page_names_the_tables_of_which_one_must_be_there() -> None:
@@ -162,7 +166,7 @@ def test_tiers_and_actions_are_those_of_the_page() -> None:
 
 
 # what intake cannot use, and what the live engine cannot
-_REASONS = list(dict.fromkeys([reason.value for reason in (*Reason, *Refused)]))
+_REASONS = list(dict.fromkeys([reason.value for reason in (*QuarantineReason, *LiveReason)]))
 
 
 def test_every_reason_for_quarantine_is_explained() -> None:
@@ -174,8 +178,8 @@ def test_every_reason_for_quarantine_is_explained() -> None:
 def test_every_key_of_the_ledger_is_explained(tmp_path: Path, file: str) -> None:
     hit = Hit("8613800000001", "fan_out", datetime(2021, 5, 17, 9), {"peers": 60})
     card = CardAtRisk(hit.card, Tier.LOW, Action.WATCH, 0.0, {}, (hit,), ("A1",), would_be=Action.VERIFY)
-    with Ledger(tmp_path, b"k" * 32) as ledger:
-        ledger.write([HitChange(1, Change.RAISED, hit)], lambda _: Words("拨号", "dials"), [card])
+    with DecisionLogWriter(tmp_path, b"k" * 32) as ledger:
+        ledger.write([HitChange(1, Change.RAISED, hit)], lambda _: BilingualText("拨号", "dials"), [card])
     page = OUTPUT.read_text(encoding="utf-8")
     part = page[page.index(f"`{file}`, one line per") :]
     stated = [row[0] for row in _rows(f"# \n{part.split('##')[0]}", "# ")]

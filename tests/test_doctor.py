@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from desk import duanka
-from duanka.bootstrap.doctor import CHECKS, Check, examine, folders, installation
+from duanka.bootstrap.doctor import CHECKS, DoctorCheck, examine, folders, installation
 from duanka.bootstrap.doctor.examination import Finding, Installation, Level, ok
 from examined import SECRET, Examined, doctor, order_book
 from waiting import HANG
@@ -245,8 +245,8 @@ def test_checks_run_at_once_and_none_holds_up_the_others() -> None:
         return [ok("well")]
 
     begun = time.monotonic()
-    hanging = [Check(f"hangs {number}", hangs, seconds=0.2) for number in range(20)]
-    results = examine(installation(), [*hanging, Check("breaks", breaks), Check("works", works)])
+    hanging = [DoctorCheck(f"hangs {number}", hangs, seconds=0.2) for number in range(20)]
+    results = examine(installation(), [*hanging, DoctorCheck("breaks", breaks), DoctorCheck("works", works)])
     assert time.monotonic() - begun < HANG / 4, "each waits a fifth of a second, all at once"
     released.set()
     assert [one.finding.level for one in results] == [*[Level.FAULT] * 21, Level.OK]

@@ -20,18 +20,18 @@ import databases
 from databases import Postgres
 from duanka.application.enforcement_worker import PURGE, Duty, Enforcement, Enforcing, duties
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Asked, Demand, Kind, Person, Role
+from duanka.domain.order import Kind, OrderDecision, Person, RequestedAction, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import outbox
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.dispatch.element_worker import Enacting
-from duanka.orders.dispatch.outbox import Looking, Outbox
+from duanka.orders.dispatch.element_worker import ElementDispatcher
+from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.reconciliation import Reconciling
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement
 from parts import needed
 from waiting import HANG, until
@@ -107,20 +107,20 @@ def running(enforcing: Enforcing) -> Iterator[Enforcing]:
         assert not thread.is_alive()
 
 
-def book_of(store: Store) -> OrderBook:
-    return OrderBook(store, Terms(OrderPolicy(), TRAIL, (ONE,)))
+def book_of(store: Store) -> OrderService:
+    return OrderService(store, Terms(OrderPolicy(), TRAIL, (ONE,)))
 
 
-def real(store: Store, book: OrderBook, element: FakeElement, heard: Heard, said: list[str]) -> Enforcing:
-    alarms = Alarms(store, said.append, timedelta(minutes=5))
-    enacting = Enacting(Outbox(store, "w"), element, alarms)
-    look = Looking(store, (ONE,))
+def real(store: Store, book: OrderService, element: FakeElement, heard: Heard, said: list[str]) -> Enforcing:
+    alarms = AlarmService(store, said.append, timedelta(minutes=5))
+    enacting = ElementDispatcher(Outbox(store, "w"), element, alarms)
+    look = PendingWorkProbe(store, (ONE,))
     enforcing = Enforcing(parts(heard, said, sweep=book.sweep, elements={ONE: enacting}, look=look))
     book.wake = enforcing.wake
     return enforcing
 
 
-def stop_card(book: OrderBook, number: int) -> str:
+def stop_card(book: OrderService, number: int) -> str:
     card = str(8613000000000 + number)
     book.police_stop(card, "A1", POLICE, "notice", datetime.now(UTC))
     return card
@@ -257,11 +257,17 @@ def test_five_hundred_at_once_are_all_in_the_network(database_url: str) -> None:
     element.faults.delay = 0.002
     book = book_of(store)
     cards = [str(8613000000000 + number) for number in range(500)]
-    reason = Words("公安机关确认", "the police confirmed it")
+    reason = BilingualText("公安机关确认", "the police confirmed it")
     with running(real(store, book, element, Heard(), [])):
         begun = datetime.now(UTC)
-        stop = Demand(
-            "", Asked.STOP, "extreme", reason, cases=("A1",), decision="run:1", signed_by=("bureau",)
+        stop = OrderDecision(
+            "",
+            RequestedAction.STOP,
+            "extreme",
+            reason,
+            cases=("A1",),
+            decision="run:1",
+            signed_by=("bureau",),
         )
         book.receive([replace(stop, card=card) for card in cards], begun)
         until(lambda: undone(store) == 0)

@@ -11,7 +11,7 @@ from duanka.bootstrap.scan import policy_named
 from duanka.domain.errors import LostRecords
 from duanka.domain.intake_report import FileAccount, Intake
 from duanka.domain.ports import Progress, Silent
-from duanka.engine import Embedded
+from duanka.engine import DuckDBEngine
 from duanka.reports import CardsAtRisk
 from duanka.rules import RULES
 
@@ -23,7 +23,7 @@ def test_a_lost_record_stops_the_scan(tmp_path: Path) -> None:
 
     scan = Scan(tmp_path, policy_named("national"), RULES, tmp_path)
     with (
-        Embedded(tmp_path / "work") as engine,
+        DuckDBEngine(tmp_path / "work") as engine,
         pytest.raises(LostRecords, match=r"calls\.csv: 10 records came in"),
     ):
         scan_records(scan, lossy, engine, CardsAtRisk(tmp_path / "c.csv", "zh"), Silent())

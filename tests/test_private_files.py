@@ -20,7 +20,7 @@ from duanka.network.process import OwnProcess
 from duanka.network.refusal_store import RefusedFile
 from duanka.network.sip.lists import CallLists, make
 from duanka.network.sms.proxy.block_list import MessageList
-from duanka.reports.decision_log.writer import Ledger
+from duanka.reports.decision_log.writer import DecisionLogWriter
 from waiting import HANG
 
 OPEN_UMASK = 0o022
@@ -72,7 +72,7 @@ def _messages(folder: Path) -> None:
 
 
 def _ledger(folder: Path) -> None:
-    Ledger(folder).close()
+    DecisionLogWriter(folder).close()
 
 
 def _child(folder: Path) -> None:

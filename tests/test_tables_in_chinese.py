@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from duanka.cli.detection.live import source_line
 from duanka.cli.shell import language as cli_language
 from duanka.domain.local_time import DEFAULT_ZONE, use_zone
-from duanka.domain.streaming import Source
+from duanka.domain.streaming import SourceReach
 from duanka.domain.text import Language
 from typed_desk import TypedDesk, card, demand
 
@@ -142,7 +142,7 @@ def test_a_source_that_waits_for_late_records_does_not_look_days_behind(
 ) -> None:
     monkeypatch.setattr(cli_language, "_found", ContextVar("found", default=language))
     last = datetime(2021, 5, 6, 23, 57)
-    assert source_line(Source("calls", "calls", 27988, 0, last, last - timedelta(days=4))) == told
+    assert source_line(SourceReach("calls", "calls", 27988, 0, last, last - timedelta(days=4))) == told
 
 
 def test_programs_get_the_same_in_every_language(desk: TypedDesk) -> None:

@@ -18,7 +18,7 @@ from duanka.domain.counter_check import Document
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 from typed_desk import Said, TypedDesk, demand
 
 
@@ -31,7 +31,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> TypedDesk:
 
 @pytest.mark.parametrize("enum", [State, Kind, ActState, Document, Event, Role])
 def test_no_word_is_of_two_values(enum: type[WordedEnum]) -> None:
-    offered = choices(Words("状态", "state"), enum)
+    offered = choices(BilingualText("状态", "state"), enum)
     for member in enum:
         typed = (member.value, *member.words, member.words.en.upper(), member.value.replace("_", "-"))
         assert {offered.read(f" {one} ") for one in typed} == {member}

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from desk import ENGLISH
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import scan as app
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.cli import main as cli
 from duanka.cli.shell.process import ERR, OUT
-from duanka.domain.order import Asked, Demand
+from duanka.domain.order import OrderDecision, RequestedAction
 from duanka.domain.person import Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from people import People
 
 WORKS = {"wang": Role.DESK, "li": Role.SUPERVISOR, "liaison": Role.POLICE, "ministry": Role.REGULATOR}
@@ -30,9 +30,9 @@ def card(number: int) -> str:
     return str(8613000000000 + number)
 
 
-def demand(number: int, tier: str = "medium") -> Demand:
-    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-    return Demand(card(number), Asked.VERIFY, tier, reason, ("fan_out",), decision=SEALED)
+def demand(number: int, tier: str = "medium") -> OrderDecision:
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+    return OrderDecision(card(number), RequestedAction.VERIFY, tier, reason, ("fan_out",), decision=SEALED)
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class TypedDesk:
             people = People(here.store, here.trail)
             self.keys = {name: people.add(name, role) for name, role in WORKS.items()}
 
-    def open(self, *, create: bool = False) -> AbstractContextManager[Desk]:
+    def open(self, *, create: bool = False) -> AbstractContextManager[OrderDesk]:
         settings = Settings(orders=self.folder, policy=self.policy)
         return app_orders.desk(settings, app.policy_named(self.policy), create=create)
 
-    def demand(self, *demands: Demand) -> None:
+    def demand(self, *demands: OrderDecision) -> None:
         with self.open() as here:
             here.book.receive(demands, app_orders.now())
 

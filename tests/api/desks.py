@@ -16,20 +16,20 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from duanka.api import BASE, Limits, create_api
+from duanka.api import BASE, RequestLimits, create_api
 from duanka.domain.identity import Consent
-from duanka.domain.order import Asked, Demand, Kind, Order, Role
+from duanka.domain.order import Kind, Order, OrderDecision, RequestedAction, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
-from duanka.orders.intake.takes import Takes
-from duanka.orders.queries.service import Reading
-from duanka.orders.service import OrderBook
+from duanka.orders.intake.takes import TakeService
+from duanka.orders.queries.service import OrderQueries
+from duanka.orders.service import OrderService
 from duanka.orders.verification.check_book import Checks
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
@@ -47,7 +47,7 @@ KEY = b"a key of a test, thirty-two bytes"
 ELEMENTS = ("home_register", "call_proxy", "message_proxy")
 ROLES = (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE)
 WHY = {"why": "a test"}
-PLENTY = Limits(
+PLENTY = RequestLimits(
     per_key=1e9,
     per_key_burst=10**9,
     failed=1e9,
@@ -71,9 +71,9 @@ def phone(number: int = 0) -> str:
     return f"+{card(number)}"
 
 
-def demand(number: int = 0, asked: Asked = Asked.VERIFY) -> Demand:
-    reason = Words("一天外呼80个陌生号码", "80 strangers called")
-    return Demand(
+def demand(number: int = 0, asked: RequestedAction = RequestedAction.VERIFY) -> OrderDecision:
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called")
+    return OrderDecision(
         card(number), asked, "medium", reason, ("fan_out",), decision=f"0123456789abcdef:{number + 1}"
     )
 
@@ -105,12 +105,12 @@ class TestDesk:
     __test__ = False
 
     store: Store
-    book: OrderBook
-    acts: Acts
+    book: OrderService
+    acts: ActService
     keys: Keys
     people: People
     links: Links
-    reading: Reading
+    reading: OrderQueries
     trail: Trail
     checks: Checks
     counter: Counter
@@ -118,7 +118,7 @@ class TestDesk:
     way: Way
     given: Mapping[Role, str]
     clock: Clock
-    takes: Takes
+    takes: TakeService
     withdrawals: Withdrawals
     woken: list[int] = field(default_factory=list)
 
@@ -137,18 +137,18 @@ class TestDesk:
         assert session is not None
         return session.token
 
-    def api(self, limits: Limits = PLENTY, *, online: bool = True) -> FastAPI:
+    def api(self, limits: RequestLimits = PLENTY, *, online: bool = True) -> FastAPI:
         self.book.wake = lambda: self.woken.append(1)
         return create_api(self, self.clock, limits, self.way.verification if online else None)
 
 
 def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None = None) -> TestDesk:
     policy, trail = policy or AT_ONCE, Trail(KEY)
-    book, people = OrderBook(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
+    book, people = OrderService(store, Terms(policy, trail, ELEMENTS)), People(store, trail)
     given = {role: people.add(f"the.{role}", role) for role in ROLES}
     links, pictures, clock = Links(KEY, policy), Pictures(book, KEY[:KEY_BYTES]), clock or Clock()
     checks = Checks(book, links, pictures, KEY)
-    acts = Acts(book)
+    acts = ActService(book)
     return TestDesk(
         store,
         book,
@@ -156,7 +156,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         people.keys,
         people,
         links,
-        Reading(store, trail),
+        OrderQueries(store, trail),
         trail,
         checks,
         Counter(book),
@@ -164,7 +164,7 @@ def desk_on(store: Store, policy: OrderPolicy | None = None, clock: Clock | None
         way(checks, clock),
         given,
         clock,
-        Takes(acts, KeptLines(KEY)),
+        TakeService(acts, KeptLines(KEY)),
         Withdrawals(acts),
     )
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
-from duanka.api import BASE, Limits
+from duanka.api import BASE, RequestLimits
 from duanka.api.http import auth as access
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.routes import bulk_actions as acts
@@ -145,7 +145,7 @@ def test_what_is_no_key_is_refused(world: World, header: str) -> None:
 
 def test_who_asks_too_often_waits(store: Store) -> None:
     desk = desk_on(store)
-    with callers(desk.api(Limits(per_key=60, per_key_burst=5))) as calling:
+    with callers(desk.api(RequestLimits(per_key=60, per_key_burst=5))) as calling:
         mine, other = calling(desk.given[DESK]), calling(desk.given[REGULATOR])
         answers = [mine.get("/alarms") for _ in range(12)]
         refused = [answer for answer in answers if answer.status_code == 429]
@@ -158,7 +158,7 @@ def test_who_asks_too_often_waits(store: Store) -> None:
 
 def test_who_guesses_is_slowed_down_and_others_behind_the_same_address_are_not(store: Store) -> None:
     desk = desk_on(store)
-    with callers(desk.api(Limits(failed=6, failed_burst=3, holder=6, holder_burst=3))) as calling:
+    with callers(desk.api(RequestLimits(failed=6, failed_burst=3, holder=6, holder_burst=3))) as calling:
         nobody = calling("dk_" + "A" * 44)
         assert [nobody.get("/alarms").status_code for _ in range(5)] == [401] * 3 + [429] * 2
         assert calling(desk.given[DESK]).get("/alarms").status_code == 200

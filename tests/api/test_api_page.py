@@ -10,7 +10,7 @@ import httpx
 
 from desks import desk_on, served
 from doors import commands
-from duanka.api import BASE, Limits
+from duanka.api import BASE, RequestLimits
 from duanka.api.schemas.errors import CODES
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.domain.authority import GRANTS
@@ -108,7 +108,7 @@ def test_every_code_of_an_error_is_explained() -> None:
 
 
 def test_the_limits_are_those_of_the_page() -> None:
-    limits = Limits()
+    limits = RequestLimits()
     for said in (
         f"{limits.per_key:g} requests a minute and key, {limits.per_key_burst} at once",
         f"{limits.failed:g} failed keys",

@@ -27,30 +27,30 @@ from duanka.domain.order import (
     Grounds,
     Kind,
     NoSuchTransition,
-    NotTheirs,
     Order,
     OrderError,
+    PermissionDenied,
     State,
     moved,
 )
 from duanka.domain.person import WITH_KEYS, Person, Role, Scope
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.ledger.people.persons import Asked
-from duanka.orders.queries.service import Filter, Reader
-from duanka.orders.service import OrderBook
+from duanka.ledger.people.persons import PersonProposal
+from duanka.orders.queries.service import Filter, ViewerContext
+from duanka.orders.service import OrderService
 from people import People
 from test_access import WHO
 
 # how an order book begins, or is upgraded: nobody has a key then that could be asked for
 SET_UP = {"init", "persons init", "persons join", "database status", "database upgrade"}
 SEEN = CounterCheck(Document.ID_CARD, "counter", True, True, True)
-WORDS = Words("理由", "a reason")
+WORDS = BilingualText("理由", "a reason")
 Try = Callable[[TestDesk, Order, Person], object]
 
 
-def _reader(by: Person, **more: Any) -> Reader:
-    return Reader(by, case="case-1", **more)
+def _reader(by: Person, **more: Any) -> ViewerContext:
+    return ViewerContext(by, case="case-1", **more)
 
 
 # What each permission lets somebody do, as a service is asked for it. An act on an order is tried on an order that is
@@ -82,7 +82,7 @@ SERVICES: Mapping[Permission, Try] = {
     Permission.REJECT_COUNTER_CHECK: lambda d, o, by: d.counter.reject(o.id, by, "why", NOW),
     Permission.LIST_PERSONS: lambda d, o, by: d.people.persons.list(by),
     Permission.PROPOSE_PERSON: lambda d, o, by: d.people.persons.propose(
-        Asked.KEY, Person("nobody.here", Role.DESK), by, NOW
+        PersonProposal.KEY, Person("nobody.here", Role.DESK), by, NOW
     ),
     Permission.APPROVE_PERSON: lambda d, o, by: d.people.persons.approve("P0", by, "why", NOW),
     Permission.DISABLE_PERSON: lambda d, o, by: d.people.persons.disable("nobody.here", by, "why", NOW),
@@ -136,7 +136,7 @@ def test_every_service_asks_the_table(desk: tuple[TestDesk, Order], permission: 
         refused = False
         try:
             SERVICES[permission](made, order, Person(f"a.{role}", role))
-        except NotTheirs:
+        except PermissionDenied:
             refused = True
         except OrderError:
             pass  # who may: the order, act or person does not allow it
@@ -147,7 +147,7 @@ def test_every_service_asks_the_table(desk: tuple[TestDesk, Order], permission: 
 def test_what_moves_an_order_is_what_its_permission_grants(row: Any, role: Role, event: Event) -> None:
     try:
         moved(row.kind, row.before, event, role)
-    except NotTheirs:
+    except PermissionDenied:
         allowed = False
     except NoSuchTransition:
         return
@@ -174,7 +174,7 @@ def test_role_and_scope_decide_together(
     expected = may(role, permission) and scoped
     try:
         authorize(person, permission, order)
-    except NotTheirs:
+    except PermissionDenied:
         assert not expected
     else:
         assert expected
@@ -195,18 +195,18 @@ def test_a_second_permission_is_asked_within_the_first(desk: tuple[TestDesk, Ord
         for permission, read in (
             (
                 Permission.UNMASK,
-                lambda by=by: made.reading.order(order.id, Reader(by, unmasked=True, why="w"), NOW),
+                lambda by=by: made.reading.order(order.id, ViewerContext(by, unmasked=True, why="w"), NOW),
             ),
             (
                 Permission.SEARCH_BY_NUMBER,
-                lambda by=by: made.reading.orders(Filter(card=card()), Reader(by), NOW),
+                lambda by=by: made.reading.orders(Filter(card=card()), ViewerContext(by), NOW),
             ),
         ):
             first = Permission.READ_ORDER if permission is Permission.UNMASK else Permission.LIST_ORDERS
             if may(role, permission) and may(role, first):
                 read()
             else:
-                with pytest.raises(NotTheirs):
+                with pytest.raises(PermissionDenied):
                     read()
 
 
@@ -218,7 +218,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
     folder = tmp_path_factory.mktemp("commands")
     settings = Settings(orders=folder / "book")
     with app_orders.desk(settings, app.policy_named("national"), create=True) as here:
-        assert isinstance(here.book, OrderBook)
+        assert isinstance(here.book, OrderService)
         people = People(here.store, here.trail)
         keys = {role: people.add(f"the.{role}", role) for role in WITH_KEYS}
         here.book.receive([demand()], app_orders.now())
@@ -248,7 +248,7 @@ def test_every_command_asks_the_table(book: Book, words: str) -> None:
             env={"DUANKA_ORDERS": str(book.folder / "book"), "DUANKA_API_KEY": key},
             catch_exceptions=True,
         )
-        refused = isinstance(found.exception, NotTheirs)
+        refused = isinstance(found.exception, PermissionDenied)
         assert found.exit_code != 2 or refused, (typed, found.output)
         assert refused is not may(role, permission), (words, role, found.exception, found.output)
 

@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from asking import own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, callers, card
-from duanka.api import Limits
-from duanka.domain.identity import TOLD, Reason, ReferenceUnusable
+from duanka.api import RequestLimits
+from duanka.domain.identity import TOLD, CheckReason, ReferenceUnusable
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
 from duanka.ledger.db.tables import audit
-from duanka.orders.queries.service import Reader
+from duanka.orders.queries.service import ViewerContext
 from people import SECOND
 from recordings import recording
 from verifications import DARK, LOST, OTHER, PASSED, UNSURE
@@ -66,7 +66,7 @@ def sent(desk: TestDesk, session: Caller, verdict: Any = None) -> dict[str, Any]
     return found
 
 
-def refused(answer: Any, status: int, reason: Reason) -> None:
+def refused(answer: Any, status: int, reason: CheckReason) -> None:
     told = answer.json()
     assert (answer.status_code, told["status"], told.get("reason")) == (status, status, reason)
     assert told["words"] == {"zh": TOLD[reason].zh, "en": TOLD[reason].en}
@@ -193,14 +193,17 @@ def test_tries_are_counted_and_lead_to_the_counter(desk: TestDesk, calling: Call
     dark = sent(desk, session, DARK)
     assert (dark["stage"], dark["left"]) == ("again", 3)
     assert dark["reasons"] == [
-        {"code": "too_dark", "words": {"zh": TOLD[Reason.TOO_DARK].zh, "en": TOLD[Reason.TOO_DARK].en}}
+        {
+            "code": "too_dark",
+            "words": {"zh": TOLD[CheckReason.TOO_DARK].zh, "en": TOLD[CheckReason.TOO_DARK].en},
+        }
     ]
     lost = sent(desk, session, LOST)
     assert (lost["stage"], lost["left"], lost["reasons"][0]["code"]) == ("again", 3, "lost")
     assert [sent(desk, session, OTHER)["left"] for _ in range(3)] == [2, 1, 0]
     end = session.get("/holder/check").json()
     assert (end["stage"], end["order"]) == ("counter", "sent_to_counter")
-    refused(session.post("/holder/challenge", {}), 409, Reason.USED_UP)
+    refused(session.post("/holder/challenge", {}), 409, CheckReason.USED_UP)
 
 
 def test_a_review_waits_for_a_person(desk: TestDesk, calling: Calling) -> None:
@@ -212,38 +215,38 @@ def test_a_review_waits_for_a_person(desk: TestDesk, calling: Calling) -> None:
 def test_what_is_refused_says_why(desk: TestDesk, calling: Calling) -> None:
     first, second = in_session(desk, calling, 1), in_session(desk, calling, 2)
     challenge = drawn(desk, first)
-    refused(second.post("/holder/check", recording(challenge)), 409, Reason.OTHER_SESSION)
+    refused(second.post("/holder/check", recording(challenge)), 409, CheckReason.OTHER_SESSION)
     desk.way.queue.busy = True
     busy = first.post("/holder/check", recording(challenge))
-    refused(busy, 503, Reason.BUSY)
+    refused(busy, 503, CheckReason.BUSY)
     assert busy.headers["retry-after"] == "7"
     desk.way.queue.busy = False
     challenge = drawn(desk, first)
     assert first.post("/holder/check", recording(challenge)).status_code == 202
-    refused(first.post("/holder/check", recording(challenge)), 409, Reason.REPLAYED)
+    refused(first.post("/holder/check", recording(challenge)), 409, CheckReason.REPLAYED)
     desk.way.queue.judge(DARK)
     challenge = drawn(desk, first)
-    refused(first.post("/holder/check", recording(challenge, seconds=1.0)), 409, Reason.OUT_OF_TIME)
+    refused(first.post("/holder/check", recording(challenge, seconds=1.0)), 409, CheckReason.OUT_OF_TIME)
     challenge = drawn(desk, first)
     desk.clock.now += timedelta(seconds=61)
-    refused(first.post("/holder/check", recording(challenge)), 409, Reason.EXPIRED)
+    refused(first.post("/holder/check", recording(challenge)), 409, CheckReason.EXPIRED)
 
 
 def test_without_a_photo_or_a_judge_the_way_is_the_counter(desk: TestDesk, calling: Calling) -> None:
     holder = calling(desk.asked()[1])
     desk.way.photos.photo = None
     for _ in range(2):
-        refused(holder.post("/holder/session", agreed(holder)), 409, Reason.NO_REFERENCE)
+        refused(holder.post("/holder/session", agreed(holder)), 409, CheckReason.NO_REFERENCE)
     desk.way.photos.down = True
     away = holder.post("/holder/session", agreed(holder))
-    refused(away, 503, Reason.NOT_AVAILABLE)
+    refused(away, 503, CheckReason.NOT_AVAILABLE)
     assert away.headers["retry-after"] == "30"
     with callers(desk.api(online=False)) as elsewhere:
         alone = elsewhere(desk.asked()[1])
         online = alone.get("/holder/order").json()["online"]
         assert (online["open"], online["supplier"], online["stage"]) == (False, None, None)
-        assert online["why"]["en"] == TOLD[Reason.NOT_AVAILABLE].en
-        refused(alone.post("/holder/session", agreed(alone)), 409, Reason.NOT_AVAILABLE)
+        assert online["why"]["en"] == TOLD[CheckReason.NOT_AVAILABLE].en
+        refused(alone.post("/holder/session", agreed(alone)), 409, CheckReason.NOT_AVAILABLE)
 
 
 def test_a_session_is_no_link_and_a_link_no_session(desk: TestDesk, calling: Calling) -> None:
@@ -308,13 +311,13 @@ def test_one_picture_may_have_400_kilobytes(desk: TestDesk, calling: Calling) ->
     challenge = drawn(desk, session)
     body = recording(challenge)
     body["frames"][0]["jpeg"] = base64.b64encode(bytes(400_003)).decode()
-    refused(session.post("/holder/check", body), 413, Reason.TOO_LARGE)
+    refused(session.post("/holder/check", body), 413, CheckReason.TOO_LARGE)
     body["frames"][0]["jpeg"] = base64.b64encode(bytes(400_000)).decode()
     assert session.post("/holder/check", body).status_code == 202
 
 
 def test_each_session_may_look_every_second_whatever_others_do(desk: TestDesk) -> None:
-    limits = Limits(failed=60, failed_burst=6, polling=90, polling_burst=5)
+    limits = RequestLimits(failed=60, failed_burst=6, polling=90, polling_burst=5)
     tokens = [desk.sits(number) for number in (1, 2)]
     with callers(desk.api(limits)) as calling:
         first, second, nobody = calling(tokens[0]), calling(tokens[1]), calling("A" * 32)
@@ -348,7 +351,7 @@ def test_a_photo_that_nothing_can_be_compared_with_is_told_to_the_desk_once(
     desk.way.photos.photo = photo
     monkeypatch.setattr(desk.way.judge, "enrol", sees_no_face)
     for _ in range(2):
-        refused(holder.post("/holder/session", agreed(holder)), 409, Reason.NO_REFERENCE)
+        refused(holder.post("/holder/session", agreed(holder)), 409, CheckReason.NO_REFERENCE)
     assert told in caplog.text
-    file = desk.reading.order(order.id, Reader(desk.people.who(SECOND.id)), desk.clock())
+    file = desk.reading.order(order.id, ViewerContext(desk.people.who(SECOND.id)), desk.clock())
     assert [told in row.why for row in file.trail if row.what == "photo.unusable"] == [True]

@@ -15,7 +15,7 @@ import pytest
 
 from asking import one_store, own_desk
 from desks import TestDesk
-from duanka.api import BASE, Limits, create_api
+from duanka.api import BASE, RequestLimits, create_api
 from duanka.api.http.client_addresses import UNKNOWN, TrustedProxies, client_key
 from duanka.api.http.connections import ConnectionLimits, LimitedConnection
 from duanka.api.server import listening_socket, make_server, server_address
@@ -238,7 +238,7 @@ def test_which_proxies_are_trusted() -> None:
 @pytest.mark.parametrize(("trusted", "slowed"), [("", True), ("127.0.0.1", False)])
 def test_whose_forwarded_address_is_believed(desk: TestDesk, trusted: str, slowed: bool) -> None:
 
-    limits = Limits(failed=1, failed_burst=3)
+    limits = RequestLimits(failed=1, failed_burst=3)
     api = create_api(desk, desk.clock, limits, None)
     with listening_socket("127.0.0.1", 0) as listening:
         server = make_server(api, TrustedProxies(trusted))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from asking import own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, card
-from duanka.domain.identity import Reason
+from duanka.domain.identity import CheckReason
 from duanka.domain.order import Event, Kind, Person, Role, State
 from duanka.ledger.db.tables import audit, notices
 from duanka.orders.dispatch.link_requests import MOST_A_DAY, PAUSE
@@ -39,9 +39,11 @@ def test_another_browser_ends_nothing_refuses_nothing_and_objects_to_nothing(
     session = calling(begun.json()["sessionToken"])
     assert session.post("/holder/challenge", {}).status_code == 200
     assert [one.get("/holder/order").json()["link"] for one in (mine, other)] == ["yours", "elsewhere"]
-    refused(other.post("/holder/session", agreed(other)), 409, Reason.OTHER_BROWSER)
-    refused(other.post("/holder/session", agreed(other, faceDataAgreed=False)), 409, Reason.OTHER_BROWSER)
-    refused(other.post("/holder/objection", {"text": "not me"}), 409, Reason.OTHER_BROWSER)
+    refused(other.post("/holder/session", agreed(other)), 409, CheckReason.OTHER_BROWSER)
+    refused(
+        other.post("/holder/session", agreed(other, faceDataAgreed=False)), 409, CheckReason.OTHER_BROWSER
+    )
+    refused(other.post("/holder/objection", {"text": "not me"}), 409, CheckReason.OTHER_BROWSER)
     assert session.post("/holder/challenge", {}).status_code == 200, "the session goes on"
     assert state_of(desk) is State.IN_PROGRESS
     assert desk.reading.last(card(), Kind.OBJECTION) is None
@@ -118,7 +120,7 @@ def test_who_agrees_by_the_new_link_takes_over(desk: TestDesk, calling: Calling)
     holder = calling(new)
     assert holder.get("/holder/order").json()["link"] == "open"
     assert holder.post("/holder/session", agreed(holder)).status_code == 201
-    refused(session.post("/holder/challenge", {}), 409, Reason.OTHER_SESSION)
+    refused(session.post("/holder/challenge", {}), 409, CheckReason.OTHER_SESSION)
     assert "later link" in stranger.get("/holder/order").json()["message"]
     assert stranger.post("/holder/session", {}).status_code == 401
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Request, Route, expect
 
 from desks import HOUR, TestDesk, card
 from duanka.api import BASE
-from duanka.domain.identity import TOLD, Frame, Reason, Verdict
+from duanka.domain.identity import TOLD, CheckReason, Frame, Verdict
 from duanka.domain.order import SYSTEM, Event, Kind, State
 from holder_pages import World, agree, numbers, own_served_world, own_world, record, screen
 from verifications import DARK, OTHER, PASSED, UNSURE
@@ -67,7 +67,7 @@ def test_from_the_link_to_the_pass_in_chinese(world: World) -> None:
         assert 16 <= len(check.frames) <= 40
         assert all(one.jpeg.startswith(b"\xff\xd8") for one in check.frames)
         screen(page, "again")
-        assert TOLD[Reason.TOO_DARK].zh in page.inner_text("main")
+        assert TOLD[CheckReason.TOO_DARK].zh in page.inner_text("main")
         assert "本次不计次数。还可以再试 3 次" in page.inner_text("main")
         page.get_by_role("button", name="再试一次").click()
         screen(page, "ready")
@@ -201,7 +201,11 @@ def test_the_last_try_leads_to_the_counter(world: World) -> None:
         page.reload()
         screen(page, "counter")
         said = page.inner_text("main")
-        for words in (TOLD[Reason.OTHER_PERSON].en, TOLD[Reason.USED_UP].en, "any of our own counters"):
+        for words in (
+            TOLD[CheckReason.OTHER_PERSON].en,
+            TOLD[CheckReason.USED_UP].en,
+            "any of our own counters",
+        ):
             assert words in said
         assert world.desk.reading.state(order).state is State.SENT_TO_COUNTER
 

@@ -11,13 +11,13 @@ from asking import one_store, own_calling, own_desk
 from desks import HOUR, NOW, Caller, TestDesk, card, demand, desk_on
 from duanka.api.schemas.holder_texts import not_online, otherwise, restricted, words_digest
 from duanka.domain.counter_check import CounterCheck, Document
-from duanka.domain.identity import TOLD, Progress, Reason, Stage
+from duanka.domain.identity import TOLD, CheckReason, SessionStage, VerificationProgress
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, Person, Role, State
+from duanka.domain.order_policy import DeadlineStage as Deadline
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.order_policy import Stage as Deadline
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 
 store = pytest.fixture(one_store)
@@ -30,7 +30,7 @@ TWO_STAGES = OrderPolicy(
 )
 
 
-def told(desk: TestDesk, order_id: str) -> tuple[Words, Words | None]:
+def told(desk: TestDesk, order_id: str) -> tuple[BilingualText, BilingualText | None]:
     """What happens otherwise, and how the card is restricted."""
     order = desk.reading.state(order_id)
     restriction, _ = desk.reading.own(order, desk.clock.now)
@@ -110,25 +110,28 @@ def test_what_the_police_stopped_is_not_promised_back(desk: TestDesk) -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (None, TOLD[Reason.NOT_AVAILABLE]),
+        (None, TOLD[CheckReason.NOT_AVAILABLE]),
         *(
-            (Progress(stage, State.IN_PROGRESS, 3), None)
-            for stage in (Stage.READY, Stage.WAITING, Stage.AGAIN)
+            (VerificationProgress(stage, State.IN_PROGRESS, 3), None)
+            for stage in (SessionStage.READY, SessionStage.WAITING, SessionStage.AGAIN)
         ),
         (
-            Progress(Stage.COUNTER, State.IN_PROGRESS, 0, (Reason.OTHER_PERSON, Reason.USED_UP)),
-            TOLD[Reason.USED_UP],
+            VerificationProgress(
+                SessionStage.COUNTER, State.IN_PROGRESS, 0, (CheckReason.OTHER_PERSON, CheckReason.USED_UP)
+            ),
+            TOLD[CheckReason.USED_UP],
         ),
     ],
     ids=["nobody-judges", "ready", "waiting", "again", "used-up"],
 )
-def test_why_not_online(found: Progress | None, said: Words | None) -> None:
+def test_why_not_online(found: VerificationProgress | None, said: BilingualText | None) -> None:
     assert not_online(found) == said
 
 
 def test_other_ends_have_their_own_words() -> None:
     ends = [
-        not_online(Progress(one, State.IN_PROGRESS, 0)) for one in (Stage.REVIEW, Stage.PASSED, Stage.COUNTER)
+        not_online(VerificationProgress(one, State.IN_PROGRESS, 0))
+        for one in (SessionStage.REVIEW, SessionStage.PASSED, SessionStage.COUNTER)
     ]
     assert None not in ends
     assert len(set(ends)) == 3
@@ -141,8 +144,8 @@ def test_the_digest_says_which_texts_and_who_judges() -> None:
     assert digest == words_digest(IdentityPolicy(), "one")
     assert digest != words_digest(policy, "another")
     for other in (
-        IdentityPolicy(face_consent=Words("甲", "A")),
-        IdentityPolicy(legal_notice=Words("甲", "A")),
+        IdentityPolicy(face_consent=BilingualText("甲", "A")),
+        IdentityPolicy(legal_notice=BilingualText("甲", "A")),
     ):
         assert words_digest(other, "one") != digest
 

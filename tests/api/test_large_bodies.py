@@ -14,7 +14,7 @@ import pytest
 from asking import one_store, own_desk
 from desks import TestDesk, served
 from duanka.api import BASE
-from duanka.domain.identity import TOLD, Reason
+from duanka.domain.identity import TOLD, CheckReason
 from recordings import recording
 from waiting import HANG
 
@@ -71,8 +71,8 @@ def test_a_hundred_megabytes_are_refused_and_never_held(
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 413 "), answer[:200]
     told = json.loads(body)
-    assert (told["status"], told["reason"]) == (413, Reason.TOO_LARGE)
-    assert told["words"]["zh"] == TOLD[Reason.TOO_LARGE].zh
+    assert (told["status"], told["reason"]) == (413, CheckReason.TOO_LARGE)
+    assert told["words"]["zh"] == TOLD[CheckReason.TOO_LARGE].zh
     assert held < _HELD, f"{held >> 20} MiB held"
     assert sent < _SENT // 2, "it hung up"
 

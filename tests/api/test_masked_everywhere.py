@@ -17,7 +17,7 @@ from desks import ELEMENTS, NOW, WHY, Caller, TestDesk, demand
 from duanka.api import BASE
 from duanka.api.app import create_api
 from duanka.domain.order import Event, Grounds, Kind, Person, Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db import tables
 
 store = pytest.fixture(one_store)
@@ -31,7 +31,7 @@ WRITTEN = (
     "13900139000 is 139 0013 9000, 139-0013-9000, (139)0013.9000, １３９００１３９０００, +86139/0013/9000,"
     " 一三九〇〇一三九〇〇〇; the card is 8613800138000, +86 138 0013 8000, 138－0013－8000"
 )
-WORDS = Words(WRITTEN, WRITTEN)
+WORDS = BilingualText(WRITTEN, WRITTEN)
 CLERK = Person("the clerk", Role.DESK)
 
 

@@ -13,7 +13,7 @@ from asking import one_store, own_desk
 from desks import TestDesk, desk_on, served
 from duanka.api.routes.static import FILES
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from waiting import HANG
 
@@ -79,7 +79,10 @@ def test_what_a_telephone_adds_to_a_link_does_no_harm(client: httpx.Client) -> N
 
 def test_without_scripts_the_page_names_counter_and_hotline(store: Store) -> None:
     policy = replace(
-        OrderPolicy(), operator=Words('甲"<b>电信', "A&B"), hotline="10000", counter=Words("甲厅", "hall A")
+        OrderPolicy(),
+        operator=BilingualText('甲"<b>电信', "A&B"),
+        hotline="10000",
+        counter=BilingualText("甲厅", "hall A"),
     )
     with served(desk_on(store, policy).api()) as address:
         text = httpx.get(f"{address}/v", timeout=HANG).text

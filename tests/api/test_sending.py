@@ -12,11 +12,11 @@ import pytest
 
 from asking import own_calling, own_desk
 from desks import Caller, TestDesk, callers, desk_on
-from duanka.api import BASE, Limits
+from duanka.api import BASE, RequestLimits
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes.online_pictures import MOST_LINE
 from duanka.api.schemas.holder_requests import MOST_BYTES
-from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckRefused, Reason
+from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckReason, CheckRefused
 from duanka.ledger.db.database import Store
 from recordings import digests, pictures, recording
 from verifications import PASSED
@@ -99,7 +99,7 @@ def test_on_a_quick_line_one_answer_is_enough(one_desk: TestDesk, one_calling: C
     one_desk.clock.now += 4 * SECOND
     assert (tell(session, body)["stage"], len(one_desk.way.queue.waiting)) == ("waiting", 1)
     again = session.post("/holder/check/recording", digests(body))
-    assert refused(again) == (409, Reason.REPLAYED)
+    assert refused(again) == (409, CheckReason.REPLAYED)
 
 
 def test_a_longer_upload_exchanges_no_picture(one_desk: TestDesk, one_calling: Calling) -> None:
@@ -115,7 +115,7 @@ def test_a_longer_upload_exchanges_no_picture(one_desk: TestDesk, one_calling: C
         send(session, told["challengeId"], jpeg)
     assert refused(session.post("/holder/check/recording", digests(later, receipt))) == (
         409,
-        Reason.OUT_OF_TIME,
+        CheckReason.OUT_OF_TIME,
     )
     for number, forged in enumerate((moved, told), 1):
         session = one_calling(one_desk.sits(number))
@@ -125,7 +125,7 @@ def test_a_longer_upload_exchanges_no_picture(one_desk: TestDesk, one_calling: C
         one_desk.clock.now += 4 * SECOND
         # of another challenge, or of other seconds
         answer = session.post("/holder/check/recording", digests(forged, receipt))
-        assert refused(answer) == (409, Reason.OUT_OF_TIME)
+        assert refused(answer) == (409, CheckReason.OUT_OF_TIME)
     assert not one_desk.way.queue.waiting
 
 
@@ -133,9 +133,9 @@ def test_the_recording_and_the_upload_have_their_time(one_desk: TestDesk, one_ca
     late, prepared, without_end = timedelta(seconds=61), timedelta(seconds=2), timedelta(seconds=56) + UPLOAD
     for number, (recorded, arrived, reason) in enumerate(
         [
-            (late, timedelta(), Reason.EXPIRED),
-            (prepared, timedelta(), Reason.OUT_OF_TIME),
-            (timedelta(seconds=4), without_end, Reason.EXPIRED),
+            (late, timedelta(), CheckReason.EXPIRED),
+            (prepared, timedelta(), CheckReason.OUT_OF_TIME),
+            (timedelta(seconds=4), without_end, CheckReason.EXPIRED),
         ]
     ):
         session = one_calling(one_desk.sits(number))
@@ -159,7 +159,7 @@ def test_of_several_recordings_none_is_chosen_later(desk: TestDesk, calling: Cal
     desk.clock.now += 4 * SECOND
     known = tell(session, first)
     assert tell(session, first)["missing"] == known["missing"], "its answer was lost, and it is asked again"
-    assert refused(session.post("/holder/check/recording", digests(second))) == (409, Reason.EXPIRED)
+    assert refused(session.post("/holder/check/recording", digests(second))) == (409, CheckReason.EXPIRED)
     assert drawn(session) != first["challengeId"], "it is used up"
 
 
@@ -172,7 +172,7 @@ def test_pictures_of_somebody_else_or_of_another_challenge_are_not_mine(
         assert send(theirs, body["challengeId"], jpeg).status_code == 204
     one_desk.clock.now += 4 * SECOND
     assert len(tell(mine, body)["missing"]) == 16
-    assert refused(theirs.post("/holder/check/recording", digests(body))) == (409, Reason.OTHER_SESSION)
+    assert refused(theirs.post("/holder/check/recording", digests(body))) == (409, CheckReason.OTHER_SESSION)
     for jpeg in pictures(body):
         send(mine, body["challengeId"], jpeg)
     send(mine, "another", b"a picture")
@@ -180,17 +180,17 @@ def test_pictures_of_somebody_else_or_of_another_challenge_are_not_mine(
 
 
 def test_what_may_be_sent_is_bounded(one_desk: TestDesk) -> None:
-    limits = Limits(pictures=60, pictures_burst=6, uploads=MOST_BYTES + 10)
+    limits = RequestLimits(pictures=60, pictures_burst=6, uploads=MOST_BYTES + 10)
     token, other = one_desk.sits(1), one_desk.sits(2)
     with callers(one_desk.api(limits)) as calling:
         session = calling(token)
-        assert refused(send(session, "C0", bytes(MOST_BYTES + 1))) == (413, Reason.TOO_LARGE)
+        assert refused(send(session, "C0", bytes(MOST_BYTES + 1))) == (413, CheckReason.TOO_LARGE)
         assert send(session, "C0", b"").status_code == 400
         assert send(session, "C0/../x", b"jpeg").status_code == 400
         assert send(calling("A" * 44), "C0", b"jpeg").status_code == 401
         assert send(session, "C0", bytes(MOST_BYTES)).status_code == 204
         full = send(calling(other), "C0", bytes(11))
-        assert (refused(full), full.headers["retry-after"]) == ((503, Reason.BUSY), "10")
+        assert (refused(full), full.headers["retry-after"]) == ((503, CheckReason.BUSY), "10")
         assert send(session, "C1", bytes(11)).status_code == 204, "the pictures before made room"
         assert send(calling(other), "C0", bytes(11)).status_code == 204
         assert [send(session, "C1", b"jpeg").status_code for _ in range(4)][-1] == 429
@@ -209,7 +209,7 @@ def test_pictures_are_forgotten_with_their_time() -> None:
         held.put("V1", "C1", bytes([at + 1]))
     with pytest.raises(CheckRefused) as most:
         held.put("V1", "C1", b"one more")
-    assert most.value.reason is Reason.TOO_LARGE
+    assert most.value.reason is CheckReason.TOO_LARGE
     now = 2 * UPLOAD.total_seconds() - 1
     held.put("V2", "C2", bytes(51))
     now += 1

@@ -17,7 +17,7 @@ from duanka.api import BASE
 from duanka.domain.bulk_action import ActState
 from duanka.domain.identity import Consent
 from duanka.domain.order import Event, Kind, Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from people import FIRST
 from waiting import HANG
@@ -66,7 +66,7 @@ def test_a_person_who_was_disabled_meanwhile_approves_nothing(
 ) -> None:
     key = desk.people.add("li", Role.SUPERVISOR)
     proposed = desk.acts.propose(
-        Event.SUSPEND, [card(1)], Words("一", "one"), desk.people.who("the.desk"), NOW
+        Event.SUSPEND, [card(1)], BilingualText("一", "one"), desk.people.who("the.desk"), NOW
     )
     looked = told_when_called(monkeypatch, desk.keys, "who")
     with (

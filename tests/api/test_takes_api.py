@@ -10,7 +10,7 @@ from duanka.domain.order import Person, Role
 from duanka.domain.take import Choice
 from duanka.ledger.db.database import Store
 from duanka.orders.bulk_actions.execution import AT_ONCE
-from duanka.orders.intake.taking import Taking
+from duanka.orders.intake.taking import DecisionTaker
 from duanka.reports import DecisionFile, KeptLines
 
 
@@ -18,7 +18,9 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
     desk = desk_on(store)
     out = decide(tmp_path / "out", KEY, [*medium(1, 2, 3), *high(11)])
     choice = Choice(hold=frozenset({phone(2).removeprefix("+")}))
-    taking = Taking(desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, f"of {phone(9)}")
+    taking = DecisionTaker(
+        desk.book, DecisionFile(out, KEY), KeptLines(KEY), frozenset, choice, f"of {phone(9)}"
+    )
     clerk_of_desk = Person("the.desk", Role.DESK)
     tried = taking.preview(NOW, clerk_of_desk)
     assert tried.opened_by == {

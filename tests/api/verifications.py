@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import (
     Check,
     CheckerDown,
+    CheckReason,
     CheckRefused,
     Gesture,
     Outcome,
-    Reason,
+    QueuePlace,
     Step,
     Verdict,
-    Waiting,
 )
 from duanka.orders.verification.check_book import Checks
 
@@ -27,10 +27,10 @@ STEPS = (
     Step(Gesture.OPEN_MOUTH, 2.5, 3.2),
 )
 PASSED = Verdict(Outcome.PASSED, similarity=0.8)
-DARK = Verdict(Outcome.FAILED, (Reason.TOO_DARK,))
-OTHER = Verdict(Outcome.FAILED, (Reason.OTHER_PERSON,), similarity=0.1)
-UNSURE = Verdict(Outcome.REVIEW, (Reason.UNSURE,), similarity=0.4, best=3)
-LOST = Verdict(Outcome.FAILED, (Reason.LOST,))
+DARK = Verdict(Outcome.FAILED, (CheckReason.TOO_DARK,))
+OTHER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), similarity=0.1)
+UNSURE = Verdict(Outcome.REVIEW, (CheckReason.UNSURE,), similarity=0.4, best=3)
+LOST = Verdict(Outcome.FAILED, (CheckReason.LOST,))
 
 
 @dataclass
@@ -62,15 +62,15 @@ class Queue:
     busy: bool = False
     before: int = 2
 
-    def submit(self, check: Check, done: Callable[[Verdict], None]) -> Waiting:
+    def submit(self, check: Check, done: Callable[[Verdict], None]) -> QueuePlace:
         if self.busy:
-            raise CheckRefused(Reason.BUSY, wait=7)
+            raise CheckRefused(CheckReason.BUSY, wait=7)
         self.waiting.append((check, done))
         return self.expected()
 
-    def expected(self, order_id: str | None = None) -> Waiting:
+    def expected(self, order_id: str | None = None) -> QueuePlace:
         del order_id
-        return Waiting(self.before, 3.0 * (self.before + 1))
+        return QueuePlace(self.before, 3.0 * (self.before + 1))
 
     def judge(self, verdict: Verdict) -> Check:
         """The check that waits longest is judged."""
@@ -100,7 +100,7 @@ class Photos:
 class Way:
     """The way online, and what a test moves in it."""
 
-    verification: Verification
+    verification: OnlineVerification
     judge: Judge
     queue: Queue
     photos: Photos
@@ -108,4 +108,4 @@ class Way:
 
 def way(checks: Checks, clock: Callable[[], datetime]) -> Way:
     judge, queue, photos = Judge(), Queue(), Photos()
-    return Way(Verification(checks, judge, queue, photos, Random(1), clock), judge, queue, photos)
+    return Way(OnlineVerification(checks, judge, queue, photos, Random(1), clock), judge, queue, photos)

@@ -11,12 +11,14 @@ from duanka.domain.caller_answer import UNKNOWN, answer
 from duanka.domain.hit_summary import HitSummary, encoded_summaries
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, State
-from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.domain.text import Words
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
+from duanka.domain.text import BilingualText
 
-POLICY = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))
+POLICY = OrderPolicy(stages=(DeadlineStage(24, NetworkState.SUSPENDED),))
 NOW = datetime(2026, 11, 28, 2, 14, 18, tzinfo=UTC)  # 10:14 in Shanghai
-GROUNDS = Grounds(Words("一天主叫60个号码", "60 numbers called in a day"), POLICY.redress, POLICY.papers)
+GROUNDS = Grounds(
+    BilingualText("一天主叫60个号码", "60 numbers called in a day"), POLICY.redress, POLICY.papers
+)
 NUMBER = "+86 138****2292"
 
 
@@ -74,7 +76,8 @@ def test_whom_the_notice_sends_to_the_counter_hears_of_no_link() -> None:
 
 def test_a_stop_that_grows_heavier_says_when_and_one_that_passing_lifts_says_so() -> None:
     staged = replace(
-        POLICY, stages=(Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED))
+        POLICY,
+        stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(48, NetworkState.SUSPENDED)),
     )
     facts = {"carried_by": "expired_verification:V1", "due_at": NOW + timedelta(hours=24)}
     said = answer(NUMBER, [order(Kind.RESTRICTION, State.OUTGOING_BARRED, **facts)], NOW, staged)
@@ -83,7 +86,7 @@ def test_a_stop_that_grows_heavier_says_when_and_one_that_passing_lifts_says_so(
 
 
 def test_the_reason_that_a_person_wrote_is_not_read_out() -> None:
-    told = replace(GROUNDS, reason=Words("王某说他是骗子", "he is a crook"))
+    told = replace(GROUNDS, reason=BilingualText("王某说他是骗子", "he is a crook"))
     facts = {"carried_by": "two_people:A1", "grounds": told, "decision": ""}
     said = answer(NUMBER, [order(Kind.RESTRICTION, State.SUSPENDED, **facts)], NOW, POLICY)
     assert "骗子" not in said.zh
@@ -100,7 +103,7 @@ def test_who_is_asked_hears_until_when_and_what_happens_otherwise() -> None:
 
 
 def test_the_days_on_which_rules_saw_it_are_named() -> None:
-    seen = [HitSummary("fan_out", date(2026, 11, 3), date(2026, 11, 20), 5, Words("一", "a"))]
+    seen = [HitSummary("fan_out", date(2026, 11, 3), date(2026, 11, 20), 5, BilingualText("一", "a"))]
     asked = order(Kind.VERIFICATION, State.NOTIFIED, hit_summaries=encoded_summaries(seen))
     said = answer(NUMBER, [asked], None, POLICY)
     assert "一天主叫60个号码（11月3日至11月20日）" in said.zh

@@ -12,9 +12,9 @@ import pytest
 from duanka.domain.errors import PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
-from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
 from duanka.domain.policy import Policy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.policy_files.identity import IDENTITY
 from duanka.policy_files.loader import read_policy
 from duanka.policy_files.orders import MESSAGES, ORDERS
@@ -80,7 +80,7 @@ trusted_accounts = ["notices"]
 """
     policy = _read(tmp_path, more)
     assert policy.orders == OrderPolicy(
-        stages=(Stage(24, NetworkState.OUTGOING_BARRED), Stage(72.5, NetworkState.SUSPENDED)),
+        stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72.5, NetworkState.SUSPENDED)),
         hardships=("hospital",),
         hardship_hours=48,
         two_people=False,
@@ -91,14 +91,14 @@ trusted_accounts = ["notices"]
         reconcile_minutes=1.5,
         reconcile_max=2.5,
         protected=("95588", "+8613900000000"),
-        operator=Words("某运营商", "An operator"),
+        operator=BilingualText("某运营商", "An operator"),
         short_code="10000",
         hotline="10001",
         site="https://verify.example/cards",
-        counter=Words("营业厅", "a counter"),
-        redress=Words("可申诉", "object"),
-        papers=Words("身份证", "an identity card"),
-        reasons=(("leased", Words("疑似出租", "it seems to be rented out")),),
+        counter=BilingualText("营业厅", "a counter"),
+        redress=BilingualText("可申诉", "object"),
+        papers=BilingualText("身份证", "an identity card"),
+        reasons=(("leased", BilingualText("疑似出租", "it seems to be rented out")),),
         holders_a_day=20,
         review_within=2,
         ask_again_days=30,
@@ -193,9 +193,12 @@ def test_the_page_shows_what_holds_where_a_policy_says_nothing(tmp_path: Path) -
 
 
 def test_the_shipped_policies_stop_a_day_after_delivery_hebei_at_once_and_national_in_two_steps() -> None:
-    barred, suspended = Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED)
+    barred, suspended = (
+        DeadlineStage(24, NetworkState.OUTGOING_BARRED),
+        DeadlineStage(48, NetworkState.SUSPENDED),
+    )
     assert OrderPolicy().stages == (barred, suspended)
-    stages = {"national": (barred, suspended), "hebei": (Stage(24, NetworkState.SUSPENDED),)}
+    stages = {"national": (barred, suspended), "hebei": (DeadlineStage(24, NetworkState.SUSPENDED),)}
     for name, expected in stages.items():
         orders = read_policy(POLICIES / f"{name}.toml", RULES).orders
         assert orders.stages == expected

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import PolicyError
-from duanka.domain.rule import Grade, Source
+from duanka.domain.rule import Grade, RuleSource
 from duanka.policy_files.loader import read_lists, read_policy
 from duanka.rules import RULES
 
@@ -21,7 +21,7 @@ def test_limits_weights_and_authorities_are_read() -> None:
     policy = read_policy(POLICIES / "national.toml", RULES)
     rule = next(r for r in RULES if r.id == "new_card_unused")
     assert policy.limits(rule) == {"hours": 24}
-    assert policy.authority(rule, "hours") == Source("Hubei cities' practice, press", Grade.S2)
+    assert policy.authority(rule, "hours") == RuleSource("Hubei cities' practice, press", Grade.S2)
     fan_out = next(r for r in RULES if r.id == "fan_out")
     assert policy.authority(fan_out, "min_peers") is None, "a limit without authority is ours"
     hebei = read_policy(POLICIES / "hebei.toml", RULES)

@@ -12,20 +12,20 @@ from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.order import Asked, Event, Kind, State
+from duanka.domain.order import Event, Kind, RequestedAction, State
 from duanka.domain.person import Role
 from duanka.domain.policy import Deciding
 from duanka.domain.rule import Action, Grade, Window
 from duanka.domain.streaming import Change
-from duanka.domain.streaming import Refused as LiveRefused
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.streaming import LiveReason as LiveRefused
+from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ingest.guessing.proposal import Sureness
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ledger.people.case_sources import SourceState
-from duanka.ledger.people.persons import Asked as AskedOfPersons
+from duanka.ledger.people.persons import PersonProposal as AskedOfPersons
 from duanka.ledger.people.persons import RequestOutcome
 from duanka.orders.bulk_actions.execution import CardOutcome
-from duanka.orders.dispatch.outbox import Outcome as TaskOutcome
+from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome
 from duanka.orders.intake.kept_decisions import Why
 from duanka.reports.list_changes import ListChange
@@ -37,7 +37,7 @@ IN_TABLES = (
         State,
         Kind,
         Event,
-        Asked,
+        RequestedAction,
         Role,
         Tier,
         Action,
@@ -56,7 +56,7 @@ IN_TABLES = (
         Window,
         TaskOutcome,
         AskedOfPersons,
-        Reason,
+        QuarantineReason,
         ListChange,
         Sureness,
     ),
@@ -84,7 +84,7 @@ def test_the_grades_have_words() -> None:
 def test_programs_have_the_value_and_people_the_words() -> None:
     assert State("sent_to_counter") is State.SENT_TO_COUNTER
     assert f"{State.SENT_TO_COUNTER}" == "sent_to_counter"
-    assert State.SENT_TO_COUNTER.words == Words("转营业厅", "sent to counter")
+    assert State.SENT_TO_COUNTER.words == BilingualText("转营业厅", "sent to counter")
 
 
 def test_a_member_without_a_chinese_word_is_a_mistake() -> None:

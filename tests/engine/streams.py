@@ -15,7 +15,7 @@ import polars as pl
 
 from duanka.domain.judgement import CONFIRMED
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import Batch, Change, HitChange, Lateness, Piece, Taken
+from duanka.domain.streaming import Batch, BatchPart, BatchResult, Change, HitChange, Lateness
 from duanka.engine.live import Live
 from duanka.rules import RULES
 from worlds import LIMITS, Hits, Limits, World
@@ -111,10 +111,10 @@ def batch_of(world: World, coming: Sequence[Arrival], number: int = 0) -> Batch:
     return Batch(tuple(made), positions={"played": number}, records=len(coming))
 
 
-def piece(table: str, frame: pl.DataFrame, lines: Sequence[int] | None = None, source: str = "") -> Piece:
+def piece(table: str, frame: pl.DataFrame, lines: Sequence[int] | None = None, source: str = "") -> BatchPart:
     """Rows of a table as intake hands them on; the origin is called like the table."""
     places = pl.Series("line", range(frame.height) if lines is None else lines, dtype=pl.Int64)
-    return Piece(table, source or table, table, frame.with_columns(places, same=frame.hash_rows()))
+    return BatchPart(table, source or table, table, frame.with_columns(places, same=frame.hash_rows()))
 
 
 def opened(folder: Path, world: World, **options: Any) -> Live:
@@ -142,7 +142,7 @@ class Played:
         self.folder = folder
         self.cut = cut
         self.options = {"seal_rows": cut.seal_rows, "history": cut.history > 0, **options}
-        self.taken: list[Taken] = []
+        self.taken: list[BatchResult] = []
         self.turns: list[list[HitChange]] = []
         chance = random.Random(cut.seed)
         coming = arrivals(world, chance, cut.sources, registers_first=cut.registers_first)

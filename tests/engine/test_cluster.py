@@ -24,7 +24,7 @@ from duanka.domain.ports import Silent
 from duanka.domain.rule import Rule
 from duanka.domain.rule_examples import calls
 from duanka.domain.schema import TABLES
-from duanka.engine import Cluster, Embedded
+from duanka.engine import Cluster, DuckDBEngine
 from duanka.engine.batch import spark_session as remote
 from duanka.engine.batch.spark_session import Remote
 from duanka.engine.shared.duckdb_database import arrow_rows
@@ -47,7 +47,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @contextmanager
-def loaded(engine: Cluster | Embedded, batch: Batch, work: Path) -> Iterator[Cluster | Embedded]:
+def loaded(engine: Cluster | DuckDBEngine, batch: Batch, work: Path) -> Iterator[Cluster | DuckDBEngine]:
     paths, columns = batch.write(work)
     with engine:
         engine.load(paths, columns, batch.lists, batch.as_of)
@@ -56,7 +56,7 @@ def loaded(engine: Cluster | Embedded, batch: Batch, work: Path) -> Iterator[Clu
         yield engine
 
 
-def found(engine: Cluster | Embedded, batch: Batch, work: Path) -> tuple[list[object], pa.Table]:
+def found(engine: Cluster | DuckDBEngine, batch: Batch, work: Path) -> tuple[list[object], pa.Table]:
     """What each rule says of its run, and hits.parquet; asserts what the examples say."""
     with loaded(engine, batch, work) as ready:
         runs: list[object] = [ready.run(rule, limits) for rule, limits in batch.rules]
@@ -72,7 +72,7 @@ def test_every_rule_does_on_a_cluster_what_its_examples_say(server: Server, tmp_
     together = batches(RULES)
     assert sum(len(batch.examples) for batch in together) == sum(len(r.flags + r.spares) for r in RULES)
     for number, batch in enumerate(together):
-        here = found(Embedded(tmp_path / "work", threads=1), batch, tmp_path / f"here-{number}")
+        here = found(DuckDBEngine(tmp_path / "work", threads=1), batch, tmp_path / f"here-{number}")
         there = found(
             Cluster(tmp_path / f"work-{number}", server.remote), batch, tmp_path / f"there-{number}"
         )
@@ -103,7 +103,7 @@ def test_who_passed_is_the_same_on_a_cluster(server: Server, tmp_path: Path) -> 
     for passed_at, spared in ((batch.as_of, True), (batch.as_of + timedelta(hours=1), False)):
         passes = dict.fromkeys(sorted(cards)[1:], passed_at)
         flagged = []
-        here = Embedded(tmp_path / f"work-{spared}", threads=1, passes=passes)
+        here = DuckDBEngine(tmp_path / f"work-{spared}", threads=1, passes=passes)
         there = Cluster(tmp_path / f"cluster-{spared}", server.remote, passes=passes)
         for name, engine in (("here", here), ("there", there)):
             with loaded(engine, batch, tmp_path / f"{name}-{spared}") as ready:
@@ -227,7 +227,7 @@ def test_a_rule_may_read_hits_and_records_together(server: Server, tmp_path: Pat
     )
     batch = batches([_rule("fan_out")])[0]
     hits: list[list[str]] = []
-    for engine in (Embedded(tmp_path / "e"), Cluster(tmp_path / "c", server.remote)):
+    for engine in (DuckDBEngine(tmp_path / "e"), Cluster(tmp_path / "c", server.remote)):
         with loaded(engine, batch, tmp_path / type(engine).__name__) as ready:
             for other, limits in batch.rules:
                 ready.run(other, limits)

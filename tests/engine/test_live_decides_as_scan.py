@@ -21,9 +21,9 @@ from duanka.bootstrap.scan import policy_named
 from duanka.domain.judgement import CONFIRMED, Judgement
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
-from duanka.domain.streaming import Batch, Taken, Waiting
-from duanka.engine import Embedded
-from duanka.reports.decision_log.writer import DECISIONS, HITS, Ledger, decision_line
+from duanka.domain.streaming import Batch, BatchResult, IntakeBacklog
+from duanka.engine import DuckDBEngine
+from duanka.reports.decision_log.writer import DECISIONS, HITS, DecisionLogWriter, decision_line
 from duanka.rules import RULES
 from streams import NOW, arrivals, batch_of, cut_up, opened, piece
 from worlds import LIMITS, LISTS, START, World, canonical, invented
@@ -45,8 +45,8 @@ class Played:
 
     def settled(self, positions: Mapping[str, int]) -> None: ...
 
-    def waiting(self) -> Waiting:
-        return Waiting(backlog=0)
+    def waiting(self) -> IntakeBacklog:
+        return IntakeBacklog(backlog=0)
 
     def stop(self) -> None: ...
 
@@ -61,12 +61,12 @@ class Backlog(Played):
             self.left = len(self._batches) - number
             yield batch
 
-    def waiting(self) -> Waiting:
-        return Waiting(self.left, backlog=self.left)
+    def waiting(self) -> IntakeBacklog:
+        return IntakeBacklog(self.left, backlog=self.left)
 
 
 class Unseen:
-    def note(self, taken: Taken, waiting: Waiting) -> None: ...
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None: ...
 
 
 def judged(policy: Policy) -> Judgement:
@@ -79,7 +79,7 @@ def followed(
     """A live run over these batches, from where the one before it ended."""
     with (
         opened(folder / "state", world, history=True, shadows=policy.shadows) as engine,
-        Ledger(folder) as ledger,
+        DecisionLogWriter(folder) as ledger,
     ):
         follow_records(
             Following(
@@ -123,7 +123,7 @@ def scanned(world: World, work: Path, policy: Policy = _POLICY, as_of: datetime 
     columns = {
         table: _filled(frame) | _filled(world.before.get(table)) for table, frame in world.frames.items()
     }
-    with Embedded(work / "engine", threads=1) as engine:
+    with DuckDBEngine(work / "engine", threads=1) as engine:
         engine.load(paths, columns, world.lists, as_of)
         running = policy.running(RULES)
         engine.build([(rule, LIMITS[rule.id]) for rule in running], Silent())
@@ -318,7 +318,7 @@ def test_a_policy_that_does_not_run_a_rule_any_more_takes_its_hits_back(tmp_path
     gone = lines(tmp_path / HITS)[0]["rule"]
     less = replace(_POLICY, rules={r: s for r, s in _POLICY.rules.items() if r != gone})
     limits = {rule: its for rule, its in LIMITS.items() if rule != gone}
-    with opened(tmp_path / "state", world, limits=limits) as engine, Ledger(tmp_path) as ledger:
+    with opened(tmp_path / "state", world, limits=limits) as engine, DecisionLogWriter(tmp_path) as ledger:
         follow_records(
             Following(
                 Played(batches), engine, judged(less), ledger, Unseen(), lambda: NOW, lambda: 0.0, once=True
@@ -340,15 +340,15 @@ def calls_at(*moments: datetime) -> Batch:
 class UsedAndLate:
     late = used = 0
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         self.late, self.used = self.late + taken.late, self.used + taken.used
 
 
 class NotYetKnown(Backlog):
     """A backlog of which nobody knows how long it is, as before a server answers."""
 
-    def waiting(self) -> Waiting:
-        return Waiting() if self.left else Waiting(backlog=0)
+    def waiting(self) -> IntakeBacklog:
+        return IntakeBacklog() if self.left else IntakeBacklog(backlog=0)
 
 
 @pytest.mark.parametrize("kind", [Backlog, NotYetKnown])
@@ -359,7 +359,10 @@ def test_a_moment_without_records_does_not_end_what_lies_there_at_the_start(
     days = [calls_at(START + timedelta(days=day)) for day in (2, 1, 0)]
     batches = [Batch(), days[0], Batch(), *days[1:], Batch()]
     watch = UsedAndLate()
-    with opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine, Ledger(tmp_path) as ledger:
+    with (
+        opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine,
+        DecisionLogWriter(tmp_path) as ledger,
+    ):
         follow_records(
             Following(kind(batches), engine, judged(_POLICY), ledger, watch, lambda: NOW, lambda: 0.0)
         )
@@ -370,7 +373,10 @@ def test_one_record_of_now_does_not_end_what_lies_there_at_the_start(tmp_path: P
     """A wrong clock, or a file that was copied first: the three months behind it are not too late."""
     batches = [calls_at(NOW, START), *(calls_at(START + timedelta(days=day)) for day in (1, 2))]
     watch = UsedAndLate()
-    with opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine, Ledger(tmp_path) as ledger:
+    with (
+        opened(tmp_path / "state", World({}, {}, LISTS), history=True) as engine,
+        DecisionLogWriter(tmp_path) as ledger,
+    ):
         follow_records(
             Following(
                 feed=Backlog(batches),

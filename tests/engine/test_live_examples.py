@@ -12,7 +12,7 @@ import pytest
 
 from duanka.domain.rule import Rule
 from duanka.domain.rule_examples import Case
-from duanka.domain.schema import TABLES, Kind
+from duanka.domain.schema import TABLES, ColumnKind
 from duanka.engine.live import Live
 from duanka.rules import RULES, shared_device
 from streams import NOW, PATIENT, arrivals, batch_of, cut_up, hits_of
@@ -38,7 +38,7 @@ def _seen(example: Case) -> dict[str, list[dict[str, Any]]]:
     for name, rows in tables.items():
         if TABLES[name].record:
             moment = _moment(name)
-            day = TABLES[name].column(moment).kind is Kind.DAY
+            day = TABLES[name].column(moment).kind is ColumnKind.DAY
             tables[name] = [
                 row for row in rows if row[moment] < (example.as_of.date() if day else example.as_of)
             ]

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.streaming import Batch, Piece
+from duanka.domain.streaming import Batch, BatchPart
 from duanka.engine.live import Live
 from duanka.rules import RULES
 from worlds import canonical
@@ -25,7 +25,7 @@ _STEADY, _DIALLER = "8613800000001", "8613800000002"
 def _batch(table: str, rows: list[dict[str, object]], number: int) -> Batch:
     frame = canonical(table, rows)
     frame = frame.with_columns(line=pl.int_range(pl.len(), dtype=pl.Int64), same=frame.hash_rows())
-    return Batch((Piece(table, table, table, frame),), positions={"x": number}, records=frame.height)
+    return Batch((BatchPart(table, table, table, frame),), positions={"x": number}, records=frame.height)
 
 
 def _days() -> Iterator[Batch]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import Batch, Lateness, Piece, Refused, SetAside, Taken
+from duanka.domain.streaming import Batch, BatchPart, BatchResult, Lateness, LiveReason, SetAside
 from duanka.engine.live import Live
 from duanka.engine.live.state import watermarks as marks
 from streams import NOW, arrivals, batch_of, cut_up, differences, hits_of, opened, piece, quarantined
@@ -35,27 +35,29 @@ def call(hours: float, peer: str = "8613900000000", **columns: Any) -> dict[str,
     return {**made, "seconds": 60, "answered": True, **columns}
 
 
-def calls(*hours: float, source: str = "calls", origin: str = "", **columns: Any) -> Piece:
+def calls(*hours: float, source: str = "calls", origin: str = "", **columns: Any) -> BatchPart:
     return of("calls", [call(h, **columns) for h in hours], source, origin)
 
 
-def of(table: str, rows: Sequence[dict[str, Any]], source: str = "", origin: str = "") -> Piece:
+def of(table: str, rows: Sequence[dict[str, Any]], source: str = "", origin: str = "") -> BatchPart:
     """Every row, also those that are the same as another."""
     schema = canonical(table, []).schema
     frame = pl.DataFrame([{c: row.get(c) for c in schema} for row in rows], schema=schema)
     made = piece(table, frame, range(1, frame.height + 1), source)
-    return Piece(table, made.source, origin or table, made.rows)
+    return BatchPart(table, made.source, origin or table, made.rows)
 
 
-def batch(*pieces: Piece, aside: tuple[SetAside, ...] = ()) -> Batch:
+def batch(*pieces: BatchPart, aside: tuple[SetAside, ...] = ()) -> Batch:
     rows = sum(len(pa.table(p.rows)) for p in pieces)
     return Batch(pieces, aside=aside, records=rows + len(aside))
 
 
-def take(live: Live, *pieces: Piece, now: datetime = NOW, **options: Any) -> tuple[int, int, int, int, int]:
+def take(
+    live: Live, *pieces: BatchPart, now: datetime = NOW, **options: Any
+) -> tuple[int, int, int, int, int]:
     """Used, aside, late, repeated, ahead; nothing may be lost."""
     given = batch(*pieces, **options)
-    taken: Taken = live.take(given, now)
+    taken: BatchResult = live.take(given, now)
     counts = (taken.used, taken.aside, taken.late, taken.repeated, taken.ahead)
     assert sum(counts) == taken.records == given.records
     return counts
@@ -65,7 +67,7 @@ def test_a_late_record_is_set_aside_by_name_and_reason(tmp_path: Path) -> None:
     with opened(tmp_path, _EMPTY) as live:
         assert take(live, calls(10)) == (1, 0, 0, 0, 0)
         assert take(live, calls(8, 7.99, origin="a.csv")) == (1, 0, 1, 0, 0)  # two hours are allowed
-        assert quarantined(live, tmp_path) == [("a.csv", 2, "started_at", Refused.LATE)]
+        assert quarantined(live, tmp_path) == [("a.csv", 2, "started_at", LiveReason.LATE)]
         source = live.take(Batch(), NOW).sources[0]
         assert (source.records, source.late, source.high, source.complete) == (3, 1, at(10), at(8))
 
@@ -88,7 +90,7 @@ def test_a_batch_is_not_late_against_itself(tmp_path: Path) -> None:
 def test_a_clock_ahead_is_refused_and_moves_nothing(tmp_path: Path) -> None:
     with opened(tmp_path, _EMPTY) as live:
         assert take(live, calls(10, 24 * 365 * 78), now=at(11)) == (1, 0, 0, 0, 1)
-        assert quarantined(live, tmp_path) == [("calls", 2, "started_at", Refused.AHEAD)]
+        assert quarantined(live, tmp_path) == [("calls", 2, "started_at", LiveReason.AHEAD)]
         assert take(live, calls(12, 12.01), now=at(11)) == (1, 0, 0, 0, 1)  # an hour is allowed
         assert take(live, calls(10.5), now=at(11)) == (1, 0, 0, 0, 0)
         assert live.take(Batch(), at(11)).sources[0].high == at(12)
@@ -102,7 +104,7 @@ def test_our_own_clock_may_be_set_back(tmp_path: Path) -> None:
         assert not live.take(Batch(), at(12)).sources[0].silent
 
 
-def _unused(opened_hour: float) -> Piece:
+def _unused(opened_hour: float) -> BatchPart:
     card = {"card": "8613800000009", "opened_at": at(opened_hour), "kind": "voice"}
     return of("cards", [card])
 
@@ -187,7 +189,7 @@ def test_all_silent_time_stands_still(tmp_path: Path) -> None:
 
 
 def test_days_of_data_come_a_day_later(tmp_path: Path) -> None:
-    def data(*days: int) -> Piece:
+    def data(*days: int) -> BatchPart:
         return of("data_days", [{"card": _CARD, "day": at(24 * d).date(), "bytes": d} for d in days])
 
     with opened(tmp_path, _EMPTY) as live:
@@ -214,7 +216,7 @@ def test_what_comes_twice_is_used_once(tmp_path: Path) -> None:
         live.finish(NOW)
         assert take(live, calls(7)) == (0, 0, 0, 1, 0)  # after an end
         reasons = [reason for *_, reason in quarantined(live, tmp_path)]
-    assert reasons == [Refused.REPEATED] * 7
+    assert reasons == [LiveReason.REPEATED] * 7
 
 
 def test_what_is_not_settled_is_no_repeat_after_a_crash(tmp_path: Path) -> None:
@@ -258,9 +260,9 @@ def test_pieces_of_several_makers_in_one_batch(tmp_path: Path) -> None:
     small = pa.schema(
         [(f.name, pa.string() if pa.types.is_large_string(f.type) else f.type) for f in rows.schema]
     )
-    by_arrow = Piece("calls", "calls", "other", rows.cast(small))
+    by_arrow = BatchPart("calls", "calls", "other", rows.cast(small))
     cards = pa.table(_unused(1).rows)
-    other = Piece(
+    other = BatchPart(
         "cards",
         "cards",
         "other",
@@ -277,7 +279,7 @@ def test_pieces_of_several_makers_in_one_batch(tmp_path: Path) -> None:
 def test_a_source_may_deliver_several_tables(tmp_path: Path) -> None:
     """How far it has come is kept by table."""
 
-    def shown(hours: float) -> Piece:
+    def shown(hours: float) -> BatchPart:
         return of("sightings", [{"card": _CARD, "seen_at": at(hours)}], "msc-2")
 
     with opened(tmp_path, _EMPTY) as live:

@@ -18,7 +18,7 @@ from duanka.domain.rollups import CARD_DAYS, ROLLUPS
 from duanka.domain.rule import Rule
 from duanka.domain.rule_examples import Row, at, calls, data, messages, sighting
 from duanka.domain.schema import TABLES
-from duanka.engine.batch.duckdb_engine import Embedded, arrow_schema
+from duanka.engine.batch.duckdb_engine import DuckDBEngine, arrow_schema
 from duanka.engine.sql.rollup_sql import merge_sql, rollup_sql, rollups_for
 from duanka.rules import RULES
 
@@ -42,7 +42,7 @@ def test_card_days_counts_every_kind_of_use(tmp_path: Path) -> None:
         data("2021-05-17", 5),
         sighting("2021-05-17 08:00"),
     ]
-    with Embedded(tmp_path) as engine:
+    with DuckDBEngine(tmp_path) as engine:
         engine.load_rows(_tables(rows), {}, AS_OF)
         engine._run(
             f"CREATE TABLE d AS {rollup_sql(CARD_DAYS, ('calls', 'messages', 'data_days', 'sightings'))}"
@@ -77,7 +77,7 @@ def test_partial_rollups_of_any_slices_merge(tmp_path: Path, cuts: list[int], se
         *calls(11, "2021-05-17 01:00", every=3000, direction="in", answered=5),
     ]
     bounds = [0, *sorted(min(c, len(rows)) for c in cuts), len(rows)]
-    with Embedded(tmp_path, threads=1) as engine:
+    with DuckDBEngine(tmp_path, threads=1) as engine:
         for rollup in ROLLUPS.values():
             if rollup.parts[0].source in ROLLUPS:
                 continue
@@ -109,7 +109,7 @@ def _hits(
     tmp_path: Path, paths: dict[str, list[Path]], *, memory: str, narrowed: bool
 ) -> list[tuple[object, ...]]:
     columns = {name: frozenset(c.name for c in TABLES[name].columns) for name in paths}
-    with Embedded(tmp_path / "work", memory=memory) as engine:
+    with DuckDBEngine(tmp_path / "work", memory=memory) as engine:
         engine.load(paths, columns, {}, AS_OF)
         engine.build(DEFAULTS, Silent(), narrowed=narrowed)
         for rule, limits in DEFAULTS:

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.ports import Span
+from duanka.domain.ports import RecordCoverage
 from duanka.domain.rule_examples import Row, at, calls, data, messages, opened
-from duanka.engine import Embedded
+from duanka.engine import DuckDBEngine
 
 
-def span_of(tmp_path: Path, rows: list[Row], as_of: datetime | None = None) -> Span:
+def span_of(tmp_path: Path, rows: list[Row], as_of: datetime | None = None) -> RecordCoverage:
     tables: dict[str, list[Row]] = {}
     for row in rows:
         tables.setdefault(str(row["table"]), []).append({k: v for k, v in row.items() if k != "table"})
-    with Embedded(tmp_path) as engine:
+    with DuckDBEngine(tmp_path) as engine:
         return engine.load_rows(tables, {}, as_of)
 
 
@@ -25,7 +25,7 @@ def test_now_is_the_end_of_the_last_day_but_absences_are_certain_to_the_last_hou
     found = span_of(tmp_path, calls(3, "2021-05-16 09:10") + calls(1, "2021-05-17 14:20"))
     first = at("2021-05-16 00:00")
     last = at("2021-05-17 15:00")
-    assert found == Span(first, first, at("2021-05-18 00:00"), certain=last, reach=last)
+    assert found == RecordCoverage(first, first, at("2021-05-18 00:00"), certain=last, reach=last)
 
 
 def test_a_last_record_before_midnight_ends_the_day(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_wrong_clock_moves_nothing(tmp_path: Path) -> None:
     strays = calls(1, "1970-01-01 00:00") + calls(1, "2099-01-01 00:00")
     found = span_of(tmp_path, honest + strays)
     first, last = at("2021-05-01 00:00"), at("2021-05-10 11:00")
-    assert found == Span(first, first, at("2021-05-11 00:00"), certain=last, outside=2, reach=last)
+    assert found == RecordCoverage(first, first, at("2021-05-11 00:00"), certain=last, outside=2, reach=last)
 
 
 def test_one_switch_of_many_that_is_a_year_ahead_makes_nobody_look_asleep(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_nothing_to_judge_is_said(tmp_path: Path) -> None:
 
 def test_nothing_after_as_of_is_seen(tmp_path: Path) -> None:
     now = at("2021-05-17 12:00")
-    with Embedded(tmp_path) as engine:
+    with DuckDBEngine(tmp_path) as engine:
         engine.load_rows(
             {
                 "calls": calls(2, "2021-05-17 11:59", every=120),

@@ -13,8 +13,8 @@ import polars as pl
 
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Literal
-from duanka.domain.schema import TABLES, Kind
-from duanka.engine import Embedded
+from duanka.domain.schema import TABLES, ColumnKind
+from duanka.engine import DuckDBEngine
 from duanka.rules import RULES
 
 Row = dict[str, Any]
@@ -22,10 +22,10 @@ Limits = Mapping[str, Mapping[str, Literal]]
 Lists = Mapping[str, Sequence[Mapping[str, object]]]
 Hits = list[tuple[str, str, datetime, str]]
 KINDS = {
-    Kind.TIME: pl.Datetime("us"),
-    Kind.DAY: pl.Date(),
-    Kind.COUNT: pl.Int64(),
-    Kind.FLAG: pl.Boolean(),
+    ColumnKind.TIME: pl.Datetime("us"),
+    ColumnKind.DAY: pl.Date(),
+    ColumnKind.COUNT: pl.Int64(),
+    ColumnKind.FLAG: pl.Boolean(),
 }
 START = datetime(2021, 5, 10)
 _SMALL: dict[str, dict[str, Literal]] = {
@@ -241,7 +241,7 @@ def scanned(world: World, work: Path, limits: Limits = LIMITS) -> Hits:
         paths[table] = [work / f"{table}.parquet"]
         frame.write_parquet(paths[table][0])
     columns = {t: frozenset(s.name for s in f if s.null_count() < len(s)) for t, f in world.frames.items()}
-    with Embedded(work / "engine", threads=1) as engine:
+    with DuckDBEngine(work / "engine", threads=1) as engine:
         engine.load(paths, columns, world.lists, None)
         chosen = [(rule, limits[rule.id]) for rule in RULES if rule.id in limits]
         engine.build(chosen, Silent())

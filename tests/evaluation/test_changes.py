@@ -8,14 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from duanka.domain.rule import Action
-from duanka.evaluation import Changes, compare
+from duanka.evaluation import RuleChangeEffect, compare
 
 Rows = list[tuple[str, str, int]]
 
 
 def changes(
     tmp_path: Path, before: Rows, after: Rows, **moved: tuple[Action | None, Action | None]
-) -> Changes:
+) -> RuleChangeEffect:
     """Compare the hits (card, rule, hour) of rule `r`."""
     paths = []
     for name, rows in (("before", before), ("after", after)):

@@ -13,10 +13,19 @@ import pytest
 
 import clips
 from clips import Image
-from duanka.domain.identity import Check, Frame, Gesture, Outcome, Reason, ReferenceUnusable, Step, Verdict
+from duanka.domain.identity import (
+    Check,
+    CheckReason,
+    Frame,
+    Gesture,
+    Outcome,
+    ReferenceUnusable,
+    Step,
+    Verdict,
+)
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded import weights
-from duanka.identity.embedded.checker import Embedded, available, steps_of
+from duanka.identity.embedded.checker import EmbeddedChecker, available, steps_of
 from duanka.identity.embedded.weights import WEIGHTS, WeightsMissing
 from parts import needed
 from waiting import HANG
@@ -29,9 +38,9 @@ CLOSE, OPEN, LEFT, RIGHT = Gesture
 
 
 @pytest.fixture(scope="module")
-def checker() -> Embedded:
+def checker() -> EmbeddedChecker:
     needed(clips.missing())
-    return Embedded(POLICY)
+    return EmbeddedChecker(POLICY)
 
 
 def asked(*gestures: Gesture) -> tuple[Step, ...]:
@@ -39,22 +48,22 @@ def asked(*gestures: Gesture) -> tuple[Step, ...]:
 
 
 def judge(
-    checker: Embedded, steps: tuple[Step, ...], shown: Sequence[Image], reference: bytes | None = None
+    checker: EmbeddedChecker, steps: tuple[Step, ...], shown: Sequence[Image], reference: bytes | None = None
 ) -> Verdict:
     return checker.check(Check("V1", steps, reference or clips.reference(), clips.frames(shown)))
 
 
-def only(verdict: Verdict) -> Reason:
+def only(verdict: Verdict) -> CheckReason:
     """Why it failed, if it did for one reason; and nothing of the person is told beside."""
     assert verdict.outcome is Outcome.FAILED
     (reason,) = verdict.reasons
-    assert (verdict.similarity is None) is (reason is not Reason.OTHER_PERSON)
-    assert verdict.best is None or reason is Reason.OTHER_PERSON
+    assert (verdict.similarity is None) is (reason is not CheckReason.OTHER_PERSON)
+    assert verdict.best is None or reason is CheckReason.OTHER_PERSON
     return reason
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_man_passes_whatever_is_drawn(checker: Embedded, seed: int) -> None:
+def test_the_man_passes_whatever_is_drawn(checker: EmbeddedChecker, seed: int) -> None:
     steps = checker.challenge(Random(seed))
     verdict = judge(checker, steps, clips.living(steps))
     assert (verdict.outcome, verdict.reasons) == (Outcome.PASSED, ())
@@ -75,29 +84,31 @@ def test_the_man_passes_whatever_is_drawn(checker: Embedded, seed: int) -> None:
     } <= set(verdict.signals)
 
 
-def test_the_same_frames_get_the_same_verdict(checker: Embedded) -> None:
+def test_the_same_frames_get_the_same_verdict(checker: EmbeddedChecker) -> None:
     steps = asked(LEFT, OPEN, CLOSE)
     shown = clips.living(steps)
     one, other = judge(checker, steps, shown), judge(checker, steps, shown)
     assert (one.similarity, one.signals, one.best) == (other.similarity, other.signals, other.best)
 
 
-def test_frames_of_one_challenge_do_not_answer_another(checker: Embedded) -> None:
+def test_frames_of_one_challenge_do_not_answer_another(checker: EmbeddedChecker) -> None:
     shown = clips.living(asked(LEFT, OPEN, CLOSE))
     for other in ((RIGHT, OPEN, CLOSE), (LEFT, CLOSE, OPEN), (OPEN, LEFT, CLOSE)):
-        assert only(judge(checker, asked(*other), shown)) is Reason.OTHER_GESTURES
+        assert only(judge(checker, asked(*other), shown)) is CheckReason.OTHER_GESTURES
 
 
-def test_another_person_who_does_what_is_asked_is_another_person_and_no_more(checker: Embedded) -> None:
+def test_another_person_who_does_what_is_asked_is_another_person_and_no_more(
+    checker: EmbeddedChecker,
+) -> None:
     steps = asked(CLOSE, LEFT, OPEN)
     verdict = judge(checker, steps, clips.living(steps), clips.stranger().read_bytes())
-    assert verdict.reasons == (Reason.OTHER_PERSON,)
-    assert only(verdict) is Reason.OTHER_PERSON
+    assert verdict.reasons == (CheckReason.OTHER_PERSON,)
+    assert only(verdict) is CheckReason.OTHER_PERSON
     assert verdict.similarity is not None
     assert verdict.similarity < POLICY.review
 
 
-def test_who_is_alike_but_not_enough_is_looked_at_by_a_person(checker: Embedded) -> None:
+def test_who_is_alike_but_not_enough_is_looked_at_by_a_person(checker: EmbeddedChecker) -> None:
     steps = asked(CLOSE, LEFT, OPEN)
     check = Check("V1", steps, clips.reference(), clips.frames(clips.living(steps)))
     checker._policy = IdentityPolicy(similarity=0.99)
@@ -105,19 +116,19 @@ def test_who_is_alike_but_not_enough_is_looked_at_by_a_person(checker: Embedded)
         verdict = checker.check(check)
     finally:
         checker._policy = POLICY
-    assert (verdict.outcome, verdict.reasons) == (Outcome.REVIEW, (Reason.UNSURE,))
+    assert (verdict.outcome, verdict.reasons) == (Outcome.REVIEW, (CheckReason.UNSURE,))
     assert verdict.best is not None
 
 
-def test_a_photograph_that_stands_still(checker: Embedded) -> None:
-    assert only(judge(checker, asked(LEFT, OPEN, CLOSE), clips.still(29))) is Reason.STILL
+def test_a_photograph_that_stands_still(checker: EmbeddedChecker) -> None:
+    assert only(judge(checker, asked(LEFT, OPEN, CLOSE), clips.still(29))) is CheckReason.STILL
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_photograph_that_a_hand_waves(checker: Embedded, seed: int) -> None:
+def test_a_photograph_that_a_hand_waves(checker: EmbeddedChecker, seed: int) -> None:
     photo = clips.man(range(20, 46), 0)
     verdict = judge(checker, steps_of(POLICY, Random(seed)), clips.waved(photo, 29, seed))
-    assert only(verdict) is Reason.PHOTOGRAPH
+    assert only(verdict) is CheckReason.PHOTOGRAPH
 
 
 # stills, and the two poses between which the mesh reads a head that turns by 20 degrees and more
@@ -132,12 +143,12 @@ TILTED: dict[str, tuple[Sequence[float], Sequence[float]]] = {
 @pytest.mark.parametrize("turn", [LEFT, RIGHT])
 @pytest.mark.parametrize("name", TILTED)
 def test_a_tilted_photograph_turns_no_head_even_where_the_mesh_reads_one(
-    checker: Embedded, name: str, turn: Gesture
+    checker: EmbeddedChecker, name: str, turn: Gesture
 ) -> None:
     one, other = TILTED[name] if turn is LEFT else reversed(TILTED[name])
     photo, steps = clips.photo(clips.MEDIA / name), asked(turn)
     verdict = judge(checker, steps, clips.tilted(photo, steps, {None: one, turn: other}))
-    assert only(verdict) is Reason.PHOTOGRAPH
+    assert only(verdict) is CheckReason.PHOTOGRAPH
     assert verdict.signals[turn.value] > POLICY.turn, "the mesh was fooled"
     assert verdict.signals["plane"] > 0.8, "and the plane was not"
 
@@ -151,14 +162,16 @@ ROLLED: dict[str, tuple[int, dict[Gesture | None, Sequence[float]]]] = {
 
 
 @pytest.mark.parametrize("name", ROLLED)
-def test_a_photograph_round_a_roll_turns_no_head_though_it_is_no_plane(checker: Embedded, name: str) -> None:
+def test_a_photograph_round_a_roll_turns_no_head_though_it_is_no_plane(
+    checker: EmbeddedChecker, name: str
+) -> None:
     radius, poses = ROLLED[name]
     path = clips.MEDIA / name
     no_plane = 0
     for seed, steps in enumerate((asked(LEFT, RIGHT, LEFT), asked(RIGHT, LEFT, RIGHT))):
         shown = clips.rolled(clips.photo(path), radius, steps, poses, seed)
         verdict = judge(checker, steps, shown, path.read_bytes())
-        assert only(verdict) in (Reason.PHOTOGRAPH, Reason.OTHER_GESTURES)
+        assert only(verdict) in (CheckReason.PHOTOGRAPH, CheckReason.OTHER_GESTURES)
         if "bent" in verdict.signals:
             assert verdict.signals["bent"] > 0.93
             no_plane += verdict.signals["plane"] < 0.5
@@ -166,7 +179,9 @@ def test_a_photograph_round_a_roll_turns_no_head_though_it_is_no_plane(checker: 
 
 
 @pytest.mark.parametrize("late", [0.0, 0.9])
-def test_a_head_that_turns_is_no_smooth_sheet_however_late_it_turns(checker: Embedded, late: float) -> None:
+def test_a_head_that_turns_is_no_smooth_sheet_however_late_it_turns(
+    checker: EmbeddedChecker, late: float
+) -> None:
     steps = asked(LEFT, RIGHT, OPEN)
     verdict = judge(checker, steps, clips.living(steps, late=late))
     assert verdict.outcome is Outcome.PASSED
@@ -176,7 +191,7 @@ def test_a_head_that_turns_is_no_smooth_sheet_however_late_it_turns(checker: Emb
 @pytest.mark.parametrize("name", ["franck_01829.jpg", "audrey.jpg"])
 @pytest.mark.parametrize("placed", [False, True], ids=["beside", "in his place"])
 def test_an_accomplice_who_makes_the_movements_for_a_photograph(
-    checker: Embedded, name: str, placed: bool
+    checker: EmbeddedChecker, name: str, placed: bool
 ) -> None:
     """The photograph is shown for the face match, and a living man lends the gestures."""
     steps, path = asked(OPEN, LEFT, CLOSE), clips.MEDIA / name
@@ -185,22 +200,22 @@ def test_an_accomplice_who_makes_the_movements_for_a_photograph(
     verdict = judge(
         checker, steps, [shown if at < 4 else one for at, one in enumerate(man)], path.read_bytes()
     )
-    assert only(verdict) is Reason.FACE_CHANGED
+    assert only(verdict) is CheckReason.FACE_CHANGED
 
 
-SPOILT: dict[Reason, Callable[[Image], Image]] = {
-    Reason.TWO_FACES: clips.two_faces,
-    Reason.TOO_SMALL: clips.small,
-    Reason.BLACK: lambda image: image * 0,
-    Reason.TOO_DARK: clips.darker,
-    Reason.TOO_BRIGHT: clips.glaring,
-    Reason.BLURRED: clips.blurred,
-    Reason.NO_FACE: lambda image: image[:150].repeat(3, axis=0),
+SPOILT: dict[CheckReason, Callable[[Image], Image]] = {
+    CheckReason.TWO_FACES: clips.two_faces,
+    CheckReason.TOO_SMALL: clips.small,
+    CheckReason.BLACK: lambda image: image * 0,
+    CheckReason.TOO_DARK: clips.darker,
+    CheckReason.TOO_BRIGHT: clips.glaring,
+    CheckReason.BLURRED: clips.blurred,
+    CheckReason.NO_FACE: lambda image: image[:150].repeat(3, axis=0),
 }
 
 
 @pytest.mark.parametrize("reason", SPOILT, ids=str)
-def test_a_picture_that_the_holder_can_put_right(checker: Embedded, reason: Reason) -> None:
+def test_a_picture_that_the_holder_can_put_right(checker: EmbeddedChecker, reason: CheckReason) -> None:
     steps = asked(OPEN, LEFT, CLOSE)
     shown = clips.each(clips.living(steps, fps=2.5), lambda image, _: SPOILT[reason](image))
     verdict = checker.check(Check("V1", steps, clips.reference(), clips.frames(shown, 2.5)))
@@ -208,17 +223,17 @@ def test_a_picture_that_the_holder_can_put_right(checker: Embedded, reason: Reas
     assert not verdict.counted
 
 
-def test_broken_frames_are_a_verdict_and_no_error(checker: Embedded) -> None:
+def test_broken_frames_are_a_verdict_and_no_error(checker: EmbeddedChecker) -> None:
     steps = asked(OPEN, LEFT, CLOSE)
     frames = clips.frames(clips.living(steps))
     whole = frames[7].jpeg
     at = whole.index(b"\xff\xc0")
     bomb = whole[: at + 5] + b"\xea\x60\xea\x60" + whole[at + 9 :]
     for jpeg, reason in (
-        (b"", Reason.CORRUPT),
-        (b"no picture", Reason.CORRUPT),
-        (whole[: len(whole) // 2], Reason.CORRUPT),
-        (bomb, Reason.TOO_MANY_PIXELS),
+        (b"", CheckReason.CORRUPT),
+        (b"no picture", CheckReason.CORRUPT),
+        (whole[: len(whole) // 2], CheckReason.CORRUPT),
+        (bomb, CheckReason.TOO_MANY_PIXELS),
     ):
         spoilt = (*frames[:7], Frame(7, 1.75, jpeg), *frames[8:])
         verdict = checker.check(Check("V1", steps, clips.reference(), spoilt))
@@ -226,7 +241,7 @@ def test_broken_frames_are_a_verdict_and_no_error(checker: Embedded) -> None:
         assert not verdict.counted
 
 
-def test_pictures_of_any_shape_show_no_face(checker: Embedded) -> None:
+def test_pictures_of_any_shape_show_no_face(checker: EmbeddedChecker) -> None:
     import numpy as np
 
     for height, width in ((2, 2), (2, 640), (640, 2), (31, 640), (33, 640), (480, 33)):
@@ -234,7 +249,7 @@ def test_pictures_of_any_shape_show_no_face(checker: Embedded) -> None:
             assert checker._engine.see(np.full((height, width, 3), grey, np.uint8)).faces == 0
 
 
-def test_the_registered_photo_must_show_one_face_wide_enough(checker: Embedded) -> None:
+def test_the_registered_photo_must_show_one_face_wide_enough(checker: EmbeddedChecker) -> None:
     checker.enrol(clips.reference())
     man = clips.man(range(20, 46), 0)
     for image, why in (
@@ -250,7 +265,7 @@ def test_the_registered_photo_must_show_one_face_wide_enough(checker: Embedded) 
         checker.check(Check("V1", asked(LEFT), b"no photo", ()))
 
 
-def test_the_yaw_grows_to_the_persons_own_left(checker: Embedded) -> None:
+def test_the_yaw_grows_to_the_persons_own_left(checker: EmbeddedChecker) -> None:
     """Seen by the camera, the nose of who turns to their own left moves to the right of the picture."""
     left, right = clips.man(range(956, 967), 4, mirrored=True), clips.man(range(956, 967), 4)
     seen = [checker._engine.see(image) for image in (left, right)]

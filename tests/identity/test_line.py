@@ -14,9 +14,9 @@ import pytest
 from duanka.domain.identity import (
     Check,
     CheckerDown,
+    CheckReason,
     CheckRefused,
     Outcome,
-    Reason,
     ReferenceUnusable,
     Step,
     Verdict,
@@ -28,7 +28,7 @@ from duanka.identity.worker_pool import Workers
 from waiting import HANG, until
 
 POLICY = IdentityPolicy()
-LOST = Verdict(Outcome.FAILED, (Reason.LOST,))
+LOST = Verdict(Outcome.FAILED, (CheckReason.LOST,))
 PASSED = Verdict(Outcome.PASSED, similarity=0.8)
 Result = TypeVar("Result")
 
@@ -107,7 +107,7 @@ def test_no_more_wait_than_may_and_whoever_is_refused_is_told_how_long() -> None
             queue.submit(check(f"V{at}"), answers.to(f"V{at}"))
         with pytest.raises(CheckRefused) as refused:
             queue.submit(check("V5"), answers.to("V5"))
-        assert refused.value.reason is Reason.BUSY
+        assert refused.value.reason is CheckReason.BUSY
         assert refused.value.wait == 4  # seconds: two rounds before it and its own, each 1.5
         gate.let(1)
         until(lambda: len(answers.got) == 1)
@@ -144,7 +144,7 @@ def test_what_a_worker_raises_is_our_fault_but_for_the_registered_photo(
             gate.let(1)
             until(partial(_many, answers, at))
     said = [verdict.reasons for _, verdict in answers.got]
-    assert said == [(Reason.LOST,), (Reason.LOST,), (Reason.NO_REFERENCE,), ()]
+    assert said == [(CheckReason.LOST,), (CheckReason.LOST,), (CheckReason.NO_REFERENCE,), ()]
     assert not any(verdict.counted for _, verdict in answers.got)
     assert "a check of V1 was lost: RuntimeError" in caplog.text
     assert "secret" not in caplog.text

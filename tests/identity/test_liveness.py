@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from duanka.domain.identity import Gesture, Reason, Step
+from duanka.domain.identity import CheckReason, Gesture, Step
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded.checker import steps_of
 from duanka.identity.embedded.liveness import Judged, explained, judged
-from duanka.identity.embedded.measurements import Alike, Seen
+from duanka.identity.embedded.measurements import FaceMeasurements, PlanarityScores
 
 POLICY = IdentityPolicy()
 BOX = (240.0, 160.0, 150.0, 200.0)
@@ -23,9 +23,9 @@ CLOSE, OPEN, LEFT, RIGHT = Gesture
 Shown = list[Gesture | None]
 
 
-def a_face(shows: Gesture | None = None) -> Seen:
+def a_face(shows: Gesture | None = None) -> FaceMeasurements:
     turn = {LEFT: 15.0, RIGHT: -15.0}
-    return Seen(
+    return FaceMeasurements(
         faces=1,
         luminance=110.0,
         box=BOX,
@@ -49,7 +49,9 @@ def doing(gestures: tuple[Gesture, ...], late: float = 0.4, holds: float = 1.6) 
 
 
 def judge(
-    shown: Shown, asked: tuple[Gesture, ...], change: Callable[[int, Seen], Seen] | None = None
+    shown: Shown,
+    asked: tuple[Gesture, ...],
+    change: Callable[[int, FaceMeasurements], FaceMeasurements] | None = None,
 ) -> Judged:
     seen = [a_face(one) for one in shown]
     if change:
@@ -63,7 +65,7 @@ def test_whoever_does_what_is_asked_passes_that_challenge_and_no_other() -> None
         assert judge(shown, asked).reason is None
         for other in SEQUENCES:
             if other != asked:
-                assert judge(shown, other).reason is Reason.OTHER_GESTURES, (asked, other)
+                assert judge(shown, other).reason is CheckReason.OTHER_GESTURES, (asked, other)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.3, 0.8, 1.2])
@@ -80,11 +82,11 @@ def test_the_quick_and_the_slow_pass(late: float, holds: float) -> None:
 
 def test_a_gesture_counts_until_a_little_after_its_time() -> None:
     asked = (LEFT, OPEN, CLOSE)
-    assert judge(doing(asked, late=2.2, holds=0.5), asked).reason is Reason.OTHER_GESTURES, (
+    assert judge(doing(asked, late=2.2, holds=0.5), asked).reason is CheckReason.OTHER_GESTURES, (
         "the last one is missing"
     )
     assert judge([*doing(asked[:2], 2.2, 0.5)[:22], *[CLOSE] * 7], asked).reason is None
-    assert judge([*doing(asked[:2], 3.0, 0.5)[:22], *[CLOSE] * 7], asked).reason is Reason.OTHER_GESTURES
+    assert judge([*doing(asked[:2], 3.0, 0.5)[:22], *[CLOSE] * 7], asked).reason is CheckReason.OTHER_GESTURES
 
 
 @pytest.mark.parametrize("each", [0.25, 0.5, 0.75, 1.0, 1.5])
@@ -103,14 +105,14 @@ def test_a_recording_that_runs_through_all_gestures_seldom_fits(each: float) -> 
 
 
 def test_a_head_that_turns_the_other_way_is_another_gesture() -> None:
-    assert judge(doing((LEFT, OPEN, LEFT)), (RIGHT, OPEN, LEFT)).reason is Reason.OTHER_GESTURES
-    assert judge(doing((LEFT, OPEN, RIGHT)), (LEFT, OPEN, LEFT)).reason is Reason.OTHER_GESTURES
+    assert judge(doing((LEFT, OPEN, LEFT)), (RIGHT, OPEN, LEFT)).reason is CheckReason.OTHER_GESTURES
+    assert judge(doing((LEFT, OPEN, RIGHT)), (LEFT, OPEN, LEFT)).reason is CheckReason.OTHER_GESTURES
 
 
 def test_who_laughs_while_turning_and_who_blinks_is_not_refused() -> None:
     asked = (LEFT, OPEN, RIGHT)
 
-    def laughs(at: int, one: Seen) -> Seen:
+    def laughs(at: int, one: FaceMeasurements) -> FaceMeasurements:
         turned = replace(one, mouth=0.35) if abs(one.yaw - 4) > 10 else one
         return replace(turned, eyes=0.05) if at % 6 == 5 else turned
 
@@ -120,8 +122,8 @@ def test_who_laughs_while_turning_and_who_blinks_is_not_refused() -> None:
 def test_the_sign_and_the_size_of_each_gesture() -> None:
     asked = (LEFT, OPEN, CLOSE)
 
-    def only(eyes: float = 0.05, mouth: float = 0.40, yaw: float = 19.0) -> Reason | None:
-        def change(at: int, one: Seen) -> Seen:
+    def only(eyes: float = 0.05, mouth: float = 0.40, yaw: float = 19.0) -> CheckReason | None:
+        def change(at: int, one: FaceMeasurements) -> FaceMeasurements:
             return replace(
                 one,
                 eyes=eyes if one.eyes < 0.2 else one.eyes,
@@ -133,58 +135,67 @@ def test_the_sign_and_the_size_of_each_gesture() -> None:
 
     assert only() is None
     assert only(yaw=4 + POLICY.turn + 0.1) is None
-    assert only(yaw=4 + POLICY.turn - 0.1) is Reason.OTHER_GESTURES
+    assert only(yaw=4 + POLICY.turn - 0.1) is CheckReason.OTHER_GESTURES
     assert only(mouth=POLICY.mouth + 0.01) is None
-    assert only(mouth=POLICY.mouth - 0.01) is Reason.OTHER_GESTURES
+    assert only(mouth=POLICY.mouth - 0.01) is CheckReason.OTHER_GESTURES
     assert only(eyes=0.22 * POLICY.eyes - 0.005) is None
-    assert only(eyes=0.22 * POLICY.eyes + 0.005) is Reason.OTHER_GESTURES
+    assert only(eyes=0.22 * POLICY.eyes + 0.005) is CheckReason.OTHER_GESTURES
 
 
 def test_a_mouth_that_is_open_throughout_opens_for_nobody() -> None:
     asked = (OPEN, LEFT, CLOSE)
-    assert judge(doing(asked), asked, lambda _, one: replace(one, mouth=0.40)).reason is Reason.OTHER_GESTURES
+    assert (
+        judge(doing(asked), asked, lambda _, one: replace(one, mouth=0.40)).reason
+        is CheckReason.OTHER_GESTURES
+    )
 
 
 def test_the_eyes_of_a_sleeper_close_nothing() -> None:
     asked = (CLOSE, LEFT, CLOSE)
     found = judge(doing(asked), asked, lambda _, one: replace(one, eyes=0.01 if one.eyes < 0.1 else 0.04))
-    assert found.reason is Reason.OTHER_GESTURES
+    assert found.reason is CheckReason.OTHER_GESTURES
 
 
-PICTURES: dict[str, tuple[Callable[[int, Seen], Seen], Reason | None]] = {
-    "black": (lambda _, one: Seen(0, 5.0), Reason.BLACK),
-    "one frame is not black": (lambda at, one: Seen(0, 5.0 if at else 20.0), Reason.TOO_DARK),
-    "nobody": (lambda _, one: Seen(0, 110.0), Reason.NO_FACE),
-    "nobody in 7": (lambda at, one: Seen(0, 110.0) if at in (8, 9, 16, 17, 24, 25, 26) else one, None),
-    "nobody in 8": (lambda at, one: Seen(0, 110.0) if at < 8 else one, Reason.NO_FACE),
+PICTURES: dict[str, tuple[Callable[[int, FaceMeasurements], FaceMeasurements], CheckReason | None]] = {
+    "black": (lambda _, one: FaceMeasurements(0, 5.0), CheckReason.BLACK),
+    "one frame is not black": (
+        lambda at, one: FaceMeasurements(0, 5.0 if at else 20.0),
+        CheckReason.TOO_DARK,
+    ),
+    "nobody": (lambda _, one: FaceMeasurements(0, 110.0), CheckReason.NO_FACE),
+    "nobody in 7": (
+        lambda at, one: FaceMeasurements(0, 110.0) if at in (8, 9, 16, 17, 24, 25, 26) else one,
+        None,
+    ),
+    "nobody in 8": (lambda at, one: FaceMeasurements(0, 110.0) if at < 8 else one, CheckReason.NO_FACE),
     "two in 2": (lambda at, one: replace(one, faces=2) if at < 2 else one, None),
-    "two in 3": (lambda at, one: replace(one, faces=2) if at < 3 else one, Reason.TWO_FACES),
-    "small": (lambda _, one: replace(one, box=(240.0, 160.0, 79.0, 100.0)), Reason.TOO_SMALL),
+    "two in 3": (lambda at, one: replace(one, faces=2) if at < 3 else one, CheckReason.TWO_FACES),
+    "small": (lambda _, one: replace(one, box=(240.0, 160.0, 79.0, 100.0)), CheckReason.TOO_SMALL),
     "just wide enough": (lambda _, one: replace(one, box=(240.0, 160.0, 80.0, 100.0)), None),
-    "dark": (lambda _, one: replace(one, luminance=44.0), Reason.TOO_DARK),
+    "dark": (lambda _, one: replace(one, luminance=44.0), CheckReason.TOO_DARK),
     "just light enough": (lambda _, one: replace(one, luminance=45.0), None),
-    "bright": (lambda _, one: replace(one, luminance=226.0), Reason.TOO_BRIGHT),
+    "bright": (lambda _, one: replace(one, luminance=226.0), CheckReason.TOO_BRIGHT),
     "just not too bright": (lambda _, one: replace(one, luminance=225.0), None),
-    "blurred": (lambda _, one: replace(one, sharpness=24.0), Reason.BLURRED),
+    "blurred": (lambda _, one: replace(one, sharpness=24.0), CheckReason.BLURRED),
     "just sharp enough": (lambda _, one: replace(one, sharpness=25.0), None),
     "jumps": (
         lambda at, one: replace(one, box=(20.0, 20.0, 150.0, 200.0)) if at >= 9 else one,
-        Reason.FACE_CHANGED,
+        CheckReason.FACE_CHANGED,
     ),
     "jumps while nobody is seen": (
         lambda at, one: (
-            Seen(0, 110.0)
+            FaceMeasurements(0, 110.0)
             if at in (9, 10)
             else replace(one, box=(20.0, 20.0, 150.0, 200.0))
             if at > 10
             else one
         ),
-        Reason.FACE_CHANGED,
+        CheckReason.FACE_CHANGED,
     ),
     "steps aside": (lambda at, one: replace(one, box=(340.0, *BOX[1:])) if at >= 9 else one, None),
     "steps too far aside": (
         lambda at, one: replace(one, box=(370.0, *BOX[1:])) if at >= 9 else one,
-        Reason.FACE_CHANGED,
+        CheckReason.FACE_CHANGED,
     ),
     "walks": (lambda at, one: replace(one, box=(40.0 + 12 * at, 160.0, 150.0, 200.0)), None),
 }
@@ -199,17 +210,17 @@ def test_what_the_picture_must_be(name: str) -> None:
 
 def test_nothing_moves_or_only_the_whole() -> None:
     nothing: Shown = [None] * len(TIMES)
-    assert judge(nothing, (LEFT, OPEN, CLOSE)).reason is Reason.STILL
+    assert judge(nothing, (LEFT, OPEN, CLOSE)).reason is CheckReason.STILL
 
-    def walks(at: int, one: Seen) -> Seen:
+    def walks(at: int, one: FaceMeasurements) -> FaceMeasurements:
         return replace(one, box=(240.0 + 3 * at, 160.0, 150.0, 200.0))
 
-    assert judge(nothing, (LEFT, OPEN, CLOSE), walks).reason is Reason.PHOTOGRAPH
+    assert judge(nothing, (LEFT, OPEN, CLOSE), walks).reason is CheckReason.PHOTOGRAPH
 
 
 def test_a_plane_explains_a_photograph_and_no_gesture() -> None:
     """The highest and the lowest that people and photographs gave lie on the two sides of every limit."""
-    people, photographs = Alike(0.35, 0.92, 0.67, 0.82), Alike(0.68, 0.95, 0.91, 0.97)
+    people, photographs = PlanarityScores(0.35, 0.92, 0.67, 0.82), PlanarityScores(0.68, 0.95, 0.91, 0.97)
     for gesture in Gesture:
         for _, value, most in explained(gesture, people):
             assert value <= most

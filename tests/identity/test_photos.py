@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckerDown
 from duanka.domain.identity_ports import ReferencePhotos
-from duanka.identity.reference_photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, Patience, photos_of
+from duanka.identity.reference_photos import MOST_PHOTO, DirectoryPhotos, HttpPhotos, HttpTimeouts, photos_of
 from duanka.identity.vendor import vendor_of
 from photo_server import (
     CLOSE,
@@ -46,7 +46,7 @@ CARD = "8613800138000"
 MASKED = "+86 138****8000"
 JPEG, PNG = b"\xff\xd8\xff\xe0 a photo", b"\x89PNG\r\n\x1a\n a photo"
 SECRET = b"a secret of a test, of thirty-two b"
-IMPATIENT = Patience(connect=1.0, read=0.3, whole=0.8)
+IMPATIENT = HttpTimeouts(connect=1.0, read=0.3, whole=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def server(stub: StubPhotos) -> StubPhotos:
 
 @pytest.fixture
 def store(server: StubPhotos) -> HttpPhotos:
-    return HttpPhotos(server.url, server.key, patience=Patience(1.0, 5.0, 10.0))
+    return HttpPhotos(server.url, server.key, patience=HttpTimeouts(1.0, 5.0, 10.0))
 
 
 def _down(photos: ReferencePhotos) -> str:

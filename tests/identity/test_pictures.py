@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duanka.domain.identity import Reason
+from duanka.domain.identity import CheckReason
 from duanka.identity.embedded.checker import available
 from parts import needed
 
@@ -31,7 +31,7 @@ def unpack(which: str) -> Unpack:
     return unpacks
 
 
-def said(which: str, picture: bytes) -> Reason | tuple[int, ...]:
+def said(which: str, picture: bytes) -> CheckReason | tuple[int, ...]:
     """The reason, or the shape of what was unpacked."""
     from duanka.identity.embedded.images import Unreadable
 
@@ -110,18 +110,18 @@ def test_blue_green_red() -> None:
 @EITHER
 @pytest.mark.parametrize("form", ["GIF", "BMP", "WEBP", "TIFF"])
 def test_other_formats_are_not_opened(which: str, form: str) -> None:
-    assert said(which, drawn(form=form)) is Reason.CORRUPT
+    assert said(which, drawn(form=form)) is CheckReason.CORRUPT
 
 
 def test_a_frame_is_a_jpeg_alone() -> None:
-    assert said("frame", drawn(form="PNG")) is Reason.CORRUPT
+    assert said("frame", drawn(form="PNG")) is CheckReason.CORRUPT
 
 
 def test_the_largest_that_is_unpacked() -> None:
     assert said("frame", drawn(1920, 64)) == (21, 640, 3)
-    assert said("frame", drawn(1921, 64)) is Reason.TOO_MANY_PIXELS
+    assert said("frame", drawn(1921, 64)) is CheckReason.TOO_MANY_PIXELS
     assert said("reference", drawn(6000, 400)) == (43, 640, 3)
-    assert said("reference", drawn(6001, 400)) is Reason.TOO_MANY_PIXELS
+    assert said("reference", drawn(6001, 400)) is CheckReason.TOO_MANY_PIXELS
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
@@ -129,8 +129,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     bombs = [whole, resized(drawn(), 60_000, 60_000), png(60_000, 60_000), png(2**31 - 1, 2**31 - 1)]
     unpack("frame")
     before, began = _most_memory(), time.thread_time()
-    assert [said("frame", bomb) for bomb in bombs[:2]] == [Reason.TOO_MANY_PIXELS] * 2
-    assert [said("reference", bomb) for bomb in bombs] == [Reason.TOO_MANY_PIXELS] * 4
+    assert [said("frame", bomb) for bomb in bombs[:2]] == [CheckReason.TOO_MANY_PIXELS] * 2
+    assert [said("reference", bomb) for bomb in bombs] == [CheckReason.TOO_MANY_PIXELS] * 4
     assert time.thread_time() - began < 0.2
     assert _most_memory() - before < 10
 
@@ -141,7 +141,7 @@ def test_two_headers_in_one_file_are_not_one_for_each_reader() -> None:
     header = jpeg[at : at + 2 + struct.unpack(">H", jpeg[at + 2 : at + 4])[0]]
     huge = resized(jpeg, 30_000, 30_000)[at : at + len(header)]
     for bomb in (jpeg[:at] + huge + jpeg[at:], jpeg[: at + len(header)] + huge + jpeg[at + len(header) :]):
-        assert said("frame", bomb) in (Reason.CORRUPT, Reason.TOO_MANY_PIXELS)
+        assert said("frame", bomb) in (CheckReason.CORRUPT, CheckReason.TOO_MANY_PIXELS)
 
 
 def test_a_jpeg_of_empty_scans_keeps_nobody_busy() -> None:
@@ -151,7 +151,7 @@ def test_a_jpeg_of_empty_scans_keeps_nobody_busy() -> None:
     assert said("frame", jpeg) == (640, 640, 3), "a progressive one is none"
     for which in ("frame", "reference"):
         began = time.thread_time()
-        assert said(which, jpeg[:-2] + jpeg[last:-2] * 5000 + jpeg[-2:]) is Reason.CORRUPT
+        assert said(which, jpeg[:-2] + jpeg[last:-2] * 5000 + jpeg[-2:]) is CheckReason.CORRUPT
         assert time.thread_time() - began < 0.2
 
 
@@ -159,7 +159,7 @@ def test_a_jpeg_of_empty_scans_keeps_nobody_busy() -> None:
 @given(picture=st.binary(max_size=400) | st.binary(max_size=200).map(lambda data: b"\xff\xd8\xff" + data))
 @settings(max_examples=150, deadline=None)
 def test_bytes_are_no_picture(which: str, picture: bytes) -> None:
-    assert said(which, picture) is Reason.CORRUPT
+    assert said(which, picture) is CheckReason.CORRUPT
 
 
 @EITHER
@@ -167,7 +167,7 @@ def test_bytes_are_no_picture(which: str, picture: bytes) -> None:
 @settings(max_examples=60, deadline=None)
 def test_a_picture_that_is_cut_off_is_told(which: str, cut: float) -> None:
     jpeg = drawn()
-    assert said(which, jpeg[: int(len(jpeg) * cut)]) is Reason.CORRUPT
+    assert said(which, jpeg[: int(len(jpeg) * cut)]) is CheckReason.CORRUPT
 
 
 @EITHER
@@ -184,7 +184,7 @@ def test_a_broken_picture_is_a_picture_or_a_reason(
         picture[int(place * len(picture))] ^= flip
     before = _most_memory()
     found = said(which, bytes(picture))
-    assert found in (Reason.CORRUPT, Reason.TOO_MANY_PIXELS) or isinstance(found, tuple)
+    assert found in (CheckReason.CORRUPT, CheckReason.TOO_MANY_PIXELS) or isinstance(found, tuple)
     assert _most_memory() - before < 200, "6000 x 6000 pixels of a registered photo, and no more"
 
 

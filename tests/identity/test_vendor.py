@@ -27,16 +27,16 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from duanka.domain.identity import (
     Check,
     CheckerDown,
+    CheckReason,
     Frame,
     Gesture,
     Outcome,
-    Reason,
     ReferenceUnusable,
     Step,
     Verdict,
 )
 from duanka.domain.identity_ports import Checker
-from duanka.identity.reference_photos import Patience
+from duanka.identity.reference_photos import HttpTimeouts
 from duanka.identity.vendor import GIVEN, MOST_SECONDS, MOST_STEPS, Vendor
 from photo_server import CLOSE, GENERATED, SILENT, Say, described, dripping, says
 from vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, picture, vendor_server
@@ -44,7 +44,7 @@ from vendor_server import CONTRACT, KEY, NAME, StubVendor, contract_of_vendor, p
 SECRET = b"a secret of a test, of thirty-two b"
 ORDER = "V2603020800000001"
 STEPS = (Step(Gesture.TURN_LEFT, 1.5, 3.5), Step(Gesture.CLOSE_EYES, 3.5, 5.5))
-IMPATIENT = Patience(connect=1.0, read=0.3, whole=0.8)
+IMPATIENT = HttpTimeouts(connect=1.0, read=0.3, whole=0.8)
 PASSED = {"outcome": "passed", "similarity": 0.7, "reasons": []}
 
 
@@ -68,7 +68,7 @@ def server(stub: StubVendor) -> StubVendor:
 
 @pytest.fixture
 def vendor(server: StubVendor) -> Vendor:
-    return Vendor(server.url, server.key, SECRET, patience=Patience(1.0, 5.0, 10.0))
+    return Vendor(server.url, server.key, SECRET, patience=HttpTimeouts(1.0, 5.0, 10.0))
 
 
 # What it says
@@ -83,9 +83,9 @@ def test_a_vendor_is_a_checker_that_judges(vendor: Vendor) -> None:
         Outcome.PASSED, (), 0.8, {"depth": 0.9}, best=3
     )
     assert checker.check(_check("li")) == Verdict(
-        Outcome.FAILED, (Reason.OTHER_PERSON,), 0.1, {"depth": 0.9}, best=3
+        Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1, {"depth": 0.9}, best=3
     )
-    assert checker.check(_check("")).reasons == (Reason.NO_FACE,)
+    assert checker.check(_check("")).reasons == (CheckReason.NO_FACE,)
     checker.close()
 
 
@@ -209,11 +209,11 @@ _NEARLY = st.fixed_dictionaries(
     optional={
         "outcome": st.sampled_from(Outcome) | _ANY,
         "similarity": st.floats(-1, 1) | _ANY,
-        "reasons": st.lists(st.sampled_from(Reason) | _ANY, max_size=4) | _ANY,
+        "reasons": st.lists(st.sampled_from(CheckReason) | _ANY, max_size=4) | _ANY,
         "signals": st.dictionaries(st.text("abc", min_size=1), st.floats() | _ANY) | _ANY,
         "bestFrame": st.integers(-1, 20) | _ANY,
         "usable": st.booleans() | _ANY,
-        "reason": st.sampled_from(Reason) | _ANY,
+        "reason": st.sampled_from(CheckReason) | _ANY,
         "steps": st.lists(_STEP, max_size=7) | _ANY,
     },
 )

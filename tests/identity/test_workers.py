@@ -19,7 +19,7 @@ from random import Random
 import pytest
 
 import clips
-from duanka.domain.identity import Check, Outcome, Reason, ReferenceUnusable, Verdict
+from duanka.domain.identity import Check, CheckReason, Outcome, ReferenceUnusable, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity import worker_pool as workers
 from duanka.identity.embedded.checker import available, steps_of
@@ -28,7 +28,7 @@ from parts import needed
 from waiting import HANG, until
 
 POLICY = IdentityPolicy()
-LOST = Verdict(Outcome.FAILED, (Reason.LOST,))
+LOST = Verdict(Outcome.FAILED, (CheckReason.LOST,))
 PASSED = Verdict(Outcome.PASSED, similarity=0.8)
 
 
@@ -99,7 +99,7 @@ def test_a_worker_that_is_killed_costs_its_check_alone(
         busy = [pid for pid in pids if _busy(pid)]
     os.kill(busy[0], signal.SIGKILL)
     until(lambda: len(answered) == 5)
-    assert sorted(verdict.reasons for verdict in answered) == [(), (), (), (), (Reason.LOST,)]
+    assert sorted(verdict.reasons for verdict in answered) == [(), (), (), (), (CheckReason.LOST,)]
     assert "BrokenProcessPool" in caplog.text
 
 

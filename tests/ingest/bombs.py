@@ -17,7 +17,7 @@ def read(how: str, folder: Path) -> dict[str, Any]:
     """Read `folder`/data by a scan or a live run; rows in quarantine by reason, seconds, peak of memory in MB."""
     import polars as pl  # within the limit
 
-    from duanka.ingest import Inbox, Patience, take_in
+    from duanka.ingest import Inbox, LandingTimeouts, take_in
 
     began = time.monotonic()
     records = rejected = 0
@@ -27,7 +27,7 @@ def read(how: str, folder: Path) -> dict[str, Any]:
         records, rejected = intake.records, intake.quarantined
         reasons.update(pl.read_parquet(intake.quarantine, columns=["reason"])["reason"].to_list())
     else:
-        patience = Patience(settle=0, whole=0, poll=0.01)
+        patience = LandingTimeouts(settle=0, whole=0, poll=0.01)
         for batch in Inbox(folder / "data", wait=False, patience=patience).batches({}):
             records += batch.records
             rejected += batch.rejected

@@ -12,11 +12,11 @@ import polars as pl
 
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import GONE, Batch, SetAside
-from duanka.ingest import Inbox, Patience
+from duanka.ingest import Inbox, LandingTimeouts
 from duanka.ingest.files.beginnings import is_beginning
 from waiting import HANG
 
-FAST = Patience(settle=0, whole=0, poll=0.01)
+FAST = LandingTimeouts(settle=0, whole=0, poll=0.01)
 
 
 def put(folder: Path, name: str, content: str | bytes | pl.DataFrame) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from deliveries import KEY
 from duanka.ingest.formats.arrow_bounds import OversizedStream, check_stream, text_bytes
 from duanka.ingest.formats.arrow_stream import BrokenStream, blocks_of
-from duanka.ingest.live.batch_builder import Pile
+from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.live.nats.messages import ARROW, LINES, Message, Messages
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.normalise.columns import Tools
@@ -128,7 +128,7 @@ def test_a_bomb_among_messages_stops_itself_alone() -> None:
         for number in range(100):
             kind, data = bombs.get(number, ("", CALL + b',"seconds":%d}' % number))
             messages.add(Message(number + 1, subject, kind, data))
-        pile = Pile(1_000, 60)
+        pile = BatchBuilder(1_000, 60)
         messages.pile_up(pile)
     batch = pile.batch()
     assert counted([batch])

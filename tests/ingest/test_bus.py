@@ -29,9 +29,9 @@ from deliveries import KEY
 from duanka.domain.errors import DuankaError
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Batch
-from duanka.ingest.live.nats.config import Address
+from duanka.ingest.live.nats.config import BusAddress
 from duanka.ingest.live.nats.feed import Bus
-from duanka.ingest.live.nats.session import Session
+from duanka.ingest.live.nats.session import BusSession
 from landings import (
     aside_of,
     calls,
@@ -296,12 +296,12 @@ def test_reading_ends_though_it_is_told_so_as_an_answer_comes(
     """`asyncio.wait_for` of Python 3.11 loses a cancellation when what it waits for comes at the same moment."""
     asked = threading.Event()
 
-    async def glance(_: Session, client: object) -> None:
+    async def glance(_: BusSession, client: object) -> None:
         asked.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(Session, "_glance", glance)  # only what looks on asks, as the feed waits for more
+    monkeypatch.setattr(BusSession, "_glance", glance)  # only what looks on asks, as the feed waits for more
     server.publish([call(1)])
     with running(bus(server, wait=True)) as batches:
         assert seconds_of(until(batches, 1)) == [1]
@@ -361,7 +361,7 @@ def test_a_lost_delivery_is_asked_for_again(server: Server, monkeypatch: pytest.
     """Messages that the server sent and that never arrived: those behind them must not move the position over them."""
     from duanka.ingest.live.nats import session as bus_reader
 
-    fetch = bus_reader.Session._fetch
+    fetch = bus_reader.BusSession._fetch
     dropped: list[Any] = []
 
     async def losing(session: Any, pulling: Any) -> list[Any]:
@@ -370,7 +370,7 @@ def test_a_lost_delivery_is_asked_for_again(server: Server, monkeypatch: pytest.
             dropped.append(messages.pop(3))
         return messages
 
-    monkeypatch.setattr(bus_reader.Session, "_fetch", losing)
+    monkeypatch.setattr(bus_reader.BusSession, "_fetch", losing)
     server.publish(call(at) for at in range(200))
     assert seconds_of(all_of(server, batch_records=20)) == list(range(200))
     assert len(dropped) == 3
@@ -466,7 +466,7 @@ def test_without_nats_py(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_the_servers_are(tmp_path: Path) -> None:
-    several = Address("nats://token@a:1, tls://me:geheim@b:2,c:3")
+    several = BusAddress("nats://token@a:1, tls://me:geheim@b:2,c:3")
     assert str(several) == "nats://a:1,tls://b:2,nats://c:3"
     with pytest.raises(DuankaError, match=r"no.creds: no such file; it is needed to enter nats://a:1"):
-        Address("nats://x@a:1", credentials=tmp_path / "no.creds").check()
+        BusAddress("nats://x@a:1", credentials=tmp_path / "no.creds").check()

@@ -18,7 +18,7 @@ from duanka.ingest.formats.csv_header import split
 from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.model.blocks import Block
 from duanka.ingest.model.mapping import Layout
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 GOOD = CALL.rstrip("\n")
 
@@ -248,5 +248,5 @@ def test_a_broken_line_costs_its_surroundings_only(tmp_path: Path) -> None:
 def test_split_says_what_is_wrong() -> None:
     assert split('a,"b,c",""', ",", 3) == ["a", "b,c", ""]
     assert split('a"b,c', ",", 2) == ['a"b', "c"]
-    assert split('"a', ",", 1) is Reason.OPEN_QUOTE
-    assert split("a", ",", 2) is Reason.WRONG_COLUMN_COUNT
+    assert split('"a', ",", 1) is QuarantineReason.OPEN_QUOTE
+    assert split("a", ",", 2) is QuarantineReason.WRONG_COLUMN_COUNT

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duanka.domain.streaming import Batch
-from duanka.ingest import Patience
+from duanka.ingest import LandingTimeouts
 from duanka.ingest.files.beginnings import is_beginning
 from landings import (
     aside_of,
@@ -31,7 +31,7 @@ from landings import (
     until,
 )
 
-LATER = Patience(settle=0, whole=600, poll=0.01)  # what has no line end waits for longer than any test
+LATER = LandingTimeouts(settle=0, whole=600, poll=0.01)  # what has no line end waits for longer than any test
 LINES = calls(range(40)).splitlines(keepends=True)
 
 
@@ -138,7 +138,7 @@ def test_a_line_without_an_end_counts_when_the_file_rests(tmp_path: Path) -> Non
 
 def test_what_never_rests_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None:
     path, text = put(tmp_path, "calls.csv", ""), "".join(LINES)
-    patience = Patience(settle=3600, whole=0.05, poll=0.01)
+    patience = LandingTimeouts(settle=3600, whole=0.05, poll=0.01)
     got: list[Batch] = []
     with running(inbox(tmp_path, wait=True, batch_seconds=0.02, patience=patience)) as batches:
         for at in range(0, len(text), 70):  # in the middle of a line, mostly

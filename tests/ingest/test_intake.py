@@ -24,7 +24,7 @@ from deliveries import (
 from duanka.domain.errors import LostRecords, MappingError, UnreadableInput
 from duanka.domain.schema import TABLES
 from duanka.ingest import take_in
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.storage.parquet_store import schema
 from duanka.ingest.validation.quarantine import Quarantine
 
@@ -215,8 +215,8 @@ def test_broken_files_of_every_kind_in_one_delivery(tmp_path: Path) -> None:
 
 
 def test_reasons_are_short_and_stable() -> None:
-    assert len({reason.value for reason in Reason}) == len(Reason)
-    assert all(len(reason.value) < 30 for reason in Reason)
+    assert len({reason.value for reason in QuarantineReason}) == len(QuarantineReason)
+    assert all(len(reason.value) < 30 for reason in QuarantineReason)
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

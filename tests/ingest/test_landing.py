@@ -16,8 +16,8 @@ import pytest
 
 from deliveries import CARDS, mapping
 from duanka.domain.streaming import GONE, Batch, finished
-from duanka.ingest import NATIVE, Patience
-from duanka.ingest.live.inbox.watcher import Landing
+from duanka.ingest import NATIVE, LandingTimeouts
+from duanka.ingest.live.inbox.watcher import DirectoryWatcher
 from landings import (
     FAST,
     aside_of,
@@ -35,7 +35,7 @@ from landings import (
     until,
 )
 
-SLOW = Patience(settle=0.3, whole=60, poll=0.02)
+SLOW = LandingTimeouts(settle=0.3, whole=60, poll=0.02)
 
 
 def _nothing_for(batches: Iterator[Batch], seconds: float) -> None:
@@ -95,7 +95,7 @@ HALVES = {
 def test_half_a_file_waits_for_the_rest(tmp_path: Path, name: str) -> None:
     whole = HALVES[name]
     path = put(tmp_path, name, whole[: len(whole) // 2])
-    patience = Patience(settle=0.02, whole=60, poll=0.01)
+    patience = LandingTimeouts(settle=0.02, whole=60, poll=0.01)
     with running(inbox(tmp_path, wait=True, batch_seconds=0.02, patience=patience)) as batches:
         _nothing_for(batches, 0.3)
         with path.open(
@@ -112,7 +112,7 @@ def test_half_a_file_that_stays_half_is_counted_as_what_it_is(tmp_path: Path, na
     whole = HALVES[name]
     put(tmp_path, name, whole[: len(whole) // 2])
     began = time.monotonic()
-    got = drained(tmp_path, patience=Patience(settle=0.02, whole=0.3, poll=0.01))
+    got = drained(tmp_path, patience=LandingTimeouts(settle=0.02, whole=0.3, poll=0.01))
     assert time.monotonic() - began >= 0.25
     assert counted(got)
     expected = {"calls.csv": [], "calls.csv.gz": ["file cut off"], "data_days.parquet": ["unreadable file"]}
@@ -130,7 +130,7 @@ def test_a_file_of_yesterday_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_marker_makes_a_file_ready_at_once(tmp_path: Path) -> None:
-    patience = Patience(settle=60, whole=60, poll=0.01)
+    patience = LandingTimeouts(settle=60, whole=60, poll=0.01)
     put(tmp_path, "calls/a.csv", calls([1]).rstrip("\n"))  # no line end: the marker says that it is whole
     put(tmp_path, "calls/b.csv", calls([2]))
     put(tmp_path, "calls/a.csv.done", "")
@@ -403,7 +403,7 @@ def test_many_files_of_before_cost_little(tmp_path: Path) -> None:
         path.touch()
         found = path.stat()
         done[f"file:calls/{at}.csv@0@{found.st_mtime_ns}"] = finished(0)
-    landing = Landing(tmp_path, NATIVE, "file", done, FAST, None, lambda _: False)
+    landing = DirectoryWatcher(tmp_path, NATIVE, "file", done, FAST, None, lambda _: False)
     assert landing.next() is None
     spent = time.thread_time()
     began = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 
 from deliveries import delivered, mapping, taken
 from duanka.domain.errors import DuankaError
-from duanka.ingest import Inbox, Patience
+from duanka.ingest import Inbox, LandingTimeouts
 from duanka.ingest.model.nearest_column import nearest
 
 _RULES = """
@@ -107,7 +107,7 @@ def test_a_source_that_reads_nothing_is_named(tmp_path: Path) -> None:
 def test_live_logs_a_source_that_reads_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rules = _RULES.format(more="", columns="")
     data = delivered(tmp_path, {"cdr1.csv": _CALLS})
-    patience = Patience(settle=0, whole=0, poll=0.01)
+    patience = LandingTimeouts(settle=0, whole=0, poll=0.01)
     read_by = mapping(tmp_path, rules + rules.replace("cdr*", "sms*"))
     inbox = Inbox(data, read_by, wait=False, patience=patience)
     with caplog.at_level(logging.WARNING):

@@ -149,7 +149,7 @@ def test_bounds_of_memory_change_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "GROUP_ROWS", max(1, part_rows // 2))
         patch.setattr(parts, "PART_ROWS", part_rows)
-        shelf = parts.Shelf(tmp_path, "data_days")
+        shelf = parts.TablePartsWriter(tmp_path, "data_days")
         for at in range(0, len(seconds), 7):
             some = seconds[at : at + 7]
             days = pl.Series([None] * len(some), dtype=pl.Date)

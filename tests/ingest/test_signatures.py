@@ -20,7 +20,7 @@ from duanka.ingest import intake, take_in
 from duanka.ingest.delivery.signatures import public_key_of, sign, signed_by
 from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.live.inbox import file_reader
-from duanka.ingest.model.blocks import Reading
+from duanka.ingest.model.blocks import OpenReader
 from landings import drained
 
 CASES = "card,case_id,confirmed_at,signed_by\n8613800000001,A1,2021-05-03 10:00:00,bureau\n"
@@ -107,7 +107,7 @@ def test_what_was_signed_is_what_is_read_whoever_exchanges_the_file_meanwhile(
     for one in (file, forged):
         os.utime(one, (1_600_000_000, 1_600_000_000))
 
-    def exchanged(path: Path, *rest: Any) -> Reading:  # the signature was looked at, the records were not
+    def exchanged(path: Path, *rest: Any) -> OpenReader:  # the signature was looked at, the records were not
         if path.name not in ("calls.csv", "cards.csv") and forged.exists():
             forged.replace(file)
         return open_reading(path, *rest)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from duanka.bootstrap import serve as app_serve
-from duanka.bootstrap.orders import Desk, desk
+from duanka.bootstrap.orders import OrderDesk, desk
 from duanka.bootstrap.scan import policy_named
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Asked, Demand, Event, Kind, Person, Role
-from duanka.domain.text import Words
+from duanka.domain.order import Event, Kind, OrderDecision, Person, RequestedAction, Role
+from duanka.domain.text import BilingualText
 from duanka.ledger.db import tables
-from duanka.ledger.db.columns import Moment
+from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.sandbox.network import OwnNetwork
 from waiting import until
 
@@ -55,8 +55,13 @@ def story(folder: Path) -> dict[str, Any]:
                 here, policy.orders, app_serve.Network(settings), lambda _: None, clock
             ) as worker,
         ):
-            asked = Demand(
-                _CARD, Asked.VERIFY, "medium", Words("外呼", "calls"), ("fan_out",), decision="run:1"
+            asked = OrderDecision(
+                _CARD,
+                RequestedAction.VERIFY,
+                "medium",
+                BilingualText("外呼", "calls"),
+                ("fan_out",),
+                decision="run:1",
             )
             here.book.receive([asked], clock())
             worker.wake()
@@ -82,20 +87,22 @@ def story(folder: Path) -> dict[str, Any]:
             }
 
 
-def _settle(here: Desk) -> None:
+def _settle(here: OrderDesk) -> None:
     """Wait until nothing is left to be done now: what is done later bears another time."""
     until(lambda: not _stored(here, "SELECT 1 FROM outbox WHERE done_at IS NULL"))
     until(lambda: not _stored(here, "SELECT 1 FROM notices WHERE receipt_at IS NULL"))
 
 
-def _stored(here: Desk, query: str) -> list[Any]:
+def _stored(here: OrderDesk, query: str) -> list[Any]:
     with here.store.reading() as connection:
         return list(connection.exec_driver_sql(query))
 
 
-def _moments(here: Desk, table: str) -> list[str]:
+def _moments(here: OrderDesk, table: str) -> list[str]:
     """Every moment of a table to the minute, for some are measured; but when what failed is tried again."""
-    columns = [one.name for one in tables.metadata.tables[table].columns if isinstance(one.type, Moment)]
+    columns = [
+        one.name for one in tables.metadata.tables[table].columns if isinstance(one.type, UtcMicroseconds)
+    ]
     names = ", ".join(name for name in columns if name != "next_try_at")
     rows = _stored(here, f"SELECT {names} FROM {table}")
     return sorted(str([None if at is None else at // _MINUTE for at in row]) for row in rows)

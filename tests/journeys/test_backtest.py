@@ -19,7 +19,7 @@ from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Action, Literal
-from duanka.evaluation import Changes
+from duanka.evaluation import RuleChangeEffect
 from signed_cases import SECRET, signed, trusting
 
 A, B, C, D, E = (f"861380000000{n}" for n in range(1, 6))
@@ -90,7 +90,7 @@ def tried(
     as_of: datetime | None = None,
     truth: Path | None = None,
     **changed: Literal,
-) -> tuple[Backtest, Changes]:
+) -> tuple[Backtest, RuleChangeEffect]:
     return backtest(
         Settings(
             work=data.parent / "work",
@@ -110,7 +110,7 @@ def tried(
     )
 
 
-def counts(changes: Changes) -> dict[str, tuple[int, int]]:
+def counts(changes: RuleChangeEffect) -> dict[str, tuple[int, int]]:
     parts = (changes.before, changes.after, changes.gained, changes.lost)
     return {one.name: (one.cards, one.hits) for one in parts}
 

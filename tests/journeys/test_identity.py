@@ -21,13 +21,13 @@ import clips
 from duanka.application.enforcement_worker import Enforcing
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import serve as app_serve
-from duanka.bootstrap.orders import Desk, desk
+from duanka.bootstrap.orders import OrderDesk, desk
 from duanka.bootstrap.scan import policy_named
 from duanka.domain.identity import Step
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Asked, Demand, Kind, Order, State
-from duanka.domain.text import Words
+from duanka.domain.order import Kind, Order, OrderDecision, RequestedAction, State
+from duanka.domain.text import BilingualText
 from duanka.identity.embedded.checker import steps_of
 from duanka.sandbox.network import OwnNetwork
 from parts import needed
@@ -66,7 +66,7 @@ class Town:
     """The network, the order book, the way online, and a telephone with a camera."""
 
     network: OwnNetwork
-    here: Desk
+    here: OrderDesk
     worker: Enforcing
     clock: Clock
     imsis: dict[str, str]
@@ -131,9 +131,9 @@ def test_the_holder_proves_who_they_are_and_nobody_else_does(
 ) -> None:
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "duanka")
-    reason = Words("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
+    reason = BilingualText("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
     demands = [
-        Demand(card(number), Asked.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
+        OrderDecision(card(number), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
         for number in range(5)
     ]
     town.here.book.receive(demands, town.clock())

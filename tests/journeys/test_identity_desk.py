@@ -19,10 +19,10 @@ from desk import ENGLISH, Typed, duanka
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.domain.identity import Consent, Frame, Gesture, Outcome, Reason, Step, Verdict
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order
+from duanka.domain.identity import CheckReason, Consent, Frame, Gesture, Outcome, Step, Verdict
+from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderDecision, RequestedAction
 from duanka.domain.person import HOLDER, Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from people import people_of
 from waiting import HANG
 
@@ -76,7 +76,7 @@ class Office:
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return [path for path in files if any(one in path.read_bytes() for one in (PHOTO, CAPTURED))]
 
-    def inside(self, work: Callable[[app_orders.Desk], object]) -> None:
+    def inside(self, work: Callable[[app_orders.OrderDesk], object]) -> None:
         settings = Settings(orders=self.folder / "duanka-orders")
         with app_orders.desk(settings, policy_named("national"), create=True) as here:
             work(here)
@@ -87,10 +87,13 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     office = Office(tmp_path_factory.mktemp("office"))
     now = app_orders.now()
 
-    def ask(here: app_orders.Desk) -> None:
-        reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-        tiers = ((MEDIUM, Asked.VERIFY, "medium"), (HIGH, Asked.VERIFY_AT_COUNTER, "high"))
-        here.book.receive([Demand(card, asked, tier, reason) for card, asked, tier in tiers], now)
+    def ask(here: app_orders.OrderDesk) -> None:
+        reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+        tiers = (
+            (MEDIUM, RequestedAction.VERIFY, "medium"),
+            (HIGH, RequestedAction.VERIFY_AT_COUNTER, "high"),
+        )
+        here.book.receive([OrderDecision(card, asked, tier, reason) for card, asked, tier in tiers], now)
         for card, *_ in tiers:
             order = _open(here, card)
             here.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", now, delivered_at=now)
@@ -99,13 +102,13 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     return office
 
 
-def _open(here: app_orders.Desk, card: str) -> Order:
+def _open(here: app_orders.OrderDesk, card: str) -> Order:
     order = here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), app_orders.now())
     assert order
     return order
 
 
-def _unsure(here: app_orders.Desk) -> None:
+def _unsure(here: app_orders.OrderDesk) -> None:
     """A check online of MEDIUM that a person must look at."""
     now = app_orders.now()
     order = _open(here, MEDIUM)
@@ -117,7 +120,7 @@ def _unsure(here: app_orders.Desk) -> None:
     frames = [Frame(at, at / 4, f"frame {at}".encode()) for at in range(21)]
     later = now + timedelta(seconds=6)
     here.checks.take(session, challenge.id, frames, later)
-    verdict = Verdict(Outcome.REVIEW, (Reason.UNSURE,), 0.41, {"mouth": 0.4}, best=0)
+    verdict = Verdict(Outcome.REVIEW, (CheckReason.UNSURE,), 0.41, {"mouth": 0.4}, best=0)
     here.checks.settle(challenge.id, verdict, CAPTURED, later)
 
 
@@ -161,8 +164,10 @@ def test_a_reviewer_sees_both_pictures_and_decides(office: Office) -> None:
 
 def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
     now, card = app_orders.now(), "8613800000003"
-    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-    office.inside(lambda here: here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], now))
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+    office.inside(
+        lambda here: here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
+    )
     address = office.out("wang", "orders", "link", card, "--why", "lost the message").strip()
     assert re.fullmatch(r"https://verify\.operator\.example/v#[A-Za-z0-9_-]{44}", address)
     shown = office.out("wang", "orders", "show", card)
@@ -174,10 +179,10 @@ def test_a_holder_who_lost_the_notice_gets_a_new_link(office: Office) -> None:
 def test_a_link_is_made_for_a_verification_alone(office: Office) -> None:
     """By the link of another order of the card one would answer in the holder's place, and no hand would show."""
     now, card, others = app_orders.now(), "8613800000004", list[Order]()
-    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
 
-    def objected(here: app_orders.Desk) -> None:
-        here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], now)
+    def objected(here: app_orders.OrderDesk) -> None:
+        here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], now)
         others.append(here.book.object(card, "not me", HOLDER, now))
 
     office.inside(objected)
@@ -187,8 +192,8 @@ def test_a_link_is_made_for_a_verification_alone(office: Office) -> None:
 
 def test_who_may_not_search_by_number_does_not_learn_whether_there_is_such_a_card(office: Office) -> None:
     known, unknown = "8613800000005", "8613800000006"
-    reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-    demand = Demand(known, Asked.VERIFY, "medium", reason)
+    reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+    demand = OrderDecision(known, RequestedAction.VERIFY, "medium", reason)
     office.inside(lambda here: here.book.receive([demand], app_orders.now()))
     for who, *words in (("bureau", "show"), ("liaison", "pass")):
         why = ("--why", "curious")

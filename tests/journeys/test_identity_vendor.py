@@ -11,15 +11,15 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
-from duanka.domain.identity import CheckRefused, Consent, Frame, Reason, Stage
-from duanka.domain.order import Asked, Demand, Kind, State
-from duanka.domain.text import Words
+from duanka.domain.identity import CheckReason, CheckRefused, Consent, Frame, SessionStage
+from duanka.domain.order import Kind, OrderDecision, RequestedAction, State
+from duanka.domain.text import BilingualText
 from photo_server import Say
 from vendor_server import StubVendor, picture, vendor_server
 from waiting import until
@@ -42,14 +42,14 @@ class Way:
     """A vendor, and the way online that asks it."""
 
     vendor: StubVendor
-    here: app_orders.Desk
-    online: Verification
+    here: app_orders.OrderDesk
+    online: OnlineVerification
     clock: Clock
 
     def link(self, card: str = CARD) -> str:
         """The token of a notice about a card."""
-        reason = Words("一天外呼80个陌生号码", "80 strangers called in a day")
-        self.here.book.receive([Demand(card, Asked.VERIFY, "medium", reason)], self.clock())
+        reason = BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
+        self.here.book.receive([OrderDecision(card, RequestedAction.VERIFY, "medium", reason)], self.clock())
         order = self.here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), self.clock())
         assert order
         return self.here.book.turn(
@@ -63,14 +63,14 @@ class Way:
         assert session
         return session.token
 
-    def answered(self, token: str, face: str) -> Stage:
+    def answered(self, token: str, face: str) -> SessionStage:
         """What becomes of frames that show `face`."""
         challenge = self.online.challenge(token, self.clock())
         self.clock.now += timedelta(seconds=challenge.seconds + 1)
         many = round(challenge.seconds * 4) + 1
         frames = [Frame(at, at / 4, picture(face, at + 1000 * len(self.vendor.heard))) for at in range(many)]
         self.online.submit(token, challenge.id, frames, self.clock())
-        until(lambda: self.online.progress(token, self.clock()).stage is not Stage.WAITING)
+        until(lambda: self.online.progress(token, self.clock()).stage is not SessionStage.WAITING)
         return self.online.progress(token, self.clock()).stage
 
 
@@ -96,9 +96,9 @@ def way(tmp_path: Path) -> Iterator[Way]:
 
 def test_a_vendor_passes_the_holder_and_nobody_else(way: Way) -> None:
     token = way.token()
-    assert way.answered(token, "somebody else") is Stage.AGAIN
-    assert Reason.OTHER_PERSON in way.online.progress(token, way.clock()).reasons
-    assert way.answered(token, "the holder") is Stage.PASSED
+    assert way.answered(token, "somebody else") is SessionStage.AGAIN
+    assert CheckReason.OTHER_PERSON in way.online.progress(token, way.clock()).reasons
+    assert way.answered(token, "the holder") is SessionStage.PASSED
     last = way.here.reading.last(CARD, Kind.VERIFICATION)
     assert last
     assert last.state is State.PASSED
@@ -110,14 +110,14 @@ def test_a_vendor_that_is_away_counts_for_nothing(way: Way) -> None:
     way.vendor.script.append(Say(status=500))
     with pytest.raises(CheckRefused) as refused:
         way.online.challenge(token, way.clock())
-    assert (refused.value.reason, refused.value.wait) == (Reason.NOT_AVAILABLE, 30)
+    assert (refused.value.reason, refused.value.wait) == (CheckReason.NOT_AVAILABLE, 30)
     way.online.challenge(token, way.clock())
     way.vendor.script.append(Say(status=500))
-    assert way.answered(token, "the holder") is Stage.AGAIN
+    assert way.answered(token, "the holder") is SessionStage.AGAIN
     progress = way.online.progress(token, way.clock())
-    assert progress.reasons == (Reason.LOST,)
+    assert progress.reasons == (CheckReason.LOST,)
     assert progress.left == 3
-    assert way.answered(token, "the holder") is Stage.PASSED
+    assert way.answered(token, "the holder") is SessionStage.PASSED
 
 
 def test_a_card_without_a_registered_photo_goes_to_the_counter(way: Way) -> None:
@@ -125,7 +125,7 @@ def test_a_card_without_a_registered_photo_goes_to_the_counter(way: Way) -> None
         way.online.agree(
             way.link(WITHOUT_PHOTO), Consent(True, True, "digest"), way.clock(), browser="browser"
         )
-    assert refused.value.reason is Reason.NO_REFERENCE
+    assert refused.value.reason is CheckReason.NO_REFERENCE
 
 
 def test_settings_say_which_way_is_open(tmp_path: Path) -> None:

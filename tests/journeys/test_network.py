@@ -15,13 +15,13 @@ import pytest
 
 from duanka.application.enforcement_worker import Enforcing
 from duanka.bootstrap import serve as app_serve
-from duanka.bootstrap.orders import Desk, desk
+from duanka.bootstrap.orders import OrderDesk, desk
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.network import Element, ManyAtOnce, NetworkState
-from duanka.domain.order import Asked, Demand, Event, Kind, Order, Person, Role, State
-from duanka.domain.text import Words
-from duanka.orders.dispatch.outbox import Leg, Outbox
+from duanka.domain.order import Event, Kind, Order, OrderDecision, Person, RequestedAction, Role, State
+from duanka.domain.text import BilingualText
+from duanka.orders.dispatch.outbox import EnactedRow, Outbox
 from duanka.orders.monitoring.refusals import refused
 from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
@@ -112,16 +112,17 @@ class Town:
     """The network, the order book and its worker."""
 
     network: OwnNetwork
-    here: Desk
+    here: OrderDesk
     worker: Enforcing
     clock: Clock
     imsis: dict[str, str]
     told: dict[tuple[str, str], Told]
 
     def demand(self, *numbers: int) -> None:
-        reason = Words("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
+        reason = BilingualText("一天外呼80个陌生号码，接通率9%", "80 strangers called in a day, 9% answered")
         demands = [
-            Demand(card(n), Asked.VERIFY, "medium", reason, ("fan_out",), decision="run:1") for n in numbers
+            OrderDecision(card(n), RequestedAction.VERIFY, "medium", reason, ("fan_out",), decision="run:1")
+            for n in numbers
         ]
         self.here.book.receive(demands, self.clock())
         self.worker.wake()
@@ -133,7 +134,7 @@ class Town:
         self.clock.moved += passed
         self.worker.wake()
 
-    def legs(self) -> list[Leg]:
+    def legs(self) -> list[EnactedRow]:
         return list(Outbox(self.here.store, "test").legs(NOW - HOUR))
 
 

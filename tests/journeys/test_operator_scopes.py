@@ -16,9 +16,9 @@ from duanka.domain.sealing import derived
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.intake.decisions import Intake
-from duanka.orders.queries.service import Filter, Reader, Reading
-from duanka.orders.service import OrderBook
+from duanka.orders.intake.decisions import DecisionIntake
+from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
+from duanka.orders.service import OrderService
 from duanka.reports import DecisionFile
 from signed_cases import SECRET, signed, trusting
 
@@ -56,12 +56,12 @@ def test_whoever_works_for_one_operator_sees_its_orders_and_no_others(
     words = ("scan", tmp_path / "in") if way == "scan" else ("live", "--once", "--inbox", tmp_path / "in")
     typed = duanka(*words, "--out", tmp_path / "out", cwd=tmp_path, **trusting(tmp_path / "installation"))
     assert typed.code == 0, typed.err
-    book = OrderBook(store, Terms(OrderPolicy(), Trail(KEY)))
-    Intake(book, DecisionFile(tmp_path / "out", derived(SECRET.encode(), "decisions"))).take_all(NOW)
+    book = OrderService(store, Terms(OrderPolicy(), Trail(KEY)))
+    DecisionIntake(book, DecisionFile(tmp_path / "out", derived(SECRET.encode(), "decisions"))).take_all(NOW)
 
     def seen(*operators: str, cities: tuple[str, ...] = ()) -> set[str]:
         clerk = replace(CLERK, scope=Scope(frozenset(operators), frozenset(cities)))
-        page = Reading(store, Trail(KEY)).orders(Filter(), Reader(clerk), NOW)
+        page = OrderQueries(store, Trail(KEY)).orders(Filter(), ViewerContext(clerk), NOW)
         return {order.id for order in page.items}
 
     def order(card: str, kind: Kind = Kind.RESTRICTION) -> str:

@@ -13,12 +13,21 @@ from pydantic import SecretStr
 from desk import duanka, flagged
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import serve as app_serve
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, NotTheirs, Person, Role
+from duanka.domain.order import (
+    SYSTEM,
+    Event,
+    Kind,
+    OrderDecision,
+    PermissionDenied,
+    Person,
+    RequestedAction,
+    Role,
+)
 from duanka.domain.person import Scope
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from waiting import until
 
 SECRET = "a secret of a test, of thirty-two characters"  # noqa: S105  # opens nothing
@@ -27,7 +36,7 @@ PASSED, FAILED, WITHDRAWN, OTHER = (f"861700000000{n}" for n in range(1, 5))
 
 
 @contextmanager
-def working(orders: Path) -> Iterator[Desk]:
+def working(orders: Path) -> Iterator[OrderDesk]:
     settings = Settings(orders=orders, secret=SecretStr(SECRET))
     policy = policy_named("national")
     with (
@@ -37,11 +46,13 @@ def working(orders: Path) -> Iterator[Desk]:
         yield here
 
 
-def ended(here: Desk, card: str, event: Event) -> None:
+def ended(here: OrderDesk, card: str, event: Event) -> None:
     """A verification of this card that ends so."""
     now = app_orders.now()
-    reason = Words("转售企业存量卡", "old stock of a resale operator")
-    here.book.receive([Demand(card, Asked.VERIFY, "medium", reason, ("virtual_operator_stock",))], now)
+    reason = BilingualText("转售企业存量卡", "old stock of a resale operator")
+    here.book.receive(
+        [OrderDecision(card, RequestedAction.VERIFY, "medium", reason, ("virtual_operator_stock",))], now
+    )
     order = here.book.turn(lambda turn: turn.open_order(card, Kind.VERIFICATION), now)
     assert order is not None
     if event is not Event.WITHDRAW:
@@ -134,7 +145,7 @@ def test_a_supervisor_exports_it_for_another_machine(orders: Path, records: Path
         assert here.pass_list.export(exported, SECOND, app_orders.now()) == 1
         narrow = Person("zhao", Role.SUPERVISOR, scope=Scope(cities=frozenset({"110000"})))
         for by in (narrow, Person("wang", Role.DESK)):
-            with pytest.raises(NotTheirs):
+            with pytest.raises(PermissionDenied):
                 here.pass_list.export(tmp_path / "not", by, app_orders.now())
         assert here.trail.verdict(here.store, SYSTEM).faults == ()
     assert not (tmp_path / "not").exists()

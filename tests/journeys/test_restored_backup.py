@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import serve as app_serve
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
@@ -45,7 +45,7 @@ def element(proxy: OwnMessageProxy) -> Iterator[MessageProxy]:
 
 
 @contextmanager
-def serving(folder: Path, proxy: OwnMessageProxy, said: list[str]) -> Iterator[Desk]:
+def serving(folder: Path, proxy: OwnMessageProxy, said: list[str]) -> Iterator[OrderDesk]:
     settings = Settings(
         orders=folder, message_proxy=proxy.folder, secret=SecretStr("the secret of a test, long enough")
     )
@@ -58,11 +58,11 @@ def serving(folder: Path, proxy: OwnMessageProxy, said: list[str]) -> Iterator[D
         yield here
 
 
-def stop(here: Desk, card: str) -> None:
+def stop(here: OrderDesk, card: str) -> None:
     here.book.police_stop(card, "case 1", POLICE, "notice", app_orders.now())
 
 
-def release(here: Desk, card: str) -> None:
+def release(here: OrderDesk, card: str) -> None:
     here.book.police_release(card, POLICE, "consent", app_orders.now())
 
 
@@ -111,7 +111,7 @@ def test_a_restored_backup_changes_nothing_until_it_is_accepted(
         assert here.trail.verdict(here.store, SUPERVISOR).faults == ()
 
 
-def told(here: Desk, card: str, wanted: str) -> bool:
+def told(here: OrderDesk, card: str, wanted: str) -> bool:
     with here.store.reading() as connection:
         rows = select(outbox.c.outcome).where(outbox.c.card == card, outbox.c.wanted == wanted)
         return "done" in connection.execute(rows).scalars()

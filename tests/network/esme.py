@@ -11,7 +11,7 @@ from types import TracebackType
 import waiting
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
-from duanka.network.smpp.codec import Address
+from duanka.network.smpp.codec import SmppAddress
 
 CARD, PEER = "8613900000001", "8613900000002"
 POLICY = MessagePolicy.of(["安全账户+转账"], ["evil.com"], 5000, ["10086"], ["esme"])
@@ -19,8 +19,8 @@ BLOCKED = "8613800138000"
 REFUSED = smpp.REFUSED_BY_APPLICATION
 
 
-def number(written: str, ton: int = 1) -> Address:
-    return Address(ton, 1, written)
+def number(written: str, ton: int = 1) -> SmppAddress:
+    return SmppAddress(ton, 1, written)
 
 
 def submit(sequence: int, text: str, source: str = CARD, destination: str = PEER, receipt: int = 0) -> bytes:

@@ -14,9 +14,9 @@ import pytest
 
 from duanka.domain.network import (
     Element,
+    ElementRefused,
     NetworkState,
     NoticeSender,
-    Refused,
     UnknownCard,
     Unreachable,
     WholeList,
@@ -67,7 +67,7 @@ def test_faults_are_typed_and_change_nothing() -> None:
     for fault, expected in (
         ({"down": True}, Unreachable),
         ({"unknown": {CARD}}, UnknownCard),
-        ({"refusing": {CARD}}, Refused),
+        ({"refusing": {CARD}}, ElementRefused),
     ):
         for name, value in fault.items():
             setattr(element.faults, name, value)
@@ -196,7 +196,7 @@ def test_a_centre_that_is_down_or_refuses_takes_nothing(tmp_path: Path) -> None:
         sender.send(CARD, "x")
     sender.down = False
     sender.refusing.add(CARD)
-    with pytest.raises(Refused):
+    with pytest.raises(ElementRefused):
         sender.send(CARD, "x")
     sender.refusing.clear()
     assert sender.send(CARD, "x") == "m1"

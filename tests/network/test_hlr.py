@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from duanka.domain.network import NetworkState, Refused, UnknownCard, Unreachable
+from duanka.domain.network import ElementRefused, NetworkState, UnknownCard, Unreachable
 from duanka.network.hlr.element import HomeRegister
 from duanka.sandbox.hlr import OwnRegister
 from parts import needed
@@ -174,7 +174,7 @@ def test_an_answer_about_another_card_is_none(whose: str) -> None:
     said = struct.pack(">HBB", len(text) + 1, 0xEE, 0x00) + text
     with peer(b"\r\nOsmoHLR> ") as vty, peer(said) as ctrl:
         element = HomeRegister(vty, ctrl, seconds=5)
-        with contextlib.closing(element), pytest.raises(Refused, match="another card"):
+        with contextlib.closing(element), pytest.raises(ElementRefused, match="another card"):
             element.state_of(CARDS[0])
 
 
@@ -195,7 +195,7 @@ def test_a_register_that_does_not_do_it_is_found_out(register: OwnRegister) -> N
     register.add(CARDS[:1])
     with peer(b"Hello\r\nOsmoHLR> ") as quiet:
         deaf = HomeRegister(quiet, register.ctrl, seconds=1.0)
-        with contextlib.closing(deaf), pytest.raises((Refused, Unreachable)):
+        with contextlib.closing(deaf), pytest.raises((ElementRefused, Unreachable)):
             deaf.suspend(CARDS[0])
     element = register.element()
     assert element.state_of(CARDS[0]) is NetworkState.ACTIVE
@@ -218,9 +218,9 @@ def test_a_database_that_cannot_be_read_makes_no_card_unknown(register: OwnRegis
     with database(register) as theirs:
         theirs.execute("ALTER TABLE subscriber RENAME TO away")
         for act in (element.suspend, element.bar_outgoing, element.restore, element.state_of):
-            with pytest.raises(Refused):
+            with pytest.raises(ElementRefused):
                 act(CARDS[0])
-        with pytest.raises(Refused):
+        with pytest.raises(ElementRefused):
             list(element.restricted())  # an empty list would say that all of them are let in
         theirs.execute("ALTER TABLE away RENAME TO subscriber")
     assert list(element.restricted()) == [(CARDS[0], NetworkState.SUSPENDED)]
@@ -236,7 +236,7 @@ def test_a_change_that_is_made_by_half_is_not_acknowledged(register: OwnRegister
     with database(register) as theirs:
         for act, state in ((element.suspend, "SUSPENDED"), (element.restore, "ACTIVE")):
             theirs.execute(no_data)
-            with pytest.raises(Refused):
+            with pytest.raises(ElementRefused):
                 act(CARDS[0])
             theirs.execute("DROP TRIGGER half")
             act(CARDS[0])
@@ -269,7 +269,7 @@ def test_a_lock_on_the_database_that_lasts_is_told_in_time(register: OwnRegister
         theirs.execute("BEGIN EXCLUSIVE")
         for act, card in ((element.restore, CARDS[0]), (element.suspend, CARDS[1])):
             began = time.monotonic()
-            with pytest.raises(Refused):
+            with pytest.raises(ElementRefused):
                 act(card)
             assert time.monotonic() - began < HANG / 4
         element.suspend(CARDS[0])  # nothing to change: nothing to wait for
@@ -366,6 +366,6 @@ def test_a_terminal_that_asks_for_a_password_is_not_called_unreachable(tmp_path:
     with part as register, contextlib.closing(register.element()) as element:
         register.add(CARDS[:1])
         began = time.monotonic()
-        with pytest.raises(Refused, match="asks for a password, and it must have none"):
+        with pytest.raises(ElementRefused, match="asks for a password, and it must have none"):
             element.suspend(CARDS[0])
         assert time.monotonic() - began < HANG / 4

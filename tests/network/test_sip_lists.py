@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from duanka.domain.network import NetworkError, NetworkState, Refused, Unreachable
+from duanka.domain.network import ElementRefused, NetworkError, NetworkState, Unreachable
 from duanka.network.sip.element import CONTROL, CallProxy
 from duanka.network.sip.json_rpc import JsonRpc
 from duanka.network.sip.kamailio import OwnCallProxy
@@ -254,7 +254,7 @@ def test_a_list_that_is_too_long_changes_nothing(tmp_path: Path) -> None:
         Phone(proxy.address) as phone,
     ):
         element.replace_all({card(1): SUSPENDED})
-        with pytest.raises(Refused, match="entries"):
+        with pytest.raises(ElementRefused, match="entries"):
             element.replace_all({card(n): SUSPENDED for n in range(1000, 120_000)})
         element.suspend(card(2))
         for _ in range(2):
@@ -283,7 +283,7 @@ def test_one_exchange_at_a_time(proxy: OwnCallProxy, element: CallProxy) -> None
     with closing(proxy.element()) as other:
         try:
             assert held.begun.wait(HANG)
-            with pytest.raises(Refused, match="another whole list"):
+            with pytest.raises(ElementRefused, match="another whole list"):
                 other.replace_all({})
         finally:
             held.go_on.set()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from duanka.domain.network import RefusalReason
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
-from duanka.network.smpp.codec import Address
+from duanka.network.smpp.codec import SmppAddress
 from duanka.network.sms.proxy.text_rules import TextLists
-from duanka.network.sms.proxy.verdict import Judge
+from duanka.network.sms.proxy.verdict import MessageJudge
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import CARD, PEER, REFUSED, Esme, number, status, submit
@@ -42,8 +42,8 @@ CODINGS = (0, 1, 2, 3, 4, 8, 15, 0x10, 0x18, 0xE0, 0xF0, 0xF4)
 HEADER = smpp.HAS_HEADER
 
 
-def judge(policy: MessagePolicy = POLICY) -> Judge:
-    return Judge(dict, policy, clock=lambda: 1000.0)
+def judge(policy: MessagePolicy = POLICY) -> MessageJudge:
+    return MessageJudge(dict, policy, clock=lambda: 1000.0)
 
 
 def unit(
@@ -59,12 +59,12 @@ def unit(
     )
 
 
-def verdict(judging: Judge, sent: bytes, account: str = "a") -> RefusalReason | None:
+def verdict(judging: MessageJudge, sent: bytes, account: str = "a") -> RefusalReason | None:
     refused, _ = judging.check(smpp.submission(sent), account)
     return refused and refused.reason
 
 
-def verdicts(*units: bytes, judging: Judge | None = None) -> list[bool]:
+def verdicts(*units: bytes, judging: MessageJudge | None = None) -> list[bool]:
     """Whether each is refused, one after the other."""
     judging = judging or judge()
     return [verdict(judging, sent) is not None for sent in units]
@@ -399,5 +399,5 @@ def test_units_that_are_no_submission_pass_as_they_are(proxy: OwnMessageProxy, c
 
 
 def test_a_name_is_an_address_too() -> None:
-    sent = smpp.submit_sm(1, Address(5, 0, "Bank"), number(PEER), BAD.encode("gbk"))
+    sent = smpp.submit_sm(1, SmppAddress(5, 0, "Bank"), number(PEER), BAD.encode("gbk"))
     assert verdicts(sent) == [True]

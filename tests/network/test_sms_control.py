@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from duanka.domain.network import NetworkState, Refused, Unreachable
+from duanka.domain.network import ElementRefused, NetworkState, Unreachable
 from duanka.network.sms.element import MessageProxy
 from duanka.network.sms.proxy.process import CONTROL
 from duanka.network.unix_path import reachable
@@ -151,6 +151,9 @@ def test_an_answer_that_is_none(tmp_path: Path, said: bytes) -> None:
 
 def test_a_no_is_for_a_person(tmp_path: Path) -> None:
     thread = answering(tmp_path, [b'{"id": 1, "error": "OSError: disk full"}\n'], 0.0)
-    with closing(MessageProxy(tmp_path, seconds=HANG)) as element, pytest.raises(Refused, match="disk full"):
+    with (
+        closing(MessageProxy(tmp_path, seconds=HANG)) as element,
+        pytest.raises(ElementRefused, match="disk full"),
+    ):
         element.suspend(BLOCKED)
     thread.join()

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from duanka.domain.network import NetworkState
 from duanka.network.process import free_port
 from duanka.network.smpp import codec as smpp
-from duanka.network.smpp.codec import Address
-from duanka.network.sms.proxy.relay import Limits
+from duanka.network.smpp.codec import SmppAddress
+from duanka.network.sms.proxy.relay import LinkLimits
 from duanka.sandbox.message_proxy import OwnMessageProxy
 from duanka.sandbox.smsc import OwnShortMessageCentre
 from esme import BLOCKED, CARD, PEER, POLICY, REFUSED, Esme, command, sequence, status, submit, until
@@ -45,14 +45,14 @@ DIGITS = st.text("0123456789+", min_size=1, max_size=20).filter(lambda one: "110
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    addresses=st.tuples(*[st.builds(Address, BYTES, BYTES, DIGITS)] * 2),
+    addresses=st.tuples(*[st.builds(SmppAddress, BYTES, BYTES, DIGITS)] * 2),
     message=st.binary(max_size=254),
     fields=st.tuples(BYTES.map(lambda one: one & ~1), BYTES, BYTES, st.integers(1, 0x7FFFFFFF)),
     optional=st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=300)), max_size=5),
 )
 def test_what_passes_is_the_same_to_the_byte(
     standing: tuple[OwnShortMessageCentre, Esme],
-    addresses: tuple[Address, Address],
+    addresses: tuple[SmppAddress, SmppAddress],
     message: bytes,
     fields: tuple[int, int, int, int],
     optional: list[tuple[int, bytes]],
@@ -130,7 +130,7 @@ def test_half_a_unit_and_a_client_that_never_begins_are_ended(
         with pytest.raises(EOFError):
             esme.read()
 
-    begin, rest = Limits(begin=0.5), Limits(rest=0.5)
+    begin, rest = LinkLimits(begin=0.5), LinkLimits(rest=0.5)
     with (
         OwnMessageProxy(tmp_path / "begin", centre.address, limits=begin) as proxy,
         Esme(proxy.address, bind=False) as esme,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duanka.domain.network import Receipt, Refused, UnknownCard, Unreachable
+from duanka.domain.network import ElementRefused, Receipt, UnknownCard, Unreachable
 from duanka.network.notices.parts import MessageIds, cut, said
 from duanka.network.notices.sender import ShortMessageCentre
 from duanka.network.process import free_port
@@ -74,7 +74,7 @@ def test_a_short_notice_and_its_receipt(sender: ShortMessageCentre, centre: OwnS
     message_id = sender.send(CARD, "请核验")
     assert gathered(sender, 1) == [Receipt(message_id, True, NOW)]
     taken = centre.accepted[0].submission
-    assert taken.source == smpp.Address(3, 0, "10086")
+    assert taken.source == smpp.SmppAddress(3, 0, "10086")
     assert taken.destinations == (number(CARD),)
     assert (taken.registered_delivery, taken.data_coding, taken.esm_class) == (1, 8, 0)
     assert list(sender.receipts()) == []
@@ -140,8 +140,8 @@ def test_receipts_that_come_while_a_notice_is_sent_are_kept(
         (smpp.BAD_DESTINATION, UnknownCard),
         (smpp.THROTTLED, Unreachable),
         (smpp.QUEUE_FULL, Unreachable),
-        (smpp.REFUSED_BY_APPLICATION, Refused),
-        (0x45, Refused),
+        (smpp.REFUSED_BY_APPLICATION, ElementRefused),
+        (0x45, ElementRefused),
     ],
 )
 def test_what_the_centre_says_no_with(
@@ -186,7 +186,7 @@ def test_the_link_is_tried_when_it_was_quiet(centre: OwnShortMessageCentre) -> N
 
 def test_a_wrong_password_is_for_a_person(centre: OwnShortMessageCentre) -> None:
     centre.behaviour.password = "another"  # noqa: S105
-    with closing(sender_to(centre)) as sender, pytest.raises(Refused, match="does not let notices in"):
+    with closing(sender_to(centre)) as sender, pytest.raises(ElementRefused, match="does not let notices in"):
         sender.send(CARD, "hi")
 
 
@@ -246,7 +246,7 @@ def test_how_many_parts(text: str, parts: int) -> None:
 
 
 def test_a_notice_beyond_all_parts_is_refused() -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(ElementRefused):
         cut("中" * (67 * 255 + 1), CARD)
 
 

@@ -14,7 +14,7 @@ from duanka.domain.network import RefusalReason
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.network.sms.proxy.outstanding import OutstandingSubmissions
-from duanka.network.sms.proxy.relay import Limits
+from duanka.network.sms.proxy.relay import LinkLimits
 from duanka.network.sms.proxy.sender_rate import SenderRate
 from duanka.network.sms.proxy.unbound_links import UnboundLinks
 from duanka.sandbox.message_proxy import OwnMessageProxy
@@ -138,7 +138,7 @@ def test_who_does_not_bind_in_time_is_closed_whatever_it_sends(
     drip = smpp.HEAD.pack(70_000, smpp.SUBMIT_SM, 0, 1) + bytes(5000)
     enquiry, wrong = smpp.unit(smpp.ENQUIRE_LINK, 1), bind(1, word="w")
     with (
-        OwnMessageProxy(tmp_path, centre.address, limits=Limits(begin=1.0)) as proxy,
+        OwnMessageProxy(tmp_path, centre.address, limits=LinkLimits(begin=1.0)) as proxy,
         Esme(proxy.address) as honest,
     ):
         for sent in ([drip[at : at + 1] for at in range(len(drip))], repeat(enquiry), repeat(wrong)):
@@ -167,7 +167,7 @@ def _ends(client: socket.socket, sent: Iterable[bytes]) -> bool:
 
 def test_a_unit_must_be_whole_in_its_time(tmp_path: Path, centre: OwnShortMessageCentre) -> None:
     with (
-        OwnMessageProxy(tmp_path, centre.address, limits=Limits(rest=1.0)) as proxy,
+        OwnMessageProxy(tmp_path, centre.address, limits=LinkLimits(rest=1.0)) as proxy,
         Esme(proxy.address) as esme,
         Esme(proxy.address) as honest,
     ):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.network.smpp.card_numbers import EmergencyNumbers, e164
-from duanka.network.smpp.codec import Address
+from duanka.network.smpp.codec import SmppAddress
 from duanka.network.smpp.joined_parts import usual_characters
 from duanka.network.smpp.text_encodings import GSM, gsm_text, readings
 from duanka.network.sms.proxy.text_rules import TextLists, letters
@@ -57,8 +57,8 @@ def one_by_one(unit: bytes) -> smpp.Submission:
         return unit[at - 1]
 
     service = until_zero()
-    source = Address(octet(), octet(), until_zero())
-    destination = Address(octet(), octet(), until_zero())
+    source = SmppAddress(octet(), octet(), until_zero())
+    destination = SmppAddress(octet(), octet(), until_zero())
     esm_class, protocol, priority = octet(), octet(), octet()
     schedule, validity = until_zero(), until_zero()
     registered, _, coding, _, length = octet(), octet(), octet(), octet(), octet()
@@ -106,7 +106,7 @@ NUMBERS = st.sampled_from(
 @given(st.lists(NUMBERS, max_size=4))
 def test_destinations_that_are_no_emergency_are_those_that_are_asked_one_by_one(numbers: list[str]) -> None:
     emergency = EmergencyNumbers(("13800138000", "95110"))
-    destinations = [Address(1, 1, number) for number in numbers]
+    destinations = [SmppAddress(1, 1, number) for number in numbers]
     assert emergency.others(destinations) == [
         e164(one) for one in destinations if one.number not in emergency
     ]

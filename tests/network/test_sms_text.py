@@ -12,12 +12,12 @@ from duanka.domain.network import NetworkState, RefusalReason
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp import codec as smpp
 from duanka.network.smpp.card_numbers import EmergencyNumbers, e164, is_service
-from duanka.network.smpp.codec import Address
+from duanka.network.smpp.codec import SmppAddress
 from duanka.network.smpp.joined_parts import JoinedParts
 from duanka.network.smpp.message_text import contents_of, part_of
 from duanka.network.smpp.text_encodings import GSM, readings
 from duanka.network.sms.proxy.text_rules import TextLists
-from duanka.network.sms.proxy.verdict import Judge
+from duanka.network.sms.proxy.verdict import MessageJudge
 from esme import CARD, PEER, number
 from phone_number_forms import EMERGENCY, FORMS
 
@@ -116,9 +116,9 @@ def test_the_gsm_alphabet_is_whole() -> None:
     assert len(GSM) == 128 == len(set(GSM))
 
 
-def wire(written: str, ton: int = 1) -> Address:
+def wire(written: str, ton: int = 1) -> SmppAddress:
     """As a client sends it: what latin-1 has not is UTF-8."""
-    return Address(ton, 1, written.encode().decode("latin-1"))
+    return SmppAddress(ton, 1, written.encode().decode("latin-1"))
 
 
 @pytest.mark.parametrize("written", [*FORMS, "10658 13800138000", "1065813800138000"])
@@ -144,7 +144,7 @@ def test_one_number_however_it_is_written_and_whatever_type_it_claims(written: s
     "written", ["10690123456", "Bank", "447700900123", "13800138000x5y", "106901380013800"]
 )
 def test_what_is_no_card_stays_as_it_is(written: str) -> None:
-    assert e164(Address(5, 0, written)) == written
+    assert e164(SmppAddress(5, 0, written)) == written
 
 
 @pytest.mark.parametrize("written", EMERGENCY)
@@ -177,9 +177,9 @@ class Seconds:
         return self.now
 
 
-def judge(policy: MessagePolicy, clock: Seconds, **cards: NetworkState) -> Judge:
+def judge(policy: MessagePolicy, clock: Seconds, **cards: NetworkState) -> MessageJudge:
     listed = {name.removeprefix("c"): state for name, state in cards.items()}
-    return Judge(lambda: listed, policy, clock=clock)
+    return MessageJudge(lambda: listed, policy, clock=clock)
 
 
 def read(text: str, source: str = CARD, destination: str = PEER, header: bytes = b"") -> smpp.Submission:

@@ -15,9 +15,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.streaming import Change, Lateness, Source, Taken, Waiting, Watch
-from duanka.engine.live.state.checkpoint import Progress, SourceProgress
-from duanka.engine.live.state.watermarks import Marks
+from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, Lateness, LiveObserver, SourceReach
+from duanka.engine.live.state.checkpoint import Checkpoint, SourceProgress
+from duanka.engine.live.state.watermarks import Watermarks
 from duanka.observability import Telemetry
 from waiting import HANG
 
@@ -82,19 +82,21 @@ def of(name: str, **labels: str) -> Sample:
     return name, frozenset(labels.items())
 
 
-def calls(records: int, late: int = 0, *, behind: timedelta = timedelta(), silent: bool = False) -> Source:
-    return Source("msc-2/calls", "calls", records, late, NOW, NOW - behind, silent)
+def calls(
+    records: int, late: int = 0, *, behind: timedelta = timedelta(), silent: bool = False
+) -> SourceReach:
+    return SourceReach("msc-2/calls", "calls", records, late, NOW, NOW - behind, silent)
 
 
 def test_it_watches(telemetry: Telemetry) -> None:
-    watch: Watch = telemetry
-    watch.note(Taken(), Waiting())
+    watch: LiveObserver = telemetry
+    watch.note(BatchResult(), IntakeBacklog())
 
 
 def test_what_a_batch_did_is_counted(telemetry: Telemetry, time: Time) -> None:
     time.seconds += 20
     telemetry.note(
-        Taken(
+        BatchResult(
             records=100,
             used=90,
             aside=4,
@@ -105,9 +107,11 @@ def test_what_a_batch_did_is_counted(telemetry: Telemetry, time: Time) -> None:
             changes={("fan_out", Change.RAISED): 5, ("fan_out", Change.REVOKED): 1},
             sources=(calls(90, 3, behind=timedelta(hours=2)),),
         ),
-        Waiting(7, 4096),
+        IntakeBacklog(7, 4096),
     )
-    telemetry.note(Taken(records=20, aside=1, seconds=3, sources=(calls(110, 3),)), Waiting(6, 2048))
+    telemetry.note(
+        BatchResult(records=20, aside=1, seconds=3, sources=(calls(110, 3),)), IntakeBacklog(6, 2048)
+    )
     found = samples(telemetry)
     source = {"source": "msc-2/calls", "table": "calls"}
     expected = {
@@ -134,13 +138,15 @@ def test_what_a_batch_did_is_counted(telemetry: Telemetry, time: Time) -> None:
 
 def test_the_first_moments_make_no_wild_pace(telemetry: Telemetry, time: Time) -> None:
     time.seconds += 0.01
-    telemetry.note(Taken(records=100), Waiting())
+    telemetry.note(BatchResult(records=100), IntakeBacklog())
     assert samples(telemetry)[of("duanka_records_per_second")] == 100
 
 
 def test_lag_and_pace_are_those_of_the_moment_asked(telemetry: Telemetry, time: Time) -> None:
     time.seconds += 10
-    telemetry.note(Taken(records=600, sources=(calls(600, behind=timedelta(minutes=1)),)), Waiting())
+    telemetry.note(
+        BatchResult(records=600, sources=(calls(600, behind=timedelta(minutes=1)),)), IntakeBacklog()
+    )
     lag, pace = of("duanka_lag_seconds", source="msc-2/calls", table="calls"), of("duanka_records_per_second")
     assert (samples(telemetry)[lag], samples(telemetry)[pace]) == (70, 60)
     time.seconds += 50
@@ -150,13 +156,13 @@ def test_lag_and_pace_are_those_of_the_moment_asked(telemetry: Telemetry, time: 
 
 
 def test_an_empty_batch_keeps_what_is_known_of_sources(telemetry: Telemetry) -> None:
-    telemetry.note(Taken(records=5, sources=(calls(5),)), Waiting())
-    telemetry.note(Taken(), Waiting())
+    telemetry.note(BatchResult(records=5, sources=(calls(5),)), IntakeBacklog())
+    telemetry.note(BatchResult(), IntakeBacklog())
     assert samples(telemetry)[of("duanka_records_total", source="msc-2/calls", table="calls")] == 5
 
 
 def test_every_name_is_a_good_one_and_says_what_it_means(telemetry: Telemetry) -> None:
-    telemetry.note(Taken(sources=(calls(1),)), Waiting())
+    telemetry.note(BatchResult(sources=(calls(1),)), IntakeBacklog())
     status, headers, body = asked(telemetry, "/metrics", accept="application/openmetrics-text;version=1.0.0")
     assert (status, headers["Content-Type"].split(";")[0]) == (200, "application/openmetrics-text")
     families = {family.name: family for family in open_metrics(body.decode())}  # type: ignore[no-untyped-call]  # it refuses bad names
@@ -187,23 +193,23 @@ def test_no_batch_for_long_is_a_failure_until_one_comes(telemetry: Telemetry, ti
     assert said["reasons"] == [
         "no micro-batch since the start, for 31 s; one is due every 30 s at the latest"
     ]
-    telemetry.note(Taken(), Waiting())
+    telemetry.note(BatchResult(), IntakeBacklog())
     assert health(telemetry) == (200, FINE)
     time.seconds += 40
     assert health(telemetry)[1]["reasons"] == ["no micro-batch for 40 s; one is due every 30 s at the latest"]
 
 
 def test_a_failure_of_the_engine_is_said_until_a_batch_is_in(telemetry: Telemetry) -> None:
-    telemetry.note(Taken(), Waiting())
+    telemetry.note(BatchResult(), IntakeBacklog())
     telemetry.failed("No space left on device")
     status, said = health(telemetry)
     assert (status, said["reasons"]) == (503, ["engine: No space left on device"])
-    telemetry.note(Taken(), Waiting())
+    telemetry.note(BatchResult(), IntakeBacklog())
     assert health(telemetry) == (200, FINE)
 
 
 def test_a_silent_source_is_a_warning(telemetry: Telemetry) -> None:
-    telemetry.note(Taken(sources=(calls(1, behind=timedelta(hours=7), silent=True),)), Waiting())
+    telemetry.note(BatchResult(sources=(calls(1, behind=timedelta(hours=7), silent=True),)), IntakeBacklog())
     status, said = health(telemetry)
     assert (status, said["status"]) == (200, "ok")
     assert said["warnings"] == ["source msc-2/calls (calls) is silent, complete to 2021-05-17 05:00"]
@@ -246,21 +252,21 @@ def test_a_place_that_cannot_be_had_is_one_clear_line(host: str, port: int) -> N
 
 
 def test_intake_that_does_not_move_fails_although_batches_come(telemetry: Telemetry) -> None:
-    telemetry.note(Taken(), Waiting(pieces=6, stalled=29))
+    telemetry.note(BatchResult(), IntakeBacklog(pieces=6, stalled=29))
     assert health(telemetry) == (200, FINE)
-    telemetry.note(Taken(), Waiting(pieces=6, stalled=31))
+    telemetry.note(BatchResult(), IntakeBacklog(pieces=6, stalled=31))
     status, said = health(telemetry)
     assert (status, said["reasons"]) == (503, ["intake: nothing was read for 31 s, 6 pieces wait"])
 
 
 def test_a_source_all_of_whose_records_were_late_is_counted(telemetry: Telemetry) -> None:
-    progress = Progress()
+    progress = Checkpoint()
     progress.sources["msc-9/calls calls"] = SourceProgress(
         name="msc-9/calls", table="calls", records=7, late=7
     )
-    (source,) = Marks(progress, Lateness(timedelta(hours=1))).sources(datetime(2026, 3, 2))
+    (source,) = Watermarks(progress, Lateness(timedelta(hours=1))).sources(datetime(2026, 3, 2))
     assert (source.records, source.late, source.high) == (7, 7, None)
-    telemetry.note(Taken(records=7, late=7, seconds=0.1, sources=(source,)), Waiting())
+    telemetry.note(BatchResult(records=7, late=7, seconds=0.1, sources=(source,)), IntakeBacklog())
     found = samples(telemetry)
     labels = {"source": "msc-9/calls", "table": "calls"}
     assert found[of("duanka_late_total", **labels)] == 7

@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 
 from duanka.domain.bulk_action import Act, ActState
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, Order, Person, Role
+from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderDecision, Person, RequestedAction, Role
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import metadata
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.service import OrderService
 from order_policies import AT_ONCE
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
@@ -32,42 +32,44 @@ def card(number: int) -> str:
     return str(8613000000000 + number)
 
 
-def demand(number: int = 0, asked: Asked = Asked.VERIFY, **changes: object) -> Demand:
+def demand(
+    number: int = 0, asked: RequestedAction = RequestedAction.VERIFY, **changes: object
+) -> OrderDecision:
     facts: dict[str, object] = {
         "tier": "medium",
-        "reason": Words("一天外呼80个陌生号码", "80 strangers called in a day"),
+        "reason": BilingualText("一天外呼80个陌生号码", "80 strangers called in a day"),
         "rules": ("fan_out",),
         "decision": "0123456789abcdef:1",  # as a scan's, with a seal
-        "signed_by": ("city bureau",) if asked is Asked.STOP else (),
+        "signed_by": ("city bureau",) if asked is RequestedAction.STOP else (),
     }
-    return Demand(card(number), asked, **{**facts, **changes})  # type: ignore[arg-type]
+    return OrderDecision(card(number), asked, **{**facts, **changes})  # type: ignore[arg-type]
 
 
 def book_on(
     store: Store, policy: OrderPolicy | None = None, elements: tuple[str, ...] = ELEMENTS
-) -> OrderBook:
-    return OrderBook(store, Terms(policy or AT_ONCE, Trail(KEY), elements))
+) -> OrderService:
+    return OrderService(store, Terms(policy or AT_ONCE, Trail(KEY), elements))
 
 
-def verification(book: OrderBook, number: int = 0) -> Order:
+def verification(book: OrderService, number: int = 0) -> Order:
     found = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
     assert found is not None
     return found
 
 
-def restriction(book: OrderBook, number: int = 0) -> Order | None:
+def restriction(book: OrderService, number: int = 0) -> Order | None:
     return book.turn(lambda turn: turn.open_order(card(number), Kind.RESTRICTION), NOW)
 
 
-def delivered(book: OrderBook, number: int = 0, at: datetime = NOW) -> Order:
+def delivered(book: OrderService, number: int = 0, at: datetime = NOW) -> Order:
     """An order whose notice is delivered at `at`."""
     book.receive([demand(number)], at)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
 
-def decided_by_second(book: OrderBook, by: Person = SECOND, at: datetime = NOW) -> Act:
+def decided_by_second(book: OrderService, by: Person = SECOND, at: datetime = NOW) -> Act:
     """The one stop that waits for a second person, approved by `by` and carried out."""
-    acts = Acts(book)
+    acts = ActService(book)
     (proposed,) = acts.acts(SECOND, ActState.PROPOSED)
     acts.approve(proposed.id, by, "seen", at)
     acts.carry_out(at)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from duanka.bootstrap import orders as app_orders
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
 
@@ -69,7 +69,7 @@ def settings_for(old: dict[str, Any], folder: Path, url: str | None = None) -> S
 
 
 @contextmanager
-def opened(settings: Settings, **how: Any) -> Iterator[Desk]:
+def opened(settings: Settings, **how: Any) -> Iterator[OrderDesk]:
     """The order book, upgraded where it is of an earlier version."""
     with app_orders.desk(settings, policy_named("national"), **how) as here:
         yield here

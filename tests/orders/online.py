@@ -15,19 +15,19 @@ from sqlalchemy import func, select
 from books import NOW, book_on, demand, verification
 from duanka.domain.identity import (
     Challenge,
+    CheckReason,
     CheckRefused,
     Consent,
     Frame,
     Gesture,
     Outcome,
-    Progress,
-    Reason,
     Session,
     Step,
     Verdict,
+    VerificationProgress,
 )
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.order import SYSTEM, Asked, Event, Order
+from duanka.domain.order import SYSTEM, Event, Order, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices
@@ -49,9 +49,9 @@ RECORDED = 8 * SECOND  # from the drawing until the frames are here
 YES = Consent(face_data=True, legal_notice=True, words="0123abcd")
 NO = replace(YES, face_data=False)
 PASSED = Verdict(Outcome.PASSED, (), 0.61, {"mouth": 0.4}, best=3)
-UNSURE = Verdict(Outcome.REVIEW, (Reason.UNSURE,), 0.4012345, {"mouth": 0.4, "turn": 14.25}, best=3)
-STRANGER = Verdict(Outcome.FAILED, (Reason.OTHER_PERSON,), 0.1)
-DARK = Verdict(Outcome.FAILED, (Reason.TOO_DARK,))
+UNSURE = Verdict(Outcome.REVIEW, (CheckReason.UNSURE,), 0.4012345, {"mouth": 0.4, "turn": 14.25}, best=3)
+STRANGER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1)
+DARK = Verdict(Outcome.FAILED, (CheckReason.TOO_DARK,))
 _fresh = counting()
 
 
@@ -84,7 +84,7 @@ class Online:
 
     def asked(self, number: int = 0, tier: str = "medium", at: datetime = NOW) -> Order:
         """An order whose notice is delivered."""
-        self.book.receive([demand(number, Asked.VERIFY, tier=tier)], at)
+        self.book.receive([demand(number, RequestedAction.VERIFY, tier=tier)], at)
         order = verification(self.book, number)
         return self.book.act(order.id, Event.DELIVERED, SYSTEM, "receipt", at, delivered_at=at)
 
@@ -102,7 +102,7 @@ class Online:
         self.checks.take(session, challenge.id, frames(), at + RECORDED)
         return challenge, at + RECORDED
 
-    def settled(self, session: Session, verdict: Verdict, at: datetime = NOW) -> Progress:
+    def settled(self, session: Session, verdict: Verdict, at: datetime = NOW) -> VerificationProgress:
         challenge, here = self.taken(session, at)
         return self.checks.settle(challenge.id, verdict, b"\xff\xd8\xff captured", here)
 
@@ -115,7 +115,7 @@ def policy(**changes: object) -> OrderPolicy:
     return replace(AT_ONCE, identity=replace(IdentityPolicy(), **changes))  # type: ignore[arg-type]
 
 
-def refused(work: Callable[..., object], *asked: object) -> Reason:
+def refused(work: Callable[..., object], *asked: object) -> CheckReason:
     with pytest.raises(CheckRefused) as caught:
         work(*asked)
     return caught.value.reason

@@ -7,45 +7,45 @@ from sqlalchemy import Engine, event, select
 
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
 from duanka.domain.order import Event, OrderError
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.queries.service import Reader, Reading
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.queries.service import OrderQueries, ViewerContext
 
-WHY = Words("群众举报", "reported")
+WHY = BilingualText("群众举报", "reported")
 
 
 def test_each_card_is_told_with_what_is_known_of_it(store: Store) -> None:
     book = book_on(store)
-    acts, read = Acts(book), Reading(store, Trail(KEY))
+    acts, read = ActService(book), OrderQueries(store, Trail(KEY))
     book.receive([demand(0), demand(1)], NOW)
     book.act(verification(book, 1).id, Event.BEGIN, DESK, "came", NOW)
     passed = book.act(verification(book, 1).id, Event.PASS, DESK, "it is them", NOW + HOUR)
     book.object(card(0), "我在卖车", DESK, NOW)
     act = acts.propose(Event.SUSPEND, [card(2), card(0), card(1)], WHY, DESK, NOW + HOUR)
-    page = read.act_cards(act.id, Reader(SECOND), NOW + HOUR, 0, 2)
+    page = read.act_cards(act.id, ViewerContext(SECOND), NOW + HOUR, 0, 2)
     first, second = page.items
     assert (first.line, second.line, page.next) == (1, 2, "2")
     assert first.card == "+86 130****0000"
     assert (first.state, first.tier, first.passes, first.objection) == ("active", "medium", 0, "filed")
-    assert first.reason == Words("一天外呼80个陌生号码", "80 strangers called in a day")
+    assert first.reason == BilingualText("一天外呼80个陌生号码", "80 strangers called in a day")
     assert sorted((one.kind, one.state) for one in first.open_orders) == [
         ("objection", "filed"),
         ("verification", "opened"),
     ]
     assert (second.passes, second.passed_at, second.open_orders) == (1, passed.closed_at, ())
-    (third,) = read.act_cards(act.id, Reader(SECOND), NOW, 2, 2).items
+    (third,) = read.act_cards(act.id, ViewerContext(SECOND), NOW, 2, 2).items
     assert (third.line, third.tier, third.reason, third.open_orders) == (3, "", None, ())
-    full = read.act_cards(act.id, Reader(SECOND, unmasked=True, why="to compare"), NOW)
+    full = read.act_cards(act.id, ViewerContext(SECOND, unmasked=True, why="to compare"), NOW)
     assert [one.card for one in full.items] == [f"+{card(n)}" for n in range(3)]
 
 
 @pytest.mark.parametrize("named", [(card(1), "#3"), (f"+{card(1)}", "#3", card(2)), ("#2", "#3")])
 def test_single_cards_are_struck_at_approval(store: Store, named: tuple[str, ...]) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "two of them are honest", NOW, named)
     acts.carry_out(NOW)
@@ -69,7 +69,7 @@ def test_single_cards_are_struck_at_approval(store: Store, named: tuple[str, ...
     ],
 )
 def test_what_cannot_be_struck_approves_nothing(store: Store, named: tuple[str, ...], told: str) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     with pytest.raises(OrderError, match=told):
         acts.approve(act.id, SECOND, "fine", NOW, named)
@@ -78,7 +78,7 @@ def test_what_cannot_be_struck_approves_nothing(store: Store, named: tuple[str, 
 
 def test_many_cards_are_struck_without_reading_the_whole_list_for_each(store: Store) -> None:
     """Who strikes thousands would hold the trail, and with it everybody else, for minutes."""
-    acts, reads = Acts(book_on(store)), list[str]()
+    acts, reads = ActService(book_on(store)), list[str]()
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(60)], WHY, DESK, NOW)
 
     def count(connection: object, cursor: object, statement: str, *_: object) -> None:

@@ -30,30 +30,32 @@ from duanka.domain.order import (
     GroundsMissing,
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
     ProtectedCard,
     Role,
     State,
     UnknownOrder,
 )
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.phone_number import is_emergency
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.service import OrderService
 from phone_number_forms import CARD, FORMS, REFUSED
 
-WHY = Words("养卡窝点", "a farm of cards")
+WHY = BilingualText("养卡窝点", "a farm of cards")
 THIRD = Person("zhao", Role.SUPERVISOR)
-STAGED = OrderPolicy(stages=(Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED)))
+STAGED = OrderPolicy(
+    stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72, NetworkState.SUSPENDED))
+)
 
 
-def suspended(acts: Acts, numbers: list[int], event: Event = Event.SUSPEND, at: datetime = NOW) -> Act:
+def suspended(acts: ActService, numbers: list[int], event: Event = Event.SUSPEND, at: datetime = NOW) -> Act:
     """Proposed, approved and carried out."""
     act = acts.propose(event, [card(n) for n in numbers], WHY, DESK, at)
     acts.approve(act.id, SECOND, "seen", at)
@@ -61,21 +63,21 @@ def suspended(acts: Acts, numbers: list[int], event: Event = Event.SUSPEND, at: 
     return acts.act(act.id)
 
 
-def run(acts: Acts, at: datetime = NOW) -> int:
+def run(acts: ActService, at: datetime = NOW) -> int:
     total = 0
     while taken := acts.carry_out(at):
         total += taken
     return total
 
 
-def holds(book: OrderBook) -> None:
+def holds(book: OrderService) -> None:
     assert [found for found in Trail(KEY).verify(book.store) if isinstance(found, Fault)] == []
 
 
 def test_the_worker_is_woken_when_an_act_begins_and_not_before(store: Store) -> None:
     book, woken = book_on(store), list[int]()
     book.wake = lambda: woken.append(1)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     assert not woken, "a second person has to agree first"
     acts.approve(act.id, SECOND, "seen", NOW)
@@ -84,7 +86,7 @@ def test_the_worker_is_woken_when_an_act_begins_and_not_before(store: Store) -> 
 
 def test_one_act_stops_every_card_once(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     proposed = acts.propose(Event.SUSPEND, [card(n) for n in range(7)], WHY, DESK, NOW)
     assert (proposed.state, proposed.total, proposed.left) == (ActState.PROPOSED, 7, 7)
     assert run(acts) == 0, "nothing before a second person"
@@ -122,16 +124,16 @@ def test_one_act_stops_every_card_once(store: Store) -> None:
     [
         (Person("wang", Role.SUPERVISOR), NeedsSecondPerson),  # the same under another role
         (Person("wang", Role.SUPERVISOR, "somebody else"), NeedsSecondPerson),
-        (Person("zhao", Role.DESK), NotTheirs),
-        (Person("zhao", Role.POLICE), NotTheirs),
-        (Person("zhao", Role.REGULATOR), NotTheirs),
+        (Person("zhao", Role.DESK), PermissionDenied),
+        (Person("zhao", Role.POLICE), PermissionDenied),
+        (Person("zhao", Role.REGULATOR), PermissionDenied),
     ],
 )
 def test_the_second_is_a_supervisor_and_somebody_else(
     store: Store, by: Person, error: type[OrderError]
 ) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     with pytest.raises(error):
         acts.approve(act.id, by, "fine", NOW)
@@ -146,18 +148,18 @@ def test_the_second_is_a_supervisor_and_somebody_else(
 
 @pytest.mark.parametrize("role", [Role.POLICE, Role.REGULATOR, Role.HOLDER])
 def test_others_propose_nothing(store: Store, role: Role) -> None:
-    acts = Acts(book_on(store))
-    with pytest.raises(NotTheirs):
+    acts = ActService(book_on(store))
+    with pytest.raises(PermissionDenied):
         acts.propose(Event.SUSPEND, [card(0)], WHY, Person("x", role), NOW)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         acts.propose(Event.WITHDRAW, [card(0)], WHY, Person("x", role), NOW)
     assert acts.acts(SECOND) == ()
 
 
 def test_a_rejected_act_never_runs(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         acts.reject(act.id, Person("chen", Role.DESK), "no", NOW)
     assert acts.reject(act.id, SECOND, "no farm", NOW).state is ActState.REJECTED
     with pytest.raises(NoSuchTransition):
@@ -183,14 +185,14 @@ def test_a_rejected_act_never_runs(store: Store) -> None:
     ],
 )
 def test_one_malformed_number_refuses_all(store: Store, given: list[str], says: str) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     with pytest.raises(OrderError, match=says.replace("*", r"\*")):
         acts.propose(Event.SUSPEND, given, WHY, DESK, NOW)
     assert acts.acts(SECOND) == ()
 
 
 def test_the_same_card_twice_is_one_card(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0), f"+{card(0)}", f"+86 {card(0)[2:]}", card(1)], WHY, DESK, NOW)
     assert act.total == 2
     with acts.book.store.reading() as connection:
@@ -201,7 +203,7 @@ def test_the_same_card_twice_is_one_card(store: Store) -> None:
 def test_protected_and_cancelled_cards_are_never_taken(store: Store) -> None:
     policy = OrderPolicy(protected=(card(1),))
     book = book_on(store, policy)
-    acts = Acts(book)
+    acts = ActService(book)
     suspended(acts, [2])
     suspended(acts, [2], Event.CANCEL)
     act = acts.propose(Event.SUSPEND, [card(0), card(1), card(2)], WHY, DESK, NOW)
@@ -221,8 +223,8 @@ def test_protected_and_cancelled_cards_are_never_taken(store: Store) -> None:
 
 def test_a_card_that_is_protected_after_the_proposal_is_skipped(store: Store) -> None:
     book = book_on(store)
-    act = Acts(book).propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
-    later = Acts(book_on(store, OrderPolicy(protected=(card(0),))))
+    act = ActService(book).propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
+    later = ActService(book_on(store, OrderPolicy(protected=(card(0),))))
     later.approve(act.id, SECOND, "fine", NOW)
     assert run(later) == 2
     assert (later.act(act.id).done, later.act(act.id).skipped) == (1, 1)
@@ -237,7 +239,7 @@ def test_a_card_that_is_protected_after_the_proposal_is_skipped(store: Store) ->
 
 def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     suspended(acts, [0, 1])
     act = acts.propose(Event.RESTORE, [card(0), card(1), card(2)], WHY, DESK, NOW + HOUR)
     assert (act.state, act.done, act.skipped) == (ActState.DONE, 2, 1)
@@ -255,7 +257,7 @@ def test_what_gives_back_needs_nobody_else_and_is_done_at_once(store: Store) -> 
 
 def test_only_the_police_lift_what_they_stopped(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     book.police_stop(card(0), "case 1", POLICE, "confirmed", NOW)
     act = acts.propose(Event.RESTORE, [card(0)], WHY, SECOND, NOW)
     assert (act.done, act.skipped) == (0, 1)
@@ -266,7 +268,7 @@ def test_only_the_police_lift_what_they_stopped(store: Store) -> None:
 
 
 def test_a_card_that_is_so_already_is_skipped(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     suspended(acts, [0])
     again = suspended(acts, [0, 1])
     assert (again.done, again.skipped) == (1, 1)
@@ -279,7 +281,7 @@ def test_a_card_that_is_so_already_is_skipped(store: Store) -> None:
 
 def test_a_punishment_ends_on_its_day(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     far = (NOW + timedelta(days=1097), datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-12 * HOUR)))
     wrong = ((None, "needs the day until"), (NOW, "after now"), (NOW.replace(tzinfo=None), "offset"))
     for until, said in (*wrong, (far[0], "three years"), (far[1], "between the years")):
@@ -301,7 +303,7 @@ def test_a_punishment_ends_on_its_day(store: Store) -> None:
 
 def test_two_people_agreed_on_one_stop_only(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     suspended(acts, [0], Event.BAR_OUTGOING)
     order = restriction(book)
     assert order
@@ -313,7 +315,7 @@ def test_two_people_agreed_on_one_stop_only(store: Store) -> None:
 
 def test_undoing_puts_back_what_was_there(store: Store) -> None:
     book = book_on(store, STAGED)
-    acts = Acts(book)
+    acts = ActService(book)
     delivered(book, 0)
     book.sweep(NOW + 24 * HOUR)
     barred = restriction(book, 0)
@@ -351,7 +353,7 @@ def test_undoing_puts_back_what_was_there(store: Store) -> None:
 
 def test_undoing_leaves_a_card_stopped_whose_verification_ran_out_meanwhile(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     asked = delivered(book, 0)
     act = suspended(acts, [0])
     assert book.sweep(NOW + 24 * HOUR) == 1
@@ -365,7 +367,7 @@ def test_undoing_leaves_a_card_stopped_whose_verification_ran_out_meanwhile(stor
 
 def test_an_undone_punishment_leaves_a_stop_that_passing_lifts(store: Store) -> None:
     """Its verification ran out meanwhile: that stops the card, by its own timetable and not until a day."""
-    book, acts = book_on(store), Acts(book_on(store))
+    book, acts = book_on(store), ActService(book_on(store))
     order = delivered(book)
     act = acts.propose(Event.PUNISH, [card(0)], WHY, DESK, NOW, NOW + 400 * HOUR)
     acts.approve(act.id, SECOND, "seen", NOW)
@@ -381,7 +383,7 @@ def test_an_undone_punishment_leaves_a_stop_that_passing_lifts(store: Store) -> 
 
 
 def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> None:
-    book, acts = book_on(store), Acts(book_on(store))
+    book, acts = book_on(store), ActService(book_on(store))
     book.receive([demand(0, tier="extreme")], NOW)
     act = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "seen", NOW)
@@ -413,7 +415,7 @@ def test_one_person_undoes_no_stop_of_a_card_that_takes_two(store: Store) -> Non
 
 def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(10)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     assert acts.carry_out(NOW, limit=4) == 4
@@ -435,7 +437,7 @@ def test_an_act_that_runs_ends_where_it_is_undone(store: Store) -> None:
 @pytest.mark.parametrize("event", [Event.RESTORE, Event.WITHDRAW, Event.CANCEL])
 def test_what_is_given_back_or_gone_is_not_undone(store: Store, event: Event) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     suspended(acts, [0])
     book.receive([demand(0)], NOW)
     act = acts.propose(event, [card(0)], WHY, DESK, NOW)
@@ -448,7 +450,7 @@ def test_what_is_given_back_or_gone_is_not_undone(store: Store, event: Event) ->
 
 def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> None:
     book = book_on(store, OrderPolicy(two_people=False))
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     assert act.state is ActState.RUNNING
     assert run(acts) == 1
@@ -460,7 +462,7 @@ def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> No
         rows = connection.execute(select(audit.c.what, audit.c.after)).all()
     assert any(row.what == "act.propose" and '"two_people":false' in row.after for row in rows)
     assert any(row.what == "restriction.cancel" and "one_person:wang" in row.after for row in rows)
-    strict = Acts(book_on(store))
+    strict = ActService(book_on(store))
     late = acts.propose(Event.SUSPEND, [card(1)], WHY, DESK, NOW)
     assert run(strict) == 1
     assert "second person" in strict.skipped(late.id)[0].why, "the policy of the moment counts"
@@ -468,7 +470,7 @@ def test_under_a_policy_where_one_suffices_the_trail_says_so(store: Store) -> No
 
 def test_a_card_cancelled_by_one_act_is_not_stopped_anew_by_the_next_in_the_same_batch(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     suspended(acts, [0])
     both = [acts.propose(event, [card(0)], WHY, DESK, NOW) for event in (Event.CANCEL, Event.SUSPEND)]
     for minutes, act in enumerate(both):
@@ -480,7 +482,7 @@ def test_a_card_cancelled_by_one_act_is_not_stopped_anew_by_the_next_in_the_same
 
 
 def test_a_small_act_waits_for_no_large_one(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     large = acts.propose(Event.SUSPEND, [card(n) for n in range(1000)], WHY, DESK, NOW)
     acts.approve(large.id, SECOND, "fine", NOW)
     assert acts.carry_out(NOW, limit=50) == 50
@@ -494,11 +496,11 @@ def test_a_small_act_waits_for_no_large_one(store: Store) -> None:
 
 
 def test_a_reason_is_needed_in_both_languages(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     with pytest.raises(GroundsMissing):
-        acts.propose(Event.SUSPEND, [card(0)], Words("原因", " "), DESK, NOW)
+        acts.propose(Event.SUSPEND, [card(0)], BilingualText("原因", " "), DESK, NOW)
     with pytest.raises(GroundsMissing):
-        acts.propose(Event.SUSPEND, [card(0)], Grounds(WHY, WHY, Words("", "")), DESK, NOW)
+        acts.propose(Event.SUSPEND, [card(0)], Grounds(WHY, WHY, BilingualText("", "")), DESK, NOW)
     with pytest.raises(NoSuchTransition):
         acts.propose(Event.POLICE_STOP, [card(0)], WHY, DESK, NOW)
     with pytest.raises(UnknownOrder):
@@ -508,18 +510,18 @@ def test_a_reason_is_needed_in_both_languages(store: Store) -> None:
 
 
 def test_a_card_that_cannot_be_changed_spoils_no_other(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     now_protected = OrderPolicy(protected=(card(1),))
     book = book_on(store, now_protected)
-    assert run(Acts(book)) == 3
+    assert run(ActService(book)) == 3
     assert (acts.act(act.id).done, acts.act(act.id).skipped) == (2, 1)
     assert [restriction(book, number) is not None for number in range(3)] == [True, False, True]
 
 
 def test_a_protected_number_put_into_an_act_past_the_door_is_not_touched(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(n) for n in range(3)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     with store.writing() as connection:
@@ -533,7 +535,7 @@ def test_a_protected_number_put_into_an_act_past_the_door_is_not_touched(store: 
 
 
 def test_a_clock_that_jumps_back_makes_no_negative_time(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     assert acts.carry_out(NOW - 5 * HOUR) == 1
@@ -543,7 +545,7 @@ def test_a_clock_that_jumps_back_makes_no_negative_time(store: Store) -> None:
 
 def test_a_verification_stays_while_an_act_stops_the_card(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     delivered(book)
     suspended(acts, [0])
     book.act(verification(book).id, Event.BEGIN, SYSTEM, "came", NOW)
@@ -566,7 +568,7 @@ def test_what_one_person_proposes_is_bounded(store: Store, monkeypatch: pytest.M
     """By one key nobody fills the database, nor the list that others look through."""
     monkeypatch.setattr("duanka.orders.bulk_actions.service.MOST_WAITING", 2)
     monkeypatch.setattr("duanka.orders.bulk_actions.service.MOST_CARDS_WAITING", 5)
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     first = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     with pytest.raises(OrderError, match="wait for a second person"):
         acts.propose(Event.SUSPEND, [card(5), card(6)], WHY, DESK, NOW)

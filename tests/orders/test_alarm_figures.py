@@ -10,7 +10,7 @@ from books import HOUR, NOW, POLICE, book_on, card, demand
 from duanka.domain.judgement import CLAIMED
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, notices
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.monitoring.waiting import WaitingOrders, watch_claims
 
 
@@ -21,7 +21,7 @@ def _told(store: Store) -> list[str]:
 
 
 def test_cases_without_a_signature_are_counted_as_they_are_now(store: Store) -> None:
-    book, told = book_on(store), Alarms(store, lambda _: None, timedelta())
+    book, told = book_on(store), AlarmService(store, lambda _: None, timedelta())
     watch = WaitingOrders(store, told, timedelta(hours=1000))
     for number in range(4):
         book.receive([demand(number, rules=(CLAIMED,))], NOW)
@@ -39,7 +39,7 @@ def test_cases_without_a_signature_are_counted_as_they_are_now(store: Store) -> 
 
 
 def test_an_order_whose_notice_is_on_its_way_waits_for_no_person(store: Store) -> None:
-    book, told = book_on(store), Alarms(store, lambda _: None, timedelta())
+    book, told = book_on(store), AlarmService(store, lambda _: None, timedelta())
     book.receive([demand()], NOW)
     watch = WaitingOrders(store, told, HOUR)
     watch.watch(NOW + 2 * HOUR)

@@ -26,13 +26,22 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Kind, NoSuchTransition, OrderError, State
+from duanka.domain.order import (
+    SYSTEM,
+    Event,
+    Kind,
+    NoSuchTransition,
+    OrderDecision,
+    OrderError,
+    RequestedAction,
+    State,
+)
 from duanka.domain.person import HOLDER
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices, orders
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.service import Received
 
 
@@ -56,10 +65,10 @@ def test_a_heavier_hit_sends_to_the_counter_and_says_so_once(store: Store) -> No
     book = book_on(store)
     book.receive([demand()], NOW)
     for _ in range(2):
-        book.receive([demand(asked=Asked.VERIFY_AT_COUNTER, tier="high")], NOW + HOUR)
+        book.receive([demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW + HOUR)
     book.receive([demand()], NOW + HOUR)
     order = verification(book)
-    assert (order.asked, order.tier, order.hits) == (Asked.VERIFY_AT_COUNTER, "high", 4)
+    assert (order.asked, order.tier, order.hits) == (RequestedAction.VERIFY_AT_COUNTER, "high", 4)
     assert _notices(store) == ["verify", "verify_at_counter"]
 
 
@@ -76,7 +85,7 @@ def test_what_the_records_take_back_is_taken_back_from_whom_we_only_asked(store:
     book.act(verification(book, 2).id, Event.WITHDRAW, DESK, "in error", NOW)
     book.sweep(NOW + 24 * HOUR)
     book.receive([demand(5)], NOW + 24 * HOUR)
-    taken = book.receive([demand(n, Asked.NOTHING) for n in range(6)], NOW + 25 * HOUR)
+    taken = book.receive([demand(n, RequestedAction.NOTHING) for n in range(6)], NOW + 25 * HOUR)
     assert taken == Received(withdrawn=1, left=5), "who is stopped for it waits for a person"
     assert restriction(book, 0)
 
@@ -116,12 +125,16 @@ def test_a_review_takes_no_hours_and_the_counter_gives_them_anew(store: Store) -
 
 def test_a_card_cancelled_is_asked_nothing_any_more(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     for event in (Event.SUSPEND, Event.CANCEL):
-        act = acts.propose(event, [card(0)], Words("窝点", "a farm"), DESK, NOW)
+        act = acts.propose(event, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW)
         acts.approve(act.id, SECOND, "fine", NOW)
         acts.carry_out(NOW)
-    asked = [demand(), demand(asked=Asked.STOP, cases=("case",)), demand(asked=Asked.VERIFY_AT_COUNTER)]
+    asked = [
+        demand(),
+        demand(asked=RequestedAction.STOP, cases=("case",)),
+        demand(asked=RequestedAction.VERIFY_AT_COUNTER),
+    ]
     assert book.receive(asked, NOW) == Received(left=3)
     with pytest.raises(NoSuchTransition, match="cancelled"):
         book.police_stop(card(0), "case", POLICE, "why", NOW)
@@ -196,7 +209,7 @@ def test_the_same_demands_received_at_once_make_one_order_each(store: Store) -> 
         received: list[Received] = []
         orders_of_work = (asked, asked[::-1], [*asked[30:], *asked[:30]], asked)
 
-        def receive(part: list[Demand], received: list[Received] = received) -> None:
+        def receive(part: list[OrderDecision], received: list[Received] = received) -> None:
             received.append(book.receive(part, NOW))
 
         assert _at_once(*(partial(receive, part) for part in orders_of_work)) == [None] * 4
@@ -232,7 +245,7 @@ def test_a_stop_and_the_same_stop_at_once_are_one(store: Store) -> None:
     for number in range(8):
         failed = _at_once(
             lambda n=number: book.police_stop(card(n), "a", SECOND, "why", NOW),  # type: ignore[misc]
-            lambda n=number: book.receive([demand(n, Asked.STOP, cases=("b",))], NOW),  # type: ignore[misc]
+            lambda n=number: book.receive([demand(n, RequestedAction.STOP, cases=("b",))], NOW),  # type: ignore[misc]
             lambda n=number: book.receive([demand(n)], NOW),  # type: ignore[misc]
         )
         assert [isinstance(one, OrderError) for one in failed] == [
@@ -248,7 +261,7 @@ def test_a_stop_and_the_same_stop_at_once_are_one(store: Store) -> None:
 def test_the_trail_says_what_a_hit_that_joined_changed(store: Store) -> None:
     book = book_on(store)
     book.receive([demand()], NOW)
-    more = demand(asked=Asked.VERIFY_AT_COUNTER, tier="high", rules=("sim_box",), decision="")
+    more = demand(asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", rules=("sim_box",), decision="")
     book.receive([more], NOW + HOUR, DESK)
     with store.reading() as connection:
         row = connection.execute(select(audit).where(audit.c.what == "verification.attach")).one()

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 
 from books import HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, demand
 from duanka.domain.order import SYSTEM, Event
-from duanka.ledger.audit.trail import Entry, Fault, Trail
+from duanka.ledger.audit.trail import AuditEntry, Fault, Trail
 from duanka.ledger.db.database import GENESIS, Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, audit_head, orders
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from waiting import HANG
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def rows_of(store: Store) -> int:
 
 
 @pytest.fixture
-def book(store: Store) -> OrderBook:
+def book(store: Store) -> OrderService:
     """A book with a story: a notice, a stop, a release."""
     book = book_on(store)
     order = delivered(book)
@@ -43,7 +43,7 @@ def book(store: Store) -> OrderBook:
     return book
 
 
-def test_a_whole_trail_says_how_many_rows_it_has(book: OrderBook) -> None:
+def test_a_whole_trail_says_how_many_rows_it_has(book: OrderService) -> None:
     assert list(Trail(KEY).verify(book.store)) == [rows_of(book.store)]
 
 
@@ -63,7 +63,7 @@ def test_a_whole_trail_says_how_many_rows_it_has(book: OrderBook) -> None:
 )
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_a_changed_column_is_found_with_its_row(
-    book: OrderBook, column: str, value: object, place: str
+    book: OrderService, column: str, value: object, place: str
 ) -> None:
     seq = {"first": 1, "middle": 4, "last": rows_of(book.store)}[place]
     with book.store.writing() as connection:
@@ -78,7 +78,7 @@ def test_a_changed_column_is_found_with_its_row(
 
 
 @pytest.mark.parametrize("place", ["first", "middle", "last", "two"])
-def test_a_removed_row_is_found(book: OrderBook, place: str) -> None:
+def test_a_removed_row_is_found(book: OrderService, place: str) -> None:
     end = rows_of(book.store)
     gone = {"first": [1], "middle": [4], "last": [end], "two": [3, 4]}[place]
     with book.store.writing() as connection:
@@ -91,7 +91,7 @@ def test_a_removed_row_is_found(book: OrderBook, place: str) -> None:
     assert says in found[0].what
 
 
-def test_rows_that_changed_places_are_found(book: OrderBook) -> None:
+def test_rows_that_changed_places_are_found(book: OrderService) -> None:
     with book.store.writing() as connection:
         for old, new in ((3, -3), (4, 3), (-3, 4)):
             connection.execute(update(audit).where(audit.c.seq == old).values(seq=new))
@@ -104,14 +104,14 @@ def _copied(connection: Connection, seq: int, place: int) -> None:
 
 
 @pytest.mark.parametrize("place", [-7, 0, "after"])
-def test_a_row_that_was_put_in_is_found(book: OrderBook, place: int | str) -> None:
+def test_a_row_that_was_put_in_is_found(book: OrderService, place: int | str) -> None:
     at = rows_of(book.store) + 1 if place == "after" else int(place)
     with book.store.writing() as connection:
         _copied(connection, 2, at)
     assert [one.seq for one in faults(book.store)][0] == at  # noqa: RUF015
 
 
-def test_a_row_between_two_others_is_found(book: OrderBook) -> None:
+def test_a_row_between_two_others_is_found(book: OrderService) -> None:
     end = rows_of(book.store)
     with book.store.writing() as connection:
         for seq in range(end, 4, -1):
@@ -124,13 +124,13 @@ def test_a_row_between_two_others_is_found(book: OrderBook) -> None:
 @pytest.mark.parametrize(
     "values", [{"seq": 3}, {"seq": 999}, {"hash": "f" * 64}, {"seal": "f" * 64}, {"seal": ""}]
 )
-def test_a_changed_end_is_found(book: OrderBook, values: dict[str, object]) -> None:
+def test_a_changed_end_is_found(book: OrderService, values: dict[str, object]) -> None:
     with book.store.writing() as connection:
         connection.execute(update(audit_head).values(values))
     assert faults(book.store)
 
 
-def test_an_end_cut_off_with_the_head_moved_back_is_found(book: OrderBook) -> None:
+def test_an_end_cut_off_with_the_head_moved_back_is_found(book: OrderService) -> None:
     end = rows_of(book.store)
     with book.store.writing() as connection:
         last = connection.execute(select(audit.c.hash).where(audit.c.seq == end - 1)).scalar_one()
@@ -143,7 +143,7 @@ def test_an_end_cut_off_with_the_head_moved_back_is_found(book: OrderBook) -> No
     assert "the end of the trail was changed" in found[0].what
 
 
-def test_a_trail_that_was_emptied_is_found(book: OrderBook) -> None:
+def test_a_trail_that_was_emptied_is_found(book: OrderService) -> None:
     with book.store.writing() as connection:
         connection.execute(delete(audit))
         connection.execute(update(audit_head).values(seq=0, hash=GENESIS, seal=""))
@@ -152,7 +152,7 @@ def test_a_trail_that_was_emptied_is_found(book: OrderBook) -> None:
     assert sum("has no beginning" in one.what for one in faults(book.store)) == 3
 
 
-def test_an_order_that_came_past_the_book_is_found(book: OrderBook) -> None:
+def test_an_order_that_came_past_the_book_is_found(book: OrderService) -> None:
     with book.store.writing() as connection:
         row = dict(
             connection.execute(select(orders).where(orders.c.closed_at.is_not(None))).mappings().first() or {}
@@ -162,7 +162,7 @@ def test_an_order_that_came_past_the_book_is_found(book: OrderBook) -> None:
     assert sum("has no beginning here" in one for one in found) == 1
 
 
-def test_an_older_copy_shows_against_the_end_that_was_kept(book: OrderBook) -> None:
+def test_an_older_copy_shows_against_the_end_that_was_kept(book: OrderService) -> None:
     early = Trail(KEY).end(book.store)
     book.receive([demand(9)], NOW + 30 * HOUR)
     late = Trail(KEY).end(book.store)
@@ -173,11 +173,11 @@ def test_an_older_copy_shows_against_the_end_that_was_kept(book: OrderBook) -> N
     assert found == Fault(early[0], "not the row that was kept")
 
 
-def test_another_key_verifies_nothing(book: OrderBook) -> None:
+def test_another_key_verifies_nothing(book: OrderService) -> None:
     assert len(faults(book.store, key=b"another")) > rows_of(book.store) - 1
 
 
-def test_raw_text_in_the_database_is_what_is_verified(book: OrderBook) -> None:
+def test_raw_text_in_the_database_is_what_is_verified(book: OrderService) -> None:
     """By plain SQL, as an intruder would."""
     with book.store.writing() as connection:
         connection.execute(text("UPDATE audit SET who = 'nobody' WHERE seq = 2"))
@@ -226,7 +226,7 @@ def test_a_trail_that_grows_while_it_is_verified_is_whole(store: Store) -> None:
     def grow() -> None:
         while not stop:
             with store.writing() as connection:
-                Trail(KEY).append(connection, [Entry(NOW, SYSTEM, "test", "x")])
+                Trail(KEY).append(connection, [AuditEntry(NOW, SYSTEM, "test", "x")])
 
     writer = Thread(target=grow)
     writer.start()

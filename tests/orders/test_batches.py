@@ -16,9 +16,9 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, cards
 from duanka.ledger.db.tables_identity import counter_checks
 from duanka.ledger.unit_of_work.four_eyes import check_waits
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
 MANY = 120
 MOST = 60  # statements of a batch, however many orders are in it
@@ -39,8 +39,8 @@ def statements(store: Store) -> Iterator[list[str]]:
         event.remove(store.engine, "before_cursor_execute", noted)
 
 
-def deliver_all(book: OrderBook) -> None:
-    def work(turn: Turn) -> None:
+def deliver_all(book: OrderService) -> None:
+    def work(turn: UnitOfWork) -> None:
         turn.lock([card(number) for number in range(MANY)])
         for number in range(MANY):
             order = turn.open_order(card(number), Kind.VERIFICATION)
@@ -92,7 +92,7 @@ def test_what_was_read_for_a_batch_is_forgotten_when_its_table_changes(store: St
         "first_at": NOW,
     }
 
-    def work(turn: Turn) -> tuple[bool, ...]:
+    def work(turn: UnitOfWork) -> tuple[bool, ...]:
         turn.lock([card(0), card(1)])
         before = check_waits(turn, order), check_waits(turn, other)
         turn.connection.execute(insert(counter_checks).values(row))
@@ -107,7 +107,7 @@ def test_what_was_proposed_in_a_transaction_is_settled_in_it(store: Store) -> No
     number = verification(book).id
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
-    def work(turn: Turn) -> None:
+    def work(turn: UnitOfWork) -> None:
         happen(turn, turn.order(number), Event.EXPIRE, SYSTEM, "late")
         happen(turn, turn.order(number), Event.PASS, SYSTEM, "passed after all")
 
@@ -123,7 +123,7 @@ def test_what_fails_takes_its_proposal_back(store: Store) -> None:
     number = verification(book).id
     book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
-    def work(turn: Turn) -> None:
+    def work(turn: UnitOfWork) -> None:
         with pytest.raises(RuntimeError), turn.attempt(card(0)):  # noqa: PT012  # what follows the event fails
             happen(turn, turn.order(number), Event.EXPIRE, SYSTEM, "late")
             raise RuntimeError

@@ -14,15 +14,15 @@ from sqlalchemy import func, select
 from books import DESK, ELEMENTS, KEY, NOW, SECOND, book_on, card
 from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Kind, State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, audit, cards, orders, outbox
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from waiting import HANG
 
 HERE = Path(__file__).parent
-WHY = Words("窝点", "a farm")
+WHY = BilingualText("窝点", "a farm")
 
 _WORKER = """
 import sys
@@ -64,7 +64,7 @@ def _end(*workers: subprocess.Popen[str]) -> None:
         worker.communicate()
 
 
-def _running(acts: Acts, number: int, first: int = 0) -> Act:
+def _running(acts: ActService, number: int, first: int = 0) -> Act:
     act = acts.propose(Event.SUSPEND, [card(first + n) for n in range(number)], WHY, DESK, NOW)
     return acts.approve(act.id, SECOND, "fine", NOW)
 
@@ -99,7 +99,7 @@ def _each_once(store: Store, act: Act, number: int) -> None:
 def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
     store: Store, order_book_url: str
 ) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = _running(acts, 1500)
     kills = 0
     while acts.act(act.id).state is ActState.RUNNING:
@@ -127,7 +127,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
 
 
 def test_two_workers_at_once_share_the_acts(store: Store, order_book_url: str) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     mine, other = _running(acts, 600), _running(acts, 600, first=600)
     workers = [_worker(order_book_url) for _ in range(2)]
     try:
@@ -148,7 +148,7 @@ def test_two_workers_at_once_share_the_acts(store: Store, order_book_url: str) -
 
 @pytest.mark.long
 def test_ten_thousand_cards_and_back(store: Store) -> None:
-    acts = Acts(book_on(store))
+    acts = ActService(book_on(store))
     act = _running(acts, 10_000)
     began = time.perf_counter()
     while acts.carry_out(NOW):

@@ -10,8 +10,8 @@ from duanka.domain.case_source import CaseSource
 from duanka.domain.order import (
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
     Role,
     UnknownOrder,
@@ -31,13 +31,13 @@ def _sources(store: Store) -> CaseSources:
 
 def test_it_takes_two_supervisors_to_let_a_signature_count(store: Store) -> None:
     sources = _sources(store)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         sources.propose("bureau", BUREAU, DESK, NOW)
     number = sources.propose("bureau", BUREAU, SECOND, NOW)
     assert sources.in_force() == ()
     with pytest.raises(NeedsSecondPerson):
         sources.approve(number, SECOND, "mine", NOW)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         sources.approve(number, Person("gong", Role.POLICE), "mine", NOW)
     with pytest.raises(OrderError, match="say why"):
         sources.approve(number, THIRD, " ", NOW)

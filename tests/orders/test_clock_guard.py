@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from books import DESK, HOUR, NOW, SECOND, book_on, card, delivered, restriction, verification
-from duanka.domain.order import Event, NotTheirs, OrderError, State
-from duanka.domain.text import Words
+from duanka.domain.order import Event, OrderError, PermissionDenied, State
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -30,7 +30,7 @@ class Clocks:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.alarms = Alarms(self.store, self.said.append, MINUTE)
+        self.alarms = AlarmService(self.store, self.said.append, MINUTE)
         self.guard = ClockGuard(self.store, self.alarms, self.now, lambda: self.boot)
 
     def now(self) -> datetime:
@@ -91,7 +91,7 @@ def test_it_does_not_agree_while_it_goes_to_and_fro(clocks: Clocks) -> None:
 def test_a_supervisor_confirms_the_clock_and_the_trail_says_so(clocks: Clocks) -> None:
     book = book_on(clocks.store)
     assert clocks.jump(DAY)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         book.clear_alarm("clock", DESK, "right", clocks.now())
     with pytest.raises(OrderError, match="say why"):
         book.clear_alarm("clock", SECOND, " ", clocks.now())
@@ -116,8 +116,8 @@ def test_at_the_start_the_clock_is_held_against_the_trail(store: Store, off: tim
 def test_while_it_holds_nobody_is_restricted_and_who_is_to_be_restored_is(clocks: Clocks) -> None:
     book = book_on(clocks.store)
     delivered(book, 1)
-    acts = Acts(book)
-    act = acts.propose(Event.PUNISH, [card(2)], Words("惩戒", "penalty"), DESK, NOW, NOW + 2 * HOUR)
+    acts = ActService(book)
+    act = acts.propose(Event.PUNISH, [card(2)], BilingualText("惩戒", "penalty"), DESK, NOW, NOW + 2 * HOUR)
     acts.approve(act.id, SECOND, "seen", NOW)
     acts.carry_out(NOW)
     later = NOW + 30 * HOUR

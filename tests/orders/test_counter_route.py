@@ -32,18 +32,18 @@ from duanka.domain.order import (
     Event,
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     Order,
     OrderError,
+    PermissionDenied,
     Person,
     Role,
     State,
     UnknownOrder,
 )
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import counter_checks
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.verification.counter import Counter
 from online import PASSED, UNSURE, Online, count, policy, trail
 from waiting import HANG
@@ -165,7 +165,7 @@ def test_only_the_staff_verify_and_only_verifications(store: Store) -> None:
     way = Online(store)
     order = way.asked()
     for role in (Role.POLICE, Role.REGULATOR, Role.HOLDER, Role.SYSTEM):
-        with pytest.raises(NotTheirs):
+        with pytest.raises(PermissionDenied):
             way.counter.verify(order.id, SEEN, Person("x", role), WHY, NOW)
     way.book.police_stop(order.card, "case", POLICE, "confirmed", NOW)
     stop = restriction(way.book)
@@ -210,7 +210,7 @@ def test_nobody_confirms_what_they_recorded(store: Store) -> None:
         with pytest.raises(NeedsSecondPerson, match="somebody else"):
             way.counter.confirm(order.id, Person(name, role), "I am sure", NOW + HOUR)
     for role in (Role.POLICE, Role.SYSTEM, Role.HOLDER):
-        with pytest.raises(NotTheirs):
+        with pytest.raises(PermissionDenied):
             way.counter.confirm(order.id, Person("zhao", role), "why", NOW + HOUR)
     assert way.state(order.id) == order
 
@@ -288,15 +288,15 @@ def test_what_is_rejected_is_discarded_and_gives_the_time_back(store: Store) -> 
 def test_who_was_quicker_than_the_second_person(store: Store) -> None:
     way = Online(store)
     withdrawn, theirs = high(way, 0), high(way, 1)
-    acts = Acts(way.book)
-    act = acts.propose(Event.WITHDRAW, [withdrawn.card], Words("误", "in error"), DESK, NOW + HOUR)
+    acts = ActService(way.book)
+    act = acts.propose(Event.WITHDRAW, [withdrawn.card], BilingualText("误", "in error"), DESK, NOW + HOUR)
     assert way.state(withdrawn.id).closed_at is None, "its tier takes two people"
     acts.approve(act.id, SECOND, "in error", NOW + HOUR)
     acts.carry_out(NOW + HOUR)
     way.book.act(theirs.id, Event.TO_FRAUD_CENTRE, SECOND, "a farm", NOW + HOUR)
     with pytest.raises(NoSuchTransition):
         way.counter.confirm(withdrawn.id, OTHER, "seen too", NOW + HOUR)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         way.counter.confirm(theirs.id, OTHER, "seen too", NOW + HOUR)
     assert [item.order_id for item in way.counter.waiting(DESK).items] == [theirs.id]
     assert [row.outcome for row in rows(store)] == [None, None], "what was refused wrote nothing"

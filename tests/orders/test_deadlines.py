@@ -8,7 +8,7 @@ from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, veri
 from duanka.bootstrap.scan import policy_named
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, State
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.ledger.db.database import Store
 
 
@@ -36,7 +36,7 @@ def test_an_undelivered_notice_starts_no_clock(store: Store) -> None:
 
 @pytest.mark.requirement("R1.5")
 def test_stages_follow_one_another(store: Store) -> None:
-    stages = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
+    stages = (DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72, NetworkState.SUSPENDED))
     book = book_on(store, OrderPolicy(stages=stages))
     delivered(book)
     assert book.sweep(NOW + 24 * HOUR) == 1
@@ -51,7 +51,7 @@ def test_stages_follow_one_another(store: Store) -> None:
 
 @pytest.mark.requirement("R1.5")
 def test_after_a_long_silence_every_stage_comes_in_its_order(store: Store) -> None:
-    stages = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
+    stages = (DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72, NetworkState.SUSPENDED))
     book = book_on(store, OrderPolicy(stages=stages))
     delivered(book)
     assert book.sweep(NOW + 500 * HOUR) == 1

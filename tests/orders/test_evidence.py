@@ -21,40 +21,40 @@ from books import (
     verification,
 )
 from duanka.domain.bulk_action import ActState
-from duanka.domain.identity import Outcome, Reason, Verdict
+from duanka.domain.identity import CheckReason, Outcome, Verdict
 from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     SYSTEM,
-    Asked,
     Event,
     Kind,
     NeedsSecondPerson,
     NoSuchTransition,
     Order,
     Person,
+    RequestedAction,
     Role,
     State,
 )
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.service import OrderService
 from online import PASSED, UNSURE, Online, policy
 
 OTHER, THIRD = Person("zhao", Role.DESK), Person("sun", Role.SUPERVISOR)
-STRANGER = Verdict(Outcome.FAILED, (Reason.OTHER_PERSON,), 0.1)
+STRANGER = Verdict(Outcome.FAILED, (CheckReason.OTHER_PERSON,), 0.1)
 
 
-def _demanded(book: OrderBook, by: Person = DESK, number: int = 0, tier: str = "medium") -> Order:
+def _demanded(book: OrderService, by: Person = DESK, number: int = 0, tier: str = "medium") -> Order:
     """A verification that one person demands, its notice delivered."""
     book.receive([demand(number, tier=tier, decision="")], NOW, by)
     return book.act(verification(book, number).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
 
 
-def _proposed(book: OrderBook) -> list[str]:
-    return [str(act.verification) for act in Acts(book).acts(SECOND, ActState.PROPOSED)]
+def _proposed(book: OrderService) -> list[str]:
+    return [str(act.verification) for act in ActService(book).acts(SECOND, ActState.PROPOSED)]
 
 
 # --- who can stop a card alone: nobody ---
@@ -89,12 +89,12 @@ def test_what_one_person_demanded_expires_into_a_proposal_that_another_decides(s
     book.sweep(NOW + 24 * HOUR)
     assert verification(book).state is State.EXPIRED
     assert restriction(book) is None
-    (act,) = Acts(book).acts(SECOND, ActState.PROPOSED)
+    (act,) = ActService(book).acts(SECOND, ActState.PROPOSED)
     assert (act.proposed_by, act.verification, act.event) == ("li", order.id, Event.SUSPEND)
     with pytest.raises(NeedsSecondPerson):
-        Acts(book).approve(act.id, SECOND, "my own demand", NOW + 25 * HOUR)
+        ActService(book).approve(act.id, SECOND, "my own demand", NOW + 25 * HOUR)
     with pytest.raises(NeedsSecondPerson):
-        Acts(book).reject(act.id, SECOND, "and nobody sees it", NOW + 25 * HOUR)
+        ActService(book).reject(act.id, SECOND, "and nobody sees it", NOW + 25 * HOUR)
     decided_by_second(book, THIRD, NOW + 25 * HOUR)
     assert (stopped := restriction(book))
     assert stopped.state is State.SUSPENDED
@@ -135,10 +135,10 @@ def test_a_failure_that_one_person_says_does_not_stop_the_clock(store: Store) ->
     order = delivered(book)
     book.act(order.id, Event.BEGIN, DESK, "came", NOW)
     book.act(order.id, Event.FAIL, DESK, "not them", NOW + HOUR)
-    (act,) = Acts(book).acts(SECOND, ActState.PROPOSED)
+    (act,) = ActService(book).acts(SECOND, ActState.PROPOSED)
     with pytest.raises(NeedsSecondPerson):
-        Acts(book).reject(act.id, DESK, "oh well", NOW + HOUR)
-    Acts(book).reject(act.id, SECOND, "not for this", NOW + HOUR)
+        ActService(book).reject(act.id, DESK, "oh well", NOW + HOUR)
+    ActService(book).reject(act.id, SECOND, "not for this", NOW + HOUR)
     book.sweep(NOW + 24 * HOUR)
     assert (stopped := restriction(book))
     assert stopped.carried_by == f"expired_verification:{order.id}"
@@ -149,7 +149,7 @@ def test_a_failure_that_one_person_says_does_not_stop_the_clock(store: Store) ->
 def test_what_carries_one_stage_carries_no_heavier_act_by_hand(
     store: Store, event: Event, by: Person
 ) -> None:
-    stages = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED))
+    stages = (DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(48, NetworkState.SUSPENDED))
     book = book_on(store, OrderPolicy(stages=stages))
     delivered(book)
     book.sweep(NOW + 24 * HOUR)
@@ -208,7 +208,7 @@ def test_who_had_a_hand_in_a_check_passes_nobody_by_it(store: Store) -> None:
 # --- ways round the second person, for the tiers that take two ---
 
 
-def _stopped_high(book: OrderBook) -> tuple[Order, Order]:
+def _stopped_high(book: OrderService) -> tuple[Order, Order]:
     book.receive([demand(tier="extreme")], NOW)
     order = book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + 24 * HOUR)
@@ -220,10 +220,10 @@ def _stopped_high(book: OrderBook) -> tuple[Order, Order]:
 @pytest.mark.parametrize("by", [DESK, SECOND])
 def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     order, stopped = _stopped_high(book)
     later = NOW + 25 * HOUR
-    why = Words("误", "in error")
+    why = BilingualText("误", "in error")
     for number, event in (
         (order.id, Event.PASS),
         (order.id, Event.WITHDRAW),
@@ -237,14 +237,14 @@ def test_no_way_lets_a_high_tier_go_alone(store: Store, by: Person) -> None:
         act = acts.propose(event, [card(0)], why, by, later)
         assert act.state is ActState.PROPOSED
         acts.reject(act.id, by, "never mind", later)
-    book.receive([demand(asked=Asked.NOTHING, decision="")], later, by)
+    book.receive([demand(asked=RequestedAction.NOTHING, decision="")], later, by)
     assert restriction(book) == stopped
     assert verification(book).id == order.id
 
 
 def test_two_let_it_go_and_whoever_passes_has_the_card_back_at_once(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     _stopped_high(book)
     later = NOW + 25 * HOUR
     objection = book.object(card(0), "it is mine", HOLDER, later)
@@ -254,7 +254,7 @@ def test_two_let_it_go_and_whoever_passes_has_the_card_back_at_once(store: Store
     book.act(objection.id, Event.UPHOLD, SECOND, "they are right", later)
     assert restriction(book) is None
     _stopped_high(book)
-    act = acts.propose(Event.RESTORE, [card(0)], Words("误", "in error"), DESK, later)
+    act = acts.propose(Event.RESTORE, [card(0)], BilingualText("误", "in error"), DESK, later)
     acts.approve(act.id, SECOND, "so it is", later)
     acts.carry_out(later)
     assert restriction(book) is None
@@ -265,7 +265,7 @@ def test_two_let_it_go_and_whoever_passes_has_the_card_back_at_once(store: Store
 
 def test_undoing_is_no_way_round_what_waits_for_a_second_person(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     order = _demanded(book, tier="high")
     book.sweep(NOW + 24 * HOUR)
     act = decided_by_second(book, at=NOW + 25 * HOUR)
@@ -292,20 +292,20 @@ def test_a_proposal_that_was_approved_stops_nobody_who_passed_before_it_ran(stor
     book = book_on(store)
     order = _demanded(book)
     book.sweep(NOW + 24 * HOUR)
-    (act,) = Acts(book).acts(SECOND, ActState.PROPOSED)
-    Acts(book).approve(act.id, SECOND, "seen", NOW + 25 * HOUR)
+    (act,) = ActService(book).acts(SECOND, ActState.PROPOSED)
+    ActService(book).approve(act.id, SECOND, "seen", NOW + 25 * HOUR)
     book.act(order.id, Event.PASS, OTHER, "came late", NOW + 25 * HOUR)
-    Acts(book).carry_out(NOW + 25 * HOUR)
+    ActService(book).carry_out(NOW + 25 * HOUR)
     assert restriction(book) is None
     with pytest.raises(NoSuchTransition):
-        Acts(book).approve(act.id, SECOND, "again", NOW + 25 * HOUR)
+        ActService(book).approve(act.id, SECOND, "again", NOW + 25 * HOUR)
 
 
 def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -> None:
     """Or whoever asks first, with no seal, keeps a card from ever being stopped."""
     book = book_on(store)
     order = _demanded(book)
-    book.receive([demand(reason=Words("群呼", "calls by the hundred"))], NOW + 20 * HOUR)
+    book.receive([demand(reason=BilingualText("群呼", "calls by the hundred"))], NOW + 20 * HOUR)
     taken = verification(book)
     assert (taken.id, taken.decision, taken.due_at) == (order.id, demand().decision, None)
     assert taken.grounds.reason.en == "calls by the hundred", "and that is what the holder is told"
@@ -319,20 +319,20 @@ def test_a_sealed_decision_takes_over_what_somebody_asked_before(store: Store) -
 def test_a_stop_without_a_seal_is_a_question(store: Store) -> None:
     book = book_on(store)
     received = book.receive(
-        [replace(demand(asked=Asked.STOP, tier="extreme", cases=("X1",)), decision="")], NOW
+        [replace(demand(asked=RequestedAction.STOP, tier="extreme", cases=("X1",)), decision="")], NOW
     )
     assert (received.opened, received.stopped, received.unsealed, received.unsealed_stops) == (1, 0, 1, 1)
     order = verification(book)
-    assert (order.asked, order.tier) == (Asked.VERIFY_AT_COUNTER, "high")
+    assert (order.asked, order.tier) == (RequestedAction.VERIFY_AT_COUNTER, "high")
     assert restriction(book) is None
 
 
 def test_what_the_holder_of_a_police_stop_reads_is_the_police_and_no_rule(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(asked=Asked.STOP, tier="extreme", cases=("公诈7号",))], NOW)
+    book.receive([demand(asked=RequestedAction.STOP, tier="extreme", cases=("公诈7号",))], NOW)
     stopped = restriction(book)
     assert stopped
-    assert stopped.grounds.reason == Words(
+    assert stopped.grounds.reason == BilingualText(
         "公安机关确认涉案（公诈7号）", "confirmed by the police in case 公诈7号"
     )
     assert stopped.grounds.redress == OrderPolicy().police_redress

@@ -10,17 +10,17 @@ from books import HOUR, NOW, POLICE, book_on, card, delivered, restriction
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import SYSTEM, Event, Grounds, GroundsMissing, Kind, State
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit, orders
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
 
 GOOD = {
-    "reason": Words("原因", "reason"),
-    "redress": Words("申诉", "redress"),
-    "papers": Words("证件", "papers"),
+    "reason": BilingualText("原因", "reason"),
+    "redress": BilingualText("申诉", "redress"),
+    "papers": BilingualText("证件", "papers"),
 }
 TEXTS = [(name, language) for name in GOOD for language in ("zh", "en")]
 
@@ -30,7 +30,7 @@ TEXTS = [(name, language) for name in GOOD for language in ("zh", "en")]
 def test_the_code_refuses_it(store: Store, name: str, language: str) -> None:
     book = book_on(store)
 
-    def work(turn: Turn, grounds: Grounds) -> None:
+    def work(turn: UnitOfWork, grounds: Grounds) -> None:
         order = turn.open(
             Kind.RESTRICTION, card(0), grounds, SYSTEM, "why", carried_by=Evidence.TWO_PEOPLE.of("A")
         )
@@ -81,7 +81,7 @@ def test_the_database_keeps_one_open_order_of_a_kind(store: Store) -> None:
 
 @pytest.mark.requirement("R1.5")
 def test_a_policy_without_redress_stops_nobody(store: Store) -> None:
-    book = book_on(store, OrderPolicy(police_redress=Words("", "")))
+    book = book_on(store, OrderPolicy(police_redress=BilingualText("", "")))
     with pytest.raises(GroundsMissing):
         book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     assert restriction(book) is None
@@ -95,7 +95,7 @@ def test_the_reason_of_a_stop_says_what_went_before(store: Store) -> None:
     stopped = restriction(book)
     assert stopped
     assert stopped.state is State.SUSPENDED
-    assert stopped.grounds.reason == Words(
+    assert stopped.grounds.reason == BilingualText(
         "未在规定时间内完成实人核验：一天外呼80个陌生号码",
         "the verification was not answered in time: 80 strangers called in a day",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from books import DESK, HOUR, NOW, book_on, delivered, demand, restriction, verification
-from duanka.domain.order import Event, NoSuchTransition, NotTheirs, OrderError, Person, Role
+from duanka.domain.order import Event, NoSuchTransition, OrderError, PermissionDenied, Person, Role
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 
@@ -33,7 +33,7 @@ def test_what_is_no_hardship_gives_nothing(store: Store) -> None:
         book.extend(order.id, "laziness", DESK, "a paper", NOW)
     with pytest.raises(OrderError, match="say why"):
         book.extend(order.id, "hospital", DESK, " ", NOW)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         book.extend(order.id, "hospital", Person("holder", Role.HOLDER), "a paper", NOW)
     assert verification(book) == order
     none = book_on(store, OrderPolicy(hardships=()))

@@ -15,15 +15,15 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.hit_summary import MOST_LETTERS, MOST_RULES, HitSummary, bounded, decoded_summaries, joined
 from duanka.domain.rule import Action, Hit
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.engine.shared.hit_table import by_card
 from duanka.ledger.db.database import Store
-from duanka.orders.intake.decisions import Intake
-from duanka.orders.views import Sight
+from duanka.orders.intake.decisions import DecisionIntake
+from duanka.orders.views import NumberMasking
 from duanka.reports import DecisionFile, DecisionList
 
 FIRST, LAST = datetime(2021, 5, 17, 9), datetime(2021, 5, 19, 21, 30)
-SAW = Words("一天外呼80个陌生号码，如13800138000", "80 strangers, like 13800138000")
+SAW = BilingualText("一天外呼80个陌生号码，如13800138000", "80 strangers, like 13800138000")
 
 
 def seen(rule: str = "fan_out", first: int = 17, last: int = 19, days: int = 2) -> HitSummary:
@@ -39,7 +39,7 @@ def decide(folder: Path, *hits: Hit) -> None:
 
 def take(store: Store, folder: Path) -> tuple[HitSummary, ...]:
     book = book_on(store)
-    Intake(book, DecisionFile(folder, KEY)).take_all(NOW)
+    DecisionIntake(book, DecisionFile(folder, KEY)).take_all(NOW)
     return decoded_summaries(verification(book, 0).hit_summaries)
 
 
@@ -91,12 +91,12 @@ def test_days_that_two_scans_saw_count_once() -> None:
 
 
 def test_what_an_order_carries_is_bounded_and_masked() -> None:
-    long = HitSummary("r", date(2021, 5, 17), date(2021, 5, 17), 1, Words("长" * 1000, "x" * 1000))
+    long = HitSummary("r", date(2021, 5, 17), date(2021, 5, 17), 1, BilingualText("长" * 1000, "x" * 1000))
     found = bounded([replace(long, rule=f"r{number}") for number in range(40)])
     assert len(found) == MOST_RULES
     assert all(len(text) == MOST_LETTERS and text.endswith("…") for one in found for text in one.words)
-    masked = Sight(unmasked=False).seen((seen(),))[0].words
-    assert masked == Words("一天外呼80个陌生号码，如138****8000", "80 strangers, like 138****8000")
+    masked = NumberMasking(unmasked=False).seen((seen(),))[0].words
+    assert masked == BilingualText("一天外呼80个陌生号码，如138****8000", "80 strangers, like 138****8000")
 
 
 def test_what_somebody_else_wrote_there_hides_no_order() -> None:

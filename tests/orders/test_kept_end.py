@@ -10,12 +10,12 @@ from sqlalchemy import delete, select, update
 
 from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.errors import DuankaError
-from duanka.domain.order import NotTheirs
-from duanka.ledger.audit.kept_end import END_FILE, End, KeptEnds, TrailGuard
+from duanka.domain.order import PermissionDenied
+from duanka.ledger.audit.kept_end import END_FILE, KeptEnds, TrailEnd, TrailGuard
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, audit, audit_head
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.orders.dispatch.outbox import Outbox
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +31,7 @@ def folders(tmp_path: Path) -> tuple[Path, ...]:
 
 def guard(store: Store, folders: tuple[Path, ...], said: list[str] | None = None) -> TrailGuard:
     say = said.append if said is not None else lambda _: None
-    return TrailGuard(ends(store, folders), Alarms(store, say, MINUTE))
+    return TrailGuard(ends(store, folders), AlarmService(store, say, MINUTE))
 
 
 def ends(store: Store, folders: tuple[Path, ...]) -> KeptEnds:
@@ -92,7 +92,7 @@ def test_an_older_database_holds_until_a_supervisor_accepts_it(
     assert watch.held_since == NOW
     assert open_alarms(store) == ["audit trail"]
     assert "duanka audit accept-restored" in said[0]
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         ends(store, folders).accept(DESK, "looked", NOW + 2 * MINUTE)
     with pytest.raises(DuankaError, match="say why"):
         ends(store, folders).accept(SECOND, " ", NOW + 2 * MINUTE)
@@ -179,7 +179,7 @@ def test_while_it_holds_only_what_an_order_gave_back_since_is_told(store: Store)
     assert {task.card for task in worker.claim("home_register", NOW + 3 * MINUTE)} == {card(0), card(1)}
 
 
-def faults(store: Store, folders: tuple[Path, ...], *kept: End) -> list[str]:
+def faults(store: Store, folders: tuple[Path, ...], *kept: TrailEnd) -> list[str]:
     trail = Trail(KEY)
     trail.kept_elsewhere = lambda: [
         (end.seq, end.hash) for end in KeptEnds(store, trail, lambda: folders).ends()

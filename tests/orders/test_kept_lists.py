@@ -15,10 +15,10 @@ from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.network.sip import lists as call_lists
 from duanka.network.sip.kamailio import OwnCallProxy
-from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.reconciliation import Reconciling
@@ -58,8 +58,8 @@ def test_a_spoilt_list_raises_an_alarm_that_a_comparison_without_difference_ends
         elements: list[Element] = [closed.enter_context(closing(proxy.element())) for _ in range(3)]
         told, compared, watched = elements
         assert isinstance(watched, KeptList)
-        known = Alarms(store, lambda _: None, timedelta())
-        enacting = Enacting(Outbox(store, "w"), told, known)
+        known = AlarmService(store, lambda _: None, timedelta())
+        enacting = ElementDispatcher(Outbox(store, "w"), told, known)
         reconciling = Reconciling(store, Trail(KEY), compared, alarms=known)
         watch = KeptListWatch(watched, known)
         book = book_on(store, elements=(told.name,))

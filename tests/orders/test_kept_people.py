@@ -15,11 +15,11 @@ from duanka.ledger.audit.kept_end import ACCEPTED, KeptEnds, TrailGuard
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, persons
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.kept_people import PEOPLE_FILE, KeptPeople
 from duanka.ledger.people.keys import Keys
-from duanka.ledger.people.persons import Asked, Persons
+from duanka.ledger.people.persons import PersonProposal, Persons
 from people import FIRST, SECOND, People
 
 TRAIL, MINUTE = Trail(KEY), timedelta(minutes=1)
@@ -40,10 +40,10 @@ class Office:
         self.persons = Persons(self.store, TRAIL, self.kept)
         self.sources = CaseSources(self.store, TRAIL, KEY, self.kept)
         self.kept.removed_sources = self.sources.removed
-        self.guard = TrailGuard(self.ends, Alarms(self.store, lambda _: None, MINUTE))
+        self.guard = TrailGuard(self.ends, AlarmService(self.store, lambda _: None, MINUTE))
 
     def change(self, person: Person) -> None:
-        asked, _ = self.persons.propose(Asked.CHANGE, person, FIRST, NOW)
+        asked, _ = self.persons.propose(PersonProposal.CHANGE, person, FIRST, NOW)
         self.persons.approve(asked.id, SECOND, "a test", NOW)
 
     def key_of(self, person: str) -> str:
@@ -107,7 +107,9 @@ def test_a_role_that_was_changed_a_moment_ago_counts_before_it_is_kept(
     people, office = People(store, TRAIL), Office(store, folders)
     mine = people.add("wang", Role.DESK)
     office.kept.keep(NOW)
-    asked, _ = people.persons.propose(Asked.CHANGE, Person("wang", Role.SUPERVISOR, "wang"), FIRST, NOW)
+    asked, _ = people.persons.propose(
+        PersonProposal.CHANGE, Person("wang", Role.SUPERVISOR, "wang"), FIRST, NOW
+    )
     people.persons.approve(asked.id, SECOND, "by a process that keeps nothing", NOW)
     assert office.keys.who(mine) == Person("wang", Role.SUPERVISOR)
 
@@ -132,7 +134,9 @@ def test_an_id_that_was_disabled_is_given_to_nobody_by_a_restored_backup(
     office.persons.disable("wang", FIRST, "left", NOW)
     restore(store, backup)
     with pytest.raises(OrderError, match="never given twice"):
-        Office(store, folders).persons.propose(Asked.PERSON, Person("wang", Role.DESK, "wang"), FIRST, NOW)
+        Office(store, folders).persons.propose(
+            PersonProposal.PERSON, Person("wang", Role.DESK, "wang"), FIRST, NOW
+        )
 
 
 def test_an_old_invitation_makes_nobody_a_supervisor_of_a_restored_backup(

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from books import HOUR, KEY, NOW
-from duanka.domain.order import NotTheirs, OrderError, Person, Role
+from duanka.domain.order import OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.ledger.audit.row_digests import PERSONS
 from duanka.ledger.audit.trail import Fault, Trail
@@ -14,7 +14,7 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, invitations, person_requests, persons
 from duanka.ledger.db.tables import keys as table
 from duanka.ledger.people.keys import Keys, half_hash, key_hash, new_half
-from duanka.ledger.people.persons import Asked
+from duanka.ledger.people.persons import PersonProposal
 from people import FIRST, SECOND, People
 
 TRAIL = Trail(KEY)
@@ -26,7 +26,7 @@ def test_a_key_says_who_acts_until_it_is_revoked(store: Store) -> None:
     keys = people.keys
     assert (keys.who(mine), keys.who(other)) == (Person("wang", Role.DESK), Person("li", Role.DESK))
     number = next(key.id for key in keys.list(FIRST) if key.person.id == "wang")
-    with pytest.raises(NotTheirs, match="not a key of li"):
+    with pytest.raises(PermissionDenied, match="not a key of li"):
         keys.revoke(number, people.who("li"), "for a joke", NOW)
     with pytest.raises(OrderError, match="say why"):
         keys.revoke(number, FIRST, " ", NOW)
@@ -128,7 +128,7 @@ def test_an_older_key_or_person_put_back_by_sql_opens_nothing(store: Store) -> N
             rows[each] = connection.execute(select(each)).mappings().all()
     (number,) = (row["id"] for row in rows[table] if row["person"] == "wang")
     people.keys.revoke(number, FIRST, "lost", NOW)
-    asked, _ = people.persons.propose(Asked.CHANGE, Person("li", Role.DESK, "li"), FIRST, NOW)
+    asked, _ = people.persons.propose(PersonProposal.CHANGE, Person("li", Role.DESK, "li"), FIRST, NOW)
     people.persons.approve(asked.id, SECOND, "less", NOW)
     with store.writing() as connection:
         for each in (table, persons):

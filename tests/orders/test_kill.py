@@ -20,7 +20,7 @@ from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, outbox
 from duanka.orders.effects import happen
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, read_journal
 from waiting import HANG
 from worker_process import KEY
@@ -45,7 +45,7 @@ class Worker:
             self._process.wait()
 
 
-def notified(book: OrderBook, count: int) -> None:
+def notified(book: OrderService, count: int) -> None:
     """`count` orders whose notices were delivered a day and a bit ago: they are due."""
     then = datetime.now(UTC) - 25 * HOUR
     for begin in range(0, count, 500):
@@ -74,7 +74,7 @@ def suspended(store: Store) -> int:
         return int(connection.execute(stopped).scalar_one())
 
 
-def passes(book: OrderBook, number: int) -> bool:
+def passes(book: OrderService, number: int) -> bool:
     """The holder passes; False: the clock has not come to the order yet."""
     order = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), datetime.now(UTC))
     if order is None or order.state.value != "expired":

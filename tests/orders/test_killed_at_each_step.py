@@ -13,15 +13,15 @@ from sqlalchemy import Connection, func, select
 
 from books import HOUR, KEY, NOW, card, delivered
 from duanka.domain.order import Order, State
-from duanka.ledger.audit.trail import Entry, Fault, Trail
+from duanka.ledger.audit.trail import AuditEntry, Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices, orders, outbox
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.dispatch.element_worker import Enacting
-from duanka.orders.dispatch.notice_worker import Posting
+from duanka.orders.dispatch.element_worker import ElementDispatcher
+from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, FakeSender, read_journal
 from order_policies import AT_ONCE
 
@@ -41,7 +41,7 @@ class _Trail(Trail):
         super().__init__(key)
         self._reached = reached
 
-    def append(self, connection: Connection, entries: Sequence[Entry]) -> None:
+    def append(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
         self._reached("the trail is to be written")
         super().append(connection, entries)
         self._reached("the trail is written")
@@ -78,19 +78,19 @@ def _written(_: Connection, template: str, order: Order, now: datetime) -> str:
 def _work(url: str, folder: Path, worker: str, at: datetime, reached: Reached) -> None:
     """All that a worker does for what is due, once."""
     store = Store(url)
-    book = OrderBook(store, Terms(AT_ONCE, _Trail(KEY, reached), NAMES))
-    alarms = Alarms(store, lambda _: None, timedelta(minutes=5))
+    book = OrderService(store, Terms(AT_ONCE, _Trail(KEY, reached), NAMES))
+    alarms = AlarmService(store, lambda _: None, timedelta(minutes=5))
     tasks = Outbox(store, worker)
     book.sweep(at)
     reached("the stop is stored")
     for name, then in zip(NAMES, ("one element is done", "both elements are done"), strict=True):
         element = _Element(name, folder / name)
         element.reached = reached
-        Enacting(tasks, element, alarms).work(at)
+        ElementDispatcher(tasks, element, alarms).work(at)
         reached(then)
     sender = _Sender("centre", folder / "centre", auto=False)
     sender.reached = reached
-    Posting(book, worker, sender, _written, alarms).work(at)
+    NoticeDispatcher(book, worker, sender, _written, alarms).work(at)
     reached("a notice is stored")
     store.close()
 
@@ -114,7 +114,7 @@ def _killed_at(step: str, url: str, folder: Path, at: datetime) -> None:
 def test_the_next_worker_does_what_is_left_and_nothing_twice(
     store: Store, order_book_url: str, tmp_path: Path
 ) -> None:
-    book = OrderBook(store, Terms(AT_ONCE, Trail(KEY), NAMES))
+    book = OrderService(store, Terms(AT_ONCE, Trail(KEY), NAMES))
     for number, step in enumerate(STEPS):
         begins = NOW + number * 48 * HOUR
         delivered(book, number, begins)

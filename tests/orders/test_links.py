@@ -13,15 +13,15 @@ from duanka.domain.order import AlreadyUsed, Event, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import links as table
-from duanka.ledger.unit_of_work.unit_of_work import Turn
-from duanka.orders.service import OrderBook
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.service import OrderService
 from duanka.orders.verification.links import LENGTH, Links, LinkState, OtherBrowser
 from waiting import HANG, until
 
 LINKS = Links(KEY, OrderPolicy())
 
 
-def asked(store: Store) -> tuple[OrderBook, Order, str]:
+def asked(store: Store) -> tuple[OrderService, Order, str]:
     """A book with one order, and the link of its notice."""
     book = book_on(store)
     book.receive([demand()], NOW)
@@ -35,7 +35,7 @@ def claimed(store: Store, token: str, browser: str, now: datetime = NOW) -> str:
         return LINKS.claim(connection, token, browser, now).id
 
 
-def a_link(book: OrderBook, order: Order, now: datetime) -> str:
+def a_link(book: OrderService, order: Order, now: datetime) -> str:
     """Another link of the order."""
     return book.turn(lambda turn: LINKS.make(turn.connection, order.id, now), now)
 
@@ -151,7 +151,7 @@ def test_another_key_signs_nothing_of_ours(store: Store) -> None:
 def test_a_link_of_a_transaction_that_failed_is_refused(store: Store) -> None:
     book, order, _ = asked(store)
 
-    def fail(turn: Turn) -> None:
+    def fail(turn: UnitOfWork) -> None:
         raise LookupError(LINKS.make(turn.connection, order.id, NOW))
 
     with pytest.raises(LookupError) as failed:

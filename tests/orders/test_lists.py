@@ -17,14 +17,14 @@ from sqlalchemy import update
 from duanka.bootstrap import orders as app_orders
 from duanka.cli.orders.listings import due
 from duanka.cli.orders.orders_list import due_by
-from duanka.cli.output.list_columns import Column, Listing
+from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.output.lists import table_lines
 from duanka.domain.errors import DuankaError
 from duanka.domain.hit_summary import HitSummary
 from duanka.domain.order import State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import orders
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from typed_desk import TypedDesk, card, demand
 
 LONGEST = "virtual_operator_stock"
@@ -42,7 +42,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> TypedDesk:
         one = demand(number, "high" if number in (2, 3, 4) else "medium")
         operator, city = ("unicom", "130100") if number % 2 else ("", "")
         seen = HitSummary(
-            "fan_out", date(2026, 3, 1), date(2026, 3, 4), 3, Words("拨打13800138000", "called 13800138000")
+            "fan_out",
+            date(2026, 3, 1),
+            date(2026, 3, 4),
+            3,
+            BilingualText("拨打13800138000", "called 13800138000"),
         )
         made.append(
             replace(
@@ -139,7 +143,7 @@ def test_an_alarm_is_told_whole_in_the_operators_time(desk: TypedDesk) -> None:
         "时钟跳变 / the clock says 2026-11-28T02:14:18.229140+00:00 of +8613800138000, once in a while " * 3
     )
     with desk.open() as here:
-        Alarms(here.store, lambda _: None, timedelta()).raise_now("clock", app_orders.now(), detail)
+        AlarmService(here.store, lambda _: None, timedelta()).raise_now("clock", app_orders.now(), detail)
     said = desk.done("li", "orders", "alarms", columns=80).text
     assert all(cell_len(line) <= 80 for line in said.splitlines())
     assert said.count("+86 138****8000") == 3, "no number is broken"
@@ -250,11 +254,11 @@ def test_a_deadline_is_hours_and_minutes_or_a_day(hours: float, shown: str) -> N
 
 def test_a_line_gives_up_what_is_spare_before_it_cuts_and_never_cuts_an_id() -> None:
     columns = (
-        Column[str]("id", Words("号", "id"), lambda one: one),
-        Column[str]("word", Words("词", "word"), lambda one: "通知未送达" * 3, least=8),
-        Column[str]("more", Words("更多", "more"), lambda one: "spare\nand wide \u202e", spare=1),
+        ListColumn[str]("id", BilingualText("号", "id"), lambda one: one),
+        ListColumn[str]("word", BilingualText("词", "word"), lambda one: "通知未送达" * 3, least=8),
+        ListColumn[str]("more", BilingualText("更多", "more"), lambda one: "spare\nand wide \u202e", spare=1),
     )
-    one = Listing(Words("行", "rows"), columns)
+    one = Listing(BilingualText("行", "rows"), columns)
     assert [line.plain for line in table_lines(one, ["V123"], 80)][
         1
     ] == "V123 " + "通知未送达" * 3 + " spare and wide \ufffd"

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
-from duanka.domain.order import NotTheirs, OrderError
+from duanka.domain.order import OrderError, PermissionDenied
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, outbox
 from duanka.ledger.unit_of_work.network_elements import ElementDiffers, NetworkElements
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
 LATER = NOW + timedelta(minutes=5)
 AT = {"call_proxy": "/calls", "home_register": "127.0.0.1:4258:4259"}
@@ -35,7 +35,7 @@ def test_the_first_settings_are_taken_over_once_and_every_book_tells_all_of_them
     elements = configured(store)
     assert elements.take_over(AT, NOW) == elements.take_over(AT, NOW) == elements.take_over({}, NOW) == AT
     for _ in range(2):  # of any process
-        book = OrderBook(store, Terms(OrderPolicy(), Trail(KEY)))
+        book = OrderService(store, Terms(OrderPolicy(), Trail(KEY)))
     book.police_stop(card(0), "case", POLICE, "notice", NOW)
     assert told(store) == {(card(0), "call_proxy", None), (card(0), "home_register", None)}
     with store.reading() as connection:
@@ -61,7 +61,7 @@ def test_a_setting_that_differs_is_refused_with_the_next_step(store: Store) -> N
 def test_a_supervisor_changes_them_and_nobody_else(store: Store) -> None:
     elements = configured(store)
     for by in (DESK, POLICE):
-        with pytest.raises(NotTheirs):
+        with pytest.raises(PermissionDenied):
             elements.set("call_proxy", "/calls", by, "new", NOW)
     with pytest.raises(OrderError, match="home_register"):
         elements.set("switch", "/x", SECOND, "new", NOW)
@@ -86,7 +86,7 @@ def test_an_element_that_comes_later_is_told_who_is_stopped(store: Store) -> Non
 def test_what_was_taken_out_is_told_nothing_and_no_setting_puts_it_back(store: Store) -> None:
     elements = configured(store)
     elements.take_over(AT, NOW)
-    book = OrderBook(store, Terms(OrderPolicy(), Trail(KEY)))
+    book = OrderService(store, Terms(OrderPolicy(), Trail(KEY)))
     book.police_stop(card(0), "case", POLICE, "notice", NOW)
     elements.remove("call_proxy", SECOND, "switched off", LATER)
     book.police_release(card(0), POLICE, "consent", LATER)

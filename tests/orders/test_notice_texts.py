@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from books import book_on, demand, verification
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Grounds, Kind, Order, OrderError, State
-from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.domain.text import Words
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.orders.dispatch.notice_texts import (
     MOST_PARTS,
@@ -31,28 +31,30 @@ from order_policies import AT_ONCE
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = OrderPolicy()
 LINK = Links(b"k" * 32, POLICY).address("A" * LENGTH)
-REASON = Words("一天外呼80个陌生号码，接听率低于两成，多次更换终端", "80 strangers called in a day")
+REASON = BilingualText("一天外呼80个陌生号码，接听率低于两成，多次更换终端", "80 strangers called in a day")
 ABOUT_THE_CARD = ("outgoing_barred", "suspended", "forced_stop", "punished", "cancelled")
 POLICIES = {
     "default": POLICY,
     "stages": OrderPolicy(
-        stages=(Stage(48, NetworkState.OUTGOING_BARRED), Stage(120, NetworkState.SUSPENDED)),
-        operator=Words("中国某某移动通信", "Some Mobile Communications"),
+        stages=(DeadlineStage(48, NetworkState.OUTGOING_BARRED), DeadlineStage(120, NetworkState.SUSPENDED)),
+        operator=BilingualText("中国某某移动通信", "Some Mobile Communications"),
         short_code="10099",
         hotline="4001000000",
-        counter=Words("本省任一自有营业厅", "any own counter in the province"),
+        counter=BilingualText("本省任一自有营业厅", "any own counter in the province"),
         objection_days=7,
     ),
 }
 
 
-def order(policy: OrderPolicy = POLICY, reason: Words = REASON, **facts: object) -> Order:
+def order(policy: OrderPolicy = POLICY, reason: BilingualText = REASON, **facts: object) -> Order:
     grounds = Grounds(reason, policy.redress, policy.papers)
     made = Order("V0123456789AB", Kind.VERIFICATION, "8613800001234", State.OPENED, 0, grounds, NOW, NOW)
     return replace(made, decision="run:1", **facts)  # type: ignore[arg-type]
 
 
-def written(template: str, policy: OrderPolicy = POLICY, reason: Words = REASON, **facts: object) -> str:
+def written(
+    template: str, policy: OrderPolicy = POLICY, reason: BilingualText = REASON, **facts: object
+) -> str:
     texts = NoticeTexts(policy)
     if template == VICTIM_WARNING:
         return texts.warning("8613800001234", reason, "V0123456789AB")
@@ -130,7 +132,7 @@ def test_english_stands_there_where_it_fits() -> None:
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_a_long_reason_is_cut_and_the_rest_is_there(template: str) -> None:
-    text = written(template, reason=Words("一天外呼80个陌生号码并且多次更换终端" * 30, "x" * 900))
+    text = written(template, reason=BilingualText("一天外呼80个陌生号码并且多次更换终端" * 30, "x" * 900))
     assert parts(text) <= MOST_PARTS
     assert "我们不会索要" in text
 
@@ -141,7 +143,7 @@ def test_a_link_only_stands_where_it_belongs() -> None:
         texts.text("suspended", order(), NOW, LINK)
     with pytest.raises(OrderError, match="carries a link"):
         texts.text(VERIFY, order(), NOW)
-    site = OrderPolicy(counter=Words("营业厅（见 www.operator.example）", "a counter"))
+    site = OrderPolicy(counter=BilingualText("营业厅（见 www.operator.example）", "a counter"))
     for template in ("suspended", VERIFY):
         with pytest.raises(OrderError, match=r"operator\.example"):
             written(template, site)
@@ -181,7 +183,7 @@ def test_links_in_a_reason_are_taken_out(reason: str) -> None:
     left = without_links(reason)
     assert not re.search(r"//|[.．。]\w*(cn|com|ly|example|中国)|[cＣｃ][oｏ][mｍ]|@|10\.0", left), left
     for template in TEMPLATES:
-        text = written(template, reason=Words(reason, reason))
+        text = written(template, reason=BilingualText(reason, reason))
         assert re.findall("http", text) == (["http"] if template == VERIFY else [])
 
 
@@ -217,7 +219,7 @@ _PIECES = st.sampled_from(
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=3)), max_size=12).map("".join))
 def test_no_reason_brings_a_link_into_a_notice(reason: str) -> None:
     for template in TEMPLATES:
-        text = written(template, reason=Words(reason, reason)).replace(LINK, "", 1)
+        text = written(template, reason=BilingualText(reason, reason)).replace(LINK, "", 1)
         assert "//" not in text
         assert not re.search(
             r"[.．｡][A-Za-z]{2}|@|[a-z0-9]。[a-z]{2}|[\x00-\x09\x0b-\x1f\ud800-\udfff]", text

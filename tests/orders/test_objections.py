@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import select
 
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, restriction, verification
-from duanka.domain.order import Event, Kind, NoSuchTransition, NotTheirs, Order, Person, Role, State
-from duanka.domain.text import Words
+from duanka.domain.order import Event, Kind, NoSuchTransition, Order, PermissionDenied, Person, Role, State
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import notices
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.service import OrderService
 from order_policies import AT_ONCE
 
 HOLDER = Person("holder", Role.HOLDER)
 
 
-def _stopped(book: OrderBook) -> Order:
+def _stopped(book: OrderService) -> Order:
     delivered(book)
     book.sweep(NOW + 24 * HOUR)
     order = restriction(book)
@@ -28,7 +28,7 @@ def _stopped(book: OrderBook) -> Order:
     return order
 
 
-def _open(book: OrderBook) -> Order | None:
+def _open(book: OrderService) -> Order | None:
     return book.turn(lambda turn: turn.open_order(card(0), Kind.OBJECTION), NOW)
 
 
@@ -47,8 +47,10 @@ def test_an_upheld_objection_restores_at_once(store: Store) -> None:
 
 def test_a_punishment_is_lifted_by_an_objection_too(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
-    act = acts.propose(Event.PUNISH, [card(0)], Words("出租", "rented out"), DESK, NOW, NOW + 999 * HOUR)
+    acts = ActService(book)
+    act = acts.propose(
+        Event.PUNISH, [card(0)], BilingualText("出租", "rented out"), DESK, NOW, NOW + 999 * HOUR
+    )
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
     objection = book.object(card(0), "不是我", HOLDER, NOW)
@@ -83,7 +85,7 @@ def test_a_rejected_objection_changes_nothing(store: Store) -> None:
     with pytest.raises(NoSuchTransition):
         book.act(objection.id, Event.REJECT, DESK, "unread", NOW)
     book.act(objection.id, Event.ACCEPT, DESK, "read", NOW)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         book.act(objection.id, Event.UPHOLD, HOLDER, "of course", NOW)
     assert book.act(objection.id, Event.REJECT, DESK, "another face", NOW).closed_at
     assert restriction(book) == stopped
@@ -95,7 +97,7 @@ def test_what_the_police_stopped_no_objection_lifts(store: Store) -> None:
     book = book_on(store)
     order = book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     objection = book.object(card(0), "一", HOLDER, NOW)
-    with pytest.raises(NotTheirs, match="only the police"):
+    with pytest.raises(PermissionDenied, match="only the police"):
         book.act(objection.id, Event.UPHOLD, SECOND, "they are right", NOW)
     assert restriction(book) == order
     book.police_release(card(0), POLICE, "they are right", NOW)

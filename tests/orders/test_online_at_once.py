@@ -10,7 +10,7 @@ from functools import partial
 from threading import Barrier
 
 from books import HOUR, NOW, card, demand
-from duanka.domain.identity import CheckRefused, Reason, Session, Stage
+from duanka.domain.identity import CheckReason, CheckRefused, Session, SessionStage
 from duanka.domain.order import Kind
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, frames_seen, sessions
@@ -67,7 +67,7 @@ def test_the_same_frames_for_two_orders_at_once_are_taken_once(store: Store) -> 
             challenge = way.checks.draw(session, STEPS, NOW)
             tries.append(partial(way.checks.take, session, challenge.id, sent, NOW + RECORDED))
         answers = at_once(store, *tries)
-        assert [answer for answer in answers if answer is Reason.REPLAYED] == [Reason.REPLAYED]
+        assert [answer for answer in answers if answer is CheckReason.REPLAYED] == [CheckReason.REPLAYED]
 
 
 def test_two_verdicts_and_two_sessions_at_once_are_one(store: Store) -> None:
@@ -119,9 +119,9 @@ def test_the_order_of_challenges_is_looked_up_quickly(store: Store) -> None:
 def test_the_open_verification_counts_and_not_one_of_before(store: Store) -> None:
     way = Online(store)
     first = way.asked()
-    assert way.settled(way.agreed(first.id), PASSED).stage is Stage.PASSED
+    assert way.settled(way.agreed(first.id), PASSED).stage is SessionStage.PASSED
     way.book.receive([demand(tier="high")], NOW + HOUR)  # heavier than what was passed
     second = way.book.turn(lambda turn: turn.open_order(card(0), Kind.VERIFICATION), NOW)
     assert second
-    assert way.checks.standing(first.id, NOW + HOUR).stage is Stage.PASSED
-    assert way.checks.standing(second.id, NOW + HOUR).stage is Stage.READY
+    assert way.checks.standing(first.id, NOW + HOUR).stage is SessionStage.PASSED
+    assert way.checks.standing(second.id, NOW + HOUR).stage is SessionStage.READY

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from books import DESK, HOUR, NOW, restriction
-from duanka.domain.identity import Challenge, CheckRefused, Session, Stage
+from duanka.domain.identity import Challenge, CheckRefused, Session, SessionStage
 from duanka.domain.order import Event, OrderError, State
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks
@@ -72,9 +72,9 @@ class Holder:
         stands_still = order.closed_at is not None or order.state is State.UNDER_REVIEW
         assert (order.due_at is None) == stands_still, "the hours are neither lost nor begun anew"
         assert order.due_at in (None, NOW + 24 * HOUR) or self.reviewed
-        assert (found.stage is Stage.PASSED) == (order.state is State.PASSED)
-        assert (found.stage is Stage.REVIEW) == (order.state is State.UNDER_REVIEW)
-        if found.stage in (Stage.READY, Stage.AGAIN):
+        assert (found.stage is SessionStage.PASSED) == (order.state is State.PASSED)
+        assert (found.stage is SessionStage.REVIEW) == (order.state is State.UNDER_REVIEW)
+        if found.stage in (SessionStage.READY, SessionStage.AGAIN):
             self.can_go_on()
 
     def can_go_on(self) -> None:

@@ -11,12 +11,12 @@ from sqlalchemy import select
 
 from books import DESK, HOUR, NOW, card, delivered, demand, restriction
 from books import SECOND as SUPERVISOR
-from duanka.domain.identity import Outcome, Progress, Reason, Session, Stage, Verdict
+from duanka.domain.identity import CheckReason, Outcome, Session, SessionStage, Verdict, VerificationProgress
 from duanka.domain.order import Event, State, UnknownOrder
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables_identity import checks, pictures
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from online import (
     DARK,
     PASSED,
@@ -45,12 +45,14 @@ def test_failures_count_to_the_counter_and_never_to_a_stop(store: Store) -> None
     for left in (2, 1):
         assert way.settled(session, DARK, at).left == left + 1, "a dark picture is no failure"
         found = way.settled(session, STRANGER, at + SECOND)
-        assert found == Progress(Stage.AGAIN, State.IN_PROGRESS, left, (Reason.OTHER_PERSON,))
+        assert found == VerificationProgress(
+            SessionStage.AGAIN, State.IN_PROGRESS, left, (CheckReason.OTHER_PERSON,)
+        )
         at += HOUR / 6
     found = way.settled(session, STRANGER, at)
-    used_up = (Reason.OTHER_PERSON, Reason.USED_UP)
-    assert found == Progress(Stage.COUNTER, State.SENT_TO_COUNTER, 0, used_up)
-    assert refused(way.checks.draw, session, STEPS, at + HOUR / 6) is Reason.USED_UP
+    used_up = (CheckReason.OTHER_PERSON, CheckReason.USED_UP)
+    assert found == VerificationProgress(SessionStage.COUNTER, State.SENT_TO_COUNTER, 0, used_up)
+    assert refused(way.checks.draw, session, STEPS, at + HOUR / 6) is CheckReason.USED_UP
     after = way.state(order.id)
     assert (after.state, after.due_at) == (State.SENT_TO_COUNTER, order.due_at)
     assert restriction(way.book) is None
@@ -63,7 +65,7 @@ def test_too_late_and_used_up_stays_as_it_is(store: Store) -> None:
     way.book.sweep(NOW + DAY)
     stopped = restriction(way.book)
     found = way.settled(way.agreed(order.id, NOW + DAY), STRANGER, NOW + DAY)
-    assert (found.stage, found.state) == (Stage.COUNTER, State.EXPIRED)
+    assert (found.stage, found.state) == (SessionStage.COUNTER, State.EXPIRED)
     assert restriction(way.book) == stopped
 
 
@@ -81,8 +83,8 @@ def test_a_verdict_counts_once(store: Store) -> None:
 
 def test_a_verdict_without_numbers_is_kept_too(store: Store) -> None:
     way = Online(store)
-    odd = Verdict(Outcome.FAILED, (Reason.NO_FACE,), float("nan"), {"turn": float("inf"), "mouth": 0.25})
-    assert way.settled(way.agreed(way.asked().id), odd).reasons == (Reason.NO_FACE,)
+    odd = Verdict(Outcome.FAILED, (CheckReason.NO_FACE,), float("nan"), {"turn": float("inf"), "mouth": 0.25})
+    assert way.settled(way.agreed(way.asked().id), odd).reasons == (CheckReason.NO_FACE,)
     with store.reading() as connection:
         row = connection.execute(select(checks.c.similarity, checks.c.signals)).one()
     assert tuple(row) == (None, '{"mouth": 0.25}')
@@ -111,13 +113,13 @@ def test_a_verdict_that_comes_after_a_review_began_is_for_the_reviewer(store: St
         lost.append(challenge.id)
         at = here + 120 * SECOND
     found = way.settled(session, UNSURE, at)
-    assert found == Progress(Stage.REVIEW, State.UNDER_REVIEW, 3, (Reason.UNSURE,))
+    assert found == VerificationProgress(SessionStage.REVIEW, State.UNDER_REVIEW, 3, (CheckReason.UNSURE,))
     later = at + 300 * SECOND
     for challenge_id, verdict in zip(lost, (PASSED, STRANGER, UNSURE), strict=True):
-        assert way.checks.settle(challenge_id, verdict, b"picture", later).stage is Stage.REVIEW
+        assert way.checks.settle(challenge_id, verdict, b"picture", later).stage is SessionStage.REVIEW
     assert len(way.reviews.waiting(DESK).items) == 1
     looks = way.agreed(order.id, later)
-    assert refused(way.checks.draw, looks, STEPS, later) is Reason.NOT_AVAILABLE
+    assert refused(way.checks.draw, looks, STEPS, later) is CheckReason.NOT_AVAILABLE
     assert way.checks.session(looks.token, later).order_id == order.id
 
 
@@ -130,7 +132,7 @@ def test_failures_never_exceed_what_the_policy_says(store: Store) -> None:
     early = way.checks.draw(session, STEPS, at)
     assert way.settled(session, STRANGER, at + 45 * SECOND).left == 0
     sent = refused(way.checks.take, session, early.id, frames(), at + 59 * SECOND)
-    assert sent is Reason.USED_UP
+    assert sent is CheckReason.USED_UP
     assert way.checks.settle(lost.id, STRANGER, None, at + 60 * SECOND).left == 0
     with store.reading() as connection:
         assert sum(connection.execute(select(checks.c.counted)).scalars()) == 1
@@ -143,10 +145,10 @@ def test_a_late_verdict_on_a_card_that_is_free_already_moves_nothing(store: Stor
     order = way.asked()
     way.book.sweep(NOW + DAY)
     challenge, here = way.taken(way.agreed(order.id, NOW + DAY), NOW + DAY)
-    Acts(way.book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), DESK, here)
+    ActService(way.book).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, here)
     before = way.state(order.id)
     assert (before.state, before.closed_at) == (State.EXPIRED, here)
-    assert way.checks.settle(challenge.id, verdict, b"picture", here).stage is Stage.COUNTER
+    assert way.checks.settle(challenge.id, verdict, b"picture", here).stage is SessionStage.COUNTER
     assert way.state(order.id) == before
     assert (len(trail(store, "check.settle")), count(store, pictures)) == (1, 0)
 
@@ -158,7 +160,7 @@ def test_a_tier_that_rose_while_frames_were_looked_at_counts(store: Store) -> No
         challenge, here = way.taken(way.agreed(order.id))
         way.book.receive([demand(number, tier=tier)], here)
         found = way.checks.settle(challenge.id, PASSED, None, here)
-        assert found.stage is {"high": Stage.REVIEW, "extreme": Stage.COUNTER}[tier]
+        assert found.stage is {"high": SessionStage.REVIEW, "extreme": SessionStage.COUNTER}[tier]
         assert way.state(order.id).state is not State.PASSED
 
 
@@ -167,7 +169,7 @@ def late_review(way: Online) -> tuple[str, Session]:
     way.book.sweep(NOW + DAY)
     session = way.agreed(order.id, NOW + DAY)
     found = way.settled(session, UNSURE, NOW + DAY)
-    assert (found.stage, found.state) == (Stage.REVIEW, State.UNDER_REVIEW)
+    assert (found.stage, found.state) == (SessionStage.REVIEW, State.UNDER_REVIEW)
     return order.id, session
 
 
@@ -198,12 +200,12 @@ def test_a_late_check_that_is_sent_to_the_counter_has_its_hours_and_no_machine(s
     sent = way.book.act(number, Event.TO_COUNTER, DESK, "unclear", at)
     assert sent.due_at == at + DAY
     found = way.checks.standing(number, at)
-    assert (found.stage, found.reasons) == (Stage.COUNTER, (Reason.NOT_AVAILABLE,))
+    assert (found.stage, found.reasons) == (SessionStage.COUNTER, (CheckReason.NOT_AVAILABLE,))
     assert (
         refused(partial(way.checks.agree, browser="browser"), way.link(number, at), YES, at)
-        is Reason.NOT_AVAILABLE
+        is CheckReason.NOT_AVAILABLE
     )
-    assert refused(way.checks.draw, session, STEPS, at - SECOND) is Reason.NOT_AVAILABLE
+    assert refused(way.checks.draw, session, STEPS, at - SECOND) is CheckReason.NOT_AVAILABLE
     before = restriction(way.book)
     assert way.book.sweep(at + DAY) == 1
     assert way.state(number).state is State.EXPIRED
@@ -216,7 +218,9 @@ def test_a_card_that_is_given_back_by_hand_meanwhile_stays_so(store: Store, move
     number, _ = late_review(way)
     if moved_on:
         way.book.act(number, Event.TO_COUNTER, DESK, "unclear", NOW + 25 * HOUR)
-    Acts(way.book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), DESK, NOW + 26 * HOUR)
+    ActService(way.book).propose(
+        Event.RESTORE, [card(0)], BilingualText("误停", "an error"), DESK, NOW + 26 * HOUR
+    )
     after = way.state(number)
     assert (after.state, after.due_at) == (State.WITHDRAWN, None)
     assert way.book.sweep(NOW + 200 * HOUR) == 0
@@ -247,9 +251,9 @@ def test_while_a_late_check_is_looked_at_no_heavier_stage_comes(store: Store) ->
 
 def test_a_cancelled_card_is_not_stopped_anew_by_its_verification(store: Store) -> None:
     way = Online(store)
-    acts, order = Acts(way.book), delivered(way.book)
+    acts, order = ActService(way.book), delivered(way.book)
     for event in (Event.SUSPEND, Event.CANCEL):
-        act = acts.propose(event, [card(0)], Words("窝点", "a farm"), DESK, NOW)
+        act = acts.propose(event, [card(0)], BilingualText("窝点", "a farm"), DESK, NOW)
         acts.approve(act.id, SUPERVISOR, "fine", NOW)
         acts.carry_out(NOW)
     assert way.state(order.id).state is State.WITHDRAWN

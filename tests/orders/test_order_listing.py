@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from books import DESK, HOUR, KEY, NOW, book_on, card, delivered, demand
-from duanka.domain.order import NotTheirs, Order, Person, Role, UnknownOrder
+from duanka.domain.order import Order, PermissionDenied, Person, Role, UnknownOrder
 from duanka.domain.person import scope_of
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.orders.queries.listing import TIERS, Sort
-from duanka.orders.queries.service import Filter, Reader, Reading
+from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 
-CLERK, REGULATOR = Reader(DESK), Reader(Person("zhao", Role.REGULATOR))
+CLERK, REGULATOR = ViewerContext(DESK), ViewerContext(Person("zhao", Role.REGULATOR))
 DAY = 24 * HOUR
 
 
-def reading(store: Store) -> Reading:
-    return Reading(store, Trail(KEY))
+def reading(store: Store) -> OrderQueries:
+    return OrderQueries(store, Trail(KEY))
 
 
 @pytest.mark.parametrize("sort", Sort)
@@ -58,7 +58,7 @@ def test_pages_of_every_sort_show_everything_once_in_one_order(store: Store, sor
             read.orders(Filter(), CLERK, NOW, cursor, sort=sort)
 
 
-def _pages(read: Reading, sort: Sort, limit: int) -> Iterator[Order]:
+def _pages(read: OrderQueries, sort: Sort, limit: int) -> Iterator[Order]:
     after = ""
     while True:
         page = read.orders(Filter(), CLERK, NOW, after, limit, sort=sort)
@@ -84,5 +84,5 @@ def test_counts_are_of_what_the_filter_finds_and_of_the_scope(store: Store) -> N
     assert read.order_counts(Filter(rules=["sim", "fan_ou", "%", "_"]), CLERK, NOW).total == 0
     near = replace(CLERK, person=replace(CLERK.person, scope=scope_of([], ["130100"])))
     assert read.order_counts(Filter(), near, NOW).by["operator"] == {"unicom": 3}
-    with pytest.raises(NotTheirs, match="search orders by number"):
+    with pytest.raises(PermissionDenied, match="search orders by number"):
         read.order_counts(Filter(card=card(0)), REGULATOR, NOW)

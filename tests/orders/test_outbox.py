@@ -13,15 +13,23 @@ from sqlalchemy import insert, select
 
 from books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Asked, Event
+from duanka.domain.order import Event, RequestedAction
 from duanka.domain.phone_masking import masked_card
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import outbox as table
-from duanka.ledger.monitoring.alarms import Alarms
-from duanka.orders.dispatch.element_worker import Enacting
-from duanka.orders.dispatch.outbox import DEADLINES, NOTICES, Looking, Outbox, Outcome, Result, Task
-from duanka.orders.service import OrderBook
+from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.orders.dispatch.element_worker import ElementDispatcher
+from duanka.orders.dispatch.outbox import (
+    DEADLINES,
+    NOTICES,
+    Outbox,
+    PendingWorkProbe,
+    Task,
+    TaskOutcome,
+    TaskResult,
+)
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, Faults
 
 SECOND = timedelta(seconds=1)
@@ -30,11 +38,11 @@ ONE = ("home_register",)
 ACTIVE, SUSPENDED = NetworkState.ACTIVE, NetworkState.SUSPENDED
 
 
-def stopped(book: OrderBook, number: int = 0, now: datetime = NOW) -> None:
+def stopped(book: OrderService, number: int = 0, now: datetime = NOW) -> None:
     book.police_stop(card(number), "A1", POLICE, "notice", now)
 
 
-def released(book: OrderBook, number: int = 0, now: datetime = NOW) -> None:
+def released(book: OrderService, number: int = 0, now: datetime = NOW) -> None:
     book.police_release(card(number), POLICE, "consent", now)
 
 
@@ -97,8 +105,8 @@ class Bench:
     def __post_init__(self) -> None:
         self.element = self.kind(self.faults)
         self.calls = self.element.calls
-        alarms = Alarms(self.store, self.said.append, timedelta(minutes=5))
-        self.worker = Enacting(
+        alarms = AlarmService(self.store, self.said.append, timedelta(minutes=5))
+        self.worker = ElementDispatcher(
             Outbox(self.store, "w", LEASE), self.element, alarms, ticks=lambda: self.seconds
         )
 
@@ -152,10 +160,10 @@ def test_of_a_card_the_last_counts_and_waits_for_what_is_on_its_way(store: Store
     assert other.claim(ONE[0], NOW) == [], (
         "the suspension is on its way: the restoration must not overtake it"
     )
-    first.settle([Result(task, Outcome.UNREACHABLE, "silent", HOUR)], NOW)
+    first.settle([TaskResult(task, TaskOutcome.UNREACHABLE, "silent", HOUR)], NOW)
     (later,) = other.claim(ONE[0], NOW)
     assert later.wanted is ACTIVE
-    other.settle([Result(later, Outcome.DONE)], NOW)
+    other.settle([TaskResult(later, TaskOutcome.DONE)], NOW)
     assert outcomes(store) == [("suspended", "superseded"), ("active", "done")]
     assert first.claim(ONE[0], NOW + 2 * HOUR) == [], "what failed must not come back after what followed it"
 
@@ -167,11 +175,11 @@ def test_a_worker_that_died_holds_nobody_up_for_long_and_a_sleeper_settles_nothi
     (old,) = dead.claim(ONE[0], NOW)
     assert alive.claim(ONE[0], NOW + LEASE) == []
     (taken,) = alive.claim(ONE[0], NOW + LEASE + SECOND)
-    dead.settle([Result(old, Outcome.REFUSED, "late")], NOW + LEASE + SECOND)
+    dead.settle([TaskResult(old, TaskOutcome.REFUSED, "late")], NOW + LEASE + SECOND)
     assert outcomes(store) == [("suspended", None)]
-    alive.settle([Result(taken, Outcome.DONE)], NOW + LEASE + 2 * SECOND)
+    alive.settle([TaskResult(taken, TaskOutcome.DONE)], NOW + LEASE + 2 * SECOND)
     assert outcomes(store) == [("suspended", "done")]
-    dead.settle([Result(old, Outcome.UNREACHABLE, "late", HOUR)], NOW + LEASE + 3 * SECOND)
+    dead.settle([TaskResult(old, TaskOutcome.UNREACHABLE, "late", HOUR)], NOW + LEASE + 3 * SECOND)
     assert outcomes(store) == [("suspended", "done")]
 
 
@@ -180,8 +188,8 @@ def test_the_same_worker_that_slept_cannot_settle_its_second_lease_with_the_firs
     stopped(book)
     (first,) = worker.claim(ONE[0], NOW)
     worker.claim(ONE[0], NOW + LEASE + SECOND)
-    for outcome in (Outcome.DONE, Outcome.REFUSED):
-        worker.settle([Result(first, outcome)], NOW + LEASE + SECOND)
+    for outcome in (TaskOutcome.DONE, TaskOutcome.REFUSED):
+        worker.settle([TaskResult(first, outcome)], NOW + LEASE + SECOND)
         assert outcomes(store) == [("suspended", None)]
 
 
@@ -193,7 +201,7 @@ def test_a_clock_that_jumps_holds_nothing_up(store: Store, jump: timedelta) -> N
     stopped(book, 1)
     second = worker.claim(ONE[0], NOW)
     stopped(book, 2)
-    worker.settle([Result(task, Outcome.UNREACHABLE, "silent", 20 * SECOND) for task in second], NOW)
+    worker.settle([TaskResult(task, TaskOutcome.UNREACHABLE, "silent", 20 * SECOND) for task in second], NOW)
     taken = Outbox(store, "v", LEASE).claim(ONE[0], NOW + jump)
     assert sorted(task.card for task in taken) == [card(number) for number in range(3)]
 
@@ -283,7 +291,7 @@ def test_a_police_stop_of_a_card_that_an_element_does_not_know_raises_an_alarm(s
     """By the police's key and by a case that they signed; not what follows from a verification of ours."""
     book, bench = book_on(store, elements=ONE), Bench(store)
     stopped(book, 0)
-    book.receive([demand(1, Asked.STOP, tier="extreme", cases=("A1",))], NOW)
+    book.receive([demand(1, RequestedAction.STOP, tier="extreme", cases=("A1",))], NOW)
     delivered(book, 2)
     book.sweep(NOW + 24 * HOUR)
     bench.faults.unknown = {card(number) for number in range(3)}
@@ -353,7 +361,7 @@ def test_no_act_begins_that_might_outlive_its_lease(store: Store) -> None:
 
 def test_looking_names_what_waits(store: Store) -> None:
     book = book_on(store)
-    look = Looking(store, ("home_register", "call_proxy", "message_proxy"))
+    look = PendingWorkProbe(store, ("home_register", "call_proxy", "message_proxy"))
     assert list(look(NOW)) == []
     delivered(book)
     assert list(look(NOW + 23 * HOUR)) == [NOTICES]
@@ -370,7 +378,9 @@ def test_what_was_written_into_the_outbox_past_the_book_is_told_to_nobody(store:
     for number in range(3):
         book.police_stop(card(number), "A1", POLICE, "notice", NOW)
     element = FakeElement("home_register")
-    enacting = Enacting(Outbox(store, "w"), element, Alarms(store, said.append, timedelta(minutes=5)))
+    enacting = ElementDispatcher(
+        Outbox(store, "w"), element, AlarmService(store, said.append, timedelta(minutes=5))
+    )
     enacting.work(NOW)
     victim = card(1) if wanted == "active" else card(77)
     row = {"order_id": "RFORGED", "step": 1, "element": "home_register", "card": victim, "wanted": wanted}

@@ -25,12 +25,12 @@ from duanka.domain.order import Event, Kind
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.orders.monitoring.backups import hours_anew
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.orders.verification.pass_list import PassList
 
 
 @pytest.fixture
-def book(store: Store) -> OrderBook:
+def book(store: Store) -> OrderService:
     return book_on(store)
 
 
@@ -39,7 +39,7 @@ def passes_on(store: Store, tmp_path: Path) -> PassList:
     return PassList(store, Trail(KEY), tmp_path / "passes.jsonl", KEY)
 
 
-def passed(book: OrderBook, number: int) -> None:
+def passed(book: OrderService, number: int) -> None:
     order = book.turn(lambda turn: turn.open_order(card(number), Kind.VERIFICATION), NOW)
     assert order
     book.act(order.id, Event.BEGIN, DESK, "came", NOW + HOUR)
@@ -47,7 +47,7 @@ def passed(book: OrderBook, number: int) -> None:
 
 
 def test_who_passed_since_the_backup_passes_again_and_stays_on_the_list(
-    book: OrderBook, store: Store, tmp_path: Path
+    book: OrderService, store: Store, tmp_path: Path
 ) -> None:
     for number in range(3):
         delivered(book, number)
@@ -66,7 +66,7 @@ def test_who_passed_since_the_backup_passes_again_and_stays_on_the_list(
 
 
 def test_a_restored_backup_stops_nobody_for_a_deadline_that_passed_since(
-    book: OrderBook, store: Store
+    book: OrderService, store: Store
 ) -> None:
     for number in range(3):
         delivered(book, number)
@@ -85,7 +85,7 @@ def test_a_restored_backup_stops_nobody_for_a_deadline_that_passed_since(
 
 
 def test_who_was_asked_anew_after_the_pass_does_not_pass_by_it(
-    book: OrderBook, store: Store, tmp_path: Path
+    book: OrderService, store: Store, tmp_path: Path
 ) -> None:
     delivered(book, 0)
     passed(book, 0)
@@ -98,7 +98,7 @@ def test_who_was_asked_anew_after_the_pass_does_not_pass_by_it(
     "text", ["", "{}\n", "not a list\n", '{"card": "8613000000001"}\n{"seal": 1}\n', "\xff\n"]
 )
 def test_a_list_that_does_not_bear_our_seal_passes_nobody(
-    book: OrderBook, store: Store, tmp_path: Path, text: str
+    book: OrderService, store: Store, tmp_path: Path, text: str
 ) -> None:
     delivered(book, 1)
     (tmp_path / "passes.jsonl").write_text(text, encoding="latin-1")

@@ -16,8 +16,8 @@ from books import HOUR, KEY, NOW
 from duanka.domain.order import (
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
     Role,
     UnknownOrder,
@@ -26,7 +26,7 @@ from duanka.domain.person import RESERVED_IDS, BadPerson, Scope, display_name, p
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.ledger.people.persons import INVITATION_DAYS, REQUEST_DAYS, Asked, Persons
+from duanka.ledger.people.persons import INVITATION_DAYS, REQUEST_DAYS, PersonProposal, Persons
 from people import AT, FIRST, SECOND, People
 from typed_desk import TypedDesk
 
@@ -55,7 +55,7 @@ def test_an_invitation_is_good_once_for_somebody_else_and_for_a_time(store: Stor
         persons.join(first, "wang", "wang", AT)
     with pytest.raises(OrderError, match="unknown, used or over"):
         persons.join(first, "li", "li", AT + INVITATION_DAYS * DAY)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         persons.invite(Person("wang", Role.DESK), AT)
     again = persons.invite(Person("wang", Role.SUPERVISOR), AT)
     with pytest.raises(OrderError, match="unknown, used or over"):
@@ -65,21 +65,23 @@ def test_an_invitation_is_good_once_for_somebody_else_and_for_a_time(store: Stor
         persons.join(again, "zhao", "zhao", AT)
 
 
-@pytest.mark.parametrize("what", [Asked.PERSON, Asked.CHANGE, Asked.KEY])
-def test_what_is_proposed_of_a_person_is_approved_by_another_supervisor(store: Store, what: Asked) -> None:
+@pytest.mark.parametrize("what", [PersonProposal.PERSON, PersonProposal.CHANGE, PersonProposal.KEY])
+def test_what_is_proposed_of_a_person_is_approved_by_another_supervisor(
+    store: Store, what: PersonProposal
+) -> None:
     people = People(store, TRAIL)
     people.add("zhao", Role.DESK)
     people.add("chen", Role.SUPERVISOR)
     persons = people.persons
-    about = Person("mallory" if what is Asked.PERSON else "zhao", Role.SUPERVISOR, "m")
+    about = Person("mallory" if what is PersonProposal.PERSON else "zhao", Role.SUPERVISOR, "m")
     asked, half = persons.propose(what, about, FIRST, NOW)
-    assert (half is None) == (what is Asked.CHANGE)
+    assert (half is None) == (what is PersonProposal.CHANGE)
     for by, error in (
         (FIRST, NeedsSecondPerson),
         (replace(FIRST, display_name="somebody else"), NeedsSecondPerson),
-        (people.who("zhao"), NotTheirs),
-        (Person("ministry", Role.REGULATOR), NotTheirs),
-        (Person("liaison", Role.POLICE), NotTheirs),
+        (people.who("zhao"), PermissionDenied),
+        (Person("ministry", Role.REGULATOR), PermissionDenied),
+        (Person("liaison", Role.POLICE), PermissionDenied),
     ):
         with pytest.raises(error):
             persons.approve(asked.id, by, "it is fine", NOW)
@@ -91,7 +93,7 @@ def test_what_is_proposed_of_a_person_is_approved_by_another_supervisor(store: S
     done, other = persons.approve(asked.id, SECOND, "seen with the document", NOW)
     assert (done.outcome, done.decided_by, persons.waiting(FIRST)) == ("approved", SECOND.id, [])
     listed = {one.person.id: one.person.role for one in persons.list(FIRST)}
-    if what is Asked.KEY:
+    if what is PersonProposal.KEY:
         assert listed["zhao"] is Role.DESK, "a key changes no role"
     else:
         assert listed[about.id] is Role.SUPERVISOR
@@ -113,7 +115,7 @@ def test_nobody_approves_what_is_about_themselves(store: Store) -> None:
     narrow = Person("chen", Role.SUPERVISOR, "chen", Scope(cities=frozenset({"石家庄"})))
     people.add("chen", Role.SUPERVISOR, narrow.scope)
     wider = replace(narrow, scope=Scope())
-    asked, _ = people.persons.propose(Asked.CHANGE, wider, people.who("zhao"), NOW)
+    asked, _ = people.persons.propose(PersonProposal.CHANGE, wider, people.who("zhao"), NOW)
     with pytest.raises(NeedsSecondPerson):
         people.persons.approve(asked.id, people.who("chen"), "I need it", NOW)
     people.persons.approve(asked.id, FIRST, "moved to the head office", NOW)
@@ -122,32 +124,32 @@ def test_nobody_approves_what_is_about_themselves(store: Store) -> None:
 
 def test_what_was_rejected_or_waited_too_long_gives_no_key(store: Store) -> None:
     people = People(store, TRAIL)
-    asked, _ = people.persons.propose(Asked.PERSON, Person("zhao", Role.DESK, "z"), FIRST, NOW)
+    asked, _ = people.persons.propose(PersonProposal.PERSON, Person("zhao", Role.DESK, "z"), FIRST, NOW)
     with pytest.raises(OrderError, match="waits already"):
-        people.persons.propose(Asked.PERSON, Person("zhao", Role.POLICE, "z"), FIRST, NOW)
+        people.persons.propose(PersonProposal.PERSON, Person("zhao", Role.POLICE, "z"), FIRST, NOW)
     people.persons.reject(asked.id, FIRST, "a mistake", NOW)
     with pytest.raises(NoSuchTransition, match="was rejected"):
         people.persons.approve(asked.id, SECOND, "fine", NOW)
-    old, _ = people.persons.propose(Asked.PERSON, Person("zhao", Role.DESK, "z"), FIRST, NOW)
+    old, _ = people.persons.propose(PersonProposal.PERSON, Person("zhao", Role.DESK, "z"), FIRST, NOW)
     late = NOW + REQUEST_DAYS * DAY
     with pytest.raises(NoSuchTransition, match="propose it anew"):
         people.persons.approve(old.id, SECOND, "fine", late)
-    new, _ = people.persons.propose(Asked.PERSON, Person("zhao", Role.DESK, "z"), FIRST, late)
+    new, _ = people.persons.propose(PersonProposal.PERSON, Person("zhao", Role.DESK, "z"), FIRST, late)
     people.persons.approve(new.id, SECOND, "fine", late)
     with pytest.raises(OrderError, match="somebody already"):
-        people.persons.propose(Asked.PERSON, Person("zhao", Role.DESK, "z"), FIRST, late)
+        people.persons.propose(PersonProposal.PERSON, Person("zhao", Role.DESK, "z"), FIRST, late)
 
 
 def test_who_is_disabled_acts_no_more(store: Store) -> None:
     people = People(store, TRAIL)
     people.add("zhao", Role.DESK)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         people.persons.disable("zhao", people.who("zhao"), "me", NOW)
     people.persons.disable("zhao", FIRST, "left", NOW)
     people.persons.disable("zhao", FIRST, "left", NOW + HOUR)
     assert people.keys.who(people.given["zhao"]) is None
     with pytest.raises(OrderError, match="nobody in force"):
-        people.persons.propose(Asked.KEY, Person("zhao", Role.DESK), FIRST, NOW)
+        people.persons.propose(PersonProposal.KEY, Person("zhao", Role.DESK), FIRST, NOW)
     with pytest.raises(UnknownOrder):
         people.persons.disable("nobody.else", FIRST, "left", NOW)
 
@@ -162,7 +164,7 @@ def test_the_last_two_supervisors_stay(store: Store, how: str) -> None:
             people.persons.disable(SECOND.id, FIRST, "left", NOW)
             return
         demoted = Person(SECOND.id, Role.DESK, "乙")
-        asked, _ = people.persons.propose(Asked.CHANGE, demoted, people.who("zhao"), NOW)
+        asked, _ = people.persons.propose(PersonProposal.CHANGE, demoted, people.who("zhao"), NOW)
         people.persons.approve(asked.id, FIRST, "moved", NOW)
 
     with pytest.raises(OrderError, match="another supervisor first"):
@@ -270,7 +272,7 @@ def test_the_roles_of_nobody_cannot_be_given(store: Store) -> None:
     people = People(store, TRAIL)
     for role in (Role.SYSTEM, Role.HOLDER):
         with pytest.raises(OrderError, match="nobody is"):
-            people.persons.propose(Asked.PERSON, Person("zhao", role, "z"), FIRST, NOW)
+            people.persons.propose(PersonProposal.PERSON, Person("zhao", role, "z"), FIRST, NOW)
 
 
 def test_what_one_person_proposes_of_people_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,13 +281,13 @@ def test_what_one_person_proposes_of_people_is_bounded(store: Store, monkeypatch
     people.add("wang", Role.DESK)
     for number in range(2):
         asked, _ = people.persons.propose(
-            Asked.PERSON, Person(f"new.{number}", Role.DESK, "new"), people.who("wang"), NOW
+            PersonProposal.PERSON, Person(f"new.{number}", Role.DESK, "new"), people.who("wang"), NOW
         )
     third = Person("new.2", Role.DESK, "new")
     with pytest.raises(OrderError, match="wait already"):
-        people.persons.propose(Asked.PERSON, third, people.who("wang"), NOW)
+        people.persons.propose(PersonProposal.PERSON, third, people.who("wang"), NOW)
     people.persons.reject(asked.id, FIRST, "who is that", NOW)
-    people.persons.propose(Asked.PERSON, third, people.who("wang"), NOW)
+    people.persons.propose(PersonProposal.PERSON, third, people.who("wang"), NOW)
 
 
 def test_who_begins_where_people_are_is_told_of_another_folder(tmp_path: Path) -> None:

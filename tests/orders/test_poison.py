@@ -14,21 +14,21 @@ from sqlalchemy import Connection, func, select, text
 from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, demand, verification
 from duanka.domain.network import Carried, NetworkState, Receipt, Refusal, RefusalReason
 from duanka.domain.order import Event, Order, OrderError, State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.columns import DoesNotFit
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import act_cards, alarms, notices, orders, outbox, refusals
 from duanka.ledger.db.tables_identity import pictures
-from duanka.ledger.monitoring.alarms import Alarms
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.dispatch.element_worker import Enacting
-from duanka.orders.dispatch.notice_worker import Posting
+from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.dispatch.element_worker import ElementDispatcher
+from duanka.orders.dispatch.notice_worker import NoticeDispatcher
 from duanka.orders.dispatch.outbox import Outbox
-from duanka.orders.intake.decisions import Intake
+from duanka.orders.intake.decisions import DecisionIntake
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.orders.verification.pictures import CAPTURED, Pictures
 from duanka.reports import DecisionFile
 from duanka.sandbox.fakes import FakeElement
@@ -45,8 +45,8 @@ class Desk:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book: OrderBook = book_on(self.store, elements=(ELEMENT,))
-        self.alarms = Alarms(self.store, self.said.append, timedelta(minutes=5))
+        self.book: OrderService = book_on(self.store, elements=(ELEMENT,))
+        self.alarms = AlarmService(self.store, self.said.append, timedelta(minutes=5))
         self.book.set_aside = self.alarms.set_aside
 
     def spoil(self, statement: str, **values: object) -> None:
@@ -95,9 +95,9 @@ def test_deadlines(desk: Desk) -> None:
 
 
 def test_acts_of_people(desk: Desk) -> None:
-    acts = Acts(desk.book)
+    acts = ActService(desk.book)
     delivered(desk.book, BAD)
-    act = acts.propose(Event.SUSPEND, map(card, range(MANY)), Words("涉诈", "fraud"), DESK, NOW)
+    act = acts.propose(Event.SUSPEND, map(card, range(MANY)), BilingualText("涉诈", "fraud"), DESK, NOW)
     acts.approve(act.id, SECOND, "seen", NOW)
     desk.spoil("UPDATE orders SET kind = 'nonsense' WHERE card = :card", card=card(BAD))
     worked(acts.carry_out, NOW)
@@ -122,7 +122,7 @@ def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
         desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
     desk.spoil("UPDATE outbox SET wanted = 'nonsense' WHERE card = :card", card=card(BAD))
     element = FakeElement(ELEMENT)
-    worked(Enacting(Outbox(desk.store, "w"), element, desk.alarms, at_once=10).work, NOW)
+    worked(ElementDispatcher(Outbox(desk.store, "w"), element, desk.alarms, at_once=10).work, NOW)
     assert desk.count(outbox, outbox.c.outcome == "done") == MANY - 1
     assert len(desk.reported()) == 1
 
@@ -130,7 +130,7 @@ def test_acts_for_an_element_one_of_which_cannot_be_read(desk: Desk) -> None:
 def test_acts_for_an_element_one_of_which_meets_a_defect(desk: Desk) -> None:
     for number in range(MANY):
         desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
-    enacting = Enacting(Outbox(desk.store, "w"), Odd(ELEMENT), desk.alarms, at_once=10)
+    enacting = ElementDispatcher(Outbox(desk.store, "w"), Odd(ELEMENT), desk.alarms, at_once=10)
     worked(enacting.work, NOW)
     assert desk.count(outbox, outbox.c.outcome == "done") == MANY - 1, "in one go: it holds nobody up"
     for hour in range(1, 9):
@@ -163,8 +163,8 @@ def plainly(_: Connection, template: str, order: Order, now: datetime) -> str:
     return f"{template} {order.id}"
 
 
-def posting(desk: Desk, centre: Centre, write: Callable[..., str] = plainly) -> Posting:
-    return Posting(desk.book, "w", centre, write, desk.alarms, ticks=lambda: 0.0)
+def posting(desk: Desk, centre: Centre, write: Callable[..., str] = plainly) -> NoticeDispatcher:
+    return NoticeDispatcher(desk.book, "w", centre, write, desk.alarms, ticks=lambda: 0.0)
 
 
 FAILURES = {
@@ -270,11 +270,11 @@ LINES = {
 def test_decisions(desk: Desk, bad: str, tmp_path: Path) -> None:
     lines = [line(number) if number != BAD else bad for number in range(MANY)]
     (tmp_path / "decisions.jsonl").write_text("\n".join(lines) + "\n")
-    received = Intake(desk.book, DecisionFile(tmp_path)).take_all(NOW)
+    received = DecisionIntake(desk.book, DecisionFile(tmp_path)).take_all(NOW)
     assert (received.opened, received.aside) == (MANY - 1, 1)
     (told,) = desk.reported()
     assert f"@{len(chr(10).join(lines[:BAD])) + 1}" in told, "the byte where it begins"
-    assert Intake(desk.book, DecisionFile(tmp_path)).take(NOW) is None, "it is passed for good"
+    assert DecisionIntake(desk.book, DecisionFile(tmp_path)).take(NOW) is None, "it is passed for good"
 
 
 @pytest.mark.parametrize("spoilt", ["in the book", "in the network"])
@@ -282,7 +282,7 @@ def test_comparison_with_the_network(desk: Desk, spoilt: str) -> None:
     for number in range(MANY):
         desk.book.police_stop(card(number), "A1", POLICE, "notice", NOW)
     element = FakeElement(ELEMENT)
-    worked(Enacting(Outbox(desk.store, "w"), element, desk.alarms).work, NOW)
+    worked(ElementDispatcher(Outbox(desk.store, "w"), element, desk.alarms).work, NOW)
     for number in range(MANY):
         element.restore(card(number))
     if spoilt == "in the book":
@@ -330,10 +330,15 @@ def verification_id(desk: Desk, number: int) -> str:
     "until", ["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-12:00", "2100-01-01T00:00:00+00:00"]
 )
 def test_a_punishment_for_ever_is_refused_in_words(desk: Desk, until: str) -> None:
-    acts = Acts(desk.book)
+    acts = ActService(desk.book)
     with pytest.raises(OrderError, match=r"between the years|three years"):
         acts.propose(
-            Event.PUNISH, [card(1)], Words("惩戒", "penalty"), DESK, NOW, datetime.fromisoformat(until)
+            Event.PUNISH,
+            [card(1)],
+            BilingualText("惩戒", "penalty"),
+            DESK,
+            NOW,
+            datetime.fromisoformat(until),
         )
     assert acts.acts(DESK) == ()
 

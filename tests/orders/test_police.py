@@ -8,27 +8,27 @@ from books import DESK, HOUR, NOW, POLICE, SECOND, book_on, card, delivered, dem
 from duanka.domain.bulk_action import ActState
 from duanka.domain.order import (
     SYSTEM,
-    Asked,
     Event,
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
+    RequestedAction,
     Role,
     State,
 )
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Which, Withdrawals
-from duanka.orders.service import OrderBook, Received
+from duanka.orders.service import OrderService, Received
 
-WHY = Words("窝点", "a farm")
+WHY = BilingualText("窝点", "a farm")
 
 
-def _by_two(book: OrderBook, event: Event, **facts: object) -> None:
-    acts = Acts(book)
+def _by_two(book: OrderService, event: Event, **facts: object) -> None:
+    acts = ActService(book)
     act = acts.propose(event, [card(0)], WHY, DESK, NOW, **facts)  # type: ignore[arg-type]
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
@@ -64,7 +64,7 @@ def test_passing_does_not_lift_a_police_stop(store: Store) -> None:
     asked = delivered(book)
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
     assert verification(book).state is State.SENT_TO_FRAUD_CENTRE
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         book.act(asked.id, Event.PASS, DESK, "it is them", NOW)
     book.act(asked.id, Event.PASS, POLICE, "it is them", NOW)
     order = restriction(book)
@@ -76,7 +76,7 @@ def test_passing_does_not_lift_a_police_stop(store: Store) -> None:
 def test_nobody_else_releases_it(store: Store, by: Person) -> None:
     book = book_on(store)
     order = book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         book.police_release(card(0), by, "please", NOW)
     with pytest.raises(NoSuchTransition):
         book.act(order.id, Event.RESTORE, by, "please", NOW)
@@ -137,7 +137,7 @@ def test_one_of_the_police_takes_back_their_own_stop_and_what_others_sent_them(s
     book.receive([demand(1, tier="extreme")], NOW)
     book.act(verification(book, 1).id, Event.TO_FRAUD_CENTRE, SECOND, "theirs", NOW)
     book.act(verification(book, 1).id, Event.PASS, POLICE, "it is them", NOW)
-    stop = demand(2, asked=Asked.STOP, cases=("A1",), tier="extreme")
+    stop = demand(2, asked=RequestedAction.STOP, cases=("A1",), tier="extreme")
     book.receive([demand(2, tier="extreme"), stop], NOW)
     assert book.police_release(card(2), POLICE, "an error", NOW).state is State.RESTORED
 
@@ -146,7 +146,7 @@ def test_while_the_police_stop_a_card_nobody_of_ours_takes_its_question_back_alo
     book = book_on(store)
     book.receive([demand(tier="extreme")], NOW)
     book.police_stop(card(0), "case", POLICE, "confirmed", NOW)
-    act = Withdrawals(Acts(book)).propose(Which((card(0),)), DESK, "not needed", NOW)
+    act = Withdrawals(ActService(book)).propose(Which((card(0),)), DESK, "not needed", NOW)
     assert act.state is ActState.PROPOSED
     assert verification(book).state is State.SENT_TO_FRAUD_CENTRE
 
@@ -154,7 +154,7 @@ def test_while_the_police_stop_a_card_nobody_of_ours_takes_its_question_back_alo
 def test_only_the_police_stop_by_notice_and_with_its_number(store: Store) -> None:
     book = book_on(store)
     for by in (DESK, SECOND, Person("h", Role.HOLDER)):
-        with pytest.raises(NotTheirs):
+        with pytest.raises(PermissionDenied):
             book.police_stop(card(0), "case", by, "confirmed", NOW)
     with pytest.raises(OrderError, match="number of the notice"):
         book.police_stop(card(0), " ", POLICE, "confirmed", NOW)
@@ -163,7 +163,7 @@ def test_only_the_police_stop_by_notice_and_with_its_number(store: Store) -> Non
 
 def test_a_confirmed_card_is_stopped_and_a_second_notice_joins(store: Store) -> None:
     book = book_on(store)
-    stop = demand(asked=Asked.STOP, cases=("A1", "A2"), tier="extreme")
+    stop = demand(asked=RequestedAction.STOP, cases=("A1", "A2"), tier="extreme")
     assert book.receive([stop], NOW) == Received(stopped=1)
     assert book.receive([stop], NOW) == Received(left=1)
     first = restriction(book)

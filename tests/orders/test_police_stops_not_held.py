@@ -10,10 +10,10 @@ import pytest
 
 from decided import BUREAU, QUARTER, Row, confirmed, decide, high, medium
 from duanka.bootstrap import orders as app_orders
-from duanka.domain.order import Kind, NotTheirs, Person, Role, State
+from duanka.domain.order import Kind, PermissionDenied, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import EVERYTHING, Choice
-from duanka.orders.intake.decisions import Intake
+from duanka.orders.intake.decisions import DecisionIntake
 from duanka.reports import DecisionFile
 from people import AT, FIRST, SECOND
 from typed_desk import TypedDesk, card
@@ -96,7 +96,7 @@ def test_who_is_held_is_stopped_as_soon_as_the_police_confirm(desk: Desk, by_wor
     out = desk.decided([*medium(2), *confirmed(1)])
     if by_worker:
         with desk.open() as here:
-            Intake(here.book, DecisionFile(desk.out, here.decision_key)).take_all(app_orders.now())
+            DecisionIntake(here.book, DecisionFile(desk.out, here.decision_key)).take_all(app_orders.now())
     else:
         assert "1 stopped" in desk.done("wang", "orders", "take", out).text
     assert desk.stopped() == {1}
@@ -109,7 +109,11 @@ def test_a_narrow_scope_keeps_no_stop_of_the_police_from_being_done(desk: Desk) 
     clerk = Person("elsewhere", Role.DESK, scope=Scope(operators=frozenset({"乙"})))
     with desk.open() as here:
         for choice in (Choice(operators=frozenset({"乙"})), EVERYTHING):
-            with nullcontext() if choice.operators else pytest.raises(NotTheirs, match="out of the scope"):
+            with (
+                nullcontext()
+                if choice.operators
+                else pytest.raises(PermissionDenied, match="out of the scope")
+            ):
                 app_orders.take(here, desk.out, clerk, choice)
     assert desk.stopped() == {21}
     assert not desk.asked(), "what is not the police's is out of the scope"

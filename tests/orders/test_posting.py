@@ -13,14 +13,14 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from books import DESK, HOUR, NOW, POLICE, book_on, card, demand, verification
-from duanka.domain.network import NetworkError, Receipt, Refused, UnknownCard, Unreachable
-from duanka.domain.order import Asked, Event, Order, OrderError, State
+from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
+from duanka.domain.order import Event, Order, OrderError, RequestedAction, State
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import notice_parts, notices
-from duanka.ledger.monitoring.alarms import Alarms
-from duanka.orders.dispatch.notice_worker import Posting
-from duanka.orders.service import OrderBook
+from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.orders.dispatch.notice_worker import NoticeDispatcher
+from duanka.orders.service import OrderService
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
@@ -79,12 +79,12 @@ class Desk:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book: OrderBook = book_on(self.store)
+        self.book: OrderService = book_on(self.store)
         self.posting = self.worker("w")
 
-    def worker(self, name: str) -> Posting:
-        alarms = Alarms(self.store, self.said.append, 5 * MINUTE)
-        return Posting(self.book, name, self.centre, wording, alarms, ticks=lambda: self.seconds)
+    def worker(self, name: str) -> NoticeDispatcher:
+        alarms = AlarmService(self.store, self.said.append, 5 * MINUTE)
+        return NoticeDispatcher(self.book, name, self.centre, wording, alarms, ticks=lambda: self.seconds)
 
     def work(self, now: datetime) -> None:
         while self.posting.work(now):
@@ -240,7 +240,7 @@ def test_no_clock_starts_and_an_alarm_is_raised_while_the_centre_is_down(store: 
 def test_a_number_that_the_centre_does_not_know_is_for_a_person_to_look_at(store: Store) -> None:
     desk = Desk(store)
     desk.book.receive([demand(0), demand(1)], NOW)
-    desk.centre.refuses = {card(0): UnknownCard("no such number"), card(1): Refused("0x0C")}
+    desk.centre.refuses = {card(0): UnknownCard("no such number"), card(1): ElementRefused("0x0C")}
     desk.work(NOW)
     assert [row.outcome for row in desk.rows()] == ["given_up", None], "a refusal is tried some times more"
     for minutes in range(1, 6):
@@ -253,7 +253,7 @@ def test_what_is_no_longer_asked_is_not_sent_and_what_cannot_be_written_stops_no
     desk = Desk(store)
     desk.book.receive([demand(0), demand(1), demand(66), demand(2)], NOW)
     desk.book.act(verification(desk.book, 0).id, Event.WITHDRAW, DESK, "in error", NOW)
-    desk.book.receive([demand(1, Asked.VERIFY_AT_COUNTER)], NOW)
+    desk.book.receive([demand(1, RequestedAction.VERIFY_AT_COUNTER)], NOW)
     desk.work(NOW)
     assert [text.split()[0] for _, text in desk.centre.sent] == ["verify", "verify_at_counter"]
     assert [row.outcome for row in desk.rows()].count("given_up") == 3

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from books import NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Asked, ProtectedCard, State
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order import ProtectedCard, RequestedAction, State
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.phone_number import PROTECTED_LINES, parse
 from duanka.ledger.db.database import Store
 
@@ -97,7 +97,7 @@ def test_a_line_of_one_city_protects_none_of_another() -> None:
 
 def test_no_demand_touches_a_protected_card(store: Store) -> None:
     book = book_on(store, OrderPolicy(protected=(card(1)[2:],)))
-    received = book.receive([demand(0), demand(1), demand(1, Asked.STOP, cases=("case",))], NOW)
+    received = book.receive([demand(0), demand(1), demand(1, RequestedAction.STOP, cases=("case",))], NOW)
     assert (received.opened, received.protected, received.stopped) == (1, 2, 0)
     with pytest.raises(ProtectedCard):
         book.police_stop(card(1), "case", POLICE, "confirmed", NOW)
@@ -115,7 +115,7 @@ def test_a_card_that_is_protected_after_it_was_asked_is_not_stopped(store: Store
 
 
 def test_a_card_that_is_protected_between_two_stages_holds_up_no_other(store: Store) -> None:
-    stages = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
+    stages = (DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72, NetworkState.SUSPENDED))
     book = book_on(store, OrderPolicy(stages=stages))
     for number in (0, 1):
         delivered(book, number)

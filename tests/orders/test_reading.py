@@ -24,31 +24,31 @@ from books import (
 )
 from duanka.domain.order import (
     SYSTEM,
-    Asked,
     Event,
     Kind,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
+    RequestedAction,
     Role,
     State,
     UnknownOrder,
 )
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import acts, alarms, audit, drifts, notices, outbox, refusals
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.queries.service import Filter, Reader, Reading
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
+from duanka.orders.service import OrderService
 from duanka.orders.views import Page
 
-CLERK, REGULATOR = Reader(DESK), Reader(Person("zhao", Role.REGULATOR))
+CLERK, REGULATOR = ViewerContext(DESK), ViewerContext(Person("zhao", Role.REGULATOR))
 DAY = 24 * HOUR
 
 
-def reading(store: Store) -> Reading:
-    return Reading(store, Trail(KEY))
+def reading(store: Store) -> OrderQueries:
+    return OrderQueries(store, Trail(KEY))
 
 
 def trail(store: Store, what: str) -> list[tuple[str, str, str]]:
@@ -57,12 +57,12 @@ def trail(store: Store, what: str) -> list[tuple[str, str, str]]:
     return [(row.who, row.subject, row.why) for row in rows]
 
 
-def mixed(store: Store) -> OrderBook:
+def mixed(store: Store) -> OrderService:
     """Orders of cards 0 to 8, opened an hour apart: 0-5 asked, 6 at the counter, 7 expired, 8 stopped by the police."""
     book = book_on(store)
     for number in range(6):
         book.receive([demand(number)], NOW + number * HOUR)
-    book.receive([demand(6, Asked.VERIFY_AT_COUNTER, tier="high")], NOW + 6 * HOUR)
+    book.receive([demand(6, RequestedAction.VERIFY_AT_COUNTER, tier="high")], NOW + 6 * HOUR)
     delivered(book, 7, NOW + 7 * HOUR)
     book.sweep(NOW + 31 * HOUR)
     book.police_stop(card(8), "case-1", POLICE, "confirmed", NOW + 32 * HOUR)
@@ -126,32 +126,32 @@ def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None
 
 def test_numbers_are_masked_unless_one_who_may_asks_and_says_why(store: Store) -> None:
     book = book_on(store)
-    book.receive([demand(0, reason=Words(f"呼叫{card(77)}", f"called {card(77)}"))], NOW)
+    book.receive([demand(0, reason=BilingualText(f"呼叫{card(77)}", f"called {card(77)}"))], NOW)
     order = verification(book)
     read = reading(store)
-    answers: dict[Reader, list[Any]] = {
+    answers: dict[ViewerContext, list[Any]] = {
         reader: [read.orders(Filter(), reader, NOW), read.order(order.id, reader, NOW)]
         for reader in (CLERK, REGULATOR)
     }
     answers[CLERK].append(read.dossier(card(0), CLERK, NOW))
-    answers[Reader(POLICE, case="c")] = [read.dossier(card(0), Reader(POLICE, case="c"), NOW)]
+    answers[ViewerContext(POLICE, case="c")] = [read.dossier(card(0), ViewerContext(POLICE, case="c"), NOW)]
     for masked in answers.values():
         for answer in masked:
             assert card(0) not in shown(answer)
             assert card(77) not in shown(answer)
             assert "+86 130****0000" in shown(answer)
-    asking = Reader(DESK, unmasked=True, why="the holder is on the telephone")
+    asking = ViewerContext(DESK, unmasked=True, why="the holder is on the telephone")
     assert f"+{card(0)}" in shown(read.order(order.id, asking, NOW))
     assert card(77) in shown(read.order(order.id, asking, NOW))
-    with pytest.raises(NotTheirs, match="numbers in full"):
-        read.order(order.id, Reader(REGULATOR.person, unmasked=True, why="curious"), NOW)
+    with pytest.raises(PermissionDenied, match="numbers in full"):
+        read.order(order.id, ViewerContext(REGULATOR.person, unmasked=True, why="curious"), NOW)
     with pytest.raises(OrderError, match="say why"):
-        read.order(order.id, Reader(DESK, unmasked=True), NOW)
+        read.order(order.id, ViewerContext(DESK, unmasked=True), NOW)
 
 
 def test_who_may_not_see_numbers_in_full_cannot_search_by_one(store: Store) -> None:
     book_on(store).receive([demand()], NOW)
-    with pytest.raises(NotTheirs, match="by number"):
+    with pytest.raises(PermissionDenied, match="by number"):
         reading(store).orders(Filter(card=card(0)), REGULATOR, NOW)
     assert trail(store, "read.%") == []
 
@@ -165,8 +165,8 @@ def test_who_read_what_stands_in_the_trail(store: Store) -> None:
     book.receive([demand()], NOW)
     order, read = verification(book), reading(store)
     read.orders(Filter(card=card(0)), CLERK, NOW)
-    read.order(order.id, Reader(DESK, unmasked=True, why="on the telephone"), NOW)
-    read.dossier(card(0), Reader(POLICE, case="case-9", why="asked for"), NOW)
+    read.order(order.id, ViewerContext(DESK, unmasked=True, why="on the telephone"), NOW)
+    read.dossier(card(0), ViewerContext(POLICE, case="case-9", why="asked for"), NOW)
     assert trail(store, "read.%") == [
         ("wang", card(0), ""),
         ("wang", order.id, "on the telephone"),
@@ -175,8 +175,8 @@ def test_who_read_what_stands_in_the_trail(store: Store) -> None:
     assert not [found for found in Trail(KEY).verify(store) if isinstance(found, Fault)]
     file = read.order(order.id, CLERK, NOW)
     assert [told.what for told in file.trail] == ["verification.open", "read.order"]
-    with pytest.raises(NotTheirs, match="case"):
-        read.dossier(card(0), Reader(POLICE), NOW)
+    with pytest.raises(PermissionDenied, match="case"):
+        read.dossier(card(0), ViewerContext(POLICE), NOW)
     with pytest.raises(UnknownOrder):
         read.order("V", CLERK, NOW)
 
@@ -219,7 +219,7 @@ def test_a_dossier_says_what_the_network_confirmed(store: Store) -> None:
                 reason="blocked_sender", detail="",
             )
         )  # fmt: skip
-    whole = Reader(DESK, unmasked=True, why="a complaint")
+    whole = ViewerContext(DESK, unmasked=True, why="a complaint")
     dossier = reading(store).dossier(card(8), whole, NOW)
     assert (dossier.card, dossier.state, dossier.wanted) == (f"+{card(8)}", "forced_stop", "suspended")
     assert [(c.element, c.confirmed, c.waiting) for c in dossier.network] == [
@@ -245,7 +245,9 @@ def handled_of(store: Store, since: datetime, until: datetime) -> tuple[int, set
     """The count, and the numbers behind it, page by page."""
     read, numbers, after = reading(store), list[str](), 0
     while True:
-        page = read.handled(since, until, Reader(SECOND, unmasked=True, why="figures"), NOW, after, limit=2)
+        page = read.handled(
+            since, until, ViewerContext(SECOND, unmasked=True, why="figures"), NOW, after, limit=2
+        )
         numbers += [one.card for one in page.items]
         if page.next is None:
             break
@@ -300,8 +302,8 @@ def test_a_number_is_handled_when_its_order_ended_and_counts_once(store: Store) 
 
 def test_an_act_that_was_undone_handled_nobody(store: Store) -> None:
     book = book_on(store)
-    doing = Acts(book)
-    why = Words("清单有误", "the wrong list")
+    doing = ActService(book)
+    why = BilingualText("清单有误", "the wrong list")
     delivered(book, 2)
     for event in (Event.BEGIN, Event.PASS):
         book.act(verification(book, 2).id, event, SYSTEM, "the check online", NOW)

@@ -11,17 +11,17 @@ from sqlalchemy import select
 
 from books import DESK, KEY, NOW, POLICE, SECOND, book_on, card
 from duanka.domain.network import NetworkState, Unreachable
-from duanka.domain.order import NotTheirs, OrderError
+from duanka.domain.order import OrderError, PermissionDenied
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, cards, drifts, orders, outbox
 from duanka.ledger.db.tables_installation import elements
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
-from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.outbox import Outbox
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciled, Reconciling
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement, Faults
 
 ONE = ("home_register",)
@@ -36,7 +36,7 @@ class Register(FakeElement):
         return SUSPENDED if state is SUSPENDED else ACTIVE
 
 
-def stopped(store: Store, element: FakeElement, count: int) -> OrderBook:
+def stopped(store: Store, element: FakeElement, count: int) -> OrderService:
     """A book whose first `count` cards are suspended, in the network too."""
     book = book_on(store, elements=ONE)
     for number in range(count):
@@ -46,8 +46,8 @@ def stopped(store: Store, element: FakeElement, count: int) -> OrderBook:
 
 
 def drain(store: Store, element: FakeElement, now: Any = NOW) -> None:
-    alarms = Alarms(store, lambda _: None, timedelta(minutes=5))
-    worker = Enacting(Outbox(store, "w"), element, alarms)
+    alarms = AlarmService(store, lambda _: None, timedelta(minutes=5))
+    worker = ElementDispatcher(Outbox(store, "w"), element, alarms)
     while worker.work(now):
         pass
 
@@ -203,7 +203,7 @@ def test_a_comparison_that_wants_to_change_too_many_changes_none_until_a_supervi
 ) -> None:
     element, said = FakeElement(ONE[0]), list[str]()
     stopped(store, element, 24)
-    limit, alarms = ChangeLimit(1, 3), Alarms(store, said.append, timedelta())
+    limit, alarms = ChangeLimit(1, 3), AlarmService(store, said.append, timedelta())
     one = Reconciling(store, Trail(KEY), element, limit=limit, alarms=alarms)
     for number in range(4):
         element.restore(card(number))
@@ -234,7 +234,7 @@ def test_a_comparison_that_wants_to_change_too_many_changes_none_until_a_supervi
 
 def test_nobody_but_a_supervisor_allows_it(store: Store) -> None:
     elements = NetworkElements(store, Trail(KEY))
-    with pytest.raises(NotTheirs):
+    with pytest.raises(PermissionDenied):
         elements.allow(ONE[0], 5, DESK, "looked", LATER)
     for name, changes, why, told in (
         (ONE[0], 5, " ", "say why"),

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from books import DESK, HOUR, NOW, POLICE, SECOND
-from duanka.domain.identity import Outcome, Reason
+from duanka.domain.identity import CheckReason, Outcome
 from duanka.domain.order import (
     Event,
     NoSuchTransition,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
     Role,
     State,
@@ -43,14 +43,18 @@ def test_a_reviewer_sees_both_pictures_what_was_measured_and_what_was_before(sto
     way.settled(session, UNSURE, NOW + MINUTE)
     (item,) = way.reviews.waiting(DESK).items
     assert (item.order_id, item.card, item.tier) == (order.id, "+86 130****0000", "medium")
-    assert (item.since, item.reasons, item.failures) == (NOW + MINUTE + RECORDED, (Reason.UNSURE,), 1)
+    assert (item.since, item.reasons, item.failures) == (NOW + MINUTE + RECORDED, (CheckReason.UNSURE,), 1)
     file = way.reviews.open(order.id, DESK, "to compare", NOW + HOUR)
     assert (file.reference, file.captured) == (b"registered", b"\xff\xd8\xff captured")
     assert file.similarity == pytest.approx(0.4012345)
-    assert (file.signals, file.reasons) == ({"mouth": 0.4, "turn": 14.25}, (Reason.UNSURE,))
+    assert (file.signals, file.reasons) == ({"mouth": 0.4, "turn": 14.25}, (CheckReason.UNSURE,))
     assert (file.order.id, file.order.card) == (order.id, "+86 130****0000")
     (before,) = file.earlier
-    assert (before.outcome, before.reasons, before.counted) == (Outcome.FAILED, (Reason.OTHER_PERSON,), True)
+    assert (before.outcome, before.reasons, before.counted) == (
+        Outcome.FAILED,
+        (CheckReason.OTHER_PERSON,),
+        True,
+    )
     assert before.at == NOW + RECORDED
     assert before.similarity == pytest.approx(0.1)
     (seen,) = trail(store, "pictures.seen")
@@ -76,7 +80,7 @@ def test_pictures_are_for_the_staff_who_say_why(store: Store) -> None:
     way = Online(store)
     number = waiting(way)
     for role in (Role.POLICE, Role.REGULATOR, Role.HOLDER, Role.SYSTEM):
-        with pytest.raises(NotTheirs):
+        with pytest.raises(PermissionDenied):
             way.reviews.open(number, Person("x", role), "why", NOW)
     with pytest.raises(OrderError, match="say why"):
         way.reviews.open(number, DESK, "  ", NOW)
@@ -140,7 +144,7 @@ def test_a_high_tier_that_passes_waits_for_a_person(store: Store) -> None:
     order = way.asked(tier="high")
     way.settled(way.agreed(order.id), PASSED)
     (item,) = way.reviews.waiting(DESK).items
-    assert item.reasons == (Reason.POLICY,)
+    assert item.reasons == (CheckReason.POLICY,)
     assert item.similarity == pytest.approx(0.61)
     way.book.police_stop(order.card, "case", POLICE, "confirmed", NOW)
     assert way.reviews.waiting(DESK).items == (), "it is the police's now"

@@ -26,10 +26,10 @@ from books import (
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, OrderError
 from duanka.domain.person import Person, Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import CARDS, NAMED, ORDERS, AuditedTable
 from duanka.ledger.audit.trail import Fault, Trail
-from duanka.ledger.db.columns import Moment
+from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import (
     act_cards,
@@ -44,10 +44,10 @@ from duanka.ledger.db.tables import (
 )
 from duanka.ledger.db.tables_identity import checks, counter_checks
 from duanka.ledger.db.tables_installation import elements
-from duanka.ledger.monitoring.alarms import Alarms
-from duanka.ledger.people.persons import Asked, Persons
+from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.ledger.people.persons import PersonProposal, Persons
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from online import UNSURE, Online
 
 EVERY = (ORDERS, CARDS, *NAMED)
@@ -66,19 +66,19 @@ def told(store: Store) -> Store:
     book.act(order.id, Event.PASS, SECOND, "it is them", NOW + 25 * HOUR)
     book.police_stop(card(1), "case", POLICE, "notice", NOW + 25 * HOUR)
     book.police_stop(card(1), "case 2", POLICE, "notice", NOW + 26 * HOUR)
-    proposing = Acts(book)
-    act = proposing.propose(Event.SUSPEND, [card(2), card(3)], Words("一", "one"), DESK, NOW)
+    proposing = ActService(book)
+    act = proposing.propose(Event.SUSPEND, [card(2), card(3)], BilingualText("一", "one"), DESK, NOW)
     proposing.approve(act.id, SECOND, "seen", NOW)
     proposing.carry_out(NOW)
-    proposing.propose(Event.SUSPEND, [card(4)], Words("二", "two"), DESK, NOW)
+    proposing.propose(Event.SUSPEND, [card(4)], BilingualText("二", "two"), DESK, NOW)
     _, invitation = people.begin("li", "Li", "root", NOW)
     people.join(invitation, "zhao", "Zhao", NOW)
     li, zhao = Person("li", Role.SUPERVISOR), Person("zhao", Role.SUPERVISOR)
-    request, _ = people.propose(Asked.PERSON, Person("wang", Role.DESK, "Wang"), li, NOW)
+    request, _ = people.propose(PersonProposal.PERSON, Person("wang", Role.DESK, "Wang"), li, NOW)
     people.approve(request.id, zhao, "seen", NOW)
-    request, _ = people.propose(Asked.CHANGE, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
+    request, _ = people.propose(PersonProposal.CHANGE, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
     people.approve(request.id, li, "seen", NOW)
-    people.propose(Asked.KEY, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
+    people.propose(PersonProposal.KEY, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
     NetworkElements(store, Trail(KEY)).set("call_proxy", "/calls", SECOND, "new", NOW)
     assert faults(store) == []
     return store
@@ -86,7 +86,7 @@ def told(store: Store) -> Store:
 
 def _other(column: Column[object], value: object) -> object:
     kind: TypeEngine[object] = column.type
-    if isinstance(kind, Moment):
+    if isinstance(kind, UtcMicroseconds):
         return value + timedelta(microseconds=1) if value else NOW  # type: ignore[operator]
     if isinstance(kind, Integer):
         return (value or 0) + 1  # type: ignore[operator]
@@ -220,8 +220,8 @@ def test_a_card_that_was_freed_past_the_trail_shows_after_its_next_change(store:
 
 @pytest.mark.parametrize("changed", ["proposed_by", "list of cards"])
 def test_what_was_put_under_a_proposal_is_not_approved_and_shows(store: Store, changed: str) -> None:
-    acting = Acts(book_on(store))
-    act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), SECOND, NOW)
+    acting = ActService(book_on(store))
+    act = acting.propose(Event.SUSPEND, [card(1)], BilingualText("一", "one"), SECOND, NOW)
     with store.writing() as connection:
         if changed == "proposed_by":
             connection.execute(update(acts).values(proposed_by="zhao"))
@@ -236,8 +236,8 @@ def test_what_was_put_under_a_proposal_is_not_approved_and_shows(store: Store, c
 
 
 def test_an_act_put_into_somebodys_scope_shows(store: Store) -> None:
-    acting = Acts(book_on(store))
-    act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), DESK, NOW)
+    acting = ActService(book_on(store))
+    act = acting.propose(Event.SUSPEND, [card(1)], BilingualText("一", "one"), DESK, NOW)
     with store.writing() as connection:
         connection.execute(delete(act_places))
     assert faults(store) == [f"act_places {act.id} was removed past the trail"]
@@ -249,10 +249,10 @@ def test_an_act_put_into_somebodys_scope_shows(store: Store) -> None:
 @pytest.mark.parametrize("changed", ["list of cards", "put in"])
 def test_an_act_that_runs_otherwise_than_two_agreed_stops_nobody(store: Store, changed: str) -> None:
     said, book = list[str](), book_on(store)
-    book.set_aside = Alarms(store, said.append, timedelta(minutes=5)).set_aside
-    acting = Acts(book)
-    other = acting.propose(Event.SUSPEND, [card(2)], Words("二", "two"), DESK, NOW)
-    act = acting.propose(Event.SUSPEND, [card(1)], Words("一", "one"), DESK, NOW)
+    book.set_aside = AlarmService(store, said.append, timedelta(minutes=5)).set_aside
+    acting = ActService(book)
+    other = acting.propose(Event.SUSPEND, [card(2)], BilingualText("二", "two"), DESK, NOW)
+    act = acting.propose(Event.SUSPEND, [card(1)], BilingualText("一", "one"), DESK, NOW)
     acting.approve(other.id, SECOND, "seen", NOW)
     with store.writing() as connection:
         if changed == "put in":
@@ -282,7 +282,7 @@ def test_a_deadline_that_somebody_wrote_into_the_database_stops_nobody(
     store: Store, changed: dict[str, object]
 ) -> None:
     said, book = list[str](), book_on(store)
-    book.set_aside = Alarms(store, said.append, timedelta(minutes=5)).set_aside
+    book.set_aside = AlarmService(store, said.append, timedelta(minutes=5)).set_aside
     for number in range(3):
         delivered(book, number)
     book.receive([demand(3, decision="")], NOW, DESK)
@@ -307,7 +307,7 @@ def test_a_deadline_that_somebody_wrote_into_the_database_stops_nobody(
 def test_a_person_whose_proposer_was_exchanged_is_not_approved(told: Store) -> None:
     people = Persons(told, Trail(KEY))
     li = Person("li", Role.SUPERVISOR)
-    request, _ = people.propose(Asked.PERSON, Person("sun", Role.SUPERVISOR, "Sun"), li, NOW)
+    request, _ = people.propose(PersonProposal.PERSON, Person("sun", Role.SUPERVISOR, "Sun"), li, NOW)
     with told.writing() as connection:
         mine = update(person_requests).where(person_requests.c.id == request.id)
         connection.execute(mine.values(proposed_by="zhao"))
@@ -322,7 +322,7 @@ def test_a_person_who_was_put_in_shows_after_their_change_was_approved(told: Sto
         connection.execute(insert(persons).values({**row, "id": "mallory"}))
     people = Persons(told, Trail(KEY))
     li, zhao = Person("li", Role.SUPERVISOR), Person("zhao", Role.SUPERVISOR)
-    request, _ = people.propose(Asked.CHANGE, Person("mallory", Role.SUPERVISOR, "M"), li, NOW)
+    request, _ = people.propose(PersonProposal.CHANGE, Person("mallory", Role.SUPERVISOR, "M"), li, NOW)
     people.approve(request.id, zhao, "seen", NOW)
     first, *_ = faults(told)
     assert first == "before this row persons mallory is not in the trail: it was put in past it"

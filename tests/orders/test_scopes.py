@@ -8,32 +8,32 @@ from dataclasses import replace
 import pytest
 
 from books import DESK, HOUR, KEY, NOW, SECOND, book_on, card, demand, verification
-from duanka.domain.order import Event, NotTheirs, OrderError, Person, Role
+from duanka.domain.order import Event, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import BadPerson, Scope, place_name, scope_of
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.kept_end import KeptEnds
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.case_sources import CaseSources
-from duanka.ledger.people.persons import Asked
+from duanka.ledger.people.persons import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.queries.service import Filter, Reader, Reading
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
+from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
 from people import FIRST, People
 from people import SECOND as SECOND_OF_ALL
 
 HERE, THERE, NOWHERE = 0, 1, 2  # cards by where they are; of the last nobody knows
 CITY = Scope(cities=frozenset({"石家庄"}))
-WHY = Words("群众举报", "reported")
+WHY = BilingualText("群众举报", "reported")
 
 
 def near(person: Person, scope: Scope = CITY) -> Person:
     return replace(person, id=f"{person.id}.near", scope=scope)
 
 
-def opened(store: Store) -> OrderBook:
+def opened(store: Store) -> OrderService:
     book = book_on(store)
     places = {HERE: ("河北移动", "石家庄"), THERE: ("河北移动", "唐山"), NOWHERE: ("", "")}
     book.receive([demand(n, operator=op, city=city) for n, (op, city) in places.items()], NOW)
@@ -42,13 +42,13 @@ def opened(store: Store) -> OrderBook:
 
 def test_lists_and_counts_have_what_is_in_scope(store: Store) -> None:
     book = opened(store)
-    read, acts = Reading(store, Trail(KEY)), Acts(book)
+    read, acts = OrderQueries(store, Trail(KEY)), ActService(book)
     mine = verification(book, HERE).id
-    for reader in (Reader(near(DESK)), Reader(near(Person("zhao", Role.REGULATOR)))):
+    for reader in (ViewerContext(near(DESK)), ViewerContext(near(Person("zhao", Role.REGULATOR)))):
         page = read.orders(Filter(), reader, NOW)
         assert [order.id for order in page.items] == [mine]
         assert read.figures(NOW, NOW + HOUR, reader.person).opened == {"verification": 1}
-    assert len(read.orders(Filter(), Reader(DESK), NOW).items) == 3
+    assert len(read.orders(Filter(), ViewerContext(DESK), NOW).items) == 3
     one, both = (acts.propose(Event.SUSPEND, [*map(card, cards)], WHY, DESK, NOW) for cards in ([0], [0, 1]))
     assert [act.id for act in read.acts(near(SECOND)).items] == [one.id]
     assert [act.id for act in acts.acts(near(SECOND))] == [one.id]
@@ -58,15 +58,15 @@ def test_lists_and_counts_have_what_is_in_scope(store: Store) -> None:
 @pytest.mark.parametrize("where", [THERE, NOWHERE])
 def test_single_acts_out_of_scope_are_refused(store: Store, where: int) -> None:
     book = opened(store)
-    read, acts, clerk, boss = Reading(store, Trail(KEY)), Acts(book), near(DESK), near(SECOND)
+    read, acts, clerk, boss = OrderQueries(store, Trail(KEY)), ActService(book), near(DESK), near(SECOND)
     number = verification(book, where).id
     act = acts.propose(Event.SUSPEND, [card(HERE), card(where)], WHY, DESK, NOW)
     tried: list[Callable[[], object]] = [
-        lambda: read.order(number, Reader(clerk), NOW),
-        lambda: read.dossier(card(where), Reader(clerk), NOW),
-        lambda: read.dossier(card(77), Reader(clerk), NOW),
+        lambda: read.order(number, ViewerContext(clerk), NOW),
+        lambda: read.dossier(card(where), ViewerContext(clerk), NOW),
+        lambda: read.dossier(card(77), ViewerContext(clerk), NOW),
         lambda: read.act(act.id, boss),
-        lambda: read.act_cards(act.id, Reader(boss), NOW),
+        lambda: read.act_cards(act.id, ViewerContext(boss), NOW),
         lambda: acts.approve(act.id, boss, "why", NOW),
         lambda: acts.reject(act.id, boss, "why", NOW),
         lambda: acts.undo(act.id, boss, "why", NOW),
@@ -80,18 +80,18 @@ def test_single_acts_out_of_scope_are_refused(store: Store, where: int) -> None:
         lambda: Counter(book).reject(number, clerk, "why", NOW),
     ]
     for one in tried:
-        with pytest.raises(NotTheirs, match="out of the scope"):
+        with pytest.raises(PermissionDenied, match="out of the scope"):
             one()
     assert verification(book, where).state == "opened"
 
 
 def test_what_is_in_scope_is_moved_and_what_follows_stays_there(store: Store) -> None:
     book = opened(store)
-    acts, clerk, boss = Acts(book), near(DESK), near(SECOND)
+    acts, clerk, boss = ActService(book), near(DESK), near(SECOND)
     act = acts.propose(Event.SUSPEND, [card(HERE)], WHY, clerk, NOW)
     acts.approve(act.id, boss, "seen", NOW)
     acts.carry_out(NOW)
-    stopped = Reading(store, Trail(KEY)).dossier(card(HERE), Reader(clerk), NOW)
+    stopped = OrderQueries(store, Trail(KEY)).dossier(card(HERE), ViewerContext(clerk), NOW)
     assert (stopped.state, {(one.operator, one.city) for one in stopped.orders}) == (
         "suspended",
         {("河北移动", "石家庄")},
@@ -102,11 +102,11 @@ def test_what_is_in_scope_is_moved_and_what_follows_stays_there(store: Store) ->
 
 def test_an_operator_and_a_city_must_both_be_in_scope(store: Store) -> None:
     scope = Scope(frozenset({"河北移动"}), frozenset({"石家庄", "唐山"}))
-    read = Reading(store, Trail(KEY))
+    read = OrderQueries(store, Trail(KEY))
     opened(store)
-    assert len(read.orders(Filter(), Reader(near(DESK, scope)), NOW).items) == 2
+    assert len(read.orders(Filter(), ViewerContext(near(DESK, scope)), NOW).items) == 2
     other = Scope(frozenset({"河北电信"}), frozenset({"石家庄"}))
-    assert read.orders(Filter(), Reader(near(DESK, other)), NOW).items == ()
+    assert read.orders(Filter(), ViewerContext(near(DESK, other)), NOW).items == ()
 
 
 def test_what_is_about_the_whole_installation_takes_a_scope_of_all(store: Store) -> None:
@@ -125,7 +125,7 @@ def test_what_is_about_the_whole_installation_takes_a_scope_of_all(store: Store)
         lambda: KeptEnds(store, trail, lambda: ()).accept(boss, "a joke", NOW),
     ]
     for one in tried:
-        with pytest.raises(NotTheirs, match="takes all operators and cities"):
+        with pytest.raises(PermissionDenied, match="takes all operators and cities"):
             one()
     assert network.addresses() == {"call_proxy": "/calls"}
 
@@ -137,19 +137,19 @@ def test_nobody_gives_or_takes_a_scope_that_is_wider_than_their_own(store: Store
     people.add("wide", Role.DESK)
     one, other, persons = people.who("near.a"), people.who("near.b"), people.persons
     wide_key = next(key.id for key in people.keys.list(FIRST) if key.person.id == "wide")
-    asked, _ = persons.propose(Asked.CHANGE, Person("clerk", Role.DESK, "clerk"), FIRST, NOW)
+    asked, _ = persons.propose(PersonProposal.CHANGE, Person("clerk", Role.DESK, "clerk"), FIRST, NOW)
     tried: list[Callable[[], object]] = [
-        lambda: persons.propose(Asked.PERSON, Person("mole", Role.DESK, "mole"), one, NOW),
-        lambda: persons.propose(Asked.CHANGE, Person("near.b", Role.SUPERVISOR, "b"), one, NOW),
-        lambda: persons.propose(Asked.KEY, Person("wide", Role.DESK), one, NOW),
+        lambda: persons.propose(PersonProposal.PERSON, Person("mole", Role.DESK, "mole"), one, NOW),
+        lambda: persons.propose(PersonProposal.CHANGE, Person("near.b", Role.SUPERVISOR, "b"), one, NOW),
+        lambda: persons.propose(PersonProposal.KEY, Person("wide", Role.DESK), one, NOW),
         lambda: persons.approve(asked.id, other, "a favour", NOW),
         lambda: persons.disable(FIRST.id, one, "a joke", NOW),
         lambda: people.keys.revoke(wide_key, one, "a joke", NOW),
     ]
     for each in tried:
-        with pytest.raises(NotTheirs, match="wider than that of"):
+        with pytest.raises(PermissionDenied, match="wider than that of"):
             each()
-    asked, _ = persons.propose(Asked.PERSON, Person("new", Role.DESK, "new", CITY), one, NOW)
+    asked, _ = persons.propose(PersonProposal.PERSON, Person("new", Role.DESK, "new", CITY), one, NOW)
     persons.approve(asked.id, other, "works here", NOW)
     persons.disable("clerk", one, "left", NOW)
     mine = next(key.id for key in people.keys.list(FIRST) if key.person.id == "near.a")
@@ -163,10 +163,10 @@ def test_two_supervisors_of_everything_are_always_left(store: Store) -> None:
         people.persons.disable(SECOND_OF_ALL.id, FIRST, "left", NOW)
     people.add("third", Role.SUPERVISOR)
     narrower = Person("third", Role.SUPERVISOR, "third", CITY)
-    asked, _ = people.persons.propose(Asked.CHANGE, narrower, FIRST, NOW)
+    asked, _ = people.persons.propose(PersonProposal.CHANGE, narrower, FIRST, NOW)
     people.persons.approve(asked.id, SECOND_OF_ALL, "moved", NOW)
     asked, _ = people.persons.propose(
-        Asked.CHANGE, Person(FIRST.id, Role.SUPERVISOR, "甲", CITY), SECOND_OF_ALL, NOW
+        PersonProposal.CHANGE, Person(FIRST.id, Role.SUPERVISOR, "甲", CITY), SECOND_OF_ALL, NOW
     )
     people.add("fourth", Role.SUPERVISOR)
     people.persons.disable("fourth", FIRST, "left", NOW)

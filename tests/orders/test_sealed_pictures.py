@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from books import DESK, HOUR, NOW
 from books import SECOND as SUPERVISOR
-from duanka.domain.identity import Frame, Stage
+from duanka.domain.identity import Frame, SessionStage
 from duanka.domain.order import Event
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import metadata
@@ -183,7 +183,7 @@ def test_no_frame_lies_in_the_database_after_a_whole_story(store: Store) -> None
             assert (form.encode() if isinstance(form, str) else form) not in there
     assert b"\xff\xd8\xff\xe0" not in there
     assert b"\\xffd8ffe0" not in there
-    assert way.checks.standing(order.id, NOW).stage is Stage.REVIEW
+    assert way.checks.standing(order.id, NOW).stage is SessionStage.REVIEW
 
 
 def test_what_was_deleted_lies_in_no_file(tmp_path: Path) -> None:
@@ -211,6 +211,6 @@ def test_what_was_deleted_lies_in_no_file(tmp_path: Path) -> None:
 def test_a_passed_order_keeps_nothing(store: Store) -> None:
     way = Online(store)
     number = kept(way)
-    assert way.settled(way.agreed(number), PASSED).stage is Stage.PASSED
+    assert way.settled(way.agreed(number), PASSED).stage is SessionStage.PASSED
     assert way.checks.purge(NOW + RECORDED) == 1
     assert count(store, pictures) == 0

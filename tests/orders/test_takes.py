@@ -18,9 +18,9 @@ from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role, State
 from duanka.domain.person import Scope
 from duanka.domain.take import Choice, Coverage
 from duanka.ledger.db.tables_takes import kept_decisions
-from duanka.orders.intake.decisions import NARROWER, Intake
+from duanka.orders.intake.decisions import NARROWER, DecisionIntake
 from duanka.orders.intake.kept_decisions import Why
-from duanka.orders.intake.taking import HELD_FOR_TWO, Taken, Taking
+from duanka.orders.intake.taking import HELD_FOR_TWO, DecisionTaker, TakeResult
 from duanka.reports import DecisionFile, KeptLines
 from typed_desk import TypedDesk, card
 
@@ -101,7 +101,9 @@ def test_what_is_held_is_asked_of_nobody_until_somebody_takes_it(desk: Desk) -> 
     assert "1 card(s) of the list to hold have no decision here" in said.text
     decide(desk.out, key, medium(2, 4))
     with desk.open() as here:  # neither by the worker's intake nor by a later scan
-        received = Intake(here.book, DecisionFile(desk.out, key)).take_all(here.takes.list(SUPERVISOR)[0].at)
+        received = DecisionIntake(here.book, DecisionFile(desk.out, key)).take_all(
+            here.takes.list(SUPERVISOR)[0].at
+        )
     assert (received.opened, received.kept) == (1, 1)
     assert desk.open_ones() == {1, 3, 4}
     held = desk.done("li", "orders", "held", columns=80).text
@@ -161,11 +163,11 @@ def test_a_bare_hold_holds_what_is_not_taken_and_a_withdrawal_ends_it(desk: Desk
     assert desk.open_ones() == {2, 11}
 
 
-def _take(desk: Desk, choice: Choice, by: Person = DESK, why: str = "later") -> Taken:
+def _take(desk: Desk, choice: Choice, by: Person = DESK, why: str = "later") -> TakeResult:
     key = desk.key()
     with desk.open() as here:
         decisions, read = DecisionFile(desk.out, key), KeptLines(key)
-        taking = Taking(here.book, decisions, read, frozenset, choice, why)
+        taking = DecisionTaker(here.book, decisions, read, frozenset, choice, why)
         return taking.take(app_orders.now(), by)
 
 
@@ -333,7 +335,7 @@ def test_the_worker_says_that_withdrawals_wait_and_a_run_that_goes_on_is_wide_en
     live = decide(desk.folder.parent / "live", key, watched(1), ONE_DAY)
     with desk.open() as here:
         at = here.takes.list(SUPERVISOR)[0].at
-        received = Intake(here.book, DecisionFile(live, key)).take_all(at)
+        received = DecisionIntake(here.book, DecisionFile(live, key)).take_all(at)
         assert (received.withdrawn, received.kept) == (0, 1)
         (alarm,) = [one for one in here.reading.alarms(SUPERVISOR) if one.source == NARROWER]
         assert f"orders take {live} --yes" in alarm.detail
@@ -341,4 +343,4 @@ def test_the_worker_says_that_withdrawals_wait_and_a_run_that_goes_on_is_wide_en
     with desk.open() as here:
         assert not [one for one in here.reading.alarms(SUPERVISOR, is_open=True) if one.source == NARROWER]
         decide(live, key, watched(1), QUARTER)
-        assert Intake(here.book, DecisionFile(live, key)).take_all(at).kept == 0
+        assert DecisionIntake(here.book, DecisionFile(live, key)).take_all(at).kept == 0

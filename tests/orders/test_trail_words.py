@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duanka.domain.order import TRANSITIONS, Event, Kind
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail_texts import row_words
-from duanka.ledger.people.persons import Asked
+from duanka.ledger.people.persons import PersonProposal
 from duanka.orders.dispatch import notice_texts
 
 SOURCE = Path(notice_texts.__file__).parents[2]
@@ -28,12 +28,12 @@ def _names() -> Iterator[str]:
         yield from _CONSTANT.findall(text)
         for one, other in _CHANGED.findall(text):
             yield from (f"{kind}.{one or other}" for kind in Kind)
-    yield from (f"{asked}.{decided}" for asked in Asked for decided in ("approve", "reject"))
+    yield from (f"{asked}.{decided}" for asked in PersonProposal for decided in ("approve", "reject"))
     yield from (f"{row.kind}.{row.event}" for row in TRANSITIONS)
     yield from (f"{kind}.{Event.OPEN}" for kind in Kind)
 
 
-def _both(words: Words) -> bool:
+def _both(words: BilingualText) -> bool:
     return bool(re.search("[\u4e00-\u9fff]", words.zh)) and words.en.isascii() and "_" not in words.en
 
 
@@ -45,7 +45,7 @@ def test_each_row_that_the_code_tells_has_words() -> None:
 
 
 def test_a_row_of_a_later_version_keeps_its_name() -> None:
-    assert row_words("verification.dream") == Words("verification.dream", "verification.dream")
+    assert row_words("verification.dream") == BilingualText("verification.dream", "verification.dream")
 
 
 def test_each_notice_has_a_title() -> None:

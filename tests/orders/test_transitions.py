@@ -22,26 +22,26 @@ from duanka.domain.order import (
     FIRST,
     SYSTEM,
     TRANSITIONS,
-    Asked,
     Event,
     Kind,
     NoSuchTransition,
-    NotTheirs,
     Order,
     OrderError,
+    PermissionDenied,
     Person,
+    RequestedAction,
     Role,
     State,
     in_the_network,
     moved,
 )
-from duanka.domain.order_policy import OrderPolicy, Stage
-from duanka.domain.text import Words
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, cards, notices, orders, outbox
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.service import OrderService
 from order_policies import AT_ONCE
 
 STATES = {
@@ -74,7 +74,7 @@ def test_what_is_not_in_the_table_raises(kind: Kind) -> None:
                 if row and role in row.who:
                     assert moved(kind, state, event, role) is row.after
                 else:
-                    with pytest.raises(NotTheirs if row else NoSuchTransition):
+                    with pytest.raises(PermissionDenied if row else NoSuchTransition):
                         moved(kind, state, event, role)
 
 
@@ -128,7 +128,7 @@ def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> No
         book.act(number, Event.DELIVERED, SYSTEM, "receipt", NOW)
         book.sweep(NOW + timedelta(hours=24))
     later = NOW + timedelta(hours=25)
-    Acts(book).propose(Event.RESTORE, [card(0)], Words("误停", "an error"), desk, later)
+    ActService(book).propose(Event.RESTORE, [card(0)], BilingualText("误停", "an error"), desk, later)
     before = _everything(store)
     for event in Event:
         for role in Role:
@@ -138,7 +138,7 @@ def test_an_order_that_is_closed_never_changes(store: Store, state: State) -> No
     assert _open(book) == []
 
 
-def _open(book: OrderBook) -> list[Order]:
+def _open(book: OrderService) -> list[Order]:
     def work(turn: Any) -> list[Order]:
         with_id = select(orders.c.id).where(orders.c.closed_at.is_(None)).order_by(orders.c.id)
         return [turn.order(number) for number in turn.connection.execute(with_id).scalars().all()]
@@ -151,7 +151,7 @@ def _open(book: OrderBook) -> list[Order]:
 _PEOPLE = [Person(f"{role}-{n}", role) for role in Role for n in (1, 2)]
 _CARDS = 4
 _fresh = count(10_000, _CARDS)  # cards of one run; all runs share a database
-_WHY = Words("窝点", "a farm")
+_WHY = BilingualText("窝点", "a farm")
 
 
 class Anybody(RuleBasedStateMachine):
@@ -160,7 +160,7 @@ class Anybody(RuleBasedStateMachine):
     def __init__(self, store: Store, policy: OrderPolicy) -> None:
         super().__init__()
         self.store, self.book = store, book_on(store, policy)
-        self.acts = Acts(self.book)
+        self.acts = ActService(self.book)
         self.first = next(_fresh)
         self.now = NOW
         self.closed: dict[str, object] = {}
@@ -183,10 +183,10 @@ class Anybody(RuleBasedStateMachine):
 
     @rule(
         which=st.lists(st.integers(0, _CARDS - 1), min_size=1, max_size=5),
-        asked=st.sampled_from(Asked),
+        asked=st.sampled_from(RequestedAction),
         tier=st.sampled_from(["medium", "high", "extreme"]),
     )
-    def receive(self, which: list[int], asked: Asked, tier: str) -> None:
+    def receive(self, which: list[int], asked: RequestedAction, tier: str) -> None:
         received = self.book.receive(
             [demand(self.first + n, asked, tier=tier, cases=("case",)) for n in which], self.now
         )
@@ -319,7 +319,7 @@ def _carried_and_grounded(row: Any) -> None:
         assert row[f"{name}_en"].strip()
 
 
-STAGED = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(72, NetworkState.SUSPENDED))
+STAGED = (DeadlineStage(24, NetworkState.OUTGOING_BARRED), DeadlineStage(72, NetworkState.SUSPENDED))
 
 
 @pytest.fixture(params=["one stage", "stages", "one person"])

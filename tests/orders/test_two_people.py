@@ -9,26 +9,26 @@ import pytest
 from books import DESK, HOUR, KEY, NOW, POLICE, SECOND, book_on, card, delivered, restriction
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import SYSTEM, Event, Kind, NeedsSecondPerson, Person, Role, State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.case_sources import CaseSources
-from duanka.ledger.people.persons import Asked
-from duanka.ledger.unit_of_work.unit_of_work import Turn
-from duanka.orders.bulk_actions.service import Acts
+from duanka.ledger.people.persons import PersonProposal
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.effects import happen
 from online import Online
 from people import FIRST, People
 from people import SECOND as OTHER
 
 ADMIN = Person("root", Role.SUPERVISOR)
-WHY = Words("窝点", "a farm")
+WHY = BilingualText("窝点", "a farm")
 
 
 @pytest.mark.parametrize("by", [DESK, SECOND, ADMIN])
 def test_nobody_stops_a_card_alone(store: Store, by: Person) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.BAR_OUTGOING, [card(0)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
@@ -44,7 +44,7 @@ def test_a_stop_by_the_book_without_anything_that_carries_it_is_refused(store: S
     book = book_on(store)
     grounds = delivered(book).grounds
 
-    def work(turn: Turn) -> None:
+    def work(turn: UnitOfWork) -> None:
         order = turn.open(Kind.RESTRICTION, card(1), grounds, SYSTEM, "because")
         happen(turn, order, Event.SUSPEND, SYSTEM, "because")
 
@@ -72,7 +72,7 @@ def test_a_police_notice_carries_a_stop_by_one(store: Store) -> None:
 
 def test_a_card_barred_by_hand_goes_on_when_its_verification_runs_out(store: Store) -> None:
     book = book_on(store)
-    acts = Acts(book)
+    acts = ActService(book)
     asked = delivered(book)
     act = acts.propose(Event.BAR_OUTGOING, [card(0)], WHY, DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
@@ -92,7 +92,9 @@ def _out_of_it(people: People, how: str, *names: str) -> None:
         if how == "disabled":
             people.persons.disable(name, FIRST, "their key was stolen", NOW)
         else:
-            asked, _ = people.persons.propose(Asked.CHANGE, Person(name, Role.REGULATOR, name), FIRST, NOW)
+            asked, _ = people.persons.propose(
+                PersonProposal.CHANGE, Person(name, Role.REGULATOR, name), FIRST, NOW
+            )
             people.persons.approve(asked.id, OTHER, "moved", NOW)
 
 
@@ -104,9 +106,11 @@ def test_what_somebody_began_who_may_no_more_has_no_second_person(store: Store, 
     people.add("zhao", Role.SUPERVISOR)
     wang, zhao = people.who("wang"), people.who("zhao")
     way, sources = Online(store), CaseSources(store, Trail(KEY), KEY)
-    acts, order = Acts(way.book), way.asked(1, tier="high")
+    acts, order = ActService(way.book), way.asked(1, tier="high")
     act = acts.propose(Event.SUSPEND, [card(0)], WHY, wang, NOW)
-    asked, _ = people.persons.propose(Asked.PERSON, Person("mole", Role.SUPERVISOR, "mole"), wang, NOW)
+    asked, _ = people.persons.propose(
+        PersonProposal.PERSON, Person("mole", Role.SUPERVISOR, "mole"), wang, NOW
+    )
     source = sources.propose("bureau", b"k" * 32, zhao, NOW)
     seen = CounterCheck(Document.ID_CARD, "hall", person_present=True, card_in_hand=True, notice_signed=True)
     way.counter.verify(order.id, seen, wang, "seen", NOW)

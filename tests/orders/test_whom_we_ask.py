@@ -25,30 +25,30 @@ from books import (
     verification,
 )
 from duanka.domain.network import NetworkState
-from duanka.domain.order import SYSTEM, Asked, Demand, Event, Order, TooManyHolders
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order import SYSTEM, Event, Order, OrderDecision, RequestedAction, TooManyHolders
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.monitoring.alarms import Alarms
-from duanka.orders.bulk_actions.service import Acts
+from duanka.ledger.monitoring.alarms import AlarmService
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.dispatch.notice_texts import NoticeTexts
 from duanka.orders.monitoring.waiting import WaitingOrders
-from duanka.orders.queries.service import Filter, Reader, Reading
+from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.queries.statistics import alarms as raised
-from duanka.orders.service import OrderBook, Received
+from duanka.orders.service import OrderService, Received
 from waiting import HANG
 
 DAY = 24 * HOUR
-LURE = Words("账户风险 请速拨 139 0000 1111 转人工解除", "call 13900001111 now")
+LURE = BilingualText("账户风险 请速拨 139 0000 1111 转人工解除", "call 13900001111 now")
 
 
 # --- who passed ---
 
 
-def _passed(store: Store, **asked: object) -> OrderBook:
+def _passed(store: Store, **asked: object) -> OrderService:
     book = book_on(store)
     book.receive([demand(**asked)], NOW)  # type: ignore[arg-type]
     for event in (Event.BEGIN, Event.PASS):
@@ -65,14 +65,14 @@ def _passed(store: Store, **asked: object) -> OrderBook:
         (demand(), 91 * DAY, True),
         (demand(tier="high"), DAY, True),
         (demand(rules=("fan_out", "device_changed")), DAY, True),
-        (demand(asked=Asked.VERIFY_AT_COUNTER), DAY, False),
+        (demand(asked=RequestedAction.VERIFY_AT_COUNTER), DAY, False),
         (demand(seen_until=NOW.replace(tzinfo=None)), 400 * DAY, False),  # known at the pass: never again
         (demand(seen_until=NOW.replace(tzinfo=None) + 91 * DAY), 91 * DAY, True),
         (demand(rules=("one_way",), seen_until=NOW.replace(tzinfo=None)), 91 * DAY, True),
     ],
 )
 def test_who_passed_is_not_asked_again_for_the_same(
-    store: Store, again: Demand, after: timedelta, asked: bool
+    store: Store, again: OrderDecision, after: timedelta, asked: bool
 ) -> None:
     book = _passed(store)
     expected = Received(opened=1) if asked else Received(left=1)
@@ -89,7 +89,7 @@ def test_what_is_known_at_the_pass_counts_in_the_operators_time(store: Store) ->
 
 def test_a_pass_holds_no_police_stop_up(store: Store) -> None:
     book = _passed(store)
-    assert book.receive([demand(asked=Asked.STOP, cases=("A1",))], NOW + DAY).stopped == 1
+    assert book.receive([demand(asked=RequestedAction.STOP, cases=("A1",))], NOW + DAY).stopped == 1
 
 
 # --- one key ---
@@ -128,7 +128,7 @@ def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
     book.act(verification(book).id, Event.DELIVERED, SYSTEM, "receipt", NOW)
     book.sweep(NOW + DAY)
     decided_by_second(book, at=NOW + DAY)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(1)], replace(verification(book).grounds, redress=LURE), DESK, NOW)
     acts.approve(act.id, SECOND, "fine", NOW)
     acts.carry_out(NOW)
@@ -144,7 +144,7 @@ def test_what_a_person_wrote_reaches_no_holder(store: Store) -> None:
 @pytest.mark.parametrize("written", ["suspected_fraud", "涉嫌被用于电信网络诈骗"])
 def test_a_person_names_a_reason_of_the_policy(store: Store, written: str) -> None:
     book = book_on(store)
-    book.receive([demand(decision="", reason=Words(written, "because"))], NOW, DESK)
+    book.receive([demand(decision="", reason=BilingualText(written, "because"))], NOW, DESK)
     assert (
         told_to_holder(verification(book), OrderPolicy()).reason.en
         == "it is suspected of being used for fraud"
@@ -161,10 +161,10 @@ def test_what_rules_and_police_say_is_told(store: Store) -> None:
 
 
 def test_a_stop_by_people_over_one_by_a_rule_tells_the_policys_reason(store: Store) -> None:
-    book = book_on(store, OrderPolicy(stages=(Stage(24, NetworkState.OUTGOING_BARRED),)))
+    book = book_on(store, OrderPolicy(stages=(DeadlineStage(24, NetworkState.OUTGOING_BARRED),)))
     delivered(book)
     book.sweep(NOW + DAY)
-    acts = Acts(book)
+    acts = ActService(book)
     act = acts.propose(Event.SUSPEND, [card(0)], LURE, DESK, NOW + DAY)
     acts.approve(act.id, SECOND, "fine", NOW + DAY)
     acts.carry_out(NOW + DAY)
@@ -177,14 +177,14 @@ def test_a_stop_by_people_over_one_by_a_rule_tells_the_policys_reason(store: Sto
 
 
 def _waiting(store: Store) -> list[str]:
-    reading = Reading(store, Trail(KEY))
-    page = reading.orders(Filter(waiting=True), Reader(SECOND, unmasked=True, why="list"), NOW)
+    reading = OrderQueries(store, Trail(KEY))
+    page = reading.orders(Filter(waiting=True), ViewerContext(SECOND, unmasked=True, why="list"), NOW)
     return sorted(order.card.removeprefix("+") for order in page.items)
 
 
 def test_an_order_that_no_clock_moves_stands_in_a_list_and_becomes_an_alarm(store: Store) -> None:
     book = book_on(store)
-    alarms = Alarms(store, lambda _: None, timedelta())
+    alarms = AlarmService(store, lambda _: None, timedelta())
     watch = WaitingOrders(store, alarms, 24 * HOUR)
     for number in range(3):
         delivered(book, number)

@@ -10,19 +10,19 @@ from pathlib import Path
 
 from duanka.application.enforcement_worker import Enforcement, Enforcing
 from duanka.domain.network import NetworkState
-from duanka.domain.order_policy import OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.unit_of_work.unit_of_work import Terms
-from duanka.orders.bulk_actions.service import Acts
-from duanka.orders.dispatch.element_worker import Enacting
-from duanka.orders.dispatch.outbox import Looking, Outbox
-from duanka.orders.service import OrderBook
+from duanka.orders.bulk_actions.service import ActService
+from duanka.orders.dispatch.element_worker import ElementDispatcher
+from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
+from duanka.orders.service import OrderService
 from duanka.sandbox.fakes import FakeElement
 
 KEY = b"a key of a test, thirty-two bytes"
-AT_ONCE = OrderPolicy(stages=(Stage(24, NetworkState.SUSPENDED),))
+AT_ONCE = OrderPolicy(stages=(DeadlineStage(24, NetworkState.SUSPENDED),))
 LEASE = timedelta(seconds=6)  # short, so that what a killed worker held is free again soon
 
 
@@ -32,18 +32,19 @@ def said(line: str) -> None:
 
 def main(url: str, folder: Path, names: tuple[str, ...]) -> None:
     store = Store(url)
-    book = OrderBook(store, Terms(AT_ONCE, Trail(KEY), names))
+    book = OrderService(store, Terms(AT_ONCE, Trail(KEY), names))
     outbox = Outbox(store, f"worker-{os.getpid()}", LEASE)
-    alarms = Alarms(store, lambda _: None, timedelta(minutes=5))
+    alarms = AlarmService(store, lambda _: None, timedelta(minutes=5))
     elements = {
-        name: Enacting(outbox, FakeElement(name, folder / name), alarms, at_once=20) for name in names
+        name: ElementDispatcher(outbox, FakeElement(name, folder / name), alarms, at_once=20)
+        for name in names
     }
     Enforcing(
         Enforcement(
             sweep=book.sweep,
-            carry_out=Acts(book).carry_out,
+            carry_out=ActService(book).carry_out,
             elements=elements,
-            look=Looking(store, names),
+            look=PendingWorkProbe(store, names),
             clock=lambda: datetime.now(UTC),
             ticks=time.monotonic,
             say=said,

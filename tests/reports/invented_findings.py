@@ -6,9 +6,9 @@ from pathlib import Path
 from duanka.domain.decision import ACTION_OF_TIER, Tier
 from duanka.domain.findings import CardAtRisk, Findings, HitsOfDay, Profile, Share
 from duanka.domain.intake_report import FileAccount, Intake
-from duanka.domain.ports import RuleRun, Span
+from duanka.domain.ports import RecordCoverage, RuleRun
 from duanka.domain.rule import Hit, Rule
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.policy_files.loader import read_policy
 from duanka.rules import RULES
 
@@ -36,8 +36,8 @@ def _evidence(rule: Rule, turn: int) -> dict[str, object]:
     }
 
 
-def _reason(rule: Rule, evidence: dict[str, object], limits: dict[str, object]) -> Words:
-    return Words(
+def _reason(rule: Rule, evidence: dict[str, object], limits: dict[str, object]) -> BilingualText:
+    return BilingualText(
         rule.reason.zh.format(**{**limits, **evidence}), rule.reason.en.format(**{**limits, **evidence})
     )
 
@@ -131,7 +131,7 @@ def invented(policy: str = "national") -> Findings:
         policy=read,
         rules=RULES,
         limits=limits,
-        span=Span(datetime(2021, 5, 4, 0, 0, 7), datetime(2021, 5, 4, 6), NOW, NOW, 319),
+        span=RecordCoverage(datetime(2021, 5, 4, 0, 0, 7), datetime(2021, 5, 4, 6), NOW, NOW, 319),
         intake=_intake(),
         runs=tuple(runs),
         tiers={Tier.LOW: 9_604, Tier.MEDIUM: 713, Tier.HIGH: 388, Tier.EXTREME: 17},
@@ -151,7 +151,7 @@ def empty() -> Findings:
         policy=read,
         rules=RULES,
         limits={rule.id: read.limits(rule) for rule in RULES},
-        span=Span(NOW, NOW, NOW, NOW),
+        span=RecordCoverage(NOW, NOW, NOW, NOW),
         intake=Intake({}, {}, (), Path("quarantine.parquet")),
         runs=tuple(RuleRun(rule.id) for rule in RULES),
         tiers={},

@@ -8,16 +8,19 @@ import pytest
 from duanka.domain.decision import Tier
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.order import Asked, Demand
+from duanka.domain.order import OrderDecision, RequestedAction
 from duanka.domain.rule import Action
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.reports import DecisionFile, DecisionList
 
 
 def _card(number: str, action: Action, cases: tuple[str, ...] = ()) -> CardAtRisk:
-    reasons = {"fan_out": Words("陌生号码80个", "80 strangers")}
+    reasons = {"fan_out": BilingualText("陌生号码80个", "80 strangers")}
     if cases:
-        reasons = {"police_confirmed": Words("公安机关确认涉案", "confirmed by the police"), **reasons}
+        reasons = {
+            "police_confirmed": BilingualText("公安机关确认涉案", "confirmed by the police"),
+            **reasons,
+        }
     return CardAtRisk(number, Tier.MEDIUM, action, 3.0, reasons, (), cases)
 
 
@@ -28,12 +31,17 @@ def test_what_is_written_is_read_in_pieces(tmp_path: Path) -> None:
             written.add(_card(f"861380000000{number}", action))
         written.add(_card("8613900000000", Action.STOP, ("A1", "B2")))
     file, position = DecisionFile(tmp_path), 0
-    read: list[Demand] = []
+    read: list[OrderDecision] = []
     while (found := file.demands(position, 2))[0]:
         read += found[0]
         position = found[1]
-    assert [one.asked for one in read] == [Asked.VERIFY, Asked.NOTHING, Asked.VERIFY_AT_COUNTER, Asked.STOP]
-    assert read[0].reason == Words("陌生号码80个", "80 strangers")
+    assert [one.asked for one in read] == [
+        RequestedAction.VERIFY,
+        RequestedAction.NOTHING,
+        RequestedAction.VERIFY_AT_COUNTER,
+        RequestedAction.STOP,
+    ]
+    assert read[0].reason == BilingualText("陌生号码80个", "80 strangers")
     assert read[0].rules == ("fan_out",)
     assert read[3].cases == ("A1", "B2")
 

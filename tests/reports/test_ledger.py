@@ -20,8 +20,8 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.rule import Action, Hit
 from duanka.domain.streaming import Change, HitChange
-from duanka.domain.text import Words
-from duanka.reports.decision_log.writer import DECISIONS, HITS, Ledger
+from duanka.domain.text import BilingualText
+from duanka.reports.decision_log.writer import DECISIONS, HITS, DecisionLogWriter
 
 NOW = datetime(2021, 5, 17, 9)
 
@@ -30,12 +30,12 @@ def change(seq: int, card: str, kind: Change = Change.RAISED, **evidence: object
     return HitChange(seq, kind, Hit(card, "fan_out", NOW + timedelta(minutes=seq), evidence))
 
 
-def words(hit: Hit) -> Words:
-    return Words(f"{hit.card} 拨号", f"{hit.card} dials")
+def words(hit: Hit) -> BilingualText:
+    return BilingualText(f"{hit.card} 拨号", f"{hit.card} dials")
 
 
 def decided(card: str, tier: Tier = Tier.MEDIUM, would_be: Action | None = None) -> CardAtRisk:
-    reasons = {"fan_out": Words("拨号", "dials")} if tier else {}
+    reasons = {"fan_out": BilingualText("拨号", "dials")} if tier else {}
     return CardAtRisk(card, tier, ACTION_OF_TIER[tier], float(3 * tier), reasons, (), would_be=would_be)
 
 
@@ -55,7 +55,7 @@ def test_each_change_and_each_decision_is_a_line(tmp_path: Path) -> None:
         "odd": float("nan"),
         "no": None,
     }
-    with Ledger(tmp_path / "new") as ledger:
+    with DecisionLogWriter(tmp_path / "new") as ledger:
         assert ledger.last_seq() == 0
         ledger.write(
             [change(1, "a", Change.RAISED, **evidence), change(2, "b"), change(3, "a", Change.REVOKED)],
@@ -101,9 +101,9 @@ def test_each_change_and_each_decision_is_a_line(tmp_path: Path) -> None:
 
 def test_it_goes_on_where_it_stands_and_writes_nothing_twice(tmp_path: Path) -> None:
     first = [change(1, "a"), change(2, "b")]
-    with Ledger(tmp_path) as ledger:
+    with DecisionLogWriter(tmp_path) as ledger:
         ledger.write(first, words, [decided("a"), decided("b")])
-    with Ledger(tmp_path) as ledger:
+    with DecisionLogWriter(tmp_path) as ledger:
         assert ledger.last_seq() == 2
         ledger.write([*first, change(3, "a")], words, [decided("a"), decided("b")])
         ledger.write([], words, [])
@@ -113,7 +113,7 @@ def test_it_goes_on_where_it_stands_and_writes_nothing_twice(tmp_path: Path) -> 
 
 
 def test_a_changed_card_without_a_decision_is_refused(tmp_path: Path) -> None:
-    with Ledger(tmp_path) as ledger, pytest.raises(ValueError, match="no decision about 1 of"):
+    with DecisionLogWriter(tmp_path) as ledger, pytest.raises(ValueError, match="no decision about 1 of"):
         ledger.write([change(1, "a"), change(2, "b")], words, [decided("a")])
     assert written(tmp_path) == (b"", b"")
 
@@ -123,7 +123,7 @@ Calls = Sequence[Sequence[HitChange]]
 
 def replay(folder: Path, calls: Calls) -> None:
     """What the engine does when it starts: give the changes behind `last_seq`, batch by batch."""
-    with Ledger(folder) as ledger:
+    with DecisionLogWriter(folder) as ledger:
         stands = ledger.last_seq()
         for batch in calls:
             rest = [one for one in batch if one.seq > stands]
@@ -188,11 +188,11 @@ def test_zeros_where_the_disk_lost_power_are_cut(tmp_path: Path) -> None:
 
 
 def test_a_long_line_before_the_end_is_read_whole(tmp_path: Path) -> None:
-    with Ledger(tmp_path) as ledger:
+    with DecisionLogWriter(tmp_path) as ledger:
         ledger.write([change(1, "a", long="x" * 200_000)], words, [decided("a")])
     with (tmp_path / HITS).open("ab") as file:
         file.write(b'{"seq": 2, "kind": "' + b"y" * 100_000)
-    with Ledger(tmp_path) as ledger:
+    with DecisionLogWriter(tmp_path) as ledger:
         assert ledger.last_seq() == 1
     assert len(lines(tmp_path / HITS)) == 1
 
@@ -203,7 +203,7 @@ def test_a_long_line_before_the_end_is_read_whole(tmp_path: Path) -> None:
 def test_a_file_that_is_none_of_ours_is_left_as_it_is(tmp_path: Path, foreign: bytes) -> None:
     (tmp_path / DECISIONS).write_bytes(foreign)
     with pytest.raises(DuankaError, match="none of ours; move the file away"):
-        Ledger(tmp_path)
+        DecisionLogWriter(tmp_path)
     assert (tmp_path / DECISIONS).read_bytes() == foreign
 
 
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_clear_line_and_costs_nothing(tmp_path: Path) -> None
 
 
 def test_the_same_ledger_can_go_on_once_there_is_room(tmp_path: Path) -> None:
-    with Ledger(tmp_path) as ledger:
+    with DecisionLogWriter(tmp_path) as ledger:
         with room_for(150), pytest.raises(DuankaError):
             ledger.write(CALLS[0], words, [decided("8613800000001"), decided("8613800000002")])
         ledger.write(CALLS[0], words, [decided("8613800000001"), decided("8613800000002")])
@@ -240,15 +240,15 @@ def test_the_same_ledger_can_go_on_once_there_is_room(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_write_into_each_other(tmp_path: Path) -> None:
-    with Ledger(tmp_path), pytest.raises(DuankaError, match="another run writes to it"):
-        Ledger(tmp_path)
-    Ledger(tmp_path).close()
+    with DecisionLogWriter(tmp_path), pytest.raises(DuankaError, match="another run writes to it"):
+        DecisionLogWriter(tmp_path)
+    DecisionLogWriter(tmp_path).close()
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DuankaError, match="file: cannot be made"):
-        Ledger(tmp_path / "file")
+        DecisionLogWriter(tmp_path / "file")
     (tmp_path / HITS).mkdir()
     with pytest.raises(DuankaError, match=r"hits\.jsonl: cannot be written \(Is a directory\)"):
-        Ledger(tmp_path)
+        DecisionLogWriter(tmp_path)

@@ -15,8 +15,8 @@ from duanka.domain.findings import Findings, ShadowRule
 from duanka.domain.intake_report import FileAccount
 from duanka.domain.ports import RuleRun
 from duanka.domain.rule import Action
-from duanka.domain.streaming import Source
-from duanka.reports.list_changes import Changes, ListChange
+from duanka.domain.streaming import SourceReach
+from duanka.reports.list_changes import ListChange, ListChanges
 from duanka.reports.page import write_page
 from duanka.reports.wording import TIERS
 from duanka.rules import RULES
@@ -296,9 +296,9 @@ def test_a_card_is_found_on_the_list_by_its_row(tmp_path: Path) -> None:
     assert html.count('href="#cards"') == 1
 
 
-def _sources(count: int) -> tuple[Source, ...]:
+def _sources(count: int) -> tuple[SourceReach, ...]:
     return tuple(
-        Source(f"msc-{n}/calls", "calls", 1000, n, NOW, NOW - timedelta(minutes=n), n == count - 1)
+        SourceReach(f"msc-{n}/calls", "calls", 1000, n, NOW, NOW - timedelta(minutes=n), n == count - 1)
         for n in range(count)
     )
 
@@ -326,7 +326,7 @@ def test_the_page_leads_to_the_lists_and_says_where_the_others_are(tmp_path: Pat
     assert set(re.findall(r'href="([^"#]+)"', html)) == {"cards_at_risk.xlsx", "cards_at_risk.csv"}
     rest = sum(findings.tiers.values()) - min(30, len(findings.top))
     assert f"the {rest:,} that are not shown here" in section(html, "cards")
-    write_page(findings, tmp_path / "report.html", changes=Changes(Counter({ListChange.GONE: 1234})))
+    write_page(findings, tmp_path / "report.html", changes=ListChanges(Counter({ListChange.GONE: 1234})))
     said = section((tmp_path / "report.html").read_text(encoding="utf-8"), "do")
     assert "移出 gone 1,234" in said
     assert "changes.xlsx" in said
@@ -335,7 +335,7 @@ def test_the_page_leads_to_the_lists_and_says_where_the_others_are(tmp_path: Pat
 def test_a_morning_of_many_sources_is_at_most_twelve_printed_pages(tmp_path: Path) -> None:
     needed(browsers.missing())
     report = tmp_path / "report.html"
-    write_page(replace(invented(), live=_sources(700)), report, changes=Changes(Counter()))
+    write_page(replace(invented(), live=_sources(700)), report, changes=ListChanges(Counter()))
     with sync_playwright() as playwright:
         browser = browsers.launched(playwright)
         page = browser.new_page()

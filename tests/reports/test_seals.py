@@ -10,11 +10,11 @@ import pytest
 
 from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.order import Demand
+from duanka.domain.order import OrderDecision
 from duanka.domain.rule import Action
 from duanka.domain.sealing import run_of
-from duanka.domain.text import Words
-from duanka.reports import DecisionFile, DecisionList, Ledger
+from duanka.domain.text import BilingualText
+from duanka.reports import DecisionFile, DecisionList, DecisionLogWriter
 from duanka.reports.decision_log.writer import DECISIONS
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -23,7 +23,7 @@ KEY, OTHER = b"k" * 32, b"o" * 32
 def _written(path: Path, numbers: range, key: bytes | None = KEY) -> list[bytes]:
     with DecisionList(path, key) as written:
         for number in numbers:
-            reasons = {"fan_out": Words("陌生号码", "strangers")}
+            reasons = {"fan_out": BilingualText("陌生号码", "strangers")}
             written.add(CardAtRisk(str(8613800000000 + number), Tier.MEDIUM, Action.VERIFY, 3.0, reasons, ()))
     return path.read_bytes().splitlines(keepends=True)
 
@@ -68,7 +68,7 @@ def test_reading_on_in_pieces_or_from_anywhere_knows_the_same_lines(tmp_path: Pa
     lines = _written(tmp_path / DECISIONS, range(9))
     whole, _ = DecisionFile(tmp_path, KEY).demands(0, 100)
     file, position = DecisionFile(tmp_path, KEY), 0
-    found: list[Demand] = []
+    found: list[OrderDecision] = []
     for _ in lines:
         some, position = file.demands(position, 1)
         found += some
@@ -80,9 +80,9 @@ def test_reading_on_in_pieces_or_from_anywhere_knows_the_same_lines(tmp_path: Pa
 
 def test_a_ledger_that_is_opened_again_goes_on_as_the_same_run(tmp_path: Path) -> None:
     lines = _written(tmp_path / DECISIONS, range(3))
-    with Ledger(tmp_path, KEY) as ledger:
+    with DecisionLogWriter(tmp_path, KEY) as ledger:
         assert ledger._sealer is not None
         assert ledger._sealer.run == run_of(KEY, lines[0])
-    with Ledger(tmp_path, OTHER) as ledger:
+    with DecisionLogWriter(tmp_path, OTHER) as ledger:
         assert ledger._sealer is not None
         assert ledger._sealer.run != run_of(KEY, lines[0]), "what another installation sealed is not ours"

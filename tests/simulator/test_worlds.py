@@ -12,15 +12,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.schema import TABLES, Kind
+from duanka.domain.schema import TABLES, ColumnKind
 from duanka.simulator import ROLES, Strategy, World, simulate
 from simulated import number, read
 
-TYPES: dict[Kind, tuple[pl.DataType, ...]] = {
-    Kind.TIME: (pl.Datetime("us"),),
-    Kind.DAY: (pl.Date(),),
-    Kind.COUNT: (pl.Int64(), pl.Int32()),
-    Kind.FLAG: (pl.Boolean(),),
+TYPES: dict[ColumnKind, tuple[pl.DataType, ...]] = {
+    ColumnKind.TIME: (pl.Datetime("us"),),
+    ColumnKind.DAY: (pl.Date(),),
+    ColumnKind.COUNT: (pl.Int64(), pl.Int32()),
+    ColumnKind.FLAG: (pl.Boolean(),),
 }
 
 

@@ -32,7 +32,7 @@ SHOWN = {
 }
 
 
-def run_on(root: Path) -> specification.Evidence:
+def run_on(root: Path) -> specification.EvidenceRun:
     about = {"date": "2026-03-02", "version": "0.1.0", "python": "3.11.2", "system": "Linux x86_64"}
     return evidence_of(SHOWN, **about, tests=4, files=code_of(root))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from duanka.domain.errors import UnreadableInput
-from duanka.specification import Evidence, Requirement, State, read, results, state_of
+from duanka.specification import EvidenceRun, Requirement, State, read, results, state_of
 from duanka.specification.evidence import evidence_of, write
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ def test_no_run_no_results(tmp_path: Path) -> None:
     assert results(tmp_path / "requirements.json") is None
 
 
-def run_of(outcomes: Mapping[str, Mapping[str, bool]]) -> Evidence:
+def run_of(outcomes: Mapping[str, Mapping[str, bool]]) -> EvidenceRun:
     files = {"src/a.py": "0123456789ab"}
     about = {"date": "2026-03-02", "version": "0.1.0", "python": "3.11.2", "system": "Linux x86_64"}
     return evidence_of(outcomes, **about, tests=3, files=files)

@@ -8,8 +8,8 @@ from datetime import datetime
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api.http.dependencies import Context, Desk, HealthState, Limits, present
-from duanka.api.http.middleware import Most, Wire
+from duanka.api.http.dependencies import Context, DeskServices, HealthReport, RequestLimits, present
+from duanka.api.http.middleware import BodyLimit, RequestMiddleware
 from duanka.api.http.openapi import describe
 from duanka.api.http.openapi_paths import methods, only_described
 from duanka.api.http.rate_limit import Buckets
@@ -24,8 +24,8 @@ from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
-from duanka.application.online_verification import Verification
-from duanka.domain.identity import Reason
+from duanka.application.online_verification import OnlineVerification
+from duanka.domain.identity import CheckReason
 
 BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\
@@ -41,13 +41,13 @@ release (复机), objection (异议), what the police ask for, and the figures o
 
 
 def create_api(
-    desk: Desk,
+    desk: DeskServices,
     clock: Callable[[], datetime] = present,
-    limits: Limits | None = None,
-    verification: Verification | None = None,
+    limits: RequestLimits | None = None,
+    verification: OnlineVerification | None = None,
     *,
-    online: Callable[[], Verification | None] | None = None,
-    health: Callable[[], HealthState] | None = None,
+    online: Callable[[], OnlineVerification | None] | None = None,
+    health: Callable[[], HealthReport] | None = None,
     metrics: Callable[[], bytes] | None = None,
 ) -> FastAPI:
     """The API on `desk`, and the holder's page at `/v`. `verification`: the way online; None: the counter alone.
@@ -58,7 +58,7 @@ def create_api(
     Endpoints are sync and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust its
     X-Forwarded-For: limits by address are about who asks.
     """
-    limits = limits or Limits()
+    limits = limits or RequestLimits()
     api = FastAPI(
         title="Duanka card restrictions · 断卡",
         version=__version__,
@@ -90,11 +90,13 @@ def create_api(
     add_problems(api, methods)
     page.add_page(api, desk.book.terms.policy)
     others = {
-        checks.CHECK: Most(limits.frames, Reason.TOO_LARGE),
-        sending.PICTURES: Most(MOST_BYTES, Reason.TOO_LARGE),
-        sending.LINE: Most(sending.MOST_LINE),
+        checks.CHECK: BodyLimit(limits.frames, CheckReason.TOO_LARGE),
+        sending.PICTURES: BodyLimit(MOST_BYTES, CheckReason.TOO_LARGE),
+        sending.LINE: BodyLimit(sending.MOST_LINE),
     }
-    api.add_middleware(Wire, body=limits.body, others={BASE + path: most for path, most in others.items()})
+    api.add_middleware(
+        RequestMiddleware, body=limits.body, others={BASE + path: most for path, most in others.items()}
+    )
     describe(api, desk.book.terms.policy)
     api.openapi()  # now and not in the first request: it takes a second, and must not be made by two threads
     return api

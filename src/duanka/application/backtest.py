@@ -10,7 +10,7 @@ from duanka.application.scan import Scan, TakeIn, nothing_lost
 from duanka.domain.errors import DuankaError
 from duanka.domain.judgement import Judgement
 from duanka.domain.policy import Policy
-from duanka.domain.ports import Engine, Progress, RuleRun, Span
+from duanka.domain.ports import Engine, Progress, RecordCoverage, RuleRun
 from duanka.domain.rule import Action, Literal, Rule
 
 Asked = Action | None
@@ -32,7 +32,7 @@ class Backtest:
     after: RuleRun
     limits_before: Mapping[str, Literal]
     limits_after: Mapping[str, Literal]
-    span: Span
+    span: RecordCoverage
     runs: tuple[RuleRun, ...]
     orders: Mapping[tuple[Asked, Asked], int]
     moved: Mapping[str, tuple[Asked, Asked]]

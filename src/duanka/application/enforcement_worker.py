@@ -28,7 +28,7 @@ PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 
 
-class Draining(Protocol):
+class Dispatcher(Protocol):
     """What carries orders into one element, or notices to the message centre and their receipts back."""
 
     def work(self, now: datetime) -> bool:
@@ -44,7 +44,7 @@ class Draining(Protocol):
         """Give the connection back."""
 
 
-class Refused(Protocol):
+class RefusalRecorder(Protocol):
     """What records an element's refusals. `name`: the element."""
 
     name: str
@@ -53,7 +53,7 @@ class Refused(Protocol):
         """Record what is new, up to a batch; whether there may be more at once."""
 
 
-class Compared(Protocol):
+class Reconciler(Protocol):
     """What compares an element with the order book. `name`: the element."""
 
     name: str
@@ -91,7 +91,7 @@ class Guard(Protocol):
         """Look now, and keep how far the database is; as a duty."""
 
 
-class Watch(Protocol):
+class EnforcementObserver(Protocol):
     """Told how it goes: the heartbeat and the figures."""
 
     def worked(self, duty: str, seconds: float) -> None:
@@ -133,15 +133,15 @@ class Enforcement:
 
     sweep: Callable[[datetime, int], int]
     carry_out: Callable[[datetime], object]
-    elements: Mapping[str, Draining]
+    elements: Mapping[str, Dispatcher]
     look: Callable[[datetime], Iterable[str]]
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
     say: Callable[[str], None]
-    watch: Watch = Unwatched()  # noqa: RUF009  # it holds nothing
-    notices: Draining | None = None
-    refusals: Sequence[Refused] = ()
-    compared: Sequence[Compared] = ()
+    watch: EnforcementObserver = Unwatched()  # noqa: RUF009  # it holds nothing
+    notices: Dispatcher | None = None
+    refusals: Sequence[RefusalRecorder] = ()
+    compared: Sequence[Reconciler] = ()
     compare_every: float = 300.0
     lists: Sequence[Listed] = ()
     purge: Callable[[datetime], object] | None = None
@@ -154,7 +154,7 @@ class Enforcement:
         return self.guard is not None and self.guard.holds
 
     @property
-    def draining(self) -> tuple[Draining, ...]:
+    def draining(self) -> tuple[Dispatcher, ...]:
         """Everything that drains."""
         return (*self.elements.values(), *([self.notices] if self.notices else []))
 
@@ -171,10 +171,10 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
     def carry_out(now: datetime) -> bool:
         return not parts.holds and bool(parts.carry_out(now))
 
-    def send(notices: Draining) -> Callable[[datetime], bool]:
+    def send(notices: Dispatcher) -> Callable[[datetime], bool]:
         return lambda now: not parts.holds and notices.work(now)
 
-    def compare(one: Compared) -> Callable[[datetime], bool]:
+    def compare(one: Reconciler) -> Callable[[datetime], bool]:
         def work(now: datetime) -> bool:
             if not (parts.guard and parts.guard.check(now)):
                 one.compare(now)
@@ -315,7 +315,11 @@ class Enforcing:
 
     def _close(self) -> None:
         parts = self.parts
-        closing: Collection[Draining | Compared | Listed] = (*parts.draining, *parts.compared, *parts.lists)
+        closing: Collection[Dispatcher | Reconciler | Listed] = (
+            *parts.draining,
+            *parts.compared,
+            *parts.lists,
+        )
         for one in closing:
             try:
                 one.close()

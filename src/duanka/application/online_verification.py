@@ -18,24 +18,24 @@ from duanka.domain.identity import (
     Challenge,
     Check,
     CheckerDown,
+    CheckReason,
     CheckRefused,
     Consent,
     Frame,
     FrameDigest,
     Outcome,
-    Progress,
-    Reason,
     ReferenceUnusable,
     Session,
-    Stage,
+    SessionStage,
     Verdict,
+    VerificationProgress,
 )
 from duanka.domain.identity_ports import CheckBook, Checker, CheckQueue, ReferencePhotos
 
 _log = logging.getLogger("duanka.application.online_verification")
 
 
-class Verification:
+class OnlineVerification:
     """The way online. Safe from any thread; `draw`: where challenges are drawn from; `clock`: now, aware."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Verification:
         """Who judges, as the consent names it."""
         return self._checker.name
 
-    def standing(self, order_id: str, now: datetime) -> Progress:
+    def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Where the verification of an order is, and whether it can go on online."""
         return self._book.standing(order_id, now)
 
@@ -81,7 +81,7 @@ class Verification:
         try:
             steps = self._checker.challenge(lot)
         except CheckerDown:
-            raise CheckRefused(Reason.NOT_AVAILABLE, wait=30) from None
+            raise CheckRefused(CheckReason.NOT_AVAILABLE, wait=30) from None
         return self._book.draw(session, steps, now)
 
     def recorded(self, token: str, challenge_id: str, digests: Sequence[FrameDigest], now: datetime) -> str:
@@ -90,7 +90,7 @@ class Verification:
 
     def submit(
         self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
-    ) -> Progress:
+    ) -> VerificationProgress:
         """Take the frames that answer a challenge; the verdict comes later, see `progress`.
 
         `receipt`: of `recorded`, where the pictures took longer than the challenge lasts.
@@ -106,20 +106,22 @@ class Verification:
         except CheckRefused:
             self._book.release(challenge.id, now)
             raise
-        return replace(self._book.standing(session.order_id, now), stage=Stage.WAITING, waiting=waiting)
+        return replace(
+            self._book.standing(session.order_id, now), stage=SessionStage.WAITING, waiting=waiting
+        )
 
-    def progress(self, token: str, now: datetime) -> Progress:
+    def progress(self, token: str, now: datetime) -> VerificationProgress:
         """Where the session's verification is, and how long its check still takes."""
         session = self._book.session(token, now)
         found = self._book.standing(session.order_id, now)
-        if found.stage is Stage.WAITING:
+        if found.stage is SessionStage.WAITING:
             return replace(found, waiting=self._queue.expected(session.order_id))
         return found
 
     def _settle(self, session: Session, challenge: Challenge, check: Check, verdict: Verdict) -> None:
         """The verdict is here: keep it, and let the order move. Called by the queue, from a thread of its own."""
         now = self._clock()
-        if verdict.outcome is Outcome.FAILED and Reason.LOST in verdict.reasons:
+        if verdict.outcome is Outcome.FAILED and CheckReason.LOST in verdict.reasons:
             self._book.release(challenge.id, now)
             return
         # the book keeps it only where a person will look
@@ -144,8 +146,8 @@ class Verification:
         except ReferenceUnusable as error:  # the holder goes to the counter; the desk must see why
             _log.warning("%s: %s", session.order_id, error)
             self._book.note_reference(session.order_id, str(error), now)
-            raise CheckRefused(Reason.NO_REFERENCE) from None
+            raise CheckRefused(CheckReason.NO_REFERENCE) from None
         except CheckerDown:
-            raise CheckRefused(Reason.NOT_AVAILABLE, wait=30) from None
+            raise CheckRefused(CheckReason.NOT_AVAILABLE, wait=30) from None
         self._book.keep_reference(session.order_id, photo, now)
         return photo

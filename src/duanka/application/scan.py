@@ -17,7 +17,7 @@ from duanka.domain.findings import CardAtRisk, Findings
 from duanka.domain.intake_report import Intake
 from duanka.domain.judgement import CLAIMED, Judgement, Shadows
 from duanka.domain.policy import Policy
-from duanka.domain.ports import Engine, Profile, Progress, Span
+from duanka.domain.ports import Engine, Profile, Progress, RecordCoverage
 from duanka.domain.rule import Rule
 from duanka.domain.take import Coverage
 
@@ -122,7 +122,7 @@ def scan_records(
     )
 
 
-def _coverage(span: Span, intake: Intake) -> Coverage:
+def _coverage(span: RecordCoverage, intake: Intake) -> Coverage:
     """What the records cover: days of each table, and the files that were read."""
     until = ((span.reach or span.until) - timedelta(microseconds=1)).date()
     read = sum(1 for file in intake.files if not file.duplicate_of and file.used)

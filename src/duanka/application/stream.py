@@ -18,16 +18,16 @@ from duanka.domain.findings import CardAtRisk
 from duanka.domain.judgement import Judgement, Shadows
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit
-from duanka.domain.streaming import Batch, Feed, HitChange, Taken, Watch
+from duanka.domain.streaming import Batch, BatchResult, Feed, HitChange, LiveObserver
 from duanka.domain.take import Coverage
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 QUARANTINE = "quarantine.parquet"
 _REST = 2.0  # seconds, while nothing comes
 _TOLD_AT_ONCE = 20_000  # changes: each takes about a kilobyte with its words
 
 
-class Answers(Protocol):
+class LiveQueries(Protocol):
     """What the live state answers."""
 
     def changes(self, after: int, most: int) -> Iterator[HitChange]:
@@ -47,7 +47,7 @@ class LiveEngine(Protocol):
     """What keeps the state and judges it."""
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> LiveQueries:
         """What the state knows."""
 
     @property
@@ -63,10 +63,10 @@ class LiveEngine(Protocol):
     def positions(self) -> Mapping[str, int]:
         """How far every origin is read and committed."""
 
-    def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> Taken:
+    def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> BatchResult:
         """Take a micro-batch in; with `settle`, commit everything since the last time, and first `judge` it."""
 
-    def finish(self, now: datetime) -> Taken:
+    def finish(self, now: datetime) -> BatchResult:
         """Judge as if nothing more came."""
 
     def rest(self, seconds: float) -> bool:
@@ -85,7 +85,7 @@ class LiveEngine(Protocol):
         """Changes up to `seq` are written elsewhere for good."""
 
 
-class Ledger(Protocol):
+class DecisionLog(Protocol):
     """Where changes are told, each once."""
 
     def last_seq(self) -> int:
@@ -97,7 +97,7 @@ class Ledger(Protocol):
     def write(
         self,
         changes: Sequence[HitChange],
-        words: Callable[[Hit], Words],
+        words: Callable[[Hit], BilingualText],
         cards: Iterable[CardAtRisk],
         covers: Coverage | None,
     ) -> None:
@@ -115,8 +115,8 @@ class Following:
     feed: Feed
     engine: LiveEngine
     judgement: Judgement
-    ledger: Ledger
-    watch: Watch
+    ledger: DecisionLog
+    watch: LiveObserver
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
     settle: float = 5.0
@@ -135,9 +135,9 @@ class Followed:
     repeated: int = 0
     ahead: int = 0
     told: int = 0
-    last: Taken = field(default_factory=Taken)
+    last: BatchResult = field(default_factory=BatchResult)
 
-    def add(self, taken: Taken) -> None:
+    def add(self, taken: BatchResult) -> None:
         """Count one micro-batch."""
         self.records += taken.records
         self.used += taken.used
@@ -224,7 +224,7 @@ def _decide_again(run: Following) -> int:
 
 
 def write_lists(
-    answers: Answers, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
+    answers: LiveQueries, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
 ) -> Tally:
     """Write the hits as they stand, cards_at_risk.csv and quarantine.parquet, as a scan leaves them, to `out`.
 

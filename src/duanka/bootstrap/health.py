@@ -14,9 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from duanka.application.supervision import PartState, Supervisor
-from duanka.domain.streaming import Taken, Waiting
+from duanka.domain.streaming import BatchResult, IntakeBacklog
 from duanka.ledger.db.database import Store
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
 from duanka.ledger.monitoring.isolation import in_one_line
 from duanka.orders.monitoring.backlog import Backlog, backlog, probe_writing
@@ -47,7 +47,7 @@ class HealthState:
 class DutyWatch:
     """Hears from the worker which duties fail, raises an alarm where one fails for long, and clears it."""
 
-    def __init__(self, alarms: Alarms, clock: Callable[[], datetime]) -> None:
+    def __init__(self, alarms: AlarmService, clock: Callable[[], datetime]) -> None:
         self._alarms, self._clock = alarms, clock
         self._failing: dict[str, tuple[int, datetime]] = {}  # duty -> failures in a row, and since when
         self.failures: dict[str, int] = {}  # of each duty, since the start
@@ -75,7 +75,9 @@ class DutyWatch:
 class PartAlarms:
     """A `supervision.Listener`: a line in the log and an alarm for each part that fails."""
 
-    def __init__(self, alarms: Alarms, say: Callable[[str], None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, alarms: AlarmService, say: Callable[[str], None], clock: Callable[[], datetime]
+    ) -> None:
         self._alarms, self._say, self._clock = alarms, say, clock
 
     def failed(self, part: str, error: BaseException) -> None:
@@ -97,7 +99,7 @@ class RecordsPulse:
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks, self._at = ticks, ticks()
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """A micro-batch is in."""
         del taken, waiting
         self._at = self._ticks()
@@ -107,7 +109,7 @@ class RecordsPulse:
         return self._ticks() - self._at
 
 
-class Health:
+class HealthMonitor:
     """Looks at the database every few seconds (`run`), and tells how everything is at any moment."""
 
     def __init__(
@@ -192,7 +194,7 @@ def _is_ours(source: str) -> bool:
 class OrderMetrics(Collector):
     """What waits in the order book and how the parts are, as of the last look."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: HealthMonitor) -> None:
         self._health = health
 
     def collect(self) -> Iterator[Metric]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from random import Random, SystemRandom
 
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.bootstrap import orders as app_orders
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity_policy import IdentityPolicy
@@ -19,16 +19,16 @@ from duanka.domain.sealing import derived
 from duanka.identity import reference_photos as photos
 from duanka.identity import vendor
 from duanka.identity import worker_pool as workers
-from duanka.identity.embedded.checker import Embedded, available
+from duanka.identity.embedded.checker import EmbeddedChecker, available
 
 
 @contextlib.contextmanager
 def verification(
     settings: Settings,
-    here: Desk,
+    here: OrderDesk,
     clock: Callable[[], datetime] = app_orders.now,
     draw: Random | None = None,
-) -> Iterator[Verification | None]:
+) -> Iterator[OnlineVerification | None]:
     """The way online as the settings name it; None where they name none, so that only the counter is open.
 
     `draw`: where challenges come from; by default the system's lot, which nobody foresees.
@@ -46,12 +46,12 @@ def verification(
     store = photos.photos_of(settings.reference_photos, key.get_secret_value() if key else None)
     checker, queue = judges(settings, policy)
     with contextlib.closing(queue), contextlib.closing(checker):
-        yield Verification(here.checks, checker, queue, store, draw or SystemRandom(), clock)
+        yield OnlineVerification(here.checks, checker, queue, store, draw or SystemRandom(), clock)
 
 
 def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQueue]:
     """Who judges, and the queue before them."""
-    if settings.face == Embedded.name:
+    if settings.face == EmbeddedChecker.name:
         if why := available():
             raise DuankaError(f"DUANKA_FACE=embedded: {why}")
         return workers.embedded(policy, settings.face_workers)
@@ -69,6 +69,6 @@ def said(settings: Settings) -> str:
     """The way online in words."""
     if not settings.face:
         return "at the counter alone (online: set DUANKA_FACE and DUANKA_REFERENCE_PHOTOS; docs/IDENTITY.md)"
-    if settings.face == Embedded.name:
+    if settings.face == EmbeddedChecker.name:
         return f"online, judged here by {settings.face_workers} worker(s); it stops photographs, not an injected video"
     return f"online, judged by {settings.face}"

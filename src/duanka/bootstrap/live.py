@@ -33,15 +33,15 @@ from duanka.domain.judgement import CLAIMED, Judgement, Shadows
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
 from duanka.domain.rule import Hit, Literal
-from duanka.domain.streaming import Feed, HitChange, Lateness, Taken, Waiting, Watch
+from duanka.domain.streaming import BatchResult, Feed, HitChange, IntakeBacklog, Lateness, LiveObserver
 from duanka.domain.take import Coverage
-from duanka.domain.text import Language, Words
+from duanka.domain.text import BilingualText, Language
 from duanka.engine.live import Live
 from duanka.ingest import Inbox, check_holds_records
 from duanka.observability import Telemetry
 from duanka.policy_files.loader import read_lists
-from duanka.reports import CardsAtRisk, Ledger
-from duanka.reports.list_changes import Changes
+from duanka.reports import CardsAtRisk, DecisionLogWriter
+from duanka.reports.list_changes import ListChanges
 from duanka.rules import RULES
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -111,10 +111,10 @@ class LiveOutcome:
 class Several:
     """Tells several watches."""
 
-    def __init__(self, watches: Sequence[Watch]) -> None:
+    def __init__(self, watches: Sequence[LiveObserver]) -> None:
         self._watches = watches
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """A micro-batch is in."""
         for watch in self._watches:
             watch.note(taken, waiting)
@@ -123,7 +123,7 @@ class Several:
 class SaysUnsigned:
     """A ledger that says once when a police case came that no registered source signed: it stops nothing."""
 
-    def __init__(self, ledger: Ledger, said: Callable[[str], None]) -> None:
+    def __init__(self, ledger: DecisionLogWriter, said: Callable[[str], None]) -> None:
         self._ledger, self._said, self._done = ledger, said, False
 
     def last_seq(self) -> int:
@@ -137,7 +137,7 @@ class SaysUnsigned:
     def write(
         self,
         changes: Sequence[HitChange],
-        words: Callable[[Hit], Words],
+        words: Callable[[Hit], BilingualText],
         cards: Iterable[CardAtRisk],
         covers: Coverage | None,
     ) -> None:
@@ -154,7 +154,7 @@ Ending = Callable[[Callable[[], object], Callable[[], None]], contextlib.Abstrac
 def live(
     settings: Settings,
     asked: LiveRun,
-    watch: Watch,
+    watch: LiveObserver,
     said: Callable[[str], None],
     ending: Ending | None = None,
 ) -> LiveOutcome:
@@ -167,7 +167,7 @@ def live(
     return outcome
 
 
-def write_report(outcome: LiveOutcome, changes: Changes | None = None) -> None:
+def write_report(outcome: LiveOutcome, changes: ListChanges | None = None) -> None:
     """Write report.html beside the lists; once the state is closed, for plots take the memory that it had.
 
     `changes`: since the list before, which are told too.
@@ -182,7 +182,7 @@ def write_report(outcome: LiveOutcome, changes: Changes | None = None) -> None:
 def follow(
     settings: Settings,
     asked: LiveRun,
-    watch: Watch,
+    watch: LiveObserver,
     said: Callable[[str], None],
     ending: Ending | None = None,
 ) -> LiveOutcome:
@@ -211,7 +211,7 @@ def follow(
                 passes=settings.passes_in(zone),
             )
         )
-        ledger = parts.enter_context(Ledger(asked.out, settings.decision_key))
+        ledger = parts.enter_context(DecisionLogWriter(asked.out, settings.decision_key))
         if settings.decision_key is None:
             said(app.NO_SEAL)
         judgement = Judgement(policy, running, limits)

@@ -15,8 +15,8 @@ from duanka.bootstrap.live import LiveOutcome, LiveRun
 from duanka.bootstrap.settings import Settings
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.private_files import put_in_place, write_private
-from duanka.domain.streaming import Source, Watch
-from duanka.reports.list_changes import Changes, write_changes
+from duanka.domain.streaming import LiveObserver, SourceReach
+from duanka.reports.list_changes import ListChanges, write_changes
 from duanka.reports.spreadsheet import write_spreadsheet
 
 CHANGES = "changes.csv"
@@ -33,7 +33,7 @@ class Morning:
     """
 
     outcome: LiveOutcome
-    changes: Changes
+    changes: ListChanges
     day: date
     missing: dict[str, date]
     came: dict[str, date]
@@ -51,7 +51,7 @@ def yesterday(zone: OperatorZone, now: datetime) -> date:
 
 
 def morning(
-    settings: Settings, asked: LiveRun, day: date, watch: Watch, said: Callable[[str], None]
+    settings: Settings, asked: LiveRun, day: date, watch: LiveObserver, said: Callable[[str], None]
 ) -> Morning:
     """Take in what is new, write the lists, and what changed since the lists of the last morning that ended well.
 
@@ -72,12 +72,12 @@ def morning(
     return Morning(outcome, changes, day, missing, came)
 
 
-def late_sources(sources: tuple[Source, ...], day: date) -> dict[str, date]:
+def late_sources(sources: tuple[SourceReach, ...], day: date) -> dict[str, date]:
     """Source -> the last day of which it has records, where that is before `day`."""
     return {source.name: source.high.date() for source in sources if source.high and source.high.date() < day}
 
 
-def _came(path: Path, sources: tuple[Source, ...]) -> dict[str, date]:
+def _came(path: Path, sources: tuple[SourceReach, ...]) -> dict[str, date]:
     """What was missing when `path` was written, and is there now."""
     try:
         missed = {name: date.fromisoformat(day) for name, day in json.loads(path.read_bytes()).items()}

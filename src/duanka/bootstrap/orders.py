@@ -18,14 +18,14 @@ from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
-from duanka.domain.order import Demand, Kind, NoSuchTransition, OrderError, Person
+from duanka.domain.order import Kind, NoSuchTransition, OrderDecision, OrderError, Person
 from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private
 from duanka.domain.sealing import derived
 from duanka.domain.take import EVERYTHING, Choice
-from duanka.domain.text import Words
-from duanka.ledger.audit.kept_end import End, KeptEnds
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.kept_end import KeptEnds, TrailEnd
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.installation import SecretKeys, Upgrade
@@ -34,16 +34,16 @@ from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import Keys
 from duanka.ledger.people.persons import Persons
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
-from duanka.ledger.unit_of_work.unit_of_work import Terms, Turn
-from duanka.orders.bulk_actions.service import Acts
+from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.intake.kept_decisions import ReadLine
-from duanka.orders.intake.takes import Takes
-from duanka.orders.intake.taking import Preview, Taken, Taking
+from duanka.orders.intake.takes import TakeService
+from duanka.orders.intake.taking import DecisionTaker, Preview, TakeResult
 from duanka.orders.monitoring.backups import hours_anew
-from duanka.orders.queries.service import Reading
-from duanka.orders.service import OrderBook
+from duanka.orders.queries.service import OrderQueries
+from duanka.orders.service import OrderService
 from duanka.orders.verification.check_book import Checks
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
@@ -59,18 +59,18 @@ _SHORTEST_SECRET = 32  # characters, as of DUANKA_SECRET
 
 
 @dataclass(frozen=True)
-class Desk:
+class OrderDesk:
     """Everything that acts on orders or reads them, on one database under one policy."""
 
     store: Store
     elements: NetworkElements
     ends: KeptEnds
-    book: OrderBook
-    acts: Acts
+    book: OrderService
+    acts: ActService
     keys: Keys
     persons: Persons
     links: Links
-    reading: Reading
+    reading: OrderQueries
     trail: Trail
     pictures: Pictures
     checks: Checks
@@ -80,7 +80,7 @@ class Desk:
     case_sources: CaseSources
     sources_key: bytes
     pass_list: PassList
-    takes: Takes
+    takes: TakeService
     withdrawals: Withdrawals
 
 
@@ -93,7 +93,7 @@ def desk(
     check_network: bool = True,
     read_only: bool = False,
     upgrade: Upgrade | None = None,
-) -> Iterator[Desk]:
+) -> Iterator[OrderDesk]:
     """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for.
 
     `check_network`: refuse settings that name another network than the order book (ElementDiffers).
@@ -121,13 +121,13 @@ def desk(
         kept = KeptPeople(store, trail, lambda: end_folders(settings, elements))
         ends = KeptEnds(store, trail, lambda: end_folders(settings, elements), kept)
         trail.kept_elsewhere = lambda: [(end.seq, end.hash) for end in ends.ends()]
-        book = OrderBook(store, Terms(policy.orders, trail))
+        book = OrderService(store, Terms(policy.orders, trail))
         links = Links(derived(root, "links"), policy.orders)
         sources = CaseSources(store, trail, derived(secret, "case source rows"), kept)
         kept.removed_sources = sources.removed
         pictures = Pictures(book, derived(root, "pictures"))
-        acts, decision_key = Acts(book), derived(secret, "decisions")
-        yield Desk(
+        acts, decision_key = ActService(book), derived(secret, "decisions")
+        yield OrderDesk(
             store,
             elements,
             ends,
@@ -136,7 +136,7 @@ def desk(
             Keys(store, trail, kept),
             Persons(store, trail, kept),
             links,
-            Reading(store, trail),
+            OrderQueries(store, trail),
             trail,
             pictures,
             Checks(book, links, pictures, derived(root, "frames")),
@@ -146,14 +146,16 @@ def desk(
             sources,
             derived(secret, "case sources"),
             PassList(store, trail, settings.passes_file, derived(secret, PURPOSE)),
-            Takes(acts, kept_lines(decision_key), lambda: _signers(sources)),
+            TakeService(acts, kept_lines(decision_key), lambda: _signers(sources)),
             Withdrawals(acts),
         )
     finally:
         store.close()
 
 
-def upgrade_terms(settings: Settings, say: Callable[[Words], None], despite_faults: str = "") -> Upgrade:
+def upgrade_terms(
+    settings: Settings, say: Callable[[BilingualText], None], despite_faults: str = ""
+) -> Upgrade:
     """How this process upgrades an order book of an earlier version. `say`: told what people must know of it."""
     by = f"{getpass.getuser()} on this machine"
     return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
@@ -286,7 +288,9 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
     return person
 
 
-def take(here: Desk, folder: Path | None, by: Person, choice: Choice = EVERYTHING, why: str = "") -> Taken:
+def take(
+    here: OrderDesk, folder: Path | None, by: Person, choice: Choice = EVERYTHING, why: str = ""
+) -> TakeResult:
     """Turn the decisions in `folder` that were not taken before into orders; None: those that are held.
 
     `why`: kept with what `choice` holds. NotTheirs: `by` may not. DuankaError: there are no decisions.
@@ -294,12 +298,12 @@ def take(here: Desk, folder: Path | None, by: Person, choice: Choice = EVERYTHIN
     return _taking(here, folder, choice, by, why).take(now(), by)
 
 
-def preview_take(here: Desk, folder: Path | None, by: Person, choice: Choice) -> Preview:
+def preview_take(here: OrderDesk, folder: Path | None, by: Person, choice: Choice) -> Preview:
     """What `take` would come to; nothing is written. Its errors."""
     return _taking(here, folder, choice, by, "").preview(now(), by)
 
 
-def _taking(here: Desk, folder: Path | None, choice: Choice, by: Person, why: str) -> Taking:
+def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, why: str) -> DecisionTaker:
     from duanka.reports import DecisionFile  # noqa: PLC0415  # it brings what writes spreadsheets
 
     authorize(by, Permission.TAKE_DECISIONS)
@@ -313,13 +317,13 @@ def _taking(here: Desk, folder: Path | None, choice: Choice, by: Person, why: st
             "the order book is older than the kept end of its trail: a backup was restored, and what was decided"
             " since was dealt with before; a supervisor looks first (`duanka audit accept-restored`)"
         )
-    return Taking(here.book, decisions, kept_lines(here.decision_key), signers(here), choice, why)
+    return DecisionTaker(here.book, decisions, kept_lines(here.decision_key), signers(here), choice, why)
 
 
 def kept_lines(key: bytes) -> ReadLine:
     """Reads decisions that were kept; `key`: of their seals."""
 
-    def read(line: str, *, sealed: bool) -> Demand:
+    def read(line: str, *, sealed: bool) -> OrderDecision:
         from duanka.reports import KeptLines  # noqa: PLC0415  # it brings what writes spreadsheets
 
         return KeptLines(key)(line, sealed=sealed)
@@ -327,7 +331,7 @@ def kept_lines(key: bytes) -> ReadLine:
     return read
 
 
-def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[list[End], int]:
+def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tuple[list[TrailEnd], int]:
     """Go on with a restored backup; the ends that it is without, and how many passes it did not know.
 
     Who passed since the backup stands in the list of passes that the worker kept: they pass again, before any deadline
@@ -341,7 +345,7 @@ def accept_restored(here: Desk, by: Person, why: str, at: datetime) -> tuple[lis
     return here.ends.accept(by, why, at), passed
 
 
-def signers(here: Desk) -> Callable[[], frozenset[str]]:
+def signers(here: OrderDesk) -> Callable[[], frozenset[str]]:
     """Asks whose signature of police cases counts now."""
     return lambda: _signers(here.case_sources)
 
@@ -350,15 +354,15 @@ def _signers(sources: CaseSources) -> frozenset[str]:
     return frozenset(source.name for source in sources.in_force())
 
 
-def write_sources(here: Desk, path: Path) -> None:
+def write_sources(here: OrderDesk, path: Path) -> None:
     """Write the sealed list of the sources in force, as a scan and a live run read it."""
     write_private(path, listed(here.case_sources.in_force(), here.sources_key))
 
 
-def link_for(here: Desk, order_id: str, by: Person, why: str, now: datetime) -> str:
+def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime) -> str:
     """The address of a new link for an order, as in a notice; that it was made, by whom and why, stays in the trail."""
 
-    def work(turn: Turn) -> str:
+    def work(turn: UnitOfWork) -> str:
         order = turn.order(order_id)
         authorize(by, Permission.MAKE_LINK, order)
         if order.kind is not Kind.VERIFICATION:  # whoever makes a link has a hand in what it is answered for

@@ -14,15 +14,15 @@ from duanka.bootstrap.policies import limit_of, policy_named, rule_named
 from duanka.bootstrap.settings import Settings, load_settings
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.ports import Silent
-from duanka.evaluation import Changes, Flagged, Move, Row
-from duanka.specification import Figures, Measured, MeasuredRow, Requirement
+from duanka.evaluation import Flagged, MeasureRow, Move, RuleChangeEffect
+from duanka.specification import Measured, MeasuredFigures, MeasuredRow, Requirement
 
 _DATA = "DATA"  # stands for the records in the commands of the document
 _BACKTEST, _SCAN = ["duanka", "rules", "backtest"], ["duanka", "scan"]
 _DEFAULT = "national"
 
 
-def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None]) -> Figures:
+def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None]) -> MeasuredFigures:
     """Run the command of every question that names one, each once, on `data`.
 
     UnreadableInput where `data` has no truth.parquet beside it: without the truth a figure says nothing of whom it is
@@ -40,7 +40,7 @@ def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None
         say(shown)
         measured[command] = Measured(shown, _rows(settings, data, truth, command))
     cards = evaluation.read_truth(truth).height
-    return Figures(f"{datetime.now(UTC):%Y-%m-%d}", __version__, data.name, cards, measured)
+    return MeasuredFigures(f"{datetime.now(UTC):%Y-%m-%d}", __version__, data.name, cards, measured)
 
 
 def _rows(settings: Settings, data: Path, truth: Path, command: str) -> tuple[MeasuredRow, ...]:
@@ -76,7 +76,7 @@ def _backtested(
     return _changed(changes, change)
 
 
-def _changed(changes: Changes, change: str) -> tuple[MeasuredRow, ...]:
+def _changed(changes: RuleChangeEffect, change: str) -> tuple[MeasuredRow, ...]:
     more, less = (tuple(one for one in changes.moves if sign * one.more > 0) for sign in (1, -1))
     return (
         _flagged("flagged by the rule now", "规则现在命中", changes.before),
@@ -110,7 +110,7 @@ def _scanned(settings: Settings, data: Path, truth: Path, policy: str) -> Measur
             language=None,
             progress=Silent(),
         )
-        asked: Row = evaluation.evaluate(out, truth).asked
+        asked: MeasureRow = evaluation.evaluate(out, truth).asked
     return MeasuredRow(
         f"asked under {policy}", f"{policy} 策略下要求核验", asked.cards, asked.fraud, asked.honest
     )

@@ -31,8 +31,8 @@ from duanka.domain.ports import Progress
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
 from duanka.domain.text import Language
-from duanka.engine import Cluster, Embedded, Trial, trials
-from duanka.evaluation import Changes, compare
+from duanka.engine import Cluster, DuckDBEngine, RuleTestResult, trials
+from duanka.evaluation import RuleChangeEffect, compare
 from duanka.ingest import NATIVE, read_mapping, take_in
 from duanka.ingest import Mapping as RecordsMapping
 from duanka.ingest.validation.quarantine_advice import ADVICE
@@ -124,7 +124,7 @@ def backtest(
     truth: Path | None,
     examples: int,
     progress: Progress,
-) -> tuple[Backtest, Changes]:
+) -> tuple[Backtest, RuleChangeEffect]:
     """Run the rules over `data` with `rule` as it is under `policy`, and with `changed` limits.
 
     Without a change: without the rule, and with it. `truth`: default truth.parquet beside the records, if there.
@@ -152,7 +152,7 @@ def backtest(
         return outcome, compare(*hits, rule.id, outcome.moved, truth, examples)
 
 
-def try_examples(rule: Rule) -> list[Trial]:
+def try_examples(rule: Rule) -> list[RuleTestResult]:
     """Run the rule over its own examples."""
     return trials(rule)
 
@@ -219,11 +219,11 @@ def _engine(
     passes: Mapping[str, datetime],
     memory: str | None = None,
     remote: str | None = None,
-) -> Embedded | Cluster:
+) -> DuckDBEngine | Cluster:
     allowed, threads = engine_memory(memory or settings.memory), settings.threads
     if remote:
         return Cluster(work / "engine", remote, memory=allowed, threads=threads, passes=passes)
-    return Embedded(work / "engine", memory=allowed, threads=threads, passes=passes)
+    return DuckDBEngine(work / "engine", memory=allowed, threads=threads, passes=passes)
 
 
 def remote_for(settings: Settings, engine: str, remote: str | None) -> str | None:

@@ -17,29 +17,29 @@ from duanka.api import create_api
 from duanka.api.http.client_addresses import TrustedProxies
 from duanka.api.server import listening_socket, make_server, server_address
 from duanka.application.enforcement_worker import Enforcement, Enforcing, Unwatched
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.live import LiveOutcome, LiveRun, stopped_by_signals
-from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, Desk, register_ports
+from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, OrderDesk, register_ports
 from duanka.bootstrap.serve_parts import ServeParts, Supervision, not_set_up
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.policy import Policy
-from duanka.domain.streaming import Watch as RecordsWatch
+from duanka.domain.streaming import LiveObserver as RecordsWatch
 from duanka.ledger.audit.kept_end import TrailGuard
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.network.hlr.element import HomeRegister
 from duanka.network.notices.sender import ShortMessageCentre
 from duanka.network.sip.element import CallProxy
 from duanka.network.sms.element import MessageProxy
-from duanka.orders.dispatch.element_worker import Enacting
+from duanka.orders.dispatch.element_worker import ElementDispatcher
 from duanka.orders.dispatch.notice_texts import writing
-from duanka.orders.dispatch.notice_worker import Posting
-from duanka.orders.dispatch.outbox import Looking, Outbox
+from duanka.orders.dispatch.notice_worker import NoticeDispatcher
+from duanka.orders.dispatch.outbox import Outbox, PendingWorkProbe
 from duanka.orders.monitoring.kept_lists import KeptListWatch
 from duanka.orders.monitoring.reconciliation import ChangeLimit, Reconciling
 from duanka.orders.monitoring.refusals import Refusals
@@ -62,7 +62,7 @@ class Serving:
 
 @contextlib.contextmanager
 def working(
-    here: Desk,
+    here: OrderDesk,
     policy: OrderPolicy,
     network: Network,
     say: Callable[[str], None],
@@ -75,7 +75,7 @@ def working(
     """
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
     network.join(here, clock())
-    alarms = Alarms(here.store, say, timedelta(minutes=policy.alarm_minutes))
+    alarms = AlarmService(here.store, say, timedelta(minutes=policy.alarm_minutes))
     here.book.set_aside = alarms.set_aside
     guard = TrailGuard(here.ends, alarms)
     guard.check(clock())  # before the first duty: a restored backup must not act once
@@ -93,12 +93,12 @@ def working(
         parts = Enforcement(
             sweep=sweep,
             carry_out=here.acts.carry_out,
-            elements={one.name: Enacting(outbox, one, alarms) for one in network.elements()},
-            look=Looking(here.store, network.addresses),
+            elements={one.name: ElementDispatcher(outbox, one, alarms) for one in network.elements()},
+            look=PendingWorkProbe(here.store, network.addresses),
             clock=clock,
             ticks=time.monotonic,
             say=say,
-            notices=Posting(here.book, worker, sender, writing(policy, here.links), alarms)
+            notices=NoticeDispatcher(here.book, worker, sender, writing(policy, here.links), alarms)
             if (sender := network.sender())
             else None,
             refusals=[Refusals(here.store, one, alarms) for one in network.sources()],
@@ -147,7 +147,7 @@ class Network:
         self._settings, self._short_code = settings, short_code
         self.addresses = app_orders.elements_of(settings)
 
-    def join(self, here: Desk, now: datetime) -> None:
+    def join(self, here: OrderDesk, now: datetime) -> None:
         """Take the elements of the order book, which takes over those of the settings that it never had."""
         self.addresses = here.elements.take_over(self.addresses, now)
 
@@ -249,9 +249,9 @@ class _Silent:
 
 @contextlib.contextmanager
 def listening(
-    here: Desk,
+    here: OrderDesk,
     asked: Serving,
-    online: Verification | None = None,
+    online: OnlineVerification | None = None,
     clock: Callable[[], datetime] = app_orders.now,
 ) -> Iterator[str]:
     """The API on a thread of its own; HOST:PORT that it listens at."""

@@ -17,24 +17,31 @@ from prometheus_client import CollectorRegistry
 from duanka.api import create_api
 from duanka.api.http.client_addresses import TrustedProxies
 from duanka.api.server import listening_socket, make_server, server_address
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
-from duanka.bootstrap.health import DutyWatch, Health, OrderMetrics, PartAlarms, RecordsPulse, metrics_text
+from duanka.bootstrap.health import (
+    DutyWatch,
+    HealthMonitor,
+    OrderMetrics,
+    PartAlarms,
+    RecordsPulse,
+    metrics_text,
+)
 from duanka.bootstrap.live import LiveOutcome, LiveRun, Several, check_source, live
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.policy import Policy
-from duanka.domain.streaming import Taken, Waiting
-from duanka.domain.streaming import Watch as RecordsWatch
+from duanka.domain.streaming import BatchResult, IntakeBacklog
+from duanka.domain.streaming import LiveObserver as RecordsWatch
 from duanka.ledger.audit.kept_end import KeptEnds
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.clock_guard import ClockGuard
 from duanka.observability import Metrics
-from duanka.orders.intake.decisions import Intake
+from duanka.orders.intake.decisions import DecisionIntake
 from duanka.reports import DecisionFile
 from duanka.rules import RULES
 
@@ -59,7 +66,7 @@ class _Works:
 
     running: Running
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """A micro-batch is in."""
         del taken, waiting
         self.running.works()
@@ -87,9 +94,11 @@ def not_set_up(settings: Settings) -> tuple[str, ...]:
 class ServeParts:
     """The parts of `serve` beside the worker, each started by a method. `outcome`: of the live run, once it ended."""
 
-    def __init__(self, settings: Settings, policy: Policy, here: Desk, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, here: OrderDesk, say: Callable[[str], None]
+    ) -> None:
         self._settings, self._here, self._say = settings, here, say
-        alarms = Alarms(here.store, say, timedelta(minutes=policy.orders.alarm_minutes))
+        alarms = AlarmService(here.store, say, timedelta(minutes=policy.orders.alarm_minutes))
         guard = ClockGuard(here.store, alarms, app_orders.now)
         guard.start()
         supervisor = Supervisor(PartAlarms(alarms, say, app_orders.now), time.monotonic)
@@ -97,7 +106,7 @@ class ServeParts:
         self.outcome: LiveOutcome | None = None
         self._zone = OperatorZone(policy.orders.zone)
         self._pulse = RecordsPulse()
-        self._health = Health(
+        self._health = HealthMonitor(
             here.store,
             supervisor,
             self.supervision.duties,
@@ -108,7 +117,7 @@ class ServeParts:
         registry = CollectorRegistry()
         registry.register(OrderMetrics(self._health))
         self._registries = [registry]
-        self._online: Verification | None = None
+        self._online: OnlineVerification | None = None
 
     def watch_health(self) -> None:
         """Look at the database and the clock every few seconds."""
@@ -138,7 +147,7 @@ class ServeParts:
 
         def run(running: Running) -> None:
             decisions = DecisionFile(folder, self._here.decision_key)
-            intake = Intake(self._here.book, decisions, app_orders.signers(self._here))
+            intake = DecisionIntake(self._here.book, decisions, app_orders.signers(self._here))
             held = _Held(self._here.ends)
             while not running.stopping.is_set():
                 if not held() and intake.take(app_orders.now()):

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from duanka.domain.order import TRANSITIONS, Event, Kind, NotTheirs, Order
+from duanka.domain.order import TRANSITIONS, Event, Kind, Order, PermissionDenied
 from duanka.domain.person import STAFF, Person, Role, Scope
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 
 class Permission(StrEnum):
@@ -116,89 +116,116 @@ class Grant:
 
     permission: Permission
     roles: frozenset[Role]
-    words: Words
+    words: BilingualText
     everywhere: bool = False
 
 
 _GRANTED: tuple[Grant, ...] = (
-    Grant(Permission.WHO_AM_I, _EVERYBODY, Words("查看本人身份", "ask who they are")),
-    Grant(Permission.LIST_ORDERS, _READERS, Words("查看工单列表", "list orders")),
-    Grant(Permission.READ_ORDER, _READERS, Words("查看工单", "read an order")),
-    Grant(Permission.SEARCH_BY_NUMBER, _DESK, Words("按号码查询", "search orders by number")),
-    Grant(Permission.UNMASK, _WITH_CASE, Words("查看完整号码", "see numbers in full")),
-    Grant(Permission.READ_DOSSIER, _WITH_CASE, Words("查看号码档案", "read the dossier of a card")),
-    Grant(Permission.READ_FIGURES, _READERS, Words("查看统计", "read figures")),
-    Grant(Permission.LIST_HANDLED, _READERS, Words("查看处置号码明细", "list the numbers handled")),
-    Grant(Permission.EXPORT_PASSES, _SENIOR, Words("导出核验通过名单", "export who passed"), everywhere=True),
-    Grant(Permission.LIST_ALARMS, _READERS, Words("查看告警", "list alarms")),
-    Grant(Permission.CLEAR_ALARM, _SENIOR, Words("解除告警", "clear an alarm"), everywhere=True),
-    Grant(Permission.LIST_DRIFTS, _READERS, Words("查看状态不一致", "list differences in the network")),
-    Grant(Permission.VERIFY_AUDIT, _SUPERVISION | _BY_US, Words("校验审计链", "verify the audit trail")),
-    Grant(Permission.READ_OWN_ORDER, _HOLDER, Words("查看本人工单", "read the order of a holder's link")),
-    Grant(Permission.TAKE_DECISIONS, _DESK | _BY_US, Words("接收研判结果", "take decisions")),
-    Grant(Permission.MAKE_LINK, _DESK, Words("重发核验链接", "make a link for a holder")),
-    Grant(Permission.FILE_OBJECTION, _DESK | _HOLDER, Words("登记异议", "file an objection")),
-    Grant(Permission.LIST_TAKES, _DESK, Words("查看接收批次", "list takes and what is held")),
-    Grant(Permission.LIST_ACTS, _DESK | _BY_US, Words("查看批量处置", "see what was proposed")),
-    Grant(Permission.PROPOSE_ACT, _DESK, Words("提出处置", "propose a stop or release")),
-    Grant(Permission.APPROVE_ACT, _SENIOR, Words("复核通过处置", "approve what somebody else proposed")),
-    Grant(Permission.REJECT_ACT, _DESK, Words("否决处置", "reject what was proposed")),
-    Grant(Permission.UNDO_ACT, _DESK, Words("撤销处置", "undo what was done")),
-    Grant(Permission.VERIFY_ONLINE, _HOLDER, Words("在线核验", "be verified online")),
-    Grant(Permission.LIST_REVIEWS, _DESK, Words("查看待审核列表", "list checks that wait for a person")),
-    Grant(Permission.OPEN_REVIEW, _DESK, Words("查看比对画面", "see pictures of holders")),
-    Grant(Permission.LIST_COUNTER_CHECKS, _DESK, Words("查看待复核列表", "list counter checks")),
-    Grant(Permission.RECORD_COUNTER_CHECK, _DESK, Words("登记营业厅核验", "verify a holder in person")),
-    Grant(Permission.CONFIRM_COUNTER_CHECK, _DESK, Words("复核营业厅核验", "confirm a counter check")),
-    Grant(Permission.REJECT_COUNTER_CHECK, _DESK, Words("退回营业厅核验", "reject a counter check")),
-    Grant(Permission.LIST_ELEMENTS, _READERS, Words("查看网元", "list the network's elements")),
+    Grant(Permission.WHO_AM_I, _EVERYBODY, BilingualText("查看本人身份", "ask who they are")),
+    Grant(Permission.LIST_ORDERS, _READERS, BilingualText("查看工单列表", "list orders")),
+    Grant(Permission.READ_ORDER, _READERS, BilingualText("查看工单", "read an order")),
+    Grant(Permission.SEARCH_BY_NUMBER, _DESK, BilingualText("按号码查询", "search orders by number")),
+    Grant(Permission.UNMASK, _WITH_CASE, BilingualText("查看完整号码", "see numbers in full")),
+    Grant(Permission.READ_DOSSIER, _WITH_CASE, BilingualText("查看号码档案", "read the dossier of a card")),
+    Grant(Permission.READ_FIGURES, _READERS, BilingualText("查看统计", "read figures")),
+    Grant(Permission.LIST_HANDLED, _READERS, BilingualText("查看处置号码明细", "list the numbers handled")),
+    Grant(
+        Permission.EXPORT_PASSES,
+        _SENIOR,
+        BilingualText("导出核验通过名单", "export who passed"),
+        everywhere=True,
+    ),
+    Grant(Permission.LIST_ALARMS, _READERS, BilingualText("查看告警", "list alarms")),
+    Grant(Permission.CLEAR_ALARM, _SENIOR, BilingualText("解除告警", "clear an alarm"), everywhere=True),
+    Grant(
+        Permission.LIST_DRIFTS, _READERS, BilingualText("查看状态不一致", "list differences in the network")
+    ),
+    Grant(
+        Permission.VERIFY_AUDIT, _SUPERVISION | _BY_US, BilingualText("校验审计链", "verify the audit trail")
+    ),
+    Grant(
+        Permission.READ_OWN_ORDER, _HOLDER, BilingualText("查看本人工单", "read the order of a holder's link")
+    ),
+    Grant(Permission.TAKE_DECISIONS, _DESK | _BY_US, BilingualText("接收研判结果", "take decisions")),
+    Grant(Permission.MAKE_LINK, _DESK, BilingualText("重发核验链接", "make a link for a holder")),
+    Grant(Permission.FILE_OBJECTION, _DESK | _HOLDER, BilingualText("登记异议", "file an objection")),
+    Grant(Permission.LIST_TAKES, _DESK, BilingualText("查看接收批次", "list takes and what is held")),
+    Grant(Permission.LIST_ACTS, _DESK | _BY_US, BilingualText("查看批量处置", "see what was proposed")),
+    Grant(Permission.PROPOSE_ACT, _DESK, BilingualText("提出处置", "propose a stop or release")),
+    Grant(
+        Permission.APPROVE_ACT, _SENIOR, BilingualText("复核通过处置", "approve what somebody else proposed")
+    ),
+    Grant(Permission.REJECT_ACT, _DESK, BilingualText("否决处置", "reject what was proposed")),
+    Grant(Permission.UNDO_ACT, _DESK, BilingualText("撤销处置", "undo what was done")),
+    Grant(Permission.VERIFY_ONLINE, _HOLDER, BilingualText("在线核验", "be verified online")),
+    Grant(
+        Permission.LIST_REVIEWS, _DESK, BilingualText("查看待审核列表", "list checks that wait for a person")
+    ),
+    Grant(Permission.OPEN_REVIEW, _DESK, BilingualText("查看比对画面", "see pictures of holders")),
+    Grant(Permission.LIST_COUNTER_CHECKS, _DESK, BilingualText("查看待复核列表", "list counter checks")),
+    Grant(
+        Permission.RECORD_COUNTER_CHECK, _DESK, BilingualText("登记营业厅核验", "verify a holder in person")
+    ),
+    Grant(
+        Permission.CONFIRM_COUNTER_CHECK, _DESK, BilingualText("复核营业厅核验", "confirm a counter check")
+    ),
+    Grant(Permission.REJECT_COUNTER_CHECK, _DESK, BilingualText("退回营业厅核验", "reject a counter check")),
+    Grant(Permission.LIST_ELEMENTS, _READERS, BilingualText("查看网元", "list the network's elements")),
     Grant(
         Permission.CONFIGURE_NETWORK,
         _SENIOR,
-        Words("配置网元", "change the network's elements"),
+        BilingualText("配置网元", "change the network's elements"),
         everywhere=True,
     ),
     Grant(
         Permission.ALLOW_CHANGES,
         _SENIOR,
-        Words("允许比对批量修改", "let a comparison change many cards"),
+        BilingualText("允许比对批量修改", "let a comparison change many cards"),
         everywhere=True,
     ),
-    Grant(Permission.BACK_UP, _SENIOR, Words("备份工单库", "back up the order book"), everywhere=True),
+    Grant(
+        Permission.BACK_UP, _SENIOR, BilingualText("备份工单库", "back up the order book"), everywhere=True
+    ),
     Grant(
         Permission.ACCEPT_RESTORED,
         _SENIOR,
-        Words("接受恢复的数据库", "accept a restored database"),
+        BilingualText("接受恢复的数据库", "accept a restored database"),
         everywhere=True,
     ),
-    Grant(Permission.LIST_PERSONS, _SUPERVISION, Words("查看人员与密钥", "list people and keys")),
-    Grant(Permission.PROPOSE_PERSON, _DESK, Words("提出人员与密钥", "propose a person, a change or a key")),
+    Grant(Permission.LIST_PERSONS, _SUPERVISION, BilingualText("查看人员与密钥", "list people and keys")),
     Grant(
-        Permission.APPROVE_PERSON, _SENIOR, Words("复核人员与密钥", "decide on what was proposed of people")
+        Permission.PROPOSE_PERSON,
+        _DESK,
+        BilingualText("提出人员与密钥", "propose a person, a change or a key"),
     ),
-    Grant(Permission.DISABLE_PERSON, _SENIOR, Words("停用人员", "disable a person")),
-    Grant(Permission.REVOKE_KEY, _EVERYBODY, Words("吊销密钥", "revoke a key")),
+    Grant(
+        Permission.APPROVE_PERSON,
+        _SENIOR,
+        BilingualText("复核人员与密钥", "decide on what was proposed of people"),
+    ),
+    Grant(Permission.DISABLE_PERSON, _SENIOR, BilingualText("停用人员", "disable a person")),
+    Grant(Permission.REVOKE_KEY, _EVERYBODY, BilingualText("吊销密钥", "revoke a key")),
     Grant(
         Permission.LIST_CASE_SOURCES,
         _SUPERVISION,
-        Words("查看涉案名单签名方", "list the sources of police cases"),
+        BilingualText("查看涉案名单签名方", "list the sources of police cases"),
     ),
     Grant(
         Permission.PROPOSE_CASE_SOURCE,
         _SENIOR,
-        Words("提出涉案名单签名方", "propose a source of police cases"),
+        BilingualText("提出涉案名单签名方", "propose a source of police cases"),
         everywhere=True,
     ),
     Grant(
         Permission.APPROVE_CASE_SOURCE,
         _SENIOR,
-        Words("复核涉案名单签名方", "approve a source of police cases"),
+        BilingualText("复核涉案名单签名方", "approve a source of police cases"),
         everywhere=True,
     ),
     Grant(
         Permission.REMOVE_CASE_SOURCE,
         _SENIOR,
-        Words("撤销涉案名单签名方", "remove a source of police cases"),
+        BilingualText("撤销涉案名单签名方", "remove a source of police cases"),
         everywhere=True,
     ),
 )
@@ -209,9 +236,9 @@ def move_permission(kind: Kind, event: Event) -> Permission:
     return Permission(f"{kind.value}.{event.value}")
 
 
-def _move_words(permission: Permission) -> Words:
+def _move_words(permission: Permission) -> BilingualText:
     kind, _, event = permission.value.partition(".")
-    return Words(f"{Kind(kind).words.zh}：{Event(event).words.zh}", event.replace("_", " "))
+    return BilingualText(f"{Kind(kind).words.zh}：{Event(event).words.zh}", event.replace("_", " "))
 
 
 def _moves() -> dict[Permission, Grant]:
@@ -257,9 +284,9 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
         if "." in permission:
             what = f"{what} a {permission.value.partition('.')[0]}"
         instead = _INSTEAD.get((person.role, permission), "")
-        raise NotTheirs(f"{person.role} may not {what}; {instead or f'it takes {takes}'}")
+        raise PermissionDenied(f"{person.role} may not {what}; {instead or f'it takes {takes}'}")
     if grant.everywhere and not person.scope.everywhere:
-        raise NotTheirs(
+        raise PermissionDenied(
             f"{person.id} has a narrower scope ({person.scope}): to {grant.words.en} takes all operators and cities"
         )
     if about is not None:
@@ -269,10 +296,10 @@ def authorize(person: Person, permission: Permission, about: Order | None = None
 def gives(person: Person, scope: Scope) -> None:
     """Return where `person` may give this scope to somebody, or take it; NotTheirs: nobody gives what they have not."""
     if not person.scope.contains(scope):
-        raise NotTheirs(f"the scope {scope} is wider than that of {person.id} ({person.scope})")
+        raise PermissionDenied(f"the scope {scope} is wider than that of {person.id} ({person.scope})")
 
 
 def within(person: Person, what: str, operator: str, city: str) -> None:
     """Return where an order or card of this operator and city is in the scope of `person`; NotTheirs otherwise."""
     if not person.scope.covers(operator, city):
-        raise NotTheirs(f"{what} is out of the scope of {person.id} ({person.scope})")
+        raise PermissionDenied(f"{what} is out of the scope of {person.id} ({person.scope})")

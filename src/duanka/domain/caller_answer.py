@@ -12,45 +12,53 @@ from datetime import date, datetime
 from duanka.domain.evidence import Evidence
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.network import NetworkState
-from duanka.domain.order import CLOSED, Asked, Kind, Order, State
+from duanka.domain.order import CLOSED, Kind, Order, RequestedAction, State
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder
 
-UNKNOWN = Words(
+UNKNOWN = BilingualText(
     "工单库中没有这个号码的任何记录：没有要求核验，也没有停机。请核对号码。",
     "The order book has never heard of this number: nothing is asked of it, nothing stops it. Check the number.",
 )
 _STOPPED = {
-    State.OUTGOING_BARRED: Words("被限制呼出（单停）", "has been barred from calling out (单停)"),
-    State.SUSPENDED: Words("停机（双停）", "has been suspended (双停)"),
-    State.FORCED_STOP: Words("由公安机关通知停机", "has been stopped by police notice"),
-    State.PUNISHED: Words("惩戒停机", "has been suspended as a punishment"),
+    State.OUTGOING_BARRED: BilingualText("被限制呼出（单停）", "has been barred from calling out (单停)"),
+    State.SUSPENDED: BilingualText("停机（双停）", "has been suspended (双停)"),
+    State.FORCED_STOP: BilingualText("由公安机关通知停机", "has been stopped by police notice"),
+    State.PUNISHED: BilingualText("惩戒停机", "has been suspended as a punishment"),
 }
 _OTHERWISE = {
-    NetworkState.OUTGOING_BARRED: Words("将限制呼出（单停）", "cannot call out"),
-    NetworkState.SUSPENDED: Words("将停机（双停）", "is suspended"),
-    NetworkState.ACTIVE: Words("将再次通知", "is asked again"),
+    NetworkState.OUTGOING_BARRED: BilingualText("将限制呼出（单停）", "cannot call out"),
+    NetworkState.SUSPENDED: BilingualText("将停机（双停）", "is suspended"),
+    NetworkState.ACTIVE: BilingualText("将再次通知", "is asked again"),
 }
 _ASKED = {
-    State.OPENED: Words("通知尚未送达，期限未开始", "the notice is not delivered yet, and no time runs"),
-    State.UNDELIVERABLE: Words(
+    State.OPENED: BilingualText(
+        "通知尚未送达，期限未开始", "the notice is not delivered yet, and no time runs"
+    ),
+    State.UNDELIVERABLE: BilingualText(
         "通知未能送达，期限未开始", "the notice could not be delivered, and no time runs"
     ),
-    State.UNDER_REVIEW: Words(
+    State.UNDER_REVIEW: BilingualText(
         "您提交的材料正由我们审核，期间不计时",
         "we are looking at what you gave us, and no time runs meanwhile",
     ),
-    State.SENT_TO_FRAUD_CENTRE: Words("由公安反诈中心核实", "the fraud centre of the police looks at it"),
-    State.FAILED: Words("核验未通过，是否停机由第二人决定", "it was not passed, and a second person decides"),
-    State.EXPIRED: Words("已逾期，是否停机由第二人决定", "the time is over, and a second person decides"),
+    State.SENT_TO_FRAUD_CENTRE: BilingualText(
+        "由公安反诈中心核实", "the fraud centre of the police looks at it"
+    ),
+    State.FAILED: BilingualText(
+        "核验未通过，是否停机由第二人决定", "it was not passed, and a second person decides"
+    ),
+    State.EXPIRED: BilingualText(
+        "已逾期，是否停机由第二人决定", "the time is over, and a second person decides"
+    ),
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def answer(
     number: str, orders: Sequence[Order], since: datetime | None, policy: OrderPolicy, *, known: bool = True
-) -> Words:
+) -> BilingualText:
     """What to say about the card `number`, of which these are the orders, the latest first.
 
     `since`: since when the card is treated as it is; `number` may be masked but for its end. `known`: False where the
@@ -70,7 +78,7 @@ def answer(
     return _with_objection(said, _open(orders, Kind.OBJECTION), policy)
 
 
-def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> Words:
+def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> BilingualText:
     """What to say about one order, open or over. `since`: when it came into its state."""
     tail = order.card[-4:]
     if order.kind is Kind.RESTRICTION and order.state in _STOPPED:
@@ -79,24 +87,24 @@ def answer_about(order: Order, since: datetime, policy: OrderPolicy) -> Words:
         return _ended(_asked(tail, order, policy))
     if order.kind is Kind.OBJECTION and order.closed_at is None:
         return _with_objection(
-            Words(f"关于您尾号{tail}的号码", f"About your number ending {tail}"), order, policy
+            BilingualText(f"关于您尾号{tail}的号码", f"About your number ending {tail}"), order, policy
         )
     return _ended(_free(tail, [order], policy))
 
 
 def _stopped(
     tail: str, order: Order, verification: Order | None, since: datetime, policy: OrderPolicy
-) -> Words:
+) -> BilingualText:
     state, lift = _STOPPED[order.state], _lift(order, verification, policy)
     told = _with_days(told_to_holder(order, policy).reason, order, verification)
     begun, by = _moment(since, policy), _authority(order)
-    return Words(
+    return BilingualText(
         f"您尾号{tail}的号码自{begun.zh}起{state.zh}，原因：{told.zh}；依据：{by.zh}；{lift.zh}",
         f"Your number ending {tail} {state.en} since {begun.en}, because: {told.en}; by {by.en}; {lift.en}",
     )
 
 
-def _with_days(reason: Words, order: Order, verification: Order | None) -> Words:
+def _with_days(reason: BilingualText, order: Order, verification: Order | None) -> BilingualText:
     """The reason with the days on which the rules saw it; a stop of the police rests on none."""
     if order.state is State.FORCED_STOP:
         return reason
@@ -106,30 +114,32 @@ def _with_days(reason: Words, order: Order, verification: Order | None) -> Words
     first, last = min(one.first_day for one in seen), max(one.last_day for one in seen)
     zh, en = (f"{one.month}月{one.day}日" for one in (first, last)), (_day(one) for one in (first, last))
     days_zh, days_en = ("至".join(dict.fromkeys(zh)), " to ".join(dict.fromkeys(en)))
-    return Words(f"{reason.zh}（{days_zh}）", f"{reason.en} ({days_en})")
+    return BilingualText(f"{reason.zh}（{days_zh}）", f"{reason.en} ({days_en})")
 
 
 def _day(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
-def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> Words:
+def _lift(order: Order, verification: Order | None, policy: OrderPolicy) -> BilingualText:
     """What gives the card back, and by when something heavier follows."""
     if order.state is State.FORCED_STOP:
-        return Words(f"没有期限；{policy.police_redress.zh}", f"no time is set; {policy.police_redress.en}")
+        return BilingualText(
+            f"没有期限；{policy.police_redress.zh}", f"no time is set; {policy.police_redress.en}"
+        )
     if order.state is State.PUNISHED and order.until:
         until = _moment(order.until, policy)
-        return Words(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
+        return BilingualText(f"{until.zh}自动恢复", f"it ends by itself on {until.en}")
     redress = told_to_holder(order, policy)
     by_passing = verification is not None or _follows_verification(order)
     in_person = _in_person(verification or order)
     how = _prove(policy, redress.papers, in_person=in_person) if by_passing else redress.redress
     if order.state is State.OUTGOING_BARRED and order.due_at:
         due = _moment(order.due_at, policy)
-        return Words(
+        return BilingualText(
             f"{how.zh}；{due.zh}前未通过将停机（双停）", f"{how.en}; from {due.en} on it is suspended"
         )
-    return Words(f"{how.zh}，不设期限", f"{how.en}; no time is set")
+    return BilingualText(f"{how.zh}，不设期限", f"{how.en}; no time is set")
 
 
 def _follows_verification(order: Order) -> bool:
@@ -138,57 +148,59 @@ def _follows_verification(order: Order) -> bool:
 
 def _in_person(order: Order) -> bool:
     """Whether the notice named the counter alone, and no link."""
-    return order.state is State.SENT_TO_COUNTER or order.asked == Asked.VERIFY_AT_COUNTER
+    return order.state is State.SENT_TO_COUNTER or order.asked == RequestedAction.VERIFY_AT_COUNTER
 
 
-def _prove(policy: OrderPolicy, papers: Words, *, in_person: bool) -> Words:
+def _prove(policy: OrderPolicy, papers: BilingualText, *, in_person: bool) -> BilingualText:
     if in_person:
-        return Words(
+        return BilingualText(
             f"须本人带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
             f"it works again as soon as you prove who you are, in person at {policy.counter.en} with {papers.en}",
         )
-    return Words(
+    return BilingualText(
         f"凭短信中的链接、或带{papers.zh}到{policy.counter.zh}核验，通过立即恢复",
         f"it works again as soon as you prove who you are, by the link of our message or at {policy.counter.en} with"
         f" {papers.en}",
     )
 
 
-def _authority(order: Order) -> Words:
+def _authority(order: Order) -> BilingualText:
     evidence, _, reference = order.carried_by.partition(":")
     match evidence:
         case Evidence.POLICE_NOTICE:
-            return Words(f"公安机关通知（{reference}）", f"police notice {reference}")
+            return BilingualText(f"公安机关通知（{reference}）", f"police notice {reference}")
         case Evidence.EXPIRED_VERIFICATION:
-            return Words(
+            return BilingualText(
                 f"运营商的规定，核验{reference}逾期未办理",
                 f"the operator's rules, as verification {reference} was not answered in time",
             )
         case Evidence.FAILED_CHECK:
-            return Words(
+            return BilingualText(
                 f"运营商的规定，核验{reference}未通过",
                 f"the operator's rules, as verification {reference} was not passed",
             )
         case Evidence.TWO_PEOPLE:
-            return Words(
+            return BilingualText(
                 f"运营商两人复核的决定（{reference}）",
                 f"a decision of two of the operator's staff ({reference})",
             )
         case _:
-            return Words(f"运营商的决定（{order.id}）", f"a decision of the operator ({order.id})")
+            return BilingualText(f"运营商的决定（{order.id}）", f"a decision of the operator ({order.id})")
 
 
-def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
+def _asked(tail: str, order: Order, policy: OrderPolicy) -> BilingualText:
     """The number works, and its holder has to prove who they are."""
     told, begun = told_to_holder(order, policy), _moment(order.opened_at, policy)
     now = _ASKED.get(order.state)
     reason = _with_days(told.reason, order, None)
     how = _to_do(policy, told.papers, in_person=_in_person(order))
-    by = now or Words("不设期限", "no time is set")
+    by = now or BilingualText("不设期限", "no time is set")
     if order.due_at and now is None:
         due, otherwise = _moment(order.due_at, policy), _OTHERWISE[policy.stages[0].state]
-        by = Words(f"请于{due.zh}前办理，逾期{otherwise.zh}", f"do it by {due.en}, or it {otherwise.en}")
-    return Words(
+        by = BilingualText(
+            f"请于{due.zh}前办理，逾期{otherwise.zh}", f"do it by {due.en}, or it {otherwise.en}"
+        )
+    return BilingualText(
         f"您尾号{tail}的号码可以正常使用，但自{begun.zh}起须实人核验（{order.id}），原因：{reason.zh}；"
         f"依据：运营商的风险核验；{how.zh}；{by.zh}",
         f"Your number ending {tail} works, but since {begun.en} you are asked to prove who you are ({order.id}),"
@@ -196,66 +208,66 @@ def _asked(tail: str, order: Order, policy: OrderPolicy) -> Words:
     )
 
 
-def _to_do(policy: OrderPolicy, papers: Words, *, in_person: bool) -> Words:
+def _to_do(policy: OrderPolicy, papers: BilingualText, *, in_person: bool) -> BilingualText:
     """What a holder whose card works is asked to do."""
     if in_person:
-        return Words(
+        return BilingualText(
             f"须本人带{papers.zh}到{policy.counter.zh}核验",
             f"come in person to {policy.counter.en} with {papers.en}",
         )
-    return Words(
+    return BilingualText(
         f"凭短信中的链接、或带{papers.zh}到{policy.counter.zh}核验",
         f"prove who you are, by the link of our message or at {policy.counter.en} with {papers.en}",
     )
 
 
-def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> Words:
+def _free(tail: str, orders: Sequence[Order], policy: OrderPolicy) -> BilingualText:
     """Nothing is asked, nothing stops it; what was last."""
     last = next(
         (order for order in orders if order.kind is not Kind.OBJECTION), orders[0] if orders else None
     )
     if last is not None and last.state is State.CANCELLED:
         at = _moment(last.closed_at or last.updated_at, policy)
-        return Words(
+        return BilingualText(
             f"您尾号{tail}的号码已于{at.zh}销户（{last.id}），不能恢复；{last.grounds.redress.zh}",
             f"Your number ending {tail} was cancelled on {at.en} ({last.id}) for good; {last.grounds.redress.en}",
         )
-    free = Words(
+    free = BilingualText(
         f"您尾号{tail}的号码正常使用：没有停机，没有待办的核验",
         f"Your number ending {tail} works: nothing stops it, nothing is asked of you",
     )
     if last is None or last.state not in CLOSED:
         return free
     at = _moment(last.closed_at or last.updated_at, policy)
-    return Words(
+    return BilingualText(
         f"{free.zh}；上一次：{last.id} {at.zh}{last.state.words.zh}",
         f"{free.en}; the last time: {last.id}, {last.state.words.en} on {at.en}",
     )
 
 
-def _with_objection(said: Words, objection: Order | None, policy: OrderPolicy) -> Words:
+def _with_objection(said: BilingualText, objection: Order | None, policy: OrderPolicy) -> BilingualText:
     if objection is None:
         return _ended(said)
-    more = Words(
+    more = BilingualText(
         f"您的异议{objection.id}{objection.state.words.zh}",
         f"your objection {objection.id} is {objection.state.words.en}",
     )
     if objection.due_at:
         due = _moment(objection.due_at, policy)
-        more = Words(f"{more.zh}，{due.zh}前答复", f"{more.en}, and answered by {due.en}")
-    return _ended(Words(f"{said.zh}；{more.zh}", f"{said.en}; {more.en}"))
+        more = BilingualText(f"{more.zh}，{due.zh}前答复", f"{more.en}, and answered by {due.en}")
+    return _ended(BilingualText(f"{said.zh}；{more.zh}", f"{said.en}; {more.en}"))
 
 
-def _ended(said: Words) -> Words:
-    return Words(said.zh.rstrip("。；") + "。", said.en.rstrip(".;") + ".")
+def _ended(said: BilingualText) -> BilingualText:
+    return BilingualText(said.zh.rstrip("。；") + "。", said.en.rstrip(".;") + ".")
 
 
 def _open(orders: Iterable[Order], kind: Kind) -> Order | None:
     return next((order for order in orders if order.kind is kind and order.closed_at is None), None)
 
 
-def _moment(at: datetime, policy: OrderPolicy) -> Words:
+def _moment(at: datetime, policy: OrderPolicy) -> BilingualText:
     """As a person says it, in the operator's zone."""
     local = policy.local_time.local(at)
     zh = f"{local.year}年{local.month}月{local.day}日{local:%H:%M}"
-    return Words(zh, f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}")
+    return BilingualText(zh, f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from duanka.domain.order import OrderError
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 
 MOST_LETTERS = 200  # of what a counter is called
 
@@ -77,6 +77,6 @@ def without_document_number(text: str) -> str:
     return text
 
 
-def digest_of(*words: Words) -> str:
+def digest_of(*words: BilingualText) -> str:
     """SHA-256 of texts in both languages, as hex: says later which words somebody agreed to or signed."""
     return hashlib.sha256("\n".join(text for both in words for text in both).encode()).hexdigest()

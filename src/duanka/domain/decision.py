@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 
 class Tier(IntEnum):
@@ -25,16 +25,16 @@ class Tier(IntEnum):
         return self.name.lower()
 
     @property
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """The tier as people read it."""
         return _TIER_WORDS[self]
 
 
 _TIER_WORDS = {
-    Tier.LOW: Words("低", "low"),
-    Tier.MEDIUM: Words("中", "medium"),
-    Tier.HIGH: Words("高", "high"),
-    Tier.EXTREME: Words("极高", "extreme"),
+    Tier.LOW: BilingualText("低", "low"),
+    Tier.MEDIUM: BilingualText("中", "medium"),
+    Tier.HIGH: BilingualText("高", "high"),
+    Tier.EXTREME: BilingualText("极高", "extreme"),
 }
 
 

@@ -7,7 +7,7 @@ change with an update.
 
 from __future__ import annotations
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 DIGITS = 14
 """Digits that are the identity: eight of the type allocation code, six of the serial number."""
@@ -33,12 +33,12 @@ knows none; reporting body 00, whose identities are for tests (GSMA TS.06); and 
 _MANY = 0.01  # of the records
 
 
-def many_unknown(unknown: int, records: int) -> Words | None:
+def many_unknown(unknown: int, records: int) -> BilingualText | None:
     """Say that many of `records` name no device, so that rules about devices see less; None where few do."""
     if unknown <= _MANY * records:
         return None
     share = f"{unknown:,} / {records:,} ({unknown / records:.0%})"
-    return Words(
+    return BilingualText(
         f"{share} 条记录的 IMEI 为占位符（全零、同一数字、测试号），按终端未知处理：涉及终端的规则看不到这些记录",
         f"{share} records have a placeholder for an IMEI (zeros, one digit, test numbers): their device is unknown,"
         " and rules about devices do not see it",

@@ -9,10 +9,10 @@ from pathlib import Path
 from duanka.domain.decision import Tier
 from duanka.domain.intake_report import Intake
 from duanka.domain.policy import Policy
-from duanka.domain.ports import HitsOfDay, Profile, RuleRun, Share, Span
+from duanka.domain.ports import HitsOfDay, Profile, RecordCoverage, RuleRun, Share
 from duanka.domain.rule import Action, Hit, Literal, Rule
-from duanka.domain.streaming import Source
-from duanka.domain.text import Words
+from duanka.domain.streaming import SourceReach
+from duanka.domain.text import BilingualText
 
 __all__ = ["CardAtRisk", "Findings", "HitsOfDay", "LiveAccount", "Profile", "ShadowRule", "Share"]
 
@@ -31,7 +31,7 @@ class CardAtRisk:
     tier: Tier
     action: Action
     points: float
-    reasons: Mapping[str, Words]
+    reasons: Mapping[str, BilingualText]
     hits: tuple[Hit, ...]
     cases: tuple[str, ...] = ()
     shadow: Mapping[str, Action] = field(default_factory=dict)
@@ -69,9 +69,9 @@ class LiveAccount:
     how many cards a rule could not judge.
     """
 
-    span: Span
+    span: RecordCoverage
     intake: Intake
-    sources: tuple[Source, ...]
+    sources: tuple[SourceReach, ...]
     runs: tuple[RuleRun, ...]
     cards: int
     profile: Profile
@@ -90,7 +90,7 @@ class Findings:
     policy: Policy
     rules: tuple[Rule, ...]
     limits: Mapping[str, Mapping[str, Literal]]
-    span: Span
+    span: RecordCoverage
     intake: Intake
     runs: tuple[RuleRun, ...]
     tiers: Mapping[Tier, int]
@@ -101,7 +101,7 @@ class Findings:
     lists_from: Path | None = None
     shadows: tuple[ShadowRule, ...] = ()
     claimed: int = 0
-    live: tuple[Source, ...] | None = None
+    live: tuple[SourceReach, ...] | None = None
 
     @property
     def counting(self) -> tuple[Rule, ...]:

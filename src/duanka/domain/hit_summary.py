@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 MOST_RULES = 8  # of an order: the heaviest
 MOST_LETTERS = 300  # of what one saw, in each language
@@ -22,7 +22,7 @@ class HitSummary:
     first_day: date
     last_day: date
     days: int
-    words: Words
+    words: BilingualText
 
 
 def joined(earlier: str, later: Sequence[HitSummary]) -> str:
@@ -41,7 +41,7 @@ def bounded(summaries: Iterable[HitSummary]) -> tuple[HitSummary, ...]:
     for one in summaries:
         if len(found) == MOST_RULES:
             break
-        short = Words(
+        short = BilingualText(
             *(text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…" for text in one.words)
         )
         found.append(one if short == one.words else replace(one, words=short))
@@ -86,7 +86,7 @@ def _read(rule: object, first: str, last: str, days: object, zh: object, en: obj
     if whole < 1:
         raise ValueError(f"{days!r:.40} is no number of days")
     return HitSummary(
-        str(rule), date.fromisoformat(first), date.fromisoformat(last), whole, Words(str(zh), str(en))
+        str(rule), date.fromisoformat(first), date.fromisoformat(last), whole, BilingualText(str(zh), str(en))
     )
 
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import OrderError, State
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 
 MOST_FRAMES, LEAST_FRAMES = 40, 16
 UPLOAD = timedelta(minutes=5)  # after a challenge, for pictures whose digests came within its time
@@ -34,11 +34,13 @@ class Gesture(StrEnum):
     TURN_RIGHT = "turn_right"
 
 
-ASKED: Mapping[Gesture, Words] = {
-    Gesture.CLOSE_EYES: Words("请闭上眼睛一秒钟，再睁开", "Close your eyes for a second, then open them"),
-    Gesture.OPEN_MOUTH: Words("请张大嘴巴", "Open your mouth wide"),
-    Gesture.TURN_LEFT: Words("请把头向左转", "Turn your head to the left"),
-    Gesture.TURN_RIGHT: Words("请把头向右转", "Turn your head to the right"),
+ASKED: Mapping[Gesture, BilingualText] = {
+    Gesture.CLOSE_EYES: BilingualText(
+        "请闭上眼睛一秒钟，再睁开", "Close your eyes for a second, then open them"
+    ),
+    Gesture.OPEN_MOUTH: BilingualText("请张大嘴巴", "Open your mouth wide"),
+    Gesture.TURN_LEFT: BilingualText("请把头向左转", "Turn your head to the left"),
+    Gesture.TURN_RIGHT: BilingualText("请把头向右转", "Turn your head to the right"),
 }
 
 
@@ -101,7 +103,7 @@ class Outcome(WordedEnum):
     FAILED = "failed", "未通过"
 
 
-class Reason(StrEnum):
+class CheckReason(StrEnum):
     """Why a check did not pass, or why frames were not looked at."""
 
     # the picture: told with advice, and not counted as a failure
@@ -142,82 +144,100 @@ class Reason(StrEnum):
 
 # Only these say something about who is before the camera; the others ask to try again.
 COUNTED = frozenset(
-    {Reason.STILL, Reason.PHOTOGRAPH, Reason.OTHER_GESTURES, Reason.FACE_CHANGED, Reason.OTHER_PERSON}
+    {
+        CheckReason.STILL,
+        CheckReason.PHOTOGRAPH,
+        CheckReason.OTHER_GESTURES,
+        CheckReason.FACE_CHANGED,
+        CheckReason.OTHER_PERSON,
+    }
 )
 
-TOLD: Mapping[Reason, Words] = {
-    Reason.NO_FACE: Words("画面中没有看到人脸，请正对镜头", "No face was seen. Look straight at the camera."),
-    Reason.TWO_FACES: Words(
+TOLD: Mapping[CheckReason, BilingualText] = {
+    CheckReason.NO_FACE: BilingualText(
+        "画面中没有看到人脸，请正对镜头", "No face was seen. Look straight at the camera."
+    ),
+    CheckReason.TWO_FACES: BilingualText(
         "画面中不止一张人脸，请只让本人入镜", "More than one face was seen. Be alone in the picture."
     ),
-    Reason.TOO_SMALL: Words("人脸太小，请把手机拿近一些", "Your face is too small. Hold the phone closer."),
-    Reason.BLACK: Words(
+    CheckReason.TOO_SMALL: BilingualText(
+        "人脸太小，请把手机拿近一些", "Your face is too small. Hold the phone closer."
+    ),
+    CheckReason.BLACK: BilingualText(
         "画面是黑的，请检查镜头是否被遮住", "The picture is black. See whether the camera is covered."
     ),
-    Reason.TOO_DARK: Words(
+    CheckReason.TOO_DARK: BilingualText(
         "光线太暗，请到亮处，面向光源", "It is too dark. Go where it is bright, and face the light."
     ),
-    Reason.TOO_BRIGHT: Words(
+    CheckReason.TOO_BRIGHT: BilingualText(
         "光线太强，请避开直射的灯光或阳光", "It is too bright. Turn away from the glare."
     ),
-    Reason.BLURRED: Words(
+    CheckReason.BLURRED: BilingualText(
         "画面模糊，请擦净镜头，拿稳手机", "The picture is blurred. Clean the lens and hold still."
     ),
-    Reason.CORRUPT: Words("图片损坏，无法读取，请重试", "A picture arrived damaged. Please try again."),
-    Reason.TOO_MANY_PIXELS: Words(
+    CheckReason.CORRUPT: BilingualText(
+        "图片损坏，无法读取，请重试", "A picture arrived damaged. Please try again."
+    ),
+    CheckReason.TOO_MANY_PIXELS: BilingualText(
         "图片尺寸过大，请用本页面拍摄", "A picture has too many pixels. Use this page to record."
     ),
-    Reason.TOO_LARGE: Words(
+    CheckReason.TOO_LARGE: BilingualText(
         "上传内容过大，请用本页面拍摄", "What was sent is too large. Use this page to record."
     ),
-    Reason.OUT_OF_TIME: Words(
+    CheckReason.OUT_OF_TIME: BilingualText(
         "画面不完整，或不在规定时间内拍摄，请重试",
         "Pictures are missing or were not taken within the time asked. Please try again.",
     ),
-    Reason.EXPIRED: Words(
+    CheckReason.EXPIRED: BilingualText(
         "本次动作要求已过期，请重新开始", "These instructions are out of date. Please start again."
     ),
-    Reason.REPLAYED: Words(
+    CheckReason.REPLAYED: BilingualText(
         "这组画面已经提交过，请重新拍摄", "These pictures were sent before. Please record again."
     ),
-    Reason.OTHER_SESSION: Words(
+    CheckReason.OTHER_SESSION: BilingualText(
         "这组画面不属于本次核验，请重新拍摄", "These pictures belong to another session. Please record again."
     ),
-    Reason.OTHER_BROWSER: Words(
+    CheckReason.OTHER_BROWSER: BilingualText(
         "这个链接已在另一台手机或浏览器上开始使用，请在那里继续，或获取新链接",
         "This link is in use on another phone or browser. Go on there, or get a new link.",
     ),
-    Reason.STILL: Words("画面没有动，请本人按提示做动作", "Nothing moved. Do yourself what the page asks."),
-    Reason.PHOTOGRAPH: Words(
+    CheckReason.STILL: BilingualText(
+        "画面没有动，请本人按提示做动作", "Nothing moved. Do yourself what the page asks."
+    ),
+    CheckReason.PHOTOGRAPH: BilingualText(
         "画面像是照片，请本人对着镜头", "This looks like a photograph. Be before the camera yourself."
     ),
-    Reason.OTHER_GESTURES: Words(
+    CheckReason.OTHER_GESTURES: BilingualText(
         "动作与提示不一致，请按提示的顺序做", "The movements were not those asked. Follow the order shown."
     ),
-    Reason.FACE_CHANGED: Words(
+    CheckReason.FACE_CHANGED: BilingualText(
         "中途换了人脸，请本人全程面对镜头", "The face changed on the way. Stay before the camera throughout."
     ),
-    Reason.OTHER_PERSON: Words("与证件登记的人像不符", "The face does not match the registered document."),
-    Reason.UNSURE: Words("系统不能确定，将由工作人员审核", "We are not sure. A person will look at it."),
-    Reason.POLICY: Words("按规定由工作人员复核", "A person will confirm it, as the rules ask."),
-    Reason.NO_REFERENCE: Words(
+    CheckReason.OTHER_PERSON: BilingualText(
+        "与证件登记的人像不符", "The face does not match the registered document."
+    ),
+    CheckReason.UNSURE: BilingualText(
+        "系统不能确定，将由工作人员审核", "We are not sure. A person will look at it."
+    ),
+    CheckReason.POLICY: BilingualText("按规定由工作人员复核", "A person will confirm it, as the rules ask."),
+    CheckReason.NO_REFERENCE: BilingualText(
         "没有可比对的登记照片，请到营业厅办理",
         "There is no registered photo to compare with. Please go to a counter.",
     ),
-    Reason.LOST: Words(
+    CheckReason.LOST: BilingualText(
         "是我们的故障，请重试，本次不计次数", "That was our fault. Try again: it does not count."
     ),
-    Reason.BUSY: Words(
+    CheckReason.BUSY: BilingualText(
         "正在核验的人很多，请稍候再试", "Many people are being verified. Please wait and try again."
     ),
-    Reason.NOT_AVAILABLE: Words(
+    CheckReason.NOT_AVAILABLE: BilingualText(
         "目前不能在线核验，请到营业厅办理", "Online verification is not available. Please go to a counter."
     ),
-    Reason.TOO_SOON: Words(
+    CheckReason.TOO_SOON: BilingualText(
         "短信刚刚发送过，请查看短信，稍后再试",
         "A message was sent a moment ago. Look for it, or try again later.",
     ),
-    Reason.USED_UP: Words(
+    CheckReason.USED_UP: BilingualText(
         "在线核验的次数已用完，请到营业厅办理", "The tries online are used up. Please go to a counter."
     ),
 }
@@ -231,7 +251,7 @@ class Verdict:
     """
 
     outcome: Outcome
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[CheckReason, ...] = ()
     similarity: float | None = None
     signals: Mapping[str, float] = field(default_factory=dict)
     best: int | None = None
@@ -256,7 +276,7 @@ class Check:
 class CheckRefused(OrderError):
     """Frames or a challenge that are not looked at; `reason` says why, `wait` after how many seconds to try again."""
 
-    def __init__(self, reason: Reason, wait: int = 0) -> None:
+    def __init__(self, reason: CheckReason, wait: int = 0) -> None:
         super().__init__(TOLD[reason].en)
         self.reason, self.wait = reason, wait
 
@@ -290,7 +310,7 @@ def in_time(
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuePlace:
     """Where a check stands: `place` checks come first, and it takes about `seconds` from now."""
 
     place: int
@@ -318,7 +338,7 @@ class Session:
     token: str = field(default="", repr=False)
 
 
-class Stage(StrEnum):
+class SessionStage(StrEnum):
     """Where a session is."""
 
     READY = "ready"  # may draw a challenge
@@ -330,11 +350,11 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Progress:
+class VerificationProgress:
     """Where a verification is, for the holder's page. `left`: failures that still may follow."""
 
-    stage: Stage
+    stage: SessionStage
     state: State
     left: int
-    reasons: tuple[Reason, ...] = ()
-    waiting: Waiting | None = None
+    reasons: tuple[CheckReason, ...] = ()
+    waiting: QueuePlace | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class IdentityPolicy:
     counter_tiers: tuple[str, ...] = ("extreme",)
     second_person_tiers: tuple[str, ...] = ("high", "extreme")
     keep_hours: float = 0.0
-    face_consent: Words = Words(
+    face_consent: BilingualText = BilingualText(
         "为核验您是否为本号码的登记人，我们将采集您的人脸画面，与实名登记照片比对。画面只用于本次核验，核验工单办结后即删除，"
         "不作他用。您可以不同意：请改到营业厅办理，不会因此停机。",
         "To see whether you are the person who registered this number, we record your face and compare it with the"
         " registered photo. The pictures serve this verification only and are deleted when it is closed. You may say"
         " no: go to a counter instead, and nothing is stopped for it.",
     )
-    legal_notice: Words = Words(
+    legal_notice: BilingualText = BilingualText(
         "出租、出售、出借、转让电话卡，或帮助他人实施电信网络诈骗，可能被限制入网、列入惩戒名单，构成犯罪的依法追究刑事责任"
         "（《反电信网络诈骗法》第三十一条、第三十八条、第四十四条）。",
         "Renting out, selling, lending or passing on phone cards, or helping others to defraud by telephone or network,"

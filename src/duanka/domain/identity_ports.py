@@ -13,11 +13,11 @@ from duanka.domain.identity import (
     Consent,
     Frame,
     FrameDigest,
-    Progress,
+    QueuePlace,
     Session,
     Step,
     Verdict,
-    Waiting,
+    VerificationProgress,
 )
 
 
@@ -42,10 +42,10 @@ class Checker(Protocol):
 class CheckQueue(Protocol):
     """Checks under way: bounded, in order, on as many workers as there are."""
 
-    def submit(self, check: Check, done: Callable[[Verdict], None]) -> Waiting:
+    def submit(self, check: Check, done: Callable[[Verdict], None]) -> QueuePlace:
         """Take a check; CheckRefused(BUSY) when too many wait. `done` is called once, from another thread."""
 
-    def expected(self, order_id: str | None = None) -> Waiting:
+    def expected(self, order_id: str | None = None) -> QueuePlace:
         """How long the check of this order still takes; without one, how long a new one would."""
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class ReferencePhotos(Protocol):
 class CheckBook(Protocol):
     """Where sessions, challenges and verdicts are kept, and where a verdict moves its order."""
 
-    def standing(self, order_id: str, now: datetime) -> Progress:
+    def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Where the verification of this order is."""
 
     def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
@@ -93,7 +93,9 @@ class CheckBook(Protocol):
     def release(self, challenge_id: str, now: datetime) -> None:
         """The frames were not looked at, by our fault: the try does not count."""
 
-    def settle(self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime) -> Progress:
+    def settle(
+        self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
+    ) -> VerificationProgress:
         """Keep the verdict, and move the order as it says. `captured`: the frame for a reviewer, kept sealed."""
 
     def reference(self, order_id: str) -> bytes | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class FileAccount:
     duplicate_of: str = ""
     unreadable: str = ""
     devices_unknown: int = 0
-    notes: tuple[Words, ...] = ()
+    notes: tuple[BilingualText, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Intake:
     files: tuple[FileAccount, ...]
     quarantine: Path
     ignored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    idle: tuple[Words, ...] = ()
+    idle: tuple[BilingualText, ...] = ()
 
     @property
     def records(self) -> int:

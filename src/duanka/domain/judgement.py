@@ -14,7 +14,7 @@ from duanka.domain.police_reasons import CONFIRMED as CONFIRMED  # noqa: PLC0414
 from duanka.domain.policy import Policy
 from duanka.domain.ports import CardHits
 from duanka.domain.rule import Action, Hit, Literal, Rule
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _SETS_OF_RULES = 100_000  # millions of cards trip a few hundred different sets of rules
 
@@ -82,14 +82,14 @@ class Judgement:
         decided = self._decision(tripped, confirmed, claimed)
         return decided.action if decided.reasons or confirmed or claimed else None
 
-    def words(self, hit: Hit) -> Words:
+    def words(self, hit: Hit) -> BilingualText:
         """Say why `hit` is one, with its evidence and the limits in place; also of a police case among the changes."""
         if hit.rule == CONFIRMED:
             return _police_words([str(hit.evidence["case_id"])])
         if hit.rule == CLAIMED:
             return _claim_words([str(hit.evidence["case_id"])])
         if hit.rule not in self._rules:  # its hits are revoked: this policy does not run it any more
-            return Words(f"规则 {hit.rule} 已不适用", f"the rule {hit.rule} does not run any more")
+            return BilingualText(f"规则 {hit.rule} 已不适用", f"the rule {hit.rule} does not run any more")
         return in_words(self._rules[hit.rule], hit, self._limits[hit.rule])
 
 
@@ -118,10 +118,10 @@ class Shadows:
         )
 
 
-def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> Words:
+def in_words(rule: Rule, hit: Hit, limits: Mapping[str, Literal]) -> BilingualText:
     """Say why `hit` is one, with its evidence and the limits in place."""
     values = {**limits, **hit.evidence}
-    return Words(rule.reason.zh.format(**values), rule.reason.en.format(**values))
+    return BilingualText(rule.reason.zh.format(**values), rule.reason.en.format(**values))
 
 
 def _fingerprint(policy: Policy, asks_for: Mapping[str, Action]) -> str:
@@ -134,14 +134,14 @@ def _fingerprint(policy: Policy, asks_for: Mapping[str, Action]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _police_words(cases: Sequence[str]) -> Words:
+def _police_words(cases: Sequence[str]) -> BilingualText:
     numbers = ", ".join(cases)
-    return Words(f"公安机关确认涉案（{numbers}）", f"confirmed by the police in case {numbers}")
+    return BilingualText(f"公安机关确认涉案（{numbers}）", f"confirmed by the police in case {numbers}")
 
 
-def _claim_words(cases: Sequence[str]) -> Words:
+def _claim_words(cases: Sequence[str]) -> BilingualText:
     numbers = ", ".join(cases)
-    return Words(
+    return BilingualText(
         f"涉案名单（{numbers}）无公安签名，待核实",
         f"named in case {numbers} by a list that no registered source signed: to be verified",
     )

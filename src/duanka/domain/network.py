@@ -36,7 +36,7 @@ class Unreachable(NetworkError):
     """The element cannot be reached, or fell silent: whether it acted is unknown. Asking again is right."""
 
 
-class Refused(NetworkError):
+class ElementRefused(NetworkError):
     """The element answered and would not: a person must look."""
 
 

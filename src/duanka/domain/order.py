@@ -20,7 +20,7 @@ from duanka.domain.person import STAFF as STAFF  # noqa: PLC0414  # who acts is 
 from duanka.domain.person import SYSTEM as SYSTEM  # noqa: PLC0414
 from duanka.domain.person import Person as Person  # noqa: PLC0414
 from duanka.domain.person import Role as Role  # noqa: PLC0414
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 
 
 class Kind(WordedEnum):
@@ -105,7 +105,7 @@ class NoSuchTransition(OrderError):
     """No row of TRANSITIONS leads from this state by this event."""
 
 
-class NotTheirs(OrderError):
+class PermissionDenied(OrderError):
     """This role may not do that."""
 
 
@@ -250,7 +250,7 @@ def moved(kind: Kind, before: State, event: Event, role: Role, order_id: str = "
         hint = _instead(kind, before, event, role, order_id)
         raise NoSuchTransition(f"a {kind} that is {before} cannot {event}; {hint}")
     if role not in row.who:
-        raise NotTheirs(
+        raise PermissionDenied(
             f"{role} may not {event} a {kind}; it takes {', '.join(sorted(row.who - {Role.SYSTEM}))}"
         )
     return row.after
@@ -271,9 +271,9 @@ def _instead(kind: Kind, before: State, event: Event, role: Role, order_id: str)
 class Grounds:
     """What a holder must be told about a restriction (law, art. 32)."""
 
-    reason: Words
-    redress: Words
-    papers: Words
+    reason: BilingualText
+    redress: BilingualText
+    papers: BilingualText
 
     def complete(self) -> Grounds:
         """Return these grounds; GroundsMissing where a text is empty in a language."""
@@ -285,7 +285,7 @@ class Grounds:
         return self
 
 
-class Asked(WordedEnum):
+class RequestedAction(WordedEnum):
     """What a decision asks for."""
 
     # the card is only watched, or no longer that: what was asked needlessly is taken back
@@ -296,7 +296,7 @@ class Asked(WordedEnum):
 
 
 @dataclass(frozen=True)
-class Demand:
+class OrderDecision:
     """A decision about a card, as orders take it. `cases`: of the police, for a stop; `reason`: heaviest first.
 
     `operator`, `city`: of the card.
@@ -307,9 +307,9 @@ class Demand:
     """
 
     card: str
-    asked: Asked
+    asked: RequestedAction
     tier: str
-    reason: Words
+    reason: BilingualText
     rules: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     operator: str = ""
@@ -336,7 +336,7 @@ class Demand:
     @property
     def police_stop(self) -> bool:
         """Whether it stops the card by itself: we decided it, on cases that the police signed."""
-        return self.asked is Asked.STOP and bool(self.decision and self.signed_by)
+        return self.asked is RequestedAction.STOP and bool(self.decision and self.signed_by)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.local_time import DEFAULT_ZONE, OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 
 @dataclass(frozen=True)
-class Stage:
+class DeadlineStage:
     """`hours` after delivery of the notice, who has not answered is in `state`."""
 
     hours: float
@@ -32,7 +32,10 @@ class OrderPolicy:
     one of `ask_again_rules`, which tell of another device, is new.
     """
 
-    stages: tuple[Stage, ...] = (Stage(24, NetworkState.OUTGOING_BARRED), Stage(48, NetworkState.SUSPENDED))
+    stages: tuple[DeadlineStage, ...] = (
+        DeadlineStage(24, NetworkState.OUTGOING_BARRED),
+        DeadlineStage(48, NetworkState.SUSPENDED),
+    )
     hardships: tuple[str, ...] = ("roaming", "hospital", "disability")
     hardship_hours: float = 72
     two_people: bool = True
@@ -45,26 +48,31 @@ class OrderPolicy:
         1  # percent of the restricted cards that a comparison changes alone; never fewer than 20
     )
     protected: tuple[str, ...] = ()
-    operator: Words = Words("本运营商", "your operator")
+    operator: BilingualText = BilingualText("本运营商", "your operator")
     short_code: str = "10086"
     hotline: str = "10086"
     site: str = "https://verify.operator.example"
-    counter: Words = Words("任一自有营业厅", "any of our own counters")
-    redress: Words = Words(
+    counter: BilingualText = BilingualText("任一自有营业厅", "any of our own counters")
+    redress: BilingualText = BilingualText(
         "如有异议，可拨打10086或到任一自有营业厅申诉，五个工作日内答复，核验通过立即复通",
         "If this is wrong, object by calling 10086 or at any of our own counters; you have an answer within five"
         " working days, and the card works again as soon as you have proved who you are",
     )
-    police_redress: Words = Words(
+    police_redress: BilingualText = BilingualText(
         "如有异议，可到任一自有营业厅提出，我们转交公安机关；仅公安机关可以解除",
         "To object, come to any of our own counters and we pass it on to the police; only the police lift it",
     )
-    papers: Words = Words("本人有效身份证件原件及本手机卡", "your own valid identity document and this card")
-    reasons: tuple[tuple[str, Words], ...] = (
-        ("to_verify", Words("号码使用情况须核实", "its use has to be verified")),
-        ("suspected_fraud", Words("涉嫌被用于电信网络诈骗", "it is suspected of being used for fraud")),
-        ("not_by_holder", Words("疑似非本人使用", "it seems to be used by somebody else")),
-        ("reported", Words("被多次举报", "it was reported several times")),
+    papers: BilingualText = BilingualText(
+        "本人有效身份证件原件及本手机卡", "your own valid identity document and this card"
+    )
+    reasons: tuple[tuple[str, BilingualText], ...] = (
+        ("to_verify", BilingualText("号码使用情况须核实", "its use has to be verified")),
+        (
+            "suspected_fraud",
+            BilingualText("涉嫌被用于电信网络诈骗", "it is suspected of being used for fraud"),
+        ),
+        ("not_by_holder", BilingualText("疑似非本人使用", "it seems to be used by somebody else")),
+        ("reported", BilingualText("被多次举报", "it was reported several times")),
     )
     holders_a_day: int = 200
     review_within: float = 24
@@ -78,7 +86,7 @@ class OrderPolicy:
         """How long the holder has from delivery of the notice."""
         return timedelta(hours=self.stages[0].hours)
 
-    def after(self, state: NetworkState) -> Stage | None:
+    def after(self, state: NetworkState) -> DeadlineStage | None:
         """The stage that follows the one which left the card in `state`; None: it was the last."""
         for stage, following in zip(self.stages, self.stages[1:], strict=False):
             if stage.state is state:
@@ -97,7 +105,7 @@ class OrderPolicy:
         """The zone that notices, deadlines and working days are told in."""
         return OperatorZone(self.zone)
 
-    def reason_for(self, written: Words) -> Words:
+    def reason_for(self, written: BilingualText) -> BilingualText:
         """The policy's text for a reason that a person wrote: the one whose code or text it is, else the first."""
         named = {written.zh.strip(), written.en.strip()}
         for code, words in self.reasons:

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 
 
 class Role(WordedEnum):
@@ -67,10 +67,10 @@ class Scope:
         return self.words.en
 
     @property
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """Which operators and cities."""
         operators, cities = sorted(self.operators), sorted(self.cities)
-        return Words(
+        return BilingualText(
             f"{'、'.join(operators) or '全部运营商'}；{'、'.join(cities) or '全部城市'}",
             f"{', '.join(operators) or 'all operators'}; {', '.join(cities) or 'all cities'}",
         )

@@ -8,16 +8,16 @@ from datetime import date
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.order_policy import MessagePolicy, OrderPolicy
-from duanka.domain.rule import Literal, Rule, Source
-from duanka.domain.schema import Column, Kind, Table
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.rule import Literal, Rule, RuleSource
+from duanka.domain.schema import Column, ColumnKind, Table
+from duanka.domain.text import BilingualText, WordedEnum
 
 _PLACE = (
-    Column("city", Kind.TEXT, "the listed place: a code of two, four or six digits", required=True),
-    Column("title", Kind.TEXT, "its name"),
-    Column("authority", Kind.TEXT, "who listed it", required=True),
-    Column("since", Kind.DAY, "listed from this day", required=True),
-    Column("until", Kind.DAY, "listed to this day", required=True),
+    Column("city", ColumnKind.TEXT, "the listed place: a code of two, four or six digits", required=True),
+    Column("title", ColumnKind.TEXT, "its name"),
+    Column("authority", ColumnKind.TEXT, "who listed it", required=True),
+    Column("since", ColumnKind.DAY, "listed from this day", required=True),
+    Column("until", ColumnKind.DAY, "listed to this day", required=True),
 )
 
 # The lists that rules read beside the records. Places need authority and dates: the law lets only the State's
@@ -30,14 +30,18 @@ LISTS: dict[str, Table] = {
         Table(
             "resale_prefixes",
             "number ranges of resale operators",
-            (Column("prefix", Kind.TEXT, "first digits of the card, in E.164 without +", required=True),),
+            (
+                Column(
+                    "prefix", ColumnKind.TEXT, "first digits of the card, in E.164 without +", required=True
+                ),
+            ),
         ),
         Table(
             "bank_hotlines",
             "hotlines of banks",
             (
-                Column("number", Kind.TEXT, "as dialled", required=True),
-                Column("title", Kind.TEXT, "the bank"),
+                Column("number", ColumnKind.TEXT, "as dialled", required=True),
+                Column("title", ColumnKind.TEXT, "the bank"),
             ),
         ),
     )
@@ -60,7 +64,7 @@ class Setting:
 
     weight: float = 1.0
     limits: Mapping[str, Literal] = field(default_factory=dict)
-    authority: Mapping[str, Source] = field(default_factory=dict)
+    authority: Mapping[str, RuleSource] = field(default_factory=dict)
     shadow: bool = False
 
 
@@ -69,8 +73,8 @@ class Policy:
     """The policy of one jurisdiction."""
 
     id: str
-    title: Words
-    source: Source
+    title: BilingualText
+    source: RuleSource
     since: date
     deciding: Deciding
     medium: float
@@ -119,7 +123,7 @@ class Policy:
             sorted(mine, key=lambda r: (r.id in self.shadows, r.id in self.shadows and "hits" not in r.reads))
         )
 
-    def authority(self, rule: Rule, limit: str) -> Source | None:
+    def authority(self, rule: Rule, limit: str) -> RuleSource | None:
         """Who set `limit`; None when it is ours."""
         setting = self.rules.get(rule.id)
         return setting.authority.get(limit) if setting else None

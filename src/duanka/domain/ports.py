@@ -26,7 +26,7 @@ class Silent:
 
 
 @dataclass(frozen=True)
-class Span:
+class RecordCoverage:
     """The event time that the records cover, local.
 
     `first`    the first record that counts
@@ -124,7 +124,7 @@ class Engine(Protocol):
         columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
-    ) -> Span:
+    ) -> RecordCoverage:
         """Open canonical Parquet files; nothing after `as_of` is seen (None: the end of the last day).
 
         `columns`: table -> columns that hold at least one value.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
-class How(StrEnum):
+class MergeOperation(StrEnum):
     """How partial values of an aggregate merge."""
 
     SUM = "sum"
@@ -24,7 +24,7 @@ class Aggregate:
     """A column of a rollup; what it means and in which unit."""
 
     name: str
-    how: How
+    how: MergeOperation
     meaning: str
     unit: str
 
@@ -38,7 +38,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Part:
+class RollupSource:
     """One source of a rollup: a raw table or a finer rollup.
 
     `keys`: key of the rollup -> expression over the source; `rows`: which source rows take part.
@@ -58,7 +58,7 @@ class Rollup:
     meaning: str
     keys: tuple[str, ...]
     aggregates: tuple[Aggregate, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[RollupSource, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ SHORT_CODE = "(length(peer) <= 6 OR starts_with(peer, '106') OR starts_with(peer
 
 
 def _sum(name: str, meaning: str, unit: str) -> Aggregate:
-    return Aggregate(name, How.SUM, meaning, unit)
+    return Aggregate(name, MergeOperation.SUM, meaning, unit)
 
 
 _CALL_SUMS = {
@@ -117,8 +117,8 @@ CARD_HOURS = Rollup(
     ("card", "hour"),
     _TRAFFIC,
     (
-        Part("calls", {"card": "card", "hour": "date_trunc('hour', started_at)"}, _CALL_SUMS),
-        Part("messages", {"card": "card", "hour": "date_trunc('hour', sent_at)"}, _MESSAGE_SUMS),
+        RollupSource("calls", {"card": "card", "hour": "date_trunc('hour', started_at)"}, _CALL_SUMS),
+        RollupSource("messages", {"card": "card", "hour": "date_trunc('hour', sent_at)"}, _MESSAGE_SUMS),
     ),
 )
 
@@ -133,8 +133,8 @@ def _first_last(kind: str, moment: str, condition: str = "") -> dict[str, Value]
 
 def _first_last_columns(kind: str, word: str) -> tuple[Aggregate, Aggregate]:
     return (
-        Aggregate(f"first_{kind}", How.MIN, f"first {word}", "local time"),
-        Aggregate(f"last_{kind}", How.MAX, f"last {word}", "local time"),
+        Aggregate(f"first_{kind}", MergeOperation.MIN, f"first {word}", "local time"),
+        Aggregate(f"last_{kind}", MergeOperation.MAX, f"last {word}", "local time"),
     )
 
 
@@ -156,22 +156,22 @@ CARD_DAYS = Rollup(
         *_FIRSTS_AND_LASTS,
     ),
     (
-        Part(
+        RollupSource(
             "calls",
             {"card": "card", "day": "CAST(started_at AS DATE)"},
             {**_CALL_SUMS, **_first_last("call", "started_at", _USED_CALL)},
         ),
-        Part(
+        RollupSource(
             "messages",
             {"card": "card", "day": "CAST(sent_at AS DATE)"},
             {**_MESSAGE_SUMS, **_first_last("message", "sent_at", _OUT)},
         ),
-        Part(
+        RollupSource(
             "data_days",
             {"card": "card", "day": "day"},
             {"bytes": Value("bytes"), **_first_last("data", "CAST(day AS TIMESTAMP)", "bytes > 0")},
         ),
-        Part(
+        RollupSource(
             "sightings",
             {"card": "card", "day": "CAST(seen_at AS DATE)"},
             {"sightings": Value("1"), **_first_last("sighting", "seen_at")},
@@ -184,7 +184,7 @@ CARD_LIFE = Rollup(
     "first and last use of a card, by kind of use",
     ("card",),
     _FIRSTS_AND_LASTS,
-    (Part("card_days", {"card": "card"}, {a.name: Value(a.name) for a in _FIRSTS_AND_LASTS}),),
+    (RollupSource("card_days", {"card": "card"}, {a.name: Value(a.name) for a in _FIRSTS_AND_LASTS}),),
 )
 
 CARD_PEERS = Rollup(
@@ -200,13 +200,13 @@ CARD_PEERS = Rollup(
         _sum("messages_in", "messages received", "messages"),
     ),
     (
-        Part(
+        RollupSource(
             "calls",
             {"card": "card", "peer": "peer", "day": "CAST(started_at AS DATE)"},
             {k: _CALL_SUMS[k] for k in ("calls_out", "calls_in", "answered_out", "unanswered_out")},
             rows="peer IS NOT NULL",  # who is withheld may be one person or many
         ),
-        Part(
+        RollupSource(
             "messages",
             {"card": "card", "peer": "peer", "day": "CAST(sent_at AS DATE)"},
             {k: _MESSAGE_SUMS[k] for k in ("messages_out", "messages_in")},
@@ -216,11 +216,11 @@ CARD_PEERS = Rollup(
 )
 
 
-def _events(source: str, moment: str, keys: tuple[str, ...]) -> Part:
+def _events(source: str, moment: str, keys: tuple[str, ...]) -> RollupSource:
     by_key = {key: key if key != "day" else f"CAST({moment} AS DATE)" for key in keys}
     # a row that says neither device nor place adds nothing here
     known = " OR ".join(f"{key} IS NOT NULL" for key in keys if key not in ("card", "day"))
-    return Part(
+    return RollupSource(
         source,
         by_key,
         {"first_seen": Value(moment), "last_seen": Value(moment), "events": Value("1")},
@@ -234,8 +234,8 @@ def _seen(name: str, meaning: str, keys: tuple[str, ...]) -> Rollup:
         meaning,
         keys,
         (
-            Aggregate("first_seen", How.MIN, "first seen there", "local time"),
-            Aggregate("last_seen", How.MAX, "last seen there", "local time"),
+            Aggregate("first_seen", MergeOperation.MIN, "first seen there", "local time"),
+            Aggregate("last_seen", MergeOperation.MAX, "last seen there", "local time"),
             _sum("events", "calls, messages and sightings", "events"),
         ),
         (

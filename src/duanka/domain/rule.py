@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from duanka.domain.rule_examples import Case
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 
 Literal = int | float | date
 MOST = 100_000_000  # no limit is larger: beyond, days leave the calendar and bytes the integers
@@ -28,16 +28,16 @@ class Action(IntEnum):
         return self.name.lower()
 
     @property
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """The action in a table."""
         return _ACTION_WORDS[self]
 
 
 _ACTION_WORDS = {
-    Action.WATCH: Words("关注", "watch"),
-    Action.VERIFY: Words("线上核验", "verify"),
-    Action.VERIFY_AT_COUNTER: Words("到厅核验", "verify at counter"),
-    Action.STOP: Words("停机", "stop"),
+    Action.WATCH: BilingualText("关注", "watch"),
+    Action.VERIFY: BilingualText("线上核验", "verify"),
+    Action.VERIFY_AT_COUNTER: BilingualText("到厅核验", "verify at counter"),
+    Action.STOP: BilingualText("停机", "stop"),
 }
 
 
@@ -50,13 +50,13 @@ class Grade(StrEnum):
     K = "K"  # common knowledge, ours
 
     @property
-    def meaning(self) -> Words:
+    def meaning(self) -> BilingualText:
         """The grade in words."""
         return {
-            "S1": Words("原文", "primary text"),
-            "S2": Words("报道或官方说明", "press or official statement"),
-            "S3": Words("弱来源", "weak page"),
-            "K": Words("常识(本系统)", "common knowledge (ours)"),
+            "S1": BilingualText("原文", "primary text"),
+            "S2": BilingualText("报道或官方说明", "press or official statement"),
+            "S3": BilingualText("弱来源", "weak page"),
+            "K": BilingualText("常识(本系统)", "common knowledge (ours)"),
         }[self.value]
 
 
@@ -69,7 +69,7 @@ class Window(WordedEnum):
 
 
 @dataclass(frozen=True)
-class Source:
+class RuleSource:
     """Where a rule or a limit comes from."""
 
     text: str
@@ -82,7 +82,7 @@ class Limit:
 
     value: Literal
     unit: str
-    meaning: Words
+    meaning: BilingualText
     step: int | float = 1
 
     def neighbours(self) -> tuple[Literal, Literal]:
@@ -94,11 +94,11 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceColumn:
     """A column behind `card` and `seen_at` that a reviewer and the holder are shown."""
 
     name: str
-    title: Words
+    title: BilingualText
     unit: str
 
 
@@ -121,19 +121,19 @@ class Rule:
     """
 
     id: str
-    title: Words
-    source: Source
+    title: BilingualText
+    source: RuleSource
     asks_for: Action
-    why: Words
-    look_alikes: Words
+    why: BilingualText
+    look_alikes: BilingualText
     limits: Mapping[str, Limit]
     reads: tuple[str, ...]
     needs: tuple[str, ...]
     look_back: timedelta
     monotone: bool
     sql: str
-    evidence: tuple[Evidence, ...]
-    reason: Words
+    evidence: tuple[EvidenceColumn, ...]
+    reason: BilingualText
     flags: tuple[Case, ...]
     spares: tuple[Case, ...]
     raw_reason: str = ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What a column holds, and so how its text is read and checked."""
 
     NUMBER = "number"  # E.164 without +, a short code, or opaque text
@@ -32,7 +32,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     meaning: str
     unit: str = ""
     required: bool = False
@@ -64,26 +64,28 @@ class Table:
 
 
 def _number(name: str, meaning: str, *, required: bool = False) -> Column:
-    return Column(name, Kind.NUMBER, meaning, "E.164 without +", required)
+    return Column(name, ColumnKind.NUMBER, meaning, "E.164 without +", required)
 
 
 _CARD = _number("card", "the subscriber's number", required=True)
 _PEER = Column(
     "peer",
-    Kind.NUMBER,
+    ColumnKind.NUMBER,
     "the other party; short codes and service numbers as they stand, empty where it is withheld",
     "E.164 without +",
     required=True,
     may_be_unknown=True,
 )
-_DIRECTION = Column("direction", Kind.CHOICE, "seen from the card", required=True, choices=("out", "in"))
-_IMEI = Column("imei", Kind.IMEI, "device the card sat in", "14 digits")
-_CELL = Column("cell", Kind.TEXT, "serving cell")
-_CITY = Column("city", Kind.TEXT, "where the card was seen", "six-digit administrative code")
+_DIRECTION = Column(
+    "direction", ColumnKind.CHOICE, "seen from the card", required=True, choices=("out", "in")
+)
+_IMEI = Column("imei", ColumnKind.IMEI, "device the card sat in", "14 digits")
+_CELL = Column("cell", ColumnKind.TEXT, "serving cell")
+_CITY = Column("city", ColumnKind.TEXT, "where the card was seen", "six-digit administrative code")
 
 
 def _time(name: str, meaning: str, *, required: bool = True) -> Column:
-    return Column(name, Kind.TIME, meaning, "local time", required)
+    return Column(name, ColumnKind.TIME, meaning, "local time", required)
 
 
 CARDS = Table(
@@ -91,19 +93,19 @@ CARDS = Table(
     "the register of cards: one row per card",
     (
         _CARD,
-        Column("imsi", Kind.TEXT, "subscriber identity on the card", "15 digits"),
-        Column("iccid", Kind.TEXT, "serial number of the card"),
-        Column("holder", Kind.HOLDER, "keyed hash of the document number"),
-        Column("holder_kind", Kind.CHOICE, "who holds it", choices=("person", "organisation")),
-        Column("operator", Kind.TEXT, "network operator"),
-        Column("virtual_operator", Kind.FLAG, "sold by a resale operator"),
-        Column("kind", Kind.CHOICE, "a card for people or for machines", choices=("voice", "iot")),
+        Column("imsi", ColumnKind.TEXT, "subscriber identity on the card", "15 digits"),
+        Column("iccid", ColumnKind.TEXT, "serial number of the card"),
+        Column("holder", ColumnKind.HOLDER, "keyed hash of the document number"),
+        Column("holder_kind", ColumnKind.CHOICE, "who holds it", choices=("person", "organisation")),
+        Column("operator", ColumnKind.TEXT, "network operator"),
+        Column("virtual_operator", ColumnKind.FLAG, "sold by a resale operator"),
+        Column("kind", ColumnKind.CHOICE, "a card for people or for machines", choices=("voice", "iot")),
         _time("opened_at", "when the card was opened", required=False),
-        Column("outlet", Kind.TEXT, "shop that opened it"),
-        Column("home_city", Kind.TEXT, "where it was opened", "six-digit administrative code"),
+        Column("outlet", ColumnKind.TEXT, "shop that opened it"),
+        Column("home_city", ColumnKind.TEXT, "where it was opened", "six-digit administrative code"),
         _time("last_used_at", "last use before the records begin; opened_at when never used", required=False),
         _time("verified_at", "last real-person verification", required=False),
-        Column("bound_imei", Kind.IMEI, "the device an IoT card is bound to", "14 digits"),
+        Column("bound_imei", ColumnKind.IMEI, "the device an IoT card is bound to", "14 digits"),
     ),
 )
 
@@ -115,8 +117,8 @@ CALLS = Table(
         _PEER,
         _DIRECTION,
         _time("started_at", "start of the call"),
-        Column("seconds", Kind.COUNT, "talking time, 0 when not answered", "s"),
-        Column("answered", Kind.FLAG, "the called party answered"),
+        Column("seconds", ColumnKind.COUNT, "talking time, 0 when not answered", "s"),
+        Column("answered", ColumnKind.FLAG, "the called party answered"),
         _IMEI,
         _CELL,
         _CITY,
@@ -147,8 +149,8 @@ DATA_DAYS = Table(
     "mobile data by card and day",
     (
         _CARD,
-        Column("day", Kind.DAY, "local day", required=True),
-        Column("bytes", Kind.COUNT, "up and down", "bytes", required=True),
+        Column("day", ColumnKind.DAY, "local day", required=True),
+        Column("bytes", ColumnKind.COUNT, "up and down", "bytes", required=True),
     ),
     time="day",
     record=True,
@@ -159,8 +161,8 @@ ACCOUNTS = Table(
     "internet accounts bound to a card",
     (
         _CARD,
-        Column("platform", Kind.TEXT, "platform", required=True),
-        Column("account", Kind.TEXT, "account on the platform", required=True),
+        Column("platform", ColumnKind.TEXT, "platform", required=True),
+        Column("account", ColumnKind.TEXT, "account on the platform", required=True),
         _time("bound_at", "when it was bound", required=False),
     ),
     time="bound_at",
@@ -172,8 +174,8 @@ COMPLAINTS = Table(
     (
         _CARD,
         _time("reported_at", "when it was reported"),
-        Column("channel", Kind.TEXT, "where it was reported, for example 12321"),
-        Column("category", Kind.TEXT, "what it was about"),
+        Column("channel", ColumnKind.TEXT, "where it was reported, for example 12321"),
+        Column("category", ColumnKind.TEXT, "what it was about"),
     ),
     time="reported_at",
 )
@@ -183,12 +185,12 @@ CASES = Table(
     "cards that the police confirmed in a case (涉案); never what a model says (高风险)",
     (
         _CARD,
-        Column("case_id", Kind.TEXT, "the police's number of the case", required=True),
+        Column("case_id", ColumnKind.TEXT, "the police's number of the case", required=True),
         _time("confirmed_at", "when the police confirmed it"),
-        Column("source", Kind.TEXT, "who confirmed it"),
+        Column("source", ColumnKind.TEXT, "who confirmed it"),
         Column(
             "signed_by",
-            Kind.TEXT,
+            ColumnKind.TEXT,
             "whose signature the file bears; written by intake, whatever the file says",
         ),
     ),
@@ -199,10 +201,10 @@ OUTLETS = Table(
     "outlets",
     "shops that open cards",
     (
-        Column("outlet", Kind.TEXT, "the shop", required=True),
-        Column("name", Kind.TEXT, "its name"),
-        Column("city", Kind.TEXT, "where it is", "six-digit administrative code"),
-        Column("operator", Kind.TEXT, "whose cards it opens"),
+        Column("outlet", ColumnKind.TEXT, "the shop", required=True),
+        Column("name", ColumnKind.TEXT, "its name"),
+        Column("city", ColumnKind.TEXT, "where it is", "six-digit administrative code"),
+        Column("operator", ColumnKind.TEXT, "whose cards it opens"),
     ),
 )
 

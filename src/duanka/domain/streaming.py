@@ -23,7 +23,7 @@ class Columnar(Protocol):
 
 
 @dataclass(frozen=True)
-class Piece:
+class BatchPart:
     """Rows of one canonical table out of one origin.
 
     `rows`: exactly the canonical columns of `table`, and behind them `line` (int64), its place in `origin` from 1,
@@ -53,7 +53,7 @@ class SetAside:
 class Batch:
     """A micro-batch. `records` came in; those in `aside` never became rows. An empty one marks that time passed."""
 
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[BatchPart, ...] = ()
     aside: tuple[SetAside, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     records: int = 0
@@ -65,7 +65,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class IntakeBacklog:
     """What intake has not handed on yet: files or messages, and bytes where known.
 
     `stalled`: seconds since intake last read something or saw that nothing is there; small while all is well.
@@ -104,7 +104,7 @@ class Feed(Protocol):
     def settled(self, positions: Mapping[str, int]) -> None:
         """What was handed on up to `positions` is committed: files may be put away, messages acknowledged."""
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> IntakeBacklog:
         """How much waits."""
 
     def stop(self) -> None:
@@ -129,7 +129,7 @@ class HitChange:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceReach:
     """How far a source has come. `complete`: nothing before it may still come.
 
     `high`: its latest event in time, None where all that it delivered was too late or ahead of our clock.
@@ -147,7 +147,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Taken:
+class BatchResult:
     """What one micro-batch did: records == used + aside + late + repeated + ahead. Seconds by the clock.
 
     `late`: behind what the source's lateness allows; `repeated`: delivered before; `ahead`: of a clock ahead of ours.
@@ -163,10 +163,10 @@ class Taken:
     seconds: float = 0.0
     judged: bool = False
     changes: Mapping[tuple[str, Change], int] = field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceReach, ...] = ()
 
 
-class Refused(WordedEnum):
+class LiveReason(WordedEnum):
     """Why the live engine sets a record aside that intake could read."""
 
     LATE = "too late", "来得太晚"  # behind what its source's lateness allows: its windows are judged
@@ -199,8 +199,8 @@ class Lateness:
         return max(self.silent, _DAILY) if table == "data_days" else self.silent
 
 
-class Watch(Protocol):
+class LiveObserver(Protocol):
     """Told how it goes: metrics and health."""
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """A micro-batch is in."""

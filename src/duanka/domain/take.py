@@ -9,8 +9,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from duanka.domain.order import Asked, Demand
-from duanka.domain.text import Words
+from duanka.domain.order import OrderDecision, RequestedAction
+from duanka.domain.text import BilingualText
 
 TIERS = ("", "low", "medium", "high", "extreme")  # the lightest first
 
@@ -36,10 +36,10 @@ class Coverage:
     days: Mapping[str, int]
     files: int | None = None
 
-    def lacks(self, before: Coverage) -> tuple[Words, ...]:
+    def lacks(self, before: Coverage) -> tuple[BilingualText, ...]:
         """What of `before` this one has less of, in words; empty where it covers as much."""
         less = [
-            Words(
+            BilingualText(
                 f"{table} {self.days.get(table, 0)} 天，原为 {days} 天",
                 f"{self.days.get(table, 0)} day(s) of {table} instead of {days}",
             )
@@ -48,21 +48,21 @@ class Coverage:
         ]
         if self.files is not None and before.files is not None and self.files < before.files:
             zh = f"{self.files} 个文件，原为 {before.files} 个"
-            less.append(Words(zh, f"{self.files} file(s) instead of {before.files}"))
+            less.append(BilingualText(zh, f"{self.files} file(s) instead of {before.files}"))
         return tuple(less)
 
     def __str__(self) -> str:
         return self.words.en
 
     @property
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """From when until when, and of what."""
         tables = sorted(self.days.items())
         zh = "、".join(f"{table} {count} 天" for table, count in tables)
         en = ", ".join(f"{count} day(s) of {table}" for table, count in tables)
         if self.files is not None:
             zh, en = f"{zh}，{self.files} 个文件", f"{en}, {self.files} file(s)"
-        return Words(f"{self.since} 至 {self.until}：{zh}", f"{self.since} to {self.until}: {en}")
+        return BilingualText(f"{self.since} 至 {self.until}：{zh}", f"{self.since} to {self.until}: {en}")
 
     def facts(self) -> dict[str, object]:
         """As JSON has it."""
@@ -115,7 +115,7 @@ class Choice:
         named = (self.tiers, self.rules, self.cities, self.operators, self.cards)
         return any(named) or self.limit is not None
 
-    def names(self, demand: Demand) -> bool:
+    def names(self, demand: OrderDecision) -> bool:
         """Whether this decision is one of those, however many there are."""
         return (
             (not self.tiers or demand.tier in self.tiers)
@@ -125,7 +125,7 @@ class Choice:
             and self.names_place(demand)
         )
 
-    def names_place(self, demand: Demand) -> bool:
+    def names_place(self, demand: OrderDecision) -> bool:
         """Whether the card is of a city and an operator that are taken; only that is asked of a withdrawal."""
         return (not self.cities or demand.city in self.cities) and (
             not self.operators or demand.operator in self.operators
@@ -149,10 +149,10 @@ class Choice:
 EVERYTHING = Choice()
 
 
-def heaviest_first(demand: Demand) -> tuple[object, ...]:
+def heaviest_first(demand: OrderDecision) -> tuple[object, ...]:
     """The key by which demands are sorted: a stop first, then by tier and by points."""
     return (
-        demand.asked is not Asked.STOP,
+        demand.asked is not RequestedAction.STOP,
         -TIERS.index(demand.tier) if demand.tier in TIERS else 0,
         -demand.points,
     )

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Self
 Language = Literal["zh", "en"]
 
 
-class Words(NamedTuple):
+class BilingualText(NamedTuple):
     """One text in Chinese and in English."""
 
     zh: str
@@ -25,7 +25,7 @@ class WordedEnum(StrEnum):
     Programs and files have the value. Without an English word it is the value with spaces for underscores.
     """
 
-    words: Words
+    words: BilingualText
     # of the value, to which a member is equal: the hash of an enumeration is of the name, and a call each time
     __hash__ = str.__hash__
 
@@ -35,5 +35,5 @@ class WordedEnum(StrEnum):
             raise TypeError(f"{cls.__name__} {value} has no Chinese word")
         member = str.__new__(cls, value)
         member._value_ = value
-        member.words = Words(zh, en or value.replace("_", " "))
+        member.words = BilingualText(zh, en or value.replace("_", " "))
         return member

@@ -7,10 +7,10 @@ from dataclasses import replace
 from duanka.domain.evidence import Evidence
 from duanka.domain.order import Grounds, Order
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
-TOO_LATE = Words("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
-NOT_PASSED = Words("实人核验未通过：", "the verification was not passed: ")
+TOO_LATE = BilingualText("未在规定时间内完成实人核验：", "the verification was not answered in time: ")
+NOT_PASSED = BilingualText("实人核验未通过：", "the verification was not passed: ")
 
 
 def told_to_holder(order: Order, policy: OrderPolicy) -> Grounds:
@@ -24,10 +24,12 @@ def told_to_holder(order: Order, policy: OrderPolicy) -> Grounds:
         return order.grounds
     for began in (TOO_LATE, NOT_PASSED):
         if order.grounds.reason.zh.startswith(began.zh):
-            rest = Words(*(text.removeprefix(b) for text, b in zip(order.grounds.reason, began, strict=True)))
+            rest = BilingualText(
+                *(text.removeprefix(b) for text, b in zip(order.grounds.reason, began, strict=True))
+            )
             told = policy.reason_for(rest)
             return _policys(
-                replace(order.grounds, reason=Words(began.zh + told.zh, began.en + told.en)), policy
+                replace(order.grounds, reason=BilingualText(began.zh + told.zh, began.en + told.en)), policy
             )
     return _policys(replace(order.grounds, reason=policy.reason_for(order.grounds.reason)), policy)
 

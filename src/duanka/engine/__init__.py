@@ -1,7 +1,7 @@
 """Runs the rules' SQL over canonical records."""
 
-from duanka.engine.batch.duckdb_engine import Embedded
-from duanka.engine.batch.rule_tests import Trial, trials
+from duanka.engine.batch.duckdb_engine import DuckDBEngine
+from duanka.engine.batch.rule_tests import RuleTestResult, trials
 from duanka.engine.batch.spark_engine import Cluster
 
-__all__ = ["Cluster", "Embedded", "Trial", "trials"]
+__all__ = ["Cluster", "DuckDBEngine", "RuleTestResult", "trials"]

@@ -1,6 +1,16 @@
 """How good a scan was, and what a change of a rule does, where the truth is known."""
 
-from duanka.evaluation.changes import Changes, Example, Flagged, Move, compare
-from duanka.evaluation.measure import Evaluation, Row, evaluate, read_truth
+from duanka.evaluation.changes import Example, Flagged, Move, RuleChangeEffect, compare
+from duanka.evaluation.measure import Evaluation, MeasureRow, evaluate, read_truth
 
-__all__ = ["Changes", "Evaluation", "Example", "Flagged", "Move", "Row", "compare", "evaluate", "read_truth"]
+__all__ = [
+    "Evaluation",
+    "Example",
+    "Flagged",
+    "MeasureRow",
+    "Move",
+    "RuleChangeEffect",
+    "compare",
+    "evaluate",
+    "read_truth",
+]

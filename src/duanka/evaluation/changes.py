@@ -11,7 +11,7 @@ import polars as pl
 
 from duanka.domain.errors import UnreadableInput
 from duanka.domain.rule import Action, Hit
-from duanka.evaluation.measure import Row, read_truth, rows_of
+from duanka.evaluation.measure import MeasureRow, read_truth, rows_of
 
 Asked = Action | None
 _HIT = ["card", "seen_at"]
@@ -24,7 +24,7 @@ class Flagged:
     name: str
     cards: int
     hits: int
-    known: Row | None
+    known: MeasureRow | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Changes:
+class RuleChangeEffect:
     """What a change of one rule does. `strategies` of the truth, in order; `moves`: the largest rise first."""
 
     before: Flagged
@@ -79,7 +79,7 @@ def compare(
     moved: Mapping[str, tuple[Asked, Asked]],
     truth: Path | None,
     examples: int = 0,
-) -> Changes:
+) -> RuleChangeEffect:
     """Compare the hits of `rule` (id) in two files of the form of hits.parquet.
 
     `moved`: card -> what is asked before and after, where that differs. `truth`: Parquet file as in `evaluate`.
@@ -103,7 +103,7 @@ def compare(
     cards_then, cards_now = then["card"].unique(), now["card"].unique()
     new_cards = cards_now.filter(~cards_now.is_in(cards_then.implode()))
     old_cards = cards_then.filter(~cards_then.is_in(cards_now.implode()))
-    return Changes(
+    return RuleChangeEffect(
         flagged("before", then.height, cards_then),
         flagged("after", now.height, cards_now),
         flagged("gained", _more(now, then), new_cards),

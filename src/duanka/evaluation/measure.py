@@ -14,7 +14,7 @@ _ASKED = pl.col("action") != "watch"
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasureRow:
     """One line of a table: `cards` flagged, `fraud` of them; `of` fraud cards there are to find.
 
     `recalls`: strategy or role of fraud -> share of its cards that are flagged.
@@ -52,14 +52,14 @@ class Evaluation:
 
     cards: int
     fraud: int
-    asked: Row
-    stopped: Row
-    rules: tuple[Row, ...]
-    shadows: tuple[Row, ...]
-    tiers: tuple[Row, ...]
-    strategies: tuple[Row, ...]
-    roles: tuple[Row, ...]
-    honest_roles: tuple[Row, ...]
+    asked: MeasureRow
+    stopped: MeasureRow
+    rules: tuple[MeasureRow, ...]
+    shadows: tuple[MeasureRow, ...]
+    tiers: tuple[MeasureRow, ...]
+    strategies: tuple[MeasureRow, ...]
+    roles: tuple[MeasureRow, ...]
+    honest_roles: tuple[MeasureRow, ...]
 
     @property
     def honest_asked_per_100k(self) -> float:
@@ -109,7 +109,7 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
         strategies=_groups(known, asked, "strategy"),
         roles=_groups(known, asked, "role"),
         honest_roles=tuple(
-            Row(name, cards, 0, of)
+            MeasureRow(name, cards, 0, of)
             for name, cards, of in judged.filter(~pl.col("fraud"))
             .group_by("role")
             .agg(pl.col("asked").sum(), pl.len())
@@ -119,7 +119,7 @@ def evaluate(out: Path, truth: Path) -> Evaluation:
     )
 
 
-def rows_of(known: pl.DataFrame) -> Callable[[str, pl.DataFrame], Row]:
+def rows_of(known: pl.DataFrame) -> Callable[[str, pl.DataFrame], MeasureRow]:
     """Make what makes a Row, given its name and the rows of the truth `known` that are flagged."""
     fraud = int(known["fraud"].sum())
     groups = {
@@ -128,12 +128,12 @@ def rows_of(known: pl.DataFrame) -> Callable[[str, pl.DataFrame], Row]:
         for value, count in known.filter("fraud").group_by(column).len().sort(column).iter_rows()
     }
 
-    def row(name: str, chosen: pl.DataFrame) -> Row:
+    def row(name: str, chosen: pl.DataFrame) -> MeasureRow:
         theirs = chosen.filter("fraud")
         found = dict(theirs.group_by("strategy").len().iter_rows())
         found |= dict(theirs.group_by("role").len().iter_rows())
         recalls = {value: found.get(value, 0) / count for value, count in groups.items()}
-        return Row(name, chosen.height, theirs.height, fraud, recalls)
+        return MeasureRow(name, chosen.height, theirs.height, fraud, recalls)
 
     return row
 
@@ -155,10 +155,10 @@ def read_truth(path: Path) -> pl.DataFrame:
     return known
 
 
-def _groups(known: pl.DataFrame, asked: pl.DataFrame, column: str) -> tuple[Row, ...]:
+def _groups(known: pl.DataFrame, asked: pl.DataFrame, column: str) -> tuple[MeasureRow, ...]:
     reached = dict(asked.filter("fraud").group_by(column).len().iter_rows())
     counts = known.filter("fraud").group_by(column).len().sort(column).iter_rows()
-    return tuple(Row(str(name), reached.get(name, 0), reached.get(name, 0), of) for name, of in counts)
+    return tuple(MeasureRow(str(name), reached.get(name, 0), reached.get(name, 0), of) for name, of in counts)
 
 
 def _read(path: Path, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:

@@ -43,7 +43,7 @@ _BROKE_OFF = (
 
 
 @dataclass(frozen=True)
-class Patience:
+class HttpTimeouts:
     """How long to wait, in seconds: for a connection, for the next byte, for the whole call with its second try."""
 
     connect: float = 3.0
@@ -51,11 +51,11 @@ class Patience:
     whole: float = 30.0
 
 
-PATIENT = Patience()
+PATIENT = HttpTimeouts()
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What came back. `media`: its type without parameters, in lower case."""
 
     status: int
@@ -72,7 +72,7 @@ class Endpoint:
     """
 
     def __init__(
-        self, url: str, key: str | None, *, called: str, setting: str, most: int, patience: Patience
+        self, url: str, key: str | None, *, called: str, setting: str, most: int, patience: HttpTimeouts
     ) -> None:
         found = _address(url, setting)
         if key is not None and not _KEY.fullmatch(key):
@@ -89,7 +89,7 @@ class Endpoint:
         except OSError:
             raise DuankaError("the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read") from None
 
-    def post(self, path: str, body: bytes, correlator: str, headers: Mapping[str, str]) -> Answer:
+    def post(self, path: str, body: bytes, correlator: str, headers: Mapping[str, str]) -> HttpAnswer:
         """Send JSON; CheckerDown for all that goes wrong. Blocks: from a thread that has no event loop.
 
         A connection that fails is tried once more, so what is asked must be idempotent.
@@ -120,7 +120,7 @@ class Endpoint:
         """The error that says so."""
         return CheckerDown(f"{self._called} does not answer as it should: {why}")
 
-    def refused(self, answer: Answer) -> CheckerDown:
+    def refused(self, answer: HttpAnswer) -> CheckerDown:
         """The error for an answer with a status that we do not want; names its `code`, not its message."""
         if answer.status in (401, 403):
             return self.down(f"{answer.status}: it does not take our key; see {self._setting}_KEY")
@@ -128,7 +128,7 @@ class Endpoint:
             return self.down(f"{answer.status}: it redirects, which we do not follow; see {self._setting}")
         return self.down(f"{answer.status} {code_of(answer)}".rstrip())
 
-    async def _twice(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _twice(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         # over all: each byte can come in time, and the last one never
         async with asyncio.timeout(self._patience.whole):
             try:
@@ -136,7 +136,7 @@ class Endpoint:
             except _BROKE_OFF:
                 return await self._once(url, body, headers)
 
-    async def _once(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _once(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         wait = httpx.Timeout(self._patience.read, connect=self._patience.connect)
         # an operator's proxy (HTTPS_PROXY) passes TLS on and cannot read it; plain HTTP must not leave this machine
         client = httpx.AsyncClient(verify=self._tls, trust_env=self._over_tls, timeout=wait)
@@ -149,7 +149,7 @@ class Endpoint:
                 if len(said) > self._most:
                     raise self.down(f"its answer is larger than {self._most:,} bytes")
             media = came.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            return Answer(came.status_code, media, bytes(said))
+            return HttpAnswer(came.status_code, media, bytes(said))
 
 
 class DirectoryPhotos:
@@ -200,7 +200,7 @@ class DirectoryPhotos:
 class HttpPhotos:
     """The operator's store, asked over HTTP. The number travels in the body: addresses end in logs. Thread-safe."""
 
-    def __init__(self, url: str, key: str | None, *, patience: Patience = PATIENT) -> None:
+    def __init__(self, url: str, key: str | None, *, patience: HttpTimeouts = PATIENT) -> None:
         self._endpoint = Endpoint(
             url,
             key,
@@ -223,7 +223,7 @@ class HttpPhotos:
             _log.warning("%s (%s, x-correlator %s)", error, masked_card(card), correlator)
             raise
 
-    def _photo(self, answer: Answer) -> bytes | None:
+    def _photo(self, answer: HttpAnswer) -> bytes | None:
         # a 404 without our code is a wrong address, which must not send every holder to the counter unseen
         if answer.status == 204 or (answer.status == 404 and code_of(answer).endswith("NOT_FOUND")):
             return None
@@ -240,7 +240,7 @@ def is_photo_name(name: str) -> bool:
     return path.suffix in _ENDINGS and _CARD.fullmatch(path.stem) is not None
 
 
-def photos_of(setting: str, key: str | None, patience: Patience = PATIENT) -> ReferencePhotos:
+def photos_of(setting: str, key: str | None, patience: HttpTimeouts = PATIENT) -> ReferencePhotos:
     """The photos that DUANKA_REFERENCE_PHOTOS names: a folder or an address. DuankaError where it is neither."""
     if _SCHEME.match(setting):
         return HttpPhotos(setting, key, patience=patience)
@@ -258,7 +258,7 @@ def parsed(body: bytes) -> object:
         return None
 
 
-def code_of(answer: Answer) -> str:
+def code_of(answer: HttpAnswer) -> str:
     """What kind of error an answer names, as CAMARA writes it; empty where it names none."""
     said = parsed(answer.body)
     code = said.get("code") if isinstance(said, dict) else None

@@ -21,15 +21,15 @@ from duanka.domain.identity import (
     TOLD,
     Check,
     CheckerDown,
+    CheckReason,
     Frame,
     Gesture,
     Outcome,
-    Reason,
     ReferenceUnusable,
     Step,
     Verdict,
 )
-from duanka.identity.reference_photos import PATIENT, Endpoint, Patience, parsed
+from duanka.identity.reference_photos import PATIENT, Endpoint, HttpTimeouts, parsed
 
 _log = logging.getLogger("duanka.identity")
 
@@ -42,10 +42,28 @@ _FEWEST_SECRET = 16  # bytes
 # What a vendor may give as a reason. The others are ours to say (busy, used up, policy …).
 GIVEN = frozenset(
     {
-        *(Reason.NO_FACE, Reason.TWO_FACES, Reason.TOO_SMALL, Reason.BLACK, Reason.TOO_DARK),
-        *(Reason.TOO_BRIGHT, Reason.BLURRED, Reason.CORRUPT, Reason.TOO_MANY_PIXELS, Reason.OUT_OF_TIME),
-        *(Reason.REPLAYED, Reason.STILL, Reason.PHOTOGRAPH, Reason.OTHER_GESTURES, Reason.FACE_CHANGED),
-        *(Reason.OTHER_PERSON, Reason.UNSURE),
+        *(
+            CheckReason.NO_FACE,
+            CheckReason.TWO_FACES,
+            CheckReason.TOO_SMALL,
+            CheckReason.BLACK,
+            CheckReason.TOO_DARK,
+        ),
+        *(
+            CheckReason.TOO_BRIGHT,
+            CheckReason.BLURRED,
+            CheckReason.CORRUPT,
+            CheckReason.TOO_MANY_PIXELS,
+            CheckReason.OUT_OF_TIME,
+        ),
+        *(
+            CheckReason.REPLAYED,
+            CheckReason.STILL,
+            CheckReason.PHOTOGRAPH,
+            CheckReason.OTHER_GESTURES,
+            CheckReason.FACE_CHANGED,
+        ),
+        *(CheckReason.OTHER_PERSON, CheckReason.UNSURE),
     }
 )
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
@@ -61,7 +79,7 @@ class Vendor:
     """
 
     def __init__(
-        self, url: str, key: str, secret: bytes, *, patience: Patience = PATIENT, name: str = ""
+        self, url: str, key: str, secret: bytes, *, patience: HttpTimeouts = PATIENT, name: str = ""
     ) -> None:
         if len(secret) < _FEWEST_SECRET:
             raise DuankaError(f"the secret that hides order ids has at least {_FEWEST_SECRET} bytes")
@@ -159,18 +177,18 @@ def verdict_of(answer: object, steps: Sequence[Step], frames: Sequence[Frame]) -
     if similarity is not None:
         similarity = _number(similarity, "similarity", -1.0, 1.0)
     known, unknown = _reasons(said.get("reasons") or [])
-    against = tuple(reason for reason in known if reason is not Reason.UNSURE)
+    against = tuple(reason for reason in known if reason is not CheckReason.UNSURE)
     if outcome == Outcome.PASSED and not (known or unknown) and similarity is not None:
         judged = Verdict(Outcome.PASSED)
     elif outcome == Outcome.FAILED and against:
         judged = Verdict(Outcome.FAILED, against)
     else:
-        judged = Verdict(Outcome.REVIEW, (Reason.UNSURE, *against))
+        judged = Verdict(Outcome.REVIEW, (CheckReason.UNSURE, *against))
     signals = _signals(said.get("signals") or {})
     return replace(judged, similarity=similarity, signals=signals, best=_best(said, steps, frames))
 
 
-def vendor_of(setting: str, key: str | None, secret: bytes, patience: Patience = PATIENT) -> Vendor:
+def vendor_of(setting: str, key: str | None, secret: bytes, patience: HttpTimeouts = PATIENT) -> Vendor:
     """The vendor that DUANKA_FACE names; DuankaError where it or its key is missing or of a wrong form."""
     if "://" not in setting:
         raise DuankaError(f"{FACE} is neither `embedded` nor an address like https://host/path")
@@ -192,17 +210,17 @@ def _usable(answer: object) -> str | None:
     return TOLD[known[0]].en if known else "the vendor does not say why"
 
 
-def _reasons(given: object) -> tuple[tuple[Reason, ...], bool]:
+def _reasons(given: object) -> tuple[tuple[CheckReason, ...], bool]:
     """Those that we know, in their order, and whether there were others."""
-    if not isinstance(given, list) or len(given) > len(Reason):
+    if not isinstance(given, list) or len(given) > len(CheckReason):
         raise _Broken("reasons is not a short list")
-    known, unknown = dict[Reason, None](), False
+    known, unknown = dict[CheckReason, None](), False
     for one in given:
         if not isinstance(one, str):
             raise _Broken("reasons holds what is no text")
         code = one.strip().lower().replace("-", "_")
         if code in GIVEN:
-            known[Reason(code)] = None
+            known[CheckReason(code)] = None
         else:
             unknown = True
             _log.warning("the face vendor gives %s as a reason, which is none of ours", _shown(code))

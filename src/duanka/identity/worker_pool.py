@@ -28,17 +28,17 @@ from typing import Protocol, TypeVar
 from duanka.domain.identity import (
     Check,
     CheckerDown,
+    CheckReason,
     CheckRefused,
     Outcome,
-    Reason,
+    QueuePlace,
     ReferenceUnusable,
     Step,
     Verdict,
-    Waiting,
 )
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.identity_ports import Checker
-from duanka.identity.embedded.checker import Embedded, steps_of
+from duanka.identity.embedded.checker import EmbeddedChecker, steps_of
 
 _log = logging.getLogger("duanka.identity")
 
@@ -92,19 +92,19 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, check: Check, done: Callable[[Verdict], None]) -> Waiting:
+    def submit(self, check: Check, done: Callable[[Verdict], None]) -> QueuePlace:
         """Take a check, or CheckRefused(BUSY) with the seconds after which those before it are through."""
         with self._changed:
             ahead = len(self._line)
             if self._closed or ahead >= self._most:
-                raise CheckRefused(Reason.BUSY, wait=max(1, round(self._reckoned(ahead))))
+                raise CheckRefused(CheckReason.BUSY, wait=max(1, round(self._reckoned(ahead))))
             ticket = _Ticket(next(self._numbers), check.order_id, done)
             self._line[ticket.number] = ticket
             self._checks.append(partial(self._check, ticket, check))
             self._changed.notify()
             return self._waiting(ahead)
 
-    def expected(self, order_id: str | None = None) -> Waiting:
+    def expected(self, order_id: str | None = None) -> QueuePlace:
         """How long the check of this order still takes; without one, or when it is answered, how long a new one."""
         with self._changed:
             places = [at for at, ticket in enumerate(self._line.values()) if ticket.order_id == order_id]
@@ -146,7 +146,7 @@ class Workers:
         try:
             verdict, seconds = worker.ask(self._judge, check)
         except ReferenceUnusable:
-            verdict = Verdict(Outcome.FAILED, (Reason.NO_REFERENCE,))
+            verdict = Verdict(Outcome.FAILED, (CheckReason.NO_REFERENCE,))
         except (
             Exception
         ) as error:  # broken, hanging, a supplier that is away, a defect of ours: all our fault
@@ -166,8 +166,8 @@ class Workers:
             except Exception as error:  # the worker goes on with the next one
                 _log.error("the verdict on %s was not taken: %s", ticket.order_id, type(error).__name__)
 
-    def _waiting(self, ahead: int) -> Waiting:
-        return Waiting(ahead, round(self._reckoned(ahead), 1))
+    def _waiting(self, ahead: int) -> QueuePlace:
+        return QueuePlace(ahead, round(self._reckoned(ahead), 1))
 
     def _reckoned(self, ahead: int) -> float:
         return (ahead // self._workers + 1) * self._seconds
@@ -176,7 +176,7 @@ class Workers:
 class OnWorkers:
     """The embedded Checker for the process that serves: it draws itself, and leaves pictures to the workers."""
 
-    name = Embedded.name
+    name = EmbeddedChecker.name
 
     def __init__(self, workers: Workers, policy: IdentityPolicy) -> None:
         self._workers, self._policy = workers, policy
@@ -291,7 +291,7 @@ def _answered(
 
 
 def _lost() -> Verdict:
-    return Verdict(Outcome.FAILED, (Reason.LOST,))
+    return Verdict(Outcome.FAILED, (CheckReason.LOST,))
 
 
 def _timed(checker: Checker, check: Check) -> tuple[Verdict, float]:
@@ -305,7 +305,7 @@ def _timed(checker: Checker, check: Check) -> tuple[Verdict, float]:
 # TensorFlow Lite's and absl's lines of severity INFO, and absl's word that it was not set up
 _INFORMATION = re.compile(rb"INFO: |I\d{4} \d\d:|WARNING: All log messages before absl::InitializeLog")
 
-_checker: Embedded | None = None
+_checker: EmbeddedChecker | None = None
 _longest = LONGEST
 
 
@@ -319,7 +319,7 @@ def _begin(policy: IdentityPolicy, longest: float) -> None:
     if parent is not None:
         threading.Thread(target=_ends_with, args=(parent.sentinel,), daemon=True).start()
     with without_information():
-        _checker = Embedded(policy)
+        _checker = EmbeddedChecker(policy)
     # from here on libraries in C speak about strangers' pictures, a line for each: nobody reads that
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -349,7 +349,7 @@ def _ends_with(sentinel: int) -> None:
 
 
 @contextlib.contextmanager
-def in_time() -> Iterator[Embedded]:
+def in_time() -> Iterator[EmbeddedChecker]:
     """The engine, for so long: a worker that hangs in a part of C ends by this."""
     assert _checker is not None  # noqa: S101  # _begin ran before
     signal.setitimer(signal.ITIMER_REAL, _longest)

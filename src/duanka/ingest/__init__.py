@@ -2,9 +2,18 @@
 
 from duanka.ingest.intake import take_in
 from duanka.ingest.live.inbox.feed import Inbox, check_holds_records
-from duanka.ingest.live.inbox.landed_file import Patience
+from duanka.ingest.live.inbox.landed_file import LandingTimeouts
 from duanka.ingest.live.nats.feed import Bus
 from duanka.ingest.mapping_files.loader import read_mapping
 from duanka.ingest.model.mapping import NATIVE, Mapping
 
-__all__ = ["NATIVE", "Bus", "Inbox", "Mapping", "Patience", "check_holds_records", "read_mapping", "take_in"]
+__all__ = [
+    "NATIVE",
+    "Bus",
+    "Inbox",
+    "LandingTimeouts",
+    "Mapping",
+    "check_holds_records",
+    "read_mapping",
+    "take_in",
+]

@@ -26,15 +26,15 @@ from duanka.ingest.files.limits import rejects_too_much
 from duanka.ingest.formats.open_reader import notes_of, open_reading, sheets_of
 from duanka.ingest.model.holders import Holders
 from duanka.ingest.model.mapping import NATIVE, Mapping
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
 from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.normalise.phone_numbers import Numbers
 from duanka.ingest.storage import deduplication as repeats
 from duanka.ingest.storage import parquet_store as parts
-from duanka.ingest.storage.parquet_store import IMSIS, Shelf
+from duanka.ingest.storage.parquet_store import IMSIS, TablePartsWriter
 from duanka.ingest.validation.quarantine import Quarantine
-from duanka.ingest.validation.validator import Sifted, Sifter
+from duanka.ingest.validation.validator import ValidationResult, Validator
 
 _STEP = "reading records"
 
@@ -108,9 +108,9 @@ def _kind(file: Delivered) -> tuple[int, ...]:
 
 
 @contextmanager
-def _shelves(out: Path) -> Iterator[dict[str, Shelf]]:
+def _shelves(out: Path) -> Iterator[dict[str, TablePartsWriter]]:
     """Yield a shelf for every table; afterwards the origins of their rows are gone, come what may."""
-    shelves = {table: Shelf(out, table) for table in TABLES}
+    shelves = {table: TablePartsWriter(out, table) for table in TABLES}
     try:
         yield shelves
     finally:
@@ -121,7 +121,7 @@ def _shelves(out: Path) -> Iterator[dict[str, Shelf]]:
 
 
 def _intake(
-    shelves: dict[str, Shelf],
+    shelves: dict[str, TablePartsWriter],
     accounts: tuple[FileAccount, ...],
     quarantine: Path,
     ignored: dict[str, tuple[str, ...]],
@@ -136,7 +136,7 @@ def _intake(
     )
 
 
-def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, Shelf]) -> None:
+def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, TablePartsWriter]) -> None:
     """Hold what the readers counted against what is on disk and in quarantine."""
     for account in accounts:
         if account.records != account.used + account.quarantined:
@@ -156,7 +156,7 @@ def _nothing_lost(accounts: Sequence[FileAccount], shelves: dict[str, Shelf]) ->
 class _Work:
     """What reading one file after the other shares."""
 
-    shelves: dict[str, Shelf]
+    shelves: dict[str, TablePartsWriter]
     quarantine: Quarantine
     tools: Tools
     pool: ThreadPoolExecutor
@@ -198,7 +198,7 @@ class _Work:
         """Set a file aside as a whole, behind what was read of it."""
         self.failed[file.name] = fault
         why = display_text((str(fault).strip().splitlines() or [type(fault).__name__])[0])
-        self.quarantine.add_always(file.name, Reason.UNREADABLE_FILE, why)
+        self.quarantine.add_always(file.name, QuarantineReason.UNREADABLE_FILE, why)
         self.records[file.name] += 1
         self.sources.note(file.sources, {})
         return FileAccount(file.name, file.table, self.records[file.name], 0, 0, unreadable=why)
@@ -207,7 +207,7 @@ class _Work:
         with SignedFile(file.path, file.name, file.sources, self.tools.case_sources) as signed:
             reading = open_reading(signed.path, file.sources[0].layout, signed.root)
             self.quarantine.has_sheets(file.name, sheets_of(reading))
-            sifter = Sifter(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
+            sifter = Validator(file.name, file.sources, reading.columns, self.tools, self.pool, signed.by)
             if ignored := sifter.ignored():
                 self.ignored[file.name] = ignored
             if reading.columns:
@@ -221,7 +221,7 @@ class _Work:
                 self.progress.step(_STEP, self.done + block.done, self.total)
                 if given_up := rejects_too_much(records, self.quarantine.counts[file.name]):
                     records += 1
-                    self.quarantine.add_always(file.name, Reason.OVERSIZED, given_up)
+                    self.quarantine.add_always(file.name, QuarantineReason.OVERSIZED, given_up)
                     break
         self.sources.note(file.sources, sifter.taken)
         unreadable = given_up or reading.unreadable
@@ -237,7 +237,7 @@ class _Work:
         self.done += size
         self.progress.step(_STEP, self.done, self.total)
 
-    def _keep(self, number: int, file: Delivered, sifted: Sifted) -> None:
+    def _keep(self, number: int, file: Delivered, sifted: ValidationResult) -> None:
         for record in sifted.aside:
             self.quarantine.add(file.name, *record)
         for good in sifted.good:

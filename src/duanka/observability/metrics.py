@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from duanka.domain.streaming import Change, Source, Taken, Waiting
+from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, SourceReach
 
 _WINDOW = 60.0  # seconds over which records per second are counted
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -49,7 +49,7 @@ class Metrics:
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """Count a micro-batch."""
         self._seconds.observe(taken.seconds)
         self._quarantined.inc(taken.aside)
@@ -98,9 +98,9 @@ class _Sources(Collector):
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._latest: tuple[Source, ...] = ()
+        self._latest: tuple[SourceReach, ...] = ()
 
-    def note(self, sources: Sequence[Source]) -> None:
+    def note(self, sources: Sequence[SourceReach]) -> None:
         self._latest = tuple(sources)
 
     def collect(self) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ _LOOK_UP = 0.1  # seconds after which the thread sees that it is to end
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageResponse:
     """One page."""
 
     status: HTTPStatus
@@ -27,7 +27,7 @@ class Answer:
     body: bytes
 
 
-Page = Callable[[str], Answer]
+Page = Callable[[str], PageResponse]
 """Makes a page, given what the client accepts (its header Accept)."""
 
 
@@ -73,7 +73,7 @@ def _server(pages: Mapping[str, Page], host: str, port: int) -> ThreadingHTTPSer
             page = pages.get(urlsplit(self.path).path)
             if page is None:
                 known = ", ".join(pages)
-                answer = Answer(HTTPStatus.NOT_FOUND, "text/plain", f"here are {known}\n".encode())
+                answer = PageResponse(HTTPStatus.NOT_FOUND, "text/plain", f"here are {known}\n".encode())
             else:
                 answer = page(self.headers.get("Accept", ""))
             with suppress(ConnectionError, TimeoutError):  # whoever asked has left

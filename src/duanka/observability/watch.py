@@ -13,9 +13,9 @@ from types import TracebackType
 from prometheus_client.exposition import choose_encoder
 
 from duanka.domain.local_time import operator_zone
-from duanka.domain.streaming import Source, Taken, Waiting
+from duanka.domain.streaming import BatchResult, IntakeBacklog, SourceReach
 from duanka.observability.metrics import Metrics
-from duanka.observability.pages import Answer, Pages
+from duanka.observability.pages import PageResponse, Pages
 
 _JSON = "application/json"
 
@@ -26,9 +26,9 @@ class _Noted:
 
     at: float
     any_batch: bool = False
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceReach, ...] = ()
     failure: str = ""
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: IntakeBacklog = field(default_factory=IntakeBacklog)
 
 
 class Telemetry:
@@ -69,7 +69,7 @@ class Telemetry:
         """End the server and give the port back."""
         self._pages.close()
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """A micro-batch is in; a failure noted before is over."""
         self._metrics.note(taken, waiting)
         self._noted = _Noted(
@@ -81,11 +81,11 @@ class Telemetry:
         noted = self._noted
         self._noted = _Noted(noted.at, noted.any_batch, noted.sources, reason)
 
-    def _exposition(self, accept: str) -> Answer:
+    def _exposition(self, accept: str) -> PageResponse:
         encode, kind = choose_encoder(accept)
-        return Answer(HTTPStatus.OK, kind, encode(self._metrics.registry))
+        return PageResponse(HTTPStatus.OK, kind, encode(self._metrics.registry))
 
-    def _health(self, accept: str) -> Answer:
+    def _health(self, accept: str) -> PageResponse:
         """200 while batches come; 503 with the reasons otherwise. A silent source is only a warning."""
         noted = self._noted
         since = self._ticks() - noted.at
@@ -108,4 +108,4 @@ class Telemetry:
             "seconds_since_batch": round(since, 1) if noted.any_batch else None,
         }
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-        return Answer(status, _JSON, f"{json.dumps(said, ensure_ascii=False)}\n".encode())
+        return PageResponse(status, _JSON, f"{json.dumps(said, ensure_ascii=False)}\n".encode())

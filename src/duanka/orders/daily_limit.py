@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from duanka.domain.order import STAFF, Kind, Person, TooManyHolders
 from duanka.ledger.db.tables import audit, orders
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 
-def within_a_day(turn: Turn, by: Person, more: int) -> None:
+def within_a_day(turn: UnitOfWork, by: Person, more: int) -> None:
     """TooManyHolders where `by` would have asked more than the policy lets one person, since midnight.
 
     Counted are the verifications that they opened without a sealed decision, and the links that they made. What two

@@ -15,26 +15,26 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import (
     STAFF,
     SYSTEM,
-    Asked,
     Event,
     Grounds,
     Kind,
     NoSuchTransition,
-    NotTheirs,
     Order,
     OrderError,
+    PermissionDenied,
     Person,
+    RequestedAction,
     Role,
     State,
 )
 from duanka.domain.order_commands import only_the_police, typed
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables import notices
-from duanka.ledger.unit_of_work.batch_facts import Fact
+from duanka.ledger.unit_of_work.batch_facts import TableFact
 from duanka.ledger.unit_of_work.four_eyes import check_waits, decided, two_looked, witnesses_of
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.proposals import propose_after, settle_proposal
 from duanka.orders.verification_delays import MOST_DELAYS, may_delay
 
@@ -48,7 +48,7 @@ _SAME_NOTICE_A_DAY = 3  # to one card, by the hand of the staff
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 
 
-def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
+def happen(turn: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
     """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
     _may_wait_again(turn, order, event, by)
     facts = _evidence(turn, order, event, by) | facts
@@ -63,7 +63,7 @@ def happen(turn: Turn, order: Order, event: Event, by: Person, why: str, **facts
     return after
 
 
-def _may_wait_again(turn: Turn, order: Order, event: Event, by: Person) -> None:
+def _may_wait_again(turn: UnitOfWork, order: Order, event: Event, by: Person) -> None:
     """NoSuchTransition where the staff leave a verification to a person once more, without a check online."""
     leaves = (order.kind, event) == (Kind.VERIFICATION, Event.SUBMIT) and by.role in STAFF
     if leaves and not may_delay(turn, order):
@@ -73,7 +73,7 @@ def _may_wait_again(turn: Turn, order: Order, event: Event, by: Person) -> None:
         )
 
 
-def _evidence(turn: Turn, order: Order, event: Event, by: Person) -> dict[str, Any]:
+def _evidence(turn: UnitOfWork, order: Order, event: Event, by: Person) -> dict[str, Any]:
     """What the event says about what a stop may rest on later: the fields that change with it."""
     if order.kind is Kind.VERIFICATION and event in (Event.EXPIRE, Event.FAIL):
         # decided once: what came late and was not passed takes nothing from what the clock said before
@@ -89,7 +89,9 @@ def _evidence(turn: Turn, order: Order, event: Event, by: Person) -> dict[str, A
     return {}
 
 
-def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, Any]) -> dict[str, object]:
+def _clock(
+    turn: UnitOfWork, order: Order, event: Event, by: Person, facts: dict[str, Any]
+) -> dict[str, object]:
     """How the event sets the clock of the order: the fields that change with it. Takes out of `facts` what it used."""
     policy, clock = turn.policy, dict[str, object]()
     match order.kind, event:
@@ -103,7 +105,7 @@ def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, 
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
             # what is asked from now on; a notice about anything else is not sent any more
-            clock = {"asked": Asked.VERIFY_AT_COUNTER.value}
+            clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
                 # while we looked no hours ran; now it is the holder's turn again
                 clock |= hours_anew(turn, order)
@@ -128,7 +130,7 @@ def _clock(turn: Turn, order: Order, event: Event, by: Person, facts: dict[str, 
     return clock
 
 
-def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, object]:
+def _delivered(turn: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
     """The hours run from the first receipt; a later one changes nothing, and none starts them while we look."""
     if order.receipt_at:
         return {}
@@ -143,22 +145,22 @@ def _delivered(turn: Turn, order: Order, at: datetime | None) -> dict[str, objec
     return clock
 
 
-def hours_anew(turn: Turn, order: Order) -> dict[str, object]:
+def hours_anew(turn: UnitOfWork, order: Order) -> dict[str, object]:
     """The whole time again, from now, once nobody of ours is waited for; none before the notice was delivered."""
     if order.delivered_at is None or check_waits(turn, order):
         return {}
     return {"due_at": turn.now + turn.policy.answer_within}
 
 
-def _expired(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _expired(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     _restrict(turn, order, by, why, TOO_LATE)
 
 
-def _failed(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _failed(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     _restrict(turn, order, by, why, NOT_PASSED)
 
 
-def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) -> None:
+def _restrict(turn: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
     """The first stage of the timetable; a card that is stopped as much already stays as it is.
 
     Where no evidence carries a stop, it is proposed to a second person, and nothing is stopped meanwhile.
@@ -194,12 +196,12 @@ def _restrict(turn: Turn, order: Order, by: Person, why: str, because: Words) ->
 
 
 @lru_cache(maxsize=1024)  # those that fall due together were mostly asked for the same reasons
-def _told_because(because: Words, grounds: Grounds) -> Grounds:
-    reason = Words(*(began + rest for began, rest in zip(because, grounds.reason, strict=True)))
+def _told_because(because: BilingualText, grounds: Grounds) -> Grounds:
+    reason = BilingualText(*(began + rest for began, rest in zip(because, grounds.reason, strict=True)))
     return replace(grounds, reason=reason)
 
 
-def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:
+def stop_for(turn: UnitOfWork, verification: Order, why: str) -> Order | None:
     """Stop a free card for a verification that ran out with evidence; the restriction. None: it is protected."""
     because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
     _restrict(turn, verification, SYSTEM, why, because)
@@ -207,7 +209,7 @@ def stop_for(turn: Turn, verification: Order, why: str) -> Order | None:
 
 
 def stage_due(
-    turn: Turn, order: Order, state: NetworkState, restriction: Order | None = None
+    turn: UnitOfWork, order: Order, state: NetworkState, restriction: Order | None = None
 ) -> datetime | None:
     """When the stage after the one of `state` begins; None: there is none. Never before now.
 
@@ -224,7 +226,7 @@ def stage_due(
     return max(turn.now, began + between, delivered_at + timedelta(hours=following.hours))
 
 
-def next_stage(turn: Turn, order: Order) -> Event | None:
+def next_stage(turn: UnitOfWork, order: Order) -> Event | None:
     """The event that a restriction whose time has come goes on by: the next stage, or the end of a punishment."""
     if order.state is State.PUNISHED:
         return Event.RESTORE
@@ -234,7 +236,7 @@ def next_stage(turn: Turn, order: Order) -> Event | None:
     return _STAGE_EVENT[stage.state] if stage else None
 
 
-def _passed(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _passed(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state in _LIFTED_BY_PASSING:
         happen(turn, restriction, Event.RESTORE, SYSTEM, f"passed {order.id}: {why}")
@@ -243,13 +245,13 @@ def _passed(turn: Turn, order: Order, by: Person, why: str) -> None:
     del by
 
 
-def _to_counter(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _to_counter(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """The holder must know where to go."""
     del why
-    _tell_by(turn, order, by, Asked.VERIFY_AT_COUNTER.value)
+    _tell_by(turn, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
 
 
-def _submitted(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _submitted(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """While we look at a check that came late, the card goes on to no heavier stage: the delay is ours."""
     del by
     restriction = _barred_for(turn, order)
@@ -257,7 +259,7 @@ def _submitted(turn: Turn, order: Order, by: Person, why: str) -> None:
         turn.change(restriction, SYSTEM, "paused", f"{order.id} is looked at: {why}", due_at=None)
 
 
-def _to_fraud_centre(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _to_fraud_centre(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """We look no longer: what was paused for that goes on."""
     del by
     restriction = _barred_for(turn, order)
@@ -266,13 +268,13 @@ def _to_fraud_centre(turn: Turn, order: Order, by: Person, why: str) -> None:
         turn.change(restriction, SYSTEM, "resumed", f"{order.id} is passed on: {why}", due_at=due)
 
 
-def _barred_for(turn: Turn, order: Order) -> Order | None:
+def _barred_for(turn: UnitOfWork, order: Order) -> Order | None:
     """The restriction that follows from this verification, where a heavier stage may still come."""
     found = turn.open_order(order.card, Kind.RESTRICTION)
     return found if found and (found.parent, found.state) == (order.id, State.OUTGOING_BARRED) else None
 
 
-def _withdrawn(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _withdrawn(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """What was asked in error is taken back, with what followed from it."""
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
@@ -288,15 +290,15 @@ def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, b
 
 
 # Whether a notice about an order went out, or is on its way: its receipt may come late, or never.
-_NOTICE_OUT = Fact(notices, _with_notice_out, absent=False)
+_NOTICE_OUT = TableFact(notices, _with_notice_out, absent=False)
 
 
-def _stopped(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _stopped(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     del by, why
     turn.notify(order, order.state.value)
 
 
-def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _free(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """The card works again: a verification that is too late to answer has nothing left to decide."""
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
@@ -312,7 +314,7 @@ def _free(turn: Turn, order: Order, by: Person, why: str) -> None:
     turn.notify(order, "restored")
 
 
-def _cancelled(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _cancelled(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED):
         settle_proposal(turn, turn.close(verification, by, why))
@@ -322,11 +324,11 @@ def _cancelled(turn: Turn, order: Order, by: Person, why: str) -> None:
     turn.notify(order, "cancelled")
 
 
-def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _upheld(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """The holder was right: restored at once, asked nothing more. Only the police lift what they stopped."""
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state is State.FORCED_STOP:
-        raise NotTheirs(
+        raise PermissionDenied(
             f"the card is stopped by police notice; {only_the_police(restriction.id)}; pass the objection on to them:"
             f" {typed(order.kind, Event.TO_FRAUD_CENTRE, order.id)}"
         )
@@ -340,12 +342,12 @@ def _upheld(turn: Turn, order: Order, by: Person, why: str) -> None:
         turn.notify(order, "upheld")
 
 
-def _told(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _told(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     del why
     _tell_by(turn, order, by, f"objection_{order.state}")
 
 
-def _passed_on(turn: Turn, order: Order, by: Person, why: str) -> None:
+def _passed_on(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     """The police decide about what they stopped, and about nothing else."""
     del why
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
@@ -355,7 +357,7 @@ def _passed_on(turn: Turn, order: Order, by: Person, why: str) -> None:
     _tell_by(turn, order, by, "objection_passed_on")
 
 
-def _tell_by(turn: Turn, order: Order, by: Person, template: str) -> None:
+def _tell_by(turn: UnitOfWork, order: Order, by: Person, template: str) -> None:
     """Send a notice; of those that one of the staff brings about again and again only the first ones of a day."""
     if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_A_DAY:
         turn.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
@@ -364,7 +366,7 @@ def _tell_by(turn: Turn, order: Order, by: Person, template: str) -> None:
 
 
 _V, _R, _O = Kind.VERIFICATION, Kind.RESTRICTION, Kind.OBJECTION
-_FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] = {
+_FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], None]] = {
     (_V, Event.EXPIRE): _expired,
     (_V, Event.FAIL): _failed,
     (_V, Event.PASS): _passed,
@@ -387,6 +389,6 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[Turn, Order, Person, str], None]] =
 }
 
 
-def grounds(turn: Turn, reason: Words) -> Grounds:
+def grounds(turn: UnitOfWork, reason: BilingualText) -> Grounds:
     """The reason with the policy's way of redress and papers to bring."""
     return Grounds(reason, turn.policy.redress, turn.policy.papers).complete()

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, RowMapping, select, text
 
-from duanka.domain.order import Demand, Order
+from duanka.domain.order import Order, OrderDecision
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import PASSED_ORDERS, orders
-from duanka.ledger.unit_of_work.batch_facts import Fact
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.batch_facts import TableFact
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 _TIERS = ("", "low", "medium", "high", "extreme")
 
@@ -26,10 +26,10 @@ def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, 
     return {row["card"]: row for row in connection.execute(passed).mappings()}  # of each card the last counts
 
 
-_LAST_PASS: Fact[RowMapping | None] = Fact(orders, _read_last_passes, absent=None)
+_LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)
 
 
-def passed_lately(turn: Turn, demand: Demand) -> str | None:
+def passed_lately(turn: UnitOfWork, demand: OrderDecision) -> str | None:
     """The id of the verification by which the holder of this card need not be asked; None: ask.
 
     For the same rules on evidence from before the pass never; within the days of the policy only when the tier is
@@ -44,21 +44,21 @@ def passed_lately(turn: Turn, demand: Demand) -> str | None:
     return passed.id if _known_then(turn, demand, passed) or _within(turn, passed) else None
 
 
-def _heavier(demand: Demand, passed: Order) -> bool:
+def _heavier(demand: OrderDecision, passed: Order) -> bool:
     return _TIERS.index(demand.tier) > _TIERS.index(passed.tier)
 
 
-def _another_device(turn: Turn, demand: Demand, passed: Order) -> bool:
+def _another_device(turn: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
     return bool((set(demand.rules) - set(passed.rules)) & set(turn.policy.ask_again_rules))
 
 
-def _known_then(turn: Turn, demand: Demand, passed: Order) -> bool:
+def _known_then(turn: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
     """Whether the rules and their evidence were there when the holder passed."""
     if passed.closed_at is None or demand.seen_until is None or not set(demand.rules) <= set(passed.rules):
         return False
     return demand.seen_until <= turn.policy.local_time.local(passed.closed_at).replace(tzinfo=None)
 
 
-def _within(turn: Turn, passed: Order) -> bool:
+def _within(turn: UnitOfWork, passed: Order) -> bool:
     days = timedelta(days=turn.policy.ask_again_days)
     return passed.closed_at is not None and turn.now < passed.closed_at + days

@@ -14,8 +14,8 @@ from duanka.ledger.audit.row_digests import ACTS, found
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import columns_of, new_id
 from duanka.ledger.db.tables import act_cards, act_places, acts
-from duanka.ledger.unit_of_work.batch_facts import Fact
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.batch_facts import TableFact
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 _FACTS = (
     *("id", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "until", "undoes"),
@@ -23,7 +23,7 @@ _FACTS = (
 )
 
 
-def store_act(turn: Turn, act: Act) -> None:
+def store_act(turn: UnitOfWork, act: Act) -> None:
     """Write the act; its cards are the caller's to write."""
     turn.connection.execute(insert(acts).values(_row_of(act)))
     turn.act_began |= act.state is ActState.RUNNING
@@ -35,7 +35,7 @@ def _row_of(act: Act) -> dict[str, Any]:
     return facts | {"event": act.event.value, "state": act.state.value, **columns_of(act.grounds)}
 
 
-def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
+def propose_after(turn: UnitOfWork, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
     """Put a stop by `event` before a second person: `order` is a verification that ended, and carries none by itself.
 
     Who proposes is whoever ended it, or opened it where the clock ended it; `told` is what the holder would read.
@@ -62,7 +62,7 @@ def propose_after(turn: Turn, order: Order, event: Event, told: Grounds, by: Per
     turn.note(by, "act.propose", act.id, why, {}, {**said, "verification": order.id, "two_people": True})
 
 
-def settle_proposal(turn: Turn, order: Order) -> None:
+def settle_proposal(turn: UnitOfWork, order: Order) -> None:
     """Do away with what was proposed about a verification that moved on since."""
     if ran_out(order):
         return
@@ -86,10 +86,10 @@ def _read_waiting(connection: Connection, of: Collection[str]) -> dict[str, tupl
     return found
 
 
-_WAITING: Fact[tuple[str, ...]] = Fact(acts, _read_waiting, absent=())
+_WAITING: TableFact[tuple[str, ...]] = TableFact(acts, _read_waiting, absent=())
 
 
-def _waiting(turn: Turn, order: Order) -> tuple[str, ...]:
+def _waiting(turn: UnitOfWork, order: Order) -> tuple[str, ...]:
     """What is proposed about this verification and waits."""
     if order.id in turn.proposed_about:  # in this transaction: it is not written yet
         turn.write_prepared()

@@ -17,33 +17,33 @@ from duanka.domain.hit_summary import encoded_summaries, joined
 from duanka.domain.order import (
     STAFF,
     SYSTEM,
-    Asked,
-    Demand,
     Event,
     Grounds,
     Kind,
     NoSuchTransition,
     Order,
+    OrderDecision,
     OrderError,
     Person,
+    RequestedAction,
     Role,
     State,
 )
 from duanka.domain.take import TIERS
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ORDERS, found
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import orders
-from duanka.ledger.monitoring.alarms import Alarms, clear
+from duanka.ledger.monitoring.alarms import AlarmService, clear
 from duanka.ledger.monitoring.isolation import each_alone, in_one_line
 from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import POLICE_NOTICE, Terms, Turn, cancelled
+from duanka.ledger.unit_of_work.unit_of_work import POLICE_NOTICE, Terms, UnitOfWork, cancelled
 from duanka.orders.daily_limit import within_a_day
 from duanka.orders.effects import grounds, happen, next_stage
 from duanka.orders.passed_cards import passed_lately
 
-SetAside = Callable[[Words, str, Exception, datetime], None]
-_ORDER = Words("到期工单", "the order that is due,")
+SetAside = Callable[[BilingualText, str, Exception, datetime], None]
+_ORDER = BilingualText("到期工单", "the order that is due,")
 NOT_BEGUN = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED)
 
 Result = TypeVar("Result")
@@ -65,22 +65,22 @@ class Received:
     unsealed_stops: int = 0  # and of those that say stop, or bear no signature of the police
 
 
-class OrderBook:
+class OrderService:
     """Orders of one operator. `now` is aware; every method is one transaction, and safe beside other processes."""
 
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store = store
         self.terms = terms
         # told of a row that cannot be processed and was taken out of its queue: of which, its id, why, when
-        self.set_aside: SetAside = Alarms(store, lambda _: None, timedelta()).set_aside
+        self.set_aside: SetAside = AlarmService(store, lambda _: None, timedelta()).set_aside
         # told after a transaction that leaves the worker something to do
         self.wake: Callable[[], None] = lambda: None
 
-    def turn(self, work: Callable[[Turn], Result], now: datetime) -> Result:
+    def turn(self, work: Callable[[UnitOfWork], Result], now: datetime) -> Result:
         """Do `work` in one transaction at `now`; begins again where two writers stood in each other's way."""
 
         def whole(connection: Connection) -> tuple[Result, bool]:
-            turn = Turn(connection, self.terms, now)
+            turn = UnitOfWork(connection, self.terms, now)
             result = work(turn)
             turn.write()
             return result, turn.leaves_work
@@ -91,14 +91,14 @@ class OrderBook:
             self.wake()
         return result
 
-    def turn_kept(self, work: Callable[[Turn], Result | OrderError], now: datetime) -> Result:
+    def turn_kept(self, work: Callable[[UnitOfWork], Result | OrderError], now: datetime) -> Result:
         """As `turn`, but an OrderError that `work` returns, and does not raise, leaves behind what was written."""
         answer = self.turn(work, now)
         if isinstance(answer, OrderError):
             raise answer
         return answer
 
-    def receive(self, demands: Sequence[Demand], now: datetime, by: Person = SYSTEM) -> Received:
+    def receive(self, demands: Sequence[OrderDecision], now: datetime, by: Person = SYSTEM) -> Received:
         """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
         return self.turn(lambda turn: receive_in(turn, demands, by), now)
 
@@ -114,7 +114,7 @@ class OrderBook:
         if not why.strip():
             raise OrderError(f"say why {number} is given more time: the reason stays in the audit trail")
 
-        def work(turn: Turn) -> Order:
+        def work(turn: UnitOfWork) -> Order:
             order = turn.order(number)
             authorize(by, Permission.VERIFICATION_EXTEND, order)
             if hardship not in turn.policy.hardships:
@@ -138,7 +138,7 @@ class OrderBook:
     def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
         """The police consent: the card works again at once."""
 
-        def work(turn: Turn) -> Order:
+        def work(turn: UnitOfWork) -> Order:
             turn.authorize(by, Permission.RESTRICTION_POLICE_RELEASE, card)
             order = turn.open_order(card, Kind.RESTRICTION)
             if order is None:
@@ -150,14 +150,14 @@ class OrderBook:
     def object(self, card: str, text: str, by: Person, now: datetime) -> Order:
         """File an objection against what is open about the card; a second one joins the first."""
 
-        def work(turn: Turn) -> Order:
+        def work(turn: UnitOfWork) -> Order:
             turn.authorize(by, Permission.FILE_OBJECTION, card)
             about = turn.open_order(card, Kind.RESTRICTION) or turn.open_order(card, Kind.VERIFICATION)
             if about is None:
                 raise NoSuchTransition(f"there is no open order about {card} to object to")
             if earlier := turn.open_order(card, Kind.OBJECTION):
                 return turn.change(earlier, by, "attach", text, hits=earlier.hits + 1)
-            reason = Words(text.strip() or "机主提出异议", text.strip() or "the holder objects")
+            reason = BilingualText(text.strip() or "机主提出异议", text.strip() or "the holder objects")
             told = replace(about.grounds, reason=reason)
             return turn.open(Kind.OBJECTION, card, told, by, text, parent=about.id, tier=about.tier)
 
@@ -181,7 +181,7 @@ class OrderBook:
             found = [(row.id, row.card) for row in connection.execute(due)]
 
         def move_on(some: Sequence[tuple[str, str]]) -> None:
-            def work(turn: Turn) -> set[str]:
+            def work(turn: UnitOfWork) -> set[str]:
                 turn.lock([card for _, card in some])
                 changed = turn.not_as_told([number for number, _ in some])
                 for number, _ in some:
@@ -202,7 +202,7 @@ class OrderBook:
         if not why.strip():
             raise OrderError(f"say why the alarm {source} is cleared: the reason stays in the audit trail")
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             if not clear(turn.connection, source, now):
                 raise OrderError(f"no open alarm {source!r}; `duanka orders alarms` names them")
             turn.note(by, "alarm.clear", source, why.strip(), {"open": True}, {"open": False})
@@ -212,7 +212,7 @@ class OrderBook:
     def _without_deadline(self, number: str, error: Exception, now: datetime) -> None:
         """Take the deadline off an order that cannot be moved on, without reading more of it."""
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             this = orders.c.id == number
             due_at = turn.connection.execute(select(orders.c.due_at).where(this).with_for_update()).scalar()
             was = found(turn.connection, ORDERS, number)
@@ -224,25 +224,29 @@ class OrderBook:
         self.set_aside(_ORDER, number, error, now)
 
 
-def receive_in(turn: Turn, demands: Sequence[Demand], by: Person = SYSTEM) -> Received:
+def receive_in(turn: UnitOfWork, demands: Sequence[OrderDecision], by: Person = SYSTEM) -> Received:
     """Turn decisions into orders, as a part of `turn`.
 
     `by`: who took them, and stands in the trail of each; the author of those that bear no seal.
     """
     authorize(by, Permission.TAKE_DECISIONS)
     turn.lock([demand.card for demand in demands])
-    asked = {demand.card for demand in demands if not demand.decision and demand.asked is not Asked.NOTHING}
+    asked = {
+        demand.card
+        for demand in demands
+        if not demand.decision and demand.asked is not RequestedAction.NOTHING
+    }
     within_a_day(turn, by, len(asked))
     gone = cancelled(turn.connection, (demand.card for demand in demands))
     counts = Counter(receive_one(turn, demand, gone, by) for demand in demands)
     counts["unsealed"] = sum(not demand.decision for demand in demands)
     counts["unsealed_stops"] = sum(
-        demand.asked is Asked.STOP and not demand.police_stop for demand in demands
+        demand.asked is RequestedAction.STOP and not demand.police_stop for demand in demands
     )
     return Received(**counts)
 
 
-def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) -> str:
+def receive_one(turn: UnitOfWork, demand: OrderDecision, gone: frozenset[str], by: Person) -> str:
     """Make an order of one decision, or let it join one; the field of Received that counts it.
 
     A stop that the police signed is carried out by us, whoever brings it: a person's scope does not keep it back.
@@ -252,14 +256,14 @@ def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) ->
         within(by, "a card of these decisions", *(demand.place.values() or turn.place(card)))
     if demand.decision and demand.place:
         _follow_place(turn, demand)
-    if demand.asked is Asked.NOTHING:
+    if demand.asked is RequestedAction.NOTHING:
         return _recall(turn, demand, by)
     restriction = turn.open_order(card, Kind.RESTRICTION)
     by_police = restriction is not None and restriction.state is State.FORCED_STOP
     if turn.policy.protects(card):
         turn.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
-    if demand.asked is not Asked.STOP:
+    if demand.asked is not RequestedAction.STOP:
         # whom the police stopped we ask nothing new; what was asked before takes the hit
         asked = turn.open_order(card, Kind.VERIFICATION)
         return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
@@ -275,7 +279,7 @@ def receive_one(turn: Turn, demand: Demand, gone: frozenset[str], by: Person) ->
     return "stopped"
 
 
-def _follow_place(turn: Turn, demand: Demand) -> None:
+def _follow_place(turn: UnitOfWork, demand: OrderDecision) -> None:
     """What is open about a card belongs to the operator and city that the latest sealed decision names."""
     for kind in Kind:
         order = turn.open_order(demand.card, kind)
@@ -283,12 +287,12 @@ def _follow_place(turn: Turn, demand: Demand) -> None:
             turn.change(order, SYSTEM, "place", "as the register says", **demand.place)
 
 
-def as_question(demand: Demand) -> Demand:
+def as_question(demand: OrderDecision) -> OrderDecision:
     """A stop that no signature of the police carries: the holder is asked, at a counter, and nothing is stopped."""
-    return replace(demand, asked=Asked.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
+    return replace(demand, asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
 
 
-def _ask(turn: Turn, demand: Demand, by: Person) -> str:
+def _ask(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
     card = demand.card
     order = turn.open_order(card, Kind.VERIFICATION)
     if order is None and (passed := passed_lately(turn, demand)):
@@ -317,7 +321,7 @@ def _ask(turn: Turn, demand: Demand, by: Person) -> str:
     return "attached"
 
 
-def _recall(turn: Turn, demand: Demand, by: Person) -> str:
+def _recall(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
     """Late records took the hit back: whom we asked, and who has not begun, is left in peace.
 
     Without a seal it is a person who withdraws, and may not do so alone for every tier.
@@ -332,7 +336,7 @@ def _recall(turn: Turn, demand: Demand, by: Person) -> str:
     return "withdrawn"
 
 
-def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
+def _attach(turn: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -> None:
     """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder.
 
     A sealed decision takes over what somebody had asked without one: the holder is told its reason, and the hours run
@@ -340,7 +344,7 @@ def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
     """
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
     tier = max(order.tier, demand.tier, key=TIERS.index)
-    heavier = demand.asked is Asked.VERIFY_AT_COUNTER and order.asked == Asked.VERIFY
+    heavier = demand.asked is RequestedAction.VERIFY_AT_COUNTER and order.asked == RequestedAction.VERIFY
     asked = demand.asked.value if heavier else order.asked
     facts: dict[str, Any] = {"hits": order.hits + 1, "rules": rules, "tier": tier, "asked": asked}
     if demand.hit_summaries:
@@ -355,10 +359,10 @@ def _attach(turn: Turn, order: Order, demand: Demand, by: Person) -> None:
         turn.notify(after, asked)
 
 
-def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str, **place: str) -> Order:
+def _police_stop(turn: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
     """What the holder is told is that the police confirmed it, and that only they lift it: nothing of any rule."""
     turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
-    reason = Words(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
+    reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
     why_told = Grounds(reason, turn.policy.police_redress, turn.policy.papers).complete()
     if card in cancelled(turn.connection, [card]):
         raise NoSuchTransition(f"{card} is cancelled; it is out of the network already")
@@ -384,7 +388,7 @@ def _police_stop(turn: Turn, card: str, case: str, by: Person, why: str, **place
     return order
 
 
-def _fall_due_alone(turn: Turn, order: Order, now: datetime) -> None:
+def _fall_due_alone(turn: UnitOfWork, order: Order, now: datetime) -> None:
     """One order that cannot move on holds up no other: its deadline is taken off, and a person must look."""
     try:
         with turn.attempt(order.card):
@@ -393,7 +397,7 @@ def _fall_due_alone(turn: Turn, order: Order, now: datetime) -> None:
         turn.change(order, SYSTEM, "overdue", str(error), due_at=None)
 
 
-def _fall_due(turn: Turn, order: Order, now: datetime) -> None:
+def _fall_due(turn: UnitOfWork, order: Order, now: datetime) -> None:
     if order.closed_at or order.due_at is None or order.due_at > now:
         return  # what another deadline of this turn brought with it
     if order.kind is Kind.VERIFICATION:

@@ -16,12 +16,12 @@ from duanka.domain.bulk_action import Act
 from duanka.domain.hit_summary import decoded_summaries, encoded_summaries
 from duanka.domain.order import Grounds, Order
 from duanka.domain.phone_masking import masked_card, masked_text
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 Item = TypeVar("Item")
 
 _LINK = re.compile(r"(?<=#)[A-Za-z0-9_-]{44}")
-# Fields whose text we made ourselves: ids and cursors; and numbers, which `Sight.number` has shown already.
+# Fields whose text we made ourselves: ids and cursors; and numbers, which `NumberMasking.number` has shown already.
 _OURS = frozenset({"id", "order_id", "parent", "undoes", "next", "card", "hit_summaries"})
 DONE = "done"
 View = TypeVar("View")
@@ -36,7 +36,7 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True)
-class Sight:
+class NumberMasking:
     """How much a reader sees of numbers."""
 
     unmasked: bool
@@ -88,7 +88,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Told:
+class AuditEntryView:
     """A row of the audit trail."""
 
     seq: int
@@ -102,7 +102,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Leg:
+class DispatchView:
     """What one element of the network was to be told. `outcome`: None while it is still to be done."""
 
     element: str
@@ -140,7 +140,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedView:
     """A refused call or message of the card."""
 
     at: datetime
@@ -156,8 +156,8 @@ class OrderFile:
     """One order with its trail, what the network was told and what the holder was told."""
 
     order: Order
-    trail: tuple[Told, ...]
-    legs: tuple[Leg, ...]
+    trail: tuple[AuditEntryView, ...]
+    legs: tuple[DispatchView, ...]
     notices: tuple[Notice, ...]
 
 
@@ -171,7 +171,7 @@ class Dossier:
     since: datetime | None
     orders: tuple[Order, ...]
     network: tuple[Confirmed, ...]
-    refusals: tuple[Refused, ...]
+    refusals: tuple[RefusedView, ...]
     notices: tuple[Notice, ...]
 
     @property
@@ -227,7 +227,7 @@ class ActCard:
     why: str | None
     state: str
     tier: str
-    reason: Words | None
+    reason: BilingualText | None
     open_orders: tuple[OpenOrder, ...]
     passes: int
     passed_at: datetime | None
@@ -235,7 +235,7 @@ class ActCard:
 
 
 @dataclass(frozen=True)
-class Counted:
+class RefusalCount:
     """How many calls or messages were refused for one reason."""
 
     carried: str
@@ -252,7 +252,7 @@ class Figures:
     handled: int
     handled_by: Mapping[str, int]
     opened: Mapping[str, int]
-    refused: tuple[Counted, ...]
+    refused: tuple[RefusalCount, ...]
     alarms: int
     drifts: int
     drifts_repaired: int
@@ -291,34 +291,34 @@ class Drift:
     repaired_at: datetime | None
 
 
-def told(row: RowMapping, sight: Sight) -> Told:
+def told(row: RowMapping, sight: NumberMasking) -> AuditEntryView:
     """A row of the audit trail as it may be seen."""
     plain: dict[str, Any] = {name: row[name] for name in ("seq", "at", "who", "role", "what")}
     before, after = sight.facts(row["before"]), sight.facts(row["after"])
-    return Told(**sight.seen(plain), why=sight.text(row["why"]), before=before, after=after)
+    return AuditEntryView(**sight.seen(plain), why=sight.text(row["why"]), before=before, after=after)
 
 
-def leg(row: RowMapping, sight: Sight) -> Leg:
+def leg(row: RowMapping, sight: NumberMasking) -> DispatchView:
     """A row of the outbox as it may be seen: an element names the card in its errors."""
     columns = ("element", "step", "wanted", "created_at", "tries", "done_at", "outcome", "error")
-    return sight.seen(Leg(*(row[name] for name in columns)))
+    return sight.seen(DispatchView(*(row[name] for name in columns)))
 
 
-def notice(row: RowMapping, sight: Sight) -> Notice:
+def notice(row: RowMapping, sight: NumberMasking) -> Notice:
     """A notice as it may be seen."""
     columns = ("template", "created_at", "sent_at", "receipt_at", "outcome")
     plain: dict[str, Any] = {name: row[name] for name in columns}
     return sight.seen(Notice(**plain, text=row["body"] or None, error=row["error"]))
 
 
-def refused(row: RowMapping, sight: Sight) -> Refused:
+def refused(row: RowMapping, sight: NumberMasking) -> RefusedView:
     """A refusal as it may be seen; whom the card called is somebody else, and stays masked for everybody."""
-    peer = Sight(unmasked=False).number(row["peer"])
-    detail = Sight(unmasked=False).text(row["detail"])
-    return sight.seen(Refused(row["at"], row["element"], row["carried"], peer, row["reason"], detail))
+    peer = NumberMasking(unmasked=False).number(row["peer"])
+    detail = NumberMasking(unmasked=False).text(row["detail"])
+    return sight.seen(RefusedView(row["at"], row["element"], row["carried"], peer, row["reason"], detail))
 
 
-def act_view(act: Act, sight: Sight) -> ActView:
+def act_view(act: Act, sight: NumberMasking) -> ActView:
     """An act as it may be seen."""
     names = ("until", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "undoes")
     facts: dict[str, Any] = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
@@ -326,7 +326,7 @@ def act_view(act: Act, sight: Sight) -> ActView:
     return replace(sight.seen(view), undone_by=act.undone_by)
 
 
-def in_force(legs: Sequence[Leg]) -> tuple[Confirmed, ...]:
+def in_force(legs: Sequence[DispatchView]) -> tuple[Confirmed, ...]:
     """Per element what it last confirmed, and what it was told since; `legs`: the oldest first."""
     found: dict[str, Confirmed] = {}
     for one in legs:

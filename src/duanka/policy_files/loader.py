@@ -10,9 +10,9 @@ from typing import Any
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.policy import LISTS, Deciding, Policy, Setting
-from duanka.domain.rule import Grade, Rule, Source
-from duanka.domain.schema import Column, Kind, Table
-from duanka.domain.text import Words
+from duanka.domain.rule import Grade, Rule, RuleSource
+from duanka.domain.schema import Column, ColumnKind, Table
+from duanka.domain.text import BilingualText
 from duanka.policy_files import values
 from duanka.policy_files.identity import identity_of
 from duanka.policy_files.orders import messages_of, orders_of
@@ -35,7 +35,9 @@ def read_policy(path: Path, rules: Collection[Rule]) -> Policy:
     try:
         policy = Policy(
             id=values.text(path, "[policy] id", head["id"]),
-            title=Words(*(values.text(path, f"[policy] {key}", head[key]) for key in ("title", "title_en"))),
+            title=BilingualText(
+                *(values.text(path, f"[policy] {key}", head[key]) for key in ("title", "title_en"))
+            ),
             source=_source(path, "[policy]", head),
             since=values.day(path, "[policy] since", head["since"]),
             deciding=Deciding(deciding["mode"]),
@@ -73,8 +75,8 @@ def _toml(path: Path) -> dict[str, Any]:
         raise PolicyError(f"{path}: is not TOML: {error}") from error
 
 
-def _source(path: Path, where: str, entry: Mapping[str, Any]) -> Source:
-    return Source(values.text(path, f"{where} authority", entry["authority"]), Grade(entry["grade"]))
+def _source(path: Path, where: str, entry: Mapping[str, Any]) -> RuleSource:
+    return RuleSource(values.text(path, f"{where} authority", entry["authority"]), Grade(entry["grade"]))
 
 
 def _setting(path: Path, rule: Rule, entry: object) -> Setting:
@@ -139,7 +141,7 @@ def _entry(path: Path, table: Table, column: Column, value: object) -> None:
         raise PolicyError(f"{where} has no {column.name}{why}")
     if value is None:
         return
-    if column.kind is Kind.DAY:
+    if column.kind is ColumnKind.DAY:
         values.day(path, f"an entry of [[lists.{table.name}]]: {column.name}", value)
         return
     form, words = _FORMS.get(column.name, (r"(?s).*", "a text in quotes"))

@@ -11,7 +11,7 @@ from duanka.domain.errors import DuankaError, PolicyError
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
-from duanka.domain.order_policy import MessagePolicy, OrderPolicy, Stage
+from duanka.domain.order_policy import DeadlineStage, MessagePolicy, OrderPolicy
 from duanka.policy_files import values
 
 _YEAR, _DAY = 24 * 366, 24 * 60  # hours, minutes
@@ -35,7 +35,7 @@ def messages_of(path: Path, given: object) -> MessagePolicy:
     return MessagePolicy.of(**found)
 
 
-def _stages(path: Path, where: str, value: object) -> tuple[Stage, ...]:
+def _stages(path: Path, where: str, value: object) -> tuple[DeadlineStage, ...]:
     rows = values.entries(path, where, value)
     if not rows:
         raise PolicyError(
@@ -54,7 +54,7 @@ def _stages(path: Path, where: str, value: object) -> tuple[Stage, ...]:
     return found
 
 
-def _stage(path: Path, where: str, row: object) -> Stage:
+def _stage(path: Path, where: str, row: object) -> DeadlineStage:
     if not isinstance(row, dict):
         raise PolicyError(f'{path}: {where} must be {{ hours = 24, state = "suspended" }}, not {row!r:.40}')
     values.known(path, where, row, ("hours", "state"))
@@ -62,7 +62,7 @@ def _stage(path: Path, where: str, row: object) -> Stage:
     state = row.get("state")
     if state not in _SEVERITY[1:]:
         raise PolicyError(f"{path}: {where} state must be {' or '.join(_SEVERITY[1:])}, not {state!r:.40}")
-    return Stage(hours, NetworkState(state))
+    return DeadlineStage(hours, NetworkState(state))
 
 
 def _hours(path: Path, where: str, value: object) -> float:

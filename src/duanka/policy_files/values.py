@@ -10,7 +10,7 @@ from typing import Any
 
 from duanka.domain.errors import PolicyError
 from duanka.domain.rule import MOST
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 Reader = Callable[[Path, str, object], Any]
 
@@ -47,12 +47,14 @@ def text(path: Path, where: str, value: object) -> str:
     return value
 
 
-def words(path: Path, where: str, value: object) -> Words:
+def words(path: Path, where: str, value: object) -> BilingualText:
     """A text in both languages."""
     if not isinstance(value, dict):
         raise PolicyError(f'{path}: {where} must be {{ zh = "…", en = "…" }}, not {value!r:.40}')
     known(path, where, value, ("zh", "en"))
-    return Words(*(text(path, f"{where} {language}", value.get(language)) for language in ("zh", "en")))
+    return BilingualText(
+        *(text(path, f"{where} {language}", value.get(language)) for language in ("zh", "en"))
+    )
 
 
 def day(path: Path, where: str, value: object) -> date:

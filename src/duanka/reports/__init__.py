@@ -5,7 +5,7 @@ The page is in `reports.page`, which brings the plots.
 
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.decision_log.reader import Both, DecisionFile, DecisionList, KeptLines
-from duanka.reports.decision_log.writer import DECISIONS, Ledger
+from duanka.reports.decision_log.writer import DECISIONS, DecisionLogWriter
 from duanka.reports.decision_log.writer import HITS as LIVE_HITS
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "CardsAtRisk",
     "DecisionFile",
     "DecisionList",
+    "DecisionLogWriter",
     "KeptLines",
-    "Ledger",
 ]

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from duanka.domain.decision import Tier
 from duanka.domain.findings import Findings, Share
 from duanka.domain.phone_masking import masked_device, masked_text
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.reports import plots
 from duanka.reports.wording import TIERS, number, share
 
@@ -22,11 +22,11 @@ class Figure:
     """One figure. `svg` is empty when there is nothing to draw; `says` is what a screen reader hears."""
 
     id: str
-    title: Words
-    note: Words
-    says: Words
+    title: BilingualText
+    note: BilingualText
+    says: BilingualText
     svg: str
-    columns: tuple[Words, ...]
+    columns: tuple[BilingualText, ...]
     rows: tuple[tuple[str, ...], ...]
     tiers: bool = field(default=False)
 
@@ -41,14 +41,14 @@ def figures(findings: Findings, *, masked: bool) -> tuple[Figure, ...]:
         _days(findings),
         _places(
             "cities",
-            Words("在哪里", "Where"),
-            Words("城市", "city"),
+            BilingualText("在哪里", "Where"),
+            BilingualText("城市", "city"),
             _bars(profile.cities, text),
         ),
         _places(
             "outlets",
-            Words("哪些网点", "Which outlets"),
-            Words("开卡网点", "outlet that opened the cards"),
+            BilingualText("哪些网点", "Which outlets"),
+            BilingualText("开卡网点", "outlet that opened the cards"),
             _bars(profile.outlets, text),
         ),
         _devices(_bars(profile.devices, device, device)),
@@ -76,23 +76,25 @@ def _rules(findings: Findings) -> Figure:
         rows.append((f"{bar.title} {bar.id}", *cells, hits))
     totals = {rule.id: sum(bar.cards.values()) for rule, bar in zip(findings.counting, bars, strict=True)}
     most = max(findings.counting, key=lambda rule: totals[rule.id], default=None)
-    says = Words("没有规则命中。", "No rule was tripped.")
+    says = BilingualText("没有规则命中。", "No rule was tripped.")
     if most is not None and totals[most.id]:
         cards = number(totals[most.id])
-        says = Words(f"命中最多：{most.title.zh}，{cards} 张卡。", f"Most cards: {most.title.en}, {cards}.")
+        says = BilingualText(
+            f"命中最多：{most.title.zh}，{cards} 张卡。", f"Most cards: {most.title.en}, {cards}."
+        )
     return Figure(
         "rules",
-        Words("每条规则命中的卡", "Cards per rule and tier"),
-        Words(
+        BilingualText("每条规则命中的卡", "Cards per rule and tier"),
+        BilingualText(
             "一张卡可命中多条规则，等级是整张卡的等级。",
             "A card can trip several rules; the tier is that of the whole card.",
         ),
         says,
         plots.cards_per_rule(bars) if any(totals.values()) else "",
         (
-            Words("规则", "rule"),
+            BilingualText("规则", "rule"),
             *(TIERS[tier].words for tier in tiers),
-            Words("命中次数", "hits"),
+            BilingualText("命中次数", "hits"),
         ),
         tuple(rows),
         tiers=True,
@@ -112,39 +114,44 @@ def _days(findings: Findings) -> Figure:
     first = findings.span.first.date()
     # "now" at midnight belongs to the day that has just ended
     last = max(first, (findings.span.until - timedelta(microseconds=1)).date())
-    says = Words("没有命中。", "No hits.")
+    says = BilingualText("没有命中。", "No hits.")
     if by_day:
         day = max(by_day, key=lambda day: (by_day[day], day))
-        says = Words(
+        says = BilingualText(
             f"命中最多的一天：{day}，{number(by_day[day])} 次。",
             f"Most hits on {day}: {number(by_day[day])}.",
         )
     return Figure(
         "days",
-        Words("每天的命中次数", "Hits per day and rule"),
-        Words(
+        BilingualText("每天的命中次数", "Hits per day and rule"),
+        BilingualText(
             "各行自成比例，右侧为最高一天；记录开始之前到期的合为左侧一数。",
             "Each row has its own scale, its highest day at the right; what fell due before the records begin is one"
             " number at the left.",
         ),
         says,
         plots.hits_by_day(rows, first, last) if by_day else "",
-        (Words("日期", "day"), Words("命中次数", "hits, all rules")),
+        (BilingualText("日期", "day"), BilingualText("命中次数", "hits, all rules")),
         tuple((str(day), number(by_day[day])) for day in sorted(by_day)),
     )
 
 
-def _places(id_: str, title: Words, what: Words, bars: Sequence[plots.ShareBar]) -> Figure:
+def _places(id_: str, title: BilingualText, what: BilingualText, bars: Sequence[plots.ShareBar]) -> Figure:
     return Figure(
         id_,
         title,
-        Words(
+        BilingualText(
             f"按{what.zh}；风险卡＝处置高于“关注”的卡。占比高而卡数少的，先看卡数再下结论。",
             f"By {what.en}; at risk = an action beyond watch. A high share of few cards proves little.",
         ),
         _most(bars),
         plots.shares(bars, id_) if bars else "",
-        (what, Words("风险卡", "at risk"), Words("卡数", "cards"), Words("占比", "share")),
+        (
+            what,
+            BilingualText("风险卡", "at risk"),
+            BilingualText("卡数", "cards"),
+            BilingualText("占比", "share"),
+        ),
         _rows(bars),
     )
 
@@ -152,15 +159,20 @@ def _places(id_: str, title: Words, what: Words, bars: Sequence[plots.ShareBar])
 def _devices(bars: Sequence[plots.ShareBar]) -> Figure:
     return Figure(
         "devices",
-        Words("哪些终端", "Which devices (IMEI)"),
-        Words(
+        BilingualText("哪些终端", "Which devices (IMEI)"),
+        BilingualText(
             "同一 IMEI 里用过的卡，其中深色为风险卡。IMEI 可被改写，一机多卡也可能是维修机。",
             "Cards that sat in one IMEI, the dark part at risk. An IMEI can be rewritten; a workshop's phone sees many"
             " cards too.",
         ),
         _most(bars),
         plots.devices(bars) if bars else "",
-        (Words("终端", "device"), Words("风险卡", "at risk"), Words("卡数", "cards"), Words("占比", "share")),
+        (
+            BilingualText("终端", "device"),
+            BilingualText("风险卡", "at risk"),
+            BilingualText("卡数", "cards"),
+            BilingualText("占比", "share"),
+        ),
         _rows(bars),
     )
 
@@ -192,11 +204,11 @@ def _rows(bars: Sequence[plots.ShareBar]) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _most(bars: Sequence[plots.ShareBar]) -> Words:
+def _most(bars: Sequence[plots.ShareBar]) -> BilingualText:
     if not bars:
-        return Words("没有数据。", "Nothing to show.")
+        return BilingualText("没有数据。", "Nothing to show.")
     first = bars[0]
-    return Words(
+    return BilingualText(
         f"最多：{first.title}，{number(first.cards)} 张卡中 {number(first.at_risk)} 张有风险。",
         f"First: {first.title}, {number(first.at_risk)} of {number(first.cards)} cards at risk.",
     )

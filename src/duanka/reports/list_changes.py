@@ -34,14 +34,14 @@ class _Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Changes:
+class ListChanges:
     """How many cards changed how; `first`: there was no list before, so that nothing can be told."""
 
     counts: Counter[ListChange]
     first: bool = False
 
 
-def write_changes(before: Path, now: Path, path: Path) -> Changes:
+def write_changes(before: Path, now: Path, path: Path) -> ListChanges:
     """Compare two lists, cards_at_risk.csv, and write what changed to `path`; without `before` a heading alone."""
     first = not before.exists()
     old = {} if first else {row.card: row for row in _rows(before)}
@@ -59,7 +59,7 @@ def write_changes(before: Path, now: Path, path: Path) -> Changes:
         for kind, rows in changed.items():
             counts[kind] = len(rows)
             writer.writerows(rows)
-    return Changes(counts, first)
+    return ListChanges(counts, first)
 
 
 def _change(was: _Row | None, row: _Row) -> ListChange | None:

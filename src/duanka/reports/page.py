@@ -14,13 +14,13 @@ from duanka.domain.private_files import put_in_place
 from duanka.domain.rule import Grade
 from duanka.reports import sections
 from duanka.reports.figures import figures
-from duanka.reports.list_changes import Changes, ListChange
+from duanka.reports.list_changes import ListChange, ListChanges
 from duanka.reports.shadows import shadow_rows
 from duanka.reports.wording import number, share, when
 
 
 def write_page(
-    findings: Findings, path: Path, *, masked: bool = True, changes: Changes | None = None
+    findings: Findings, path: Path, *, masked: bool = True, changes: ListChanges | None = None
 ) -> None:
     """Write the report on `findings` to `path`, whole or not at all; it lies beside the lists that it links.
 

@@ -11,10 +11,10 @@ from duanka.domain.intake_report import Intake
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text, spelled_card
 from duanka.domain.policy import LISTS, Deciding, Policy
 from duanka.domain.ports import RuleRun
-from duanka.domain.rule import Action, Hit, Rule, Source
+from duanka.domain.rule import Action, Hit, Rule, RuleSource
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import Source as RecordSource
-from duanka.domain.text import Words
+from duanka.domain.streaming import SourceReach as RecordSource
+from duanka.domain.text import BilingualText
 from duanka.reports.wording import ACTIONS, TIERS, TierLook, per_100_000, share, unit, value, when
 
 MOST_SOURCES = 20
@@ -27,7 +27,7 @@ class TierRow:
 
     tier: Tier
     look: TierLook
-    action: Words
+    action: BilingualText
     cards: int
     rate: str
     share: str
@@ -66,37 +66,37 @@ class Gaps:
 
 
 @dataclass(frozen=True)
-class Fact:
+class EvidenceLine:
     """One piece of evidence with its title and unit."""
 
-    title: Words
+    title: BilingualText
     value: str
-    unit: Words | None
+    unit: BilingualText | None
 
 
 @dataclass(frozen=True)
-class Reason:
+class CardReason:
     """Why a card is here: one rule, in words, with its evidence."""
 
     id: str
-    title: Words
-    words: Words | None
+    title: BilingualText
+    words: BilingualText | None
     seen_at: str
     times: int
-    facts: tuple[Fact, ...]
+    facts: tuple[EvidenceLine, ...]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CardSection:
     """One card; `row`: where it stands in cards_at_risk.xlsx, 0 where that is not known."""
 
     number: str
     tier: Tier
     look: TierLook
-    action: Words
+    action: BilingualText
     points: float
     cases: tuple[str, ...]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[CardReason, ...]
     row: int = 0
 
 
@@ -105,10 +105,10 @@ class LimitRow:
     """One limit as it was used. `source` None: ours."""
 
     name: str
-    meaning: Words
+    meaning: BilingualText
     value: str
-    unit: Words | None
-    source: Source | None
+    unit: BilingualText | None
+    source: RuleSource | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class RuleEntry:
     """One rule as it was used."""
 
     rule: Rule
-    asks_for: Words
+    asks_for: BilingualText
     weight: str
     limits: tuple[LimitRow, ...]
     ran: bool
@@ -212,7 +212,7 @@ def table_rows(intake: Intake) -> tuple[TableRow, ...]:
     return tuple(found.values())
 
 
-def entries(findings: Findings, *, masked: bool) -> tuple[Entry, ...]:
+def entries(findings: Findings, *, masked: bool) -> tuple[CardSection, ...]:
     """The heaviest cards, with why."""
     rules = {rule.id: rule for rule in findings.rules}
     return tuple(
@@ -226,12 +226,12 @@ def row_of(card: CardAtRisk, tiers: Mapping[Tier, int]) -> int:
     return heavier + card.place + 1 if card.place else 0
 
 
-def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool, row: int) -> Entry:
+def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool, row: int) -> CardSection:
     hits = {hit.rule: hit for hit in card.hits}
     # the police's confirmation is no hit: the card's own line tells it, and apart from what rules say
     by_rules = [rule for rule in card.reasons if rule in hits or not card.cases]
     order = [*by_rules, *(rule for rule in hits if rule not in card.reasons)]
-    return Entry(
+    return CardSection(
         masked_card(card.card) if masked else spelled_card(card.card),
         card.tier,
         TIERS[card.tier],
@@ -243,12 +243,14 @@ def _entry(card: CardAtRisk, rules: Mapping[str, Rule], masked: bool, row: int) 
     )
 
 
-def _reason(id_: str, words: Words | None, hit: Hit | None, rule: Rule | None, masked: bool) -> Reason:
+def _reason(
+    id_: str, words: BilingualText | None, hit: Hit | None, rule: Rule | None, masked: bool
+) -> CardReason:
     if words is not None and masked:
-        words = Words(masked_text(words.zh), masked_text(words.en))
-    return Reason(
+        words = BilingualText(masked_text(words.zh), masked_text(words.en))
+    return CardReason(
         id_,
-        rule.title if rule else Words(id_, id_),
+        rule.title if rule else BilingualText(id_, id_),
         words,
         when(hit.seen_at) if hit else "—",
         hit.times if hit else 0,
@@ -256,18 +258,18 @@ def _reason(id_: str, words: Words | None, hit: Hit | None, rule: Rule | None, m
     )
 
 
-def facts(hit: Hit, rule: Rule | None, *, masked: bool) -> tuple[Fact, ...]:
+def facts(hit: Hit, rule: Rule | None, *, masked: bool) -> tuple[EvidenceLine, ...]:
     """The evidence of a hit, in the order of its rule; `masked`: numbers and IMEIs in it are shortened."""
     columns = {column.name: column for column in rule.evidence} if rule else {}
     names = [*columns, *(name for name in hit.evidence if name not in columns)]
     found = []
     for name in names:
         column = columns.get(name)
-        title, of_unit = (column.title, column.unit) if column else (Words(name, name), "")
+        title, of_unit = (column.title, column.unit) if column else (BilingualText(name, name), "")
         said = value(hit.evidence.get(name), of_unit)
         if masked:
             said = masked_device(said) if of_unit == "IMEI" and said != "—" else masked_text(said)
-        found.append(Fact(title, said, unit(of_unit) if said != "—" else None))
+        found.append(EvidenceLine(title, said, unit(of_unit) if said != "—" else None))
     return tuple(found)
 
 
@@ -324,15 +326,15 @@ def _list_row(row: Mapping[str, object]) -> str:
     return said
 
 
-def deciding(policy: Policy) -> Words:
+def deciding(policy: Policy) -> BilingualText:
     """How the policy turns hits into an action."""
     if policy.deciding is Deciding.TRIGGERS:
-        return Words(
+        return BilingualText(
             "逐项触发：命中任一规则，即按该规则的要求处置。",
             "Every trigger: a card that trips a rule gets what that rule asks for.",
         )
     medium, high = ACTIONS[Action.VERIFY], ACTIONS[Action.VERIFY_AT_COUNTER]
-    return Words(
+    return BilingualText(
         f"权衡：不同规则的权重相加，满 {policy.medium:g} 分{medium.zh}，满 {policy.high:g} 分{high.zh}。",
         f"Weighed: the weights of distinct rules are added; from {policy.medium:g} {medium.en}, from"
         f" {policy.high:g} {high.en}.",

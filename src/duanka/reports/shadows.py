@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from duanka.domain.findings import Findings
 from duanka.domain.rule import Action, Rule
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.reports.wording import ACTIONS, number, per_100_000
 
-_NOTHING = Words("不作要求", "nothing is asked")
+_NOTHING = BilingualText("不作要求", "nothing is asked")
 
 
 @dataclass(frozen=True)
 class Rise:
     """Cards of which more would be asked."""
 
-    now: Words
-    then: Words
+    now: BilingualText
+    then: BilingualText
     cards: str
 
 

@@ -7,14 +7,14 @@ from datetime import date, datetime
 
 from duanka.domain.decision import Tier
 from duanka.domain.rule import Action
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 
 @dataclass(frozen=True)
 class TierLook:
     """How a tier is told apart: by its words, its mark and its colour, so that no reader needs the colour."""
 
-    words: Words
+    words: BilingualText
     mark: str
     colour: str
 
@@ -28,10 +28,12 @@ TIERS = {
 }
 
 ACTIONS = {
-    Action.STOP: Words("立即停机，经反诈中心核验", "stop now; verify through the fraud centre"),
-    Action.VERIFY_AT_COUNTER: Words("到自有营业厅现场核验", "verify in person at the operator's counter"),
-    Action.VERIFY: Words("线上实人核验", "verify online"),
-    Action.WATCH: Words("只关注，不打扰用户", "watch; leave the holder in peace"),
+    Action.STOP: BilingualText("立即停机，经反诈中心核验", "stop now; verify through the fraud centre"),
+    Action.VERIFY_AT_COUNTER: BilingualText(
+        "到自有营业厅现场核验", "verify in person at the operator's counter"
+    ),
+    Action.VERIFY: BilingualText("线上实人核验", "verify online"),
+    Action.WATCH: BilingualText("只关注，不打扰用户", "watch; leave the holder in peace"),
 }
 
 _UNITS = {
@@ -55,9 +57,9 @@ _UNITS = {
 _SILENT_UNITS = {"", "share", "local time", "date", "IMEI"}
 
 
-def unit(name: str) -> Words | None:
+def unit(name: str) -> BilingualText | None:
     """The unit in words; None where the value says it by itself."""
-    return None if name in _SILENT_UNITS else Words(_UNITS.get(name, name), name)
+    return None if name in _SILENT_UNITS else BilingualText(_UNITS.get(name, name), name)
 
 
 def value(raw: object, of_unit: str = "") -> str:

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case, messages, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _TWIN, _THIRD = "8613800000002", "8613800000003"
 _LISTS: dict[str, tuple[Row, ...]] = {"bank_hotlines": ({"number": "95588", "title": "ICBC"},)}
@@ -17,25 +17,29 @@ _PAIR = [
 
 RULE = Rule(
     id="bank_line_stranger",
-    title=Words("同日多卡只通银行热线", "Cards of one day that only know the bank"),
-    source=Source(
+    title=BilingualText("同日多卡只通银行热线", "Cards of one day that only know the bank"),
+    source=RuleSource(
         "Hubei regulator 2020: two cards the same day, bank hotline traffic, no local calls", Grade.S2
     ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "为银行账户配卡的“跑分”团伙同日开多张卡，只与银行往来。",
         "Money mules open several cards at once to go with bank accounts, and talk to the bank only.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "为家人同日办卡并绑定银行卡的人，几天内会有亲友通话。",
         "Somebody who opens cards for the family and binds a bank card: calls with relatives follow within days.",
     ),
     limits={
-        "min_cards": Limit(2, "cards", Words("同日同证开卡数达到", "cards of a holder on one day, from")),
-        "max_people": Limit(
-            0, "numbers", Words("通话的普通号码上限", "ordinary numbers in touch with, at most")
+        "min_cards": Limit(
+            2, "cards", BilingualText("同日同证开卡数达到", "cards of a holder on one day, from")
         ),
-        "min_days": Limit(3, "days", Words("开卡后观察天数", "days after opening before it is judged")),
+        "max_people": Limit(
+            0, "numbers", BilingualText("通话的普通号码上限", "ordinary numbers in touch with, at most")
+        ),
+        "min_days": Limit(
+            3, "days", BilingualText("开卡后观察天数", "days after opening before it is judged")
+        ),
     },
     reads=("card_peers", "cards", "bank_hotlines"),
     needs=("cards.holder", "cards.opened_at", "calls", "calls.peer", "bank_hotlines"),
@@ -82,11 +86,15 @@ RULE = Rule(
         FROM contacts WHERE bank_lines > 0 AND people <= $max_people
     """,
     evidence=(
-        Evidence("cards_that_day", Words("同证同日开卡", "Cards opened that day"), "cards"),
-        Evidence("bank_lines", Words("往来的银行热线", "Bank hotlines in touch with"), "numbers"),
-        Evidence("people", Words("往来的普通号码", "Ordinary numbers in touch with"), "numbers"),
+        EvidenceColumn("cards_that_day", BilingualText("同证同日开卡", "Cards opened that day"), "cards"),
+        EvidenceColumn(
+            "bank_lines", BilingualText("往来的银行热线", "Bank hotlines in touch with"), "numbers"
+        ),
+        EvidenceColumn(
+            "people", BilingualText("往来的普通号码", "Ordinary numbers in touch with"), "numbers"
+        ),
     ),
-    reason=Words(
+    reason=BilingualText(
         "同证同日开卡 {cards_that_day} 张，{min_days} 天内只与银行热线往来",
         "{cards_that_day} cards opened on one day; in {min_days} days only bank hotlines in touch",
     ),

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _NUMBERS = tuple(f"86138000001{i:02}" for i in range(10))
 _USED = calls(1, "2021-05-10 08:00", card=_NUMBERS[0])
@@ -25,20 +25,20 @@ def _cards(n: int, operators: tuple[str, ...] = ("A",), **columns: object) -> li
 
 RULE = Rule(
     id="cards_per_holder",
-    title=Words("一证多卡", "Many cards on one document"),
-    source=Source("MIIT notice of 2016: five per operator; ten across operators (S3)", Grade.S2),
+    title=BilingualText("一证多卡", "Many cards on one document"),
+    source=RuleSource("MIIT notice of 2016: five per operator; ten across operators (S3)", Grade.S2),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "开卡人受雇用本人证件批量开卡。",
         "Straw men open cards in bulk on their own document.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "给全家办卡的家长；单位用卡另有登记，不在此列。",
         "A parent who holds the family's cards. Organisations register otherwise and are left out.",
     ),
     limits={
-        "min_cards": Limit(5, "cards", Words("同一运营商的卡数达到", "cards with one operator from")),
-        "min_all": Limit(10, "cards", Words("全部运营商的卡数达到", "cards across operators from")),
+        "min_cards": Limit(5, "cards", BilingualText("同一运营商的卡数达到", "cards with one operator from")),
+        "min_all": Limit(10, "cards", BilingualText("全部运营商的卡数达到", "cards across operators from")),
     },
     reads=("cards",),
     needs=("cards.holder",),
@@ -73,12 +73,16 @@ RULE = Rule(
         FROM reached WHERE cards_here >= $min_cards OR cards_in_all >= $min_all
     """,
     evidence=(
-        Evidence(
-            "cards_here", Words("同证同运营商卡数", "Cards on the document with this operator"), "cards"
+        EvidenceColumn(
+            "cards_here",
+            BilingualText("同证同运营商卡数", "Cards on the document with this operator"),
+            "cards",
         ),
-        Evidence("cards_in_all", Words("同证全部卡数", "Cards on the document in all"), "cards"),
+        EvidenceColumn(
+            "cards_in_all", BilingualText("同证全部卡数", "Cards on the document in all"), "cards"
+        ),
     ),
-    reason=Words(
+    reason=BilingualText(
         "同一证件名下本网 {cards_here} 张、全网 {cards_in_all} 张卡",
         "{cards_here} cards of this operator and {cards_in_all} in all on one document",
     ),

@@ -3,35 +3,37 @@
 from datetime import timedelta
 
 from duanka.domain.rollups import SHORT_CODE
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import calls, case, data, messages
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _PLATFORMS = [f"1069{i:04}" for i in range(30)]
 
 RULE = Rule(
     id="code_receiver",
-    title=Words("接码卡", "Code receiver"),
-    source=Source(
+    title=BilingualText("接码卡", "Code receiver"),
+    source=RuleSource(
         "Anti-fraud law, article 14 (code-receiving devices and platforms); the numbers are ours", Grade.K
     ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "接码平台用卡批量注册账号：卡插在猫池里，只收验证码，不打不发，几乎不上网。",
         "Code platforms register accounts in bulk: the card sits in a modem, takes codes, and does little else.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "爱网购的人也收许多验证码，但会打电话、接电话、上网。",
         "Keen online shoppers get many codes too, but they call, are called, and use data.",
     ),
     limits={
         "min_platforms": Limit(
-            6, "senders", Words("一天内发来短信的平台数达到", "short codes heard from in a day, from")
+            6, "senders", BilingualText("一天内发来短信的平台数达到", "short codes heard from in a day, from")
         ),
         "max_spoken": Limit(
-            1, "events", Words("七天内通话和发出短信上限", "calls, and messages sent, in seven days, at most")
+            1,
+            "events",
+            BilingualText("七天内通话和发出短信上限", "calls, and messages sent, in seven days, at most"),
         ),
-        "max_mb": Limit(100, "MB", Words("七天内流量上限", "mobile data in seven days, at most")),
+        "max_mb": Limit(100, "MB", BilingualText("七天内流量上限", "mobile data in seven days, at most")),
     },
     reads=("card_peers", "card_days"),
     needs=("messages", "messages.peer"),
@@ -66,11 +68,13 @@ RULE = Rule(
         WHERE q.spoken <= $max_spoken AND q.bytes / 1000000 <= $max_mb AND p.day < CAST($as_of AS DATE)
     """,
     evidence=(
-        Evidence("platforms", Words("当天平台数", "Platforms that day"), "senders"),
-        Evidence("codes_in", Words("当天验证类短信", "Messages from them"), "messages"),
-        Evidence("spoken", Words("七天内通话和发出", "Calls, and messages sent, in seven days"), "events"),
+        EvidenceColumn("platforms", BilingualText("当天平台数", "Platforms that day"), "senders"),
+        EvidenceColumn("codes_in", BilingualText("当天验证类短信", "Messages from them"), "messages"),
+        EvidenceColumn(
+            "spoken", BilingualText("七天内通话和发出", "Calls, and messages sent, in seven days"), "events"
+        ),
     ),
-    reason=Words(
+    reason=BilingualText(
         "一天收到 {platforms} 个平台的验证类短信 {codes_in} 条，七天内几乎无通话",
         "{codes_in} code messages of {platforms} platforms in a day, next to no call in seven days",
     ),

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import CARD as _CARD
 from duanka.domain.rule_examples import Row, at, calls, case
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _USED = calls(1, "2021-05-01 08:00") + calls(1, "2021-05-17 08:00")
 
@@ -24,20 +24,20 @@ def _complaints(n: int, days_apart: float) -> list[Row]:
 
 RULE = Rule(
     id="complained",
-    title=Words("投诉集中", "Complaints pile up"),
-    source=Source("TRAI (India): five verified complaints in ten days", Grade.S2),
+    title=BilingualText("投诉集中", "Complaints pile up"),
+    source=RuleSource("TRAI (India): five verified complaints in ten days", Grade.S2),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "被骗的人会举报；多人短期内举报同一号码。",
         "Victims report; many reports of one number in days mean it.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "号码被冒用显示（改号）、恶意举报。",
         "A number that others spoof, or a grudge.",
     ),
     limits={
-        "min_complaints": Limit(5, "complaints", Words("投诉次数达到", "complaints from")),
-        "days": Limit(10, "days", Words("期间", "within")),
+        "min_complaints": Limit(5, "complaints", BilingualText("投诉次数达到", "complaints from")),
+        "days": Limit(10, "days", BilingualText("期间", "within")),
     },
     reads=("complaints",),
     needs=("complaints",),
@@ -54,8 +54,8 @@ RULE = Rule(
         FROM in_order WHERE start_at >= reported_at - $days * INTERVAL '1' DAY
         GROUP BY card
     """,
-    evidence=(Evidence("complaints", Words("投诉总数", "Complaints in all"), "complaints"),),
-    reason=Words(
+    evidence=(EvidenceColumn("complaints", BilingualText("投诉总数", "Complaints in all"), "complaints"),),
+    reason=BilingualText(
         "{days} 天内被投诉 {min_complaints} 次以上，共 {complaints} 次",
         "{min_complaints} or more verified complaints within {days} days, {complaints} in all",
     ),

@@ -2,28 +2,30 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import calls, case, opened, sighting
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _A, _B, _C = "356938035643809", "490154203237518", "352099001761481"
 
 RULE = Rule(
     id="device_changed",
-    title=Words("一年内更换终端", "Device changed within a year"),
-    source=Source("Hebei notice in force 2020-12-01, trigger 2: a change of device within a year", Grade.S1),
+    title=BilingualText("一年内更换终端", "Device changed within a year"),
+    source=RuleSource(
+        "Hebei notice in force 2020-12-01, trigger 2: a change of device within a year", Grade.S1
+    ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "收来的卡会从开卡人的手机换到诈骗设备。",
         "A bought card moves from the phone of the person who opened it to the fraudsters' device.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "换新手机、双卡手机、维修：一年中很常见，单凭此项不足以定性。",
         "New phones, dual-SIM phones, repairs: common within a year, so it says little by itself.",
     ),
     limits={
-        "days": Limit(365, "days", Words("开卡后的天数", "days after opening")),
-        "devices": Limit(2, "devices", Words("终端数达到", "distinct devices from")),
+        "days": Limit(365, "days", BilingualText("开卡后的天数", "days after opening")),
+        "devices": Limit(2, "devices", BilingualText("终端数达到", "distinct devices from")),
     },
     reads=("card_devices", "cards"),
     needs=("cards.opened_at",),
@@ -46,11 +48,11 @@ RULE = Rule(
         WHERE place = $devices AND first_seen <= opened_at + $days * INTERVAL '1' DAY
     """,
     evidence=(
-        Evidence("devices", Words("用过的终端数", "Devices used"), "devices"),
-        Evidence("imei_before", Words("原终端", "Device before"), "IMEI"),
-        Evidence("imei", Words("新终端", "New device"), "IMEI"),
+        EvidenceColumn("devices", BilingualText("用过的终端数", "Devices used"), "devices"),
+        EvidenceColumn("imei_before", BilingualText("原终端", "Device before"), "IMEI"),
+        EvidenceColumn("imei", BilingualText("新终端", "New device"), "IMEI"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "开卡 {days} 天内更换终端，共用过 {devices} 部",
         "moved to another device within {days} days; {devices} used",
     ),

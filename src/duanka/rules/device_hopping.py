@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _DEVICES = ("356938035643809", "490154203237518", "352099001761481", "358240051111110")
 _PUT_AWAY = ("861234567890124", "861234567890132")
@@ -18,22 +18,24 @@ def _in_turn(devices: int, first: str, last: str) -> list[Row]:
 
 RULE = Rule(
     id="device_hopping",
-    title=Words("频繁换机", "Hopping through devices"),
-    source=Source("practice against number farming (养卡): frequent swaps; the numbers are ours", Grade.K),
+    title=BilingualText("频繁换机", "Hopping through devices"),
+    source=RuleSource(
+        "practice against number farming (养卡): frequent swaps; the numbers are ours", Grade.K
+    ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "团伙让卡在多台设备间轮换，以躲避“一机一卡多呼”的识别。",
         "Gangs rotate cards through devices, so that no single device stands out.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "卖二手机和修手机的人；普通人一个月很少用到三部终端。",
         "People who trade or repair phones; hardly anybody else uses three devices in a month.",
     ),
     limits={
         "min_devices": Limit(
-            3, "devices", Words("期间用过的终端数达到", "distinct devices within the time, from")
+            3, "devices", BilingualText("期间用过的终端数达到", "distinct devices within the time, from")
         ),
-        "days": Limit(30, "days", Words("期间", "within")),
+        "days": Limit(30, "days", BilingualText("期间", "within")),
     },
     reads=("card_devices", "cards"),
     needs=(),
@@ -57,8 +59,8 @@ RULE = Rule(
         )
         SELECT card, min(first_seen) AS seen_at, max(devices) AS devices FROM arrivals GROUP BY card
     """,
-    evidence=(Evidence("devices", Words("用过的终端数", "Devices used"), "devices"),),
-    reason=Words(
+    evidence=(EvidenceColumn("devices", BilingualText("用过的终端数", "Devices used"), "devices"),),
+    reason=BilingualText(
         "{days} 天内在 {min_devices} 部以上终端间换用，共 {devices} 部",
         "{min_devices} or more devices within {days} days, {devices} in all",
     ),

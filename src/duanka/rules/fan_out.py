@@ -2,28 +2,30 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import calls, case
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 RULE = Rule(
     id="fan_out",
-    title=Words("广撒网外呼", "Fan-out of calls"),
-    source=Source("operators' practice against harassment calls; the numbers are ours", Grade.K),
+    title=BilingualText("广撒网外呼", "Fan-out of calls"),
+    source=RuleSource("operators' practice against harassment calls; the numbers are ours", Grade.K),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "诈骗窝点照名单拨号，接听的少；普通人多打给会接的人。",
         "Scam rooms dial from lists and few answer; honest cards mostly call people who do.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "快递员、司机也打给许多生人，但对方多会接听。",
         "Couriers and drivers call many strangers too, but they are answered.",
     ),
     limits={
         "min_peers": Limit(
-            50, "numbers", Words("一天主叫的不同号码达到", "distinct numbers called in a day, from")
+            50, "numbers", BilingualText("一天主叫的不同号码达到", "distinct numbers called in a day, from")
         ),
-        "max_answer_rate": Limit(0.4, "share", Words("接通率不高于", "share answered, at most"), step=0.02),
+        "max_answer_rate": Limit(
+            0.4, "share", BilingualText("接通率不高于", "share answered, at most"), step=0.02
+        ),
     },
     reads=("card_peers", "cards"),
     needs=("calls.answered", "calls.peer"),
@@ -43,11 +45,11 @@ RULE = Rule(
         WHERE d.answer_rate <= $max_answer_rate AND coalesce(c.kind, 'voice') = 'voice'
     """,
     evidence=(
-        Evidence("peers", Words("当天主叫不同号码", "Numbers called that day"), "numbers"),
-        Evidence("calls", Words("当天主叫次数", "Calls that day"), "calls"),
-        Evidence("answer_rate", Words("接通率", "Share answered"), "share"),
+        EvidenceColumn("peers", BilingualText("当天主叫不同号码", "Numbers called that day"), "numbers"),
+        EvidenceColumn("calls", BilingualText("当天主叫次数", "Calls that day"), "calls"),
+        EvidenceColumn("answer_rate", BilingualText("接通率", "Share answered"), "share"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "一天主叫 {peers} 个不同号码，接通率 {answer_rate:.0%}",
         "called {peers} different numbers in a day, {answer_rate:.0%} of calls answered",
     ),

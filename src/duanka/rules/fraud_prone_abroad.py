@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case, opened, sighting
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _LISTS: dict[str, tuple[Row, ...]] = {
     "fraud_prone_places": (
@@ -20,18 +20,18 @@ _LISTS: dict[str, tuple[Row, ...]] = {
 
 RULE = Rule(
     id="fraud_prone_abroad",
-    title=Words("境外涉诈高发地", "Seen in a fraud-prone place abroad"),
-    source=Source("MIIT notice 133 of 2021, article 4", Grade.S1),
+    title=BilingualText("境外涉诈高发地", "Seen in a fraud-prone place abroad"),
+    source=RuleSource("MIIT notice 133 of 2021, article 4", Grade.S1),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "境外窝点用境内卡行骗，卡随人出境。",
         "Fraud rooms abroad work with domestic cards that travel with the mules.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "边民、边贸、旅游和务工人员：单凭到过该地不能定性。",
         "Border residents, traders, tourists and workers: having been there proves nothing by itself.",
     ),
-    limits={"min_days": Limit(1, "days", Words("在该地出现的天数", "days seen there"))},
+    limits={"min_days": Limit(1, "days", BilingualText("在该地出现的天数", "days seen there"))},
     reads=("card_places", "cards", "fraud_prone_places"),
     needs=("fraud_prone_places",),
     look_back=timedelta(days=30),
@@ -61,11 +61,11 @@ RULE = Rule(
         SELECT card, first_seen AS seen_at, place_name, authority, days_seen FROM in_order WHERE place = $min_days
     """,
     evidence=(
-        Evidence("place_name", Words("地点", "Place"), ""),
-        Evidence("authority", Words("认定机关", "Listed by"), ""),
-        Evidence("days_seen", Words("出现天数", "Days seen there"), "days"),
+        EvidenceColumn("place_name", BilingualText("地点", "Place"), ""),
+        EvidenceColumn("authority", BilingualText("认定机关", "Listed by"), ""),
+        EvidenceColumn("days_seen", BilingualText("出现天数", "Days seen there"), "days"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "出现在境外涉诈高发地 {place_name}（{authority}认定）",
         "seen in {place_name}, listed as fraud-prone by {authority}",
     ),

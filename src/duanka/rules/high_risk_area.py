@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case, opened, sighting
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _LISTS: dict[str, tuple[Row, ...]] = {
     "high_risk_areas": (
@@ -22,18 +22,18 @@ _AWAY: Row = {"city": "990201"}
 
 RULE = Rule(
     id="high_risk_area",
-    title=Words("漫游至高风险地区", "Roaming into a high-risk area"),
-    source=Source("Hebei notice in force 2020-12-01, trigger 3", Grade.S1),
+    title=BilingualText("漫游至高风险地区", "Roaming into a high-risk area"),
+    source=RuleSource("Hebei notice in force 2020-12-01, trigger 3", Grade.S1),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "涉诈人员和设备集中的地区，由国家机制认定并公布期限。",
         "Fraud rooms gather in places that the State's mechanism lists, for a time.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "出差、探亲、过路的人；名单须有认定机关和有效期，否则不予采用。",
         "Business trips, family visits, people passing through. A list without authority and dates is refused.",
     ),
-    limits={"min_days": Limit(1, "days", Words("在该地区出现的天数", "days seen in the area"))},
+    limits={"min_days": Limit(1, "days", BilingualText("在该地区出现的天数", "days seen in the area"))},
     reads=("card_places", "cards", "high_risk_areas"),
     needs=("high_risk_areas", "cards.home_city"),
     look_back=timedelta(days=30),
@@ -64,11 +64,11 @@ RULE = Rule(
         SELECT card, first_seen AS seen_at, area, authority, days_seen FROM in_order WHERE place = $min_days
     """,
     evidence=(
-        Evidence("area", Words("地区", "Area"), ""),
-        Evidence("authority", Words("认定机关", "Listed by"), ""),
-        Evidence("days_seen", Words("出现天数", "Days seen there"), "days"),
+        EvidenceColumn("area", BilingualText("地区", "Area"), ""),
+        EvidenceColumn("authority", BilingualText("认定机关", "Listed by"), ""),
+        EvidenceColumn("days_seen", BilingualText("出现天数", "Days seen there"), "days"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "漫游至高风险地区 {area}（{authority}认定）", "roamed into {area}, listed as high-risk by {authority}"
     ),
     flags=(

@@ -2,31 +2,35 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import calls, case, data, messages, opened, sighting
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _METER, _PHONE = "356938035643809", "490154203237518"
 _IOT = opened("2020-01-01 09:00", kind="iot", bound_imei=_METER)
 
 RULE = Rule(
     id="iot_misuse",
-    title=Words("物联网卡异常使用", "IoT card misused"),
-    source=Source("Anti-fraud law, article 12; MIIT notices of 2020 on IoT cards", Grade.S1),
+    title=BilingualText("物联网卡异常使用", "IoT card misused"),
+    source=RuleSource("Anti-fraud law, article 12; MIIT notices of 2020 on IoT cards", Grade.S1),
     asks_for=Action.VERIFY_AT_COUNTER,
-    why=Words(
+    why=BilingualText(
         "物联网卡须限定功能、设备和场景；脱离设备使用即违规。",
         "An IoT card is bound to a function, a device and a place; apart from its device it is out of bounds.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "更换模组的维修、带呼叫按钮的电梯和手表（应登记为语音业务）。",
         "A repair that swaps the module; lifts and watches with a call button (to be registered for voice).",
     ),
     limits={
-        "max_voice": Limit(0, "events", Words("允许的通话和发出短信数", "calls and sent messages allowed")),
-        "max_mb": Limit(100, "MB/month", Words("每月流量上限", "data allowed in a calendar month")),
+        "max_voice": Limit(
+            0, "events", BilingualText("允许的通话和发出短信数", "calls and sent messages allowed")
+        ),
+        "max_mb": Limit(100, "MB/month", BilingualText("每月流量上限", "data allowed in a calendar month")),
         "max_other_device": Limit(
-            0, "events", Words("非绑定终端上的活动上限", "events allowed in another than the bound device")
+            0,
+            "events",
+            BilingualText("非绑定终端上的活动上限", "events allowed in another than the bound device"),
         ),
     },
     reads=("card_days", "card_devices", "cards"),
@@ -67,11 +71,13 @@ RULE = Rule(
         WHERE s.voice_at IS NOT NULL OR s.data_at IS NOT NULL OR coalesce(e.events, 0) > $max_other_device
     """,
     evidence=(
-        Evidence("voice", Words("通话和发出短信", "Calls and sent messages"), "events"),
-        Evidence("mb", Words("单月最大流量", "Largest month of data"), "MB"),
-        Evidence("other_device", Words("非绑定终端上的活动", "Events in another device"), "events"),
+        EvidenceColumn("voice", BilingualText("通话和发出短信", "Calls and sent messages"), "events"),
+        EvidenceColumn("mb", BilingualText("单月最大流量", "Largest month of data"), "MB"),
+        EvidenceColumn(
+            "other_device", BilingualText("非绑定终端上的活动", "Events in another device"), "events"
+        ),
     ),
-    reason=Words(
+    reason=BilingualText(
         "物联网卡：通话和短信 {voice} 次，单月流量 {mb} MB，非绑定终端活动 {other_device} 次",
         "IoT card: {voice} calls and messages, {mb} MB in a month, {other_device} events in another device",
     ),

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import AS_OF, at, calls, case, data, messages, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _OTHER = "8613800000099"  # its calls make the records begin before the card of the example was opened
 _BEGIN = calls(1, "2021-05-10 08:00", card=_OTHER)
@@ -12,19 +12,21 @@ _OPENED = opened("2021-05-16 10:00")
 
 RULE = Rule(
     id="new_card_unused",
-    title=Words("新开卡未正常使用", "New card not in normal use"),
-    source=Source("Hebei notice in force 2020-12-01, trigger 1: not in normal use within 12 hours", Grade.S1),
+    title=BilingualText("新开卡未正常使用", "New card not in normal use"),
+    source=RuleSource(
+        "Hebei notice in force 2020-12-01, trigger 1: not in normal use within 12 hours", Grade.S1
+    ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "为自己办卡的人当天就会用；收卡团伙批量开卡后先存放。",
         "People who buy a card for themselves use it the same day; collectors open cards in bulk and store them.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "赠送家人的卡、备用卡、次日才换机的人。",
         "A card bought for a relative, a spare, somebody who changes phones tomorrow.",
     ),
     limits={
-        "hours": Limit(12, "h", Words("开卡后允许未使用的时长", "hours a new card may stay unused")),
+        "hours": Limit(12, "h", BilingualText("开卡后允许未使用的时长", "hours a new card may stay unused")),
     },
     reads=("cards", "card_life"),
     needs=("cards.opened_at", "calls"),
@@ -44,10 +46,12 @@ RULE = Rule(
           AND (u.first_used_at IS NULL OR u.first_used_at > c.opened_at + $hours * INTERVAL '1' HOUR)
     """,
     evidence=(
-        Evidence("opened_at", Words("开卡时间", "Opened"), "local time"),
-        Evidence("first_used_at", Words("首次使用", "First used"), "local time"),
+        EvidenceColumn("opened_at", BilingualText("开卡时间", "Opened"), "local time"),
+        EvidenceColumn("first_used_at", BilingualText("首次使用", "First used"), "local time"),
     ),
-    reason=Words("开卡后 {hours} 小时内未正常使用", "not in normal use within {hours} hours of opening"),
+    reason=BilingualText(
+        "开卡后 {hours} 小时内未正常使用", "not in normal use within {hours} hours of opening"
+    ),
     flags=(
         case("never used", _BEGIN, _OPENED),
         case("first call a minute late", _BEGIN, _OPENED, calls(1, "2021-05-16 22:01")),

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _PEOPLE = [f"86135{i:08}" for i in range(40)]
 
@@ -32,26 +32,35 @@ def _calls_back(people: int) -> list[Row]:
 
 RULE = Rule(
     id="one_way_calls",
-    title=Words("单向外呼", "One-way calls"),
-    source=Source(
+    title=BilingualText("单向外呼", "One-way calls"),
+    source=RuleSource(
         "contacts per call and outgoing share of 6,106 measured users; the numbers are ours", Grade.K
     ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "低频轮换的诈骗卡每天打得不多，但一周内打给许多生人、少有人接、无人回拨。",
         "Cards of a careful gang call little each day; over a week they still call strangers who seldom answer and"
         " never call back.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "快递员和司机有人接、有人回拨；推销员可能触发，须人工看证据。",
         "Couriers and drivers are answered and called back. A salesman may trip it: read the evidence.",
     ),
     limits={
-        "min_calls": Limit(20, "calls", Words("七天内主叫次数达到", "outgoing calls in seven days, from")),
-        "min_peers": Limit(10, "numbers", Words("七天内主叫不同号码达到", "distinct numbers called, from")),
-        "max_answer_rate": Limit(0.5, "share", Words("接通率不高于", "share answered, at most"), step=0.05),
+        "min_calls": Limit(
+            20, "calls", BilingualText("七天内主叫次数达到", "outgoing calls in seven days, from")
+        ),
+        "min_peers": Limit(
+            10, "numbers", BilingualText("七天内主叫不同号码达到", "distinct numbers called, from")
+        ),
+        "max_answer_rate": Limit(
+            0.5, "share", BilingualText("接通率不高于", "share answered, at most"), step=0.05
+        ),
         "max_back_share": Limit(
-            0.1, "share", Words("回拨号码占比不高于", "share of numbers that call back, at most"), step=0.02
+            0.1,
+            "share",
+            BilingualText("回拨号码占比不高于", "share of numbers that call back, at most"),
+            step=0.02,
         ),
     },
     reads=("card_days", "card_peers", "cards"),
@@ -87,12 +96,12 @@ RULE = Rule(
         FROM found WHERE place = 1
     """,
     evidence=(
-        Evidence("calls_out", Words("七天内主叫", "Outgoing calls in seven days"), "calls"),
-        Evidence("peers", Words("主叫不同号码", "Numbers called"), "numbers"),
-        Evidence("peers_back", Words("其中有来电", "Of them calling back"), "numbers"),
-        Evidence("answer_rate", Words("接通率", "Share answered"), "share"),
+        EvidenceColumn("calls_out", BilingualText("七天内主叫", "Outgoing calls in seven days"), "calls"),
+        EvidenceColumn("peers", BilingualText("主叫不同号码", "Numbers called"), "numbers"),
+        EvidenceColumn("peers_back", BilingualText("其中有来电", "Of them calling back"), "numbers"),
+        EvidenceColumn("answer_rate", BilingualText("接通率", "Share answered"), "share"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "七天内主叫 {calls_out} 次、{peers} 个号码，接通率 {answer_rate:.0%}，其中 {peers_back} 个号码有来电",
         "{calls_out} calls to {peers} numbers in seven days, {answer_rate:.0%} answered, {peers_back} call back",
     ),

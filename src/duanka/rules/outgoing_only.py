@@ -2,27 +2,33 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import calls, case, messages, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 RULE = Rule(
     id="outgoing_only",
-    title=Words("只呼出不呼入", "Outgoing calls only"),
-    source=Source("GOIP features in police and press reports: outgoing only; the numbers are ours", Grade.S2),
+    title=BilingualText("只呼出不呼入", "Outgoing calls only"),
+    source=RuleSource(
+        "GOIP features in police and press reports: outgoing only; the numbers are ours", Grade.S2
+    ),
     asks_for=Action.WATCH,
-    why=Words(
+    why=BilingualText(
         "诈骗设备里的卡没有人认识，只会往外打。",
         "Nobody knows the number of a card in a box: it only ever calls out.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "送货用的备用手机、刚办卡的人：单凭此项只作关注。",
         "A spare phone for deliveries, somebody with a fresh number: by itself it is only worth watching.",
     ),
     limits={
-        "min_calls": Limit(8, "calls", Words("一天主叫次数达到", "outgoing calls in a day, from")),
-        "max_in": Limit(0, "calls", Words("七天内被叫次数上限", "incoming calls in seven days, at most")),
-        "max_sent": Limit(0, "messages", Words("七天内发出短信上限", "messages sent in seven days, at most")),
+        "min_calls": Limit(8, "calls", BilingualText("一天主叫次数达到", "outgoing calls in a day, from")),
+        "max_in": Limit(
+            0, "calls", BilingualText("七天内被叫次数上限", "incoming calls in seven days, at most")
+        ),
+        "max_sent": Limit(
+            0, "messages", BilingualText("七天内发出短信上限", "messages sent in seven days, at most")
+        ),
     },
     reads=("card_days", "cards"),
     needs=("calls",),
@@ -50,11 +56,11 @@ RULE = Rule(
         FROM found WHERE place = 1
     """,
     evidence=(
-        Evidence("calls_out", Words("当天主叫", "Outgoing calls that day"), "calls"),
-        Evidence("calls_in", Words("七天内被叫", "Incoming calls in seven days"), "calls"),
-        Evidence("sent", Words("七天内发出短信", "Messages sent in seven days"), "messages"),
+        EvidenceColumn("calls_out", BilingualText("当天主叫", "Outgoing calls that day"), "calls"),
+        EvidenceColumn("calls_in", BilingualText("七天内被叫", "Incoming calls in seven days"), "calls"),
+        EvidenceColumn("sent", BilingualText("七天内发出短信", "Messages sent in seven days"), "messages"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "一天主叫 {calls_out} 次，七天内无被叫、无发出短信",
         "{calls_out} outgoing calls in a day, and in seven days no call or message the other way",
     ),

@@ -2,28 +2,30 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import calls, case, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 RULE = Rule(
     id="over_frequency",
-    title=Words("超频呼出", "Calling over frequency"),
-    source=Source(
+    title=BilingualText("超频呼出", "Calling over frequency"),
+    source=RuleSource(
         "Hebei notice in force 2020-12-01, trigger 4 (S1); 60 is the Hubei regulator's of 2016 (S2)",
         Grade.S2,
     ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "诈骗窝点按名单连续拨号，普通人一小时打不了这么多电话。",
         "Scam rooms dial down a list without pause; nobody keeps that up by hand for an hour.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "呼叫中心、快递派件高峰：同样频繁，但登记为单位或多有接听。",
         "Call centres and couriers at the peak: as frequent, but registered to an organisation, or answered.",
     ),
     limits={
-        "max_calls": Limit(60, "calls/h", Words("一小时主叫次数上限", "outgoing calls allowed in one hour")),
+        "max_calls": Limit(
+            60, "calls/h", BilingualText("一小时主叫次数上限", "outgoing calls allowed in one hour")
+        ),
     },
     reads=("card_hours", "cards"),
     needs=("calls",),
@@ -40,10 +42,10 @@ RULE = Rule(
         WHERE h.calls_out > $max_calls AND coalesce(c.kind, 'voice') = 'voice'
     """,
     evidence=(
-        Evidence("calls_out", Words("该小时主叫次数", "Outgoing calls in that hour"), "calls"),
-        Evidence("answered_out", Words("其中已接通", "Of them answered"), "calls"),
+        EvidenceColumn("calls_out", BilingualText("该小时主叫次数", "Outgoing calls in that hour"), "calls"),
+        EvidenceColumn("answered_out", BilingualText("其中已接通", "Of them answered"), "calls"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "一小时内主叫 {calls_out} 次，超过 {max_calls} 次",
         "{calls_out} outgoing calls within one hour, more than {max_calls}",
     ),

@@ -2,27 +2,27 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import alert, calls, case
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _USED = calls(1, "2021-04-01 08:00") + calls(1, "2021-05-17 08:00")
 
 RULE = Rule(
     id="repeat_alerts",
-    title=Words("多次预警", "Repeated alerts"),
-    source=Source("MIIT notice 133 of 2021, article 4 names it; three days in thirty are ours", Grade.K),
+    title=BilingualText("多次预警", "Repeated alerts"),
+    source=RuleSource("MIIT notice 133 of 2021, article 4 names it; three days in thirty are ours", Grade.K),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "偶然触发一次很常见，反复触发则少见。",
         "To trip a rule once is common; to trip rules again and again is not.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "每天忙碌的快递员、客服；按天计数。", "Couriers and desks that are busy every day; days are counted."
     ),
     limits={
-        "min_alerts": Limit(3, "days", Words("有预警的天数达到", "days with an alert, from")),
-        "days": Limit(30, "days", Words("期间", "within")),
+        "min_alerts": Limit(3, "days", BilingualText("有预警的天数达到", "days with an alert, from")),
+        "days": Limit(30, "days", BilingualText("期间", "within")),
     },
     reads=("hits",),
     needs=(),
@@ -42,8 +42,8 @@ RULE = Rule(
         FROM in_order WHERE start_day >= day - $days * INTERVAL '1' DAY
         GROUP BY card
     """,
-    evidence=(Evidence("alert_days", Words("有预警的天数", "Days with an alert"), "days"),),
-    reason=Words(
+    evidence=(EvidenceColumn("alert_days", BilingualText("有预警的天数", "Days with an alert"), "days"),),
+    reason=BilingualText(
         "{days} 天内有 {min_alerts} 天以上触发预警，共 {alert_days} 天",
         "alerts on {min_alerts} or more days within {days}, {alert_days} days in all",
     ),

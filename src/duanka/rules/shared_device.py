@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, calls, case
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _BOX = "356938035643809"
 _NUMBERS = tuple(f"86138000001{i:02}" for i in range(6))
@@ -16,23 +16,25 @@ def _in_the_box(cards: int, events: int) -> list[Row]:
 
 RULE = Rule(
     id="shared_device",
-    title=Words("一机多卡", "Many cards in one device"),
-    source=Source("press on number farming (养机): four or more numbers in one IMEI", Grade.S3),
+    title=BilingualText("一机多卡", "Many cards in one device"),
+    source=RuleSource("press on number farming (养机): four or more numbers in one IMEI", Grade.S3),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "猫池和养卡设备让许多卡轮流使用同一终端。",
         "SIM boxes and card farms take many cards in turns through the same device.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "维修店试卡、二手手机、家人共用；仿制手机会重复同一 IMEI。",
         "Repair shops trying cards, second-hand phones, families; counterfeit phones repeat one IMEI.",
     ),
     limits={
-        "min_cards": Limit(4, "cards", Words("同一终端的卡数达到", "cards in one device from")),
+        "min_cards": Limit(4, "cards", BilingualText("同一终端的卡数达到", "cards in one device from")),
         "min_events": Limit(
             3,
             "events",
-            Words("每张卡在该终端上的活动数达到", "events of a card in the device for it to count, from"),
+            BilingualText(
+                "每张卡在该终端上的活动数达到", "events of a card in the device for it to count, from"
+            ),
         ),
     },
     reads=("card_devices",),
@@ -59,11 +61,13 @@ RULE = Rule(
         FROM reached GROUP BY card
     """,
     evidence=(
-        Evidence("cards_in_device", Words("同机卡数", "Cards in the device"), "cards"),
-        Evidence("shared_devices", Words("共用终端数", "Shared devices the card sat in"), "devices"),
-        Evidence("imei", Words("终端", "Device"), "IMEI"),
+        EvidenceColumn("cards_in_device", BilingualText("同机卡数", "Cards in the device"), "cards"),
+        EvidenceColumn(
+            "shared_devices", BilingualText("共用终端数", "Shared devices the card sat in"), "devices"
+        ),
+        EvidenceColumn("imei", BilingualText("终端", "Device"), "IMEI"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "与另外的卡共用终端，同机共 {cards_in_device} 张卡",
         "shares a device that took {cards_in_device} cards",
     ),

@@ -2,24 +2,26 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import at, calls, case, data, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _OTHER = "8613800000099"
 _BEGIN = calls(1, "2021-04-01 08:00", card=_OTHER) + calls(1, "2021-05-17 08:00", card=_OTHER)
 
 RULE = Rule(
     id="silent_card",
-    title=Words("静默卡", "Silent card"),
-    source=Source("the news page on 断卡行动 names silent cards; 30 days are ours", Grade.K),
+    title=BilingualText("静默卡", "Silent card"),
+    source=RuleSource("the news page on 断卡行动 names silent cards; 30 days are ours", Grade.K),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "批量开出的卡在出手前一直静默。",
         "Cards opened in bulk stay silent until they are sold on.",
     ),
-    look_alikes=Words("备用卡、套餐赠送的副卡。", "Spares, and second cards that come with a plan."),
-    limits={"days": Limit(30, "days", Words("开卡后从未使用的天数", "days since opening without any use"))},
+    look_alikes=BilingualText("备用卡、套餐赠送的副卡。", "Spares, and second cards that come with a plan."),
+    limits={
+        "days": Limit(30, "days", BilingualText("开卡后从未使用的天数", "days since opening without any use"))
+    },
     reads=("cards", "card_life"),
     needs=("cards.opened_at", "calls"),
     wants=("messages", "data_days"),
@@ -47,10 +49,10 @@ RULE = Rule(
           AND coalesce(l.first_call, l.first_message, l.first_data) IS NULL
     """,
     evidence=(
-        Evidence("opened_at", Words("开卡时间", "Opened"), "local time"),
-        Evidence("first_used_at", Words("首次使用", "First used"), "local time"),
+        EvidenceColumn("opened_at", BilingualText("开卡时间", "Opened"), "local time"),
+        EvidenceColumn("first_used_at", BilingualText("首次使用", "First used"), "local time"),
     ),
-    reason=Words("开卡 {days} 天从未使用", "never used in {days} days since opening"),
+    reason=BilingualText("开卡 {days} 天从未使用", "never used in {days} days since opening"),
     flags=(
         case("never used for just 30 days", _BEGIN, opened("2021-04-18 00:00")),
         case(

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source, Window
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource, Window
 from duanka.domain.rule_examples import Row, calls, case
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _BOX = "356938035643809"
 _AT_THE_SITE: Row = {"imei": _BOX, "cell": "c1", "city": "990100"}
@@ -33,37 +33,37 @@ _HALF_MET = """
 
 RULE = Rule(
     id="sim_box",
-    title=Words("疑似 GOIP/猫池用卡", "As if in a SIM box"),
-    source=Source(
+    title=BilingualText("疑似 GOIP/猫池用卡", "As if in a SIM box"),
+    source=RuleSource(
         "GOIP features in police and press reports; Anti-fraud law, article 14; the numbers are ours",
         Grade.S2,
     ),
     asks_for=Action.VERIFY_AT_COUNTER,
-    why=Words(
+    why=BilingualText(
         "猫池里的卡只呼出、不移动、只打生人、间隔短、与许多卡轮用同一批终端。",
         "A card in a box only calls out, never moves, calls strangers in quick succession, and shares its devices.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "固定工位的外呼坐席（单位卡）、只打不接的推销员：特征须同时具备多项。",
         "Agents at a desk, salesmen whom nobody calls back: several signs must come together.",
     ),
     limits={
-        "min_calls": Limit(10, "calls", Words("一天主叫次数达到", "outgoing calls in a day, from")),
+        "min_calls": Limit(10, "calls", BilingualText("一天主叫次数达到", "outgoing calls in a day, from")),
         "max_in_share": Limit(
-            0.05, "share", Words("被叫占比不高于", "share of incoming calls, at most"), step=0.01
+            0.05, "share", BilingualText("被叫占比不高于", "share of incoming calls, at most"), step=0.01
         ),
-        "max_cells": Limit(2, "cells", Words("一天所在小区数不高于", "cells in a day, at most")),
+        "max_cells": Limit(2, "cells", BilingualText("一天所在小区数不高于", "cells in a day, at most")),
         "min_stranger_share": Limit(
             0.8,
             "share",
-            Words("不同号码与主叫次数之比达到", "distinct numbers per outgoing call, from"),
+            BilingualText("不同号码与主叫次数之比达到", "distinct numbers per outgoing call, from"),
             step=0.05,
         ),
-        "min_cards": Limit(4, "cards", Words("同机卡数达到", "cards that the device took, from")),
+        "min_cards": Limit(4, "cards", BilingualText("同机卡数达到", "cards that the device took, from")),
         "min_per_hour": Limit(
-            20, "calls/h", Words("最忙一小时主叫达到", "outgoing calls in the busiest hour, from")
+            20, "calls/h", BilingualText("最忙一小时主叫达到", "outgoing calls in the busiest hour, from")
         ),
-        "min_signs": Limit(4, "signs of 5", Words("特征数达到", "signs, from")),
+        "min_signs": Limit(4, "signs of 5", BilingualText("特征数达到", "signs, from")),
     },
     reads=("card_days", "card_hours", "card_peers", "card_places", "card_devices"),
     needs=("calls", "calls.peer"),
@@ -115,15 +115,17 @@ RULE = Rule(
         FROM signs WHERE signs >= $min_signs
     """,
     evidence=(
-        Evidence("signs", Words("符合的特征数", "Signs met"), "of 5"),
-        Evidence("calls_out", Words("当天主叫", "Outgoing calls that day"), "calls"),
-        Evidence("in_share", Words("被叫占比", "Share of incoming calls"), "share"),
-        Evidence("peers", Words("当天主叫不同号码", "Numbers called that day"), "numbers"),
-        Evidence("cells", Words("当天小区数", "Cells that day"), "cells"),
-        Evidence("busiest_hour", Words("最忙一小时主叫", "Outgoing calls in the busiest hour"), "calls/h"),
-        Evidence("cards_in_device", Words("同机卡数", "Cards in its device"), "cards"),
+        EvidenceColumn("signs", BilingualText("符合的特征数", "Signs met"), "of 5"),
+        EvidenceColumn("calls_out", BilingualText("当天主叫", "Outgoing calls that day"), "calls"),
+        EvidenceColumn("in_share", BilingualText("被叫占比", "Share of incoming calls"), "share"),
+        EvidenceColumn("peers", BilingualText("当天主叫不同号码", "Numbers called that day"), "numbers"),
+        EvidenceColumn("cells", BilingualText("当天小区数", "Cells that day"), "cells"),
+        EvidenceColumn(
+            "busiest_hour", BilingualText("最忙一小时主叫", "Outgoing calls in the busiest hour"), "calls/h"
+        ),
+        EvidenceColumn("cards_in_device", BilingualText("同机卡数", "Cards in its device"), "cards"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "符合 {signs} 项猫池特征：一天主叫 {calls_out} 次、{peers} 个号码，被叫占 {in_share:.0%}",
         "{signs} of 5 signs of a SIM box: {calls_out} calls to {peers} numbers in a day, {in_share:.0%} incoming",
     ),

@@ -2,29 +2,31 @@
 
 from datetime import timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import at, calls, case, data, messages, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _OTHER = calls(1, "2021-05-17 08:00", card="8613800000099")
 
 RULE = Rule(
     id="sleeping_card",
-    title=Words("睡眠卡", "Sleeping card"),
-    source=Source(
+    title=BilingualText("睡眠卡", "Sleeping card"),
+    source=RuleSource(
         "MIIT notice 133 of 2021, article 4 names it; 90 days: Henan fraud centre (S2-S3)", Grade.S2
     ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "睡眠卡被收购后突然启用，是诈骗用卡的重要来源。",
         "Sleeping cards are bought up and woken all at once: a main source of fraudsters' cards.",
     ),
-    look_alikes=Words(
+    look_alikes=BilingualText(
         "老人的备用卡、出国的人、留作收验证码的旧号。",
         "An elderly person's spare, somebody abroad, an old number kept for codes.",
     ),
     limits={
-        "days": Limit(90, "days", Words("无语音、短信、流量的天数", "days without voice, message or data"))
+        "days": Limit(
+            90, "days", BilingualText("无语音、短信、流量的天数", "days without voice, message or data")
+        )
     },
     reads=("card_life", "card_days", "cards"),
     needs=("cards", "calls"),
@@ -85,10 +87,10 @@ RULE = Rule(
           AND $records_until < $records_from + $days * INTERVAL '1' DAY
     """,
     evidence=(
-        Evidence("last_used_at", Words("休眠前最后使用", "Last used before"), "local time"),
-        Evidence("woken_at", Words("再次启用", "Woken"), "local time"),
+        EvidenceColumn("last_used_at", BilingualText("休眠前最后使用", "Last used before"), "local time"),
+        EvidenceColumn("woken_at", BilingualText("再次启用", "Woken"), "local time"),
     ),
-    reason=Words(
+    reason=BilingualText(
         "自 {last_used_at} 起 {days} 天以上无语音、短信、流量",
         "no voice, message or data for {days} days or more after {last_used_at}",
     ),

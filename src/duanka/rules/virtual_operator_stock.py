@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from duanka.domain.rule import Action, Evidence, Grade, Limit, Rule, Source
+from duanka.domain.rule import Action, EvidenceColumn, Grade, Limit, Rule, RuleSource
 from duanka.domain.rule_examples import Row, at, calls, case, opened
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _RESOLD = "8617000000001"
 _USED = calls(1, "2021-05-10 08:00", card="8613800000099")
@@ -13,20 +13,24 @@ _LONG_AGO = at("2018-03-01 10:00")
 
 RULE = Rule(
     id="virtual_operator_stock",
-    title=Words("转售企业存量卡", "Stock of resale operators"),
-    source=Source(
+    title=BilingualText("转售企业存量卡", "Stock of resale operators"),
+    source=RuleSource(
         "the news page on 断卡行动: stock of resale operators; the date (start of the action) is ours",
         Grade.S2,
     ),
     asks_for=Action.VERIFY,
-    why=Words(
+    why=BilingualText(
         "转售号段早期实名不严，存量卡常被冒用。",
         "Resale ranges were opened with loose checks in their first years; the stock is often misused.",
     ),
-    look_alikes=Words("多年正常使用的老用户。", "Customers who have used their number honestly for years."),
+    look_alikes=BilingualText(
+        "多年正常使用的老用户。", "Customers who have used their number honestly for years."
+    ),
     limits={
         "opened_before": Limit(
-            date(2020, 10, 10), "date", Words("此日前开卡且此后未复核", "opened, and last verified, before")
+            date(2020, 10, 10),
+            "date",
+            BilingualText("此日前开卡且此后未复核", "opened, and last verified, before"),
         ),
     },
     reads=("cards", "resale_prefixes"),
@@ -44,11 +48,11 @@ RULE = Rule(
                        EXISTS (SELECT 1 FROM resale_prefixes p WHERE starts_with(c.card, p.prefix)))
     """,
     evidence=(
-        Evidence("opened_at", Words("开卡时间", "Opened"), "local time"),
-        Evidence("verified_at", Words("最近实人核验", "Last verified"), "local time"),
-        Evidence("operator", Words("运营商", "Operator"), ""),
+        EvidenceColumn("opened_at", BilingualText("开卡时间", "Opened"), "local time"),
+        EvidenceColumn("verified_at", BilingualText("最近实人核验", "Last verified"), "local time"),
+        EvidenceColumn("operator", BilingualText("运营商", "Operator"), ""),
     ),
-    reason=Words(
+    reason=BilingualText(
         "转售企业存量卡，{opened_before} 后未再核验",
         "resale operator's stock, not verified since {opened_before}",
     ),

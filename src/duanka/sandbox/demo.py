@@ -15,14 +15,14 @@ from duanka import simulator
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import scan as app
 from duanka.bootstrap import serve as app_serve
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, OrderError, Person, Role, State
 from duanka.domain.ports import Silent
 from duanka.ingest.delivery.signatures import public_key_of
-from duanka.orders.queries.service import Filter, Reader
+from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.views import Figures
 from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
@@ -40,7 +40,7 @@ _TEXT = "【公安局】您涉嫌洗钱，请将资金转入安全账户，配�
 
 
 @dataclass
-class Clock:
+class DemoClock:
     """The demonstration's clock: it can be moved on by a day."""
 
     moved: timedelta = timedelta()
@@ -56,9 +56,9 @@ class Story:
 
     say: Callable[[str], None]
     network: OwnNetwork
-    here: Desk
+    here: OrderDesk
     wake: Callable[[], None]
-    clock: Clock
+    clock: DemoClock
     seconds: dict[str, float] = field(default_factory=dict)
 
     def call(self, card: str, peer: str) -> str:
@@ -145,7 +145,7 @@ def trust_invented_police(settings: Settings, public_key: Path) -> None:
 
 @contextmanager
 def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Iterator[Story]:
-    policy, clock = app.policy_named(settings.policy), Clock()
+    policy, clock = app.policy_named(settings.policy), DemoClock()
     say("2. Starting OsmoHLR, Kamailio, a message proxy and a message centre on loopback ...")
     with OwnNetwork(folder / "network", policy) as network:
         cards = pl.read_parquet(folder / "province" / "cards.parquet", columns=["card"])["card"].to_list()
@@ -247,7 +247,7 @@ def _figures(story: Story) -> Figures:
 
 def _open(story: Story, *states: State) -> list[str]:
     """Cards with an open verification in one of `states`."""
-    reader = Reader(_CLERK, unmasked=True, why="demonstration")
+    reader = ViewerContext(_CLERK, unmasked=True, why="demonstration")
     found, after = list[str](), ""
     for state in states:
         while True:

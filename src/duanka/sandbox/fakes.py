@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from duanka.domain.network import NetworkState, Receipt, Refused, UnknownCard, Unreachable
+from duanka.domain.network import ElementRefused, NetworkState, Receipt, UnknownCard, Unreachable
 from duanka.domain.phone_masking import masked_card
 from duanka.network.card_text import CARD
 
@@ -99,7 +99,7 @@ class FakeElement:
         if self.faults.down:
             raise Unreachable(f"{self.name} is down")
         if refused := next((card for card in cards if card in self.faults.refusing), None):
-            raise Refused(f"{self.name} will not touch {masked_card(refused)}")
+            raise ElementRefused(f"{self.name} will not touch {masked_card(refused)}")
 
     def _answer(self) -> None:
         if self.faults.deaf:
@@ -173,7 +173,7 @@ class FakeSender:
         if self.down:
             raise Unreachable(f"{self.name} is down")
         if card in self.refusing:
-            raise Refused(f"{self.name} takes nothing for {masked_card(card)}")
+            raise ElementRefused(f"{self.name} takes nothing for {masked_card(card)}")
         with self._journal.alone():
             self._catch_up()
             notice = Sent(f"m{len(self._sent) + 1}", card, text)

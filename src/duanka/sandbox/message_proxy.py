@@ -11,7 +11,7 @@ from duanka.domain.order_policy import MessagePolicy
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_port
 from duanka.network.sms.element import MessageProxy
 from duanka.network.sms.proxy.process import Address, ProxySettings, make_private
-from duanka.network.sms.proxy.relay import Limits
+from duanka.network.sms.proxy.relay import LinkLimits
 
 
 class OwnMessageProxy(OwnPart):
@@ -28,13 +28,18 @@ class OwnMessageProxy(OwnPart):
         *,
         listen: Address | None = None,
         emergency: tuple[str, ...] = (),
-        limits: Limits | None = None,
+        limits: LinkLimits | None = None,
     ) -> None:
         self.folder = folder.resolve()
         make_private(self.folder)
         self.address = listen or ("127.0.0.1", free_port())
         self._settings = ProxySettings(
-            self.folder, self.address, smsc, policy or MessagePolicy(), emergency, limits=limits or Limits()
+            self.folder,
+            self.address,
+            smsc,
+            policy or MessagePolicy(),
+            emergency,
+            limits=limits or LinkLimits(),
         )
 
     def start(self) -> None:

@@ -27,7 +27,7 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallAnswer:
     """The final answer to a call. `seconds`: from the first request to it."""
 
     code: int
@@ -53,7 +53,7 @@ class Phone:
     ) -> None:
         self._socket.close()
 
-    def call(self, card: str, peer: str) -> Answer:
+    def call(self, card: str, peer: str) -> CallAnswer:
         """Call `peer` from `card`; an answered call is ended at once. Unreachable without a final answer in time."""
         call_id, branch, began = uuid4().hex, f"z9hG4bK{uuid4().hex}", time.monotonic()
         invite = self._request("INVITE", card, peer, call_id, branch, 1)
@@ -85,7 +85,9 @@ class Phone:
         )
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
-    def _ask(self, request: bytes, call_id: str, method: str, began: float) -> tuple[Answer, dict[str, str]]:
+    def _ask(
+        self, request: bytes, call_id: str, method: str, began: float
+    ) -> tuple[CallAnswer, dict[str, str]]:
         wait, again = _T1, began + _T1
         self._send(request)
         while (left := began + self._within - time.monotonic()) > 0:
@@ -102,7 +104,7 @@ class Phone:
                 continue
             mine = headers.get("call-id") == call_id and headers.get("cseq", "").endswith(method)
             if mine and code >= _FINAL:
-                return Answer(code, reason, headers, time.monotonic() - began), headers
+                return CallAnswer(code, reason, headers, time.monotonic() - began), headers
         raise Unreachable(f"no answer from the call proxy at {self._proxy[0]}:{self._proxy[1]}")
 
     def _send(self, request: bytes) -> None:

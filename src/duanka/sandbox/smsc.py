@@ -20,7 +20,7 @@ import uvloop
 
 from duanka.domain.errors import DuankaError
 from duanka.network.process import free_port
-from duanka.sandbox.smsc_sessions import Accepted, Behaviour, MessageCentre
+from duanka.sandbox.smsc_sessions import AcceptedMessage, Behaviour, MessageCentre
 
 _STARTS_WITHIN = 10.0
 
@@ -50,7 +50,7 @@ class OwnShortMessageCentre:
         return self.centre.behaviour
 
     @property
-    def accepted(self) -> list[Accepted]:
+    def accepted(self) -> list[AcceptedMessage]:
         """What it took, oldest first."""
         return list(self.centre.accepted)
 

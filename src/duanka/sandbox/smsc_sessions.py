@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from duanka.network.smpp import codec as smpp
-from duanka.network.smpp.codec import Address, Submission
+from duanka.network.smpp.codec import SmppAddress, Submission
 from duanka.network.smpp.message_text import part_of
 from duanka.network.smpp.text_encodings import claimed
 
@@ -21,7 +21,7 @@ _SYSTEM_ID = "duanka-smsc"
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedMessage:
     """A message that the centre took. `unit`: its bytes as they came."""
 
     message_id: str
@@ -80,20 +80,20 @@ class MessageCentre:
         self._journal = journal.open("ab", buffering=0) if journal else None
         self._unsafe = False
         self._free_at = 0.0
-        self.accepted: deque[Accepted] = deque(maxlen=self.behaviour.remember)
+        self.accepted: deque[AcceptedMessage] = deque(maxlen=self.behaviour.remember)
         self.taken = 0
         self.acknowledged = 0  # receipts
-        self.sessions: set[Session] = set()
+        self.sessions: set[SmscSession] = set()
         self._ids = itertools.count(1)
         self._begun = int(datetime.now(UTC).timestamp()) % 10_000_000
-        self._held: list[tuple[Session, bytes]] = []
+        self._held: list[tuple[SmscSession, bytes]] = []
         self._waiting: dict[str, deque[bytes]] = {}  # receipts of those who are not bound
 
     def session(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return Session(self)
+        return SmscSession(self)
 
-    def take(self, session: Session, submission: Submission, unit: bytes) -> str:
+    def take(self, session: SmscSession, submission: Submission, unit: bytes) -> str:
         """Accept a message; its id as it stands in the answer."""
         number = self._begun * 1_000_000 + next(self._ids)
         named = f"{number:X}" if self.behaviour.hexadecimal else str(number)
@@ -102,7 +102,7 @@ class MessageCentre:
             self._unsafe = True
             self._journal.write(unit)
         if self.behaviour.remember:
-            self.accepted.append(Accepted(named, session.system_id, submission, unit))
+            self.accepted.append(AcceptedMessage(named, session.system_id, submission, unit))
         if submission.registered_delivery & 0x01:
             for destination in submission.destinations:
                 receipt = _receipt(number, named, submission.source, destination, self.behaviour)
@@ -131,7 +131,7 @@ class MessageCentre:
             now = self._free_at = max(now, self._free_at) + 1 / self.behaviour.most
         return now
 
-    def deliver(self, session: Session, receipt: bytes) -> None:
+    def deliver(self, session: SmscSession, receipt: bytes) -> None:
         """To the session that sent the message, or another one of the same client, or when the client binds again."""
         fellows = [session, *(one for one in self.sessions if one.system_id == session.system_id)]
         for one in fellows:
@@ -149,7 +149,7 @@ class MessageCentre:
         return self._waiting.pop(system_id, deque())
 
 
-class Session(asyncio.Protocol):
+class SmscSession(asyncio.Protocol):
     """One client's connection."""
 
     def __init__(self, centre: MessageCentre) -> None:
@@ -287,7 +287,9 @@ class Session(asyncio.Protocol):
             self.deliver(receipt)
 
 
-def _receipt(number: int, named: str, source: Address, destination: Address, behaviour: Behaviour) -> bytes:
+def _receipt(
+    number: int, named: str, source: SmppAddress, destination: SmppAddress, behaviour: Behaviour
+) -> bytes:
     """The body of a deliver_sm (SMPP 3.4, appendix B)."""
     delivered = destination.number not in behaviour.off
     now = datetime.now(UTC).strftime("%y%m%d%H%M")

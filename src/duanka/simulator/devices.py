@@ -51,7 +51,7 @@ def festive(day: date) -> float:
 
 
 @dataclass
-class Devices:
+class DevicePool:
     """The phones of all cards on the day last asked for."""
 
     traits: Traits
@@ -64,15 +64,15 @@ class Devices:
         return pl.Series("imei", self.imei).cast(pl.String)
 
 
-def first_devices(traits: Traits) -> Devices:
+def first_devices(traits: Traits) -> DevicePool:
     """Put every card into its first phone."""
     zero = np.zeros(traits.count, dtype=np.int64)
-    devices = Devices(traits, zero, zero.copy(), zero.copy())
+    devices = DevicePool(traits, zero, zero.copy(), zero.copy())
     devices.imei = _sitting_in(devices, np.arange(traits.count, dtype=np.int64), 0)
     return devices
 
 
-def next_day(devices: Devices, day: int, today: date, rng: np.random.Generator) -> None:
+def next_day(devices: DevicePool, day: int, today: date, rng: np.random.Generator) -> None:
     """Let cards change phones for `day`; slots of gangs move as their gang decides."""
     t = devices.traits
     chance = np.where(t.strategy == 0, t.swap * festive(today), t.swap)
@@ -92,7 +92,7 @@ def shift_of(shift_key: Ints, day: int) -> Ints:
     return np.where(pace > 0, (day + shift_key // 100 % 7) // np.maximum(pace, 1), 0)
 
 
-def _sitting_in(devices: Devices, at: Ints, day: int) -> Ints:
+def _sitting_in(devices: DevicePool, at: Ints, day: int) -> Ints:
     t = devices.traits
     version = devices.version[at]
     own = imeis(hashed(t.device[at], 61, version), t.sim_slot[at])

@@ -29,7 +29,7 @@ _CATEGORIES = (
 
 
 @dataclass(frozen=True)
-class Clock:
+class WindowClock:
     """Turns seconds of the window into times."""
 
     start: date
@@ -84,7 +84,7 @@ def outlets_table(outlets: Outlets, places: Places) -> pl.DataFrame:
     )
 
 
-def cards_table(traits: Traits, numbers: Ints, places: Places, clock: Clock, seed: int) -> pl.DataFrame:
+def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowClock, seed: int) -> pl.DataFrame:
     """Return the register of cards, in the order of their numbers."""
     t, n = traits, traits.count
     rng = generator(seed, 30)
@@ -154,7 +154,7 @@ def truth_table(traits: Traits, numbers: Ints, roles: tuple[str, ...], gang_name
     return table.sort("card")
 
 
-def accounts_table(traits: Traits, numbers: Ints, clock: Clock, days: int, seed: int) -> pl.DataFrame:
+def accounts_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
     """Return internet accounts bound to cards; bound between opening and the end of the window."""
     rng = generator(seed, 31)
     card = np.repeat(np.arange(traits.count), rng.poisson(traits.accounts))
@@ -175,7 +175,7 @@ def accounts_table(traits: Traits, numbers: Ints, clock: Clock, days: int, seed:
     return table.filter(bound < days * DAY).unique(["card", "platform"], keep="first", maintain_order=True)
 
 
-def complaints_table(traits: Traits, numbers: Ints, clock: Clock, days: int, seed: int) -> pl.DataFrame:
+def complaints_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
     """Return complaints: many about cards of gangs, a few mistaken ones about honest cards."""
     rng = generator(seed, 32)
     begin = np.maximum(traits.alive_from, 0)
@@ -200,7 +200,7 @@ def complaints_table(traits: Traits, numbers: Ints, clock: Clock, days: int, see
     ).sort("reported_at", "card")
 
 
-def cases_table(traits: Traits, numbers: Ints, clock: Clock, days: int, seed: int) -> pl.DataFrame:
+def cases_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
     """Return police-confirmed cards: about 4% of the gangs' cards, a day or more after they came into use."""
     rng = generator(seed, 33)
     seen = np.maximum(traits.alive_from, 0) + DAY

@@ -27,7 +27,7 @@ from duanka.simulator.province import (
     build_places,
     own_numbers,
 )
-from duanka.simulator.register import Clock, Outlets
+from duanka.simulator.register import Outlets, WindowClock
 from duanka.simulator.signing import sign_cases
 from duanka.simulator.traits import DAY, Traits, blank, draw_ordinary
 from duanka.simulator.whereabouts import on_day
@@ -83,7 +83,7 @@ def simulate(
     _check(out, cards, days, strategy, fraud_share)
     progress.step("settling the province", 0, 1)
     province = _settle(cards, days, seed, strategy, fraud_share)
-    clock = Clock(start)
+    clock = WindowClock(start)
     tables = _registers(province, clock, days, seed)
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
@@ -142,7 +142,7 @@ def _settle(cards: int, days: int, seed: int, strategy: Strategy, fraud_share: f
     return _Province(traits, places, outlets, numbers, [gang.name for gang in gangs])
 
 
-def _registers(province: _Province, clock: Clock, days: int, seed: int) -> dict[str, pl.DataFrame]:
+def _registers(province: _Province, clock: WindowClock, days: int, seed: int) -> dict[str, pl.DataFrame]:
     traits, numbers = province.traits, province.numbers
     return {
         "cards": register.cards_table(traits, numbers, province.places, clock, seed),
@@ -155,7 +155,7 @@ def _registers(province: _Province, clock: Clock, days: int, seed: int) -> dict[
 
 
 def _live_through(
-    out: Path, province: _Province, clock: Clock, days: int, seed: int, progress: Progress
+    out: Path, province: _Province, clock: WindowClock, days: int, seed: int, progress: Progress
 ) -> dict[str, int]:
     """Write the records of all days; returns the rows per table."""
     traits, numbers = province.traits, province.numbers

@@ -12,7 +12,7 @@ import polars as pl
 from duanka.simulator.calls import CallDay, invent_calls
 from duanka.simulator.chance import Ints, generator, hashed
 from duanka.simulator.devices import imeis
-from duanka.simulator.register import Clock
+from duanka.simulator.register import WindowClock
 from duanka.simulator.signals import invent_data, invent_messages, invent_shop_visits, invent_sightings
 from duanka.simulator.traits import DAY
 from duanka.simulator.whereabouts import Whereabouts
@@ -26,7 +26,7 @@ class Scene:
 
     calls: list[CallDay]  # one per turn
     where: Whereabouts
-    clock: Clock
+    clock: WindowClock
     card: pl.Series
     imei: pl.Series
     seed: int

@@ -10,20 +10,20 @@ from duanka.specification.confirmations import (
     unknown_numbers,
 )
 from duanka.specification.document import (
-    Answer,
+    AnswerOption,
+    OpenQuestion,
     Preface,
-    Question,
     Requirement,
     State,
     named,
     read,
     read_preface,
 )
-from duanka.specification.evidence import EVIDENCE, RESULTS, Age, Evidence, age, code_of, results
+from duanka.specification.evidence import EVIDENCE, RESULTS, Age, EvidenceRun, age, code_of, results
 from duanka.specification.figures import (
     MEASURED,
-    Figures,
     Measured,
+    MeasuredFigures,
     MeasuredRow,
     read_figures,
     write_figures,
@@ -36,14 +36,14 @@ __all__ = [
     "MEASURED",
     "RESULTS",
     "Age",
-    "Answer",
+    "AnswerOption",
     "Confirmation",
-    "Evidence",
-    "Figures",
+    "EvidenceRun",
     "Measured",
+    "MeasuredFigures",
     "MeasuredRow",
+    "OpenQuestion",
     "Preface",
-    "Question",
     "Requirement",
     "Standing",
     "State",

@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.private_files import put_in_place
-from duanka.domain.text import Words
-from duanka.specification.document import Question, Requirement, named
+from duanka.domain.text import BilingualText
+from duanka.specification.document import OpenQuestion, Requirement, named
 
 FILE = "CONFIRMED.toml"
 Standing = Literal["not confirmed", "confirmed", "confirm again"]
-AGAIN = Words("须重新确认", "confirm again")
+AGAIN = BilingualText("须重新确认", "confirm again")
 _HEAD = """\
 # What the project lead confirmed of SPECIFICATION.md. Written by `duanka spec confirm`; keep it with the sources.
 # `text` stands for the words that were confirmed: when they change, the requirement reads "confirm again".
@@ -41,7 +41,7 @@ class Confirmation:
         """Whether it still holds for the words of now."""
         return "confirmed" if self.text == requirement.digest else "confirm again"
 
-    def chose(self, question: Question) -> str:
+    def chose(self, question: OpenQuestion) -> str:
         """The answer that was chosen for a question; "": ours stands."""
         return next((answer.code for answer in question.answers if answer.code in self.choose), "")
 

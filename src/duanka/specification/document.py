@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal, cast
 
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 State = Literal["works", "partly", "not yet"]
-STATE_WORDS: Mapping[State, Words] = {
-    "works": Words("已实现", "works"),
-    "partly": Words("部分实现", "partly"),
-    "not yet": Words("未实现", "not yet"),
+STATE_WORDS: Mapping[State, BilingualText] = {
+    "works": BilingualText("已实现", "works"),
+    "partly": BilingualText("部分实现", "partly"),
+    "not yet": BilingualText("未实现", "not yet"),
 }
 _HEADING = re.compile(r"^#{2,4} (R\d+(?:\.\d+)?) (.+)$")
 _QUESTION = re.compile(r"^#{2,4} Question (R\d+(?:\.\d+)?): (.+)$")
@@ -31,20 +31,20 @@ _CONFIRMED = ("Source", "出处", "Means", "含义", "Shown by", "验收")
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerOption:
     """A possible answer to a question: a code to choose it by, and what it says in English · Chinese."""
 
     code: str
     text: str
 
     @property
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """What it says, in two languages."""
         return in_two(self.text)
 
 
 @dataclass(frozen=True)
-class Question:
+class OpenQuestion:
     """What the sources leave open. `chosen`: our answer; `others`: those that a lead may choose instead.
 
     `changed_by`: the setting that changes it, or what else would; `would`: what another answer would do, in words.
@@ -53,14 +53,14 @@ class Question:
 
     number: str
     title: str
-    chosen: Answer
-    others: tuple[Answer, ...]
-    changed_by: Words
-    would: Words
+    chosen: AnswerOption
+    others: tuple[AnswerOption, ...]
+    changed_by: BilingualText
+    would: BilingualText
     measured_by: str
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[AnswerOption, ...]:
         """All answers, ours first."""
         return (self.chosen, *self.others)
 
@@ -77,7 +77,7 @@ class Requirement:
     state: State
     still: str = ""
     items: dict[str, str] = field(default_factory=dict, hash=False)
-    questions: tuple[Question, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
 
     @property
     def grades(self) -> tuple[str, ...]:
@@ -112,24 +112,24 @@ class Preface:
     `sources`: source and grade; `words`: word and meaning; `limits`: what the system does not do.
     """
 
-    sources: tuple[tuple[Words, str], ...]
-    words: tuple[tuple[str, Words], ...]
-    limits: tuple[Words, ...]
+    sources: tuple[tuple[BilingualText, str], ...]
+    words: tuple[tuple[str, BilingualText], ...]
+    limits: tuple[BilingualText, ...]
 
 
 def read_preface(path: Path) -> Preface:
     """Read the words and the limits; none where the page has no such part."""
     text = path.read_text(encoding="utf-8")
-    sources = tuple((Words(zh, en), grade) for en, zh, grade in _rows(_part(text, "Sources")))
-    words = tuple((word, Words(zh, en)) for word, zh, en in _rows(_part(text, "Words")))
+    sources = tuple((BilingualText(zh, en), grade) for en, zh, grade in _rows(_part(text, "Sources")))
+    words = tuple((word, BilingualText(zh, en)) for word, zh, en in _rows(_part(text, "Words")))
     limits = re.split(r"^- ", _part(text, "What the system does not do"), flags=re.MULTILINE)[1:]
     return Preface(sources, words, tuple(in_two(" ".join(one.split())) for one in limits))
 
 
-def in_two(text: str) -> Words:
+def in_two(text: str) -> BilingualText:
     """A text as the document has it, English · Chinese; one without a point is the same in both."""
     en, _, zh = text.rpartition(" · ")
-    return Words(zh, en or zh)
+    return BilingualText(zh, en or zh)
 
 
 def _rows(table: str) -> list[list[str]]:
@@ -184,7 +184,7 @@ def _sections(text: str) -> list[_Section]:
     return found
 
 
-def _requirement(path: Path, section: _Section, questions: Sequence[Question]) -> Requirement:
+def _requirement(path: Path, section: _Section, questions: Sequence[OpenQuestion]) -> Requirement:
     state = _STATE.match(section.items.get("State", ""))
     if not state:
         raise UnreadableInput(f"{path}: {section.number} has no line `- **State**: works|partly|not yet`")
@@ -193,7 +193,7 @@ def _requirement(path: Path, section: _Section, questions: Sequence[Question]) -
     return Requirement(section.number, section.title, cast("State", state[1]), still, section.items, own)
 
 
-def _question(path: Path, section: _Section) -> Question:
+def _question(path: Path, section: _Section) -> OpenQuestion:
     def said(name: str) -> str:
         if text := section.items.get(name, ""):
             return text
@@ -202,13 +202,13 @@ def _question(path: Path, section: _Section) -> Question:
         )
 
     chosen, *more = (_answer(path, section, text) for text in (said("Chosen"), *_listed(said("Or"))))
-    return Question(
+    return OpenQuestion(
         section.number,
         section.title,
         chosen,
         tuple(more),
-        Words(section.items.get("更改", said("Changed by")), said("Changed by")),
-        Words(section.items.get("后果", said("Would")), said("Would")),
+        BilingualText(section.items.get("更改", said("Changed by")), said("Changed by")),
+        BilingualText(section.items.get("后果", said("Would")), said("Would")),
         section.items.get("Measured by", "").strip("`"),
     )
 
@@ -224,11 +224,11 @@ def _listed(text: str) -> list[str]:
     return entries
 
 
-def _answer(path: Path, section: _Section, text: str) -> Answer:
+def _answer(path: Path, section: _Section, text: str) -> AnswerOption:
     found = _ANSWER.match(" ".join(text.split()))
     if not found:
         raise UnreadableInput(
             f"{path}: an answer of the question {section.number} must be a code and what it says,"
             f" like `at-once`: …, not {text!r:.60}"
         )
-    return Answer(found[1], found[2])
+    return AnswerOption(found[1], found[2])

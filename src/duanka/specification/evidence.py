@@ -27,7 +27,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceRun:
     """One run of the whole test suite.
 
     `date`: when it began, ISO; `version` of Duanka, `python` and `system`: on what; `tests`: all that ran.
@@ -65,7 +65,7 @@ def evidence_of(
     system: str,
     tests: int,
     files: Mapping[str, str],
-) -> Evidence:
+) -> EvidenceRun:
     """Evidence from a run's outcomes: requirement -> test id -> passed."""
     shown = dict[str, dict[str, Shown]]()
     for number, by_test in sorted(outcomes.items()):
@@ -76,16 +76,16 @@ def evidence_of(
             found[file] = Shown(so_far.passed + passed, so_far.failed + (not passed))
         shown[number] = found
     failed = {test for by_test in outcomes.values() for test, passed in by_test.items() if not passed}
-    return Evidence(date, version, python, system, tests, dict(files), shown, tuple(sorted(failed)))
+    return EvidenceRun(date, version, python, system, tests, dict(files), shown, tuple(sorted(failed)))
 
 
-def write(evidence: Evidence, path: Path) -> None:
+def write(evidence: EvidenceRun, path: Path) -> None:
     """Write evidence as JSON, a line for each file, so that a change is small; for everybody to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def results(path: Path) -> Evidence | None:
+def results(path: Path) -> EvidenceRun | None:
     """Read evidence; None when there is no file. UnreadableInput when it holds anything else."""
     if not path.is_file():
         return None
@@ -100,7 +100,7 @@ def results(path: Path) -> Evidence | None:
         files = {str(file): str(digest) for file, digest in read["files"].items()}
         about = {name: str(read[name]) for name in ("date", "version", "python", "system")}
         failed = tuple(map(str, read["failed"]))
-        return Evidence(**about, tests=int(read["tests"]), files=files, shown=shown, failed=failed)
+        return EvidenceRun(**about, tests=int(read["tests"]), files=files, shown=shown, failed=failed)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise UnreadableInput(f"{path}: holds no results of a test run ({what}); {_AGAIN}") from error
@@ -137,7 +137,7 @@ class Age:
     whole: bool
 
 
-def age(evidence: Evidence, root: Path | None, package: Path) -> Age:
+def age(evidence: EvidenceRun, root: Path | None, package: Path) -> Age:
     """Compare the code of a run with that of now. `root`: of the sources; None: only `package` is here."""
     if root is not None:
         return Age(_differing(evidence.files, code_of(root)), whole=True)

@@ -32,7 +32,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Figures:
+class MeasuredFigures:
     """All that was measured on one set of records.
 
     `date`: ISO; `data`: the folder of the records, or the command that makes them.
@@ -45,12 +45,12 @@ class Figures:
     measured: Mapping[str, Measured]  # by the command as SPECIFICATION.md has it
 
 
-def write_figures(figures: Figures, path: Path) -> None:
+def write_figures(figures: MeasuredFigures, path: Path) -> None:
     """Write figures as JSON."""
     path.write_text(json.dumps(asdict(figures), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_figures(path: Path, *, named: bool) -> Figures | None:
+def read_figures(path: Path, *, named: bool) -> MeasuredFigures | None:
     """Read figures; None where there are none, UnreadableInput where they were `named` or hold anything else."""
     if not named and not path.is_file():
         return None
@@ -61,7 +61,7 @@ def read_figures(path: Path, *, named: bool) -> Figures | None:
             for key, one in read["measured"].items()
         }
         about = (str(read["date"]), str(read["version"]), str(read["data"]), int(read["cards"]))
-        return Figures(*about, measured)
+        return MeasuredFigures(*about, measured)
     except OSError as error:
         raise UnreadableInput(
             f"{path}: cannot be read ({error.strerror}); `duanka spec measure` writes it"

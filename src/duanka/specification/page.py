@@ -13,19 +13,26 @@ from typing import Any
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import put_in_place
-from duanka.domain.text import Language, Words
+from duanka.domain.text import BilingualText, Language
 from duanka.specification.confirmations import Confirmation, Standing, standing_of
-from duanka.specification.document import STATE_WORDS, Answer, Preface, Question, Requirement, in_two
-from duanka.specification.evidence import Age, Evidence
-from duanka.specification.figures import Figures
+from duanka.specification.document import (
+    STATE_WORDS,
+    AnswerOption,
+    OpenQuestion,
+    Preface,
+    Requirement,
+    in_two,
+)
+from duanka.specification.evidence import Age, EvidenceRun
+from duanka.specification.figures import MeasuredFigures
 from duanka.specification.states import state_of
 
 _HERE = Path(__file__).parent
 _INLINE = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*|\[([^\]]+)\]\([^)]*\)")
-STANDING_WORDS: Mapping[Standing, Words] = {
-    "not confirmed": Words("未确认", "not confirmed"),
-    "confirmed": Words("已确认", "confirmed"),
-    "confirm again": Words("文字已变，须重新确认", "its text has changed, confirm again"),
+STANDING_WORDS: Mapping[Standing, BilingualText] = {
+    "not confirmed": BilingualText("未确认", "not confirmed"),
+    "confirmed": BilingualText("已确认", "confirmed"),
+    "confirm again": BilingualText("文字已变，须重新确认", "its text has changed, confirm again"),
 }
 GRADES = {
     "S1": ("primary text: a law, a notice, a standard", "原文：法律、通知、标准"),
@@ -39,10 +46,10 @@ Runs = list[dict[str, str]]
 
 def as_data(
     stated: Sequence[Requirement],
-    ran: Evidence | None,
+    ran: EvidenceRun | None,
     since: Age | None,
     confirmed: Confirmed,
-    figures: Figures | None = None,
+    figures: MeasuredFigures | None = None,
 ) -> dict[str, Any]:
     """Everything that is known, for programs and for the page."""
     requirements = [_requirement(one, ran, confirmed.get(one.number), figures) for one in stated]
@@ -70,7 +77,7 @@ def as_data(
     }
 
 
-def _evidence(ran: Evidence | None, since: Age | None) -> dict[str, Any] | None:
+def _evidence(ran: EvidenceRun | None, since: Age | None) -> dict[str, Any] | None:
     if ran is None or since is None:
         return None
     about = {name: getattr(ran, name) for name in ("date", "version", "python", "system", "tests", "key")}
@@ -83,7 +90,10 @@ def _evidence(ran: Evidence | None, since: Age | None) -> dict[str, Any] | None:
 
 
 def _requirement(
-    one: Requirement, ran: Evidence | None, confirmation: Confirmation | None, figures: Figures | None
+    one: Requirement,
+    ran: EvidenceRun | None,
+    confirmation: Confirmation | None,
+    figures: MeasuredFigures | None,
 ) -> dict[str, Any]:
     state, _ = state_of(one, ran)
     passed, failed = ran.tests_of(one.number) if ran else (0, 0)
@@ -121,7 +131,7 @@ def _requirement(
 
 
 def _question(
-    question: Question, confirmation: Confirmation | None, figures: Figures | None
+    question: OpenQuestion, confirmation: Confirmation | None, figures: MeasuredFigures | None
 ) -> dict[str, Any]:
     measured = figures.measured.get(question.measured_by) if figures else None
     return {
@@ -140,12 +150,12 @@ def _question(
     }
 
 
-def _answer(answer: Answer) -> dict[str, str]:
+def _answer(answer: AnswerOption) -> dict[str, str]:
     return {"code": answer.code, "text": answer.text}
 
 
 def as_text(
-    one: Requirement, ran: Evidence | None, confirmation: Confirmation | None, language: Language
+    one: Requirement, ran: EvidenceRun | None, confirmation: Confirmation | None, language: Language
 ) -> str:
     """One requirement with all that is known of it, for a terminal."""
     data = _requirement(one, ran, confirmation, None)
@@ -174,7 +184,7 @@ def _said(language: Language, zh: str, en: str, text: str) -> str:
 
 def _tests(data: Mapping[str, Any], language: Language) -> list[str]:
     """The files whose tests show a requirement, and how to run them."""
-    passed, failed = (Words("{n} 项通过", "{n} passed"), Words("，{n} 项未通过", ", {n} not"))
+    passed, failed = (BilingualText("{n} 项通过", "{n} passed"), BilingualText("，{n} 项未通过", ", {n} not"))
     lines = list[str]()
     for file, n in data["tests"]["files"].items():
         not_passed = failed.in_(language).format(n=n["failed"]) if n["failed"] else ""
@@ -184,7 +194,9 @@ def _tests(data: Mapping[str, Any], language: Language) -> list[str]:
     return lines
 
 
-def _question_lines(question: Question, confirmation: Confirmation | None, language: Language) -> list[str]:
+def _question_lines(
+    question: OpenQuestion, confirmation: Confirmation | None, language: Language
+) -> list[str]:
     say = partial(_said, language)
     chosen = confirmation.chose(question) if confirmation else ""
     lines = [_plain(in_two(question.title).in_(language))]
@@ -209,10 +221,10 @@ def write_page(
     path: Path,
     preface: Preface,
     stated: Sequence[Requirement],
-    ran: Evidence | None,
+    ran: EvidenceRun | None,
     since: Age | None,
     confirmed: Confirmed,
-    figures: Figures | None,
+    figures: MeasuredFigures | None,
 ) -> None:
     """Write the page to FILE.html or FILE.pdf, whole or not at all. DuankaError where it can be neither."""
     kind = path.suffix.lower()
@@ -243,8 +255,10 @@ def _for_page(data: dict[str, Any]) -> dict[str, Any]:
             one[name] = blocks(one[name])
         for question in one["questions"]:
             question["title_zh"], question["title_en"] = in_two(question["title"])
-            question.update(_both("changed_by", Words(question["changed_by_zh"], question["changed_by"])))
-            question.update(_both("would", Words(question["would_zh"], question["would"])))
+            question.update(
+                _both("changed_by", BilingualText(question["changed_by_zh"], question["changed_by"]))
+            )
+            question.update(_both("would", BilingualText(question["would_zh"], question["would"])))
             for row in (question["measured"] or {"rows": []})["rows"]:
                 row.update({name: f"{row[name]:,}" for name in ("cards", "fraud", "honest")})
             for answer in (question["chosen"], *question["others"]):
@@ -253,7 +267,7 @@ def _for_page(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _both(name: str, text: Words) -> dict[str, Runs]:
+def _both(name: str, text: BilingualText) -> dict[str, Runs]:
     """A text in two languages as runs; English only where it says something else (a setting, a command)."""
     zh, en = (" ".join(one.split()) for one in text)
     return {f"{name}_zh": runs(zh), f"{name}_en": runs(en) if en != zh else []}

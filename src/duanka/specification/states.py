@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from duanka.specification.document import Requirement, State
-from duanka.specification.evidence import Evidence
+from duanka.specification.evidence import EvidenceRun
 
 
-def state_of(requirement: Requirement, ran: Evidence | None) -> tuple[State, int]:
+def state_of(requirement: Requirement, ran: EvidenceRun | None) -> tuple[State, int]:
     """The state that the tests show, and how many there are.
 
     Without a test it is `not yet`, whatever the document hopes; with a failed one at most `partly`. That a

@@ -12,7 +12,7 @@ import pytest
 import invented
 from deliveries import KEY, ROOT, table
 from duanka.ingest import read_mapping, take_in
-from duanka.ingest.guessing import Answers, Guessed, guess_mapping
+from duanka.ingest.guessing import GuessAnswers, Guessed, guess_mapping
 from invented import COLUMNS, Call
 
 SHIPPED = {
@@ -22,7 +22,7 @@ SHIPPED = {
 
 def guessed(*paths: Path, times_in: str = "", **directions: str) -> Guessed:
     """Guess the mapping of an operator in China."""
-    answers = Answers(times_in, {code.removeprefix("code"): way for code, way in directions.items()})
+    answers = GuessAnswers(times_in, {code.removeprefix("code"): way for code, way in directions.items()})
     return guess_mapping(
         paths, name="guessed", zone="Asia/Shanghai", region="CN", answers=answers, shipped=SHIPPED
     )

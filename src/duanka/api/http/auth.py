@@ -18,9 +18,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from duanka.api.http.client_addresses import client_key
 from duanka.api.http.dependencies import Context, Here, context_of
 from duanka.api.schemas.errors import Problem, too_many, unauthenticated
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.identity import CheckRefused, Reason, Session
+from duanka.domain.identity import CheckReason, CheckRefused, Session
 from duanka.domain.order import AlreadyUsed, Order, Person, UnknownOrder
 from duanka.domain.person import HOLDER
 from duanka.orders.verification.links import LinkState
@@ -100,11 +100,11 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Sitting:
+class CurrentSession:
     """A holder in a session that is good, the way online, and the token that the way is asked with."""
 
     session: Session
-    online: Verification
+    online: OnlineVerification
     token: str = field(repr=False)
 
 
@@ -146,7 +146,9 @@ def link_of_ours(request: Request, here: Here, given: Annotated[_Given, Security
     return given.credentials
 
 
-def sitting(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
+def sitting(
+    request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]
+) -> CurrentSession:
     """The holder whose session it is."""
     found = _sitting(request, here, given)
     if wait := here.holder.take(found.session.card):
@@ -154,7 +156,9 @@ def sitting(request: Request, here: Here, given: Annotated[_Given, Security(SESS
     return found
 
 
-def polling(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
+def polling(
+    request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]
+) -> CurrentSession:
     """As `sitting`, for who looks each second."""
     found = _sitting(request, here, given)
     if wait := here.polling.take(found.session.id):
@@ -162,7 +166,9 @@ def polling(request: Request, here: Here, given: Annotated[_Given, Security(SESS
     return found
 
 
-def sending(request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]) -> Sitting:
+def sending(
+    request: Request, here: Here, given: Annotated[_Given, Security(SESSION_TOKEN)]
+) -> CurrentSession:
     """As `sitting`, for who sends pictures one by one."""
     found = _sitting(request, here, given)
     if wait := here.pictures.take(found.session.id):
@@ -170,7 +176,7 @@ def sending(request: Request, here: Here, given: Annotated[_Given, Security(SESS
     return found
 
 
-def _sitting(request: Request, here: Context, given: _Given) -> Sitting:
+def _sitting(request: Request, here: Context, given: _Given) -> CurrentSession:
     with _unless_guessing(request, here):
         if given is None:
             raise unauthenticated("send `Authorization: Bearer …` with the sessionToken")
@@ -178,7 +184,7 @@ def _sitting(request: Request, here: Context, given: _Given) -> Sitting:
             session = here.desk.checks.session(given.credentials, here.now)
         except (UnknownOrder, AlreadyUsed) as error:
             raise unauthenticated(str(error)) from None
-    return Sitting(session, online(here), given.credentials)
+    return CurrentSession(session, online(here), given.credentials)
 
 
 def browser_secret(request: Request) -> str:
@@ -237,10 +243,10 @@ def _unless_guessing(request: Request, here: Context) -> Iterator[None]:
         raise
 
 
-def online(here: Context) -> Verification:
+def online(here: Context) -> OnlineVerification:
     """The way online; CheckRefused where nobody judges."""
     if here.verification is None:
-        raise CheckRefused(Reason.NOT_AVAILABLE)
+        raise CheckRefused(CheckReason.NOT_AVAILABLE)
     return here.verification
 
 
@@ -251,13 +257,14 @@ def _address(request: Request) -> str:
 
 LinkOfOurs = Annotated[str, Depends(link_of_ours)]
 IsHolder = Annotated[Holder, Depends(holder)]
-Sits = Annotated[Sitting, Depends(sitting)]
-Polls = Annotated[Sitting, Depends(polling)]
-Sends = Annotated[Sitting, Depends(sending)]
+Sits = Annotated[CurrentSession, Depends(sitting)]
+Polls = Annotated[CurrentSession, Depends(polling)]
+Sends = Annotated[CurrentSession, Depends(sending)]
 
 __all__ = [
     "Caller",
     "Context",
+    "CurrentSession",
     "Holder",
     "IsHolder",
     "LinkOfOurs",
@@ -265,6 +272,5 @@ __all__ = [
     "Polls",
     "Sends",
     "Sits",
-    "Sitting",
     "may",
 ]

@@ -12,22 +12,22 @@ from fastapi import Depends, Request
 
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
-from duanka.application.online_verification import Verification
+from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity_ports import CheckBook
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
-from duanka.orders.intake.takes import Takes
-from duanka.orders.queries.service import Reading
-from duanka.orders.service import OrderBook
+from duanka.orders.intake.takes import TakeService
+from duanka.orders.queries.service import OrderQueries
+from duanka.orders.service import OrderService
 from duanka.orders.verification.counter import Counter
 from duanka.orders.verification.links import Links
 from duanka.orders.verification.reviews import Reviews
 
 
-class Desk(Protocol):
+class DeskServices(Protocol):
     """Everything that acts on orders or reads them, on one database under one policy."""
 
     @property
@@ -35,11 +35,11 @@ class Desk(Protocol):
         """The database."""
 
     @property
-    def book(self) -> OrderBook:
+    def book(self) -> OrderService:
         """Moves orders."""
 
     @property
-    def acts(self) -> Acts:
+    def acts(self) -> ActService:
         """What two people do."""
 
     @property
@@ -51,7 +51,7 @@ class Desk(Protocol):
         """Links of notices."""
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> OrderQueries:
         """What people may see."""
 
     @property
@@ -71,7 +71,7 @@ class Desk(Protocol):
         """What waits for a person after the check online."""
 
     @property
-    def takes(self) -> Takes:
+    def takes(self) -> TakeService:
         """What was made of decisions at once, and what is held."""
 
     @property
@@ -79,7 +79,7 @@ class Desk(Protocol):
         """Withdraws many verifications as one act."""
 
 
-class HealthState(Protocol):
+class HealthReport(Protocol):
     """How an installation is."""
 
     @property
@@ -96,7 +96,7 @@ class HealthState(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """How much one may ask. Rates are per minute, with as much again at once as `burst` says; `body`: bytes.
 
     `polling`: looks at one session's verdict; `pictures`: of one session, one by one; `frames`: bytes of the one body
@@ -122,22 +122,22 @@ class Limits:
 class Context:
     """The parts of one API."""
 
-    desk: Desk
+    desk: DeskServices
     clock: Callable[[], datetime]
-    limits: Limits
+    limits: RequestLimits
     by_key: Buckets
     failed: Buckets
     holder: Buckets
     polling: Buckets
     pictures: Buckets
     uploads: Uploads
-    online: Callable[[], Verification | None] = lambda: None
-    health: Callable[[], HealthState] | None = None  # None: only the database is asked
+    online: Callable[[], OnlineVerification | None] = lambda: None
+    health: Callable[[], HealthReport] | None = None  # None: only the database is asked
     metrics: Callable[[], bytes] | None = None  # in the text format of Prometheus; None: there are none
     verifying: Lock = field(default_factory=Lock)  # the whole trail is read by one at a time
 
     @property
-    def verification(self) -> Verification | None:
+    def verification(self) -> OnlineVerification | None:
         """The second verification online; None: the counter is the only way, now."""
         return self.online()
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duanka.api.schemas.errors import TooLarge, answer
-from duanka.domain.identity import Reason
+from duanka.domain.identity import CheckReason
 
 CORRELATOR = r"^[a-zA-Z0-9\-_:;.\/<>{}]{0,256}$"
 _CORRELATOR = re.compile(CORRELATOR[1:-1])
@@ -21,21 +21,21 @@ _log = logging.getLogger("duanka.api")
 
 
 @dataclass(frozen=True)
-class Most:
+class BodyLimit:
     """How many bytes a body may have, and what a holder is told of one that has more."""
 
     bytes: int
-    reason: Reason | None = None
+    reason: CheckReason | None = None
 
 
-class Wire:
+class RequestMiddleware:
     """Wraps the API: echoes or makes `x-correlator`, refuses bodies that are too large, and answers when all fails.
 
     `body`: bytes of a body; `others`: paths whose bodies have a limit of their own.
     """
 
-    def __init__(self, app: ASGIApp, body: int, others: Mapping[str, Most] | None = None) -> None:
-        self._app, self._most, self._others = app, Most(body), dict(others or {})
+    def __init__(self, app: ASGIApp, body: int, others: Mapping[str, BodyLimit] | None = None) -> None:
+        self._app, self._most, self._others = app, BodyLimit(body), dict(others or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,7 +84,7 @@ class Wire:
             await answer(500, f"a defect of ours; tell us {correlator}")(scope, receive, sending)
 
 
-def _counted(receive: Receive, most: Most) -> Receive:
+def _counted(receive: Receive, most: BodyLimit) -> Receive:
     """For bodies that do not say how long they are."""
     read = 0
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
-from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckRefused, Reason
+from duanka.domain.identity import MOST_FRAMES, UPLOAD, CheckReason, CheckRefused
 
 _KEPT = 2 * UPLOAD.total_seconds()  # longer than any challenge with its upload
 _ASK_AGAIN = 10  # seconds
@@ -50,9 +50,9 @@ class Uploads:
             if name in upload.pictures:
                 return
             if len(upload.pictures) >= MOST_FRAMES or upload.bytes + len(jpeg) > self._each:
-                raise CheckRefused(Reason.TOO_LARGE)
+                raise CheckRefused(CheckReason.TOO_LARGE)
             if self._bytes + len(jpeg) > self._most:
-                raise CheckRefused(Reason.BUSY, _ASK_AGAIN)
+                raise CheckRefused(CheckReason.BUSY, _ASK_AGAIN)
             upload.pictures[name] = jpeg
             upload.bytes += len(jpeg)
             self._bytes += len(jpeg)

@@ -14,7 +14,7 @@ from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission
 from duanka.domain.bulk_action import ActState
 from duanka.domain.order import Event
-from duanka.orders.queries.service import Reader
+from duanka.orders.queries.service import ViewerContext
 
 router = APIRouter(tags=["acts"], route_class=access.KeyFirstRoute)
 
@@ -81,7 +81,7 @@ def list_act_cards(
     here: Here, by: access.Caller, number: asked.ActId, after: asked.Skip = None, limit: asked.Limit = 50
 ) -> shown.ActCards:
     """With what is known and what became of each; numbers masked."""
-    page = here.desk.reading.act_cards(number, Reader(by), here.now, int(after or 0), limit)
+    page = here.desk.reading.act_cards(number, ViewerContext(by), here.now, int(after or 0), limit)
     return shown.ActCards(items=[shown.ActCardShown.of(card) for card in page.items], next=page.next)
 
 

@@ -16,7 +16,7 @@ from duanka.domain.authority import Permission, may
 from duanka.domain.bulk_action import card_of
 from duanka.domain.caller_answer import answer
 from duanka.domain.order import Kind, NoSuchTransition, State
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.service import Received, receive_in
 
 router = APIRouter(route_class=access.KeyFirstRoute)
@@ -98,7 +98,7 @@ def receive_demands(here: Here, by: access.Caller, asks: asked.Demands) -> shown
     """Each becomes an order, or joins the open one of its card; all of them or none. Asking again joins again."""
     demands = [one.demand() for one in asks.demands]
 
-    def work(turn: Turn) -> Received:
+    def work(turn: UnitOfWork) -> Received:
         turn.note(by, "demands.receive", "demands", asks.why.strip(), {}, {"demands": len(demands)})
         return receive_in(turn, demands, by)
 

@@ -20,13 +20,13 @@ from duanka.api.schemas.holder_texts import (
     restricted,
     words_digest,
 )
-from duanka.domain.identity import CheckRefused, Progress, Stage
+from duanka.domain.identity import CheckRefused, SessionStage, VerificationProgress
 from duanka.domain.order import Order
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder
 from duanka.orders.dispatch.link_requests import request_link
 from duanka.orders.verification.links import LinkState, OtherBrowser
-from duanka.orders.views import Sight
+from duanka.orders.views import NumberMasking
 
 router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
 
@@ -86,7 +86,7 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
     policy = here.desk.book.terms.policy
     about = restriction or order
     told = told_to_holder(about, policy)
-    reason = Sight(unmasked=False).seen(told.reason)
+    reason = NumberMasking(unmasked=False).seen(told.reason)
     asked_for = here.desk.reading.verification_of(order)
     return OwnOrder(
         order_id=order.id,
@@ -123,12 +123,12 @@ def _own(here: Context, holder: access.Holder) -> OwnOrder:
 
 def _online(here: Context, order: Order | None) -> OnlineShown:
     way, policy = here.verification, here.desk.book.terms.policy.identity
-    found: Progress | None = None
+    found: VerificationProgress | None = None
     if way and order:
         try:
             found = way.standing(order.id, here.now)
         except CheckRefused as refused:
-            found = Progress(Stage.COUNTER, order.state, 0, (refused.reason,))
+            found = VerificationProgress(SessionStage.COUNTER, order.state, 0, (refused.reason,))
     why = not_online(found)
     return OnlineShown(
         open=why is None,
@@ -142,5 +142,5 @@ def _online(here: Context, order: Order | None) -> OnlineShown:
     )
 
 
-def _shown(words: Words | None) -> shown.WordsShown | None:
+def _shown(words: BilingualText | None) -> shown.WordsShown | None:
     return policy_text(words) if words else None

@@ -15,10 +15,10 @@ from duanka.api.http.openapi import errors
 from duanka.api.schemas.errors import Problem
 from duanka.api.schemas.holder_requests import Agreement, Frames, read_by_hand
 from duanka.api.schemas.holder_responses import (
-    Accepted,
     ChallengeShown,
     CheckShown,
     DeadlineShown,
+    PicturesAccepted,
     SessionBegun,
     StepShown,
     ToCounter,
@@ -28,7 +28,15 @@ from duanka.api.schemas.holder_responses import (
 )
 from duanka.api.schemas.holder_texts import DECLINED, deadline, words_digest
 from duanka.api.schemas.responses import WordsShown
-from duanka.domain.identity import ASKED, LEAST_FRAMES, MOST_FRAMES, Challenge, Consent, Progress, Stage
+from duanka.domain.identity import (
+    ASKED,
+    LEAST_FRAMES,
+    MOST_FRAMES,
+    Challenge,
+    Consent,
+    SessionStage,
+    VerificationProgress,
+)
 from duanka.domain.order import Kind, State
 
 router = APIRouter(tags=["holder"], route_class=access.KeyFirstRoute)
@@ -99,7 +107,7 @@ def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
     operation_id="sendPictures",
     summary="The pictures that answer · 提交画面",
     status_code=202,
-    response_model=Accepted,
+    response_model=PicturesAccepted,
     responses=errors(401, 409, 413),
     openapi_extra={
         "requestBody": {
@@ -108,7 +116,7 @@ def draw_challenge(here: Here, sits: access.Sits) -> ChallengeShown:
         }
     },
 )
-async def send_pictures(request: Request, here: Here, sits: access.Sits) -> Accepted:
+async def send_pictures(request: Request, here: Here, sits: access.Sits) -> PicturesAccepted:
     """All pictures at once, at most 6 MiB; they use the challenge up. The verdict comes later: `getCheck`.
 
     On a slow line send them one by one, while they are recorded: `sendPicture`, `sendRecording`.
@@ -118,10 +126,10 @@ async def send_pictures(request: Request, here: Here, sits: access.Sits) -> Acce
     return await run_in_threadpool(_sent, here, sits, request.headers.get("content-type", ""), body)
 
 
-def _sent(here: Context, sits: access.Sitting, content_type: str, body: bytes) -> Accepted:
+def _sent(here: Context, sits: access.CurrentSession, content_type: str, body: bytes) -> PicturesAccepted:
     asks = read_by_hand(Frames, content_type, body)
     found = sits.online.submit(sits.token, asks.challenge_id, asks.pictures(), here.now)
-    return Accepted(stage=found.stage, waiting=WaitingShown.found(found.waiting))
+    return PicturesAccepted(stage=found.stage, waiting=WaitingShown.found(found.waiting))
 
 
 @router.get(
@@ -146,9 +154,11 @@ def get_check(here: Here, sits: access.Polls) -> CheckShown:
     )
 
 
-def _given_back(here: Context, sits: access.Sitting, found: Progress) -> tuple[bool, State | None]:
+def _given_back(
+    here: Context, sits: access.CurrentSession, found: VerificationProgress
+) -> tuple[bool, State | None]:
     """Whether the card was given back by the pass, and how it still is restricted, as by the police."""
-    if found.stage is not Stage.PASSED:
+    if found.stage is not SessionStage.PASSED:
         return False, None
     last = here.desk.reading.last(sits.session.card, Kind.RESTRICTION)
     if last is None:

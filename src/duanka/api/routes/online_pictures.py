@@ -102,7 +102,7 @@ async def send_recording(request: Request, here: Here, sits: access.Sits) -> Rec
     return await run_in_threadpool(_taken, here, sits, request.headers.get("content-type", ""), body)
 
 
-def _taken(here: Context, sits: access.Sitting, content_type: str, body: bytes) -> RecordingTaken:
+def _taken(here: Context, sits: access.CurrentSession, content_type: str, body: bytes) -> RecordingTaken:
     asks = read_by_hand(Recording, content_type, body)
     digests, order = asks.digests(), sits.session.order_id
     receipt = asks.receipt or sits.online.recorded(sits.token, asks.challenge_id, digests, here.now)

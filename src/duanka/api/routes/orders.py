@@ -25,8 +25,8 @@ from duanka.domain.order import (
     states_before,
 )
 from duanka.orders.queries.listing import Filter, Sort, place_named
-from duanka.orders.queries.service import Reader
-from duanka.orders.views import Sight
+from duanka.orders.queries.service import ViewerContext
+from duanka.orders.views import NumberMasking
 
 router = APIRouter(route_class=access.KeyFirstRoute)
 
@@ -92,7 +92,7 @@ def list_orders(
         states=(state,) if state else (), tiers=_one(tier), rules=_one(rule),
         operators=_place(operator), cities=_place(city),
     )  # fmt: skip
-    return _found(here, which, Reader(by), after, limit, sort, counts=counts)
+    return _found(here, which, ViewerContext(by), after, limit, sort, counts=counts)
 
 
 @router.post(
@@ -128,7 +128,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
 )
 def get_order(here: Here, by: access.Caller, number: TheOrder) -> shown.OrderFileShown:
     """With its audit trail, what the network and what the holder was told; numbers masked."""
-    return shown.OrderFileShown.of(here.desk.reading.order(number, Reader(by), here.now))
+    return shown.OrderFileShown.of(here.desk.reading.order(number, ViewerContext(by), here.now))
 
 
 @router.post(
@@ -267,14 +267,14 @@ def act_once(here: Context, number: str, event: Event, by: Person, why: str) -> 
     return order
 
 
-def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> Reader:
+def reader(by: Person, asks: asked.Unmask | None, case: str = "") -> ViewerContext:
     """Who reads, and how much they ask to see."""
-    return Reader(by, unmasked=asks is not None, why=asks.why if asks else "", case=case)
+    return ViewerContext(by, unmasked=asks is not None, why=asks.why if asks else "", case=case)
 
 
 def masked(order: Order) -> shown.OrderShown:
     """An order as its answer shows it."""
-    return shown.OrderShown.of(Sight(unmasked=False).order(order))
+    return shown.OrderShown.of(NumberMasking(unmasked=False).order(order))
 
 
 def _one(value: str | None) -> tuple[str, ...]:
@@ -287,7 +287,14 @@ def _place(name: str | None) -> tuple[str, ...]:
 
 
 def _found(
-    here: Context, which: Filter, who: Reader, after: str | None, limit: int, sort: Sort, *, counts: bool
+    here: Context,
+    which: Filter,
+    who: ViewerContext,
+    after: str | None,
+    limit: int,
+    sort: Sort,
+    *,
+    counts: bool,
 ) -> shown.Orders:
     reading = here.desk.reading
     page = reading.orders(which, who, here.now, after or "", limit, sort=sort)

@@ -11,14 +11,14 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 from duanka.api.http import auth as access
-from duanka.api.http.dependencies import Context, HealthState, Here
+from duanka.api.http.dependencies import Context, HealthReport, Here
 from duanka.api.http.openapi import errors
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
 from duanka.api.schemas.errors import Problem, too_many
 from duanka.api.schemas.staff_responses import PersonShown
 from duanka.domain.authority import Permission
-from duanka.orders.queries.service import Reader
+from duanka.orders.queries.service import ViewerContext
 
 router = APIRouter(route_class=access.KeyFirstRoute)
 Since = Annotated[asked.Moment, Query(description="From this moment on.")]
@@ -58,7 +58,7 @@ def list_handled(
     limit: asked.Limit = 50,
 ) -> shown.HandledNumbers:
     """Each once, with the order that ended first; numbers masked."""
-    page = here.desk.reading.handled(since, until, Reader(by), here.now, int(after or 0), limit)
+    page = here.desk.reading.handled(since, until, ViewerContext(by), here.now, int(after or 0), limit)
     return shown.HandledNumbers(items=[shown.HandledShown.of(one) for one in page.items], next=page.next)
 
 
@@ -93,7 +93,7 @@ def list_alarms(
 )
 def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown.Drifts:
     """The latest first; numbers masked."""
-    found = here.desk.reading.drifts(Reader(by), here.now, limit)
+    found = here.desk.reading.drifts(ViewerContext(by), here.now, limit)
     return shown.Drifts(items=[shown.DriftShown.of(drift) for drift in found])
 
 
@@ -163,7 +163,7 @@ def head_health(here: Here, response: Response) -> Response:
 
 
 @dataclass(frozen=True)
-class _Answered:
+class _MetricsAnswered:
     """Of an API without the rest of `serve`."""
 
     reasons: tuple[str, ...] = ()
@@ -171,10 +171,10 @@ class _Answered:
     wants: tuple[str, ...] = ()
 
 
-def _database_alone(here: Context) -> HealthState:
+def _database_alone(here: Context) -> HealthReport:
     with here.desk.store.reading() as connection:
         connection.execute(text("SELECT 1"))
-    return _Answered()
+    return _MetricsAnswered()
 
 
 def add_metrics(api: FastAPI) -> None:

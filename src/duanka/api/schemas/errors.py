@@ -17,11 +17,11 @@ from starlette.exceptions import HTTPException
 from duanka.api.schemas.responses import WordsShown
 from duanka.domain.bulk_action import MalformedCard
 from duanka.domain.errors import DuankaError
-from duanka.domain.identity import TOLD, CheckRefused, Reason
+from duanka.domain.identity import TOLD, CheckReason, CheckRefused
 from duanka.domain.order import (
     AlreadyUsed,
     NeedsSecondPerson,
-    NotTheirs,
+    PermissionDenied,
     ProtectedCard,
     UnknownOrder,
 )
@@ -66,7 +66,7 @@ class ErrorInfo(BaseModel):
         description="What it was in particular, and the next step.",
         examples=["a verification that is passed cannot withdraw; it is closed"],
     )
-    reason: Reason | None = Field(
+    reason: CheckReason | None = Field(
         default=None,
         description="Why pictures are not looked at, or no challenge is drawn.",
         examples=["expired"],
@@ -85,7 +85,7 @@ class Problem(Exception):
 class TooLarge(HTTPException):
     """A body over its limit. It ends the reading; `reason`: where a holder is told."""
 
-    def __init__(self, limit: int, reason: Reason | None = None) -> None:
+    def __init__(self, limit: int, reason: CheckReason | None = None) -> None:
         super().__init__(413, f"a body may have {limit} bytes; send less at once")
         self.reason = reason
 
@@ -105,7 +105,7 @@ def too_many(seconds: int) -> Problem:
 
 
 def answer(
-    status: int, message: str, headers: Mapping[str, str] | None = None, reason: Reason | None = None
+    status: int, message: str, headers: Mapping[str, str] | None = None, reason: CheckReason | None = None
 ) -> JSONResponse:
     """The answer that tells of an error, numbers masked; with `reason` also in the words that the holder reads."""
     told: dict[str, Any] = {
@@ -128,7 +128,7 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
     @api.exception_handler(CheckRefused)
     def refused(_: Request, error: CheckRefused) -> JSONResponse:
         status = _REFUSED.get(error.reason, 409)
-        if error.reason is Reason.NOT_AVAILABLE and not error.wait:
+        if error.reason is CheckReason.NOT_AVAILABLE and not error.wait:
             status = 409  # not now and not soon: the counter is the way
         headers = {"Retry-After": str(max(error.wait, 1))} if status in (429, 503) else None
         return answer(status, str(error), headers, error.reason)
@@ -165,12 +165,17 @@ def add_problems(api: FastAPI, methods: Callable[[Request], Collection[str]]) ->
 
 
 # what is not here is a state that does not allow it: a challenge that is over, tries that are used up
-_REFUSED = {Reason.BUSY: 503, Reason.NOT_AVAILABLE: 503, Reason.TOO_LARGE: 413, Reason.TOO_SOON: 429}
+_REFUSED = {
+    CheckReason.BUSY: 503,
+    CheckReason.NOT_AVAILABLE: 503,
+    CheckReason.TOO_LARGE: 413,
+    CheckReason.TOO_SOON: 429,
+}
 # the first that fits; any other error of ours is a state that does not allow it
 _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (MalformedCard, 400),
     (UnknownOrder, 404),
-    (NotTheirs, 403),
+    (PermissionDenied, 403),
     (NeedsSecondPerson, 403),
     (ProtectedCard, 422),
     (AlreadyUsed, 401),

@@ -14,10 +14,10 @@ from duanka.api.schemas.requests import AskedModel, whole
 from duanka.domain.identity import (
     LEAST_FRAMES,
     MOST_FRAMES,
+    CheckReason,
     CheckRefused,
     Frame,
     FrameDigest,
-    Reason,
 )
 
 MOST_BYTES = 400_000  # of one JPEG
@@ -47,7 +47,7 @@ def _decoded(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if len(value) > _MOST_LETTERS:
-        raise CheckRefused(Reason.TOO_LARGE)
+        raise CheckRefused(CheckReason.TOO_LARGE)
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

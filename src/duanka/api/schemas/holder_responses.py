@@ -7,15 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from duanka.api.schemas.holder_texts import Clock
+from duanka.api.schemas.holder_texts import HolderClock
 from duanka.api.schemas.responses import GroundsShown, ShownModel, WordsShown
-from duanka.domain.identity import TOLD, Gesture, Progress, Reason, Stage, Waiting
+from duanka.domain.identity import TOLD, CheckReason, Gesture, QueuePlace, SessionStage, VerificationProgress
 from duanka.domain.order import State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.orders.verification.links import LinkState
 
 
-def policy_text(words: Words) -> WordsShown:
+def policy_text(words: BilingualText) -> WordsShown:
     """A text of the policy, as it stands there: it may name the operator's own telephone numbers."""
     return WordsShown.of(words, unmasked=True)
 
@@ -27,7 +27,9 @@ class OnlineShown(ShownModel):
 
     open: bool = Field(description="Whether it can go on online.", examples=[True])
     why: WordsShown | None = Field(description="Why not; null: it is open.")
-    stage: Stage | None = Field(description="Where it is; null: nobody judges online.", examples=["ready"])
+    stage: SessionStage | None = Field(
+        description="Where it is; null: nobody judges online.", examples=["ready"]
+    )
     left: int = Field(description="Failures that still may follow before the counter.", examples=[3])
     supplier: str | None = Field(description="Who judges the pictures.", examples=["Duanka embedded"])
     face_consent: WordsShown = Field(description="The consent to face data (人脸信息采集同意).")
@@ -41,7 +43,7 @@ class OnlineShown(ShownModel):
 class DeadlineShown(ShownModel):
     """Until when the holder has time."""
 
-    clock: Clock = Field(
+    clock: HolderClock = Field(
         description="until (the moment `at`), from_notice (the hours begin with the delivery of the notice), stopped "
         "(no hours run), over (too late; being verified still counts).",
         examples=["until"],
@@ -49,7 +51,7 @@ class DeadlineShown(ShownModel):
     at: datetime | None = Field(description="The moment; null: there is none.")
 
     @classmethod
-    def found(cls, found: tuple[Clock, datetime | None]) -> DeadlineShown:
+    def found(cls, found: tuple[HolderClock, datetime | None]) -> DeadlineShown:
         """As `deadline` says it."""
         return cls(clock=found[0], at=found[1])
 
@@ -108,7 +110,7 @@ class SessionBegun(ShownModel):
 
     session_token: str = Field(examples=["q3vJ5oW8rXk0…"])
     expires_at: datetime
-    stage: Stage = Field(examples=["ready"])
+    stage: SessionStage = Field(examples=["ready"])
 
 
 class ToCounter(ShownModel):
@@ -157,7 +159,7 @@ class WaitingShown(ShownModel):
     seconds: float = Field(description="About so long from now.", examples=[6.0])
 
     @classmethod
-    def found(cls, waiting: Waiting | None) -> WaitingShown | None:
+    def found(cls, waiting: QueuePlace | None) -> WaitingShown | None:
         """None: nothing waits."""
         return cls(place=max(waiting.place, 0), seconds=max(waiting.seconds, 0.0)) if waiting else None
 
@@ -165,14 +167,14 @@ class WaitingShown(ShownModel):
 class ReasonShown(ShownModel):
     """Why it was not passed, in code and in words with advice."""
 
-    code: Reason = Field(examples=["too_dark"])
+    code: CheckReason = Field(examples=["too_dark"])
     words: WordsShown
 
 
-class Accepted(ShownModel):
+class PicturesAccepted(ShownModel):
     """The pictures are here and wait to be judged."""
 
-    stage: Stage = Field(examples=["waiting"])
+    stage: SessionStage = Field(examples=["waiting"])
     waiting: WaitingShown | None
 
 
@@ -186,14 +188,14 @@ class RecordingTaken(ShownModel):
         examples=["1772438400000000.9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     )
     missing: list[int] = Field(description="Places of the pictures that are not here; none: they wait.")
-    stage: Stage = Field(examples=["waiting"])
+    stage: SessionStage = Field(examples=["waiting"])
     waiting: WaitingShown | None
 
 
 class CheckShown(ShownModel):
     """How far the verification is."""
 
-    stage: Stage
+    stage: SessionStage
     reasons: list[ReasonShown]
     left: int = Field(description="Failures that still may follow before the counter.", examples=[2])
     waiting: WaitingShown | None
@@ -202,6 +204,6 @@ class CheckShown(ShownModel):
     order: State = Field(description="Of the verification (实人核验).")
 
 
-def reasons(found: Progress) -> list[ReasonShown]:
+def reasons(found: VerificationProgress) -> list[ReasonShown]:
     """The reasons of a verdict as they are shown."""
     return [ReasonShown(code=one, words=WordsShown.of(TOLD[one])) for one in found.reasons]

@@ -7,80 +7,86 @@ from datetime import datetime
 from enum import StrEnum
 
 from duanka.domain.counter_check import digest_of
-from duanka.domain.identity import TOLD, Progress, Reason, Stage
+from duanka.domain.identity import TOLD, CheckReason, SessionStage, VerificationProgress
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, State
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
-NEVER_ASKED = Words("我们不会索要银行卡号、密码、验证码", "We never ask for card numbers, passwords or codes")
-DECLINED = Words(
+NEVER_ASKED = BilingualText(
+    "我们不会索要银行卡号、密码、验证码", "We never ask for card numbers, passwords or codes"
+)
+DECLINED = BilingualText(
     "您没有同意采集人脸信息，这是您的权利，号码不会因此停机。请在期限之前带齐材料到营业厅核验。",
     "You did not agree to face data. That is your right, and nothing is stopped for it. Go to a counter with your"
     " papers before the time is over.",
 )
 _CALLS = "紧急电话始终可以拨打。"
 _CALLS_EN = " Emergency numbers can always be called."
-_FOLLOWS: Mapping[NetworkState, Words] = {
-    NetworkState.OUTGOING_BARRED: Words(
+_FOLLOWS: Mapping[NetworkState, BilingualText] = {
+    NetworkState.OUTGOING_BARRED: BilingualText(
         "将限制呼出（单停）：不能打出，仍可接听", "cannot call out; it can still be called"
     ),
-    NetworkState.SUSPENDED: Words(
+    NetworkState.SUSPENDED: BilingualText(
         "将停机（双停）：不能打出，也不能接听", "is suspended: it can neither call nor be called"
     ),
 }
 _AT_ONCE = "核验通过后立即恢复。"
 _AT_ONCE_EN = " It works again as soon as you have proved who you are."
-_RESTRICTED: Mapping[State, Words] = {
-    State.OUTGOING_BARRED: Words(
+_RESTRICTED: Mapping[State, BilingualText] = {
+    State.OUTGOING_BARRED: BilingualText(
         "本号码目前限制呼出（单停）：不能打出，可以接听。" + _CALLS + _AT_ONCE,
         "The card cannot call out; it can be called." + _CALLS_EN + _AT_ONCE_EN,
     ),
-    State.SUSPENDED: Words(
+    State.SUSPENDED: BilingualText(
         "本号码目前停机（双停）：不能打出，也不能接听。" + _CALLS + _AT_ONCE,
         "The card is suspended: it can neither call nor be called." + _CALLS_EN + _AT_ONCE_EN,
     ),
-    State.FORCED_STOP: Words(
+    State.FORCED_STOP: BilingualText(
         "本号码已按公安机关通知停机。" + _CALLS + "核验通过后，仍须公安机关同意才能恢复。",
         "The card was stopped by police notice."
         + _CALLS_EN
         + " Even when you are verified, only the police lift it.",
     ),
-    State.PUNISHED: Words(
+    State.PUNISHED: BilingualText(
         "本号码被惩戒停机，到期恢复。" + _CALLS, "The card is stopped until a day, as a penalty." + _CALLS_EN
     ),
-    State.CANCELLED: Words("本号码已销户。", "The card was cancelled."),
+    State.CANCELLED: BilingualText("本号码已销户。", "The card was cancelled."),
 }
-_NO_CLOCK: Mapping[State, Words] = {
-    State.UNDER_REVIEW: Words(
+_NO_CLOCK: Mapping[State, BilingualText] = {
+    State.UNDER_REVIEW: BilingualText(
         "正在由我们审核，审核期间不计时，号码不会因此停机。",
         "We are looking at it: no hours run meanwhile, and nothing is stopped for it.",
     ),
-    State.SENT_TO_FRAUD_CENTRE: Words(
+    State.SENT_TO_FRAUD_CENTRE: BilingualText(
         "已转反诈中心核查，核查期间不计时。", "The fraud centre is looking at it: no hours run meanwhile."
     ),
 }
-_SECOND = Words(
+_SECOND = BilingualText(
     "已到场核验，正在由另一名工作人员复核，其间不计时。",
     "You were verified in person, and a second of the staff confirms it: no hours run meanwhile.",
 )
-_STAYS = Words("在核验通过之前，号码保持现状。", "Until you have proved who you are, it stays as it is.")
-_BY_STAGE: Mapping[Stage, Words] = {
-    Stage.REVIEW: Words(
+_STAYS = BilingualText(
+    "在核验通过之前，号码保持现状。", "Until you have proved who you are, it stays as it is."
+)
+_BY_STAGE: Mapping[SessionStage, BilingualText] = {
+    SessionStage.REVIEW: BilingualText(
         "工作人员正在审核，您不需要再做什么。", "A person is looking at it. There is nothing to do now."
     ),
-    Stage.PASSED: Words("核验已通过，您不需要再做什么。", "It is passed. There is nothing to do."),
-    Stage.COUNTER: Words(
+    SessionStage.PASSED: BilingualText(
+        "核验已通过，您不需要再做什么。", "It is passed. There is nothing to do."
+    ),
+    SessionStage.COUNTER: BilingualText(
         "本次核验须本人到营业厅办理。", "This verification is done in person, at a counter."
     ),
 }
 _OVER = frozenset({State.EXPIRED, State.FAILED})
-OPEN = frozenset({Stage.READY, Stage.WAITING, Stage.AGAIN})
+OPEN = frozenset({SessionStage.READY, SessionStage.WAITING, SessionStage.AGAIN})
 
 
-class Clock(StrEnum):
+class HolderClock(StrEnum):
     """How the time of a holder runs."""
 
     UNTIL = "until"  # a moment
@@ -89,23 +95,25 @@ class Clock(StrEnum):
     OVER = "over"  # too late; being verified still counts
 
 
-def deadline(order: Order, restriction: Order | None, policy: OrderPolicy) -> tuple[Clock, datetime | None]:
+def deadline(
+    order: Order, restriction: Order | None, policy: OrderPolicy
+) -> tuple[HolderClock, datetime | None]:
     """Until when the holder has time, for every screen and every answer. `order`: the verification."""
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
         if restriction.state is State.OUTGOING_BARRED and restriction.due_at and following:
-            return Clock.UNTIL, restriction.due_at
-        return (Clock.OVER if order.state in _OVER else Clock.STOPPED), None
+            return HolderClock.UNTIL, restriction.due_at
+        return (HolderClock.OVER if order.state in _OVER else HolderClock.STOPPED), None
     if order.state in _OVER:
-        return Clock.OVER, None
+        return HolderClock.OVER, None
     if order.state in _NO_CLOCK or order.closed_at:
-        return Clock.STOPPED, None
+        return HolderClock.STOPPED, None
     if order.due_at:
-        return Clock.UNTIL, order.due_at
-    return (Clock.STOPPED if order.state is State.IN_PROGRESS else Clock.FROM_NOTICE), None
+        return HolderClock.UNTIL, order.due_at
+    return (HolderClock.STOPPED if order.state is State.IN_PROGRESS else HolderClock.FROM_NOTICE), None
 
 
-def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> Words:
+def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> BilingualText:
     """What happens if the holder does nothing."""
     if restriction:
         following = policy.after(NetworkState.OUTGOING_BARRED)
@@ -121,46 +129,46 @@ def otherwise(order: Order, restriction: Order | None, policy: OrderPolicy) -> W
     if order.due_at:
         return _unless(policy.local_time, order.due_at, follows)
     hours = f"{policy.stages[0].hours:g}"
-    return Words(
+    return BilingualText(
         f"收到短信通知后 {hours} 小时内未完成核验，{follows.zh}",
         f"If it is not done within {hours} hours of the notice, {follows.en}",
     )
 
 
-def _follows(policy: OrderPolicy, state: NetworkState) -> Words:
+def _follows(policy: OrderPolicy, state: NetworkState) -> BilingualText:
     """What the card is in from `state` on, and how long after it the next stage of the policy comes."""
     told, following = _FOLLOWS[state], policy.after(state)
     zh, en = f"本号码{told.zh}", f"the card {told.en}"
     if following:
         hours, then = f"{policy.hours_until_next(state):g}", _FOLLOWS[following.state]
         zh, en = f"{zh}；再过 {hours} 小时{then.zh}", f"{en}. {hours} hours later it {then.en}"
-    return Words(f"{zh}。{_CALLS}", f"{en}.{_CALLS_EN}")
+    return BilingualText(f"{zh}。{_CALLS}", f"{en}.{_CALLS_EN}")
 
 
-def restricted(restriction: Order | None) -> Words | None:
+def restricted(restriction: Order | None) -> BilingualText | None:
     """How the card is restricted now."""
     return _RESTRICTED.get(restriction.state) if restriction else None
 
 
-def not_online(found: Progress | None) -> Words | None:
+def not_online(found: VerificationProgress | None) -> BilingualText | None:
     """Why the verification cannot go on online; None: it can. `found`: None where nobody judges online."""
     if found is None:
-        return TOLD[Reason.NOT_AVAILABLE]
+        return TOLD[CheckReason.NOT_AVAILABLE]
     if found.stage in OPEN:
         return None
-    if found.stage is Stage.COUNTER and found.reasons:
+    if found.stage is SessionStage.COUNTER and found.reasons:
         return TOLD[found.reasons[-1]]
     return _BY_STAGE[found.stage]
 
 
 def words_digest(policy: IdentityPolicy, supplier: str) -> str:
     """What the consent stands for: SHA-256 of its texts in both languages, and of who judges. 64 hexadecimal digits."""
-    return digest_of(policy.face_consent, policy.legal_notice, Words(supplier, supplier))
+    return digest_of(policy.face_consent, policy.legal_notice, BilingualText(supplier, supplier))
 
 
-def _unless(zone: OperatorZone, at: datetime, follows: Words) -> Words:
+def _unless(zone: OperatorZone, at: datetime, follows: BilingualText) -> BilingualText:
     local, (place, place_en) = zone.local(at), zone.place(at)
-    return Words(
+    return BilingualText(
         f"{place} {local.month}月{local.day}日 {local:%H:%M} 前未完成核验，{follows.zh}",
         f"If it is not done by {local:%Y-%m-%d %H:%M} {place_en}, {follows.en}",
     )

@@ -12,9 +12,9 @@ from pydantic.alias_generators import to_camel
 
 from duanka.domain.bulk_action import card_of
 from duanka.domain.counter_check import MOST_LETTERS, CounterCheck, Document
-from duanka.domain.order import Asked as AskedFor
-from duanka.domain.order import Demand, Event, Grounds, Kind, State
-from duanka.domain.text import Words
+from duanka.domain.order import Event, Grounds, Kind, OrderDecision, State
+from duanka.domain.order import RequestedAction as AskedFor
+from duanka.domain.text import BilingualText
 from duanka.orders.queries.listing import Sort
 
 _RFC3339 = re.compile(
@@ -151,9 +151,9 @@ class WordsAsked(AskedModel):
     zh: Said = Field(description="In Chinese.", examples=["一天外呼80个陌生号码"])
     en: Said = Field(description="In English.", examples=["80 strangers called in a day"])
 
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """As the order book has it."""
-        return Words(self.zh.strip(), self.en.strip())
+        return BilingualText(self.zh.strip(), self.en.strip())
 
 
 class Because(AskedModel):
@@ -316,7 +316,7 @@ class Proposal(AskedModel):
     )
     until: Moment | None = Field(default=None, description="Until when; for punish.")
 
-    def grounds(self, redress: Words, papers: Words) -> Grounds:
+    def grounds(self, redress: BilingualText, papers: BilingualText) -> Grounds:
         """What the holders are told."""
         return Grounds(
             self.reason.words(),
@@ -336,10 +336,10 @@ class DemandAsked(AskedModel):
     reason: WordsAsked
     rules: list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]] = Field(default=[], max_length=40)
 
-    def demand(self) -> Demand:
+    def demand(self) -> OrderDecision:
         """As the order book takes it."""
         card = card_of(self.phone_number)
-        return Demand(card, AskedFor(self.asked), self.tier, self.reason.words(), tuple(self.rules))
+        return OrderDecision(card, AskedFor(self.asked), self.tier, self.reason.words(), tuple(self.rules))
 
 
 class Demands(AskedModel):

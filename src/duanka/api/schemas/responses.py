@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.order import Kind, State
-from duanka.orders.views import Sight
+from duanka.orders.views import NumberMasking
 
 ShownNumber = Annotated[
     str,
@@ -23,7 +23,7 @@ ShownNumber = Annotated[
 ]
 
 
-_MASKED = Sight(unmasked=False)
+_MASKED = NumberMasking(unmasked=False)
 
 
 class ShownModel(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from duanka.api.schemas.responses import OrderShown, ShownModel, ShownNumber
 from duanka.domain.counter_check import Document
-from duanka.domain.identity import Outcome, Reason
+from duanka.domain.identity import CheckReason, Outcome
 from duanka.domain.person import Person, Role
 from duanka.orders.verification.reviews import ReviewFile
 
@@ -43,7 +43,7 @@ class ReviewShown(ShownModel):
     tier: str = Field(examples=["high"])
     since: datetime = Field(description="When the check left it to a person.")
     similarity: float | None = Field(description="Cosine of the two faces, -1 to 1.", examples=[0.41])
-    reasons: list[Reason] = Field(examples=[["unsure"]])
+    reasons: list[CheckReason] = Field(examples=[["unsure"]])
     failures: int = Field(description="Those that count before it.", examples=[0])
 
 
@@ -59,7 +59,7 @@ class VerdictShown(ShownModel):
 
     at: datetime
     outcome: Outcome
-    reasons: list[Reason]
+    reasons: list[CheckReason]
     similarity: float | None
     counted: bool = Field(description="Whether it is one of the failures that lead to the counter.")
 
@@ -74,7 +74,7 @@ class ReviewFileShown(ShownModel):
     captured: str | None = Field(description="The frame of the camera (采集画面).", examples=["/9j/2wBDAA=="])
     similarity: float | None = Field(description="Cosine of the two faces, -1 to 1.", examples=[0.41])
     signals: dict[str, float] = Field(description="What liveness measured, by name.")
-    reasons: list[Reason] = Field(examples=[["unsure"]])
+    reasons: list[CheckReason] = Field(examples=[["unsure"]])
     earlier: list[VerdictShown]
 
     @classmethod

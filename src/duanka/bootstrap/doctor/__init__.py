@@ -2,13 +2,22 @@
 
 from duanka.bootstrap.doctor.checks import CHECKS
 from duanka.bootstrap.doctor.examination import (
-    Check,
+    DoctorCheck,
+    DoctorResult,
     Finding,
     Installation,
     Level,
-    Result,
     examine,
     installation,
 )
 
-__all__ = ["CHECKS", "Check", "Finding", "Installation", "Level", "Result", "examine", "installation"]
+__all__ = [
+    "CHECKS",
+    "DoctorCheck",
+    "DoctorResult",
+    "Finding",
+    "Installation",
+    "Level",
+    "examine",
+    "installation",
+]

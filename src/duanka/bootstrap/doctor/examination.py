@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from duanka.bootstrap import orders as app_orders
-from duanka.bootstrap.orders import Desk
+from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Resolved, Settings, check_settings
 from duanka.domain.errors import DuankaError
@@ -62,10 +62,10 @@ class NoBook(DuankaError):
 
 
 @dataclass
-class OrderBook:
+class OpenedOrderBook:
     """The order book, opened once to be read, for all checks that ask of it."""
 
-    desk: Desk
+    desk: OrderDesk
     condition: Condition
     backlog: Backlog
 
@@ -82,14 +82,14 @@ class Installation:
     remote: str | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _book: OrderBook | NoBook | None = None
+    _book: OpenedOrderBook | NoBook | None = None
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
         return self.resolved.settings
 
-    def book(self) -> OrderBook:
+    def book(self) -> OpenedOrderBook:
         """The order book; the same NoBook for everybody where it cannot be opened."""
         with self._lock:
             if self._book is None:
@@ -98,12 +98,12 @@ class Installation:
             raise self._book
         return self._book
 
-    def _opened(self) -> OrderBook | NoBook:
+    def _opened(self) -> OpenedOrderBook | NoBook:
         try:
             desk = self._open.enter_context(
                 app_orders.desk(self.settings, self.policy, check_network=False, read_only=True)
             )
-            return OrderBook(desk, condition(desk.store), backlog(desk.store, app_orders.now()))
+            return OpenedOrderBook(desk, condition(desk.store), backlog(desk.store, app_orders.now()))
         except DuankaError as error:
             told = NoBook(str(error))
             told.not_begun = isinstance(error, NoOrderBook)
@@ -131,7 +131,7 @@ def installation(nats: str | None = None, remote: str | None = None) -> Installa
 
 
 @dataclass(frozen=True)
-class Check:
+class DoctorCheck:
     """A check. `look`: what it finds, a finding for each line; a DuankaError that it raises is a fault.
 
     `needs_book`: it asks of the order book, and says nothing where that cannot be opened: the check of the database
@@ -145,18 +145,20 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Result:
+class DoctorResult:
     """One line of the examination."""
 
     check: str
     finding: Finding
 
 
-def examine(found: Installation, checks: Sequence[Check], seconds: float = ALL_SECONDS) -> list[Result]:
+def examine(
+    found: Installation, checks: Sequence[DoctorCheck], seconds: float = ALL_SECONDS
+) -> list[DoctorResult]:
     """Run all checks at once; the results in the order of `checks`. One that takes too long is a fault of its own."""
     done: dict[str, list[Finding]] = {}
 
-    def run(check: Check) -> None:
+    def run(check: DoctorCheck) -> None:
         done[check.name] = _looked(check, found)
 
     begun = time.monotonic()
@@ -173,13 +175,13 @@ def examine(found: Installation, checks: Sequence[Check], seconds: float = ALL_S
         late = fault(
             f"no answer within {within:g} s", "see whether the machine, disk or server behind it hangs"
         )
-        results += [Result(check.name, one) for one in done.get(check.name, [late])]
+        results += [DoctorResult(check.name, one) for one in done.get(check.name, [late])]
     if not any(thread.is_alive() for thread in threads.values()):
         found.close()
     return results
 
 
-def _looked(check: Check, found: Installation) -> list[Finding]:
+def _looked(check: DoctorCheck, found: Installation) -> list[Finding]:
     try:
         if check.needs_book:
             try:

@@ -11,12 +11,12 @@ from random import SystemRandom
 from duanka.bootstrap.doctor.examination import Finding, Installation, fault, ok, warning
 from duanka.domain.sealing import derived
 from duanka.identity import reference_photos
-from duanka.identity.embedded.checker import Embedded
+from duanka.identity.embedded.checker import EmbeddedChecker
 from duanka.identity.embedded.weights import WEIGHTS, missing, weights
-from duanka.identity.reference_photos import Patience
+from duanka.identity.reference_photos import HttpTimeouts
 from duanka.identity.vendor import vendor_of
 
-PATIENCE = Patience(connect=2.0, read=3.0, whole=4.0)
+PATIENCE = HttpTimeouts(connect=2.0, read=3.0, whole=4.0)
 _NOBODY = "00000"  # a number of the right form that is nobody's
 _LOOKED_AT = 1000  # names in a folder of photos
 
@@ -26,7 +26,7 @@ def faces(found: Installation) -> Iterator[Finding]:
     own = found.settings
     if not own.face:
         yield ok("not set up (DUANKA_FACE): holders verify at the counter alone")
-    elif own.face == Embedded.name:
+    elif own.face == EmbeddedChecker.name:
         if why := missing():
             yield fault(why)
             return

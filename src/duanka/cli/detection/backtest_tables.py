@@ -14,61 +14,65 @@ from duanka.domain.judgement import in_words
 from duanka.domain.phone_masking import masked_card, masked_text
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action, Literal
-from duanka.domain.text import Words
-from duanka.evaluation import Changes, Example, Flagged, Move
+from duanka.domain.text import BilingualText
+from duanka.evaluation import Example, Flagged, Move, RuleChangeEffect
 from duanka.reports.sections import facts
 
-_ASKED = (Words("之前", "before"), Words("之后", "after"))
-_AS_IT_IS, _CHANGED = Words("现状", "as it is"), Words("修改后", "changed")
-_WITHOUT, _WITH = Words("不含该规则", "without it"), Words("含该规则", "with it")
-_GAINED, _LOST = Words("新增", "gained"), Words("减少", "lost")
-_CARDS, _COUNT = Words("卡数", "cards"), Words("命中次数", "hits")
+_ASKED = (BilingualText("之前", "before"), BilingualText("之后", "after"))
+_AS_IT_IS, _CHANGED = BilingualText("现状", "as it is"), BilingualText("修改后", "changed")
+_WITHOUT, _WITH = BilingualText("不含该规则", "without it"), BilingualText("含该规则", "with it")
+_GAINED, _LOST = BilingualText("新增", "gained"), BilingualText("减少", "lost")
+_CARDS, _COUNT = BilingualText("卡数", "cards"), BilingualText("命中次数", "hits")
 _KNOWN = (
-    *(Words("涉诈", "fraud"), Words("正常", "honest")),
-    *(Words("精确率", "precision"), Words("召回率", "recall")),
+    *(BilingualText("涉诈", "fraud"), BilingualText("正常", "honest")),
+    *(BilingualText("精确率", "precision"), BilingualText("召回率", "recall")),
 )
-_HITS, _WHAT = Words("{rule} 的命中", "What {rule} hits"), Words("处置变化", "What is asked")
-_INSTEAD = Words("{name}={after}（原为 {before}）", "{name}={after} instead of {before}")
-_AND = Words("、", ", ")
-_AGAINST_NONE = Words("{rule}（{limits}），对比不运行该规则", "{rule} ({limits}) against running without it")
+_HITS, _WHAT = BilingualText("{rule} 的命中", "What {rule} hits"), BilingualText("处置变化", "What is asked")
+_INSTEAD = BilingualText("{name}={after}（原为 {before}）", "{name}={after} instead of {before}")
+_AND = BilingualText("、", ", ")
+_AGAINST_NONE = BilingualText(
+    "{rule}（{limits}），对比不运行该规则", "{rule} ({limits}) against running without it"
+)
 _WITH_LIMITS, _AS_THEY_ARE = (
-    Words("{rule}，{limits}", "{rule} with {limits}"),
-    Words("阈值不变", "the limits as they are"),
+    BilingualText("{rule}，{limits}", "{rule} with {limits}"),
+    BilingualText("阈值不变", "the limits as they are"),
 )
-_HEAD = Words(
+_HEAD = BilingualText(
     "{what}；策略 {policy}，{first} 至 {until}（当地时间）。",
     "{what}; policy {policy}, {first} to {until} local time.",
 )
-_WEIGHT = Words("，权重 {weight}", ", with weight {weight}")
-_NOT_IN_POLICY = Words(
+_WEIGHT = BilingualText("，权重 {weight}", ", with weight {weight}")
+_NOT_IN_POLICY = BilingualText(
     "策略 {policy} 不运行 {rule}：按运行研判{weight}",
     "Policy {policy} does not run {rule}: judged as if it did{weight}",
 )
-_IN_SHADOW = Words(
+_IN_SHADOW = BilingualText(
     "{rule} 在策略 {policy} 中是影子规则：按生效研判{weight}",
     "{rule} is in shadow under policy {policy}: judged as if it counted{weight}",
 )
-_RAN_WITHOUT = Words("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
-_UNSURE = Words(
+_RAN_WITHOUT = BilingualText("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
+_UNSURE = BilingualText(
     "{cards} 张卡无法判断：{rule}，历史记录不够长",
     "Could not judge {cards} cards: {rule}, the records reach back too little",
 )
-_LACKING = Words(
+_LACKING = BilingualText(
     "未运行，决定中不含这些规则：{rules}", "Not run, so that decisions are made without them: {rules}"
 )
-_NOT_LISTED, _THE_SAME = Words("未列入", "not listed"), Words("处置不变", "the same is asked")
-_ASKED_MORE = Words("加重 {cards} 张卡", "Asked more: {cards} cards")
-_ASKED_LESS = Words("减轻 {cards} 张卡", "asked less: {cards} cards")
-_OF_THEM = Words("（涉诈 {fraud}，正常 {honest}）", " ({fraud} fraud, {honest} honest)")
-_ORDERS = Words(
+_NOT_LISTED, _THE_SAME = BilingualText("未列入", "not listed"), BilingualText("处置不变", "the same is asked")
+_ASKED_MORE = BilingualText("加重 {cards} 张卡", "Asked more: {cards} cards")
+_ASKED_LESS = BilingualText("减轻 {cards} 张卡", "asked less: {cards} cards")
+_OF_THEM = BilingualText("（涉诈 {fraud}，正常 {honest}）", " ({fraud} fraud, {honest} honest)")
+_ORDERS = BilingualText(
     "{more}；{less}。工单：之前 {before} 张卡，之后 {after} 张卡。",
     "{more}; {less}. Orders: {before} cards before, {after} after.",
 )
-_SOME = Words("{word}：{cards} 张卡中的 {some} 张", "{word}: {some} of {cards} cards")
-_TIMES, _ONCE = Words("{times} 次，首次", "{times} times, first"), Words("1 次，", "once,")
+_SOME = BilingualText("{word}：{cards} 张卡中的 {some} 张", "{word}: {some} of {cards} cards")
+_TIMES, _ONCE = BilingualText("{times} 次，首次", "{times} times, first"), BilingualText("1 次，", "once,")
 
 
-def backtest_tables(outcome: Backtest, changes: Changes, policy: Policy, *, markdown: bool) -> RenderableType:
+def backtest_tables(
+    outcome: Backtest, changes: RuleChangeEffect, policy: Policy, *, markdown: bool
+) -> RenderableType:
     """The tables of `duanka rules backtest`; `policy`: as it is named, before the rule was made to count."""
     names = (_AS_IT_IS, _CHANGED) if outcome.before else (_WITHOUT, _WITH)
     flagged = zip(
@@ -160,10 +164,10 @@ def _word(asked: Action | None) -> str:
     return shown(_NOT_LISTED if asked is None else asked.words)
 
 
-def _orders(outcome: Backtest, changes: Changes) -> str:
+def _orders(outcome: Backtest, changes: RuleChangeEffect) -> str:
     """Who is asked more and who less, and how many orders there are before and after."""
 
-    def some(words: Words, wanted: Callable[[int], bool]) -> str:
+    def some(words: BilingualText, wanted: Callable[[int], bool]) -> str:
         chosen = [move for move in changes.moves if wanted(move.more)]
         cards = sum(move.cards for move in chosen)
         said = shown(words).format(cards=f"{cards:,}")
@@ -185,7 +189,7 @@ def _orders(outcome: Backtest, changes: Changes) -> str:
 
 
 def _examples(
-    words: Words,
+    words: BilingualText,
     examples: Sequence[Example],
     of: Flagged,
     outcome: Backtest,

@@ -20,8 +20,8 @@ from duanka.cli.shell.language import asked_for, shown
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
-from duanka.domain.streaming import Change, Source, Taken, Waiting
-from duanka.domain.text import Words
+from duanka.domain.streaming import BatchResult, Change, IntakeBacklog, SourceReach
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import live as app_live
@@ -57,7 +57,7 @@ class Ticker:
         line = f"{operator_zone().written(datetime.now(UTC))} {_level(text)} {text}"
         self._console.print(line, highlight=False, soft_wrap=True)  # a line of a log is one line
 
-    def note(self, taken: Taken, waiting: Waiting) -> None:
+    def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
         """A micro-batch is in."""
         now = time.monotonic()
         self._records += taken.records
@@ -108,49 +108,49 @@ Shadow = Annotated[
 ]
 
 
-_NOTHING = Words("", "")
+_NOTHING = BilingualText("", "")
 # Whether it is said also of none, what it is, the count of it, and more.
 _COUNTS = (
-    (True, Words("读入记录", "records in"), "records", _NOTHING),
-    (True, Words("采用", "used"), "used", _NOTHING),
+    (True, BilingualText("读入记录", "records in"), "records", _NOTHING),
+    (True, BilingualText("采用", "used"), "used", _NOTHING),
     (
         False,
-        Words("无法读取而搁置", "set aside unreadable"),
+        BilingualText("无法读取而搁置", "set aside unreadable"),
         "aside",
-        Words("原因见 `duanka quarantine`", "see `duanka quarantine`"),
+        BilingualText("原因见 `duanka quarantine`", "see `duanka quarantine`"),
     ),
     (
         False,
-        Words("来得太晚", "too late"),
+        BilingualText("来得太晚", "too late"),
         "late",
-        Words("晚于其来源允许的时延", "behind the lateness of their source"),
+        BilingualText("晚于其来源允许的时延", "behind the lateness of their source"),
     ),
-    (False, Words("重复交付", "delivered before"), "repeated", _NOTHING),
-    (False, Words("时间超前", "ahead of the clock"), "ahead", _NOTHING),
+    (False, BilingualText("重复交付", "delivered before"), "repeated", _NOTHING),
+    (False, BilingualText("时间超前", "ahead of the clock"), "ahead", _NOTHING),
     (
         True,
-        Words("写出的命中变化", "changes of hits told"),
+        BilingualText("写出的命中变化", "changes of hits told"),
         "told",
-        Words("hits.jsonl、decisions.jsonl", "hits.jsonl, decisions.jsonl"),
+        BilingualText("hits.jsonl、decisions.jsonl", "hits.jsonl, decisions.jsonl"),
     ),
 )
-_SOURCE = Words("来源 {name}：{records} 条记录", "Source {name}: {records} records")
-_COMPLETE = Words(
+_SOURCE = BilingualText("来源 {name}：{records} 条记录", "Source {name}: {records} records")
+_COMPLETE = BilingualText(
     "，最后一条 {last}；{to} 以前的不再等待",
     ", the last of {last}; nothing before {to} is waited for",
 )
-_NONE_IN_TIME = Words("，没有一条及时", ", none of them in time")
-_LATE, _SILENT = Words("，{late} 条来得太晚", ", {late} late"), Words("（静默）", " (silent)")
-_NOT_RUN = Words("未运行：{rule} 缺少 {lacks}", "Not run: {rule} lacks {lacks}")
-_IN_SHADOW = Words(
+_NONE_IN_TIME = BilingualText("，没有一条及时", ", none of them in time")
+_LATE, _SILENT = BilingualText("，{late} 条来得太晚", ", {late} late"), BilingualText("（静默）", " (silent)")
+_NOT_RUN = BilingualText("未运行：{rule} 缺少 {lacks}", "Not run: {rule} lacks {lacks}")
+_IN_SHADOW = BilingualText(
     "影子规则：{rule} 命中 {cards} 张卡，若生效将多核验 {more} 张",
     "In shadow: {rule} hit {cards} cards, {more} would be asked more",
 )
-_WITH_REPORT = Words(
+_WITH_REPORT = BilingualText(
     "清单和 report.html 在 {out}；下次从 {state} 继续",
     "Lists and report.html in {out}; the state goes on from {state}",
 )
-_LISTS = Words("清单在 {out}；下次从 {state} 继续", "Lists in {out}; the state goes on from {state}")
+_LISTS = BilingualText("清单在 {out}；下次从 {state} 继续", "Lists in {out}; the state goes on from {state}")
 
 
 def add_live(cli: typer.Typer, out: Console, err: Console, settings: Callable[[], Settings]) -> None:
@@ -271,7 +271,7 @@ def last_words(outcome: app_live.LiveOutcome) -> RenderableType:
     return Group(table, *lines)
 
 
-def source_line(one: Source) -> str:
+def source_line(one: SourceReach) -> str:
     """How far a source has come: its last record, and to where late ones are still waited for."""
     line = shown(_SOURCE).format(name=one.name, records=f"{one.records:,}")
     if one.high:

@@ -77,7 +77,7 @@ def _add_guess(mapping: typer.Typer, out: Console) -> None:
         Exit code 0 when every file has a source and 99% of the sample fits, 3 otherwise.
         """
         local = (OperatorZone(zone) if zone else operator_zone()).name
-        answers = guessing.Answers(_zone_named(times_in) if times_in else "", _codes(direction))
+        answers = guessing.GuessAnswers(_zone_named(times_in) if times_in else "", _codes(direction))
         name = target.stem if target else "guessed"
         found = guessing.guess_mapping(
             files,

@@ -14,44 +14,49 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.process import Prose
 from duanka.domain.display import display_text
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
-from duanka.domain.schema import TABLES, Kind
-from duanka.domain.streaming import Refused
-from duanka.domain.text import Words
+from duanka.domain.schema import TABLES, ColumnKind
+from duanka.domain.streaming import LiveReason
+from duanka.domain.text import BilingualText
 from duanka.ingest.guessing import Guessed, Tried
 from duanka.ingest.guessing.proposal import Sureness
 from duanka.ingest.model.mapping import Mapping as RecordsMapping
-from duanka.ingest.model.reasons import Reason
-from duanka.ingest.validation.quarantine_advice import Counted
+from duanka.ingest.model.reasons import QuarantineReason
+from duanka.ingest.validation.quarantine_advice import ReasonCount
 
 _SHOWN = 12  # names in a list
 _LONGEST = 24  # letters of a cell
 _RAW = 160  # letters of a raw record
 
-_GUESSED_TITLE = Words("\n推断", "\nGuessed")
+_GUESSED_TITLE = BilingualText("\n推断", "\nGuessed")
 _GUESSED = (
-    *(Words("字段", "column"), Words("来源列", "from")),
-    *(Words("确定性", "how sure"), Words("依据", "why")),
+    *(BilingualText("字段", "column"), BilingualText("来源列", "from")),
+    *(BilingualText("确定性", "how sure"), BilingualText("依据", "why")),
 )
-_NOT_KNOWN, _SEE_BELOW = Words("未知", "not known"), Words("见下", "see below")
-_UNTOLD = Words("没有推断出用途：{names}（{files} 个文件）", "No table is told for {names} ({files} files)")
-_UNREAD = Words("读不了：", "Not read: ")
-_QUESTIONS = Words("\n需要您回答", "\nFor you to decide")
-_FITS = Words(
+_NOT_KNOWN, _SEE_BELOW = BilingualText("未知", "not known"), BilingualText("见下", "see below")
+_UNTOLD = BilingualText(
+    "没有推断出用途：{names}（{files} 个文件）", "No table is told for {names} ({files} files)"
+)
+_UNREAD = BilingualText("读不了：", "Not read: ")
+_QUESTIONS = BilingualText("\n需要您回答", "\nFor you to decide")
+_FITS = BilingualText(
     "\n样本 {files} 个文件，{records} 条记录中 {used} 条可用（{share}）",
     "\n{used} of {records} records of the sample fit ({share}), of {files} files",
 )
-_AS_READ = Words("读出的前 {rows} 行", "first {rows} rows as they would be read")
-_FEWER = Words("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")
+_AS_READ = BilingualText("读出的前 {rows} 行", "first {rows} rows as they would be read")
+_FEWER = BilingualText("（更宽的终端显示全部 {rows} 行）", " ({rows} in a wider terminal)")
 _GAP = 2  # between the columns of a table
-_ASIDE_TITLE = Words("\n会被搁置", "\nWould be set aside")
-_REASON, _RECORDS = Words("原因", "reason"), Words("记录数", "records")
-_ASIDE = (_REASON, Words("列", "column"), Words("文件", "file"), _RECORDS)
-_COUNTED = (_REASON, _RECORDS, Words("文件数", "files"), Words("列", "columns"))
-_UNTAKEN, _COLUMNS = Words("没有来源读取：", "No source takes: "), Words("未读的列：", "Columns not read: ")
-_NOTHING_ASIDE = Words("没有搁置的记录。", "No record was set aside.")
-_ADVICE = Words("怎么办：", "What to do: ")
-_TRUE, _FALSE = Words("是", "true"), Words("否", "false")
-_MORE = Words(" 等，另有 {more} 个", " and {more} more")
+_ASIDE_TITLE = BilingualText("\n会被搁置", "\nWould be set aside")
+_REASON, _RECORDS = BilingualText("原因", "reason"), BilingualText("记录数", "records")
+_ASIDE = (_REASON, BilingualText("列", "column"), BilingualText("文件", "file"), _RECORDS)
+_COUNTED = (_REASON, _RECORDS, BilingualText("文件数", "files"), BilingualText("列", "columns"))
+_UNTAKEN, _COLUMNS = (
+    BilingualText("没有来源读取：", "No source takes: "),
+    BilingualText("未读的列：", "Columns not read: "),
+)
+_NOTHING_ASIDE = BilingualText("没有搁置的记录。", "No record was set aside.")
+_ADVICE = BilingualText("怎么办：", "What to do: ")
+_TRUE, _FALSE = BilingualText("是", "true"), BilingualText("否", "false")
+_MORE = BilingualText(" 等，另有 {more} 个", " and {more} more")
 
 
 def guessed(found: Guessed) -> Iterator[RenderableType]:
@@ -116,7 +121,9 @@ def tried(found: Tried, mapping: RecordsMapping | None) -> Iterator[RenderableTy
         yield Prose(f"{shown(_COLUMNS)}{_listed(list(found.ignored))}")
 
 
-def quarantined(found: Mapping[str, Counted], advice: Mapping[str, Words]) -> Iterator[RenderableType]:
+def quarantined(
+    found: Mapping[str, ReasonCount], advice: Mapping[str, BilingualText]
+) -> Iterator[RenderableType]:
     """Counts by reason, the first records of each, and what to do."""
     if not found:
         yield Prose(shown(_NOTHING_ASIDE))
@@ -136,7 +143,9 @@ def quarantined(found: Mapping[str, Counted], advice: Mapping[str, Words]) -> It
 
 def _reason(value: str) -> str:
     """The reason of intake, or of the live engine, in words."""
-    return next((shown(one.words) for one in (*Reason, *Refused) if one == value), display_text(value))
+    return next(
+        (shown(one.words) for one in (*QuarantineReason, *LiveReason) if one == value), display_text(value)
+    )
 
 
 def _example(file: str, line: int | None, what: str, raw: str) -> Prose:
@@ -184,17 +193,17 @@ def _width(cells: Iterable[str]) -> int:
     return max(map(cell_len, cells), default=0)
 
 
-def _cell(kind: Kind, name: str, value: object) -> str:
+def _cell(kind: ColumnKind, name: str, value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return shown(_TRUE if value else _FALSE)
     text = f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else display_text(str(value))
-    if kind is Kind.NUMBER:
+    if kind is ColumnKind.NUMBER:
         return masked_card(text)
-    if kind is Kind.IMEI or name in ("imsi", "iccid"):
+    if kind is ColumnKind.IMEI or name in ("imsi", "iccid"):
         return masked_device(text)
-    if kind is Kind.HOLDER:
+    if kind is ColumnKind.HOLDER:
         return f"{text[:8]}…"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

@@ -19,7 +19,7 @@ from duanka.cli.shell.process import ExitCode, Prose
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.streaming import Lateness
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import live as app_live
@@ -29,19 +29,25 @@ else:
     app_live = lazily("duanka.bootstrap.live")
     app_morning = lazily("duanka.bootstrap.morning")
 
-_AND = Words("，", ", ")
-_FIRST = Words("第一次运行，没有可对比的清单。", "This is the first morning: nothing to compare with.")
-_CHANGED = Words("与上一份清单相比：{counts}", "Since the list before: {counts}")
-_MISSING = Words(
+_AND = BilingualText("，", ", ")
+_FIRST = BilingualText(
+    "第一次运行，没有可对比的清单。", "This is the first morning: nothing to compare with."
+)
+_CHANGED = BilingualText("与上一份清单相比：{counts}", "Since the list before: {counts}")
+_MISSING = BilingualText(
     "缺数据：{source} 缺 {day} 的记录；最后一条是 {last} 的，早 {gap} 天",
     "MISSING: {source} of {day}; its last record is of {last}, {gap} day(s) before",
 )
-_CAME = Words("迟到，现已研判：{source} {day} 的记录", "Came late, and is judged now: {source} of {day}")
-_BAD = Words(
+_CAME = BilingualText(
+    "迟到，现已研判：{source} {day} 的记录", "Came late, and is judged now: {source} of {day}"
+)
+_BAD = BilingualText(
     "搁置或来得太晚：占记录的 {share}，原因见 `duanka quarantine`",
     "Set aside or too late: {share} of the records; `duanka quarantine` says why",
 )
-_FILES = Words("变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}")
+_FILES = BilingualText(
+    "变化：{changes}；工作清单：{work_list}", "What changed: {changes}; work list: {work_list}"
+)
 
 
 def add_morning(

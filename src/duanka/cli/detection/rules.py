@@ -10,7 +10,7 @@ import typer
 from duanka.bootstrap.policies import limit_of, policy_named, rule_named
 from duanka.bootstrap.settings import load_settings
 from duanka.cli.detection.record_options import AsOf, Data, Lists, MappingFile, PolicyName, steps
-from duanka.cli.output.lists import AsCSV, AsJSON, Asked, Count, line, print_list
+from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, line, print_list
 from duanka.cli.shell.completion import rules_like
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT, ExitCode
@@ -43,7 +43,7 @@ def rules_list(
 ) -> None:
     """List the rules in the order in which they run."""
     under = policy_named(policy)
-    asked = Asked("rules list", as_json, as_csv, count, whole=True)
+    asked = ListOptions("rules list", as_json, as_csv, count, whole=True)
     if not (count or asked.for_programs):
         line(OUT, tables.policy_line(under))
     print_list(OUT, tables.rules_listing(under), [one for one in RULES if one.id in under.rules], asked)

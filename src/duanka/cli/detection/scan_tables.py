@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 
 from duanka.cli.output.grid import Titled, as_markdown, as_table, grid, share
-from duanka.cli.output.list_columns import Column, Listing
+from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown
 from duanka.cli.shell.process import Prose
 from duanka.domain.decision import Tier
@@ -18,125 +18,147 @@ from duanka.domain.display import display_name, display_text
 from duanka.domain.findings import Findings
 from duanka.domain.policy import Deciding, Policy
 from duanka.domain.rule import Action, Rule
-from duanka.domain.text import Words
-from duanka.engine import Trial
-from duanka.evaluation import Evaluation, Row
+from duanka.domain.text import BilingualText
+from duanka.engine import RuleTestResult
+from duanka.evaluation import Evaluation, MeasureRow
 from duanka.reports.wording import unit
 
 _COLUMNS = 20  # names of columns that are listed
 _TO_DO = {
-    Tier.EXTREME: Words(
+    Tier.EXTREME: BilingualText(
         "立即停机（公安确认涉案），经反诈中心核验",
         "stop now (police-confirmed, 涉案); verify through the fraud centre",
     ),
-    Tier.HIGH: Words("到自有营业厅现场核验", "verify in person at the operator's counter"),
-    Tier.MEDIUM: Words("线上核验", "verify online"),
-    Tier.LOW: Words("只关注", "watch"),
+    Tier.HIGH: BilingualText("到自有营业厅现场核验", "verify in person at the operator's counter"),
+    Tier.MEDIUM: BilingualText("线上核验", "verify online"),
+    Tier.LOW: BilingualText("只关注", "watch"),
 }
-_CARDS, _PER_100_000 = Words("卡数", "cards"), Words("每 10 万张", "per 100,000")
-_TIERS = (Words("风险等级", "tier"), _CARDS, _PER_100_000, Words("处置", "what to do"))
-_SCANNED = Words(
+_CARDS, _PER_100_000 = BilingualText("卡数", "cards"), BilingualText("每 10 万张", "per 100,000")
+_TIERS = (BilingualText("风险等级", "tier"), _CARDS, _PER_100_000, BilingualText("处置", "what to do"))
+_SCANNED = BilingualText(
     "已扫描 {records} 条记录、{cards} 张卡，{first} 至 {until}（当地时间），策略 {policy}（{source}）。",
     "Scanned {records} records of {cards} cards, {first} to {until} local time, under policy {policy} ({source}).",
 )
-_ASIDE = Words("{records} 条记录中 {aside} 条搁置", "{aside} of {records} records quarantined")
-_TOO_BAD = Words(
+_ASIDE = BilingualText("{records} 条记录中 {aside} 条搁置", "{aside} of {records} records quarantined")
+_TOO_BAD = BilingualText(
     "{aside}：{why}。原因按文件和行号列在 {file}", "{aside}: {why}. Reasons by file and line: {file}"
 )
-_ABOVE = Words("超过 --max-bad {share}", "more than --max-bad {share}")
-_REASONS = Words("{aside}；原因按文件和行号列在 {file}", "{aside}; reasons by file and line: {file}")
-_LISTS = Words(
+_ABOVE = BilingualText("超过 --max-bad {share}", "more than --max-bad {share}")
+_REASONS = BilingualText("{aside}；原因按文件和行号列在 {file}", "{aside}; reasons by file and line: {file}")
+_LISTS = BilingualText(
     "工作清单：{work_list}（.csv 供程序使用）\n附理由的报告：{report}",
     "Work list: {work_list} (.csv for programs)\nWith reasons, for people: {report}",
 )
 _SHADOWS = (
-    *(Words("影子规则", "shadow"), _CARDS, Words("未列入", "not listed"), Words("加重", "asked more")),
-    Words("变化", "from -> to"),
+    *(
+        BilingualText("影子规则", "shadow"),
+        _CARDS,
+        BilingualText("未列入", "not listed"),
+        BilingualText("加重", "asked more"),
+    ),
+    BilingualText("变化", "from -> to"),
 )
-_SHADOW_NOTE = Words(
+_SHADOW_NOTE = BilingualText(
     "若各条单独生效的结果；影子规则不影响任何决定。",
     "If each of them counted by itself; they change no decision.",
 )
-_NOT_RUN_SHORT = Words("未运行", "not run")
-_CLAIMED = Words(
+_NOT_RUN_SHORT = BilingualText("未运行", "not run")
+_CLAIMED = BilingualText(
     "{cards} 张卡在涉案名单中，但未经登记的签名方签名：列为高，不停机（`duanka keys add-source`，docs/FORMAT.md）",
     "{cards} cards are in police cases that no registered source signed: high, and not stopped"
     " (`duanka keys add-source`, docs/FORMAT.md)",
 )
-_NOT_RUN = Words("未运行：{rule}，数据缺少 {lacks}", "Not run: {rule}, the data lack {lacks}")
-_WITHOUT = Words("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
-_UNSURE = Words(
+_NOT_RUN = BilingualText("未运行：{rule}，数据缺少 {lacks}", "Not run: {rule}, the data lack {lacks}")
+_WITHOUT = BilingualText("缺少 {without} 仍运行：{rule}", "Ran without {without}: {rule}")
+_UNSURE = BilingualText(
     "{cards} 张卡无法判断：{rule}，历史记录不够长",
     "Could not judge {cards} cards: {rule}, the records reach back too little",
 )
-_AS_OF = Words(
+_AS_OF = BilingualText(
     "--as-of 比最后一条记录晚 {days} 天：此后未用的卡按未使用计，如同记录到那时为止",
     "--as-of lies {days} days after the last record: cards unused since then count as unused, as if records reached it",
 )
-_TWICE = Words("重复交付，未再读：{file}", "Delivered twice, not read again: {file}")
-_OUTSIDE = Words(
+_TWICE = BilingualText("重复交付，未再读：{file}", "Delivered twice, not read again: {file}")
+_OUTSIDE = BilingualText(
     "{records} 条记录不在研判时段内，未采用",
     "{records} records lie outside the time judged and were not seen",
 )
-_IDLE = Words("映射：{idle}", "Of the mapping, {idle}")
-_UNREAD = Words(
+_IDLE = BilingualText("映射：{idle}", "Of the mapping, {idle}")
+_UNREAD = BilingualText(
     "没有对应的表、未读的文件：{files}（用 .csv 等后缀命名，见 docs/FORMAT.md；或用 --mapping 说明）",
     "Files not read, no table takes them: {files}. Let their names end in .csv (docs/FORMAT.md), or describe them with"
     " --mapping",
 )
-_COLUMNS_UNREAD = Words("未读的列：{columns}", "Columns not read: {columns}")
-_MORE = Words(" 等，另有 {more} 列", " and {more} more")
-_AREA_LISTS = Words("地区名单来自 {file}", "Area lists from {file}")
-_POLICY = Words("策略 {policy}：{title}，{since} 起", "Policy {policy}: {title}, since {since}")
-_SHADOWED = Words("（影子）", " (in shadow)")
-_MEANING, _UNIT = Words("含义", "meaning"), Words("单位", "unit")
-_LIMITS = (Words("阈值", "limit"), Words("值", "value"), _UNIT, _MEANING, Words("依据", "authority"))
-_EVIDENCE = (Words("证据", "evidence"), _MEANING, _UNIT)
-_OURS, _COLON = Words("自定", "ours"), Words("：", ": ")
-_SOURCE, _ASKS_FOR = Words("出处", "source"), Words("处置", "asks for")
-_WHY, _LOOK_ALIKES = Words("理由", "why"), Words("可能误伤", "look-alikes")
-_READ, _NEEDS, _FIRES = Words("读取", "reads"), Words("需要", "needs"), Words("命中时刻", "fires")
-_QUIET = {  # units that the report leaves to the value
-    "share": Words("比例", "share"),
-    "local time": Words("当地时间", "local time"),
-    "date": Words("日期", "date"),
-}
-_READS = Words("{reads}；回看 {days} 天", "{reads}; looks back {days} days")
-_NOTHING = Words("无特别要求", "nothing in particular")
-_AT_ONCE, _AT_THE_END = Words("立即", "at once"), Words("时间窗结束时", "when its window has closed")
-_FLAGS, _SPARES = Words("命中", "Flags"), Words("放过", "Spares")
-_TRIALS = (
-    *(Words("规则", "rule"), Words("应当", "must"), Words("例子", "example")),
-    Words("结果", "outcome"),
+_COLUMNS_UNREAD = BilingualText("未读的列：{columns}", "Columns not read: {columns}")
+_MORE = BilingualText(" 等，另有 {more} 列", " and {more} more")
+_AREA_LISTS = BilingualText("地区名单来自 {file}", "Area lists from {file}")
+_POLICY = BilingualText("策略 {policy}：{title}，{since} 起", "Policy {policy}: {title}, since {since}")
+_SHADOWED = BilingualText("（影子）", " (in shadow)")
+_MEANING, _UNIT = BilingualText("含义", "meaning"), BilingualText("单位", "unit")
+_LIMITS = (
+    BilingualText("阈值", "limit"),
+    BilingualText("值", "value"),
+    _UNIT,
+    _MEANING,
+    BilingualText("依据", "authority"),
 )
-_FLAG, _SPARE = Words("命中", "flag"), Words("放过", "spare")
-_OK, _WRONG = Words("正确", "ok"), Words("错误：{wrong}", "wrong: {wrong}")
-_TRIED = Words("{examples} 个例子，{wrong} 个错误", "{examples} examples, {wrong} wrong")
-_BY_ORDER = Words("工单（关注以上的处置）", "Orders (action beyond watch)")
-_BY_TIER, _BY_RULE = Words("按风险等级", "By tier"), Words("按规则", "By rule")
-_BY_SHADOW = Words("按影子规则（不影响决定）", "By rule in shadow, which decides nothing")
-_ORDERS, _TIER, _RULE = Words("工单", "orders"), Words("风险等级", "tier"), Words("规则", "rule")
-_EVALUATED = Words(
+_EVIDENCE = (BilingualText("证据", "evidence"), _MEANING, _UNIT)
+_OURS, _COLON = BilingualText("自定", "ours"), BilingualText("：", ": ")
+_SOURCE, _ASKS_FOR = BilingualText("出处", "source"), BilingualText("处置", "asks for")
+_WHY, _LOOK_ALIKES = BilingualText("理由", "why"), BilingualText("可能误伤", "look-alikes")
+_READ, _NEEDS, _FIRES = (
+    BilingualText("读取", "reads"),
+    BilingualText("需要", "needs"),
+    BilingualText("命中时刻", "fires"),
+)
+_QUIET = {  # units that the report leaves to the value
+    "share": BilingualText("比例", "share"),
+    "local time": BilingualText("当地时间", "local time"),
+    "date": BilingualText("日期", "date"),
+}
+_READS = BilingualText("{reads}；回看 {days} 天", "{reads}; looks back {days} days")
+_NOTHING = BilingualText("无特别要求", "nothing in particular")
+_AT_ONCE, _AT_THE_END = (
+    BilingualText("立即", "at once"),
+    BilingualText("时间窗结束时", "when its window has closed"),
+)
+_FLAGS, _SPARES = BilingualText("命中", "Flags"), BilingualText("放过", "Spares")
+_TRIALS = (
+    *(BilingualText("规则", "rule"), BilingualText("应当", "must"), BilingualText("例子", "example")),
+    BilingualText("结果", "outcome"),
+)
+_FLAG, _SPARE = BilingualText("命中", "flag"), BilingualText("放过", "spare")
+_OK, _WRONG = BilingualText("正确", "ok"), BilingualText("错误：{wrong}", "wrong: {wrong}")
+_TRIED = BilingualText("{examples} 个例子，{wrong} 个错误", "{examples} examples, {wrong} wrong")
+_BY_ORDER = BilingualText("工单（关注以上的处置）", "Orders (action beyond watch)")
+_BY_TIER, _BY_RULE = BilingualText("按风险等级", "By tier"), BilingualText("按规则", "By rule")
+_BY_SHADOW = BilingualText("按影子规则（不影响决定）", "By rule in shadow, which decides nothing")
+_ORDERS, _TIER, _RULE = (
+    BilingualText("工单", "orders"),
+    BilingualText("风险等级", "tier"),
+    BilingualText("规则", "rule"),
+)
+_EVALUATED = BilingualText(
     "{cards} 张卡，其中涉诈 {fraud} 张。工单涉及每 10 万张卡中的 {asked} 张，每 10 万张正常卡中的 {honest} 张；"
     "直接停机的正常卡：{stopped} 张。",
     "{cards} cards, {fraud} of them fraud. Orders reach {asked} of 100,000 cards, and {honest} of 100,000 honest ones;"
     " honest cards stopped outright: {stopped}.",
 )
-_FRAUD, _HONEST = Words("涉诈", "fraud"), Words("正常", "honest")
-_PRECISION, _RECALL = Words("精确率", "precision"), Words("召回率", "recall")
-_REACHED = Words("工单查到的涉诈卡", "Fraud that an order reaches")
+_FRAUD, _HONEST = BilingualText("涉诈", "fraud"), BilingualText("正常", "honest")
+_PRECISION, _RECALL = BilingualText("精确率", "precision"), BilingualText("召回率", "recall")
+_REACHED = BilingualText("工单查到的涉诈卡", "Fraud that an order reaches")
 _STRATEGY, _CAUGHT, _OF = (
-    Words("团伙类型或角色", "strategy or role"),
-    Words("查到", "reached"),
-    Words("总数", "of"),
+    BilingualText("团伙类型或角色", "strategy or role"),
+    BilingualText("查到", "reached"),
+    BilingualText("总数", "of"),
 )
-_BY_ROLE = Words("每条规则按角色的召回率", "Recall of each rule, role by role")
-_ROLES = Words("查出 1% 以上的角色", "roles of which it finds 1% or more")
-_TROUBLED = Words("工单打扰到的正常用户", "Honest people whom an order reaches")
-_ROLE, _ASKED = Words("用户类型", "role"), Words("核验", "asked")
+_BY_ROLE = BilingualText("每条规则按角色的召回率", "Recall of each rule, role by role")
+_ROLES = BilingualText("查出 1% 以上的角色", "roles of which it finds 1% or more")
+_TROUBLED = BilingualText("工单打扰到的正常用户", "Honest people whom an order reaches")
+_ROLE, _ASKED = BilingualText("用户类型", "role"), BilingualText("核验", "asked")
 _ROWS = {
-    "asked": Words("全部工单", "all orders"),
-    "stop": Words("其中停机", "of them stop"),
+    "asked": BilingualText("全部工单", "all orders"),
+    "stop": BilingualText("其中停机", "of them stop"),
     **{tier.word: tier.words for tier in Tier},
 }
 
@@ -251,22 +273,24 @@ def rules_listing(policy: Policy) -> Listing[Rule]:
     def asks_for(rule: Rule) -> str:
         return shown(rule.asks_for.words) + (shown(_SHADOWED) if rule.id in policy.shadows else "")
 
-    columns: tuple[Column[Rule], ...] = (
-        Column("id", Words("规则", "id"), lambda rule: rule.id),
-        Column(
+    columns: tuple[ListColumn[Rule], ...] = (
+        ListColumn("id", BilingualText("规则", "id"), lambda rule: rule.id),
+        ListColumn(
             "asks_for",
-            Words("处置", "asks for"),
+            BilingualText("处置", "asks for"),
             lambda rule: rule.asks_for.word,
             asks_for,
             word=lambda word: shown(Action[word.upper()].words),
         ),
-        Column("shadow", None, lambda rule: rule.id in policy.shadows),
-        Column("grade", Words("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
-        Column("weight", Words("权重", "weight"), weight, spare=4, right=True),
-        Column("title", Words("名称", "title"), lambda rule: rule.title, least=16, spare=1, both=True),
-        Column("limits", Words("阈值", "limits"), limits, least=20, spare=2),
+        ListColumn("shadow", None, lambda rule: rule.id in policy.shadows),
+        ListColumn("grade", BilingualText("来源", "grade"), lambda rule: rule.source.grade.value, spare=3),
+        ListColumn("weight", BilingualText("权重", "weight"), weight, spare=4, right=True),
+        ListColumn(
+            "title", BilingualText("名称", "title"), lambda rule: rule.title, least=16, spare=1, both=True
+        ),
+        ListColumn("limits", BilingualText("阈值", "limits"), limits, least=20, spare=2),
     )
-    return Listing(Words("规则", "rules"), columns, ("asks_for", "grade"))
+    return Listing(BilingualText("规则", "rules"), columns, ("asks_for", "grade"))
 
 
 def rule_page(rule: Rule, policy: Policy) -> RenderableType:
@@ -313,7 +337,7 @@ def _dedented(sql: str) -> str:
     return "\n".join(line.removeprefix(" " * 8) for line in sql.strip("\n").rstrip().splitlines())
 
 
-def trials_table(outcomes: Sequence[Trial]) -> RenderableType:
+def trials_table(outcomes: Sequence[RuleTestResult]) -> RenderableType:
     """Each example, with a mark, the wrong ones in words."""
     table = grid(*_TRIALS)
     for o in outcomes:
@@ -362,11 +386,11 @@ def evaluation_tables(found: Evaluation, *, markdown: bool) -> RenderableType:
     return Group(head, *(as_table(one, words=(shown(_ROLES),)) for one in titled))
 
 
-def _headings(*columns: Words) -> tuple[str, ...]:
+def _headings(*columns: BilingualText) -> tuple[str, ...]:
     return tuple(map(shown, columns))
 
 
-def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
+def _cells(row: MeasureRow, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
     named = _ROWS.get(row.name)
     return (
         shown(named) if named else row.name,
@@ -380,6 +404,6 @@ def _cells(row: Row, cards: int, strategies: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _largest(row: Row, roles: Sequence[str]) -> str:
+def _largest(row: MeasureRow, roles: Sequence[str]) -> str:
     found = sorted(((row.recalls.get(role, 0.0), role) for role in roles), reverse=True)
     return ", ".join(f"{role} {recall:.2f}" for recall, role in found if recall >= 0.01)

@@ -56,7 +56,7 @@ def doctor(
         raise typer.Exit(ExitCode.LOOK)
 
 
-def _print(results: Sequence[app_doctor.Result]) -> None:
+def _print(results: Sequence[app_doctor.DoctorResult]) -> None:
     """A line for each finding; on a terminal folded under itself, into a pipe whole."""
     name = max(len(one.check) for one in results)
     margin = len("WARNING") + name + 4
@@ -91,5 +91,5 @@ def _say(text: str, style: str | None = None, end: str = "\n") -> None:
     OUT.print(text, style=style, end=end, highlight=False, markup=False, soft_wrap=True)
 
 
-def _count(results: Sequence[app_doctor.Result], level: str) -> int:
+def _count(results: Sequence[app_doctor.DoctorResult], level: str) -> int:
     return sum(one.finding.level == level for one in results)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from duanka.cli.orders.orders_list import scope_of
-from duanka.cli.output.lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, options, print_list
+from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, PageNumber, Rows, options, print_list
 from duanka.cli.people.acting import AtDesk, BecauseFull, Full, Why, command
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
@@ -42,7 +42,7 @@ def _add_elements(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     def listed(count: Count = False, as_json: AsJSON = False, as_csv: AsCSV = False) -> None:
         """List the elements in the order book, which every process tells."""
         with at_desk(Permission.LIST_ELEMENTS) as (here, _):
-            asked = Asked("network list", as_json, as_csv, count, whole=True)
+            asked = ListOptions("network list", as_json, as_csv, count, whole=True)
             print_list(out, listings.ELEMENTS, here.elements.addresses().items(), asked)
 
     @command(network, Permission.CONFIGURE_NETWORK, "set")
@@ -81,10 +81,12 @@ def _add_comparing(network: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """List where the network does otherwise than the order book says and is not mended, the latest first."""
         with at_desk(Permission.LIST_DRIFTS) as (here, person):
-            reader = reading.Reader(person, full, why)
+            reader = reading.ViewerContext(person, full, why)
             found = here.reading.drifts(reader, app_orders.now(), 200, is_open=True)
             typed = options({"full": full, "why": why if full else ""})
-            asked = Asked("network differences", as_json, as_csv, count, page, limit, typed, scope_of(person))
+            asked = ListOptions(
+                "network differences", as_json, as_csv, count, page, limit, typed, scope_of(person)
+            )
             print_list(out, listings.DIFFERENCES, found, asked)
 
     @command(network, Permission.ALLOW_CHANGES)

@@ -18,8 +18,8 @@ from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
-from duanka.domain.text import Words
-from duanka.specification import Age, Confirmation, Evidence, Requirement
+from duanka.domain.text import BilingualText
+from duanka.specification import Age, Confirmation, EvidenceRun, Requirement
 from duanka.specification.confirmations import AGAIN
 from duanka.specification.document import STATE_WORDS, in_two
 
@@ -33,57 +33,64 @@ else:
 _PACKAGE = Path(__file__).parents[2]
 _NAMED = 3  # changed files that are named
 _TABLE = (
-    *(Words("编号", "number"), Words("需求", "requirement"), Words("状态", "state")),
-    *(Words("测试", "tests"), Words("确认", "confirmed")),
+    *(BilingualText("编号", "number"), BilingualText("需求", "requirement"), BilingualText("状态", "state")),
+    *(BilingualText("测试", "tests"), BilingualText("确认", "confirmed")),
 )
-_TESTS = Words("{tests}（{files} 个文件）", "{tests} in {files}")
-_TESTS_FAILED = Words("{tests}（{files} 个文件，{failed} 未过）", "{tests} in {files}, {failed} not")
-_TOTALS = Words(
+_TESTS = BilingualText("{tests}（{files} 个文件）", "{tests} in {files}")
+_TESTS_FAILED = BilingualText("{tests}（{files} 个文件，{failed} 未过）", "{tests} in {files}, {failed} not")
+_TOTALS = BilingualText(
     "{all} 项需求：{works} 项已实现，{partly} 项部分实现，{not_yet} 项未实现；已确认 {confirmed} 项",
     "{all} requirements: {works} work, {partly} partly, {not_yet} not yet; {confirmed} confirmed",
 )
-_TO_CONFIRM, _STOP = Words("，{again} 项须重新确认。", ", {again} to confirm again."), Words("。", ".")
-_OPEN = Words(
+_TO_CONFIRM, _STOP = (
+    BilingualText("，{again} 项须重新确认。", ", {again} to confirm again."),
+    BilingualText("。", "."),
+)
+_OPEN = BilingualText(
     "{open} 个问题待确认：`duanka spec page --out spec.pdf` 列出全部，`duanka spec confirm` 作答。",
     "{open} questions are open: `duanka spec page --out spec.pdf` shows all, `duanka spec confirm` answers one.",
 )
-_LEGEND = Words(
+_LEGEND = BilingualText(
     "测试：`12（3 个文件）` 是 3 个文件中的 12 个测试；`duanka spec show NUMBER` 列出文件。",
     "tests: `12 in 3` are 12 tests in 3 files; `duanka spec show NUMBER` names the files.",
 )
-_NO_RUN = Words(
+_NO_RUN = BilingualText(
     "没有测试运行记录：状态取自 SPECIFICATION.md，此处无从证明；`make test` 可证明。",
     "No test run is here or shipped: the states are those of SPECIFICATION.md, which nothing here shows; "
     "`make test` does.",
 )
-_EVIDENCE = Words(
+_EVIDENCE = BilingualText(
     "证据：{date} 运行的 {tests} 个测试，代码 {code}，Python {python}，{system}。",
     "Evidence: a run of {tests} tests on {date}, code {code}, Python {python}, {system}.",
 )
-_CODE_CHANGED = Words(
+_CODE_CHANGED = BilingualText(
     "此后代码有变：{files} 个文件（{named}）。", "The code has changed since: {files} files ({named})."
 )
-_ANEW = Words(
+_ANEW = BilingualText(
     "`make test` 之后 `make evidence` 可重新证明。", " `make test`, then `make evidence`, shows it anew."
 )
-_SAME_CODE = Words("代码与该次运行相同。", "The code is that of the run.")
-_NO_SOURCES = Words(
+_SAME_CODE = BilingualText("代码与该次运行相同。", "The code is that of the run.")
+_NO_SOURCES = BilingualText(
     "此处没有源码：只比对了程序，没有比对测试。",
     "The sources are not here: only the program was compared with the run, not its tests.",
 )
-_GONE = Words(
+_GONE = BilingualText(
     "{path}：其中确认的 {numbers} 已不是需求。",
     "{path}: {numbers} is confirmed there and no requirement any more.",
 )
-_WRITTEN = Words("已写入：{path}", "Written: {path}")
-_WRITTEN_NEXT = Words(
+_WRITTEN = BilingualText("已写入：{path}", "Written: {path}")
+_WRITTEN_NEXT = BilingualText(
     "已写入：{path}。下一步：duanka spec page --measured {path} --out spec.html",
     "Written: {path}. Next: duanka spec page --measured {path} --out spec.html",
 )
-_CONFIRMED = Words("{number} 已由{by}于 {on} 确认：{path}", "{number} confirmed by {by} on {on}: {path}")
-_OURS = Words("{title} 保持我们所选：{code}。可选：{codes}", "{title} Ours stands: {code}. Answers: {codes}")
-_CHOSE_OURS = Words("{title} 选定我们所选：{code}", "{title} {code}, as ours")
-_CHOSE_OTHER = Words(
+_CONFIRMED = BilingualText(
+    "{number} 已由{by}于 {on} 确认：{path}", "{number} confirmed by {by} on {on}: {path}"
+)
+_OURS = BilingualText(
+    "{title} 保持我们所选：{code}。可选：{codes}", "{title} Ours stands: {code}. Answers: {codes}"
+)
+_CHOSE_OURS = BilingualText("{title} 选定我们所选：{code}", "{title} {code}, as ours")
+_CHOSE_OTHER = BilingualText(
     "{title} 选定 {code}。运行方式不因此改变，须更改：{change}",
     "{title} {code}. What runs is changed by {change}",
 )
@@ -122,7 +129,7 @@ def _stated() -> tuple[Requirement, ...]:
     return specification.read(shipped("", "SPECIFICATION.md"))
 
 
-def _evidence(named: Path | None) -> Evidence | None:
+def _evidence(named: Path | None) -> EvidenceRun | None:
     if named is not None:
         if (found := specification.results(named)) is None:
             raise DuankaError(f"{named}: no such file; `make test` writes {specification.RESULTS}")
@@ -191,7 +198,7 @@ def _standing(one: Requirement, confirmed: dict[str, Confirmation]) -> str:
 
 
 def _totals(
-    stated: tuple[Requirement, ...], ran: Evidence | None, confirmed: dict[str, Confirmation]
+    stated: tuple[Requirement, ...], ran: EvidenceRun | None, confirmed: dict[str, Confirmation]
 ) -> list[str]:
     states = Counter(specification.state_of(one, ran)[0] for one in stated)
     standings = Counter(specification.standing_of(one, confirmed) for one in stated)
@@ -214,7 +221,7 @@ def _totals(
     ]
 
 
-def _age_lines(ran: Evidence | None, since: Age | None) -> list[str]:
+def _age_lines(ran: EvidenceRun | None, since: Age | None) -> list[str]:
     """What the states rest on, and whether the code is still that of the run."""
     if ran is None or since is None:
         return [shown(_NO_RUN)]

@@ -61,7 +61,9 @@ def _add_cards(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Show a card: its state, its orders, what the network has in force, what it was refused."""
         with at_desk(Permission.READ_DOSSIER) as (here, person):
             number = card_meant(here, card)
-            found = here.reading.dossier(number, reading.Reader(person, full, why, case), app_orders.now())
+            found = here.reading.dossier(
+                number, reading.ViewerContext(person, full, why, case), app_orders.now()
+            )
             out.print(tables.dossier_page(found, here.book.terms.policy, out.width), highlight=False)
             kept = here.takes.kept_of(number, person) if may(person.role, Permission.LIST_TAKES) else ()
         if kept:

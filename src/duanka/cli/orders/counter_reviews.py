@@ -13,8 +13,8 @@ from duanka.cli.orders.orders_list import Tiers, scope_of
 from duanka.cli.output.lists import (
     AsCSV,
     AsJSON,
-    Asked,
     Count,
+    ListOptions,
     PageNumber,
     Rows,
     every,
@@ -28,7 +28,7 @@ from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission, move_permission
 from duanka.domain.counter_check import CounterCheck, Document
 from duanka.domain.order import Event, Kind
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
@@ -40,16 +40,19 @@ else:
     listings = lazily("duanka.cli.orders.listings")
     tables = lazily("duanka.cli.orders.orders_tables")
 
-_DOCUMENTS = choices(Words("证件", "document"), Document)
+_DOCUMENTS = choices(BilingualText("证件", "document"), Document)
 _VERDICTS = Choices(
-    Words("结论", "verdict"),
+    BilingualText("结论", "verdict"),
     {
-        "pass": Words("通过", "pass"),
-        "fail": Words("不通过", "fail"),
-        "to_counter": Words("转营业厅", "to counter"),
+        "pass": BilingualText("通过", "pass"),
+        "fail": BilingualText("不通过", "fail"),
+        "to_counter": BilingualText("转营业厅", "to counter"),
     },
 )
-_REGISTERED, _CAPTURED = Words("登记照片", "registered photo"), Words("采集画面", "frame of the camera")
+_REGISTERED, _CAPTURED = (
+    BilingualText("登记照片", "registered photo"),
+    BilingualText("采集画面", "frame of the camera"),
+)
 
 
 def add_identity(cli: typer.Typer, out: Console, settings: Callable[[], Settings]) -> None:
@@ -123,7 +126,7 @@ def _add_counter(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """List what waits for a second of the staff, the oldest first."""
         with at_desk(Permission.LIST_COUNTER_CHECKS) as (here, staff):
             typed, scope = options({"tier": tier}), scope_of(staff)
-            asked = Asked("counter list", as_json, as_csv, count, page, limit, typed, scope)
+            asked = ListOptions("counter list", as_json, as_csv, count, page, limit, typed, scope)
             found = every(lambda after, rows: here.counter.waiting(staff, after, rows))
             print_list(out, listings.COUNTER, (one for one in found if not tier or one.tier in tier), asked)
 
@@ -146,7 +149,7 @@ def _add_reviews(cli: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """List what waits for a person, the oldest first."""
         with at_desk(Permission.LIST_REVIEWS) as (here, staff):
             typed, scope = options({"tier": tier}), scope_of(staff)
-            asked = Asked("reviews list", as_json, as_csv, count, page, limit, typed, scope)
+            asked = ListOptions("reviews list", as_json, as_csv, count, page, limit, typed, scope)
             found = every(lambda after, rows: here.reviews.waiting(staff, after, rows))
             print_list(out, listings.REVIEWS, (one for one in found if not tier or one.tier in tier), asked)
 

@@ -17,7 +17,7 @@ from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import ExitCode
 from duanka.domain.authority import Permission
 from duanka.domain.local_time import operator_zone
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
@@ -128,7 +128,7 @@ def _add_upgrade(database: typer.Typer, out: Console, settings: Callable[[], Set
         """
         chosen, told = settings(), list[str]()
 
-        def tell(words: Words) -> None:
+        def tell(words: BilingualText) -> None:
             told.append(shown(words))
             out.print(told[-1], highlight=False, soft_wrap=True)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from duanka.cli.output.list_columns import Column, Listing
+from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.shell.language import shown, term, tier
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.bulk_action import ActState
@@ -16,7 +16,7 @@ from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Event, Kind, Order, State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.cli.output import grid as cli_grid
@@ -29,42 +29,53 @@ else:  # what one list alone needs
     identity = lazily("duanka.domain.identity")
 
 _TWO_DAYS = timedelta(days=2)
-_OPEN, _ALL = Words("未结工单", "open orders"), Words("工单", "orders")
-_OBJECTIONS = Words("异议", "objections")
+_OPEN, _ALL = BilingualText("未结工单", "open orders"), BilingualText("工单", "orders")
+_OBJECTIONS = BilingualText("异议", "objections")
 
 
 def orders_listing(now: datetime, *, only_open: bool, kind: Kind | None = None) -> Listing[Order]:
     """Orders: at 80 columns what one acts on, in a wider terminal the reason and whose card it is."""
     what = _OBJECTIONS if kind is Kind.OBJECTION else _OPEN if only_open else _ALL
-    columns: tuple[Column[Order], ...] = (
-        Column("id", Words("工单", "order"), lambda one: one.id),
-        Column("kind", None, lambda one: one.kind.value),
-        Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
-        Column(
-            "state", Words("状态", "state"), lambda one: one.state.value, word=partial(term, State), least=10
+    columns: tuple[ListColumn[Order], ...] = (
+        ListColumn("id", BilingualText("工单", "order"), lambda one: one.id),
+        ListColumn("kind", None, lambda one: one.kind.value),
+        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
+        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn(
+            "state",
+            BilingualText("状态", "state"),
+            lambda one: one.state.value,
+            word=partial(term, State),
+            least=10,
         ),
-        Column(
+        ListColumn(
             "due_at",
-            Words("期限", "due"),
+            BilingualText("期限", "due"),
             lambda one: one.due_at,
             lambda one: due(one.due_at, now),
             right=True,
         ),
-        Column("rules", Words("规则", "rule"), lambda one: one.rules, lambda one: (*one.rules, "-")[0]),
-        Column("", Words("", ""), lambda one: None, _more_rules, spare=1),
-        Column("asked", None, lambda one: one.asked),
-        Column("hits", Words("次数", "hits"), lambda one: one.hits, spare=3, right=True),
-        Column("operator", Words("运营商", "operator"), lambda one: one.operator, spare=5),
-        Column("city", Words("城市", "city"), lambda one: one.city, spare=4),
-        Column("opened_at", Words("建单", "opened"), lambda one: one.opened_at, spare=6),
-        Column("updated_at", None, lambda one: one.updated_at),
-        Column("delivered_at", None, lambda one: one.delivered_at),
-        Column("closed_at", None, lambda one: one.closed_at),
-        Column("parent", None, lambda one: one.parent),
-        Column("hit_summaries", None, _summaries),
-        Column(
-            "reason", Words("原因", "reason"), lambda one: one.grounds.reason, least=24, spare=2, both=True
+        ListColumn(
+            "rules", BilingualText("规则", "rule"), lambda one: one.rules, lambda one: (*one.rules, "-")[0]
+        ),
+        ListColumn("", BilingualText("", ""), lambda one: None, _more_rules, spare=1),
+        ListColumn("asked", None, lambda one: one.asked),
+        ListColumn("hits", BilingualText("次数", "hits"), lambda one: one.hits, spare=3, right=True),
+        ListColumn("operator", BilingualText("运营商", "operator"), lambda one: one.operator, spare=5),
+        ListColumn("city", BilingualText("城市", "city"), lambda one: one.city, spare=4),
+        ListColumn("opened_at", BilingualText("建单", "opened"), lambda one: one.opened_at, spare=6),
+        ListColumn("updated_at", None, lambda one: one.updated_at),
+        ListColumn("delivered_at", None, lambda one: one.delivered_at),
+        ListColumn("closed_at", None, lambda one: one.closed_at),
+        ListColumn("parent", None, lambda one: one.parent),
+        ListColumn("hit_summaries", None, _summaries),
+        ListColumn(
+            "reason",
+            BilingualText("原因", "reason"),
+            lambda one: one.grounds.reason,
+            least=24,
+            spare=2,
+            both=True,
         ),
     )
     if kind is Kind.OBJECTION:  # it rests on no hit
@@ -89,84 +100,97 @@ def due(at: datetime | None, now: datetime) -> str:
 
 
 ACTS: Listing[ActView] = Listing(
-    Words("批量处置", "acts"),
+    BilingualText("批量处置", "acts"),
     (
-        Column("id", Words("处置", "act"), lambda one: one.id),
-        Column("event", Words("动作", "event"), lambda one: one.event, word=partial(term, Event)),
-        Column("state", Words("状态", "state"), lambda one: one.state, word=partial(term, ActState)),
-        Column("cards", Words("号码数", "cards"), lambda one: one.total, right=True),
-        Column("done", Words("完成", "done"), lambda one: one.done, right=True),
-        Column("skipped", Words("跳过", "skipped"), lambda one: one.skipped, right=True, spare=3),
-        Column("proposed_by", Words("提出人", "by"), lambda one: one.proposed_by, least=8),
-        Column("proposed_at", Words("提出", "proposed"), lambda one: one.proposed_at, spare=2),
-        Column("approved_by", Words("复核人", "approved by"), lambda one: one.approved_by, least=8),
-        Column("approved_at", None, lambda one: one.approved_at),
-        Column("finished_at", None, lambda one: one.finished_at),
-        Column("undoes", None, lambda one: one.undoes),
-        Column("undone_by", None, lambda one: one.undone_by),
-        Column(
-            "reason", Words("原因", "reason"), lambda one: one.grounds.reason, least=16, spare=4, both=True
+        ListColumn("id", BilingualText("处置", "act"), lambda one: one.id),
+        ListColumn("event", BilingualText("动作", "event"), lambda one: one.event, word=partial(term, Event)),
+        ListColumn(
+            "state", BilingualText("状态", "state"), lambda one: one.state, word=partial(term, ActState)
+        ),
+        ListColumn("cards", BilingualText("号码数", "cards"), lambda one: one.total, right=True),
+        ListColumn("done", BilingualText("完成", "done"), lambda one: one.done, right=True),
+        ListColumn("skipped", BilingualText("跳过", "skipped"), lambda one: one.skipped, right=True, spare=3),
+        ListColumn("proposed_by", BilingualText("提出人", "by"), lambda one: one.proposed_by, least=8),
+        ListColumn("proposed_at", BilingualText("提出", "proposed"), lambda one: one.proposed_at, spare=2),
+        ListColumn(
+            "approved_by", BilingualText("复核人", "approved by"), lambda one: one.approved_by, least=8
+        ),
+        ListColumn("approved_at", None, lambda one: one.approved_at),
+        ListColumn("finished_at", None, lambda one: one.finished_at),
+        ListColumn("undoes", None, lambda one: one.undoes),
+        ListColumn("undone_by", None, lambda one: one.undone_by),
+        ListColumn(
+            "reason",
+            BilingualText("原因", "reason"),
+            lambda one: one.grounds.reason,
+            least=16,
+            spare=4,
+            both=True,
         ),
     ),
     ("state", "event", "proposed_by"),
 )
 
 ALARMS: Listing[Alarm] = Listing(
-    Words("告警", "alarms"),
+    BilingualText("告警", "alarms"),
     (
-        Column("source", Words("告警", "alarm"), lambda one: one.source),
-        Column("since", None, lambda one: one.since),
-        Column("raised_at", Words("发出", "raised"), lambda one: one.raised_at),
-        Column("cleared_at", Words("解除", "over"), lambda one: one.cleared_at),
-        Column("detail", Words("内容", "what"), lambda one: one.detail, below=True),
+        ListColumn("source", BilingualText("告警", "alarm"), lambda one: one.source),
+        ListColumn("since", None, lambda one: one.since),
+        ListColumn("raised_at", BilingualText("发出", "raised"), lambda one: one.raised_at),
+        ListColumn("cleared_at", BilingualText("解除", "over"), lambda one: one.cleared_at),
+        ListColumn("detail", BilingualText("内容", "what"), lambda one: one.detail, below=True),
     ),
     ("source",),
 )
 
 COUNTER: Listing[CounterWaiting] = Listing(
-    Words("待第二人复核的营业厅核验", "checks at a counter that wait for a second of the staff"),
+    BilingualText("待第二人复核的营业厅核验", "checks at a counter that wait for a second of the staff"),
     (
-        Column("id", Words("工单", "order"), lambda one: one.order_id),
-        Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
-        Column(
+        ListColumn("id", BilingualText("工单", "order"), lambda one: one.order_id),
+        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
+        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn(
             "document",
-            Words("证件", "document"),
+            BilingualText("证件", "document"),
             lambda one: one.document.value,
             word=partial(term, Document),
             spare=3,
         ),
-        Column("counter", Words("营业厅", "counter"), lambda one: one.counter, least=10),
-        Column("recorded_by", Words("登记人", "recorded by"), lambda one: one.first_by, least=8, spare=2),
-        Column("recorded_at", Words("时间", "at"), lambda one: one.first_at, spare=4),
+        ListColumn("counter", BilingualText("营业厅", "counter"), lambda one: one.counter, least=10),
+        ListColumn(
+            "recorded_by", BilingualText("登记人", "recorded by"), lambda one: one.first_by, least=8, spare=2
+        ),
+        ListColumn("recorded_at", BilingualText("时间", "at"), lambda one: one.first_at, spare=4),
     ),
     ("tier", "counter", "recorded_by"),
 )
 
 
 def _told(reason: str) -> str:
-    return shown(identity.TOLD[identity.Reason(reason)]) if reason in [*identity.Reason] else reason
+    return shown(identity.TOLD[identity.CheckReason(reason)]) if reason in [*identity.CheckReason] else reason
 
 
 REVIEWS: Listing[ReviewItem] = Listing(
-    Words("待人工复核的核验", "checks that wait for review"),
+    BilingualText("待人工复核的核验", "checks that wait for review"),
     (
-        Column("id", Words("工单", "order"), lambda one: one.order_id),
-        Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
-        Column("since", Words("自", "since"), lambda one: one.since),
-        Column(
+        ListColumn("id", BilingualText("工单", "order"), lambda one: one.order_id),
+        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
+        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("since", BilingualText("自", "since"), lambda one: one.since),
+        ListColumn(
             "similarity",
-            Words("相似度", "similarity"),
+            BilingualText("相似度", "similarity"),
             lambda one: one.similarity,
             lambda one: cli_grid.share(one.similarity),
             spare=2,
             right=True,
         ),
-        Column("failures", Words("失败", "failures"), lambda one: one.failures, spare=3, right=True),
-        Column(
+        ListColumn(
+            "failures", BilingualText("失败", "failures"), lambda one: one.failures, spare=3, right=True
+        ),
+        ListColumn(
             "reasons",
-            Words("原因", "why"),
+            BilingualText("原因", "why"),
             lambda one: [reason.value for reason in one.reasons],
             lambda one: "; ".join(shown(identity.TOLD[reason]) for reason in one.reasons),
             least=20,
@@ -178,35 +202,35 @@ REVIEWS: Listing[ReviewItem] = Listing(
 
 
 DIFFERENCES: Listing[Drift] = Listing(
-    Words("网络不一致", "differences"),
+    BilingualText("网络不一致", "differences"),
     (
-        Column("element", Words("网元", "element"), lambda one: one.element),
-        Column("card", Words("号码", "card"), lambda one: one.card),
-        Column(
+        ListColumn("element", BilingualText("网元", "element"), lambda one: one.element),
+        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
+        ListColumn(
             "wanted",
-            Words("应为", "wanted"),
+            BilingualText("应为", "wanted"),
             lambda one: one.wanted,
             word=partial(term, NetworkState),
             least=8,
         ),
-        Column(
+        ListColumn(
             "found",
-            Words("实为", "found"),
+            BilingualText("实为", "found"),
             lambda one: one.found,
             word=partial(term, NetworkState),
             least=8,
         ),
-        Column("found_at", Words("发现", "found at"), lambda one: one.found_at, spare=1),
+        ListColumn("found_at", BilingualText("发现", "found at"), lambda one: one.found_at, spare=1),
     ),
     ("element", "wanted", "found"),
 )
 
 
 ELEMENTS: Listing[tuple[str, str]] = Listing(
-    Words("网元", "elements"),
+    BilingualText("网元", "elements"),
     (
-        Column("element", Words("网元", "element"), lambda one: one[0]),
-        Column("address", Words("地址", "address"), lambda one: one[1]),
+        ListColumn("element", BilingualText("网元", "element"), lambda one: one[0]),
+        ListColumn("address", BilingualText("地址", "address"), lambda one: one[1]),
     ),
     ("element",),
 )

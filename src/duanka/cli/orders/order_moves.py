@@ -14,11 +14,11 @@ from duanka.domain.authority import Permission, move_permission
 from duanka.domain.bulk_action import LIFTS, Act, ActState
 from duanka.domain.order import Event, Kind, Order, State
 from duanka.domain.order_commands import only_the_police, typed
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
-    from duanka.bootstrap.orders import Desk
+    from duanka.bootstrap.orders import OrderDesk
     from duanka.cli.orders import orders_tables as tables
     from duanka.orders.bulk_actions import restoration as giving_back
 else:
@@ -37,7 +37,7 @@ def add_moves(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     _add_police(orders, out, at_desk)
 
 
-def told_after(here: Desk, out: Console, after: Order, *, showing: str = "") -> None:
+def told_after(here: OrderDesk, out: Console, after: Order, *, showing: str = "") -> None:
     """Say how the order is now, and what is still to come: of the network, of notices, of a stop that stays."""
     if showing != "no state":
         told_state(out, after)
@@ -60,8 +60,8 @@ def told_state(out: Console, after: Order, zh: str = "", en: str = "") -> None:
 
 def say_to_come(out: Console, elements: int, notices: int) -> None:
     """What the worker has still to do, and nothing where that is nothing."""
-    changes = Words(f"网络变更 {elements} 项", f"{elements} change(s) of the network")
-    told = Words(f"通知 {notices} 条", f"{notices} notice(s)")
+    changes = BilingualText(f"网络变更 {elements} 项", f"{elements} change(s) of the network")
+    told = BilingualText(f"通知 {notices} 条", f"{notices} notice(s)")
     if waiting := [words for words, count in ((changes, elements), (told, notices)) if count]:
         zh, en = "、".join(one.zh for one in waiting), " and ".join(one.en for one in waiting)
         say(

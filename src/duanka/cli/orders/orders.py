@@ -34,11 +34,11 @@ from duanka.domain.bounds import bounded
 from duanka.domain.bulk_action import MOST_CARDS, Act, ActState
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Event, Kind
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
-    from duanka.bootstrap.orders import Desk
+    from duanka.bootstrap.orders import OrderDesk
     from duanka.bootstrap.settings import Settings
     from duanka.cli.orders import orders_tables as tables
     from duanka.cli.orders import takes_tables
@@ -50,8 +50,10 @@ else:
     reading = lazily("duanka.orders.queries.service")
 
 
-_STOPS = choices(Words("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL))
-_LIFTS = choices(Words("处置", "way"), (Event.RESTORE, Event.EASE, Event.WITHDRAW))
+_STOPS = choices(
+    BilingualText("处置", "stop"), (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH, Event.CANCEL)
+)
+_LIFTS = choices(BilingualText("处置", "way"), (Event.RESTORE, Event.EASE, Event.WITHDRAW))
 Reason = Annotated[
     str,
     typer.Option(
@@ -100,7 +102,7 @@ def _add_reading(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Show an order: its reason, its trail, what was told to whom. Of an act: every card, as it stands now."""
         with at_desk(Permission.READ_ORDER) as (here, person):
-            reader = reading.Reader(person, full, why)
+            reader = reading.ViewerContext(person, full, why)
             if order.startswith("T"):
                 out.print(
                     takes_tables.take_page(here.takes.take(order, person)), highlight=False, soft_wrap=True
@@ -169,7 +171,7 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
             numbers = _named(here, cards, file)
             end = bounded(operator_zone().read(until, "--until")) if until else None
             act = here.acts.propose(
-                Event(how), numbers, Words(reason, reason_en), person, app_orders.now(), end
+                Event(how), numbers, BilingualText(reason, reason_en), person, app_orders.now(), end
             )
             told_proposed(out, act)
             _told_running(here, out, act)
@@ -187,14 +189,14 @@ def _add_proposing(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """Give cards back: at once, or where their tier takes two people when a second person has approved."""
         with at_desk(Permission.PROPOSE_ACT) as (here, person):
-            words = Words(reason, reason_en)
+            words = BilingualText(reason, reason_en)
             named = _named(here, cards, file)
             act = here.acts.propose(Event(how), named, words, person, app_orders.now())
             told_proposed(out, act)
             _told_running(here, out, act)
 
 
-def _named(here: Desk, cards: list[str] | None, file: Path | None) -> list[str]:
+def _named(here: OrderDesk, cards: list[str] | None, file: Path | None) -> list[str]:
     """The cards that are named by their numbers, by ids of orders, and in a file."""
     named = [card_meant(here, one) if one[:1] in ("V", "R", "O") else one for one in cards or ()]
     return [*named, *(cards_in_file(file) if file else ())]
@@ -266,7 +268,7 @@ def _add_deciding(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
                     told_proposed(out, proposed)
 
 
-def _told_running(here: Desk, out: Console, act: Act) -> None:
+def _told_running(here: OrderDesk, out: Console, act: Act) -> None:
     """What of an act that began is still to come, and where to see how far it is; nothing where that is nothing."""
     if act.state is ActState.PROPOSED:
         return

@@ -12,8 +12,8 @@ from rich.console import Console
 from duanka.cli.output.lists import (
     AsCSV,
     AsJSON,
-    Asked,
     Count,
+    ListOptions,
     PageNumber,
     Rows,
     every,
@@ -35,12 +35,12 @@ from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Kind, Person, State
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.take import TierName
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
     from duanka.bootstrap import policies
-    from duanka.bootstrap.orders import Desk
+    from duanka.bootstrap.orders import OrderDesk
     from duanka.cli.orders import listings
     from duanka.orders.queries import listing
     from duanka.orders.queries import service as reading
@@ -57,16 +57,16 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 SortName = Literal["due", "weight", "opened", "updated"]
-_STATES = choices(Words("状态", "state"), State)
-_KINDS = choices(Words("工单类型", "kind"), Kind)
-_ACT_STATES = choices(Words("处置状态", "state"), ActState)
+_STATES = choices(BilingualText("状态", "state"), State)
+_KINDS = choices(BilingualText("工单类型", "kind"), Kind)
+_ACT_STATES = choices(BilingualText("处置状态", "state"), ActState)
 _SORTS = Choices(
-    Words("排序", "order"),
+    BilingualText("排序", "order"),
     {
-        "due": Words("期限", "due"),
-        "weight": Words("轻重", "weight"),
-        "opened": Words("建单", "opened"),
-        "updated": Words("更新", "updated"),
+        "due": BilingualText("期限", "due"),
+        "weight": BilingualText("轻重", "weight"),
+        "opened": BilingualText("建单", "opened"),
+        "updated": BilingualText("更新", "updated"),
     },
 )
 States = Annotated[
@@ -173,8 +173,8 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
                 cities=tuple(map(listing.place_named, city or ())),
             )
             by = listing.Sort(sort or ("updated" if closed else "due"))
-            asked = Asked(typed, as_json, as_csv, count, page, limit, options(given), scope_of(person))
-            _print_orders(out, here, which, reading.Reader(person, full, why), now, by, asked)
+            asked = ListOptions(typed, as_json, as_csv, count, page, limit, options(given), scope_of(person))
+            _print_orders(out, here, which, reading.ViewerContext(person, full, why), now, by, asked)
 
     # objections are of one kind
     chosen = _KINDS.option(
@@ -191,12 +191,12 @@ def add_orders_list(group: typer.Typer, out: Console, at_desk: AtDesk, typed: st
 
 def _print_orders(
     out: Console,
-    here: Desk,
+    here: OrderDesk,
     which: listing.Filter,
-    reader: reading.Reader,
+    reader: reading.ViewerContext,
     now: datetime,
     by: listing.Sort,
-    asked: Asked,
+    asked: ListOptions,
 ) -> None:
     rows = listings.orders_listing(now, only_open=which.is_open is True, kind=which.kind)
     if asked.count:
@@ -255,7 +255,7 @@ def _add_acts(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """List what was proposed, the newest first, and how far it is."""
         with at_desk(Permission.LIST_ACTS) as (here, person):
             typed = options({"state": state, "waiting": waiting})
-            asked = Asked("orders acts", as_json, as_csv, count, page, limit, typed, scope_of(person))
+            asked = ListOptions("orders acts", as_json, as_csv, count, page, limit, typed, scope_of(person))
             found = every(lambda after, rows: here.reading.acts(person, after, rows, waiting=waiting))
             print_list(out, listings.ACTS, (one for one in found if not state or one.state in state), asked)
 
@@ -272,6 +272,8 @@ def _add_alarms(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """List alarms, the newest first: what failed, or was set aside, and since when."""
         with at_desk(Permission.LIST_ALARMS) as (here, person):
-            asked = Asked("orders alarms", as_json, as_csv, count, page, limit, options({"open": is_open}))
+            asked = ListOptions(
+                "orders alarms", as_json, as_csv, count, page, limit, options({"open": is_open})
+            )
             found = here.reading.alarms(person, is_open=is_open or None, limit=_ALARMS)
             print_list(out, listings.ALARMS, found, asked)

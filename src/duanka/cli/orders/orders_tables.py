@@ -19,7 +19,7 @@ from duanka.cli.orders.story_tables import (
 )
 from duanka.cli.orders.story_tables import local as local  # noqa: PLC0414  # who prints orders prints moments
 from duanka.cli.output.grid import grid, share
-from duanka.cli.output.list_columns import Column, Listing
+from duanka.cli.output.list_columns import ListColumn, Listing
 from duanka.cli.output.lists import table_lines
 from duanka.cli.shell.language import shown, term, tier
 from duanka.cli.shell.process import Prose
@@ -29,66 +29,81 @@ from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import TOLD
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.order import Asked, Kind, Order, State
+from duanka.domain.order import Kind, Order, RequestedAction, State
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.phone_masking import masked_text
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault
 from duanka.ledger.audit.trail_texts import row_words
 from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.verification.reviews import ReviewFile
-from duanka.orders.views import ActCard, Dossier, Figures, OrderFile, Page, Sight, Told
+from duanka.orders.views import ActCard, AuditEntryView, Dossier, Figures, NumberMasking, OrderFile, Page
 
-_MASKED = Sight(unmasked=False)
+_MASKED = NumberMasking(unmasked=False)
 _SKIPPED_SHOWN = 50
 
-_ORDER, _CARD, _STATE = Words("工单", "order"), Words("号码", "card"), Words("状态", "state")
-_REASON, _OPENED, _CLOSED = Words("原因", "reason"), Words("建单", "opened"), Words("办结", "closed")
-_TIER, _RULES, _DUE = Words("等级", "tier"), Words("规则", "rules"), Words("期限", "due")
-_ASKED_FOR = Words("要求", "asked for")
-_ASKED = Words("{asked}，命中 {hits} 次", "{asked}, {hits} hit(s)")
-_OF_TIER, _NEXT_FACT = Words("等级 {tier}", "tier {tier}"), Words("，", ", ")
-_OPERATOR, _CITY = Words("运营商", "operator"), Words("城市", "city")
-_CARRIED_BY, _REDRESS = Words("依据", "carried by"), Words("申诉途径", "redress")
-_PAPERS, _DELIVERED = Words("所需证件", "to bring"), Words("送达", "delivered")
-_PARENT, _DAYS = (
-    Words("来自工单", "follows from"),
-    Words("{first} 至 {last}，{days} 天", "{first} – {last}, {days} d"),
+_ORDER, _CARD, _STATE = (
+    BilingualText("工单", "order"),
+    BilingualText("号码", "card"),
+    BilingualText("状态", "state"),
 )
-_SEEN = Words("{rule}（{days}）：{what}", "{rule} ({days}): {what}")
-_SINCE, _WANTED = Words("起始", "since"), Words("应为", "wanted")
-_ORDERS_TITLE = Words("\n工单", "\nOrders")
-_ACT, _ACT_IS = Words("处置", "act"), Words("{id}：{event}，{cards} 张卡", "{id}: {event} {cards} card(s)")
-_PROGRESS = Words("进度", "progress")
-_DONE = Words(
+_REASON, _OPENED, _CLOSED = (
+    BilingualText("原因", "reason"),
+    BilingualText("建单", "opened"),
+    BilingualText("办结", "closed"),
+)
+_TIER, _RULES, _DUE = (
+    BilingualText("等级", "tier"),
+    BilingualText("规则", "rules"),
+    BilingualText("期限", "due"),
+)
+_ASKED_FOR = BilingualText("要求", "asked for")
+_ASKED = BilingualText("{asked}，命中 {hits} 次", "{asked}, {hits} hit(s)")
+_OF_TIER, _NEXT_FACT = BilingualText("等级 {tier}", "tier {tier}"), BilingualText("，", ", ")
+_OPERATOR, _CITY = BilingualText("运营商", "operator"), BilingualText("城市", "city")
+_CARRIED_BY, _REDRESS = BilingualText("依据", "carried by"), BilingualText("申诉途径", "redress")
+_PAPERS, _DELIVERED = BilingualText("所需证件", "to bring"), BilingualText("送达", "delivered")
+_PARENT, _DAYS = (
+    BilingualText("来自工单", "follows from"),
+    BilingualText("{first} 至 {last}，{days} 天", "{first} – {last}, {days} d"),
+)
+_SEEN = BilingualText("{rule}（{days}）：{what}", "{rule} ({days}): {what}")
+_SINCE, _WANTED = BilingualText("起始", "since"), BilingualText("应为", "wanted")
+_ORDERS_TITLE = BilingualText("\n工单", "\nOrders")
+_ACT, _ACT_IS = (
+    BilingualText("处置", "act"),
+    BilingualText("{id}：{event}，{cards} 张卡", "{id}: {event} {cards} card(s)"),
+)
+_PROGRESS = BilingualText("进度", "progress")
+_DONE = BilingualText(
     "{done} 张已处置，{skipped} 张跳过，{left} 张未办", "{done} done, {skipped} skipped, {left} to come"
 )
-_TOOK = Words("，用时 {seconds} 秒", " in {seconds} s")
-_PROPOSED, _APPROVED = Words("提出", "proposed"), Words("复核", "approved")
-_UNDOES, _UNDONE_BY = Words("撤销", "undoes"), Words("被撤销于", "undone by")
-_SKIPPED_TITLE = Words("\n跳过的号码", "\nSkipped")
-_SKIPPED = (_CARD, Words("跳过原因", "why it was skipped"))
-_MORE_SKIPPED = Words(
+_TOOK = BilingualText("，用时 {seconds} 秒", " in {seconds} s")
+_PROPOSED, _APPROVED = BilingualText("提出", "proposed"), BilingualText("复核", "approved")
+_UNDOES, _UNDONE_BY = BilingualText("撤销", "undoes"), BilingualText("被撤销于", "undone by")
+_SKIPPED_TITLE = BilingualText("\n跳过的号码", "\nSkipped")
+_SKIPPED = (_CARD, BilingualText("跳过原因", "why it was skipped"))
+_MORE_SKIPPED = BilingualText(
     "另有 {more} 张：`duanka orders show {act}`", "and {more} more: `duanka orders show {act}`"
 )
-_PASSES = Words("曾通过核验 {times} 次，上次 {at}", "passed {times}x before, last {at}")
-_TO_COME = Words("未办", "to come")
-_NEXT = Words("下一页：", "More: ")
-_PERIOD = Words("{since} 起，{until} 前", "From {since} until before {until}")
-_HANDLED = Words("处置号码", "numbers handled")
-_OPENED_OF = Words("新建工单：{kind}", "orders opened: {kind}")
-_REFUSED_OF = Words("拦截{carried}：{reason}", "{carried}s refused: {reason}")
-_ALARMS, _DRIFTS = Words("告警", "alarms"), Words("网络不一致（已修复）", "drifts (repaired)")
-_FAULT = Words("第 {row} 行：{what}", "row {row}: {what}")
-_REVIEW = Words(
+_PASSES = BilingualText("曾通过核验 {times} 次，上次 {at}", "passed {times}x before, last {at}")
+_TO_COME = BilingualText("未办", "to come")
+_NEXT = BilingualText("下一页：", "More: ")
+_PERIOD = BilingualText("{since} 起，{until} 前", "From {since} until before {until}")
+_HANDLED = BilingualText("处置号码", "numbers handled")
+_OPENED_OF = BilingualText("新建工单：{kind}", "orders opened: {kind}")
+_REFUSED_OF = BilingualText("拦截{carried}：{reason}", "{carried}s refused: {reason}")
+_ALARMS, _DRIFTS = BilingualText("告警", "alarms"), BilingualText("网络不一致（已修复）", "drifts (repaired)")
+_FAULT = BilingualText("第 {row} 行：{what}", "row {row}: {what}")
+_REVIEW = BilingualText(
     "{id} {card}：{state}，等级 {tier}\n相似度 {similarity}；{reasons}\n指标：{signals}",
     "{id} {card}: {state}, tier {tier}\nsimilarity {similarity}; {reasons}\nsignals: {signals}",
 )
-_EARLIER = Words(
+_EARLIER = BilingualText(
     "此前，{at}：{outcome}，相似度 {similarity}，{reasons}",
     "before, {at}: {outcome}, similarity {similarity}, {reasons}",
 )
-_NO_REASON, _AND = Words("无原因", "no reason"), Words("；", "; ")
+_NO_REASON, _AND = BilingualText("无原因", "no reason"), BilingualText("；", "; ")
 
 
 def state(word: str) -> str:
@@ -147,9 +162,13 @@ def order_page(file: OrderFile, policy: OrderPolicy) -> RenderableType:
     return Group(said, facts, trail_told(trail), legs_table(file.legs), notices_told(file.notices))
 
 
-def _asked_for(order: Order) -> list[tuple[Words, str]]:
+def _asked_for(order: Order) -> list[tuple[BilingualText, str]]:
     """What an order asks, and why; an objection, or a stop by hand, asks nothing and rests on no hit."""
-    asked = [shown(_ASKED).format(asked=term(Asked, order.asked), hits=order.hits)] if order.asked else []
+    asked = (
+        [shown(_ASKED).format(asked=term(RequestedAction, order.asked), hits=order.hits)]
+        if order.asked
+        else []
+    )
     graded = [shown(_OF_TIER).format(tier=tier(order.tier))] if order.tier else []
     facts = [(_ASKED_FOR, shown(_NEXT_FACT).join([*asked, *graded]))] if asked else []
     facts += [(_TIER, tier(order.tier))] if graded and not asked else []
@@ -157,7 +176,7 @@ def _asked_for(order: Order) -> list[tuple[Words, str]]:
     return [*facts, (_RULES, rules)] if rules else facts
 
 
-def _in_words(told: Told, reason: Words) -> Told:
+def _in_words(told: AuditEntryView, reason: BilingualText) -> AuditEntryView:
     """A row of the trail, which keeps the reason of a decision in English."""
     return replace(told, why=shown(reason)) if told.why and told.why == reason.en else told
 
@@ -174,7 +193,7 @@ def rules_seen(order: Order) -> Iterator[str]:
         yield shown(_SEEN).format(rule=rule, days=days, what=shown(one.words))
 
 
-def _read_out(said: Words) -> RenderableType:
+def _read_out(said: BilingualText) -> RenderableType:
     """A sentence to read to a caller, who may speak either language."""
     return Group(Prose(said.zh), Prose(said.en), Prose(""))
 
@@ -226,25 +245,29 @@ def act_page(act: Act, skipped: Sequence[Skipped] = ()) -> RenderableType:
 _ORDERS: Listing[Order] = Listing(
     _ORDER,
     (
-        Column("id", _ORDER, lambda one: one.id),
-        Column("kind", Words("类型", "kind"), lambda one: one.kind.value, word=partial(term, Kind)),
-        Column("state", _STATE, lambda one: one.state.value, word=state),
-        Column("opened_at", _OPENED, lambda one: one.opened_at),
-        Column("closed_at", _CLOSED, lambda one: one.closed_at),
-        Column("reason", _REASON, lambda one: one.grounds.reason, below=True),
+        ListColumn("id", _ORDER, lambda one: one.id),
+        ListColumn(
+            "kind", BilingualText("类型", "kind"), lambda one: one.kind.value, word=partial(term, Kind)
+        ),
+        ListColumn("state", _STATE, lambda one: one.state.value, word=state),
+        ListColumn("opened_at", _OPENED, lambda one: one.opened_at),
+        ListColumn("closed_at", _CLOSED, lambda one: one.closed_at),
+        ListColumn("reason", _REASON, lambda one: one.grounds.reason, below=True),
     ),
 )
 _ACT_CARDS: Listing[ActCard] = Listing(
     _CARD,
     (
-        Column("line", Words("#", "#"), lambda one: one.line, right=True),
-        Column("card", _CARD, lambda one: one.card),
-        Column("state", Words("现状", "now"), lambda one: one.state, word=state),
-        Column("tier", _TIER, lambda one: one.tier, word=tier),
-        Column("outcome", Words("结果", "outcome"), lambda one: one.outcome, _outcome),
-        Column("objection", Words("异议", "objection"), lambda one: one.objection, word=_objection),
-        Column("open", Words("未结工单", "open"), lambda one: None, _open_orders),
-        Column("told", _REASON, lambda one: None, _why_asked, below=True),
+        ListColumn("line", BilingualText("#", "#"), lambda one: one.line, right=True),
+        ListColumn("card", _CARD, lambda one: one.card),
+        ListColumn("state", BilingualText("现状", "now"), lambda one: one.state, word=state),
+        ListColumn("tier", _TIER, lambda one: one.tier, word=tier),
+        ListColumn("outcome", BilingualText("结果", "outcome"), lambda one: one.outcome, _outcome),
+        ListColumn(
+            "objection", BilingualText("异议", "objection"), lambda one: one.objection, word=_objection
+        ),
+        ListColumn("open", BilingualText("未结工单", "open"), lambda one: None, _open_orders),
+        ListColumn("told", _REASON, lambda one: None, _why_asked, below=True),
     ),
 )
 
@@ -284,7 +307,7 @@ def fault_line(fault: Fault) -> Prose:
     return Prose(shown(_FAULT).format(row=fault.seq, what=fault.what), style="red")
 
 
-def _facts(*rows: tuple[Words, str]) -> Table:
+def _facts(*rows: tuple[BilingualText, str]) -> Table:
     return _table(*((shown(name), value) for name, value in rows if value != "-"))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 WAIT_SECONDS = 300.0  # for somebody to open the page
 _REQUEST_SECONDS = 10.0
@@ -34,7 +34,7 @@ _FIGURE = (
 
 def show_once(
     title: str,
-    pictures: Sequence[tuple[Words, bytes]],
+    pictures: Sequence[tuple[BilingualText, bytes]],
     say: Callable[[str], None],
     seconds: float = WAIT_SECONDS,
 ) -> bool:
@@ -56,7 +56,7 @@ def show_once(
         serving.join()
 
 
-def _page(title: str, pictures: Sequence[tuple[Words, bytes]]) -> bytes:
+def _page(title: str, pictures: Sequence[tuple[BilingualText, bytes]]) -> bytes:
     figures = (
         _FIGURE.format(
             words=html.escape(f"{words.zh} {words.en}"),

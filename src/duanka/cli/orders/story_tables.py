@@ -15,41 +15,64 @@ from duanka.cli.shell.process import Prose
 from duanka.domain.evidence import Evidence
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.order import Asked, Kind, State
+from duanka.domain.order import Kind, RequestedAction, State
 from duanka.domain.person import Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail_texts import field_words, row_words
 from duanka.orders.dispatch.notice_texts import TITLES
-from duanka.orders.dispatch.outbox import Outcome
+from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome
-from duanka.orders.views import Confirmed, Leg, Notice, Refused, Told
+from duanka.orders.views import AuditEntryView, Confirmed, DispatchView, Notice, RefusedView
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?[+-]\d{2}:\d{2}")
-_ELEMENT, _OUTCOME = Words("网元", "element"), Words("结果", "outcome")
-_AT, _SINCE, _WAITING = Words("时间", "at"), Words("起始", "since"), Words("等待", "waiting")
-_TRAIL_TITLE = Words("\n审计记录", "\nAudit trail")
-_TRAIL_ROW = Words("{row}  {at}  {who}（{role}）  {what}", "{row}  {at}  {who} ({role})  {what}")
-_WHY, _CHANGED = Words("理由：{why}", "why: {why}"), Words("变更：{changed}", "changed: {changed}")
-_NEXT = Words("；", "; ")
-_LEGS_TITLE = Words("\n网络执行", "\nNetwork")
+_ELEMENT, _OUTCOME = BilingualText("网元", "element"), BilingualText("结果", "outcome")
+_AT, _SINCE, _WAITING = (
+    BilingualText("时间", "at"),
+    BilingualText("起始", "since"),
+    BilingualText("等待", "waiting"),
+)
+_TRAIL_TITLE = BilingualText("\n审计记录", "\nAudit trail")
+_TRAIL_ROW = BilingualText("{row}  {at}  {who}（{role}）  {what}", "{row}  {at}  {who} ({role})  {what}")
+_WHY, _CHANGED = (
+    BilingualText("理由：{why}", "why: {why}"),
+    BilingualText("变更：{changed}", "changed: {changed}"),
+)
+_NEXT = BilingualText("；", "; ")
+_LEGS_TITLE = BilingualText("\n网络执行", "\nNetwork")
 _LEGS = (
-    *(_ELEMENT, Words("步骤", "step"), Words("应为", "wanted"), Words("下发", "decided")),
-    *(Words("完成", "done"), Words("秒", "seconds"), Words("次数", "tries"), _OUTCOME),
+    *(
+        _ELEMENT,
+        BilingualText("步骤", "step"),
+        BilingualText("应为", "wanted"),
+        BilingualText("下发", "decided"),
+    ),
+    *(
+        BilingualText("完成", "done"),
+        BilingualText("秒", "seconds"),
+        BilingualText("次数", "tries"),
+        _OUTCOME,
+    ),
 )
-_CONFIRMED = (_ELEMENT, Words("实际状态", "in force"), _SINCE, _WAITING)
-_NOTICES_TITLE = Words("\n通知短信", "\nNotices")
-_NOTICE = Words("{title}：{outcome}", "{title}: {outcome}")
+_CONFIRMED = (_ELEMENT, BilingualText("实际状态", "in force"), _SINCE, _WAITING)
+_NOTICES_TITLE = BilingualText("\n通知短信", "\nNotices")
+_NOTICE = BilingualText("{title}：{outcome}", "{title}: {outcome}")
 _NOTICE_TIMES = (
-    Words("生成 {at}", "written {at}"),
-    Words("发送 {at}", "sent {at}"),
-    Words("回执 {at}", "receipt {at}"),
+    BilingualText("生成 {at}", "written {at}"),
+    BilingualText("发送 {at}", "sent {at}"),
+    BilingualText("回执 {at}", "receipt {at}"),
 )
-_REFUSED_TITLE = Words("\n已拦截", "\nRefused")
-_REFUSED = (_AT, _ELEMENT, Words("业务", "what"), Words("对方", "peer"), Words("原因", "reason"))
-_WAITS = Words("等待中", "waiting")
-_NOTHING, _YES, _NO = "-", Words("是", "yes"), Words("否", "no")
+_REFUSED_TITLE = BilingualText("\n已拦截", "\nRefused")
+_REFUSED = (
+    _AT,
+    _ELEMENT,
+    BilingualText("业务", "what"),
+    BilingualText("对方", "peer"),
+    BilingualText("原因", "reason"),
+)
+_WAITS = BilingualText("等待中", "waiting")
+_NOTHING, _YES, _NO = "-", BilingualText("是", "yes"), BilingualText("否", "no")
 # Fields of the trail whose values have words.
-_VALUES = {"state": State, "kind": Kind, "asked": Asked, "wanted": NetworkState}
+_VALUES = {"state": State, "kind": Kind, "asked": RequestedAction, "wanted": NetworkState}
 
 
 def local(at: datetime | None) -> str:
@@ -68,7 +91,7 @@ def carried_by(entitled: str) -> str:
     return f"{term(Evidence, evidence)}{mark}{reference}" if entitled else "-"
 
 
-def trail_told(trail: Sequence[Told]) -> RenderableType:
+def trail_told(trail: Sequence[AuditEntryView]) -> RenderableType:
     """What the audit trail tells: a line a row, and under it why and what changed."""
     if not trail:
         return Group()
@@ -84,7 +107,7 @@ def trail_told(trail: Sequence[Told]) -> RenderableType:
     return Group(*lines)
 
 
-def _changes(told: Told) -> Iterator[str]:
+def _changes(told: AuditEntryView) -> Iterator[str]:
     """Each field that a row changed; of what was not there before only its value."""
     for name, value in told.after.items():
         before, after = _readable(name, told.before.get(name)), _readable(name, value)
@@ -107,14 +130,14 @@ def _readable(name: str, value: object) -> str:
     return carried_by(value) if isinstance(value, str) and name == "carried_by" else str(value)
 
 
-def legs_table(legs: Sequence[Leg]) -> RenderableType:
+def legs_table(legs: Sequence[DispatchView]) -> RenderableType:
     """What each element was to be told, and what came of it."""
     if not legs:
         return Group()
     table = grid(*_LEGS, title=_LEGS_TITLE, right=("step", "seconds", "tries"))
     for leg in legs:
         took = f"{(leg.done_at - leg.created_at).total_seconds():.2f}" if leg.done_at else "-"
-        said = f"{term(Outcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
+        said = f"{term(TaskOutcome, leg.outcome, shown(_WAITS))} {leg.error or ''}".strip()
         wanted = term(NetworkState, leg.wanted)
         times = (moment(leg.created_at), moment(leg.done_at))
         table.add_row(leg.element, str(leg.step), wanted, *times, took, str(leg.tries), said)
@@ -133,7 +156,7 @@ def confirmed_table(network: Sequence[Confirmed]) -> RenderableType:
     return table
 
 
-def refused_table(refusals: Sequence[Refused]) -> RenderableType:
+def refused_table(refusals: Sequence[RefusedView]) -> RenderableType:
     """Calls and messages of a card that were refused."""
     if not refusals:
         return Group()

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from duanka.cli.orders.order_moves import move, say_to_come, told_proposed
 from duanka.cli.orders.orders_list import scope_of
-from duanka.cli.output.lists import AsCSV, AsJSON, Asked, Count, PageNumber, Rows, line, print_list
+from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, PageNumber, Rows, line, print_list
 from duanka.cli.people.acting import AtDesk, Why, cards_in_file, command
 from duanka.cli.shell.completion import (
     TIERS,
@@ -182,7 +182,7 @@ def _add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """List what was taken, the newest first: how much became of it, what is left, what was undone."""
         with at_desk(Permission.LIST_TAKES) as (here, person):
-            asked = Asked("orders takes", as_json, as_csv, count, page, limit)
+            asked = ListOptions("orders takes", as_json, as_csv, count, page, limit)
             print_list(out, tables.TAKES, here.takes.list(person, _TAKES), asked)
 
     @command(orders, Permission.LIST_TAKES)
@@ -195,7 +195,7 @@ def _add_lists(orders: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """List what is held back, the oldest first: by whom, since when and why."""
         with at_desk(Permission.LIST_TAKES) as (here, person):
-            asked = Asked("orders held", as_json, as_csv, count, page, limit, scope=scope_of(person))
+            asked = ListOptions("orders held", as_json, as_csv, count, page, limit, scope=scope_of(person))
             found = here.takes.held(person)
             print_list(out, tables.HELD, found, asked)
         if found and not (count or asked.for_programs):

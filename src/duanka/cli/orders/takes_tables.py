@@ -9,101 +9,104 @@ from rich.console import Group, RenderableType
 
 from duanka.cli.orders.story_tables import local
 from duanka.cli.output.grid import grid
-from duanka.cli.output.list_columns import Column, Listing, in_cell
+from duanka.cli.output.list_columns import ListColumn, Listing, in_cell
 from duanka.cli.shell.language import language, shown, term, tier
 from duanka.cli.shell.process import Prose
 from duanka.domain.bulk_action import ActState
 from duanka.domain.decision import Tier
 from duanka.domain.phone_masking import masked_text
 from duanka.domain.take import Take
-from duanka.domain.text import Words
-from duanka.orders.bulk_actions.withdrawal import Found
+from duanka.domain.text import BilingualText
+from duanka.orders.bulk_actions.withdrawal import OpenVerifications
 from duanka.orders.intake.kept_decisions import Why
 from duanka.orders.intake.take_record import Narrower, folder_of
 from duanka.orders.intake.takes import HeldDecision, KeptDecision, Undone, summary
-from duanka.orders.intake.taking import Preview, Taken
+from duanka.orders.intake.taking import Preview, TakeResult
 
 _CITIES_SHOWN, _LEFT_SHOWN = 12, 10
 
 # What became of decisions, and tiers, as they are counted.
 _COUNTED = {
-    "opened": Words("新建", "opened"),
-    "attached": Words("追加", "attached"),
-    "stopped": Words("停机", "stopped"),
-    "protected": Words("受保护", "protected"),
-    "withdrawn": Words("撤回", "withdrawn"),
-    "aside": Words("搁置", "aside"),
-    "left": Words("无须处置", "without action"),
-    "unsealed": Words("无密封", "unsealed"),
-    "unsealed_stops": Words("停机无签名", "unsealed stops"),
+    "opened": BilingualText("新建", "opened"),
+    "attached": BilingualText("追加", "attached"),
+    "stopped": BilingualText("停机", "stopped"),
+    "protected": BilingualText("受保护", "protected"),
+    "withdrawn": BilingualText("撤回", "withdrawn"),
+    "aside": BilingualText("搁置", "aside"),
+    "left": BilingualText("无须处置", "without action"),
+    "unsealed": BilingualText("无密封", "unsealed"),
+    "unsealed_stops": BilingualText("停机无签名", "unsealed stops"),
     **{one.word: one.words for one in Tier},
 }
 # By what is counted: the headings of what would be opened.
 _BY = {
-    "tier": Words("等级", "tier"),
-    "rule": Words("规则", "rule"),
-    "city": Words("城市", "city"),
-    "operator": Words("运营商", "operator"),
+    "tier": BilingualText("等级", "tier"),
+    "rule": BilingualText("规则", "rule"),
+    "city": BilingualText("城市", "city"),
+    "operator": BilingualText("运营商", "operator"),
 }
-_OPENED = Words("将新建", "would be opened")
-_AND, _NEXT = Words("、", ", "), Words("；", "; ")
+_OPENED = BilingualText("将新建", "would be opened")
+_AND, _NEXT = BilingualText("、", ", "), BilingualText("；", "; ")
 _NOTHING_NEW, _WAS_HELD, _IS_HELD = (
-    *(Words("没有新的", "nothing new"), Words("暂缓的研判结果", "what was held")),
-    Words("暂缓的研判结果", "what is held"),
+    *(BilingualText("没有新的", "nothing new"), BilingualText("暂缓的研判结果", "what was held")),
+    BilingualText("暂缓的研判结果", "what is held"),
 )
-_TAKEN = Words("已接收 {source}：{counts}。", "Taken from {source}: {counts}.")
-_UNSEALED = Words(
+_TAKEN = BilingualText("已接收 {source}：{counts}。", "Taken from {source}: {counts}.")
+_UNSEALED = BilingualText(
     "{count} 条研判结果没有本系统的密封：只核验用户，后续处置须第二人复核。"
     "请用与此处相同的 DUANKA_SECRET 或 DUANKA_ORDERS 扫描。",
     "{count} decision(s) bear no seal of this installation: their holders are asked, and whatever follows takes a"
     " second person. Scan with DUANKA_SECRET or DUANKA_ORDERS as here.",
 )
-_TAKE_IS = Words(
+_TAKE_IS = BilingualText(
     "本次接收编号 {take}；撤销：`duanka orders undo {take} --why …`",
     "This is take {take}; `duanka orders undo {take} --why …` takes it back.",
 )
-_THEN = Words("下一步：duanka orders list", "Next: duanka orders list")
-_DRY_RUN = Words("试运行：没有写入任何内容。", "Dry run: nothing is written.")
-_FROM = Words("来自 {source}：{counts}。", "From {source}: {counts}.")
-_LEFT = Words(
+_THEN = BilingualText("下一步：duanka orders list", "Next: duanka orders list")
+_DRY_RUN = BilingualText("试运行：没有写入任何内容。", "Dry run: nothing is written.")
+_FROM = BilingualText("来自 {source}：{counts}。", "From {source}: {counts}.")
+_LEFT = BilingualText(
     "留待下次接收：{count}（`duanka orders take {folder}`）。",
     "Left for the next take: {count} (`duanka orders take {folder}`).",
 )
-_HELD = Words(
+_HELD = BilingualText(
     "暂缓，此后的研判也不处置：{count}（`duanka orders held`；`duanka orders take --held`）。",
     "Held back, whatever comes: {count} (`duanka orders held`; `duanka orders take --held`).",
 )
-_POLICE = Words(
+_POLICE = BilingualText(
     "公安确认涉案的 {count} 张立即停机：不受筛选，不能暂缓。",
     "{count} card(s) that the police confirmed are stopped whatever was chosen, and cannot be held back.",
 )
-_REPLACED = Words(
+_REPLACED = BilingualText(
     "丢弃 {count} 条本目录以前的清单留下的研判结果：以本清单为准。",
     "{count} that an earlier list in this folder had left are dropped: this one decides.",
 )
-_NOT_FOUND = Words(
+_NOT_FOUND = BilingualText(
     "暂缓名单中有 {count} 张卡在此没有研判结果", "{count} card(s) of the list to hold have no decision here"
 )
-_NOT_HELD, _STOP = Words("：不作暂缓。", ": nothing of them is held."), Words("。", ".")
-_NARROWER = Words(
+_NOT_HELD, _STOP = BilingualText("：不作暂缓。", ": nothing of them is held."), BilingualText("。", ".")
+_NARROWER = BilingualText(
     "未全部完成：{count} 条撤回待确认，因本清单的范围比上次小。{told}若确属有意：`duanka orders take {folder} --yes`",
     "Not all is done: {count} withdrawal(s) wait, for this list covers less than the one before.{told} If that is"
     " meant: `duanka orders take {folder} --yes`",
 )
-_ASIDE = Words(
+_ASIDE = BilingualText(
     "未全部完成：{count} 条研判结果无法处理，已搁置：`duanka orders alarms`",
     "Not all is done: {count} decision(s) could not be processed and were set aside: `duanka orders alarms`",
 )
 _COVERS, _UNSAID = (
-    Words("其记录为 {covers}。", " Its records cover {covers}."),
-    Words("其记录范围未说明。", " Its records are not said."),
+    BilingualText("其记录为 {covers}。", " Its records cover {covers}."),
+    BilingualText("其记录范围未说明。", " Its records are not said."),
 )
-_BEFORE = Words("上次：{before}。少了：{lacks}。", " The take before: {before}. Less: {lacks}.")
-_ONE_TAKE = Words("{take}：{at} 由 {by} 接收自 {source}", "{take}: taken {at} by {by} from {source}")
-_RECORDS = Words("  其记录为 {covers}", "  its records cover {covers}")
-_RECORDS_UNSAID = Words("  没有说明其记录的范围", "  it does not say what its records cover")
-_CHOSEN, _ALL = Words("  选择：{chosen}", "  chosen: {chosen}"), Words("  全部接收", "  all of it was chosen")
-_TAKES_BACK = Words(
+_BEFORE = BilingualText("上次：{before}。少了：{lacks}。", " The take before: {before}. Less: {lacks}.")
+_ONE_TAKE = BilingualText("{take}：{at} 由 {by} 接收自 {source}", "{take}: taken {at} by {by} from {source}")
+_RECORDS = BilingualText("  其记录为 {covers}", "  its records cover {covers}")
+_RECORDS_UNSAID = BilingualText("  没有说明其记录的范围", "  it does not say what its records cover")
+_CHOSEN, _ALL = (
+    BilingualText("  选择：{chosen}", "  chosen: {chosen}"),
+    BilingualText("  全部接收", "  all of it was chosen"),
+)
+_TAKES_BACK = BilingualText(
     "  撤销：`duanka orders undo {take} --why …`", "  `duanka orders undo {take} --why …` takes it back"
 )
 _CHOICES = {
@@ -111,67 +114,69 @@ _CHOICES = {
     "rules": _BY["rule"],
     "cities": _BY["city"],
     "operators": _BY["operator"],
-    "cards": Words("指定号码", "cards named"),
-    "hold": Words("暂缓号码", "cards held back"),
-    "limit": Words("至多", "at most"),
-    "hold_rest": Words("其余暂缓", "the rest is held"),
-    "narrower": Words("范围缩小也撤回", "withdrawing although it covers less"),
+    "cards": BilingualText("指定号码", "cards named"),
+    "hold": BilingualText("暂缓号码", "cards held back"),
+    "limit": BilingualText("至多", "at most"),
+    "hold_rest": BilingualText("其余暂缓", "the rest is held"),
+    "narrower": BilingualText("范围缩小也撤回", "withdrawing although it covers less"),
 }
-_KEPT_TITLE = Words("未建单的研判结果（不告诉来电人）", "Decisions without an order (not for the caller)")
-_KEPT_WHY = Words("，理由：{why}", ": {why}")
+_KEPT_TITLE = BilingualText(
+    "未建单的研判结果（不告诉来电人）", "Decisions without an order (not for the caller)"
+)
+_KEPT_WHY = BilingualText("，理由：{why}", ": {why}")
 _KEPT_IS = {
-    Why.HELD: Words(
+    Why.HELD: BilingualText(
         "  {tier}，{by} 自 {since} 暂缓{why}；放行：`duanka orders take --held --card …`",
         "  {tier}, held by {by} since {since}{why}; `duanka orders take --held --card …` takes it",
     ),
-    Why.LEFT: Words(
+    Why.LEFT: BilingualText(
         "  {tier}，{since} 起待下次接收（`duanka orders show {take}`）",
         "  {tier}, left for the next take since {since} (`duanka orders show {take}`)",
     ),
-    Why.NARROWER: Words(
+    Why.NARROWER: BilingualText(
         "  {since} 起待确认的撤回：记录范围缩小（`duanka orders show {take}`）",
         "  a withdrawal that waits since {since}: its records cover less (`duanka orders show {take}`)",
     ),
 }
-_NONE, _STILL = Words("无", "nothing"), Words("{why} {count}", "{count} {why} still")
-_UNDONE = Words("{at} 由 {by} 撤销：{acts}", "undone {at} by {by}: {acts}")
-RELEASE = Words(
+_NONE, _STILL = BilingualText("无", "nothing"), BilingualText("{why} {count}", "{count} {why} still")
+_UNDONE = BilingualText("{at} 由 {by} 撤销：{acts}", "undone {at} by {by}: {acts}")
+RELEASE = BilingualText(
     "放行：`duanka orders take --held`，可加 --tier、--rule、--card、--limit。",
     "Release: `duanka orders take --held`, with --tier, --rule, --card or --limit.",
 )
-_WOULD_WITHDRAW = Words(
+_WOULD_WITHDRAW = BilingualText(
     "试运行：没有写入任何内容。将撤回 {count} 张核验工单：{tiers}。",
     "Dry run: nothing is written. {count} verification(s) would be withdrawn: {tiers}.",
 )
-_FOR_TWO = Words(
+_FOR_TWO = BilingualText(
     "其中 {count} 张的等级须双人复核：届时整体提出。",
     "{count} of them are of a tier that takes two people: all of it is proposed then.",
 )
-_LEFT_OUT = Words(
+_LEFT_OUT = BilingualText(
     "指名的 {count} 张不在其内：已办结，或不符合筛选。",
     "{count} that are named are left out: they are over, or not of the filter.",
 )
-_TAKE_UNDONE = Words(
+_TAKE_UNDONE = BilingualText(
     "接收 {take}：撤回 {withdrawn}，提出待第二人复核 {proposed}，未动 {left}。",
     "Take {take}: {withdrawn} withdrawn, {proposed} proposed to a second person, {left} left alone.",
 )
-_SECOND = Words(
+_SECOND = BilingualText(
     "{count} 张的等级须双人复核。下一步由 {by} 以外的主管：`duanka orders approve {act} --why …`",
     "{count} are of a tier that takes two people. Next, by a supervisor who is not {by}:"
     " `duanka orders approve {act} --why …`",
 )
 _LEFT_ALONE, _MORE = (
-    Words("未动：{why}。", "Left alone: {why}."),
-    Words("  另有 {more} 张", "  and {more} more"),
+    BilingualText("未动：{why}。", "Left alone: {why}."),
+    BilingualText("  另有 {more} 张", "  and {more} more"),
 )
-_CHANGED = Words(
+_CHANGED = BilingualText(
     "{count} 张其间已变化：`duanka orders show {act}`",
     "{count} changed meanwhile: `duanka orders show {act}`",
 )
-_BY_CARD = Words("逐张：`duanka orders show {act}`", "Card by card: `duanka orders show {act}`")
+_BY_CARD = BilingualText("逐张：`duanka orders show {act}`", "Card by card: `duanka orders show {act}`")
 
 
-def taken(folder: Path | None, done: Taken) -> RenderableType:
+def taken(folder: Path | None, done: TakeResult) -> RenderableType:
     """What a take came to, what it did not take, and the commands that follow."""
     source = folder or shown(_WAS_HELD)
     counts = _counted(vars(done.received)) or shown(_NOTHING_NEW)
@@ -206,7 +211,7 @@ def preview(folder: Path | None, found: Preview) -> RenderableType:
     return Group(*lines)
 
 
-def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Prose]:
+def _kept(folder: Path | None, done: TakeResult, *, would: bool = False) -> list[Prose]:
     """What is not taken, why, and what takes it."""
     kept, lines = done.kept, list[Prose]()
     if left := kept.get(Why.LEFT, 0):
@@ -223,7 +228,7 @@ def _kept(folder: Path | None, done: Taken, *, would: bool = False) -> list[Pros
     return lines
 
 
-def _not_done(folder: Path | None, done: Taken) -> list[Prose]:
+def _not_done(folder: Path | None, done: TakeResult) -> list[Prose]:
     """What a script must not take for done; the exit code says so, too."""
     lines = list[Prose]()
     if aside := done.received.aside:
@@ -270,48 +275,52 @@ def story(take: Take) -> str:
     return shown(_NEXT).join(told)
 
 
-def _held_for(one: HeldDecision) -> Words:
-    return Words(masked_text(one.reason.zh), masked_text(one.reason.en))
+def _held_for(one: HeldDecision) -> BilingualText:
+    return BilingualText(masked_text(one.reason.zh), masked_text(one.reason.en))
 
 
-def _became(name: str) -> Column[Take]:
-    return Column(name, None, lambda one: one.counts.get(name, 0))
+def _became(name: str) -> ListColumn[Take]:
+    return ListColumn(name, None, lambda one: one.counts.get(name, 0))
 
 
 TAKES: Listing[Take] = Listing(
-    Words("接收", "takes"),
+    BilingualText("接收", "takes"),
     (
-        Column("id", Words("接收", "take"), lambda one: one.id),
-        Column("at", Words("时间", "at"), lambda one: one.at),
-        Column("by", Words("人员", "by"), lambda one: one.by),
+        ListColumn("id", BilingualText("接收", "take"), lambda one: one.id),
+        ListColumn("at", BilingualText("时间", "at"), lambda one: one.at),
+        ListColumn("by", BilingualText("人员", "by"), lambda one: one.by),
         *map(_became, ("opened", "attached", "stopped", "withdrawn", "protected", "aside")),
-        Column("waiting", None, lambda one: one.kept.get("left", 0)),
-        Column("held", None, lambda one: one.kept.get("held", 0)),
-        Column("source", None, lambda one: folder_of(one.source)),
-        Column("undone_at", None, lambda one: one.undone_at),
-        Column("undone_by", None, lambda one: one.undone_by),
-        Column("undone_in", None, lambda one: one.undone_in),
-        Column("", Words("结果", "result"), lambda one: None, story, below=True),
+        ListColumn("waiting", None, lambda one: one.kept.get("left", 0)),
+        ListColumn("held", None, lambda one: one.kept.get("held", 0)),
+        ListColumn("source", None, lambda one: folder_of(one.source)),
+        ListColumn("undone_at", None, lambda one: one.undone_at),
+        ListColumn("undone_by", None, lambda one: one.undone_by),
+        ListColumn("undone_in", None, lambda one: one.undone_in),
+        ListColumn("", BilingualText("结果", "result"), lambda one: None, story, below=True),
     ),
     ("by",),
 )
 
 HELD: Listing[HeldDecision] = Listing(
-    Words("暂缓的研判结果", "decisions that are held"),
+    BilingualText("暂缓的研判结果", "decisions that are held"),
     (
-        Column("card", Words("号码", "card"), lambda one: one.card),
-        Column("tier", Words("等级", "tier"), lambda one: one.tier, word=tier),
-        Column("since", Words("暂缓自", "held since"), lambda one: one.since),
-        Column("by", Words("人员", "by"), lambda one: one.by),
-        Column(
-            "why", Words("暂缓理由", "why it is held"), lambda one: masked_text(one.why), least=10, spare=1
+        ListColumn("card", BilingualText("号码", "card"), lambda one: one.card),
+        ListColumn("tier", BilingualText("等级", "tier"), lambda one: one.tier, word=tier),
+        ListColumn("since", BilingualText("暂缓自", "held since"), lambda one: one.since),
+        ListColumn("by", BilingualText("人员", "by"), lambda one: one.by),
+        ListColumn(
+            "why",
+            BilingualText("暂缓理由", "why it is held"),
+            lambda one: masked_text(one.why),
+            least=10,
+            spare=1,
         ),
-        Column("asked", None, lambda one: one.asked),
-        Column("rules", None, lambda one: one.rules),
-        Column("operator", None, lambda one: one.operator),
-        Column("city", None, lambda one: one.city),
-        Column("take", None, lambda one: one.take_id),
-        Column("reason", Words("原因", "reason"), _held_for, below=True, both=True),
+        ListColumn("asked", None, lambda one: one.asked),
+        ListColumn("rules", None, lambda one: one.rules),
+        ListColumn("operator", None, lambda one: one.operator),
+        ListColumn("city", None, lambda one: one.city),
+        ListColumn("take", None, lambda one: one.take_id),
+        ListColumn("reason", BilingualText("原因", "reason"), _held_for, below=True, both=True),
     ),
     ("tier", "rules", "city", "operator", "by"),
 )
@@ -327,7 +336,7 @@ def kept_page(kept: Sequence[KeptDecision]) -> RenderableType:
     return Prose("\n".join(lines))
 
 
-def to_withdraw(found: Found) -> RenderableType:
+def to_withdraw(found: OpenVerifications) -> RenderableType:
     """What a withdrawal would be about."""
     withdrawn = {"count": f"{len(found.orders):,}", "tiers": _counted(found.tiers)}
     lines = [shown(_WOULD_WITHDRAW).format(**withdrawn)]

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from duanka.cli.shell.language import shown
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _WHOLE = (
     "act",
@@ -29,7 +29,9 @@ Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """A title, the columns, the rows; the first column and `words` are text, the others numbers."""
 
 
-def grid(*columns: str | Words, title: str | Words = "", right: Collection[str] = ()) -> Table:
+def grid(
+    *columns: str | BilingualText, title: str | BilingualText = "", right: Collection[str] = ()
+) -> Table:
     """An empty table with headings in the language of tables; the columns `right`, in English, are set to the right."""
     table = Table(
         title=_text(title) or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
@@ -47,7 +49,7 @@ def grid(*columns: str | Words, title: str | Words = "", right: Collection[str] 
     return table
 
 
-def _text(heading: str | Words) -> str:
+def _text(heading: str | BilingualText) -> str:
     return heading if isinstance(heading, str) else shown(heading)
 
 

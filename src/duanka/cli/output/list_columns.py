@@ -16,18 +16,20 @@ from duanka.cli.shell.language import shown
 from duanka.cli.shell.process import UNSAFE, with_home
 from duanka.domain.display import spreadsheet_cell
 from duanka.domain.local_time import operator_zone
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 Item = TypeVar("Item")
-Cell = str | int | float | datetime | date | Words | Sequence[str] | Sequence[Mapping[str, Any]] | None
+Cell = (
+    str | int | float | datetime | date | BilingualText | Sequence[str] | Sequence[Mapping[str, Any]] | None
+)
 
 _OTHERS = re.compile(r"[\s\x00-\x1f]+")
-_YES, _NO = Words("是", "yes"), Words("否", "no")
+_YES, _NO = BilingualText("是", "yes"), BilingualText("否", "no")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})")
 
 
 @dataclass(frozen=True)
-class Column(Generic[Item]):
+class ListColumn(Generic[Item]):
     """One column of a list.
 
     `name`: of the field in JSON and CSV; "": only people get it. `of`: its value for programs; `cell`: as people read
@@ -38,7 +40,7 @@ class Column(Generic[Item]):
     """
 
     name: str
-    heading: Words | None
+    heading: BilingualText | None
     of: Callable[[Item], Cell]
     cell: Callable[[Item], str] | None = None
     least: int = 0
@@ -62,19 +64,19 @@ class Column(Generic[Item]):
 class Listing(Generic[Item]):
     """A list. `what`: its rows in the plural, for sentences; `counted`: names of the columns to count by."""
 
-    what: Words
-    columns: tuple[Column[Item], ...]
+    what: BilingualText
+    columns: tuple[ListColumn[Item], ...]
     counted: tuple[str, ...] = ()
 
     @property
-    def fields(self) -> tuple[Column[Item], ...]:
+    def fields(self) -> tuple[ListColumn[Item], ...]:
         """The columns that programs get."""
         return tuple(one for one in self.columns if one.name)
 
 
 def in_cell(value: Cell) -> str:
     """A value as people read it: moments in the operator's zone, to the minute."""
-    if isinstance(value, Words):
+    if isinstance(value, BilingualText):
         return shown(value)
     if isinstance(value, datetime):
         return f"{operator_zone().local(value) if value.tzinfo else value:%Y-%m-%d %H:%M}"
@@ -94,7 +96,7 @@ def moments_in(text: str) -> str:
 
 def _plain(value: Cell) -> object:
     """A value as JSON has it: moments ISO 8601 with the operator's offset, both languages of a text."""
-    if isinstance(value, Words):
+    if isinstance(value, BilingualText):
         return {"zh": value.zh, "en": value.en}
     if isinstance(value, datetime):
         return _iso(value)
@@ -144,7 +146,7 @@ def _flat(listing: Listing[Item], item: Item) -> list[str]:
     flat: list[str] = []
     for one in listing.fields:
         value = one.of(item)
-        both = value if isinstance(value, Words) else ("", "")
+        both = value if isinstance(value, BilingualText) else ("", "")
         flat += both if one.both else [as_text(value)]
     return flat
 

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from duanka.cli.output.list_columns import (
-    Column,
     Item,
+    ListColumn,
     Listing,
     as_text,
     csv_lines,
@@ -31,7 +31,7 @@ from duanka.cli.shell.completion import remember_shown
 from duanka.cli.shell.language import shown
 from duanka.cli.shell.process import line_breaks
 from duanka.domain.errors import DuankaError
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, an object a line (docs/OUTPUT.md).")]
 AsCSV = Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets (docs/OUTPUT.md).")]
@@ -49,7 +49,7 @@ _BOM = "\ufeff"  # so that spreadsheets read UTF-8
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListOptions:
     """How a list is to be printed. `filters`, `scope`: what was asked for and who asked, for the sentences.
 
     `command`: what was typed before its options. `whole`: a short list, without pages.
@@ -122,7 +122,7 @@ def fetched(fetch: Callable[[str, int], Any], rows: int | None) -> tuple[list[An
             return items, bool(after)
 
 
-def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], asked: Asked) -> None:
+def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], asked: ListOptions) -> None:
     """Print a list that is at hand: the page of it that was asked for, or its counts."""
     if asked.count:
         found = list(items)
@@ -134,7 +134,7 @@ def print_list(out: Console, listing: Listing[Item], items: Iterable[Item], aske
 
 
 def print_page(
-    out: Console, listing: Listing[Item], items: Sequence[Item], asked: Asked, *, more: bool
+    out: Console, listing: Listing[Item], items: Sequence[Item], asked: ListOptions, *, more: bool
 ) -> None:
     """Print one page. `more`: whether another one follows."""
     _remember(listing, items)
@@ -148,14 +148,14 @@ def print_page(
         for text in table_lines(listing, items, out.width):
             out.print(text, soft_wrap=True, highlight=False)
         if more:
-            words = Words("下一页：", "More: ")
+            words = BilingualText("下一页：", "More: ")
             limit = f" --limit {asked.limit}" if asked.limit else ""
             filters = f" {asked.filters}" if asked.filters else ""
             line(out, f"{shown(words)}duanka {asked.command}{filters}{limit} --page {asked.page + 1}")
 
 
 def print_counts(
-    out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: Asked
+    out: Console, listing: Listing[Any], total: int, by: Mapping[str, Mapping[str, int]], asked: ListOptions
 ) -> None:
     """Print how many there are of each."""
     remember_shown([{name: value} for name in _REMEMBERED for value in by.get(name, ())])
@@ -172,9 +172,9 @@ def print_counts(
         table = Listing[tuple[str, str, int]](
             listing.what,
             (
-                Column("by", Words("分类", "by"), lambda row: row[0]),
-                Column("value", Words("值", "value"), lambda row: row[1]),
-                Column("count", Words("数量", "count"), lambda row: f"{row[2]:,}", right=True),
+                ListColumn("by", BilingualText("分类", "by"), lambda row: row[0]),
+                ListColumn("value", BilingualText("值", "value"), lambda row: row[1]),
+                ListColumn("count", BilingualText("数量", "count"), lambda row: f"{row[2]:,}", right=True),
             ),
         )
         columns = {
@@ -190,12 +190,12 @@ def print_counts(
             out.print(text, soft_wrap=True, highlight=False)
 
 
-def _heading(column: Column[Any] | None, name: str) -> str:
+def _heading(column: ListColumn[Any] | None, name: str) -> str:
     """What is counted by: in Chinese as its column is headed, in English as programs get it."""
-    return shown(Words(column.heading.zh, name)) if column and column.heading else name
+    return shown(BilingualText(column.heading.zh, name)) if column and column.heading else name
 
 
-def _word(column: Column[Any] | None, value: str) -> str:
+def _word(column: ListColumn[Any] | None, value: str) -> str:
     return column.word(value) if column and column.word else value
 
 
@@ -225,20 +225,20 @@ def line(out: Console, text: str) -> None:
 
 def say(out: Console, zh: str, en: str) -> None:
     """Print a sentence of ours in the language of tables, unbroken."""
-    line(out, shown(Words(zh, en)))
+    line(out, shown(BilingualText(zh, en)))
 
 
 def _widths(
-    columns: Sequence[Column[Any]], natural: Mapping[str, int], heads: Mapping[str, str], width: int
+    columns: Sequence[ListColumn[Any]], natural: Mapping[str, int], heads: Mapping[str, str], width: int
 ) -> dict[str, int]:
     """How wide each column is; those that are left out have no width."""
     kept = list(columns)
 
-    def least(one: Column[Any]) -> int:
+    def least(one: ListColumn[Any]) -> int:
         whole = natural[one.name]
         return min(whole, max(one.least, cell_len(heads[one.name]))) if one.least else whole
 
-    def asked(one: Column[Any]) -> int:  # nothing is cut for the sake of what can be left out
+    def asked(one: ListColumn[Any]) -> int:  # nothing is cut for the sake of what can be left out
         return least(one) if one.spare else natural[one.name]
 
     while sum(map(asked, kept)) + len(kept) - 1 > width and any(one.spare for one in kept):
@@ -252,7 +252,7 @@ def _widths(
     return found
 
 
-def _line(columns: Sequence[Column[Any]], cells: Sequence[str], widths: Mapping[str, int]) -> str:
+def _line(columns: Sequence[ListColumn[Any]], cells: Sequence[str], widths: Mapping[str, int]) -> str:
     parts = []
     for one, cell in zip(columns, cells, strict=True):
         size, length = widths[one.name], cell_len(cell)
@@ -269,15 +269,23 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
     return (f"  {text[begin:end].strip()}".rstrip() for begin, end in itertools.pairwise(breaks))
 
 
-def _nothing(what: Words, asked: Asked) -> str:
+def _nothing(what: BilingualText, asked: ListOptions) -> str:
     """That there is none, and what was asked for."""
     if asked.page > 1:
-        return shown(Words(f"第{asked.page}页没有{what.zh}。", f"No {what.en} on page {asked.page}."))
-    filters = Words(f"（{asked.filters}）", f" with {asked.filters}") if asked.filters else Words("", "")
-    scope = (
-        Words(f"，范围：{asked.scope}", f" in your scope: {asked.scope}") if asked.scope else Words("", "")
+        return shown(BilingualText(f"第{asked.page}页没有{what.zh}。", f"No {what.en} on page {asked.page}."))
+    filters = (
+        BilingualText(f"（{asked.filters}）", f" with {asked.filters}")
+        if asked.filters
+        else BilingualText("", "")
     )
-    return shown(Words(f"没有{what.zh}{filters.zh}{scope.zh}。", f"No {what.en}{filters.en}{scope.en}."))
+    scope = (
+        BilingualText(f"，范围：{asked.scope}", f" in your scope: {asked.scope}")
+        if asked.scope
+        else BilingualText("", "")
+    )
+    return shown(
+        BilingualText(f"没有{what.zh}{filters.zh}{scope.zh}。", f"No {what.en}{filters.en}{scope.en}.")
+    )
 
 
 def _remember(listing: Listing[Item], items: Sequence[Item]) -> None:
@@ -293,7 +301,7 @@ def _counts(listing: Listing[Item], items: Sequence[Item]) -> dict[str, dict[str
         found = Counter[str]()
         for item in items:
             value = columns[name].of(item)
-            many = isinstance(value, Sequence) and not isinstance(value, str | Words)
+            many = isinstance(value, Sequence) and not isinstance(value, str | BilingualText)
             found.update(map(str, value) if many and isinstance(value, Sequence) else [as_text(value)])
         by[name] = dict(found.most_common())
     return by

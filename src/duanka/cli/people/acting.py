@@ -22,11 +22,11 @@ from duanka.domain.bounds import given_reason
 from duanka.domain.bulk_action import card_of
 from duanka.domain.card_list import cards_in
 from duanka.domain.errors import DuankaError
-from duanka.domain.order import Kind, NotTheirs, Order, Person
+from duanka.domain.order import Kind, Order, PermissionDenied, Person
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
-    from duanka.bootstrap.orders import Desk
+    from duanka.bootstrap.orders import OrderDesk
     from duanka.bootstrap.settings import Settings
 else:
     app_orders = lazily("duanka.bootstrap.orders")
@@ -55,7 +55,7 @@ class AtDesk:
         self._settings, self._check_network = settings, check_network
 
     @contextmanager
-    def __call__(self, permission: Permission) -> Iterator[tuple[Desk, Person]]:
+    def __call__(self, permission: Permission) -> Iterator[tuple[OrderDesk, Person]]:
         """The desk, and who sits at it; NotTheirs where they have no such permission."""
         chosen = self._settings()
         policy = policy_named(chosen.policy)
@@ -154,7 +154,7 @@ def cards_in_file(file: Path) -> list[str]:
         raise DuankaError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def order_meant(here: Desk, by: Person, text: str, *kinds: Kind) -> Order:
+def order_meant(here: OrderDesk, by: Person, text: str, *kinds: Kind) -> Order:
     """The order with this id, or the open one of the first of `kinds` that the card has.
 
     NotTheirs: `by` may not search by number, or the card is out of their scope.
@@ -163,8 +163,10 @@ def order_meant(here: Desk, by: Person, text: str, *kinds: Kind) -> Order:
         return here.reading.state(text)
     try:
         authorize(by, Permission.SEARCH_BY_NUMBER)
-    except NotTheirs as error:
-        raise NotTheirs(f"{error}; name the order by its id, which `duanka cards show` gives") from None
+    except PermissionDenied as error:
+        raise PermissionDenied(
+            f"{error}; name the order by its id, which `duanka cards show` gives"
+        ) from None
     card = card_of(text)
     for kind in kinds:
         found = here.reading.last(card, kind)
@@ -176,6 +178,6 @@ def order_meant(here: Desk, by: Person, text: str, *kinds: Kind) -> Order:
     )
 
 
-def card_meant(here: Desk, text: str) -> str:
+def card_meant(here: OrderDesk, text: str) -> str:
     """The card that somebody names, by its number or by the id of an order about it, as E.164 without +."""
     return here.reading.state(text).card if text[:1].isalpha() else card_of(text)

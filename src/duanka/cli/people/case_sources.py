@@ -16,7 +16,7 @@ from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.case_source import SIGNATURE_ENDING
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
@@ -27,10 +27,10 @@ else:
     signatures = lazily("duanka.ingest.delivery.signatures")
 
 _SOURCES = (
-    *(Words("编号", "id"), Words("签名方", "name"), Words("提出人", "proposed")),
-    *(Words("复核人", "approved by"), Words("状态", "state")),
+    *(BilingualText("编号", "id"), BilingualText("签名方", "name"), BilingualText("提出人", "proposed")),
+    *(BilingualText("复核人", "approved by"), BilingualText("状态", "state")),
 )
-_NO_SOURCE = Words(
+_NO_SOURCE = BilingualText(
     "没有签名方：涉案名单不会停机；用 `duanka keys add-source` 登记。",
     "No source: no case stops a card; `duanka keys add-source`.",
 )

@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 
 from duanka.bootstrap.policies import policy_named
-from duanka.cli.output.lists import AsCSV, AsJSON, Asked, Count, line, options, print_list, say
+from duanka.cli.output.lists import AsCSV, AsJSON, Count, ListOptions, line, options, print_list, say
 from duanka.cli.people.acting import AtDesk, Why, command
 from duanka.cli.people.case_sources import add_case_sources
 from duanka.cli.shell.completion import choices
 from duanka.cli.shell.lazy import lazily
 from duanka.domain.authority import Permission
 from duanka.domain.person import WITH_KEYS, Person, Role, scope_of
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import orders as app_orders
@@ -30,7 +30,7 @@ else:
     people = lazily("duanka.ledger.people.persons")
 
 RoleName = Literal["desk", "supervisor", "regulator", "police"]
-_ROLES = choices(Words("角色", "role"), WITH_KEYS)
+_ROLES = choices(BilingualText("角色", "role"), WITH_KEYS)
 PersonId = Annotated[str, typer.Argument(metavar="ID", help="Id of the person, like wang.wei.")]
 Name = Annotated[str, typer.Option("--name", help="Their name, as it is shown; by default the id.")]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of what was proposed, P....")]
@@ -109,7 +109,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
     ) -> None:
         """List people, and what was proposed of them and waits for a supervisor."""
         typed = options({"role": role, "waiting": waiting})
-        asked = Asked("persons list", as_json, as_csv, count, filters=typed, whole=True)
+        asked = ListOptions("persons list", as_json, as_csv, count, filters=typed, whole=True)
         with at_desk(Permission.LIST_PERSONS) as (here, person):
             if not waiting:
                 found = [one for one in here.persons.list(person) if role in (None, one.person.role)]
@@ -132,7 +132,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Propose a person; prints the first half of their key, who approves is shown the second."""
         wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
         with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(people.Asked.PERSON, wanted, by, app_orders.now())
+            asked = here.persons.propose(people.PersonProposal.PERSON, wanted, by, app_orders.now())
         _show_proposed(out, *asked)
 
     @command(persons, Permission.PROPOSE_PERSON)
@@ -146,7 +146,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Propose another role, name and scope for a person: all of it as it is to be."""
         wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
         with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(people.Asked.CHANGE, wanted, by, app_orders.now())
+            asked = here.persons.propose(people.PersonProposal.CHANGE, wanted, by, app_orders.now())
         _show_proposed(out, *asked)
 
 
@@ -199,7 +199,7 @@ def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
         """Propose another key for a person; prints its first half, who approves is shown the second."""
         wanted = Person(person, Role.DESK)
         with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(people.Asked.KEY, wanted, by, app_orders.now())
+            asked = here.persons.propose(people.PersonProposal.KEY, wanted, by, app_orders.now())
         _show_proposed(out, *asked)
 
     @command(keys, Permission.LIST_PERSONS, "list")
@@ -212,7 +212,7 @@ def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
     ) -> None:
         """List keys: whose, since when, by whom, whether still in force."""
         typed = options({"person": person, "in_force": in_force})
-        asked = Asked("keys list", as_json, as_csv, count, filters=typed, whole=True)
+        asked = ListOptions("keys list", as_json, as_csv, count, filters=typed, whole=True)
         with at_desk(Permission.LIST_PERSONS) as (here, by):
             found = here.keys.list(by)
             of_person = (one for one in found if person in ("", one.person.id))

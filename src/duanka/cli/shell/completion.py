@@ -23,19 +23,19 @@ from duanka.domain.decision import Tier
 from duanka.domain.errors import DuankaError
 from duanka.domain.police_reasons import CLAIMED, CONFIRMED
 from duanka.domain.private_files import write_private
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 
 _SEEN = "completion.json"  # in the folder of the order book: what its lists showed last
 _MOST_SEEN = 500
-_NO_SUCH = Words("{what}没有“{typed}”：可写 {zh}", "no {what} {typed!r}; write {values}")
+_NO_SUCH = BilingualText("{what}没有“{typed}”：可写 {zh}", "no {what} {typed!r}; write {values}")
 
 
 @dataclass(frozen=True)
 class Choices:
     """What may be typed for one option: `words`, value -> how people read it. `what`: the option, for an error."""
 
-    what: Words
-    words: Mapping[str, Words]
+    what: BilingualText
+    words: Mapping[str, BilingualText]
 
     def read(self, typed: str) -> str:
         """The value that is meant, by itself or by its word in either language. DuankaError names those there are."""
@@ -67,12 +67,12 @@ class Choices:
         return typer.Argument(help=help, parser=self.read, autocompletion=self.like)
 
 
-def choices(what: Words, members: Iterable[WordedEnum]) -> Choices:
+def choices(what: BilingualText, members: Iterable[WordedEnum]) -> Choices:
     """These members of an enum, by their words."""
     return Choices(what, {member: member.words for member in members})
 
 
-TIERS = Choices(Words("等级", "tier"), {tier.word: tier.words for tier in Tier})
+TIERS = Choices(BilingualText("等级", "tier"), {tier.word: tier.words for tier in Tier})
 
 
 def policies_like(incomplete: str) -> list[str]:

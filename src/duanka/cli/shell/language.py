@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from duanka.domain.local_time import DEFAULT_ZONE, operator_zone
-from duanka.domain.text import Language, WordedEnum, Words
+from duanka.domain.text import BilingualText, Language, WordedEnum
 
 # Mainland China, and the older names of its zones. Hong Kong, Macau and Taipei are not among them: our Chinese is
 # simplified; who reads it there says so by the setting or the locale.
@@ -73,7 +73,7 @@ def unset_language(environment: Mapping[str, str], zone: str) -> tuple[Language,
     return of_zone, f"zone {zone}"
 
 
-def shown(words: Words) -> str:
+def shown(words: BilingualText) -> str:
     """A text in the language of tables."""
     return words.in_(language())
 

@@ -11,12 +11,12 @@ import duckdb
 
 from duanka.domain.errors import DuankaError, RuleError, UnreadableInput
 from duanka.domain.policy import LISTS
-from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
+from duanka.domain.ports import CardHits, Profile, Progress, RecordCoverage, RuleRun
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES, Table
 from duanka.engine.shared import coverage as span
-from duanka.engine.shared.available_data import Given, moments
+from duanka.engine.shared.available_data import AvailableData, moments
 from duanka.engine.shared.breakdown import profile
 from duanka.engine.shared.duckdb_database import (
     ARROW,
@@ -30,16 +30,16 @@ from duanka.engine.shared.duckdb_database import (
     register,
     run,
 )
-from duanka.engine.shared.hit_table import Found, hit_columns
+from duanka.engine.shared.hit_table import HitTable, hit_columns
 from duanka.engine.sql.render import render
 from duanka.engine.sql.rollup_sql import rollup_sql, rollups_for
 
-__all__ = ["ARROW", "TYPES", "Embedded", "arrow_schema"]
+__all__ = ["ARROW", "TYPES", "DuckDBEngine", "arrow_schema"]
 
 _SLICES = (1, 4, 16, 64)
 
 
-class Embedded:
+class DuckDBEngine:
     """One scan's engine. `work` holds what spills; `memory` is DuckDB's own limit, for example "700MB".
 
     `passes`: card -> when its holder last passed the second verification, local: it counts beside the register.
@@ -55,11 +55,11 @@ class Embedded:
     ) -> None:
         self._passes = passes or {}
         self._db = opened(work, memory, threads)
-        self._found = Found(self._db)
-        self._given = Given()
+        self._found = HitTable(self._db)
+        self._given = AvailableData()
         self._rollups: dict[str, Rollup] = {}
 
-    def __enter__(self) -> Embedded:
+    def __enter__(self) -> DuckDBEngine:
         return self
 
     def __exit__(
@@ -77,7 +77,7 @@ class Embedded:
         columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
-    ) -> Span:
+    ) -> RecordCoverage:
         """Open canonical Parquet files; see `domain.ports.Engine`."""
         sources = {
             name: f"read_parquet([{', '.join(quoted(str(p)) for p in paths)}])"
@@ -94,7 +94,7 @@ class Embedded:
         tables: Mapping[str, Sequence[Mapping[str, object]]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
-    ) -> Span:
+    ) -> RecordCoverage:
         """Open rows held in memory: the examples of a rule."""
         for name, rows in tables.items():
             self._register(f"given_{name}", TABLES[name], rows)
@@ -191,12 +191,14 @@ class Embedded:
         columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
-    ) -> Span:
+    ) -> RecordCoverage:
         there = {name: columns[name] for name in sources if columns.get(name)}
         found = span.of_records(
             {t: s for t, s in sources.items() if TABLES[t].record and t in there}, as_of, self._run
         )
-        self._given = Given(there, frozenset(name for name, rows in lists.items() if rows), moments(found))
+        self._given = AvailableData(
+            there, frozenset(name for name, rows in lists.items() if rows), moments(found)
+        )
         register(self._db, "passes", pass_rows(self._passes))
         passes = "passes" if self._passes else None
         for name, table in TABLES.items():

@@ -10,11 +10,11 @@ from pathlib import Path
 from duanka.domain.ports import Silent
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.rule_examples import Case
-from duanka.engine.batch.duckdb_engine import Embedded
+from duanka.engine.batch.duckdb_engine import DuckDBEngine
 
 
 @dataclass(frozen=True)
-class Trial:
+class RuleTestResult:
     """How one example went: `wrong` names the cards that were flagged or spared against it."""
 
     rule: str
@@ -32,7 +32,7 @@ def flagged(
     rule: Rule, example: Case, limits: Mapping[str, Literal], *, narrowed: bool = True
 ) -> frozenset[str]:
     """The cards that `rule` flags in `example` under `limits`."""
-    with tempfile.TemporaryDirectory() as work, Embedded(Path(work), threads=1) as engine:
+    with tempfile.TemporaryDirectory() as work, DuckDBEngine(Path(work), threads=1) as engine:
         engine.load_rows(example.tables, example.lists, example.as_of)
         engine.add_hits(example.hits)
         engine.build([(rule, limits)], Silent(), narrowed=narrowed)
@@ -40,14 +40,14 @@ def flagged(
         return engine.flagged(rule.id)
 
 
-def trials(rule: Rule, limits: Mapping[str, Literal] | None = None) -> list[Trial]:
+def trials(rule: Rule, limits: Mapping[str, Literal] | None = None) -> list[RuleTestResult]:
     """Run every example of `rule` under its default limits, or others."""
     used = limits or {name: limit.value for name, limit in rule.limits.items()}
     outcomes = []
     for example in rule.flags:
         missed = set(example.cards) - flagged(rule, example, used)
-        outcomes.append(Trial(rule.id, example.title, True, tuple(sorted(missed))))
+        outcomes.append(RuleTestResult(rule.id, example.title, True, tuple(sorted(missed))))
     for example in rule.spares:
         hit = set(example.cards) & flagged(rule, example, used)
-        outcomes.append(Trial(rule.id, example.title, False, tuple(sorted(hit))))
+        outcomes.append(RuleTestResult(rule.id, example.title, False, tuple(sorted(hit))))
     return outcomes

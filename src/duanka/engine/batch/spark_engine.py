@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.policy import LISTS
-from duanka.domain.ports import CardHits, Profile, Progress, RuleRun, Span
+from duanka.domain.ports import CardHits, Profile, Progress, RecordCoverage, RuleRun
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
 from duanka.engine.batch.spark_session import Remote
 from duanka.engine.shared import coverage as span
-from duanka.engine.shared.available_data import Given, moments
+from duanka.engine.shared.available_data import AvailableData, moments
 from duanka.engine.shared.breakdown import profile
 from duanka.engine.shared.duckdb_database import (
     Rows,
@@ -35,7 +35,7 @@ from duanka.engine.shared.duckdb_database import (
     register,
     run,
 )
-from duanka.engine.shared.hit_table import Found, hit_columns
+from duanka.engine.shared.hit_table import HitTable, hit_columns
 from duanka.engine.sql.render import render, split_rounding
 from duanka.engine.sql.rollup_sql import rollup_sql, rollups_for
 
@@ -63,8 +63,8 @@ class Cluster:
         )  # at once, so that nobody waits for intake to learn that nothing answers
         # Beside the hits it holds every table and rollup without a row: they say which types the embedded engine gives.
         self._local = opened(self._work / "local", memory, threads)
-        self._found = Found(self._local)
-        self._given = Given()
+        self._found = HitTable(self._local)
+        self._given = AvailableData()
         self._rollups: dict[str, Rollup] = {}
         self._lent = 0
 
@@ -87,7 +87,7 @@ class Cluster:
         columns: Mapping[str, frozenset[str]],
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
-    ) -> Span:
+    ) -> RecordCoverage:
         """Open canonical Parquet files; see `domain.ports.Engine`. DuankaError where the cluster does not see them."""
         self._remote.renew()  # intake may have taken longer than a server keeps a session that does nothing
         there = {name: columns[name] for name, paths in tables.items() if paths and columns.get(name)}
@@ -102,7 +102,9 @@ class Cluster:
         found = span.of_records(records, as_of, self._rows)
         if as_of and as_of <= found.first:
             raise UnreadableInput(f"--as-of {as_of} sees nothing: the records begin at {found.first}")
-        self._given = Given(there, frozenset(name for name, rows in lists.items() if rows), moments(found))
+        self._given = AvailableData(
+            there, frozenset(name for name, rows in lists.items() if rows), moments(found)
+        )
         self._lend("passes", pass_rows(self._passes))
         passes = "passes" if self._passes else None
         for name, table in TABLES.items():

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from duanka.domain.findings import LiveAccount
 from duanka.domain.intake_report import FileAccount, Intake
-from duanka.domain.ports import Profile, RuleRun, Span
+from duanka.domain.ports import Profile, RecordCoverage, RuleRun
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import Refused, Source
-from duanka.engine.live.state.checkpoint import Progress
-from duanka.engine.live.state.compiled_rule import Prepared
-from duanka.engine.live.state.rollup_store import Run, Shelf
-from duanka.engine.live.state.watermarks import Marks
-from duanka.engine.shared.available_data import Given
+from duanka.domain.streaming import LiveReason, SourceReach
+from duanka.engine.live.state.checkpoint import Checkpoint
+from duanka.engine.live.state.compiled_rule import CompiledRule
+from duanka.engine.live.state.rollup_store import RollupStore, Run
+from duanka.engine.live.state.watermarks import Watermarks
+from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.breakdown import profile
 from duanka.engine.shared.hit_table import at_risk
 
@@ -24,13 +24,18 @@ class Accounts:
     """Reads the state. `everybody`: all cards that it knows, as a statement."""
 
     def __init__(
-        self, run: Run, progress: Progress, marks: Marks, shelves: Mapping[str, Shelf], everybody: str
+        self,
+        run: Run,
+        progress: Checkpoint,
+        marks: Watermarks,
+        shelves: Mapping[str, RollupStore],
+        everybody: str,
     ) -> None:
         self._run, self._progress, self._marks = run, progress, marks
         self._shelves, self._everybody = shelves, everybody
 
     def account(
-        self, rules: Sequence[Prepared], given: Given, out: Path, now: datetime
+        self, rules: Sequence[CompiledRule], given: AvailableData, out: Path, now: datetime
     ) -> LiveAccount | None:
         """Everything, given the lists in `out` as they were just written; None: no record came yet."""
         span = self._span()
@@ -46,7 +51,7 @@ class Accounts:
             profile=self._profile(out),
         )
 
-    def _span(self) -> Span | None:
+    def _span(self) -> RecordCoverage | None:
         latest = self._marks.latest()
         firsts = [first for table, first in self._progress.firsts.items() if TABLES[table].record]
         if latest is None or not firsts:
@@ -54,11 +59,11 @@ class Accounts:
         midnight = self._progress.midnight  # the end that `--once` assumed
         until = max(latest, midnight) if midnight else latest
         first = min(firsts)
-        return Span(first, self._marks.since() or first, until, latest, reach=latest)
+        return RecordCoverage(first, self._marks.since() or first, until, latest, reach=latest)
 
-    def _intake(self, sources: Collection[Source], out: Path) -> Intake:
+    def _intake(self, sources: Collection[SourceReach], out: Path) -> Intake:
         """Counts since the state began; of registers there are none."""
-        refused = [reason.value for reason in Refused]
+        refused = [reason.value for reason in LiveReason]
         aside: dict[str, int] = dict(self._run("SELECT reason, count(*) FROM state.quarantine GROUP BY 1"))
         read = sum(source.records for source in sources)
         unread = sum(count for reason, count in aside.items() if reason not in refused)
@@ -67,7 +72,7 @@ class Accounts:
         columns = {table: frozenset(names) for table, names in self._progress.filled.items()}
         return Intake({}, columns, (whole,), out / "quarantine.parquet")
 
-    def _runs(self, rules: Sequence[Prepared], given: Given) -> list[RuleRun]:
+    def _runs(self, rules: Sequence[CompiledRule], given: AvailableData) -> list[RuleRun]:
         """How each rule fared; how many cards it could not judge is not counted live."""
         hits = {
             rule: (count, cards)

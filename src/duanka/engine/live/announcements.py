@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from duanka.domain.judgement import CLAIMED, CONFIRMED
 from duanka.domain.streaming import Change
-from duanka.engine.live.state.checkpoint import Progress
+from duanka.engine.live.state.checkpoint import Checkpoint
 from duanka.engine.live.state.rollup_store import Run
 
 
-def announce_cases(run: Run, progress: Progress, now: datetime) -> Counter[tuple[str, Change]]:
+def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Counter[tuple[str, Change]]:
     """Log the cases of the state that were not logged yet, each (card, case) once, and once more when it is signed.
 
     A delivered case counts at once: neither a record of the card nor the end of a window is waited for. `now`
@@ -46,7 +46,7 @@ def announce_cases(run: Run, progress: Progress, now: datetime) -> Counter[tuple
 
 
 def announce_again(
-    db: duckdb.DuckDBPyConnection, run: Run, progress: Progress, cards: Collection[str]
+    db: duckdb.DuckDBPyConnection, run: Run, progress: Checkpoint, cards: Collection[str]
 ) -> Counter[tuple[str, Change]]:
     """Log one change of each of `cards`, which have a hit or a case: what is asked for them is another now."""
     db.register("given", pa.table({"card": pa.array(list(cards), pa.string())}))

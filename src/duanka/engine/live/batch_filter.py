@@ -20,36 +20,36 @@ import pyarrow.compute as pc
 
 from duanka.domain.errors import LostRecords
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import Batch, Lateness, Piece, Refused
-from duanka.engine.live.state.checkpoint import Progress, SourceProgress
-from duanka.engine.live.state.compiled_rule import Prepared
+from duanka.domain.streaming import Batch, BatchPart, Lateness, LiveReason
+from duanka.engine.live.state.checkpoint import Checkpoint, SourceProgress
+from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.live.state.rollup_store import Run
-from duanka.engine.live.state.watermarks import Marks
+from duanka.engine.live.state.watermarks import Watermarks
 
 _EVENT = pa.timestamp("us")
 _SHARED_ROWS = 1 << 14
 
 
 @dataclass
-class Sorted:
+class FilterResult:
     """What became of a batch's records, and the events that each table's used ones span."""
 
     used: int = 0
-    refused: Counter[Refused] = field(default_factory=Counter)
+    refused: Counter[LiveReason] = field(default_factory=Counter)
     spans: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Desk:
+class FilterContext:
     """What sorting reads and moves: the progress, its marks, the rules that rely on them, and now."""
 
-    progress: Progress
-    marks: Marks
-    rules: Sequence[Prepared]
+    progress: Checkpoint
+    marks: Watermarks
+    rules: Sequence[CompiledRule]
     now: datetime
 
 
-class Sorting:
+class BatchFilter:
     """Sorts batch after batch; the hashes of what may still come again stand in `state.recent`.
 
     `rows`: the tables that the batch has used rows of, and how many.
@@ -61,9 +61,9 @@ class Sorting:
         self._lateness = lateness
         self.rows: dict[str, int] = {}
 
-    def sort(self, batch: Batch, desk: Desk) -> Sorted:
+    def sort(self, batch: Batch, desk: FilterContext) -> FilterResult:
         """Open the views of what is used, write what is set aside, move the sources' marks."""
-        done = Sorted()
+        done = FilterResult()
         self._aside([(a.file, a.line, a.column, a.reason, a.raw) for a in batch.aside])
         highs: list[tuple[SourceProgress, datetime]] = []
         for table, pieces in _by_table(batch.pieces):
@@ -100,9 +100,9 @@ class Sorting:
     def _in_time(
         self,
         table: str,
-        pieces: Sequence[Piece],
-        desk: Desk,
-        done: Sorted,
+        pieces: Sequence[BatchPart],
+        desk: FilterContext,
+        done: FilterResult,
         highs: list[tuple[SourceProgress, datetime]],
     ) -> pa.Table:
         """The rows whose time is neither over nor to come, with `event`, and `place`: which piece they are of."""
@@ -117,19 +117,19 @@ class Sorting:
             before = desk.marks.late_before(known)
             if before:
                 in_time = self._split(
-                    table, piece.origin, rows, pc.less(rows["event"], before), Refused.LATE, done
+                    table, piece.origin, rows, pc.less(rows["event"], before), LiveReason.LATE, done
                 )
                 known.late += rows.num_rows - in_time.num_rows
                 rows = in_time
             ahead = pc.greater(rows["event"], latest)
-            rows = self._split(table, piece.origin, rows, ahead, Refused.AHEAD, done)
+            rows = self._split(table, piece.origin, rows, ahead, LiveReason.AHEAD, done)
             if rows.num_rows:
                 highs.append((known, self._stretch(table, rows, desk.progress, done)))
                 kept.append(rows)
         return pa.concat_tables(kept) if kept else rows
 
     def _split(
-        self, table: str, origin: str, rows: pa.Table, out: Any, reason: Refused, done: Sorted
+        self, table: str, origin: str, rows: pa.Table, out: Any, reason: LiveReason, done: FilterResult
     ) -> pa.Table:
         """`rows` without those that `out` marks, which are set aside."""
         if not pc.any(out).as_py():
@@ -138,7 +138,7 @@ class Sorting:
         return _filtered(rows, pc.invert(out))
 
     @staticmethod
-    def _stretch(table: str, rows: pa.Table, progress: Progress, done: Sorted) -> datetime:
+    def _stretch(table: str, rows: pa.Table, progress: Checkpoint, done: FilterResult) -> datetime:
         """Note which events `rows` span; returns the latest."""
         ends = pc.min_max(rows["event"]).as_py()
         first: datetime = ends["min"]
@@ -150,7 +150,7 @@ class Sorting:
         return last
 
     @staticmethod
-    def _count_days(table: str, rows: pa.Table, progress: Progress) -> None:
+    def _count_days(table: str, rows: pa.Table, progress: Checkpoint) -> None:
         """Note how many records each day has: days of a wrong clock are told from the others by it."""
         if progress.days is None or not rows.num_rows:
             return
@@ -163,7 +163,7 @@ class Sorting:
             before, last_before = known.get(day, (0, last))
             known[day] = (before + records, max(last, last_before))
 
-    def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: Sorted) -> pa.Table:
+    def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: FilterResult) -> pa.Table:
         """`rows` without what came before, in this batch or an earlier one.
 
         An equal record has the same event time, so no more of the past is looked at than the batch spans.
@@ -186,7 +186,9 @@ class Sorting:
         self._db.unregister("given")
         return rows
 
-    def _without_repeats(self, table: str, rows: pa.Table, origins: Sequence[str], done: Sorted) -> pa.Table:
+    def _without_repeats(
+        self, table: str, rows: pa.Table, origins: Sequence[str], done: FilterResult
+    ) -> pa.Table:
         first, last = done.spans[table]
         again: pa.Table = self._db.sql(
             f"""
@@ -200,10 +202,12 @@ class Sorting:
         for place, origin in enumerate(origins):
             mine = repeated.filter(pc.equal(repeated["place"], place))
             if mine.num_rows:
-                self._refuse(table, origin, Refused.REPEATED, mine, done)
+                self._refuse(table, origin, LiveReason.REPEATED, mine, done)
         return again.filter(pc.invert(again["again"])).drop_columns(["again"])
 
-    def _refuse(self, table: str, origin: str, reason: Refused, rows: pa.Table, done: Sorted) -> None:
+    def _refuse(
+        self, table: str, origin: str, reason: LiveReason, rows: pa.Table, done: FilterResult
+    ) -> None:
         columns = ", ".join(f"{c.name} := CAST({c.name} AS VARCHAR)" for c in TABLES[table].columns)
         self._db.register("refused", rows)
         self._db.execute(
@@ -221,7 +225,7 @@ class Sorting:
             self._db.unregister("given")
 
     @staticmethod
-    def _filled(table: str, rows: pa.Table, progress: Progress) -> None:
+    def _filled(table: str, rows: pa.Table, progress: Checkpoint) -> None:
         """Remember the columns of `table` in which a value was seen."""
         known = progress.filled.setdefault(table, set())
         left = [c.name for c in TABLES[table].columns if c.name not in known]
@@ -243,7 +247,7 @@ def _filtered(rows: pa.Table, keep: Any) -> pa.Table:
     return pa.table(pl.DataFrame(rows).filter(pl.Series(keep)))
 
 
-def _by_table(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:
+def _by_table(pieces: Sequence[BatchPart]) -> Iterator[tuple[str, list[BatchPart]]]:
     ordered = sorted(pieces, key=lambda p: p.table)
     for table, group in itertools.groupby(ordered, key=lambda p: p.table):
         yield table, list(group)
@@ -256,7 +260,7 @@ def _aside_table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     return pa.table({n: pa.array(list(c), k) for n, k, c in zip(names, kinds, columns, strict=True)})
 
 
-def nothing_lost(batch: Batch, done: Sorted) -> None:
+def nothing_lost(batch: Batch, done: FilterResult) -> None:
     """LostRecords where a record is neither used nor set aside."""
     refused = sum(done.refused.values())
     if batch.records != done.used + refused + batch.rejected:

@@ -19,23 +19,23 @@ from duanka.domain.passed_cards import Passes
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES, Table
-from duanka.domain.streaming import Batch, Lateness, Refused, Taken
+from duanka.domain.streaming import Batch, BatchResult, Lateness, LiveReason
 from duanka.domain.take import Coverage
 from duanka.engine.live.account import Accounts
 from duanka.engine.live.announcements import announce_again, announce_cases
-from duanka.engine.live.batch_filter import Desk, Sorting, nothing_lost
-from duanka.engine.live.evaluator import Judge
+from duanka.engine.live.batch_filter import BatchFilter, FilterContext, nothing_lost
+from duanka.engine.live.evaluator import RuleEvaluator
 from duanka.engine.live.passed_cards import Passed
-from duanka.engine.live.queries import Answers
+from duanka.engine.live.queries import StateQueries
 from duanka.engine.live.rule_changes import reconcile
-from duanka.engine.live.state.checkpoint import Progress, ShelfProgress
-from duanka.engine.live.state.compiled_rule import Prepared, prepare
-from duanka.engine.live.state.partial_rollups import Appending
-from duanka.engine.live.state.rollup_store import Shelf
-from duanka.engine.live.state.state_file import REGISTERS, State
-from duanka.engine.live.state.watermarks import Marks
-from duanka.engine.live.triggers import Changes, End, Triggers
-from duanka.engine.shared.available_data import Given
+from duanka.engine.live.state.checkpoint import Checkpoint, ShelfProgress
+from duanka.engine.live.state.compiled_rule import CompiledRule, prepare
+from duanka.engine.live.state.partial_rollups import AdaptiveAggregation
+from duanka.engine.live.state.rollup_store import RollupStore
+from duanka.engine.live.state.state_file import REGISTERS, LiveState
+from duanka.engine.live.state.watermarks import Watermarks
+from duanka.engine.live.triggers import Changes, EndOfRecords, Triggers
+from duanka.engine.shared.available_data import AvailableData
 from duanka.engine.shared.coverage import end_of_records
 from duanka.engine.shared.duckdb_database import arrow_rows
 from duanka.engine.sql.rollup_sql import rollups_for
@@ -81,9 +81,9 @@ class Live:
         self._told_again: Changes = Counter()  # changes that no rule made, until they are counted
         self._begun = False
         self._cases_came = True
-        self._state = State(folder, memory=memory, threads=threads, again=self._attach)
+        self._state = LiveState(folder, memory=memory, threads=threads, again=self._attach)
         self._run = self._state.run
-        self.answers = Answers(self._run)
+        self.answers = StateQueries(self._run)
         try:
             self._open(lists, history=history)
         except BaseException:
@@ -138,7 +138,7 @@ class Live:
                 self._progress.history = False
                 self._state.commit()
 
-    def take(self, batch: Batch, now: datetime, *, settle: bool = True, judge: bool = True) -> Taken:
+    def take(self, batch: Batch, now: datetime, *, settle: bool = True, judge: bool = True) -> BatchResult:
         """Take one micro-batch in; with `settle`, commit everything since the last time, and first `judge` it.
 
         `now` is the clock's, local. What is not settled yet is lost with the process, and comes again from intake.
@@ -148,7 +148,7 @@ class Live:
             if not self._begun:
                 self._marks.begin(now)
                 self._begun = True
-            desk = Desk(self._progress, self._marks, self._rules, now)
+            desk = FilterContext(self._progress, self._marks, self._rules, now)
             done = self._sorting.sort(batch, desk)
             nothing_lost(batch, done)
             self._grow(done.spans)
@@ -156,13 +156,13 @@ class Live:
             self._state.keep_positions(batch.positions)
         judged = settle and judge and not self._progress.history
         changes = self._settled(now, judge=judged) if settle else Counter()
-        return Taken(
+        return BatchResult(
             records=batch.records,
             used=done.used,
             aside=batch.rejected,
-            late=done.refused[Refused.LATE],
-            repeated=done.refused[Refused.REPEATED],
-            ahead=done.refused[Refused.AHEAD],
+            late=done.refused[LiveReason.LATE],
+            repeated=done.refused[LiveReason.REPEATED],
+            ahead=done.refused[LiveReason.AHEAD],
             seconds=time.perf_counter() - begin,
             judged=judged,
             changes=dict(changes),
@@ -180,7 +180,7 @@ class Live:
             self._state.commit()
         return changes
 
-    def finish(self, now: datetime) -> Taken:
+    def finish(self, now: datetime) -> BatchResult:
         """Judge as if nothing more came: as a scan over the same records does."""
         begin = time.perf_counter()
         with self._state.working():
@@ -189,12 +189,12 @@ class Live:
             self._passed.take()
             self._progress.history = False
             if records := self._marks.lasts():
-                end = End(*end_of_records(records))
+                end = EndOfRecords(*end_of_records(records))
                 changes += self._triggers.pull(self._progress, self._marks, self._able(), now, end)
             self._progress.tidied = None  # what a rest merged since can be forgotten
             self._tidy()
             self._state.commit()
-        return Taken(
+        return BatchResult(
             seconds=time.perf_counter() - begin,
             judged=True,
             changes=dict(changes),
@@ -231,7 +231,7 @@ class Live:
             self._state.commit()
 
     @property
-    def _progress(self) -> Progress:
+    def _progress(self) -> Checkpoint:
         return self._state.progress
 
     @property
@@ -243,19 +243,19 @@ class Live:
         """Build what works on the progress."""
         progress = self._progress
         self._cases_came = True  # after a start or a failure, look which cases were not logged
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, RollupStore] = {}
         for rollup in self._rollups:
             known = rollup.name in progress.shelves
             of_shelf = progress.shelves.setdefault(rollup.name, ShelfProgress())
             sized = {} if self._seal_rows is None else {"seal_rows": self._seal_rows}
-            self._shelves[rollup.name] = Shelf(rollup, of_shelf, self._run, **sized)
+            self._shelves[rollup.name] = RollupStore(rollup, of_shelf, self._run, **sized)
             if not known:
                 self._shelves[rollup.name].create()
-        self._appending = {rollup.name: Appending(rollup) for rollup in self._rollups}
-        self._marks = Marks(progress, self._lateness)
+        self._appending = {rollup.name: AdaptiveAggregation(rollup) for rollup in self._rollups}
+        self._marks = Watermarks(progress, self._lateness)
         self._passed = Passed(self._state.db, self._run, self._passes)
-        self._sorting = Sorting(self._state.db, self._run, self._lateness)
-        self._judge = Judge(self._state.db, self._run, self._shelves, self._shadows)
+        self._sorting = BatchFilter(self._state.db, self._run, self._lateness)
+        self._judge = RuleEvaluator(self._state.db, self._run, self._shelves, self._shadows)
         self._triggers = Triggers(self._run, self._judge, self._shelves)
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
@@ -344,15 +344,15 @@ class Live:
         accounts = Accounts(self._run, self._progress, self._marks, self._shelves, self._judge.everybody())
         return accounts.account(self._rules, self._given(), out, now)
 
-    def _able(self) -> list[Prepared]:
+    def _able(self) -> list[CompiledRule]:
         """The rules whose needs the records meet by now."""
         given = self._given()
         return [p for p in self._rules if not given.lacks(p.rule)]
 
-    def _given(self) -> Given:
+    def _given(self) -> AvailableData:
         """What the records held so far."""
         filled = self._progress.filled.items()
-        return Given({table: frozenset(columns) for table, columns in filled if columns}, self._lists)
+        return AvailableData({table: frozenset(columns) for table, columns in filled if columns}, self._lists)
 
     def rest(self, seconds: float) -> bool:
         """Nothing waits: merge some of the state, about so long. False when there is nothing left to merge."""
@@ -393,7 +393,7 @@ class Live:
         self._state.db.unregister("given")
 
 
-def _enough(keep: timedelta, rules: Sequence[Prepared]) -> timedelta:
+def _enough(keep: timedelta, rules: Sequence[CompiledRule]) -> timedelta:
     """`keep`, if it is longer than the windows that rules look back to."""
     reach = {p.id: p.rule.look_back for p in rules if p.rollups - {"card_devices", "card_life"}}
     longest = max(reach, key=lambda rule: reach[rule], default="")

@@ -18,9 +18,9 @@ from duanka.domain.errors import RuleError
 from duanka.domain.rollups import Rollup
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import Change
-from duanka.engine.live.state.checkpoint import Progress
-from duanka.engine.live.state.compiled_rule import Prepared, lean_for, reaches_back
-from duanka.engine.live.state.rollup_store import Run, Shelf
+from duanka.engine.live.state.checkpoint import Checkpoint
+from duanka.engine.live.state.compiled_rule import CompiledRule, lean_for, reaches_back
+from duanka.engine.live.state.rollup_store import RollupStore, Run
 from duanka.engine.live.state.watermarks import LONG_AGO
 from duanka.engine.shared.coverage import known
 
@@ -28,7 +28,7 @@ AT_ONCE = 1_000_000  # cards judged together; more are taken in slices
 
 
 @dataclass(frozen=True)
-class Moments:
+class JudgementTimes:
     """The moments that rules may ask for; local times. `reached`: to here nothing that is judged will change."""
 
     as_of: datetime
@@ -37,14 +37,14 @@ class Moments:
     reached: datetime
 
 
-class Judge:
+class RuleEvaluator:
     """Judges groups of rules over the temporary table `affected` (card)."""
 
     def __init__(
         self,
         db: duckdb.DuckDBPyConnection,
         run: Run,
-        shelves: Mapping[str, Shelf],
+        shelves: Mapping[str, RollupStore],
         shadows: frozenset[str] = frozenset(),
     ) -> None:
         """`shadows`: rules whose hits no other rule sees."""
@@ -56,10 +56,10 @@ class Judge:
 
     def judge(
         self,
-        rules: Sequence[Prepared],
+        rules: Sequence[CompiledRule],
         stirred: str,
-        moments: Mapping[str, Moments],
-        progress: Progress,
+        moments: Mapping[str, JudgementTimes],
+        progress: Checkpoint,
         *,
         seen: datetime,
         since: datetime | None = None,
@@ -122,7 +122,7 @@ class Judge:
         parts = ["state.cards", "state.complaints", *(f"({shelf.raw('card')})" for shelf in seen)]
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
-    def _plan(self, rule: Prepared, moments: Moments) -> None:
+    def _plan(self, rule: CompiledRule, moments: JudgementTimes) -> None:
         """Write down when to ask again about the affected cards; what is past for good was just judged."""
         self._run(f"DELETE FROM state.due WHERE rule = '{rule.id}' AND card IN (SELECT card FROM affected)")
         self._execute(
@@ -133,8 +133,8 @@ class Judge:
 
     def _restrict(
         self,
-        rules: Sequence[Prepared],
-        moments: Mapping[str, Moments],
+        rules: Sequence[CompiledRule],
+        moments: Mapping[str, JudgementTimes],
         seen: datetime,
         since: datetime | None,
         *,
@@ -169,8 +169,8 @@ class Judge:
     def _rollups(
         self,
         rollups: Sequence[Rollup],
-        rules: Sequence[Prepared],
-        moments: Mapping[str, Moments],
+        rules: Sequence[CompiledRule],
+        moments: Mapping[str, JudgementTimes],
         since: datetime | None,
         *,
         closing: bool,
@@ -185,7 +185,7 @@ class Judge:
             restricted = self._shelves[lean.name].restricted(lean, where, window)
             self._make(lean.name, restricted, vars(moments[rules[0].id]))
 
-    def _can_hit(self, rules: Sequence[Prepared]) -> bool:
+    def _can_hit(self, rules: Sequence[CompiledRule]) -> bool:
         """Leave out the affected cards without a row that a hit needs; a card that has a hit stays."""
         if any(not rule.stirs for rule in rules):
             return True
@@ -199,7 +199,7 @@ class Judge:
         self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM few")
         return bool(self._run("SELECT 1 FROM few LIMIT 1"))
 
-    def _narrow(self, rollup: str, rules: Sequence[Prepared]) -> str:
+    def _narrow(self, rollup: str, rules: Sequence[CompiledRule]) -> str:
         readers = [rule for rule in rules if rollup in rule.rollups]
         if not readers or any(rollup not in rule.narrow for rule in readers):
             return ""
@@ -239,13 +239,13 @@ class Judge:
         else:
             self._db.execute(sql).fetchall()
 
-    def _frozen(self, rule: Prepared, progress: Progress) -> datetime | None:
+    def _frozen(self, rule: CompiledRule, progress: Checkpoint) -> datetime | None:
         """Hits before this moment rest on what is forgotten by now: they stay as they are."""
         if progress.horizon and any(self._shelves[name].window for name in rule.rollups):
             return progress.horizon + rule.rule.look_back
         return None
 
-    def _find(self, rule: Prepared, moments: Moments, since: datetime | None) -> None:
+    def _find(self, rule: CompiledRule, moments: JudgementTimes, since: datetime | None) -> None:
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
         try:
             self._make(
@@ -257,7 +257,7 @@ class Judge:
             raise RuleError(f"rule {rule.id}: its SQL does not run: {error}") from error
 
     def _settle(
-        self, rule: Prepared, progress: Progress, since: datetime | None, frozen: datetime | None
+        self, rule: CompiledRule, progress: Checkpoint, since: datetime | None, frozen: datetime | None
     ) -> Counter[tuple[str, Change]]:
         """Put what was found in the place of the hits that stand; log what became of each."""
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""

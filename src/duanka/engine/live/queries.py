@@ -14,7 +14,7 @@ from duanka.engine.shared.duckdb_database import write_parquet
 from duanka.engine.shared.hit_table import by_card, cards_with_hits, sorted_hits
 
 
-class Answers:
+class StateQueries:
     """Reads the state."""
 
     def __init__(self, run: Run) -> None:

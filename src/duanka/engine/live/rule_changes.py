@@ -10,8 +10,8 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.policy import LISTS
 from duanka.domain.rollups import Rollup
 from duanka.domain.streaming import Change
-from duanka.engine.live.state.checkpoint import Progress
-from duanka.engine.live.state.compiled_rule import Prepared
+from duanka.engine.live.state.checkpoint import Checkpoint
+from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.live.state.rollup_store import Run
 
 Lists = Mapping[str, Sequence[Mapping[str, object]]]
@@ -19,8 +19,8 @@ Lists = Mapping[str, Sequence[Mapping[str, object]]]
 
 def reconcile(
     run: Run,
-    progress: Progress,
-    rules: Sequence[Prepared],
+    progress: Checkpoint,
+    rules: Sequence[CompiledRule],
     rollups: Sequence[Rollup],
     lists: Lists,
     shadows: frozenset[str],
@@ -47,13 +47,13 @@ def reconcile(
     progress.rules = today
 
 
-def _identity(rule: Prepared, lists: Lists, others: Sequence[str]) -> str:
+def _identity(rule: CompiledRule, lists: Lists, others: Sequence[str]) -> str:
     """What the hits of `rule` depend on, beside the records: its SQL, its lists, and whose hits it reads."""
     read = [json.dumps(lists.get(name, ()), default=str) for name in rule.rule.reads if name in LISTS]
     return _fingerprint(rule.sql, rule.due, *read, *(others if "hits" in rule.rule.reads else ()))
 
 
-def _revoke(run: Run, progress: Progress, rule: str) -> None:
+def _revoke(run: Run, progress: Checkpoint, rule: str) -> None:
     run(
         f"INSERT INTO state.changes SELECT {progress.seq} + row_number() OVER (ORDER BY card, seen_at),"
         f" '{Change.REVOKED.value}', card, rule, seen_at, evidence FROM state.hits WHERE rule = '{rule}'"

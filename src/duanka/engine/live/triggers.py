@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from duanka.domain.rule import Window
-from duanka.domain.schema import TABLES, Kind
+from duanka.domain.schema import TABLES, ColumnKind
 from duanka.domain.streaming import Change
-from duanka.engine.live.evaluator import Judge, Moments
-from duanka.engine.live.state.checkpoint import Progress
-from duanka.engine.live.state.compiled_rule import Prepared
-from duanka.engine.live.state.rollup_store import Run, Shelf
-from duanka.engine.live.state.watermarks import LONG_AGO, Marks
+from duanka.engine.live.evaluator import JudgementTimes, RuleEvaluator
+from duanka.engine.live.state.checkpoint import Checkpoint
+from duanka.engine.live.state.compiled_rule import CompiledRule
+from duanka.engine.live.state.rollup_store import RollupStore, Run
+from duanka.engine.live.state.watermarks import LONG_AGO, Watermarks
 
 Changes = Counter[tuple[str, Change]]
 
 
 @dataclass(frozen=True)
-class End:
+class EndOfRecords:
     """The end of all records: `certain` to here they reach, `midnight` is when they are judged."""
 
     certain: datetime
@@ -31,13 +31,13 @@ class End:
 class _Turn:
     """One judgement: what the rules that are ready take for now, and which of them judge all cards anew."""
 
-    progress: Progress
+    progress: Checkpoint
     latest: datetime
-    moments: Mapping[str, Moments]
+    moments: Mapping[str, JudgementTimes]
     anew: frozenset[str]
     final: bool
 
-    def now_of(self, rule: Prepared) -> datetime:
+    def now_of(self, rule: CompiledRule) -> datetime:
         """Up to when `rule` asks what is due."""
         moments = self.moments[rule.id]
         return moments.as_of if self.final else moments.reached
@@ -46,18 +46,18 @@ class _Turn:
 class Triggers:
     """Finds, for every rule, the cards that it must judge now, and has them judged."""
 
-    def __init__(self, run: Run, judge: Judge, shelves: Mapping[str, Shelf]) -> None:
+    def __init__(self, run: Run, judge: RuleEvaluator, shelves: Mapping[str, RollupStore]) -> None:
         self._run = run
         self._judge = judge
         self._shelves = shelves
 
     def pull(
         self,
-        progress: Progress,
-        marks: Marks,
-        able: Sequence[Prepared],
+        progress: Checkpoint,
+        marks: Watermarks,
+        able: Sequence[CompiledRule],
         now: datetime,
-        end: End | None = None,
+        end: EndOfRecords | None = None,
     ) -> Changes:
         """Judge what is due; with `end`, as if nothing more came."""
         since, latest = marks.since(), marks.latest()
@@ -96,14 +96,14 @@ class Triggers:
 
     @staticmethod
     def _moments(
-        progress: Progress,
-        marks: Marks,
-        able: Sequence[Prepared],
+        progress: Checkpoint,
+        marks: Watermarks,
+        able: Sequence[CompiledRule],
         since: datetime,
         latest: datetime,
         now: datetime,
-        end: End | None,
-    ) -> dict[str, Moments]:
+        end: EndOfRecords | None,
+    ) -> dict[str, JudgementTimes]:
         """What each rule takes for now; a rule that waits for its sources has none.
 
         An end of all records is assumed, not reached: who goes on behind it judges what it assumed again.
@@ -113,13 +113,15 @@ class Triggers:
             at_once = rule.rule.monotone or "hits" in rule.rule.reads
             reached = latest if at_once else marks.of_rule(rule, now)
             if end:
-                moments[rule.id] = Moments(end.midnight, since, end.certain, reached or LONG_AGO)
+                moments[rule.id] = JudgementTimes(end.midnight, since, end.certain, reached or LONG_AGO)
             elif reached is not None:
                 until = max(reached, progress.certain or reached)
-                moments[rule.id] = Moments(max(reached, progress.midnight or reached), since, until, reached)
+                moments[rule.id] = JudgementTimes(
+                    max(reached, progress.midnight or reached), since, until, reached
+                )
         return moments
 
-    def _all(self, ready: Sequence[Prepared], turn: _Turn) -> Changes:
+    def _all(self, ready: Sequence[CompiledRule], turn: _Turn) -> Changes:
         changes: Changes = Counter()
         for group in _alike([rule for rule in ready if rule.rule.monotone]):
             changes += self._at_once(group, turn)
@@ -134,14 +136,14 @@ class Triggers:
         return changes
 
     @staticmethod
-    def _closing(ready: Sequence[Prepared], turn: _Turn) -> Sequence[Prepared]:
+    def _closing(ready: Sequence[CompiledRule], turn: _Turn) -> Sequence[CompiledRule]:
         """The rules whose days are over: one a turn, for no batch should wait for all; at the end, all of them."""
         closed = turn.progress.closed
         new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
         over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
         return [*new, *(over if turn.final else over[:1])]
 
-    def _ask_again(self, rule: Prepared, turn: _Turn) -> None:
+    def _ask_again(self, rule: CompiledRule, turn: _Turn) -> None:
         """Cards whose register row changed are judged anew when the next day is over."""
         if "cards" in rule.registers and rule.id in turn.progress.closed:
             self._run(
@@ -150,7 +152,7 @@ class Triggers:
 
     def _judged(
         self,
-        rules: Sequence[Prepared],
+        rules: Sequence[CompiledRule],
         stirred: str,
         turn: _Turn,
         *,
@@ -164,7 +166,7 @@ class Triggers:
     def look_ahead(self, register: str, rows: str, latest: datetime | None) -> None:
         """Remember the `rows` of a register that speak of a time behind `latest`: they count when it has come."""
         for column in TABLES[register].columns:
-            if column.kind is Kind.TIME and latest is not None:
+            if column.kind is ColumnKind.TIME and latest is not None:
                 self._run(
                     f"INSERT INTO state.ahead SELECT '{register}', card, {column.name} FROM {rows}"
                     f" WHERE {column.name} > TIMESTAMP '{latest}'"
@@ -177,7 +179,7 @@ class Triggers:
             self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
-    def _at_once(self, group: Sequence[Prepared], turn: _Turn) -> Changes:
+    def _at_once(self, group: Sequence[CompiledRule], turn: _Turn) -> Changes:
         """Rules whose hits more records can only add to: at every judgement, for the cards touched since the last."""
         if any(rule.id in turn.anew for rule in group):
             return self._judged(group, self._judge.everybody(), turn)
@@ -192,7 +194,7 @@ class Triggers:
             changes += self._judged(group, registers, turn)
         return changes
 
-    def _touched_rollups(self, rule: Prepared) -> str:
+    def _touched_rollups(self, rule: CompiledRule) -> str:
         parts = []
         for name in sorted(rule.rollups):
             if self._shelves[name].waits:
@@ -200,13 +202,13 @@ class Triggers:
                 parts.append(f"SELECT card FROM {self._shelves[name].unjudged}{condition}")
         return " UNION ALL ".join(parts)
 
-    def _touched_registers(self, group: Sequence[Prepared]) -> str:
+    def _touched_registers(self, group: Sequence[CompiledRule]) -> str:
         names = ", ".join(f"'{name}'" for name in sorted({n for rule in group for n in rule.registers}))
         if not names or not self._run(f"SELECT 1 FROM state.touched WHERE tbl IN ({names}) LIMIT 1"):
             return ""
         return f"SELECT card FROM state.touched WHERE tbl IN ({names})"
 
-    def _from_hour(self, rule: Prepared) -> datetime | None:
+    def _from_hour(self, rule: CompiledRule) -> datetime | None:
         """Where a rule judges hour by hour, the first hour that was touched."""
         if rule.rule.window is not Window.HOUR:
             return None
@@ -217,10 +219,10 @@ class Triggers:
         ]
         return min((f for f in firsts if f is not None), default=None)
 
-    def _has_hits(self, rule: Prepared) -> bool:
+    def _has_hits(self, rule: CompiledRule) -> bool:
         return bool(self._run(f"SELECT 1 FROM state.hits WHERE rule = '{rule.id}' LIMIT 1"))
 
-    def _when_due(self, rule: Prepared, turn: _Turn) -> Changes:
+    def _when_due(self, rule: CompiledRule, turn: _Turn) -> Changes:
         """Absences: the cards whose moment has come, and those with a hit that something happened to."""
         if rule.id in turn.anew:
             # a rule that also fires at once has just judged everybody
@@ -237,7 +239,7 @@ class Triggers:
         self._run(f"CREATE OR REPLACE TEMP TABLE asked AS {' UNION '.join(parts)}")
         return self._judged([rule], "SELECT card FROM asked", turn)
 
-    def _when_closed(self, rule: Prepared, turn: _Turn) -> Changes:
+    def _when_closed(self, rule: CompiledRule, turn: _Turn) -> Changes:
         """Ratios over days: all cards that were active on the days that are over now."""
         before, reached = turn.progress.closed.get(rule.id), turn.moments[rule.id].reached
         if reached > LONG_AGO:
@@ -267,9 +269,9 @@ class Triggers:
         )
 
 
-def _alike(rules: Sequence[Prepared]) -> Iterator[list[Prepared]]:
+def _alike(rules: Sequence[CompiledRule]) -> Iterator[list[CompiledRule]]:
     """Rules that read the same, under the same conditions, are judged over the same cards together."""
-    groups: dict[object, list[Prepared]] = {}
+    groups: dict[object, list[CompiledRule]] = {}
     for rule in rules:
         touches = tuple(sorted((name, text) for name, text in rule.touches.items() if name in rule.rollups))
         groups.setdefault((touches, rule.rule.window), []).append(rule)

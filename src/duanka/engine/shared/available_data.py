@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from duanka.domain.policy import LISTS
-from duanka.domain.ports import Span
+from duanka.domain.ports import RecordCoverage
 from duanka.domain.rollups import Rollup
 from duanka.domain.rule import Literal, Rule
 from duanka.domain.schema import TABLES
@@ -14,7 +14,7 @@ from duanka.engine.sql.render import Value, condition
 
 
 @dataclass(frozen=True)
-class Given:
+class AvailableData:
     """`columns`: table -> columns with at least one value; `lists`: those of the policy with at least one row.
 
     `values`: the three moments that every rule may name, see engine/sql/render.py.
@@ -56,6 +56,6 @@ class Given:
         return f"SELECT count(DISTINCT card) FROM ({' UNION ALL '.join(f'SELECT card FROM {r}' for r in records)})"
 
 
-def moments(found: Span) -> dict[str, Value]:
+def moments(found: RecordCoverage) -> dict[str, Value]:
     """The moments that rules name with `$`."""
     return {"as_of": found.until, "records_from": found.since, "records_until": found.certain}

@@ -13,8 +13,8 @@ from statistics import median
 from typing import NamedTuple
 
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.ports import Span
-from duanka.domain.schema import TABLES, Kind, Table
+from duanka.domain.ports import RecordCoverage
+from duanka.domain.schema import TABLES, ColumnKind, Table
 from duanka.engine.shared.duckdb_database import Rows
 
 __all__ = [
@@ -46,7 +46,7 @@ class Day(NamedTuple):
     last: datetime
 
 
-def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> Span:
+def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> RecordCoverage:
     """Find the Span of record tables (`sources`: name -> SQL source); UnreadableInput when all are empty."""
     days = {
         name: [Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
@@ -65,7 +65,7 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         for day in of_table
         if day.day < min(first.values()).date() or datetime.combine(day.day, time()) >= until
     )
-    return Span(
+    return RecordCoverage(
         first=min(first.values()),
         since=since(first),
         until=until,
@@ -103,7 +103,7 @@ def without_strays(days: Sequence[Day]) -> Sequence[Day]:
 def by_day(table: str) -> bool:
     """Whether records of `table` speak for a whole day."""
     moment = TABLES[table].time
-    return moment is not None and TABLES[table].column(moment).kind is Kind.DAY
+    return moment is not None and TABLES[table].column(moment).kind is ColumnKind.DAY
 
 
 def since(first: Mapping[str, datetime]) -> datetime:
@@ -145,7 +145,7 @@ def known(
 
 
 def seen(
-    table: Table, source: str, span: Span, columns: Sequence[str] = (), passes: str | None = None
+    table: Table, source: str, span: RecordCoverage, columns: Sequence[str] = (), passes: str | None = None
 ) -> str:
     """A SELECT over `source` that shows what is known at `span.until`, and nothing after it.
 

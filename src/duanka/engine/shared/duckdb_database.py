@@ -12,16 +12,21 @@ import duckdb
 import pyarrow as pa
 
 from duanka.domain.errors import MAKE_ROOM, DuankaError
-from duanka.domain.schema import Kind, Table
+from duanka.domain.schema import ColumnKind, Table
 
 Rows = list[tuple[Any, ...]]
 
-TYPES = {Kind.TIME: "TIMESTAMP", Kind.DAY: "DATE", Kind.COUNT: "BIGINT", Kind.FLAG: "BOOLEAN"}
+TYPES = {
+    ColumnKind.TIME: "TIMESTAMP",
+    ColumnKind.DAY: "DATE",
+    ColumnKind.COUNT: "BIGINT",
+    ColumnKind.FLAG: "BOOLEAN",
+}
 ARROW = {
-    Kind.TIME: pa.timestamp("us"),
-    Kind.DAY: pa.date32(),
-    Kind.COUNT: pa.int64(),
-    Kind.FLAG: pa.bool_(),
+    ColumnKind.TIME: pa.timestamp("us"),
+    ColumnKind.DAY: pa.date32(),
+    ColumnKind.COUNT: pa.int64(),
+    ColumnKind.FLAG: pa.bool_(),
 }
 
 

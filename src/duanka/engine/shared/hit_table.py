@@ -20,7 +20,7 @@ from duanka.engine.sql.render import output_columns
 _ROWS_AT_ONCE = 20_000
 
 
-class Found:
+class HitTable:
     """The hits in `db`, which when asked for cards also has the tables or views `cases` (card, case_id, signed_by) and
     `places` (card, operator, home_city), one row a card.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from duanka.domain.rollups import ROLLUPS, Aggregate, How, Part, Rollup
+from duanka.domain.rollups import ROLLUPS, Aggregate, MergeOperation, Rollup, RollupSource
 from duanka.domain.rule import Rule
 from duanka.engine.sql.render import columns, tables
 
@@ -28,24 +28,24 @@ def rollups_for(rules: Sequence[Rule]) -> list[Rollup]:
     return wanted
 
 
-TYPES = {How.SUM: "BIGINT", How.MIN: "TIMESTAMP", How.MAX: "TIMESTAMP"}
+TYPES = {MergeOperation.SUM: "BIGINT", MergeOperation.MIN: "TIMESTAMP", MergeOperation.MAX: "TIMESTAMP"}
 
 
-def _partial(aggregate: Aggregate, part: Part) -> str:
+def _partial(aggregate: Aggregate, part: RollupSource) -> str:
     """One aggregate of one part; a source that says nothing adds 0 to a sum and nothing to an extreme."""
     value = part.values.get(aggregate.name)
     if value is None:
-        nothing = "0" if aggregate.how is How.SUM else "NULL"
+        nothing = "0" if aggregate.how is MergeOperation.SUM else "NULL"
         return f"CAST({nothing} AS {TYPES[aggregate.how]}) AS {aggregate.name}"
     counted = "count(*)" if value.expression == "1" else f"{aggregate.how}({value.expression})"
     if value.condition:
         counted += f" FILTER (WHERE {value.condition})"
-    if aggregate.how is How.SUM and value.expression != "1":
+    if aggregate.how is MergeOperation.SUM and value.expression != "1":
         counted = f"CAST(coalesce({counted}, 0) AS BIGINT)"
     return f"{counted} AS {aggregate.name}"
 
 
-def part_sql(rollup: Rollup, part: Part, narrow: str = "") -> str:
+def part_sql(rollup: Rollup, part: RollupSource, narrow: str = "") -> str:
     """The partial rollup of one source; `narrow` is a condition over the rollup's keys."""
     given = ", ".join([*rollup.keys, *(_partial(a, part) for a in rollup.aggregates)])
     computed = [f"{expression} AS {key}" for key, expression in part.keys.items() if expression != key]

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from duanka.domain.identity import (
     Check,
+    CheckReason,
     Gesture,
     Outcome,
-    Reason,
     ReferenceUnusable,
     Step,
     Verdict,
@@ -27,9 +27,9 @@ from duanka.domain.identity_policy import IdentityPolicy
 from duanka.identity.embedded.weights import missing
 
 if TYPE_CHECKING:
-    from duanka.identity.embedded.engine import Engine
+    from duanka.identity.embedded.engine import FaceEngine
     from duanka.identity.embedded.images import Picture
-    from duanka.identity.embedded.liveness import Moment
+    from duanka.identity.embedded.liveness import FrameMoment
 
 REST = 1.0  # seconds of looking ahead before the first gesture
 _REST_COMPARED = 3  # frames of the rest whose face is compared, beside those of each gesture
@@ -53,15 +53,15 @@ def steps_of(policy: IdentityPolicy, draw: Random) -> tuple[Step, ...]:
     )
 
 
-class Embedded:
+class EmbeddedChecker:
     """The Checker of this machine. Not thread-safe: one for each process."""
 
     name = "embedded"
 
     def __init__(self, policy: IdentityPolicy) -> None:
-        from duanka.identity.embedded.engine import Engine  # noqa: PLC0415  # 60 MB that only a worker needs
+        from duanka.identity.embedded.engine import FaceEngine  # noqa: PLC0415  # 60 MB that only a worker needs
 
-        self._engine: Engine = Engine()
+        self._engine: FaceEngine = FaceEngine()
         self._policy = policy
 
     def enrol(self, reference: bytes) -> None:
@@ -101,10 +101,10 @@ class Embedded:
         faces = [self._engine.embed(shown[one.order], one.seen) for one in compared]
         judged.signals["one_person"] = alike = min(float(faces[0] @ face) for face in faces)
         if alike < _ONE_PERSON:
-            return Verdict(Outcome.FAILED, (Reason.FACE_CHANGED,), signals=judged.signals)
+            return Verdict(Outcome.FAILED, (CheckReason.FACE_CHANGED,), signals=judged.signals)
         asked = [step.gesture for step in check.steps]
         if self._flat(shown, best, zip(asked, judged.shown, strict=True), judged.signals):
-            return Verdict(Outcome.FAILED, (Reason.PHOTOGRAPH,), signals=judged.signals)
+            return Verdict(Outcome.FAILED, (CheckReason.PHOTOGRAPH,), signals=judged.signals)
         similarity = median(float(registered @ face) for face in faces)
         outcome, reasons = self._compared(similarity)
         return Verdict(outcome, reasons, round(similarity, 4), judged.signals, best.order)
@@ -112,8 +112,8 @@ class Embedded:
     def _flat(
         self,
         shown: Sequence[Picture],
-        rest: Moment,
-        gestures: Iterable[tuple[Gesture, tuple[Moment, ...]]],
+        rest: FrameMoment,
+        gestures: Iterable[tuple[Gesture, tuple[FrameMoment, ...]]],
         signals: dict[str, float],
     ) -> bool:
         """Whether a gesture is the frame at rest, moved. Notes of every gesture how much of it was."""
@@ -129,12 +129,12 @@ class Embedded:
                     flat |= value > most
         return flat
 
-    def _compared(self, similarity: float) -> tuple[Outcome, tuple[Reason, ...]]:
+    def _compared(self, similarity: float) -> tuple[Outcome, tuple[CheckReason, ...]]:
         if similarity >= self._policy.similarity:
             return Outcome.PASSED, ()
         if similarity >= self._policy.review:
-            return Outcome.REVIEW, (Reason.UNSURE,)
-        return Outcome.FAILED, (Reason.OTHER_PERSON,)
+            return Outcome.REVIEW, (CheckReason.UNSURE,)
+        return Outcome.FAILED, (CheckReason.OTHER_PERSON,)
 
     def _registered(self, reference: bytes) -> Any:
         """The face of the registered photo."""

@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from duanka.identity.embedded.images import Picture
-from duanka.identity.embedded.measurements import Seen
+from duanka.identity.embedded.measurements import FaceMeasurements
 from duanka.identity.embedded.weights import weights
 
 Points = np.ndarray[Any, np.dtype[Any]]  # n points, x y or x y z, in pixels of the picture
@@ -31,7 +31,7 @@ _CHEEKS = (234, 454)
 _LOWER_LID, _UPPER_LID, _EYE_CORNERS = slice(1, 8), slice(9, 16), (0, 8)
 
 
-class Engine:
+class FaceEngine:
     """YuNet, SFace, face mesh and iris, on one core. WeightsMissing."""
 
     def __init__(self) -> None:
@@ -40,11 +40,11 @@ class Engine:
         self._face = cv2.FaceRecognizerSF.create(str(weights("sface")), "")
         self._mesh, self._iris = _Model("mesh"), _Model("iris")
 
-    def see(self, picture: Picture) -> Seen:
+    def see(self, picture: Picture) -> FaceMeasurements:
         """Measure one picture."""
         found = self._detect(picture)
         if not found:
-            return Seen(0, float(picture.mean()))
+            return FaceMeasurements(0, float(picture.mean()))
         largest = max(found, key=lambda row: row[2])
         matter = sum(row[2] >= _BESIDE * largest[2] for row in found)
         x, y, width, height = (float(value) for value in largest[:4])
@@ -55,7 +55,7 @@ class Engine:
         across = mesh[_CHEEKS[1]] - mesh[_CHEEKS[0]]
         lips, corners = mesh[_LOWER_LIP] - mesh[_UPPER_LIP], mesh[_MOUTH[1]] - mesh[_MOUTH[0]]
         eyes = [self._eye(picture, mesh, corner, tilt) for corner in (_RIGHT_EYE, _LEFT_EYE)]
-        return Seen(
+        return FaceMeasurements(
             faces=int(matter),
             luminance=float(grey.mean()),
             box=(x, y, width, height),
@@ -67,7 +67,7 @@ class Engine:
             mesh=mesh,
         )
 
-    def embed(self, picture: Picture, seen: Seen) -> Any:
+    def embed(self, picture: Picture, seen: FaceMeasurements) -> Any:
         """The face as a vector of length 1; the cosine of two says how alike they are."""
         aligned = self._face.alignCrop(picture, seen.found)
         vector = self._face.feature(aligned).ravel().astype(np.float64)

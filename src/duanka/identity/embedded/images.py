@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from duanka.domain.identity import Reason
+from duanka.domain.identity import CheckReason
 
 Picture = np.ndarray[Any, np.dtype[Any]]  # bytes: rows, columns, blue green red
 
@@ -26,7 +26,7 @@ _SCANS = 20  # of a JPEG; a progressive one has about ten. 400 kB of empty ones 
 class Unreadable(Exception):
     """A picture that is not looked at; `reason` says why."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: CheckReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
@@ -47,25 +47,25 @@ def reference(photo: bytes) -> Picture:
             whole.thumbnail((_LOOKED_AT, _LOOKED_AT))  # first, so that no copy of the whole is made
             upright = ImageOps.exif_transpose(whole).convert("RGB")
     except Exception:  # whatever the reader says of bytes that strangers sent
-        raise Unreadable(Reason.CORRUPT) from None
+        raise Unreadable(CheckReason.CORRUPT) from None
     if min(upright.size) < _LEAST:
-        raise Unreadable(Reason.CORRUPT)
+        raise Unreadable(CheckReason.CORRUPT)
     return np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
 
 
 def _seen(picture: bytes, formats: tuple[str, ...], most: int) -> None:
     """Read the header alone: a picture of a gigabyte can be sent in a kilobyte, and one of a minute in 400."""
     if picture.startswith(b"\xff\xd8") and picture.count(b"\xff\xda") > _SCANS:
-        raise Unreadable(Reason.CORRUPT)
+        raise Unreadable(CheckReason.CORRUPT)
     try:
         with _opened(picture, formats) as image:
             width, height = image.size
     except Image.DecompressionBombError:
-        raise Unreadable(Reason.TOO_MANY_PIXELS) from None
+        raise Unreadable(CheckReason.TOO_MANY_PIXELS) from None
     except Exception:  # whatever the reader says of bytes that strangers sent
-        raise Unreadable(Reason.CORRUPT) from None
+        raise Unreadable(CheckReason.CORRUPT) from None
     if max(width, height) > most:
-        raise Unreadable(Reason.TOO_MANY_PIXELS)
+        raise Unreadable(CheckReason.TOO_MANY_PIXELS)
 
 
 @contextlib.contextmanager
@@ -82,7 +82,7 @@ def _unpacked(jpeg: bytes) -> Picture:
     except cv2.error:
         found = None
     if found is None or min(found.shape[:2]) < _LEAST:
-        raise Unreadable(Reason.CORRUPT)
+        raise Unreadable(CheckReason.CORRUPT)
     return found
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from duanka.domain.identity import Gesture, Reason, Step
+from duanka.domain.identity import CheckReason, Gesture, Step
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.identity.embedded.measurements import Alike, Seen
+from duanka.identity.embedded.measurements import FaceMeasurements, PlanarityScores
 
 _BLACK = 12.0  # mean luminance of a picture that shows nothing
 _WITHOUT_FACE = 0.25  # share of the frames that may lack one: turned away, out of the picture
@@ -36,12 +36,12 @@ _BENT = 0.90
 
 
 @dataclass(frozen=True)
-class Moment:
+class FrameMoment:
     """One frame with a face: its place in the sequence, its second, and what it shows against the rest."""
 
     order: int
     at: float
-    seen: Seen
+    seen: FaceMeasurements
     eyes: float  # against the median of the more open half
     mouth: float
     rise: float  # of the mouth against the rest
@@ -64,15 +64,15 @@ class Moment:
 class Judged:
     """What the frames say: the one reason why not, if there is one, what was measured, and which frames show what."""
 
-    reason: Reason | None
+    reason: CheckReason | None
     signals: dict[str, float]
-    moments: tuple[Moment, ...] = ()
-    rest: tuple[Moment, ...] = ()  # before the first step, looking ahead
-    shown: tuple[tuple[Moment, ...], ...] = ()  # of each step the frames that show its gesture best
+    moments: tuple[FrameMoment, ...] = ()
+    rest: tuple[FrameMoment, ...] = ()  # before the first step, looking ahead
+    shown: tuple[tuple[FrameMoment, ...], ...] = ()  # of each step the frames that show its gesture best
 
 
 def judged(
-    seen: Sequence[Seen], times: Sequence[float], steps: Sequence[Step], policy: IdentityPolicy
+    seen: Sequence[FaceMeasurements], times: Sequence[float], steps: Sequence[Step], policy: IdentityPolicy
 ) -> Judged:
     """Judge what was seen at `times` (seconds) against the steps asked."""
     with_face = [
@@ -80,10 +80,10 @@ def judged(
     ]
     signals = {"frames": float(len(seen)), "with_face": float(len(with_face))}
     if all(one.luminance < _BLACK for one in seen):
-        return Judged(Reason.BLACK, signals)
+        return Judged(CheckReason.BLACK, signals)
     if len(with_face) < (1 - _WITHOUT_FACE) * len(seen):
         dark = median(one.luminance for one in seen) < policy.darkest
-        return Judged(Reason.TOO_DARK if dark else Reason.NO_FACE, signals)
+        return Judged(CheckReason.TOO_DARK if dark else CheckReason.NO_FACE, signals)
     moments = _moments(with_face, steps)
     signals |= _signals(moments)
     if reason := _picture(moments, signals, policy) or _changed(moments):
@@ -96,7 +96,7 @@ def judged(
     return Judged(None, signals, moments, rest, tuple(shown))
 
 
-def explained(gesture: Gesture, alike: Alike) -> tuple[tuple[str, float, float], ...]:
+def explained(gesture: Gesture, alike: PlanarityScores) -> tuple[tuple[str, float, float], ...]:
     """What of a gesture a moved photograph explains: each signal's name, its value, and how much it may be."""
     match gesture:
         case Gesture.CLOSE_EYES:
@@ -107,20 +107,24 @@ def explained(gesture: Gesture, alike: Alike) -> tuple[tuple[str, float, float],
             return ("plane", alike.plane, _PLANE), ("bent", alike.bent, _BENT)
 
 
-def _rest(moments: Sequence[Moment], steps: Sequence[Step], policy: IdentityPolicy) -> tuple[Moment, ...]:
+def _rest(
+    moments: Sequence[FrameMoment], steps: Sequence[Step], policy: IdentityPolicy
+) -> tuple[FrameMoment, ...]:
     """The frames of the holder looking ahead: who is quick shows the first gesture before it is asked."""
     plain = [one for one in moments if not any(one.shows(gesture, policy) for gesture in Gesture)]
     early = [one for one in plain if one.at < steps[0].begins]
     return tuple(early or plain[:3] or moments[:3])
 
 
-def _moments(found: Sequence[tuple[int, float, Seen]], steps: Sequence[Step]) -> tuple[Moment, ...]:
+def _moments(
+    found: Sequence[tuple[int, float, FaceMeasurements]], steps: Sequence[Step]
+) -> tuple[FrameMoment, ...]:
     ahead = [one for _, at, one in found if at < steps[0].begins] or [one for *_, one in found[:3]]
     # of the more open half: who closes their eyes twice for two seconds has them closed most of the time
     eyes = median(sorted(one.eyes for *_, one in found)[len(found) // 2 :])
     mouth, yaw = median(one.mouth for one in ahead), median(one.yaw for one in ahead)
     return tuple(
-        Moment(
+        FrameMoment(
             order,
             at,
             one,
@@ -133,7 +137,7 @@ def _moments(found: Sequence[tuple[int, float, Seen]], steps: Sequence[Step]) ->
     )
 
 
-def _signals(moments: Sequence[Moment]) -> dict[str, float]:
+def _signals(moments: Sequence[FrameMoment]) -> dict[str, float]:
     boxes = [one.seen.box for one in moments]
     width = median(box[2] for box in boxes)
     centres = [(box[0] + box[2] / 2, box[1] + box[3] / 2) for box in boxes]
@@ -152,25 +156,27 @@ def _signals(moments: Sequence[Moment]) -> dict[str, float]:
     }
 
 
-def _picture(moments: Sequence[Moment], signals: dict[str, float], policy: IdentityPolicy) -> Reason | None:
+def _picture(
+    moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
+) -> CheckReason | None:
     """What the holder can put right: it says nothing about who is there."""
     if signals["faces"] >= _SECOND_FACE:
-        return Reason.TWO_FACES
+        return CheckReason.TWO_FACES
     if signals["face_pixels"] < policy.face_pixels:
-        return Reason.TOO_SMALL
+        return CheckReason.TOO_SMALL
     if signals["luminance"] < policy.darkest:
-        return Reason.TOO_DARK
+        return CheckReason.TOO_DARK
     if signals["luminance"] > policy.brightest:
-        return Reason.TOO_BRIGHT
-    return Reason.BLURRED if signals["sharpness"] < policy.sharpness else None
+        return CheckReason.TOO_BRIGHT
+    return CheckReason.BLURRED if signals["sharpness"] < policy.sharpness else None
 
 
-def _changed(moments: Sequence[Moment]) -> Reason | None:
+def _changed(moments: Sequence[FrameMoment]) -> CheckReason | None:
     """A face that is somewhere else, or of another size, a moment later is another one."""
     for before, after in pairwise(moments):
         neighbours = after.order - before.order <= 1 + _UNSEEN
         if neighbours and _common(before.seen.box, after.seen.box) < _JUMP:
-            return Reason.FACE_CHANGED
+            return CheckReason.FACE_CHANGED
     return None
 
 
@@ -183,8 +189,8 @@ def _common(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 
 def _clearest(
-    moments: Sequence[Moment], step: Step, before: Gesture | None, policy: IdentityPolicy
-) -> tuple[Moment, ...]:
+    moments: Sequence[FrameMoment], step: Step, before: Gesture | None, policy: IdentityPolicy
+) -> tuple[FrameMoment, ...]:
     """The frames that show the step's gesture best, if it is shown in its time and no other one instead.
 
     `before`: the gesture of the step before, which may last a little.
@@ -209,8 +215,10 @@ def _clearest(
     return tuple(sorted(right, key=clear)[:_LOOKED_AT])
 
 
-def _not_alive(moments: Sequence[Moment], signals: dict[str, float], policy: IdentityPolicy) -> Reason:
+def _not_alive(
+    moments: Sequence[FrameMoment], signals: dict[str, float], policy: IdentityPolicy
+) -> CheckReason:
     """Not what was asked: nothing moved, nothing but the whole, or other movements."""
     if any(one.shows(gesture, policy) for one in moments for gesture in Gesture):
-        return Reason.OTHER_GESTURES
-    return Reason.STILL if signals["motion"] < _STILL else Reason.PHOTOGRAPH
+        return CheckReason.OTHER_GESTURES
+    return CheckReason.STILL if signals["motion"] < _STILL else CheckReason.PHOTOGRAPH

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Seen:
+class FaceMeasurements:
     """What one picture shows. Without a face everything but `luminance` is 0.
 
     `faces`: that matter; `box`: x, y, width, height in pixels; `luminance` 0 to 255 and `sharpness` of the face;
@@ -26,7 +26,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Alike:
+class PlanarityScores:
     """How much of a second picture a moved photograph of the first one explains: 0 to 1, where 1 is all of it.
 
     `plane`: share of the face's points that moved as points of one plane do; `eyes`, `mouth`: how alike these

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from duanka.identity.embedded.images import Picture
-from duanka.identity.embedded.measurements import Alike, Seen
+from duanka.identity.embedded.measurements import FaceMeasurements, PlanarityScores
 
 Grid = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,7 +29,9 @@ _BENDS = 3  # times that a sheet is laid closer
 _FOLLOWED = 0.25  # of the points; with fewer nothing is said of a sheet
 
 
-def alike(first: Picture, seen: Seen, second: Picture, later: Seen) -> Alike:
+def alike(
+    first: Picture, seen: FaceMeasurements, second: Picture, later: FaceMeasurements
+) -> PlanarityScores:
     """Lay the face of `second` over that of `first`. What cannot be followed at all counts as a plane."""
     mesh: Grid = seen.mesh[:, :2].astype(np.float32)
     corner, far = mesh.min(axis=0), mesh.max(axis=0)
@@ -40,7 +42,7 @@ def alike(first: Picture, seen: Seen, second: Picture, later: Seen) -> Alike:
     over: Any = cv2.findHomography(later.mesh[:, :2].astype(np.float32), points)[0]
     tracked: Any = cv2.goodFeaturesToTrack(flat, _POINTS, 0.005, 3, mask=_inside(points))
     if over is None or tracked is None or len(tracked) < _FEWEST:
-        return Alike(1.0, 1.0, 1.0, 1.0)
+        return PlanarityScores(1.0, 1.0, 1.0, 1.0)
     bent = _bent(flat, second, (points, later.mesh[:, :2]), tracked, scale)
     plane = 0.0
     for _ in range(2):  # the mesh says about where; the points themselves say where
@@ -50,7 +52,7 @@ def alike(first: Picture, seen: Seen, second: Picture, later: Seen) -> Alike:
         plane, over = share, closer @ over
     laid = _even(second, over)
     eyes = min(_part(flat, laid, points[which], around) for which, around in _EYES)
-    return Alike(plane, eyes, _part(flat, laid, points[_MOUTH[0]], _MOUTH[1]), bent)
+    return PlanarityScores(plane, eyes, _part(flat, laid, points[_MOUTH[0]], _MOUTH[1]), bent)
 
 
 def _even(picture: Picture, way: Any) -> Grid:

@@ -18,7 +18,7 @@ from duanka.ingest.files.directory_walk import Unseen, walk
 from duanka.ingest.files.open_file import is_file, kind_of, opened
 from duanka.ingest.files.packed import PACKED_ENDINGS
 from duanka.ingest.model.folder_columns import folder_columns
-from duanka.ingest.model.mapping import DATA_ENDINGS, Mapping, Source
+from duanka.ingest.model.mapping import DATA_ENDINGS, Mapping, MappingSource
 
 OUTPUT_FOLDER = "duanka-out"  # where `duanka scan` writes by default: never input
 # Forms in which records are delivered, and which are not read as they are.
@@ -53,7 +53,7 @@ class Delivered:
 
     path: Path
     name: str
-    sources: tuple[Source, ...]
+    sources: tuple[MappingSource, ...]
     size: int
     duplicate_of: str = ""
 
@@ -155,7 +155,7 @@ def why_not_taken(name: str, kind: int, mapping: Mapping) -> str:
     return f"{kind_of(kind)} and no file" if stat.S_ISLNK(kind) else ""
 
 
-def sources_of(name: str, mapping: Mapping) -> tuple[Source, ...]:
+def sources_of(name: str, mapping: Mapping) -> tuple[MappingSource, ...]:
     """The sources that take the file called `name`, a path below the data directory; MappingError if they disagree.
 
     A file of the native format may lie in any folder: its table is that of the first folder, else name, that is one's.
@@ -180,7 +180,7 @@ def _native_table(parts: Sequence[str]) -> str | None:
     return None
 
 
-def _matches(source: Source, name: str) -> bool:
+def _matches(source: MappingSource, name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in source.files)
 
 

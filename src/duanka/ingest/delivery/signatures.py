@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from duanka.domain.case_source import SIGNATURE_BYTES, SIGNATURE_ENDING, CaseSource
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.files.open_file import open_regular
-from duanka.ingest.model.mapping import Source
+from duanka.ingest.model.mapping import MappingSource
 
 _MOST_BYTES = 64 << 20  # of a file that is signed: it is read whole
 _MOST_OF_SIGNATURE = 1024
@@ -34,7 +34,7 @@ class SignedFile:
         self,
         path: Path,
         name: str,
-        feeds: Sequence[Source],
+        feeds: Sequence[MappingSource],
         sources: Sequence[CaseSource],
         root: Path | None = None,
     ) -> None:

@@ -90,7 +90,7 @@ class Inflate:
 
 
 @dataclass(frozen=True)
-class Form:
+class PackedFormat:
     """A form of packing. `magic`: the first bytes of each member; `single`: nothing is read behind the first."""
 
     name: str
@@ -99,15 +99,17 @@ class Form:
     single: bool = False
 
 
-GZIP = Form("gzip", b"\x1f\x8b", lambda: Inflate(31))
-BZIP2 = Form("bzip2", b"BZh", bz2.BZ2Decompressor)
-XZ = Form("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_WINDOW + 2 * MB))
+GZIP = PackedFormat("gzip", b"\x1f\x8b", lambda: Inflate(31))
+BZIP2 = PackedFormat("bzip2", b"BZh", bz2.BZ2Decompressor)
+XZ = PackedFormat(
+    "xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_WINDOW + 2 * MB)
+)
 
 
 class Members:
     """The members of `file` in the form `form`, from where it stands."""
 
-    def __init__(self, file: BinaryIO, form: Form) -> None:
+    def __init__(self, file: BinaryIO, form: PackedFormat) -> None:
         self.broken = ""
         self.oversized = False
         self._file = file

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from duanka.domain.display import display_name
 from duanka.ingest.files.limits import MOST_DIRECTORY
-from duanka.ingest.files.packed import Form, Inflate, Members
+from duanka.ingest.files.packed import Inflate, Members, PackedFormat
 
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"  # a directory and nothing before it
@@ -105,10 +105,10 @@ class Zip:
         else:
             self._member = _one_of(members)
         seek_to_data(self._file, self._member.at)
-        form = Form("zip", b"", lambda: Inflate(-15), single=True)
+        form = PackedFormat("zip", b"", lambda: Inflate(-15), single=True)
         if self._member.method == zipfile.ZIP_STORED:
             size = self._member.packed
-            form = Form("zip", b"", lambda: Stored(size), single=True)
+            form = PackedFormat("zip", b"", lambda: Stored(size), single=True)
         elif self._member.method != zipfile.ZIP_DEFLATED:
             raise Unfit(
                 "it is packed in a way that few programs read; pack it again with the usual one (deflate)"

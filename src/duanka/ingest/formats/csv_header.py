@@ -10,7 +10,7 @@ from typing import NamedTuple
 from duanka.domain.errors import UnreadableInput
 from duanka.ingest.model.mapping import Layout
 from duanka.ingest.model.nearest_column import GUESS
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 BOM = b"\xef\xbb\xbf"
 _LOOKED_AT = 200  # records by which the width of a table is known
@@ -62,18 +62,18 @@ def fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, .
     return tuple(names)
 
 
-def split(text: str, delimiter: str, width: int | None) -> list[str] | Reason:
+def split(text: str, delimiter: str, width: int | None) -> list[str] | QuarantineReason:
     """Split a line of text into `width` fields (None: as many as there are), or say why it cannot be."""
     # The second line is bait: an open quote swallows it.
     lines = csv.reader([text + "\n", "\n"], delimiter=delimiter)
     try:
         fields = next(lines)
     except csv.Error:
-        return Reason.OPEN_QUOTE
+        return QuarantineReason.OPEN_QUOTE
     if lines.line_num != 1:
-        return Reason.OPEN_QUOTE
+        return QuarantineReason.OPEN_QUOTE
     if width is not None and len(fields) != width:
-        return Reason.WRONG_COLUMN_COUNT
+        return QuarantineReason.WRONG_COLUMN_COUNT
     return fields
 
 
@@ -91,6 +91,6 @@ def _names(path: Path, line: bytes, layout: Layout) -> tuple[str, ...]:
             f'for example encoding = "gb18030"; {GUESS}'
         ) from None
     fields = split(text, layout.delimiter, None)
-    if isinstance(fields, Reason) or "\0" in text:
+    if isinstance(fields, QuarantineReason) or "\0" in text:
         raise UnreadableInput(f"{path}: the header line is no CSV; look at its first line and correct it")
     return tuple(field.strip() or f"column {at}" for at, field in enumerate(fields, start=1))

@@ -24,7 +24,7 @@ from duanka.ingest.formats.csv_header import BOM, Head, head_of, split
 from duanka.ingest.formats.unpacked import Unpacked
 from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block, Rows
 from duanka.ingest.model.mapping import Layout
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_BYTES = 1 << 24
 _EMPTY_LINES = 1 << 22  # bytes of empty lines that may yet be the end of the file
@@ -128,13 +128,13 @@ class CsvReading:
             line += block.records
             yield block
         raw = _text(rest[whole:], self._layout.encoding)
-        reason = Reason.OVERSIZED if data.oversized else Reason.CUT_OFF
+        reason = QuarantineReason.OVERSIZED if data.oversized else QuarantineReason.CUT_OFF
         yield reader.only_bad(Bad(line, reason, raw), data.done)
 
     def _nothing_but_a_break(self, data: Unpacked) -> Iterator[Block]:
         start = data.read(LINE_LIMIT)
         if start or data.broken:
-            reason = Reason.CUT_OFF if data.broken and start else Reason.UNREADABLE_FILE
+            reason = QuarantineReason.CUT_OFF if data.broken and start else QuarantineReason.UNREADABLE_FILE
             bad = Bad(1 if start else None, reason, _text(start, self._layout.encoding) or data.broken)
             yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, data.done, (bad,))
 
@@ -279,7 +279,7 @@ class _Reader:
         for place in range(first, last):
             data = lines.at(place)
             fields = self._fields(data)
-            if isinstance(fields, Reason):
+            if isinstance(fields, QuarantineReason):
                 into.bad.append(Bad(lines.number + place, fields, _text(data, self._layout.encoding)))
                 continue
             good.append(place)
@@ -288,20 +288,20 @@ class _Reader:
         into.frames.append(self._frame(cells, len(good)))
         into.kept.append(np.array(good, np.int64))
 
-    def _fields(self, data: bytes) -> list[str] | Reason:
+    def _fields(self, data: bytes) -> list[str] | QuarantineReason:
         """Split one line, or say why it cannot be."""
         if len(data) > LINE_LIMIT:
-            return Reason.TOO_LONG
+            return QuarantineReason.TOO_LONG
         if not data.strip():
-            return Reason.EMPTY_LINE
+            return QuarantineReason.EMPTY_LINE
         if b"\0" in data:
-            return Reason.NUL_BYTE
+            return QuarantineReason.NUL_BYTE
         if b"\r" in data:
-            return Reason.STRAY_RETURN
+            return QuarantineReason.STRAY_RETURN
         try:
             text = data.decode(self._layout.encoding)
         except UnicodeError:
-            return Reason.BROKEN_ENCODING
+            return QuarantineReason.BROKEN_ENCODING
         return split(text, self._layout.delimiter, self._width)
 
     def _frame(self, cells: list[list[str]], height: int = 0) -> pl.DataFrame:

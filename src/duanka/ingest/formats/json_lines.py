@@ -13,7 +13,7 @@ import polars as pl
 
 from duanka.ingest.files.limits import LINE_LIMIT
 from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 _FEW = 400  # lines; so few are read one by one
 _PIECES = 16  # what cannot be read whole is cut into so many
@@ -41,7 +41,7 @@ def block_of(lines: Sequence[bytes], numbers: Sequence[int], wanted: Sequence[st
             rows: list[list[str | None]] = []
             for at in range(first, last):
                 row = _one(lines[at], wanted)
-                if isinstance(row, Reason):
+                if isinstance(row, QuarantineReason):
                     raw = lines[at][:RAW_LIMIT].decode(errors="backslashreplace")
                     bad.append(Bad(numbers[at], row, raw))
                 else:
@@ -74,12 +74,12 @@ def _whole(lines: Sequence[bytes], wanted: Sequence[str]) -> pl.DataFrame | None
     return frame if frame.height == len(lines) else None
 
 
-def _one(line: bytes, wanted: Sequence[str]) -> list[str | None] | Reason:
+def _one(line: bytes, wanted: Sequence[str]) -> list[str | None] | QuarantineReason:
     """Read one line, or say why it cannot be."""
     if len(line) > LINE_LIMIT:
-        return Reason.TOO_LONG
+        return QuarantineReason.TOO_LONG
     if not line.strip():
-        return Reason.EMPTY_LINE
+        return QuarantineReason.EMPTY_LINE
     try:
         # Of a field that is there twice the first counts, as in lines that are read together.
         found = json.loads(
@@ -90,13 +90,13 @@ def _one(line: bytes, wanted: Sequence[str]) -> list[str | None] | Reason:
             object_pairs_hook=lambda pairs: dict(reversed(pairs)),
         )
         if not isinstance(found, dict):
-            return Reason.BROKEN_JSON
+            return QuarantineReason.BROKEN_JSON
         row = [_text(found.get(name)) for name in wanted]
         "".join(cell for cell in row if cell is not None).encode()
     except UnicodeError:
-        return Reason.BROKEN_ENCODING
+        return QuarantineReason.BROKEN_ENCODING
     except (ValueError, RecursionError):
-        return Reason.BROKEN_JSON
+        return QuarantineReason.BROKEN_JSON
     return row
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.files.beginnings import Extent
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.formats.parquet_reader import ParquetReading
 from duanka.ingest.formats.workbook import NotRead, WorkbookReading, forms
-from duanka.ingest.model.blocks import Reading
+from duanka.ingest.model.blocks import OpenReader
 from duanka.ingest.model.mapping import Layout
 
 _PARQUET_MAGIC = b"PAR1"
@@ -20,7 +20,7 @@ _PARQUET_ENDINGS = (".parquet", ".pq")
 
 def open_reading(
     path: Path, layout: Layout, root: Path | None = None, extent: Extent | None = None
-) -> Reading:
+) -> OpenReader:
     """Open `path` in the format that `layout` names; "auto" tells Parquet and workbooks from CSV by bytes and name.
 
     `root`: see `open_file.opened`, which says what is raised. `extent`: what of a plain CSV file is read; other files
@@ -44,17 +44,17 @@ def open_reading(
     return CsvReading(path, layout, root=root, extent=extent)
 
 
-def readable(reading: Reading) -> list[str]:
+def readable(reading: OpenReader) -> list[str]:
     """The columns of types that a mapping can read, each once."""
     other = reading.other_types if isinstance(reading, ParquetReading) else ()
     return [name for name in dict.fromkeys(reading.columns) if name not in other]
 
 
-def sheets_of(reading: Reading) -> tuple[str, ...]:
+def sheets_of(reading: OpenReader) -> tuple[str, ...]:
     """The names of the sheets that are read; none where `reading` is of no workbook."""
     return reading.sheets if isinstance(reading, WorkbookReading) else ()
 
 
-def notes_of(reading: Reading) -> tuple[Words, ...]:
+def notes_of(reading: OpenReader) -> tuple[BilingualText, ...]:
     """What a person should know of a file that was read, beside what could not be read of it."""
     return tuple(reading.notes) if isinstance(reading, WorkbookReading) else ()

@@ -37,7 +37,7 @@ class TooMuch(Exception):
     """Unpacking it would take more than any delivery does; the argument says what."""
 
 
-class Page(NamedTuple):
+class PageHeader(NamedTuple):
     """A page header. `at`, `packed`: where its data lie in the file, and their bytes; `size`: bytes unpacked;
     `values`: rows, or entries of a dictionary."""
 
@@ -108,7 +108,7 @@ class RowGroups:
                 raise TooMuch(f"row group {group} has pages of {together >> 20} MB together")
         return max(rows, 1)
 
-    def _count(self, page: Page) -> None:
+    def _count(self, page: PageHeader) -> None:
         self._unpacked += page.size
         if page.size > _LARGEST_PAGE:
             raise TooMuch(f"has a page of {page.size >> 20} MB")
@@ -117,7 +117,7 @@ class RowGroups:
         if why := unpacks_too_much(self._size, self._unpacked):
             raise TooMuch(why)
 
-    def _pages(self, chunk: Chunk) -> Iterator[Page]:
+    def _pages(self, chunk: Chunk) -> Iterator[PageHeader]:
         at = chunk.data_at
         if chunk.dictionary_at:
             at = min(at, chunk.dictionary_at)
@@ -134,7 +134,7 @@ class RowGroups:
             if pages > _MOST_PAGES:
                 raise TooMuch(f"has more than {_MOST_PAGES:,} pages of a column")
 
-    def _longest(self, page: Page, codec: int) -> int:
+    def _longest(self, page: PageHeader, codec: int) -> int:
         """Bytes of the longest text in a dictionary, which every row may repeat; at least 1."""
         if page.size <= _SHORT_DICTIONARY:
             return max(page.size, 1)
@@ -226,7 +226,7 @@ def _chunk(column: Fields) -> Chunk | None:
     return found if min(found) >= 0 and found.codec in _KNOWN_CODECS else None
 
 
-def _page(fields: Fields, at: int) -> Page:
+def _page(fields: Fields, at: int) -> PageHeader:
     """The page that a header describes whose data begin at `at`."""
     kind = fields.get((1, I32))
     of_dictionary = kind == _DICTIONARY_PAGE
@@ -237,10 +237,10 @@ def _page(fields: Fields, at: int) -> Page:
     if any(not isinstance(number, int) or number < 0 for number in numbers):
         raise ValueError("a page header says nothing sensible")
     size, packed, values, _ = numbers
-    return Page(at, int(packed or 0), of_dictionary, int(size or 0), int(values or 0), int(encoding))
+    return PageHeader(at, int(packed or 0), of_dictionary, int(size or 0), int(values or 0), int(encoding))
 
 
-def _rows_within(page: Page) -> int:
+def _rows_within(page: PageHeader) -> int:
     """How many rows of such pages hold no more text than may be in memory at once."""
     if page.encoding == _DELTA_BYTE_ARRAY:  # each value may repeat all of the one before
         return TEXT_AT_ONCE // max(page.size, 1)

@@ -19,7 +19,7 @@ from duanka.ingest.files.limits import LINE_LIMIT, TEXT_AT_ONCE
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.parquet_pages import MOST_FOOTER, RowGroups, TooMuch, footer_size
 from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 BATCH_ROWS = 1 << 16
 _READ_BYTES = 1 << 20
@@ -60,7 +60,7 @@ class ParquetReading:
         """Yield the file's rows, of its columns the `wanted` ones, typed as they are."""
         size = self._path.stat().st_size
         if not self._names:
-            bad = Bad(None, Reason.UNREADABLE_FILE, "")
+            bad = Bad(None, QuarantineReason.UNREADABLE_FILE, "")
             yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
             return
         for name in wanted:
@@ -86,7 +86,7 @@ class ParquetReading:
                     record = end
             except TooMuch as fault:
                 self.unreadable = str(fault)
-                bad = Bad(record, Reason.OVERSIZED, self.unreadable)
+                bad = Bad(record, QuarantineReason.OVERSIZED, self.unreadable)
                 yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (bad,))
 
     def _group(
@@ -106,12 +106,16 @@ class ParquetReading:
             # A damaged footer says whatever it likes: nobody delivers so many rows in one group.
             why = f"row group {group} claims {end - record} rows"
             yield Block(
-                pl.DataFrame(), np.empty(0, np.int64), 1, 0, [Bad(record, Reason.UNREADABLE_ROWS, why)]
+                pl.DataFrame(),
+                np.empty(0, np.int64),
+                1,
+                0,
+                [Bad(record, QuarantineReason.UNREADABLE_ROWS, why)],
             )
             return
         while record < end:
             lost = min(BATCH_ROWS, end - record)
-            bad = [Bad(at, Reason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]
+            bad = [Bad(at, QuarantineReason.UNREADABLE_ROWS, "") for at in range(record, record + lost)]
             record += lost
             yield Block(pl.DataFrame(), np.empty(0, np.int64), lost, 0, bad)
 
@@ -151,7 +155,9 @@ def block_of(batch: Any, record: int) -> Block:
     if (broken | long).any():
         keep = pa.array(~(broken | long))
         bad = [
-            Bad(record + int(at), Reason.TOO_LONG, "") if long[at] else _broken_row(columns, int(at), record)
+            Bad(record + int(at), QuarantineReason.TOO_LONG, "")
+            if long[at]
+            else _broken_row(columns, int(at), record)
             for at in np.flatnonzero(broken | long)
         ]
         columns = [column.filter(keep) for column in columns]
@@ -216,7 +222,7 @@ def _broken_row(columns: list[Any], at: int, record: int) -> Bad:
         cells.append(
             value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value or "")
         )
-    return Bad(record + at, Reason.BROKEN_ENCODING, ",".join(cells)[:RAW_LIMIT])
+    return Bad(record + at, QuarantineReason.BROKEN_ENCODING, ",".join(cells)[:RAW_LIMIT])
 
 
 def check_type(path: Path | str, name: str, kind: Any) -> None:

@@ -12,14 +12,14 @@ import polars as pl
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.delivery.discovery import delivered_files
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
 from duanka.ingest.formats.open_reader import open_reading, readable
 from duanka.ingest.guessing import parties, tables
 from duanka.ingest.guessing.checking import Tried, try_mapping
 from duanka.ingest.guessing.picking import Columns, Knowledge
-from duanka.ingest.guessing.proposal import Answers, Guess, Question, SourceGuess, Sureness
+from duanka.ingest.guessing.proposal import Guess, GuessAnswers, GuessQuestion, SourceGuess, Sureness
 from duanka.ingest.guessing.shapes import Shape, shapes_of
 from duanka.ingest.guessing.switchboards import with_names
 from duanka.ingest.guessing.toml_text import toml_text
@@ -29,7 +29,16 @@ from duanka.ingest.model.header_names import Meaning
 from duanka.ingest.model.value_text import as_text, trimmed
 from duanka.ingest.normalise.phone_numbers import Numbers
 
-__all__ = ["Answers", "Guess", "Guessed", "Question", "Sureness", "Tried", "guess_mapping", "try_mapping"]
+__all__ = [
+    "Guess",
+    "GuessAnswers",
+    "GuessQuestion",
+    "Guessed",
+    "Sureness",
+    "Tried",
+    "guess_mapping",
+    "try_mapping",
+]
 
 ENOUGH = 0.99  # of the sample fits
 _ROWS = 20_000  # of a file that are looked at
@@ -57,7 +66,7 @@ def guess_mapping(
     name: str,
     zone: str,
     region: str,
-    answers: Answers,
+    answers: GuessAnswers,
     shipped: Values[str, Values[str, Any]],
     rows: int = 20,
 ) -> Guessed:
@@ -151,5 +160,5 @@ def _cards(columns: Columns) -> set[str]:
     return set(columns.knowledge.numbers.normalise(text, peer=False).drop_nulls().to_list())
 
 
-def _as_shipped(shape: Shape) -> Words:
-    return Words(f"同随附的映射 {shape.form.format}", f"as the shipped mapping {shape.form.format}")
+def _as_shipped(shape: Shape) -> BilingualText:
+    return BilingualText(f"同随附的映射 {shape.form.format}", f"as the shipped mapping {shape.form.format}")

@@ -13,17 +13,17 @@ import polars as pl
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.delivery.discovery import sources_of
 from duanka.ingest.delivery.mapped_columns import SourcesSeen
 from duanka.ingest.formats.open_reader import open_reading
 from duanka.ingest.model.blocks import part
 from duanka.ingest.model.holders import Holders
-from duanka.ingest.model.mapping import Mapping, Source
+from duanka.ingest.model.mapping import Mapping, MappingSource
 from duanka.ingest.normalise.cards_by_imsi import CardsByImsi
 from duanka.ingest.normalise.columns import Tools
 from duanka.ingest.normalise.phone_numbers import Numbers
-from duanka.ingest.validation.validator import Sifted, Sifter
+from duanka.ingest.validation.validator import ValidationResult, Validator
 
 EXAMPLES = 3  # records of each reason that are kept
 _WHOLE_REGISTER = 5_000_000  # rows of a register that are read where other files name its cards by IMSI
@@ -44,7 +44,7 @@ class Tried:
     examples: list[tuple[str, int | None, str, str, str]] = field(default_factory=list)
     rows: dict[str, pl.DataFrame] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    idle: tuple[Words, ...] = ()
+    idle: tuple[BilingualText, ...] = ()
     unmatched: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
 
@@ -91,7 +91,7 @@ def try_mapping(
     return tried
 
 
-def _sources(name: str, mapping: Mapping, tried: Tried) -> tuple[Source, ...]:
+def _sources(name: str, mapping: Mapping, tried: Tried) -> tuple[MappingSource, ...]:
     try:
         return sources_of(name, mapping)
     except DuankaError as fault:
@@ -102,7 +102,7 @@ def _sources(name: str, mapping: Mapping, tried: Tried) -> tuple[Source, ...]:
 def _one(
     path: Path,
     name: str,
-    sources: tuple[Source, ...],
+    sources: tuple[MappingSource, ...],
     tools: Tools,
     pool: ThreadPoolExecutor,
     tried: Tried,
@@ -111,7 +111,7 @@ def _one(
     most: int,
 ) -> None:
     reading = open_reading(path, sources[0].layout)
-    sifter = Sifter(display_name(name), sources, reading.columns, tools, pool)
+    sifter = Validator(display_name(name), sources, reading.columns, tools, pool)
     if reading.columns:
         sifter.check()
     tried.files += 1
@@ -131,7 +131,7 @@ def _one(
     sources_seen.note(sources, sifter.taken)
 
 
-def _keep(name: str, sifted: Sifted, tried: Tried, rows: int) -> None:
+def _keep(name: str, sifted: ValidationResult, tried: Tried, rows: int) -> None:
     for record in sifted.aside:
         key = (record.reason.value, record.column, name)
         tried.reasons[key] += 1

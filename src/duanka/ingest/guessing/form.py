@@ -12,7 +12,7 @@ from duanka.domain.errors import DuankaError
 from duanka.ingest.files.file_bytes import FileBytes
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import reader as asn1_blocks
-from duanka.ingest.formats.asn1.ber import Element
+from duanka.ingest.formats.asn1.ber import BerElement
 from duanka.ingest.formats.asn1.reader import Asn1Reading
 from duanka.ingest.formats.csv_header import fitting, split
 from duanka.ingest.formats.parquet_reader import ParquetReading
@@ -20,7 +20,7 @@ from duanka.ingest.formats.unpacked import Unpacked
 from duanka.ingest.formats.workbook import WorkbookReading, forms
 from duanka.ingest.model.header_names import meanings
 from duanka.ingest.model.mapping import Layout
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 _PARQUET = b"PAR1"
 _LOOK = 1 << 20  # bytes of a file that are looked at
@@ -35,7 +35,7 @@ WORKBOOK = "xlsx"
 
 
 @dataclass(frozen=True)
-class Form:
+class FileForm:
     """How a file is read. `columns`: its names, `column N` where it has no header; `problem`: why it cannot be read.
     `skip`: lines above the header, or above the first record; `twice`: two of its columns were called the same.
 
@@ -61,36 +61,36 @@ class Form:
         return Layout(form, self.delimiter, encoding, names, skip=self.skip + self.twice)
 
 
-def form_of(path: Path) -> Form:
+def form_of(path: Path) -> FileForm:
     """Look at the file at `path`; what cannot be told is said in `problem`."""
     try:
         with opened(path) as file:
             start = file.read(8)
             workbook, why = forms.is_workbook(file, path.name), forms.not_read(file, path.name)
         if workbook or why:
-            return _workbook(path) if workbook else Form(problem=why)
+            return _workbook(path) if workbook else FileForm(problem=why)
         if start.startswith(_PARQUET) or path.name.lower().endswith((".parquet", ".pq")):
             reading = ParquetReading(path)
-            return Form("parquet", columns=reading.columns, problem=reading.unreadable)
+            return FileForm("parquet", columns=reading.columns, problem=reading.unreadable)
         if binary := _binary(path, start):
             return binary
         with Unpacked(path) as data:
             text = data.read(_LOOK)
             broken = data.broken
     except (DuankaError, OSError) as fault:
-        return Form(problem=str(fault))
+        return FileForm(problem=str(fault))
     if not text.strip():
-        return Form(problem=broken or "the file is empty")
+        return FileForm(problem=broken or "the file is empty")
     return _text_form(text, whole=len(text) < _LOOK)
 
 
-def _workbook(path: Path) -> Form:
+def _workbook(path: Path) -> FileForm:
     reading = WorkbookReading(path, Layout())
     problem = "" if reading.columns else reading.unreadable
-    return Form(WORKBOOK, header=reading.has_header, columns=reading.columns, problem=problem)
+    return FileForm(WORKBOOK, header=reading.has_header, columns=reading.columns, problem=problem)
 
 
-def _binary(path: Path, start: bytes) -> Form | None:
+def _binary(path: Path, start: bytes) -> FileForm | None:
     """The binary form that reads more of the file's records than it cannot; None for none."""
     # A transfer batch, or a record of an exchange, is a constructed tag and a length; no text begins so, or hardly any.
     if len(start) < 2 or not (start[0] in (0x61, 0x62) or 0xA0 <= start[0] < 0xC0):
@@ -100,50 +100,53 @@ def _binary(path: Path, start: bytes) -> Form | None:
     best: tuple[int, str] = (0, "")
     for form, module in asn1_blocks.FORMATS.items():
         with opened(path) as file:
-            framed = isinstance(next(module.records(FileBytes(file)), 0), Element)
+            framed = isinstance(next(module.records(FileBytes(file)), 0), BerElement)
         if not framed:  # asked first, for what decodes the records takes seconds to load
             continue
         reading = Asn1Reading(path, form)
         block = next(iter(reading.blocks(["imsi"])), None)
         if block is not None and block.frame.height > len(block.bad):
             best = max(best, (block.frame.height, form))
-    return Form(best[1], columns=tuple(asn1_blocks.FORMATS[best[1]].COLUMNS)) if best[1] else None
+    return FileForm(best[1], columns=tuple(asn1_blocks.FORMATS[best[1]].COLUMNS)) if best[1] else None
 
 
-def _text_form(data: bytes, *, whole: bool) -> Form:
+def _text_form(data: bytes, *, whole: bool) -> FileForm:
     encoding, problem = encoding_of(data, whole=whole)
     if problem:
-        return Form(problem=problem)
+        return FileForm(problem=problem)
     text = data.removeprefix(codecs.BOM_UTF8).decode(encoding, "ignore")
     physical = [line.rstrip("\r") for line in text.split("\n")[: _LINES + _HEAD]]
     if not whole and len(physical) < _LINES + _HEAD:
         physical.pop()
     lines = [line for line in physical if line.strip()]
     if lines[0].lstrip()[:1] in ("{", "["):
-        return Form(problem="JSON; write it as CSV or Parquet")
+        return FileForm(problem="JSON; write it as CSV or Parquet")
     if lines[0].lstrip()[:1] == "<":
-        return Form(problem="XML or a web page; write it as CSV or Parquet")
+        return FileForm(problem="XML or a web page; write it as CSV or Parquet")
     delimiter, width = _delimiter(lines)
     if not delimiter:
-        return Form(problem=_why_undivided(lines))
+        return FileForm(problem=_why_undivided(lines))
     rows = [(at, split(line, delimiter, None)) for at, line in enumerate(physical) if line.strip()]
     return _with_head(
-        encoding, delimiter, width, [(at, row) for at, row in rows if not isinstance(row, Reason)][:_LINES]
+        encoding,
+        delimiter,
+        width,
+        [(at, row) for at, row in rows if not isinstance(row, QuarantineReason)][:_LINES],
     )
 
 
-def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, list[str]]]) -> Form:
+def _with_head(encoding: str, delimiter: str, width: int, rows: list[tuple[int, list[str]]]) -> FileForm:
     """The form of text whose `rows`, each with the line that it stands on, have mostly `width` fields."""
     fields = [row for _, row in rows]
     place = _header_at(fields, width)
     if place is None:
         first = next((at for at, row in enumerate(fields) if len(row) == width), 0)
         names = tuple(f"column {at}" for at in range(1, width + 1))
-        return Form("csv", encoding, delimiter, header=False, columns=names, skip=rows[first][0])
+        return FileForm("csv", encoding, delimiter, header=False, columns=names, skip=rows[first][0])
     written = [field.strip() or f"column {at}" for at, field in enumerate(fields[place], start=1)]
     names = _told_apart(fitting(written, [row for row in fields[place + 1 :] if len(row) == width]))
     twice = names[: len(written)] != tuple(written)[: len(names)]
-    return Form("csv", encoding, delimiter, columns=names, skip=rows[place][0], twice=twice)
+    return FileForm("csv", encoding, delimiter, columns=names, skip=rows[place][0], twice=twice)
 
 
 def _header_at(rows: list[list[str]], width: int) -> int | None:
@@ -169,7 +172,9 @@ def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _why_undivided(lines: list[str]) -> str:
-    opened = max(sum(split(line, one, None) is Reason.OPEN_QUOTE for line in lines) for one in _DELIMITERS)
+    opened = max(
+        sum(split(line, one, None) is QuarantineReason.OPEN_QUOTE for line in lines) for one in _DELIMITERS
+    )
     if opened * 10 >= len(lines):
         return (
             "quoted fields go on over the end of their lines, and a record is one line (docs/FORMAT.md);"
@@ -208,7 +213,9 @@ def _delimiter(lines: list[str]) -> tuple[str, int]:
     best: tuple[float, int, str] = (0.0, 0, "")
     for delimiter in _DELIMITERS:
         widths = Counter(
-            len(fields) for line in lines if not isinstance(fields := split(line, delimiter, None), Reason)
+            len(fields)
+            for line in lines
+            if not isinstance(fields := split(line, delimiter, None), QuarantineReason)
         )
         width, count = widths.most_common(1)[0] if widths else (0, 0)
         share = count / len(lines)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.guessing import codes
 from duanka.ingest.guessing.picking import (
     FITS,
@@ -21,7 +21,7 @@ from duanka.ingest.guessing.picking import (
     by_its_values,
 )
 from duanka.ingest.guessing.proposal import ColumnGuess, Sureness
-from duanka.ingest.guessing.values import Moments, Values
+from duanka.ingest.guessing.values import TimeReading, Values
 from duanka.ingest.model.header_names import Meaning, brackets, plain
 from duanka.ingest.model.value_text import as_text, trimmed
 from duanka.ingest.normalise import durations
@@ -55,7 +55,7 @@ _ENOUGH = 200  # moments by which the hours of the day tell something
 
 def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGuess | None:
     """The column that says when, or a day and a time of day in two. `day`: a day is enough."""
-    picks: list[tuple[Pick, Moments]] = []
+    picks: list[tuple[Pick, TimeReading]] = []
     for name, exact in columns.called(meaning):
         read = columns.values[name].moments
         if read.share >= FITS:
@@ -66,7 +66,7 @@ def moment(columns: Columns, meaning: Meaning, *, day: bool = False) -> ColumnGu
                         name,
                         read.share,
                         sure,
-                        Words(f"{read.share:.1%} 是时间", f"{read.share:.1%} read as times"),
+                        BilingualText(f"{read.share:.1%} 是时间", f"{read.share:.1%} read as times"),
                     ),
                     read,
                 )
@@ -97,7 +97,7 @@ def _ask_form(columns: Columns) -> None:
             return
 
 
-def _settled(columns: Columns, pick: Pick, read: Moments) -> ColumnGuess | None:
+def _settled(columns: Columns, pick: Pick, read: TimeReading) -> ColumnGuess | None:
     if read.other is not None:
         one, other = read.keys["formats"], read.other["formats"]
         columns.ask(
@@ -132,7 +132,7 @@ def _joined(columns: Columns, days: Sequence[Pick]) -> ColumnGuess | None:
         return None
     sure = Sureness.SURE if best[0] >= FITS_WELL and columns.named[clock] else Sureness.LIKELY
     keys = {"from": [day, clock], "join": " ", **best[1]}
-    why = Words(
+    why = BilingualText(
         f"日期加时刻；合起来 {best[0]:.1%} 是时间",
         f"a day and a time of day; {best[0]:.1%} read together as times",
     )
@@ -158,7 +158,7 @@ def _by_values(columns: Columns, *, day: bool) -> ColumnGuess | None:
     read = found[first]
     why = by_its_values(read.share, TIMES)
     if len(found) > 1:
-        why = Words(f"{why.zh}；几列中最早的", f"{why.en}; the earliest of several")
+        why = BilingualText(f"{why.zh}；几列中最早的", f"{why.en}; the earliest of several")
     return _settled(columns, Pick(first, read.share, Sureness.LIKELY, why), read)
 
 
@@ -183,7 +183,9 @@ def length(columns: Columns) -> ColumnGuess | None:
         sure = Sureness.SURE if exact and share >= FITS_WELL else Sureness.LIKELY
         if best is None or (share >= FITS_WELL and best[0].share < FITS_WELL):
             best = (
-                Pick(name, share, sure, Words(f"{share:.1%} 是时长", f"{share:.1%} read as durations")),
+                Pick(
+                    name, share, sure, BilingualText(f"{share:.1%} 是时长", f"{share:.1%} read as durations")
+                ),
                 keys,
             )
     return best[0].guess(best[1]) if best else _length_by_values(columns)
@@ -203,7 +205,9 @@ def _length_by_values(columns: Columns) -> ColumnGuess | None:
     if len(found) != 1:
         return None
     share = columns.values[found[0]].durations
-    return Pick(found[0], share, Sureness.LIKELY, by_its_values(share, Words("时长", "durations"))).guess()
+    return Pick(
+        found[0], share, Sureness.LIKELY, by_its_values(share, BilingualText("时长", "durations"))
+    ).guess()
 
 
 def _unit(columns: Columns, values: Values) -> tuple[float, dict[str, Any]]:
@@ -297,7 +301,7 @@ def answered(columns: Columns, seconds: ColumnGuess | None) -> ColumnGuess | Non
     # calls are delivered: a rate of 100% would be ours.
     if keys.get("unit") in ("mm:ss", "hh:mm") or values.durations < FITS or not (values.seconds == 0).any():
         return None
-    why = Words("有 0 秒的通话：无人接听", "some calls have 0 seconds: nobody answered")
+    why = BilingualText("有 0 秒的通话：无人接听", "some calls have 0 seconds: nobody answered")
     return ColumnGuess({"from": seconds.sources[0], "over": 0}, Sureness.LIKELY, why)
 
 

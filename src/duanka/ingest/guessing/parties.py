@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.guessing import codes
 from duanka.ingest.guessing.codes import Way
 from duanka.ingest.guessing.picking import KNOWN_VALUES, NUMBERS, Columns, Pick
@@ -68,13 +68,15 @@ def sides(columns: Columns) -> list[Side]:
         assert other is not None  # noqa: S101  # one of the two
         return _own_and_peer(columns, own, other, way)
     if peer and (imsi := _imsi(columns)):
-        why = Words("只有 IMSI：号码从用户资料中查", "no number, but an IMSI: the register says whose it is")
+        why = BilingualText(
+            "只有 IMSI：号码从用户资料中查", "no number, but an IMSI: the register says whose it is"
+        )
         return _own_and_peer(columns, imsi, peer, card=ColumnGuess({"imsi": imsi.name}, imsi.sure, why))
     return []
 
 
 def _imsi(columns: Columns) -> Pick | None:
-    return columns.pick(Meaning.IMSI, lambda values: values.imsis, Words("IMSI", "IMSIs"))
+    return columns.pick(Meaning.IMSI, lambda values: values.imsis, BilingualText("IMSI", "IMSIs"))
 
 
 def _by_number_or_imsi(columns: Columns, own: Pick) -> ColumnGuess:
@@ -94,13 +96,15 @@ def _without_names(columns: Columns, own: Pick | None, peer: Pick | None) -> tup
     ]  # fmt: skip
     if own is not None and peer is None and len(found) == 1:
         share = columns.values[found[0]].peers
-        only = Words("按取值推断：唯一的另一列号码", "by its values: the only other column of numbers")
+        only = BilingualText(
+            "按取值推断：唯一的另一列号码", "by its values: the only other column of numbers"
+        )
         return own, Pick(found[0], share, Sureness.LIKELY, only)
     if own is None and peer is None and len(found) == 2:
         owner = _fewer(columns.frame, found[0], found[1], columns)
         if owner is not None:
             other = next(name for name in found if name != owner)
-            why = Words(
+            why = BilingualText(
                 "按取值推断：一侧卡少，另一侧号码多",
                 "by its values: one side is few cards, the other many numbers",
             )
@@ -119,7 +123,7 @@ def _own_and_peer(
     found = _direction_column(columns)
     if found is None:
         if way:
-            why = Words(f"对方号码列是 {peer.name!r}", f"the other party's column is {peer.name!r}")
+            why = BilingualText(f"对方号码列是 {peer.name!r}", f"the other party's column is {peer.name!r}")
             return [Side(card, other, ColumnGuess({"value": way}, Sureness.LIKELY, why))]
         return [Side(card, other, None)]
     name, ways, sure = found
@@ -184,14 +188,16 @@ def _own_among(columns: Columns, own: Pick, caller: Pick, called: Pick) -> list[
     for way, side, other in (("out", is_caller, to), ("in", is_called, from_)):
         mine = [code for code in columns.values[name].codes if _share(side.filter(text == code)) >= 0.95]
         if mine:
-            why = Words(f"看 {own.name!r} 是主叫还是被叫", f"by whether {own.name!r} is caller or called")
+            why = BilingualText(
+                f"看 {own.name!r} 是主叫还是被叫", f"by whether {own.name!r} is caller or called"
+            )
             value = ColumnGuess({"value": way}, Sureness.LIKELY, why)
             sides.append(Side(card, other, value, "", {name: mine}))
     return sides
 
 
-def _always(one: Pick, other: Pick) -> Words:
-    return Words(f"{one.name!r} 总是 {other.name!r}", f"{one.name!r} is always {other.name!r}")
+def _always(one: Pick, other: Pick) -> BilingualText:
+    return BilingualText(f"{one.name!r} 总是 {other.name!r}", f"{one.name!r} is always {other.name!r}")
 
 
 def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
@@ -233,16 +239,18 @@ def _caller_and_called(columns: Columns, caller: Pick, called: Pick) -> list[Sid
 def _both(columns: Columns, caller: Pick, called: Pick) -> list[Side]:
     """One row for both parties: each sees it from its side, unless the register knows only one of them."""
     from_, to = as_number(columns, caller), as_number(columns, called)
-    why = Words("没有一列说明方向：一行记录双方", "no column says which way: one row for both parties")
+    why = BilingualText(
+        "没有一列说明方向：一行记录双方", "no column says which way: one row for both parties"
+    )
     out, into = (ColumnGuess({"value": way}, Sureness.LIKELY, why) for way in ("out", "in"))
     register = columns.knowledge.register
     if register:
         callers, calleds = (_in_register(columns, pick.name) for pick in (caller, called))
         if callers >= 0.5 and calleds < 0.01:
-            known = Words("被叫都不在用户资料中", "no called number is in the register")
+            known = BilingualText("被叫都不在用户资料中", "no called number is in the register")
             return [Side(from_, to, ColumnGuess({"value": "out"}, Sureness.LIKELY, known))]
         if calleds >= 0.5 and callers < 0.01:
-            known = Words("主叫都不在用户资料中", "no caller is in the register")
+            known = BilingualText("主叫都不在用户资料中", "no caller is in the register")
             return [Side(to, from_, ColumnGuess({"value": "in"}, Sureness.LIKELY, known))]
     return [Side(from_, to, out, own_devices=False), Side(to, from_, into, own_devices=False)]
 

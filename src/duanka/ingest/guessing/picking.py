@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from duanka.domain.text import Words
-from duanka.ingest.guessing.proposal import Answers, ColumnGuess, Question, Sureness
+from duanka.domain.text import BilingualText
+from duanka.ingest.guessing.proposal import ColumnGuess, GuessAnswers, GuessQuestion, Sureness
 from duanka.ingest.guessing.values import Values
 from duanka.ingest.model.header_names import Meaning, meanings
 from duanka.ingest.normalise.phone_numbers import Numbers
@@ -24,16 +24,16 @@ class Knowledge:
 
     numbers: Numbers
     zone: str
-    answers: Answers = field(default_factory=Answers)
+    answers: GuessAnswers = field(default_factory=GuessAnswers)
     register: frozenset[str] = frozenset()
 
 
-TEXT = Words("文本", "text")  # whatever it is
-NUMBERS, AMOUNTS = Words("号码", "numbers"), Words("数字", "numbers")
-DEVICES, TIMES = Words("终端标识", "device identities"), Words("时间", "times")
-CHECKED_DEVICES = Words("校验位正确的终端标识", "device identities with their check digit")
-KNOWN_VALUES = Words("取值全部认识", "every value of it is known")
-FLAG = Words("是或否", "true or false")
+TEXT = BilingualText("文本", "text")  # whatever it is
+NUMBERS, AMOUNTS = BilingualText("号码", "numbers"), BilingualText("数字", "numbers")
+DEVICES, TIMES = BilingualText("终端标识", "device identities"), BilingualText("时间", "times")
+CHECKED_DEVICES = BilingualText("校验位正确的终端标识", "device identities with their check digit")
+KNOWN_VALUES = BilingualText("取值全部认识", "every value of it is known")
+FLAG = BilingualText("是或否", "true or false")
 
 
 class Pick(NamedTuple):
@@ -42,7 +42,7 @@ class Pick(NamedTuple):
     name: str
     share: float
     sure: Sureness
-    why: Words
+    why: BilingualText
 
     def guess(self, keys: Mapping[str, Any] | None = None) -> ColumnGuess:
         """The same as a column of a mapping; `keys` besides `from`."""
@@ -61,7 +61,7 @@ class Columns:
         some = frame.gather_every(step)
         self.values = {name: Values(some[name], knowledge.numbers, knowledge.zone) for name in frame.columns}
         self.named = {name: meanings(name) for name in frame.columns}
-        self.questions: list[Question] = []
+        self.questions: list[GuessQuestion] = []
 
     def has(self, *wanted: Meaning) -> bool:
         """Whether some column is called by one of these meanings."""
@@ -78,7 +78,7 @@ class Columns:
         return [(name, exact) for _, _, _, name, exact in sorted(found)]
 
     def pick(
-        self, meaning: Meaning, fits: Callable[[Values], float], what: Words, least: float = FITS
+        self, meaning: Meaning, fits: Callable[[Values], float], what: BilingualText, least: float = FITS
     ) -> Pick | None:
         """The column that is called so and whose values fit best, or None; `what` names what they should be."""
         best: Pick | None = None
@@ -106,7 +106,7 @@ class Columns:
         return best
 
     def by_values(
-        self, fits: Callable[[Values], float], what: Words, taken: set[str], least: float = 0.98
+        self, fits: Callable[[Values], float], what: BilingualText, taken: set[str], least: float = 0.98
     ) -> Pick | None:
         """The one column without a usual name whose values fit; None where there is none or more than one."""
         found = [
@@ -122,16 +122,22 @@ class Columns:
 
     def ask(self, zh: str, en: str) -> None:
         """Note what a person must say."""
-        self.questions.append(Question(self.about, Words(zh, en)))
+        self.questions.append(GuessQuestion(self.about, BilingualText(zh, en)))
 
 
-def by_its_values(share: float, what: Words) -> Words:
+def by_its_values(share: float, what: BilingualText) -> BilingualText:
     """Why a column was chosen that has no usual name."""
-    return Words(f"按取值推断：{share:.1%} 是{what.zh}", f"by its values: {share:.1%} read as {what.en}")
+    return BilingualText(
+        f"按取值推断：{share:.1%} 是{what.zh}", f"by its values: {share:.1%} read as {what.en}"
+    )
 
 
-def _why(exact: bool, share: float, what: Words) -> Words:
-    named = Words("常用列名", "usual name") if exact else Words("列名含常用词", "a usual name within its own")
+def _why(exact: bool, share: float, what: BilingualText) -> BilingualText:
+    named = (
+        BilingualText("常用列名", "usual name")
+        if exact
+        else BilingualText("列名含常用词", "a usual name within its own")
+    )
     if what is TEXT:
         return named
-    return Words(f"{named.zh}；{share:.1%} 是{what.zh}", f"{named.en}; {share:.1%} read as {what.en}")
+    return BilingualText(f"{named.zh}；{share:.1%} 是{what.zh}", f"{named.en}; {share:.1%} read as {what.en}")

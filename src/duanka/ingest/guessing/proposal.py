@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from duanka.domain.schema import TABLES
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.guessing.shapes import DeliveredFile, Shape
 
 
@@ -20,12 +20,12 @@ class Sureness(IntEnum):
     SURE = 3
 
     @property
-    def words(self) -> Words:
+    def words(self) -> BilingualText:
         """The same for people."""
         return {
-            Sureness.GUESS: Words("猜测", "a guess"),
-            Sureness.LIKELY: Words("可能", "likely"),
-            Sureness.SURE: Words("确定", "sure"),
+            Sureness.GUESS: BilingualText("猜测", "a guess"),
+            Sureness.LIKELY: BilingualText("可能", "likely"),
+            Sureness.SURE: BilingualText("确定", "sure"),
         }[self]
 
 
@@ -35,7 +35,7 @@ class ColumnGuess:
 
     keys: str | Mapping[str, Any]
     sure: Sureness
-    why: Words
+    why: BilingualText
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -48,11 +48,11 @@ class ColumnGuess:
 
 
 @dataclass(frozen=True)
-class Question:
+class GuessQuestion:
     """What only a person can say; `about`: the pattern of the files."""
 
     about: str
-    text: Words
+    text: BilingualText
 
 
 @dataclass
@@ -62,7 +62,7 @@ class SourceGuess:
     shape: Shape
     table: str
     columns: dict[str, ColumnGuess]
-    why: Words = Words("", "")
+    why: BilingualText = BilingualText("", "")
     where: Mapping[str, list[str]] = field(default_factory=dict)
     swap_when: Mapping[str, list[str]] = field(default_factory=dict)
     zone: str = ""
@@ -79,7 +79,7 @@ class Guess:
     """What is guessed of a delivery. `unread`: files that cannot be read; `unknown`: shapes without a source."""
 
     sources: list[SourceGuess] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
+    questions: list[GuessQuestion] = field(default_factory=list)
     unread: list[DeliveredFile] = field(default_factory=list)
     unknown: list[Shape] = field(default_factory=list)
 
@@ -90,7 +90,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Answers:
+class GuessAnswers:
     """What a person said: the zone of times that carry none, codes of directions."""
 
     times_in: str = ""

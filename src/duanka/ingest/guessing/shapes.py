@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from duanka.ingest.guessing.form import ASCII, WORKBOOK, Form, form_of
+from duanka.ingest.guessing.form import ASCII, WORKBOOK, FileForm, form_of
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _DIGITS = re.compile(r"[0-9]+(?:[-_T][0-9]+)*")
@@ -23,7 +23,7 @@ class DeliveredFile:
 
     path: Path
     name: str
-    form: Form
+    form: FileForm
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Shape:
 
     files: tuple[DeliveredFile, ...]
     patterns: tuple[str, ...]
-    form: Form
+    form: FileForm
 
     @property
     def sample(self) -> tuple[DeliveredFile, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import polars as pl
 
 from duanka.domain.schema import TABLES
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.guessing import codes, moments_and_lengths, parties
 from duanka.ingest.guessing.parties import Side
 from duanka.ingest.guessing.picking import (
@@ -28,8 +28,11 @@ from duanka.ingest.model.header_names import Meaning
 
 _MESSAGES = re.compile(r"sms|短信|短消息|message|(?:^|[/_-])msg", re.IGNORECASE)
 _CALLS = re.compile(r"话单|通话|语音|calls?(?:[/_.*-]|$)|cdr|voice", re.IGNORECASE)
-_NAMED = Words("名称说明", "its name says so")
-_IMSIS, _ICCIDS = Words("IMSI", "IMSIs"), Words("卡序列号（ICCID）", "serial numbers of cards")
+_NAMED = BilingualText("名称说明", "its name says so")
+_IMSIS, _ICCIDS = (
+    BilingualText("IMSI", "IMSIs"),
+    BilingualText("卡序列号（ICCID）", "serial numbers of cards"),
+)
 _TEXTS: dict[str, tuple[Meaning, ...]] = {
     "cards": (Meaning.OPERATOR, Meaning.OUTLET),
     "complaints": (Meaning.CHANNEL, Meaning.CATEGORY),
@@ -61,7 +64,7 @@ def sources_of(shape: Shape, columns: Columns) -> list[SourceGuess]:
     table = _single(columns)
     if not table:
         return []
-    source = SourceGuess(shape, table, {}, Words("按所含的列推断", "by the columns that it has"))
+    source = SourceGuess(shape, table, {}, BilingualText("按所含的列推断", "by the columns that it has"))
     _fill(columns, source)
     return [source] if source.columns else []
 
@@ -110,12 +113,12 @@ def _records(shape: Shape, columns: Columns, side: Side) -> list[SourceGuess]:
     """The sources of one side: calls, messages, or both by a column of services."""
     by_service = _services(columns)
     seconds = moments_and_lengths.length(columns)
-    kinds: list[tuple[str, dict[str, list[str]], Words]]
+    kinds: list[tuple[str, dict[str, list[str]], BilingualText]]
     if side.table:
-        kinds = [(side.table, {}, Words("方向代码说明", "the codes of the direction say so"))]
+        kinds = [(side.table, {}, BilingualText("方向代码说明", "the codes of the direction say so"))]
     elif by_service:
         name, found = by_service
-        says = Words(f"列 {name!r} 说明", f"column {name!r} says so")
+        says = BilingualText(f"列 {name!r} 说明", f"column {name!r} says so")
         kinds = [
             (table, {name: [value for value, of in found.items() if of == table]}, says)
             for table in dict.fromkeys(of for of in found.values() if of)
@@ -134,12 +137,16 @@ def _records(shape: Shape, columns: Columns, side: Side) -> list[SourceGuess]:
     return sources
 
 
-def _calls_or_messages(shape: Shape, columns: Columns, seconds: ColumnGuess | None) -> tuple[str, Words]:
+def _calls_or_messages(
+    shape: Shape, columns: Columns, seconds: ColumnGuess | None
+) -> tuple[str, BilingualText]:
     names = " ".join(shape.patterns)
     headers = " ".join(columns.frame.columns)
     if seconds is not None or columns.has(Meaning.ANSWERED):
-        has = Words("有时长", "it has durations")
-        return "calls", has if seconds else Words("说明是否接通", "it says whether calls were answered")
+        has = BilingualText("有时长", "it has durations")
+        return "calls", has if seconds else BilingualText(
+            "说明是否接通", "it says whether calls were answered"
+        )
     if _MESSAGES.search(names) or _MESSAGES.search(headers):
         return "messages", _NAMED
     if _CALLS.search(names):
@@ -148,7 +155,7 @@ def _calls_or_messages(shape: Shape, columns: Columns, seconds: ColumnGuess | No
         "是通话还是短信？没有时长，名称也看不出；请在映射中写 table",
         "calls or messages? It has no durations, and no name tells; say it with `table`",
     )
-    return "", Words("", "")
+    return "", BilingualText("", "")
 
 
 def _services(columns: Columns) -> tuple[str, dict[str, str]] | None:
@@ -222,7 +229,7 @@ def _card(columns: Columns) -> ColumnGuess | None:
 
 
 def _column(
-    columns: Columns, meaning: Meaning, fits: Callable[[Values], float], what: Words
+    columns: Columns, meaning: Meaning, fits: Callable[[Values], float], what: BilingualText
 ) -> ColumnGuess | None:
     pick = columns.pick(meaning, fits, what)
     return pick.guess() if pick else None
@@ -270,13 +277,15 @@ def _cell(columns: Columns) -> ColumnGuess | None:
     area = _text(columns, Meaning.AREA)
     if cell and area and columns.values[cell.sources[0]].filled.str.contains("^[0-9A-Fa-f]{1,9}$").all():
         keys = {"from": [area.sources[0], cell.sources[0]], "join": "-"}
-        return ColumnGuess(keys, min(cell.sure, area.sure), Words("位置区和小区", "location area and cell"))
+        return ColumnGuess(
+            keys, min(cell.sure, area.sure), BilingualText("位置区和小区", "location area and cell")
+        )
     return cell
 
 
 def _city(columns: Columns, meaning: Meaning) -> ColumnGuess | None:
     pick = columns.pick(
-        meaning, lambda v: v.cities, Words("六位行政区划代码", "six-digit codes of places"), 0.95
+        meaning, lambda v: v.cities, BilingualText("六位行政区划代码", "six-digit codes of places"), 0.95
     )
     return pick.guess() if pick else None
 
@@ -319,7 +328,9 @@ def _holder(columns: Columns) -> ColumnGuess | None:
     """Document numbers are hashed, whatever else they may be; hashes of the operator's stay."""
     text = _text(columns, Meaning.HOLDER)
     if text is None:
-        pick = columns.by_values(lambda v: v.documents, Words("证件号码", "document numbers"), set(), 0.5)
+        pick = columns.by_values(
+            lambda v: v.documents, BilingualText("证件号码", "document numbers"), set(), 0.5
+        )
         return pick.guess({"hash": True}) if pick else None
     values = columns.values[text.sources[0]]
     hashed = float(values.filled.str.contains(_HEX).sum()) >= 0.99 * len(values.filled)

@@ -39,7 +39,7 @@ _ICCID = r"^89[0-9]{16,17}[0-9A-Fa-f]?$"
 
 
 @dataclass(frozen=True)
-class Moments:
+class TimeReading:
     """How a column reads as moments. `keys`: what the mapping says of it; `other`: another reading that fits too."""
 
     share: float = 0.0
@@ -95,7 +95,7 @@ class Values:
         return self._share(self.filled.str.contains(_PSEUDONYM)) if same and self.cards < 0.05 else 0.0
 
     @cached_property
-    def moments(self) -> Moments:
+    def moments(self) -> TimeReading:
         """How it reads as times."""
         return _moments(self.series, self._plain, self._zone, self._numbers.region)
 
@@ -192,18 +192,18 @@ def _luhn(digits: str) -> bool:
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
 
 
-def _moments(series: pl.Series, filled: pl.Series, zone: str, region: str) -> Moments:
+def _moments(series: pl.Series, filled: pl.Series, zone: str, region: str) -> TimeReading:
     if not len(filled):
-        return Moments()
+        return TimeReading()
     kind = series.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         zoned = isinstance(kind, pl.Datetime) and kind.time_zone is not None
-        return Moments(1.0, {}, kind == pl.Date, zoned, values=times.moments(series, (), None, zone))
+        return TimeReading(1.0, {}, kind == pl.Date, zoned, values=times.moments(series, (), None, zone))
     best = _since_1970(filled, zone) or _read(filled, {}, zone, region)
     return best if best.share >= 0.9 else _by_form(filled, best, zone, region)
 
 
-def _by_form(filled: pl.Series, best: Moments, zone: str, region: str) -> Moments:
+def _by_form(filled: pl.Series, best: TimeReading, zone: str, region: str) -> TimeReading:
     """What a mapping has to say the form of: days as a spreadsheet numbers them, and formats."""
     days = filled.cast(pl.Float64, strict=False)
     if bool(filled.str.contains("[.]").any()) and days.is_between(36_526, 60_000).fill_null(False).all():
@@ -213,7 +213,7 @@ def _by_form(filled: pl.Series, best: Moments, zone: str, region: str) -> Moment
     return _by_order(filled, best, zone, region)
 
 
-def _since_1970(filled: pl.Series, zone: str) -> Moments | None:
+def _since_1970(filled: pl.Series, zone: str) -> TimeReading | None:
     """Whole numbers that count from 1970 on and are all moments of this century."""
     lengths = set(filled.str.len_chars().unique().to_list())
     if len(lengths) == 1 and filled.str.contains("^[0-9]+$").all():
@@ -222,11 +222,11 @@ def _since_1970(filled: pl.Series, zone: str) -> Moments | None:
             if least <= digits <= most:
                 read = times.moments(filled, (), unit, zone)
                 if read.drop_nulls().dt.year().is_between(2000, 2099).sum() == len(filled):
-                    return Moments(1.0, {"epoch": unit}, zoned=True, values=read)
+                    return TimeReading(1.0, {"epoch": unit}, zoned=True, values=read)
     return None
 
 
-def _by_order(filled: pl.Series, best: Moments, zone: str, region: str) -> Moments:
+def _by_order(filled: pl.Series, best: TimeReading, zone: str, region: str) -> TimeReading:
     """Days with the year behind: which of day and month comes first only the values tell, if they do."""
     for day_first, month_first in zip(_DAY_FIRST, _MONTH_FIRST, strict=True):
         one = _read(filled, {"formats": day_first}, zone, region)
@@ -234,7 +234,7 @@ def _by_order(filled: pl.Series, best: Moments, zone: str, region: str) -> Momen
         better, worse = (one, two) if one.share >= two.share else (two, one)
         if better.share > best.share:
             other = worse.keys if worse.share >= better.share - 0.005 else None
-            best = Moments(better.share, better.keys, better.day_only, better.zoned, other, better.values)
+            best = TimeReading(better.share, better.keys, better.day_only, better.zoned, other, better.values)
     return (
         best
         if best.share >= 0.9
@@ -242,11 +242,11 @@ def _by_order(filled: pl.Series, best: Moments, zone: str, region: str) -> Momen
     )
 
 
-def _short_years(filled: pl.Series, zone: str, region: str) -> Moments:
+def _short_years(filled: pl.Series, zone: str, region: str) -> TimeReading:
     """Days whose year has two digits: it may stand first or last, and only the values tell, if they do."""
     shape = re.match(_SHORT_YEAR, filled[0])
     if shape is None:
-        return Moments()
+        return TimeReading()
     clock = "" if not shape[2] else " %H:%M:%S" if shape[3] else " %H:%M"
     forms = [
         shape[1].join(order) + clock for order in (("%y", "%m", "%d"), ("%d", "%m", "%y"), ("%m", "%d", "%y"))
@@ -258,12 +258,12 @@ def _short_years(filled: pl.Series, zone: str, region: str) -> Moments:
     return replace(best, other=second.keys if second.share >= best.share - 0.005 else None)
 
 
-def _read(filled: pl.Series, keys: Mapping[str, Any], zone: str, region: str) -> Moments:
+def _read(filled: pl.Series, keys: Mapping[str, Any], zone: str, region: str) -> TimeReading:
     formats = (keys["formats"],) if "formats" in keys else ()
     try:
         found = times.moments(filled, formats, keys.get("epoch"), zone, region=region)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return Moments()
+        return TimeReading()
     known = found.drop_nulls()
     zoned = bool(filled.str.contains(r"[0-9](?:Z|z|[+-][0-9]{2}:?[0-9]{2})$").all()) and bool(
         filled.str.contains(r"[0-9]{2}:?[0-9]{2}.*(?:Z|z|[+-][0-9]{2}:?[0-9]{2})$").all()
@@ -271,7 +271,7 @@ def _read(filled: pl.Series, keys: Mapping[str, Any], zone: str, region: str) ->
     longest = filled.str.len_chars().max()
     short = isinstance(longest, int) and longest <= 11
     day_only = short and len(known) > 0 and bool((known == known.dt.truncate("1d")).all())
-    return Moments(len(known) / len(filled), keys, day_only, zoned and not day_only, values=found)
+    return TimeReading(len(known) / len(filled), keys, day_only, zoned and not day_only, values=found)
 
 
 def spoken(text: str) -> str:

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from duanka.domain.streaming import Batch, Piece, SetAside
+from duanka.domain.streaming import Batch, BatchPart, SetAside
 from duanka.ingest.files.limits import BATCH_BYTES, REJECTED_ROWS
 from duanka.ingest.model.sheet_places import placed
 from duanka.ingest.storage.parquet_store import hashes
 from duanka.ingest.validation.quarantine import kept, more_like_it
-from duanka.ingest.validation.validator import Aside, Good, Sifted
+from duanka.ingest.validation.validator import RejectedRecord, ValidationResult, ValidRows
 
 
-def sameness(good: Good) -> pl.Series:
+def sameness(good: ValidRows) -> pl.Series:
     """Return the hash by which each row is known when it comes again."""
     same = hashes(good.table, good.frame, good.ids, good.twice)
     if good.ids is None:
@@ -25,7 +25,7 @@ def sameness(good: Good) -> pl.Series:
     return hashes(good.table, good.frame, None, good.twice).zip_with(good.ids.is_null(), same)
 
 
-class Pile:
+class BatchBuilder:
     """A batch in the making; full with `most` records, with BATCH_BYTES, or `seconds` after its first.
 
     `rejected`: how many records of each file were set aside, counted over the batches that share it.
@@ -57,7 +57,9 @@ class Pile:
         """Whether there is anything in it."""
         return self._began is not None
 
-    def add(self, sifted: Sifted, place: str, origin: str, file: str, sheets: Sequence[str] = ()) -> None:
+    def add(
+        self, sifted: ValidationResult, place: str, origin: str, file: str, sheets: Sequence[str] = ()
+    ) -> None:
         """Put in what became of some records of `origin`; `place`: the folder or switch that delivers it, or "".
 
         `sheets`: the sheets that are read of a workbook.
@@ -75,7 +77,7 @@ class Pile:
             self.set_aside(file, record, sheets)
         self._begin()
 
-    def set_aside(self, file: str, record: Aside, sheets: Sequence[str] = ()) -> None:
+    def set_aside(self, file: str, record: RejectedRecord, sheets: Sequence[str] = ()) -> None:
         """Put in one record that is none."""
         self.records += 1
         self._rejected[file] += 1
@@ -100,7 +102,7 @@ class Pile:
     def batch(self) -> Batch:
         """Return what is in it."""
         pieces = tuple(
-            Piece(table, source, origin, frames[0] if len(frames) == 1 else pl.concat(frames))
+            BatchPart(table, source, origin, frames[0] if len(frames) == 1 else pl.concat(frames))
             for (table, source, origin), frames in self._rows.items()
         )
         more = [

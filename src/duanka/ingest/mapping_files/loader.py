@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from duanka.domain.errors import MappingError
-from duanka.domain.schema import TABLES, Column, Kind, Table
+from duanka.domain.schema import TABLES, Column, ColumnKind, Table
 from duanka.ingest.mapping_files.toml_section import Section
-from duanka.ingest.model.mapping import How, Layout, Mapping, Source
+from duanka.ingest.model.mapping import ColumnMapping, Layout, Mapping, MappingSource
 from duanka.ingest.normalise.durations import CLOCK_UNITS
 from duanka.ingest.normalise.timestamps import EPOCHS, Zones, strptime
 
@@ -34,16 +34,16 @@ _BYTES = {"bytes": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1
 
 _A_DAY = datetime(2021, 5, 17, 9, 30, 15)
 _ANY = ("from", "join", "value", "strip")
-_KEYS: dict[Kind, tuple[str, ...]] = {
-    Kind.NUMBER: (*_ANY, "opaque", "short_when", "imsi"),
-    Kind.TEXT: (*_ANY, "codes"),
-    Kind.TIME: (*_ANY, "formats", "epoch"),
-    Kind.DAY: (*_ANY, "formats", "epoch"),
-    Kind.COUNT: (*_ANY, "unit"),
-    Kind.FLAG: (*_ANY, "codes", "over"),
-    Kind.CHOICE: (*_ANY, "codes"),
-    Kind.HOLDER: (*_ANY, "hash"),
-    Kind.IMEI: (*_ANY, "opaque"),
+_KEYS: dict[ColumnKind, tuple[str, ...]] = {
+    ColumnKind.NUMBER: (*_ANY, "opaque", "short_when", "imsi"),
+    ColumnKind.TEXT: (*_ANY, "codes"),
+    ColumnKind.TIME: (*_ANY, "formats", "epoch"),
+    ColumnKind.DAY: (*_ANY, "formats", "epoch"),
+    ColumnKind.COUNT: (*_ANY, "unit"),
+    ColumnKind.FLAG: (*_ANY, "codes", "over"),
+    ColumnKind.CHOICE: (*_ANY, "codes"),
+    ColumnKind.HOLDER: (*_ANY, "hash"),
+    ColumnKind.IMEI: (*_ANY, "opaque"),
 }
 
 
@@ -103,7 +103,7 @@ def _region(numbers: Section) -> str | None:
     return region
 
 
-def _source(section: Section) -> Source:
+def _source(section: Section) -> MappingSource:
     table = TABLES[section.choice("table", tuple(TABLES), None)]
     section = section.named(f"{section.where} ({table.name})")
     names = tuple(column.name for column in table.columns)
@@ -115,7 +115,7 @@ def _source(section: Section) -> Source:
     files = section.texts("files")
     if not files:
         raise section.wrong("files", "is missing: name a pattern such as '*.csv'")
-    return Source(
+    return MappingSource(
         files=files,
         table=table.name,
         columns=hows,
@@ -176,16 +176,16 @@ def _skip(section: Section) -> int:
     return skip
 
 
-def _how(columns: Section, column: Column, name: str) -> How:
+def _how(columns: Section, column: Column, name: str) -> ColumnMapping:
     """Read how one canonical column is read: a column's name alone, or a table of keys."""
     if isinstance(columns.values[name], str):
-        return How(sources=(columns.text(name, ""),))
+        return ColumnMapping(sources=(columns.text(name, ""),))
     section = columns.section(name, _KEYS[column.kind])
     sources = section.texts("from")
     value = section.maybe_text("value")
     if bool(sources or section.text("imsi", "")) == (value is not None):
         raise section.wrong("from", "or 'value' must say where the column comes from, one of the two")
-    how = How(
+    how = ColumnMapping(
         sources=sources,
         join=section.maybe_text("join"),
         value=value,
@@ -253,7 +253,7 @@ def _codes(section: Section, column: Column) -> dict[str, str] | None:
         code: str(meaning).lower() if isinstance(meaning, bool) else meaning
         for code, meaning in given.items()
     }
-    allowed = ("true", "false") if column.kind is Kind.FLAG else column.choices
+    allowed = ("true", "false") if column.kind is ColumnKind.FLAG else column.choices
     for code, meaning in codes.items():
         if not isinstance(meaning, str) or (allowed and meaning not in allowed):
             choices = " or ".join(allowed) or "text"

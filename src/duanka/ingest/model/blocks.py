@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from duanka.ingest.files.beginnings import Stretch
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 Lines = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ class Bad(NamedTuple):
     """A record that never became a row. `line` None: the place in the file is not known."""
 
     line: int | None
-    reason: Reason
+    reason: QuarantineReason
     raw: str
 
 
@@ -68,7 +68,7 @@ def part(block: Block, begin: int, end: int) -> Block:
     )
 
 
-class Reading(Protocol):
+class OpenReader(Protocol):
     """An opened file. `unreadable` is set, while the blocks are read, to why part of it could not be."""
 
     unreadable: str

@@ -32,7 +32,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class How:
+class ColumnMapping:
     """How one canonical column is read. The fields are the keys of docs/MAPPING.md."""
 
     sources: tuple[str, ...] = ()
@@ -62,12 +62,12 @@ class How:
 
 
 @dataclass(frozen=True)
-class Source:
+class MappingSource:
     """Files that feed one table. A row goes to the sources of the first `where` in its file's order that it meets."""
 
     files: tuple[str, ...]
     table: str
-    columns: abc.Mapping[str, How]
+    columns: abc.Mapping[str, ColumnMapping]
     layout: Layout = Layout()
     where: Rows = field(default_factory=dict)
     swap_when: Rows = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Mapping:
     """A whole mapping. `region` None: the one that `take_in` is told."""
 
     name: str
-    sources: tuple[Source, ...]
+    sources: tuple[MappingSource, ...]
     about: str = ""
     zone: str = "Asia/Shanghai"
     opaque: bool = False
@@ -109,11 +109,11 @@ NATIVE = Mapping(
     name="native",
     about="Duanka's own format",
     sources=tuple(
-        Source(
+        MappingSource(
             files=tuple(pattern.format(table.name) for pattern in NATIVE_FILES),
             table=table.name,
             columns={
-                column.name: How(sources=(column.name,))
+                column.name: ColumnMapping(sources=(column.name,))
                 for column in table.columns
                 if column.name != BY_INTAKE
             },

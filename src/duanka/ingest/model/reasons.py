@@ -5,7 +5,7 @@ from __future__ import annotations
 from duanka.domain.text import WordedEnum
 
 
-class Reason(WordedEnum):
+class QuarantineReason(WordedEnum):
     """A stable short phrase; it is what `quarantine.parquet` says in its column `reason`."""
 
     WRONG_COLUMN_COUNT = "wrong column count", "列数不符"
@@ -77,11 +77,11 @@ class Reason(WordedEnum):
     """The register described this outlet before, differently; the first description is used."""
 
 
-REASONS: tuple[Reason, ...] = tuple(Reason)
+REASONS: tuple[QuarantineReason, ...] = tuple(QuarantineReason)
 FINE = 0  # the code of a value without a fault; code n stands for REASONS[n - 1]
-CODES: dict[Reason, int] = {reason: code for code, reason in enumerate(REASONS, start=1)}
+CODES: dict[QuarantineReason, int] = {reason: code for code, reason in enumerate(REASONS, start=1)}
 
 
-def reason_of(code: int) -> Reason:
+def reason_of(code: int) -> QuarantineReason:
     """Return the reason that `code` (1 and up) stands for."""
     return REASONS[code - 1]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import polars as pl
 
 from duanka.domain.case_source import CaseSource
-from duanka.domain.schema import Column, Kind
+from duanka.domain.schema import Column, ColumnKind
 from duanka.ingest.model.holders import Holders, lost_digits
-from duanka.ingest.model.mapping import How, Rows
-from duanka.ingest.model.reasons import CODES, Reason
+from duanka.ingest.model.mapping import ColumnMapping, Rows
+from duanka.ingest.model.reasons import CODES, QuarantineReason
 from duanka.ingest.model.value_text import BIGGEST, as_text, trimmed, undecorated
 from duanka.ingest.normalise import durations, written_times
 from duanka.ingest.normalise import timestamps as times
@@ -25,11 +25,11 @@ from duanka.ingest.normalise.phone_numbers import SHORT_PREFIX, Numbers
 
 Faults = npt.NDArray[np.uint8]
 
-DTYPES: dict[Kind, pl.DataType] = {
-    Kind.TIME: pl.Datetime("us"),
-    Kind.DAY: pl.Date(),
-    Kind.COUNT: pl.Int64(),
-    Kind.FLAG: pl.Boolean(),
+DTYPES: dict[ColumnKind, pl.DataType] = {
+    ColumnKind.TIME: pl.Datetime("us"),
+    ColumnKind.DAY: pl.Date(),
+    ColumnKind.COUNT: pl.Int64(),
+    ColumnKind.FLAG: pl.Boolean(),
 }
 _ROUNDED = r"^[0-9]+([.][0-9]+)?[eE][+]?[0-9]+$"  # as spreadsheets write long numbers
 # What programs write for nothing.
@@ -54,7 +54,7 @@ _WITHHELD_KEYS = (
     "+8656696",
 )
 # Kinds of values that say the same with and without what is put round them; a number is read so in any case.
-_WRITTEN = (Kind.TIME, Kind.DAY, Kind.COUNT, Kind.FLAG, Kind.CHOICE)
+_WRITTEN = (ColumnKind.TIME, ColumnKind.DAY, ColumnKind.COUNT, ColumnKind.FLAG, ColumnKind.CHOICE)
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -75,11 +75,11 @@ class Tools:
     by_imsi: CardsByImsi | None = None
 
 
-class Given(NamedTuple):
+class ColumnContext(NamedTuple):
     """What the reader of one kind of column works on; `source` is what the file says, trimmed."""
 
     column: Column
-    how: How
+    how: ColumnMapping
     source: pl.Series
     frame: pl.DataFrame
     tools: Tools
@@ -104,7 +104,7 @@ def dtype(column: Column) -> pl.DataType:
     return DTYPES.get(column.kind, pl.String())
 
 
-def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str) -> Read:
+def read(column: Column, how: ColumnMapping, frame: pl.DataFrame, tools: Tools, where: str) -> Read:
     """Read `column` of `frame` as `how` says; `where` names file and column in an error (MissingKey)."""
     source = _source(how, frame, tools)
     given, unknown = None, 0
@@ -113,22 +113,22 @@ def read(column: Column, how: How, frame: pl.DataFrame, tools: Tools, where: str
     else:
         source = _known(column, how, source, tools)
         given = source.is_not_null()
-        if column.kind is Kind.IMEI and not how.opaque:
+        if column.kind is ColumnKind.IMEI and not how.opaque:
             values, placeholders = devices(as_text(source))
             given &= ~placeholders
             unknown = int(placeholders.sum())
         else:
-            values = _read(Given(column, how, source, frame, tools, where))
+            values = _read(ColumnContext(column, how, source, frame, tools, where))
     faults = _faults(column, how, values, source, given)
     if how.imsi and how.imsi in frame.columns and tools.by_imsi is not None:
         values, faults = _by_imsi(values, faults, source, trimmed(frame[how.imsi]), tools.by_imsi)
     twice = None
-    if source is not None and column.kind is Kind.TIME:
+    if source is not None and column.kind is ColumnKind.TIME:
         twice = times.written_twice(values, source, tools.zone)
     return Read(values.alias(column.name), faults, unknown, twice)
 
 
-def _read(given: Given) -> pl.Series:
+def _read(given: ColumnContext) -> pl.Series:
     """Read a column; what could not be read once more, without what people and spreadsheets put round values."""
     reader, source = _READERS[given.column.kind], given.source
     values = reader(given)
@@ -143,15 +143,15 @@ def _read(given: Given) -> pl.Series:
     return values.zip_with(values.is_not_null(), reader(given._replace(source=plain)))
 
 
-def _known(column: Column, how: How, source: pl.Series, tools: Tools) -> pl.Series:
+def _known(column: Column, how: ColumnMapping, source: pl.Series, tools: Tools) -> pl.Series:
     """Return `source`, null where programs and networks write that there is no value; a mapping's codes stand."""
-    if column.kind is Kind.NUMBER:
+    if column.kind is ColumnKind.NUMBER:
         opaque = column.name == "card" or how.opaque or tools.numbers.opaque
         return source if opaque else without_withheld(as_text(source))
-    if column.kind is Kind.TIME and not column.required:
+    if column.kind is ColumnKind.TIME and not column.required:
         none = written_times.says_none(source, how.epoch)
         source = source.set(none, None) if none.any() else source
-    if column.kind is Kind.TEXT or source.dtype != pl.String:
+    if column.kind is ColumnKind.TEXT or source.dtype != pl.String:
         return source
     nothing = [text for text in _NOTHING if text not in (how.codes or ())]
     return source.set(source.is_in(nothing).fill_null(False), None)
@@ -166,7 +166,7 @@ def meets(rows: Rows, frame: pl.DataFrame) -> pl.Series:
     return taken
 
 
-def _source(how: How, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
+def _source(how: ColumnMapping, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
     """Return what the source says, text trimmed and empty text null; None when it has no such column."""
     if how.value is not None:
         return pl.repeat(how.value, frame.height, dtype=pl.String, eager=True)
@@ -182,12 +182,12 @@ def _source(how: How, frame: pl.DataFrame, tools: Tools) -> pl.Series | None:
     return found
 
 
-def _by_text(how: How) -> bool:
+def _by_text(how: ColumnMapping) -> bool:
     """Tell whether a key of the mapping is about the text of a value, whatever type it has."""
     return bool(how.codes or how.strip or how.formats)
 
 
-def _clean(text: pl.Series, how: How, tools: Tools) -> pl.Series:
+def _clean(text: pl.Series, how: ColumnMapping, tools: Tools) -> pl.Series:
     if how.strip:
         text = text.str.strip_suffix(how.strip)
     unknown = text == ""
@@ -196,7 +196,7 @@ def _clean(text: pl.Series, how: How, tools: Tools) -> pl.Series:
     return text.set(unknown, None) if unknown.any() else text
 
 
-def _coded(how: How, text: pl.Series) -> pl.Series:
+def _coded(how: ColumnMapping, text: pl.Series) -> pl.Series:
     """Return `text` with the mapping's codes put in; a text that is no code becomes null."""
     if not how.codes:
         return text
@@ -205,12 +205,12 @@ def _coded(how: How, text: pl.Series) -> pl.Series:
     )
 
 
-def _text(given: Given) -> pl.Series:
+def _text(given: ColumnContext) -> pl.Series:
     text = as_text(given.source)
     return text.replace(list(given.how.codes), list(given.how.codes.values())) if given.how.codes else text
 
 
-def _number(given: Given) -> pl.Series:
+def _number(given: ColumnContext) -> pl.Series:
     # A card is a whole number; whoever it speaks with may be a service.
     values = given.tools.numbers.normalise(
         as_text(given.source), peer=given.column.name != "card", opaque=given.how.opaque
@@ -223,23 +223,23 @@ def _number(given: Given) -> pl.Series:
     return values
 
 
-def _time(given: Given) -> pl.Series:
+def _time(given: ColumnContext) -> pl.Series:
     return _moments(given, given.tools.stands_in)
 
 
-def _day(given: Given) -> pl.Series:
+def _day(given: ColumnContext) -> pl.Series:
     # A day that comes without a time of day is a day of the operator's, in whatever zone the source's times stand.
     timed = isinstance(given.source.dtype, pl.Datetime)
     return _moments(given, given.tools.stands_in if timed else "").dt.date()
 
 
-def _moments(given: Given, stands_in: str) -> pl.Series:
+def _moments(given: ColumnContext, stands_in: str) -> pl.Series:
     how, tools = given.how, given.tools
     region = tools.numbers.region
     return times.moments(given.source, how.formats, how.epoch, tools.zone, stands_in=stands_in, region=region)
 
 
-def _count(given: Given) -> pl.Series:
+def _count(given: ColumnContext) -> pl.Series:
     plain = given.how.factor in (None, 1.0) and given.how.clock is None
     if plain and given.source.dtype.is_integer():
         return given.source.cast(pl.Int64, strict=False)
@@ -254,14 +254,14 @@ def _count(given: Given) -> pl.Series:
     return (amount.set(~fits, None) + 0.5).floor().cast(pl.Int64)  # half a second and more is one
 
 
-def _may_be_packed(given: Given) -> bool:
+def _may_be_packed(given: ColumnContext) -> bool:
     """Tell whether some of the texts are hours, minutes and seconds in six digits, which a mapping did not exclude."""
     if given.column.unit != "s" or given.how.factor is not None:
         return False
     return bool(given.source.str.contains(durations.ZERO_PADDED).any())
 
 
-def _seconds(given: Given) -> pl.Series:
+def _seconds(given: ColumnContext) -> pl.Series:
     """Return durations in seconds; where the mapping names a unit, they are plain numbers of it."""
     if given.source.dtype == pl.Duration:
         return given.source.dt.total_microseconds() / 1e6
@@ -287,7 +287,7 @@ def _amount(source: pl.Series) -> pl.Series:
     return amount.set(~amount.is_finite().fill_null(True), None)
 
 
-def _flag(given: Given) -> pl.Series:
+def _flag(given: ColumnContext) -> pl.Series:
     if given.source.dtype == pl.Boolean and not given.how.codes:
         return given.source
     if given.how.over is not None:
@@ -299,7 +299,7 @@ def _flag(given: Given) -> pl.Series:
     return text.replace_strict(list(_FLAGS), list(_FLAGS.values()), default=None, return_dtype=pl.Boolean)
 
 
-def _choice(given: Given) -> pl.Series:
+def _choice(given: ColumnContext) -> pl.Series:
     text = _coded(given.how, as_text(given.source))
     known = text.is_in(list(given.column.choices)).fill_null(True)
     if not known.all():
@@ -308,7 +308,7 @@ def _choice(given: Given) -> pl.Series:
     return text
 
 
-def _holder(given: Given) -> pl.Series:
+def _holder(given: ColumnContext) -> pl.Series:
     return given.tools.holders.hashed(as_text(given.source), everything=given.how.hashed, where=given.where)
 
 
@@ -322,32 +322,32 @@ def without_withheld(text: pl.Series) -> pl.Series:
     return text.set(withheld, None)
 
 
-_READERS: dict[Kind, Callable[[Given], pl.Series]] = {
-    Kind.NUMBER: _number,
-    Kind.TEXT: _text,
-    Kind.TIME: _time,
-    Kind.DAY: _day,
-    Kind.COUNT: _count,
-    Kind.FLAG: _flag,
-    Kind.CHOICE: _choice,
-    Kind.HOLDER: _holder,
-    Kind.IMEI: lambda given: as_text(given.source),  # opaque; the others name devices
+_READERS: dict[ColumnKind, Callable[[ColumnContext], pl.Series]] = {
+    ColumnKind.NUMBER: _number,
+    ColumnKind.TEXT: _text,
+    ColumnKind.TIME: _time,
+    ColumnKind.DAY: _day,
+    ColumnKind.COUNT: _count,
+    ColumnKind.FLAG: _flag,
+    ColumnKind.CHOICE: _choice,
+    ColumnKind.HOLDER: _holder,
+    ColumnKind.IMEI: lambda given: as_text(given.source),  # opaque; the others name devices
 }
 
 
-def _reason(column: Column) -> Reason:
+def _reason(column: Column) -> QuarantineReason:
     if column.name == "direction":
-        return Reason.UNKNOWN_DIRECTION
+        return QuarantineReason.UNKNOWN_DIRECTION
     by_kind = {
-        Kind.NUMBER: Reason.IMPOSSIBLE_NUMBER,
-        Kind.TIME: Reason.BAD_TIME,
-        Kind.DAY: Reason.BAD_DAY,
-        Kind.COUNT: Reason.NOT_A_NUMBER,
-        Kind.FLAG: Reason.NOT_A_FLAG,
-        Kind.IMEI: Reason.BAD_IMEI,
-        Kind.HOLDER: Reason.NO_HOLDER_KEY,
+        ColumnKind.NUMBER: QuarantineReason.IMPOSSIBLE_NUMBER,
+        ColumnKind.TIME: QuarantineReason.BAD_TIME,
+        ColumnKind.DAY: QuarantineReason.BAD_DAY,
+        ColumnKind.COUNT: QuarantineReason.NOT_A_NUMBER,
+        ColumnKind.FLAG: QuarantineReason.NOT_A_FLAG,
+        ColumnKind.IMEI: QuarantineReason.BAD_IMEI,
+        ColumnKind.HOLDER: QuarantineReason.NO_HOLDER_KEY,
     }
-    return by_kind.get(column.kind, Reason.UNKNOWN_CHOICE)
+    return by_kind.get(column.kind, QuarantineReason.UNKNOWN_CHOICE)
 
 
 def _by_imsi(
@@ -361,7 +361,7 @@ def _by_imsi(
     found = known.cards(imsis.set(~asked, None))
     codes = np.zeros(len(cards), np.uint8) if faults is None else faults
     codes[asked.to_numpy()] = 0
-    codes[(asked & found.is_null()).to_numpy()] = CODES[Reason.UNKNOWN_IMSI]
+    codes[(asked & found.is_null()).to_numpy()] = CODES[QuarantineReason.UNKNOWN_IMSI]
     return found.zip_with(asked, cards).alias(cards.name), codes if codes.any() else None
 
 
@@ -370,20 +370,20 @@ def _rounded(source: pl.Series) -> pl.Series:
 
 
 def _faults(
-    column: Column, how: How, values: pl.Series, source: pl.Series | None, given: pl.Series | None
+    column: Column, how: ColumnMapping, values: pl.Series, source: pl.Series | None, given: pl.Series | None
 ) -> Faults | None:
     """Say what is wrong with each value: given and not understood, required and not given, below zero."""
     faults = np.zeros(len(values), np.uint8)
     if given is not None and values.null_count() != len(given) - int(given.sum() or 0):
         wrong = given & values.is_null()
         faults[wrong.to_numpy()] = CODES[_reason(column)]
-        if column.kind in (Kind.NUMBER, Kind.IMEI, Kind.HOLDER) and source is not None:
-            rounded = lost_digits(source) if column.kind is Kind.HOLDER else _rounded(source)
-            faults[(wrong & rounded).to_numpy()] = CODES[Reason.ROUNDED_NUMBER]
+        if column.kind in (ColumnKind.NUMBER, ColumnKind.IMEI, ColumnKind.HOLDER) and source is not None:
+            rounded = lost_digits(source) if column.kind is ColumnKind.HOLDER else _rounded(source)
+            faults[(wrong & rounded).to_numpy()] = CODES[QuarantineReason.ROUNDED_NUMBER]
     if column.required and not column.may_be_unknown and values.null_count():
         missing = values.is_null() if given is None else ~given
-        faults[missing.to_numpy()] = CODES[Reason.MISSING]
-    if column.kind is Kind.COUNT:
-        below = Reason.NEGATIVE_DURATION if column.unit == "s" else Reason.NEGATIVE_COUNT
+        faults[missing.to_numpy()] = CODES[QuarantineReason.MISSING]
+    if column.kind is ColumnKind.COUNT:
+        below = QuarantineReason.NEGATIVE_DURATION if column.unit == "s" else QuarantineReason.NEGATIVE_COUNT
         faults[(values < 0).fill_null(False).to_numpy()] = CODES[below]
     return faults if faults.any() else None

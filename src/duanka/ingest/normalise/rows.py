@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.schema import TABLES, Column
-from duanka.ingest.model.mapping import How, Source
-from duanka.ingest.model.reasons import Reason, reason_of
+from duanka.ingest.model.mapping import ColumnMapping, MappingSource
+from duanka.ingest.model.reasons import QuarantineReason, reason_of
 from duanka.ingest.model.value_text import trimmed
 from duanka.ingest.normalise import columns
 from duanka.ingest.normalise.columns import Faults, Read, Tools
 
-_ABSENT = How()
+_ABSENT = ColumnMapping()
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Fitted:
     twice: pl.Series | None = None
 
 
-def fit(source: Source, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor) -> Fitted:
+def fit(
+    source: MappingSource, frame: pl.DataFrame, tools: Tools, where: str, pool: ThreadPoolExecutor
+) -> Fitted:
     """Read the canonical columns of `source.table` from `frame`; `where` names the file in an error."""
     swapped = columns.meets(source.swap_when, frame) if source.swap_when else None
     table = TABLES[source.table]
@@ -81,7 +83,7 @@ def _exchange(mine: Read, theirs: Read, swapped: pl.Series) -> Read:
     return Read(values, np.where(swapped.to_numpy(), theirs_there, mine_there))
 
 
-def misfits(source: Source, fitted: Fitted) -> Iterator[tuple[int, str, Reason]]:
+def misfits(source: MappingSource, fitted: Fitted) -> Iterator[tuple[int, str, QuarantineReason]]:
     """Yield position, column (as the source calls it) and reason of every row that does not fit."""
     names = [column.name for column in TABLES[source.table].columns]
     for row in np.flatnonzero(fitted.faults).tolist():

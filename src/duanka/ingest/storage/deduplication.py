@@ -20,15 +20,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duanka.domain.schema import TABLES, Kind
+from duanka.domain.schema import TABLES, ColumnKind
 from duanka.ingest.model.holders import WITHHELD
-from duanka.ingest.model.reasons import Reason
-from duanka.ingest.storage.parquet_store import GROUP_ROWS, NO_ID, REGISTER_KEYS, Part, origins, schema
+from duanka.ingest.model.reasons import QuarantineReason
+from duanka.ingest.storage.parquet_store import GROUP_ROWS, NO_ID, REGISTER_KEYS, PartFile, origins, schema
 from duanka.ingest.validation.quarantine import Quarantine
 
 HASHES_AT_ONCE = 8_000_000  # 64 MB
 CANDIDATES_AT_ONCE = 250_000  # rows compared in full at a time
-_DESCRIBED_TWICE = {"cards": Reason.CARD_TWICE, "outlets": Reason.OUTLET_TWICE}
+_DESCRIBED_TWICE = {"cards": QuarantineReason.CARD_TWICE, "outlets": QuarantineReason.OUTLET_TWICE}
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -36,13 +36,13 @@ Hashes = npt.NDArray[np.uint64]
 class Settled(NamedTuple):
     """The parts that are left, and how many rows each delivered file (by number) lost."""
 
-    parts: list[Part]
+    parts: list[PartFile]
     lost: Counter[int]
 
 
 def settle(
     table: str,
-    parts: Sequence[Part],
+    parts: Sequence[PartFile],
     files: Sequence[str],
     quarantine: Quarantine,
     *,
@@ -63,7 +63,7 @@ def settle(
                     kept[rows["_row"].to_numpy()] = False
                 lost.update(dict(later["_file"].value_counts().iter_rows()))
 
-    def rest(number: int) -> Part | None:
+    def rest(number: int) -> PartFile | None:
         part = parts[number]
         return part if number not in keep else _without(table, part, keep[number])
 
@@ -73,12 +73,12 @@ def settle(
     return Settled(left, lost)
 
 
-def _hashes(part: Part) -> Hashes:
+def _hashes(part: PartFile) -> Hashes:
     hashes: Hashes = np.ascontiguousarray(origins(part)["hash"])
     return hashes
 
 
-def _repeated(parts: Sequence[Part], at_once: int) -> Iterator[Hashes]:
+def _repeated(parts: Sequence[PartFile], at_once: int) -> Iterator[Hashes]:
     """Yield, range by range, the hashes that occur more than once, sorted."""
     total = sum(part.rows for part in parts)
     passes = -(-total // at_once)
@@ -97,7 +97,7 @@ def _twice(hashes: Hashes) -> Hashes:
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
-def _within(parts: Sequence[Part], low: np.uint64, high: np.uint64) -> Hashes:
+def _within(parts: Sequence[PartFile], low: np.uint64, high: np.uint64) -> Hashes:
     """Return all hashes from `low` to `high`: counted first, so that memory holds them only once."""
     size = 0
     for part in parts:
@@ -120,7 +120,7 @@ def _among(hashes: Hashes, repeated: Hashes) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _chunks(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[Hashes]:
+def _chunks(parts: Sequence[PartFile], repeated: Hashes, at_once: int) -> Iterator[Hashes]:
     """Split the repeated hashes so that the rows that have them fit into memory."""
     counts = np.zeros(len(repeated), np.int64)
     for part in parts:
@@ -137,7 +137,7 @@ def _chunks(parts: Sequence[Part], repeated: Hashes, at_once: int) -> Iterator[H
 
 
 def _candidates(
-    parts: Sequence[Part], repeated: Hashes, at_once: int, *, backwards: bool = False
+    parts: Sequence[PartFile], repeated: Hashes, at_once: int, *, backwards: bool = False
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows with a repeated hash, in the order of delivery, with where they stand; about `at_once` a time.
 
@@ -159,7 +159,7 @@ def _candidates(
         yield pl.concat(found)
 
 
-def _placed(part: Part, number: int, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
+def _placed(part: PartFile, number: int, rows: npt.NDArray[np.int64]) -> pl.DataFrame:
     origin = origins(part)[rows]
     return _taken(part.path, rows).with_columns(
         *(
@@ -207,21 +207,21 @@ def _later(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     key = REGISTER_KEYS.get(table)
     if key is not None:
         again = ~rows.select(pl.struct(names).is_first_distinct()).to_series()
-        reasons = pl.Series([_DESCRIBED_TWICE[table].value, Reason.DELIVERED_TWICE.value])[
+        reasons = pl.Series([_DESCRIBED_TWICE[table].value, QuarantineReason.DELIVERED_TWICE.value])[
             again.cast(pl.UInt32)
         ]
         return rows.with_columns(reasons.alias("_reason")).filter(~rows[key].is_first_distinct())
     # Records with an id are the same when the id is; the others when everything is.
     whole = pl.when(pl.col("_id") == NO_ID).then(pl.struct(names))
     first = rows.select(pl.struct("_hash", "_id", whole.alias("_whole")).is_first_distinct()).to_series()
-    return rows.with_columns(pl.lit(Reason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)
+    return rows.with_columns(pl.lit(QuarantineReason.DELIVERED_TWICE.value).alias("_reason")).filter(~first)
 
 
 def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine: Quarantine) -> None:
     names = [c.name for c in TABLES[table].columns]
-    secret = {c.name for c in TABLES[table].columns if c.kind is Kind.HOLDER}
+    secret = {c.name for c in TABLES[table].columns if c.kind is ColumnKind.HOLDER}
     for rows in later.partition_by("_file", "_reason", maintain_order=True):
-        file, reason = files[rows["_file"][0]], Reason(rows["_reason"][0])
+        file, reason = files[rows["_file"][0]], QuarantineReason(rows["_reason"][0])
         told = rows.head(quarantine.room(file))
         for row in told.select([*names, "_line"]).iter_rows(named=True):
             fields = {
@@ -233,7 +233,7 @@ def _set_aside(table: str, later: pl.DataFrame, files: Sequence[str], quarantine
             quarantine.add_more(file, reason, len(rows) - len(told))
 
 
-def _without(table: str, part: Part, keep: npt.NDArray[np.bool_]) -> Part | None:
+def _without(table: str, part: PartFile, keep: npt.NDArray[np.bool_]) -> PartFile | None:
     """Write `part` again with the rows that `keep` marks; None when nothing is left of it."""
     left = int(keep.sum())
     if left == 0:
@@ -248,4 +248,4 @@ def _without(table: str, part: Part, keep: npt.NDArray[np.bool_]) -> Part | None
             writer.write_batch(batch.filter(pa.array(keep[first : first + batch.num_rows])))
             first += batch.num_rows
     again.replace(part.path)
-    return Part(part.path, part.origin, left)
+    return PartFile(part.path, part.origin, left)

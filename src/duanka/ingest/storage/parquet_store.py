@@ -35,7 +35,7 @@ REGISTER_KEYS = {"cards": "card", "outlets": "outlet"}
 
 
 @dataclass(frozen=True)
-class Part:
+class PartFile:
     """One file of canonical rows, and the file that says of each row, as ORIGIN, where it comes from."""
 
     path: Path
@@ -51,7 +51,7 @@ NO_ID = 0
 _ID_SEED = 0x5EED
 
 
-def origins(part: Part) -> npt.NDArray[np.void]:
+def origins(part: PartFile) -> npt.NDArray[np.void]:
     """Return the origin of every row of `part`, mapped into memory."""
     return np.memmap(part.origin, ORIGIN, "r")
 
@@ -78,11 +78,11 @@ def hashes(
     return told.zip_with(twice.is_not_null(), found)
 
 
-class Shelf:
+class TablePartsWriter:
     """The parts of one table, written one after the other in the order of delivery."""
 
     def __init__(self, out: Path, table: str) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[PartFile] = []
         self.filled: set[str] = set()
         self._table = table
         self._folder = out / table
@@ -166,7 +166,7 @@ class Shelf:
         self._wait()
         self._writer.close()
         path = self._part_path()
-        self.parts.append(Part(path, path.with_suffix(".origin"), self._rows))
+        self.parts.append(PartFile(path, path.with_suffix(".origin"), self._rows))
         self._rows = 0
         self._writer = None
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from duanka.ingest.files.limits import REJECTED_ROWS
 from duanka.ingest.model.blocks import RAW_LIMIT
 from duanka.ingest.model.holders import without_documents
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.model.sheet_places import placed
 
 SCHEMA = pa.schema(
@@ -52,7 +52,7 @@ class Quarantine:
         self._sheets: dict[str, tuple[str, ...]] = {}
         self._writer: Any = pq.ParquetWriter(path, SCHEMA, compression="zstd")
         self._held = 0  # characters of the rows
-        self._more: Counter[tuple[str, Reason]] = Counter()
+        self._more: Counter[tuple[str, QuarantineReason]] = Counter()
         self._rows: list[tuple[str, int | None, str, str, str]] = []
 
     def __enter__(self) -> Self:
@@ -71,7 +71,7 @@ class Quarantine:
         if sheets:
             self._sheets[file] = tuple(sheets)
 
-    def add(self, file: str, line: int | None, column: str, reason: Reason, raw: str) -> None:
+    def add(self, file: str, line: int | None, column: str, reason: QuarantineReason, raw: str) -> None:
         """Set one record aside. `raw` is kept without what looks like an identity number."""
         if not self.room(file):
             self.add_more(file, reason, 1)
@@ -83,7 +83,7 @@ class Quarantine:
         if len(self._rows) >= _FLUSH or self._held >= _FLUSH_BYTES:
             self._flush()
 
-    def add_always(self, file: str, reason: Reason, raw: str) -> None:
+    def add_always(self, file: str, reason: QuarantineReason, raw: str) -> None:
         """Set a file aside as a whole, however many rows it has."""
         self.counts[file] += 1
         self._rows.append((file, None, "", reason.value, kept(raw)))
@@ -92,7 +92,7 @@ class Quarantine:
         """Rows of `file` that still have a place of their own."""
         return max(REJECTED_ROWS - self.counts[file], 0)
 
-    def add_more(self, file: str, reason: Reason, records: int) -> None:
+    def add_more(self, file: str, reason: QuarantineReason, records: int) -> None:
         """Count records that are set aside without rows of their own."""
         self.counts[file] += records
         self._more[file, reason] += records

@@ -12,103 +12,132 @@ import pyarrow.parquet as pq
 
 from duanka.domain.display import display_name
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.delivery.discovery import OUTPUT_FOLDER
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 _NAME = "quarantine.parquet"
 _BATCH = 50_000
 _COLUMNS = ("file", "line", "column", "reason", "raw")
 
-_BROKEN = Words(
+_BROKEN = BilingualText(
     "文件本身损坏：请对方重新导出并交付", "the file itself is broken: have it exported and delivered again"
 )
-_LINES = Words(
+_LINES = BilingualText(
     "分隔符、引号或换行与文件不符：用 `duanka mapping guess` 再看一遍，或请对方修正导出",
     "delimiter, quotes or line ends are others than the file's: look again with `duanka mapping guess`, or have the"
     " export mended",
 )
-ADVICE: dict[str, Words] = {
-    Reason.WRONG_COLUMN_COUNT: _LINES,
-    Reason.BROKEN_ENCODING: Words(
-        "编码写错了：在映射中写 encoding，例如 gb18030", "another encoding: say it with `encoding`, for example gb18030"
+ADVICE: dict[str, BilingualText] = {
+    QuarantineReason.WRONG_COLUMN_COUNT: _LINES,
+    QuarantineReason.BROKEN_ENCODING: BilingualText(
+        "编码写错了：在映射中写 encoding，例如 gb18030",
+        "another encoding: say it with `encoding`, for example gb18030",
     ),
-    Reason.NUL_BYTE: _BROKEN,
-    Reason.OPEN_QUOTE: _LINES,
-    Reason.STRAY_RETURN: _LINES,
-    Reason.TOO_LONG: _LINES,
-    Reason.EMPTY_LINE: Words("空行，不含记录：不必处理", "no record stands there: nothing to do"),
-    Reason.CUT_OFF: Words("文件没有传完：请重新交付", "the file did not arrive whole: have it delivered again"),
-    Reason.UNREADABLE_FILE: _BROKEN,
-    Reason.OVERSIZED: Words(
-        "超出读取上限（docs/FORMAT.md）：请分成较小的文件交付", "beyond the limits (docs/FORMAT.md): "
-"deliver smaller files"
+    QuarantineReason.NUL_BYTE: _BROKEN,
+    QuarantineReason.OPEN_QUOTE: _LINES,
+    QuarantineReason.STRAY_RETURN: _LINES,
+    QuarantineReason.TOO_LONG: _LINES,
+    QuarantineReason.EMPTY_LINE: BilingualText(
+        "空行，不含记录：不必处理", "no record stands there: nothing to do"
     ),
-    Reason.UNREADABLE_ROWS: _BROKEN,
-    Reason.UNDECODABLE: _BROKEN,
-    Reason.UNPROCESSABLE: Words("程序缺陷：请连同这一行报告", "a defect of the program: please "
-"report it with this line"),
-    Reason.BROKEN_JSON: Words("每行应是一个 JSON 对象：请修正发送方", "a line is one JSON object: mend the sender"),
-    Reason.BROKEN_ARROW: Words("消息不完整：请修正发送方", "the message is not whole: mend the sender"),
-    Reason.NO_TABLE: Words(
+    QuarantineReason.CUT_OFF: BilingualText(
+        "文件没有传完：请重新交付", "the file did not arrive whole: have it delivered again"
+    ),
+    QuarantineReason.UNREADABLE_FILE: _BROKEN,
+    QuarantineReason.OVERSIZED: BilingualText(
+        "超出读取上限（docs/FORMAT.md）：请分成较小的文件交付",
+        "beyond the limits (docs/FORMAT.md): deliver smaller files",
+    ),
+    QuarantineReason.UNREADABLE_ROWS: _BROKEN,
+    QuarantineReason.UNDECODABLE: _BROKEN,
+    QuarantineReason.UNPROCESSABLE: BilingualText(
+        "程序缺陷：请连同这一行报告", "a defect of the program: please report it with this line"
+    ),
+    QuarantineReason.BROKEN_JSON: BilingualText(
+        "每行应是一个 JSON 对象：请修正发送方", "a line is one JSON object: mend the sender"
+    ),
+    QuarantineReason.BROKEN_ARROW: BilingualText(
+        "消息不完整：请修正发送方", "the message is not whole: mend the sender"
+    ),
+    QuarantineReason.NO_TABLE: BilingualText(
         "映射中没有哪个来源的 where 取这一行：若需要，加一个 [[source]]",
         "no `where` of the mapping takes the row: add a [[source]] if you want such rows",
     ),
-    Reason.MISSING: Words(
-        "必需的列为空：看是否映射到了别的列", "a column is empty that must not be: see "
-"whether the mapping names the right one"
+    QuarantineReason.MISSING: BilingualText(
+        "必需的列为空：看是否映射到了别的列",
+        "a column is empty that must not be: see whether the mapping names the right one",
     ),
-    Reason.BAD_TIME: Words(
+    QuarantineReason.BAD_TIME: BilingualText(
         "时间格式不同：在映射中写 formats 或 epoch（docs/MAPPING.md）",
         "another form of time: say it with `formats` or `epoch` (docs/MAPPING.md)",
     ),
-    Reason.BAD_DAY: Words(
+    QuarantineReason.BAD_DAY: BilingualText(
         "日期格式不同：在映射中写 formats 或 epoch", "another form of day: say it with `formats` or `epoch`"
     ),
-    Reason.NEGATIVE_DURATION: Words("请对方更正：时长不能为负", "have it corrected at the source: "
-"no duration is below zero"),
-    Reason.NEGATIVE_COUNT: Words("请对方更正：计数不能为负", "have it corrected at the source: no count is below zero"),
-    Reason.NOT_A_NUMBER: Words(
-        "不是数字：看是否映射到了别的列，或时长需写 unit", "no number: see whether it is the "
-"right column, or say the `unit`"
+    QuarantineReason.NEGATIVE_DURATION: BilingualText(
+        "请对方更正：时长不能为负", "have it corrected at the source: no duration is below zero"
     ),
-    Reason.IMPOSSIBLE_NUMBER: Words(
+    QuarantineReason.NEGATIVE_COUNT: BilingualText(
+        "请对方更正：计数不能为负", "have it corrected at the source: no count is below zero"
+    ),
+    QuarantineReason.NOT_A_NUMBER: BilingualText(
+        "不是数字：看是否映射到了别的列，或时长需写 unit",
+        "no number: see whether it is the right column, or say the `unit`",
+    ),
+    QuarantineReason.IMPOSSIBLE_NUMBER: BilingualText(
         "不是电话号码：若是化名，写 opaque = true；若列错了，改映射",
         "no telephone number: `opaque = true` for pseudonyms; else see whether it is the right column",
     ),
-    Reason.UNKNOWN_IMSI: Words(
-        "用户资料里没有这个 IMSI：请一并交付含 IMSI 的用户资料", "deliver the register with its "
-"IMSIs along with these files"
+    QuarantineReason.UNKNOWN_IMSI: BilingualText(
+        "用户资料里没有这个 IMSI：请一并交付含 IMSI 的用户资料",
+        "deliver the register with its IMSIs along with these files",
     ),
-    Reason.ROUNDED_NUMBER: Words(
-        "表格软件丢失了位数：请将该列按文本导出", "a spreadsheet lost digits: have the column exported as text"
+    QuarantineReason.ROUNDED_NUMBER: BilingualText(
+        "表格软件丢失了位数：请将该列按文本导出",
+        "a spreadsheet lost digits: have the column exported as text",
     ),
-    Reason.UNKNOWN_DIRECTION: Words(
-        "未列出的方向代码：补到 direction 的 codes 中", "a code that is not listed: add it to `codes` of `direction`"
+    QuarantineReason.UNKNOWN_DIRECTION: BilingualText(
+        "未列出的方向代码：补到 direction 的 codes 中",
+        "a code that is not listed: add it to `codes` of `direction`",
     ),
-    Reason.UNKNOWN_CHOICE: Words("未列出的取值：补到 codes 中", "a value that is not listed: add it to `codes`"),
-    Reason.NOT_A_FLAG: Words("未列出的取值：补到 codes 中，或写 over", "a value that is not listed: add "
-"it to `codes`, or say `over`"),
-    Reason.BAD_IMEI: Words(
+    QuarantineReason.UNKNOWN_CHOICE: BilingualText(
+        "未列出的取值：补到 codes 中", "a value that is not listed: add it to `codes`"
+    ),
+    QuarantineReason.NOT_A_FLAG: BilingualText(
+        "未列出的取值：补到 codes 中，或写 over",
+        "a value that is not listed: add it to `codes`, or say `over`",
+    ),
+    QuarantineReason.BAD_IMEI: BilingualText(
         "不是 IMEI：看是否映射到了别的列；化名则写 opaque = true",
         "no IMEI: see whether it is the right column; `opaque = true` for pseudonyms",
     ),
-    Reason.NO_HOLDER_KEY: Words("请设置 DUANKA_HOLDER_KEY 后重新交付", "set DUANKA_HOLDER_KEY and deliver them again"),
-    Reason.DELIVERED_TWICE: Words("同一记录已读过：不必处理", "an equal record was read: nothing to do"),
-    Reason.CARD_TWICE: Words("同一张卡有两种描述，"
-"用的是前一种：请对方更正资料", "two descriptions of a card, the first "
-"counts: have the register corrected"),
-    Reason.OUTLET_TWICE: Words("同一网点有两种描述，用的是前一种：请对方更正", "two descriptions of an outlet, the "
-"first counts: have it corrected"),
-    "too late": Words("晚于允许的时延：见 docs/LIVE.md 的 lateness", "behind what the lateness of its "
-"source allows (docs/LIVE.md)"),
-    "ahead of the clock": Words("记录时间在本机时钟之后："
-"检查两边的时钟和时区", "check the clocks and zones of both sides"),
-}  # fmt: skip
+    QuarantineReason.NO_HOLDER_KEY: BilingualText(
+        "请设置 DUANKA_HOLDER_KEY 后重新交付", "set DUANKA_HOLDER_KEY and deliver them again"
+    ),
+    QuarantineReason.DELIVERED_TWICE: BilingualText(
+        "同一记录已读过：不必处理", "an equal record was read: nothing to do"
+    ),
+    QuarantineReason.CARD_TWICE: BilingualText(
+        "同一张卡有两种描述，用的是前一种：请对方更正资料",
+        "two descriptions of a card, the first counts: have the register corrected",
+    ),
+    QuarantineReason.OUTLET_TWICE: BilingualText(
+        "同一网点有两种描述，用的是前一种：请对方更正",
+        "two descriptions of an outlet, the first counts: have it corrected",
+    ),
+    "too late": BilingualText(
+        "晚于允许的时延：见 docs/LIVE.md 的 lateness",
+        "behind what the lateness of its source allows (docs/LIVE.md)",
+    ),
+    "ahead of the clock": BilingualText(
+        "记录时间在本机时钟之后：检查两边的时钟和时区", "check the clocks and zones of both sides"
+    ),
+}
 
 
 @dataclass
-class Counted:
+class ReasonCount:
     """Records of one reason. `columns` as the source calls them; `first`: file, line, column and raw record of some."""
 
     records: int = 0
@@ -117,15 +146,15 @@ class Counted:
     first: list[tuple[str, int | None, str, str]] = field(default_factory=list)
 
 
-def counted(out: Path, limit: int) -> dict[str, Counted]:
+def counted(out: Path, limit: int) -> dict[str, ReasonCount]:
     """Count by reason what is set aside in `out` (an output folder, the records' folder, a quarantine itself).
 
     Keeps the first `limit` of each. Raises UnreadableInput where there is no quarantine.
     """
-    found: dict[str, Counted] = {}
+    found: dict[str, ReasonCount] = {}
     for path in _quarantines(out):
         for file, line, column, reason, raw in _rows(path):
-            one = found.setdefault(reason, Counted())
+            one = found.setdefault(reason, ReasonCount())
             more = _more(raw) if line is None else 0
             one.records += more or 1
             one.files[file] += more or 1

@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.domain.schema import TABLES, Kind
+from duanka.domain.schema import TABLES, ColumnKind
 from duanka.ingest.model.blocks import Block, Lines, Rows, part
 from duanka.ingest.model.folder_columns import folder_columns
 from duanka.ingest.model.holders import WITHHELD_LINE
-from duanka.ingest.model.mapping import Source
+from duanka.ingest.model.mapping import MappingSource
 from duanka.ingest.model.nearest_column import GUESS, found_instead
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise import rows
 from duanka.ingest.normalise.columns import Tools, meets
 from duanka.ingest.normalise.rows import Fitted
@@ -28,7 +28,7 @@ from duanka.ingest.validation.raw_record import raw_rows
 _log = logging.getLogger(__name__)
 
 
-class Good(NamedTuple):
+class ValidRows(NamedTuple):
     """Rows that fit. `frame`: exactly the canonical columns of `table`; `ids`: the source's record ids, if any.
 
     `twice`: what the source says of times whose local hour comes twice, if there is one.
@@ -41,28 +41,28 @@ class Good(NamedTuple):
     twice: pl.Series | None = None
 
 
-class Aside(NamedTuple):
+class RejectedRecord(NamedTuple):
     """A record that does not fit; `column` as the source calls it, "" where none is to blame."""
 
     line: int | None
     column: str
-    reason: Reason
+    reason: QuarantineReason
     raw: str
 
 
 @dataclass
-class Sifted:
+class ValidationResult:
     """What became of a block: every record of it is in one of the two.
 
     `more`: rows beyond one for each record that is used, where a record is seen from both of its parties.
     """
 
-    good: list[Good] = field(default_factory=list)
-    aside: list[Aside] = field(default_factory=list)
+    good: list[ValidRows] = field(default_factory=list)
+    aside: list[RejectedRecord] = field(default_factory=list)
     more: int = 0
 
 
-class Sifter:
+class Validator:
     """Sifts the blocks of the file called `name`, which feeds `sources` and has `columns`.
 
     `signed_by`: the source of police cases whose signature the file bears; "" for none, whatever the file says.
@@ -73,7 +73,7 @@ class Sifter:
     def __init__(
         self,
         name: str,
-        sources: Sequence[Source],
+        sources: Sequence[MappingSource],
         columns: Sequence[str],
         tools: Tools,
         pool: ThreadPoolExecutor,
@@ -95,7 +95,7 @@ class Sifter:
             field
             for source in sources
             for column in TABLES[source.table].columns
-            if column.kind is Kind.HOLDER and column.name in source.columns
+            if column.kind is ColumnKind.HOLDER and column.name in source.columns
             for field in source.columns[column.name].sources
         }
         # Fields that may be document numbers: nothing of them may reach the disk, well-formed or not.
@@ -141,7 +141,7 @@ class Sifter:
             f"name the right columns with --mapping FILE.toml; {GUESS}"
         )
 
-    def sift(self, block: Block) -> Sifted:
+    def sift(self, block: Block) -> ValidationResult:
         """Sift `block`. Raises MissingKey when a document number comes and there is no key to hash it under.
 
         A record on which reading itself fails is set aside; the others of the block are sifted.
@@ -155,18 +155,20 @@ class Sifter:
                 middle = block.records // 2
                 first = self.sift(part(block, 0, middle))
                 second = self.sift(part(block, middle, block.records))
-                return Sifted(first.good + second.good, first.aside + second.aside, first.more + second.more)
+                return ValidationResult(
+                    first.good + second.good, first.aside + second.aside, first.more + second.more
+                )
             _log.error(
                 "%s: a record cannot be processed (%s); please report it", self._name, type(fault).__name__
             )
             line = int(block.lines[0]) if len(block.lines) else None
-            return Sifted([], [Aside(line, "", Reason.UNPROCESSABLE, "")])
+            return ValidationResult([], [RejectedRecord(line, "", QuarantineReason.UNPROCESSABLE, "")])
 
-    def _sift(self, block: Block) -> Sifted:
-        sifted = Sifted()
+    def _sift(self, block: Block) -> ValidationResult:
+        sifted = ValidationResult()
         for bad in block.bad:
             raw = WITHHELD_LINE if self._holders and bad.raw else bad.raw
-            sifted.aside.append(Aside(bad.line, "", bad.reason, raw))
+            sifted.aside.append(RejectedRecord(bad.line, "", bad.reason, raw))
         if not block.frame.height:
             return sifted
         if self._of_folders:
@@ -185,14 +187,18 @@ class Sifter:
         nowhere = np.flatnonzero(left)
         raws = raw_rows(block, nowhere, self._holders, self._delimiter)
         for row, raw in zip(nowhere, raws, strict=True):
-            sifted.aside.append(Aside(int(block.lines[row]), self._filters, Reason.NO_TABLE, raw))
+            sifted.aside.append(
+                RejectedRecord(int(block.lines[row]), self._filters, QuarantineReason.NO_TABLE, raw)
+            )
         return sifted
 
     @property
     def _delimiter(self) -> str:
         return self._sources[0].layout.delimiter
 
-    def _rows(self, sides: Sequence[Source], block: Block, mine: Rows, sifted: Sifted) -> None:
+    def _rows(
+        self, sides: Sequence[MappingSource], block: Block, mine: Rows, sifted: ValidationResult
+    ) -> None:
         """Sift the rows `mine` of `block`: each of `sides` makes a row of the record, if it can; set aside is one of
         which none can."""
         frame = block.frame if len(mine) == block.frame.height else block.frame[mine]
@@ -213,9 +219,9 @@ class Sifter:
         places = mine[[row for row, _, _ in unfit]]
         raws = raw_rows(block, places, self._holders, self._delimiter)
         for place, (_, column, reason), raw in zip(places, unfit, raws, strict=True):
-            sifted.aside.append(Aside(int(block.lines[place]), column, reason, raw))
+            sifted.aside.append(RejectedRecord(int(block.lines[place]), column, reason, raw))
 
-    def _good(self, source: Source, side: int, fitted: Fitted, lines: Lines) -> Good:
+    def _good(self, source: MappingSource, side: int, fitted: Fitted, lines: Lines) -> ValidRows:
         frame, ids, twice = fitted.frame, fitted.ids, fitted.twice
         if fitted.faults.any():
             fine = pl.Series(fitted.faults == 0)
@@ -228,12 +234,12 @@ class Sifter:
             self._tools.by_imsi.learn(frame)
         if source.table == "cases":
             frame = frame.with_columns(pl.lit(self._signed_by or None, pl.String).alias("signed_by"))
-        return Good(source.table, frame, lines, ids, twice)
+        return ValidRows(source.table, frame, lines, ids, twice)
 
 
-def sides_of(sources: Sequence[Source]) -> tuple[tuple[Source, ...], ...]:
+def sides_of(sources: Sequence[MappingSource]) -> tuple[tuple[MappingSource, ...], ...]:
     """Put together the sources that take the same rows: they tell one record from the side of each of its parties."""
-    sides: dict[tuple[tuple[str, frozenset[str]], ...], list[Source]] = {}
+    sides: dict[tuple[tuple[str, frozenset[str]], ...], list[MappingSource]] = {}
     for source in sources:
         sides.setdefault(tuple(sorted(source.where.items())), []).append(source)
     return tuple(map(tuple, sides.values()))

@@ -25,11 +25,11 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import SYSTEM
 from duanka.domain.person import Person
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, audit_head
 from duanka.ledger.db.tables_installation import installation
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 
 END_FILE = "audit-end.json"
 ACCEPTED = "audit.accept_restored"
@@ -46,7 +46,7 @@ _HEAD = select(
 
 
 @dataclass(frozen=True)
-class End:
+class TrailEnd:
     """Number and hash of the last row of a trail at a moment."""
 
     seq: int
@@ -72,7 +72,7 @@ class KeptBeside(Protocol):
 
     file_names: tuple[str, ...]
 
-    def ends(self) -> Sequence[End]:
+    def ends(self) -> Sequence[TrailEnd]:
         """How far it goes."""
 
     def keep(self, now: datetime) -> None:
@@ -117,12 +117,12 @@ class KeptEnds:
         """Where the ends are kept now."""
         return tuple(self._folders())
 
-    def present(self) -> End:
+    def present(self) -> TrailEnd:
         """The end of the trail in the database."""
         seq, last = self._trail.end(self._store)
-        return End(seq, last)
+        return TrailEnd(seq, last)
 
-    def read(self) -> Iterator[tuple[Path, End | _Spoilt]]:
+    def read(self) -> Iterator[tuple[Path, TrailEnd | _Spoilt]]:
         """Every kept end that is there."""
         for path in self.paths:
             try:
@@ -134,11 +134,11 @@ class KeptEnds:
                 continue
             yield path, self._read(path, text)
 
-    def ends(self) -> list[End]:
+    def ends(self) -> list[TrailEnd]:
         """The ends that are kept and under our seal."""
-        return [*(end for _, end in self.read() if isinstance(end, End)), *self.ends_beside()]
+        return [*(end for _, end in self.read() if isinstance(end, TrailEnd)), *self.ends_beside()]
 
-    def ends_beside(self) -> Sequence[End]:
+    def ends_beside(self) -> Sequence[TrailEnd]:
         """How far what else is kept goes."""
         return self._beside.ends() if self._beside else ()
 
@@ -147,13 +147,13 @@ class KeptEnds:
         if self._beside:
             self._beside.keep(now)
 
-    def text(self, end: End, at: datetime) -> str:
+    def text(self, end: TrailEnd, at: datetime) -> str:
         """A kept end as it stands in a file: under our seal, so that nobody else makes one."""
         said = [self._installation, end.seq, end.hash, at.isoformat()]
         names = ("installation", "seq", "hash", "at")
         return json.dumps({**dict(zip(names, said, strict=True)), "seal": self._trail.signed("kept", *said)})
 
-    def write(self, path: Path, end: End, at: datetime) -> None:
+    def write(self, path: Path, end: TrailEnd, at: datetime) -> None:
         """Replace the file in one step; after a loss of power it is the old one or the new one."""
         aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -163,7 +163,7 @@ class KeptEnds:
             os.fsync(file.fileno())
         aside.replace(path)
 
-    def older(self, ends: Sequence[End]) -> list[End]:
+    def older(self, ends: Sequence[TrailEnd]) -> list[TrailEnd]:
         """Those ends that the database does not have, and that nobody accepted to be without."""
         with self._store.reading() as connection:
             return [end for end in ends if missing(connection, end, self._trail)]
@@ -173,11 +173,11 @@ class KeptEnds:
         """Whether the database is older than an end that is kept, and nobody accepted that."""
         return bool(self.older(list(dict.fromkeys(self.ends()))))
 
-    def end_of(self, given: str) -> End:
+    def end_of(self, given: str) -> TrailEnd:
         """An end as a person gives it: SEQ:HASH, or a file that `text` was written to. DuankaError: neither."""
         seq, _, last = given.partition(":")
         if seq.isdecimal() and _HASH.fullmatch(last):
-            return End(int(seq), last)
+            return TrailEnd(int(seq), last)
         try:
             found = self._read(Path(given), Path(given).read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
@@ -189,7 +189,7 @@ class KeptEnds:
             raise DuankaError(f"--kept {given}: the file is {whose}")
         return found
 
-    def accept(self, by: Person, why: str, now: datetime) -> list[End]:
+    def accept(self, by: Person, why: str, now: datetime) -> list[TrailEnd]:
         """Go on with the database as it is, though it is older than these ends. NotTheirs: it takes a supervisor."""
         authorize(by, Permission.ACCEPT_RESTORED)
         if not why.strip():
@@ -202,7 +202,7 @@ class KeptEnds:
         present = self.present()
         told = {"seq": present.seq, "hash": present.hash}
         entries = [
-            Entry(now, by, ACCEPTED, end.subject, why.strip(), {"seq": end.seq, "hash": end.hash}, told)
+            AuditEntry(now, by, ACCEPTED, end.subject, why.strip(), {"seq": end.seq, "hash": end.hash}, told)
             for end in older
         ]
 
@@ -213,20 +213,20 @@ class KeptEnds:
 
         self._store.transact(work)
         for path, kept in list(self.read()):
-            if isinstance(kept, End):
+            if isinstance(kept, TrailEnd):
                 self.write(path, self.present(), now)
         self.keep_beside(now)
         return older
 
     def spoilt(self, path: Path, now: datetime) -> None:
         """Tell in the trail that a kept end was spoilt."""
-        entry = Entry(now, SYSTEM, SPOILT, path.parent.name[:40], "not readable, or not under our seal")
+        entry = AuditEntry(now, SYSTEM, SPOILT, path.parent.name[:40], "not readable, or not under our seal")
         self._store.transact(lambda connection: self._trail.append(connection, [entry]))
 
-    def _read(self, path: Path, text: str) -> End | _Spoilt:
+    def _read(self, path: Path, text: str) -> TrailEnd | _Spoilt:
         try:
             said = json.loads(text)
-            end = End(int(said["seq"]), str(said["hash"]), datetime.fromisoformat(said["at"]))
+            end = TrailEnd(int(said["seq"]), str(said["hash"]), datetime.fromisoformat(said["at"]))
             number, seal = str(said["installation"]), str(said["seal"])
         except (ValueError, KeyError, TypeError, RecursionError):
             return _Spoilt(path, foreign=False)
@@ -251,10 +251,12 @@ class TrailGuard:
     `held_since`: None, or the moment of the kept end: what the database says of earlier moments may be outdated.
     """
 
-    def __init__(self, ends: KeptEnds, alarms: Alarms, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, ends: KeptEnds, alarms: AlarmService, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ends, self._alarms, self._ticks = ends, alarms, ticks
         self._lock = threading.Lock()
-        self._seen: End | None = None  # by this process: a database that is replaced under it shows, too
+        self._seen: TrailEnd | None = None  # by this process: a database that is replaced under it shows, too
         self._unmoved: _Unmoved | None = None
         self.held_since: datetime | None = None
 
@@ -267,7 +269,7 @@ class TrailGuard:
         """Compare the database with every kept end, and keep the present one; whether it holds. Tells by alarms."""
         with self._lock:
             kept = list(self._ends.read())
-            ends = [*(end for _, end in kept if isinstance(end, End)), *self._ends.ends_beside()]
+            ends = [*(end for _, end in kept if isinstance(end, TrailEnd)), *self._ends.ends_beside()]
             older = self._ends.older([*ends, *([self._seen] if self._seen else [])])
             if older:
                 self._hold(max(older, key=lambda end: end.seq), now)
@@ -297,7 +299,7 @@ class TrailGuard:
             self._unmoved = _Unmoved(at, folders, state)  # the check found it so, and wrote nothing
         return False
 
-    def _hold(self, end: End, now: datetime) -> None:
+    def _hold(self, end: TrailEnd, now: datetime) -> None:
         self.held_since = end.at or now
         self._seen = self._seen or end
         present = self._ends.present()
@@ -311,7 +313,7 @@ class TrailGuard:
             " `duanka audit accept-restored` (docs/OPERATIONS.md)",
         )
 
-    def _keep(self, kept: dict[Path, End | _Spoilt], now: datetime) -> None:
+    def _keep(self, kept: dict[Path, TrailEnd | _Spoilt], now: datetime) -> None:
         foreign = [found for found in kept.values() if isinstance(found, _Spoilt) and found.foreign]
         if foreign:
             self._alarms.raise_now(
@@ -326,23 +328,23 @@ class TrailGuard:
             if isinstance(found, _Spoilt) and not found.foreign:
                 self._ends.spoilt(path, now)
         present = self._ends.present()
-        self._seen = End(present.seq, present.hash, now)
+        self._seen = TrailEnd(present.seq, present.hash, now)
         for path in self._ends.paths:
             before = kept.get(path)
             if isinstance(before, _Spoilt) and before.foreign:
                 continue
-            if isinstance(before, End) and (before.seq, before.hash) == (present.seq, present.hash):
+            if isinstance(before, TrailEnd) and (before.seq, before.hash) == (present.seq, present.hash):
                 continue
             if path.parent.is_dir():
                 self._ends.write(path, present, now)
 
 
-def missing(connection: Connection, end: End, trail: Trail) -> bool:
+def missing(connection: Connection, end: TrailEnd, trail: Trail) -> bool:
     """Whether the database does not have this end, and nobody accepted that by an entry that bears our hash."""
     return _lacks(connection, end) and not trail.has(connection, ACCEPTED, end.subject)
 
 
-def _lacks(connection: Connection, end: End) -> bool:
+def _lacks(connection: Connection, end: TrailEnd) -> bool:
     """Whether the database does not have this row of the trail."""
     if end.seq == 0:
         return False

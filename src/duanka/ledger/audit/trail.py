@@ -39,7 +39,7 @@ _AT_END = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1
 
 
 @dataclass(slots=True)  # not frozen: there are many, and that would cost as much as all else about them
-class Entry:
+class AuditEntry:
     """What is to be told: `subject` is an order, a card, an act or a key; `before` and `after` what changed of it."""
 
     at: datetime
@@ -64,7 +64,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrailVerdict:
     """Whether the trail holds: how many rows were read, and where it does not."""
 
     rows: int
@@ -100,7 +100,7 @@ class Trail:
         # the ends that are kept outside of the database: (number, hash) of a last row
         self.kept_elsewhere: Callable[[], Collection[tuple[int, str]]] = lambda: ()
 
-    def append(self, connection: Connection, entries: Sequence[Entry]) -> None:
+    def append(self, connection: Connection, entries: Sequence[AuditEntry]) -> None:
         """Append `entries` in the transaction of what they tell: both are there, or neither is."""
         if not entries:
             return
@@ -115,7 +115,10 @@ class Trail:
                 seq, last = there
             # cards go on being stopped and given back, but what was done to the end stays visible for ever
             ended = {"seq": head.seq, "hash": head.hash}
-            entries = [Entry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended), *entries]
+            entries = [
+                AuditEntry(entries[0].at, SYSTEM, BROKEN, "trail", "the end was changed", ended),
+                *entries,
+            ]
         rows = []
         told = RowsTold(connection, {name: was for entry in entries for name, was in entry.found.items()})
         told.read((one.what, one.subject, (one.before, one.after)) for one in entries if not one.digests)
@@ -146,7 +149,7 @@ class Trail:
             seq, last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
             return seq, last
 
-    def verdict(self, store: Store, by: Person) -> Verdict:
+    def verdict(self, store: Store, by: Person) -> TrailVerdict:
         """Read the whole trail at one go; see `verify`, which tells as it reads. NotTheirs: `by` may not."""
         authorize(by, Permission.VERIFY_AUDIT)
         rows, faults = 0, list[Fault]()
@@ -155,7 +158,7 @@ class Trail:
                 faults.append(found)
             else:
                 rows = found
-        return Verdict(rows, tuple(faults))
+        return TrailVerdict(rows, tuple(faults))
 
     def verify(self, store: Store, kept: Collection[tuple[int, str]] = ()) -> Iterator[Fault | int]:
         """Read the whole trail: yields each Fault, and now and then how many rows were read.

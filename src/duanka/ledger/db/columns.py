@@ -37,7 +37,7 @@ class DoesNotFit(DuankaError, DontWrapMixin):
     """A value that the order database does not take."""
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcMicroseconds(TypeDecorator[datetime]):
     """An aware time, kept as microseconds since 1970 in UTC, so that both databases compare and keep it alike."""
 
     impl = BigInteger
@@ -81,7 +81,7 @@ def _at(stored: int | None) -> datetime | None:
     return _EPOCH + min(max(stored, _EARLIEST_STORED), _LATEST_STORED) * _MICROSECOND
 
 
-class _ComparedMoment(Moment):
+class _ComparedMoment(UtcMicroseconds):
     """A time that a stored one is compared with."""
 
     cache_ok = True

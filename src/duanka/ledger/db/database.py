@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.private_files import private_database, private_folder
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.installation import (
     GENESIS,
     OlderVersion,
@@ -211,7 +211,7 @@ class Store:
             except OlderVersion as found:
                 was = version_words(found.version)
                 terms.say(
-                    Words(
+                    BilingualText(
                         f"正在升级工单数据库 {self.name}（{was.zh}）……",
                         f"upgrading the order book {self.name} {was.en} ...",
                     )
@@ -220,7 +220,7 @@ class Store:
             else:
                 return
         zh, en = (f"；原样备份：{done.copy}", f"; as it was: {done.copy}") if done.copy else ("", "")
-        now = Words(
+        now = BilingualText(
             f"现为版本 {SCHEMA_VERSION}{zh}", f"the order book is of version {SCHEMA_VERSION} now{en}"
         )
         terms.say(now)

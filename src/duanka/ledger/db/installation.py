@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, inspect, select, update
 import duanka.ledger.db.tables_identity  # its tables are made with the others
 import duanka.ledger.db.tables_takes  # noqa: F401  # and these
 from duanka.domain.errors import DuankaError
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import SCHEMA_VERSION, audit_head, metadata
 from duanka.ledger.db.tables_installation import installation
 
@@ -59,7 +59,7 @@ class Upgrade:
 
     keys: Callable[[], Sequence[SecretKeys]]
     by: str
-    say: Callable[[Words], None]
+    say: Callable[[BilingualText], None]
     despite_faults: str = ""
 
 
@@ -115,11 +115,11 @@ def version_of(connection: Connection, name: str) -> int | None:
     return SCHEMA_VERSION
 
 
-def version_words(version: int) -> Words:
+def version_words(version: int) -> BilingualText:
     """A version of the tables, as people call it."""
     if version == RELEASE_0_1_0:
-        return Words("版本 0.1.0", "of release 0.1.0")
-    return Words(f"数据库版本 {version}", f"of version {version}")
+        return BilingualText("版本 0.1.0", "of release 0.1.0")
+    return BilingualText(f"数据库版本 {version}", f"of version {version}")
 
 
 def put_installation(connection: Connection, number: str, key: bytes | None, now: datetime) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 
 from duanka.domain.bulk_action import Act, ActState
 from duanka.domain.order import Event, Grounds, Kind, Order, State
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
@@ -86,7 +86,7 @@ def grounds_of(row: Mapping[str, Any] | RowMapping) -> Grounds:
 
 @lru_cache(maxsize=1024)
 def _grounds(*texts: str) -> Grounds:
-    reason, redress, papers = (Words(*texts[at : at + 2]) for at in (0, 2, 4))
+    reason, redress, papers = (BilingualText(*texts[at : at + 2]) for at in (0, 2, 4))
     return Grounds(reason, redress, papers)
 
 

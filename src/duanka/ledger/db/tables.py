@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import DDLCompiler
 
-from duanka.ledger.db.columns import Moment, String, Text
+from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 
 # Of the tables of all the files tables*.py; raise it by one with every change of a table, column, index or constraint.
 SCHEMA_VERSION = 10
@@ -61,7 +61,7 @@ def _lease() -> tuple[Column[int], Column[datetime], Column[str]]:
     """Of what a worker takes to hand on: how often it was tried, and who has it until when."""
     return (
         Column("tries", Integer, nullable=False, server_default="0"),
-        Column("leased_until", Moment),
+        Column("leased_until", UtcMicroseconds),
         Column("leased_by", String(40)),
     )
 
@@ -75,17 +75,17 @@ orders = Table(
     Column("state", String(24), nullable=False),
     Column("step", Integer, nullable=False),
     *_grounds(),
-    Column("opened_at", Moment, nullable=False),
-    Column("updated_at", Moment, nullable=False),
+    Column("opened_at", UtcMicroseconds, nullable=False),
+    Column("updated_at", UtcMicroseconds, nullable=False),
     Column("tier", String(8), nullable=False),
     Column("asked", String(24), nullable=False),
     Column("rules", Text, nullable=False),  # ids, heaviest first, joined by spaces
     Column("carried_by", Text, nullable=False),
     Column("parent", String(16)),
-    Column("delivered_at", Moment),
-    Column("due_at", Moment),
-    Column("until", Moment),
-    Column("closed_at", Moment),
+    Column("delivered_at", UtcMicroseconds),
+    Column("due_at", UtcMicroseconds),
+    Column("until", UtcMicroseconds),
+    Column("closed_at", UtcMicroseconds),
     Column("hits", Integer, nullable=False),
     Column("extended", String(24), nullable=False),
     Column("operator", String(40), nullable=False, server_default=""),  # of the card; "" where unknown
@@ -94,7 +94,7 @@ orders = Table(
     Column("opened_by", Text, nullable=False, server_default=""),
     Column("helped_by", Text, nullable=False, server_default=""),  # names, a line each
     Column("decision", String(64), nullable=False, server_default=""),
-    Column("receipt_at", Moment),
+    Column("receipt_at", UtcMicroseconds),
     Column("evidence", String(24), nullable=False, server_default=""),
     Column(
         "hit_summaries", Text, nullable=False, server_default=""
@@ -126,7 +126,7 @@ cards = Table(
     Column("state", String(24), nullable=False),
     Column("wanted", String(24), nullable=False),
     Column("order_id", String(16), nullable=False),
-    Column("since", Moment, nullable=False),
+    Column("since", UtcMicroseconds, nullable=False),
     index_of_some("cards_restricted", "card", where="wanted <> 'active'"),
 )
 
@@ -141,10 +141,10 @@ outbox = Table(
     Column("element", String(24), nullable=False),
     Column("card", String(24), nullable=False),
     Column("wanted", String(24), nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("next_try_at", Moment, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("next_try_at", UtcMicroseconds, nullable=False),
     *_lease(),
-    Column("done_at", Moment),
+    Column("done_at", UtcMicroseconds),
     Column("outcome", String(16)),  # done, superseded, unknown_card, refused
     Column("error", Text),
     UniqueConstraint("order_id", "step", "element"),
@@ -163,13 +163,13 @@ notices = Table(
     Column(
         "body", Text
     ),  # written when it is sent: the link in it is young then, and no link lies in the database
-    Column("created_at", Moment, nullable=False),
-    Column("next_try_at", Moment, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("next_try_at", UtcMicroseconds, nullable=False),
     *_lease(),
-    Column("sent_at", Moment),
-    Column("done_at", Moment),  # handed in, or given up
+    Column("sent_at", UtcMicroseconds),
+    Column("done_at", UtcMicroseconds),  # handed in, or given up
     Column("outcome", String(16)),  # sent, delivered, undelivered, given_up
-    Column("receipt_at", Moment),
+    Column("receipt_at", UtcMicroseconds),
     Column("error", Text),
     Column("repeat", Integer, nullable=False, server_default="0"),  # the holder asked for it again, so often
     UniqueConstraint("order_id", "step", "template", "repeat"),
@@ -193,9 +193,9 @@ links = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("order_id", String(16), nullable=False),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", UtcMicroseconds, nullable=False),
     Column("browser_hash", String(64)),  # of the secret of the browser that agreed by it; NULL: nobody did
-    Column("superseded_at", Moment),  # a later link of the order was agreed with, in another browser
+    Column("superseded_at", UtcMicroseconds),  # a later link of the order was agreed with, in another browser
     Index("links_of_order", "order_id"),
 )
 
@@ -203,7 +203,7 @@ audit = Table(
     "audit",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcMicroseconds, nullable=False),
     Column("who", Text, nullable=False),
     Column("role", String(16), nullable=False),
     Column("what", String(40), nullable=False),
@@ -235,8 +235,8 @@ persons = Table(
     Column("role", String(16), nullable=False),
     Column("operators", Text, nullable=False, server_default=""),
     Column("cities", Text, nullable=False, server_default=""),
-    Column("created_at", Moment, nullable=False),
-    Column("disabled_at", Moment),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("disabled_at", UtcMicroseconds),
 )
 
 # What one person proposed about people and a supervisor decides: a person, a change of one, or a key.
@@ -252,9 +252,9 @@ person_requests = Table(
     Column("cities", Text, nullable=False),
     Column("half", String(64)),  # SHA-256 of the half of the key that the proposer was shown
     Column("proposed_by", String(32), nullable=False),
-    Column("proposed_at", Moment, nullable=False),
+    Column("proposed_at", UtcMicroseconds, nullable=False),
     Column("decided_by", String(32)),
-    Column("decided_at", Moment),
+    Column("decided_at", UtcMicroseconds),
     Column("outcome", String(16)),  # approved, rejected
     index_of_some("one_open_request", "person", unique=True, where="decided_at IS NULL"),
 )
@@ -265,9 +265,9 @@ invitations = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("made_by", String(32), nullable=False),
-    Column("made_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=False),
-    Column("used_at", Moment),
+    Column("made_at", UtcMicroseconds, nullable=False),
+    Column("expires_at", UtcMicroseconds, nullable=False),
+    Column("used_at", UtcMicroseconds),
 )
 
 keys = Table(
@@ -276,10 +276,10 @@ keys = Table(
     Column("id", String(16), primary_key=True),
     Column("person", String(32), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
     Column("proposed_by", String(32), nullable=False),
     Column("approved_by", String(32), nullable=False),
-    Column("revoked_at", Moment),
+    Column("revoked_at", UtcMicroseconds),
     Index("keys_of_person", "person"),
 )
 
@@ -291,12 +291,12 @@ acts = Table(
     Column("event", String(24), nullable=False),
     Column("state", String(16), nullable=False),  # proposed, running, done, rejected, undone
     *_grounds(),
-    Column("until", Moment),
+    Column("until", UtcMicroseconds),
     Column("proposed_by", Text, nullable=False),
-    Column("proposed_at", Moment, nullable=False),
+    Column("proposed_at", UtcMicroseconds, nullable=False),
     Column("approved_by", Text),
-    Column("approved_at", Moment),
-    Column("finished_at", Moment),
+    Column("approved_at", UtcMicroseconds),
+    Column("finished_at", UtcMicroseconds),
     Column("undoes", String(16)),
     Column(
         "verification", String(16)
@@ -338,7 +338,7 @@ refusals = Table(
     metadata,
     Column("element", String(24), primary_key=True),
     Column("key", String(160), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcMicroseconds, nullable=False),
     Column("carried", String(8), nullable=False),
     Column("card", String(24), nullable=False),
     Column("peer", String(24), nullable=False),
@@ -365,9 +365,9 @@ case_sources = Table(
     Column("name", String(32), nullable=False),
     Column("public_key", String(64), nullable=False),
     Column("proposed_by", String(32), nullable=False),
-    Column("proposed_at", Moment, nullable=False),
+    Column("proposed_at", UtcMicroseconds, nullable=False),
     Column("approved_by", String(32)),
-    Column("removed_at", Moment),
+    Column("removed_at", UtcMicroseconds),
     Column("seal", String(64), nullable=False),
 )
 
@@ -376,7 +376,7 @@ decisions_taken = Table(
     "decisions_taken",
     metadata,
     Column("decision", String(64), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcMicroseconds, nullable=False),
 )
 
 alarms = Table(
@@ -384,9 +384,9 @@ alarms = Table(
     metadata,
     Column("id", serial, primary_key=True, autoincrement=True),
     Column("source", String(24), nullable=False),
-    Column("since", Moment, nullable=False),
-    Column("raised_at", Moment, nullable=False),
-    Column("cleared_at", Moment),
+    Column("since", UtcMicroseconds, nullable=False),
+    Column("raised_at", UtcMicroseconds, nullable=False),
+    Column("cleared_at", UtcMicroseconds),
     Column("detail", Text, nullable=False),
     index_of_some("one_alarm", "source", unique=True, where="cleared_at IS NULL"),
 )
@@ -400,7 +400,7 @@ drifts = Table(
     Column("card", String(24), nullable=False),
     Column("wanted", String(24), nullable=False),
     Column("found", String(24), nullable=False),
-    Column("found_at", Moment, nullable=False),
-    Column("repaired_at", Moment),
+    Column("found_at", UtcMicroseconds, nullable=False),
+    Column("repaired_at", UtcMicroseconds),
     Index("drifts_by_time", "found_at"),
 )

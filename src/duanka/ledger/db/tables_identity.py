@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table
 
-from duanka.ledger.db.columns import Moment, String, Text
+from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata, serial
 
 # One holder at one verification, from the consent on. Of an order the last one may draw and send frames.
@@ -14,10 +14,10 @@ sessions = Table(
     Column("id", String(16), primary_key=True),
     Column("token_hash", String(64), nullable=False, unique=True),  # reading the database opens nothing
     Column("order_id", String(16), nullable=False),
-    Column("agreed_at", Moment, nullable=False),
+    Column("agreed_at", UtcMicroseconds, nullable=False),
     Column("words", Text, nullable=False),  # digest of the texts that were agreed to
-    Column("expires_at", Moment, nullable=False),
-    Column("ended_at", Moment),  # another session took over, or the consent was taken back
+    Column("expires_at", UtcMicroseconds, nullable=False),
+    Column("ended_at", UtcMicroseconds),  # another session took over, or the consent was taken back
     Index("sessions_of_order", "order_id"),
     Index("sessions_by_end", "expires_at"),
 )
@@ -31,16 +31,16 @@ checks = Table(
     Column("order_id", String(16), nullable=False),
     Column("session_id", String(16), nullable=False),
     Column("steps", Text, nullable=False),  # JSON: gesture, begins, ends
-    Column("drawn_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=False),
-    Column("submitted_at", Moment),  # used up, by whatever
-    Column("decided_at", Moment),
+    Column("drawn_at", UtcMicroseconds, nullable=False),
+    Column("expires_at", UtcMicroseconds, nullable=False),
+    Column("submitted_at", UtcMicroseconds),  # used up, by whatever
+    Column("decided_at", UtcMicroseconds),
     Column("outcome", String(16)),  # passed, review, failed; refused, released, superseded: not looked at
     Column("counted", Integer, nullable=False, server_default="0"),
     Column("similarity", Float),
     Column("reasons", Text, nullable=False, server_default=""),  # joined by spaces
     Column("signals", Text, nullable=False, server_default="{}"),  # JSON: what liveness measured, by name
-    Column("reviewed_at", Moment),  # a person decided, or there was nothing left to decide
+    Column("reviewed_at", UtcMicroseconds),  # a person decided, or there was nothing left to decide
     Index("checks_of_order", "order_id", "seq"),
     index_of_some("one_review", "order_id", unique=True, where="outcome = 'review' AND reviewed_at IS NULL"),
     index_of_some("reviews_waiting", "decided_at", where="outcome = 'review' AND reviewed_at IS NULL"),
@@ -53,7 +53,7 @@ frames_seen = Table(
     metadata,
     Column("hash", String(32), primary_key=True),
     Column("order_id", String(16), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcMicroseconds, nullable=False),
     Index("frames_by_time", "at"),
 )
 
@@ -63,7 +63,7 @@ pictures = Table(
     Column("order_id", String(16), primary_key=True),
     Column("what", String(16), primary_key=True),  # reference, captured
     Column("sealed", LargeBinary, nullable=False),
-    Column("kept_at", Moment, nullable=False),
+    Column("kept_at", UtcMicroseconds, nullable=False),
 )
 
 # Who was verified in person. What is discarded stays here with its outcome, so that the trail can be compared.
@@ -79,9 +79,9 @@ counter_checks = Table(
     Column("notice_signed", Integer, nullable=False),
     Column("words", String(64), nullable=False),  # digest of the notice that was signed
     Column("first_by", Text, nullable=False),
-    Column("first_at", Moment, nullable=False),
+    Column("first_at", UtcMicroseconds, nullable=False),
     Column("second_by", Text),
-    Column("second_at", Moment),
+    Column("second_at", UtcMicroseconds),
     Column("outcome", String(16)),  # passed, rejected; NULL: waits for a second person
     Index("counter_checks_of_order", "order_id"),
     index_of_some("one_counter_check", "order_id", unique=True, where="outcome IS NULL"),

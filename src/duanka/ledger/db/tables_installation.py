@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Integer, Table
 
-from duanka.ledger.db.columns import Moment, String, Text
+from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import metadata
 
 # One row. `secret_seal` is an HMAC of `installation_id` under the installation's secret: it tells a secret that does
@@ -16,7 +16,7 @@ installation = Table(
     Column("schema_version", Integer, nullable=False),
     Column("installation_id", String(32), nullable=False),
     Column("secret_seal", String(64), nullable=False),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
 )
 
 # The elements of the network that orders go to; one list for every process. An empty address: taken out by a person,
@@ -26,7 +26,7 @@ elements = Table(
     metadata,
     Column("name", String(24), primary_key=True),
     Column("address", Text, nullable=False),
-    Column("changed_at", Moment, nullable=False),
+    Column("changed_at", UtcMicroseconds, nullable=False),
     Column("changes_allowed", Integer),
-    Column("allowed_until", Moment),
+    Column("allowed_until", UtcMicroseconds),
 )

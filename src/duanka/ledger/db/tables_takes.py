@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, Table
 
-from duanka.ledger.db.columns import Moment, String, Text
+from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata
 
 # A take: what one person, or the worker on one day, made of one run of decisions. `run`: "" where no line bears a
@@ -14,7 +14,7 @@ takes = Table(
     "takes",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcMicroseconds, nullable=False),
     Column("by", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("run", String(32), nullable=False),
@@ -22,7 +22,7 @@ takes = Table(
     Column("counts", Text, nullable=False),
     Column("covers", Text, nullable=False),
     Column("narrower", Integer, nullable=False),
-    Column("undone_at", Moment),
+    Column("undone_at", UtcMicroseconds),
     Column("undone_by", Text),
     Index("takes_by_time", "at", "id"),
     Index("takes_of_run", "run", "narrower"),
@@ -49,7 +49,7 @@ kept_decisions = Table(
     Column("why", String(16), nullable=False),
     Column("line", Text, nullable=False),
     Column("take_id", String(16), nullable=False),
-    Column("kept_at", Moment, nullable=False),
+    Column("kept_at", UtcMicroseconds, nullable=False),
     Column("kept_by", Text, nullable=False),
     Column("reason", Text, nullable=False),  # why a person held it
     Index("kept_of_source", "source", "why"),

@@ -30,7 +30,7 @@ from duanka.ledger.audit.row_digests import (
     label,
     text_of,
 )
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.tables import cards, orders, person_requests
 from duanka.ledger.migrations.trail_facts import TrailFacts
 
@@ -59,7 +59,7 @@ def tell_rows(connection: Connection, trail: Trail, facts: TrailFacts, before: C
             names = [label(table, key) for table, keys in tables for key in keys]
             mine = {name: digests[name] for name in names if name in digests}
             if mine:
-                entries.append(Entry(facts.at, SYSTEM, f"{kind}.upgraded", subject, digests=mine))
+                entries.append(AuditEntry(facts.at, SYSTEM, f"{kind}.upgraded", subject, digests=mine))
         told += len(entries)
         trail.append(connection, entries)
     return told

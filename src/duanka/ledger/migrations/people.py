@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, column, insert, select, table, update
 
 from duanka.domain.person import MOST_LETTERS, SYSTEM, BadPerson, Role, display_name, person_id
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def persons_of_keys(connection: Connection, facts: TrailFacts) -> Sequence[_Owne
         connection.execute(insert(_persons).values(**person, created_at=keys[0]["created_at"]))
         owners.append(_Owner(number, role, keys))
         if number != name:
-            facts.said.append(Words(f"{name}：工号 {number}", f"{name} has the id {number}"))
+            facts.said.append(BilingualText(f"{name}：工号 {number}", f"{name} has the id {number}"))
     return owners
 
 
@@ -69,13 +69,13 @@ def give_keys_to_persons(connection: Connection, owners: Sequence[_Owner], facts
                 values["revoked_at"] = (facts.at - _EPOCH) // timedelta(microseconds=1)
                 facts.revoked.add(key["id"])
                 why = (
-                    Words(
+                    BilingualText(
                         f"{owner.id} 现为{Role(owner.role).words.zh}", f"{owner.id} acts as {owner.role} now"
                     )
                     if _is_told(facts, key)
-                    else Words("审计链中没有此密钥", "the audit trail does not know it")
+                    else BilingualText("审计链中没有此密钥", "the audit trail does not know it")
                 )
-                which = Words(
+                which = BilingualText(
                     f"密钥 {key['id']}（{Role(key['role']).words.zh}）已吊销：{why.zh}",
                     f"key {key['id']} ({key['role']}) is revoked: {why.en}",
                 )

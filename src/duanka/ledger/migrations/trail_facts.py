@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, column, inspect, select, table
 
 from duanka.domain.person import SYSTEM, Role
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import BROKEN, Trail
 from duanka.ledger.db.bulk import dictionaries
-from duanka.ledger.db.columns import Moment
+from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.ledger.db.installation import GENESIS
 
 _AT_ONCE = 5_000
@@ -45,7 +45,7 @@ class TrailFacts:
     openers: dict[str, tuple[str, str]] = field(default_factory=dict)
     helpers: dict[str, list[str]] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    said: list[Words] = field(default_factory=list)
+    said: list[BilingualText] = field(default_factory=list)
     has_rows_of_ours: bool = False
 
     def id_of(self, who: str, role: str) -> str:
@@ -83,7 +83,7 @@ def _fault(facts: TrailFacts, what: str) -> None:
 def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
     there = {one["name"] for one in inspect(connection).get_columns("audit")}
     names = [*_NAMES, *({"digests"} & there)]
-    audit = table("audit", *map(column, names), column("at", Moment))
+    audit = table("audit", *map(column, names), column("at", UtcMicroseconds))
     after = 0
     query = select(audit).order_by(audit.c.seq).limit(_AT_ONCE)
     while rows := dictionaries(connection.execute(query.where(audit.c.seq > after))):

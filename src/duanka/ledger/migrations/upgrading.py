@@ -18,8 +18,8 @@ from sqlalchemy import Connection, select, update
 from duanka.domain.errors import MAKE_ROOM, DuankaError
 from duanka.domain.order import SYSTEM
 from duanka.domain.private_files import put_in_place
-from duanka.domain.text import Words
-from duanka.ledger.audit.trail import UPGRADED, Entry, Trail
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import UPGRADED, AuditEntry, Trail
 from duanka.ledger.db.installation import (
     OlderVersion,
     SecretKeys,
@@ -46,7 +46,7 @@ class Upgraded:
     before: int
     copy: Path | None
     entries: int
-    said: Sequence[Words]
+    said: Sequence[BilingualText]
 
 
 def upgrade_database(
@@ -71,7 +71,7 @@ def upgrade_database(
     entries = tell_rows(connection, trail, facts, before)
     why = "; ".join(filter(None, (f"by {terms.by}", terms.despite_faults, *facts.faults)))
     told = {"version": SCHEMA_VERSION, "rows": entries, "baseline": "digests" not in before["audit"]}
-    entry = Entry(now, SYSTEM, UPGRADED, "order book", why, {"version": older.version}, told)
+    entry = AuditEntry(now, SYSTEM, UPGRADED, "order book", why, {"version": older.version}, told)
     trail.append(connection, [entry])
     return Upgraded(older.version, copy, entries, tuple(facts.said))
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from duanka.domain.local_time import operator_zone
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms
 from duanka.ledger.monitoring.isolation import in_one_line
@@ -19,7 +19,7 @@ _KNOWN_FOR = timedelta(seconds=5)  # how old our knowledge of what other workers
 _SOURCE = 24  # letters
 
 
-class Alarms:
+class AlarmService:
     """`say`: told one line when an alarm is raised or cleared. `after`: how long something must fail. Thread-safe."""
 
     def __init__(self, store: Store, say: Callable[[str], None], after: timedelta) -> None:
@@ -58,7 +58,7 @@ class Alarms:
             lambda connection: connection.execute(update(alarms).where(*is_open).values(detail=detail))
         )
 
-    def set_aside(self, what: Words, name: str, error: BaseException, now: datetime) -> None:
+    def set_aside(self, what: BilingualText, name: str, error: BaseException, now: datetime) -> None:
         """A row that cannot be processed was taken out of its queue: name it, until a person clears the alarm.
 
         `what`: of which queue; `name`: an id that the desk can look up, never a number.

@@ -19,7 +19,7 @@ from duanka.domain.local_time import operator_zone
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import audit
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 
 SOURCE = "clock"
 JUMP = timedelta(seconds=60)
@@ -44,7 +44,7 @@ class ClockGuard:
     def __init__(
         self,
         store: Store,
-        alarms: Alarms,
+        alarms: AlarmService,
         clock: Callable[[], datetime],
         boot: Callable[[], float] = since_boot,
     ) -> None:

@@ -19,7 +19,7 @@ from duanka.domain.case_source import KEY_BYTES, CaseSource
 from duanka.domain.order import NeedsSecondPerson, NoSuchTransition, OrderError, Person, UnknownOrder
 from duanka.domain.person import same_person
 from duanka.domain.text import WordedEnum
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import case_sources
@@ -168,7 +168,7 @@ class CaseSources:
         self, connection: Connection, by: Person, what: str, row: dict[str, object], why: str, now: datetime
     ) -> None:
         told = {"name": row["name"], "public_key": row["public_key"]}
-        self._trail.append(connection, [Entry(now, by, what, str(row["id"]), why, after=told)])
+        self._trail.append(connection, [AuditEntry(now, by, what, str(row["id"]), why, after=told)])
 
     def _seal(self, row: dict[str, object]) -> str:
         """Over who registered what, and whether it counts: a row without it was not written here."""

@@ -20,9 +20,9 @@ from sqlalchemy import Connection, func, select, update
 
 from duanka.domain.person import Person
 from duanka.domain.private_files import write_private
-from duanka.ledger.audit.kept_end import ACCEPTED, END_FILE, End, missing
+from duanka.ledger.audit.kept_end import ACCEPTED, END_FILE, TrailEnd, missing
 from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, keys, persons
 from duanka.ledger.db.tables_installation import installation
@@ -54,16 +54,16 @@ class KeptPerson:
     hash: str
 
     @property
-    def end(self) -> End:
+    def end(self) -> TrailEnd:
         """How far the trail goes about them."""
-        return End(self.seq, self.hash)
+        return TrailEnd(self.seq, self.hash)
 
 
 @dataclass(frozen=True)
 class KnownPeople:
     """People as they were at `end`. `revoked`: ids of keys; `removed`: of sources of police cases."""
 
-    end: End
+    end: TrailEnd
     people: Mapping[str, KeptPerson]
     revoked: frozenset[str]
     removed: frozenset[str]
@@ -98,7 +98,7 @@ class KeptPeople:
             self._paths = now, tuple(folder / PEOPLE_FILE for folder in self._folders())
         return self._paths[1]
 
-    def ends(self) -> list[End]:
+    def ends(self) -> list[TrailEnd]:
         """How far the kept lists go."""
         return [known.end for known in self._known()]
 
@@ -162,7 +162,7 @@ class KeptPeople:
     def put_in_force(self, connection: Connection, by: Person, why: str, now: datetime) -> None:
         """Take from people and keys in this older database what was taken from them since, told in the trail."""
         older = [known for known in self._known() if missing(connection, known.end, self._trail)]
-        entries = list[Entry]()
+        entries = list[AuditEntry]()
         for known in older:
             entries += _people_put_in_force(connection, known, by, why, now)
             entries += _keys_put_in_force(connection, known, by, why, now)
@@ -189,7 +189,7 @@ class KeptPeople:
             ):
                 revoked.add(row["id"])
         removed = frozenset(self.removed_sources(connection))
-        return KnownPeople(End(*end) if end else End(0, ""), people, frozenset(revoked), removed)
+        return KnownPeople(TrailEnd(*end) if end else TrailEnd(0, ""), people, frozenset(revoked), removed)
 
     def _counts(self, known: KnownPeople, kept: KeptPerson) -> bool:
         """Whether the database does not have what is known of this person, and nobody accepted a backup since."""
@@ -232,7 +232,7 @@ class KeptPeople:
         seal, told = str(said["seal"]), {name: value for name, value in said.items() if name != "seal"}
         if told["installation"] != self._installation or not self._trail.is_signed(seal, _PURPOSE, told):
             return None
-        end = End(int(said["seq"]), str(said["hash"]), datetime.fromisoformat(said["at"]))
+        end = TrailEnd(int(said["seq"]), str(said["hash"]), datetime.fromisoformat(said["at"]))
         people = {name: KeptPerson(*facts) for name, facts in said["people"].items()}
         return KnownPeople(end, people, frozenset(said["revoked"]), frozenset(said["removed"]))
 
@@ -290,7 +290,7 @@ def _merged(
 
 def _people_put_in_force(
     connection: Connection, known: KnownPeople, by: Person, why: str, now: datetime
-) -> Iterable[Entry]:
+) -> Iterable[AuditEntry]:
     for row in connection.execute(select(persons).order_by(persons.c.id)).mappings().all():
         kept = known.people.get(row["id"])
         if kept is None:
@@ -305,19 +305,19 @@ def _people_put_in_force(
             connection.execute(update(persons).where(persons.c.id == row["id"]).values(changed))
             after: dict[str, object] = {**will, **({"disabled": True} if "disabled_at" in changed else {})}
             before: dict[str, object] = {name: was[name] for name in will}
-            yield Entry(now, by, "person.kept", row["id"], why, before, after, found=found_as)
+            yield AuditEntry(now, by, "person.kept", row["id"], why, before, after, found=found_as)
 
 
 def _keys_put_in_force(
     connection: Connection, known: KnownPeople, by: Person, why: str, now: datetime
-) -> Iterable[Entry]:
+) -> Iterable[AuditEntry]:
     in_force = select(keys).where(keys.c.revoked_at.is_(None)).order_by(keys.c.id)
     for row in connection.execute(in_force).mappings().all():
         if row["id"] in known.revoked:
             found_as = found(connection, KEYS, row["id"])
             connection.execute(update(keys).where(keys.c.id == row["id"]).values(revoked_at=now))
             told = {"person": row["person"]}
-            yield Entry(now, by, "key.kept", row["id"], why, before=told, found=found_as)
+            yield AuditEntry(now, by, "key.kept", row["id"], why, before=told, found=found_as)
 
 
 __all__ = ["PEOPLE_FILE", "KeptPeople", "KeptPerson", "KnownPeople"]

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives, may
-from duanka.domain.order import NeedsSecondPerson, NotTheirs, OrderError, Person, Role
+from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import Scope, same_person
 from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import audit_head, keys, persons
@@ -115,7 +115,7 @@ class Keys:
             if row is None:
                 raise OrderError(f"no key {number!r}; `duanka keys list` names them")
             if by.role is not Role.SUPERVISOR and not same_person(by.id, row["person"]):
-                raise NotTheirs(f"{number} is not a key of {by.id}; it takes a supervisor")
+                raise PermissionDenied(f"{number} is not a key of {by.id}; it takes a supervisor")
             owner = (
                 connection.execute(select(persons).where(persons.c.id == row["person"])).mappings().first()
             )
@@ -130,7 +130,7 @@ class Keys:
                         f" give {row['person']} a new key first (`duanka keys add {row['person']}`)"
                     )
                 told = {"person": row["person"]}
-                entry = Entry(now, by, "key.revoke", number, why, before=told, found=was)
+                entry = AuditEntry(now, by, "key.revoke", number, why, before=told, found=was)
                 self._trail.append(connection, [entry])
         if self._kept:
             self._kept.keep_at_once(now)

@@ -26,7 +26,7 @@ from duanka.domain.order import (
 from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
 from duanka.domain.text import WordedEnum
 from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import invitations, person_requests, persons
@@ -50,7 +50,7 @@ REQUEST_DAYS = 14
 MOST_WAITING = 50  # proposals of one person
 
 
-class Asked(WordedEnum):
+class PersonProposal(WordedEnum):
     """What is proposed about a person."""
 
     PERSON = "person", "新增人员"
@@ -71,7 +71,7 @@ class PersonRequest:
     """What was proposed about a person. `person` is as they would be; `outcome`: None while it waits."""
 
     id: str
-    what: Asked
+    what: PersonProposal
     person: Person
     proposed_by: str
     proposed_at: datetime
@@ -118,8 +118,8 @@ class Persons:
             key, number = _whole_key(connection, first, machine, now)
             invitation = self._invite(connection, first, now)
             told = {**_facts(first), "key": number}
-            entry = Entry(now, SYSTEM, "person.first", first.id, f"set up by {machine}", after=told)
-            self._trail.append(connection, [entry, Entry(now, first, "person.invite", first.id)])
+            entry = AuditEntry(now, SYSTEM, "person.first", first.id, f"set up by {machine}", after=told)
+            self._trail.append(connection, [entry, AuditEntry(now, first, "person.invite", first.id)])
         return key, invitation
 
     def invite(self, by: Person, now: datetime) -> str:
@@ -130,7 +130,7 @@ class Persons:
             if _count(connection) != 1:
                 raise OrderError("only the first supervisor alone invites; propose with `duanka persons add`")
             invitation = self._invite(connection, by, now)
-            self._trail.append(connection, [Entry(now, by, "person.invite", by.id)])
+            self._trail.append(connection, [AuditEntry(now, by, "person.invite", by.id)])
         return invitation
 
     def join(self, invitation: str, person: str, name: str, now: datetime) -> str:
@@ -152,13 +152,13 @@ class Persons:
             _put_person(connection, second, now)
             key, number = _whole_key(connection, second, row.made_by, now)
             told = {**_facts(second), "key": number, "invited_by": row.made_by}
-            self._trail.append(connection, [Entry(now, second, "person.join", second.id, after=told)])
+            self._trail.append(connection, [AuditEntry(now, second, "person.join", second.id, after=told)])
         return key
 
     # --- two people ---
 
     def propose(
-        self, what: Asked, person: Person, by: Person, now: datetime
+        self, what: PersonProposal, person: Person, by: Person, now: datetime
     ) -> tuple[PersonRequest, str | None]:
         """Propose a person, a change of one or a key; and the first half of the key, where it brings one.
 
@@ -170,7 +170,7 @@ class Persons:
             wanted = self._checked(connection, what, person, by)
             _nothing_waits(connection, wanted.id, now)
             _not_too_many(connection, by)
-            half = None if what is Asked.CHANGE else new_half()
+            half = None if what is PersonProposal.CHANGE else new_half()
             number = new_id("P")
             row = {
                 "id": number,
@@ -183,7 +183,7 @@ class Persons:
             }
             connection.execute(insert(person_requests).values(row))
             told = {"request": number, "what": what.value, **_facts(wanted)}
-            self._trail.append(connection, [Entry(now, by, "person.propose", wanted.id, after=told)])
+            self._trail.append(connection, [AuditEntry(now, by, "person.propose", wanted.id, after=told)])
             return _request_of(_request(connection, number)), half and f"{PREFIX}{half}"
 
     def approve(self, number: str, by: Person, why: str, now: datetime) -> tuple[PersonRequest, str | None]:
@@ -208,9 +208,9 @@ class Persons:
                 )
             wanted = self._checked(connection, request.what, request.person, by)
             before, found_as = _find(connection, wanted.id), found(connection, PERSONS, wanted.id)
-            if request.what is Asked.PERSON:
+            if request.what is PersonProposal.PERSON:
                 _put_person(connection, wanted, now)
-            elif request.what is Asked.CHANGE:
+            elif request.what is PersonProposal.CHANGE:
                 connection.execute(
                     update(persons).where(persons.c.id == wanted.id).values(**_columns(wanted))
                 )
@@ -222,7 +222,7 @@ class Persons:
                 told["key"] = put_key(connection, wanted.id, hashed, request.proposed_by, by.id, now)
             decided = self._decide(connection, number, RequestOutcome.APPROVED, by, now)
             was = _facts(person_of(before)) if before else {}
-            entry = Entry(
+            entry = AuditEntry(
                 now, by, f"{request.what}.approve", wanted.id, why.strip(), was, told, found=found_as
             )
             self._trail.append(connection, [entry])
@@ -238,7 +238,7 @@ class Persons:
             request = _request_of(_waiting(connection, number, None))
             decided = self._decide(connection, number, RequestOutcome.REJECTED, by, now)
             told = {"request": number}
-            entry = Entry(now, by, f"{request.what}.reject", request.person.id, why.strip(), {}, told)
+            entry = AuditEntry(now, by, f"{request.what}.reject", request.person.id, why.strip(), {}, told)
             self._trail.append(connection, [entry])
         return decided
 
@@ -256,7 +256,7 @@ class Persons:
             connection.execute(update(persons).where(persons.c.id == person).values(disabled_at=now))
             _two_supervisors_stay(connection, row)
             was = _facts(person_of(row))
-            entry = Entry(now, by, "person.disable", person, why.strip(), was, found=found_as)
+            entry = AuditEntry(now, by, "person.disable", person, why.strip(), was, found=found_as)
             self._trail.append(connection, [entry])
         self._keep(now)
 
@@ -292,7 +292,7 @@ class Persons:
                 " was restored; whoever is in force in both goes on (docs/OPERATIONS.md)"
             )
 
-    def _checked(self, connection: Connection, what: Asked, person: Person, by: Person) -> Person:
+    def _checked(self, connection: Connection, what: PersonProposal, person: Person, by: Person) -> Person:
         """The person as they are to be; OrderError or BadPerson where that cannot be, or not by `by`."""
         if self._kept and self._kept.is_disabled(person.id):
             raise OrderError(f"{person.id} was disabled: ids are never given twice; choose another")
@@ -318,16 +318,16 @@ class Persons:
         return _request_of(_request(connection, number))
 
 
-def _checked(connection: Connection, what: Asked, person: Person) -> Person:
+def _checked(connection: Connection, what: PersonProposal, person: Person) -> Person:
     """The person as they are to be; OrderError or BadPerson where that cannot be."""
     row = _find(connection, person.id)
-    if what is Asked.PERSON:
+    if what is PersonProposal.PERSON:
         person_id(person.id)
         if row:
             raise OrderError(f"{person.id} is somebody already: ids are never given twice; choose another")
     elif row is None or row["disabled_at"]:
         raise OrderError(f"nobody in force has the id {person.id[:32]!r}; `duanka persons list` names them")
-    if what is Asked.KEY and row:
+    if what is PersonProposal.KEY and row:
         return person_of(row)
     if person.role not in WITH_KEYS:
         raise OrderError(f"nobody is {person.role}; roles of people: {', '.join(WITH_KEYS)}")
@@ -396,7 +396,7 @@ def _request(connection: Connection, number: str) -> RowMapping:
 def _request_of(row: RowMapping) -> PersonRequest:
     person = person_of({**row, "id": row["person"]})
     names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome")
-    return PersonRequest(row["id"], Asked(row["what"]), person, *(row[name] for name in names))
+    return PersonRequest(row["id"], PersonProposal(row["what"]), person, *(row[name] for name in names))
 
 
 def _find(connection: Connection, person: str) -> RowMapping | None:

@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
-class Fact(Generic[Value]):
+class TableFact(Generic[Value]):
     """What `table` says about a key. `read`: of those of the given keys about which it says anything, else `absent`."""
 
     table: Table
@@ -33,11 +33,11 @@ class BatchFacts:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._known: dict[Fact[Any], dict[str, Any]] = {}
-        self._reads: dict[Fact[Any], int] = {}
+        self._known: dict[TableFact[Any], dict[str, Any]] = {}
+        self._reads: dict[TableFact[Any], int] = {}
         event.listen(connection, "before_execute", self._forget_changed)
 
-    def of(self, fact: Fact[Value], key: str, batch: Collection[str]) -> Value:
+    def of(self, fact: TableFact[Value], key: str, batch: Collection[str]) -> Value:
         """The fact about `key`; where it is not known yet it is read for the whole `batch`."""
         known = self._known.setdefault(fact, {})
         if key not in known:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, or_, update
 from duanka.domain.order import Order, in_the_network
 from duanka.ledger.audit.row_digests import CARDS, FOUND, ORDERS, label
 from duanka.ledger.audit.row_digests import found as rows_found
-from duanka.ledger.audit.trail import Entry
+from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.bulk import among, in_parts, put_rows, update_rows, upsert_rows
 from duanka.ledger.db.rows import row_of
 from duanka.ledger.db.tables import cards, orders, outbox
@@ -68,7 +68,7 @@ def write_cards(
 
 
 def add_digests(
-    entries: Sequence[Entry],
+    entries: Sequence[AuditEntry],
     changed: Mapping[str, Row],
     stored: Mapping[str, str],
     restricted: Sequence[Row],

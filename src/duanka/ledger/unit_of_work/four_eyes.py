@@ -12,14 +12,14 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from duanka.domain.evidence import Witnesses, had_a_hand_in
-from duanka.domain.identity import Outcome, Reason
+from duanka.domain.identity import CheckReason, Outcome
 from duanka.domain.order import STAFF, Event, Kind, NeedsSecondPerson, Order, Person, State
 from duanka.domain.order_commands import typed
 from duanka.domain.person import Role, same_person
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.tables_identity import checks, counter_checks
-from duanka.ledger.unit_of_work.batch_facts import Fact
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.batch_facts import TableFact
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 PASSED, REJECTED = "passed", "rejected"  # what became of a counter check; None: it waits
 _LETS_GO = {
@@ -29,7 +29,7 @@ _LETS_GO = {
 }
 
 
-def takes_two(turn: Turn, card: str) -> bool:
+def takes_two(turn: UnitOfWork, card: str) -> bool:
     """Whether the policy wants two people to let this card go: by the tier of what is asked, or of what stops it."""
     tiers = turn.policy.identity.second_person_tiers
     restriction = turn.open_order(card, Kind.RESTRICTION)
@@ -39,13 +39,13 @@ def takes_two(turn: Turn, card: str) -> bool:
     return any(order is not None and order.tier in tiers for order in (verification, restriction))
 
 
-def withdrawing_takes_two(turn: Turn, verification: Order) -> bool:
+def withdrawing_takes_two(turn: UnitOfWork, verification: Order) -> bool:
     """Whether the policy wants two people to withdraw it, also while the police stop its card."""
     tiers = turn.policy.identity.second_person_tiers
     return verification.tier in tiers or takes_two(turn, verification.card)
 
 
-def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
+def two_looked(turn: UnitOfWork, before: Order, event: Event, by: Person) -> None:
     """NeedsSecondPerson where one person alone lets go a card of a tier that takes two.
 
     `before`: the order before `event`. The check online was the first where it left the decision to a person, nobody
@@ -80,7 +80,7 @@ def two_looked(turn: Turn, before: Order, event: Event, by: Person) -> None:
         )
 
 
-def _police_are_two(turn: Turn, before: Order, event: Event, by: Person) -> None:
+def _police_are_two(turn: UnitOfWork, before: Order, event: Event, by: Person) -> None:
     """NeedsSecondPerson where one of the police alone took a card over from those who must be two, and lets it go."""
     tiers = turn.policy.identity.second_person_tiers
     passes = (before.kind, event) == (Kind.VERIFICATION, Event.PASS) and before.tier in tiers
@@ -92,7 +92,7 @@ def _police_are_two(turn: Turn, before: Order, event: Event, by: Person) -> None
         )
 
 
-def witnesses_of(turn: Turn, before: Order, by: Person) -> Witnesses:
+def witnesses_of(turn: UnitOfWork, before: Order, by: Person) -> Witnesses:
     """Who says that the verification `before` failed, when `by` says so now."""
     staff = by.id if by.role in STAFF else ""
     if before.state is not State.UNDER_REVIEW:
@@ -102,7 +102,7 @@ def witnesses_of(turn: Turn, before: Order, by: Person) -> Witnesses:
         checks.c.order_id == before.id,
         # what only the policy sends to a person, the machine had passed
         *unsure,
-        checks.c.reasons != Reason.POLICY.value,
+        checks.c.reasons != CheckReason.POLICY.value,
     )
     return Witnesses(staff, machine=bool(turn.connection.execute(select(not_passed)).scalar()))
 
@@ -112,22 +112,22 @@ def _with_waiting_check(connection: Connection, of: Collection[str]) -> dict[str
     return dict.fromkeys(connection.execute(select(counter_checks.c.order_id).where(*mine)).scalars(), True)
 
 
-_CHECK_WAITS = Fact(counter_checks, _with_waiting_check, absent=False)
+_CHECK_WAITS = TableFact(counter_checks, _with_waiting_check, absent=False)
 
 
-def check_waits(turn: Turn, order: Order) -> bool:
+def check_waits(turn: UnitOfWork, order: Order) -> bool:
     """Whether a counter check of this verification waits for a second of the staff."""
     return turn.about_orders(_CHECK_WAITS, order)
 
 
-def decided(turn: Turn, before: Order) -> None:
+def decided(turn: UnitOfWork, before: Order) -> None:
     """A verification left the review: the check that led to it waits for nobody any more."""
     if before.state is State.UNDER_REVIEW:
         waiting = _reviews_of(before)
         turn.connection.execute(update(checks).where(*waiting).values(reviewed_at=turn.now))
 
 
-def _tier_takes_two(turn: Turn, before: Order) -> bool:
+def _tier_takes_two(turn: UnitOfWork, before: Order) -> bool:
     """The tier of the order itself, or of the verification that lifting a restriction would end."""
     tiers = turn.policy.identity.second_person_tiers
     if before.tier in tiers:
@@ -136,7 +136,7 @@ def _tier_takes_two(turn: Turn, before: Order) -> bool:
     return before.kind is Kind.RESTRICTION and verification is not None and verification.tier in tiers
 
 
-def _confirmed(turn: Turn, order: Order) -> bool:
+def _confirmed(turn: UnitOfWork, order: Order) -> bool:
     two = exists().where(
         counter_checks.c.order_id == order.id,
         counter_checks.c.outcome == PASSED,
@@ -145,7 +145,7 @@ def _confirmed(turn: Turn, order: Order) -> bool:
     return bool(turn.connection.execute(select(two)).scalar())
 
 
-def _reviews(turn: Turn, order: Order, by: Person) -> bool:
+def _reviews(turn: UnitOfWork, order: Order, by: Person) -> bool:
     """Whether `by` reviews a check by machine that is somebody else's."""
     if order.state is not State.UNDER_REVIEW or had_a_hand_in(order, by.id):
         return False

@@ -13,7 +13,7 @@ from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, OrderError
 from duanka.domain.person import Person
 from duanka.ledger.audit.row_digests import ELEMENTS, found
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, orders, outbox
@@ -103,7 +103,7 @@ class NetworkElements:
             was = found(connection, ELEMENTS, name)
             connection.execute(update(elements).where(elements.c.name == name).values(values))
             told = {"changes_allowed": changes, "allowed_until": until.isoformat()}
-            entry = Entry(now, by, "element.allow", name, why.strip(), {}, told, found=was)
+            entry = AuditEntry(now, by, "element.allow", name, why.strip(), {}, told, found=was)
             self._trail.append(connection, [entry])
 
         self._store.transact(work)
@@ -118,7 +118,7 @@ class NetworkElements:
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=facts))
         what = "element.set" if address else "element.remove"
         was = {"address": before} if before else {}
-        entry = Entry(now, by, what, name, why, was, {"address": address}, found=found_as)
+        entry = AuditEntry(now, by, what, name, why, was, {"address": address}, found=found_as)
         self._trail.append(connection, [entry])
         return _bring_up_to_date(connection, name, now) if address and not before else 0
 
@@ -139,7 +139,7 @@ def use_allowance(connection: Connection, trail: Trail, name: str, changed: int,
     values = {"changes_allowed": None, "allowed_until": None}
     was = found(connection, ELEMENTS, name)
     connection.execute(update(elements).where(elements.c.name == name).values(values))
-    entry = Entry(now, SYSTEM, "element.compared", name, after={"changed": changed}, found=was)
+    entry = AuditEntry(now, SYSTEM, "element.compared", name, after={"changed": changed}, found=was)
     trail.append(connection, [entry])
 
 

@@ -34,12 +34,12 @@ from duanka.domain.order import (
 )
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.row_digests import ORDERS, AuditedTable
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import among, dictionaries, in_parts, put_rows
 from duanka.ledger.db.rows import changes, order_id, order_of, told
 from duanka.ledger.db.tables import cards, notices, orders, outbox
 from duanka.ledger.people.places import NOWHERE, Place, places_of
-from duanka.ledger.unit_of_work.batch_facts import BatchFacts, Fact
+from duanka.ledger.unit_of_work.batch_facts import BatchFacts, TableFact
 from duanka.ledger.unit_of_work.changed_rows import add_digests, supersede, write_cards, write_orders
 from duanka.ledger.unit_of_work.network_elements import element_names
 from duanka.ledger.unit_of_work.undo_log import UndoLog
@@ -62,7 +62,7 @@ class Terms:
     elements: tuple[str, ...] | None = None
 
 
-class Turn:
+class UnitOfWork:
     """The changes of one transaction at one moment. Nothing is written before `write`."""
 
     def __init__(self, connection: Connection, terms: Terms, now: datetime) -> None:
@@ -78,7 +78,7 @@ class Turn:
         self._restricted: dict[str, Order] = {}  # card -> the restriction that moved
         self._open: dict[str, dict[Kind, str]] = {}
         self._log = UndoLog()  # of changes of `_orders`, `_restricted` and `_open`
-        self._entries: list[Entry] = []
+        self._entries: list[AuditEntry] = []
         self._outbox: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
         self._prepared: list[tuple[Table, Mapping[str, object]]] = []  # rows of other tables
@@ -149,11 +149,11 @@ class Turn:
         number = self._open[card].get(kind)
         return self._orders[number] if number else None
 
-    def about_orders(self, fact: Fact[Value], order: Order) -> Value:
+    def about_orders(self, fact: TableFact[Value], order: Order) -> Value:
         """The fact about this order; read for all orders that the transaction has loaded."""
         return self.facts.of(fact, order.id, self._stored)
 
-    def about_cards(self, fact: Fact[Value], card: str) -> Value:
+    def about_cards(self, fact: TableFact[Value], card: str) -> Value:
         """The fact about this card; read for all cards that are locked."""
         self.lock([card])
         return self.facts.of(fact, card, self._open)
@@ -277,7 +277,7 @@ class Turn:
         found: Mapping[str, str] | None = None,
     ) -> None:
         """Put a row into the audit trail. `found`: of rows that lie in other tables (`row_digests.found`)."""
-        self._entries.append(Entry(self.now, by, what, subject, why, before, after, found=found or {}))
+        self._entries.append(AuditEntry(self.now, by, what, subject, why, before, after, found=found or {}))
 
     @property
     def leaves_work(self) -> bool:

@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Collection, Sequence
 
-from duanka.domain.network import Refused, Unreachable
+from duanka.domain.network import ElementRefused, Unreachable
 from duanka.network.closed_socket import hung_up
 
 _HEAD = struct.Struct(">HBB")  # length of what follows the stream byte, stream, extension
@@ -32,11 +32,11 @@ class Ctrl:
         `until`: when the answer must be there, in `time.monotonic()`; Unreachable after that.
         """
         (said,) = self.get_all([variable], until)
-        if isinstance(said, Refused):
+        if isinstance(said, ElementRefused):
             raise said
         return said
 
-    def get_all(self, variables: Sequence[str], until: float) -> list[str | Refused]:
+    def get_all(self, variables: Sequence[str], until: float) -> list[str | ElementRefused]:
         """The values of `variables`, all asked at once, in their order; Refused in place of one that has none."""
         numbers = {str(next(self._numbers)): variable for variable in variables}
         try:
@@ -53,7 +53,7 @@ class Ctrl:
             host, port = self._address
             raise Unreachable(f"{host}:{port} does not answer: {str(error) or 'silent'}") from error
         return [
-            said.removeprefix(variable).lstrip() if kind == "GET_REPLY" else Refused(said)
+            said.removeprefix(variable).lstrip() if kind == "GET_REPLY" else ElementRefused(said)
             for variable, (kind, said) in ((numbers[number], replies[number]) for number in numbers)
         ]
 

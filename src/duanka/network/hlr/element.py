@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import NetworkError, NetworkState, Refused, UnknownCard
+from duanka.domain.network import ElementRefused, NetworkError, NetworkState, UnknownCard
 from duanka.domain.phone_masking import masked_card
 from duanka.domain.phone_number import identity
 from duanka.network.card_text import CARD, checked
@@ -116,7 +116,9 @@ class HomeRegister:
         if last.startswith(_NONE_SO):
             return
         if not shown or int(shown[1]) != len(rows):  # half a list would look like cards that were let in
-            raise Refused(f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}")
+            raise ElementRefused(
+                f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}"
+            )
         for row in rows:
             if len(row) == 4 and CARD.fullmatch(row[1]):
                 yield identity(row[1]), NetworkState.SUSPENDED
@@ -125,7 +127,7 @@ class HomeRegister:
         """Ask both interfaces something harmless. Unreachable, Refused: one does not answer as it should."""
         until = self._until()
         self._vty.ask("show version", until)
-        with contextlib.suppress(Refused):  # a register without such a card answers, too
+        with contextlib.suppress(ElementRefused):  # a register without such a card answers, too
             self._ctrl.get("subscriber.by-msisdn-0.info", until)
 
     def close(self) -> None:
@@ -144,21 +146,21 @@ class HomeRegister:
         for stored in ({card: card for card in cards}, {card: card[2:] for card in cards if _at_home(card)}):
             asked = {card: number for card, number in stored.items() if card not in found}
             for card, access in zip(asked, self._services(list(asked.values()), until), strict=True):
-                if not isinstance(access, Refused):
+                if not isinstance(access, ElementRefused):
                     found[card] = asked[card], access
                 elif not _NOBODY.search(str(access)):
-                    raise Refused(f"{self.name}: {access}") from access
+                    raise ElementRefused(f"{self.name}: {access}") from access
         for card in cards:
             if card not in found:
                 raise UnknownCard(f"{self.name} has no card {masked_card(card)}")
         return found
 
-    def _services(self, stored: Sequence[str], until: float) -> list[Services | Refused]:
+    def _services(self, stored: Sequence[str], until: float) -> list[Services | ElementRefused]:
         """What these stored numbers are let into, in their order; Refused in place of one that it does not know."""
         variables = [f"subscriber.by-msisdn-{number}.info" for number in stored]
         said = self._ctrl.get_all(variables, until) if stored else []
         return [
-            one if isinstance(one, Refused) else _services_in(one, number)
+            one if isinstance(one, ElementRefused) else _services_in(one, number)
             for number, one in zip(stored, said, strict=True)
         ]
 
@@ -173,10 +175,10 @@ class HomeRegister:
             complaints = dict(zip(changes, map(_complaint, self._vty.ask_all(commands, until)), strict=True))
             for complaint in complaints.values():
                 if complaint and not _NOBODY.search(complaint):
-                    raise Refused(f"{self.name}: {complaint}")
+                    raise ElementRefused(f"{self.name}: {complaint}")
             now = self._services(list(changes), until)
             for read in now:
-                if isinstance(read, Refused):
+                if isinstance(read, ElementRefused):
                     raise read
             changes = {
                 stored: access
@@ -185,7 +187,7 @@ class HomeRegister:
             }
             if changes and time.monotonic() > give_up:
                 stored = next(iter(changes))
-                raise Refused(
+                raise ElementRefused(
                     f"{self.name} took the change of {masked_card(stored)} and did not make it:"
                     f" {complaints[stored] or 'silent'}"
                 )
@@ -198,13 +200,13 @@ def _at_home(card: str) -> bool:
     return card.startswith("86") and identity(card[2:]) == card
 
 
-def _services_in(said: str, stored: str) -> Services | Refused:
+def _services_in(said: str, stored: str) -> Services | ElementRefused:
     """What the control interface says of a number; Refused where it does not say it, or of another one."""
     facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
     if "nam_cs" not in facts or "nam_ps" not in facts:
-        return Refused(f"it answered without the access mode of {masked_card(stored)}")
+        return ElementRefused(f"it answered without the access mode of {masked_card(stored)}")
     if facts.get("msisdn") != stored:
-        return Refused(f"asked for {masked_card(stored)}, it answered with another card")
+        return ElementRefused(f"asked for {masked_card(stored)}, it answered with another card")
     return facts["nam_cs"] != "0", facts["nam_ps"] != "0"
 
 

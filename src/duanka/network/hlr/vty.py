@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Sequence
 
-from duanka.domain.network import Refused, Unreachable
+from duanka.domain.network import ElementRefused, Unreachable
 from duanka.network.closed_socket import hung_up
 
 _PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
@@ -46,7 +46,7 @@ class Vty:
         """As `ask`, many commands at once; the lines of each answer, in the order of the commands."""
         for command in commands:
             if "\r" in command or "\n" in command:
-                raise Refused(f"a command is one line: {command!r}")
+                raise ElementRefused(f"a command is one line: {command!r}")
         try:
             if self._socket and hung_up(self._socket):
                 self.close()
@@ -56,7 +56,7 @@ class Vty:
         except _NotLetInError:
             self.close()
             host, port = self._address
-            raise Refused(
+            raise ElementRefused(
                 f"the terminal at {host}:{port} asks for a password, and it must have none: take `password` and"
                 " `enable password` out of its configuration, write `no login` under `line vty`, and bind it to"
                 " loopback or a network of its own"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from duanka.domain.network import Refused
+from duanka.domain.network import ElementRefused
 from duanka.network.smpp.text_encodings import GSM, GSM_EXTENSION
 
 _GSM_CODES = {letter: bytes((code,)) for code, letter in enumerate(GSM) if letter != "\x1b"} | {
@@ -81,7 +81,7 @@ def cut(text: str, whose: str) -> Cut:
         return Cut(coding, [whole])
     parts = list(_filled(letters, most_of_part * size))
     if len(parts) > _MOST_PARTS:
-        raise Refused(f"a notice of {len(text)} letters does not fit into {_MOST_PARTS} messages")
+        raise ElementRefused(f"a notice of {len(text)} letters does not fit into {_MOST_PARTS} messages")
     reference = zlib.crc32(f"{whose} {text}".encode()) & 0xFF
     head = bytes((5, 0, 3, reference, len(parts)))
     return Cut(coding, [head + bytes((number,)) + part for number, part in enumerate(parts, 1)])

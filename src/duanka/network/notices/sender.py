@@ -14,7 +14,7 @@ import smpplib.client
 import smpplib.exceptions
 import smpplib.smpp
 
-from duanka.domain.network import NetworkError, Receipt, Refused, UnknownCard, Unreachable
+from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
 from duanka.network.notices.parts import Cut, MessageIds, cut, said
 from duanka.network.smpp import codec as smpp
 
@@ -165,7 +165,7 @@ class ShortMessageCentre:
             status = error.args[1] if len(error.args) > 1 else 0
             if status in _BUSY:
                 raise Unreachable(f"{self.name} takes no bind now: {error.args[0]}") from error
-            raise Refused(f"{self.name} does not let {self._system_id} in: {error.args[0]}") from error
+            raise ElementRefused(f"{self.name} does not let {self._system_id} in: {error.args[0]}") from error
         except BaseException:
             client.disconnect()
             raise
@@ -248,7 +248,7 @@ def _refused(name: str, status: int) -> NetworkError:
         return UnknownCard(f"{name} knows no such number")
     if status in _BUSY:
         return Unreachable(f"{name} takes nothing now: status 0x{status:02X}")
-    return Refused(f"{name} refused the notice: status 0x{status:02X}")
+    return ElementRefused(f"{name} refused the notice: status 0x{status:02X}")
 
 
 def _letters(value: bytes | None) -> str:

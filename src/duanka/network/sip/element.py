@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from duanka.domain.network import Carried, ListOrigin, NetworkError, NetworkState, Refusal, Refused
+from duanka.domain.network import Carried, ElementRefused, ListOrigin, NetworkError, NetworkState, Refusal
 from duanka.network.card_text import checked
 from duanka.network.log_size import keep_small
 from duanka.network.refusal_store import RefusedFile
@@ -136,7 +136,7 @@ class CallProxy:
             with contextlib.suppress(NetworkError), self._lists.locked():
                 self._lists.abandon()  # what is too much for its memory must not be loaded at the next start
             if isinstance(error, RpcError):
-                raise Refused(
+                raise ElementRefused(
                     f"the call proxy did not load the list ({error}): start it with more `entries`"
                 ) from error
             raise

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from duanka.domain.network import Refused, Unreachable
+from duanka.domain.network import ElementRefused, Unreachable
 from duanka.network.unix_path import reachable
 
 _AHEAD = 8  # questions on their way: a datagram socket queues ten, and what finds it full is lost
@@ -19,7 +19,7 @@ _MOST = 65_535
 Question = tuple[str, tuple[object, ...]]
 
 
-class RpcError(Refused):
+class RpcError(ElementRefused):
     """The other side answered with an error. `code`: its number."""
 
     def __init__(self, code: int, said: str) -> None:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from duanka import __version__
 from duanka.domain.errors import DuankaError
-from duanka.domain.network import Carried, NetworkError, NetworkState, Refused
+from duanka.domain.network import Carried, ElementRefused, NetworkError, NetworkState
 from duanka.domain.phone_number import ProtectedNumbers
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, free_port, program
 from duanka.network.refusal_store import RefusedFile
@@ -108,7 +108,7 @@ class OwnCallProxy(OwnPart):
         make(self.folder)  # also lists that were spoilt since this value was made
         # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
         with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
-            with contextlib.suppress(Refused), kept_open.exchanging():
+            with contextlib.suppress(ElementRefused), kept_open.exchanging():
                 kept_open.abandon()  # half a list that a crash left
             self._process = OwnProcess(self.command(), self.folder / LOG, self.folder)
             self._process.until(self._ready, within)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from duanka.domain.network import ListOrigin, NetworkState, Refused, Unreachable
+from duanka.domain.network import ElementRefused, ListOrigin, NetworkState, Unreachable
 from duanka.domain.private_files import private_database, private_file, private_folder
 from duanka.network.refusal_store import put_aside
 
@@ -148,7 +148,7 @@ class CallLists:
         """One exchange of the whole list at a time; Refused where another is under way."""
         with self._lock("exchange.lock") as lock:
             if not _taken(lock):
-                raise Refused(
+                raise ElementRefused(
                     "another whole list is being loaded into the call proxy; try again when it is there"
                 )
             yield

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from duanka.domain.phone_number import MOBILE, ProtectedNumbers, identity
-from duanka.network.smpp.codec import Address
+from duanka.network.smpp.codec import SmppAddress
 
 _LONGEST = 200  # letters: SMPP allows 65, and a URI may be a number
 _PLAIN = re.compile(
@@ -17,7 +17,7 @@ _PLAIN = re.compile(
 _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
 
-def e164(address: Address) -> str:
+def e164(address: SmppAddress) -> str:
     """Digits with country code, whatever type is claimed; service numbers and names of senders as they stand."""
     if plain := _PLAIN.fullmatch(address.number):  # nearly all
         return f"86{plain[1]}"
@@ -52,7 +52,7 @@ class EmergencyNumbers:
         self._subscribers = protected.subscribers
         self._form = lru_cache(maxsize=8192)(protected.__contains__)
 
-    def others(self, destinations: Iterable[Address]) -> list[str]:
+    def others(self, destinations: Iterable[SmppAddress]) -> list[str]:
         """E.164 of the destinations that are none of them."""
         found = []
         for one in destinations:

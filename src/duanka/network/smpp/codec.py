@@ -39,7 +39,7 @@ class Malformed(ValueError):
     """The bytes are no unit of SMPP 3.4."""
 
 
-class Address(NamedTuple):
+class SmppAddress(NamedTuple):
     """A number as the unit has it: type of number, numbering plan, and the digits or letters."""
 
     ton: int
@@ -55,8 +55,8 @@ class Submission(NamedTuple):
 
     command: int
     sequence: int
-    source: Address
-    destinations: tuple[Address, ...]
+    source: SmppAddress
+    destinations: tuple[SmppAddress, ...]
     esm_class: int
     registered_delivery: int
     data_coding: int
@@ -134,8 +134,8 @@ def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
     return Submission(
         command,
         sequence,
-        Address(source[0], source[1], source[2:].decode("latin-1")),
-        (Address(destination[0], destination[1], destination[2:].decode("latin-1")),),
+        SmppAddress(source[0], source[1], source[2:].decode("latin-1")),
+        (SmppAddress(destination[0], destination[1], destination[2:].decode("latin-1")),),
         rest[0],
         numbers[0],
         numbers[2],
@@ -240,8 +240,8 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 def submit_sm(
     sequence: int,
-    source: Address,
-    destination: Address,
+    source: SmppAddress,
+    destination: SmppAddress,
     message: bytes,
     *,
     esm_class: int = 0,
@@ -273,9 +273,9 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
     return body[at:end].decode("latin-1"), end + 1
 
 
-def _address(body: bytes, at: int) -> tuple[Address, int]:
+def _address(body: bytes, at: int) -> tuple[SmppAddress, int]:
     end = body.index(0, at + 2)
-    return Address(body[at], body[at + 1], body[at + 2 : end].decode("latin-1")), end + 1
+    return SmppAddress(body[at], body[at + 1], body[at + 2 : end].decode("latin-1")), end + 1
 
 
 def only_to(unit: bytes, keep: Callable[[str], bool]) -> tuple[bytes, list[bytes]]:
@@ -307,7 +307,7 @@ def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:
     return HEAD.pack(HEAD.size + len(body), *HEAD.unpack_from(answer)[1:]) + body
 
 
-def _destinations(body: bytes, at: int) -> tuple[tuple[Address, ...], int]:
+def _destinations(body: bytes, at: int) -> tuple[tuple[SmppAddress, ...], int]:
     """Of a submit_multi: numbers; a distribution list stands as an address that is no number, whatever its name is."""
     found = []
     count, at = body[at], at + 1
@@ -317,7 +317,7 @@ def _destinations(body: bytes, at: int) -> tuple[tuple[Address, ...], int]:
             one, at = _address(body, at + 1)
         elif kind == _TO_LIST:
             name, at = _text(body, at + 1)
-            one = Address(5, 0, f"list {name}")
+            one = SmppAddress(5, 0, f"list {name}")
         else:
             raise Malformed(f"a destination of kind {kind}")
         found.append(one)

@@ -21,7 +21,7 @@ _LIKE_HEADER = (b"\x05\x00\x03", b"\x06\x08\x04")
 _MOST = 4  # of fields, references or parts that one message has more of than any honest one: the first and the last
 
 
-class Part(NamedTuple):
+class MessagePart(NamedTuple):
     """Which part of a longer message this is: `number` of `total`, counted from 1."""
 
     reference: int
@@ -33,7 +33,7 @@ class Content(NamedTuple):
     """Bytes that a handset may show, and the parts that they may be."""
 
     data: bytes
-    parts: tuple[Part, ...]
+    parts: tuple[MessagePart, ...]
 
 
 def whole_text(submission: Submission) -> bytes | None:
@@ -76,10 +76,10 @@ def contents_of(submission: Submission) -> list[Content]:
     return found
 
 
-def part_of(submission: Submission) -> tuple[Part | None, bytes, bytes]:
+def part_of(submission: Submission) -> tuple[MessagePart | None, bytes, bytes]:
     """The part that a submission is by its announced header, and its message and payload without that header."""
     message, payload = submission.message, submission.payload
-    parts: tuple[Part, ...] = ()
+    parts: tuple[MessagePart, ...] = ()
     if submission.esm_class & HAS_HEADER:
         if message:
             parts, message, _ = _without_header(message)
@@ -90,16 +90,16 @@ def part_of(submission: Submission) -> tuple[Part | None, bytes, bytes]:
     return (parts[0] if parts else None), message, payload
 
 
-def _sar_parts(submission: Submission) -> tuple[Part, ...]:
+def _sar_parts(submission: Submission) -> tuple[MessagePart, ...]:
     named: dict[int, list[int]] = {SAR_REFERENCE: [], SAR_TOTAL: [], SAR_NUMBER: []}
     for tag, value in submission.parameters:
         if tag in named:
             named[tag].append(int.from_bytes(value, "big"))
-    parts = [Part(*numbers) for numbers in product(*map(_ends, named.values()))]
+    parts = [MessagePart(*numbers) for numbers in product(*map(_ends, named.values()))]
     return _possible(parts)
 
 
-def _without_header(field: bytes) -> tuple[tuple[Part, ...], bytes, bool]:
+def _without_header(field: bytes) -> tuple[tuple[MessagePart, ...], bytes, bool]:
     """The parts that a header names, what stands behind it, and whether the header is whole."""
     if not field:
         return (), b"", True
@@ -113,16 +113,16 @@ def _without_header(field: bytes) -> tuple[tuple[Part, ...], bytes, bool]:
             break
         value = field[at + 2 : at + 2 + length]
         if kind == _REFERENCE_8 and length == 3:
-            parts.append(Part(value[0], value[1], value[2]))
+            parts.append(MessagePart(value[0], value[1], value[2]))
         elif kind == _REFERENCE_16 and length == 4:
-            parts.append(Part(value[0] << 8 | value[1], value[2], value[3]))
+            parts.append(MessagePart(value[0] << 8 | value[1], value[2], value[3]))
         elif not fits:  # the text begins here, as far as anybody can tell
             break
         at += 2 + length
     return _possible(parts), field[end if fits else at :], fits and at == end
 
 
-def _possible(parts: list[Part]) -> tuple[Part, ...]:
+def _possible(parts: list[MessagePart]) -> tuple[MessagePart, ...]:
     return tuple(_ends([one for one in dict.fromkeys(parts) if one.number >= 1]))
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from duanka.domain.network import (
     Carried,
+    ElementRefused,
     ListOrigin,
     NetworkState,
     Refusal,
-    Refused,
     Unreachable,
 )
 from duanka.network.card_text import checked
@@ -156,7 +156,7 @@ class _Line:
         if not isinstance(said, dict) or said.get("id") != number:
             raise ValueError("an answer to another question")
         if "error" in said:
-            raise Refused(f"the message proxy: {said['error']}")
+            raise ElementRefused(f"the message proxy: {said['error']}")
         return said
 
     def _open(self, until: float) -> socket.socket:

@@ -26,12 +26,12 @@ from duanka.domain.order import (
     State,
 )
 from duanka.domain.order_commands import only_the_police, typed
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ledger.audit.row_digests import ACTS, found
 from duanka.ledger.db.rows import grounds_of
 from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.unit_of_work.four_eyes import takes_two, withdrawing_takes_two
-from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, Turn, cancelled
+from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork, cancelled
 from duanka.orders.effects import happen, stage_due, stop_for
 
 AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
@@ -60,7 +60,7 @@ _TARGET = {
 }
 
 
-def carry(turn: Turn, running: Sequence[RowMapping], limit: int) -> int:
+def carry(turn: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
     """Carry out up to `limit` cards of these rows of `acts`, which the caller has locked; how many it took on."""
     chosen = _shares(turn, running, limit)
     turn.lock([row["card"] for _, rows in chosen for row in rows])
@@ -81,7 +81,7 @@ def carry(turn: Turn, running: Sequence[RowMapping], limit: int) -> int:
     return len(results)
 
 
-def skip_one(turn: Turn, act_id: str, why: str) -> int:
+def skip_one(turn: UnitOfWork, act_id: str, why: str) -> int:
     """Leave out the first card of the act that waits, without reading anything of it; 0: none waits."""
     act = turn.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
     waits = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
@@ -95,7 +95,7 @@ def skip_one(turn: Turn, act_id: str, why: str) -> int:
 
 
 def _shares(
-    turn: Turn, running: Sequence[RowMapping], limit: int
+    turn: UnitOfWork, running: Sequence[RowMapping], limit: int
 ) -> list[tuple[RowMapping, Sequence[RowMapping]]]:
     """Each act's cards of this batch: the same number for all, but for those that have fewer left."""
     chosen = []
@@ -125,7 +125,7 @@ def _shares(
     return chosen
 
 
-def _progress(turn: Turn, act: RowMapping, counts: Counter[str]) -> None:
+def _progress(turn: UnitOfWork, act: RowMapping, counts: Counter[str]) -> None:
     done, skipped = act["done"] + counts[DONE], act["skipped"] + counts[SKIPPED]
     values: dict[str, object] = {"done": done, "skipped": skipped}
     if done + skipped == act["total"]:
@@ -137,7 +137,7 @@ def _progress(turn: Turn, act: RowMapping, counts: Counter[str]) -> None:
     turn.connection.execute(update(acts).where(acts.c.id == act["id"]).values(values))
 
 
-def _one(turn: Turn, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[str, object]:
+def _one(turn: UnitOfWork, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[str, object]:
     card, event = row["card"], Event(act["event"])
     found: dict[str, object] = {"of": act["id"], "number": card, "result": DONE, "why": None}
     blank = dict.fromkeys(("order_id", "before", "after", "was"))
@@ -161,7 +161,7 @@ def _one(turn: Turn, act: RowMapping, row: RowMapping, gone: set[str]) -> dict[s
     return {**found, "order_id": after.id, "before": state.value, "after": after.state.value, "was": was}
 
 
-def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
+def _restrict(turn: UnitOfWork, act: RowMapping, card: str, event: Event) -> tuple[Order | None, Order]:
     before = turn.open_order(card, Kind.RESTRICTION)
     why = _why(act)
     if event not in STOPS:
@@ -190,7 +190,7 @@ def _restrict(turn: Turn, act: RowMapping, card: str, event: Event) -> tuple[Ord
     return before, happen(turn, before, event, SYSTEM, why, **facts)
 
 
-def _by_enough(turn: Turn, act: RowMapping, order: Order) -> None:
+def _by_enough(turn: UnitOfWork, act: RowMapping, order: Order) -> None:
     """The tier may have risen since one person asked."""
     withdrawn = order.kind is Kind.VERIFICATION
     takes = withdrawing_takes_two(turn, order) if withdrawn else takes_two(turn, order.card)
@@ -205,7 +205,7 @@ def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
         raise NoSuchTransition(f"it is stopped by police notice; {only_the_police(order.id)}")
 
 
-def _withdraw(turn: Turn, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
+def _withdraw(turn: UnitOfWork, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
     """`meant`: the order that is withdrawn, where the act names one; another one of the card stays."""
     before = turn.open_order(card, Kind.VERIFICATION)
     if before is None or (meant and before.id != meant):
@@ -221,7 +221,7 @@ def moved_on(order: Order) -> str:
     return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
 
 
-def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
+def _put_back(turn: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
     """The card as it was before the act that this one undoes."""
     order = turn.open_order(row["card"], Kind.RESTRICTION)
     theirs = order and order.id == row["order_id"] and order.carried_by in _carried_by_act(act["undoes"])
@@ -241,7 +241,7 @@ def _put_back(turn: Turn, act: RowMapping, row: RowMapping) -> tuple[Order, Orde
     )
 
 
-def _stays_for(turn: Turn, order: Order, verification: Order, act: RowMapping) -> Order:
+def _stays_for(turn: UnitOfWork, order: Order, verification: Order, act: RowMapping) -> Order:
     """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
     if order.state is State.PUNISHED:
         # left punished, the card would not come back when its holder passes, and would when the punishment ends
@@ -287,5 +287,5 @@ def _recalled(was: str) -> dict[str, Any]:
     moments = {
         name: datetime.fromisoformat(facts[name]) if facts[name] else None for name in ("due_at", "until")
     }
-    grounds = Grounds(*(Words(*words) for words in facts["grounds"]))
+    grounds = Grounds(*(BilingualText(*words) for words in facts["grounds"]))
     return {"carried_by": facts["carried_by"], "decision": facts["decision"], "grounds": grounds, **moments}

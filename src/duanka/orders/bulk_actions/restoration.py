@@ -8,12 +8,14 @@ from sqlalchemy import Connection, select
 
 from duanka.domain.bulk_action import LIFTS, Act, ActState
 from duanka.domain.order import Event, NeedsSecondPerson, Order, Person
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.tables import act_cards, acts
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 
 
-def give_back(doing: Acts, order: Order, event: Event, by: Person, why: str, now: datetime) -> Order | Act:
+def give_back(
+    doing: ActService, order: Order, event: Event, by: Person, why: str, now: datetime
+) -> Order | Act:
     """Move `order` by `event`; where one person may not alone, the act that proposes it.
 
     Who asks for what waits already is given the act that waits. OrderError: neither can be.
@@ -27,7 +29,7 @@ def give_back(doing: Acts, order: Order, event: Event, by: Person, why: str, now
         waiting = _waiting(connection, order.card, event)
     if waiting:
         return doing.act(waiting, by)
-    return doing.propose(event, [order.card], Words(why, why), by, now)
+    return doing.propose(event, [order.card], BilingualText(why, why), by, now)
 
 
 def _waiting(connection: Connection, card: str, event: Event) -> str | None:

@@ -14,9 +14,9 @@ from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
 from duanka.ledger.people.places import NOWHERE, places_of
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
-from duanka.orders.views import ActCard, OpenOrder, Sight
+from duanka.orders.views import ActCard, NumberMasking, OpenOrder
 
 MOST_STRUCK = 10_000  # cards that one approval leaves out
 _LINE = re.compile(r"#([1-9][0-9]{0,5})")
@@ -35,7 +35,7 @@ def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = Fa
     return row
 
 
-def put_places(turn: Turn, act_id: str, numbers: Iterable[str], by: Person) -> None:
+def put_places(turn: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
     """Write down whose the cards of an act are; NotTheirs where one is out of the scope of who proposes."""
     known = places_of(turn.connection, numbers)
     places = sorted({known.get(card, NOWHERE) for card in numbers})
@@ -46,7 +46,7 @@ def put_places(turn: Turn, act_id: str, numbers: Iterable[str], by: Person) -> N
 
 
 def cards_shown(
-    connection: Connection, rows: Sequence[RowMapping], first_line: int, sight: Sight
+    connection: Connection, rows: Sequence[RowMapping], first_line: int, sight: NumberMasking
 ) -> tuple[ActCard, ...]:
     """Rows of `act_cards` with what is known of each card; `first_line`: of the first row in the whole act."""
     numbers = [row["card"] for row in rows]
@@ -57,7 +57,7 @@ def cards_shown(
     )
 
 
-def strike(turn: Turn, act: RowMapping, named: Sequence[str], by: Person, why: str) -> int:
+def strike(turn: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, why: str) -> int:
     """Leave the cards that `named` names out of a proposed act; how many. Each stands in the trail.
 
     A card is named by its number or by its line in the act, like #17. OrderError: one is not in it, or none is left.
@@ -81,7 +81,7 @@ def strike(turn: Turn, act: RowMapping, named: Sequence[str], by: Person, why: s
 
 
 def _shown(
-    row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: Sight
+    row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: NumberMasking
 ) -> ActCard:
     """`known`: the orders of the card, the latest first."""
     latest = next((order for order in known if order.kind is not Kind.OBJECTION), None)

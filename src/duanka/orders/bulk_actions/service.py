@@ -24,14 +24,14 @@ from duanka.domain.order import (
     Kind,
     NeedsSecondPerson,
     NoSuchTransition,
-    NotTheirs,
     OrderError,
+    PermissionDenied,
     Person,
     ProtectedCard,
     Role,
 )
 from duanka.domain.person import same_person
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.row_digests import ACTS, found
 from duanka.ledger.db.rows import act_of, new_id
 from duanka.ledger.db.tables import act_cards, acts
@@ -39,28 +39,28 @@ from duanka.ledger.monitoring.isolation import in_one_line, is_outage
 from duanka.ledger.people.keys import acts_still
 from duanka.ledger.people.places import acts_in
 from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import Turn, cancelled
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
 from duanka.orders.bulk_actions.review import put_places, seen_act, strike
 from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_short, undoing, with_undoing
 from duanka.orders.proposals import store_act
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
-_CARD_OF, _ACT = Words("批量操作中的号码", "a card of"), Words("批量操作", "the act")
+_CARD_OF, _ACT = BilingualText("批量操作中的号码", "a card of"), BilingualText("批量操作", "the act")
 MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # of one person, for a second one
 
 
-class Acts:
+class ActService:
     """What people ask for many cards as one act. Every method is one transaction, and safe beside other processes."""
 
-    def __init__(self, book: OrderBook) -> None:
+    def __init__(self, book: OrderService) -> None:
         self.book = book
 
     def propose(
         self,
         event: Event,
         cards: Iterable[str],
-        grounds_or_reason: Grounds | Words,
+        grounds_or_reason: Grounds | BilingualText,
         by: Person,
         now: datetime,
         until: datetime | None = None,
@@ -80,7 +80,7 @@ class Acts:
             )
         until = end_of_measure(until, now) if until else None
 
-        def work(turn: Turn) -> str:
+        def work(turn: UnitOfWork) -> str:
             left_out = _left_out(turn, numbers)
             if len(left_out) == len(numbers):
                 raise _nothing_left(turn, left_out)
@@ -120,7 +120,7 @@ class Acts:
         """
         authorize(by, Permission.APPROVE_ACT)
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             row = _locked(turn, act_id, by)
             _is(row, ActState.PROPOSED, "approve")
             if same_person(by.id, row["proposed_by"]):
@@ -152,7 +152,7 @@ class Acts:
 
         authorize(by, Permission.REJECT_ACT)
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             row = _locked(turn, act_id, by)
             _is(row, ActState.PROPOSED, "reject")
             _rejects(turn, row, by)
@@ -170,7 +170,7 @@ class Acts:
 
         authorize(by, Permission.UNDO_ACT)
 
-        def work(turn: Turn) -> str:
+        def work(turn: UnitOfWork) -> str:
             row = _locked(turn, act_id, by)
             must_be_undoable(turn, row)
             stopped_short = stop_short(turn, act_id) if row["state"] == ActState.RUNNING else 0
@@ -184,7 +184,7 @@ class Acts:
                 finished_at=row["finished_at"] or now,
                 skipped=row["skipped"] + stopped_short,
             )
-            told = self._grounds(Words(f"撤销{act_id}：{why}", f"undone {act_id}: {why}"))
+            told = self._grounds(BilingualText(f"撤销{act_id}：{why}", f"undone {act_id}: {why}"))
             undo = put_back(turn, row, told, by)
             carry(turn, [_locked(turn, undo)], AT_ONCE)
             return undo
@@ -208,7 +208,7 @@ class Acts:
 
         self._end_changed(now)
 
-        def work(turn: Turn) -> int:
+        def work(turn: UnitOfWork) -> int:
             running = (
                 select(acts)
                 .where(acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
@@ -228,7 +228,7 @@ class Acts:
     def _end_changed(self, now: datetime) -> None:
         """End the acts that were changed past the trail, or put in: two people agreed on another one, or on none."""
 
-        def work(turn: Turn) -> list[str]:
+        def work(turn: UnitOfWork) -> list[str]:
             is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
             running = select(acts).where(*is_running).with_for_update(skip_locked=True)
             changed = [
@@ -303,14 +303,14 @@ class Acts:
         with self.book.store.reading() as connection:
             return tuple(Skipped(*row) for row in connection.execute(query))
 
-    def _grounds(self, given: Grounds | Words) -> Grounds:
+    def _grounds(self, given: Grounds | BilingualText) -> Grounds:
         policy = self.book.terms.policy
         return (
             given if isinstance(given, Grounds) else Grounds(given, policy.redress, policy.papers)
         ).complete()
 
 
-def _carry_one(turn: Turn, act_id: str) -> int:
+def _carry_one(turn: UnitOfWork, act_id: str) -> int:
     row = _locked(turn, act_id)
     return carry(turn, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
 
@@ -322,7 +322,7 @@ def _may_ask(event: Event, by: Person) -> None:
     authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
 
 
-def _suffices(turn: Turn, event: Event, numbers: Iterable[str]) -> bool:
+def _suffices(turn: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
     """Whether one person is enough: to give back what no tier holds, or where the policy says so."""
     if event in LIFTS:
         turn.lock(list(numbers))
@@ -330,7 +330,7 @@ def _suffices(turn: Turn, event: Event, numbers: Iterable[str]) -> bool:
     return not turn.policy.two_people
 
 
-def _still_to_decide(turn: Turn, row: RowMapping, by: Person) -> None:
+def _still_to_decide(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
     """The second person had no hand in the verification, and it still waits for one."""
     order = turn.order(row["verification"])
     if not ran_out(order):
@@ -339,17 +339,19 @@ def _still_to_decide(turn: Turn, row: RowMapping, by: Person) -> None:
         raise NeedsSecondPerson(f"{by.id} had a hand in {order.id}: somebody else must approve {row['id']}")
 
 
-def _rejects(turn: Turn, row: RowMapping, by: Person) -> None:
+def _rejects(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
     """A supervisor does away with a proposal, or who made it; never who had a hand in what it is about."""
     if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
         raise NeedsSecondPerson(
             f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
         )
     if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
-        raise NotTheirs(f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it")
+        raise PermissionDenied(
+            f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it"
+        )
 
 
-def not_too_many(turn: Turn, by: Person, more: int) -> None:
+def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
     """OrderError where what one person proposed would be more than others can look at: it fills no database."""
     turn.one_at_a_time(by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
@@ -363,14 +365,14 @@ def not_too_many(turn: Turn, by: Person, more: int) -> None:
         )
 
 
-def _left_out(turn: Turn, numbers: Iterable[str]) -> dict[str, str]:
+def _left_out(turn: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
     """The cards that no act may touch, with the reason."""
     gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
     mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
     return gone | mine
 
 
-def _nothing_left(turn: Turn, left_out: dict[str, str]) -> OrderError:
+def _nothing_left(turn: UnitOfWork, left_out: dict[str, str]) -> OrderError:
     card, why = next(iter(left_out.items()))
     more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
     kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
@@ -389,7 +391,7 @@ def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list
     ]
 
 
-def _locked(turn: Turn, act_id: str, by: Person = SYSTEM) -> RowMapping:
+def _locked(turn: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:
     """The act's row, locked: who approves, undoes or carries it out waits for the others."""
     return seen_act(turn.connection, act_id, by, lock=True)
 
@@ -402,7 +404,7 @@ def _is(row: RowMapping, state: ActState, event: str) -> None:
 
 
 def _move(
-    turn: Turn, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
+    turn: UnitOfWork, row: RowMapping, state: ActState, by: Person, what: str, why: str, **facts: object
 ) -> None:
     if not why.strip():
         raise OrderError(f"say why: the reason stays in the audit trail of {row['id']}")

@@ -17,7 +17,7 @@ from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables import act_cards, act_places, acts, orders
 from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, Turn
+from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork
 from duanka.orders.bulk_actions.execution import DONE, SKIPPED
 from duanka.orders.proposals import store_act
 
@@ -53,7 +53,7 @@ def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...
     )
 
 
-def must_be_undoable(turn: Turn, row: RowMapping) -> None:
+def must_be_undoable(turn: UnitOfWork, row: RowMapping) -> None:
     """Return where the act of this row can be undone now; NoSuchTransition says why not."""
     event, state = Event(row["event"]), row["state"]
     if row["undoes"] or event not in UNDOABLE:
@@ -75,7 +75,7 @@ def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
     return tuple(connection.execute(select(acts.c.id).where(*goes_on).order_by(acts.c.id)).scalars())
 
 
-def stop_short(turn: Turn, act_id: str, why: str = "the act was undone before its turn") -> int:
+def stop_short(turn: UnitOfWork, act_id: str, why: str = "the act was undone before its turn") -> int:
     """Leave alone what the act has not reached; how many cards that are."""
     waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
     left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
@@ -83,7 +83,7 @@ def stop_short(turn: Turn, act_id: str, why: str = "the act was undone before it
     return left
 
 
-def put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> str:
+def put_back(turn: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person) -> str:
     """Store the act that puts back the cards of `undone`, and propose what takes two people; the id of the first."""
     again = undone["state"] == ActState.UNDONE
     theirs = select(act_cards.c.card).where(act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE)
@@ -100,7 +100,7 @@ def put_back(turn: Turn, undone: RowMapping, grounds: Grounds, by: Person) -> st
 
 
 def _store(
-    turn: Turn,
+    turn: UnitOfWork,
     undone: RowMapping,
     grounds: Grounds,
     by: Person,
@@ -142,7 +142,7 @@ def _store(
     return act.id
 
 
-def _for_two(turn: Turn, act_id: str) -> list[str]:
+def _for_two(turn: UnitOfWork, act_id: str) -> list[str]:
     """The cards that the act still stops and that one person alone may not let go."""
     of_card = orders.alias()
     tiers = sorted(turn.policy.identity.second_person_tiers)

@@ -22,17 +22,17 @@ from duanka.domain.order import (
     Person,
     UnknownOrder,
 )
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, in_parts
 from duanka.ledger.db.rows import new_id, order_of
 from duanka.ledger.db.tables import act_cards, orders
 from duanka.ledger.db.tables_takes import taken_orders
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import withdrawing_takes_two
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry
 from duanka.orders.bulk_actions.review import put_places, seen_act
-from duanka.orders.bulk_actions.service import Acts, not_too_many
+from duanka.orders.bulk_actions.service import ActService, not_too_many
 from duanka.orders.proposals import store_act
 
 
@@ -54,7 +54,7 @@ class Which:
 
 
 @dataclass(frozen=True)
-class Found:
+class OpenVerifications:
     """The open verifications that a withdrawal is about, by tier. `for_two`: of them, whose tier takes two people;
     `left_out`: card -> why nothing of it is withdrawn."""
 
@@ -67,10 +67,10 @@ class Found:
 class Withdrawals:
     """Withdraws many verifications. Every method is one transaction, but for what `finish` does batch by batch."""
 
-    def __init__(self, acts: Acts) -> None:
+    def __init__(self, acts: ActService) -> None:
         self._acts, self._book = acts, acts.book
 
-    def look(self, which: Which, by: Person) -> Found:
+    def look(self, which: Which, by: Person) -> OpenVerifications:
         """What `propose` would be about; its errors."""
         authorize(by, Permission.VERIFICATION_WITHDRAW)
         if which.is_empty:
@@ -84,7 +84,7 @@ class Withdrawals:
             raise OrderError(
                 f"{len(found)} orders are more than an act takes ({MOST_CARDS}); make it several"
             )
-        return Found(
+        return OpenVerifications(
             found, Counter(order.tier for order in found), sum(o.tier in tiers for o in found), left_out
         )
 
@@ -99,13 +99,13 @@ class Withdrawals:
             raise OrderError("say why they are withdrawn: the reason stays in the audit trail")
         seen = self.look(which, by)
 
-        def work(turn: Turn) -> str:
+        def work(turn: UnitOfWork) -> str:
             turn.lock([order.card for order in seen.orders])
             alone = not any(withdrawing_takes_two(turn, order) for order in seen.orders)
             if not alone:
                 not_too_many(turn, by, len(seen.orders))
             return store_withdrawal(
-                turn, seen.orders, Words(why, why), by, alone=alone, left_out=seen.left_out
+                turn, seen.orders, BilingualText(why, why), by, alone=alone, left_out=seen.left_out
             )
 
         return self.finish(self._book.turn(work, now), now, at_once)
@@ -113,7 +113,7 @@ class Withdrawals:
     def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
         """Carry out up to about `at_once` cards of the act where it runs, batch by batch; the act as it is then."""
 
-        def work(turn: Turn) -> int:
+        def work(turn: UnitOfWork) -> int:
             row = seen_act(turn.connection, number, SYSTEM, lock=True)
             running = row["state"] == ActState.RUNNING and row["finished_at"] is None
             return carry(turn, [row], AT_ONCE) if running else 0
@@ -125,9 +125,9 @@ class Withdrawals:
 
 
 def store_withdrawal(
-    turn: Turn,
+    turn: UnitOfWork,
     found: Sequence[Order],
-    reason: Words,
+    reason: BilingualText,
     by: Person,
     *,
     alone: bool,

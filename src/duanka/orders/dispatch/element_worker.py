@@ -6,31 +6,31 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from duanka.domain.network import Element, ManyAtOnce, NetworkState, Refused, UnknownCard
+from duanka.domain.network import Element, ElementRefused, ManyAtOnce, NetworkState, UnknownCard
 from duanka.domain.phone_masking import masked_card
-from duanka.domain.text import Words
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.domain.text import BilingualText
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.backoff import Circuit
 from duanka.ledger.monitoring.isolation import is_outage
-from duanka.orders.dispatch.outbox import Outbox, Outcome, Result, Task
+from duanka.orders.dispatch.outbox import Outbox, Task, TaskOutcome, TaskResult
 
 _LONGEST_CALL = 5.0  # seconds; elements are made with less
 _DEFECTS = 5  # tries of a row that fails by a defect, before it is set aside and an alarm names it
-_TASK = Words("停复机指令", "the act of order")
+_TASK = BilingualText("停复机指令", "the act of order")
 _TOGETHER = (
     25  # cards that an element is told at once, where it can: what it does in its seconds on a bad day
 )
 _OFTEN = 3  # failures in a row after which it was the element and not a card
 
 
-class Enacting:
+class ElementDispatcher:
     """Drains the outbox of one element; the element's value is this one's alone. One thread uses it."""
 
     def __init__(
         self,
         outbox: Outbox,
         element: Element,
-        alarms: Alarms,
+        alarms: AlarmService,
         *,
         ticks: Callable[[], float] = time.monotonic,
         seed: int = 1,
@@ -85,14 +85,14 @@ class Enacting:
         """Give the element's connection back."""
         self._element.close()
 
-    def _enact(self, tasks: Sequence[Task], until: float) -> list[Result]:
+    def _enact(self, tasks: Sequence[Task], until: float) -> list[TaskResult]:
         """`until`: no act begins after it, so that none outlives its lease."""
-        results: list[Result] = []
+        results: list[TaskResult] = []
         alone = 0  # so many are told one by one: of a group something cannot be told, and names itself
         while left := tasks[len(results) :]:
-            silent = bool(results) and results[-1].outcome in (Outcome.UNREACHABLE, Outcome.LEFT)
+            silent = bool(results) and results[-1].outcome in (TaskOutcome.UNREACHABLE, TaskOutcome.LEFT)
             if silent or self._stopping or self._ticks() > until:
-                return results + [Result(task, Outcome.LEFT) for task in left]
+                return results + [TaskResult(task, TaskOutcome.LEFT) for task in left]
             some = left[: self._together]
             if len(results) < alone or len(some) == 1:
                 results.append(self._enact_one(left[0]))
@@ -102,58 +102,58 @@ class Enacting:
                 alone = len(results) + len(some)
         return results
 
-    def _enact_one(self, task: Task) -> Result:
+    def _enact_one(self, task: Task) -> TaskResult:
         result = self._enacted(task, lambda: _ask(self._element, task))
-        if result.outcome is Outcome.DONE and isinstance(self._element, ManyAtOnce):
+        if result.outcome is TaskOutcome.DONE and isinstance(self._element, ManyAtOnce):
             self._together = max(2, self._together)
         return result
 
-    def _enact_together(self, tasks: Sequence[Task]) -> list[Result]:
+    def _enact_together(self, tasks: Sequence[Task]) -> list[TaskResult]:
         """For little more than the price of one. Nothing: one of them cannot be told, and nobody knows which."""
         assert isinstance(self._element, ManyAtOnce)  # noqa: S101  # else they are told one by one
         put, cards = self._element.put, {task.card: task.wanted for task in tasks}
         first = self._enacted(tasks[0], lambda: put(cards))
-        if first.outcome is Outcome.DONE:
+        if first.outcome is TaskOutcome.DONE:
             self._together = min(_TOGETHER, self._together + 1)
-            return [Result(task, Outcome.DONE) for task in tasks]
-        if first.outcome is not Outcome.UNREACHABLE:
+            return [TaskResult(task, TaskOutcome.DONE) for task in tasks]
+        if first.outcome is not TaskOutcome.UNREACHABLE:
             return []
         # it may be slow and not silent: fewer at once then, and one more after each group that it takes
         self._together = max(1, self._together // 2)
-        return [first, *(Result(task, Outcome.LEFT) for task in tasks[1:])]
+        return [first, *(TaskResult(task, TaskOutcome.LEFT) for task in tasks[1:])]
 
-    def _enacted(self, task: Task, act: Callable[[], None]) -> Result:
+    def _enacted(self, task: Task, act: Callable[[], None]) -> TaskResult:
         try:
             act()
         except UnknownCard as error:
             self._circuit.worked()
-            return Result(task, Outcome.UNKNOWN_CARD, str(error))
-        except Refused as error:
+            return TaskResult(task, TaskOutcome.UNKNOWN_CARD, str(error))
+        except ElementRefused as error:
             self._circuit.worked()
-            return Result(task, Outcome.REFUSED, str(error))
+            return TaskResult(task, TaskOutcome.REFUSED, str(error))
         except Exception as error:  # nobody knows what the element did
             wait = self._circuit.back_off(task.tries + 1)
             if is_outage(error):
                 self._circuit.failed()
-                return Result(task, Outcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
+                return TaskResult(task, TaskOutcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
             # a defect, or a card that cannot be told: the others go on
-            outcome = Outcome.FAILED if task.tries + 1 < _DEFECTS else Outcome.REFUSED
-            return Result(task, outcome, f"{type(error).__name__}: {error}", wait)
+            outcome = TaskOutcome.FAILED if task.tries + 1 < _DEFECTS else TaskOutcome.REFUSED
+            return TaskResult(task, outcome, f"{type(error).__name__}: {error}", wait)
         self._circuit.worked()
-        return Result(task, Outcome.DONE)
+        return TaskResult(task, TaskOutcome.DONE)
 
-    def _tell(self, results: Sequence[Result], now: datetime) -> None:
-        self._tell_unknown([one for one in results if one.outcome is Outcome.UNKNOWN_CARD], now)
-        refused = [result for result in results if result.outcome is Outcome.REFUSED]
+    def _tell(self, results: Sequence[TaskResult], now: datetime) -> None:
+        self._tell_unknown([one for one in results if one.outcome is TaskOutcome.UNKNOWN_CARD], now)
+        refused = [result for result in results if result.outcome is TaskOutcome.REFUSED]
         if refused:
             first = refused[0]
             told = f"{self.name} refused {len(refused)}, first {first.task.order_id}: {first.error}"
             detail = f"网元{self.name}拒绝执行 / {told}"
             self._alarms.raise_now(f"{self.name} refuses"[:24], now, detail)
-        elif any(result.outcome is Outcome.DONE for result in results):
+        elif any(result.outcome is TaskOutcome.DONE for result in results):
             self._alarms.working(f"{self.name} refuses"[:24], now)
 
-    def _tell_unknown(self, unknown: Sequence[Result], now: datetime) -> None:
+    def _tell_unknown(self, unknown: Sequence[TaskResult], now: datetime) -> None:
         """A card that the police confirmed and nobody stopped: each is named, until a person clears the alarm."""
         stops = [one.task for one in unknown if one.task.wanted is NetworkState.SUSPENDED]
         police = self._outbox.police_stops([task.order_id for task in stops])

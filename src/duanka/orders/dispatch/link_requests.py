@@ -7,11 +7,11 @@ from datetime import timedelta
 from sqlalchemy import func, insert, select
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.identity import CheckRefused, Reason
+from duanka.domain.identity import CheckReason, CheckRefused
 from duanka.domain.order import Kind
 from duanka.domain.person import HOLDER
 from duanka.ledger.db.tables import notices
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.dispatch.notice_texts import VERIFY
 from duanka.orders.verification.links import Links
 
@@ -19,7 +19,7 @@ PAUSE = timedelta(minutes=2)  # between two messages to one number
 MOST_A_DAY = 5
 
 
-def request_link(turn: Turn, links: Links, token: str) -> str:
+def request_link(turn: UnitOfWork, links: Links, token: str) -> str:
     """Send the card that the link is about a new short message with a link; the last four digits of its number.
 
     UnknownOrder: not our link. AlreadyUsed: nothing is left to do. CheckRefused: TOO_SOON, with the seconds to wait;
@@ -29,7 +29,7 @@ def request_link(turn: Turn, links: Links, token: str) -> str:
     card = links.order_of(turn.connection, token).card
     order = turn.open_order(card, Kind.VERIFICATION)
     if order is None or order.asked != VERIFY:
-        raise CheckRefused(Reason.NOT_AVAILABLE)
+        raise CheckRefused(CheckReason.NOT_AVAILABLE)
     asked = (notices.c.card == card, notices.c.template == VERIFY)
     day = select(func.count(), func.max(notices.c.created_at), func.min(notices.c.created_at)).where(
         *asked, notices.c.created_at > turn.now - timedelta(days=1)
@@ -39,7 +39,7 @@ def request_link(turn: Turn, links: Links, token: str) -> str:
     if count >= MOST_A_DAY:
         free_at = max(free_at, first + timedelta(days=1))
     if free_at > turn.now:
-        raise CheckRefused(Reason.TOO_SOON, wait=int((free_at - turn.now).total_seconds()) + 1)
+        raise CheckRefused(CheckReason.TOO_SOON, wait=int((free_at - turn.now).total_seconds()) + 1)
     again = select(func.count()).where(notices.c.order_id == order.id, notices.c.template == VERIFY)
     row = {
         "order_id": order.id,

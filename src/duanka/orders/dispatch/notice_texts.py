@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from duanka.domain.network import NetworkState
 from duanka.domain.order import Order, OrderError
 from duanka.domain.order_policy import OrderPolicy
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder
 from duanka.orders.verification.links import Links
 
@@ -33,12 +33,12 @@ _CHECK_EN = " Check: call {hotline}. We never ask for card numbers, passwords or
 _PROVE_EN = " Bring {papers_en} to {counter_en}."
 
 
-def _words(zh: str, en: str) -> Words:
+def _words(zh: str, en: str) -> BilingualText:
     gap = "" if en.startswith(":") else " "
-    return Words(f"{_FROM}{zh}{_CHECK}", f"{_FROM_EN}{gap}{en}{_CHECK_EN}")
+    return BilingualText(f"{_FROM}{zh}{_CHECK}", f"{_FROM_EN}{gap}{en}{_CHECK_EN}")
 
 
-TEMPLATES: Mapping[str, Words] = {
+TEMPLATES: Mapping[str, BilingualText] = {
     VERIFY: _words(
         "因{reason}，须实人核验。请于{by}打开 {link} 办理，或带{papers}到{counter}。逾期将{otherwise}。异议及",
         "must be verified by {by_en}: {link} Otherwise it {otherwise_en}.",
@@ -107,40 +107,42 @@ TEMPLATES: Mapping[str, Words] = {
     ),
 }
 
-TITLES: Mapping[str, Words] = {
-    VERIFY: Words("核验通知", "asked to verify"),
-    "verify_at_counter": Words("到厅核验通知", "asked to verify at counter"),
-    "passed": Words("核验通过", "passed"),
-    "withdrawn": Words("撤销核验", "withdrawn"),
-    "outgoing_barred": Words("单停通知", "outgoing barred"),
-    "suspended": Words("双停通知", "suspended"),
-    "forced_stop": Words("公安停机通知", "stopped by police"),
-    "punished": Words("惩戒停机通知", "punished"),
-    "restored": Words("复通通知", "restored"),
-    "cancelled": Words("销户通知", "cancelled"),
-    "upheld": Words("异议成立", "objection upheld"),
-    "objection_accepted": Words("异议受理", "objection accepted"),
-    "objection_passed_on": Words("异议转公安", "objection passed on"),
-    "objection_rejected": Words("异议不成立", "objection rejected"),
-    VICTIM_WARNING: Words("受害提醒", "warning to a victim"),
+TITLES: Mapping[str, BilingualText] = {
+    VERIFY: BilingualText("核验通知", "asked to verify"),
+    "verify_at_counter": BilingualText("到厅核验通知", "asked to verify at counter"),
+    "passed": BilingualText("核验通过", "passed"),
+    "withdrawn": BilingualText("撤销核验", "withdrawn"),
+    "outgoing_barred": BilingualText("单停通知", "outgoing barred"),
+    "suspended": BilingualText("双停通知", "suspended"),
+    "forced_stop": BilingualText("公安停机通知", "stopped by police"),
+    "punished": BilingualText("惩戒停机通知", "punished"),
+    "restored": BilingualText("复通通知", "restored"),
+    "cancelled": BilingualText("销户通知", "cancelled"),
+    "upheld": BilingualText("异议成立", "objection upheld"),
+    "objection_accepted": BilingualText("异议受理", "objection accepted"),
+    "objection_passed_on": BilingualText("异议转公安", "objection passed on"),
+    "objection_rejected": BilingualText("异议不成立", "objection rejected"),
+    VICTIM_WARNING: BilingualText("受害提醒", "warning to a victim"),
 }
 """What each notice is called."""
 
 _OTHERWISE = {
-    NetworkState.OUTGOING_BARRED: Words("限制呼出（单停）", "cannot call out"),
-    NetworkState.SUSPENDED: Words("停机（双停）", "is suspended"),
-    NetworkState.ACTIVE: Words("再次通知", "will be asked about again"),
+    NetworkState.OUTGOING_BARRED: BilingualText("限制呼出（单停）", "cannot call out"),
+    NetworkState.SUSPENDED: BilingualText("停机（双停）", "is suspended"),
+    NetworkState.ACTIVE: BilingualText("再次通知", "will be asked about again"),
 }
 
 
-def _otherwise(policy: OrderPolicy) -> Words:
+def _otherwise(policy: OrderPolicy) -> BilingualText:
     """What follows where nobody answers: the first stage, and how long after it the second."""
     first = policy.stages[0].state
     told, following = _OTHERWISE[first], policy.after(first)
     if following is None:
         return told
     hours, then = f"{policy.hours_until_next(first):g}", _OTHERWISE[following.state]
-    return Words(f"{told.zh}，再过{hours}小时{then.zh}", f"{told.en}, and {hours} hours later {then.en}")
+    return BilingualText(
+        f"{told.zh}，再过{hours}小时{then.zh}", f"{told.en}, and {hours} hours later {then.en}"
+    )
 
 
 @dataclass(frozen=True)
@@ -161,12 +163,12 @@ class NoticeTexts:
         order = replace(order, grounds=told_to_holder(order, self.policy))
         return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
 
-    def warning(self, card: str, reason: Words, number: str) -> str:
+    def warning(self, card: str, reason: BilingualText, number: str) -> str:
         """The warning to a possible victim; never with a link. `number`: what the holder names to check it."""
         facts = {**self._always(), "tail": card[-4:], "id": number}
         return self._fitting(VICTIM_WARNING, facts, reason, "")
 
-    def _fitting(self, template: str, facts: dict[str, str], reason: Words, link: str) -> str:
+    def _fitting(self, template: str, facts: dict[str, str], reason: BilingualText, link: str) -> str:
         """With as much of the reason as fits, and the line in English where there is room for it."""
         zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
         tries = [(letters, facts) for letters in _REASON[:-1]] + [

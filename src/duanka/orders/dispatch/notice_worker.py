@@ -15,20 +15,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.network import NoticeSender, Refused, UnknownCard
-from duanka.domain.order import Asked, Order
+from duanka.domain.network import ElementRefused, NoticeSender, UnknownCard
+from duanka.domain.order import Order, RequestedAction
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import notices, orders
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.backoff import LONGEST, Circuit
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
 from duanka.orders.dispatch.receipts import NoticeOutcome, Receipts
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
 _LONGEST_CALL = 6.0  # seconds
 _OFTEN = 3  # failures in a row after which it was the message centre and not a notice
 _REFUSED_FOR_GOOD = 5  # tries
-_ASKS = (Asked.VERIFY, Asked.VERIFY_AT_COUNTER)
+_ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)
 _BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # what opens something is not kept
 _UNWRITTEN = "notice {}"  # source of an alarm, by the id of the notice
 
@@ -46,7 +46,7 @@ Write = Callable[[Connection, str, Order, datetime], str]
 
 
 @dataclass(frozen=True)
-class Letter:
+class ClaimedNotice:
     """A notice under a lease of ours, with its text."""
 
     id: int
@@ -57,7 +57,7 @@ class Letter:
     leased_until: datetime
 
 
-class Posting:
+class NoticeDispatcher:
     """Hands notices in and takes their receipts. One thread uses it, and the sender is its alone.
 
     `worker`: a name that no other process has.
@@ -65,11 +65,11 @@ class Posting:
 
     def __init__(
         self,
-        book: OrderBook,
+        book: OrderService,
         worker: str,
         sender: NoticeSender,
         write: Write,
-        alarms: Alarms,
+        alarms: AlarmService,
         *,
         lease: timedelta = timedelta(seconds=20),
         ticks: Callable[[], float] = time.monotonic,
@@ -123,13 +123,13 @@ class Posting:
 
     # --- inside ---
 
-    def _claim(self, now: datetime, limit: int) -> list[Letter]:
+    def _claim(self, now: datetime, limit: int) -> list[ClaimedNotice]:
         """Take notices that are due, and write their texts; of a card the next one goes when the one before is out."""
         unwritten: list[tuple[int, str, str]] = []
         if not self._waiting():
             return []
 
-        def work(connection: Connection) -> list[Letter]:
+        def work(connection: Connection) -> list[ClaimedNotice]:
             unwritten.clear()
             due = self._due(connection, notices.c.next_try_at <= now, now, limit) or self._due(
                 connection, notices.c.next_try_at > now + 2 * LONGEST, now, limit
@@ -150,7 +150,7 @@ class Posting:
                         raise
                     unwritten.append((number, template, f"{order_id}: {in_one_line(error)}"))
                     continue
-                letters.append(Letter(number, template, order, text, tries, now + self._lease))
+                letters.append(ClaimedNotice(number, template, order, text, tries, now + self._lease))
             mine = {"leased_until": now + self._lease, "leased_by": self._worker}
             ids = [letter.id for letter in letters]
             connection.execute(update(notices).where(notices.c.id.in_(ids)).values(mine))
@@ -186,7 +186,7 @@ class Posting:
         )
         return [(*row,) for row in connection.execute(found)]
 
-    def _hand_in(self, letters: Sequence[Letter], until: float, at: Callable[[], datetime]) -> None:
+    def _hand_in(self, letters: Sequence[ClaimedNotice], until: float, at: Callable[[], datetime]) -> None:
         """`until`: none is begun after it, so that none outlives its lease."""
         for number, letter in enumerate(letters):
             if self._stopping or self._ticks() > until:
@@ -195,7 +195,7 @@ class Posting:
                 ids = self._sender.send(letter.order.card, letter.text)
             except UnknownCard as error:
                 self._receipts.given_up(letter.id, str(error), at())
-            except Refused as error:
+            except ElementRefused as error:
                 if letter.tries + 1 < _REFUSED_FOR_GOOD:
                     self._later(letter, at(), error)
                 else:
@@ -209,7 +209,7 @@ class Posting:
                 self._receipts.handed_in(letter.id, ids.split(","), kept, self._worker, at())
         return None
 
-    def _later(self, letter: Letter, now: datetime, error: Exception) -> None:
+    def _later(self, letter: ClaimedNotice, now: datetime, error: Exception) -> None:
         tried = {
             "tries": letter.tries + 1,
             "next_try_at": now + self._circuit.back_off(letter.tries + 1),
@@ -222,7 +222,7 @@ class Posting:
             lambda connection: connection.execute(update(notices).where(*mine).values(tried))
         )
 
-    def _give_back(self, letters: Sequence[Letter]) -> None:
+    def _give_back(self, letters: Sequence[ClaimedNotice]) -> None:
         mine = (notices.c.id.in_([one.id for one in letters]), notices.c.leased_by == self._worker)
         free = {"leased_until": None, "leased_by": None}
         if letters:

@@ -47,7 +47,7 @@ _SETTLED_AT_ONCE = 500
 _STATES = frozenset(state.value for state in NetworkState)
 
 
-class Outcome(WordedEnum):
+class TaskOutcome(WordedEnum):
     """What became of a task. The last three are not stored: the row waits on."""
 
     DONE = "done", "已执行"
@@ -74,17 +74,17 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Result:
+class TaskResult:
     """What became of a task; `wait`: for UNREACHABLE and FAILED, until the next try."""
 
     task: Task
-    outcome: Outcome
+    outcome: TaskOutcome
     error: str = ""
     wait: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)
-class Leg:
+class EnactedRow:
     """From the decision to the network: one enacted row. `wanted` ACTIVE: from passed to restored."""
 
     order_id: str
@@ -135,7 +135,7 @@ class Outbox:
 
         return self._store.transact(work)
 
-    def settle(self, results: Sequence[Result], now: datetime) -> None:
+    def settle(self, results: Sequence[TaskResult], now: datetime) -> None:
         """Write what became of tasks; those that another worker took since stay as they are."""
         for some in in_parts(results, _SETTLED_AT_ONCE):
             self._store.transact(lambda connection, some=some: self._settle(connection, some, now))  # type: ignore[misc]
@@ -162,15 +162,15 @@ class Outbox:
         with self._store.reading() as connection:
             return frozenset(connection.execute(asked).scalars())
 
-    def legs(self, since: datetime) -> Iterator[Leg]:
+    def legs(self, since: datetime) -> Iterator[EnactedRow]:
         """Every row that was enacted from `since` on, repairs left out."""
         done = select(outbox).where(
-            outbox.c.created_at >= since, outbox.c.outcome == Outcome.DONE, outbox.c.step >= 0
+            outbox.c.created_at >= since, outbox.c.outcome == TaskOutcome.DONE, outbox.c.step >= 0
         )
         with self._store.reading() as connection:
             for row in connection.execute(done.order_by(outbox.c.id)):
                 wanted = NetworkState(row.wanted)
-                yield Leg(row.order_id, row.element, wanted, row.created_at, row.done_at)
+                yield EnactedRow(row.order_id, row.element, wanted, row.created_at, row.done_at)
 
     # --- inside ---
 
@@ -222,7 +222,12 @@ class Outbox:
             row.id for row in rows if row.id != last[row.card] and (row.id in found or not row.leased_by)
         ]
         if stale:
-            over = {"done_at": now, "outcome": Outcome.SUPERSEDED, "leased_until": None, "leased_by": None}
+            over = {
+                "done_at": now,
+                "outcome": TaskOutcome.SUPERSEDED,
+                "leased_until": None,
+                "leased_by": None,
+            }
             connection.execute(update(outbox).where(outbox.c.id.in_(stale)).values(over))
         taken = [row for row in rows if row.id in found and row.id == last[row.card]]
         taken = self._as_the_book_says(connection, element, taken, now)
@@ -272,24 +277,26 @@ class Outbox:
         self, connection: Connection, row_id: int, order_id: str, error: Exception, now: datetime
     ) -> None:
         self._spoilt.append((order_id, error))
-        over = {"done_at": now, "outcome": Outcome.REFUSED, "error": str(error)}
+        over = {"done_at": now, "outcome": TaskOutcome.REFUSED, "error": str(error)}
         free = {"leased_until": None, "leased_by": None}
         connection.execute(update(outbox).where(outbox.c.id == row_id).values(over | free))
 
-    def _settle(self, connection: Connection, results: Sequence[Result], now: datetime) -> None:
-        alike: dict[tuple[datetime, Outcome], list[int]] = defaultdict(list)
+    def _settle(self, connection: Connection, results: Sequence[TaskResult], now: datetime) -> None:
+        alike: dict[tuple[datetime, TaskOutcome], list[int]] = defaultdict(list)
         for result in results:
-            if result.outcome in (Outcome.DONE, Outcome.LEFT):
+            if result.outcome in (TaskOutcome.DONE, TaskOutcome.LEFT):
                 alike[result.task.leased_until, result.outcome].append(result.task.id)
         free = {"leased_until": None, "leased_by": None}
         for (until, outcome), ids in alike.items():
-            values = {**free, "done_at": now, "outcome": outcome.value} if outcome is Outcome.DONE else free
+            values = (
+                {**free, "done_at": now, "outcome": outcome.value} if outcome is TaskOutcome.DONE else free
+            )
             mine = (outbox.c.leased_by == self._worker, outbox.c.leased_until == until)
             connection.execute(update(outbox).where(outbox.c.id.in_(ids), *mine).values(values))
-        others = [r for r in results if r.outcome not in (Outcome.DONE, Outcome.LEFT)]
+        others = [r for r in results if r.outcome not in (TaskOutcome.DONE, TaskOutcome.LEFT)]
         if others:
             connection.execute(_told_apart(self._worker), [_columns(result, now) for result in others])
-        repaired = [-r.task.step for r in results if r.outcome is Outcome.DONE and r.task.step < 0]
+        repaired = [-r.task.step for r in results if r.outcome is TaskOutcome.DONE and r.task.step < 0]
         if repaired:
             mended = update(drifts).where(drifts.c.id.in_(repaired), drifts.c.repaired_at.is_(None))
             connection.execute(mended.values(repaired_at=now))
@@ -308,8 +315,8 @@ def _told_apart(worker: str) -> Update:
     )
 
 
-def _columns(result: Result, now: datetime) -> dict[str, object]:
-    waits = result.outcome in (Outcome.UNREACHABLE, Outcome.FAILED)
+def _columns(result: TaskResult, now: datetime) -> dict[str, object]:
+    waits = result.outcome in (TaskOutcome.UNREACHABLE, TaskOutcome.FAILED)
     return {
         "number": result.task.id,
         "until": result.task.leased_until,
@@ -331,7 +338,7 @@ def _one_at_a_time(connection: Connection, element: str) -> None:
 DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"
 
 
-class Looking:
+class PendingWorkProbe:
     """One cheap question for everything that may wait: ten such a second are not felt."""
 
     def __init__(self, store: Store, elements: Collection[str]) -> None:

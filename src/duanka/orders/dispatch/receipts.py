@@ -10,22 +10,22 @@ from datetime import datetime, timedelta
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from duanka.domain.network import NoticeSender, Receipt
-from duanka.domain.order import SYSTEM, Asked, Event, NoSuchTransition
-from duanka.domain.text import WordedEnum, Words
+from duanka.domain.order import SYSTEM, Event, NoSuchTransition, RequestedAction
+from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import notice_parts, notices
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
-_ASKS = (Asked.VERIFY, Asked.VERIFY_AT_COUNTER)  # whose delivery starts the hours
+_ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # whose delivery starts the hours
 _AT_ONCE = 400
 _KEPT_FOR = timedelta(minutes=10)  # another worker may be about to store the id that a receipt names
 _MOST_KEPT = 10_000
 _UNKNOWN = "unknown receipts"
-_RECEIPT = Words("短信回执", "the receipt")
+_RECEIPT = BilingualText("短信回执", "the receipt")
 
 
 class NoticeOutcome(WordedEnum):
@@ -40,7 +40,7 @@ class NoticeOutcome(WordedEnum):
 class Receipts:
     """Takes the receipts of `sender` into the order book; `sender` is not asked again before they are stored."""
 
-    def __init__(self, book: OrderBook, sender: NoticeSender, alarms: Alarms) -> None:
+    def __init__(self, book: OrderService, sender: NoticeSender, alarms: AlarmService) -> None:
         self._book, self._sender, self._alarms = book, sender, alarms
         self._held: list[Receipt] = []
         self._unknown: dict[str, tuple[Receipt, datetime]] = {}
@@ -82,7 +82,7 @@ class Receipts:
         }
         free = {"leased_until": None, "leased_by": None}
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             connection = turn.connection
             connection.execute(delete(notice_parts).where(notice_parts.c.message_id.in_(ids)))
             connection.execute(
@@ -96,7 +96,7 @@ class Receipts:
     def given_up(self, notice: int, why: str, now: datetime) -> None:
         """The message centre will not take it: a person must look, and no hours run."""
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             mine = notices.c.id == notice
             row = turn.connection.execute(select(notices).where(mine).with_for_update()).one()
             if row.done_at:
@@ -147,7 +147,7 @@ def _final(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
     return found
 
 
-def _store(turn: Turn, receipts: Mapping[str, Receipt]) -> set[str]:
+def _store(turn: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
     """Store these receipts with what follows from them; the ids that name no notice."""
     connection = turn.connection
     parts = notice_parts.c
@@ -177,7 +177,7 @@ def _store(turn: Turn, receipts: Mapping[str, Receipt]) -> set[str]:
     return set(receipts) - known.keys()
 
 
-def _told(turn: Turn, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
+def _told(turn: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
     """A notice is delivered when all its parts are, and undelivered as soon as one is not."""
     if notice["outcome"] == NoticeOutcome.UNDELIVERED:
         return
@@ -201,6 +201,6 @@ def _told(turn: Turn, notice: RowMapping, came: Sequence[Receipt], parts: Sequen
         _happen(turn, notice["order_id"], Event.DELIVERED, why, delivered_at=at)
 
 
-def _happen(turn: Turn, order_id: str, event: Event, why: str, **facts: datetime) -> None:
+def _happen(turn: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
     with suppress(NoSuchTransition):  # the holder was quicker than the receipt, or the order is over
         happen(turn, turn.order(order_id), event, SYSTEM, why, **facts)

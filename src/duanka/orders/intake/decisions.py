@@ -13,24 +13,32 @@ from zlib import crc32
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.order import SYSTEM, Asked, Demand, Kind, NotTheirs, Person, TooManyHolders
+from duanka.domain.order import (
+    SYSTEM,
+    Kind,
+    OrderDecision,
+    PermissionDenied,
+    Person,
+    RequestedAction,
+    TooManyHolders,
+)
 from duanka.domain.police_reasons import CLAIMED
 from duanka.domain.take import EVERYTHING, Choice, coverage_of
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import decisions_taken
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import is_outage
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, untaken
 from duanka.orders.intake.take_record import Narrower, TakeRecord, folder_of
 from duanka.orders.monitoring.offsets import position_of, remember
 from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
-from duanka.orders.service import NOT_BEGUN, OrderBook, Received, receive_in
+from duanka.orders.service import NOT_BEGUN, OrderService, Received, receive_in
 
 _AT_ONCE = 500
-_DECISION = Words(
+_DECISION = BilingualText(
     "处置决定", "the decision"
 )  # named by the checksum of its file's path, and the byte where it begins
 _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
@@ -43,7 +51,7 @@ class Decisions(Protocol):
 
     source: str
 
-    def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
+    def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
         """Up to `limit` decisions after `position`, and where to go on; raises where one of them cannot be read."""
 
     def behind(self, position: int) -> int:
@@ -56,7 +64,7 @@ class Decisions(Protocol):
         """The run of decisions that it begins with; "" where no seal of ours says one."""
 
 
-class Intake:
+class DecisionIntake:
     """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning.
 
     A sealed decision counts once, in whatever file it stands. `signers`: asks whose signature of police cases counts
@@ -66,7 +74,7 @@ class Intake:
 
     def __init__(
         self,
-        book: OrderBook,
+        book: OrderService,
         decisions: Decisions,
         signers: Callable[[], frozenset[str]] | None = None,
         choice: Choice = EVERYTHING,
@@ -75,7 +83,7 @@ class Intake:
     ) -> None:
         self._book, self._decisions, self._signers = book, decisions, signers
         self._choice, self._keep_all = choice, keep_all
-        self._alarms = Alarms(book.store, _log.warning, timedelta())
+        self._alarms = AlarmService(book.store, _log.warning, timedelta())
         self._position, self._replaced = _known(book.store, decisions)
         self._unsealed = 0  # stops without a seal that came since this intake began
         self.record = TakeRecord(decisions.source, choice)
@@ -93,7 +101,7 @@ class Intake:
         try:
             return self._take(now, limit, by)
         except Exception as error:
-            if is_outage(error) or isinstance(error, NotTheirs | TooManyHolders):
+            if is_outage(error) or isinstance(error, PermissionDenied | TooManyHolders):
                 raise
         counts: Counter[str] = Counter()
         for _ in range(limit):
@@ -122,7 +130,7 @@ class Intake:
         digest = self._decisions.digest(position)
         demands = self._signed(demands)
 
-        def work(turn: Turn) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
+        def work(turn: UnitOfWork) -> tuple[Received, int, Narrower | None, str, Counter[str]]:
             remember(turn.connection, self._decisions.source, position, digest)
             replaced = self._forget_replaced(turn)
             turn.lock([demand.card for demand in demands])
@@ -165,7 +173,7 @@ class Intake:
             watch_claims(self._book.store, self._alarms, now)  # from then on the worker counts them
         return received
 
-    def _forget_replaced(self, turn: Turn) -> int:
+    def _forget_replaced(self, turn: UnitOfWork) -> int:
         """Forget what an earlier file of this name left: the one that took its place decides."""
         if not self._replaced:
             return 0
@@ -180,7 +188,7 @@ class Intake:
         )
         self._alarms.say_now(NARROWER, now, detail)
 
-    def _signed(self, demands: Sequence[Demand]) -> Sequence[Demand]:
+    def _signed(self, demands: Sequence[OrderDecision]) -> Sequence[OrderDecision]:
         """Only of sources that count now: one may have been removed since it was decided."""
         if self._signers is None or not any(demand.signed_by for demand in demands):
             return demands
@@ -209,17 +217,17 @@ class Intake:
         return Received(**counts)
 
 
-def withdrawals(turn: Turn, demands: Sequence[Demand]) -> frozenset[str]:
+def withdrawals(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset[str]:
     """The cards of whose holders, who have not begun, a decision that was not taken before would take the question."""
     cards = set[str]()
-    for demand in untaken(turn.connection, [one for one in demands if one.asked is Asked.NOTHING]):
+    for demand in untaken(turn.connection, [one for one in demands if one.asked is RequestedAction.NOTHING]):
         order = turn.open_order(demand.card, Kind.VERIFICATION)
         if order is not None and order.state in NOT_BEGUN:
             cards.add(demand.card)
     return frozenset(cards)
 
 
-def first_time(turn: Turn, demands: Sequence[Demand]) -> list[Demand]:
+def first_time(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
     """Those that were not taken before, from this file or a copy of it."""
     ids = [demand.decision for demand in demands if demand.decision]
     if not ids:

@@ -14,13 +14,13 @@ from typing import Protocol
 from sqlalchemy import Connection, RowMapping, delete, select
 
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.order import Asked, Demand, Person
+from duanka.domain.order import OrderDecision, Person, RequestedAction
 from duanka.domain.take import Choice
 from duanka.domain.text import WordedEnum
 from duanka.ledger.db.bulk import among, in_parts, upsert
 from duanka.ledger.db.tables import decisions_taken
 from duanka.ledger.db.tables_takes import kept_decisions
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.monitoring.offsets import kept_as
 
 
@@ -39,22 +39,27 @@ class Why(WordedEnum):
 class ReadLine(Protocol):
     """Reads a decision as its file has it."""
 
-    def __call__(self, line: str, *, sealed: bool) -> Demand:
+    def __call__(self, line: str, *, sealed: bool) -> OrderDecision:
         """The decision; UnreadableInput where it is none."""
 
 
 @dataclass(frozen=True)
-class Sorted:
+class SortedDecisions:
     """New decisions, by what becomes of them now."""
 
-    taken: list[Demand]
-    kept: list[tuple[Demand, Why]]
+    taken: list[OrderDecision]
+    kept: list[tuple[OrderDecision, Why]]
     known: dict[str, list[RowMapping]]  # card -> what is kept of it
 
 
 def sort(
-    turn: Turn, demands: Sequence[Demand], choice: Choice, *, waits: Collection[str], keep_all: bool
-) -> Sorted:
+    turn: UnitOfWork,
+    demands: Sequence[OrderDecision],
+    choice: Choice,
+    *,
+    waits: Collection[str],
+    keep_all: bool,
+) -> SortedDecisions:
     """Say which of these new decisions are taken now. `keep_all`: none that asks; it is chosen among them later.
 
     A stop that the police signed is taken, whatever is chosen or held.
@@ -63,9 +68,9 @@ def sort(
     """
     known = _known(turn.connection, [demand.card for demand in demands])
     held = {card for card, rows in known.items() if any(row["why"] == Why.HELD for row in rows)}
-    found = Sorted([], [], known)
+    found = SortedDecisions([], [], known)
     for demand in demands:
-        if demand.asked is Asked.NOTHING:
+        if demand.asked is RequestedAction.NOTHING:
             if demand.card in waits:
                 found.kept.append((demand, Why.NARROWER))
             elif keep_all and not choice.names_place(demand):
@@ -83,7 +88,9 @@ def sort(
     return found
 
 
-def settle(turn: Turn, found: Sorted, source: str, take_id: str, by: Person, held_by: str = "") -> None:
+def settle(
+    turn: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person, held_by: str = ""
+) -> None:
     """Forget what newer decisions replace, and keep those that are kept. `held_by`: why, where `by` holds them."""
     replaced = [
         (row["card"], row["source"])
@@ -96,8 +103,8 @@ def settle(turn: Turn, found: Sorted, source: str, take_id: str, by: Person, hel
 
 
 def keep(
-    turn: Turn,
-    kept: Sequence[tuple[Demand, Why]],
+    turn: UnitOfWork,
+    kept: Sequence[tuple[OrderDecision, Why]],
     source: str,
     take_id: str,
     by: Person,
@@ -138,16 +145,16 @@ def keep(
         turn.connection.execute(put)
 
 
-def _ends_a_hold(demand: Demand) -> bool:
-    return demand.asked is Asked.NOTHING or demand.police_stop
+def _ends_a_hold(demand: OrderDecision) -> bool:
+    return demand.asked is RequestedAction.NOTHING or demand.police_stop
 
 
-def _replaces(demand: Demand, row: RowMapping) -> bool:
+def _replaces(demand: OrderDecision, row: RowMapping) -> bool:
     """Whether a new decision takes the place of a kept one: none without our seal that of one which bears it."""
     return bool(demand.decision or not row["run"])
 
 
-def remove(turn: Turn, rows: Iterable[tuple[str, str]]) -> None:
+def remove(turn: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
     """Forget these decisions: card and source of each."""
     by_source = dict[str, list[str]]()
     for card, source in rows:
@@ -158,7 +165,7 @@ def remove(turn: Turn, rows: Iterable[tuple[str, str]]) -> None:
             turn.connection.execute(delete(kept_decisions).where(*these))
 
 
-def forget_replaced(turn: Turn, source: str, run: str) -> int:
+def forget_replaced(turn: UnitOfWork, source: str, run: str) -> int:
     """Forget what an earlier run left in this file, which holds another one now, but for what is held; how many."""
     older = (
         kept_decisions.c.source == kept_as(source),
@@ -180,7 +187,7 @@ def waiting(connection: Connection, whys: Collection[Why], source: str | None, r
     )
 
 
-def read_row(row: RowMapping, read: ReadLine) -> Demand:
+def read_row(row: RowMapping, read: ReadLine) -> OrderDecision:
     """The decision of a row; UnreadableInput where it is none."""
     demand = read(row["line"], sealed=bool(row["run"]))
     return demand if demand.run == row["run"] else replace(demand, decision="", signed_by=())
@@ -188,9 +195,9 @@ def read_row(row: RowMapping, read: ReadLine) -> Demand:
 
 def readable(
     rows: Iterable[RowMapping], read: ReadLine
-) -> tuple[list[tuple[RowMapping, Demand]], list[RowMapping]]:
+) -> tuple[list[tuple[RowMapping, OrderDecision]], list[RowMapping]]:
     """Each row with its decision, and those of which none can be read: somebody changed them past this program."""
-    found, spoilt = list[tuple[RowMapping, Demand]](), list[RowMapping]()
+    found, spoilt = list[tuple[RowMapping, OrderDecision]](), list[RowMapping]()
     for row in rows:
         try:
             found.append((row, read_row(row, read)))
@@ -199,7 +206,7 @@ def readable(
     return found, spoilt
 
 
-def untaken(connection: Connection, demands: Sequence[Demand]) -> list[Demand]:
+def untaken(connection: Connection, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
     """Those of which no order was made before, from this file or a copy of it."""
     ids = [demand.decision for demand in demands if demand.decision]
     known = set[str]()

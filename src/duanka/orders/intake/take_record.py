@@ -11,15 +11,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
 
-from duanka.domain.order import SYSTEM, Demand, Person
+from duanka.domain.order import SYSTEM, OrderDecision, Person
 from duanka.domain.take import Choice, Coverage, as_json, coverage_of
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, in_parts, put_rows
 from duanka.ledger.db.rows import new_id
 from duanka.ledger.db.tables_takes import taken_orders, takes
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
-_UNSAID = Words("没有说明其记录的范围", "it does not say what its records cover")
+_UNSAID = BilingualText("没有说明其记录的范围", "it does not say what its records cover")
 OPENED, ATTACHED, STOPPED = "opened", "attached", "stopped"  # what a take did to an order
 
 
@@ -29,7 +29,7 @@ class Narrower:
 
     covers: Coverage | None
     before: Coverage
-    lacks: tuple[Words, ...]
+    lacks: tuple[BilingualText, ...]
 
 
 class TakeRecord:
@@ -46,7 +46,7 @@ class TakeRecord:
         self._begun: datetime | None = None
         self._accepted: set[str] = set()  # runs whose records were found to cover enough
 
-    def narrower_than(self, connection: Connection, demands: Sequence[Demand]) -> Narrower | None:
+    def narrower_than(self, connection: Connection, demands: Sequence[OrderDecision]) -> Narrower | None:
         """What the records of these demands cover less than those of the take before; None: nothing.
 
         A run that was found wide enough goes on, whatever was taken since.
@@ -66,7 +66,7 @@ class TakeRecord:
 
     def write(
         self,
-        turn: Turn,
+        turn: UnitOfWork,
         by: Person,
         counts: Mapping[str, int],
         run: str,
@@ -101,7 +101,7 @@ class TakeRecord:
             self._begun = at
         self.id, self._counts = number, counts
 
-    def _another_day(self, turn: Turn, by: Person) -> bool:
+    def _another_day(self, turn: UnitOfWork, by: Person) -> bool:
         local = turn.policy.local_time.local
         return (
             by is SYSTEM and self._begun is not None and local(self._begun).date() != local(turn.now).date()
@@ -114,7 +114,7 @@ def folder_of(source: str) -> str:
     return str(path.parent) if path.suffix else source
 
 
-def _write_orders(turn: Turn, number: str) -> None:
+def _write_orders(turn: UnitOfWork, number: str) -> None:
     """Which orders the take touched, each once: what it did to one first counts."""
     did = {order.id: what for order, what in reversed(turn.of_decisions)}
     joined = [order for order, what in did.items() if what == ATTACHED]

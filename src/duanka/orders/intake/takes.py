@@ -14,23 +14,23 @@ from duanka.domain.authority import Permission, authorize
 from duanka.domain.bulk_action import MOST_CARDS, Act
 from duanka.domain.order import Kind, NoSuchTransition, Order, OrderError, Person, State, UnknownOrder
 from duanka.domain.take import Choice, Take, coverage_of
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import acts, orders
 from duanka.ledger.db.tables_takes import kept_decisions, taken_orders, takes
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import withdrawing_takes_two
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import moved_on
-from duanka.orders.bulk_actions.service import Acts
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.undo import undoing
 from duanka.orders.bulk_actions.withdrawal import Withdrawals, store_withdrawal
 from duanka.orders.intake.kept_decisions import ReadLine, Why, readable, waiting
 from duanka.orders.intake.take_record import ATTACHED, OPENED, STOPPED
-from duanka.orders.intake.taking import Taken, Taking
-from duanka.orders.views import Sight
+from duanka.orders.intake.taking import DecisionTaker, TakeResult
+from duanka.orders.views import NumberMasking
 
-_MASKED = Sight(unmasked=False)
+_MASKED = NumberMasking(unmasked=False)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class HeldDecision:
     card: str
     tier: str
     asked: str
-    reason: Words
+    reason: BilingualText
     rules: tuple[str, ...]
     city: str
     operator: str
@@ -81,7 +81,7 @@ class HeldDecision:
 
 
 @dataclass(frozen=True)
-class _Sorted:
+class _WithdrawalPlan:
     """The orders of a take that are withdrawn: by one person, and by two; and those that are left alone."""
 
     alone: list[Order] = field(default_factory=list)
@@ -89,11 +89,11 @@ class _Sorted:
     left: list[Left] = field(default_factory=list)
 
 
-class Takes:
+class TakeService:
     """Reads and undoes takes. `read`: reads a decision that was kept; `signers`: whose signature counts now."""
 
     def __init__(
-        self, acts_of_book: Acts, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
+        self, acts_of_book: ActService, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
     ) -> None:
         self._acts, self._book, self._read = acts_of_book, acts_of_book.book, read
         self._signers = signers
@@ -174,9 +174,9 @@ class Takes:
             if by.scope.covers(demand.operator, demand.city)
         )
 
-    def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> Taken:
-        """Make orders of what is held and `choice` names; errors of `Taking.take`."""
-        return Taking(self._book, None, self._read, self._signers, choice, why).take(now, by)
+    def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> TakeResult:
+        """Make orders of what is held and `choice` names; errors of `DecisionTaker.take`."""
+        return DecisionTaker(self._book, None, self._read, self._signers, choice, why).take(now, by)
 
     def undo(self, number: str, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Undone:
         """Withdraw what the take opened and nobody has moved on; what followed by the clock is given back with it.
@@ -191,7 +191,7 @@ class Takes:
         if not why.strip():
             raise OrderError(f"say why {number} is undone: the reason stays in the audit trail")
 
-        def work(turn: Turn) -> tuple[str | None, str | None, tuple[Left, ...]]:
+        def work(turn: UnitOfWork) -> tuple[str | None, str | None, tuple[Left, ...]]:
             row = turn.connection.execute(select(takes).where(takes.c.id == number).with_for_update())
             take = row.mappings().first()
             if take is None:
@@ -205,7 +205,7 @@ class Takes:
                 raise NoSuchTransition(
                     f"{number}: nothing is left to undo; {summary(found.left) or 'it opened none'}"
                 )
-            told = Words(f"撤销{number}：{why.strip()}", f"undone {number}: {why.strip()}")
+            told = BilingualText(f"撤销{number}：{why.strip()}", f"undone {number}: {why.strip()}")
             act, proposed = (
                 store_withdrawal(turn, some, told, by, alone=alone, undoes=number) if some else None
                 for some, alone in ((found.alone, True), (found.for_two, False))
@@ -232,7 +232,7 @@ def summary(left: Sequence[Left]) -> str:
     return "; ".join(f"{count:,} {why}" for why, count in reasons.most_common())
 
 
-def _sorted(turn: Turn, number: str) -> _Sorted:
+def _sorted(turn: UnitOfWork, number: str) -> _WithdrawalPlan:
     of_take = select(taken_orders.c.order_id, taken_orders.c.what).where(taken_orders.c.take_id == number)
     rows = turn.connection.execute(of_take.where(taken_orders.c.what != ATTACHED)).all()
     what = {row.order_id: row.what for row in rows}
@@ -241,7 +241,7 @@ def _sorted(turn: Turn, number: str) -> _Sorted:
     query = query.where(taken_orders.c.take_id == number, taken_orders.c.what != ATTACHED)
     cards = turn.connection.execute(query.with_only_columns(orders.c.card)).scalars().all()
     turn.lock(cards)
-    found = _Sorted()
+    found = _WithdrawalPlan()
     for row in turn.connection.execute(query.order_by(orders.c.card)).mappings():
         order = order_of(row)
         if why := _why_left(order, what[order.id], also.get(order.id)):

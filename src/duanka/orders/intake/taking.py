@@ -11,16 +11,23 @@ from itertools import chain
 from sqlalchemy import Connection, RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.order import Asked, Demand, NotTheirs, Person, State, TooManyHolders
+from duanka.domain.order import (
+    OrderDecision,
+    PermissionDenied,
+    Person,
+    RequestedAction,
+    State,
+    TooManyHolders,
+)
 from duanka.domain.take import EVERYTHING, Choice, coverage_of, heaviest_first
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, in_parts
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_takes import kept_decisions
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
-from duanka.ledger.unit_of_work.unit_of_work import Turn, cancelled
-from duanka.orders.intake.decisions import NARROWER, Decisions, Intake, first_time, withdrawals
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
+from duanka.orders.intake.decisions import NARROWER, DecisionIntake, Decisions, first_time, withdrawals
 from duanka.orders.intake.kept_decisions import (
     ReadLine,
     Why,
@@ -32,18 +39,18 @@ from duanka.orders.intake.kept_decisions import (
 )
 from duanka.orders.intake.take_record import Narrower, TakeRecord
 from duanka.orders.monitoring.offsets import position_of
-from duanka.orders.service import OrderBook, Received, receive_in, receive_one
+from duanka.orders.service import OrderService, Received, receive_in, receive_one
 
 HELD = "held"  # the source of a take of what is held
 HELD_FOR_TWO = "decisions held"  # the source of an alarm
 _AT_ONCE = 500
-_KEPT = Words("留存研判结果", "a decision that was kept")
+_KEPT = BilingualText("留存研判结果", "a decision that was kept")
 
-Kept = tuple[RowMapping, Demand]
+Kept = tuple[RowMapping, OrderDecision]
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakeResult:
     """What a take came to. `kept`: why -> decisions of which no order is made now.
 
     `police`: cards stopped on cases that the police signed, whatever was chosen; `replaced`: decisions that an earlier
@@ -60,13 +67,13 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Preview(Taken):
+class Preview(TakeResult):
     """What a take would come to. `opened_by`: tier, rule or city -> its value -> orders that would be opened."""
 
     opened_by: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-class Taking:
+class DecisionTaker:
     """Takes decisions as a person chooses them. `decisions` None: those that are held.
 
     `read`: reads a decision that was kept; `why`: the person's reason, kept with what they hold.
@@ -74,7 +81,7 @@ class Taking:
 
     def __init__(
         self,
-        book: OrderBook,
+        book: OrderService,
         decisions: Decisions | None,
         read: ReadLine,
         signers: Callable[[], frozenset[str]],
@@ -84,12 +91,12 @@ class Taking:
         self._book, self._decisions, self._read = book, decisions, read
         self._signers, self._choice, self._why = signers, choice, why
         self._intake = (
-            Intake(book, decisions, signers, choice, keep_all=choice.selects) if decisions else None
+            DecisionIntake(book, decisions, signers, choice, keep_all=choice.selects) if decisions else None
         )
         self._record = self._intake.record if self._intake else TakeRecord(HELD, choice)
 
-    def take(self, now: datetime, by: Person) -> Taken:
-        """Read what is new, then make orders of what is chosen; errors of `Intake.take`."""
+    def take(self, now: datetime, by: Person) -> TakeResult:
+        """Read what is new, then make orders of what is chosen; errors of `DecisionIntake.take`."""
         authorize(by, Permission.TAKE_DECISIONS)
         counts = Counter[str]()
         if self._intake:
@@ -104,8 +111,8 @@ class Taking:
         left = self._left()
         self._watch(held, by, now)
         if self._choice.narrower and not left.get(Why.NARROWER):
-            Alarms(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
-        return Taken(
+            AlarmService(self._book.store, lambda _: None, timedelta()).working(NARROWER, now)
+        return TakeResult(
             Received(**counts),
             self._record.id,
             left,
@@ -121,7 +128,7 @@ class Taking:
         found: list[Preview] = []
         try:
             with self._book.store.writing() as connection:
-                found.append(self._tried(Turn(connection, self._book.terms, now), by))
+                found.append(self._tried(UnitOfWork(connection, self._book.terms, now), by))
                 raise _TakenBack
         except _TakenBack:
             return found[0]
@@ -130,7 +137,7 @@ class Taking:
 
     def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
         """Let others see what one person keeps back of the tiers that two people let go."""
-        alarms = Alarms(self._book.store, lambda _: None, timedelta())
+        alarms = AlarmService(self._book.store, lambda _: None, timedelta())
         tiers = self._book.terms.policy.identity.second_person_tiers
         if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
             detail = f"{by.id} 暂缓 {count} 张须双人处置的卡 / {by.id} holds back {count} card(s)"
@@ -156,9 +163,9 @@ class Taking:
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
         """What is chosen, the heaviest first, and the rest."""
         choice = self._choice
-        back = [one for one in kept if one[1].asked is Asked.NOTHING and choice.names_place(one[1])]
+        back = [one for one in kept if one[1].asked is RequestedAction.NOTHING and choice.names_place(one[1])]
         police = [one for one in kept if one[1].police_stop]
-        asks = [one for one in kept if one[1].asked is not Asked.NOTHING and not one[1].police_stop]
+        asks = [one for one in kept if one[1].asked is not RequestedAction.NOTHING and not one[1].police_stop]
         named = [one for one in asks if choice.names(one[1])]
         named.sort(key=lambda one: heaviest_first(one[1]))
         if choice.hold_rest and not choice.filters:
@@ -172,7 +179,7 @@ class Taking:
         return [
             one
             for one in rest
-            if one[1].asked is not Asked.NOTHING
+            if one[1].asked is not RequestedAction.NOTHING
             and (self._choice.hold_rest or one[1].card in self._choice.hold)
             and by.scope.covers(one[1].operator, one[1].city)
         ]
@@ -183,7 +190,7 @@ class Taking:
         if not new:
             return held
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             turn.lock([row["card"] for row in new])
             facts = {"why": Why.HELD.value, "kept_at": now, "kept_by": by.id, "reason": self._why}
             for source in {row["source"] for row in new}:
@@ -201,7 +208,7 @@ class Taking:
         counts = Counter[str]()
 
         def work(part: Sequence[Kept]) -> None:
-            def in_turn(turn: Turn) -> tuple[Counter[str], str, Counter[str]]:
+            def in_turn(turn: UnitOfWork) -> tuple[Counter[str], str, Counter[str]]:
                 demands = self._signed([demand for _, demand in part])
                 turn.lock([demand.card for demand in demands])
                 remove(turn, [(row["card"], row["source"]) for row, _ in part])
@@ -223,7 +230,7 @@ class Taking:
             counts.update(found)
 
         def set_aside(one: Kept, error: Exception) -> None:
-            if isinstance(error, NotTheirs | TooManyHolders):
+            if isinstance(error, PermissionDenied | TooManyHolders):
                 raise error
             row, _ = one
             self._book.turn(lambda turn: remove(turn, [(row["card"], row["source"])]), now)
@@ -232,7 +239,7 @@ class Taking:
 
         try:
             work(some)
-        except (NotTheirs, TooManyHolders):
+        except (PermissionDenied, TooManyHolders):
             raise
         except Exception as error:
             if is_outage(error):
@@ -240,7 +247,7 @@ class Taking:
             each_alone(some, work, set_aside)
         return counts
 
-    def _signed(self, demands: Sequence[Demand]) -> list[Demand]:
+    def _signed(self, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
         names = self._signers()
         return [
             replace(one, signed_by=tuple(name for name in one.signed_by if name in names)) for one in demands
@@ -261,18 +268,18 @@ class Taking:
         with self._book.store.reading() as connection:
             return len(missing) - len(_stopped_by_police(connection, missing))
 
-    def _tried(self, turn: Turn, by: Person) -> Preview:
+    def _tried(self, turn: UnitOfWork, by: Person) -> Preview:
         """As `take`, within a transaction that is taken back: every step in the same order."""
         choice, narrower, counts = self._choice, None, Counter[str]()
-        outcome: list[tuple[Demand, str]] = []
+        outcome: list[tuple[OrderDecision, str]] = []
         kept = list[Kept]()
 
-        def receive(demands: Sequence[Demand]) -> None:
+        def receive(demands: Sequence[OrderDecision]) -> None:
             gone = cancelled(turn.connection, (demand.card for demand in demands))
             outcome.extend((demand, receive_one(turn, demand, gone, by)) for demand in demands)
 
         waits: Collection[str] = ()
-        new = list[Demand]()
+        new = list[OrderDecision]()
         if self._decisions:
             new = self._signed(untaken(turn.connection, self._all_new(turn.connection)))
             turn.lock([demand.card for demand in new])
@@ -309,12 +316,12 @@ class Taking:
             opened_by=_opened_by(opened),
         )
 
-    def _all_new(self, connection: Connection) -> list[Demand]:
+    def _all_new(self, connection: Connection) -> list[OrderDecision]:
         assert self._decisions is not None  # noqa: S101  # the caller asked
         position, digest = position_of(connection, self._decisions.source)
         if self._decisions.digest(position) != digest:
             position = 0
-        found = list[Demand]()
+        found = list[OrderDecision]()
         while True:
             demands, position = self._decisions.demands(position, _AT_ONCE)
             if not demands:
@@ -326,7 +333,7 @@ class _TakenBack(Exception):
     """Ends a transaction that only tried."""
 
 
-def _row(demand: Demand, why: Why) -> RowMapping:
+def _row(demand: OrderDecision, why: Why) -> RowMapping:
     """What a kept decision would be in the table."""
     return {"card": demand.card, "source": "", "why": why.value}  # type: ignore[return-value]
 
@@ -344,7 +351,7 @@ def _stopped_by_police(connection: Connection, numbers: Collection[str]) -> set[
     return found
 
 
-def _opened_by(opened: Sequence[Demand]) -> dict[str, dict[str, int]]:
+def _opened_by(opened: Sequence[OrderDecision]) -> dict[str, dict[str, int]]:
     by = {
         "tier": Counter(demand.tier for demand in opened),
         "rule": Counter(chain.from_iterable(demand.rules for demand in opened)),

@@ -17,17 +17,17 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Kind, Person, State
 from duanka.domain.private_files import put_in_place
-from duanka.domain.text import Words
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import orders
 from duanka.ledger.monitoring.isolation import each_alone
-from duanka.ledger.unit_of_work.unit_of_work import Turn
-from duanka.orders.service import OrderBook
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.service import OrderService
 
 _AT_ONCE = 500
-_ORDER = Words("恢复的工单", "the restored order")
+_ORDER = BilingualText("恢复的工单", "the restored order")
 _PAGES = 4096  # copied at once: who writes meanwhile waits for no more than these
 
 
@@ -45,7 +45,7 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
     if file.exists():
         raise DuankaError(f"{file} is there already; name another file, or move it away")
     with store.writing() as connection:
-        trail.append(connection, [Entry(now, by, "book.backup", file.name[:40], why)])
+        trail.append(connection, [AuditEntry(now, by, "book.backup", file.name[:40], why)])
     with (
         put_in_place(file) as aside,
         store.engine.connect() as connection,
@@ -58,7 +58,7 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
     return file.stat().st_size
 
 
-def hours_anew(book: OrderBook, now: datetime) -> int:
+def hours_anew(book: OrderService, now: datetime) -> int:
     """Let the hours of a restored database begin anew; how many orders that is.
 
     It does not know who was withdrawn, given more time or found right since: deadlines that passed meanwhile would stop
@@ -74,7 +74,7 @@ def hours_anew(book: OrderBook, now: datetime) -> int:
         found = [(row.id, row.card) for row in connection.execute(query)]
 
     def begin(some: Sequence[tuple[str, str]]) -> None:
-        def work(turn: Turn) -> list[str]:
+        def work(turn: UnitOfWork) -> list[str]:
             turn.lock([card for _, card in some])
             changed = list[str]()
             for number, _ in some:

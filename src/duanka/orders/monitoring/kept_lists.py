@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from duanka.domain.network import KeptList, ListOrigin
-from duanka.domain.text import Words
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.domain.text import BilingualText
+from duanka.ledger.monitoring.alarms import AlarmService
 
 _ORIGINS = {
-    ListOrigin.COPY: Words("其副本，副本之后的变更缺失", "its copy: changes since then are missing"),
-    ListOrigin.NOTHING: Words("空名单，已停机号码未被拦截", "nothing: restricted cards get through"),
+    ListOrigin.COPY: BilingualText("其副本，副本之后的变更缺失", "its copy: changes since then are missing"),
+    ListOrigin.NOTHING: BilingualText("空名单，已停机号码未被拦截", "nothing: restricted cards get through"),
 }
 
 
@@ -20,7 +20,7 @@ class KeptListWatch:
     A comparison that finds no difference confirms the list, and the alarm is over.
     """
 
-    def __init__(self, element: KeptList, alarms: Alarms) -> None:
+    def __init__(self, element: KeptList, alarms: AlarmService) -> None:
         self.name = element.name
         self._element, self._alarms = element, alarms
 

@@ -18,16 +18,16 @@ from sqlalchemy import Connection, insert, select, update
 
 from duanka.domain.network import Element, KeptList, ListOrigin, NetworkState, UnknownCard
 from duanka.domain.order import SYSTEM
-from duanka.domain.text import Words
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.domain.text import BilingualText
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import cards, drifts, outbox
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import is_outage
 from duanka.ledger.unit_of_work.network_elements import changes_allowed, use_allowance
 
 _SLICE = 500
-_COMPARED = Words("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
+_COMPARED = BilingualText("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
 _GRACE = timedelta(seconds=5)
 _NOBODY = "-"  # the order of a card that no order knows
 
@@ -87,14 +87,14 @@ class Reconciling:
         element: Element,
         *,
         repair_foreign: bool = False,
-        alarms: Alarms | None = None,
+        alarms: AlarmService | None = None,
         limit: ChangeLimit | None = None,
     ) -> None:
         """`alarms`: told of cards that cannot be compared, and of too many that differ; by default said to nobody."""
         self.name = element.name
         self._limit = limit or ChangeLimit()
         self._alarm_source = f"compare {element.name}"
-        self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
+        self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
         self._spoilt: dict[
             str, tuple[str, Exception]
         ] = {}  # card -> its order, and why it cannot be compared
@@ -302,7 +302,7 @@ class Reconciling:
             tasks.append(_task(known, self.name, number, now))
             subject = known.card if known.order_id == _NOBODY else known.order_id
             was, will = {self.name: drift.found.value}, {self.name: known.wanted.value}
-            entries.append(Entry(now, SYSTEM, "network.drift", subject, f"drift {number}", was, will))
+            entries.append(AuditEntry(now, SYSTEM, "network.drift", subject, f"drift {number}", was, will))
         if tasks:
             connection.execute(insert(outbox), tasks)
         self._trail.append(connection, entries)

@@ -9,27 +9,27 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from duanka.domain.network import Carried, Refusal, RefusalReason, RefusalSource
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import refusals
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.monitoring.isolation import each_alone, is_outage
 from duanka.orders.monitoring.offsets import position_of, remember
 
 _KEY, _NUMBER, _AT_ONCE = 160, 24, 1000
 _SOURCE = "refusals:"
-_RECORD = Words("拦截记录", "the refusal record")
+_RECORD = BilingualText("拦截记录", "the refusal record")
 
 
 class Refusals:
     """Reads one source. What is recorded is forgotten there; a crash in between records nothing twice."""
 
-    def __init__(self, store: Store, source: RefusalSource, alarms: Alarms | None = None) -> None:
+    def __init__(self, store: Store, source: RefusalSource, alarms: AlarmService | None = None) -> None:
         """`alarms`: told of what cannot be recorded; by default they are kept, and said to nobody."""
         self.name = source.name
         self._store, self._source = store, source
-        self._alarms = alarms or Alarms(store, lambda _: None, timedelta())
+        self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
 
     def read(self, now: datetime) -> bool:
         """Record what is new, up to a batch; whether there may be more. Raises NetworkError."""

@@ -10,7 +10,7 @@ from duanka.domain.order import Kind, State
 from duanka.domain.police_reasons import CLAIMED
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import WAITING_ORDERS, notices, orders
-from duanka.ledger.monitoring.alarms import Alarms
+from duanka.ledger.monitoring.alarms import AlarmService
 
 _SOURCE, UNSIGNED = "orders waiting", "unsigned cases"
 _LOOK_EVERY = timedelta(seconds=30)
@@ -26,7 +26,7 @@ def waits() -> ColumnElement[bool]:
     return and_(literal_column(WAITING_ORDERS, Boolean), not_(and_(opened, on_its_way)))
 
 
-def watch_claims(store: Store, alarms: Alarms, now: datetime) -> None:
+def watch_claims(store: Store, alarms: AlarmService, now: datetime) -> None:
     """Say how many cards are asked for cases that nobody signed, as it is now; over when there is none."""
     stopped = orders.alias()
     by_police = exists().where(
@@ -49,7 +49,7 @@ def watch_claims(store: Store, alarms: Alarms, now: datetime) -> None:
 class WaitingOrders:
     """Raises an alarm while an order waits for a person for longer than `within`, and clears it."""
 
-    def __init__(self, store: Store, alarms: Alarms, within: timedelta) -> None:
+    def __init__(self, store: Store, alarms: AlarmService, within: timedelta) -> None:
         self._store, self._alarms, self._within = store, alarms, within
         self._looked: datetime | None = None
 

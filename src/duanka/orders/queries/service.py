@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from duanka.domain.authority import Permission, authorize, within
-from duanka.domain.order import Kind, NotTheirs, Order, OrderError, Person, Role, State, UnknownOrder
+from duanka.domain.order import Kind, Order, OrderError, PermissionDenied, Person, Role, State, UnknownOrder
 from duanka.domain.person import HOLDER
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import act_of, order_of
 from duanka.ledger.db.tables import act_cards, acts, audit, cards, notices, orders, outbox, refusals
@@ -31,15 +31,15 @@ from duanka.orders.views import (
     ActView,
     Alarm,
     Confirmed,
+    DispatchView,
     Dossier,
     Drift,
     Figures,
     Handled,
-    Leg,
     Notice,
+    NumberMasking,
     OrderFile,
     Page,
-    Sight,
     act_view,
     in_force,
     leg,
@@ -48,12 +48,12 @@ from duanka.orders.views import (
     told,
 )
 
-_MASKED = Sight(unmasked=False)
+_MASKED = NumberMasking(unmasked=False)
 _LATEST = 100  # of notices, refusals and steps that a dossier shows
 
 
 @dataclass(frozen=True)
-class Reader:
+class ViewerContext:
     """Who reads. `unmasked`: asks to see numbers in full, which takes a reason; `case`: the number of the police's."""
 
     person: Person
@@ -62,7 +62,7 @@ class Reader:
     case: str = ""
 
 
-class Reading:
+class OrderQueries:
     """Reads the order book for people. Every method that shows personal data is told who reads, and writes it down."""
 
     def __init__(self, store: Store, trail: Trail) -> None:
@@ -71,7 +71,7 @@ class Reading:
     def orders(
         self,
         which: Filter,
-        reader: Reader,
+        reader: ViewerContext,
         now: datetime,
         after: str = "",
         limit: int = 50,
@@ -92,13 +92,13 @@ class Reading:
         following = cursor(sort, here[-1]) if len(rows) > len(here) else None
         return Page(tuple(sight.order(order_of(row)) for row in here), following)
 
-    def order_counts(self, which: Filter, reader: Reader, now: datetime) -> OrderCounts:
+    def order_counts(self, which: Filter, reader: ViewerContext, now: datetime) -> OrderCounts:
         """How many orders there are, and of them by tier, state, rule, city and operator."""
         _may_list(which, reader.person)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, _):
             return counts(connection, [*conditions(which, now), *orders_in(reader.person)])
 
-    def order(self, number: str, reader: Reader, now: datetime) -> OrderFile:
+    def order(self, number: str, reader: ViewerContext, now: datetime) -> OrderFile:
         """One order with all that was done for it; UnknownOrder without one, NotTheirs: out of the reader's scope."""
         authorize(reader.person, Permission.READ_ORDER)
         with self._read(reader, now, "read.order", number) as (connection, sight):
@@ -151,7 +151,7 @@ class Reading:
 
     def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
         """For the holder whom `order` is about: the open restriction of their card, and the latest objection."""
-        holder = Reader(HOLDER)
+        holder = ViewerContext(HOLDER)
         authorize(HOLDER, Permission.READ_OWN_ORDER)
         latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
         restriction = latest.where(orders.c.kind == Kind.RESTRICTION.value, orders.c.closed_at.is_(None))
@@ -161,11 +161,11 @@ class Reading:
         first, second = (sight.order(order_of(row)) if row else None for row in rows)
         return first, second
 
-    def dossier(self, card: str, reader: Reader, now: datetime) -> Dossier:
+    def dossier(self, card: str, reader: ViewerContext, now: datetime) -> Dossier:
         """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
         authorize(reader.person, Permission.READ_DOSSIER)
         if reader.person.role is Role.POLICE and not reader.case.strip():
-            raise NotTheirs(
+            raise PermissionDenied(
                 "the police ask for a card with the number of their case: --case (HTTP: caseNumber)"
             )
         with self._read(reader, now, "read.dossier", card) as (connection, sight):
@@ -207,7 +207,7 @@ class Reading:
             return act_view(act, _MASKED)
 
     def act_cards(
-        self, number: str, reader: Reader, now: datetime, after: int = 0, limit: int = 50
+        self, number: str, reader: ViewerContext, now: datetime, after: int = 0, limit: int = 50
     ) -> Page[ActCard]:
         """The cards of an act, in the order of their numbers, with what is known and what became of each.
 
@@ -229,7 +229,13 @@ class Reading:
             return figures.figures(connection, since, until, by)
 
     def handled(
-        self, since: datetime, until: datetime, reader: Reader, now: datetime, after: int = 0, limit: int = 50
+        self,
+        since: datetime,
+        until: datetime,
+        reader: ViewerContext,
+        now: datetime,
+        after: int = 0,
+        limit: int = 50,
     ) -> Page[Handled]:
         """The numbers that `figures` counts as handled, each once, with the order that ended first."""
         authorize(reader.person, Permission.LIST_HANDLED)
@@ -246,7 +252,7 @@ class Reading:
             return _MASKED.seen(figures.alarms(connection, is_open, at_most(limit)))
 
     def drifts(
-        self, reader: Reader, now: datetime, limit: int = 100, *, is_open: bool = False
+        self, reader: ViewerContext, now: datetime, limit: int = 100, *, is_open: bool = False
     ) -> Sequence[Drift]:
         """Where the network did otherwise than it was told, the latest first. `is_open`: and is not mended."""
         authorize(reader.person, Permission.LIST_DRIFTS)
@@ -256,8 +262,8 @@ class Reading:
 
     @contextmanager
     def _read(
-        self, reader: Reader, now: datetime, what: str, subject: str
-    ) -> Iterator[tuple[Connection, Sight]]:
+        self, reader: ViewerContext, now: datetime, what: str, subject: str
+    ) -> Iterator[tuple[Connection, NumberMasking]]:
         """A transaction that reads personal data and says so in the trail; it shows nothing where it cannot say so."""
         if reader.unmasked:
             authorize(reader.person, Permission.UNMASK)
@@ -265,9 +271,11 @@ class Reading:
             raise OrderError("say why you need the numbers in full: the reason stays in the audit trail")
         why = " · ".join(part for part in (reader.case.strip(), reader.why.strip()) if part)
         with self._store.writing() as connection:
-            yield connection, Sight(reader.unmasked)
+            yield connection, NumberMasking(reader.unmasked)
             seen = {"unmasked": reader.unmasked}
-            self._trail.append(connection, [Entry(now, reader.person, what, subject[:40], why, after=seen)])
+            self._trail.append(
+                connection, [AuditEntry(now, reader.person, what, subject[:40], why, after=seen)]
+            )
 
 
 def _may_list(which: Filter, by: Person) -> None:
@@ -276,15 +284,17 @@ def _may_list(which: Filter, by: Person) -> None:
         authorize(by, Permission.SEARCH_BY_NUMBER)
 
 
-def _legs(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Leg, ...]:
+def _legs(
+    connection: Connection, sight: NumberMasking, which: ColumnElement[bool]
+) -> tuple[DispatchView, ...]:
     query: Select[Any] = select(outbox).where(which).order_by(outbox.c.id)
     return tuple(leg(row, sight) for row in connection.execute(query).mappings())
 
 
-def _notices(connection: Connection, sight: Sight, which: ColumnElement[bool]) -> tuple[Notice, ...]:
+def _notices(connection: Connection, sight: NumberMasking, which: ColumnElement[bool]) -> tuple[Notice, ...]:
     query = select(notices).where(which).order_by(notices.c.id.desc()).limit(_LATEST)
     return tuple(notice(row, sight) for row in connection.execute(query).mappings())
 
 
-def _confirmed(connection: Connection, sight: Sight, card: str) -> tuple[Confirmed, ...]:
+def _confirmed(connection: Connection, sight: NumberMasking, card: str) -> tuple[Confirmed, ...]:
     return in_force(_legs(connection, sight, outbox.c.card == card))

@@ -14,7 +14,7 @@ from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import drifts as drifts_table
 from duanka.ledger.people.places import cards_in, orders_in
 from duanka.orders.bulk_actions.execution import DONE
-from duanka.orders.views import Alarm, Counted, Drift, Figures, Sight
+from duanka.orders.views import Alarm, Drift, Figures, NumberMasking, RefusalCount
 
 # By what an order about a number comes to its end (R7.3): verified, stopped, cancelled or released. A punishment stops
 # a card until a day; one direction barred (单停) is a stage on the way, and what was withdrawn was nothing.
@@ -57,7 +57,7 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
         handled=connection.execute(select(func.count(ended.c.card.distinct()))).scalar_one(),
         handled_by=_counts(connection.execute(by_end)),
         opened=_counts(connection.execute(opened)),
-        refused=tuple(Counted(*row) for row in connection.execute(met)),
+        refused=tuple(RefusalCount(*row) for row in connection.execute(met)),
         alarms=connection.execute(select(func.count()).where(raised >= since, raised < until)).scalar_one(),
         drifts=drifts_found,
         drifts_repaired=repaired,
@@ -109,7 +109,7 @@ def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Al
 
 
 def drifts(
-    connection: Connection, sight: Sight, limit: int, by: Person, *, is_open: bool = False
+    connection: Connection, sight: NumberMasking, limit: int, by: Person, *, is_open: bool = False
 ) -> tuple[Drift, ...]:
     """Drifts, the latest first. `is_open`: only those that are not mended."""
     query = select(drifts_table).where(*cards_in(by, drifts_table.c.card))

@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, select
 
-from duanka.domain.identity import Challenge, Gesture, Outcome, Progress, Reason, Stage, Step
+from duanka.domain.identity import (
+    Challenge,
+    CheckReason,
+    Gesture,
+    Outcome,
+    SessionStage,
+    Step,
+    VerificationProgress,
+)
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import Kind, Order, State
 from duanka.ledger.db.rows import order_of
@@ -23,7 +31,7 @@ _LEFT = timedelta(seconds=20)  # of a challenge that is still worth beginning
 
 
 @dataclass(frozen=True)
-class Tries:
+class VerificationAttempts:
     """The checks of one verification, the oldest first, at one moment."""
 
     rows: Sequence[RowMapping]
@@ -57,12 +65,12 @@ class Tries:
         return closed_online(order, self.policy) or (order.state is State.SENT_TO_COUNTER and looked)
 
     @property
-    def reasons(self) -> tuple[Reason, ...]:
+    def reasons(self) -> tuple[CheckReason, ...]:
         """Why the last one did not pass; empty where a person decided."""
         last = next((row for row in reversed(self.rows) if _tried(row)), None)
         if last is None or (last["outcome"] == Outcome.REVIEW and last["reviewed_at"]):
             return ()
-        return reasons_of(last) if last["decided_at"] else (Reason.LOST,)
+        return reasons_of(last) if last["decided_at"] else (CheckReason.LOST,)
 
     @property
     def answerable(self) -> bool:
@@ -80,10 +88,12 @@ class Tries:
         return None
 
 
-def tries_of(connection: Connection, order_id: str, policy: IdentityPolicy, now: datetime) -> Tries:
+def tries_of(
+    connection: Connection, order_id: str, policy: IdentityPolicy, now: datetime
+) -> VerificationAttempts:
     """What was tried for the verification with this id."""
     mine = select(checks).where(checks.c.order_id == order_id).order_by(checks.c.seq)
-    return Tries(connection.execute(mine).mappings().all(), policy, now)
+    return VerificationAttempts(connection.execute(mine).mappings().all(), policy, now)
 
 
 def closed_online(order: Order, policy: IdentityPolicy) -> bool:
@@ -95,21 +105,25 @@ def closed_online(order: Order, policy: IdentityPolicy) -> bool:
     )
 
 
-def progress_of(order: Order, tries: Tries) -> Progress:
+def progress_of(order: Order, tries: VerificationAttempts) -> VerificationProgress:
     """Where the verification is."""
     left = max(0, tries.policy.failures - tries.failures)
     if order.state is State.PASSED:
-        return Progress(Stage.PASSED, order.state, left)
+        return VerificationProgress(SessionStage.PASSED, order.state, left)
     if order.closed_at is None and order.state is State.UNDER_REVIEW:
-        return Progress(Stage.REVIEW, order.state, left, tries.reasons)
+        return VerificationProgress(SessionStage.REVIEW, order.state, left, tries.reasons)
     if order.closed_at is None and tries.under_way:
-        return Progress(Stage.WAITING, order.state, left)
+        return VerificationProgress(SessionStage.WAITING, order.state, left)
     if tries.in_person(order):
-        return Progress(Stage.COUNTER, order.state, left, (Reason.NOT_AVAILABLE,))
+        return VerificationProgress(SessionStage.COUNTER, order.state, left, (CheckReason.NOT_AVAILABLE,))
     if tries.used_up and (tries.failures >= tries.policy.failures or not tries.answerable):
-        return Progress(Stage.COUNTER, order.state, left, (*tries.reasons, Reason.USED_UP))
+        return VerificationProgress(
+            SessionStage.COUNTER, order.state, left, (*tries.reasons, CheckReason.USED_UP)
+        )
     tried = any(_tried(row) for row in tries.rows)
-    return Progress(Stage.AGAIN if tried else Stage.READY, order.state, left, tries.reasons)
+    return VerificationProgress(
+        SessionStage.AGAIN if tried else SessionStage.READY, order.state, left, tries.reasons
+    )
 
 
 def _tried(row: RowMapping) -> bool:
@@ -141,6 +155,6 @@ def steps_as_text(steps: Iterable[Step]) -> str:
     return json.dumps([(step.gesture.value, step.begins, step.ends) for step in steps])
 
 
-def reasons_of(row: RowMapping) -> tuple[Reason, ...]:
+def reasons_of(row: RowMapping) -> tuple[CheckReason, ...]:
     """The reasons that stand in a row of `checks`."""
-    return tuple(Reason(name) for name in row["reasons"].split())
+    return tuple(CheckReason(name) for name in row["reasons"].split())

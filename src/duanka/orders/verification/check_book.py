@@ -15,17 +15,17 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from duanka.domain.identity import (
     Challenge,
+    CheckReason,
     CheckRefused,
     Consent,
     Frame,
     FrameDigest,
     Outcome,
-    Progress,
-    Reason,
     Session,
-    Stage,
+    SessionStage,
     Step,
     Verdict,
+    VerificationProgress,
 )
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Event, Kind, Order, State, UnknownOrder, states_before
@@ -34,15 +34,15 @@ from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks, frames_seen
 from duanka.ledger.db.tables_identity import sessions as sessions_table
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.orders.verification import sessions
 from duanka.orders.verification.attempts import (
     REFUSED,
     RELEASED,
     SUPERSEDED,
-    Tries,
+    VerificationAttempts,
     challenge_of,
     closed_online,
     progress_of,
@@ -69,12 +69,12 @@ _log = logging.getLogger("duanka.orders.verification.check_book")
 class Checks:
     """The CheckBook of an order book. `key`: of the hashes by which frames are known again, for that alone."""
 
-    def __init__(self, book: OrderBook, links: Links, pictures: Pictures, key: bytes) -> None:
+    def __init__(self, book: OrderService, links: Links, pictures: Pictures, key: bytes) -> None:
         self._book, self._links, self._pictures, self._recordings = book, links, pictures, Recordings(key)
 
     # --- looking ---
 
-    def standing(self, order_id: str, now: datetime) -> Progress:
+    def standing(self, order_id: str, now: datetime) -> VerificationProgress:
         """Where the verification of this order is; of a restriction or an objection, that of its card. UnknownOrder."""
         with self._book.store.reading() as connection:
             row = connection.execute(select(orders).where(orders.c.id == order_id)).mappings().first()
@@ -83,7 +83,9 @@ class Checks:
             order = order_of(row)
             verification = verification_of(connection, order)
             if verification is None:
-                return Progress(Stage.COUNTER, order.state, 0, (Reason.NOT_AVAILABLE,))
+                return VerificationProgress(
+                    SessionStage.COUNTER, order.state, 0, (CheckReason.NOT_AVAILABLE,)
+                )
             return progress_of(verification, self._tries(connection, verification.id, now))
 
     def session(self, token: str, now: datetime) -> Session:
@@ -101,14 +103,14 @@ class Checks:
         looks at gets a session that can only look on.
         """
 
-        def work(turn: Turn) -> Session | CheckRefused | None:
+        def work(turn: UnitOfWork) -> Session | CheckRefused | None:
             agrees = consent.face_data and consent.legal_notice
             about = self._links.open_in(turn.connection, link, now)
             order = turn.open_order(about.card, Kind.VERIFICATION)  # from here on of two browsers one waits
             if self._links.state_of(turn.connection, link, browser) is LinkState.ELSEWHERE:
                 return OtherBrowser()
             if order is None:
-                return CheckRefused(Reason.NOT_AVAILABLE)
+                return CheckRefused(CheckReason.NOT_AVAILABLE)
             said: dict[str, object] = dict(vars(consent))
             if not agrees:
                 turn.note(HOLDER, "consent.refused", order.id, "the holder does not agree", {}, said)
@@ -119,11 +121,11 @@ class Checks:
             tries = self._tries(turn.connection, order.id, now)
             if order.state is not State.UNDER_REVIEW:
                 if tries.in_person(order):
-                    return CheckRefused(Reason.NOT_AVAILABLE)
+                    return CheckRefused(CheckReason.NOT_AVAILABLE)
                 if tries.used_up and not tries.under_way:
                     sessions.end_all(turn.connection, order.id, now)
                     self._counter_if_used_up(turn, order)
-                    return CheckRefused(Reason.USED_UP)
+                    return CheckRefused(CheckReason.USED_UP)
             turn.note(HOLDER, "consent.face_data", order.id, "agreed on the page", {}, said)
             self._links.claim(turn.connection, link, browser, now)
             sessions.end_all(turn.connection, order.id, now)
@@ -142,7 +144,7 @@ class Checks:
         CheckRefused: OTHER_SESSION: another phone took over. BUSY: frames are being looked at. USED_UP. NOT_AVAILABLE.
         """
 
-        def work(turn: Turn) -> Challenge | CheckRefused:
+        def work(turn: UnitOfWork) -> Challenge | CheckRefused:
             if found := self._open(turn, session):
                 return found
             order = _begun(turn, turn.order(session.order_id))
@@ -161,7 +163,7 @@ class Checks:
 
         return self._book.turn_kept(work, now)
 
-    def _open(self, turn: Turn, session: Session) -> Challenge | CheckRefused | None:
+    def _open(self, turn: UnitOfWork, session: Session) -> Challenge | CheckRefused | None:
         """The open challenge, or why none may be drawn; None: one may be."""
         order = turn.order(session.order_id)
         tries = self._tries(turn.connection, order.id, turn.now)
@@ -172,7 +174,7 @@ class Checks:
             return found
         if tries.used_up:
             self._counter_if_used_up(turn, order)
-            return CheckRefused(Reason.USED_UP)
+            return CheckRefused(CheckReason.USED_UP)
         return None
 
     def recorded(
@@ -183,7 +185,7 @@ class Checks:
         CheckRefused as `take`, but for a frame that came before: that its picture tells.
         """
 
-        def work(turn: Turn) -> str | CheckRefused:
+        def work(turn: UnitOfWork) -> str | CheckRefused:
             order, challenge = self._answered(turn, session, challenge_id)
             if isinstance(challenge, CheckRefused):
                 return challenge
@@ -202,7 +204,7 @@ class Checks:
         when it was used before. And used up: EXPIRED, OUT_OF_TIME, REPLAYED: a frame came before.
         """
 
-        def work(turn: Turn) -> Challenge | CheckRefused:
+        def work(turn: UnitOfWork) -> Challenge | CheckRefused:
             order, challenge = self._answered(turn, session, challenge_id)
             if isinstance(challenge, CheckRefused):
                 return challenge
@@ -212,22 +214,22 @@ class Checks:
         return self._book.turn_kept(work, now)
 
     def _answered(
-        self, turn: Turn, session: Session, challenge_id: str
+        self, turn: UnitOfWork, session: Session, challenge_id: str
     ) -> tuple[Order, Challenge | CheckRefused]:
         """The order of the session, and the challenge that frames answer, or why they are not even looked at."""
         order, row = turn.order(session.order_id), _row(turn.connection, challenge_id)
         if row is None or (row["session_id"], row["order_id"]) != (session.id, order.id):
-            return order, CheckRefused(Reason.OTHER_SESSION)
+            return order, CheckRefused(CheckReason.OTHER_SESSION)
         if row["submitted_at"] and row["outcome"] != SUPERSEDED:
-            return order, CheckRefused(Reason.REPLAYED)
+            return order, CheckRefused(CheckReason.REPLAYED)
         tries = self._tries(turn.connection, order.id, turn.now)
         if refused := _refusal(turn, session, order, tries):
             return order, refused
         too_many = tries.failures >= self._policy.failures
-        return order, CheckRefused(Reason.USED_UP) if too_many else challenge_of(row)
+        return order, CheckRefused(CheckReason.USED_UP) if too_many else challenge_of(row)
 
     def _use_up(
-        self, turn: Turn, order: Order, challenge: Challenge, reason: Reason | None
+        self, turn: UnitOfWork, order: Order, challenge: Challenge, reason: CheckReason | None
     ) -> CheckRefused | None:
         """Use the challenge up, once: None: the frames wait from now on; otherwise the refusal."""
         used: dict[str, object] = {"submitted_at": turn.now}
@@ -235,7 +237,7 @@ class Checks:
             used |= {"decided_at": turn.now, "outcome": REFUSED, "reasons": reason.value}
         once = update(checks).where(checks.c.id == challenge.id, checks.c.submitted_at.is_(None))
         if turn.connection.execute(once.values(used)).rowcount != 1:
-            return CheckRefused(Reason.REPLAYED)
+            return CheckRefused(CheckReason.REPLAYED)
         if reason is None:
             return None
         self._counter_if_used_up(turn, order)
@@ -246,25 +248,27 @@ class Checks:
     def release(self, challenge_id: str, now: datetime) -> None:
         """The frames were not looked at, by our fault: the try does not count; nothing where a verdict is kept."""
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             row = self._locked(turn, challenge_id)
             if row["decided_at"]:
                 return
             values = {"submitted_at": row["submitted_at"] or now, "decided_at": now, "outcome": RELEASED}
             mine = update(checks).where(checks.c.id == challenge_id)
-            turn.connection.execute(mine.values(**values, reasons=Reason.LOST.value))
+            turn.connection.execute(mine.values(**values, reasons=CheckReason.LOST.value))
             turn.note(SYSTEM, "check.release", row["order_id"], "not looked at; it does not count", {}, {})
 
         self._book.turn(work, now)
 
-    def settle(self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime) -> Progress:
+    def settle(
+        self, challenge_id: str, verdict: Verdict, captured: bytes | None, now: datetime
+    ) -> VerificationProgress:
         """Keep the verdict, and move the order as it says; a second one for the same challenge changes nothing.
 
         `captured`: the frame for a reviewer, kept only where one will look. An order that was closed meanwhile, or
         that somebody else has now, stays as it is. UnknownOrder: no such challenge.
         """
 
-        def work(turn: Turn) -> Progress:
+        def work(turn: UnitOfWork) -> VerificationProgress:
             row = self._locked(turn, challenge_id)
             order = turn.order(row["order_id"])
             if not row["decided_at"]:
@@ -285,7 +289,7 @@ class Checks:
 
         return self._book.turn(work, now)
 
-    def _move(self, turn: Turn, order: Order, found: Verdict) -> None:
+    def _move(self, turn: UnitOfWork, order: Order, found: Verdict) -> None:
         if order.closed_at:
             return
         if order.tier in self._policy.counter_tiers:  # it became one while the frames were looked at
@@ -316,7 +320,7 @@ class Checks:
     def keep_reference(self, order_id: str, photo: bytes, now: datetime) -> None:
         """Keep the registered photo sealed until the order closes; not at all when it is closed."""
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             if turn.order(order_id).closed_at is None:
                 self._pictures.keep(turn, order_id, REFERENCE, photo)
 
@@ -325,7 +329,7 @@ class Checks:
     def note_reference(self, order_id: str, why: str, now: datetime) -> None:
         """Put into the trail, once for each order, why the holder cannot be compared with a registered photo."""
 
-        def work(turn: Turn) -> None:
+        def work(turn: UnitOfWork) -> None:
             if not self._book.terms.trail.has(turn.connection, NO_REFERENCE, order_id):
                 turn.note(SYSTEM, NO_REFERENCE, order_id, why, {}, {})
 
@@ -356,10 +360,10 @@ class Checks:
     def _policy(self) -> IdentityPolicy:
         return self._book.terms.policy.identity
 
-    def _tries(self, connection: Connection, order_id: str, now: datetime) -> Tries:
+    def _tries(self, connection: Connection, order_id: str, now: datetime) -> VerificationAttempts:
         return tries_of(connection, order_id, self._policy, now)
 
-    def _locked(self, turn: Turn, challenge_id: str) -> RowMapping:
+    def _locked(self, turn: UnitOfWork, challenge_id: str) -> RowMapping:
         """The row of a challenge, read when nobody else has its card any more."""
         found = _row(turn.connection, challenge_id)
         if found is None:
@@ -368,10 +372,10 @@ class Checks:
         again = _row(turn.connection, challenge_id)
         return again or found
 
-    def _counter_if_used_up(self, turn: Turn, order: Order) -> None:
+    def _counter_if_used_up(self, turn: UnitOfWork, order: Order) -> None:
         """After the last try the way is the counter: no lockout, no failure, and the hours as they were."""
         tries = self._tries(turn.connection, order.id, turn.now)
-        if order.state in _TO_COUNTER_FROM and Reason.USED_UP in progress_of(order, tries).reasons:
+        if order.state in _TO_COUNTER_FROM and CheckReason.USED_UP in progress_of(order, tries).reasons:
             happen(turn, order, Event.TO_COUNTER, SYSTEM, "the tries online are used up")
 
 
@@ -379,16 +383,18 @@ def _row(connection: Connection, challenge_id: str) -> RowMapping | None:
     return connection.execute(select(checks).where(checks.c.id == challenge_id)).mappings().first()
 
 
-def _refusal(turn: Turn, session: Session, order: Order, tries: Tries) -> CheckRefused | None:
+def _refusal(
+    turn: UnitOfWork, session: Session, order: Order, tries: VerificationAttempts
+) -> CheckRefused | None:
     """Why this session may neither draw nor send frames now."""
     if not sessions.goes_on(turn.connection, session, turn.now):
-        return CheckRefused(Reason.OTHER_SESSION)
+        return CheckRefused(CheckReason.OTHER_SESSION)
     if order.state is State.UNDER_REVIEW or tries.in_person(order):
-        return CheckRefused(Reason.NOT_AVAILABLE)
-    return CheckRefused(Reason.BUSY, _ASK_AGAIN) if tries.under_way else None
+        return CheckRefused(CheckReason.NOT_AVAILABLE)
+    return CheckRefused(CheckReason.BUSY, _ASK_AGAIN) if tries.under_way else None
 
 
-def _begun(turn: Turn, order: Order) -> Order:
+def _begun(turn: UnitOfWork, order: Order) -> Order:
     """The holder has begun; also who refused first. What is late stays late: passing restores."""
     if order.state in _BEGUN_FROM:
         return happen(turn, order, Event.BEGIN, HOLDER, "verified online")

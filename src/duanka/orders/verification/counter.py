@@ -32,12 +32,12 @@ from duanka.ledger.db.tables_identity import counter_checks
 from duanka.ledger.people.keys import acts_still
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import PASSED, REJECTED
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen, hours_anew
 from duanka.orders.pagination import page, page_of
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.orders.verification_delays import may_delay
-from duanka.orders.views import Page, Sight
+from duanka.orders.views import NumberMasking, Page
 
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _HOURS_RUN = states_before(Kind.VERIFICATION, Event.EXPIRE)
@@ -47,7 +47,7 @@ _VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXP
 class Counter:
     """Verifies holders in person. Every method is one transaction, and safe beside other processes."""
 
-    def __init__(self, book: OrderBook) -> None:
+    def __init__(self, book: OrderService) -> None:
         self._book = book
 
     def verify(self, order_id: str, seen: CounterCheck, by: Person, why: str, now: datetime) -> Order:
@@ -59,7 +59,7 @@ class Counter:
         permission = Permission.RECORD_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(turn: Turn) -> Order | OrderError:
+        def work(turn: UnitOfWork) -> Order | OrderError:
             order = turn.order(order_id)
             authorize(by, permission, order)
             try:
@@ -102,7 +102,7 @@ class Counter:
         permission = Permission.CONFIRM_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(turn: Turn) -> Order:
+        def work(turn: UnitOfWork) -> Order:
             order = turn.order(order_id)
             authorize(by, permission, order)
             row = _recorded(turn, order)
@@ -120,7 +120,7 @@ class Counter:
         permission = Permission.REJECT_COUNTER_CHECK
         why = _said(why, by, permission)
 
-        def work(turn: Turn) -> Order:
+        def work(turn: UnitOfWork) -> Order:
             order = turn.order(order_id)
             authorize(by, permission, order)
             row = _recorded(turn, order)
@@ -162,12 +162,12 @@ def _can_be_verified(order: Order) -> None:
         raise NoSuchTransition(f"a {order.kind} that is {order.state} is not verified at a counter{closed}")
 
 
-def _waiting(turn: Turn, order_id: str) -> RowMapping | None:
+def _waiting(turn: UnitOfWork, order_id: str) -> RowMapping | None:
     mine = (counter_checks.c.order_id == order_id, counter_checks.c.outcome.is_(None))
     return turn.connection.execute(select(counter_checks).where(*mine)).mappings().first()
 
 
-def _recorded(turn: Turn, order: Order) -> RowMapping:
+def _recorded(turn: UnitOfWork, order: Order) -> RowMapping:
     """What waits for a second person, the order locked before."""
     row = _waiting(turn, order.id)
     if row is None:
@@ -177,7 +177,7 @@ def _recorded(turn: Turn, order: Order) -> RowMapping:
     return row
 
 
-def _over(turn: Turn, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
+def _over(turn: UnitOfWork, row: RowMapping, outcome: str, by: Person) -> dict[str, str]:
     """End what waits; how the rows were found, for the trail."""
     was = found(turn.connection, COUNTER_CHECKS, row["order_id"])
     values = {"outcome": outcome, "second_by": by.id, "second_at": turn.now}
@@ -193,7 +193,7 @@ def _facts(seen: CounterCheck) -> dict[str, object]:
 def _shown(row: RowMapping) -> CounterWaiting:
     return CounterWaiting(
         row["order_id"],
-        Sight(unmasked=False).number(row["card"]),
+        NumberMasking(unmasked=False).number(row["card"]),
         row["tier"],
         Document(row["document"]),
         row["counter"],

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from duanka.domain.identity import CheckRefused, Reason
+from duanka.domain.identity import CheckReason, CheckRefused
 from duanka.domain.order import AlreadyUsed, Order, UnknownOrder
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
@@ -54,7 +54,7 @@ class OtherBrowser(CheckRefused):
     """Another browser agreed by this link."""
 
     def __init__(self) -> None:
-        super().__init__(Reason.OTHER_BROWSER)
+        super().__init__(CheckReason.OTHER_BROWSER)
 
 
 class Links:

@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, exists, func, select, text
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import operator_zone
-from duanka.domain.order import SYSTEM, Event, Kind, NotTheirs, OrderError, Person, states_before
+from duanka.domain.order import SYSTEM, Event, Kind, OrderError, PermissionDenied, Person, states_before
 from duanka.domain.passed_cards import Pass, listed, read_list
 from duanka.domain.private_files import private_folder, write_private
-from duanka.ledger.audit.trail import Entry, Trail
+from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import PASSED_ORDERS, audit, audit_head, orders
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 
 _END = select(audit_head.c.seq)
 # what came lately is read by number, and not every pass there ever was by its index
@@ -46,7 +46,7 @@ class PassList:
                 latest[one.card] = one
         return [latest[card] for card in sorted(latest)]
 
-    def put_in_force(self, book: OrderBook, now: datetime) -> int:
+    def put_in_force(self, book: OrderService, now: datetime) -> int:
         """Pass the open verifications of whom the file knows as passed since they were opened; how many those are."""
         return sum(_passes_again(book, one, now) for one in self._kept())
 
@@ -95,20 +95,22 @@ class PassList:
         """
         authorize(by, Permission.EXPORT_PASSES)
         if not by.scope.everywhere:
-            raise NotTheirs(f"the list of passes is of every operator and city, and {by.id} has {by.scope}")
+            raise PermissionDenied(
+                f"the list of passes is of every operator and city, and {by.id} has {by.scope}"
+            )
         passes = self.passes()
         with self._store.writing() as connection:
             told: dict[str, object] = {"cards": len(passes)}
-            entry = Entry(now, by, "passes.export", "passes", "for scans and live runs", after=told)
+            entry = AuditEntry(now, by, "passes.export", "passes", "for scans and live runs", after=told)
             self._trail.append(connection, [entry])
         write_private(path, listed(passes, self._key))
         return len(passes)
 
 
-def _passes_again(book: OrderBook, one: Pass, now: datetime) -> bool:
+def _passes_again(book: OrderService, one: Pass, now: datetime) -> bool:
     """Pass what is asked of a card that its holder passed after it was asked; whether anything was."""
 
-    def work(turn: Turn) -> bool:
+    def work(turn: UnitOfWork) -> bool:
         order = turn.open_order(one.card, Kind.VERIFICATION)
         if order is None or order.opened_at > one.passed_at:
             return False

@@ -16,18 +16,18 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, sel
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import pictures
 from duanka.ledger.monitoring.isolation import each_alone
-from duanka.ledger.unit_of_work.unit_of_work import Turn
-from duanka.orders.service import OrderBook
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.service import OrderService
 
 REFERENCE, CAPTURED = "reference", "captured"
 LONGEST = timedelta(days=400)  # after its order was opened, whatever became of that, no picture is kept
 KEY_BYTES = 32
-_PICTURES = Words("照片所属工单", "the deletion of the pictures of")
+_PICTURES = BilingualText("照片所属工单", "the deletion of the pictures of")
 _NONCE = 12  # bytes: drawn by lot for each picture, as the standard advises for so few under one key
 
 
@@ -38,13 +38,13 @@ class PictureSealed(DuankaError):
 class Pictures:
     """Keeps pictures sealed, opens them, and does away with them. `key`: for pictures alone, 32 bytes."""
 
-    def __init__(self, book: OrderBook, key: bytes) -> None:
+    def __init__(self, book: OrderService, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key of {KEY_BYTES} bytes is needed")
         self._book, self._cipher = book, AESGCM(key)
         self._in_the_log = False  # a deleted picture may still lie in SQLite's log
 
-    def keep(self, turn: Turn, order_id: str, what: str, picture: bytes) -> None:
+    def keep(self, turn: UnitOfWork, order_id: str, what: str, picture: bytes) -> None:
         """Keep a picture as a part of `turn`; one that was kept before makes room. `what`: REFERENCE, CAPTURED."""
         nonce = os.urandom(_NONCE)
         sealed = nonce + self._cipher.encrypt(nonce, picture, _bound_to(order_id, what))
@@ -102,7 +102,7 @@ class Pictures:
         )
 
 
-def _delete(turn: Turn, of: Sequence[str]) -> None:
+def _delete(turn: UnitOfWork, of: Sequence[str]) -> None:
     for order_id in of:
         gone = delete(pictures).where(pictures.c.order_id == order_id).returning(pictures.c.what)
         if what := sorted(turn.connection.execute(gone).scalars()):  # nothing, if another worker was quicker

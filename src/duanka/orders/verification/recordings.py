@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from duanka.domain.identity import UPLOAD, Challenge, Frame, FrameDigest, Reason, in_time
+from duanka.domain.identity import UPLOAD, Challenge, CheckReason, Frame, FrameDigest, in_time
 from duanka.domain.sealing import derived
 from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.tables_identity import frames_seen
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 _HASH = 32  # hex digits: 128 bits, as many as no two frames share by chance
 _DIFFERENT = 8  # frames of a recording in which something moves, at least
@@ -36,7 +36,9 @@ class Recordings:
         at = (now - _EPOCH) // _TICK
         return f"{at}.{self._signature(challenge, digests, at)}"
 
-    def told(self, turn: Turn, challenge: Challenge, digests: Sequence[FrameDigest]) -> Reason | None:
+    def told(
+        self, turn: UnitOfWork, challenge: Challenge, digests: Sequence[FrameDigest]
+    ) -> CheckReason | None:
         """Why a recording that ends now does not answer the challenge: EXPIRED, OUT_OF_TIME.
 
         EXPIRED also where another one was told before: of several nobody may choose later.
@@ -48,19 +50,19 @@ class Recordings:
             self._new(turn, challenge, [this])
             return None
         known = select(frames_seen.c.hash).where(frames_seen.c.hash == this)  # its answer was lost
-        return None if turn.connection.execute(known).first() else Reason.EXPIRED
+        return None if turn.connection.execute(known).first() else CheckReason.EXPIRED
 
     def _unfit(
         self, challenge: Challenge, recorded: Sequence[Frame] | Sequence[FrameDigest], now: datetime
-    ) -> Reason | None:
+    ) -> CheckReason | None:
         if now >= challenge.expires_at:
-            return Reason.EXPIRED
+            return CheckReason.EXPIRED
         within = (now - challenge.drawn_at).total_seconds()
-        return None if in_time(challenge.steps, recorded, within) else Reason.OUT_OF_TIME
+        return None if in_time(challenge.steps, recorded, within) else CheckReason.OUT_OF_TIME
 
     def arrived(
-        self, turn: Turn, challenge: Challenge, frames: Sequence[Frame], receipt: str
-    ) -> Reason | None:
+        self, turn: UnitOfWork, challenge: Challenge, frames: Sequence[Frame], receipt: str
+    ) -> CheckReason | None:
         """Why pictures that are here now do not answer the challenge: EXPIRED, OUT_OF_TIME, REPLAYED.
 
         `receipt`: says when they were recorded; without one, now.
@@ -69,11 +71,11 @@ class Recordings:
         if receipt:
             at = self._signed_at(challenge, [FrameDigest.of(one) for one in frames], receipt)
             if turn.now >= challenge.expires_at + UPLOAD:
-                return Reason.EXPIRED
-        reason = self._unfit(challenge, frames, at) if at else Reason.OUT_OF_TIME
-        return reason or (Reason.REPLAYED if self._replayed(turn, challenge, frames) else None)
+                return CheckReason.EXPIRED
+        reason = self._unfit(challenge, frames, at) if at else CheckReason.OUT_OF_TIME
+        return reason or (CheckReason.REPLAYED if self._replayed(turn, challenge, frames) else None)
 
-    def _replayed(self, turn: Turn, challenge: Challenge, frames: Sequence[Frame]) -> bool:
+    def _replayed(self, turn: UnitOfWork, challenge: Challenge, frames: Sequence[Frame]) -> bool:
         """Whether one of the frames came before in another recording; all of them are known from now on."""
         # a covered lens gives one picture again and again, and everybody's are alike: what that is, the check says
         hashes = {self._hash(one.jpeg) for one in frames}
@@ -85,7 +87,7 @@ class Recordings:
     def _hash(self, content: bytes) -> str:
         return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:_HASH]
 
-    def _new(self, turn: Turn, challenge: Challenge, hashes: Sequence[str]) -> int:
+    def _new(self, turn: UnitOfWork, challenge: Challenge, hashes: Sequence[str]) -> int:
         """Keep these hashes; how many were not known."""
         rows = [{"hash": one, "order_id": challenge.order_id, "at": turn.now} for one in hashes]
         # who sends the same frames for another order at this moment waits here, and then finds them

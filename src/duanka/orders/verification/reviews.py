@@ -13,17 +13,17 @@ from datetime import datetime
 from sqlalchemy import RowMapping, and_, func, select
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.identity import Outcome, Reason
+from duanka.domain.identity import CheckReason, Outcome
 from duanka.domain.order import NoSuchTransition, Order, OrderError, Person, State
 from duanka.ledger.db.tables import orders
 from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.people.places import orders_in
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.pagination import page, page_of
-from duanka.orders.service import OrderBook
+from duanka.orders.service import OrderService
 from duanka.orders.verification.attempts import reasons_of
 from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures
-from duanka.orders.views import Page, Sight
+from duanka.orders.views import NumberMasking, Page
 
 _JUDGED = tuple(outcome.value for outcome in Outcome)
 
@@ -37,7 +37,7 @@ class ReviewItem:
     tier: str
     since: datetime
     similarity: float | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[CheckReason, ...]
     failures: int
 
 
@@ -47,7 +47,7 @@ class EarlierVerdict:
 
     at: datetime
     outcome: Outcome
-    reasons: tuple[Reason, ...]
+    reasons: tuple[CheckReason, ...]
     similarity: float | None
     counted: bool
 
@@ -61,7 +61,7 @@ class ReviewFile:
     captured: bytes | None
     similarity: float | None
     signals: Mapping[str, float]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[CheckReason, ...]
     earlier: tuple[EarlierVerdict, ...]
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class ReviewFile:
 class Reviews:
     """Shows what waits for a person, and the pictures to whom may see them."""
 
-    def __init__(self, book: OrderBook, pictures: Pictures) -> None:
+    def __init__(self, book: OrderService, pictures: Pictures) -> None:
         self._book, self._pictures = book, pictures
 
     def waiting(self, by: Person, after: str = "", limit: int = 50) -> Page[ReviewItem]:
@@ -114,7 +114,7 @@ class Reviews:
         if not why.strip():
             raise OrderError("say why you need to see the pictures: the reason stays in the audit trail")
 
-        def work(turn: Turn) -> ReviewFile:
+        def work(turn: UnitOfWork) -> ReviewFile:
             order = turn.order(order_id)
             authorize(by, Permission.OPEN_REVIEW, order)
             if order.closed_at or order.state is not State.UNDER_REVIEW:
@@ -132,7 +132,7 @@ class Reviews:
             seen: dict[str, object] = {"seen": [what for what, picture in shown.items() if picture]}
             turn.note(by, "pictures.seen", order_id, why.strip(), {}, seen)
             return ReviewFile(
-                order=Sight(unmasked=False).order(order),
+                order=NumberMasking(unmasked=False).order(order),
                 reference=shown[REFERENCE],
                 captured=shown[CAPTURED],
                 similarity=last["similarity"] if last else None,
@@ -147,7 +147,7 @@ class Reviews:
 def _item(row: RowMapping) -> ReviewItem:
     return ReviewItem(
         row["id"],
-        Sight(unmasked=False).number(row["card"]),
+        NumberMasking(unmasked=False).number(row["card"]),
         row["tier"],
         row["since"],
         row["similarity"],

@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from sqlalchemy import RowMapping, update
 
-from duanka.domain.identity import Outcome, Reason, Verdict
+from duanka.domain.identity import CheckReason, Outcome, Verdict
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.order import SYSTEM, Order
 from duanka.ledger.audit.row_digests import CHECKS
 from duanka.ledger.audit.row_digests import found as rows_found
 from duanka.ledger.db.tables_identity import checks
-from duanka.ledger.unit_of_work.unit_of_work import Turn
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 
 def as_its_tier_wants(verdict: Verdict, order: Order, policy: IdentityPolicy) -> Verdict:
     """A pass of a tier that a person must look at is none, also where it became one since the frames were sent."""
     if verdict.outcome is Outcome.PASSED and order.tier in policy.review_tiers:
-        return replace(verdict, outcome=Outcome.REVIEW, reasons=(Reason.POLICY,))
+        return replace(verdict, outcome=Outcome.REVIEW, reasons=(CheckReason.POLICY,))
     return verdict
 
 
-def keep(turn: Turn, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
+def keep(turn: UnitOfWork, row: RowMapping, found: Verdict, *, counted: bool, waits: bool) -> None:
     """Write the verdict down, and into the trail: numbers and reasons, never a picture or what stands for a face."""
     similarity = found.similarity
     similarity = None if similarity is None or not math.isfinite(similarity) else float(similarity)

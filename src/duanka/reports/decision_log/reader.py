@@ -15,12 +15,12 @@ from duanka.domain.errors import UnreadableInput
 from duanka.domain.findings import CardAtRisk
 from duanka.domain.hit_summary import summaries_of
 from duanka.domain.judgement import CLAIMED, CONFIRMED
-from duanka.domain.order import Asked, Demand
+from duanka.domain.order import OrderDecision, RequestedAction
 from duanka.domain.person import place_name
 from duanka.domain.private_files import private_file
 from duanka.domain.sealing import Sealer, run_of
 from duanka.domain.take import Coverage
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.reports.cards_at_risk import CardsAtRisk
 from duanka.reports.decision_log.writer import DECISIONS, decision_line
 
@@ -28,7 +28,7 @@ _BLOCK = 1 << 20
 _MOST_REASONS = 3  # that a holder is told: the heaviest; the rest is in the dossier
 # Told where nothing but a list that nobody signed names the card: that it exists is no news for its holder.
 _IN_PERSON = {"zh": "号码使用情况须本人到场核实", "en": "its use has to be verified in person"}
-_ASKED = {"watch": Asked.NOTHING, **{asked.value: asked for asked in Asked}}
+_ASKED = {"watch": RequestedAction.NOTHING, **{asked.value: asked for asked in RequestedAction}}
 
 
 class DecisionList:
@@ -113,12 +113,12 @@ class DecisionFile:
             return "gone"
         return self._read.hexdigest()
 
-    def demands(self, position: int, limit: int) -> tuple[Sequence[Demand], int]:
+    def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
         """Up to `limit` decisions after byte `position`, and where to go on; none while no whole line is there.
 
         UnreadableInput where a line is no decision.
         """
-        found: list[Demand] = []
+        found: list[OrderDecision] = []
         try:
             with self.path.open("rb") as file:
                 self._come_to(file, position)
@@ -165,7 +165,7 @@ class DecisionFile:
         self._run, self._last = run, seq
         return f"{run}:{seq}"
 
-    def _demand(self, line: bytes, position: int) -> Demand:
+    def _demand(self, line: bytes, position: int) -> OrderDecision:
         try:
             said = json.loads(line)
             return _demand_of(said, line, self._sealed(line))
@@ -185,7 +185,7 @@ class KeptLines:
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key
 
-    def __call__(self, line: str, *, sealed: bool) -> Demand:
+    def __call__(self, line: str, *, sealed: bool) -> OrderDecision:
         """The decision of a line; UnreadableInput where it is none. `sealed`: it bore a seal where its file had it."""
         text = line.encode(errors="replace")
         try:
@@ -198,18 +198,18 @@ class KeptLines:
             ) from error
 
 
-def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> Demand:
+def _demand_of(said: dict[str, Any], line: bytes, decision: str) -> OrderDecision:
     """The demand of a line. `decision`: its id where it bears a seal of ours. ValueError, KeyError, TypeError."""
     reasons = said["reasons"]
     police = [one for one in reasons if one["rule"] in (CONFIRMED, CLAIMED)]
     told = [one for one in reasons if one not in police][:_MOST_REASONS]
     told = told or [_IN_PERSON if one["rule"] == CLAIMED else one for one in police] or reasons
     points, covers = said.get("points"), said.get("covers")
-    return Demand(
+    return OrderDecision(
         card=str(said["card"]),
         asked=_ASKED[said["action"]],
         tier=str(said["tier"]),
-        reason=Words("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
+        reason=BilingualText("；".join(one["zh"] for one in told), "; ".join(one["en"] for one in told)),
         rules=tuple(str(one["rule"]) for one in reasons),
         cases=tuple(str(case) for case in said.get("cases", ())),
         decision=decision,

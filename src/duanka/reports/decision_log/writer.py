@@ -21,7 +21,7 @@ from duanka.domain.rule import Hit
 from duanka.domain.sealing import Sealer, encoded, run_of
 from duanka.domain.streaming import HitChange
 from duanka.domain.take import Coverage
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 
 HITS, DECISIONS = "hits.jsonl", "decisions.jsonl"
 _BEGIN = b'{"seq": '  # of every line
@@ -29,7 +29,7 @@ _BLOCK = 1 << 16
 _NUL = b"\x00"
 
 
-class Ledger:
+class DecisionLogWriter:
     """Two files that only grow. `folder` is made where it is missing; one process at a time may write to it.
 
     What a crash or a full disk tore off is cut when it is opened, and comes again when the changes behind
@@ -44,9 +44,9 @@ class Ledger:
             raise DuankaError(
                 f"{folder}: cannot be made ({error.strerror}); choose another folder"
             ) from error
-        self._hits = _Lines(folder / HITS)
+        self._hits = _JsonLinesFile(folder / HITS)
         try:
-            self._decisions = _Lines(folder / DECISIONS)
+            self._decisions = _JsonLinesFile(folder / DECISIONS)
         except BaseException:
             self._hits.close()
             raise
@@ -54,7 +54,7 @@ class Ledger:
         # a file that goes on is one run; what another installation sealed is not ours
         self._sealer = Sealer(key, run_of(key, self._decisions.last_line)) if key else None
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> DecisionLogWriter:
         return self
 
     def __exit__(
@@ -78,7 +78,7 @@ class Ledger:
     def write(
         self,
         changes: Sequence[HitChange],
-        words: Callable[[Hit], Words],
+        words: Callable[[Hit], BilingualText],
         cards: Iterable[CardAtRisk],
         covers: Coverage | None = None,
     ) -> None:
@@ -100,7 +100,7 @@ class Ledger:
         self._decisions.add((seq, decision_line(seq, card, self._sealer, covers)) for seq, card in by_seq)
 
 
-class _Lines:
+class _JsonLinesFile:
     """One file of JSON lines in rising order of seq. `last`: the seq of the last whole line, 0 without one.
 
     `last_line`: the last one when it was opened; empty without one.
@@ -212,7 +212,7 @@ def _settle(folder: Path) -> None:
         os.close(handle)
 
 
-def _change(change: HitChange, words: Words) -> dict[str, object]:
+def _change(change: HitChange, words: BilingualText) -> dict[str, object]:
     hit = change.hit
     return {
         "seq": change.seq,
@@ -225,7 +225,7 @@ def _change(change: HitChange, words: Words) -> dict[str, object]:
     }
 
 
-def _reason(rule: str, words: Words, hit: Hit | None) -> dict[str, object]:
+def _reason(rule: str, words: BilingualText, hit: Hit | None) -> dict[str, object]:
     """Why, in words; of a rule that hit, on which days."""
     reason: dict[str, object] = {"rule": rule, "zh": words.zh, "en": words.en}
     if hit:

@@ -62,7 +62,7 @@ class ShelfProgress(BaseModel):
         return [*(g.number for g in self.sealed), self.fresh.number, *merged]
 
 
-class Progress(BaseModel):
+class Checkpoint(BaseModel):
     """All of it. `marks`: rule -> now as it last saw it; `closed`: rule -> days before it are judged.
 
     `firsts`, `lasts`: table -> first and last event; `days`: record table -> day -> its records and their last event,

@@ -22,7 +22,7 @@ Mention = tuple[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class CompiledRule:
     """A rule with its limits. `sql` and `due` are DuckDB's, with the MOMENTS as named parameters.
 
     `select`: its rows as `hits` has them; `mentions`: tables and columns that its statements name;
@@ -64,7 +64,7 @@ class Prepared:
         return not self.rule.monotone and not self.due and bool(self.rollups)
 
 
-def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
+def prepare(rule: Rule, limits: Mapping[str, Literal]) -> CompiledRule:
     """Fill `limits` into the SQL of `rule`."""
     narrow = {name: _condition(text, limits) for name, text in rule.narrow.items()}
     own = set(LISTS) | {"cards"}
@@ -75,7 +75,7 @@ def prepare(rule: Rule, limits: Mapping[str, Literal]) -> Prepared:
             touches[name] = _condition(text, limits, {"cards": "state.cards"})
     sql = render(rule.sql, limits, left=MOMENTS)
     names = parameters(rule.sql) | (parameters(rule.due) if rule.due else frozenset())
-    return Prepared(
+    return CompiledRule(
         rule=rule,
         limits=limits,
         sql=sql,
@@ -107,7 +107,7 @@ def _mentions(*statements: str) -> tuple[Mention, ...]:
     return tuple((tables(text), columns(text)) for text in statements if text)
 
 
-def lean_for(prepared: list[Prepared], *, narrowed: bool) -> list[Rollup]:
+def lean_for(prepared: list[CompiledRule], *, narrowed: bool) -> list[Rollup]:
     """The rollups that these rules read, with the aggregates that are read of them."""
     mentions = [one for rule in prepared for one in rule.mentions]
     if narrowed:
@@ -120,6 +120,6 @@ def lean_for(prepared: list[Prepared], *, narrowed: bool) -> list[Rollup]:
     return found
 
 
-def reaches_back(prepared: Prepared) -> timedelta:
+def reaches_back(prepared: CompiledRule) -> timedelta:
     """How long before a window the rule looks; practically for ever where it judges whole lives."""
     return _FAR if prepared.rule.window is Window.LIFE else prepared.rule.look_back

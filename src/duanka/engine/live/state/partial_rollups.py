@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from duanka.domain.rollups import How, Part, Rollup
+from duanka.domain.rollups import MergeOperation, Rollup, RollupSource
 from duanka.engine.sql.rollup_sql import TYPES, rollup_sql
 
 _ALIKE = 0.7  # of the rows left after grouping: above, it is not worth its while
 _TRY_AGAIN = 50  # batches
 
 
-class Appending:
+class AdaptiveAggregation:
     """Chooses for one rollup, by what grouping brought the last time."""
 
     def __init__(self, rollup: Rollup) -> None:
@@ -38,12 +38,12 @@ class Appending:
             self._grouped = rows <= _ALIKE * records
 
 
-def by_row_sql(rollup: Rollup, part: Part) -> str:
+def by_row_sql(rollup: Rollup, part: RollupSource) -> str:
     """A partial rollup of one source with a row per record."""
     values = []
     for aggregate in rollup.aggregates:
         value = part.values.get(aggregate.name)
-        nothing = "0" if aggregate.how is How.SUM else "NULL"
+        nothing = "0" if aggregate.how is MergeOperation.SUM else "NULL"
         kind = TYPES[aggregate.how]
         if value is None:
             said = nothing
@@ -51,7 +51,7 @@ def by_row_sql(rollup: Rollup, part: Part) -> str:
             said = f"CASE WHEN {value.condition} THEN {value.expression} ELSE {nothing} END"
         else:
             said = value.expression
-        if value is not None and aggregate.how is How.SUM:
+        if value is not None and aggregate.how is MergeOperation.SUM:
             said = f"coalesce({said}, 0)"
         values.append(f"CAST({said} AS {kind}) AS {aggregate.name}")
     keys = [f"{part.keys[key]} AS {key}" for key in rollup.keys]

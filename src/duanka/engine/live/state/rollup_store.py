@@ -23,7 +23,7 @@ _SOONER = 8  # while nothing comes, smaller generations are merged too: rules re
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
 
 
-class Shelf:
+class RollupStore:
     """The generations of one rollup in the schema `state`."""
 
     def __init__(self, rollup: Rollup, progress: ShelfProgress, run: Run, seal_rows: int = SEAL_ROWS) -> None:

@@ -14,7 +14,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import private_folder, tighten
 from duanka.domain.schema import TABLES
 from duanka.domain.streaming import GONE
-from duanka.engine.live.state.checkpoint import VERSION, Progress, version_in
+from duanka.engine.live.state.checkpoint import VERSION, Checkpoint, version_in
 from duanka.engine.shared.coverage import Rows
 from duanka.engine.shared.duckdb_database import TYPES, bound
 
@@ -45,7 +45,7 @@ _TABLES = {
 }
 
 
-class State:
+class LiveState:
     """The file in `folder`. `again` is called when `progress` was taken back to what the file says."""
 
     def __init__(self, folder: Path, *, memory: str, threads: int | None, again: Callable[[], None]) -> None:
@@ -54,7 +54,7 @@ class State:
         self._again = again
         self._busy = False
         self._ours = False  # a committed progress of ours stands in the file
-        self.progress = Progress()
+        self.progress = Checkpoint()
         bound(self.db, folder, memory, threads)
         self.run(f"SET checkpoint_threshold = '{_WAL}'")
 
@@ -81,13 +81,13 @@ class State:
         for name, columns in _TABLES.items():
             self.run(f"CREATE TABLE state.{name} ({columns})")
         self.run("INSERT INTO state.progress VALUES ('')")
-        self.progress = Progress(history=history, days={})
+        self.progress = Checkpoint(history=history, days={})
 
-    def _read(self, there: set[str]) -> Progress:
+    def _read(self, there: set[str]) -> Checkpoint:
         """The progress, if it is one of ours, and the tables that it speaks of are there."""
         found = self.run("SELECT value FROM state.progress") if "progress" in there else []
         try:
-            progress = Progress.model_validate_json(found[0][0] if found else "")
+            progress = Checkpoint.model_validate_json(found[0][0] if found else "")
             shelves = {
                 f"{name}_{number}" for name, shelf in progress.shelves.items() for number in shelf.numbers
             }
@@ -148,7 +148,7 @@ class State:
         except duckdb.Error:  # the file is out of reach: whoever opens it again finds the last whole batch
             return
         if self._ours:
-            self.progress = Progress.model_validate_json(found[0][0])
+            self.progress = Checkpoint.model_validate_json(found[0][0])
             self._again()
 
 

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 
 from duanka.domain.schema import TABLES
-from duanka.domain.streaming import Lateness, Source
+from duanka.domain.streaming import Lateness, SourceReach
 from duanka.domain.take import Coverage
-from duanka.engine.live.state.checkpoint import Progress, SourceProgress
-from duanka.engine.live.state.compiled_rule import Prepared
+from duanka.engine.live.state.checkpoint import Checkpoint, SourceProgress
+from duanka.engine.live.state.compiled_rule import CompiledRule
 from duanka.engine.shared.coverage import Day, by_day, since, without_strays
 
 _DAY = timedelta(days=1)
@@ -25,10 +25,10 @@ _MOST_SOURCES = 2_000  # whoever delivers under ever new names shares one mark t
 _OTHERS = "(others)/{}"
 
 
-class Marks:
+class Watermarks:
     """Reads and moves the marks in `progress`."""
 
-    def __init__(self, progress: Progress, lateness: Lateness) -> None:
+    def __init__(self, progress: Checkpoint, lateness: Lateness) -> None:
         self._progress = progress
         self._lateness = lateness
 
@@ -44,7 +44,9 @@ class Marks:
         for source in self._progress.sources.values():
             source.heard_at = max(source.heard_at or now, now)
 
-    def source(self, name: str, table: str, prepared: Collection[Prepared], now: datetime) -> SourceProgress:
+    def source(
+        self, name: str, table: str, prepared: Collection[CompiledRule], now: datetime
+    ) -> SourceProgress:
         """The progress of a source that delivers; a new one begins where the rules have come to without it."""
         found = self._known(name, table, now)
         judged = max(self._judged(table, prepared), self._progress.forgotten.get(table, LONG_AGO))
@@ -70,12 +72,12 @@ class Marks:
             source.heard_at = min(now, source.heard_at + (high - source.high))
             source.high = high
 
-    def _judged(self, table: str, prepared: Collection[Prepared]) -> datetime:
+    def _judged(self, table: str, prepared: Collection[CompiledRule]) -> datetime:
         """To where rules that `table` feeds have judged."""
         marks = self._progress.marks
         return max((marks[p.id] for p in prepared if table in p.feeds and p.id in marks), default=LONG_AGO)
 
-    def over(self, prepared: Collection[Prepared]) -> dict[str, datetime]:
+    def over(self, prepared: Collection[CompiledRule]) -> dict[str, datetime]:
         """By table, before when whatever a source still delivers is late; what was forgotten once stays so."""
         found: dict[str, datetime] = {}
         for source in self._progress.sources.values():
@@ -103,7 +105,7 @@ class Marks:
         patience = self._lateness.silence_of(source.name, source.table)
         return source.heard_at is not None and now - source.heard_at > patience
 
-    def of_rule(self, prepared: Prepared, now: datetime) -> datetime | None:
+    def of_rule(self, prepared: CompiledRule, now: datetime) -> datetime | None:
         """What all sources of its tables are complete to; None while nothing is known or history is read."""
         if self._progress.history:
             return None
@@ -118,7 +120,7 @@ class Marks:
         return mark if mark > LONG_AGO else None
 
     def _heard(
-        self, prepared: Prepared, sources: Sequence[SourceProgress], now: datetime
+        self, prepared: CompiledRule, sources: Sequence[SourceProgress], now: datetime
     ) -> Sequence[datetime]:
         """What the sources are complete to that hold the rule up: new ones for a while, all of them together."""
         known = [self._complete(s) for s in sources if self._proven(s, now)]
@@ -175,11 +177,11 @@ class Marks:
         last = max(days[-1].day for days in covered.values())
         return Coverage(first, last, {table: len(days) for table, days in covered.items()})
 
-    def sources(self, now: datetime) -> Iterator[Source]:
+    def sources(self, now: datetime) -> Iterator[SourceReach]:
         """How far each source has come."""
         for source in sorted(self._progress.sources.values(), key=lambda s: (s.name, s.table)):
             if source.high is not None or source.records:
-                yield Source(
+                yield SourceReach(
                     source.name,
                     source.table,
                     source.records,

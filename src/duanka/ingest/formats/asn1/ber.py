@@ -16,7 +16,7 @@ class BrokenFrame(Exception):  # not an error of the program: the file is like t
     """No element begins here, or it ends beyond the data."""
 
 
-class Element(NamedTuple):
+class BerElement(NamedTuple):
     """One element of `data`: it lies from `begin` to `after`, its content from `first` to `last`."""
 
     tag: bytes
@@ -39,7 +39,7 @@ class Octets(Protocol):
     def __getitem__(self, place: slice) -> bytes: ...
 
 
-def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> Element:
+def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int = 0) -> BerElement:
     """Return the element that begins at `begin` and ends before `end`; raise BrokenFrame when there is none.
 
     `cut`: an element that says it goes beyond `end` is taken to end there, for what it holds before may be whole.
@@ -69,12 +69,12 @@ def element(data: Octets, begin: int, end: int, *, cut: bool = False, depth: int
         if not cut:
             raise BrokenFrame
         last = end
-    return Element(tag, begin, at, last, last)
+    return BerElement(tag, begin, at, last, last)
 
 
 def _indefinite(
     data: Octets, begin: int, first: int, end: int, *, tag: bytes, cut: bool, depth: int
-) -> Element:
+) -> BerElement:
     at = first
     if depth > _DEEPEST:
         raise BrokenFrame
@@ -84,11 +84,11 @@ def _indefinite(
     except BrokenFrame:
         if not cut:
             raise
-        return Element(tag, begin, first, end, end)
-    return Element(tag, begin, first, at, at + 2)
+        return BerElement(tag, begin, first, end, end)
+    return BerElement(tag, begin, first, at, at + 2)
 
 
-def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Iterator[Element | int]:
+def elements(data: Octets, begin: int, end: int, *, padded: bool = False) -> Iterator[BerElement | int]:
     """Yield the elements from `begin` to `end`; where none can be made out, the place, and then no more.
 
     `padded`: octets of padding between elements are passed over.

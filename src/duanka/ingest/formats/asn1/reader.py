@@ -15,7 +15,7 @@ from duanka.ingest.files.limits import RECORD_LIMIT
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.asn1 import tap3, ts32298
 from duanka.ingest.model.blocks import RAW_LIMIT, Bad, Block
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 BLOCK_RECORDS = 10_000
 FORMATS: dict[str, ModuleType] = {"ts32298": ts32298, "tap3": tap3}
@@ -54,20 +54,26 @@ class Asn1Reading:
                         f"no {self._form.NAME} record can be made out at byte {found} or after it"
                     )
                     raw = data[found : found + RAW_LIMIT // 2].hex()
-                    bad.append(Bad(number, Reason.CUT_OFF if found else Reason.UNREADABLE_FILE, raw))
+                    bad.append(
+                        Bad(
+                            number,
+                            QuarantineReason.CUT_OFF if found else QuarantineReason.UNREADABLE_FILE,
+                            raw,
+                        )
+                    )
                     done = len(data)
                     continue
                 done = found.after
                 if found.after - found.begin > RECORD_LIMIT:
                     raw = data[found.begin : found.begin + RAW_LIMIT // 2].hex()
-                    bad.append(Bad(number, Reason.TOO_LONG, raw))
+                    bad.append(Bad(number, QuarantineReason.TOO_LONG, raw))
                     continue
                 octets = data[found.begin : found.after]
                 try:
                     rows.append(decode(octets))
                     lines.append(number)
                 except Exception:  # pycrate raises whatever comes
-                    bad.append(Bad(number, Reason.UNDECODABLE, octets[: RAW_LIMIT // 2].hex()))
+                    bad.append(Bad(number, QuarantineReason.UNDECODABLE, octets[: RAW_LIMIT // 2].hex()))
                 if len(rows) + len(bad) >= BLOCK_RECORDS:
                     yield _block(rows, lines, bad, wanted, done)
                     rows, lines, bad = [], [], []

@@ -7,7 +7,7 @@ from typing import Any
 
 from duanka.ingest.files.limits import RECORD_LIMIT
 from duanka.ingest.formats.asn1.bcd import bcd
-from duanka.ingest.formats.asn1.ber import BrokenFrame, Element, Octets, element, elements
+from duanka.ingest.formats.asn1.ber import BerElement, BrokenFrame, Octets, element, elements
 
 COLUMNS = (
     *("record", "teleservice", "imsi", "imei", "msisdn", "calling_number", "called_number"),
@@ -16,7 +16,7 @@ COLUMNS = (
 NAME = "TAP 3"
 
 Fields = dict[str, str | None]
-Found = Element | int
+Found = BerElement | int
 
 _BATCH, _NOTIFICATION = b"\x61", b"\x62"
 _CALLS = ("mobileOriginatedCall", "mobileTerminatedCall")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from duanka.ingest.formats.asn1.bcd import address, tbcd
-from duanka.ingest.formats.asn1.ber import Element, Octets, elements
+from duanka.ingest.formats.asn1.ber import BerElement, Octets, elements
 
 COLUMNS = (
     *("record", "imsi", "imei", "msisdn", "calling_number", "called_number", "service_centre"),
@@ -16,7 +16,7 @@ COLUMNS = (
 NAME = "3GPP TS 32.298"
 
 Fields = dict[str, str | None]
-Found = Element | int
+Found = BerElement | int
 
 
 def records(data: Octets) -> Iterator[Found]:

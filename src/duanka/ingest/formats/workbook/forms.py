@@ -12,7 +12,7 @@ import polars as pl
 from duanka.ingest.files.limits import MB
 from duanka.ingest.files.packed_zip import Broken, Unfit, is_zip, members_of
 from duanka.ingest.model.blocks import Bad, Block
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of older workbooks, and of those with a password
@@ -84,5 +84,5 @@ class NotRead:
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """Yield the one record."""
         del wanted
-        bad = Bad(None, Reason.UNREADABLE_FILE, self.unreadable)
+        bad = Bad(None, QuarantineReason.UNREADABLE_FILE, self.unreadable)
         yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, self._path.stat().st_size, (bad,))

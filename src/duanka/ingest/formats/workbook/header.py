@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from duanka.ingest.formats.workbook.cells import CellValues
-from duanka.ingest.formats.workbook.rows import Row
+from duanka.ingest.formats.workbook.rows import SheetRow
 
 LOOKED_AT = 200  # rows by which the width of a table is known
 CELLS_LOOKED_AT = 100_000
@@ -24,7 +24,7 @@ class Header(NamedTuple):
     names: dict[int, str]
 
 
-def header_of(rows: Sequence[Row], values: CellValues) -> Header:
+def header_of(rows: Sequence[SheetRow], values: CellValues) -> Header:
     """Find the header among the first rows of a sheet, those that hold something."""
     widest = max((row.filled for row in rows), default=0)
     for row in rows[:_WITHIN]:
@@ -36,7 +36,7 @@ def header_of(rows: Sequence[Row], values: CellValues) -> Header:
     return Header(0, {place: f"column {place}" for place in range(1, last + 1)})
 
 
-def _names(row: Row, values: CellValues) -> dict[int, str]:
+def _names(row: SheetRow, values: CellValues) -> dict[int, str]:
     """The names in a row; {} where something in it is none."""
     if not all(cell.is_text for cell in row.cells.values()):
         return {}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from duanka.ingest.files.limits import is_too_much_xml
-from duanka.ingest.files.packed import Form, Inflate, Members
+from duanka.ingest.files.packed import Inflate, Members, PackedFormat
 from duanka.ingest.files.packed_zip import ENCRYPTED, Broken, Stored, Unfit, members_of, seek_to_data
 from duanka.ingest.formats.workbook.events import PIECE, BadXml, nothing, tell
 
@@ -86,10 +86,10 @@ class Package:
             raise PartBroken(str(why)) from None
         if member.compress_type == zipfile.ZIP_STORED:
             size = member.compress_size
-            return Members(self._file, Form("zip", b"", lambda: Stored(size), single=True))
+            return Members(self._file, PackedFormat("zip", b"", lambda: Stored(size), single=True))
         if member.compress_type != zipfile.ZIP_DEFLATED:
             raise PartBroken("it is packed in a way that few programs read; save it again")
-        return Members(self._file, Form("zip", b"", lambda: Inflate(-15), single=True))
+        return Members(self._file, PackedFormat("zip", b"", lambda: Inflate(-15), single=True))
 
 
 class Contents(NamedTuple):

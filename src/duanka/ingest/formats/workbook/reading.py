@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from duanka.domain.display import display_text
-from duanka.domain.text import Words
+from duanka.domain.text import BilingualText
 from duanka.ingest.files.limits import LINE_LIMIT, MB, RECORD_LIMIT, unpacks_too_much
 from duanka.ingest.files.open_file import opened
 from duanka.ingest.formats.workbook.cells import CellValues
@@ -24,11 +24,11 @@ from duanka.ingest.formats.workbook.events import BadXml, nothing, tell
 from duanka.ingest.formats.workbook.header import CELLS_LOOKED_AT, LOOKED_AT, Header, header_of
 from duanka.ingest.formats.workbook.number_formats import NumberFormat, Styles
 from duanka.ingest.formats.workbook.package import Contents, Package, PartBroken, Sheet, contents
-from duanka.ingest.formats.workbook.rows import Row, SheetRows, rows_of
+from duanka.ingest.formats.workbook.rows import SheetRow, SheetRows, rows_of
 from duanka.ingest.formats.workbook.strings import MOST_STRINGS, SharedStrings, TooManyStrings
 from duanka.ingest.model.blocks import Bad, Block
 from duanka.ingest.model.mapping import Layout
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.model.sheet_places import line_of
 
 _BLOCK_ROWS = 1 << 15
@@ -37,7 +37,7 @@ _NAMED = 5  # sheets that a note lists
 _CSV = "save it as CSV"
 
 
-class _Table(NamedTuple):
+class _SheetTable(NamedTuple):
     """A sheet that is read, with its header."""
 
     sheet: Sheet
@@ -54,12 +54,12 @@ class WorkbookReading:
     def __init__(self, path: Path, layout: Layout, root: Path | None = None) -> None:
         self.unreadable = ""
         self.sheets: tuple[str, ...] = ()
-        self.notes: list[Words] = []
+        self.notes: list[BilingualText] = []
         self._path = path
         self._root = root
         self._layout = layout
         self._oversized = False
-        self._tables: list[_Table] = []
+        self._tables: list[_SheetTable] = []
         self._given = 0  # bytes of text that came out of it
         self._fault: PartBroken | None = None  # why the beginning of some sheet cannot be read
         try:
@@ -84,7 +84,7 @@ class WorkbookReading:
         """Yield the rows below the headers that hold something, of their columns the `wanted` ones as text."""
         size = self._path.stat().st_size
         if not self._tables:
-            reason = Reason.OVERSIZED if self._oversized else Reason.UNREADABLE_FILE
+            reason = QuarantineReason.OVERSIZED if self._oversized else QuarantineReason.UNREADABLE_FILE
             yield Block(pl.DataFrame(), np.empty(0, np.int64), 1, size, (Bad(None, reason, self.unreadable),))
             return
         errors, without_value = self._values.errors, 0
@@ -96,14 +96,14 @@ class WorkbookReading:
         if self._values.errors > errors:
             cells = f"{self._values.errors - errors:,}"
             self.notes.append(
-                Words(
+                BilingualText(
                     f"{cells} 个单元格是错误值（如 #N/A），按未知读入",
                     f"{cells} cells hold an error such as #N/A and are read as unknown",
                 )
             )
         if without_value:
             self.notes.append(
-                Words(
+                BilingualText(
                     f"{without_value:,} 个公式没有值；请用表格软件打开并保存",
                     f"{without_value:,} formulas have no value; open it in a spreadsheet program and save it there",
                 )
@@ -120,7 +120,9 @@ class WorkbookReading:
         self._values = CellValues(
             self._strings(package, book), _formats(package, book), since_1904=book.since_1904
         )
-        tables = [_Table(sheet, self._header(package, sheet)) for sheet in book.sheets if self._may_be(sheet)]
+        tables = [
+            _SheetTable(sheet, self._header(package, sheet)) for sheet in book.sheets if self._may_be(sheet)
+        ]
         tables = [table for table in tables if table.header.names]
         if not tables:
             there = ", ".join(display_text(sheet.name) for sheet in book.sheets[:_NAMED])
@@ -143,7 +145,7 @@ class WorkbookReading:
         pattern = self._layout.sheet
         return fnmatchcase(sheet.name.lower(), pattern.lower()) if pattern else sheet.shown
 
-    def _name_others(self, book: Contents, tables: Sequence[_Table]) -> None:
+    def _name_others(self, book: Contents, tables: Sequence[_SheetTable]) -> None:
         read = {table.sheet.part for table in self._tables}
         others = [table.sheet.name for table in tables if table.sheet.part not in read]
         if self._layout.sheet == "":
@@ -153,7 +155,7 @@ class WorkbookReading:
             sheets = display_text(", ".join(self.sheets[:_NAMED]))
             hidden = shown.replace(" (hidden)", "（已隐藏）")
             self.notes.append(
-                Words(
+                BilingualText(
                     f"读的工作表是 {sheets}；未读（列不同或已隐藏）：{hidden}（在映射中用 `sheet` 指名，或单独另存）",
                     f"read is the sheet {sheets}; not read, for their columns are others or they are hidden: {shown}"
                     " (name another with `sheet` in a mapping, or save it by itself)",
@@ -174,7 +176,7 @@ class WorkbookReading:
 
     def _header(self, package: Package, sheet: Sheet) -> Header:
         """The header of a sheet; without names where the sheet holds nothing."""
-        rows: list[Row] = []
+        rows: list[SheetRow] = []
         try:
             for some in rows_of(package.pieces(sheet.part), SheetRows()):
                 rows += some
@@ -191,7 +193,7 @@ class WorkbookReading:
         return header_of(rows, self._values)
 
     def _sheet(
-        self, package: Package, file: BinaryIO, number: int, table: _Table, wanted: Sequence[str]
+        self, package: Package, file: BinaryIO, number: int, table: _SheetTable, wanted: Sequence[str]
     ) -> Generator[Block, None, SheetRows]:
         """Yield the rows of one sheet; return what was heard of it."""
         places = {name: place for place, name in reversed(table.header.names.items())}
@@ -212,7 +214,7 @@ class WorkbookReading:
         except (BadXml, PartBroken) as fault:
             oversized = isinstance(fault, PartBroken) and fault.oversized
             self.unreadable = f"sheet {display_text(table.sheet.name)} breaks off after row {last} ({fault})"
-            reason = Reason.OVERSIZED if oversized else Reason.CUT_OFF
+            reason = QuarantineReason.OVERSIZED if oversized else QuarantineReason.CUT_OFF
             block.bad.append(Bad(line_of(number, last + 1), reason, self.unreadable))
             yield block.taken(file.tell)
         return heard
@@ -244,11 +246,11 @@ class _Block:
         """Whether it is to be handed on."""
         return len(self._lines) + len(self.bad) >= _BLOCK_ROWS or self._size >= _BLOCK_BYTES
 
-    def add(self, row: Row) -> None:
+    def add(self, row: SheetRow) -> None:
         """Put in a row."""
         line = line_of(self._sheet, row.number)
         if row.long or (self._may_be_long and self._is_long(row)):
-            self.bad.append(Bad(line, Reason.TOO_LONG, ""))
+            self.bad.append(Bad(line, QuarantineReason.TOO_LONG, ""))
             return
         self._lines.append(line)
         read, found = self._values.text, row.cells
@@ -257,7 +259,7 @@ class _Block:
             cells.append(text)
             self._size += len(text) if text else 0
 
-    def _is_long(self, row: Row) -> bool:
+    def _is_long(self, row: SheetRow) -> bool:
         sizes = [self._values.size(cell) for cell in row.cells.values()]
         return sum(sizes) > RECORD_LIMIT or max(sizes, default=0) > LINE_LIMIT
 

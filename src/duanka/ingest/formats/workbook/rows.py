@@ -14,7 +14,7 @@ _MOST_COLUMNS = 1 << 14
 _DIGITS = "0123456789"
 
 
-class Row(NamedTuple):
+class SheetRow(NamedTuple):
     """A row with its number in the sheet, from 1, and those of its cells that hold something, by column, from 1.
 
     `filled`: how many cells of all columns hold something; `long`: its text is longer than any record's, and not kept.
@@ -35,7 +35,7 @@ class SheetRows:
     def __init__(self, wanted: Collection[int] | None = None) -> None:
         self.without_value = 0
         self._wanted = None if wanted is None else frozenset(wanted)
-        self._rows: list[Row] = []
+        self._rows: list[SheetRow] = []
         self._columns: dict[str, int] = {}
         self._row = self._column = self._filled = self._length = self._of_row = 0
         self._cells: dict[int, Cell] = {}
@@ -44,7 +44,7 @@ class SheetRows:
         self._hears = self._in_data = self._in_cell = self._formula = self._long = False
         self._phonetic = 0
 
-    def taken(self) -> list[Row]:
+    def taken(self) -> list[SheetRow]:
         """The rows that were heard of since."""
         rows, self._rows = self._rows, []
         return rows
@@ -75,7 +75,7 @@ class SheetRows:
             self._end_cell()
         elif name == "row" and self._in_data:
             if self._filled:
-                self._rows.append(Row(self._row, self._cells, self._filled, self._long))
+                self._rows.append(SheetRow(self._row, self._cells, self._filled, self._long))
         elif name == "rPh":
             self._phonetic = max(self._phonetic - 1, 0)
         elif name == "sheetData":
@@ -125,7 +125,7 @@ class SheetRows:
         return known
 
 
-def rows_of(pieces: Iterable[bytes], sheet: SheetRows) -> Iterator[list[Row]]:
+def rows_of(pieces: Iterable[bytes], sheet: SheetRows) -> Iterator[list[SheetRow]]:
     """Yield the rows of a sheet as they come, some at a time. Raises BadXml, and what `pieces` raises.
 
     What was told before the fault is yielded before it is raised.

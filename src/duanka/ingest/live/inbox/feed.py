@@ -17,13 +17,13 @@ from typing import Literal
 from duanka.domain.case_source import CaseSource
 from duanka.domain.display import display_name
 from duanka.domain.errors import DuankaError, UnreadableInput
-from duanka.domain.streaming import Batch, Waiting
+from duanka.domain.streaming import Batch, IntakeBacklog
 from duanka.ingest.delivery.discovery import advice, sources_of
 from duanka.ingest.files.directory_walk import walk
 from duanka.ingest.live.inbox import file_names as naming
-from duanka.ingest.live.inbox.file_reader import FileReader, Going, Pulse
-from duanka.ingest.live.inbox.landed_file import Patience, is_finished, name_of
-from duanka.ingest.live.inbox.watcher import Landing
+from duanka.ingest.live.inbox.file_reader import FileReader, Pulse, ReadOptions
+from duanka.ingest.live.inbox.landed_file import LandingTimeouts, is_finished, name_of
+from duanka.ingest.live.inbox.watcher import DirectoryWatcher
 from duanka.ingest.live.prefetch import HandOn, ahead
 from duanka.ingest.model import mapping as mappings
 from duanka.ingest.model.holders import Holders
@@ -89,7 +89,7 @@ class Inbox:
         wait: bool = True,
         after: After = "keep",
         marker: bool | None = None,
-        patience: Patience | None = None,
+        patience: LandingTimeouts | None = None,
         name: str = "file",
         imsis: Path | None = None,
     ) -> None:
@@ -114,23 +114,25 @@ class Inbox:
         self._wait = wait
         self._after = after
         self._marker = marker
-        self._patience = patience or Patience()
+        self._patience = patience or LandingTimeouts()
         self._name = name
         self._stop = threading.Event()
-        self._landing: Landing | None = None
+        self._landing: DirectoryWatcher | None = None
         self._pulse = Pulse()
         self._away: deque[str] = deque()
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
         """Yield the records of what lands, oldest file first; see Feed."""
-        landing = Landing(
+        landing = DirectoryWatcher(
             self._folder, self._mapping, self._name, done, self._patience, self._marker, self._put_away
         )
         self._landing = landing
 
         def work(hand_on: HandOn) -> None:
             with ThreadPoolExecutor(2) as pool:
-                going = Going(self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait)
+                going = ReadOptions(
+                    self._stop, self._patience.poll, self._most, self._seconds, wait=self._wait
+                )
                 FileReader(
                     self._folder, self._pulse, landing, self._tools, pool, going, hand_on, self._away
                 ).run()
@@ -145,10 +147,10 @@ class Inbox:
             if origin.startswith(f"{self._name}:") and is_finished(position) and self._put_away(origin):
                 self._away.append(origin)
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> IntakeBacklog:
         """Files not handed on to their end, and their bytes as they are on disk."""
         if self._landing is None:
-            return Waiting()
+            return IntakeBacklog()
         return replace(self._landing.waiting(), stalled=self._pulse.stalled)
 
     def stop(self) -> None:

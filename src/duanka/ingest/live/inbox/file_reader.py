@@ -24,21 +24,21 @@ from duanka.ingest.files.limits import rejects_too_much
 from duanka.ingest.files.open_file import NotRegular, open_regular
 from duanka.ingest.formats.csv_reader import CsvReading
 from duanka.ingest.formats.open_reader import notes_of, open_reading, sheets_of
-from duanka.ingest.live.batch_builder import Pile
+from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.live.inbox import file_names as naming
-from duanka.ingest.live.inbox.landed_file import Found, Landed
-from duanka.ingest.live.inbox.watcher import Landing
+from duanka.ingest.live.inbox.landed_file import ReadyFile, SecondLook
+from duanka.ingest.live.inbox.watcher import DirectoryWatcher
 from duanka.ingest.live.prefetch import HandOn
 from duanka.ingest.model.blocks import Block, part
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.validation.validator import Aside, Sifter
+from duanka.ingest.validation.validator import RejectedRecord, Validator
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Going:
+class ReadOptions:
     """How reading goes on: until `stop`, or without `wait` to the end of what is there; seconds between looks.
 
     A batch has at most `most` records and is handed on `seconds` after its first.
@@ -78,10 +78,10 @@ class FileReader:
         self,
         root: Path,
         pulse: Pulse,
-        landing: Landing,
+        landing: DirectoryWatcher,
         tools: Tools,
         pool: ThreadPoolExecutor,
-        going: Going,
+        going: ReadOptions,
         hand_on: HandOn,
         away: deque[str],
     ) -> None:
@@ -94,7 +94,7 @@ class FileReader:
         self._hand_on = hand_on
         self._away = away
         self._rejected: Counter[str] = Counter()  # of the file that is read
-        self._pile = Pile(going.most, going.seconds, self._rejected)
+        self._pile = BatchBuilder(going.most, going.seconds, self._rejected)
         self._refused: set[str] = set()
         self._grows = False  # the file that is read may grow meanwhile
         self._left = False  # its last line is left for later
@@ -134,9 +134,9 @@ class FileReader:
     def _flush(self) -> None:
         self._hand_on(self._pile.batch())
         self._pulse.beat()  # it waited for the rules, not for the files
-        self._pile = Pile(self._going.most, self._going.seconds, self._rejected)
+        self._pile = BatchBuilder(self._going.most, self._going.seconds, self._rejected)
 
-    def _file(self, file: Landed) -> None:
+    def _file(self, file: ReadyFile) -> None:
         """Read one file, behind what was read of it before, to its end or until told to stop."""
         at = max(file.start, file.behind.records if file.behind else 0)
         self._grows = self._left = False
@@ -154,13 +154,13 @@ class FileReader:
         # Not only what readers are known to raise: whatever is in a file, it stops itself alone.
         except (Exception, pl.exceptions.PanicException) as fault:
             found = self._landing.find(file)
-            if found is Found.SAME:
+            if found is SecondLook.SAME:
                 self._failed(file, at, fault)
             else:
                 self._broken_off(file, at, found)
             return
         found = self._landing.find(file, may_grow=self._grows)
-        if found in {Found.SAME, Found.GROWN}:
+        if found in {SecondLook.SAME, SecondLook.GROWN}:
             self._refused.discard(file.name)
             if self._left:
                 self._landing.leave(file)
@@ -169,16 +169,16 @@ class FileReader:
         else:
             self._broken_off(file, at, found)
 
-    def _records(self, file: Landed) -> Iterator[int]:
+    def _records(self, file: ReadyFile) -> Iterator[int]:
         """Pile up the records of `file`, no more than there is room for; yield how many of it are read in all."""
         with SignedFile(file.path, file.name, file.sources, self._tools.case_sources, self._root) as signed:
             yield from self._records_of(file, signed)
 
-    def _records_of(self, file: Landed, signed: SignedFile) -> Iterator[int]:
+    def _records_of(self, file: ReadyFile, signed: SignedFile) -> Iterator[int]:
         reading = open_reading(signed.path, file.sources[0].layout, signed.root, _extent(file))
         track = reading.track if isinstance(reading, CsvReading) else None
         self._grows = track is not None
-        sifter = Sifter(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
+        sifter = Validator(file.name, file.sources, reading.columns, self._tools, self._pool, signed.by)
         if reading.columns:
             sifter.check()
         place, sheets = naming.place_of(file.name), sheets_of(reading)
@@ -216,20 +216,20 @@ class FileReader:
         for note in notes_of(reading):
             _log.warning("%s: %s", display_name(file.name), note.en)
 
-    def _know(self, file: Landed, track: Track | None) -> None:
+    def _know(self, file: ReadyFile, track: Track | None) -> None:
         """Keep what is known of a file under the name that it has by now."""
         if track and file.behind:
             self._pile.reach(self._landing.learn(file, track.beginning(track.records), track.seconds))
 
-    def _is_there(self, file: Landed, block: Block) -> bool:
+    def _is_there(self, file: ReadyFile, block: Block) -> bool:
         """Tell whether `block` is in the file as it is now; what was written behind it does not matter."""
         found = self._landing.find(file, may_grow=self._grows)
-        if found is Found.GROWN:
+        if found is SecondLook.GROWN:
             self._grows = block.stretch is not None and block.stretch.is_there()
             return self._grows
-        return found is Found.SAME
+        return found is SecondLook.SAME
 
-    def _failed(self, file: Landed, at: int, fault: BaseException) -> None:
+    def _failed(self, file: ReadyFile, at: int, fault: BaseException) -> None:
         """Set a file aside that cannot be read; one that the system keeps from us now is tried again later."""
         try:
             open_regular(file.path, self._root).close()
@@ -242,25 +242,27 @@ class FileReader:
             self._landing.refuse(file)
             return
         _log.warning("%s is set aside: %s", file.name, _one_line(fault))
-        reason = Reason.OVERSIZED if isinstance(fault, GivenUp) else Reason.UNREADABLE_FILE
+        reason = (
+            QuarantineReason.OVERSIZED if isinstance(fault, GivenUp) else QuarantineReason.UNREADABLE_FILE
+        )
         self._rejected.clear()  # this row has a place whatever the others took
-        self._pile.set_aside(file.name, Aside(None, "", reason, _one_line(fault)))
+        self._pile.set_aside(file.name, RejectedRecord(None, "", reason, _one_line(fault)))
         self._pile.reach({file.origin: self._landing.reach(file, finished(at + 1))})
         self._pile.reach(self._landing.forget_beginning(file))  # should it grow, it is another file
 
-    def _broken_off(self, file: Landed, at: int, found: Found) -> None:
+    def _broken_off(self, file: ReadyFile, at: int, found: SecondLook) -> None:
         """Account for a file that is no longer what it was when its reading began."""
-        if found is Found.CHANGED:
+        if found is SecondLook.CHANGED:
             # What was read of it comes again, and is known by its hash.
             _log.warning("%s changed after %d of its records were read; it is read anew", file.name, at)
             return
         _log.warning("%s vanished after %d of its records were read", file.name, at)
         if at:
             why = f"vanished after {at} records were read"
-            self._pile.set_aside(file.name, Aside(None, "", Reason.UNREADABLE_FILE, why))
+            self._pile.set_aside(file.name, RejectedRecord(None, "", QuarantineReason.UNREADABLE_FILE, why))
 
 
-def _extent(file: Landed) -> Extent | None:
+def _extent(file: ReadyFile) -> Extent | None:
     """What of `file` is read, where it may grow; a file of cases is signed as a whole, and read so."""
     if any(source.table == "cases" for source in file.sources):
         return None

@@ -11,13 +11,13 @@ from pathlib import Path
 from duanka.domain.display import original_name
 from duanka.domain.streaming import GONE, finished
 from duanka.ingest.files.beginnings import Beginning
-from duanka.ingest.model.mapping import Source
+from duanka.ingest.model.mapping import MappingSource
 
 COST = 20  # a folder, or a file that grows, is looked into for at most one twentieth of the time
 
 
 @dataclass(frozen=True)
-class Patience:
+class LandingTimeouts:
     """How long to wait, in seconds: `settle` for a file to rest, `whole` for one cut short, `poll` between looks."""
 
     settle: float = 2.0
@@ -25,7 +25,7 @@ class Patience:
     poll: float = 0.5
 
 
-class State(Enum):
+class FileState(Enum):
     """Where a file stands."""
 
     FRESH = "fresh"
@@ -35,7 +35,7 @@ class State(Enum):
     FOREIGN = "foreign"  # nothing takes it
 
 
-class Found(Enum):
+class SecondLook(Enum):
     """What a second look at a file finds."""
 
     SAME = "same"
@@ -45,7 +45,7 @@ class Found(Enum):
 
 
 @dataclass(slots=True)
-class Seen:
+class KnownFile:
     """A file as it was seen last, and what became of it."""
 
     size: int
@@ -53,7 +53,7 @@ class Seen:
     kind: int  # what stat calls its type: a pipe may take the place of an empty file of the same time
     since: float  # by the monotonic clock: when it was first seen like this
     position: int = 0
-    state: State = State.FRESH
+    state: FileState = FileState.FRESH
     hold: float = 0.0  # not asked again before
     told: bool = False  # that it waits for its marker
     barred: bool = False  # by no marker, or by the system: time alone will not make it ready
@@ -70,21 +70,21 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Landed:
+class ReadyFile:
     """A file that is ready. `start`: records of it that were read before; `name`: fit to be shown and stored."""
 
     path: Path
     entry: str  # its path below the inbox as the system has it, which may be no UTF-8
     name: str
     origin: str
-    sources: tuple[Source, ...]
+    sources: tuple[MappingSource, ...]
     size: int
     start: int
     behind: Beginning | None = None  # what is known of it, and is not read again where it is unchanged
     unended: bool = True  # a last line without a line end counts
 
 
-def is_same(seen: Seen, found: os.stat_result) -> bool:
+def is_same(seen: KnownFile, found: os.stat_result) -> bool:
     """Tell whether a file that is as `found` is the one that was seen."""
     kind = stat.S_IFMT(found.st_mode)
     return (seen.size, seen.mtime, seen.kind) == (found.st_size, found.st_mtime_ns, kind)

@@ -17,13 +17,22 @@ from pathlib import Path
 
 from duanka.domain.display import display_name, original_name
 from duanka.domain.errors import MappingError
-from duanka.domain.streaming import GONE, Waiting
+from duanka.domain.streaming import GONE, IntakeBacklog
 from duanka.ingest.delivery.discovery import sources_of, why_not_taken
 from duanka.ingest.files.beginnings import Beginning, Beginnings, is_beginning
 from duanka.ingest.files.directory_walk import Unseen, walk
 from duanka.ingest.live.inbox import completeness as wholeness
 from duanka.ingest.live.inbox import file_names as naming
-from duanka.ingest.live.inbox.landed_file import COST, Found, Landed, Patience, Seen, State, is_same, name_of
+from duanka.ingest.live.inbox.landed_file import (
+    COST,
+    FileState,
+    KnownFile,
+    LandingTimeouts,
+    ReadyFile,
+    SecondLook,
+    is_same,
+    name_of,
+)
 from duanka.ingest.model import mapping as mappings
 
 _log = logging.getLogger(__name__)
@@ -33,7 +42,7 @@ _WARNINGS = 1_000  # folders that cannot be listed and are named in the log
 _FORGET = 86_400.0  # seconds; a folder may be away for so long without its files being new when it is back
 
 
-class Landing:
+class DirectoryWatcher:
     """The folder; `feed` is what its origins begin with. All but `waiting` is for the one thread that reads."""
 
     def __init__(
@@ -42,7 +51,7 @@ class Landing:
         mapping: mappings.Mapping,
         feed: str,
         done: Mapping[str, int],
-        patience: Patience,
+        patience: LandingTimeouts,
         marker: bool | None,
         put_away: Callable[[str], bool],
     ) -> None:
@@ -52,12 +61,12 @@ class Landing:
         self._patience = patience
         self._marker = marker
         self._put_away = put_away
-        self._files: dict[str, Seen] = {}
+        self._files: dict[str, KnownFile] = {}
         self._fresh: set[str] = set()
         self._ready: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
         self._backlog: dict[str, int] = {}
-        self._at_start: dict[str, Seen] | None = None  # what was there then and was not handed on
+        self._at_start: dict[str, KnownFile] | None = None  # what was there then and was not handed on
         self._gone: list[str] = []
         began = time.monotonic()
         self._beginnings = Beginnings(feed, done)
@@ -76,20 +85,22 @@ class Landing:
         self._unseen: set[str] = set()  # folders that could not be listed at the last thorough look
         self._warned: set[Unseen] = set()
 
-    def next(self) -> Landed | None:
+    def next(self) -> ReadyFile | None:
         """Return the oldest file that is ready, opened for us; None when there is none now."""
         if time.monotonic() >= self._next_look:
             self._look()
         while self._ready:
             name = heapq.heappop(self._ready)[-1]
             seen = self._files.get(name)
-            if seen is None or seen.state is not State.QUEUED or not self._still(name, seen):
+            if seen is None or seen.state is not FileState.QUEUED or not self._still(name, seen):
                 continue
-            seen.state = State.OPEN
+            seen.state = FileState.OPEN
             sources = sources_of(name, self._mapping)
             origin = self._origin(name, seen)
             path, shown, behind = self._folder / name, display_name(name), self._behind(name, seen)
-            return Landed(path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended)
+            return ReadyFile(
+                path, name, shown, origin, sources, seen.size, seen.position, behind, seen.unended
+            )
         return None
 
     def _rank(self, name: str) -> int:
@@ -97,7 +108,7 @@ class Landing:
         others = all(source.table != "cards" for source in sources_of(name, self._mapping))
         return int(self._mapping.asks_by_imsi and others)
 
-    def _behind(self, name: str, seen: Seen) -> Beginning | None:
+    def _behind(self, name: str, seen: KnownFile) -> Beginning | None:
         """What was read of a file before: under this name, or under one at which it is no longer."""
 
         def alike(entry: str) -> bool:
@@ -117,54 +128,54 @@ class Landing:
         """Whether something will be ready just by the passing of time."""
         return bool(self._ready) or any(not self._files[name].barred for name in self._fresh)
 
-    def find(self, file: Landed, *, may_grow: bool = False) -> Found:
+    def find(self, file: ReadyFile, *, may_grow: bool = False) -> SecondLook:
         """Look at the file being read; if it is another by now, that is another delivery and read anew.
 
         `may_grow`: what was written behind its end does not make it another one.
         """
         seen = self._files.get(file.entry)
         if seen is None or self._origin(file.entry, seen) != file.origin:
-            return Found.GONE if seen is None else Found.CHANGED
+            return SecondLook.GONE if seen is None else SecondLook.CHANGED
         if may_grow and self._has_grown(file.entry, seen):
-            return Found.GROWN
+            return SecondLook.GROWN
         if self._still(file.entry, seen):
-            return Found.SAME
-        return Found.CHANGED if file.entry in self._files else Found.GONE
+            return SecondLook.SAME
+        return SecondLook.CHANGED if file.entry in self._files else SecondLook.GONE
 
-    def reach(self, file: Landed, position: int) -> int:
+    def reach(self, file: ReadyFile, position: int) -> int:
         """Note that `file` is read up to `position`, also one of `finished`; return the position."""
         seen = self._files[file.entry]
         seen.position = position
         if position < 0:
-            seen.state = State.DONE
+            seen.state = FileState.DONE
         return position
 
-    def learn(self, file: Landed, beginning: Beginning, seconds: float) -> dict[str, int]:
+    def learn(self, file: ReadyFile, beginning: Beginning, seconds: float) -> dict[str, int]:
         """Note up to where `file` is read, and the time that looking at it took; return positions to keep."""
         self._files[file.entry].cost = seconds
         return self._beginnings.learn(file.entry, beginning)
 
-    def unlearn(self, file: Landed) -> dict[str, int]:
+    def unlearn(self, file: ReadyFile) -> dict[str, int]:
         """`file` does not begin as it did: it is read as a whole once it rests. Return positions to keep."""
         if seen := self._files.get(file.entry):
-            seen.state = State.FRESH
+            seen.state = FileState.FRESH
             self._fresh.add(file.entry)
         return self._beginnings.changed(file.entry)
 
-    def forget_beginning(self, file: Landed) -> dict[str, int]:
+    def forget_beginning(self, file: ReadyFile) -> dict[str, int]:
         """Should `file` grow, it is read as a whole. Return positions to keep."""
         return self._beginnings.forget(file.entry)
 
-    def leave(self, file: Landed) -> None:
+    def leave(self, file: ReadyFile) -> None:
         """The last line of `file` has no end yet: it is read when it has, or when the file rests."""
         seen, now = self._files[file.entry], time.monotonic()
-        seen.state, seen.hold = State.FRESH, max(seen.since + self._patience.whole, now)
+        seen.state, seen.hold = FileState.FRESH, max(seen.since + self._patience.whole, now)
         self._fresh.add(file.entry)
 
-    def refuse(self, file: Landed) -> None:
+    def refuse(self, file: ReadyFile) -> None:
         """The system did not let us read `file` now: it is tried again later."""
         seen = self._files[file.entry]
-        seen.state, seen.hold, seen.barred = State.FRESH, time.monotonic() + _RETRY, True
+        seen.state, seen.hold, seen.barred = FileState.FRESH, time.monotonic() + _RETRY, True
         self._fresh.add(file.entry)
 
     def gone(self) -> dict[str, int]:
@@ -172,12 +183,12 @@ class Landing:
         some, self._gone = self._gone, []
         return dict.fromkeys(some, GONE)
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> IntakeBacklog:
         """Files not handed on to their end, and their bytes. May be asked by any thread."""
         sizes = list(self._backlog.values())
         at_start = None if self._at_start is None else list(self._at_start.values())
         backlog = None if at_start is None else sum(not seen.barred for seen in at_start)
-        return Waiting(len(sizes), sum(sizes), backlog=backlog)
+        return IntakeBacklog(len(sizes), sum(sizes), backlog=backlog)
 
     def handed_on(self, positions: Mapping[str, int]) -> None:
         """A batch with these positions went out. May be told by any thread."""
@@ -194,7 +205,7 @@ class Landing:
             self._gone.extend(self._beginnings.forget(name))
         self._forget(origin)
 
-    def _origin(self, name: str, seen: Seen) -> str:
+    def _origin(self, name: str, seen: KnownFile) -> str:
         return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
     def _no_longer_waits(self, origin: str) -> None:
@@ -257,26 +268,28 @@ class Landing:
         seen = self._files.get(name)
         if seen is not None:
             seen.look = self._looks
-            if seen.state is State.OPEN or is_same(seen, found):
+            if seen.state is FileState.OPEN or is_same(seen, found):
                 return
             if seen.position:
                 self._forget(self._origin(name, seen))
             self._no_longer_waits(self._origin(name, seen))
         kind, now = stat.S_IFMT(found.st_mode), time.monotonic()
         grows, hold = seen.changed(found.st_size, now) if seen else (now, 0.0)
-        seen = Seen(found.st_size, found.st_mtime_ns, kind, now, look=self._looks, grows=grows, hold=hold)
+        seen = KnownFile(
+            found.st_size, found.st_mtime_ns, kind, now, look=self._looks, grows=grows, hold=hold
+        )
         self._files[name] = seen
         origin = self._origin(name, seen)
         seen.position, _ = self._absent.pop(origin, (0, 0.0))
         if seen.position < 0:
-            seen.state = State.DONE
+            seen.state = FileState.DONE
             if self._put_away(origin):
                 self.away(origin)
         elif refused := why_not_taken(name, kind, self._mapping):
-            seen.state = State.FOREIGN
+            seen.state = FileState.FOREIGN
             _log.warning("%s: %s; it is not read", display_name(name), refused)
         elif not sources_of(name, self._mapping):
-            seen.state = State.FOREIGN
+            seen.state = FileState.FOREIGN
         else:
             self._backlog[origin] = seen.size
             self._fresh.add(name)
@@ -286,7 +299,7 @@ class Landing:
         for name in [
             n
             for n, s in self._files.items()
-            if s.look != self._looks and s.state is not State.OPEN and not self._is_unseen(n)
+            if s.look != self._looks and s.state is not FileState.OPEN and not self._is_unseen(n)
         ]:
             self._lost(name, self._files[name])
         for origin in [o for o, (_, since) in self._absent.items() if now - since > _FORGET]:
@@ -298,9 +311,9 @@ class Landing:
     def _is_unseen(self, name: str) -> bool:
         return any(name.startswith(f"{folder}/") for folder in self._unseen)
 
-    def _lost(self, name: str, seen: Seen) -> None:
+    def _lost(self, name: str, seen: KnownFile) -> None:
         origin = self._origin(name, seen)
-        if seen.state in {State.FRESH, State.QUEUED}:
+        if seen.state in {FileState.FRESH, FileState.QUEUED}:
             _log.warning(
                 "%s vanished after %d of its records were read", display_name(name), max(seen.position, 0)
             )
@@ -310,7 +323,7 @@ class Landing:
         self._fresh.discard(name)
         del self._files[name]
 
-    def _still(self, name: str, seen: Seen) -> bool:
+    def _still(self, name: str, seen: KnownFile) -> bool:
         """Tell whether a file is there as we know it; what changed is fresh again, what vanished is dropped."""
         try:
             now = os.lstat(self._folder / name)
@@ -321,7 +334,7 @@ class Landing:
             return True  # whoever opens it will be told why
         if is_same(seen, now):
             return True
-        seen.state = State.FRESH
+        seen.state = FileState.FRESH
         self._meet(name, now)
         return False
 
@@ -333,11 +346,11 @@ class Landing:
                 continue
             # Whoever opens what is no file is told so, and sets it aside.
             if not stat.S_ISREG(seen.kind) or self._is_ready(name, seen):
-                seen.state = State.QUEUED
+                seen.state = FileState.QUEUED
                 self._fresh.discard(name)
                 heapq.heappush(self._ready, (self._rank(name), seen.mtime, name))
 
-    def _is_ready(self, name: str, seen: Seen) -> bool:
+    def _is_ready(self, name: str, seen: KnownFile) -> bool:
         now = time.monotonic()
         if now < seen.hold:
             return False
@@ -366,7 +379,7 @@ class Landing:
         seen.hold = now + self._patience.whole - age
         return False
 
-    def _goes_on(self, name: str, seen: Seen) -> bool:
+    def _goes_on(self, name: str, seen: KnownFile) -> bool:
         """Tell whether a file whose beginning is known can still begin so."""
         known = self._beginnings.of(name)
         if known is None or seen.size >= known.size:
@@ -375,7 +388,7 @@ class Landing:
         self._gone.extend(self._beginnings.changed(name))
         return False
 
-    def _has_grown(self, name: str, seen: Seen) -> bool:
+    def _has_grown(self, name: str, seen: KnownFile) -> bool:
         try:
             now = os.lstat(self._folder / name)
         except OSError:

@@ -10,13 +10,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from duanka.domain.errors import DuankaError
-from duanka.ingest.live.batch_builder import Pile
+from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.live.nats.messages import Messages
 from duanka.ingest.live.prefetch import HandOn
 
 
 @dataclass(frozen=True)
-class Address:
+class BusAddress:
     """Where the servers are and how to enter. `url`: one, or several with commas; a secret in it is never shown.
 
     `credentials`: the file of a NATS user. `ca`: who signed the server's certificate, when not one of the system's;
@@ -76,7 +76,7 @@ class Subscription:
         return f"nats:{self.stream}"
 
 
-class Course:
+class ConsumerProgress:
     """How far it has come, as sequence numbers: read, handed on, committed. Told by one thread each, read by any."""
 
     def __init__(self, done: int, stop: threading.Event, wait: bool) -> None:
@@ -102,7 +102,7 @@ class Course:
         self.moved_at = time.monotonic()
 
 
-class Taking:
+class BatchAssembler:
     """Takes messages into batches of `most` records and hands them on."""
 
     def __init__(self, messages: Messages, origin: str, most: int, seconds: float, hand_on: HandOn) -> None:
@@ -110,7 +110,7 @@ class Taking:
         self._most = most
         self._seconds = seconds
         self._hand_on = hand_on
-        self._pile = Pile(most, seconds)
+        self._pile = BatchBuilder(most, seconds)
 
     @property
     def due(self) -> bool:
@@ -132,4 +132,4 @@ class Taking:
         """Hand the batch on, full or not; waits until there is room."""
         if self._pile:
             self._hand_on(self._pile.batch())
-            self._pile = Pile(self._most, self._seconds)
+            self._pile = BatchBuilder(self._most, self._seconds)

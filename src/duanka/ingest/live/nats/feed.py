@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from duanka.domain.errors import DuankaError
-from duanka.domain.streaming import Batch, Waiting
-from duanka.ingest.live.nats.config import Address, Course, Subscription, Taking
+from duanka.domain.streaming import Batch, IntakeBacklog
+from duanka.ingest.live.nats.config import BatchAssembler, BusAddress, ConsumerProgress, Subscription
 from duanka.ingest.live.nats.messages import Messages
 from duanka.ingest.live.prefetch import HandOn, ahead
 from duanka.ingest.model.holders import Holders
@@ -57,7 +57,7 @@ class Bus:
             importlib.import_module("nats")
         except ImportError:
             raise DuankaError('reading messages needs nats-py: pip install "duanka[live]"') from None
-        self._address = Address(url, credentials, ca, certificate, key)
+        self._address = BusAddress(url, credentials, ca, certificate, key)
         self._address.check()
         # One batch in work, two read ahead, one in the making, one to spare.
         held = max_ack_pending or max(5 * batch_records, _HELD)
@@ -68,20 +68,20 @@ class Bus:
         self._seconds = batch_seconds
         self._wait = wait
         self._stop = threading.Event()
-        self._course: Course | None = None
+        self._course: ConsumerProgress | None = None
 
     def batches(self, done: Mapping[str, int]) -> Iterator[Batch]:
         """Yield the records of the messages in the order of the stream; see Feed."""
-        from duanka.ingest.live.nats.session import Session  # noqa: PLC0415  # needs nats-py
+        from duanka.ingest.live.nats.session import BusSession  # noqa: PLC0415  # needs nats-py
 
-        course = Course(done.get(self._what.origin, 0), self._stop, self._wait)
+        course = ConsumerProgress(done.get(self._what.origin, 0), self._stop, self._wait)
         self._course = course
 
         def work(hand_on: HandOn) -> None:
             with ThreadPoolExecutor(2) as pool:
                 messages = Messages(self._what.origin, self._what.subject, self._tools, pool)
-                taking = Taking(messages, self._what.origin, self._most, self._seconds, hand_on)
-                asyncio.run(Session(self._address, self._what, course, taking).run())
+                taking = BatchAssembler(messages, self._what.origin, self._most, self._seconds, hand_on)
+                asyncio.run(BusSession(self._address, self._what, course, taking).run())
 
         for batch in ahead(work, self._stop, self._seconds):
             course.handed_on = max(batch.positions.get(self._what.origin, 0), course.handed_on)
@@ -92,12 +92,12 @@ class Bus:
         if self._course is not None and self._what.origin in positions:
             self._course.committed = max(positions[self._what.origin], self._course.committed)
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> IntakeBacklog:
         """Messages that the stream has for us and that were not handed on; as of a moment ago."""
         if self._course is None:
-            return Waiting()
+            return IntakeBacklog()
         stalled = time.monotonic() - self._course.moved_at
-        return Waiting(self._course.lag, stalled=stalled, backlog=self._course.backlog)
+        return IntakeBacklog(self._course.lag, stalled=stalled, backlog=self._course.backlog)
 
     def stop(self) -> None:
         """End `batches` soon; what was not committed comes again next time."""

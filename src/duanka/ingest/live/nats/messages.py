@@ -13,12 +13,12 @@ from duanka.domain.schema import TABLES
 from duanka.ingest.files.limits import MESSAGE_LINES
 from duanka.ingest.formats import arrow_stream, json_lines
 from duanka.ingest.formats.arrow_bounds import OversizedStream
-from duanka.ingest.live.batch_builder import Pile
+from duanka.ingest.live.batch_builder import BatchBuilder
 from duanka.ingest.model.blocks import RAW_LIMIT, Block
 from duanka.ingest.model.mapping import NATIVE
-from duanka.ingest.model.reasons import Reason
+from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ingest.normalise.columns import Tools
-from duanka.ingest.validation.validator import Aside, Sifter
+from duanka.ingest.validation.validator import RejectedRecord, Validator
 
 ARROW = "application/vnd.apache.arrow.stream"
 LINES = "application/x-ndjson"
@@ -42,12 +42,12 @@ class Messages:
         self._prefix = _literal(pattern)
         self._last = 0
         self._sifters = {
-            source.table: Sifter(origin, (source,), list(source.columns), tools, pool)
+            source.table: Validator(origin, (source,), list(source.columns), tools, pool)
             for source in NATIVE.sources
         }
         self._lines: dict[tuple[str, str], tuple[list[bytes], list[int]]] = {}
         self._blocks: dict[tuple[str, str], list[Block]] = {}
-        self._aside: list[Aside] = []
+        self._aside: list[RejectedRecord] = []
 
     def add(self, message: Message) -> None:
         """Take one message: its lines, its Arrow rows, or itself as one record that is none."""
@@ -56,12 +56,12 @@ class Messages:
         table, place = tokens[-1], "/".join(tokens[self._prefix : -1])
         if table not in TABLES:
             self._set_aside(
-                message, Reason.NO_TABLE, message.data[:RAW_LIMIT].decode(errors="backslashreplace")
+                message, QuarantineReason.NO_TABLE, message.data[:RAW_LIMIT].decode(errors="backslashreplace")
             )
         elif _is_arrow(message):
             self._arrow(message, table, place)
         elif message.data.count(b"\n") > MESSAGE_LINES:
-            self._set_aside(message, Reason.OVERSIZED, f"more than {MESSAGE_LINES:,} lines")
+            self._set_aside(message, QuarantineReason.OVERSIZED, f"more than {MESSAGE_LINES:,} lines")
         else:
             lines = message.data.split(b"\n")
             if len(lines) > 1 and not lines[-1].strip():
@@ -75,19 +75,19 @@ class Messages:
         try:
             blocks = arrow_stream.blocks_of(message.data, message.number, self._sifters[table].wanted())
         except OversizedStream as fault:
-            self._set_aside(message, Reason.OVERSIZED, str(fault))
+            self._set_aside(message, QuarantineReason.OVERSIZED, str(fault))
             return
         except arrow_stream.BrokenStream as fault:
-            self._set_aside(message, Reason.BROKEN_ARROW, str(fault))
+            self._set_aside(message, QuarantineReason.BROKEN_ARROW, str(fault))
             return
         self._blocks.setdefault((table, place), []).extend(blocks)
         self.records += sum(block.records for block in blocks)
 
-    def _set_aside(self, message: Message, reason: Reason, raw: str) -> None:
-        self._aside.append(Aside(message.number, "", reason, raw))
+    def _set_aside(self, message: Message, reason: QuarantineReason, raw: str) -> None:
+        self._aside.append(RejectedRecord(message.number, "", reason, raw))
         self.records += 1
 
-    def pile_up(self, pile: Pile) -> None:
+    def pile_up(self, pile: BatchBuilder) -> None:
         """Put everything on `pile` and be empty. Raises MissingKey, see Sifter."""
         for (table, place), (lines, numbers) in self._lines.items():
             block = json_lines.block_of(lines, numbers, self._sifters[table].wanted())

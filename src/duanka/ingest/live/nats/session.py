@@ -19,7 +19,7 @@ from duanka.ingest.live.nats.messages import Message, kind_of
 from duanka.ingest.live.nats.pull import Pulling
 
 if TYPE_CHECKING:
-    from duanka.ingest.live.nats.config import Address, Course, Subscription, Taking
+    from duanka.ingest.live.nats.config import BatchAssembler, BusAddress, ConsumerProgress, Subscription
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +35,12 @@ _TAKEN_AWAY = frozenset((10012, 10013, 10014, 10105, 10148, 10149))
 _TROUBLE = (Error, APIError, OSError, asyncio.TimeoutError)
 
 
-class Session:
+class BusSession:
     """Reads until told to stop, or to the end of the stream where `course` does not wait."""
 
-    def __init__(self, address: Address, what: Subscription, course: Course, taking: Taking) -> None:
+    def __init__(
+        self, address: BusAddress, what: Subscription, course: ConsumerProgress, taking: BatchAssembler
+    ) -> None:
         self._address = address
         self._what = what
         self._course = course

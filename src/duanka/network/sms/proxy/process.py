@@ -33,8 +33,8 @@ from duanka.network.refusal_store import RefusedFile
 from duanka.network.sms.proxy.block_list import MessageList
 from duanka.network.sms.proxy.control import LONGEST_LINE, Control
 from duanka.network.sms.proxy.refusal_log import RefusalRecord
-from duanka.network.sms.proxy.relay import Limits, Relay
-from duanka.network.sms.proxy.verdict import Judge
+from duanka.network.sms.proxy.relay import LinkLimits, Relay
+from duanka.network.sms.proxy.verdict import MessageJudge
 from duanka.network.unix_path import reachable
 
 CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
@@ -61,7 +61,7 @@ class ProxySettings:
     emergency: tuple[str, ...] = ()
     write_every: float = 0.2
     copy_every: float = 60.0
-    limits: Limits = field(default_factory=Limits)
+    limits: LinkLimits = field(default_factory=LinkLimits)
 
     def write(self) -> None:
         """Into the folder, for a process that is started there."""
@@ -86,7 +86,7 @@ class ProxySettings:
                 tuple(lists["trusted"]),
                 tuple(lists["trusted_accounts"]),
             )
-            said["limits"] = Limits(**said["limits"])
+            said["limits"] = LinkLimits(**said["limits"])
             return cls(**said)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DuankaError(f"{folder / SETTINGS} cannot be used: {error}") from error
@@ -124,7 +124,7 @@ class _Process:
         file = RefusedFile(settings.folder / REFUSED, "message_proxy", Carried.MESSAGE)
         file.make()
         self._record = RefusalRecord(file)
-        judge = Judge(
+        judge = MessageJudge(
             lambda: self._cards.cards, settings.policy, text=text, clock=clock, emergency=settings.emergency
         )
         self._relay = Relay(settings.centre, judge, self._record, now, settings.limits)
@@ -209,7 +209,7 @@ def _for_us_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _allow_descriptors(limits: Limits) -> None:
+def _allow_descriptors(limits: LinkLimits) -> None:
     """Two connections for each link, and some for files; as many of them as the system allows."""
     wanted = 2 * (limits.links + limits.unbound) + 100
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -13,7 +13,7 @@ from duanka.domain.network import RefusalReason
 from duanka.network.smpp import codec as smpp
 from duanka.network.sms.proxy.link import Link
 from duanka.network.sms.proxy.unbound_links import UnboundLinks
-from duanka.network.sms.proxy.verdict import NOT_COUNTED, Judge
+from duanka.network.sms.proxy.verdict import NOT_COUNTED, MessageJudge
 
 _EXPIRY_SECONDS, _EXPIRED_AT_ONCE = 0.05, 4_000  # a few milliseconds: messages do not wait for it
 
@@ -26,7 +26,7 @@ class Keeping(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class LinkLimits:
     """What a link may cost. Seconds, and bytes of one unit.
 
     `links`: clients that are bound. `unbound`, `unbound_of_address`: connections that are not, in all and of one
@@ -51,13 +51,13 @@ class Relay:
     def __init__(
         self,
         centre: tuple[str, int],
-        judge: Judge,
+        judge: MessageJudge,
         kept: Keeping,
         now: Callable[[], datetime],
-        limits: Limits | None = None,
+        limits: LinkLimits | None = None,
     ) -> None:
         self.centre, self.judge, self.kept, self.now = centre, judge, kept, now
-        self.limits = limits or Limits()
+        self.limits = limits or LinkLimits()
         self.passed = 0
         self.malformed = 0
         self.not_bound = 0

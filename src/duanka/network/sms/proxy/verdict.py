@@ -9,7 +9,7 @@ from typing import NamedTuple
 from duanka.domain.network import NetworkState, RefusalReason, TextVerdict
 from duanka.domain.order_policy import MessagePolicy
 from duanka.network.smpp.card_numbers import EmergencyNumbers, e164, is_service
-from duanka.network.smpp.codec import REPLACE_SM, Address, Submission
+from duanka.network.smpp.codec import REPLACE_SM, SmppAddress, Submission
 from duanka.network.smpp.joined_parts import JoinedParts
 from duanka.network.smpp.message_text import Content, contents_of, whole_text
 from duanka.network.smpp.text_encodings import readings, readings_again
@@ -22,7 +22,7 @@ NOT_COUNTED = -1
 _REPLACED_LETTERS = 1_000_000
 
 
-class Refused(NamedTuple):
+class MessageRefused(NamedTuple):
     """Why a message does not pass. `card`: its sender, `peer`: whom it was for."""
 
     reason: RefusalReason
@@ -31,7 +31,7 @@ class Refused(NamedTuple):
     detail: str
 
 
-class Judge:
+class MessageJudge:
     """Judges submissions one after another.
 
     `cards`: looked up at each message, E.164 without + -> state. `text`: None for the lists of the policy.
@@ -50,17 +50,17 @@ class Judge:
         self._cards, self._clock = cards, clock
         self._first_hit = _first_hit_of(text) if text else TextLists(policy).first_hit
         self._reads = text is not None or bool(policy.keywords or policy.links)
-        self._trusted = frozenset(e164(Address(0, 0, one)) for one in policy.trusted)
+        self._trusted = frozenset(e164(SmppAddress(0, 0, one)) for one in policy.trusted)
         self._trusted_accounts = frozenset(one.lower() for one in policy.trusted_accounts)
         self._emergency = EmergencyNumbers(emergency)
         self._rate = SenderRate(policy.per_minute) if policy.per_minute else None
         self._parts = JoinedParts()
 
-    def of(self, submission: Submission, account: str = "") -> Refused | None:
+    def of(self, submission: Submission, account: str = "") -> MessageRefused | None:
         """None: it may pass."""
         return self.check(submission, account)[0]
 
-    def check(self, submission: Submission, account: str) -> tuple[Refused | None, int]:
+    def check(self, submission: Submission, account: str) -> tuple[MessageRefused | None, int]:
         """Why it does not pass, or None and the position by which `not_taken` gives its count back.
 
         `account`: the client, as the centre let it in. Each account has its own minute of a sender: a client that
@@ -68,7 +68,7 @@ class Judge:
         """
         sender = e164(submission.source)
         replaces = submission.command == REPLACE_SM  # whom it goes to the message that it replaces said
-        to = submission.destinations or (Address(0, 0, ""),)  # to nobody is not to an emergency number
+        to = submission.destinations or (SmppAddress(0, 0, ""),)  # to nobody is not to an emergency number
         judged = [""] if replaces else self._emergency.others(to)
         if not judged:
             return None, NOT_COUNTED
@@ -82,11 +82,11 @@ class Judge:
             taken = self._rate.take(account, sender, len(judged), now)
             if taken is None:
                 detail = f"more than {self._rate.per_minute} a minute"
-                return Refused(RefusalReason.RATE, sender, peer, detail), NOT_COUNTED
+                return MessageRefused(RefusalReason.RATE, sender, peer, detail), NOT_COUNTED
             position = taken
         if self._reads and (why := self._why_text(submission, account, sender, judged, now)):
             self.not_taken(position)
-            return Refused(RefusalReason.TEXT, sender, peer, why), NOT_COUNTED
+            return MessageRefused(RefusalReason.TEXT, sender, peer, why), NOT_COUNTED
         return None, position
 
     def is_emergency(self, number: str) -> bool:
@@ -102,13 +102,13 @@ class Judge:
         """Forget up to `most` counts that are a minute old; whether there are more of them."""
         return self._rate is not None and self._rate.expire(self._clock(), most)
 
-    def _blocked(self, sender: str, written: str, peers: list[str]) -> Refused | None:
+    def _blocked(self, sender: str, written: str, peers: list[str]) -> MessageRefused | None:
         cards = self._cards()
         if state := cards.get(sender):
-            return Refused(RefusalReason.BLOCKED_SENDER, sender, peers[0], state.value)
+            return MessageRefused(RefusalReason.BLOCKED_SENDER, sender, peers[0], state.value)
         for peer in peers:
             if (state := cards.get(peer)) is NetworkState.SUSPENDED and written not in self._emergency:
-                return Refused(RefusalReason.BLOCKED_DESTINATION, sender, peer, state.value)
+                return MessageRefused(RefusalReason.BLOCKED_DESTINATION, sender, peer, state.value)
         return None
 
     def _why_text(
