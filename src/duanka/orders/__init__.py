@@ -1,1 +1,1 @@
-"""Orders: what is asked for a card, until when, by whose word; durable, audited, on SQLite or PostgreSQL."""
+"""Orders (工单): durable, audited tasks that follow a decision about a card."""

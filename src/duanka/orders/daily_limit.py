@@ -1,4 +1,4 @@
-"""How many holders one person may turn to in a day: a clerk's key writes to no whole city in the operator's name."""
+"""Daily limit of holders that one person may contact: bounds misuse of a key."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 
 
 def within_a_day(turn: UnitOfWork, by: Person, more: int) -> None:
-    """TooManyHolders where `by` would have asked more than the policy lets one person, since midnight.
+    """TooManyHolders if `by` would exceed the policy's limit since midnight.
 
-    Counted are the verifications that they opened without a sealed decision, and the links that they made. What two
-    people decide is not counted, nor what we decide ourselves.
+    Counts the verifications that `by` opened without a sealed decision, and the links that `by` made. What two people
+    decide is not counted, and neither is what the system decides.
     """
     if by.role not in STAFF or not more:
         return

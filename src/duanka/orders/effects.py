@@ -1,4 +1,4 @@
-"""What one change of an order brings with it: told once, for a single card, a sweep of deadlines and ten thousand."""
+"""Effects of an order event, shared by single commands, sweeps and bulk actions."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _STAGE_STATE = {
     NetworkState.SUSPENDED: State.SUSPENDED,
 }
 _LIFTED_BY_PASSING = (State.OUTGOING_BARRED, State.SUSPENDED)
-_SAME_NOTICE_A_DAY = 3  # to one card, by the hand of the staff
+_SAME_NOTICE_A_DAY = 3  # per card and day, when sent by staff
 _STOPS_THE_CLOCK = (Event.SUBMIT, Event.NOT_DELIVERED, Event.EXPIRE, Event.FAIL, Event.TO_FRAUD_CENTRE)
 
 
 def happen(turn: UnitOfWork, order: Order, event: Event, by: Person, why: str, **facts: Any) -> Order:
-    """Move `order` by `event`, and everything that follows from it, in this turn; returns the order."""
+    """Apply `event` to `order` with all its effects; return the order."""
     _may_wait_again(turn, order, event, by)
     facts = _evidence(turn, order, event, by) | facts
     clock = _clock(turn, order, event, by, facts)
@@ -64,7 +64,7 @@ def happen(turn: UnitOfWork, order: Order, event: Event, by: Person, why: str, *
 
 
 def _may_wait_again(turn: UnitOfWork, order: Order, event: Event, by: Person) -> None:
-    """NoSuchTransition where the staff leave a verification to a person once more, without a check online."""
+    """NoSuchTransition if staff submit it without an online check once too often."""
     leaves = (order.kind, event) == (Kind.VERIFICATION, Event.SUBMIT) and by.role in STAFF
     if leaves and not may_delay(turn, order):
         raise NoSuchTransition(
@@ -74,9 +74,10 @@ def _may_wait_again(turn: UnitOfWork, order: Order, event: Event, by: Person) ->
 
 
 def _evidence(turn: UnitOfWork, order: Order, event: Event, by: Person) -> dict[str, Any]:
-    """What the event says about what a stop may rest on later: the fields that change with it."""
+    """Return the changed evidence fields: basis for a restriction, staff involved."""
     if order.kind is Kind.VERIFICATION and event in (Event.EXPIRE, Event.FAIL):
-        # decided once: what came late and was not passed takes nothing from what the clock said before
+        # Decided once: a late submission that was not passed does not weaken the evidence of the missed
+        # deadline.
         return {"evidence": order.evidence or evidence_of(order, event, witnesses_of(turn, order, by)) or ""}
     if (
         event in (Event.BEGIN, Event.SUBMIT, Event.ACCEPT)
@@ -92,22 +93,23 @@ def _evidence(turn: UnitOfWork, order: Order, event: Event, by: Person) -> dict[
 def _clock(
     turn: UnitOfWork, order: Order, event: Event, by: Person, facts: dict[str, Any]
 ) -> dict[str, object]:
-    """How the event sets the clock of the order: the fields that change with it. Takes out of `facts` what it used."""
+    """Return the changed deadline fields; removes the keys it uses from `facts`."""
     policy, clock = turn.policy, dict[str, object]()
     match order.kind, event:
         case Kind.VERIFICATION, Event.DELIVERED:
             clock = _delivered(turn, order, facts.pop("delivered_at", None))
         case Kind.VERIFICATION, Event.BEGIN if not order.delivered_at and by.role not in STAFF:
-            # the hours run from delivery, once; who answers before the receipt is here has got the notice
+            # The hours run from delivery, once. Whoever answers before the receipt arrives has received the
+            # notice.
             at = max(
                 order.opened_at, turn.now
-            )  # a clock that was set back makes nothing older than its order
+            )  # a clock that was set back must not date anything before its order
             clock = {"delivered_at": at, "due_at": at + policy.answer_within}
         case Kind.VERIFICATION, Event.TO_COUNTER:
-            # what is asked from now on; a notice about anything else is not sent any more
+            # From now on a counter visit is asked; pending notices about anything else are not sent any more.
             clock = {"asked": RequestedAction.VERIFY_AT_COUNTER.value}
             if order.state is State.UNDER_REVIEW:
-                # while we looked no hours ran; now it is the holder's turn again
+                # No hours ran during the review; now it is the holder's turn again.
                 clock |= hours_anew(turn, order)
         case Kind.VERIFICATION, Event.EXTEND:
             if order.due_at is None:
@@ -117,7 +119,8 @@ def _clock(
                 )
             clock = {"due_at": order.due_at + timedelta(hours=policy.hardship_hours)}
         case Kind.VERIFICATION, Event.FAIL if not facts.get("evidence"):
-            # one person's word stops no clock: without it the order would never end
+            # A failure on one person's word has no evidence, so it must not stop the clock: the order would
+            # never end.
             clock = hours_anew(turn, order) if order.due_at is None else {}
         case Kind.VERIFICATION, _ if event in _STOPS_THE_CLOCK:
             clock = {"due_at": None}
@@ -131,10 +134,10 @@ def _clock(
 
 
 def _delivered(turn: UnitOfWork, order: Order, at: datetime | None) -> dict[str, object]:
-    """The hours run from the first receipt; a later one changes nothing, and none starts them while we look."""
+    """Start the hours at the first receipt; a review only records it, no hours start."""
     if order.receipt_at:
         return {}
-    # neither a receipt nor a clock that is wrong makes that before the order was or after now
+    # A receipt with a wrong clock must not predate the order or lie in the future.
     at = max(order.opened_at, min(at or turn.now, turn.now))
     clock: dict[str, object] = {"receipt_at": at}
     if order.delivered_at is None:
@@ -146,7 +149,7 @@ def _delivered(turn: UnitOfWork, order: Order, at: datetime | None) -> dict[str,
 
 
 def hours_anew(turn: UnitOfWork, order: Order) -> dict[str, object]:
-    """The whole time again, from now, once nobody of ours is waited for; none before the notice was delivered."""
+    """Restart the response time; not before delivery, or while a counter check waits."""
     if order.delivered_at is None or check_waits(turn, order):
         return {}
     return {"due_at": turn.now + turn.policy.answer_within}
@@ -161,9 +164,10 @@ def _failed(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _restrict(turn: UnitOfWork, order: Order, by: Person, why: str, because: BilingualText) -> None:
-    """The first stage of the timetable; a card that is stopped as much already stays as it is.
+    """Apply the first stage of the timetable.
 
-    Where no evidence carries a stop, it is proposed to a second person, and nothing is stopped meanwhile.
+    A card that is restricted as much already stays as it is. Without evidence, the restriction is only proposed to a
+    second person.
     """
     if turn.policy.protects(order.card):
         return
@@ -191,18 +195,18 @@ def _restrict(turn: UnitOfWork, order: Order, by: Person, why: str, because: Bil
         happen(turn, restriction, Event.SUSPEND, SYSTEM, why, **facts)
     elif (
         restriction.state is State.OUTGOING_BARRED
-    ):  # barred by hand before: from now on the timetable goes on
+    ):  # barred by hand before: the timetable applies from now on
         turn.change(restriction, SYSTEM, "carried", why, **facts, due_at=due)
 
 
-@lru_cache(maxsize=1024)  # those that fall due together were mostly asked for the same reasons
+@lru_cache(maxsize=1024)  # orders that fall due together mostly have the same reasons
 def _told_because(because: BilingualText, grounds: Grounds) -> Grounds:
     reason = BilingualText(*(began + rest for began, rest in zip(because, grounds.reason, strict=True)))
     return replace(grounds, reason=reason)
 
 
 def stop_for(turn: UnitOfWork, verification: Order, why: str) -> Order | None:
-    """Stop a free card for a verification that ran out with evidence; the restriction. None: it is protected."""
+    """Restrict the card of a verification that ran out; None: the card is protected."""
     because = TOO_LATE if verification.state is State.EXPIRED else NOT_PASSED
     _restrict(turn, verification, SYSTEM, why, because)
     return turn.open_order(verification.card, Kind.RESTRICTION)
@@ -211,11 +215,11 @@ def stop_for(turn: UnitOfWork, verification: Order, why: str) -> Order | None:
 def stage_due(
     turn: UnitOfWork, order: Order, state: NetworkState, restriction: Order | None = None
 ) -> datetime | None:
-    """When the stage after the one of `state` begins; None: there is none. Never before now.
+    """Return when the stage after `state` begins, never before now; None: no stage.
 
-    A first stage that came late (more time, a review, a worker that was down) takes nothing from the hours between
-    the two: that is what the holder was told. They run from the `restriction` that this verification led to already,
-    else from now.
+    The hours between two stages are what the holder was told, so a late first stage (extension, review, worker
+    outage) does not shorten them. They run from the `restriction` that this verification already led to, else from
+    now.
     """
     following = turn.policy.after(state)
     if following is None:
@@ -227,7 +231,7 @@ def stage_due(
 
 
 def next_stage(turn: UnitOfWork, order: Order) -> Event | None:
-    """The event that a restriction whose time has come goes on by: the next stage, or the end of a punishment."""
+    """Return the event of a restriction that falls due: next stage, end of punishment."""
     if order.state is State.PUNISHED:
         return Event.RESTORE
     if order.state is not State.OUTGOING_BARRED:
@@ -246,13 +250,13 @@ def _passed(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _to_counter(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """The holder must know where to go."""
+    """Tell the holder which counter to visit."""
     del why
     _tell_by(turn, order, by, RequestedAction.VERIFY_AT_COUNTER.value)
 
 
 def _submitted(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """While we look at a check that came late, the card goes on to no heavier stage: the delay is ours."""
+    """Pause the next stage during review of a late check: the delay is the operator's."""
     del by
     restriction = _barred_for(turn, order)
     if restriction and restriction.due_at:
@@ -260,7 +264,7 @@ def _submitted(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _to_fraud_centre(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """We look no longer: what was paused for that goes on."""
+    """Resume the stage that the review had paused."""
     del by
     restriction = _barred_for(turn, order)
     due = stage_due(turn, order, NetworkState.OUTGOING_BARRED, restriction)
@@ -269,13 +273,13 @@ def _to_fraud_centre(turn: UnitOfWork, order: Order, by: Person, why: str) -> No
 
 
 def _barred_for(turn: UnitOfWork, order: Order) -> Order | None:
-    """The restriction that follows from this verification, where a heavier stage may still come."""
+    """Return this verification's restriction if a heavier stage may still come."""
     found = turn.open_order(order.card, Kind.RESTRICTION)
     return found if found and (found.parent, found.state) == (order.id, State.OUTGOING_BARRED) else None
 
 
 def _withdrawn(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """What was asked in error is taken back, with what followed from it."""
+    """Lift what followed from a withdrawn verification, or tell its holder."""
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.parent == order.id and restriction.state in _LIFTED_BY_PASSING:
         happen(turn, restriction, Event.RESTORE, by, f"withdrawn {order.id}: {why}")
@@ -289,7 +293,7 @@ def _with_notice_out(connection: Connection, of: Collection[str]) -> dict[str, b
     return dict.fromkeys(connection.execute(mine).scalars(), True)
 
 
-# Whether a notice about an order went out, or is on its way: its receipt may come late, or never.
+# Whether a notice about an order was sent or is being sent; its receipt may come late, or never.
 _NOTICE_OUT = TableFact(notices, _with_notice_out, absent=False)
 
 
@@ -299,14 +303,16 @@ def _stopped(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _free(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """The card works again: a verification that is too late to answer has nothing left to decide."""
+    """Close or withdraw the verification of a card that works again."""
     verification = turn.open_order(order.card, Kind.VERIFICATION)
     if verification and verification.state in (State.EXPIRED, State.FAILED, State.SENT_TO_FRAUD_CENTRE):
-        # what was proposed about it, and is not what was lifted here, still waits for its second person
+        # A pending proposal about the verification, unrelated to the restriction lifted here, still waits for
+        # its second person.
         if verification.evidence or order.parent == verification.id or not ran_out(verification):
             settle_proposal(turn, turn.close(verification, by, why))
     elif verification and order.parent == verification.id:
-        # a late check brought it back into motion: left open, its reviewer or its clock would stop the card again
+        # A late check has reopened the verification: left open, its reviewer or its deadline would restrict
+        # the card again.
         turn.move(verification, Event.WITHDRAW, SYSTEM, f"restored {order.id}: {why}")
     objection = turn.open_order(order.card, Kind.OBJECTION)
     if objection:
@@ -319,13 +325,13 @@ def _cancelled(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
     if verification and verification.state in (State.EXPIRED, State.FAILED):
         settle_proposal(turn, turn.close(verification, by, why))
     elif verification and verification.state is not State.SENT_TO_FRAUD_CENTRE:
-        # its clock would stop, and make liftable, a card that is gone for good
+        # Its deadline would restrict, and so make liftable, a card that is cancelled for good.
         turn.move(verification, Event.WITHDRAW, SYSTEM, f"cancelled {order.id}: {why}")
     turn.notify(order, "cancelled")
 
 
 def _upheld(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """The holder was right: restored at once, asked nothing more. Only the police lift what they stopped."""
+    """Restore the card and withdraw its verification, unless the police stopped it."""
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction and restriction.state is State.FORCED_STOP:
         raise PermissionDenied(
@@ -348,7 +354,7 @@ def _told(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _passed_on(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
-    """The police decide about what they stopped, and about nothing else."""
+    """Pass the objection on to the police; NoSuchTransition: not stopped by them."""
     del why
     restriction = turn.open_order(order.card, Kind.RESTRICTION)
     if restriction is None or restriction.state is not State.FORCED_STOP:
@@ -358,7 +364,7 @@ def _passed_on(turn: UnitOfWork, order: Order, by: Person, why: str) -> None:
 
 
 def _tell_by(turn: UnitOfWork, order: Order, by: Person, template: str) -> None:
-    """Send a notice; of those that one of the staff brings about again and again only the first ones of a day."""
+    """Send a notice; staff can cause only the first few of a kind per card and day."""
     if by.role in STAFF and turn.told_lately(order.card, template) >= _SAME_NOTICE_A_DAY:
         turn.note(SYSTEM, "notice.spared", order.id, f"{template}: the holder was told so today", {}, {})
         return
@@ -390,5 +396,5 @@ _FOLLOWS: dict[tuple[Kind, Event], Callable[[UnitOfWork, Order, Person, str], No
 
 
 def grounds(turn: UnitOfWork, reason: BilingualText) -> Grounds:
-    """The reason with the policy's way of redress and papers to bring."""
+    """Return the reason with the policy's way of redress and the papers to bring."""
     return Grounds(reason, turn.policy.redress, turn.policy.papers).complete()

@@ -1,1 +1,1 @@
-"""Bulk actions (批量操作): proposed, approved, carried out card by card, undone."""
+"""Bulk actions (批量操作): propose, approve, execute, undo."""

@@ -1,4 +1,4 @@
-"""Carries acts out, card by card: what is done and how far the act is are one transaction."""
+"""Execute bulk actions in batches; each commits its changes and its progress."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from duanka.ledger.unit_of_work.four_eyes import takes_two, withdrawing_takes_tw
 from duanka.ledger.unit_of_work.unit_of_work import ONE_PERSON, TWO_PEOPLE, UnitOfWork, cancelled
 from duanka.orders.effects import happen, stage_due, stop_for
 
-AT_ONCE = 500  # cards of an act that gives back which are done before the person has their answer
+AT_ONCE = 500  # cards of a lifting bulk action that are executed before the request returns
 
 
 class CardOutcome(WordedEnum):
-    """What became of a card of an act."""
+    """Outcome of one card of a bulk action."""
 
     DONE = "done", "已处置"
     SKIPPED = "skipped", "已跳过"
@@ -50,7 +50,7 @@ _NOT_MOVED = (
     State.UNDELIVERABLE,
     State.NOTIFIED,
     State.EXPIRED,
-)  # but by notices and the clock
+)  # states that only notices and deadlines lead to, no person
 _GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
 _TARGET = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,
@@ -61,7 +61,7 @@ _TARGET = {
 
 
 def carry(turn: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
-    """Carry out up to `limit` cards of these rows of `acts`, which the caller has locked; how many it took on."""
+    """Execute up to `limit` cards of locked rows of `acts`; return how many."""
     chosen = _shares(turn, running, limit)
     turn.lock([row["card"] for _, rows in chosen for row in rows])
     gone = set(cancelled(turn.connection, (row["card"] for _, rows in chosen for row in rows)))
@@ -82,7 +82,7 @@ def carry(turn: UnitOfWork, running: Sequence[RowMapping], limit: int) -> int:
 
 
 def skip_one(turn: UnitOfWork, act_id: str, why: str) -> int:
-    """Leave out the first card of the act that waits, without reading anything of it; 0: none waits."""
+    """Skip the first pending card without reading its orders; return 1, or 0: none."""
     act = turn.connection.execute(select(acts).where(acts.c.id == act_id).with_for_update()).mappings().one()
     waits = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
     card = turn.connection.execute(select(func.min(act_cards.c.card)).where(*waits)).scalar()
@@ -97,7 +97,7 @@ def skip_one(turn: UnitOfWork, act_id: str, why: str) -> int:
 def _shares(
     turn: UnitOfWork, running: Sequence[RowMapping], limit: int
 ) -> list[tuple[RowMapping, Sequence[RowMapping]]]:
-    """Each act's cards of this batch: the same number for all, but for those that have fewer left."""
+    """Divide `limit` equally; what a small bulk action leaves goes to the others."""
     chosen = []
     smallest_first = sorted(running, key=lambda act: act["total"] - act["done"] - act["skipped"])
     for at, act in enumerate(smallest_first):
@@ -191,7 +191,7 @@ def _restrict(turn: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
 
 
 def _by_enough(turn: UnitOfWork, act: RowMapping, order: Order) -> None:
-    """The tier may have risen since one person asked."""
+    """NeedsSecondPerson if the tier has risen since one person proposed this."""
     withdrawn = order.kind is Kind.VERIFICATION
     takes = withdrawing_takes_two(turn, order) if withdrawn else takes_two(turn, order.card)
     if act["approved_by"] is None and takes:
@@ -206,7 +206,7 @@ def _no_police_matter(order: Order, event: Event = Event.RESTORE) -> None:
 
 
 def _withdraw(turn: UnitOfWork, act: RowMapping, card: str, meant: str | None) -> tuple[Order, Order]:
-    """`meant`: the order that is withdrawn, where the act names one; another one of the card stays."""
+    """Withdraw the card's verification; where `meant` names an order, only that one."""
     before = turn.open_order(card, Kind.VERIFICATION)
     if before is None or (meant and before.id != meant):
         raise NoSuchTransition(f"{meant} is over" if meant else "nothing is asked of its holder")
@@ -217,12 +217,12 @@ def _withdraw(turn: UnitOfWork, act: RowMapping, card: str, meant: str | None) -
 
 
 def moved_on(order: Order) -> str:
-    """Why undoing a take leaves this verification alone: a person has moved it on; "" where nobody has."""
+    """Return why undoing a take spares an order (a person moved it on), or ""."""
     return "" if order.state in _NOT_MOVED else f"{order.id} is {order.state}: somebody has moved it on"
 
 
 def _put_back(turn: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order, Order]:
-    """The card as it was before the act that this one undoes."""
+    """Return the card to its state before the bulk action that this one undoes."""
     order = turn.open_order(row["card"], Kind.RESTRICTION)
     theirs = order and order.id == row["order_id"] and order.carried_by in _carried_by_act(act["undoes"])
     if order is None or not theirs or order.state != row["after"]:
@@ -242,9 +242,13 @@ def _put_back(turn: UnitOfWork, act: RowMapping, row: RowMapping) -> tuple[Order
 
 
 def _stays_for(turn: UnitOfWork, order: Order, verification: Order, act: RowMapping) -> Order:
-    """Meanwhile the verification ran out, which stops the card by itself: from now on that carries the stop."""
+    """Keep the card restricted on the evidence of its verification.
+
+    The verification ran out after the bulk action and restricts the card by itself, so it becomes the legal basis.
+    """
     if order.state is State.PUNISHED:
-        # left punished, the card would not come back when its holder passes, and would when the punishment ends
+        # A punishment would end at its date and would not be lifted when the holder passes: replace it by the
+        # verification's restriction.
         restored = turn.move(order, Event.RESTORE, SYSTEM, _why(act))
         return stop_for(turn, verification, _why(act)) or restored
     facts: dict[str, Any] = {
@@ -261,7 +265,7 @@ def _stays_for(turn: UnitOfWork, order: Order, verification: Order, act: RowMapp
 
 
 def carried_by(act: RowMapping) -> str:
-    """What entitles the stops of this act: two people, or one where the policy says that one suffices."""
+    """Return the legal basis of its restrictions: two people, or one by the policy."""
     return (TWO_PEOPLE if act["approved_by"] else ONE_PERSON) + str(act["id"])
 
 
@@ -275,7 +279,7 @@ def _why(act: RowMapping) -> str:
 
 
 def _remembered(order: Order) -> str:
-    """What a stop of an act overwrites of an order, as JSON, so that undoing can put it back."""
+    """Return as JSON the fields that a bulk stop overwrites, for its undo."""
     grounds = [list(words) for words in (order.grounds.reason, order.grounds.redress, order.grounds.papers)]
     moments = {name: at.isoformat() if (at := getattr(order, name)) else None for name in ("due_at", "until")}
     kept = {"carried_by": order.carried_by, "decision": order.decision, "grounds": grounds}

@@ -1,4 +1,4 @@
-"""Letting one card go: done at once where one person suffices, and proposed in the same words where it takes two."""
+"""Lift one card: at once where one person suffices, else as a proposal for two."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from duanka.orders.bulk_actions.service import ActService
 def give_back(
     doing: ActService, order: Order, event: Event, by: Person, why: str, now: datetime
 ) -> Order | Act:
-    """Move `order` by `event`; where one person may not alone, the act that proposes it.
+    """Move `order` by `event`, or propose it as a bulk action if it takes two people.
 
-    Who asks for what waits already is given the act that waits. OrderError: neither can be.
+    Returns the order, or the pending bulk action, also one that waits already. OrderError: neither is possible.
     """
     try:
         return doing.book.act(order.id, event, by, why, now)
@@ -33,7 +33,7 @@ def give_back(
 
 
 def _waiting(connection: Connection, card: str, event: Event) -> str | None:
-    """The act that proposes `event` for this card alone."""
+    """Return the id of the pending proposal of `event` for this card alone."""
     query = select(acts.c.id).join(act_cards, act_cards.c.act_id == acts.c.id)
     query = query.where(act_cards.c.card == card, acts.c.event == event.value, acts.c.total == 1)
     query = query.where(acts.c.state == ActState.PROPOSED.value).order_by(acts.c.proposed_at)

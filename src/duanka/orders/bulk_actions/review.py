@@ -1,4 +1,4 @@
-"""What the second person sees of an act, card by card, and the cards that they strike from it."""
+"""The approver's view of a bulk action, card by card, and striking cards from it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.execution import SKIPPED
 from duanka.orders.views import ActCard, NumberMasking, OpenOrder
 
-MOST_STRUCK = 10_000  # cards that one approval leaves out
+MOST_STRUCK = 10_000  # cards that one approval may leave out
 _LINE = re.compile(r"#([1-9][0-9]{0,5})")
 
 
 def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = False) -> RowMapping:
-    """The row of an act; UnknownOrder without one, NotTheirs where a card of it is out of the scope of `by`."""
+    """Return a bulk action's row. UnknownOrder. PermissionDenied: a card out of scope."""
     query = select(acts).where(acts.c.id == act_id)
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
@@ -36,7 +36,7 @@ def seen_act(connection: Connection, act_id: str, by: Person, *, lock: bool = Fa
 
 
 def put_places(turn: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person) -> None:
-    """Write down whose the cards of an act are; NotTheirs where one is out of the scope of who proposes."""
+    """Store the places of its cards. PermissionDenied: one is out of scope of `by`."""
     known = places_of(turn.connection, numbers)
     places = sorted({known.get(card, NOWHERE) for card in numbers})
     for place in places:
@@ -48,7 +48,7 @@ def put_places(turn: UnitOfWork, act_id: str, numbers: Iterable[str], by: Person
 def cards_shown(
     connection: Connection, rows: Sequence[RowMapping], first_line: int, sight: NumberMasking
 ) -> tuple[ActCard, ...]:
-    """Rows of `act_cards` with what is known of each card; `first_line`: of the first row in the whole act."""
+    """Return views of these cards; `first_line`: line of the first in the bulk action."""
     numbers = [row["card"] for row in rows]
     states, known = _states(connection, numbers), _orders(connection, numbers)
     return tuple(
@@ -58,9 +58,10 @@ def cards_shown(
 
 
 def strike(turn: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, why: str) -> int:
-    """Leave the cards that `named` names out of a proposed act; how many. Each stands in the trail.
+    """Remove the cards in `named` from a proposed bulk action; return how many.
 
-    A card is named by its number or by its line in the act, like #17. OrderError: one is not in it, or none is left.
+    A card is named by its number or by its line in the bulk action, like #17. Each removal is written to the audit
+    trail. OrderError: a card is not in the bulk action, or none would be left.
     """
     if len(named) > MOST_STRUCK:
         raise OrderError(f"{len(named)} cards are more than one approval leaves out ({MOST_STRUCK})")
@@ -83,7 +84,7 @@ def strike(turn: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, 
 def _shown(
     row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: NumberMasking
 ) -> ActCard:
-    """`known`: the orders of the card, the latest first."""
+    """Build the view of one card. `known`: its orders, latest first."""
     latest = next((order for order in known if order.kind is not Kind.OBJECTION), None)
     passed = [order for order in known if (order.kind, order.state) == (Kind.VERIFICATION, State.PASSED)]
     objection = next((order for order in known if order.kind is Kind.OBJECTION), None)
@@ -125,13 +126,13 @@ def _orders(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Or
 
 
 def _waiting_cards(connection: Connection, act_id: str) -> dict[str, bool]:
-    """The cards of an act in the order of their lines, and whether each still is to come."""
+    """Map the cards of a bulk action, by line number, to whether they are pending."""
     query = select(act_cards.c.card, act_cards.c.outcome).where(act_cards.c.act_id == act_id)
     return {row.card: row.outcome is None for row in connection.execute(query.order_by(act_cards.c.card))}
 
 
 def _meant(named: str, mine: Mapping[str, bool], lines: Sequence[str]) -> str:
-    """The card of the act that somebody named; `lines`: its cards in their order."""
+    """Resolve a number, or a line like #17, to a card; `lines`: cards in line order."""
     if line := _LINE.fullmatch(named.strip()):
         at = int(line[1])
         if at > len(mine):

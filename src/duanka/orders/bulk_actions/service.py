@@ -1,8 +1,9 @@
-"""Acts: what one person proposes and a second one approves, for one card or ten thousand; carried out in batches.
+"""Bulk actions (批量操作): proposed by one person, approved by another, batched.
 
-Where two people are needed, the first is whoever proposes and the second a supervisor with another name. What gives
-back needs nobody else and begins at once, but for the tiers of which the policy wants two people to let a card go. A
-policy may let one person suffice for a stop; the trail then says so of each card.
+A bulk action covers one card or ten thousand. Where two people are needed (four eyes), the first is whoever proposes
+and the second a supervisor with another name. Lifting restrictions needs one person and starts at once, except for
+tiers for which the policy demands two. A policy may let one person suffice for a stop; the audit trail then says so
+for each card.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ from duanka.orders.proposals import store_act
 from duanka.orders.service import OrderService
 
 _CARD_OF, _ACT = BilingualText("批量操作中的号码", "a card of"), BilingualText("批量操作", "the act")
-MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # of one person, for a second one
+MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # awaiting approval per proposer
 
 
 class ActService:
-    """What people ask for many cards as one act. Every method is one transaction, and safe beside other processes."""
+    """Service for bulk actions; a method is one transaction, safe across processes."""
 
     def __init__(self, book: OrderService) -> None:
         self.book = book
@@ -65,11 +66,13 @@ class ActService:
         now: datetime,
         until: datetime | None = None,
     ) -> Act:
-        """Ask for `event` on `cards`: one number as often as it is named, E.164, with or without +.
+        """Propose `event` for `cards`; return the bulk action.
 
-        A malformed number refuses the whole act (OrderError names it). Protected and cancelled cards stand in the act
-        as skipped; when nothing else is left the act is refused. `until`: the end of a punishment, and only of that.
-        What gives back runs at once, unless it holds a card of a tier that takes two people.
+        `cards`: E.164, with or without +; duplicates count once. `until`: end of a punishment; only given for that
+        event. Lifting starts at once, unless a card's tier takes two people. Protected and cancelled cards are listed
+        as skipped.
+
+        OrderError: a number is malformed (the message names it), or every card would be skipped.
         """
         _may_ask(event, by)
         numbers, repeated = numbers_of(cards)
@@ -114,9 +117,10 @@ class ActService:
         return self.act(self.book.turn(work, now))
 
     def approve(self, act_id: str, by: Person, why: str, now: datetime, without: Sequence[str] = ()) -> Act:
-        """Let a proposed act run. `by`: a supervisor who did not propose it, under whatever role.
+        """Approve a proposed bulk action, which starts it.
 
-        `without`: cards that are left as they are, by number or by their line in the act, like #17.
+        `by`: a supervisor other than the proposer, under whatever role. `without`: cards to leave out, by number or
+        by line in the bulk action, like #17.
         """
         authorize(by, Permission.APPROVE_ACT)
 
@@ -145,9 +149,10 @@ class ActService:
         return self.act(act_id)
 
     def reject(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
-        """Do away with a proposed act. `by`: a supervisor, or whoever proposed it.
+        """Reject a proposed bulk action. `by`: a supervisor, or the proposer.
 
-        What a verification led to is not for those who had a hand in it: they would let go alone.
+        A proposal that follows from a verification cannot be rejected by anybody who took part in that verification:
+        they would lift the restriction alone.
         """
 
         authorize(by, Permission.REJECT_ACT)
@@ -162,10 +167,11 @@ class ActService:
         return self.act(act_id)
 
     def undo(self, act_id: str, by: Person, why: str, now: datetime) -> Act:
-        """Put back every card that this act stopped and nobody changed since; returns the new act that does so.
+        """Undo a bulk stop; return the new bulk action that does so.
 
-        A card whose outgoing traffic was barred before goes back to that, with its reason and its next deadline; one
-        that was active is restored. An act that still runs ends here: what it has not reached it leaves alone.
+        It covers every card that was stopped by this one and not changed since. A card that had outgoing calls barred
+        before returns to that state, with its earlier reason and deadline; one that was active is restored. If the
+        bulk action is still running it ends here, and its pending cards are skipped.
         """
 
         authorize(by, Permission.UNDO_ACT)
@@ -192,7 +198,7 @@ class ActService:
         return self.act(self.book.turn(work, now))
 
     def being_undone(self, act_id: str, by: Person) -> bool:
-        """Whether asking to undo it again would change nothing: it is undone, or what undoes it is not over."""
+        """Whether an undo is done or in progress, so that asking again changes nothing."""
         state = self.act(act_id, by).state
         if state is not ActState.PARTLY_UNDONE:
             return state is ActState.UNDONE
@@ -200,10 +206,10 @@ class ActService:
             return bool(undoing(connection, act_id))
 
     def carry_out(self, now: datetime, limit: int = 500) -> int:
-        """Carry out up to `limit` cards of the acts that run, in one transaction with how far each act is.
+        """Execute up to `limit` cards of all running bulk actions, in one transaction.
 
-        Returns how many cards it took on; 0 when nothing is left that no other worker is at. Every act gets an equal
-        share of each batch, and what a small one leaves goes to the others: ten thousand cards hold nobody up.
+        Returns the number of cards processed; 0 when no card is pending that another worker has not locked. Every
+        bulk action gets an equal share of each batch, so that a large one does not delay the others.
         """
 
         self._end_changed(now)
@@ -226,7 +232,7 @@ class ActService:
             return self._carry_out_one_by_one(now, limit)
 
     def _end_changed(self, now: datetime) -> None:
-        """End the acts that were changed past the trail, or put in: two people agreed on another one, or on none."""
+        """End bulk actions whose rows were changed past the audit trail: not as approved."""
 
         def work(turn: UnitOfWork) -> list[str]:
             is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
@@ -255,7 +261,7 @@ class ActService:
             self.book.set_aside(_ACT, act_id, OrderError("it was changed past the audit trail"), now)
 
     def _carry_out_one_by_one(self, now: datetime, limit: int) -> int:
-        """As `carry_out`, a card a transaction: one that cannot be done is skipped, and an alarm names its act."""
+        """After a failed batch: one card per transaction; skip and report what fails."""
         is_running = (acts.c.state == ActState.RUNNING.value, acts.c.finished_at.is_(None))
         with self.book.store.reading() as connection:
             running = connection.execute(select(acts.c.id).where(*is_running)).scalars().all()
@@ -276,13 +282,13 @@ class ActService:
         return done
 
     def act(self, act_id: str, by: Person = SYSTEM) -> Act:
-        """The act and how far it is; UnknownOrder without one, NotTheirs: `by` may not see it."""
+        """Return the bulk action and its progress. UnknownOrder, PermissionDenied."""
         authorize(by, Permission.LIST_ACTS)
         with self.book.store.reading() as connection:
             return with_undoing(connection, [act_of(seen_act(connection, act_id, by))])[0]
 
     def acts(self, by: Person, state: ActState | None = None, limit: int = 100) -> tuple[Act, ...]:
-        """The latest acts in the scope of `by`, the newest first."""
+        """List the latest bulk actions in the scope of `by`, newest first."""
         authorize(by, Permission.LIST_ACTS)
         query = select(acts).where(*acts_in(by, acts.c.id))
         query = query.order_by(acts.c.proposed_at.desc(), acts.c.id.desc()).limit(limit)
@@ -293,7 +299,7 @@ class ActService:
             return with_undoing(connection, found)
 
     def skipped(self, act_id: str, by: Person = SYSTEM) -> tuple[Skipped, ...]:
-        """The cards that the act did not change, in the order of their numbers, each with the reason why."""
+        """List the cards that the bulk action skipped, by number, each with its reason."""
         self.act(act_id, by)
         query = (
             select(act_cards.c.card, act_cards.c.why)
@@ -323,7 +329,7 @@ def _may_ask(event: Event, by: Person) -> None:
 
 
 def _suffices(turn: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
-    """Whether one person is enough: to give back what no tier holds, or where the policy says so."""
+    """Whether one person is enough: lifting, unless a tier takes two, or by policy."""
     if event in LIFTS:
         turn.lock(list(numbers))
         return not any(takes_two(turn, card) for card in numbers)
@@ -331,7 +337,7 @@ def _suffices(turn: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
 
 
 def _still_to_decide(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
-    """The second person had no hand in the verification, and it still waits for one."""
+    """Check that the approver took no part in the verification, and it is undecided."""
     order = turn.order(row["verification"])
     if not ran_out(order):
         raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
@@ -340,7 +346,7 @@ def _still_to_decide(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
 
 
 def _rejects(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
-    """A supervisor does away with a proposal, or who made it; never who had a hand in what it is about."""
+    """Check that `by` is supervisor or proposer, and took no part in the verification."""
     if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
         raise NeedsSecondPerson(
             f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
@@ -352,7 +358,7 @@ def _rejects(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
 
 
 def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
-    """OrderError where what one person proposed would be more than others can look at: it fills no database."""
+    """OrderError if too much of `by` awaits approval: nobody may fill the database."""
     turn.one_at_a_time(by)
     waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
         acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
@@ -366,7 +372,7 @@ def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
 
 
 def _left_out(turn: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
-    """The cards that no act may touch, with the reason."""
+    """Map the cards that no bulk action may touch to the reason."""
     gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
     mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
     return gone | mine
@@ -392,7 +398,7 @@ def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list
 
 
 def _locked(turn: UnitOfWork, act_id: str, by: Person = SYSTEM) -> RowMapping:
-    """The act's row, locked: who approves, undoes or carries it out waits for the others."""
+    """Lock and return the bulk action's row; serialises approve, undo and execute."""
     return seen_act(turn.connection, act_id, by, lock=True)
 
 

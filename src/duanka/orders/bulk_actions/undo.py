@@ -1,7 +1,8 @@
-"""Undoing an act: its cards are put back by a new act; those whose tier takes two people are proposed in another one.
+"""Undo of a bulk action: a new bulk action puts its cards back.
 
-An act is undone when it stops no card any more, and partly undone until then: that is read from the restrictions that
-still name it as what entitles them, so that a proposal that waits, or was rejected, is never called done.
+Cards whose tier takes two people are proposed in a separate bulk action. The original counts as undone when it no
+longer stops any card, and as partly undone until then. This is computed from the restrictions that still name it as
+their legal basis, so that a pending or rejected proposal never counts as an undo.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from duanka.orders.proposals import store_act
 UNDOABLE = (Event.BAR_OUTGOING, Event.SUSPEND, Event.PUNISH)
 _GOES_ON = (ActState.PROPOSED.value, ActState.RUNNING.value)
 
-# the restriction of a card that an act stopped, where the act is still what entitles it
+# Restrictions of the cards of a bulk action that still have it as their legal basis.
 _HELD = and_(
     act_cards.c.outcome == DONE,
     orders.c.id == act_cards.c.order_id,
@@ -39,7 +40,7 @@ _HELD = and_(
 
 
 def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...]:
-    """The acts with what undoes them, and the state of those that were undone in part."""
+    """Add the ids of what undoes each bulk action, and whether it is partly undone."""
     stops = [act.id for act in found if act.event in UNDOABLE and not act.undoes]
     by = _undone_by(connection, stops)
     held = _held(connection, [act.id for act in found if act.state is ActState.UNDONE])
@@ -54,7 +55,7 @@ def with_undoing(connection: Connection, found: Sequence[Act]) -> tuple[Act, ...
 
 
 def must_be_undoable(turn: UnitOfWork, row: RowMapping) -> None:
-    """Return where the act of this row can be undone now; NoSuchTransition says why not."""
+    """NoSuchTransition, with the reason, if this bulk action cannot be undone now."""
     event, state = Event(row["event"]), row["state"]
     if row["undoes"] or event not in UNDOABLE:
         raise NoSuchTransition(f"{event} cannot be undone: propose the act that should follow it")
@@ -70,13 +71,13 @@ def must_be_undoable(turn: UnitOfWork, row: RowMapping) -> None:
 
 
 def undoing(connection: Connection, act_id: str) -> tuple[str, ...]:
-    """The acts that undo this one and are not over: proposed, or running."""
+    """Return the ids of proposed or running bulk actions that undo this one."""
     goes_on = (acts.c.undoes == act_id, acts.c.state.in_(_GOES_ON))
     return tuple(connection.execute(select(acts.c.id).where(*goes_on).order_by(acts.c.id)).scalars())
 
 
 def stop_short(turn: UnitOfWork, act_id: str, why: str = "the act was undone before its turn") -> int:
-    """Leave alone what the act has not reached; how many cards that are."""
+    """Skip the pending cards of a bulk action; return how many."""
     waiting = (act_cards.c.act_id == act_id, act_cards.c.outcome.is_(None))
     left = turn.connection.execute(select(func.count()).where(*waiting)).scalar_one()
     turn.connection.execute(update(act_cards).where(*waiting).values(outcome=SKIPPED, why=why))
@@ -84,7 +85,7 @@ def stop_short(turn: UnitOfWork, act_id: str, why: str = "the act was undone bef
 
 
 def put_back(turn: UnitOfWork, undone: RowMapping, grounds: Grounds, by: Person) -> str:
-    """Store the act that puts back the cards of `undone`, and propose what takes two people; the id of the first."""
+    """Create what undoes `undone`, and a proposal for the rest; return the first id."""
     again = undone["state"] == ActState.UNDONE
     theirs = select(act_cards.c.card).where(act_cards.c.act_id == undone["id"], act_cards.c.outcome == DONE)
     if again:
@@ -143,7 +144,7 @@ def _store(
 
 
 def _for_two(turn: UnitOfWork, act_id: str) -> list[str]:
-    """The cards that the act still stops and that one person alone may not let go."""
+    """Return the cards still stopped by this bulk action that take two people to lift."""
     of_card = orders.alias()
     tiers = sorted(turn.policy.identity.second_person_tiers)
     query = (
@@ -161,7 +162,7 @@ def _for_two(turn: UnitOfWork, act_id: str) -> list[str]:
 
 
 def _held(connection: Connection, act_ids: Collection[str]) -> frozenset[str]:
-    """Those of these acts that still stop a card."""
+    """Return which of these bulk actions still stop a card."""
     found = set[str]()
     for part in in_parts(sorted(act_ids)):
         query = select(act_cards.c.act_id).distinct().join(orders, _HELD)

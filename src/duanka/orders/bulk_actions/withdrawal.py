@@ -1,4 +1,4 @@
-"""Withdrawing many verifications as one act: those that somebody names, those of a filter, those of a take."""
+"""Withdraw many verifications as one bulk action: by name, by filter, or by take."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from duanka.orders.proposals import store_act
 
 @dataclass(frozen=True)
 class Which:
-    """Which verifications: those of all that is said; empty: any. `named`: ids of orders, or numbers of cards."""
+    """Selection of verifications by all conditions set; `named`: order ids or numbers."""
 
     named: tuple[str, ...] = ()
     tiers: frozenset[str] = frozenset()
@@ -49,14 +49,16 @@ class Which:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is said."""
+        """Whether there is no condition."""
         return self == Which()
 
 
 @dataclass(frozen=True)
 class OpenVerifications:
-    """The open verifications that a withdrawal is about, by tier. `for_two`: of them, whose tier takes two people;
-    `left_out`: card -> why nothing of it is withdrawn."""
+    """Open verifications that a withdrawal covers, by tier.
+
+    `for_two`: those of them whose tier takes two people. `left_out`: card -> why nothing of it is withdrawn.
+    """
 
     orders: Sequence[Order]
     tiers: Mapping[str, int]
@@ -65,13 +67,13 @@ class OpenVerifications:
 
 
 class Withdrawals:
-    """Withdraws many verifications. Every method is one transaction, but for what `finish` does batch by batch."""
+    """Withdraw many verifications; one transaction a method (`finish`: one a batch)."""
 
     def __init__(self, acts: ActService) -> None:
         self._acts, self._book = acts, acts.book
 
     def look(self, which: Which, by: Person) -> OpenVerifications:
-        """What `propose` would be about; its errors."""
+        """Return what `propose` would cover; raises the same errors."""
         authorize(by, Permission.VERIFICATION_WITHDRAW)
         if which.is_empty:
             raise OrderError("say which: ids, --file, --tier, --rule, --city, --operator or --take")
@@ -89,10 +91,12 @@ class Withdrawals:
         )
 
     def propose(self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
-        """Withdraw them all as one act: at once, or when a second person has approved, where a tier takes two.
+        """Withdraw the selected verifications as one bulk action.
 
-        `at_once`: about so many are done before this returns; the worker goes on with the rest.
-        OrderError: nothing is found, or what is named is none. UnknownOrder: no such order.
+        It runs at once; where a tier takes two people, after a second person approved it. `at_once`: about this many
+        cards are executed before the method returns; the worker continues with the rest.
+
+        OrderError: the selection is empty, or something named is not a verification. UnknownOrder: no such order.
         """
         authorize(by, Permission.PROPOSE_ACT)
         if not why.strip():
@@ -111,7 +115,7 @@ class Withdrawals:
         return self.finish(self._book.turn(work, now), now, at_once)
 
     def finish(self, number: str, now: datetime, at_once: int = MOST_CARDS) -> Act:
-        """Carry out up to about `at_once` cards of the act where it runs, batch by batch; the act as it is then."""
+        """Execute about `at_once` cards of a running bulk action; return its new state."""
 
         def work(turn: UnitOfWork) -> int:
             row = seen_act(turn.connection, number, SYSTEM, lock=True)
@@ -134,7 +138,7 @@ def store_withdrawal(
     left_out: Mapping[str, str] | None = None,
     undoes: str | None = None,
 ) -> str:
-    """Store the act that withdraws these orders, and no others of their cards; its id. `alone`: it runs at once."""
+    """Create a bulk action that withdraws these orders; `alone`: it runs at once."""
     skipped = left_out or {}
     act = Act(
         id=new_id("A"),
@@ -166,7 +170,7 @@ def store_withdrawal(
 
 
 def _find(connection: Connection, which: Which, by: Person) -> tuple[list[Order], dict[str, str]]:
-    """The open verifications, and the cards of which nothing is withdrawn, with the reason."""
+    """Return the selected open verifications, and card -> reason for those left out."""
     if not which.named:
         open_ones = (orders.c.kind == Kind.VERIFICATION.value, orders.c.closed_at.is_(None))
         query = select(orders).where(*open_ones, *_conditions(which), *orders_in(by)).order_by(orders.c.card)
