@@ -1,1 +1,1 @@
-"""The paths: one module for each, readable in a page; rooms come through Protocols."""
+"""Use cases: one module for each; the rooms are reached through Protocols."""

@@ -1,4 +1,4 @@
-"""The same path twice, with another setting of one rule: what it gains and loses, and what would be asked."""
+"""Backtest: compare two settings of one rule over the same records."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from duanka.domain.ports import Engine, Progress, RecordCoverage, RuleRun
 from duanka.domain.rule import Action, Literal, Rule
 
 Asked = Action | None
-"""What is asked for a card; None: it is not on the work list."""
+"""Action requested for a card; None: the card is not on the work list."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """What another setting of one rule does, over history, under a policy in which the rule counts.
+    """Effect of other limits of one rule on historical records.
 
-    `before`, `after`: how it ran, with `limits_before` and `limits_after`; before None: it did not run at all.
-    `orders`: (asked before, asked after) -> cards, of every card that either names; `moved`: the cards for which
-    that differs. `runs`: the other rules.
+    `policy`: the policy under which the rule counts, even where the operator runs it in shadow or not at all.
+    `before`, `after`: runs of the rule with `limits_before` and `limits_after`; `before` is None where the
+    rule did not run before. `runs`: the other rules. `orders`: (action before, action after) -> number of
+    cards, over every card listed in either run. `moved`: the cards whose action differs, with both actions.
     """
 
     rule: Rule
@@ -49,10 +50,10 @@ def backtest_rule(
     engine: Engine,
     progress: Progress,
 ) -> Backtest:
-    """Run the rules over history twice: with `rule` as the policy has it, and with `changed` limits.
+    """Run the rules twice: with the limits in the policy, then with `changed`.
 
-    Without a change, the first time is without the rule. Writes HITS_BEFORE and HITS_AFTER to `scan.out`, both of
-    the form of hits.parquet. DuankaError where the records lack what the rule needs.
+    Where `changed` is empty, the first run leaves the rule out. Writes HITS_BEFORE and HITS_AFTER to
+    `scan.out`, both in the format of hits.parquet. DuankaError: the records lack what the rule needs.
     """
     intake = take_in(progress)
     nothing_lost(intake)
@@ -73,7 +74,7 @@ def backtest_rule(
     engine.write_hits(scan.out / HITS_BEFORE)
     before = runs.pop(rule.id, None)
 
-    again = [one for one in rules if one is rule or "hits" in one.reads]  # those see what the rule hits
+    again = [one for one in rules if one is rule or "hits" in one.reads]  # their hits depend on the rule
     were = {one.id: engine.flagged(one.id) for one in again}
     for one in again:
         engine.forget(one.id)
@@ -95,7 +96,10 @@ def backtest_rule(
 def _asked(
     engine: Engine, judgement: Judgement, were: Mapping[str, Collection[str]]
 ) -> Iterator[tuple[str, Asked, Asked]]:
-    """Yield each card with what was and is asked for it; `were`: rule -> the cards it hit before it ran again."""
+    """Yield each card with its action before and after.
+
+    `were`: for each rule that was run a second time, the cards that it hit in the first run.
+    """
     left = {card for cards in were.values() for card in cards}
     for card in engine.cards_with_hits():
         left.discard(card.card)
@@ -103,7 +107,7 @@ def _asked(
         then = now.difference(were).union(rule for rule, cards in were.items() if card.card in cards)
         police = bool(card.cases), bool(card.claimed)
         yield card.card, judgement.asked(then, *police), judgement.asked(now, *police)
-    for name in sorted(left):  # nothing hits them any more
+    for name in sorted(left):  # cards without any hit in the second run
         then = frozenset(rule for rule, cards in were.items() if name in cards)
         yield name, judgement.asked(then, confirmed=False), None
 

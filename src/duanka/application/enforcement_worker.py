@@ -1,8 +1,8 @@
-"""Orders carried out: deadlines kept, the network told, holders told, and all of it compared. The story in a page.
+"""Enforcement worker: deadlines, dispatch of orders and notices, reconciliation.
 
-Each duty has a thread of its own, so that none waits for another: an element that is silent, a message centre that is
-down, or a comparison of a million cards. A duty that fails is told, counted and tried again, later each time; also
-when it is the database that is away.
+Each duty runs in its own thread, so that none blocks another when an element does not answer, the message
+centre is down, or a comparison covers a million cards. A duty that fails is reported, counted and retried
+with back-off; this includes failures of the database.
 """
 
 from __future__ import annotations
@@ -16,104 +16,107 @@ from typing import Protocol
 
 from duanka.domain.phone_masking import masked_text
 
-_LOOK = 0.25  # seconds between looks for work that other processes left
-_RECEIPTS, _REFUSALS, _WATCH, _SPARE = 1.0, 2.0, 5.0, 30.0
-_LISTS = 10.0
-_PASSES = 2.0  # seconds until scans and live runs can know of a pass
-_GUARD = 1.0  # seconds of the trail that a crash may leave without an end outside
-_SWEPT_AT_ONCE = 500
-_FIRST_REST, _LONGEST_REST = 0.5, 30.0
-DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # as Look names them; the rest are elements
+_POLL_SECONDS = 0.25  # polling interval for work queued by other processes
+_NOTICE_SECONDS, _REFUSAL_SECONDS, _ALARM_SECONDS, _IDLE_SECONDS = 1.0, 2.0, 5.0, 30.0
+_LIST_SECONDS = 10.0
+_PASSES_SECONDS = 2.0  # delay until scans and live runs see a pass
+_GUARD_SECONDS = 1.0  # the end of the audit trail that a crash may leave without a copy outside
+_DEADLINE_BATCH = 500
+_BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
+DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"  # names in `Enforcement.look`
 PASSES = "list of passes"
 PURGE = "pictures kept no longer"
 
 
 class Dispatcher(Protocol):
-    """What carries orders into one element, or notices to the message centre and their receipts back."""
+    """Sends orders to one element, or notices to the message centre."""
 
     def work(self, now: datetime) -> bool:
-        """Do what is due, up to a batch; whether there may be more at once."""
+        """Process one batch of due work; returns whether more may be due."""
 
     def watch(self, now: datetime) -> None:
-        """Raise or clear its alarm."""
+        """Raise or clear the alarm of this dispatcher."""
 
     def stop(self) -> None:
-        """End after what is in hand, and give the rest back; called from another thread."""
+        """Finish the work in hand and release other leases. Called from another thread."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
 
 
 class RefusalRecorder(Protocol):
-    """What records an element's refusals. `name`: the element."""
+    """Records the calls and messages that an element refused. `name`: the element."""
 
     name: str
 
     def read(self, now: datetime) -> bool:
-        """Record what is new, up to a batch; whether there may be more at once."""
+        """Record one batch of new refusals; returns whether more may be waiting."""
 
 
 class Reconciler(Protocol):
-    """What compares an element with the order book. `name`: the element."""
+    """Compares an element with the order book. `name`: the element."""
 
     name: str
 
     def compare(self, now: datetime) -> object:
-        """Compare all of it, and mend what differs."""
+        """Compare all cards and repair the differences."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
 
 
 class Listed(Protocol):
-    """What raises an alarm while an element judges by a spoilt list. `name`: the element."""
+    """Raises an alarm while an element works with a corrupt list. `name`: the element."""
 
     name: str
 
     def look(self, now: datetime) -> None:
-        """Ask the element, and raise or clear the alarm."""
+        """Query the element, and raise or clear the alarm."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
 
 
 class Guard(Protocol):
-    """What says while the database is older than it was, for a backup was restored."""
+    """Detects a database older than its last known state, as after a restored backup."""
 
     @property
     def holds(self) -> bool:
-        """Whether nothing may be repaired, restricted or sent."""
+        """Whether repairs, restrictions and notices are suspended."""
 
     def check(self, now: datetime) -> bool:
-        """Look now; whether it holds."""
+        """Check now; returns whether the guard holds."""
 
     def work(self, now: datetime) -> bool:
-        """Look now, and keep how far the database is; as a duty."""
+        """Check now and record how far the database has come. The form of a duty."""
 
 
 class EnforcementObserver(Protocol):
-    """Told how it goes: the heartbeat and the figures."""
+    """Receives the outcome of each duty, for the heartbeat and the metrics."""
 
     def worked(self, duty: str, seconds: float) -> None:
-        """A duty did its work."""
+        """A duty succeeded after `seconds`."""
 
     def failed(self, duty: str, error: BaseException) -> None:
-        """A duty failed, and is tried again."""
+        """A duty failed and will be retried."""
 
 
 class Unwatched:
-    """A Watch that looks away."""
+    """No-op observer."""
 
     def worked(self, duty: str, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def failed(self, duty: str, error: BaseException) -> None:
-        """Nothing: `say` is told of it too."""
+        """Do nothing: the failure is also reported through `Enforcement.say`."""
 
 
 @dataclass(frozen=True)
 class Duty:
-    """Something to do again and again. `work` says whether more waits; `every`: seconds until it is done unasked."""
+    """A repeated task.
+
+    `work` returns whether more work waits; `every`: longest interval between two runs, in seconds.
+    """
 
     name: str
     work: Callable[[datetime], bool]
@@ -124,11 +127,12 @@ class Duty:
 class Enforcement:
     """The parts of a worker.
 
-    `sweep`: moves on up to `limit` orders that are due; `carry_out`: goes on with acts of people, and says whether it
-    did anything; `look`: names of what has work. `clock`: now, aware; `ticks`: seconds that only grow. `purge`: does
-    away with what may be kept no longer, and says whether it did anything. `write_passes`: writes the list of who
-    passed, where that changed. `guard`: while it holds, no deadline, act, notice, comparison or list of passes is
-    worked on; what elements are told then, it says to their outbox.
+    `sweep`: applies up to `limit` deadlines that have passed, returns how many. `carry_out`: continues bulk
+    actions; true when it did anything. `look`: names of the duties and elements that have pending work.
+    `clock`: current time, with zone. `ticks`: monotonic seconds. `purge`: deletes data past its retention
+    period; true when it did anything. `write_passes`: writes the list of passed verifications if it changed.
+    `guard`: while it holds, deadlines, bulk actions, notices, comparisons and the list of passes are
+    suspended; the outbox asks the guard itself.
     """
 
     sweep: Callable[[datetime, int], int]
@@ -138,7 +142,7 @@ class Enforcement:
     clock: Callable[[], datetime]
     ticks: Callable[[], float]
     say: Callable[[str], None]
-    watch: EnforcementObserver = Unwatched()  # noqa: RUF009  # it holds nothing
+    watch: EnforcementObserver = Unwatched()  # noqa: RUF009  # it has no state
     notices: Dispatcher | None = None
     refusals: Sequence[RefusalRecorder] = ()
     compared: Sequence[Reconciler] = ()
@@ -150,20 +154,20 @@ class Enforcement:
 
     @property
     def holds(self) -> bool:
-        """Whether the guard holds."""
+        """Whether the guard suspends work."""
         return self.guard is not None and self.guard.holds
 
     @property
     def draining(self) -> tuple[Dispatcher, ...]:
-        """Everything that drains."""
+        """All dispatchers."""
         return (*self.elements.values(), *([self.notices] if self.notices else []))
 
 
 def duties(parts: Enforcement) -> tuple[Duty, ...]:
-    """Everything that a worker does, each with how often."""
+    """All duties of a worker with their intervals."""
 
     def sweep(now: datetime) -> bool:
-        return not parts.holds and parts.sweep(now, _SWEPT_AT_ONCE) >= _SWEPT_AT_ONCE
+        return not parts.holds and parts.sweep(now, _DEADLINE_BATCH) >= _DEADLINE_BATCH
 
     def purge(now: datetime) -> bool:
         return bool(parts.purge and parts.purge(now))
@@ -195,17 +199,17 @@ def duties(parts: Enforcement) -> tuple[Duty, ...]:
         return False
 
     return (
-        Duty(DEADLINES, sweep, _SPARE),
-        Duty(ACTS, carry_out, _SPARE),
-        *(Duty(name, one.work, _SPARE) for name, one in parts.elements.items()),
-        *([Duty(NOTICES, send(parts.notices), _RECEIPTS)] if parts.notices else []),
-        *(Duty(f"refusals of {one.name}", one.read, _REFUSALS) for one in parts.refusals),
+        Duty(DEADLINES, sweep, _IDLE_SECONDS),
+        Duty(ACTS, carry_out, _IDLE_SECONDS),
+        *(Duty(name, one.work, _IDLE_SECONDS) for name, one in parts.elements.items()),
+        *([Duty(NOTICES, send(parts.notices), _NOTICE_SECONDS)] if parts.notices else []),
+        *(Duty(f"refusals of {one.name}", one.read, _REFUSAL_SECONDS) for one in parts.refusals),
         *(Duty(f"comparison of {one.name}", compare(one), parts.compare_every) for one in parts.compared),
-        *(Duty(f"list of {one.name}", look(one), _LISTS) for one in parts.lists),
+        *(Duty(f"list of {one.name}", look(one), _LIST_SECONDS) for one in parts.lists),
         *_listing(parts),
-        *([Duty(PURGE, purge, _SPARE)] if parts.purge else []),
-        *([Duty("end of the trail", parts.guard.work, _GUARD)] if parts.guard else []),
-        Duty("alarms", watch, _WATCH),
+        *([Duty(PURGE, purge, _IDLE_SECONDS)] if parts.purge else []),
+        *([Duty("end of the trail", parts.guard.work, _GUARD_SECONDS)] if parts.guard else []),
+        Duty("alarms", watch, _ALARM_SECONDS),
     )
 
 
@@ -216,100 +220,100 @@ def _listing(parts: Enforcement) -> Sequence[Duty]:
 
     def work(now: datetime) -> bool:
         del now
-        if not parts.holds:  # a database older than it was knows fewer passes
+        if not parts.holds:  # a restored, older database would shorten the list
             write()
         return False
 
-    return (Duty(PASSES, work, _PASSES),)
+    return (Duty(PASSES, work, _PASSES_SECONDS),)
 
 
 @dataclass
 class Enforcing:
-    """A worker. `run` works until `stop`; `wake`, from any thread, says that a transaction left work."""
+    """A running worker. `run` blocks until `stop`. `wake` is safe from any thread."""
 
     parts: Enforcement
-    failures: dict[str, int] = field(default_factory=dict)  # of each duty, since the start
+    failures: dict[str, int] = field(default_factory=dict)  # duty -> failures since the start
     _stopped: threading.Event = field(default_factory=threading.Event)
     _left: threading.Event = field(default_factory=threading.Event)
-    _bells: dict[str, threading.Event] = field(default_factory=dict)
+    _wakeups: dict[str, threading.Event] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Work until told to stop: then end what is in hand, and give leases and connections back."""
+        """Work until `stop`, then finish what is in hand, release leases, and disconnect."""
         threads = []
         for duty in duties(self.parts):
-            self._bells[duty.name] = threading.Event()
-            threads.append(threading.Thread(target=self._keep, args=(duty,), name=duty.name))
+            self._wakeups[duty.name] = threading.Event()
+            threads.append(threading.Thread(target=self._supervise, args=(duty,), name=duty.name))
         for thread in threads:
             thread.start()
         try:
-            self._keep(Duty("look", self._look, _LOOK), self._left)
+            self._supervise(Duty("look", self._poll, _POLL_SECONDS), self._left)
         finally:
             self.stop()
-            self._ring(self._bells)
+            self._wake(self._wakeups)
             for thread in threads:
                 thread.join()
             self._close()
 
     def stop(self) -> None:
-        """End in order."""
+        """Request an orderly end of `run`."""
         self._stopped.set()
         for one in self.parts.draining:
             one.stop()
         self.wake()
 
     def wake(self) -> None:
-        """There is work: look at once."""
+        """A transaction queued work: poll at once."""
         self._left.set()
 
-    def _look(self, now: datetime) -> bool:
-        """Ring for every duty that has work, by whomever it was left."""
-        self._ring(self.parts.look(now))
+    def _poll(self, now: datetime) -> bool:
+        """Wake each duty that has pending work."""
+        self._wake(self.parts.look(now))
         return False
 
-    def _ring(self, names: Iterable[str]) -> None:
+    def _wake(self, names: Iterable[str]) -> None:
         for name in names:
-            if bell := self._bells.get(name):
-                bell.set()
+            if wakeup := self._wakeups.get(name):
+                wakeup.set()
 
-    def _keep(self, duty: Duty, bell: threading.Event | None = None) -> None:
-        """Attend to the duty until stopped, whatever befalls its thread: it must not end in silence."""
+    def _supervise(self, duty: Duty, wakeup: threading.Event | None = None) -> None:
+        """Restart the duty whatever it raises: its thread must not end unnoticed."""
         while not self._stopped.is_set():
             try:
-                self._attend(duty, bell)
-            except BaseException as error:  # the thread would end in silence
+                self._run_loop(duty, wakeup)
+            except BaseException as error:  # also SystemExit and the like, which would end the thread
                 self._failed(duty, error, 1)
-                self._stopped.wait(_FIRST_REST)
+                self._stopped.wait(_BACKOFF_SECONDS)
 
-    def _attend(self, duty: Duty, bell: threading.Event | None = None) -> None:
-        """Do the duty until stopped: at once when the bell rings, at once again while there is more."""
-        bell, in_a_row = bell or self._bells[duty.name], 0
+    def _run_loop(self, duty: Duty, wakeup: threading.Event | None = None) -> None:
+        """Run the duty until stopped: when woken, when due, or while more work waits."""
+        wakeup, in_a_row = wakeup or self._wakeups[duty.name], 0
         while not self._stopped.is_set():
-            bell.clear()
+            wakeup.clear()
             begun = self.parts.ticks()
             try:
                 more = duty.work(self.parts.clock())
             except Exception as error:
                 in_a_row += 1
                 self._failed(duty, error, in_a_row)
-                self._stopped.wait(min(_LONGEST_REST, _FIRST_REST * 2 ** min(in_a_row - 1, 10)))
+                self._stopped.wait(min(_BACKOFF_LIMIT_SECONDS, _BACKOFF_SECONDS * 2 ** min(in_a_row - 1, 10)))
                 continue
             if in_a_row:
                 self._tell(lambda: self.parts.say(f"{duty.name}: works again"))
             in_a_row = 0
             self._tell(lambda: self.parts.watch.worked(duty.name, self.parts.ticks() - begun))  # noqa: B023  # called at once
             if not more:
-                bell.wait(duty.every)
+                wakeup.wait(duty.every)
 
     def _failed(self, duty: Duty, error: BaseException, in_a_row: int) -> None:
         self.failures[duty.name] = self.failures.get(duty.name, 0) + 1
         self._tell(lambda: self.parts.watch.failed(duty.name, error))
-        if in_a_row == 1:  # said once, however long it lasts
+        if in_a_row == 1:  # reported once per outage
             reason = masked_text((str(error).strip() or type(error).__name__).splitlines()[0])
             self._tell(lambda: self.parts.say(f"{duty.name}: {reason}; it is tried again"))
 
     @staticmethod
     def _tell(told: Callable[[], object]) -> None:
-        """Who is told must not end the duty: a log on a full disk, a pipe that nobody reads."""
+        """Call an observer; its errors, such as a full disk or a broken pipe, are dropped."""
         with suppress(Exception):
             told()
 

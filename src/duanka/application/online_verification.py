@@ -1,8 +1,8 @@
-"""The second verification online, from consent to verdict. The story in a page.
+"""Online second verification, from consent to verdict.
 
-The holder agrees, draws a challenge, and sends the frames that answer it; the frames wait for a worker; the verdict
-moves the order. What is refused is refused with its reason, and no failure leaves a holder without a way: after the
-last one it is the counter. Frames live in memory only, but for the one that a reviewer must see.
+The holder consents, draws a challenge, and sends the frames that answer it. The frames are queued for a
+worker, and its verdict moves the order. Every refusal carries its reason, and after the last failed attempt
+the holder can still go to a counter. Frames are held in memory only, except the one that a reviewer must see.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ _log = logging.getLogger("duanka.application.online_verification")
 
 
 class OnlineVerification:
-    """The way online. Safe from any thread; `draw`: where challenges are drawn from; `clock`: now, aware."""
+    """Online verification. Thread-safe.
+
+    `draw`: random source of the challenges; `clock`: current time, with zone.
+    """
 
     def __init__(
         self,
@@ -53,17 +56,18 @@ class OnlineVerification:
 
     @property
     def supplier(self) -> str:
-        """Who judges, as the consent names it."""
+        """Name of the face checker, as shown in the consent text."""
         return self._checker.name
 
     def standing(self, order_id: str, now: datetime) -> VerificationProgress:
-        """Where the verification of an order is, and whether it can go on online."""
+        """Progress of an order's verification, and whether it can continue online."""
         return self._book.standing(order_id, now)
 
     def agree(self, link: str, consent: Consent, now: datetime, *, browser: str) -> Session | None:
-        """Begin by the link of the notice. Who does not agree to face data goes to the counter, and is not stopped.
+        """Start a session by the link in the notice; None where consent is refused.
 
-        `browser`: the secret of the browser that has the link from then on.
+        Refusing consent sends the holder to the counter; no restriction follows. `browser`: secret of the
+        browser to which the link is bound from then on.
         """
         session = self._book.agree(link, consent, now, browser=browser)
         if session:
@@ -71,13 +75,13 @@ class OnlineVerification:
         return session
 
     def challenge(self, token: str, now: datetime) -> Challenge:
-        """What the holder is to do before the camera: drawn by lot, and the same until it is used or over."""
+        """The gestures to perform: drawn at random, and the same until used or expired."""
         session = self._book.session(token, now)
         if found := self._book.drawn(session, now):
             return found
         self._registered(session, now)
-        with self._drawing:  # a lot is drawn from by one at a time; a vendor is asked by many
-            lot = Random(self._draw.getrandbits(128))  # noqa: S311  # as good as what it is drawn from
+        with self._drawing:  # the random source is not thread-safe; vendor calls may overlap
+            lot = Random(self._draw.getrandbits(128))  # noqa: S311  # as unpredictable as the source of its seed
         try:
             steps = self._checker.challenge(lot)
         except CheckerDown:
@@ -85,15 +89,15 @@ class OnlineVerification:
         return self._book.draw(session, steps, now)
 
     def recorded(self, token: str, challenge_id: str, digests: Sequence[FrameDigest], now: datetime) -> str:
-        """A receipt for a recording that is over and whose pictures are still on their way, see `submit`."""
+        """Issue a receipt for a finished recording whose frames are still being uploaded."""
         return self._book.recorded(self._book.session(token, now), challenge_id, digests, now)
 
     def submit(
         self, token: str, challenge_id: str, frames: Sequence[Frame], now: datetime, receipt: str = ""
     ) -> VerificationProgress:
-        """Take the frames that answer a challenge; the verdict comes later, see `progress`.
+        """Accept the frames that answer a challenge; `progress` has the verdict later.
 
-        `receipt`: of `recorded`, where the pictures took longer than the challenge lasts.
+        `receipt`: from `recorded`; needed where the upload outlasts the challenge.
         """
         session = self._book.session(token, now)
         reference = self._registered(session, now)
@@ -111,7 +115,7 @@ class OnlineVerification:
         )
 
     def progress(self, token: str, now: datetime) -> VerificationProgress:
-        """Where the session's verification is, and how long its check still takes."""
+        """Progress of the session's verification; while queued, with the expected wait."""
         session = self._book.session(token, now)
         found = self._book.standing(session.order_id, now)
         if found.stage is SessionStage.WAITING:
@@ -119,22 +123,22 @@ class OnlineVerification:
         return found
 
     def _settle(self, session: Session, challenge: Challenge, check: Check, verdict: Verdict) -> None:
-        """The verdict is here: keep it, and let the order move. Called by the queue, from a thread of its own."""
+        """Store a verdict and move the order. Called by the queue, in its own thread."""
         now = self._clock()
         if verdict.outcome is Outcome.FAILED and CheckReason.LOST in verdict.reasons:
             self._book.release(challenge.id, now)
             return
-        # the book keeps it only where a person will look
+        # a picture is kept only for a verdict that a person will review
         seen = verdict.outcome is not Outcome.FAILED and verdict.best is not None
         captured = check.frames[verdict.best or 0].jpeg if seen else None
         try:
             self._book.settle(challenge.id, verdict, captured, now)
-        except Exception as error:  # the holder must not wait for ever: the try is given back
+        except Exception as error:  # release the attempt, or the holder would wait for ever
             _log.error("a verdict on %s was not kept: %s", session.order_id, type(error).__name__)
             self._book.release(challenge.id, now)
 
     def _registered(self, session: Session, now: datetime) -> bytes:
-        """The registered photo: fetched once, seen to be usable, and kept sealed until the order closes."""
+        """The registered photo: fetched once, checked, kept sealed until the order closes."""
         kept = self._book.reference(session.order_id)
         if kept is not None:
             return kept
@@ -143,7 +147,7 @@ class OnlineVerification:
             if photo is None:
                 raise ReferenceUnusable("there is no registered photo of this card")
             self._checker.enrol(photo)
-        except ReferenceUnusable as error:  # the holder goes to the counter; the desk must see why
+        except ReferenceUnusable as error:  # the holder goes to the counter; the desk needs the cause
             _log.warning("%s: %s", session.order_id, error)
             self._book.note_reference(session.order_id, str(error), now)
             raise CheckRefused(CheckReason.NO_REFERENCE) from None

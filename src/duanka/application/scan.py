@@ -1,4 +1,4 @@
-"""The main path: records in, the cards at risk out, with reasons. Read this first."""
+"""The main path: records in, cards at risk with reasons out. Read this first."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class TakeIn(Protocol):
     """Reads an operator's records into canonical Parquet."""
 
     def __call__(self, progress: Progress) -> Intake:
-        """Read them all; what does not fit goes to quarantine."""
+        """Read all records; invalid ones go to quarantine."""
 
 
 class CardList(Protocol):
-    """The file of the cards at risk: open it, add card by card, and it is whole when it is closed."""
+    """Writer of the list of cards at risk; the file is complete when closed."""
 
     def __enter__(self) -> object:
-        """Open it."""
+        """Open the file."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        """Close it."""
+        """Close the file."""
 
     def add(self, card: CardAtRisk) -> None:
         """Write one card."""
@@ -48,7 +48,7 @@ class CardList(Protocol):
 
 @dataclass(frozen=True)
 class Scan:
-    """What to scan, and by what."""
+    """Input, policy and rules of one scan."""
 
     data: Path
     policy: Policy
@@ -58,7 +58,7 @@ class Scan:
     lists_from: Path | None = None
 
 
-_JUDGED = 1000  # cards between two steps of progress
+_CARDS_PER_STEP = 1000  # cards between two progress steps
 HITS, CARDS_AT_RISK, SPREADSHEET = "hits.parquet", "cards_at_risk.csv", "cards_at_risk.xlsx"
 
 
@@ -70,10 +70,10 @@ def scan_records(
     progress: Progress,
     covers: Callable[[Coverage], object] = lambda _: None,
 ) -> Findings:
-    """Take the records in, run the rules, decide about every card that tripped one.
+    """Read the records, run the rules, and decide about every card with a hit.
 
-    Writes hits.parquet, and each card to `card_list`, which must write cards_at_risk.csv, both in `scan.out`.
-    `covers`: told what the records cover, before the first card.
+    Writes hits.parquet to `scan.out`, and each card to `card_list`, which must write cards_at_risk.csv there.
+    `covers`: called with the coverage of the records before the first card is decided.
     """
     intake = take_in(progress)
     nothing_lost(intake)
@@ -95,10 +95,10 @@ def scan_records(
     progress.step("judging cards", 0)
     with card_list:
         for done, card in enumerate(map(judgement.of, engine.cards_with_hits()), start=1):
-            if done % _JUDGED == 0:
+            if done % _CARDS_PER_STEP == 0:
                 progress.step("judging cards", done)
             shadows.note(card)
-            if not card.listed:  # only rules in shadow hit it: nobody is asked anything
+            if not card.listed:  # only shadow rules hit it, so no action is requested
                 continue
             card_list.add(card)
             tally.note(card)
@@ -123,14 +123,14 @@ def scan_records(
 
 
 def _coverage(span: RecordCoverage, intake: Intake) -> Coverage:
-    """What the records cover: days of each table, and the files that were read."""
+    """What the records cover: the days of each table, and the files that were read."""
     until = ((span.reach or span.until) - timedelta(microseconds=1)).date()
     read = sum(1 for file in intake.files if not file.duplicate_of and file.used)
     return Coverage(span.first.date(), until, span.days, read)
 
 
 class Tally:
-    """Counts the cards of the work list as they are decided, and keeps the heaviest, each with its place."""
+    """Counts listed cards by tier and rule; keeps the TOP cards (tier, then score)."""
 
     def __init__(self) -> None:
         self.tiers: Counter[Tier] = Counter()
@@ -149,7 +149,7 @@ class Tally:
 
     @property
     def top(self) -> tuple[CardAtRisk, ...]:
-        """The heaviest cards."""
+        """The TOP cards by tier, then score, each with its place within its tier."""
         return tuple(_heaviest(self._top))
 
 
@@ -163,7 +163,7 @@ def _heaviest(cards: Sequence[CardAtRisk]) -> list[CardAtRisk]:
 
 
 def nothing_lost(intake: Intake) -> None:
-    """LostRecords where a record is neither used nor quarantined."""
+    """Raise LostRecords unless each record was either used or quarantined."""
     for file in intake.files:
         if file.records != file.used + file.quarantined:
             raise LostRecords(

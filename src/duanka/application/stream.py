@@ -1,7 +1,7 @@
-"""The live path: micro-batches in, hits that come and go out, and what is asked for each card beside them.
+"""The live path: micro-batches in, changes of hits and decisions out.
 
-Three things stand at every moment: what intake may forget (committed), what the state knows (committed with it), and
-what was told. They follow each other in this order, so that a restart tells again what was not told, and no more.
+Three positions advance in this order: the input that is committed, the state committed with it, and the
+changes written to the decision log. After a restart, only the changes missing from the log are written again.
 """
 
 from __future__ import annotations
@@ -23,76 +23,86 @@ from duanka.domain.take import Coverage
 from duanka.domain.text import BilingualText
 
 QUARANTINE = "quarantine.parquet"
-_REST = 2.0  # seconds, while nothing comes
-_TOLD_AT_ONCE = 20_000  # changes: each takes about a kilobyte with its words
+_MAINTENANCE_SECONDS = 2.0  # seconds of maintenance while no records arrive
+_CHANGES_PER_WRITE = 20_000  # changes per write; each takes about 1 kB with its texts
 
 
 class LiveQueries(Protocol):
-    """What the live state answers."""
+    """Queries on the live state."""
 
     def changes(self, after: int, most: int) -> Iterator[HitChange]:
-        """The changes of hits behind number `after`, in order, at most so many."""
+        """Up to `most` changes of hits with a sequence number above `after`, in order."""
 
     def cards_with_hits(self, changed: tuple[int, int] | None = None) -> Iterator[CardHits]:
-        """Each card with a hit or a case; with `changed`, those whose hits changed from (not with) to (with)."""
+        """Yield the cards with a hit or a case.
+
+        `changed`: (after, upto), only the cards whose hits changed with sequence numbers above `after` and up
+        to `upto`; cards without any hit left are included.
+        """
 
     def write_hits(self, path: Path) -> None:
-        """Write hits.parquet as a scan does."""
+        """Write hits.parquet in the format of a scan."""
 
     def write_quarantine(self, path: Path) -> None:
         """Write quarantine.parquet."""
 
 
 class LiveEngine(Protocol):
-    """What keeps the state and judges it."""
+    """Keeps the state and evaluates the rules on it."""
 
     @property
     def answers(self) -> LiveQueries:
-        """What the state knows."""
+        """Queries on the state."""
 
     @property
     def in_history(self) -> bool:
-        """Whether what comes was there at the start: nothing of it is late, nothing is judged yet."""
+        """Whether the input is still the backlog found at the start.
+
+        Meanwhile no record counts as late, and no card is judged.
+        """
 
     def reaches(self, now: datetime) -> bool:
-        """Whether the records have come to `now`, but for the lateness they are allowed."""
+        """Whether the records have reached `now`, less the lateness allowed."""
 
     def end_history(self) -> None:
-        """From here on time counts."""
+        """End the backlog phase: from now on, records can be late."""
 
     def positions(self) -> Mapping[str, int]:
-        """How far every origin is read and committed."""
+        """Origin -> position up to which it is read and committed."""
 
     def take(self, batch: Batch, now: datetime, *, settle: bool, judge: bool) -> BatchResult:
-        """Take a micro-batch in; with `settle`, commit everything since the last time, and first `judge` it."""
+        """Take in a micro-batch.
+
+        `settle`: commit all batches since the last commit; `judge`: judge the cards before.
+        """
 
     def finish(self, now: datetime) -> BatchResult:
-        """Judge as if nothing more came."""
+        """Judge everything, as at the end of the input."""
 
     def rest(self, seconds: float) -> bool:
-        """Nothing waits: put the state in order, about so long."""
+        """Maintain the state for about `seconds` while no records wait."""
 
     def decided_by(self) -> str:
-        """The fingerprint of the policy under which decisions were told last; empty where that is not known."""
+        """Fingerprint of the policy of the last decisions written; empty where unknown."""
 
     def decide_again(self, policy: str, cards: Collection[str]) -> None:
-        """Decisions are told under another policy from here on: those of `cards`, which it changes, are changes."""
+        """Adopt another policy: add a change for each of `cards`, where decisions differ."""
 
     def coverage(self) -> Coverage | None:
-        """What the records cover by now; None before the first."""
+        """Coverage of the records so far; None before the first."""
 
     def told(self, seq: int) -> None:
-        """Changes up to `seq` are written elsewhere for good."""
+        """Acknowledge that changes up to `seq` are written to the decision log."""
 
 
 class DecisionLog(Protocol):
-    """Where changes are told, each once."""
+    """Append-only log of changes, each written once."""
 
     def last_seq(self) -> int:
-        """The last change that is told."""
+        """Sequence number of the last change written."""
 
     def decided(self) -> Mapping[str, tuple[str, str]]:
-        """Card -> tier and action as they were told last."""
+        """Card -> (tier, action) as last written."""
 
     def write(
         self,
@@ -101,15 +111,16 @@ class DecisionLog(Protocol):
         cards: Iterable[CardAtRisk],
         covers: Coverage | None,
     ) -> None:
-        """Tell these changes, what is asked for their cards now, and what the records cover by now."""
+        """Write changes, the decisions on their cards, and the coverage of the records."""
 
 
 @dataclass(frozen=True)
 class Following:
-    """The parts of a live run. While records wait, they are committed every `settle` seconds and judged every `pace`
-    seconds; else at once. `once`: do not wait for more.
+    """The parts of a live run.
 
-    `clock`: now, local; `ticks`: seconds that only grow.
+    While records wait, they are committed every `settle` seconds and judged every `pace` seconds; otherwise
+    at once. `once`: end when no records wait. `clock`: current time in the operator's zone, naive. `ticks`:
+    monotonic seconds.
     """
 
     feed: Feed
@@ -126,7 +137,7 @@ class Following:
 
 @dataclass
 class Followed:
-    """What a live run did so far."""
+    """Counts of a live run so far."""
 
     records: int = 0
     used: int = 0
@@ -149,18 +160,18 @@ class Followed:
 
 
 def follow_records(run: Following) -> Followed:
-    """Follow a feed until it ends or is stopped. Says to the watch how it goes, and to the ledger what it found."""
+    """Process a feed until it ends or is stopped, and write all changes to the log."""
     so_far, waits = Followed(), dict[str, int]()
-    so_far.told += _tell(run)  # what an earlier run committed and did not come to tell
+    so_far.told += _tell(run)  # changes that an earlier run committed but did not write
     so_far.told += _decide_again(run)
     settled_at = judged_at = run.ticks()
     for batch in run.feed.batches(run.engine.positions()):
         waits |= batch.positions
         waiting = run.feed.waiting()
         caught_up = not waiting.pieces
-        # An empty batch alone may come from a server that has not answered yet, or from one large file.
+        # An empty batch alone proves nothing: a server has not answered yet, or one large file is being read.
         if run.engine.in_history and not run.once and not batch.records and waiting.backlog == 0:
-            run.engine.end_history()  # what lay there at the start is in
+            run.engine.end_history()  # the backlog found at the start is processed
         judge = caught_up or run.ticks() - judged_at >= run.pace
         settle = judge or run.ticks() - settled_at >= run.settle
         taken = run.engine.take(batch, run.clock(), settle=settle, judge=judge)
@@ -175,7 +186,7 @@ def follow_records(run: Following) -> Followed:
             judged_at = settled_at if judge else judged_at
         run.watch.note(taken, run.feed.waiting())
         if not batch.records:
-            run.engine.rest(_REST)
+            run.engine.rest(_MAINTENANCE_SECONDS)
     so_far.add(
         run.engine.finish(run.clock())
         if run.once
@@ -188,18 +199,19 @@ def follow_records(run: Following) -> Followed:
 
 
 def _has_caught_up(run: Following) -> bool:
-    """Whether what lay there at the start is in, and what comes is of now, although records never cease to come.
+    """Whether the backlog is processed and records are current.
 
-    One record of now among those of three months says nothing: clocks are wrong, and files come in any order.
+    Needed where records never pause. One current record among three months of old ones does not suffice:
+    clocks may be wrong, and files come in any order.
     """
     return run.feed.waiting().backlog == 0 and run.engine.reaches(run.clock())
 
 
 def _tell(run: Following) -> int:
-    """Write the changes that are committed and not told yet; returns how many."""
+    """Write the changes that are committed but not written yet; returns how many."""
     told = 0
     answers = run.engine.answers
-    while changes := list(answers.changes(run.ledger.last_seq(), _TOLD_AT_ONCE)):
+    while changes := list(answers.changes(run.ledger.last_seq(), _CHANGES_PER_WRITE)):
         between = (changes[0].seq - 1, changes[-1].seq)
         cards = map(run.judgement.of, answers.cards_with_hits(between))
         run.ledger.write(changes, run.judgement.words, cards, run.engine.coverage())
@@ -209,7 +221,10 @@ def _tell(run: Following) -> int:
 
 
 def _decide_again(run: Following) -> int:
-    """Tell the decisions that this policy makes otherwise than the one before, over the same hits; how many."""
+    """Write the decisions that this policy changes for unchanged hits.
+
+    Returns how many.
+    """
     if run.engine.decided_by() == run.judgement.fingerprint:
         return 0
     told = run.ledger.decided()
@@ -226,9 +241,10 @@ def _decide_again(run: Following) -> int:
 def write_lists(
     answers: LiveQueries, judgement: Judgement, shadows: Shadows, card_list: CardList, out: Path
 ) -> Tally:
-    """Write the hits as they stand, cards_at_risk.csv and quarantine.parquet, as a scan leaves them, to `out`.
+    """Write hits, cards_at_risk.csv and quarantine.parquet of the current state.
 
-    Notes every card in `shadows`; returns the count of those that are listed.
+    Writes to `out` in the formats of a scan. Notes every card in `shadows`; returns the tally of the listed
+    cards.
     """
     tally = Tally()
     answers.write_hits(out / HITS)

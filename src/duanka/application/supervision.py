@@ -1,7 +1,7 @@
-"""Supervision: each part of a process runs in a thread of its own, is restarted with back-off, and ends no other.
+"""Supervision: runs each part of a process in a thread, restarts it with back-off.
 
-A part is a function that runs until it is told to stop. It may raise whatever it likes, or return too early: that is
-a failure, told once as it begins and once when it is over, and shown in `states` meanwhile.
+A part is a function that runs until told to stop. An exception or an early return is a failure of this part
+alone: it is reported when it begins and when it is over, and shown in `states` meanwhile.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 0.5, 60.0
-WELL_AFTER_SECONDS = 30.0  # a part that ran so long without a failure works
+WELL_AFTER_SECONDS = 30.0  # a part that ran for so long without a failure is healthy
 _WATCH_SECONDS = 1.0
 
 
 class Listener(Protocol):
-    """Told of failures; what it raises is dropped."""
+    """Receives failures and recoveries; exceptions it raises are dropped."""
 
     def failed(self, part: str, error: BaseException) -> None:
-        """The part failed, and is started again."""
+        """The part failed and will be restarted."""
 
     def works(self, part: str) -> None:
-        """The part that failed works again."""
+        """The part has recovered."""
 
 
 @dataclass(frozen=True)
 class PartState:
-    """How a part is. `failing`: since its last failure it has not shown that it works."""
+    """State of a part. `failing`: it has not recovered since its last failure."""
 
     name: str
     alive: bool
@@ -39,7 +39,7 @@ class PartState:
 
 @dataclass
 class Running:
-    """What a part is given: when to stop, and how to say that it works."""
+    """Handle of a running part: the request to stop, and `works` to report health."""
 
     stopping: threading.Event = field(default_factory=threading.Event)
     _callbacks: list[Callable[[], object]] = field(default_factory=list)
@@ -47,14 +47,17 @@ class Running:
     works: Callable[[], None] = lambda: None
 
     def on_stop(self, callback: Callable[[], object]) -> None:
-        """Call it, from another thread, when the part is to end; at once where that is so already."""
+        """Call `callback` when the part must end.
+
+        It is called from another thread, or at once if the part must already end.
+        """
         with self._lock:
             self._callbacks.append(callback)
         if self.stopping.is_set():
             callback()
 
     def stop(self) -> None:
-        """Let the part end."""
+        """Request the end of the part."""
         self.stopping.set()
         with self._lock:
             callbacks = list(self._callbacks)
@@ -63,7 +66,7 @@ class Running:
                 callback()
 
     def begin(self) -> None:
-        """A new run of the part: callbacks of the one before are over."""
+        """Start a new run of the part: discard the callbacks of the previous one."""
         with self._lock:
             self._callbacks.clear()
 
@@ -81,7 +84,7 @@ class _Part:
 
 
 class Supervisor:
-    """Starts parts and keeps them going. `ticks`: seconds that only grow. Thread-safe."""
+    """Starts parts and restarts them. Thread-safe. `ticks`: monotonic seconds."""
 
     def __init__(self, listener: Listener, ticks: Callable[[], float]) -> None:
         self._listener, self._ticks = listener, ticks
@@ -96,18 +99,18 @@ class Supervisor:
         self._parts[name] = part
         self._begin(part)
         if not self._watcher.is_alive() and not self._stopped.is_set():
-            with suppress(RuntimeError):  # it was started by another thread in between
+            with suppress(RuntimeError):  # another thread may have started it meanwhile
                 self._watcher.start()
 
     def states(self) -> tuple[PartState, ...]:
-        """Every part, in the order of their start."""
+        """States of all parts, in order of their start."""
         return tuple(
             PartState(part.name, bool(part.thread and part.thread.is_alive()), part.failing, part.restarts)
             for part in tuple(self._parts.values())
         )
 
     def stop(self) -> None:
-        """End all parts in order: the last that was started first. Waits for each."""
+        """Stop all parts in reverse order of their start, and wait for each."""
         self._stopped.set()
         for part in reversed(tuple(self._parts.values())):
             part.running.stop()
@@ -115,7 +118,7 @@ class Supervisor:
                 part.thread.join()
 
     def end(self, name: str) -> None:
-        """End one part in order, and wait for it."""
+        """Stop one part and wait for it."""
         part = self._parts[name]
         part.running.stop()
         if part.thread:
@@ -126,7 +129,7 @@ class Supervisor:
     def _begin(self, part: _Part) -> None:
         thread = threading.Thread(target=self._run, args=(part,), name=part.name)
         thread.start()
-        part.thread = thread  # not before: a thread that is not alive yet is taken for one that died
+        part.thread = thread  # after its start, or the watcher would take it for dead
 
     def _run(self, part: _Part) -> None:
         while not part.running.stopping.is_set():
@@ -135,7 +138,7 @@ class Supervisor:
             try:
                 part.work(part.running)
                 error: BaseException = RuntimeError("it ended by itself")
-            except BaseException as raised:  # whatever it is: the other parts go on
+            except BaseException as raised:  # of any kind: the other parts continue
                 error = raised
             if part.running.stopping.is_set():
                 return
@@ -153,7 +156,7 @@ class Supervisor:
             self._listener.failed(part.name, error)
 
     def _works(self, part: _Part) -> None:
-        with self._lock:  # the part and the watcher may say it at once
+        with self._lock:  # the part and the watcher may report it at the same time
             if not part.failing:
                 return
             part.failing, part.failures = False, 0
@@ -161,7 +164,7 @@ class Supervisor:
             self._listener.works(part.name)
 
     def _watch(self) -> None:
-        """Restart threads that died without a word, and see which parts have run long enough."""
+        """Restart threads that died, and clear the failure of parts that ran long enough."""
         while not self._stopped.wait(_WATCH_SECONDS):
             for part in tuple(self._parts.values()):
                 if part.running.stopping.is_set():

@@ -1,1 +1,1 @@
-"""Wiring: the only place that builds real parts, and the only reader of settings."""
+"""Composition root: constructs the real components; nothing else reads settings."""

@@ -1,4 +1,4 @@
-"""Wires health and metrics of `duanka serve`: parts, duties, records, database and what waits in it."""
+"""Health and metrics of `duanka serve`: parts, duties, records, database, backlog."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from duanka.ledger.monitoring.isolation import in_one_line
 from duanka.orders.monitoring.backlog import Backlog, backlog, probe_writing
 
 PROBE_SECONDS = 5.0
-_STALE_SECONDS = 30.0  # so old may the last look at the database be
-_QUIET_SECONDS = 300.0  # so long may no micro-batch come, even an empty one
-_OFTEN = 3  # failures of a duty in a row: not a hiccup
+_STALE_SECONDS = 30.0  # maximum age of the last database check
+_QUIET_SECONDS = 300.0  # maximum time without a micro-batch; empty ones count
+_MIN_FAILURES = 3  # consecutive failures after which a duty counts as failing
 
 
 @dataclass(frozen=True)
 class HealthState:
-    """What `GET /health` tells. `reasons`: what does not work; `wants`: what is not set up, so that something waits.
+    """Content of `GET /health`. Holds no figures and no secrets.
 
-    Both are empty where all is well; no number and no secret stands in them.
+    `reasons`: what does not work; `wants`: what is not configured although work waits for it. Both are empty
+    where the installation is healthy.
     """
 
     reasons: tuple[str, ...]
@@ -40,26 +41,26 @@ class HealthState:
 
     @property
     def up(self) -> bool:
-        """Whether all is well."""
+        """Whether everything works."""
         return not self.reasons
 
 
 class DutyWatch:
-    """Hears from the worker which duties fail, raises an alarm where one fails for long, and clears it."""
+    """Counts failures of the worker's duties, and raises and clears an alarm for each."""
 
     def __init__(self, alarms: AlarmService, clock: Callable[[], datetime]) -> None:
         self._alarms, self._clock = alarms, clock
-        self._failing: dict[str, tuple[int, datetime]] = {}  # duty -> failures in a row, and since when
-        self.failures: dict[str, int] = {}  # of each duty, since the start
+        self._failing: dict[str, tuple[int, datetime]] = {}  # duty -> (failures in a row, time of the first)
+        self.failures: dict[str, int] = {}  # duty -> failures since the start
 
     def worked(self, duty: str, seconds: float) -> None:
-        """The duty did its work."""
+        """Record a success and clear the alarm of the duty."""
         del seconds
         if self._failing.pop(duty, None):
             self._alarms.working(f"duty {duty}", self._clock())
 
     def failed(self, duty: str, error: BaseException) -> None:
-        """The duty failed, and is tried again."""
+        """Record a failure; the alarm is raised once the duty has failed for long enough."""
         now = self._clock()
         count, since = self._failing.get(duty, (0, now))
         self._failing[duty] = count + 1, since
@@ -68,12 +69,12 @@ class DutyWatch:
         self._alarms.failing(f"duty {duty}", since, detail, now)
 
     def failing(self) -> list[str]:
-        """The duties that failed several times in a row."""
-        return sorted(duty for duty, (count, _) in tuple(self._failing.items()) if count >= _OFTEN)
+        """The duties with several consecutive failures."""
+        return sorted(duty for duty, (count, _) in tuple(self._failing.items()) if count >= _MIN_FAILURES)
 
 
 class PartAlarms:
-    """A `supervision.Listener`: a line in the log and an alarm for each part that fails."""
+    """A `supervision.Listener` that logs and raises an alarm for each part that fails."""
 
     def __init__(
         self, alarms: AlarmService, say: Callable[[str], None], clock: Callable[[], datetime]
@@ -81,7 +82,10 @@ class PartAlarms:
         self._alarms, self._say, self._clock = alarms, say, clock
 
     def failed(self, part: str, error: BaseException) -> None:
-        """Say it and raise the alarm; with the database away the line alone is left."""
+        """Log the failure and raise the alarm.
+
+        Without a database only the log line remains.
+        """
         said = in_one_line(error)
         with suppress(Exception):
             self._say(f"{part}: {said}; it is started again")
@@ -94,23 +98,23 @@ class PartAlarms:
 
 
 class RecordsPulse:
-    """A `domain.streaming.Watch`: when the last micro-batch came."""
+    """A `LiveObserver` that remembers when the last micro-batch arrived."""
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks, self._at = ticks, ticks()
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
-        """A micro-batch is in."""
+        """Record the arrival of a micro-batch."""
         del taken, waiting
         self._at = self._ticks()
 
     def silent_seconds(self) -> float:
-        """How long ago that was, or the start."""
+        """Seconds since the last micro-batch, or since the start."""
         return self._ticks() - self._at
 
 
 class HealthMonitor:
-    """Looks at the database every few seconds (`run`), and tells how everything is at any moment."""
+    """Checks the database every few seconds (`run`), and reports health at any time."""
 
     def __init__(
         self,
@@ -131,18 +135,18 @@ class HealthMonitor:
         self._backlog = Backlog()
 
     def follow(self, records: RecordsPulse) -> None:
-        """Micro-batches must come from now on."""
+        """From now on, report missing micro-batches."""
         self._records = records
 
     def run(self, stopping: threading.Event) -> None:
-        """Look again and again, until told to stop."""
+        """Check every PROBE_SECONDS until told to stop."""
         while True:
             self.look()
             if stopping.wait(PROBE_SECONDS):
                 return
 
     def look(self) -> None:
-        """Write into the database, see whether its tables fit, count what waits, and look at the clock."""
+        """Test a write, check the database schema, count pending work, check the clock."""
         reason = ""
         now = self._clock()
         try:
@@ -157,19 +161,19 @@ class HealthMonitor:
         self._looked = self._ticks(), reason
 
     def backlog(self) -> Backlog:
-        """What waited at the last look."""
+        """Pending work as of the last check."""
         return self._backlog
 
     def parts(self) -> tuple[PartState, ...]:
-        """The parts of the process."""
+        """State of each part of the process."""
         return self._supervisor.states()
 
     def duty_failures(self) -> dict[str, int]:
-        """Failures of each duty of the worker since the start."""
+        """Duty -> failures since the start."""
         return dict(self._duties.failures)
 
     def state(self) -> HealthState:
-        """How it is now."""
+        """Health as of now."""
         looked_at, database = self._looked
         since = self._ticks() - looked_at
         reasons = [database] if database else []
@@ -187,18 +191,21 @@ class HealthMonitor:
 
 
 def _is_ours(source: str) -> bool:
-    """Whether an alarm is about a part of the installation: an element, the message centre, the trail; not one row."""
+    """Whether an alarm concerns a component (element, message centre, audit trail).
+
+    Alarms about single rows do not affect health.
+    """
     return source.endswith(("_register", "_proxy", "_centre", " refuses")) or source == "audit trail"
 
 
 class OrderMetrics(Collector):
-    """What waits in the order book and how the parts are, as of the last look."""
+    """Prometheus collector of pending orders and part states, as of the last check."""
 
     def __init__(self, health: HealthMonitor) -> None:
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        """Every family."""
+        """Yield every metric family."""
         found = self._health.backlog()
         yield _gauge("duanka_open_orders", "Open orders", ("kind", "state"), found.open_orders.items())
         yield _one("duanka_overdue_orders", "Open orders whose deadline has passed", found.overdue)
@@ -240,7 +247,7 @@ class OrderMetrics(Collector):
 
 
 def metrics_text(*registries: CollectorRegistry) -> Callable[[], bytes]:
-    """What serves /metrics: these registries one behind the other, in the text format of Prometheus."""
+    """Renderer of /metrics: the registries concatenated in Prometheus text format."""
     from prometheus_client import generate_latest  # noqa: PLC0415  # only `serve` needs it
 
     return lambda: b"".join(generate_latest(registry) for registry in registries)

@@ -1,4 +1,4 @@
-"""Wires the second verification online: who judges, on which workers, against which registered photos."""
+"""Wires the online second verification: face checker, workers, registered photos."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def verification(
     clock: Callable[[], datetime] = app_orders.now,
     draw: Random | None = None,
 ) -> Iterator[OnlineVerification | None]:
-    """The way online as the settings name it; None where they name none, so that only the counter is open.
+    """Online verification as configured; None where no face checker is configured.
 
-    `draw`: where challenges come from; by default the system's lot, which nobody foresees.
+    Without it, holders can verify only at a counter. `draw`: random source of the challenges; by default the
+    system's secure one.
     """
     if not settings.face:
         yield None
@@ -50,7 +51,7 @@ def verification(
 
 
 def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQueue]:
-    """Who judges, and the queue before them."""
+    """The face checker and its queue."""
     if settings.face == EmbeddedChecker.name:
         if why := available():
             raise DuankaError(f"DUANKA_FACE=embedded: {why}")
@@ -66,7 +67,7 @@ def judges(settings: Settings, policy: IdentityPolicy) -> tuple[Checker, CheckQu
 
 
 def said(settings: Settings) -> str:
-    """The way online in words."""
+    """Description of the verification channel for the log."""
     if not settings.face:
         return "at the counter alone (online: set DUANKA_FACE and DUANKA_REFERENCE_PHOTOS; docs/IDENTITY.md)"
     if settings.face == EmbeddedChecker.name:

@@ -1,4 +1,4 @@
-"""Wires a live run: the feed, the live engine, the ledger and the watch, and ends it in order when it is told to."""
+"""Wires a live run: feed, live engine, decision log, observers, orderly end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from duanka.rules import RULES
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STATE = "state"
-IMSIS = "imsi.sqlite"  # which card an IMSI is, as the register said last
+IMSIS = "imsi.sqlite"  # card of each IMSI, as last reported by the register
 _UNSIGNED = (
     "Cards are in police cases that no registered source signed: high, and not stopped (`duanka keys add-source`,"
     " docs/FORMAT.md)"
@@ -55,7 +55,11 @@ _UNSIGNED = (
 
 @dataclass(frozen=True)
 class FromInbox:
-    """Files that land in a folder. `after`: keep, move or delete what is taken; `marker`: wait for `.done`."""
+    """Input files from a folder.
+
+    `after`: what happens to a processed file: keep, move or delete. `marker`: wait for a `.done` file before
+    reading.
+    """
 
     folder: Path
     mapping: Path | None = None
@@ -65,7 +69,7 @@ class FromInbox:
 
 @dataclass(frozen=True)
 class FromBus:
-    """Messages of a JetStream stream."""
+    """Input messages from a JetStream stream."""
 
     url: str
     stream: str = "duanka"
@@ -75,9 +79,10 @@ class FromBus:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """What a person asks of a live run.
+    """Options of a live run.
 
-    `batch_records`, `batch_seconds`: of a micro-batch; `pace`: seconds between judgements in a backlog.
+    `batch_records`, `batch_seconds`: limits of a micro-batch; `pace`: seconds between judgements in a
+    backlog.
     """
 
     source: FromInbox | FromBus
@@ -98,7 +103,7 @@ class LiveRun:
 
 @dataclass(frozen=True)
 class LiveOutcome:
-    """What a live run came to. `findings`: what its report tells; None where no record ever came."""
+    """Result of a live run. `findings`: content of its report; None without records."""
 
     followed: Followed
     shadows: tuple[ShadowRule, ...]
@@ -109,29 +114,32 @@ class LiveOutcome:
 
 
 class Several:
-    """Tells several watches."""
+    """Forwards to several observers."""
 
     def __init__(self, watches: Sequence[LiveObserver]) -> None:
         self._watches = watches
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
-        """A micro-batch is in."""
+        """Forward to each observer."""
         for watch in self._watches:
             watch.note(taken, waiting)
 
 
 class SaysUnsigned:
-    """A ledger that says once when a police case came that no registered source signed: it stops nothing."""
+    """Decision log that warns once about police cases without a registered signature.
+
+    Such a case raises the tier of its cards but causes no restriction.
+    """
 
     def __init__(self, ledger: DecisionLogWriter, said: Callable[[str], None]) -> None:
         self._ledger, self._said, self._done = ledger, said, False
 
     def last_seq(self) -> int:
-        """The last change that is told."""
+        """Sequence number of the last change written."""
         return self._ledger.last_seq()
 
     def decided(self) -> Mapping[str, tuple[str, str]]:
-        """Card -> tier and action as they were told last."""
+        """Card -> (tier, action) as last written."""
         return self._ledger.decided()
 
     def write(
@@ -141,7 +149,7 @@ class SaysUnsigned:
         cards: Iterable[CardAtRisk],
         covers: Coverage | None,
     ) -> None:
-        """Tell these changes, what is asked for their cards now, and what the records cover by now."""
+        """Write to the log; warn at the first unsigned police case."""
         self._ledger.write(changes, words, cards, covers)
         if not self._done and any(change.hit.rule == CLAIMED for change in changes):
             self._said(_UNSIGNED)
@@ -158,9 +166,11 @@ def live(
     said: Callable[[str], None],
     ending: Ending | None = None,
 ) -> LiveOutcome:
-    """Follow the source until it is told to end, or with `once` until all that is there is in; write lists and report.
+    """Process the source until told to stop, then write lists and report.
 
-    `ending`: given what stops the feed and what says so, sees to it; by default Ctrl-C and SIGTERM do.
+    With `once`, it ends when all present records are processed. `ending`: context manager that receives the
+    function that stops the feed and the one that announces the end; by default, Ctrl-C and SIGTERM trigger
+    both.
     """
     outcome = follow(settings, asked, watch, said, ending)
     write_report(outcome)
@@ -168,13 +178,14 @@ def live(
 
 
 def write_report(outcome: LiveOutcome, changes: ListChanges | None = None) -> None:
-    """Write report.html beside the lists; once the state is closed, for plots take the memory that it had.
+    """Write report.html beside the lists, once the state is closed.
 
-    `changes`: since the list before, which are told too.
+    The plots use the memory that the state held until then. `changes`: differences from the previous list,
+    included in the report.
     """
     if outcome.findings is None:
         return
-    from duanka.reports.page import write_page  # noqa: PLC0415  # plots weigh 50 MB
+    from duanka.reports.page import write_page  # noqa: PLC0415  # the plot library takes 50 MB
 
     write_page(outcome.findings, outcome.out / app.REPORT, changes=changes)
 
@@ -256,7 +267,7 @@ def _findings(
     tally: Tally,
     shadows: Shadows,
 ) -> Findings | None:
-    """What the report tells, of the state and the lists as they stand."""
+    """Content of the report, from the state and the current lists."""
     if account is None:
         return None
     return Findings(
@@ -280,7 +291,7 @@ def _findings(
 
 
 def _called(source: FromInbox | FromBus) -> Path:
-    """How the report calls the source: a URL may hold a password."""
+    """Name of the source in the report; never a URL, which may hold a password."""
     return source.folder if isinstance(source, FromInbox) else Path(source.stream)
 
 
@@ -291,13 +302,19 @@ def _with_lists(asked: LiveRun) -> Policy:
 
 
 def _check_something_is_there(asked: LiveRun) -> None:
-    """UnreadableInput where the first run into a state would read nothing: the folder is another, most likely."""
+    """Raise UnreadableInput where the first run of a new state would read nothing.
+
+    The folder is then probably the wrong one.
+    """
     if isinstance(asked.source, FromInbox):
         check_holds_records(asked.source.folder, app.records_mapping(asked.source.mapping, asked.policy))
 
 
 def check_source(asked: LiveRun) -> None:
-    """DuankaError where the source is named wrongly: at the start a person can put that right."""
+    """Raise DuankaError where the source is misconfigured.
+
+    Called at the start, when a person can still correct it.
+    """
     if isinstance(asked.source, FromInbox):
         if not asked.source.folder.is_dir():
             raise UnreadableInput(f"{asked.source.folder}: no such directory; make it, or check the path")
@@ -305,7 +322,7 @@ def check_source(asked: LiveRun) -> None:
 
 
 def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, OperatorZone]:
-    """Where records come from, and the zone that their times are local to."""
+    """The feed, and the time zone of its records."""
     key = settings.key
     source = asked.source
     if isinstance(source, FromInbox):
@@ -325,7 +342,7 @@ def _feed(settings: Settings, asked: LiveRun, state: Path) -> tuple[Feed, Operat
             imsis=state / IMSIS,
         )
         return inbox, OperatorZone(mapping.zone)
-    from duanka.ingest import Bus  # noqa: PLC0415  # its client is an import that files do without
+    from duanka.ingest import Bus  # noqa: PLC0415  # the NATS client is not needed for files
 
     zone = OperatorZone(asked.policy.orders.zone)
     bus = Bus(
@@ -356,10 +373,11 @@ def _telemetry(
 
 @contextlib.contextmanager
 def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once, and loses nothing.
+    """End the run in order at the first Ctrl-C or SIGTERM; at a second one, at once.
 
-    A handler runs in the midst of whatever the main thread does, also while it holds the lock that `stop` takes: it
-    only writes into a pipe, and a thread of its own ends the run.
+    Nothing is lost either way. A signal handler interrupts the main thread anywhere, possibly while it holds
+    the lock that `stop` takes. The handler therefore only writes to a pipe, and a separate thread ends the
+    run.
     """
     heard_here, told = os.pipe()
 
@@ -387,7 +405,7 @@ def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -
 
 
 def lateness(texts: Sequence[str], silent: str) -> Lateness:
-    """Read `2h` and `calls=30m`: for all sources, and for one."""
+    """Parse `2h` for all sources, and `calls=30m` for one."""
     default, by_source = Lateness().default, {}
     for text in texts:
         source, _, value = text.rpartition("=")
@@ -399,7 +417,10 @@ def lateness(texts: Sequence[str], silent: str) -> Lateness:
 
 
 def duration(text: str, option: str) -> timedelta:
-    """Read `90s`, `30m`, `2h`, `3d`; DuankaError when it is none, or more than ten years."""
+    """Parse `90s`, `30m`, `2h`, `3d`.
+
+    DuankaError: no duration, or more than ten years.
+    """
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhd])\s*", text)
     if not found or (seconds := int(found[1]) * _UNITS[found[2]]) > 3650 * 86400:
         raise DuankaError(f"{option} {text!r} is no time; write it like 90s, 30m, 2h or 3d")

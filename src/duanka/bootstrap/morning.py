@@ -1,4 +1,4 @@
-"""`duanka morning`: what came since yesterday goes into the state; today's list is held against yesterday's."""
+"""`duanka morning`: processes new records and compares today's list with the last."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from duanka.reports.list_changes import ListChanges, write_changes
 from duanka.reports.spreadsheet import write_spreadsheet
 
 CHANGES = "changes.csv"
-_LAST = ".last_morning.csv"  # the list of the last morning that ended well
-_MISSING = "missing_days.json"  # what was missing on the last morning, so that its coming is told
-LATENESS = timedelta(days=4)  # a day that comes three mornings late is judged, not refused
+_LAST = ".last_morning.csv"  # the list of the last successful morning run
+_MISSING = "missing_days.json"  # days missing at the last run, to report their arrival
+LATENESS = timedelta(days=4)  # records up to three mornings late are still judged
 
 
 @dataclass(frozen=True)
 class Morning:
-    """What a morning came to. `day`: the day that should be in; `missing`: source -> its last day, where it is not.
+    """Result of a morning run.
 
-    `came`: source -> the day that was missing on an earlier morning and has come since.
+    `day`: the day that should be complete. `missing`: source -> its last day, for sources that lack `day`.
+    `came`: source -> day that was missing at an earlier run and has arrived since.
     """
 
     outcome: LiveOutcome
@@ -40,22 +41,22 @@ class Morning:
 
     @property
     def bad_share(self) -> float:
-        """The share of this morning's records that were set aside, unreadable or too late."""
+        """Share (0 to 1) of this run's records that were unreadable, invalid or too late."""
         followed = self.outcome.followed
         return (followed.aside + followed.late) / followed.records if followed.records else 0.0
 
 
 def yesterday(zone: OperatorZone, now: datetime) -> date:
-    """The day before `now`, an aware time, in the operator's zone."""
+    """The day before `now` (with zone) in the operator's zone."""
     return (zone.local(now) - timedelta(days=1)).date()
 
 
 def morning(
     settings: Settings, asked: LiveRun, day: date, watch: LiveObserver, said: Callable[[str], None]
 ) -> Morning:
-    """Take in what is new, write the lists, and what changed since the lists of the last morning that ended well.
+    """Process new records, write the lists, compare with the last successful run.
 
-    Raises what `live` raises; then the lists of the morning before stand as they were.
+    Raises what `live` raises; the lists of the previous run then remain unchanged.
     """
     asked.out.mkdir(parents=True, exist_ok=True)
     outcome = app_live.follow(settings, replace(asked, once=True), watch, said)
@@ -66,19 +67,19 @@ def morning(
     missing = late_sources(outcome.followed.last.sources, day)
     came = _came(asked.out / _MISSING, outcome.followed.last.sources)
     write_private(asked.out / _MISSING, json.dumps(dict.fromkeys(missing, str(day))).encode())
-    # Last: a morning that broke off is done again and held against the same list as before.
+    # Written last: a run that fails is repeated and compared with the same list as before.
     with put_in_place(asked.out / _LAST) as aside:
         shutil.copyfile(asked.out / CARDS_AT_RISK, aside)
     return Morning(outcome, changes, day, missing, came)
 
 
 def late_sources(sources: tuple[SourceReach, ...], day: date) -> dict[str, date]:
-    """Source -> the last day of which it has records, where that is before `day`."""
+    """Source -> last day with records, for sources that end before `day`."""
     return {source.name: source.high.date() for source in sources if source.high and source.high.date() < day}
 
 
 def _came(path: Path, sources: tuple[SourceReach, ...]) -> dict[str, date]:
-    """What was missing when `path` was written, and is there now."""
+    """Source -> day that was missing when `path` was written and has arrived since."""
     try:
         missed = {name: date.fromisoformat(day) for name, day in json.loads(path.read_bytes()).items()}
     except (FileNotFoundError, ValueError, AttributeError):

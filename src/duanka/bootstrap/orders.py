@@ -1,4 +1,4 @@
-"""Wires the order book: its database, its secret, who acts, and what a scan or a live run found."""
+"""Wires the order book: database, secret, acting person, intake of decisions."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ from duanka.orders.verification.reviews import Reviews
 
 _log = logging.getLogger("duanka.orders.database")
 HOME_REGISTER, CALL_PROXY, MESSAGE_PROXY = "home_register", "call_proxy", "message_proxy"
-_KEPT_IN = "secret"  # in the folder of the orders
-_PORTS = 65_536
-_SHORTEST_SECRET = 32  # characters, as of DUANKA_SECRET
+_KEPT_IN = "secret"  # file in the folder of the orders
+_PORT_LIMIT = 65_536
+_SECRET_MIN_LENGTH = 32  # characters, as for DUANKA_SECRET
 
 
 @dataclass(frozen=True)
 class OrderDesk:
-    """Everything that acts on orders or reads them, on one database under one policy."""
+    """Every service that changes or reads orders, on one database and one policy."""
 
     store: Store
     elements: NetworkElements
@@ -94,11 +94,12 @@ def desk(
     read_only: bool = False,
     upgrade: Upgrade | None = None,
 ) -> Iterator[OrderDesk]:
-    """Open the order book. `create`: begin one where there is none; else NoOrderBook says where it was looked for.
+    """Open the order book.
 
-    `check_network`: refuse settings that name another network than the order book (ElementDiffers).
-    `read_only`: nothing is written by whatever the desk is asked; what writes fails.
-    `upgrade`: how one of an earlier version is upgraded; None: as `upgrade_terms` says, with lines in the log.
+    `create`: create it where it does not exist; otherwise NoOrderBook says where it was searched.
+    `check_network`: refuse settings that name other elements than the order book (ElementDiffers).
+    `read_only`: every write fails. `upgrade`: how a database of an earlier version is upgraded; None: by
+    `upgrade_terms`, with messages to the log.
     """
     use_zone(policy.orders.zone)
     store = Store(
@@ -109,12 +110,12 @@ def desk(
         upgrade=upgrade or upgrade_terms(settings, lambda words: _log.warning("%s", words.en)),
     )
     secret = secret_of(settings)
-    # what release 0.1.0 had rests on the form of the secret that the order book was made with
+    # keys that release 0.1.0 derived use the form of the secret at the creation of the database
     root = forms_of(secret)[store.secret_form]
     try:
         trail = Trail(derived(root, "audit"))
         elements = NetworkElements(store, trail)
-        if create:  # the end of the trail is kept there, also of a book on a server
+        if create:  # the end of the audit trail is kept in this folder, even if the database is on a server
             settings.orders.mkdir(parents=True, exist_ok=True, mode=0o700)
         if check_network:
             elements.check(elements_of(settings))
@@ -156,13 +157,19 @@ def desk(
 def upgrade_terms(
     settings: Settings, say: Callable[[BilingualText], None], despite_faults: str = ""
 ) -> Upgrade:
-    """How this process upgrades an order book of an earlier version. `say`: told what people must know of it."""
+    """Terms for upgrading a database of an earlier version.
+
+    `say`: receives messages that people must see.
+    """
     by = f"{getpass.getuser()} on this machine"
     return Upgrade(lambda: _keys_of(secret_of(settings)), by, say, despite_faults)
 
 
 def forms_of(secret: bytes) -> tuple[bytes, ...]:
-    """The secret as it is used; then as release 0.1.0 used the text of the file `secret`: as the bytes it writes."""
+    """The secret as used now, then the form used by release 0.1.0.
+
+    Release 0.1.0 decoded the hexadecimal text of the file `secret` to bytes.
+    """
     try:
         return (secret, bytes.fromhex(secret.decode("ascii")))
     except ValueError:
@@ -174,23 +181,24 @@ def _keys_of(secret: bytes) -> list[SecretKeys]:
 
 
 def end_folders(settings: Settings, elements: NetworkElements) -> tuple[Path, ...]:
-    """Where the end of the audit trail is kept: beside the order book, and in the folders of the proxies."""
+    """Folders with a copy of the end of the audit trail: order book and proxies."""
     addresses = elements.addresses()
     proxies = [Path(addresses[name]) for name in (CALL_PROXY, MESSAGE_PROXY) if name in addresses]
     return (settings.orders, *proxies)
 
 
 def database_of(settings: Settings) -> str:
-    """The URL of the order database."""
+    """URL of the order database."""
     if settings.database_url:
         return settings.database_url.get_secret_value()
     return f"sqlite:///{settings.orders / 'orders.sqlite'}"
 
 
 def secret_of(settings: Settings, is_new: bool = False) -> bytes:
-    """The secret of this installation. `is_new`: of an order book that begins now; on SQLite its secret is made, once.
+    """The secret of this installation.
 
-    MissingKey where there is none, or two: a secret is never made beside an order book that has one already, nor
+    `is_new`: the order book is being created; on SQLite its secret is then generated once. MissingKey: there
+    is no secret, or there are two. A secret is never generated for an order book that already has one, nor
     beside a database server, which other machines use too.
     """
     if settings.secret and settings.secret_file:
@@ -214,21 +222,27 @@ def secret_of(settings: Settings, is_new: bool = False) -> bytes:
 
 
 def _secret_in_file(path: Path) -> bytes:
-    """The secret in a file: the same bytes as DUANKA_SECRET with its text, so that a book can move from one to both."""
+    """Read a secret from a file; the same bytes as DUANKA_SECRET with the same text.
+
+    An installation can therefore move from one to the other.
+    """
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise MissingKey(f"the secret in {path} cannot be read ({type(error).__name__})") from None
-    if len(text) < _SHORTEST_SECRET:
+    if len(text) < _SECRET_MIN_LENGTH:
         raise MissingKey(
-            f"{path} is no secret: it has fewer than {_SHORTEST_SECRET} characters; put the file back as it was, or"
+            f"{path} is no secret: it has fewer than {_SECRET_MIN_LENGTH} characters; put the file back as it was, or"
             " set DUANKA_SECRET"
         )
     return text.encode()
 
 
 def _made(path: Path) -> bytes:
-    """A new secret in a file that only its owner reads; of two that begin at once, both take the first one's."""
+    """Generate a secret in a file that only its owner can read.
+
+    Of two processes that start at the same time, both use the secret of the first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_hex(32)
     aside = path.with_name(f"{_KEPT_IN}.{os.getpid()}")
@@ -246,7 +260,7 @@ def _made(path: Path) -> bytes:
 
 
 def elements_of(settings: Settings) -> dict[str, str]:
-    """The elements that the settings of this process name: name -> address as the database keeps it."""
+    """Elements in the settings: name -> address as stored in the database."""
     named = {
         HOME_REGISTER: settings.home_register,
         CALL_PROXY: settings.call_proxy,
@@ -256,28 +270,31 @@ def elements_of(settings: Settings) -> dict[str, str]:
 
 
 def element_address(name: str, written: str) -> str:
-    """The one form of an element's address: host:vty:ctrl of a home register, else an absolute folder."""
+    """Canonical address of an element.
+
+    host:vty:ctrl for a home register, otherwise an absolute folder.
+    """
     if name != HOME_REGISTER:
-        return os.path.abspath(Path(written).expanduser())  # without .., and a link stays one
+        return os.path.abspath(Path(written).expanduser())  # resolves `..` but keeps symbolic links
     (host, vty), (_, ctrl) = register_ports(written)
     return f"{host}:{vty}:{ctrl}"
 
 
 def register_ports(text: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    """Read `host:vty:ctrl`, or a host alone with the usual ports."""
+    """Parse `host:vty:ctrl`, or a host alone with the default ports."""
     host, _, ports = text.partition(":")
     vty, _, ctrl = ports.partition(":")
     try:
         read = (host, int(vty or 4258)), (host, int(ctrl or 4259))
     except ValueError:
         read = ("", 0), ("", 0)
-    if not host or not all(0 < port < _PORTS for _, port in read):
+    if not host or not all(0 < port < _PORT_LIMIT for _, port in read):
         raise DuankaError("DUANKA_HOME_REGISTER is written like 127.0.0.1:4258:4259")
     return read
 
 
 def who_acts(settings: Settings, keys: Keys) -> Person:
-    """The person whose key is set; MissingKey without one."""
+    """The person whose API key is set. MissingKey: none is set."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     person = keys.who(key) if key else None
     if person is None:
@@ -291,20 +308,21 @@ def who_acts(settings: Settings, keys: Keys) -> Person:
 def take(
     here: OrderDesk, folder: Path | None, by: Person, choice: Choice = EVERYTHING, why: str = ""
 ) -> TakeResult:
-    """Turn the decisions in `folder` that were not taken before into orders; None: those that are held.
+    """Turn new decisions in `folder` into orders; None: the decisions on hold.
 
-    `why`: kept with what `choice` holds. NotTheirs: `by` may not. DuankaError: there are no decisions.
+    `why`: reason stored with those that `choice` puts on hold. PermissionDenied: `by` has no permission.
+    DuankaError: there are no decisions.
     """
     return _taking(here, folder, choice, by, why).take(now(), by)
 
 
 def preview_take(here: OrderDesk, folder: Path | None, by: Person, choice: Choice) -> Preview:
-    """What `take` would come to; nothing is written. Its errors."""
+    """Result that `take` would have, without writing. Raises the same errors."""
     return _taking(here, folder, choice, by, "").preview(now(), by)
 
 
 def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, why: str) -> DecisionTaker:
-    from duanka.reports import DecisionFile  # noqa: PLC0415  # it brings what writes spreadsheets
+    from duanka.reports import DecisionFile  # noqa: PLC0415  # loads the spreadsheet writer
 
     authorize(by, Permission.TAKE_DECISIONS)
     decisions = DecisionFile(folder, here.decision_key) if folder else None
@@ -321,10 +339,10 @@ def _taking(here: OrderDesk, folder: Path | None, choice: Choice, by: Person, wh
 
 
 def kept_lines(key: bytes) -> ReadLine:
-    """Reads decisions that were kept; `key`: of their seals."""
+    """Parser of stored decisions. `key`: key of their seals."""
 
     def read(line: str, *, sealed: bool) -> OrderDecision:
-        from duanka.reports import KeptLines  # noqa: PLC0415  # it brings what writes spreadsheets
+        from duanka.reports import KeptLines  # noqa: PLC0415  # loads the spreadsheet writer
 
         return KeptLines(key)(line, sealed=sealed)
 
@@ -332,10 +350,11 @@ def kept_lines(key: bytes) -> ReadLine:
 
 
 def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tuple[list[TrailEnd], int]:
-    """Go on with a restored backup; the ends that it is without, and how many passes it did not know.
+    """Accept a restored backup.
 
-    Who passed since the backup stands in the list of passes that the worker kept: they pass again, before any deadline
-    of the older order book goes on, and those begin anew. Errors of `KeptEnds.accept`.
+    Returns the lost ends of the trail, and restored passes. Verifications passed since the backup are in the
+    list of passes that the worker keeps. They are applied again before any deadline of the older order book
+    expires, and those deadlines start anew. Raises the errors of `KeptEnds.accept`.
     """
     authorize(by, Permission.ACCEPT_RESTORED)
     passed = 0
@@ -346,7 +365,7 @@ def accept_restored(here: OrderDesk, by: Person, why: str, at: datetime) -> tupl
 
 
 def signers(here: OrderDesk) -> Callable[[], frozenset[str]]:
-    """Asks whose signature of police cases counts now."""
+    """Query for the sources whose signature of police cases counts now."""
     return lambda: _signers(here.case_sources)
 
 
@@ -355,23 +374,26 @@ def _signers(sources: CaseSources) -> frozenset[str]:
 
 
 def write_sources(here: OrderDesk, path: Path) -> None:
-    """Write the sealed list of the sources in force, as a scan and a live run read it."""
+    """Write the sealed list of current sources, as scans and live runs read it."""
     write_private(path, listed(here.case_sources.in_force(), here.sources_key))
 
 
 def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime) -> str:
-    """The address of a new link for an order, as in a notice; that it was made, by whom and why, stays in the trail."""
+    """Create a link for an order, as in a notice, and return its address.
+
+    The audit trail records who made it and why.
+    """
 
     def work(turn: UnitOfWork) -> str:
         order = turn.order(order_id)
         authorize(by, Permission.MAKE_LINK, order)
-        if order.kind is not Kind.VERIFICATION:  # whoever makes a link has a hand in what it is answered for
+        if order.kind is not Kind.VERIFICATION:  # whoever makes a link takes part in what is done with it
             raise OrderError(f"{order_id} is no verification, and a link answers one: give its id (V...)")
         if order.closed_at:
             raise NoSuchTransition(f"{order_id} is {order.state}: nothing is left to do by a link")
         within_a_day(turn, by, 1)
         turn.note(by, "link.make", order_id, why, {}, {})
-        if not had_a_hand_in(order, by.id):  # who has the link can act in the holder's place
+        if not had_a_hand_in(order, by.id):  # a person with the link can act for the holder
             turn.change(order, by, "link", why, helped_by=(*order.helped_by, by.id))
         return here.links.make(turn.connection, order_id, now)
 
@@ -382,5 +404,8 @@ def link_for(here: OrderDesk, order_id: str, by: Person, why: str, now: datetime
 
 
 def now() -> datetime:
-    """The present, for the doors: everything below is told the time."""
+    """Current time with zone, for entry points.
+
+    The layers below receive the time as an argument.
+    """
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Policies, rules and shipped files by their names: what most commands need, without what a scan needs."""
+"""Lookup of policies, rules and shipped files by name; loads no scan engine."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 def shipped(folder: str, name: str) -> Path:
-    """A file that comes with Duanka: policies/national.toml, mappings/simbox_sample.toml."""
+    """A file shipped with Duanka: policies/national.toml, mappings/simbox_sample.toml."""
     inside = Path(str(resources.files("duanka"))) / folder / name
     return inside if inside.exists() else Path(__file__).parents[3] / folder / name
 
 
 def policy_named(name: str) -> Policy:
-    """Read a shipped policy by its name, or any by its path."""
+    """Read a shipped policy by name, or any policy by path."""
     path = Path(name) if name.endswith(".toml") else shipped("policies", f"{name}.toml")
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in shipped("policies", "national.toml").parent.glob("*.toml")))
         raise PolicyError(f"no policy {name!r}: name one of {known}, or a FILE.toml")
-    from duanka.policy_files.loader import read_policy  # noqa: PLC0415  # completion does without it
+    from duanka.policy_files.loader import read_policy  # noqa: PLC0415  # shell completion does not need it
 
     return read_policy(path, _rules())
 
 
 def rule_named(rule_id: str) -> Rule:
-    """The rule called `rule_id`."""
+    """The rule with id `rule_id`."""
     for rule in _rules():
         if rule.id == rule_id:
             return rule
@@ -46,24 +46,27 @@ def rule_named(rule_id: str) -> Rule:
 
 
 def rule_ids() -> list[str]:
-    """The rules by their names, in the order of the catalogue."""
+    """All rule ids, in catalogue order."""
     return [rule.id for rule in _rules()]
 
 
 def _rules() -> Sequence[Rule]:
-    from duanka.rules import RULES  # noqa: PLC0415  # the whole catalogue, which few commands need
+    from duanka.rules import RULES  # noqa: PLC0415  # few commands need the whole catalogue
 
     return RULES
 
 
 def mapping_named(path: Path) -> Path:
-    """A mapping file, or a shipped one by its name alone."""
+    """Path of a mapping file; a bare name means a shipped one."""
     inside = shipped("mappings", f"{path.name.removesuffix('.toml')}.toml")
     return inside if path.name == str(path) and not path.exists() and inside.exists() else path
 
 
 def limit_of(rule: Rule, text: str) -> tuple[str, Literal]:
-    """The limit of `rule` that limit=value sets, and its value; DuankaError where it has none or cannot be that."""
+    """Parse `limit=value` for a limit of `rule`.
+
+    DuankaError: the rule has no such limit, or the value is invalid.
+    """
     name, _, value = text.partition("=")
     if name not in rule.limits:
         raise DuankaError(f"--set {text!r}: rule {rule.id} has the limits {', '.join(rule.limits)}")

@@ -1,4 +1,7 @@
-"""What other answers to the open questions would do: commands of SPECIFICATION.md on an invented province."""
+"""Measures alternative answers to the open questions in SPECIFICATION.md.
+
+Runs the commands named there on simulated records of a province.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ from duanka.domain.ports import Silent
 from duanka.evaluation import Flagged, MeasureRow, Move, RuleChangeEffect
 from duanka.specification import Measured, MeasuredFigures, MeasuredRow, Requirement
 
-_DATA = "DATA"  # stands for the records in the commands of the document
+_DATA = "DATA"  # placeholder for the records in the commands of the document
 _BACKTEST, _SCAN = ["duanka", "rules", "backtest"], ["duanka", "scan"]
 _DEFAULT = "national"
 
 
 def measure(data: Path, stated: Sequence[Requirement], say: Callable[[str], None]) -> MeasuredFigures:
-    """Run the command of every question that names one, each once, on `data`.
+    """Run the command of each question that names one, once each, on `data`.
 
-    UnreadableInput where `data` has no truth.parquet beside it: without the truth a figure says nothing of whom it is
-    about. DuankaError where a command of the document is none that can be measured.
+    UnreadableInput: truth.parquet is missing beside `data`; without it, no figure can tell fraudulent cards
+    from honest ones. DuankaError: a command in the document cannot be measured.
     """
     truth = data / "truth.parquet"
     if not truth.is_file():

@@ -1,4 +1,4 @@
-"""The only wiring: builds the real rooms from the settings and hands them to the pipeline."""
+"""Wires scan and backtest: builds engine, intake and writers from the settings."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ __all__ = [
     "policy_named",
     "rule_named",
     "shipped",
-]  # also from here, beside all that is defined here
+]  # re-exported, besides what is defined here
 
 REPORT, QUARANTINE = "report.html", "quarantine.parquet"
 _WRITTEN = (HITS, CARDS_AT_RISK, SPREADSHEET, DECISIONS, QUARANTINE, REPORT)
-_OWN_LISTS = "world.toml"  # a directory of records may bring its own area lists
-_TRUTH = "truth.parquet"  # and what is known about its cards
-# what a scan holds beside the engine: the interpreter, its libraries, what intake leaves, blocks in flight
-_PYTHON_KEEPS = 400 << 20
-_LEAST_MEMORY, _MOST_MEMORY = 400 << 20, 1000 << 40
+_OWN_LISTS = "world.toml"  # area lists that a folder of records may contain
+_TRUTH = "truth.parquet"  # labels of its cards, if known
+# memory outside the engine: interpreter, libraries, intake remains, blocks in transit
+_OVERHEAD_BYTES = 400 << 20
+_MIN_MEMORY_BYTES, _MAX_MEMORY_BYTES = 400 << 20, 1000 << 40
 _OUT = "duanka-out"
 _WORK, _LOCK = ".duanka-work-", "in-use"
 
@@ -77,14 +77,14 @@ def scan(
     progress: Progress,
     remote: str | None = None,
 ) -> Findings:
-    """Scan `data` and write what _WRITTEN names to `out`.
+    """Scan `data` and write the files of _WRITTEN to `out`.
 
-    `remote`: the Spark Connect server that runs the rules; None: they run here.
+    `remote`: Spark Connect server that runs the rules; None: run them locally.
     """
     _make(data, out, mapping)
     policy, lists_from = _with_lists(policy, data, lists)
-    # Written aside and put in place together: a scan that breaks off leaves an earlier one's files as they were,
-    # and two scans into one folder do not write into each other's.
+    # Written to a temporary folder and moved together: a scan that fails leaves earlier results intact,
+    # and two scans into one folder do not mix their files.
     passes = _passes(settings, mapping, policy)
     with working_folder(out) as new:
         with (
@@ -102,7 +102,7 @@ def scan(
                 decisions.covers,
             )
             shutil.move(findings.intake.quarantine, new / QUARANTINE)
-        from duanka.reports.page import write_page  # noqa: PLC0415  # plots weigh 50 MB, which the engine had until here
+        from duanka.reports.page import write_page  # noqa: PLC0415  # plots take 50 MB, which the engine used until here
 
         progress.step("writing the report", 0)
         write_page(findings, new / REPORT)
@@ -125,10 +125,10 @@ def backtest(
     examples: int,
     progress: Progress,
 ) -> tuple[Backtest, RuleChangeEffect]:
-    """Run the rules over `data` with `rule` as it is under `policy`, and with `changed` limits.
+    """Compare `rule` as set in `policy` with `changed` limits over `data`.
 
-    Without a change: without the rule, and with it. `truth`: default truth.parquet beside the records, if there.
-    `examples`: how many of the gained and of the lost cards are wanted with their evidence.
+    Where `changed` is empty, compare runs without and with the rule. `truth`: default truth.parquet beside
+    the records, if present. `examples`: number of gained and of lost cards to return with their evidence.
     """
     unknown = set(changed) - set(rule.limits)
     if unknown:
@@ -137,7 +137,7 @@ def backtest(
         )
     beside = data / _TRUTH
     truth = truth or (beside if beside.is_file() else None)
-    if truth and not truth.is_file():  # said before the long run, not behind it
+    if truth and not truth.is_file():  # checked before the long run
         raise UnreadableInput(
             f"{truth}: no such file; a truth is a Parquet file: card, fraud, role, strategy"
         )
@@ -153,12 +153,15 @@ def backtest(
 
 
 def try_examples(rule: Rule) -> list[RuleTestResult]:
-    """Run the rule over its own examples."""
+    """Run the rule on its own examples."""
     return trials(rule)
 
 
 def records_mapping(mapping: Path | None, policy: Policy) -> RecordsMapping:
-    """How records are read: by the mapping, or in our own format, whose times are local to the policy's zone."""
+    """How records are read: by the mapping, or in Duanka's own format.
+
+    Times in Duanka's own format are local to the policy's zone.
+    """
     return read_mapping(mapping_named(mapping)) if mapping else replace(NATIVE, zone=policy.orders.zone)
 
 
@@ -175,12 +178,12 @@ def _take_in(
     )
     if intake.quarantined and not any(TABLES[table].record for table in intake.tables):
         raise UnreadableInput(f"no record can be used, all were set aside: {_commonest(intake)}")
-    pa.default_memory_pool().release_unused()  # the engine counts on the memory that intake held
+    pa.default_memory_pool().release_unused()  # the engine's memory limit includes what intake used
     return intake
 
 
 def _commonest(intake: Intake) -> str:
-    """Why most records were set aside, and where to look first."""
+    """The most frequent reason for rejected records, and where to look first."""
     aside = pq.read_table(intake.quarantine, columns=["file", "line", "column", "reason"])
     reasons = aside.group_by(["reason", "column", "file"]).aggregate([("line", "min"), ("line", "count")])
     most = max(reasons.to_pylist(), key=lambda row: (row["line_count"], row["file"]))
@@ -195,7 +198,7 @@ def _commonest(intake: Intake) -> str:
 
 
 def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy, Path | None]:
-    """Add the lists of `lists`, or those that the records bring along."""
+    """The policy with the lists in `lists`, otherwise with those beside the records."""
     beside = data / _OWN_LISTS
     found = lists or (beside if beside.is_file() else None)
     if not found:
@@ -204,12 +207,12 @@ def _with_lists(policy: Policy, data: Path, lists: Path | None) -> tuple[Policy,
 
 
 def with_lists(policy: Policy, lists: Mapping[str, tuple[Mapping[str, object], ...]]) -> Policy:
-    """The policy with `lists` over its own."""
+    """The policy with `lists` overriding its own."""
     return replace(policy, lists={**policy.lists, **lists})
 
 
 def _passes(settings: Settings, mapping: Path | None, policy: Policy) -> Mapping[str, datetime]:
-    """Who passed the second verification, and when, local as the records are."""
+    """Card -> time of its last passed verification, in the zone of the records."""
     return settings.passes_in(OperatorZone(records_mapping(mapping, policy).zone)).read()
 
 
@@ -227,7 +230,7 @@ def _engine(
 
 
 def remote_for(settings: Settings, engine: str, remote: str | None) -> str | None:
-    """The server that `--engine` and `--remote` mean together; None for the embedded engine."""
+    """The server for `--engine` and `--remote`; None: the embedded engine."""
     if engine != "spark":
         if remote:
             raise DuankaError("--remote is for --engine spark; give both, or neither")
@@ -240,15 +243,15 @@ def remote_for(settings: Settings, engine: str, remote: str | None) -> str | Non
 
 
 def engine_memory(allowed: str) -> str:
-    """The engine's share of the memory that a scan is `allowed`, for example "1GB"."""
+    """The engine's share of the memory `allowed` to a scan, for example "1GB"."""
     size = in_bytes(allowed)
-    if not _LEAST_MEMORY <= size <= _MOST_MEMORY:
+    if not _MIN_MEMORY_BYTES <= size <= _MAX_MEMORY_BYTES:
         raise DuankaError(f"memory {allowed!r} is out of range; give from 400MB to 1000TB")
-    return f"{max(size - _PYTHON_KEEPS, size // 3) >> 20}MiB"
+    return f"{max(size - _OVERHEAD_BYTES, size // 3) >> 20}MiB"
 
 
 def in_bytes(text: str) -> int:
-    """Read `1GB`, `700 MiB`; DuankaError when it is neither."""
+    """Parse `1GB` or `700 MiB` to bytes. DuankaError: neither form."""
     units = {"K": 10, "M": 20, "G": 30, "T": 40}
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT])i?B?\s*", text, re.IGNORECASE)
     if not found:
@@ -257,7 +260,10 @@ def in_bytes(text: str) -> int:
 
 
 def output_folder(data: Path, out: Path | None) -> Path:
-    """Where a scan writes: `out`, else duanka-out inside the data, else (read-only data) inside this folder."""
+    """Output folder of a scan.
+
+    `out`, else duanka-out inside the data, else (data not writable) inside the current folder.
+    """
     if out:
         return out
     inside = data if data.is_dir() else data.parent
@@ -266,7 +272,7 @@ def output_folder(data: Path, out: Path | None) -> Path:
 
 
 def _is_text(folder: Path) -> bool:
-    """Whether the path of `folder` is UTF-8, which the engine needs of the files that it opens."""
+    """Whether the path is valid UTF-8, as the engine requires for files it opens."""
     try:
         str(folder.absolute()).encode()
     except UnicodeEncodeError:
@@ -275,7 +281,10 @@ def _is_text(folder: Path) -> bool:
 
 
 def must_be_text(folder: Path, option: str) -> None:
-    """DuankaError when the engine cannot open files in `folder`, which `option` names."""
+    """Raise DuankaError where the engine cannot open files in `folder`.
+
+    `option`: the option that named the folder.
+    """
     if not _is_text(folder):
         shown = display_name(str(folder.absolute()))
         raise DuankaError(
@@ -284,13 +293,13 @@ def must_be_text(folder: Path, option: str) -> None:
 
 
 def _would_be_read(data: Path, out: Path, mapping: Path | None) -> bool:
-    """Whether a later scan of `data` would take what stands in `out` for records."""
+    """Whether a later scan of `data` would read the files in `out` as records."""
     if not data.is_dir() or not out.resolve().is_relative_to(data.resolve()):
         return False
     inside = out.resolve().relative_to(data.resolve()).parts
     if any(part.startswith((".", "_")) or part == _OUT for part in inside):
         return False
-    # a mapping's patterns may take any file; in our own format a folder may be called like a table
+    # a mapping's patterns may match any file; in Duanka's format a folder may be named like a table
     return mapping is not None or any(part.lower() in TABLES for part in inside)
 
 
@@ -319,7 +328,10 @@ def _make(data: Path, out: Path, mapping: Path | None) -> None:
 
 @contextmanager
 def working_folder(parent: Path) -> Iterator[Path]:
-    """A new folder in `parent`, gone afterwards; what killed runs left behind goes too."""
+    """A temporary folder in `parent`, removed afterwards.
+
+    Folders left by killed runs are removed too.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{_WORK}*"):
         _discard(left)
@@ -328,7 +340,7 @@ def working_folder(parent: Path) -> Iterator[Path]:
         with (work / _LOCK).open("w") as lock:
             fcntl.flock(
                 lock, fcntl.LOCK_EX
-            )  # the system gives it back when the process ends, however it ends
+            )  # the operating system releases the lock when the process ends, however it ends
             yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -340,5 +352,5 @@ def _discard(left: Path) -> None:
         with (left / _LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
-    except OSError:  # at work, or just being made
+    except OSError:  # in use, or just being created
         return

@@ -1,4 +1,4 @@
-"""Wires what carries orders out: the network's elements, the message centre, the worker, the API and the intake."""
+"""Wires `duanka serve`: network elements, message centre, worker, API, intake."""
 
 from __future__ import annotations
 
@@ -46,12 +46,15 @@ from duanka.orders.monitoring.refusals import Refusals
 from duanka.orders.monitoring.waiting import WaitingOrders
 from duanka.reports import DecisionFile
 
-_ENDS_WITHIN = 10.0
+_SHUTDOWN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What a person asks of `serve`. `decisions`: folders of scans and live runs; `records`: a live run of our own."""
+    """Options of `serve`.
+
+    `decisions`: output folders of scans and live runs; `records`: a live run inside this process.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -69,16 +72,17 @@ def working(
     clock: Callable[[], datetime] = app_orders.now,
     supervision: Supervision | None = None,
 ) -> Iterator[Enforcing]:
-    """A worker in a thread of its own, until the context ends; what is in hand is finished then.
+    """Run a worker in its own thread until the context ends.
 
-    `supervision`: restarts it, hears of its failures and guards the clock; without it the thread runs alone.
+    It then finishes what is in hand. `supervision`: restarts the worker, observes its failures and guards the
+    clock; without it, the thread runs alone.
     """
     worker = f"{socket.gethostname()[:24]}-{os.getpid()}-{threading.get_ident() % 10_000}"
     network.join(here, clock())
     alarms = AlarmService(here.store, say, timedelta(minutes=policy.alarm_minutes))
     here.book.set_aside = alarms.set_aside
     guard = TrailGuard(here.ends, alarms)
-    guard.check(clock())  # before the first duty: a restored backup must not act once
+    guard.check(clock())  # before the first duty, so that a restored backup causes no action
     outbox = Outbox(here.store, worker, held_since=lambda: guard.held_since)
     clocks = supervision.guard if supervision else None
 
@@ -88,7 +92,7 @@ def working(
         waiting.watch(now)
         return here.book.sweep(now, limit, restrict=not (clocks and clocks.check()))
 
-    # a duty has a connection of its own to what it speaks with: none waits for another
+    # each duty has its own connection to an element, so that none waits for another
     def made() -> Enforcing:
         parts = Enforcement(
             sweep=sweep,
@@ -116,10 +120,10 @@ def working(
             watch=supervision.duties if supervision else Unwatched(),
         )
         enforcing = Enforcing(parts)
-        here.book.wake = enforcing.wake  # whoever leaves work, it is done at once
+        here.book.wake = enforcing.wake  # work queued by any transaction starts at once
         return enforcing
 
-    first = [made()]  # what is set wrongly is said at the start
+    first = [made()]  # configuration errors surface at the start
 
     def run(running: Running) -> None:
         enforcing = first.pop() if first else made()
@@ -133,14 +137,14 @@ def working(
         yield enforcing
     finally:
         supervisor.end("worker")
-        with contextlib.suppress(Exception):  # the last rows, too; at the next start they are compared
+        with contextlib.suppress(Exception):  # also for the last rows; the next start compares
             guard.check(clock())
 
 
 class Network:
-    """The operator's network: connections to its parts, new ones each time.
+    """Network elements and message centre; each method opens new connections.
 
-    `addresses` of the elements: as the settings name them, until `join` takes what the order book says.
+    `addresses`: element -> address from the settings, until `join` replaces them by those in the order book.
     """
 
     def __init__(self, settings: Settings, short_code: str = "10086") -> None:
@@ -148,11 +152,11 @@ class Network:
         self.addresses = app_orders.elements_of(settings)
 
     def join(self, here: OrderDesk, now: datetime) -> None:
-        """Take the elements of the order book, which takes over those of the settings that it never had."""
+        """Use the elements of the order book; settings add those it never had."""
         self.addresses = here.elements.take_over(self.addresses, now)
 
     def elements(self) -> list[Element]:
-        """The elements that orders go to."""
+        """The elements that receive orders."""
         register = self.addresses.get(HOME_REGISTER)
         if not register:
             return list(self._proxies())
@@ -160,25 +164,25 @@ class Network:
         return [HomeRegister(*register_ports(register), services=services), *self._proxies()]
 
     def sources(self) -> Sequence[RefusalSource]:
-        """Those that keep what they refused."""
+        """The elements that record refusals."""
         return self._proxies()
 
     def lists(self) -> Sequence[KeptList]:
-        """Those that keep their list of cards themselves."""
+        """The elements that store the list of cards themselves."""
         return self._proxies()
 
     def sender(self) -> NoticeSender | None:
-        """Where notices are handed in."""
+        """The sender of notices; None where no message centre is configured."""
         return self.message_centre()
 
     def message_centre(self) -> ShortMessageCentre | None:
-        """The short message centre of the settings, which nothing is asked of yet."""
+        """The configured short message centre, not yet connected."""
         if self._settings.message_centre is None:
             return None
         try:
             where = urlsplit(self._settings.message_centre.get_secret_value())
             port = where.port or 2775
-        except ValueError:  # which quotes the password
+        except ValueError:  # its message quotes the password
             where, port = urlsplit(""), 0
         if where.scheme != "smpp" or not where.hostname or not where.username:
             raise DuankaError("DUANKA_MESSAGE_CENTRE is written like smpp://user:password@host:2775")
@@ -197,7 +201,7 @@ class Network:
         ]
 
     def said(self) -> str:
-        """The parts in words, without secrets."""
+        """Description of the network without secrets."""
         parts = {**self.addresses, "notices": self._settings.message_centre and "SMPP"}
         named = [f"{name} {where}" for name, where in parts.items() if where]
         return ", ".join(named) or "none (orders are kept, nobody is told; see docs/NETWORK.md)"
@@ -210,7 +214,10 @@ def serve(
     say: Callable[[str], None],
     watch: RecordsWatch,
 ) -> LiveOutcome | None:
-    """Run API, worker and intake until Ctrl-C or SIGTERM. Each is a part of its own: it may fail, and ends no other."""
+    """Run API, worker and intake until Ctrl-C or SIGTERM.
+
+    Each is a supervised part: its failure does not end the others.
+    """
     network = Network(settings, policy.orders.short_code)
     ending = threading.Event()
     for folder in asked.decisions:
@@ -240,7 +247,7 @@ def serve(
 
 
 class _Silent:
-    """Hears nothing: a worker without supervision says its failures itself."""
+    """No-op listener: an unsupervised worker logs its failures itself."""
 
     def failed(self, part: str, error: BaseException) -> None: ...
 
@@ -254,7 +261,7 @@ def listening(
     online: OnlineVerification | None = None,
     clock: Callable[[], datetime] = app_orders.now,
 ) -> Iterator[str]:
-    """The API on a thread of its own; HOST:PORT that it listens at."""
+    """Serve the API in its own thread; yields the HOST:PORT it listens at."""
     with listening_socket(asked.host, asked.port) as listening:
         server = make_server(
             create_api(here, clock, verification=online), TrustedProxies(asked.trusted_proxies)
@@ -265,11 +272,14 @@ def listening(
             yield server_address(asked.host, listening)
         finally:
             server.should_exit = True
-            thread.join(_ENDS_WITHIN)
+            thread.join(_SHUTDOWN_SECONDS)
 
 
 def _there(folder: Path, say: Callable[[str], None]) -> None:
-    """Refuse a folder that is not there: a slip of the pen would otherwise wait for ever, in silence."""
+    """Refuse a folder that does not exist.
+
+    A misspelt one would otherwise be polled for ever without a message.
+    """
     path = DecisionFile(folder).path
     if not path.parent.is_dir():
         raise DuankaError(

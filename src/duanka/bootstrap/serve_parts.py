@@ -1,4 +1,4 @@
-"""Wires the supervised parts of `duanka serve`: records, decisions, online checks, API, and their health."""
+"""Supervised parts of `serve`: records, decisions, online checks, API, health."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ from duanka.orders.intake.decisions import DecisionIntake
 from duanka.reports import DecisionFile
 from duanka.rules import RULES
 
-POLL_SECONDS = 0.2  # between two looks into a file of decisions
-HELD_SECONDS = 1.0  # between two looks whether the order book is older than it was
+POLL_SECONDS = 0.2  # polling interval for a file of decisions
+HELD_SECONDS = 1.0  # polling interval for a restored backup
 NO_MESSAGE_CENTRE = "notices wait: no message centre (DUANKA_MESSAGE_CENTRE)"
-OPENS_WITHIN_SECONDS = 60.0  # the workers that judge faces
+OPENS_WITHIN_SECONDS = 60.0  # timeout for starting the face-check workers
 
 
 @dataclass(frozen=True)
 class Supervision:
-    """What keeps the parts of a process going, and knows how they are."""
+    """Supervisor, duty failures and clock guard of one process."""
 
     supervisor: Supervisor
     duties: DutyWatch
@@ -62,19 +62,22 @@ class Supervision:
 
 @dataclass(frozen=True)
 class _Works:
-    """A Watch that says to the supervisor that records come."""
+    """A `LiveObserver` that reports arriving records to the supervisor as healthy."""
 
     running: Running
 
     def note(self, taken: BatchResult, waiting: IntakeBacklog) -> None:
-        """A micro-batch is in."""
+        """Report the part as healthy."""
         del taken, waiting
         self.running.works()
 
 
 @dataclass
 class _Held:
-    """Whether a backup was restored that nobody accepted yet: what was decided since was dealt with before."""
+    """Whether a restored backup awaits acceptance.
+
+    Decisions are not taken meanwhile: those since the backup were already handled before the restore.
+    """
 
     ends: KeptEnds
     _looked: tuple[float, bool] | None = None
@@ -87,12 +90,15 @@ class _Held:
 
 
 def not_set_up(settings: Settings) -> tuple[str, ...]:
-    """What `serve` does without because nobody set it, and what waits for it."""
+    """Features of `serve` that are not configured, with what waits for them."""
     return () if settings.message_centre else (NO_MESSAGE_CENTRE,)
 
 
 class ServeParts:
-    """The parts of `serve` beside the worker, each started by a method. `outcome`: of the live run, once it ended."""
+    """The parts of `serve` beside the worker, each started by one method.
+
+    `outcome`: result of the live run, once it has ended.
+    """
 
     def __init__(
         self, settings: Settings, policy: Policy, here: OrderDesk, say: Callable[[str], None]
@@ -120,12 +126,12 @@ class ServeParts:
         self._online: OnlineVerification | None = None
 
     def watch_health(self) -> None:
-        """Look at the database and the clock every few seconds."""
+        """Check the database and the clock every few seconds."""
         self._health.look()
         self._start("health", lambda running: self._health.run(running.stopping))
 
     def follow_records(self, records: LiveRun, watch: RecordsWatch) -> None:
-        """Take records in and judge them, as `duanka live` does. DuankaError where the source is named wrongly."""
+        """Process records as `duanka live` does. DuankaError: the source is misconfigured."""
         check_source(records)
         metrics = Metrics([rule.id for rule in RULES], self._zone.now, time.monotonic)
         self._registries.append(metrics.registry)
@@ -143,7 +149,7 @@ class ServeParts:
         self._start("records", run)
 
     def follow_decisions(self, folder: Path) -> None:
-        """Take decisions in a folder as they are written."""
+        """Take decisions from a folder as they are written."""
 
         def run(running: Running) -> None:
             decisions = DecisionFile(folder, self._here.decision_key)
@@ -158,9 +164,10 @@ class ServeParts:
         self._start(f"decisions of {folder}", run)
 
     def verify_online(self) -> None:
-        """Judge faces, where the settings name who does; while that fails, the counter is open.
+        """Run online face checks, if configured.
 
-        DuankaError where the settings are wrong: whoever starts it can put them right.
+        While they fail, the counter remains open. DuankaError: the settings are wrong; raised at the start,
+        when a person can correct them.
         """
         if not self._settings.face:
             return
@@ -186,13 +193,16 @@ class ServeParts:
             raise wrong[0]
 
     def listen(self, host: str, port: int, trusted_proxies: str) -> str:
-        """The API; HOST:PORT that it listens at. DuankaError where it cannot listen there."""
+        """Serve the API; returns the HOST:PORT it listens at.
+
+        DuankaError: the address cannot be bound.
+        """
         trusted = TrustedProxies(trusted_proxies)
         held = contextlib.ExitStack()
         first = held.enter_context(listening_socket(host, port))
         bound = int(first.getsockname()[1])
         unused: list[tuple[contextlib.ExitStack, socket.socket]] = [(held, first)]
-        made = [self._api()]  # it takes a second: whoever is told the address is answered
+        made = [self._api()]  # takes 1 s; built before the address is announced
 
         def run(running: Running) -> None:
             if not unused:
