@@ -1,1 +1,1 @@
-"""Outbox to the network's elements, notices to holders, receipts."""
+"""Dispatch: outbox to network elements, notices to holders, delivery receipts."""

@@ -1,4 +1,4 @@
-"""Tells one element of the network what the outbox says, card by card."""
+"""Dispatcher for one network element: carries out its outbox rows, card by card."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from duanka.ledger.monitoring.backoff import Circuit
 from duanka.ledger.monitoring.isolation import is_outage
 from duanka.orders.dispatch.outbox import Outbox, Task, TaskOutcome, TaskResult
 
-_LONGEST_CALL = 5.0  # seconds; elements are made with less
+_LONGEST_CALL = 5.0  # seconds; longest call to an element, which are configured with shorter time-outs
 _DEFECTS = 5  # tries of a row that fails by a defect, before it is set aside and an alarm names it
 _TASK = BilingualText("停复机指令", "the act of order")
 _TOGETHER = (
-    25  # cards that an element is told at once, where it can: what it does in its seconds on a bad day
+    25  # cards per batch call, where the element supports that: what it does in its time-out on a bad day
 )
-_OFTEN = 3  # failures in a row after which it was the element and not a card
+_OFTEN = 3  # consecutive failures from which the element, not a card, is considered at fault
 
 
 class ElementDispatcher:
-    """Drains the outbox of one element; the element's value is this one's alone. One thread uses it."""
+    """Drains the outbox of one element, whose `Element` it owns. Single-threaded."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ElementDispatcher:
         self._together = _TOGETHER if isinstance(element, ManyAtOnce) else 1
 
     def work(self, now: datetime) -> bool:
-        """Enact what is due, up to a batch; whether there may be more at once."""
+        """Carry out a batch of due rows; return whether there may be more."""
         if self._circuit.resting or self._stopping:
             return False
         limit = 1 if self._circuit.failures else self._at_once
@@ -65,7 +65,7 @@ class ElementDispatcher:
         return not self._circuit.failures
 
     def watch(self, now: datetime) -> None:
-        """Raise or clear the alarm of the element: an order waits that was tried in vain for too long."""
+        """Raise or clear the alarm for a row that has waited too long after failed tries."""
         since = self._outbox.tried_since(self.name)
         if since is None:
             self._alarms.working(self.name, now)
@@ -78,17 +78,17 @@ class ElementDispatcher:
             )
 
     def stop(self) -> None:
-        """End after the act in hand, and give the rest back; from any thread."""
+        """Stop after the call in progress and return the other rows; thread-safe."""
         self._stopping = True
 
     def close(self) -> None:
-        """Give the element's connection back."""
+        """Close the element's connection."""
         self._element.close()
 
     def _enact(self, tasks: Sequence[Task], until: float) -> list[TaskResult]:
-        """`until`: no act begins after it, so that none outlives its lease."""
+        """Carry out tasks; none begins after `until` (ticks), to stay within its lease."""
         results: list[TaskResult] = []
-        alone = 0  # so many are told one by one: of a group something cannot be told, and names itself
+        alone = 0  # up to this index one by one: shows which task of a failed batch is faulty
         while left := tasks[len(results) :]:
             silent = bool(results) and results[-1].outcome in (TaskOutcome.UNREACHABLE, TaskOutcome.LEFT)
             if silent or self._stopping or self._ticks() > until:
@@ -109,7 +109,7 @@ class ElementDispatcher:
         return result
 
     def _enact_together(self, tasks: Sequence[Task]) -> list[TaskResult]:
-        """For little more than the price of one. Nothing: one of them cannot be told, and nobody knows which."""
+        """Carry out tasks in one call; [] if one of them fails, not known which."""
         assert isinstance(self._element, ManyAtOnce)  # noqa: S101  # else they are told one by one
         put, cards = self._element.put, {task.card: task.wanted for task in tasks}
         first = self._enacted(tasks[0], lambda: put(cards))
@@ -118,7 +118,7 @@ class ElementDispatcher:
             return [TaskResult(task, TaskOutcome.DONE) for task in tasks]
         if first.outcome is not TaskOutcome.UNREACHABLE:
             return []
-        # it may be slow and not silent: fewer at once then, and one more after each group that it takes
+        # It may be slow rather than silent: halve the batch size, and add one after each batch that succeeds.
         self._together = max(1, self._together // 2)
         return [first, *(TaskResult(task, TaskOutcome.LEFT) for task in tasks[1:])]
 
@@ -131,12 +131,12 @@ class ElementDispatcher:
         except ElementRefused as error:
             self._circuit.worked()
             return TaskResult(task, TaskOutcome.REFUSED, str(error))
-        except Exception as error:  # nobody knows what the element did
+        except Exception as error:  # the element may or may not have carried it out
             wait = self._circuit.back_off(task.tries + 1)
             if is_outage(error):
                 self._circuit.failed()
                 return TaskResult(task, TaskOutcome.UNREACHABLE, f"{type(error).__name__}: {error}", wait)
-            # a defect, or a card that cannot be told: the others go on
+            # a defect, or one faulty card: the others continue
             outcome = TaskOutcome.FAILED if task.tries + 1 < _DEFECTS else TaskOutcome.REFUSED
             return TaskResult(task, outcome, f"{type(error).__name__}: {error}", wait)
         self._circuit.worked()
@@ -154,7 +154,10 @@ class ElementDispatcher:
             self._alarms.working(f"{self.name} refuses"[:24], now)
 
     def _tell_unknown(self, unknown: Sequence[TaskResult], now: datetime) -> None:
-        """A card that the police confirmed and nobody stopped: each is named, until a person clears the alarm."""
+        """Raise an alarm for each police stop of a card that the element does not know.
+
+        It stays until a person clears it: nobody has stopped that card.
+        """
         stops = [one.task for one in unknown if one.task.wanted is NetworkState.SUSPENDED]
         police = self._outbox.police_stops([task.order_id for task in stops])
         for task in (task for task in stops if task.order_id in police):

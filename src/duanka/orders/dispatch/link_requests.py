@@ -1,4 +1,4 @@
-"""A new link for a holder whose link is another browser's, or over: it goes to the number itself alone."""
+"""New link for a holder whose link is over or another browser's, by message only."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MOST_A_DAY = 5
 
 
 def request_link(turn: UnitOfWork, links: Links, token: str) -> str:
-    """Send the card that the link is about a new short message with a link; the last four digits of its number.
+    """Send the link's card a message with a new link; return its last four digits.
 
-    UnknownOrder: not our link. AlreadyUsed: nothing is left to do. CheckRefused: TOO_SOON, with the seconds to wait;
-    NOT_AVAILABLE: nothing is asked online.
+    UnknownOrder: not a link of this installation. AlreadyUsed: nothing is left to do. CheckRefused: TOO_SOON, with
+    the seconds to wait; NOT_AVAILABLE: the holder is asked nothing online.
     """
     authorize(HOLDER, Permission.VERIFY_ONLINE)
     card = links.order_of(turn.connection, token).card

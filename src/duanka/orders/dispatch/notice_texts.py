@@ -1,7 +1,7 @@
-"""The words to the holder: who writes, why, until when, what happens otherwise, where to go, and how to check it.
+"""Texts of notices to holders: sender, reason, deadline, place, how to verify.
 
-Short messages are what swindlers write too. So only the first question carries a link, every notice names a way to
-check it that does not lead through itself, and none asks for anything that opens an account.
+Fraudsters send short messages too. So only the first question carries a link, every notice names a way to verify it
+that does not depend on the notice itself, and none asks for anything that gives access to an account.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from duanka.orders.verification.links import Links
 
 MOST_PARTS = 4
 VERIFY, VICTIM_WARNING = "verify", "victim_warning"
-_ALONE, _JOINED = 70, 67  # UCS-2 units of one message, and of each part of a longer one
-_REASON = (48, 40, 32, 26, 20, 15, 10)  # letters of the reason: as many as leave the rest its room
+_ALONE, _JOINED = 70, 67  # UCS-2 units of a single message, and of each part of a longer one
+_REASON = (48, 40, 32, 26, 20, 15, 10)  # letters of the reason, tried in turn until the rest of the text fits
 
 _FROM = "【{operator} {short_code}】您尾号{tail}的号码"
 _CHECK = "真伪可拨{hotline}或发“{id}”至{short_code}核实。我们不会索要银行卡号、密码、验证码。"
@@ -134,7 +134,7 @@ _OTHERWISE = {
 
 
 def _otherwise(policy: OrderPolicy) -> BilingualText:
-    """What follows where nobody answers: the first stage, and how long after it the second."""
+    """What follows without an answer: the first stage, and the hours until the second."""
     first = policy.stages[0].state
     told, following = _OTHERWISE[first], policy.after(first)
     if following is None:
@@ -147,14 +147,14 @@ def _otherwise(policy: OrderPolicy) -> BilingualText:
 
 @dataclass(frozen=True)
 class NoticeTexts:
-    """Writes the notices of one operator. Hours, days, places and papers are those of the policy."""
+    """Writes the notices of one operator; hours, days, places, papers by its policy."""
 
     policy: OrderPolicy
 
     def text(self, template: str, order: Order, now: datetime, link: str = "") -> str:
-        """The notice about `order`, at most MOST_PARTS parts where the policy's own words allow it.
+        """Return the notice about `order`: at most MOST_PARTS parts if the policy permits.
 
-        `link`: for VERIFY, and only there. Raises OrderError where a link would stand in another one.
+        `link`: for VERIFY only; OrderError where another notice would carry one.
         """
         if template not in TEMPLATES:
             raise OrderError(f"no notice {template!r}; there are {', '.join(TEMPLATES)}")
@@ -164,17 +164,17 @@ class NoticeTexts:
         return self._fitting(template, self._facts(order, now, link), order.grounds.reason, link)
 
     def warning(self, card: str, reason: BilingualText, number: str) -> str:
-        """The warning to a possible victim; never with a link. `number`: what the holder names to check it."""
+        """Warning to a possible victim, without a link. `number`: the reference to verify."""
         facts = {**self._always(), "tail": card[-4:], "id": number}
         return self._fitting(VICTIM_WARNING, facts, reason, "")
 
     def _fitting(self, template: str, facts: dict[str, str], reason: BilingualText, link: str) -> str:
-        """With as much of the reason as fits, and the line in English where there is room for it."""
+        """Fit as much of the reason as possible; the line in English only if room is left."""
         zh, first = "", {"otherwise": _OTHERWISE[self.policy.stages[0].state].zh}
         tries = [(letters, facts) for letters in _REASON[:-1]] + [
             (letters, facts | first) for letters in _REASON
         ]
-        for letters, shown in tries:  # rather the second stage is left out than all of the reason
+        for letters, shown in tries:  # the second stage is left out before the whole reason is
             told = {"reason": shortened(without_links(reason.zh), letters)}
             zh = TEMPLATES[template].zh.format(**shown, **told)
             if parts(zh) <= MOST_PARTS:
@@ -225,7 +225,7 @@ class NoticeTexts:
         }
 
     def _by(self, order: Order, now: datetime) -> tuple[str, str]:
-        """Until when to answer. The hours run from delivery, which no first notice knows yet."""
+        """The time to answer by; a first notice states hours from delivery instead."""
         local = self.policy.local_time.local
         if order.due_at:
             return f"{_zh(local(order.due_at))}前", _en(local(order.due_at))
@@ -235,7 +235,10 @@ class NoticeTexts:
 
 
 def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Order, datetime], str]:
-    """What writes a notice when it is sent: (connection, template, order, now) -> text, with a new link in VERIFY."""
+    """Return the function that writes a notice when it is sent; new link in VERIFY.
+
+    Its arguments: connection, template, order, now.
+    """
     texts = NoticeTexts(policy)
 
     def write(connection: Connection, template: str, order: Order, now: datetime) -> str:
@@ -246,13 +249,14 @@ def writing(policy: OrderPolicy, links: Links) -> Callable[[Connection, str, Ord
 
 
 def parts(text: str) -> int:
-    """How many short messages carry `text` in UCS-2: 70 units in one, 67 in each of several."""
+    """Number of UCS-2 short messages for `text`: 70 units in one, 67 in each of more."""
     units = len(text.encode("utf-16-be", "surrogatepass")) // 2
     return 1 if units <= _ALONE else -(-units // _JOINED)
 
 
-# What a telephone makes touchable: a scheme, a path, a name with a top-level domain after a dot of any width, an
-# address in numbers, a mailbox. Rather too much than too little: a reason loses a word, not a holder their savings.
+# What a phone turns into a link: a scheme, a path, a name with a top-level domain after a dot of any width, a
+# numeric address, a mailbox. Rather too much than too little: a false match costs the reason a word, a missed
+# one a holder's savings.
 _DOT = "[.．｡\u2024]"
 _TOP = r"(?:[A-Za-zＡ-Ｚａ-ｚ]{2}|中国|中國|公司|网络|網絡|网址|网店|商城|集团|在线|我爱你|香港)"
 _RUN = r"[^\s，。；：！？、（）【】“”《》]*"
@@ -268,7 +272,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\U00010000-\
 
 
 def without_links(text: str) -> str:
-    """`text` on one line, without anything that a telephone would make a link of."""
+    """Return `text` on one line, without anything that a phone would turn into a link."""
     plain = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
     while _LINK.search(plain):
         plain = _LINK.sub("…", plain)
@@ -276,7 +280,10 @@ def without_links(text: str) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """`text` up to `letters` letters: it ends at a mark or a space where there is one, and in no word or number."""
+    """Cut `text` to `letters` letters, at punctuation or a space if possible.
+
+    Never within a word or number.
+    """
     if len(text) <= letters:
         return text
     kept = text[: letters - 1]
@@ -295,7 +302,7 @@ def _en(local: datetime) -> str:
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M}"
 
 
-# not %B: the language of the machine must not show
+# not %B: it depends on the locale of the machine
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),

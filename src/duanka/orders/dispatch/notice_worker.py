@@ -1,7 +1,7 @@
-"""Notices going out. A receipt, and nothing else, starts the hours of an order: see `receipts`.
+"""Notice dispatcher: hands notices to the message centre and takes their receipts.
 
-A notice is handed in before its message ids can be stored. A crash between the two sends it twice; none is lost.
-The moment is as short as one commit, which follows each notice.
+Only a receipt starts the hours of an order (see `receipts`). A notice is handed in before its message ids can be
+stored, so a crash between the two sends it twice and loses none. That window is one commit, made after each notice.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from duanka.orders.dispatch.receipts import NoticeOutcome, Receipts
 from duanka.orders.service import OrderService
 
 _LONGEST_CALL = 6.0  # seconds
-_OFTEN = 3  # failures in a row after which it was the message centre and not a notice
+_OFTEN = 3  # consecutive failures from which the message centre, not a notice, is considered at fault
 _REFUSED_FOR_GOOD = 5  # tries
 _ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)
-_BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # what opens something is not kept
+_BEHIND_THE_HASH = re.compile(r"(https?://[^\s#]+#)\S+")  # a link's token is not stored with the text
 _UNWRITTEN = "notice {}"  # source of an alarm, by the id of the notice
 
 _FIRST = select(
@@ -41,13 +41,13 @@ _FIRST = select(
 )
 _OLDEST_TRIED = select(func.min(notices.c.created_at)).where(notices.c.done_at.is_(None), notices.c.tries > 0)
 
-# Writes a notice: the template, its order, and now; on the connection it keeps what the text refers to.
+# Writes a notice from its template, its order and the time; stores links of the text on the connection.
 Write = Callable[[Connection, str, Order, datetime], str]
 
 
 @dataclass(frozen=True)
 class ClaimedNotice:
-    """A notice under a lease of ours, with its text."""
+    """A notice leased by this worker, with its text."""
 
     id: int
     template: str
@@ -58,7 +58,7 @@ class ClaimedNotice:
 
 
 class NoticeDispatcher:
-    """Hands notices in and takes their receipts. One thread uses it, and the sender is its alone.
+    """Sends notices and takes receipts; owns its sender. Single-threaded.
 
     `worker`: a name that no other process has.
     """
@@ -84,7 +84,7 @@ class NoticeDispatcher:
         self._receipts = Receipts(book, sender, alarms)
 
     def work(self, now: datetime) -> bool:
-        """Take receipts, hand in what is due up to a batch; whether there may be more at once. Raises NetworkError."""
+        """Take receipts, send a batch of notices; whether more may be due. NetworkError."""
         if self._circuit.resting or self._stopping:
             return False
         begun, failures = self._ticks(), self._circuit.failures
@@ -96,7 +96,7 @@ class NoticeDispatcher:
             more = self._receipts.take(now)
             letters = self._claim(now, 1 if failures else self._at_once)
             self._hand_in(letters, begun + self._lease.total_seconds() - _LONGEST_CALL, at)
-        except DuankaError:  # the link is down
+        except DuankaError:  # the link to the message centre is down
             self._circuit.failed()
             raise
         self._circuit.worked()
@@ -105,7 +105,10 @@ class NoticeDispatcher:
         return more or bool(letters)
 
     def watch(self, now: datetime) -> None:
-        """Raise or clear the alarm: a notice waits that could not be handed in for too long. No hours run for it."""
+        """Raise or clear the alarm: a notice has waited too long after failed tries.
+
+        The hours of its order do not run meanwhile.
+        """
         since: datetime | None = self._store.glance(_OLDEST_TRIED)[0]
         if since is None:
             self._alarms.working(self._sender.name, now)
@@ -114,17 +117,17 @@ class NoticeDispatcher:
         self._alarms.failing(self._sender.name, since, detail, now)
 
     def stop(self) -> None:
-        """End after the notice in hand, and give the rest back; from any thread."""
+        """Stop after the notice in progress and return the other ones; thread-safe."""
         self._stopping = True
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._sender.close()
 
     # --- inside ---
 
     def _claim(self, now: datetime, limit: int) -> list[ClaimedNotice]:
-        """Take notices that are due, and write their texts; of a card the next one goes when the one before is out."""
+        """Lease due notices and write their texts; one at a time per card."""
         unwritten: list[tuple[int, str, str]] = []
         if not self._waiting():
             return []
@@ -143,9 +146,9 @@ class NoticeDispatcher:
                     if template in _ASKS and (order.closed_at or order.asked != template):
                         _give_up(connection, number, now, "no longer asked")
                         continue
-                    with connection.begin_nested():  # a text that fails leaves no link behind
+                    with connection.begin_nested():  # if writing the text fails, its link is rolled back too
                         text = self._write(connection, template, order, now)
-                except Exception as error:  # one that cannot be written holds up no other
+                except Exception as error:  # one notice that cannot be written does not delay the others
                     if is_outage(error):
                         raise
                     unwritten.append((number, template, f"{order_id}: {in_one_line(error)}"))
@@ -164,13 +167,13 @@ class NoticeDispatcher:
         return letters
 
     def _waiting(self) -> bool:
-        """Whether any notice waits: mostly none does, and then nothing need be locked."""
+        """Whether any notice waits: mostly none does, and then no lock is needed."""
         return self._store.glance(_FIRST)[0] is not None
 
     def _due(
         self, connection: Connection, due: object, now: datetime, limit: int
     ) -> Sequence[tuple[int, str, str, int]]:
-        """Rows that may be taken, locked: id, order_id, template, tries."""
+        """Select and lock rows that are due: id, order_id, template, tries."""
         in_force = and_(notices.c.leased_until >= now, notices.c.leased_until <= now + 2 * self._lease)
         earlier = notices.alias()
         waits = exists().where(
@@ -187,7 +190,7 @@ class NoticeDispatcher:
         return [(*row,) for row in connection.execute(found)]
 
     def _hand_in(self, letters: Sequence[ClaimedNotice], until: float, at: Callable[[], datetime]) -> None:
-        """`until`: none is begun after it, so that none outlives its lease."""
+        """Send notices; none begins after `until` (ticks), or it could outlive its lease."""
         for number, letter in enumerate(letters):
             if self._stopping or self._ticks() > until:
                 return self._give_back(letters[number:])
@@ -229,7 +232,7 @@ class NoticeDispatcher:
             self._store.transact(lambda c: c.execute(update(notices).where(*mine).values(free)))
 
     def _hasten(self, now: datetime) -> None:
-        """The message centre works again: what was tried in vain need not wait any longer."""
+        """Retry failed notices now: the message centre works again."""
         waiting = (notices.c.done_at.is_(None), notices.c.next_try_at > now)
         self._store.transact(lambda c: c.execute(update(notices).where(*waiting).values(next_try_at=now)))
 

@@ -1,9 +1,9 @@
-"""What the network still has to be told: taken under a lease, enacted elsewhere, and settled.
+"""Outbox: state changes still to be carried out by network elements, leased.
 
-A worker that died leaves leases, which run out. One that only slept may wake after its lease and still act: it cannot
-settle what another took, but its late act can be wrong in the network. So the time limit of every call is far shorter
-than the lease, nobody begins an act that might outlive the lease (`element_worker`), and `reconciliation` mends
-what is left.
+The leases of a crashed worker run out. A worker that was only suspended may wake after its lease and still call the
+element: it cannot settle a row that another worker has leased since, but its late call may leave the network wrong.
+So the time-out of every call is far shorter than the lease, no call begins that could outlive the lease
+(`element_worker`), and `reconciliation` repairs what remains.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ _STATES = frozenset(state.value for state in NetworkState)
 
 
 class TaskOutcome(WordedEnum):
-    """What became of a task. The last three are not stored: the row waits on."""
+    """Outcome of a task. The last three are not stored: the row keeps waiting."""
 
     DONE = "done", "已执行"
-    SUPERSEDED = "superseded", "被后续指令取代"  # a later row of the card counts
+    SUPERSEDED = "superseded", "被后续指令取代"  # a later row of the card applies
     UNKNOWN_CARD = "unknown_card", "网元无此号码"
     REFUSED = "refused", "网元拒绝"
     UNREACHABLE = "unreachable", "网元不可达"
-    FAILED = "failed", "失败，将重试"  # this one alone: tried again, and the others go on
-    LEFT = "left", "退回未办", "given back"  # given back untried
+    FAILED = "failed", "失败，将重试"  # this row alone: it is retried, and the others continue
+    LEFT = "left", "退回未办", "given back"  # returned without a try
 
 
 @dataclass(frozen=True)
 class Task:
-    """A row of the outbox under a lease of ours."""
+    """An outbox row leased by this worker."""
 
     id: int
     order_id: str
@@ -75,7 +75,7 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What became of a task; `wait`: for UNREACHABLE and FAILED, until the next try."""
+    """Outcome of a task; `wait`: time until the next try, for UNREACHABLE and FAILED."""
 
     task: Task
     outcome: TaskOutcome
@@ -85,7 +85,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class EnactedRow:
-    """From the decision to the network: one enacted row. `wanted` ACTIVE: from passed to restored."""
+    """A row that was carried out, with both times. `wanted` ACTIVE: pass to restore."""
 
     order_id: str
     element: str
@@ -95,12 +95,12 @@ class EnactedRow:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Seconds from decision to completion."""
         return (self.enforced_at - self.decided_at).total_seconds()
 
 
 class Outbox:
-    """One worker's hand on the outbox. `worker`: a name that no other process has."""
+    """One worker's access to the outbox. `worker`: a name that no other process has."""
 
     def __init__(
         self,
@@ -109,26 +109,29 @@ class Outbox:
         lease: timedelta = timedelta(seconds=15),
         held_since: Callable[[], datetime | None] = lambda: None,
     ) -> None:
-        """`held_since`: while it gives a moment, only cards that an order gave back after it are told (`kept_end`)."""
+        """`held_since`: a time after which lifts must be decided to be leased (`kept_end`)."""
         self.lease = lease
         self._held_since = held_since
         self._store, self._worker = store, worker[-40:]
         self._spoilt: list[tuple[str, Exception]] = []
-        self._oldest: dict[str, Select[tuple[datetime]]] = {}  # of each element, made once
+        self._oldest: dict[str, Select[tuple[datetime]]] = {}  # by element; built once
 
     def spoilt(self) -> list[tuple[str, Exception]]:
-        """The orders whose rows the last `claim` could not read and took out of the queue, each with the reason."""
+        """Return (order id, error) of the unreadable rows that the last `claim` closed."""
         spoilt, self._spoilt = self._spoilt, []
         return spoilt
 
     def claim(self, element: str, now: datetime, limit: int = 100) -> list[Task]:
-        """Take up to `limit` rows that are due; of each card only the last one, and none while one is on its way."""
+        """Lease up to `limit` due rows.
+
+        Of each card only the last row, and none while an earlier one is leased.
+        """
 
         def work(connection: Connection) -> list[Task]:
             self._spoilt.clear()
             _one_at_a_time(connection, element)
             found = self._due(connection, outbox.c.next_try_at <= now, element, now, limit)
-            if not found:  # the clock was put back: nothing of ours waits so long
+            if not found:  # the clock was set back: no back-off is this long
                 far = outbox.c.next_try_at > now + 2 * LONGEST
                 found = self._due(connection, far, element, now, limit)
             return self._lease(connection, element, found, now) if found else []
@@ -136,17 +139,17 @@ class Outbox:
         return self._store.transact(work)
 
     def settle(self, results: Sequence[TaskResult], now: datetime) -> None:
-        """Write what became of tasks; those that another worker took since stay as they are."""
+        """Store outcomes; rows that another worker has leased since stay as they are."""
         for some in in_parts(results, _SETTLED_AT_ONCE):
             self._store.transact(lambda connection, some=some: self._settle(connection, some, now))  # type: ignore[misc]
 
     def hasten(self, element: str, now: datetime) -> None:
-        """The element works again: what was tried in vain need not wait any longer."""
+        """Retry waiting rows now: the element works again."""
         waiting = (outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.next_try_at > now)
         self._store.transact(lambda c: c.execute(update(outbox).where(*waiting).values(next_try_at=now)))
 
     def tried_since(self, element: str) -> datetime | None:
-        """When the oldest row was decided that was tried and still waits; None: there is none."""
+        """Return when the oldest row with failed tries was decided; None: there is none."""
         if element not in self._oldest:
             tried = (outbox.c.element == element, outbox.c.done_at.is_(None), outbox.c.tries > 0)
             self._oldest[element] = select(func.min(outbox.c.created_at)).where(*tried)
@@ -154,7 +157,7 @@ class Outbox:
         return found
 
     def police_stops(self, order_ids: Collection[str]) -> frozenset[str]:
-        """Those of these orders that stand on a notice of the police, or on a case that they signed."""
+        """Return which of these orders rest on a police notice or a signed case."""
         if not order_ids:
             return frozenset()
         on_notice = orders.c.carried_by.startswith(Evidence.POLICE_NOTICE.of(""), autoescape=True)
@@ -163,7 +166,7 @@ class Outbox:
             return frozenset(connection.execute(asked).scalars())
 
     def legs(self, since: datetime) -> Iterator[EnactedRow]:
-        """Every row that was enacted from `since` on, repairs left out."""
+        """Yield every row carried out from `since` on, without repairs."""
         done = select(outbox).where(
             outbox.c.created_at >= since, outbox.c.outcome == TaskOutcome.DONE, outbox.c.step >= 0
         )
@@ -175,13 +178,13 @@ class Outbox:
     # --- inside ---
 
     def _held(self, rows: FromClause, now: datetime) -> ColumnElement[bool]:
-        """Whether somebody's lease on the row is in force; one that ends too late is of a clock that was put back."""
+        """Whether a lease is in force; one that ends too late predates a clock set back."""
         return and_(rows.c.leased_until >= now, rows.c.leased_until <= now + 2 * self.lease)
 
     def _due(
         self, connection: Connection, due: ColumnElement[bool], element: str, now: datetime, limit: int
     ) -> dict[int, str]:
-        """Rows that may be taken, locked: id -> card."""
+        """Select and lock rows that can be leased: id -> card."""
         earlier = outbox.alias()
         on_its_way = exists().where(
             earlier.c.card == outbox.c.card,
@@ -207,7 +210,7 @@ class Outbox:
     def _lease(
         self, connection: Connection, element: str, found: dict[int, str], now: datetime
     ) -> list[Task]:
-        """Of each card the last row counts: what stands before it never will, whenever it was to be tried again."""
+        """Lease the last row of each card; close earlier ones as superseded."""
         rows = connection.execute(
             select(outbox)
             .where(
@@ -241,7 +244,7 @@ class Outbox:
         for r in taken:
             try:
                 wanted = NetworkState(r.wanted)
-            except ValueError as error:  # whoever wrote it: it holds up no other
+            except ValueError as error:  # an unknown state in one row must not delay the others
                 self._set_aside(connection, r.id, r.order_id, error, now)
                 continue
             tasks.append(Task(r.id, r.order_id, r.step, element, r.card, wanted, r.tries, until))
@@ -250,9 +253,9 @@ class Outbox:
     def _as_the_book_says(
         self, connection: Connection, element: str, rows: Sequence[Row[Any]], now: datetime
     ) -> list[Row[Any]]:
-        """Those of these last rows that want of a card what the order book wants of it; the others are set aside.
+        """Return rows that agree with the state wanted of their card; close the others.
 
-        A row that somebody wrote into the outbox past the book stops no card, and gives none back.
+        So a row that was written into the outbox past the order service neither stops nor restores a card.
         """
         said = select(cards.c.card, cards.c.wanted).where(cards.c.card.in_([row.card for row in rows]))
         wanted = {row.card: row.wanted for row in connection.execute(said)}
@@ -260,11 +263,11 @@ class Outbox:
             row
             for row in rows
             if row.wanted == wanted.get(row.card, NetworkState.ACTIVE) or row.wanted not in _STATES
-        ]  # of a state that is none the caller says what is wrong
+        ]  # the caller reports a state that does not exist
         for row in rows:
             if row in as_said:
                 continue
-            # a transaction that ended since may have moved the card: then a later row says so
+            # If a transaction that has ended since moved the card, there is a later row.
             later = (outbox.c.card == row.card, outbox.c.element == element, outbox.c.id > row.id)
             if not connection.execute(select(exists().where(*later))).scalar():
                 error = DuankaError(
@@ -329,7 +332,7 @@ def _columns(result: TaskResult, now: datetime) -> dict[str, object]:
 
 
 def _one_at_a_time(connection: Connection, element: str) -> None:
-    """Two workers must not look at the rows of a card at once, or each could take one of them."""
+    """Serialise claims per element: two workers could each lease one row of a card."""
     if connection.dialect.name == "postgresql":
         lock = zlib.crc32(f"duanka outbox {element}".encode())
         connection.execute(select(func.pg_advisory_xact_lock(lock)))
@@ -339,7 +342,7 @@ DEADLINES, ACTS, NOTICES = "deadlines", "acts", "notices"
 
 
 class PendingWorkProbe:
-    """One cheap question for everything that may wait: ten such a second are not felt."""
+    """Cheap query for pending work of every kind: ten a second add no noticeable load."""
 
     def __init__(self, store: Store, elements: Collection[str]) -> None:
         self._store = store
@@ -350,16 +353,16 @@ class PendingWorkProbe:
         self._names, self._query = tuple(asked), select(*asked.values())
 
     def __call__(self, now: datetime) -> Iterable[str]:
-        """Names of what has work: an element, DEADLINES, ACTS or NOTICES."""
+        """Yield the names of what has work: an element, DEADLINES, ACTS or NOTICES."""
         row = self._store.glance(self._query)
         return [name for name, at in zip(self._names, row, strict=True) if at is not None and at <= now]
 
 
 def _first(table: Table, when: Column[datetime], *which: ColumnElement[bool]) -> ScalarSelect[datetime]:
-    """The earliest moment among rows that are not over: the first entry of an index, whatever the database believes.
+    """Earliest open time: served by a partial index even without statistics.
 
-    Whether one exists that is due would be the plainer question; a PostgreSQL without statistics reads the table.
+    The plainer EXISTS query would scan the table on a PostgreSQL without statistics.
     """
-    if table is not orders:  # whose index has no row that is over: a closed order has no deadline
+    if table is not orders:  # the index of orders holds no closed ones: these have no deadline
         which = (*which, (table.c.finished_at if table is acts else table.c.done_at).is_(None))
     return select(when).where(*which).order_by(when).limit(1).scalar_subquery()

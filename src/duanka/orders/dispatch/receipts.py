@@ -1,4 +1,4 @@
-"""What became of notices: which parts were delivered, and what that means for their orders."""
+"""Delivery receipts: which parts of a notice arrived, and the effect on its order."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
 from duanka.orders.service import OrderService
 
-_ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # whose delivery starts the hours
+_ASKS = (RequestedAction.VERIFY, RequestedAction.VERIFY_AT_COUNTER)  # notices whose delivery starts the hours
 _AT_ONCE = 400
-_KEPT_FOR = timedelta(minutes=10)  # another worker may be about to store the id that a receipt names
+_KEPT_FOR = timedelta(minutes=10)  # another worker may not have stored the receipt's message id yet
 _MOST_KEPT = 10_000
 _UNKNOWN = "unknown receipts"
 _RECEIPT = BilingualText("短信回执", "the receipt")
 
 
 class NoticeOutcome(WordedEnum):
-    """What became of a notice."""
+    """Outcome of a notice."""
 
     SENT = "sent", "已发送"
     DELIVERED = "delivered", "已送达"
@@ -38,7 +38,7 @@ class NoticeOutcome(WordedEnum):
 
 
 class Receipts:
-    """Takes the receipts of `sender` into the order book; `sender` is not asked again before they are stored."""
+    """Stores receipts of `sender`; asks it for more only when these are durable."""
 
     def __init__(self, book: OrderService, sender: NoticeSender, alarms: AlarmService) -> None:
         self._book, self._sender, self._alarms = book, sender, alarms
@@ -46,7 +46,7 @@ class Receipts:
         self._unknown: dict[str, tuple[Receipt, datetime]] = {}
 
     def take(self, now: datetime) -> bool:
-        """Store what came since the last time; whether much came. Raises NetworkError."""
+        """Store the receipts since the last call; whether a full batch came. NetworkError."""
         if not self._held:
             self._held = list(self._sender.receipts())
         came = len(self._held)
@@ -71,7 +71,10 @@ class Receipts:
     def handed_in(
         self, notice: int, message_ids: Sequence[str], kept: str, worker: str, now: datetime
     ) -> None:
-        """The message centre took the notice, under these ids. Ids of old that a centre uses again are forgotten."""
+        """Record that the message centre accepted the notice under these message ids.
+
+        Older uses of an id that the centre reuses are deleted.
+        """
         ids = list(dict.fromkeys(message_ids))
         sent = {
             "body": kept,
@@ -94,7 +97,10 @@ class Receipts:
         self._book.turn(work, now)
 
     def given_up(self, notice: int, why: str, now: datetime) -> None:
-        """The message centre will not take it: a person must look, and no hours run."""
+        """Record that the message centre rejects the notice for good: a person must look.
+
+        No hours run for its order.
+        """
 
         def work(turn: UnitOfWork) -> None:
             mine = notices.c.id == notice
@@ -118,11 +124,11 @@ class Receipts:
         except Exception as error:
             if is_outage(error):
                 raise
-            follows = False  # the order itself cannot be read: its notice must not be tried for ever
+            follows = False  # the order itself cannot be read: close its notice anyway, or it would be retried forever
             self._book.turn(work, now)
 
     def _keep(self, unknown: Mapping[str, Receipt], now: datetime) -> None:
-        """Receipts that name no message of ours wait a while, and then are told."""
+        """Keep receipts with unknown message ids for a while, then report them."""
         before = self._unknown
         self._unknown = {}
         given_up = []
@@ -140,7 +146,7 @@ class Receipts:
 
 
 def _final(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
-    """One receipt for each id: the first, for what comes again says the same."""
+    """Keep the first receipt for each id: repeats say the same."""
     found: dict[str, Receipt] = {}
     for receipt in receipts:
         found.setdefault(receipt.message_id, receipt)
@@ -148,7 +154,7 @@ def _final(receipts: Iterable[Receipt]) -> dict[str, Receipt]:
 
 
 def _store(turn: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
-    """Store these receipts with what follows from them; the ids that name no notice."""
+    """Store receipts with their effects; return the ids that belong to no notice."""
     connection = turn.connection
     parts = notice_parts.c
     known = {
@@ -178,7 +184,7 @@ def _store(turn: UnitOfWork, receipts: Mapping[str, Receipt]) -> set[str]:
 
 
 def _told(turn: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: Sequence[int | None]) -> None:
-    """A notice is delivered when all its parts are, and undelivered as soon as one is not."""
+    """Update the notice: delivered when all parts are, undelivered when one is not."""
     if notice["outcome"] == NoticeOutcome.UNDELIVERED:
         return
     sent_at = min(notice["sent_at"] or turn.now, turn.now)
@@ -202,5 +208,5 @@ def _told(turn: UnitOfWork, notice: RowMapping, came: Sequence[Receipt], parts: 
 
 
 def _happen(turn: UnitOfWork, order_id: str, event: Event, why: str, **facts: datetime) -> None:
-    with suppress(NoSuchTransition):  # the holder was quicker than the receipt, or the order is over
+    with suppress(NoSuchTransition):  # the holder answered before the receipt came, or the order is closed
         happen(turn, turn.order(order_id), event, SYSTEM, why, **facts)

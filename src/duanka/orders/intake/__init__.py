@@ -1,1 +1,1 @@
-"""Decisions in: each once; kept, taken by a person, or taken back."""
+"""Intake of decisions: each once; kept, taken by a person, or taken back."""

@@ -1,4 +1,4 @@
-"""Takes decisions into the order book: each once, whatever crashes in between."""
+"""Intake of decisions into the order database: exactly once, also after a crash."""
 
 from __future__ import annotations
 
@@ -40,36 +40,39 @@ from duanka.orders.service import NOT_BEGUN, OrderService, Received, receive_in
 _AT_ONCE = 500
 _DECISION = BilingualText(
     "处置决定", "the decision"
-)  # named by the checksum of its file's path, and the byte where it begins
+)  # named by the checksum of its file's path and its byte offset
 _UNSEALED, NARROWER = "unsealed decisions", "withdrawals wait"  # sources of alarms
 
 _log = logging.getLogger("duanka.orders.intake.decisions")
 
 
 class Decisions(Protocol):
-    """A file of decisions that may grow. `source`: where it is."""
+    """A file of decisions that may grow. `source`: its path."""
 
     source: str
 
     def demands(self, position: int, limit: int) -> tuple[Sequence[OrderDecision], int]:
-        """Up to `limit` decisions after `position`, and where to go on; raises where one of them cannot be read."""
+        """Read up to `limit` decisions after `position`; also return the next position.
+
+        Raises if one of them cannot be read.
+        """
 
     def behind(self, position: int) -> int:
-        """Where the decision after the one at `position` begins."""
+        """Return the position after the decision at `position`, without reading it."""
 
     def digest(self, position: int) -> str:
-        """Tells whether it is still the file that was read up to `position`."""
+        """Return a digest that tells whether the file up to `position` is still the same."""
 
     def run(self) -> str:
-        """The run of decisions that it begins with; "" where no seal of ours says one."""
+        """Return the run id of its first sealed decision; "" if none is sealed."""
 
 
 class DecisionIntake:
-    """Takes what is new in `decisions`. A file that was replaced by another is read from its beginning.
+    """Takes new decisions from one file; a replaced file is read from its beginning.
 
-    A sealed decision counts once, in whatever file it stands. `signers`: asks whose signature of police cases counts
-    now; None: of whoever signed when it was decided. `keep_all`: what asks is only kept, to be chosen from; of `choice`
-    a withdrawal is asked its place alone. What is kept of a card is told by `kept_decisions`.
+    A sealed decision counts once, whatever file it stands in. `signers`: returns whose signatures on police cases
+    count now; None: those that counted at the decision. `keep_all`: store requests without making orders, for a later
+    choice; of `choice`, only the place applies to withdrawals. `kept_decisions` says what is stored of a card.
     """
 
     def __init__(
@@ -85,16 +88,15 @@ class DecisionIntake:
         self._choice, self._keep_all = choice, keep_all
         self._alarms = AlarmService(book.store, _log.warning, timedelta())
         self._position, self._replaced = _known(book.store, decisions)
-        self._unsealed = 0  # stops without a seal that came since this intake began
+        self._unsealed = 0  # stops without a seal since this object was made
         self.record = TakeRecord(decisions.source, choice)
         self.replaced = 0  # decisions of an earlier file that nobody took
 
     def take(self, now: datetime, limit: int = _AT_ONCE, by: Person = SYSTEM) -> Received | None:
-        """Take up to `limit` decisions, the orders and how far we are in one transaction; None: nothing is new.
+        """Take up to `limit` decisions, with the offset in one commit; None: none new.
 
-        A decision that cannot be read or processed is set aside by itself, and an alarm says where it stands.
-        `by`: who takes them; NotTheirs where they may not. DuankaError where already the first line is none: that is
-        no file of decisions.
+        A decision that cannot be read or processed is set aside alone, with an alarm that names its position.
+        PermissionDenied: `by` may not. DuankaError: the first line is no decision, so this is no file of decisions.
         """
         authorize(by, Permission.TAKE_DECISIONS)
         begin = self._position
@@ -170,17 +172,17 @@ class DecisionIntake:
             )
             self._alarms.say_now(_UNSEALED, now, detail)
         if any(CLAIMED in demand.rules for demand in demands) and not self._alarms.is_open(UNSIGNED, now):
-            watch_claims(self._book.store, self._alarms, now)  # from then on the worker counts them
+            watch_claims(self._book.store, self._alarms, now)  # from then on the worker keeps the count
         return received
 
     def _forget_replaced(self, turn: UnitOfWork) -> int:
-        """Forget what an earlier file of this name left: the one that took its place decides."""
+        """Delete decisions kept from an earlier file of this name, which is replaced."""
         if not self._replaced:
             return 0
         return forget_replaced(turn, self._decisions.source, self._decisions.run())
 
     def _say_narrower(self, found: Narrower, now: datetime) -> None:
-        """Nobody can be asked here: an alarm says what waits, and how it is taken."""
+        """Raise an alarm that withdrawals wait for a person, and how to take them."""
         folder = folder_of(self._decisions.source)
         detail = (
             f"{folder}：数据少于上次，撤销未执行 / withdrawals wait, for its records cover less than those of the take"
@@ -189,7 +191,7 @@ class DecisionIntake:
         self._alarms.say_now(NARROWER, now, detail)
 
     def _signed(self, demands: Sequence[OrderDecision]) -> Sequence[OrderDecision]:
-        """Only of sources that count now: one may have been removed since it was decided."""
+        """Drop signatures of sources that were removed since the decision."""
         if self._signers is None or not any(demand.signed_by for demand in demands):
             return demands
         names = self._signers()
@@ -208,7 +210,7 @@ class DecisionIntake:
         self._position = position
 
     def take_all(self, now: datetime, by: Person = SYSTEM) -> Received:
-        """Take everything that is there, as `take`."""
+        """Take all new decisions, as `take`."""
         counts: Counter[str] = Counter()
         while received := self.take(now, by=by):
             counts.update(asdict(received))
@@ -218,7 +220,7 @@ class DecisionIntake:
 
 
 def withdrawals(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset[str]:
-    """The cards of whose holders, who have not begun, a decision that was not taken before would take the question."""
+    """Return cards whose unanswered verification a new decision would withdraw."""
     cards = set[str]()
     for demand in untaken(turn.connection, [one for one in demands if one.asked is RequestedAction.NOTHING]):
         order = turn.open_order(demand.card, Kind.VERIFICATION)
@@ -228,7 +230,7 @@ def withdrawals(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> frozenset
 
 
 def first_time(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
-    """Those that were not taken before, from this file or a copy of it."""
+    """Return those that were not taken before, from this file or a copy."""
     ids = [demand.decision for demand in demands if demand.decision]
     if not ids:
         return list(demands)
@@ -239,7 +241,7 @@ def first_time(turn: UnitOfWork, demands: Sequence[OrderDecision]) -> list[Order
 
 
 def _known(store: Store, decisions: Decisions) -> tuple[int, bool]:
-    """How far the file was read, and whether another one stands in its place."""
+    """Return the offset in the file, and whether the file was replaced."""
     with store.reading() as connection:
         position, digest = position_of(connection, decisions.source)
     same = decisions.digest(position) == digest

@@ -1,8 +1,8 @@
-"""Decisions that were read and made no order of: not chosen yet, held by a person, or a withdrawal that nobody meant.
+"""Decisions read but without an order: not chosen, held, or doubtful withdrawals.
 
-They lie in the database with the seal that they had, so that the file they came from may go on, or be replaced. A newer
-decision about the same card takes the place of an older one; what a person holds stays held. A stop that the police
-signed is never kept: nobody alone keeps it from being carried out.
+They are stored with their seal, so the file they came from may grow or be replaced. A newer decision about a card
+replaces an older one; what a person holds stays held. A stop signed by the police is never kept: nobody alone may
+delay it.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ class Why(WordedEnum):
         "narrower",
         "待确认范围缩小",
         "narrower",
-    )  # it withdraws, and its records cover less than those of the take before
+    )  # withdraws, but its records cover less than those of the previous take
 
 
 class ReadLine(Protocol):
-    """Reads a decision as its file has it."""
+    """Parses a decision as it stands in its file."""
 
     def __call__(self, line: str, *, sealed: bool) -> OrderDecision:
-        """The decision; UnreadableInput where it is none."""
+        """Return the decision; UnreadableInput."""
 
 
 @dataclass(frozen=True)
 class SortedDecisions:
-    """New decisions, by what becomes of them now."""
+    """New decisions, by what happens to them now."""
 
     taken: list[OrderDecision]
     kept: list[tuple[OrderDecision, Why]]
-    known: dict[str, list[RowMapping]]  # card -> what is kept of it
+    known: dict[str, list[RowMapping]]  # card -> kept decisions about it
 
 
 def sort(
@@ -60,11 +60,10 @@ def sort(
     waits: Collection[str],
     keep_all: bool,
 ) -> SortedDecisions:
-    """Say which of these new decisions are taken now. `keep_all`: none that asks; it is chosen among them later.
+    """Sort new decisions into those to take now and those to keep.
 
-    A stop that the police signed is taken, whatever is chosen or held.
-
-    `waits`: cards whose withdrawal waits, for the records cover less than before.
+    `waits`: cards whose withdrawal must wait because the records cover less than before. `keep_all`: keep all
+    requests, to choose from later. A stop signed by the police is always taken.
     """
     known = _known(turn.connection, [demand.card for demand in demands])
     held = {card for card, rows in known.items() if any(row["why"] == Why.HELD for row in rows)}
@@ -91,7 +90,10 @@ def sort(
 def settle(
     turn: UnitOfWork, found: SortedDecisions, source: str, take_id: str, by: Person, held_by: str = ""
 ) -> None:
-    """Forget what newer decisions replace, and keep those that are kept. `held_by`: why, where `by` holds them."""
+    """Delete what newer decisions replace and store those that are kept.
+
+    `held_by`: the reason, where `by` holds them.
+    """
     replaced = [
         (row["card"], row["source"])
         for demand in found.taken
@@ -111,7 +113,7 @@ def keep(
     reason: str,
     known: dict[str, list[RowMapping]],
 ) -> None:
-    """Write down decisions of which no order is made now; of a card and file the last one counts."""
+    """Store decisions without an order; per card and file the last one counts."""
     if not kept:
         return
     holders = {
@@ -150,12 +152,12 @@ def _ends_a_hold(demand: OrderDecision) -> bool:
 
 
 def _replaces(demand: OrderDecision, row: RowMapping) -> bool:
-    """Whether a new decision takes the place of a kept one: none without our seal that of one which bears it."""
+    """Whether `demand` replaces a kept one: never an unsealed one a sealed one."""
     return bool(demand.decision or not row["run"])
 
 
 def remove(turn: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
-    """Forget these decisions: card and source of each."""
+    """Delete these kept decisions, given as (card, source)."""
     by_source = dict[str, list[str]]()
     for card, source in rows:
         by_source.setdefault(source, []).append(card)
@@ -166,10 +168,10 @@ def remove(turn: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
 
 
 def forget_replaced(turn: UnitOfWork, source: str, run: str) -> int:
-    """Forget what an earlier run left in this file, which holds another one now, but for what is held; how many."""
+    """Delete what an earlier run of this file left, unless held; return how many."""
     older = (
         kept_decisions.c.source == kept_as(source),
-        # a file without our seal takes the place of such a one alone
+        # a file without our seal replaces only decisions without one
         kept_decisions.c.run != run if run else kept_decisions.c.run == "",
         kept_decisions.c.why != Why.HELD.value,
     )
@@ -177,7 +179,7 @@ def forget_replaced(turn: UnitOfWork, source: str, run: str) -> int:
 
 
 def waiting(connection: Connection, whys: Collection[Why], source: str | None, run: str) -> list[RowMapping]:
-    """What is kept, the oldest first. `source`, `run`: only of this file or of this run of decisions."""
+    """Return kept decisions, oldest first; `source`, `run`: only of this file or run."""
     query = select(kept_decisions).where(kept_decisions.c.why.in_(sorted(why.value for why in whys)))
     if source is not None:
         of_file = kept_decisions.c.source == kept_as(source)
@@ -188,7 +190,7 @@ def waiting(connection: Connection, whys: Collection[Why], source: str | None, r
 
 
 def read_row(row: RowMapping, read: ReadLine) -> OrderDecision:
-    """The decision of a row; UnreadableInput where it is none."""
+    """Return the decision of a row; UnreadableInput."""
     demand = read(row["line"], sealed=bool(row["run"]))
     return demand if demand.run == row["run"] else replace(demand, decision="", signed_by=())
 
@@ -196,7 +198,7 @@ def read_row(row: RowMapping, read: ReadLine) -> OrderDecision:
 def readable(
     rows: Iterable[RowMapping], read: ReadLine
 ) -> tuple[list[tuple[RowMapping, OrderDecision]], list[RowMapping]]:
-    """Each row with its decision, and those of which none can be read: somebody changed them past this program."""
+    """Return rows with their decisions, and unreadable rows (changed from outside)."""
     found, spoilt = list[tuple[RowMapping, OrderDecision]](), list[RowMapping]()
     for row in rows:
         try:
@@ -207,7 +209,7 @@ def readable(
 
 
 def untaken(connection: Connection, demands: Sequence[OrderDecision]) -> list[OrderDecision]:
-    """Those of which no order was made before, from this file or a copy of it."""
+    """Return those without an order so far, from this file or a copy."""
     ids = [demand.decision for demand in demands if demand.decision]
     known = set[str]()
     for part in in_parts(ids):

@@ -1,4 +1,4 @@
-"""What a take did, kept beside the orders: its id, what it chose, what its records cover, which orders it touched."""
+"""Record of a take: id, choice, coverage of its records, orders it touched."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ OPENED, ATTACHED, STOPPED = "opened", "attached", "stopped"  # what a take did t
 
 @dataclass(frozen=True)
 class Narrower:
-    """Records that cover less than those of the take before: `lacks` says what. None of both: nobody wrote it down."""
+    """Records that cover less than the previous take's; `lacks`: what is missing.
+
+    `covers` None: the decisions do not say what their records cover.
+    """
 
     covers: Coverage | None
     before: Coverage
@@ -33,9 +36,9 @@ class Narrower:
 
 
 class TakeRecord:
-    """The row of one take. `source`: the file of its decisions.
+    """The row of one take. `source`: its file of decisions.
 
-    The worker, which takes decisions as they come, begins a new one every day; a person's is one command.
+    A take by a person is one command; the worker begins a new one every day.
     """
 
     def __init__(self, source: str, choice: Choice) -> None:
@@ -44,12 +47,12 @@ class TakeRecord:
         self._source, self._choice = source, choice
         self._counts = Counter[str]()
         self._begun: datetime | None = None
-        self._accepted: set[str] = set()  # runs whose records were found to cover enough
+        self._accepted: set[str] = set()  # runs whose records cover enough
 
     def narrower_than(self, connection: Connection, demands: Sequence[OrderDecision]) -> Narrower | None:
-        """What the records of these demands cover less than those of the take before; None: nothing.
+        """Return what these records lack compared with the previous take; None: nothing.
 
-        A run that was found wide enough goes on, whatever was taken since.
+        A run that was once found to cover enough stays accepted, whatever was taken since.
         """
         if not demands or self._choice.narrower:
             return None
@@ -73,9 +76,10 @@ class TakeRecord:
         covers: Coverage | None,
         found: Narrower | None,
     ) -> tuple[str, Counter[str]]:
-        """Write what some decisions came to; the id of the take and its counts, for `written` once that is durable.
+        """Store the results of some decisions; return the take's id and total counts.
 
-        `counts`: a negative one takes from what was counted before. `found`: of the records of these decisions.
+        Pass both to `written` after the commit. `counts`: added to the earlier ones; may be negative. `found`: what
+        the records of these decisions lack.
         """
         new = self.id is None or self._another_day(turn, by)
         whole = Counter[str]() if new else self._counts.copy()
@@ -96,7 +100,7 @@ class TakeRecord:
         return number, whole
 
     def written(self, number: str, counts: Counter[str], at: datetime) -> None:
-        """What `write` wrote is durable."""
+        """Take over id and counts that `write` returned, after the commit."""
         if number != self.id:
             self._begun = at
         self.id, self._counts = number, counts
@@ -109,13 +113,13 @@ class TakeRecord:
 
 
 def folder_of(source: str) -> str:
-    """The folder of a file of decisions, as a person names it."""
+    """Return the folder of a file of decisions, as a person names it."""
     path = Path(source)
     return str(path.parent) if path.suffix else source
 
 
 def _write_orders(turn: UnitOfWork, number: str) -> None:
-    """Which orders the take touched, each once: what it did to one first counts."""
+    """Store which orders the take touched; for each, the first effect counts."""
     did = {order.id: what for order, what in reversed(turn.of_decisions)}
     joined = [order for order, what in did.items() if what == ATTACHED]
     for part in in_parts(joined):
@@ -134,7 +138,7 @@ def _is_accepted(connection: Connection, run: str) -> bool:
 
 
 def _before(connection: Connection, source: str, run: str) -> Coverage | None:
-    """What the last take covered that nobody undid: of the same file, or else of any."""
+    """Return the coverage of the last take not undone: of the same file, else of any."""
     wide = select(takes.c.covers).where(
         takes.c.covers != "", takes.c.narrower == 0, takes.c.undone_at.is_(None), takes.c.run != (run or "-")
     )

@@ -1,4 +1,4 @@
-"""Takes as they are listed, and undone: what a take opened and nobody has moved on is withdrawn."""
+"""List and undo takes; an undo withdraws opened orders that nobody has moved on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MASKED = NumberMasking(unmasked=False)
 
 @dataclass(frozen=True)
 class Left:
-    """An order of a take that undoing leaves alone, and why."""
+    """An order that the undo of its take leaves alone, and why."""
 
     order_id: str
     why: str
@@ -43,7 +43,10 @@ class Left:
 
 @dataclass(frozen=True)
 class Undone:
-    """What undoing a take did. `act`: withdrew at once; `proposed`: waits for a second person; None: no such orders."""
+    """Result of undoing a take: ids of bulk actions; None: there are no such orders.
+
+    `act`: withdrew at once; `proposed`: waits for a second person.
+    """
 
     take_id: str
     act: Act | None
@@ -53,7 +56,7 @@ class Undone:
 
 @dataclass(frozen=True)
 class KeptDecision:
-    """A decision about one card of which no order was made yet. `reason`: why a person holds it."""
+    """A decision about one card without an order yet. `reason`: why a person holds it."""
 
     why: Why
     tier: str
@@ -65,7 +68,7 @@ class KeptDecision:
 
 @dataclass(frozen=True)
 class HeldDecision:
-    """A decision that somebody holds back; `card` masked."""
+    """A held decision; `card` masked."""
 
     card: str
     tier: str
@@ -82,7 +85,7 @@ class HeldDecision:
 
 @dataclass(frozen=True)
 class _WithdrawalPlan:
-    """The orders of a take that are withdrawn: by one person, and by two; and those that are left alone."""
+    """Orders of a take to withdraw by one person and by two, and those left alone."""
 
     alone: list[Order] = field(default_factory=list)
     for_two: list[Order] = field(default_factory=list)
@@ -90,7 +93,10 @@ class _WithdrawalPlan:
 
 
 class TakeService:
-    """Reads and undoes takes. `read`: reads a decision that was kept; `signers`: whose signature counts now."""
+    """Reads and undoes takes.
+
+    `read`: parses a kept decision; `signers`: whose signatures count now.
+    """
 
     def __init__(
         self, acts_of_book: ActService, read: ReadLine, signers: Callable[[], frozenset[str]] = frozenset
@@ -100,14 +106,14 @@ class TakeService:
         self._withdrawals = Withdrawals(acts_of_book)
 
     def list(self, by: Person, limit: int = 30) -> tuple[Take, ...]:
-        """The latest takes, the newest first."""
+        """List the latest takes, newest first."""
         authorize(by, Permission.LIST_TAKES)
         query = select(takes).order_by(takes.c.at.desc(), takes.c.id.desc()).limit(limit)
         with self._book.store.reading() as connection:
             return self._shown(connection, connection.execute(query).mappings().all(), by)
 
     def take(self, number: str, by: Person) -> Take:
-        """One take; UnknownOrder without one."""
+        """Return one take. UnknownOrder: it does not exist."""
         authorize(by, Permission.LIST_TAKES)
         with self._book.store.reading() as connection:
             rows = connection.execute(select(takes).where(takes.c.id == number)).mappings().all()
@@ -116,7 +122,7 @@ class TakeService:
             return self._shown(connection, rows, by)[0]
 
     def _shown(self, connection: Connection, rows: Sequence[RowMapping], by: Person) -> tuple[Take, ...]:
-        """The takes of these rows, counting what is in the scope of `by`."""
+        """Return the takes of these rows, with counts of what is in the scope of `by`."""
         found = _shown(connection, rows)
         if by.scope.everywhere:
             return found
@@ -137,7 +143,7 @@ class TakeService:
         return tuple(replace(take, counts=counts[take.id], kept=kept[take.id]) for take in found)
 
     def held(self, by: Person) -> tuple[HeldDecision, ...]:
-        """What is held, in the scope of `by`, the oldest first."""
+        """List held decisions in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
         with self._book.store.reading() as connection:
             rows = waiting(connection, [Why.HELD], None, "")
@@ -161,7 +167,7 @@ class TakeService:
         )
 
     def kept_of(self, card: str, by: Person) -> tuple[KeptDecision, ...]:
-        """Decisions about a card of which no order was made yet, in the scope of `by`, the oldest first."""
+        """List decisions about a card without order, in the scope of `by`, oldest first."""
         authorize(by, Permission.LIST_TAKES)
         query = select(kept_decisions).where(kept_decisions.c.card == card).order_by(kept_decisions.c.kept_at)
         with self._book.store.reading() as connection:
@@ -175,16 +181,15 @@ class TakeService:
         )
 
     def take_held(self, choice: Choice, by: Person, now: datetime, why: str) -> TakeResult:
-        """Make orders of what is held and `choice` names; errors of `DecisionTaker.take`."""
+        """Make orders of the held decisions in `choice`; errors of `DecisionTaker.take`."""
         return DecisionTaker(self._book, None, self._read, self._signers, choice, why).take(now, by)
 
     def undo(self, number: str, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS) -> Undone:
-        """Withdraw what the take opened and nobody has moved on; what followed by the clock is given back with it.
+        """Withdraw what the take opened and nobody moved on, and restrictions from it.
 
-        `at_once`: about so many are done before this returns; the worker goes on with the rest.
-
-        Those whose tier takes two people are proposed in one act. NoSuchTransition: nothing is left to undo, or it is
-        being undone.
+        Orders whose tier takes two people are proposed in one bulk action. `at_once`: about this many are done before
+        the method returns; the worker continues with the rest. NoSuchTransition: nothing is left to undo, or an undo
+        is in progress.
         """
         authorize(by, Permission.UNDO_ACT)
         authorize(by, Permission.VERIFICATION_WITHDRAW)
@@ -227,7 +232,7 @@ class TakeService:
 
 
 def summary(left: Sequence[Left]) -> str:
-    """Why orders are left alone, with how many for each reason."""
+    """Summarise why orders are left alone, with counts for each reason."""
     reasons = Counter(one.why for one in left)
     return "; ".join(f"{count:,} {why}" for why, count in reasons.most_common())
 
@@ -265,7 +270,7 @@ def _why_left(order: Order, what: str, also: str | None) -> str:
 
 
 def _asked_since(connection: Connection, number: str) -> dict[str, str]:
-    """Order -> another take, which nobody undid, whose decisions joined an order that this one opened."""
+    """Map orders opened by this take to a later take (not undone) that attached a hit."""
     other = taken_orders.alias()
     query = (
         select(other.c.order_id, func.max(other.c.take_id))

@@ -1,4 +1,4 @@
-"""A person's take of a folder of decisions, or of what is held: chosen, the heaviest first, and tried before."""
+"""Takes by a person, of a folder or of held decisions: choose, preview, take."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from duanka.orders.intake.take_record import Narrower, TakeRecord
 from duanka.orders.monitoring.offsets import position_of
 from duanka.orders.service import OrderService, Received, receive_in, receive_one
 
-HELD = "held"  # the source of a take of what is held
-HELD_FOR_TWO = "decisions held"  # the source of an alarm
+HELD = "held"  # source of a take of held decisions
+HELD_FOR_TWO = "decisions held"  # source of an alarm
 _AT_ONCE = 500
 _KEPT = BilingualText("留存研判结果", "a decision that was kept")
 
@@ -51,10 +51,10 @@ Kept = tuple[RowMapping, OrderDecision]
 
 @dataclass(frozen=True)
 class TakeResult:
-    """What a take came to. `kept`: why -> decisions of which no order is made now.
+    """Result of a take. `kept`: reason -> number of decisions that made no order now.
 
-    `police`: cards stopped on cases that the police signed, whatever was chosen; `replaced`: decisions that an earlier
-    file had left, and that nobody takes any more; `not_found`: cards to hold about which there is no decision.
+    `police`: cards stopped on cases signed by the police, whatever was chosen. `replaced`: decisions left by an
+    earlier file that can no longer be taken. `not_found`: cards to hold without a decision.
     """
 
     received: Received
@@ -68,15 +68,15 @@ class TakeResult:
 
 @dataclass(frozen=True)
 class Preview(TakeResult):
-    """What a take would come to. `opened_by`: tier, rule or city -> its value -> orders that would be opened."""
+    """What a take would do. `opened_by`: tier, rule or city -> value -> orders opened."""
 
     opened_by: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class DecisionTaker:
-    """Takes decisions as a person chooses them. `decisions` None: those that are held.
+    """Takes decisions as a person chooses. `decisions` None: the held ones.
 
-    `read`: reads a decision that was kept; `why`: the person's reason, kept with what they hold.
+    `read`: parses a kept decision; `why`: the person's reason, stored with what they hold.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class DecisionTaker:
         self._record = self._intake.record if self._intake else TakeRecord(HELD, choice)
 
     def take(self, now: datetime, by: Person) -> TakeResult:
-        """Read what is new, then make orders of what is chosen; errors of `DecisionIntake.take`."""
+        """Read new decisions, make orders of the chosen; errors of `DecisionIntake.take`."""
         authorize(by, Permission.TAKE_DECISIONS)
         counts = Counter[str]()
         if self._intake:
@@ -123,7 +123,7 @@ class DecisionTaker:
         )
 
     def preview(self, now: datetime, by: Person) -> Preview:
-        """What `take` would come to now; nothing is written."""
+        """Return what `take` would do now; nothing is written."""
         authorize(by, Permission.TAKE_DECISIONS)
         found: list[Preview] = []
         try:
@@ -136,7 +136,7 @@ class DecisionTaker:
     # --- inside ---
 
     def _watch(self, held: Sequence[Kept], by: Person, now: datetime) -> None:
-        """Let others see what one person keeps back of the tiers that two people let go."""
+        """Raise an alarm if one person holds back cards of a tier that takes two people."""
         alarms = AlarmService(self._book.store, lambda _: None, timedelta())
         tiers = self._book.terms.policy.identity.second_person_tiers
         if count := sum(demand.tier in tiers and row["why"] != Why.HELD for row, demand in held):
@@ -161,7 +161,7 @@ class DecisionTaker:
         return [(row, demand) for (row, _), demand in zip(found, demands, strict=True)]
 
     def _split(self, kept: Sequence[Kept]) -> tuple[list[Kept], list[Kept]]:
-        """What is chosen, the heaviest first, and the rest."""
+        """Split into the chosen, highest tier first, and the rest."""
         choice = self._choice
         back = [one for one in kept if one[1].asked is RequestedAction.NOTHING and choice.names_place(one[1])]
         police = [one for one in kept if one[1].police_stop]
@@ -175,7 +175,7 @@ class DecisionTaker:
         return chosen, [one for one in kept if id(one[0]) not in mine]
 
     def _to_hold(self, rest: Sequence[Kept], by: Person) -> list[Kept]:
-        """Those of the rest that are held from now on; nothing out of the scope of `by`."""
+        """Return those of the rest to hold from now on; only in the scope of `by`."""
         return [
             one
             for one in rest
@@ -204,7 +204,7 @@ class DecisionTaker:
         return held
 
     def _take_some(self, some: Sequence[Kept], now: datetime, by: Person) -> Counter[str]:
-        """Make orders of these; one that cannot be processed is set aside by itself."""
+        """Make orders of these decisions; one that cannot be processed is set aside alone."""
         counts = Counter[str]()
 
         def work(part: Sequence[Kept]) -> None:
@@ -254,22 +254,22 @@ class DecisionTaker:
         ]
 
     def _left(self) -> dict[Why, int]:
-        """What is kept of this source now."""
+        """Count what is kept of this source now, by reason."""
         source = self._decisions.source if self._decisions else None
         run = self._decisions.run() if self._decisions else ""
-        whys = [*Why] if self._decisions else [Why.HELD]  # what a folder left is of that folder's takes
+        whys = [*Why] if self._decisions else [Why.HELD]  # decisions left of a folder belong to its takes
         with self._book.store.reading() as connection:
             rows = waiting(connection, whys, source, run)
         return dict(Counter(Why(row["why"]) for row in rows))
 
     def _not_found(self, held: Sequence[Kept]) -> int:
-        """Cards to hold about which there is no decision; one that the police stopped has one, and is not held."""
+        """Count cards to hold without a decision; a card stopped by the police has one."""
         missing = self._choice.hold - {demand.card for _, demand in held}
         with self._book.store.reading() as connection:
             return len(missing) - len(_stopped_by_police(connection, missing))
 
     def _tried(self, turn: UnitOfWork, by: Person) -> Preview:
-        """As `take`, within a transaction that is taken back: every step in the same order."""
+        """Run `take` step by step within a transaction that is rolled back."""
         choice, narrower, counts = self._choice, None, Counter[str]()
         outcome: list[tuple[OrderDecision, str]] = []
         kept = list[Kept]()
@@ -330,11 +330,11 @@ class DecisionTaker:
 
 
 class _TakenBack(Exception):
-    """Ends a transaction that only tried."""
+    """Rolls back the transaction of a preview."""
 
 
 def _row(demand: OrderDecision, why: Why) -> RowMapping:
-    """What a kept decision would be in the table."""
+    """Row of a kept decision, as the table would have it."""
     return {"card": demand.card, "source": "", "why": why.value}  # type: ignore[return-value]
 
 
@@ -343,7 +343,7 @@ def _held(row: RowMapping) -> RowMapping:
 
 
 def _stopped_by_police(connection: Connection, numbers: Collection[str]) -> set[str]:
-    """Those of these cards that are stopped on cases of the police."""
+    """Return which of these cards are stopped on police cases."""
     found = set[str]()
     stopped = select(orders.c.card).where(orders.c.state == State.FORCED_STOP.value)
     for part in in_parts(sorted(numbers)):
