@@ -1,4 +1,4 @@
-"""Lists page by page: where one ends is text that the next question brings back."""
+"""Keyset pagination with an opaque cursor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Shown = TypeVar("Shown")
 
 
 def within(limit: int) -> int:
-    """How many rows a page has: at least one."""
+    """Limit the rows of a page: between 1 and MOST."""
     return max(1, min(limit, MOST))
 
 
@@ -32,9 +32,9 @@ def page_of(
     *,
     oldest_first: bool = False,
 ) -> Select[Any]:
-    """The query for one page in the order of `moment` and, of one moment, `number`, and for one row more.
+    """Query for one page sorted by `moment`, then `number`, plus one row.
 
-    `after`: where the page before ended, empty for the first one; UnknownOrder: it is none of ours.
+    `after`: cursor of the previous page, "" for the first. UnknownOrder: not a cursor of ours.
     """
     if after:
         at, last = place_of(after)
@@ -50,18 +50,18 @@ def page(
     shown: Callable[[Found], Shown],
     place: Callable[[Shown], tuple[datetime, str]],
 ) -> Page[Shown]:
-    """The rows of one page as they are shown; the row more says that there is a next one."""
+    """Build a page of shown rows; the extra row tells that another page follows."""
     found = tuple(shown(row) for row in rows[: within(limit)])
     return Page(found, cursor_of(*place(found[-1])) if len(rows) > within(limit) else None)
 
 
 def cursor_of(moment: datetime, number: str) -> str:
-    """The place of a row by its moment and, among those of one moment, its id."""
+    """Encode a cursor from a row's time and id."""
     return base64.urlsafe_b64encode(f"{moment.isoformat()} {number}".encode()).decode().rstrip("=")
 
 
 def place_of(cursor: str) -> tuple[datetime, str]:
-    """The moment and the id in a cursor; UnknownOrder: it is none of ours."""
+    """Decode a cursor into time and id. UnknownOrder: not a cursor of ours."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         moment, _, number = text.partition(" ")

@@ -1,4 +1,4 @@
-"""Who passed is left in peace: not asked again for what was known at the pass, nor for some time after it."""
+"""Holders who passed are not asked again for facts known then, nor soon after."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ def _read_last_passes(connection: Connection, of: Collection[str]) -> dict[str, 
         .where(among(connection, orders.c.card, of), text(PASSED_ORDERS))
         .order_by(orders.c.closed_at)
     )
-    return {row["card"]: row for row in connection.execute(passed).mappings()}  # of each card the last counts
+    return {
+        row["card"]: row for row in connection.execute(passed).mappings()
+    }  # of each card the last one counts
 
 
 _LAST_PASS: TableFact[RowMapping | None] = TableFact(orders, _read_last_passes, absent=None)
 
 
 def passed_lately(turn: UnitOfWork, demand: OrderDecision) -> str | None:
-    """The id of the verification by which the holder of this card need not be asked; None: ask.
+    """Return the id of the verification that spares this holder a new one; None: ask.
 
-    For the same rules on evidence from before the pass never; within the days of the policy only when the tier is
-    heavier than what was passed, or a rule that tells of another device is new.
+    The same rules on evidence from before the pass never ask again. Within the policy's days after it, only a heavier
+    tier or a new rule that indicates another device asks again.
     """
     row = turn.about_cards(_LAST_PASS, demand.card)
     if row is None:
@@ -53,7 +55,7 @@ def _another_device(turn: UnitOfWork, demand: OrderDecision, passed: Order) -> b
 
 
 def _known_then(turn: UnitOfWork, demand: OrderDecision, passed: Order) -> bool:
-    """Whether the rules and their evidence were there when the holder passed."""
+    """Whether the rules and their evidence existed when the holder passed."""
     if passed.closed_at is None or demand.seen_until is None or not set(demand.rules) <= set(passed.rules):
         return False
     return demand.seen_until <= turn.policy.local_time.local(passed.closed_at).replace(tzinfo=None)

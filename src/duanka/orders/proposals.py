@@ -1,4 +1,4 @@
-"""Proposed acts: how one is stored, and those that a verification leads to which no evidence lets stop a card."""
+"""Store bulk actions; propose restrictions that lack evidence for a second person."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FACTS = (
 
 
 def store_act(turn: UnitOfWork, act: Act) -> None:
-    """Write the act; its cards are the caller's to write."""
+    """Insert a bulk action; the caller inserts its cards."""
     turn.connection.execute(insert(acts).values(_row_of(act)))
     turn.act_began |= act.state is ActState.RUNNING
     turn.new_acts.add(act.id)
@@ -36,9 +36,10 @@ def _row_of(act: Act) -> dict[str, Any]:
 
 
 def propose_after(turn: UnitOfWork, order: Order, event: Event, told: Grounds, by: Person, why: str) -> None:
-    """Put a stop by `event` before a second person: `order` is a verification that ended, and carries none by itself.
+    """Propose a restriction by `event` to a second person.
 
-    Who proposes is whoever ended it, or opened it where the clock ended it; `told` is what the holder would read.
+    `order`: a verification that ended without evidence for a restriction. The proposer is whoever ended it, or
+    whoever opened it if a deadline ended it. `told`: grounds for the holder.
     """
     if _waiting(turn, order):
         return
@@ -63,13 +64,13 @@ def propose_after(turn: UnitOfWork, order: Order, event: Event, told: Grounds, b
 
 
 def settle_proposal(turn: UnitOfWork, order: Order) -> None:
-    """Do away with what was proposed about a verification that moved on since."""
+    """Reject pending proposals about a verification that has moved on."""
     if ran_out(order):
         return
     for number in _waiting(turn, order):
         waits = select(acts.c.id).where(acts.c.id == number, acts.c.state == ActState.PROPOSED.value)
         if turn.connection.execute(waits.with_for_update()).scalar() is None:
-            continue  # it was decided meanwhile
+            continue  # decided meanwhile
         was = {} if number in turn.new_acts else found(turn.connection, ACTS, number)
         gone = update(acts).where(acts.c.id == number)
         turn.connection.execute(gone.values(state=ActState.REJECTED.value, finished_at=turn.now))
@@ -90,8 +91,8 @@ _WAITING: TableFact[tuple[str, ...]] = TableFact(acts, _read_waiting, absent=())
 
 
 def _waiting(turn: UnitOfWork, order: Order) -> tuple[str, ...]:
-    """What is proposed about this verification and waits."""
-    if order.id in turn.proposed_about:  # in this transaction: it is not written yet
+    """Return the pending proposals about this verification."""
+    if order.id in turn.proposed_about:  # prepared in this transaction and not inserted yet
         turn.write_prepared()
         turn.proposed_about.clear()
     return turn.about_orders(_WAITING, order)

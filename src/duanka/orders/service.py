@@ -1,4 +1,4 @@
-"""The order book: hits become orders, and people and deadlines move them. Every change is one transaction."""
+"""Order service: decisions become orders; people and deadlines move them on."""
 
 from __future__ import annotations
 
@@ -51,33 +51,39 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Received:
-    """What became of demands: the counts add up to them, but for the last two, which are among the others."""
+    """Counts of what became of decisions.
+
+    The fields add up to their number, except the last two, which count some of them again.
+    """
 
     opened: int = 0
     attached: int = 0
     stopped: int = 0
     protected: int = 0
-    withdrawn: int = 0  # the records no longer say so, and the holder has not begun
-    aside: int = 0  # cannot be processed: an alarm names each
-    kept: int = 0  # no order is made of it now: not chosen, held, or a withdrawal of a scan that covers less
+    withdrawn: int = 0  # the records no longer support it, and the holder has not begun
+    aside: int = 0  # cannot be processed; an alarm names each
+    kept: int = 0  # no order for now: not chosen, held, or a withdrawal on narrower records
     left: int = 0  # nothing to ask, or the card is cancelled or stopped by the police already
-    unsealed: int = 0  # bear no seal of ours: their holders are asked, and nothing is stopped for it alone
-    unsealed_stops: int = 0  # and of those that say stop, or bear no signature of the police
+    unsealed: int = 0  # without our seal: their holders are asked, and nothing is stopped for it alone
+    unsealed_stops: int = 0  # of those, stops; also stops without a signature of the police
 
 
 class OrderService:
-    """Orders of one operator. `now` is aware; every method is one transaction, and safe beside other processes."""
+    """Orders of one operator.
+
+    `now` is aware. Every method is one transaction and safe beside other processes.
+    """
 
     def __init__(self, store: Store, terms: Terms) -> None:
         self.store = store
         self.terms = terms
-        # told of a row that cannot be processed and was taken out of its queue: of which, its id, why, when
+        # callback for a row that cannot be processed and left its queue: queue, id, error, time
         self.set_aside: SetAside = AlarmService(store, lambda _: None, timedelta()).set_aside
-        # told after a transaction that leaves the worker something to do
+        # callback after a transaction that leaves work for the worker
         self.wake: Callable[[], None] = lambda: None
 
     def turn(self, work: Callable[[UnitOfWork], Result], now: datetime) -> Result:
-        """Do `work` in one transaction at `now`; begins again where two writers stood in each other's way."""
+        """Run `work` in one transaction at `now`; retries when two writers conflict."""
 
         def whole(connection: Connection) -> tuple[Result, bool]:
             turn = UnitOfWork(connection, self.terms, now)
@@ -85,31 +91,31 @@ class OrderService:
             turn.write()
             return result, turn.leaves_work
 
-        # IntegrityError: both opened the one order that a card may have
+        # IntegrityError: both opened the one order of a kind that a card may have
         result, leaves_work = self.store.transact(whole, again=(OperationalError, IntegrityError))
         if leaves_work:
             self.wake()
         return result
 
     def turn_kept(self, work: Callable[[UnitOfWork], Result | OrderError], now: datetime) -> Result:
-        """As `turn`, but an OrderError that `work` returns, and does not raise, leaves behind what was written."""
+        """As `turn`, but commits if `work` returns an OrderError, and then raises it."""
         answer = self.turn(work, now)
         if isinstance(answer, OrderError):
             raise answer
         return answer
 
     def receive(self, demands: Sequence[OrderDecision], now: datetime, by: Person = SYSTEM) -> Received:
-        """Turn decisions into orders; a card that has an open order of the kind keeps it, and the hit joins it."""
+        """Turn decisions into orders; a hit joins the card's open order of the kind."""
         return self.turn(lambda turn: receive_in(turn, demands, by), now)
 
     def act(self, number: str, event: Event, by: Person, why: str, now: datetime, **facts: Any) -> Order:
-        """Move one order by `event`, with all that follows; raises OrderError with the reason why not."""
+        """Apply `event` to an order, with its effects. OrderError: why it is not possible."""
         if not why.strip():
             raise OrderError(f"say why you {event} {number}: the reason stays in the audit trail")
         return self.turn(lambda turn: happen(turn, turn.order(number), event, by, why.strip(), **facts), now)
 
     def extend(self, number: str, hardship: str, by: Person, why: str, now: datetime) -> Order:
-        """Give a holder in hardship more time, once."""
+        """Extend the deadline of a holder in hardship, once."""
 
         if not why.strip():
             raise OrderError(f"say why {number} is given more time: the reason stays in the audit trail")
@@ -130,13 +136,13 @@ class OrderService:
         return self.turn(work, now)
 
     def police_stop(self, card: str, case: str, by: Person, why: str, now: datetime) -> Order:
-        """Stop a card at once on a police notice; the notice's number stands in the order."""
+        """Stop a card at once on a police notice, whose number is stored in the order."""
         if not case.strip():
             raise OrderError("a police stop needs the number of the notice or case")
         return self.turn(lambda turn: _police_stop(turn, card, case, by, why), now)
 
     def police_release(self, card: str, by: Person, why: str, now: datetime) -> Order:
-        """The police consent: the card works again at once."""
+        """Lift a police stop with the consent of the police."""
 
         def work(turn: UnitOfWork) -> Order:
             turn.authorize(by, Permission.RESTRICTION_POLICE_RELEASE, card)
@@ -148,7 +154,7 @@ class OrderService:
         return self.turn(work, now)
 
     def object(self, card: str, text: str, by: Person, now: datetime) -> Order:
-        """File an objection against what is open about the card; a second one joins the first."""
+        """File an objection to the card's open order; a second one joins the first."""
 
         def work(turn: UnitOfWork) -> Order:
             turn.authorize(by, Permission.FILE_OBJECTION, card)
@@ -164,13 +170,11 @@ class OrderService:
         return self.turn(work, now)
 
     def sweep(self, now: datetime, limit: int = 500, *, restrict: bool = True) -> int:
-        """Move on up to `limit` orders whose deadline has come; returns how many, 0 when none is left.
+        """Move on up to `limit` orders that are due; return how many, 0: none is left.
 
-        After a long silence the stage that follows may be due at once: it is for the next sweep.
-
-        Two sweeps at once do nothing twice: what the other one moved on meanwhile is left as it is. An order that
-        cannot be read, or moved on, is set aside without its deadline, and an alarm names it. `restrict`: False leaves
-        alone what would restrict a card, for a clock that cannot be trusted; what gives back goes on.
+        Concurrent sweeps do nothing twice. An order that cannot be read or moved on loses its deadline, and an alarm
+        names it. A stage that becomes due by this sweep is left for the next one. `restrict` False skips what would
+        restrict a card, for a clock that cannot be trusted; lifting continues.
         """
         is_due: tuple[ColumnElement[bool], ...] = (orders.c.due_at <= now, orders.c.closed_at.is_(None))
         if not restrict:
@@ -189,7 +193,7 @@ class OrderService:
                         _fall_due_alone(turn, turn.order(number), now)
                 return changed
 
-            # by a deadline or a decision that somebody wrote into the database no card is stopped
+            # A deadline or decision written into the database from outside must stop no card.
             for number in sorted(self.turn(work, now)):
                 self._without_deadline(number, OrderError("it was changed past the audit trail"), now)
 
@@ -197,7 +201,7 @@ class OrderService:
         return len(found)
 
     def clear_alarm(self, source: str, by: Person, why: str, now: datetime) -> None:
-        """A supervisor has looked at what an alarm names: it is over. The trail says who did so, and why."""
+        """Clear an alarm that a supervisor has handled; the trail records who and why."""
         authorize(by, Permission.CLEAR_ALARM)
         if not why.strip():
             raise OrderError(f"say why the alarm {source} is cleared: the reason stays in the audit trail")
@@ -210,7 +214,7 @@ class OrderService:
         self.turn(work, now)
 
     def _without_deadline(self, number: str, error: Exception, now: datetime) -> None:
-        """Take the deadline off an order that cannot be moved on, without reading more of it."""
+        """Remove the deadline of an order that cannot be moved on, without parsing it."""
 
         def work(turn: UnitOfWork) -> None:
             this = orders.c.id == number
@@ -225,9 +229,9 @@ class OrderService:
 
 
 def receive_in(turn: UnitOfWork, demands: Sequence[OrderDecision], by: Person = SYSTEM) -> Received:
-    """Turn decisions into orders, as a part of `turn`.
+    """Turn decisions into orders, as part of a unit of work.
 
-    `by`: who took them, and stands in the trail of each; the author of those that bear no seal.
+    `by`: who took them, recorded for each; the author of unsealed ones.
     """
     authorize(by, Permission.TAKE_DECISIONS)
     turn.lock([demand.card for demand in demands])
@@ -247,9 +251,9 @@ def receive_in(turn: UnitOfWork, demands: Sequence[OrderDecision], by: Person = 
 
 
 def receive_one(turn: UnitOfWork, demand: OrderDecision, gone: frozenset[str], by: Person) -> str:
-    """Make an order of one decision, or let it join one; the field of Received that counts it.
+    """Open or extend an order for one decision; return the field of Received to count.
 
-    A stop that the police signed is carried out by us, whoever brings it: a person's scope does not keep it back.
+    A stop signed by the police is carried out by the system, so no person's scope limits it.
     """
     card = demand.card
     if not by.scope.everywhere and not demand.police_stop:
@@ -264,7 +268,7 @@ def receive_one(turn: UnitOfWork, demand: OrderDecision, gone: frozenset[str], b
         turn.note(by, "demand.protected", card, demand.reason.en, {}, {"asked": demand.asked.value})
         return "protected"
     if demand.asked is not RequestedAction.STOP:
-        # whom the police stopped we ask nothing new; what was asked before takes the hit
+        # A card stopped by the police gets no new verification; an open one takes the hit.
         asked = turn.open_order(card, Kind.VERIFICATION)
         return "left" if card in gone or (by_police and asked is None) else _ask(turn, demand, by)
     if card in gone or by_police:
@@ -280,7 +284,7 @@ def receive_one(turn: UnitOfWork, demand: OrderDecision, gone: frozenset[str], b
 
 
 def _follow_place(turn: UnitOfWork, demand: OrderDecision) -> None:
-    """What is open about a card belongs to the operator and city that the latest sealed decision names."""
+    """Move the card's open orders to the place in the latest sealed decision."""
     for kind in Kind:
         order = turn.open_order(demand.card, kind)
         if order and (order.operator, order.city) != (demand.operator, demand.city):
@@ -288,7 +292,7 @@ def _follow_place(turn: UnitOfWork, demand: OrderDecision) -> None:
 
 
 def as_question(demand: OrderDecision) -> OrderDecision:
-    """A stop that no signature of the police carries: the holder is asked, at a counter, and nothing is stopped."""
+    """Turn a stop without police signature into a request to verify at a counter."""
     return replace(demand, asked=RequestedAction.VERIFY_AT_COUNTER, tier="high", cases=(), signed_by=())
 
 
@@ -322,9 +326,9 @@ def _ask(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
 
 
 def _recall(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
-    """Late records took the hit back: whom we asked, and who has not begun, is left in peace.
+    """Withdraw a verification that has not begun: late records removed the hit.
 
-    Without a seal it is a person who withdraws, and may not do so alone for every tier.
+    An unsealed decision counts as a withdrawal by a person, who may not do so alone for every tier.
     """
     order = turn.open_order(demand.card, Kind.VERIFICATION)
     if order is None or order.state not in NOT_BEGUN:
@@ -337,10 +341,10 @@ def _recall(turn: UnitOfWork, demand: OrderDecision, by: Person) -> str:
 
 
 def _attach(turn: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -> None:
-    """A repeated hit joins the open order; a heavier one sends it to the counter, and says so to the holder.
+    """Attach a repeated hit to the open order; a heavier one asks for a counter visit.
 
-    A sealed decision takes over what somebody had asked without one: the holder is told its reason, and the hours run
-    anew from that notice.
+    A sealed decision takes over what was opened by an unsealed one: the holder is told its reason, and the hours
+    restart with that notice.
     """
     rules = tuple(dict.fromkeys((*demand.rules, *order.rules)))
     tier = max(order.tier, demand.tier, key=TIERS.index)
@@ -360,7 +364,7 @@ def _attach(turn: UnitOfWork, order: Order, demand: OrderDecision, by: Person) -
 
 
 def _police_stop(turn: UnitOfWork, card: str, case: str, by: Person, why: str, **place: str) -> Order:
-    """What the holder is told is that the police confirmed it, and that only they lift it: nothing of any rule."""
+    """Stop a card for the police; the holder is told so, and of no detection rule."""
     turn.authorize(by, Permission.RESTRICTION_POLICE_STOP, card)
     reason = BilingualText(f"公安机关确认涉案（{case}）", f"confirmed by the police in case {case}")
     why_told = Grounds(reason, turn.policy.police_redress, turn.policy.papers).complete()
@@ -370,7 +374,7 @@ def _police_stop(turn: UnitOfWork, card: str, case: str, by: Person, why: str, *
     if order and order.state is State.FORCED_STOP:
         return turn.change(order, by, "attach", f"{case}: {why}", hits=order.hits + 1)
     carried_by = POLICE_NOTICE + case
-    # whoever takes a card over from those who must be two lets it go by somebody else's hand alone
+    # Where lifting takes two people, an officer who stops the card may not also release it.
     mine = (by.id,) if by.role is Role.POLICE else ()
     released_by_another = mine if takes_two(turn, card) else ()
     if order is None:
@@ -389,7 +393,7 @@ def _police_stop(turn: UnitOfWork, card: str, case: str, by: Person, why: str, *
 
 
 def _fall_due_alone(turn: UnitOfWork, order: Order, now: datetime) -> None:
-    """One order that cannot move on holds up no other: its deadline is taken off, and a person must look."""
+    """Apply a due deadline; if that fails, remove it and leave the order to a person."""
     try:
         with turn.attempt(order.card):
             _fall_due(turn, order, now)
@@ -399,7 +403,7 @@ def _fall_due_alone(turn: UnitOfWork, order: Order, now: datetime) -> None:
 
 def _fall_due(turn: UnitOfWork, order: Order, now: datetime) -> None:
     if order.closed_at or order.due_at is None or order.due_at > now:
-        return  # what another deadline of this turn brought with it
+        return  # moved by the effects of another deadline of this transaction
     if order.kind is Kind.VERIFICATION:
         happen(
             turn, order, Event.EXPIRE, SYSTEM, f"no answer by {turn.policy.local_time.written(order.due_at)}"
@@ -412,5 +416,5 @@ def _fall_due(turn: UnitOfWork, order: Order, now: datetime) -> None:
             SYSTEM,
             f"the stage of {turn.policy.local_time.written(order.due_at)} has come",
         )
-    else:  # an objection that is not answered in time: a person must look; once is enough
+    else:  # an objection not answered in time: a person must look, notified once
         turn.change(order, SYSTEM, "overdue", "the days to answer are over", due_at=None)

@@ -1,4 +1,4 @@
-"""What is shown of the order book, and how much of a number."""
+"""Views of the order database for people, with numbers masked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from duanka.domain.text import BilingualText
 Item = TypeVar("Item")
 
 _LINK = re.compile(r"(?<=#)[A-Za-z0-9_-]{44}")
-# Fields whose text we made ourselves: ids and cursors; and numbers, which `NumberMasking.number` has shown already.
+# Fields with text that the program made (ids, cursors) or that `NumberMasking.number` has masked already.
 _OURS = frozenset({"id", "order_id", "parent", "undoes", "next", "card", "hit_summaries"})
 DONE = "done"
 View = TypeVar("View")
@@ -29,7 +29,7 @@ View = TypeVar("View")
 
 @dataclass(frozen=True)
 class Page(Generic[Item]):
-    """Some items; `next`: what to ask for the following ones, None: these were the last."""
+    """Some items; `next`: cursor of the following page, None: none follows."""
 
     items: tuple[Item, ...]
     next: str | None
@@ -37,32 +37,32 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True)
 class NumberMasking:
-    """How much a reader sees of numbers."""
+    """How much of numbers a reader sees."""
 
     unmasked: bool
 
     def number(self, card: str) -> str:
-        """A card's number: as +86 138****0001, or in full as +8613800000001."""
+        """Show a card's number: +86 138****0001, or in full +8613800000001."""
         if self.unmasked:
             return f"+{card}" if card.isdigit() else card
         return masked_card(card)
 
     def text(self, text: str) -> str:
-        """A text that can quote a number. Nobody sees the link of a holder."""
+        """Mask numbers in a text, and remove links of holders."""
         text = _LINK.sub("…", text)
         return text if self.unmasked else masked_text(text)
 
     def order(self, order: Order) -> Order:
-        """The order as it may be seen: its `card` is what `number` shows."""
+        """Mask an order; its `card` is what `number` shows."""
         summaries = order.hit_summaries
         if (
             summaries and not self.unmasked
-        ):  # within its quotes: a number would take the marks of JSON with it
+        ):  # within the quotes: a masked number would otherwise swallow JSON syntax
             summaries = encoded_summaries(self.seen(decoded_summaries(summaries)))
         return self.seen(replace(order, card=self.number(order.card), hit_summaries=summaries))
 
     def facts(self, told: str) -> Mapping[str, Any]:
-        """What the audit trail tells, as JSON."""
+        """Parse and mask the JSON of an audit trail entry."""
         facts: dict[str, Any] = json.loads(told)
         return {
             name: self.number(value) if name == "card" and isinstance(value, str) else self.seen(value)
@@ -70,7 +70,7 @@ class NumberMasking:
         }
 
     def seen(self, view: View) -> View:
-        """A view, a list, or a mapping with every text in it as `text` shows it, whatever it is called."""
+        """Apply `text` to every text in a view, list or mapping, whatever its field."""
         shown: Any = view
         if isinstance(view, Enum):
             return view
@@ -89,7 +89,7 @@ class NumberMasking:
 
 @dataclass(frozen=True)
 class AuditEntryView:
-    """A row of the audit trail."""
+    """An entry of the audit trail."""
 
     seq: int
     at: datetime
@@ -103,7 +103,7 @@ class AuditEntryView:
 
 @dataclass(frozen=True)
 class DispatchView:
-    """What one element of the network was to be told. `outcome`: None while it is still to be done."""
+    """A change that an element was to carry out. `outcome`: None while pending."""
 
     element: str
     step: int
@@ -117,7 +117,7 @@ class DispatchView:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """What one element has in force for a card, by its own word, and what it is still to be told, if anything."""
+    """State that an element itself confirmed for a card, and what is still pending."""
 
     element: str
     confirmed: str | None
@@ -128,7 +128,7 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Notice:
-    """A notice to the holder. `outcome`: None while it is on its way to the message centre."""
+    """A notice to the holder. `outcome`: None until the message centre has it."""
 
     template: str
     created_at: datetime
@@ -153,7 +153,7 @@ class RefusedView:
 
 @dataclass(frozen=True)
 class OrderFile:
-    """One order with its trail, what the network was told and what the holder was told."""
+    """An order with its audit trail, network changes and notices."""
 
     order: Order
     trail: tuple[AuditEntryView, ...]
@@ -163,7 +163,7 @@ class OrderFile:
 
 @dataclass(frozen=True)
 class Dossier:
-    """A card: its orders, how the network is to treat it and does, what it was refused and told; the latest first."""
+    """A card: orders, wanted and confirmed state, refusals, notices; latest first."""
 
     card: str
     state: str
@@ -176,13 +176,13 @@ class Dossier:
 
     @property
     def known(self) -> bool:
-        """Whether the order book ever heard of it."""
+        """Whether the order database has anything about it."""
         return bool(self.since or self.orders or self.refusals or self.notices)
 
 
 @dataclass(frozen=True)
 class ActView:
-    """What somebody proposed, and how far it is."""
+    """A bulk action and its progress."""
 
     id: str
     event: str
@@ -203,7 +203,7 @@ class ActView:
 
 @dataclass(frozen=True)
 class OpenOrder:
-    """An order that is open about a card."""
+    """An open order of a card."""
 
     id: str
     kind: str
@@ -212,10 +212,10 @@ class OpenOrder:
 
 @dataclass(frozen=True)
 class ActCard:
-    """One card of an act: what became of it, and what the second person must know of it.
+    """One card of a bulk action, its outcome, and what an approver must know.
 
-    `line`: its place in the act, from 1. `why` it was skipped. `state` of the card now; `tier` and `reason` of its
-    latest order; `passes`: how often its holder proved who they are; `objection`: the state of the latest.
+    `line`: its place, from 1. `why`: reason it was skipped. `state` of the card now; `tier` and `reason` of its
+    latest order; `passes`: how often its holder passed; `objection`: state of the latest.
     """
 
     line: int
@@ -236,7 +236,7 @@ class ActCard:
 
 @dataclass(frozen=True)
 class RefusalCount:
-    """How many calls or messages were refused for one reason."""
+    """Number of calls or messages refused for one reason."""
 
     carried: str
     reason: str
@@ -245,7 +245,7 @@ class RefusalCount:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was done in a period. `handled`: distinct numbers with an order that ended in it."""
+    """Counts of a period. `handled`: distinct numbers with an order that ended in it."""
 
     since: datetime
     until: datetime
@@ -260,7 +260,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Handled:
-    """A number that was handled: by which order, and how it ended first."""
+    """A handled number: its order, and how that ended first."""
 
     card: str
     order_id: str
@@ -270,7 +270,7 @@ class Handled:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that does not do its work, since when, and until when."""
+    """A failure, with its beginning and end."""
 
     source: str
     since: datetime
@@ -281,7 +281,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Drift:
-    """An element did otherwise than it was told."""
+    """A card that an element treats otherwise than wanted."""
 
     element: str
     card: str
@@ -292,34 +292,34 @@ class Drift:
 
 
 def told(row: RowMapping, sight: NumberMasking) -> AuditEntryView:
-    """A row of the audit trail as it may be seen."""
+    """Mask a row of the audit trail."""
     plain: dict[str, Any] = {name: row[name] for name in ("seq", "at", "who", "role", "what")}
     before, after = sight.facts(row["before"]), sight.facts(row["after"])
     return AuditEntryView(**sight.seen(plain), why=sight.text(row["why"]), before=before, after=after)
 
 
 def leg(row: RowMapping, sight: NumberMasking) -> DispatchView:
-    """A row of the outbox as it may be seen: an element names the card in its errors."""
+    """Mask a row of the outbox: errors of elements name the card."""
     columns = ("element", "step", "wanted", "created_at", "tries", "done_at", "outcome", "error")
     return sight.seen(DispatchView(*(row[name] for name in columns)))
 
 
 def notice(row: RowMapping, sight: NumberMasking) -> Notice:
-    """A notice as it may be seen."""
+    """Mask a notice."""
     columns = ("template", "created_at", "sent_at", "receipt_at", "outcome")
     plain: dict[str, Any] = {name: row[name] for name in columns}
     return sight.seen(Notice(**plain, text=row["body"] or None, error=row["error"]))
 
 
 def refused(row: RowMapping, sight: NumberMasking) -> RefusedView:
-    """A refusal as it may be seen; whom the card called is somebody else, and stays masked for everybody."""
+    """Mask a refusal; the called number belongs to somebody else and is always masked."""
     peer = NumberMasking(unmasked=False).number(row["peer"])
     detail = NumberMasking(unmasked=False).text(row["detail"])
     return sight.seen(RefusedView(row["at"], row["element"], row["carried"], peer, row["reason"], detail))
 
 
 def act_view(act: Act, sight: NumberMasking) -> ActView:
-    """An act as it may be seen."""
+    """Mask a bulk action."""
     names = ("until", "proposed_by", "proposed_at", "approved_by", "approved_at", "finished_at", "undoes")
     facts: dict[str, Any] = {name: getattr(act, name) for name in (*names, "total", "done", "skipped")}
     view = ActView(act.id, act.event.value, act.state.value, act.grounds, **facts)
@@ -327,7 +327,7 @@ def act_view(act: Act, sight: NumberMasking) -> ActView:
 
 
 def in_force(legs: Sequence[DispatchView]) -> tuple[Confirmed, ...]:
-    """Per element what it last confirmed, and what it was told since; `legs`: the oldest first."""
+    """Return confirmed and pending states per element; `legs`: oldest first."""
     found: dict[str, Confirmed] = {}
     for one in legs:
         so_far = found.get(one.element, Confirmed(one.element, None, None, None, None))

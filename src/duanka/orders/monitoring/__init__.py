@@ -1,1 +1,1 @@
-"""Reconciliation with the network, refusals, backlog, what waits for a person."""
+"""Monitoring: reconciliation, refusals, backlog, orders waiting for a person."""

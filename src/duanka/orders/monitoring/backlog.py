@@ -1,4 +1,4 @@
-"""What waits in the order book, as numbers: for metrics and health. No number of a card among them."""
+"""Counts of pending work, for metrics and health; no card numbers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from duanka.ledger.db.bulk import upsert
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, cards, notices, orders, outbox, positions
 
-_PROBE = "health"  # the row that a writing probe touches
+_PROBE = "health"  # row that a write probe updates
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """Counts at one moment. `overdue`: orders whose deadline has passed; `tried`: rows tried in vain that still wait.
+    """Counts at one moment.
 
-    `open_orders`: by kind and state; `outbox`, `outbox_tried`, `outbox_oldest`: by element, the last in seconds.
+    `open_orders`: by kind and state; `overdue`: orders past their deadline; `*_tried`: rows with failed tries that
+    still wait. `outbox*`: by element; `*_oldest`: seconds since the oldest row was decided.
     """
 
     open_orders: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -37,7 +38,7 @@ class Backlog:
 
 
 def backlog(store: Store, now: datetime) -> Backlog:
-    """Count what waits."""
+    """Count pending work."""
     is_open, waits, unsent = (
         orders.c.closed_at.is_(None),
         outbox.c.done_at.is_(None),
@@ -85,7 +86,7 @@ def backlog(store: Store, now: datetime) -> Backlog:
 
 
 def probe_writing(store: Store, now: datetime) -> None:
-    """Write a row for good; raises what the database says where that fails."""
+    """Commit a write; raises the database's error if that fails."""
     facts = {"position": int(now.timestamp()), "digest": None}
     store.transact(
         lambda connection: connection.execute(

@@ -1,5 +1,6 @@
-"""Copies of the order book: one file, whole, for its owner alone, also while workers write; and its deadlines when
-one is put back.
+"""Backup of the SQLite order database to one file, and deadlines after a restore.
+
+The copy is complete, readable by its owner alone, and made while workers write.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from duanka.orders.service import OrderService
 
 _AT_ONCE = 500
 _ORDER = BilingualText("恢复的工单", "the restored order")
-_PAGES = 4096  # copied at once: who writes meanwhile waits for no more than these
+_PAGES = 4096  # pages copied per step, during which writers wait
 
 
 def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: datetime) -> int:
-    """Write the whole order book to `file`, which must not be there; its size in bytes. It stays in the trail.
+    """Write the whole order database to a new `file`; return its size in bytes.
 
-    NotTheirs: `by` may not. DuankaError: the book is on a server, which has its own way, or the file is there. OSError.
+    The backup is written to the audit trail. PermissionDenied: `by` may not. DuankaError: the database is on a
+    server, which has its own backups, or `file` exists. OSError.
     """
     authorize(by, Permission.BACK_UP)
     if not store.embedded:
@@ -54,15 +56,16 @@ def back_up(store: Store, trail: Trail, file: Path, by: Person, why: str, now: d
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)  # noqa: S101  # the book is embedded
         raw.backup(copy, pages=_PAGES)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+        copy.execute("PRAGMA journal_mode=DELETE")  # a single file, without a write-ahead log
     return file.stat().st_size
 
 
 def hours_anew(book: OrderService, now: datetime) -> int:
-    """Let the hours of a restored database begin anew; how many orders that is.
+    """Restart the hours of a restored database; return the number of orders.
 
-    It does not know who was withdrawn, given more time or found right since: deadlines that passed meanwhile would stop
-    them all at once, before anybody can enter it again. An order that cannot be read is set aside by itself.
+    It does not know who was withdrawn, extended or upheld since the backup. Deadlines that passed meanwhile would
+    restrict all of them at once, before anybody can enter this again. An order that cannot be read is set aside
+    alone.
     """
     policy, moved = book.terms.policy, list[str]()
     stage = timedelta(hours=policy.hours_until_next(NetworkState.OUTGOING_BARRED))

@@ -1,4 +1,4 @@
-"""Condition of an order book, read without changing anything: people, invitations, backups, alarms, clock."""
+"""Read-only health of an order database: people, backups, alarms, clock."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms, audit, cards, invitations, keys, person_requests, persons
 from duanka.ledger.people.keys import supervisors_with_keys
 
-BACKUP = "book.backup"  # what the trail calls a copy of an order book on SQLite
+BACKUP = "book.backup"  # audit trail entry of a backup on SQLite
 
 
 @dataclass(frozen=True)
 class Condition:
-    """An order book at one moment. Times are aware.
+    """An order database at one moment. Times are aware.
 
-    `newest`: of the trail's newest row; `server`: what the clock of a database server says; None without one.
-    `backup`: of the last `duanka database backup`. `supervisors`, `people`: who can act: not disabled, with a key;
-    `proposals`: of people and keys that wait, with the oldest's moment. `restricted`: cards by what is wanted of them.
+    `newest`: time of the audit trail's newest row. `server`: clock of the database server; None without a server.
+    `backup`: time of the last `duanka database backup`. `supervisors`, `people`: those who can act (not disabled,
+    with a key). `proposals`: pending ones of people and keys, with the time of the oldest. `restricted`: cards by
+    wanted state.
     """
 
     newest: datetime | None
@@ -37,7 +38,7 @@ class Condition:
 
 
 def condition(store: Store) -> Condition:
-    """Read it. Raises what the database says where that fails."""
+    """Read the condition; raises the database's error if that fails."""
     waits = person_requests.c.decided_at.is_(None)
     with store.reading() as connection:
         run = connection.execute

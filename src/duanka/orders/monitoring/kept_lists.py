@@ -1,4 +1,4 @@
-"""Alarm while a proxy judges by a copy of its list, or by an empty one."""
+"""Alarm while a proxy decides by a copy of its list, or by an empty one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ORIGINS = {
 
 
 class KeptListWatch:
-    """Raises an alarm while the list of `element` is of a copy or empty. `element`: a value of its own.
+    """Raises an alarm while the list of `element` is a copy or empty.
 
-    A comparison that finds no difference confirms the list, and the alarm is over.
+    `element`: an object of its own. The alarm ends when a reconciliation without differences has confirmed the list.
     """
 
     def __init__(self, element: KeptList, alarms: AlarmService) -> None:
@@ -25,7 +25,7 @@ class KeptListWatch:
         self._element, self._alarms = element, alarms
 
     def look(self, now: datetime) -> None:
-        """Ask the element; raise the alarm or clear it. Raises NetworkError where the element does not answer."""
+        """Ask the element, then raise or clear the alarm. NetworkError: no answer."""
         source = f"list of {self.name}"
         said = _ORIGINS.get(self._element.list_origin())
         if said is None:
@@ -39,5 +39,5 @@ class KeptListWatch:
         self._alarms.raise_now(source, now, f"{zh} / {en}")
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._element.close()

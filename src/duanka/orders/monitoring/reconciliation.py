@@ -1,9 +1,9 @@
-"""Compares what the order book wants with what an element does, and mends the difference.
+"""Reconciliation: compares the order database with an element and repairs drifts.
 
-A card differs when the element itself, asked about it, says otherwise than `shows(wanted)`, nothing for it is on its
-way, and the order has been in force for a few seconds. A repair is a row of the outbox whose step is the number of its
-drift below zero: it belongs to the order, collides with no step of it, and leaves the order and its notices as they
-are; the audit trail tells it.
+A card differs if the element itself, asked about it, says otherwise than `shows(wanted)`, nothing for it is pending,
+and its order has been in force for a few seconds. A repair is an outbox row whose step is the negative number of its
+drift: it belongs to the order, cannot collide with one of its steps, and leaves order and notices unchanged. The
+audit trail records it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from duanka.ledger.unit_of_work.network_elements import changes_allowed, use_all
 _SLICE = 500
 _COMPARED = BilingualText("网络比对中的号码，工单", "the card, in the comparison with the network, of order")
 _GRACE = timedelta(seconds=5)
-_NOBODY = "-"  # the order of a card that no order knows
+_NOBODY = "-"  # order id of a card without an order
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What a comparison found. `foreign`: restricted in the network, and no order knows them."""
+    """Result of a comparison. `foreign`: restricted in the network without an order."""
 
     compared: int
     drifted: int
@@ -59,25 +59,25 @@ class _Drift:
 
 @dataclass(frozen=True)
 class ChangeLimit:
-    """How many cards a comparison may change alone: `percent` of those that are restricted, and at least `least`.
+    """Limit of cards that one comparison may change: `percent` of the restricted ones.
 
-    A difference of more cards is more likely an outdated book, a replaced element or a defect than a network that
-    forgot: a person looks first.
+    But at least `least`. More differences point to an outdated database, a replaced element or a defect rather than
+    to a network that lost its state, so a person looks first.
     """
 
     percent: float = 1.0
     least: int = 20
 
     def most(self, restricted: int) -> int:
-        """The number, of so many restricted cards."""
+        """Return the limit in cards, given the number of restricted ones."""
         return max(self.least, math.ceil(restricted * self.percent / 100))
 
 
 class Reconciling:
-    """Compares one element with the order book. `element`: a value of its own, so that no order waits for it.
+    """Compares one element with the order database.
 
-    `repair_foreign`: whether to free cards that are restricted and that no order knows; else they are only reported,
-    for an operator may have reasons of its own.
+    `element`: an object of its own, so that orders do not wait for it. `repair_foreign`: whether to free restricted
+    cards without an order; else they are only reported, because the operator may have other reasons.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Reconciling:
         alarms: AlarmService | None = None,
         limit: ChangeLimit | None = None,
     ) -> None:
-        """`alarms`: told of cards that cannot be compared, and of too many that differ; by default said to nobody."""
+        """`alarms`: receives cards that cannot be compared and too many differences."""
         self.name = element.name
         self._limit = limit or ChangeLimit()
         self._alarm_source = f"compare {element.name}"
@@ -100,10 +100,10 @@ class Reconciling:
         ] = {}  # card -> its order, and why it cannot be compared
         self._store, self._trail, self._element = store, trail, element
         self._repair_foreign = repair_foreign
-        self._unlike: set[str] = set()  # cards that looked different in this comparison
+        self._unlike: set[str] = set()  # cards that differed in this comparison
 
     def compare(self, now: datetime) -> Reconciled:
-        """Compare every card that is restricted in either; raises NetworkError where the element does not answer."""
+        """Compare every card restricted on either side. NetworkError: no answer."""
         self._unlike.clear()
         self._spoilt.clear()
         unconfirmed = self._unconfirmed()
@@ -133,11 +133,11 @@ class Reconciling:
         return Reconciled(compared, len(differ), repairing, foreign)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._element.close()
 
     def _unconfirmed(self) -> KeptList | None:
-        """The element, where its list is of a copy or began empty, and nobody has found it right since."""
+        """Return the element if its list is a copy or began empty, still unconfirmed."""
         if isinstance(self._element, KeptList) and self._element.list_origin() is not ListOrigin.FILE:
             return self._element
         return None
@@ -145,7 +145,7 @@ class Reconciling:
     # --- what is wanted ---
 
     def _wanted(self) -> Iterator[list[_Card]]:
-        """The restricted cards of the order book, slice by slice, each in a transaction of its own."""
+        """Yield the restricted cards of the order database, one transaction a slice."""
         after = ""
         while True:
             some = (
@@ -166,7 +166,7 @@ class Reconciling:
             return self._cards(connection.execute(select(cards).where(cards.c.card.in_(names))).all())
 
     def _cards(self, rows: Iterable[Any]) -> list[_Card]:
-        """The cards of these rows; one that cannot be read is left as it is, in the network too."""
+        """Parse the cards of rows; an unreadable one is left as it is in the network too."""
         found = []
         for row in rows:
             try:
@@ -178,7 +178,7 @@ class Reconciling:
     # --- what differs ---
 
     def _slice(self, some: Iterable[_Card], found: dict[str, NetworkState], now: datetime) -> list[_Drift]:
-        """Of cards that the order book knows: those that differ."""
+        """Return the drifts among cards that have an order."""
         unlike = [
             known
             for known in some
@@ -202,7 +202,7 @@ class Reconciling:
     def _strangers(
         self, some: Collection[_Card], found: dict[str, NetworkState], now: datetime
     ) -> list[_Drift]:
-        """Of cards that no order knows: reported once, freed where that is wanted."""
+        """Return the drifts of cards without an order: reported once, freed if configured."""
         self._unlike.update(known.card for known in some)
         reported = self._reported([known.card for known in some])
         return [
@@ -212,11 +212,11 @@ class Reconciling:
         ]
 
     def _asked(self, known: _Card) -> NetworkState | None:
-        """What the element does with the card now, if that is not what is wanted."""
+        """Ask the element about the card; return its state if not as wanted."""
         try:
             state = self._element.state_of(known.card)
         except UnknownCard:
-            return None  # the outbox said so when it was tried; there is nothing to mend
+            return None  # the outbox reported it when tried; there is nothing to repair
         except Exception as error:
             if is_outage(error):
                 raise
@@ -225,7 +225,7 @@ class Reconciling:
         return None if state is self._element.shows(known.wanted) else state
 
     def _reported(self, names: Collection[str]) -> dict[str, str]:
-        """Cards among these whose drift is open: card -> found."""
+        """Return the cards among these with an open drift: card -> found state."""
         still = select(drifts.c.card, drifts.c.found).where(
             drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.card.in_(names)
         )
@@ -233,7 +233,7 @@ class Reconciling:
             return {row.card: row.found for row in connection.execute(still)}
 
     def _over(self, now: datetime) -> None:
-        """Drifts that are no more, whoever mended them."""
+        """Close drifts that no longer exist, whoever repaired them."""
         mine = (drifts.c.element == self.name, drifts.c.repaired_at.is_(None), drifts.c.found_at < now)
         with self._store.reading() as connection:
             rows = connection.execute(select(drifts.c.id, drifts.c.card).where(*mine)).all()
@@ -245,7 +245,7 @@ class Reconciling:
     # --- recording and mending ---
 
     def _mend(self, differ: Sequence[_Drift], most: int, now: datetime) -> int:
-        """Mend what differs, up to `most` cards or what a supervisor allowed; else keep it for a person to look at."""
+        """Repair up to `most` cards, or what was allowed; if more differ, none: alarm."""
         wanted = sum(drift.repair for drift in differ)
         with self._store.reading() as connection:
             allowed = changes_allowed(connection, self.name, now)
@@ -269,14 +269,14 @@ class Reconciling:
         return repairing
 
     def _record(self, differ: list[_Drift], now: datetime) -> int:
-        """Record drifts, and put what mends them into the outbox; how many are being mended."""
+        """Record drifts, put repairs into the outbox; return how many are repaired."""
         if not differ:
             return 0
         return self._store.transact(lambda connection: self._record_in(connection, differ, now))
 
     def _record_in(self, connection: Connection, differ: list[_Drift], now: datetime) -> int:
         names = [drift.known.card for drift in differ]
-        # an order that moves the card meanwhile waits for this lock, or we see what it wrote
+        # An order that moves the card meanwhile waits for this lock, or its change is visible here.
         rows = connection.execute(select(cards).where(cards.c.card.in_(names)).with_for_update()).all()
         stand = {known.card: known for known in self._cards(rows)}
         waiting = _waiting(connection, self.name, names)
@@ -309,7 +309,7 @@ class Reconciling:
         return len(tasks)
 
     def _open(self, connection: Connection, names: Collection[str]) -> dict[tuple[str, str, str], int]:
-        """Drifts that were recorded, are not over and were never put into the outbox: what differs -> number."""
+        """Map recorded, open drifts that were never in the outbox to their numbers."""
         tried = (
             select(outbox.c.id).where(outbox.c.step == -drifts.c.id, outbox.c.card == drifts.c.card).exists()
         )

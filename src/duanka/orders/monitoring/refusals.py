@@ -1,4 +1,4 @@
-"""What the network refused, read from its elements into the order book: each refusal once."""
+"""Refused calls and messages, read from the elements exactly once."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _RECORD = BilingualText("拦截记录", "the refusal record")
 
 
 class Refusals:
-    """Reads one source. What is recorded is forgotten there; a crash in between records nothing twice."""
+    """Reads one source and deletes what is recorded; a crash duplicates nothing."""
 
     def __init__(self, store: Store, source: RefusalSource, alarms: AlarmService | None = None) -> None:
-        """`alarms`: told of what cannot be recorded; by default they are kept, and said to nobody."""
+        """`alarms`: receives what cannot be recorded; by default stored, not announced."""
         self.name = source.name
         self._store, self._source = store, source
         self._alarms = alarms or AlarmService(store, lambda _: None, timedelta())
 
     def read(self, now: datetime) -> bool:
-        """Record what is new, up to a batch; whether there may be more. Raises NetworkError."""
+        """Record a batch of new refusals; whether there may be more. NetworkError."""
         position = self._position()
         found, after, more = self._found(position, now)
         if after != position:
@@ -40,7 +40,7 @@ class Refusals:
             name = _SOURCE + self.name
             self._store.transact(lambda connection: remember(connection, name, after))
         if after:
-            self._source.forget(after)  # also what a crash left there: it is recorded
+            self._source.forget(after)  # also deletes what was recorded before a crash
         return more
 
     def _position(self) -> int:
@@ -48,7 +48,10 @@ class Refusals:
             return position_of(connection, _SOURCE + self.name)[0]
 
     def _found(self, position: int, now: datetime) -> tuple[Sequence[Refusal], int, bool]:
-        """What is new, where to go on, whether there may be more. What cannot be read by itself is passed over."""
+        """Return new refusals, the next offset, and whether there may be more.
+
+        A refusal that cannot be read alone is skipped.
+        """
         limit = _AT_ONCE
         while True:
             try:
@@ -68,7 +71,7 @@ class Refusals:
         self._alarms.set_aside(_RECORD, name, error, now)
 
     def _record(self, found: Sequence[Refusal]) -> None:
-        """All of them or none; what is recorded already stays as it is."""
+        """Record all of them or none; those recorded before stay as they are."""
         rows = [_row(one) for one in found]
         self._store.transact(
             lambda connection: connection.execute(upsert(connection, refusals).on_conflict_do_nothing(), rows)
@@ -76,7 +79,7 @@ class Refusals:
 
 
 def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carried, RefusalReason], int]:
-    """How many calls and messages were refused from `since` until before `until`, by reason."""
+    """Count refused calls and messages by reason, from `since` until before `until`."""
     counted = (
         select(refusals.c.carried, refusals.c.reason, func.count())
         .where(refusals.c.at >= since, refusals.c.at < until)
@@ -87,7 +90,7 @@ def refused(store: Store, since: datetime, until: datetime) -> dict[tuple[Carrie
 
 
 def _row(one: Refusal) -> dict[str, object]:
-    """What the network wrote may be longer than a column: a key stays unique, a number is cut."""
+    """Fit a refusal into its columns: keys stay unique, numbers are cut."""
     key = one.key if len(one.key) <= _KEY else hashlib.sha256(one.key.encode()).hexdigest()
     return {
         "element": one.element[:_NUMBER],
@@ -102,4 +105,4 @@ def _row(one: Refusal) -> dict[str, object]:
 
 
 def _plain(text: str) -> str:
-    return text.replace("\0", "")  # PostgreSQL takes no zero byte
+    return text.replace("\0", "")  # PostgreSQL stores no zero byte

@@ -1,4 +1,4 @@
-"""Open orders that no clock moves on: a person has to, and none lies where nobody sees it."""
+"""Alarm for open orders that no deadline moves on and that wait for a person."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _LOOK_EVERY = timedelta(seconds=30)
 
 
 def waits() -> ColumnElement[bool]:
-    """Open verifications and objections without a deadline, but for those that ran out and stopped their card.
+    """Condition: open verifications and objections without a deadline.
 
-    Nor those whose first notice is still on its way: the worker goes on with these, and no person.
+    Left out are those that ran out and restricted their card, and those whose first notice is still pending, which
+    the worker moves on.
     """
     on_its_way = exists().where(notices.c.order_id == orders.c.id, notices.c.done_at.is_(None))
     opened = orders.c.state == State.OPENED.value
@@ -27,7 +28,7 @@ def waits() -> ColumnElement[bool]:
 
 
 def watch_claims(store: Store, alarms: AlarmService, now: datetime) -> None:
-    """Say how many cards are asked for cases that nobody signed, as it is now; over when there is none."""
+    """Set or clear the alarm on cards that unsigned police cases ask for."""
     stopped = orders.alias()
     by_police = exists().where(
         stopped.c.card == orders.c.card,
@@ -47,14 +48,14 @@ def watch_claims(store: Store, alarms: AlarmService, now: datetime) -> None:
 
 
 class WaitingOrders:
-    """Raises an alarm while an order waits for a person for longer than `within`, and clears it."""
+    """Raises an alarm while an order waits for a person for longer than `within`."""
 
     def __init__(self, store: Store, alarms: AlarmService, within: timedelta) -> None:
         self._store, self._alarms, self._within = store, alarms, within
         self._looked: datetime | None = None
 
     def watch(self, now: datetime) -> None:
-        """Look, at most twice a minute."""
+        """Check, at most twice a minute."""
         if self._looked is not None and timedelta(0) <= now - self._looked < _LOOK_EVERY:
             return
         self._looked = now

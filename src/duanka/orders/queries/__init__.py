@@ -1,1 +1,1 @@
-"""What people may see of orders: lists, dossiers, statistics."""
+"""Read access to orders for people: lists, card dossiers, statistics."""

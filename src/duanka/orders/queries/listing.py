@@ -1,4 +1,4 @@
-"""Which orders a list shows, in which order, and how many there are of each: conditions and sort keys in SQL."""
+"""SQL conditions, sort keys and counts of order lists."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ from duanka.ledger.db.tables import orders
 from duanka.orders.monitoring.waiting import waits
 from duanka.orders.pagination import MOST
 
-TIERS = ("extreme", "high", "medium", "low")  # the heaviest first
+TIERS = ("extreme", "high", "medium", "low")  # heaviest first
 COUNTED = ("tier", "state", "rule", "city", "operator")
-_NEVER = 1 << 62  # sorts behind every deadline
+_NEVER = 1 << 62  # sorts after every deadline
 
 
 class Sort(StrEnum):
-    """The order of a list."""
+    """Sort order of a list."""
 
-    DUE = "due"  # the next deadline first, then the heavier; without a deadline last, the older first
-    WEIGHT = "weight"  # by tier, then by how many rules hit and how often; then the next deadline
-    OPENED = "opened"  # the latest first
-    UPDATED = "updated"  # the latest change first
+    DUE = "due"  # next deadline first, then heavier tier; without a deadline last, older first
+    WEIGHT = "weight"  # tier, number of rules, number of hits; then next deadline
+    OPENED = "opened"  # latest first
+    UPDATED = "updated"  # latest change first
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which orders; what is None or empty is not asked. `since` <= opened < `until`; `card`: E.164 without +.
+    """Filter of orders; None or empty: no condition.
 
-    `due`: those whose deadline falls at this moment or earlier. Of several values any will do; an operator or city ""
-    is an unknown one.
+    `since` <= opened < `until`; `card`: E.164 without +; `due`: deadline at this time or earlier. Of several values
+    any may match; operator or city "" matches unknown ones.
     """
 
     kind: Kind | None = None
@@ -69,9 +69,9 @@ class Filter:
 
 @dataclass(frozen=True)
 class OrderCounts:
-    """How many orders a filter finds, and of them by tier, state, rule, city and operator.
+    """Number of orders that match a filter: all, by tier, state, rule, city, operator.
 
-    An order that several rules asked for counts for each of them.
+    An order with several rules counts for each of them.
     """
 
     total: int
@@ -79,7 +79,7 @@ class OrderCounts:
 
 
 def conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
-    """The conditions on rows of `orders`."""
+    """Return the conditions on `orders` rows."""
     column = orders.c
     asked: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [
         (which.kind, lambda: column.kind == str(which.kind)),
@@ -105,16 +105,16 @@ def conditions(which: Filter, now: datetime) -> list[ColumnElement[bool]]:
 def sorted_page(
     where: Sequence[ColumnElement[bool]], sort: Sort, after: str, limit: int, skip: int = 0
 ) -> Select[Any]:
-    """The query for one page of orders, and for one row more; its rows have the sort keys beside their columns.
+    """Query for one page of orders plus one row, with sort keys beside the columns.
 
-    `after`: where the page before ended, empty for the first one; UnknownOrder: it is none of this list. `skip`: leaves
-    so many out before the page begins.
+    `after`: cursor of the previous page, "" for the first; UnknownOrder: not of this list. `skip`: rows before the
+    page.
     """
     keys = _keys(sort)
     if after:
         where = [*where, _behind(keys, _place(sort, after))]
     named = [key.label(f"key_{at}") for at, (key, _) in enumerate(keys)]
-    # keys alone are sorted: an order is long, and most of what is sorted is on no page
+    # Only keys are sorted: an order is a long row, and most sorted rows are on no other page.
     here = select(orders.c.id, *named).where(*where).order_by(*_sorted(keys))
     page = here.limit(max(1, min(limit, MOST)) + 1).offset(skip).subquery("page")
     found = [(page.c[one.name], descends) for one, (_, descends) in zip(named, keys, strict=True)]
@@ -123,14 +123,14 @@ def sorted_page(
 
 
 def cursor(sort: Sort, row: RowMapping) -> str:
-    """Where a page ends whose last row is this one."""
+    """Encode the cursor after this row."""
     place = " ".join([sort.value, *(str(row[f"key_{at}"]) for at in range(len(_keys(sort)) - 1)), row["id"]])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
 def counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> OrderCounts:
-    """Count the orders that fulfil `where`."""
-    # what differs most goes first: a database that sorts has less to compare
+    """Count the orders that match `where`."""
+    # The most selective column first: a database that sorts compares less.
     columns = (orders.c.rules, orders.c.city, orders.c.operator, orders.c.tier, orders.c.state)
     query = select(*columns, func.count()).where(*where).group_by(*columns)
     total, by = 0, {name: Counter[str]() for name in COUNTED}
@@ -153,12 +153,12 @@ def counts(connection: Connection, where: Sequence[ColumnElement[bool]]) -> Orde
 
 
 def place_named(written: str) -> str:
-    """An operator or city as a filter takes it: `-` stands for an unknown one, as lists show it."""
+    """Parse an operator or city of a filter: `-` means unknown, as in lists."""
     return "" if written == "-" else written
 
 
 def _keys(sort: Sort) -> list[tuple[ColumnElement[Any], bool]]:
-    """What a list is sorted by, and whether from high to low; the id at last, which tells all orders apart."""
+    """Return the sort keys, each with whether it descends; the unique id is last."""
     due = func.coalesce(type_coerce(orders.c.due_at, BigInteger), literal(_NEVER, BigInteger))
     opened, updated = (type_coerce(one, BigInteger) for one in (orders.c.opened_at, orders.c.updated_at))
     weight = case(*((orders.c.tier == tier, at) for at, tier in enumerate(TIERS)), else_=len(TIERS))
@@ -183,7 +183,7 @@ def _sorted(keys: Sequence[tuple[ColumnElement[Any], bool]]) -> list[ColumnEleme
 
 
 def _behind(keys: Sequence[tuple[ColumnElement[Any], bool]], place: Sequence[Any]) -> ColumnElement[bool]:
-    """The rows behind this place of the list."""
+    """Condition for the rows after this cursor."""
     steps = []
     for at, (key, descends) in enumerate(keys):
         same = [one == value for (one, _), value in zip(keys[:at], place, strict=False)]
@@ -206,12 +206,12 @@ def _place(sort: Sort, after: str) -> list[Any]:
 
 
 def _tripped(rule: str) -> ColumnElement[bool]:
-    """Whether the rule is among those of the order."""
+    """Whether the rule is among the order's rules."""
     return (literal(" ") + orders.c.rules + literal(" ")).contains(f" {rule} ", autoescape=True)
 
 
 def _overdue(now: datetime) -> ColumnElement[bool]:
-    # the sweep takes the deadline off an objection that nobody answered in time, and leaves it for a person
+    # The sweep removes the deadline of an unanswered objection and leaves it to a person.
     unanswered = and_(
         orders.c.kind == Kind.OBJECTION.value,
         orders.c.state.in_((State.ACCEPTED.value, State.SENT_TO_FRAUD_CENTRE.value)),

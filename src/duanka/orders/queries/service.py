@@ -1,4 +1,4 @@
-"""What people may see of the order book. Who read what of whom stands in the audit trail, in the same transaction."""
+"""Read access for people; audits access to personal data in the same transaction."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ from duanka.orders.views import (
 )
 
 _MASKED = NumberMasking(unmasked=False)
-_LATEST = 100  # of notices, refusals and steps that a dossier shows
+_LATEST = 100  # notices, refusals and steps that a dossier shows
 
 
 @dataclass(frozen=True)
 class ViewerContext:
-    """Who reads. `unmasked`: asks to see numbers in full, which takes a reason; `case`: the number of the police's."""
+    """Who reads. `unmasked`: full numbers, needs a reason; `case`: of the police."""
 
     person: Person
     unmasked: bool = False
@@ -63,7 +63,7 @@ class ViewerContext:
 
 
 class OrderQueries:
-    """Reads the order book for people. Every method that shows personal data is told who reads, and writes it down."""
+    """Reads the order database for people; audits every access to personal data."""
 
     def __init__(self, store: Store, trail: Trail) -> None:
         self._store, self._trail = store, trail
@@ -79,9 +79,9 @@ class OrderQueries:
         sort: Sort = Sort.OPENED,
         skip: int = 0,
     ) -> Page[Order]:
-        """Orders, sorted; the latest first. `after`: `next` of the page before; UnknownOrder: it is none of ours.
+        """Return a page of orders.
 
-        `skip`: leaves so many out before the page begins.
+        `after`: `next` of the previous page; UnknownOrder: not a cursor of ours. `skip`: rows before the page.
         """
         _may_list(which, reader.person)
         where = [*conditions(which, now), *orders_in(reader.person)]
@@ -93,13 +93,13 @@ class OrderQueries:
         return Page(tuple(sight.order(order_of(row)) for row in here), following)
 
     def order_counts(self, which: Filter, reader: ViewerContext, now: datetime) -> OrderCounts:
-        """How many orders there are, and of them by tier, state, rule, city and operator."""
+        """Count orders: all, and by tier, state, rule, city and operator."""
         _may_list(which, reader.person)
         with self._read(reader, now, "read.orders", which.card or "orders") as (connection, _):
             return counts(connection, [*conditions(which, now), *orders_in(reader.person)])
 
     def order(self, number: str, reader: ViewerContext, now: datetime) -> OrderFile:
-        """One order with all that was done for it; UnknownOrder without one, NotTheirs: out of the reader's scope."""
+        """Return an order with its history. UnknownOrder. PermissionDenied: out of scope."""
         authorize(reader.person, Permission.READ_ORDER)
         with self._read(reader, now, "read.order", number) as (connection, sight):
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
@@ -115,7 +115,7 @@ class OrderQueries:
             )
 
     def state(self, number: str) -> Order:
-        """An order as it stands, for whoever acts on it; not for showing. UnknownOrder without one."""
+        """Return an order for acting on it, not for showing. UnknownOrder."""
         with self._store.reading() as connection:
             row = connection.execute(select(orders).where(orders.c.id == number)).mappings().first()
         if row is None:
@@ -123,21 +123,21 @@ class OrderQueries:
         return order_of(row)
 
     def last(self, card: str, kind: Kind) -> Order | None:
-        """The latest order of the kind about the card, open or closed; as `state`."""
+        """Return the latest order of a kind about the card, open or closed; as `state`."""
         latest = select(orders).where(orders.c.card == card, orders.c.kind == kind.value)
         with self._store.reading() as connection:
             row = connection.execute(latest.order_by(orders.c.opened_at.desc()).limit(1)).mappings().first()
         return order_of(row) if row else None
 
     def to_come(self, card: str) -> tuple[int, int]:
-        """How many changes of the network and how many notices about the card the worker has still to do."""
+        """Count the card's pending network changes and pending notices."""
         legs = select(func.count()).where(outbox.c.card == card, outbox.c.done_at.is_(None))
         letters = select(func.count()).where(notices.c.card == card, notices.c.done_at.is_(None))
         with self._store.reading() as connection:
             return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
 
     def to_come_of_act(self, act_id: str) -> tuple[int, int]:
-        """As `to_come`, of all cards of an act."""
+        """As `to_come`, for all cards of a bulk action."""
         theirs = select(act_cards.c.card).where(act_cards.c.act_id == act_id)
         legs = select(func.count()).where(outbox.c.card.in_(theirs), outbox.c.done_at.is_(None))
         letters = select(func.count()).where(notices.c.card.in_(theirs), notices.c.done_at.is_(None))
@@ -145,12 +145,12 @@ class OrderQueries:
             return connection.execute(legs).scalar_one(), connection.execute(letters).scalar_one()
 
     def verification_of(self, order: Order) -> Order | None:
-        """The verification that an order of a card is about: itself, the open one, or the last; as `state`."""
+        """Return the verification that an order is about: itself, the open or last one."""
         with self._store.reading() as connection:
             return verification_of(connection, order)
 
     def own(self, order: Order, now: datetime) -> tuple[Order | None, Order | None]:
-        """For the holder whom `order` is about: the open restriction of their card, and the latest objection."""
+        """Return the open restriction and latest objection of the card, for its holder."""
         holder = ViewerContext(HOLDER)
         authorize(HOLDER, Permission.READ_OWN_ORDER)
         latest = select(orders).where(orders.c.card == order.card).order_by(orders.c.opened_at.desc())
@@ -162,7 +162,7 @@ class OrderQueries:
         return first, second
 
     def dossier(self, card: str, reader: ViewerContext, now: datetime) -> Dossier:
-        """All that the order book knows of a card. The police name the case they ask for, and it is kept."""
+        """Return everything about a card. The police must name a case, which is audited."""
         authorize(reader.person, Permission.READ_DOSSIER)
         if reader.person.role is Role.POLICE and not reader.case.strip():
             raise PermissionDenied(
@@ -188,7 +188,7 @@ class OrderQueries:
             )
 
     def acts(self, by: Person, after: str = "", limit: int = 50, *, waiting: bool = False) -> Page[ActView]:
-        """What people proposed, the latest first, with how far it is. `waiting`: for a second person."""
+        """Return a page of bulk actions, latest first. `waiting`: only those for approval."""
         authorize(by, Permission.LIST_ACTS)
         query = select(acts).where(*acts_in(by, acts.c.id))
         if waiting:
@@ -200,7 +200,7 @@ class OrderQueries:
         return page(found, limit, lambda act: act_view(act, _MASKED), lambda one: (one.proposed_at, one.id))
 
     def act(self, number: str, by: Person) -> ActView:
-        """One act with how far it is; UnknownOrder without one, NotTheirs: a card of it is out of scope."""
+        """Return a bulk action. UnknownOrder. PermissionDenied: a card is out of scope."""
         authorize(by, Permission.LIST_ACTS)
         with self._store.reading() as connection:
             (act,) = with_undoing(connection, [act_of(seen_act(connection, number, by))])
@@ -209,11 +209,11 @@ class OrderQueries:
     def act_cards(
         self, number: str, reader: ViewerContext, now: datetime, after: int = 0, limit: int = 50
     ) -> Page[ActCard]:
-        """The cards of an act, in the order of their numbers, with what is known and what became of each.
+        """Return a page of a bulk action's cards, by number, with what is known of each.
 
-        `after`: how many to skip.
+        `after`: number of cards to skip.
         """
-        # no cursor by the last card: it would hand a number in full to who sees it masked
+        # No keyset cursor: it would reveal a full number to a reader who sees it masked.
         query = select(act_cards).where(act_cards.c.act_id == number).order_by(act_cards.c.card)
         self.act(number, reader.person)
         limit = at_most(limit)
@@ -223,7 +223,7 @@ class OrderQueries:
         return Page(found, str(after + limit) if len(rows) > limit else None)
 
     def figures(self, since: datetime, until: datetime, by: Person) -> Figures:
-        """What was done from `since` until before `until`: counts of what is in scope, nobody's number."""
+        """Return counts of the period in scope, without numbers; `until` is exclusive."""
         authorize(by, Permission.READ_FIGURES)
         with self._store.reading() as connection:
             return figures.figures(connection, since, until, by)
@@ -237,7 +237,7 @@ class OrderQueries:
         after: int = 0,
         limit: int = 50,
     ) -> Page[Handled]:
-        """The numbers that `figures` counts as handled, each once, with the order that ended first."""
+        """Return the numbers that `figures` counts as handled, each with its first end."""
         authorize(reader.person, Permission.LIST_HANDLED)
         limit = at_most(limit)
         with self._read(reader, now, "read.handled", "handled") as (connection, sight):
@@ -246,7 +246,7 @@ class OrderQueries:
         return Page(found, str(rows[limit - 1].seq) if len(rows) > limit else None)
 
     def alarms(self, by: Person, *, is_open: bool | None = None, limit: int = 100) -> Sequence[Alarm]:
-        """Alarms, the latest first."""
+        """Return alarms, latest first."""
         authorize(by, Permission.LIST_ALARMS)
         with self._store.reading() as connection:
             return _MASKED.seen(figures.alarms(connection, is_open, at_most(limit)))
@@ -254,7 +254,7 @@ class OrderQueries:
     def drifts(
         self, reader: ViewerContext, now: datetime, limit: int = 100, *, is_open: bool = False
     ) -> Sequence[Drift]:
-        """Where the network did otherwise than it was told, the latest first. `is_open`: and is not mended."""
+        """Return drifts of the network, latest first. `is_open`: only those not repaired."""
         authorize(reader.person, Permission.LIST_DRIFTS)
         with self._read(reader, now, "read.drifts", "drifts") as (connection, sight):
             found = figures.drifts(connection, sight, at_most(limit), reader.person, is_open=is_open)
@@ -264,7 +264,7 @@ class OrderQueries:
     def _read(
         self, reader: ViewerContext, now: datetime, what: str, subject: str
     ) -> Iterator[tuple[Connection, NumberMasking]]:
-        """A transaction that reads personal data and says so in the trail; it shows nothing where it cannot say so."""
+        """Open a transaction that audits its access to personal data, or fails."""
         if reader.unmasked:
             authorize(reader.person, Permission.UNMASK)
         if reader.unmasked and not reader.why.strip():

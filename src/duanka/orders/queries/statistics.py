@@ -1,4 +1,4 @@
-"""Counts over the order book: what was done in a period, read from the trail so that a past period stays as it was."""
+"""Statistics read from the audit trail, so that past periods stay fixed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from duanka.ledger.people.places import cards_in, orders_in
 from duanka.orders.bulk_actions.execution import DONE
 from duanka.orders.views import Alarm, Drift, Figures, NumberMasking, RefusalCount
 
-# By what an order about a number comes to its end (R7.3): verified, stopped, cancelled or released. A punishment stops
-# a card until a day; one direction barred (单停) is a stage on the way, and what was withdrawn was nothing.
+# Events that end an order about a number (R7.3): verified, stopped, cancelled or released. A punishment stops
+# a card until a day; one direction barred (单停) is only a stage, and a withdrawal counts as nothing.
 ENDS = (
     f"{Kind.VERIFICATION}.{Event.PASS}",
     *(
@@ -31,7 +31,7 @@ ENDS = (
 
 
 def figures(connection: Connection, since: datetime, until: datetime, by: Person) -> Figures:
-    """Everything that is counted from `since` until before `until`, of what is in the scope of `by`; alarms of all."""
+    """Count everything in scope, from `since` until before `until`; all alarms."""
     ended = _ended(since, until, by).subquery()
     by_end = select(ended.c.what, func.count(ended.c.card.distinct())).group_by(ended.c.what)
     opened = (
@@ -67,7 +67,10 @@ def figures(connection: Connection, since: datetime, until: datetime, by: Person
 def handled(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int, by: Person
 ) -> Sequence[Row[Any]]:
-    """Per number the first end in the period: seq, card, order_id, what, at; `after`: the seq to go on from."""
+    """Return per number its first end in the period: seq, card, order_id, what, at.
+
+    `after`: the seq to continue from.
+    """
     ended = _ended(since, until, by).subquery()
     first = select(func.min(ended.c.seq).label("seq")).group_by(ended.c.card).subquery()
     query = (
@@ -81,14 +84,14 @@ def handled(
 
 
 def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
-    """The ends in the period, without those of an act that was undone, and of its undoing: a mistake is no result."""
+    """Select ends in the period, without undone bulk actions and their undos."""
     undone = (
         select(act_cards.c.order_id, acts.c.undoes, acts.c.id.label("undoing"))
         .join(acts, acts.c.id == act_cards.c.act_id)
         .where(acts.c.undoes.is_not(None), act_cards.c.outcome == DONE)
         .subquery()
     )
-    # the trail names the act first in the reason of each card's change
+    # The trail names the bulk action at the start of each card's reason.
     of_it = or_(*(audit.c.why.like(act + " (%") for act in (undone.c.undoes, undone.c.undoing)))
     return (
         select(audit.c.seq, audit.c.at, audit.c.what, orders.c.card, orders.c.id.label("order_id"))
@@ -100,7 +103,7 @@ def _ended(since: datetime, until: datetime, by: Person) -> Select[Any]:
 
 
 def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Alarm, ...]:
-    """Alarms, the latest first."""
+    """Return alarms, latest first."""
     column = alarms_table.c
     query = select(column.source, column.since, column.raised_at, column.cleared_at, column.detail)
     if is_open is not None:
@@ -111,7 +114,7 @@ def alarms(connection: Connection, is_open: bool | None, limit: int) -> tuple[Al
 def drifts(
     connection: Connection, sight: NumberMasking, limit: int, by: Person, *, is_open: bool = False
 ) -> tuple[Drift, ...]:
-    """Drifts, the latest first. `is_open`: only those that are not mended."""
+    """Return drifts, latest first. `is_open`: only those not repaired."""
     query = select(drifts_table).where(*cards_in(by, drifts_table.c.card))
     if is_open:
         query = query.where(drifts_table.c.repaired_at.is_(None))
