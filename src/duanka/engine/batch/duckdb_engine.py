@@ -1,4 +1,4 @@
-"""The embedded engine: DuckDB in this process, spilling to disk where memory ends."""
+"""Embedded engine: DuckDB in this process; spills to disk when memory runs out."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ _SLICES = (1, 4, 16, 64)
 
 
 class DuckDBEngine:
-    """One scan's engine. `work` holds what spills; `memory` is DuckDB's own limit, for example "700MB".
+    """Engine of one scan, run by an embedded DuckDB.
 
-    `passes`: card -> when its holder last passed the second verification, local: it counts beside the register.
+    `work`: folder for spill files. `memory`: DuckDB's memory limit, for example "700MB". `passes`: card -> local time
+    at which its holder last passed the second verification; used together with the register of cards.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class DuckDBEngine:
         self.close()
 
     def close(self) -> None:
-        """Give memory and spilled files back."""
+        """Release memory and delete the spill files."""
         self._db.close()
 
     def load(
@@ -95,7 +96,7 @@ class DuckDBEngine:
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> RecordCoverage:
-        """Open rows held in memory: the examples of a rule."""
+        """Load rows held in memory, such as the examples of a rule."""
         for name, rows in tables.items():
             self._register(f"given_{name}", TABLES[name], rows)
         columns = {
@@ -111,9 +112,9 @@ class DuckDBEngine:
         *,
         narrowed: bool = True,
     ) -> None:
-        """Build the rollups that those of `rules` read which can run, and in them only what is read.
+        """Build the rollups that the runnable `rules` read, only with the columns needed.
 
-        `narrowed` False builds every group of them, whatever the rules say that they can do without.
+        `narrowed` False ignores the rules' `narrow` conditions and builds every group of each rollup.
         """
         able = [(rule, limits) for rule, limits in rules if not self._given.lacks(rule)]
         order = rollups_for([rule for rule, _ in able])
@@ -124,7 +125,7 @@ class DuckDBEngine:
         progress.step("rollups", len(order), len(order))
 
     def _build_one(self, rollup: Rollup, narrow: str) -> None:
-        """Build `rollup` whole, or where memory ends, in slices of cards: each card lies in one slice."""
+        """Build `rollup` at once or, when memory runs out, in disjoint slices of cards."""
         sources = {*self._given.columns, *self._rollups}
         for slices in _SLICES:
             parts = (
@@ -144,7 +145,7 @@ class DuckDBEngine:
         raise _too_little_memory(f"rollup {rollup.name}")
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
-        """Run one rule; its hits join the table `hits`."""
+        """Run one rule and add its hits to the table `hits`."""
         lacks, without = self._given.lacks(rule), self._given.without(rule)
         if lacks:
             return RuleRun(rule.id, lacks=lacks, without=without)
@@ -165,24 +166,24 @@ class DuckDBEngine:
         return self._found.flagged(rule)
 
     def forget(self, rule: str) -> None:
-        """Take the hits of `rule` back, so that it can run again with other limits."""
+        """Delete the hits of `rule`, so that it can run again with other limits."""
         self._found.forget(rule)
 
     def write_hits(self, path: Path) -> None:
-        """Write hits.parquet, sorted, whole or not at all."""
+        """Write hits.parquet, sorted and atomically."""
         self._found.write(path)
 
     def cards_with_hits(self) -> Iterator[CardHits]:
-        """Each card with a hit or a police case, cards in order."""
+        """Each card with a hit or a police case, ordered by card."""
         return self._found.cards()
 
     def profile(self, cards_at_risk: Path) -> Profile:
-        """Where and when the cards of cards_at_risk.csv with an action beyond watch are."""
+        """Breakdown of the cards in cards_at_risk.csv whose action is more than watch."""
         self._found.read_at_risk(cards_at_risk)
         return profile(self._run, self._rollups)
 
     def cards(self) -> int:
-        """How many cards there are: in the register, or without one in the records."""
+        """Number of cards in the register or, without a register, in the records."""
         return self._one(self._given.counting_cards())
 
     def _open(
@@ -206,7 +207,7 @@ class DuckDBEngine:
                 self._register(f"given_{name}", table, ())
             source = sources[name] if name in there else f"given_{name}"
             self._run(f"CREATE OR REPLACE VIEW {name} AS {span.seen(table, source, found, passes=passes)}")
-            if name == "cards":  # whose a card is does not wait for the day that it was opened
+            if name == "cards":  # the holder of a card is known even before the day it was opened
                 self._run(f"CREATE OR REPLACE VIEW places AS SELECT card, operator, home_city FROM {source}")
         for name, table in LISTS.items():
             self._register(name, table, lists.get(name, ()))
@@ -214,7 +215,7 @@ class DuckDBEngine:
         return found
 
     def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Put hits of other rules beside the records: for the examples of rules that read `hits`."""
+        """Add hits of other rules, for the examples of rules that read `hits`."""
         self._found.add(rows)
 
     def _register(self, name: str, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -224,7 +225,7 @@ class DuckDBEngine:
         self._run(f"SET {name} = {quoted(value)}")
 
     def _run_tight(self, sql: str) -> None:
-        """Run `sql`; where memory ends, once more on one thread, which holds half as much at a time."""
+        """Run `sql`; if memory runs out, retry on one thread, which needs half as much."""
         try:
             self._run(sql)
         except duckdb.OutOfMemoryException:

@@ -1,4 +1,4 @@
-"""Runs a rule over its own examples: what it must flag, what it must spare."""
+"""Runs a rule over its own examples: cards it must flag and cards it must not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from duanka.engine.batch.duckdb_engine import DuckDBEngine
 
 @dataclass(frozen=True)
 class RuleTestResult:
-    """How one example went: `wrong` names the cards that were flagged or spared against it."""
+    """Result of one example. `wrong`: cards flagged by mistake or missed."""
 
     rule: str
     title: str
@@ -24,7 +24,7 @@ class RuleTestResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the rule did what the example says."""
+        """Whether the rule flagged exactly the cards the example expects."""
         return not self.wrong
 
 
@@ -41,7 +41,7 @@ def flagged(
 
 
 def trials(rule: Rule, limits: Mapping[str, Literal] | None = None) -> list[RuleTestResult]:
-    """Run every example of `rule` under its default limits, or others."""
+    """Run every example of `rule` under `limits`, by default the rule's own."""
     used = limits or {name: limit.value for name, limit in rule.limits.items()}
     outcomes = []
     for example in rule.flags:

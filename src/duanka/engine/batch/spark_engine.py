@@ -1,8 +1,8 @@
-"""The engine on a cluster: the same rules, run by a Spark that exists already, through Spark Connect.
+"""Cluster engine: the same rules on an existing Spark, through Spark Connect.
 
-What is large (records, rollups) stays on the cluster. What is small comes here: the hits of each rule, into the same
-local table as the embedded engine's, and the police cases. Records, rollups and what the cluster must read of ours lie
-in one folder, which this machine and every node of the cluster see under the same path.
+Large data (records, rollups) stays on the cluster. Small results are fetched: the hits of each rule, into the same
+local table as in the embedded engine, and the police cases. Records, rollups and the tables lent to the cluster lie
+in one folder that this machine and every node of the cluster see under the same path.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from duanka.engine.sql.rollup_sql import rollup_sql, rollups_for
 
 
 class Cluster:
-    """One scan's engine on the Spark behind `remote`, for example "sc://host:15002".
+    """Engine of one scan on the Spark at `remote`, for example "sc://host:15002".
 
-    `work` must be visible to every node under the same path, and writable; `memory` and `threads` are for the local
-    table of hits only. `passes`: as of the embedded engine.
+    `work` must be writable and visible to every node under the same path. `memory` and `threads` bound the local
+    table of hits only. `passes`: as in the embedded engine.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Cluster:
         self._work = work.absolute()
         self._remote = Remote(
             remote
-        )  # at once, so that nobody waits for intake to learn that nothing answers
-        # Beside the hits it holds every table and rollup without a row: they say which types the embedded engine gives.
+        )  # connect before intake, so that an unreachable cluster is reported at once
+        # Besides the hits it holds every table and rollup, empty: they define the column types of the embedded engine.
         self._local = opened(self._work / "local", memory, threads)
         self._found = HitTable(self._local)
         self._given = AvailableData()
@@ -77,7 +77,7 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """End the session on the cluster; give memory back."""
+        """End the session on the cluster and release memory."""
         self._remote.close()
         self._local.close()
 
@@ -88,8 +88,11 @@ class Cluster:
         lists: Mapping[str, Sequence[Mapping[str, object]]],
         as_of: datetime | None,
     ) -> RecordCoverage:
-        """Open canonical Parquet files; see `domain.ports.Engine`. DuankaError where the cluster does not see them."""
-        self._remote.renew()  # intake may have taken longer than a server keeps a session that does nothing
+        """Open canonical Parquet files; see `domain.ports.Engine`.
+
+        Raises DuankaError when the cluster does not see them.
+        """
+        self._remote.renew()  # intake may have outlasted the server's idle timeout
         there = {name: columns[name] for name, paths in tables.items() if paths and columns.get(name)}
         for name, table in TABLES.items():
             register(self._local, name, arrow_schema(table).empty_table())
@@ -121,9 +124,9 @@ class Cluster:
         return found
 
     def build(self, rules: Sequence[tuple[Rule, Mapping[str, Literal]]], progress: Progress) -> None:
-        """Build the rollups that those of `rules` read which can run, as Parquet in the shared folder.
+        """Build the rollups that the runnable `rules` read, as shared Parquet files.
 
-        Kept in the cluster's memory they would be lost with a node, and not every server keeps what it is told to.
+        Cached on the cluster they would be lost with a node, and not every server honours a request to cache.
         """
         able = [(rule, limits) for rule, limits in rules if not self._given.lacks(rule)]
         order = rollups_for([rule for rule, _ in able])
@@ -140,7 +143,7 @@ class Cluster:
         progress.step("rollups", len(order), len(order))
 
     def run(self, rule: Rule, limits: Mapping[str, Literal]) -> RuleRun:
-        """Run one rule; its hits join the table `hits`."""
+        """Run one rule and add its hits to the table `hits`."""
         lacks, without = self._given.lacks(rule), self._given.without(rule)
         if lacks:
             return RuleRun(rule.id, lacks=lacks, without=without)
@@ -163,7 +166,7 @@ class Cluster:
         rounding: Mapping[str, str],
         values: Mapping[str, Literal | datetime | str],
     ) -> None:
-        """Put `rows` of the cluster into the hits, rounded and typed as the embedded engine would have them."""
+        """Add result `rows` of the cluster to the hits, rounded and typed as DuckDB does."""
         types = {r[0]: r[1] for r in run(self._local, f"DESCRIBE {render(rule.sql, values)}")}
         typed = ", ".join(f"CAST({rounding.get(c, c)} AS {types[c]}) AS {c}" for c in columns)
         self._local.register("arrived", rows)
@@ -179,15 +182,15 @@ class Cluster:
         return self._found.flagged(rule)
 
     def forget(self, rule: str) -> None:
-        """Take the hits of `rule` back, so that it can run again with other limits."""
+        """Delete the hits of `rule`, so that it can run again with other limits."""
         self._found.forget(rule)
 
     def write_hits(self, path: Path) -> None:
-        """Write hits.parquet, sorted, whole or not at all."""
+        """Write hits.parquet, sorted and atomically."""
         self._found.write(path)
 
     def cards_with_hits(self) -> Iterator[CardHits]:
-        """Each card with a hit or a police case, cards in order."""
+        """Each card with a hit or a police case, ordered by card."""
         listed = self._local.sql("SELECT card FROM hits UNION SELECT card FROM cases").to_arrow_table()
         self._lend("listed", listed)
         places = self._remote.arrow(
@@ -197,21 +200,21 @@ class Cluster:
         return self._found.cards()
 
     def profile(self, cards_at_risk: Path) -> Profile:
-        """Where and when the cards of cards_at_risk.csv with an action beyond watch are."""
+        """Breakdown of the cards in cards_at_risk.csv whose action is more than watch."""
         self._found.read_at_risk(cards_at_risk)
         self._lend("at_risk", self._local.sql("SELECT * FROM at_risk").to_arrow_table())
         return profile(self._rows, self._rollups, lambda sql: run(self._local, sql))
 
     def cards(self) -> int:
-        """How many cards there are: in the register, or without one in the records."""
+        """Number of cards in the register or, without a register, in the records."""
         return self._one(self._given.counting_cards())
 
     def add_hits(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Put hits of other rules beside the records: for the examples of rules that read `hits`."""
+        """Add hits of other rules, for the examples of rules that read `hits`."""
         self._found.add(rows)
 
     def _must_see(self, tables: Mapping[str, Sequence[Path]]) -> None:
-        """DuankaError unless the cluster counts as many rows in each table as this machine."""
+        """Raise DuankaError unless cluster and local row counts agree for each table."""
         counting = " UNION ALL ".join(
             f"SELECT '{name}' AS name, count(*) AS n FROM given_{name}" for name in tables
         )
@@ -224,7 +227,10 @@ class Cluster:
                 )
 
     def _lend(self, name: str, rows: pa.Table) -> None:
-        """Give the cluster a table of ours through the shared folder: a message would not hold millions of rows."""
+        """Lend a local table to the cluster through the shared folder.
+
+        A Spark Connect message cannot hold millions of rows.
+        """
         if not rows.num_rows:
             self._remote.empty(name, rows.schema)
             return

@@ -1,4 +1,4 @@
-"""A session on a Spark through Spark Connect: the only place that knows the client, an optional extra."""
+"""Spark Connect session; the only module that uses the (optional) Spark client."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 _REACHED_WITHIN = 10  # seconds
-_RETRIES, _LONGEST_PAUSE = 8, 10_000  # ms; a network that fails for longer than some 45 s has failed
+_RETRIES, _LONGEST_PAUSE = 8, 10_000  # pause in ms; the retries give up after about 45 s
 _SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # event times are local and have no zone
-    "spark.sql.session.timeZone": "UTC",  # where Spark insists on a zone, one without summer time
-    "spark.sql.ansi.enabled": "true",  # an overflow is an error, never a wrong number
+    "spark.sql.session.timeZone": "UTC",  # where Spark requires a zone: one without daylight saving time
+    "spark.sql.ansi.enabled": "true",  # an overflow raises an error instead of wrapping around
 }
 _TYPES = {
     pa.timestamp("us"): "TIMESTAMP_NTZ",
@@ -32,27 +32,30 @@ _TYPES = {
     pa.int64(): "BIGINT",
     pa.bool_(): "BOOLEAN",
     pa.string(): "STRING",
-    pa.decimal128(38, 0): "BIGINT",  # DuckDB's sum of sums
+    pa.decimal128(38, 0): "BIGINT",  # type of DuckDB's sum over a sum
 }
 _FAULTS_OF_SQL = ("AnalysisException", "ParseException")
 _MISSING = (
     "the engine spark needs the client of Spark Connect, which is not installed;"
     ' run: python -m pip install "pyspark-client>=4.1"'
 )
-# Spark reads a path as a pattern, other servers as an address: in these characters they differ.
+# Spark reads a path as a glob pattern, other servers as a URL; these characters mean different things in the two.
 _NOT_IN_PATHS = re.compile(r"[\[\]{}*?%#\\:\"<>|^`\n]")
 
 
 class Remote:
-    """A session at `address`, as "sc://host:15002"; DuankaError when it cannot be reached."""
+    """A session at `address`, for example "sc://host:15002".
+
+    Raises DuankaError when the server cannot be reached.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._shown = address.partition(";")[0].rstrip("/")  # a token may follow
+        self._shown = address.partition(";")[0].rstrip("/")  # drop the parameters: they may hold a token
         self._begin()
 
     def renew(self) -> None:
-        """Begin a new session in place of this one."""
+        """Replace the session with a new one."""
         self.close()
         self._begin()
 
@@ -63,61 +66,61 @@ class Remote:
                 self._session.conf.set(name, value)
 
     def close(self) -> None:
-        """End the session; where the server is gone it has ended, and nobody waits for an answer."""
+        """End the session; do not wait for a server that is gone."""
         self._session.client.set_retry_policies([])
         with suppress(Exception), _quietly():
             self._session.stop()
 
     def open(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
-        """Make a view `name` of Parquet files or folders that hold at most the columns of `schema`."""
+        """Create view `name` over Parquet files or folders with a subset of `schema`."""
         columns = ", ".join(f"{field.name} {_TYPES[_plain(field.type)]}" for field in schema)
         with self._seeing(paths[0]):
             frame = self._session.read.schema(columns).parquet(*(_address(path) for path in paths))
             frame.createOrReplaceTempView(name)
 
     def view(self, name: str, sql: str) -> None:
-        """Make a view `name` of a statement."""
+        """Create view `name` from a statement."""
         with self.running(name):
             self._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {sql}")
 
     def empty(self, name: str, schema: pa.Schema) -> None:
-        """Make a view `name` without a row."""
+        """Create an empty view `name`."""
         nothing = ", ".join(f"CAST(NULL AS {_TYPES[_plain(field.type)]}) AS {field.name}" for field in schema)
         self.view(name, f"SELECT * FROM (SELECT {nothing}) WHERE 1 = 0")
 
     def write(self, sql: str, folder: Path) -> None:
-        """Write what `sql` gives as Parquet into `folder`."""
+        """Write the result of `sql` as Parquet into `folder`."""
         with self._seeing(folder):
             self._session.sql(sql).write.mode("overwrite").parquet(_address(folder))
 
     def rows(self, sql: str, what: str = "a count") -> Rows:
-        """The rows that `sql` gives, in order."""
+        """The result rows of `sql`, in order."""
         table = self.arrow(sql, what)
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     def arrow(self, sql: str, what: str = "a statement") -> pa.Table:
-        """What `sql` gives; times are naive. RuleError where the SQL of `what` is at fault."""
+        """The result of `sql`, with naive times; RuleError when the SQL of `what` fails."""
         with self.running(what):
             table = self._session.sql(sql).toArrow()
         naive = [
             pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type)
             for f in table.schema
         ]
-        return table.cast(pa.schema(naive))  # of a zone UTC, the same figures without it
+        return table.cast(pa.schema(naive))  # drops the zone UTC and keeps the clock reading
 
     def blind(self, path: Path, why: str) -> DuankaError:
-        """The error that says that the cluster does not see our files."""
+        """The error for a cluster that does not see the shared files."""
         return DuankaError(
             f"the cluster at {self._shown} cannot use {path.parent}: {why}; this folder must be there on every node"
             " under the same path, for the same user: choose one with --out or DUANKA_WORK (docs/CLUSTER.md)"
         )
 
     def _seeing(self, path: Path) -> AbstractContextManager[None]:
-        """What goes wrong here is that the cluster does not see our files."""
+        """Report any failure inside as a cluster that does not see the shared files."""
         return _plainly(lambda error, said: self.blind(path, said))
 
     def running(self, what: str) -> AbstractContextManager[None]:
-        """What goes wrong on the cluster in `what` is one line."""
+        """Report a failure of `what` on the cluster as a one-line error."""
 
         def told(error: Exception, said: str) -> DuankaError:
             kind = RuleError if type(error).__name__ in _FAULTS_OF_SQL else DuankaError
@@ -128,7 +131,7 @@ class Remote:
 
 @contextmanager
 def _plainly(told: Callable[[Exception, str], DuankaError]) -> Iterator[None]:
-    """What the cluster says went wrong is raised as it is `told`; what it does not say, as it is."""
+    """Convert errors of Spark or its client with `told`; let other errors pass."""
     try:
         with _quietly():
             yield
@@ -140,7 +143,7 @@ def _plainly(told: Callable[[Exception, str], DuankaError]) -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """What the client says about itself, its libraries and its patience is not for the desk."""
+    """Suppress the client's own warnings about libraries and retries."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pyspark")
         yield
@@ -150,7 +153,7 @@ def _connect(address: str, shown: str) -> SparkSession:
     with _quietly():
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         try:
-            import grpc  # noqa: PLC0415  # an optional extra, and half a second
+            import grpc  # noqa: PLC0415  # optional extra; importing it takes half a second
             from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
             from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
             from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
@@ -182,7 +185,7 @@ def _connect(address: str, shown: str) -> SparkSession:
 
 
 def _said(error: Exception) -> str | None:
-    """The first line of what the client or the cluster said; None when the error is of another kind."""
+    """First line of an error of Spark or its client; None for any other error."""
     import grpc  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
@@ -193,7 +196,7 @@ def _said(error: Exception) -> str | None:
 
 
 def _address(path: Path) -> str:
-    """`path` as the cluster reads it, whatever its own default file system is."""
+    """`path` as a file URL, independent of the cluster's default file system."""
     if strange := _NOT_IN_PATHS.search(str(path)):
         raise DuankaError(
             f"{path} has {strange[0]!r} in its name, which a cluster does not read as it stands; choose another folder"

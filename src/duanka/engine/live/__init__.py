@@ -1,4 +1,4 @@
-"""The live engine: the same rules over micro-batches, with hits that come and go."""
+"""Live engine: the same rules over micro-batches; hits are raised and revoked."""
 
 from duanka.engine.live.engine import Live
 

@@ -1,4 +1,4 @@
-"""Account of the live state for a report: what was read, which rules ran, where the cards at risk are."""
+"""Report figures from the live state: intake, rules that ran, cards at risk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from duanka.engine.shared.hit_table import at_risk
 
 
 class Accounts:
-    """Reads the state. `everybody`: all cards that it knows, as a statement."""
+    """Reads report figures. `everybody`: a SELECT of all cards in the state."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Accounts:
     def account(
         self, rules: Sequence[CompiledRule], given: AvailableData, out: Path, now: datetime
     ) -> LiveAccount | None:
-        """Everything, given the lists in `out` as they were just written; None: no record came yet."""
+        """All figures, from the state and the files in `out`; None before any record."""
         span = self._span()
         if span is None:
             return None
@@ -56,13 +56,13 @@ class Accounts:
         firsts = [first for table, first in self._progress.firsts.items() if TABLES[table].record]
         if latest is None or not firsts:
             return None
-        midnight = self._progress.midnight  # the end that `--once` assumed
+        midnight = self._progress.midnight  # the end of records assumed by `--once`
         until = max(latest, midnight) if midnight else latest
         first = min(firsts)
         return RecordCoverage(first, self._marks.since() or first, until, latest, reach=latest)
 
     def _intake(self, sources: Collection[SourceReach], out: Path) -> Intake:
-        """Counts since the state began; of registers there are none."""
+        """Record counts since the state was created; register rows are not counted."""
         refused = [reason.value for reason in LiveReason]
         aside: dict[str, int] = dict(self._run("SELECT reason, count(*) FROM state.quarantine GROUP BY 1"))
         read = sum(source.records for source in sources)
@@ -73,7 +73,7 @@ class Accounts:
         return Intake({}, columns, (whole,), out / "quarantine.parquet")
 
     def _runs(self, rules: Sequence[CompiledRule], given: AvailableData) -> list[RuleRun]:
-        """How each rule fared; how many cards it could not judge is not counted live."""
+        """Result of each rule; live runs do not count the cards that could not be judged."""
         hits = {
             rule: (count, cards)
             for rule, count, cards in self._run(

@@ -1,7 +1,7 @@
-"""Changes that no rule made: a card that the police confirmed, and a decision that another policy changes.
+"""Changes not made by rules: police cases, and decisions changed by a new policy.
 
-Both stand in `state.changes` with a number of their own, so that they reach hits.jsonl and decisions.jsonl as the
-changes of rules do: once, whatever crashes in between.
+Both are rows of `state.changes` with a sequence number, so that they reach hits.jsonl and decisions.jsonl like the
+changes of rules: exactly once, also across crashes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from duanka.engine.live.state.rollup_store import Run
 
 
 def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Counter[tuple[str, Change]]:
-    """Log the cases of the state that were not logged yet, each (card, case) once, and once more when it is signed.
+    """Log new police cases: each (card, case) once, and once more when it is signed.
 
-    A delivered case counts at once: neither a record of the card nor the end of a window is waited for. `now`
-    (local) stands for the time of a case that names none.
+    A delivered case takes effect immediately; it waits neither for a record of the card nor for the end of a window.
+    `now` (local) is used as the time of a case that has none.
     """
     new = (
         "SELECT card, case_id, coalesce(signed_by, '') AS signed_by, min(confirmed_at) AS moment FROM state.cases"
@@ -48,7 +48,7 @@ def announce_cases(run: Run, progress: Checkpoint, now: datetime) -> Counter[tup
 def announce_again(
     db: duckdb.DuckDBPyConnection, run: Run, progress: Checkpoint, cards: Collection[str]
 ) -> Counter[tuple[str, Change]]:
-    """Log one change of each of `cards`, which have a hit or a case: what is asked for them is another now."""
+    """Log one change for each of `cards` (all have a hit or case): new decisions."""
     db.register("given", pa.table({"card": pa.array(list(cards), pa.string())}))
     run(
         "CREATE OR REPLACE TEMP TABLE announced AS"

@@ -1,7 +1,7 @@
-"""The records of a micro-batch sorted: used, or set aside because they are late, repeated or ahead of the clock.
+"""Filters a micro-batch: records are used, or rejected as late, repeated or ahead.
 
-What is used stands in temporary views called like the canonical tables, so that the rollups' own SQL runs over them;
-nothing is copied where nothing is set aside.
+Used records are exposed as temporary views named like the canonical tables, so that the SQL of the rollups runs over
+them. A batch in which nothing is rejected is not copied.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHARED_ROWS = 1 << 14
 
 @dataclass
 class FilterResult:
-    """What became of a batch's records, and the events that each table's used ones span."""
+    """Counts of used and rejected records; `spans`: table -> first and last event."""
 
     used: int = 0
     refused: Counter[LiveReason] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class FilterResult:
 
 @dataclass(frozen=True)
 class FilterContext:
-    """What sorting reads and moves: the progress, its marks, the rules that rely on them, and now."""
+    """Input of the filter. `progress` and `marks` are updated; `now` is local time."""
 
     progress: Checkpoint
     marks: Watermarks
@@ -50,9 +50,9 @@ class FilterContext:
 
 
 class BatchFilter:
-    """Sorts batch after batch; the hashes of what may still come again stand in `state.recent`.
+    """Filters batches one by one; `state.recent` holds hashes to detect repeats.
 
-    `rows`: the tables that the batch has used rows of, and how many.
+    `rows`: table -> number of used rows in the current batch.
     """
 
     def __init__(self, db: duckdb.DuckDBPyConnection, run: Run, lateness: Lateness) -> None:
@@ -62,7 +62,7 @@ class BatchFilter:
         self.rows: dict[str, int] = {}
 
     def sort(self, batch: Batch, desk: FilterContext) -> FilterResult:
-        """Open the views of what is used, write what is set aside, move the sources' marks."""
+        """Create views of used records, store rejected ones, advance the watermarks."""
         done = FilterResult()
         self._aside([(a.file, a.line, a.column, a.reason, a.raw) for a in batch.aside])
         highs: list[tuple[SourceProgress, datetime]] = []
@@ -77,12 +77,12 @@ class BatchFilter:
                 self._view(table, rows)
                 done.used += rows.num_rows
                 self._filled(table, rows, desk.progress)
-        for known, high in highs:  # what came in one batch is not late against itself
+        for known, high in highs:  # only now: records must not be late because of others in the same batch
             desk.marks.advance(known, high, desk.now)
         return done
 
     def clear(self) -> None:
-        """Let go of the batch."""
+        """Drop the batch's views."""
         for table in self.rows:
             self._run(f"DROP VIEW IF EXISTS temp.{table}")
             self._db.unregister(f"given_{table}")
@@ -90,10 +90,10 @@ class BatchFilter:
 
     def _view(self, table: str, rows: pa.Table) -> None:
         columns = ", ".join(c.name for c in TABLES[table].columns)
-        # threads share the batches that Arrow keeps, so one piece would be one thread's work
+        # DuckDB's threads work on one Arrow batch each: a single large batch would keep a single thread busy
         shared = pa.Table.from_batches(rows.to_batches(max_chunksize=_SHARED_ROWS), schema=rows.schema)
         self._db.register(f"given_{table}", shared)
-        self._run(f"DROP TABLE IF EXISTS temp.{table}")  # what a judgement left
+        self._run(f"DROP TABLE IF EXISTS temp.{table}")  # left over from an evaluation
         self._run(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM given_{table}")
         self.rows[table] = rows.num_rows
 
@@ -105,7 +105,7 @@ class BatchFilter:
         done: FilterResult,
         highs: list[tuple[SourceProgress, datetime]],
     ) -> pa.Table:
-        """The rows whose time is neither over nor to come, with `event`, and `place`: which piece they are of."""
+        """Rows neither late nor ahead, with `event` and `place` (index of the piece)."""
         kept = []
         latest = desk.now + self._lateness.ahead
         for place, piece in enumerate(pieces):
@@ -131,7 +131,7 @@ class BatchFilter:
     def _split(
         self, table: str, origin: str, rows: pa.Table, out: Any, reason: LiveReason, done: FilterResult
     ) -> pa.Table:
-        """`rows` without those that `out` marks, which are set aside."""
+        """`rows` without those that the mask `out` marks; these are rejected."""
         if not pc.any(out).as_py():
             return rows
         self._refuse(table, origin, reason, _filtered(rows, out), done)
@@ -139,7 +139,7 @@ class BatchFilter:
 
     @staticmethod
     def _stretch(table: str, rows: pa.Table, progress: Checkpoint, done: FilterResult) -> datetime:
-        """Note which events `rows` span; returns the latest."""
+        """Record first and last event of `rows`; return the last."""
         ends = pc.min_max(rows["event"]).as_py()
         first: datetime = ends["min"]
         last: datetime = ends["max"]
@@ -151,7 +151,7 @@ class BatchFilter:
 
     @staticmethod
     def _count_days(table: str, rows: pa.Table, progress: Checkpoint) -> None:
-        """Note how many records each day has: days of a wrong clock are told from the others by it."""
+        """Count the records of each day, to recognise days of a wrong clock."""
         if progress.days is None or not rows.num_rows:
             return
         known = progress.days.setdefault(table, {})
@@ -164,9 +164,9 @@ class BatchFilter:
             known[day] = (before + records, max(last, last_before))
 
     def _once(self, table: str, rows: pa.Table, origins: Sequence[str], done: FilterResult) -> pa.Table:
-        """`rows` without what came before, in this batch or an earlier one.
+        """`rows` without repeats of records in this batch or an earlier one.
 
-        An equal record has the same event time, so no more of the past is looked at than the batch spans.
+        Equal records have equal event times, so only hashes in the time span of the batch are compared.
         """
         if not rows.num_rows or table not in done.spans:
             return rows
@@ -226,24 +226,24 @@ class BatchFilter:
 
     @staticmethod
     def _filled(table: str, rows: pa.Table, progress: Checkpoint) -> None:
-        """Remember the columns of `table` in which a value was seen."""
+        """Record the columns of `table` that hold a value."""
         known = progress.filled.setdefault(table, set())
         left = [c.name for c in TABLES[table].columns if c.name not in known]
         known |= {name for name in left if rows[name].null_count < rows.num_rows}
 
     def forget(self, over: Mapping[str, datetime]) -> None:
-        """Drop the hashes of what would be late by now anyway: of each table, what lies before `over`."""
+        """Drop hashes of events before `over` (by table): repeats of them would be late."""
         for table, moment in over.items():
             self._run(f"DELETE FROM state.recent WHERE tbl = '{table}' AND event < TIMESTAMP '{moment}'")
 
 
 def _placed(rows: pa.Table, place: int) -> pa.Table:
-    """`rows` with the column `place`: which piece of the batch they are of."""
+    """`rows` with the column `place`: the index of their piece in the batch."""
     return rows.append_column("place", pa.repeat(pa.scalar(place, pa.int32()), rows.num_rows))
 
 
 def _filtered(rows: pa.Table, keep: Any) -> pa.Table:
-    """The rows that `keep` marks; by polars, whose views of strings Arrow itself cannot take from."""
+    """Rows marked by `keep`; uses polars, since Arrow cannot filter string views."""
     return pa.table(pl.DataFrame(rows).filter(pl.Series(keep)))
 
 
@@ -261,7 +261,7 @@ def _aside_table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
 
 
 def nothing_lost(batch: Batch, done: FilterResult) -> None:
-    """LostRecords where a record is neither used nor set aside."""
+    """Raise LostRecords unless every record is either used or rejected."""
     refused = sum(done.refused.values())
     if batch.records != done.used + refused + batch.rejected:
         raise LostRecords(

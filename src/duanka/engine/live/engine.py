@@ -1,7 +1,7 @@
-"""The live engine: micro-batches in, hits that come and go out, all of it in one DuckDB file.
+"""Live engine: micro-batches in, changes of hits out, state in one DuckDB file.
 
-Whatever one batch changes, the offsets of intake, the rollups and the hits, is one transaction: after a kill at any
-moment the file holds whole batches, and intake goes on behind the last of them.
+All changes of one batch (intake offsets, rollups, hits) are one transaction: after a kill at any moment the file
+holds whole batches, and intake continues after the last of them.
 """
 
 from __future__ import annotations
@@ -41,17 +41,18 @@ from duanka.engine.shared.duckdb_database import arrow_rows
 from duanka.engine.sql.rollup_sql import rollups_for
 
 _KEYED = {"cards": "card", "outlets": "outlet"}
-_UNMERGED = 8  # generations of a rollup, before merging may hold a batch up
+_UNMERGED = 8  # unmerged generations of a rollup from which on a batch merges some itself
 _MARGIN = timedelta(days=3)
-_KEEP = timedelta(days=100)  # the longest look-back of a rule, and some days
+_KEEP = timedelta(days=100)  # the longest look-back of a rule, plus some days
 
 
 class Live:
-    """One state folder's engine. `memory` is DuckDB's own limit; `rules` are all rules that the state serves.
+    """Live engine over one state folder.
 
-    Those with `limits` run; rules that read hits do not see those of the `shadows`. `keep`: how long rollups by hour
-    or day are kept; a hit older than that stays as it is. `history`: whether a new state begins with what lies there.
-    `passes`: who passed the second verification, looked at again whenever something is settled.
+    `rules`: all rules whose rollups the state holds; those with `limits` run. `shadows`: rules whose hits no other
+    rule reads. `memory`: DuckDB's memory limit. `keep`: retention of rollups by hour or day; older hits stay
+    unchanged. `history`: a new state first reads the backlog. `passes`: cards whose holders passed the second
+    verification, read again at each commit.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Live:
         self._seal_rows = seal_rows
         self._shadows = shadows
         self._lists = frozenset(name for name in LISTS if lists.get(name))
-        self._told_again: Changes = Counter()  # changes that no rule made, until they are counted
+        self._told_again: Changes = Counter()  # changes not made by rules and not yet counted
         self._begun = False
         self._cases_came = True
         self._state = LiveState(folder, memory=memory, threads=threads, again=self._attach)
@@ -87,7 +88,7 @@ class Live:
         try:
             self._open(lists, history=history)
         except BaseException:
-            self.close()  # or else whoever tries again would be told that it is in use
+            self.close()  # release the file lock, or a second attempt would find the state in use
             raise
 
     def _open(self, lists: Mapping[str, Sequence[Mapping[str, object]]], *, history: bool) -> None:
@@ -108,40 +109,40 @@ class Live:
         self.close()
 
     def close(self) -> None:
-        """Let go of the state; what is in it stays."""
+        """Close the state file; its content stays."""
         self._state.db.close()
 
     def positions(self) -> dict[str, int]:
-        """How far every origin is read."""
+        """Origin -> position up to which it is read."""
         return dict(self._run("SELECT origin, done FROM state.positions"))
 
     def expect(self, sources: Mapping[str, str], now: datetime) -> None:
-        """Wait for these sources (name -> table) although nothing came from them yet."""
+        """Let watermarks wait for `sources` (name -> table) before their first record."""
         with self._state.working():
             self._marks.expect(sources, now)
             self._state.commit()
 
     @property
     def in_history(self) -> bool:
-        """Whether what comes was there at the start: nothing of it is late, nothing is judged yet."""
+        """Whether the backlog is being read: no record is late and no rule runs yet."""
         return self._progress.history
 
     def reaches(self, now: datetime) -> bool:
-        """Whether the records have come to `now`, but for the lateness they are allowed."""
+        """Whether the records reach `now` less the allowed lateness."""
         latest = self._marks.latest()
         return latest is not None and latest >= now - self._lateness.default
 
     def end_history(self) -> None:
-        """From here on time counts: windows close, and what comes too late is set aside."""
+        """End the backlog: from now on windows close and late records are rejected."""
         if self._progress.history:
             with self._state.working():
                 self._progress.history = False
                 self._state.commit()
 
     def take(self, batch: Batch, now: datetime, *, settle: bool = True, judge: bool = True) -> BatchResult:
-        """Take one micro-batch in; with `settle`, commit everything since the last time, and first `judge` it.
+        """Ingest one micro-batch; with `settle`, run the rules (if `judge`) and commit.
 
-        `now` is the clock's, local. What is not settled yet is lost with the process, and comes again from intake.
+        `now`: local wall-clock time. Uncommitted batches are lost with the process and delivered again by intake.
         """
         begin = time.perf_counter()
         with self._state.working():
@@ -181,7 +182,7 @@ class Live:
         return changes
 
     def finish(self, now: datetime) -> BatchResult:
-        """Judge as if nothing more came: as a scan over the same records does."""
+        """Evaluate as if the records had ended, as a scan over the same records does."""
         begin = time.perf_counter()
         with self._state.working():
             changes = self._confirmed(now) + self._told_again
@@ -191,7 +192,7 @@ class Live:
             if records := self._marks.lasts():
                 end = EndOfRecords(*end_of_records(records))
                 changes += self._triggers.pull(self._progress, self._marks, self._able(), now, end)
-            self._progress.tidied = None  # what a rest merged since can be forgotten
+            self._progress.tidied = None  # forces retention to run: `rest` may have merged generations since
             self._tidy()
             self._state.commit()
         return BatchResult(
@@ -202,7 +203,7 @@ class Live:
         )
 
     def _confirmed(self, now: datetime) -> Changes:
-        """Log cases that came since the last time: they wait for no record, and for no rule."""
+        """Log police cases that came since the last call; they wait for no rule."""
         if not self._cases_came:
             return Counter()
         found = announce_cases(self._run, self._progress, now)
@@ -210,22 +211,22 @@ class Live:
         return found
 
     def decided_by(self) -> str:
-        """The fingerprint of the policy under which decisions were told last; empty where that is not known."""
+        """Fingerprint of the policy of the last published decisions; empty if unknown."""
         return self._progress.policy
 
     def decide_again(self, policy: str, cards: Collection[str]) -> None:
-        """Decisions are told under another policy from here on: tell those of `cards`, which it changes."""
+        """Switch to another policy; republish the decisions for `cards`, which it changes."""
         with self._state.working():
             self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
             self._progress.policy = policy
             self._state.commit()
 
     def coverage(self) -> Coverage | None:
-        """The days that the records cover by now; None before the first."""
+        """The days that the records cover so far; None before the first record."""
         return self._marks.coverage()
 
     def told(self, seq: int) -> None:
-        """Changes up to `seq` are written elsewhere for good."""
+        """Delete the changes up to `seq`, which are now stored durably elsewhere."""
         with self._state.working():
             self._run(f"DELETE FROM state.changes WHERE seq <= {seq}")
             self._state.commit()
@@ -236,13 +237,13 @@ class Live:
 
     @property
     def seq(self) -> int:
-        """The number of the last change."""
+        """Sequence number of the last change."""
         return self._progress.seq
 
     def _attach(self) -> None:
-        """Build what works on the progress."""
+        """Create the components that work on the current progress."""
         progress = self._progress
-        self._cases_came = True  # after a start or a failure, look which cases were not logged
+        self._cases_came = True  # after a start or a rollback, check for cases not logged yet
         self._shelves: dict[str, RollupStore] = {}
         for rollup in self._rollups:
             known = rollup.name in progress.shelves
@@ -259,11 +260,11 @@ class Live:
         self._triggers = Triggers(self._run, self._judge, self._shelves)
 
     def _grow(self, spans: Mapping[str, tuple[datetime, datetime]]) -> None:
-        """Append what the batch adds to the rollups and registers."""
+        """Add the batch to the rollups and registers."""
         for register in REGISTERS:
             if register in self._sorting.rows:
                 self._upsert(register)
-        there = [name for name in spans if name in self._sorting.rows]  # all of a table may have been repeats
+        there = [name for name in spans if name in self._sorting.rows]  # not if all were repeats
         if not there:
             return
         first, last = min(spans[t][0] for t in there), max(spans[t][1] for t in there)
@@ -275,9 +276,9 @@ class Live:
             appending = self._appending[rollup.name]
             select = appending.select(sources)
             days = rollup.name == "card_days"
-            if days:  # another rollup is made of it
+            if days:  # another rollup is built from it
                 self._run(f"CREATE OR REPLACE TEMP TABLE batch_days AS {select}")
-                self._run("DROP TABLE IF EXISTS temp.card_days")  # what a judgement left
+                self._run("DROP TABLE IF EXISTS temp.card_days")  # left over from an evaluation
                 self._run("CREATE OR REPLACE TEMP VIEW card_days AS SELECT * FROM batch_days")
                 select = "SELECT * FROM batch_days"
             shelf = self._shelves[rollup.name]
@@ -289,7 +290,7 @@ class Live:
             self._run("DROP VIEW temp.card_days")
 
     def _upsert(self, register: str) -> None:
-        """Take register rows over what stands; only rows that say something new count as touched."""
+        """Upsert register rows; only rows that differ mark their card as touched."""
         columns = ", ".join(c.name for c in TABLES[register].columns)
         key = _KEYED.get(register)
         last = (
@@ -310,12 +311,12 @@ class Live:
             self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
         self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news")
         self._cases_came |= register == "cases"
-        if judged:  # before the first judgement, everybody is to be judged anyway
+        if judged:  # the first evaluation covers all cards anyway
             self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
             self._triggers.look_ahead(register, "news", self._marks.latest())
 
     def _left_behind(self) -> None:
-        """A card that goes to another holder also concerns those of the holder whom it leaves."""
+        """Mark the previous holder's cards as touched when a card changes hands."""
         self._run(
             "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM state.cards WHERE holder IN"
             " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
@@ -323,7 +324,7 @@ class Live:
         )
 
     def _moved(self) -> None:
-        """A decision that was told names operator and city: where the register names others, it is told again."""
+        """Republish decisions whose card changed operator or city, since they name both."""
         moved = self._run(
             "SELECT n.card FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
             " (SELECT card FROM state.hits UNION SELECT card FROM state.confirmed)"
@@ -335,27 +336,27 @@ class Live:
             self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
-        """The rules that cannot run yet, and the "table.column" that none of the records has."""
+        """Rules that cannot run yet -> the missing inputs, as "table.column"."""
         given = self._given()
         return {p.id: needs for p in self._rules if (needs := given.lacks(p.rule))}
 
     def account(self, out: Path, now: datetime) -> LiveAccount | None:
-        """What a report tells beside the lists in `out`; None: no record came yet."""
+        """Report figures, besides the output files in `out`; None before the first record."""
         accounts = Accounts(self._run, self._progress, self._marks, self._shelves, self._judge.everybody())
         return accounts.account(self._rules, self._given(), out, now)
 
     def _able(self) -> list[CompiledRule]:
-        """The rules whose needs the records meet by now."""
+        """The rules whose required columns have been seen."""
         given = self._given()
         return [p for p in self._rules if not given.lacks(p.rule)]
 
     def _given(self) -> AvailableData:
-        """What the records held so far."""
+        """The columns and lists that hold data so far."""
         filled = self._progress.filled.items()
         return AvailableData({table: frozenset(columns) for table, columns in filled if columns}, self._lists)
 
     def rest(self, seconds: float) -> bool:
-        """Nothing waits: merge some of the state, about so long. False when there is nothing left to merge."""
+        """Compact the state for about `seconds` while idle; False when nothing is left."""
         until = time.perf_counter() + seconds
         with self._state.working():
             for shelf in self._shelves.values():
@@ -370,7 +371,7 @@ class Live:
         return True
 
     def _tidy(self) -> None:
-        """New generations where they are due, and what no rule looks back to any more dropped."""
+        """Seal generations that are due and drop data beyond every rule's look-back."""
         closed = max(self._progress.closed.values(), default=None)
         border = datetime.combine(closed, datetime.min.time()) if closed else None
         for shelf in self._shelves.values():
@@ -394,7 +395,7 @@ class Live:
 
 
 def _enough(keep: timedelta, rules: Sequence[CompiledRule]) -> timedelta:
-    """`keep`, if it is longer than the windows that rules look back to."""
+    """`keep`; DuankaError if it is shorter than a rule's look-back."""
     reach = {p.id: p.rule.look_back for p in rules if p.rollups - {"card_devices", "card_life"}}
     longest = max(reach, key=lambda rule: reach[rule], default="")
     if longest and keep < reach[longest] + _MARGIN:

@@ -1,7 +1,8 @@
-"""Runs rules over the cards that something happened to, and writes down how their hits changed.
+"""Evaluates rules for the affected cards and logs how their hits changed.
 
-The rule's own SQL reads the tables it always reads; they hold only the affected cards here, and those that belong
-together with them. What it gives for the affected cards replaces the hits that they had; the difference is logged.
+The SQL of a rule is unchanged. The tables it reads hold only the affected cards and the cards linked to them (same
+holder or device, where the rule asks for it). Its result replaces the hits of the affected cards; the difference is
+logged as changes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from duanka.engine.live.state.rollup_store import RollupStore, Run
 from duanka.engine.live.state.watermarks import LONG_AGO
 from duanka.engine.shared.coverage import known
 
-AT_ONCE = 1_000_000  # cards judged together; more are taken in slices
+AT_ONCE = 1_000_000  # cards evaluated together; more are evaluated in slices
 
 
 @dataclass(frozen=True)
 class JudgementTimes:
-    """The moments that rules may ask for; local times. `reached`: to here nothing that is judged will change."""
+    """Local times that a rule's SQL may read; results up to `reached` are final."""
 
     as_of: datetime
     records_from: datetime
@@ -38,7 +39,7 @@ class JudgementTimes:
 
 
 class RuleEvaluator:
-    """Judges groups of rules over the temporary table `affected` (card)."""
+    """Evaluates groups of rules for the cards in the temporary table `affected`."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class RuleEvaluator:
         shelves: Mapping[str, RollupStore],
         shadows: frozenset[str] = frozenset(),
     ) -> None:
-        """`shadows`: rules whose hits no other rule sees."""
+        """`shadows`: rules whose hits no other rule reads."""
         self._db = db
         self._run = run
         self._shelves = shelves
@@ -65,10 +66,10 @@ class RuleEvaluator:
         since: datetime | None = None,
         closing: bool = False,
     ) -> Counter[tuple[str, Change]]:
-        """Judge `rules` (which read alike) for the cards that the statement `stirred` gives.
+        """Evaluate `rules`, which share their inputs, for the cards selected by `stirred`.
 
-        `seen`: registers show what is known then; `since`: only windows from here on are judged. What happened to
-        a card concerns those that belong with it too, except when days close: then all are asked anyway.
+        `seen`: registers are read as known at this time. `since`: only windows from here on are evaluated. Linked
+        cards are evaluated too, except with `closing` (end of a day), when all active cards are selected anyway.
         """
         changes: Counter[tuple[str, Change]] = Counter()
         self._run(f"CREATE OR REPLACE TEMP TABLE stirred AS SELECT DISTINCT card FROM ({stirred})")
@@ -87,7 +88,8 @@ class RuleEvaluator:
                 continue
             for rule in rules:
                 frozen = self._frozen(rule, progress)
-                # an absence is known from its due moment on, long past or not; a ratio over half a window is none
+                # an absence is certain from its due time on, however old; a ratio needs the whole window, so hits
+                # whose window is partly forgotten are not evaluated again
                 judged = since if frozen is None or rule.due else max(frozen, since or frozen)
                 self._find(rule, moments[rule.id], judged)
                 changes += self._settle(rule, progress, since, frozen)
@@ -96,9 +98,9 @@ class RuleEvaluator:
         return changes
 
     def _see_company(self, together: Sequence[str], *, whole: bool) -> None:
-        """Make visible who belongs with the affected cards: it decides about them.
+        """Fill the table `visible`: the affected cards and the cards linked to them.
 
-        Unless `whole`, the company of the stirred cards is among the affected ones already.
+        Unless `whole`, the cards linked to `stirred` are already in `affected`.
         """
         self._run("CREATE OR REPLACE TEMP TABLE visible AS SELECT card FROM affected")
         if not together:
@@ -110,10 +112,10 @@ class RuleEvaluator:
                 self._spread(column, "unmet", "visible")
 
     def everybody(self) -> str:
-        """All cards that the state knows, as a statement."""
+        """A SELECT of all cards in the state."""
         days = self._shelves.get("card_days")
         there = {part.source for part in days.rollup.parts} if days else set()
-        # every use of a card stands in its days, but those of sightings only where a rule asks for them
+        # card_days covers every use of a card, but sightings only where a rule reads them
         seen = [
             shelf
             for shelf in self._shelves.values()
@@ -123,7 +125,7 @@ class RuleEvaluator:
         return " UNION ".join(f"SELECT card FROM {part}" for part in parts)
 
     def _plan(self, rule: CompiledRule, moments: JudgementTimes) -> None:
-        """Write down when to ask again about the affected cards; what is past for good was just judged."""
+        """Store when to evaluate the affected cards again: their due times to come."""
         self._run(f"DELETE FROM state.due WHERE rule = '{rule.id}' AND card IN (SELECT card FROM affected)")
         self._execute(
             f"INSERT INTO state.due SELECT '{rule.id}', card, due_at FROM ({rule.due})"
@@ -140,9 +142,9 @@ class RuleEvaluator:
         *,
         closing: bool,
     ) -> bool:
-        """Make the tables that `rules` read, with no more than the cards that their hits can depend on.
+        """Create the tables that `rules` read, restricted to the visible cards.
 
-        False when none of the affected cards can have a hit, or had one.
+        Returns False when no affected card has a hit or can get one.
         """
         rollups = lean_for(list(rules), narrowed=closing)
         if not closing:
@@ -162,7 +164,7 @@ class RuleEvaluator:
                 "SELECT * FROM state.hits WHERE card IN (SELECT card FROM visible)"
                 f" AND rule NOT IN ({self._unseen})",
             )
-        if closing:  # what is narrowed by a register can only be built behind it
+        if closing:  # `narrow` conditions may read a register, so registers come first
             self._rollups(rollups, rules, moments, since, closing=True)
         return True
 
@@ -186,7 +188,7 @@ class RuleEvaluator:
             self._make(lean.name, restricted, vars(moments[rules[0].id]))
 
     def _can_hit(self, rules: Sequence[CompiledRule]) -> bool:
-        """Leave out the affected cards without a row that a hit needs; a card that has a hit stays."""
+        """Drop affected cards that have no hit and lack a row that a hit requires."""
         if any(not rule.stirs for rule in rules):
             return True
         rows = [f"SELECT card FROM {name} WHERE {text}" for r in rules for name, text in r.stirs.items()]
@@ -206,7 +208,7 @@ class RuleEvaluator:
         return " OR ".join(f"({rule.narrow[rollup]})" for rule in readers)
 
     def _spread(self, column: str, cards: str, into: str) -> int:
-        """Add to `into` the cards that share `column` with one of the table `cards`; returns how many came."""
+        """Add cards to `into` that share `column` with one in `cards`; return their count."""
         source = "state.cards"
         if column == "imei":
             source = f"({self._shelves['card_devices'].raw('card, imei')})"
@@ -222,7 +224,7 @@ class RuleEvaluator:
         )
 
     def _register(self, register: str, asked: frozenset[str], seen: datetime) -> None:
-        """A register as it was known at `seen`, of the visible cards, with the columns that are `asked` for."""
+        """Create a register as known at `seen`: visible cards, columns in `asked`."""
         table = TABLES[register]
         wanted = [c.name for c in table.columns if c.name in asked or c.name == "card"]
         visible = f"(SELECT * FROM state.{register} WHERE card IN (SELECT card FROM visible))"
@@ -240,7 +242,7 @@ class RuleEvaluator:
             self._db.execute(sql).fetchall()
 
     def _frozen(self, rule: CompiledRule, progress: Checkpoint) -> datetime | None:
-        """Hits before this moment rest on what is forgotten by now: they stay as they are."""
+        """Time before which hits stay unchanged: their data is beyond retention."""
         if progress.horizon and any(self._shelves[name].window for name in rule.rollups):
             return progress.horizon + rule.rule.look_back
         return None
@@ -259,7 +261,7 @@ class RuleEvaluator:
     def _settle(
         self, rule: CompiledRule, progress: Checkpoint, since: datetime | None, frozen: datetime | None
     ) -> Counter[tuple[str, Change]]:
-        """Put what was found in the place of the hits that stand; log what became of each."""
+        """Replace the stored hits with the table `found` and log each change."""
         later = f" AND seen_at >= TIMESTAMP '{since}'" if since else ""
         stands = (
             f"SELECT card, seen_at, evidence FROM state.hits WHERE rule = '{rule.id}'"

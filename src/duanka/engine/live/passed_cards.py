@@ -1,4 +1,4 @@
-"""Who passed the second verification, in the live state: looked up again when it changed, and judged anew."""
+"""Cards that passed the second verification, kept up to date in the live state."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from duanka.engine.shared.duckdb_database import pass_rows
 
 
 class Passed:
-    """Keeps `state.passes` as `passes` says; None: nobody is said to have passed, and what the state knows stays."""
+    """Copies `passes` to `state.passes`; with None the stored table stays unchanged."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection, run: Run, passes: Passes | None) -> None:
         self._db, self._run, self._passes = db, run, passes
         self._version: object = None
 
     def take(self) -> None:
-        """Take what changed since the last time, in the open transaction; the cards concerned count as touched."""
+        """Apply new passes in the open transaction and mark their cards as touched."""
         if self._passes is None:
             return
-        version = self._passes.version()  # before the reading: what changes meanwhile is read the next time
+        version = self._passes.version()  # read first: a concurrent change is then seen by the next call
         if version == self._version:
             return
         self._db.register("given", pass_rows(self._passes.read()))

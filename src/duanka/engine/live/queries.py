@@ -1,4 +1,4 @@
-"""What the live state answers: hits as they stand, how they changed, and what was set aside."""
+"""Queries of the live state: current hits, their changes, rejected records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StateQueries:
         self._run = run
 
     def changes(self, after: int, most: int = 1_000_000) -> Iterator[HitChange]:
-        """The changes of hits behind number `after`, in order, at most so many."""
+        """Changes of hits after sequence number `after`, in order, at most `most`."""
         rows = self._run(
             "SELECT seq, kind, card, rule, seen_at, evidence FROM state.changes"
             f" WHERE seq > {after} ORDER BY seq LIMIT {most}"
@@ -30,10 +30,10 @@ class StateQueries:
             yield HitChange(seq, Change(kind), Hit(card, rule, seen_at, json.loads(evidence)))
 
     def cards_with_hits(self, changed: tuple[int, int] | None = None) -> Iterator[CardHits]:
-        """Each card with a hit or a police case, cards in order.
+        """Each card with a hit or a police case, ordered by card.
 
-        With `changed`, the cards whose hits changed behind the first number and up to the second, also those that
-        have none left.
+        With `changed` = (after, up to), only the cards with a change in this range of sequence numbers, including
+        those that have no hit left.
         """
         which, more = "TRUE", ""
         if changed:
@@ -46,5 +46,5 @@ class StateQueries:
         write_parquet(self._run, sorted_hits("state.hits"), path)
 
     def write_quarantine(self, path: Path) -> None:
-        """Write quarantine.parquet: what was set aside, from the start of the state."""
+        """Write quarantine.parquet: all records rejected since the state was created."""
         write_parquet(self._run, "SELECT * FROM state.quarantine", path)

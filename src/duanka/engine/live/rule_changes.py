@@ -1,4 +1,4 @@
-"""Holds a state against the rules, lists and shadows of today: what changed is judged anew, what is gone is revoked."""
+"""Adapts a state to changed rules, lists and shadows when a run starts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def reconcile(
     lists: Lists,
     shadows: frozenset[str],
 ) -> None:
-    """Make `progress` forget what it knows of rules that are others today, and revoke the hits of those gone."""
+    """Schedule changed rules for a full run; revoke hits of rules that cannot run.
+
+    Raises DuankaError when the rollups of the state have another shape than those of `rules`.
+    """
     shape = _fingerprint(*(f"{r.name} {r.columns}" for r in rollups))
     if progress.shape and progress.shape != shape:
         raise DuankaError(
@@ -48,7 +51,7 @@ def reconcile(
 
 
 def _identity(rule: CompiledRule, lists: Lists, others: Sequence[str]) -> str:
-    """What the hits of `rule` depend on, beside the records: its SQL, its lists, and whose hits it reads."""
+    """Fingerprint of a rule's inputs other than records: SQL, lists, rules it reads."""
     read = [json.dumps(lists.get(name, ()), default=str) for name in rule.rule.reads if name in LISTS]
     return _fingerprint(rule.sql, rule.due, *read, *(others if "hits" in rule.rule.reads else ()))
 

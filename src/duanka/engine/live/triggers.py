@@ -1,4 +1,4 @@
-"""What makes a rule look again: new records, a day that is over, a moment that has come, a register that changed."""
+"""Triggers of evaluation: new records, end of a day, due times, register changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Changes = Counter[tuple[str, Change]]
 
 @dataclass(frozen=True)
 class EndOfRecords:
-    """The end of all records: `certain` to here they reach, `midnight` is when they are judged."""
+    """Assumed end of records: complete up to `certain`, evaluated as of `midnight`."""
 
     certain: datetime
     midnight: datetime
@@ -29,7 +29,7 @@ class EndOfRecords:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One judgement: what the rules that are ready take for now, and which of them judge all cards anew."""
+    """One evaluation pass: times of the ready rules; those in `anew` read all cards."""
 
     progress: Checkpoint
     latest: datetime
@@ -38,13 +38,13 @@ class _Turn:
     final: bool
 
     def now_of(self, rule: CompiledRule) -> datetime:
-        """Up to when `rule` asks what is due."""
+        """Time up to which due times of `rule` are handled."""
         moments = self.moments[rule.id]
         return moments.as_of if self.final else moments.reached
 
 
 class Triggers:
-    """Finds, for every rule, the cards that it must judge now, and has them judged."""
+    """Finds the cards that each rule must evaluate now, and has them evaluated."""
 
     def __init__(self, run: Run, judge: RuleEvaluator, shelves: Mapping[str, RollupStore]) -> None:
         self._run = run
@@ -59,11 +59,11 @@ class Triggers:
         now: datetime,
         end: EndOfRecords | None = None,
     ) -> Changes:
-        """Judge what is due; with `end`, as if nothing more came."""
+        """Evaluate what is due; with `end`, as if no more records came."""
         since, latest = marks.since(), marks.latest()
         if since is None or latest is None:
             return Counter()
-        # what registers said up to the end that was assumed last stays known
+        # registers were already read as of an end assumed earlier: never go back
         latest = end.midnight if end else max(latest, progress.seen or latest)
         if progress.since is None:
             for register in ("cards", "complaints", "cases"):
@@ -77,7 +77,7 @@ class Triggers:
         seq = progress.seq
         changes = self._all(ready, turn)
         for rule in ready:
-            if "hits" in rule.rule.reads:  # last: it reads what the others found
+            if "hits" in rule.rule.reads:  # runs last, because it reads the hits of the others
                 changed = f"SELECT card FROM state.changes WHERE seq > {seq}"
                 cards = "SELECT card FROM state.hits" if rule.id in turn.anew else changed
                 changes += self._judged([rule], cards, turn)
@@ -104,9 +104,9 @@ class Triggers:
         now: datetime,
         end: EndOfRecords | None,
     ) -> dict[str, JudgementTimes]:
-        """What each rule takes for now; a rule that waits for its sources has none.
+        """Times of each rule; a rule without a watermark yet has none.
 
-        An end of all records is assumed, not reached: who goes on behind it judges what it assumed again.
+        With `end`, `reached` stays at the watermark: if records follow after all, the rest is evaluated again.
         """
         moments = {}
         for rule in able:
@@ -137,14 +137,14 @@ class Triggers:
 
     @staticmethod
     def _closing(ready: Sequence[CompiledRule], turn: _Turn) -> Sequence[CompiledRule]:
-        """The rules whose days are over: one a turn, for no batch should wait for all; at the end, all of them."""
+        """Daily rules to run: one a pass, to keep batches short; all of them at the end."""
         closed = turn.progress.closed
         new = [r for r in ready if r.closes and (r.id not in closed or r.id in turn.anew)]
         over = [r for r in ready if r.closes and r not in new and turn.now_of(r).date() > closed[r.id]]
         return [*new, *(over if turn.final else over[:1])]
 
     def _ask_again(self, rule: CompiledRule, turn: _Turn) -> None:
-        """Cards whose register row changed are judged anew when the next day is over."""
+        """Schedule cards with a changed register row for the end of the next day."""
         if "cards" in rule.registers and rule.id in turn.progress.closed:
             self._run(
                 f"INSERT INTO state.again SELECT '{rule.id}', card FROM state.touched WHERE tbl = 'cards'"
@@ -164,7 +164,7 @@ class Triggers:
         )
 
     def look_ahead(self, register: str, rows: str, latest: datetime | None) -> None:
-        """Remember the `rows` of a register that speak of a time behind `latest`: they count when it has come."""
+        """Store register `rows` with a time after `latest`; they take effect at that time."""
         for column in TABLES[register].columns:
             if column.kind is ColumnKind.TIME and latest is not None:
                 self._run(
@@ -173,14 +173,14 @@ class Triggers:
                 )
 
     def _registered(self, latest: datetime) -> None:
-        """What a register said ahead of its time is known from now on."""
+        """Apply register rows whose stored time has come: mark their cards as touched."""
         come = f"due_at <= TIMESTAMP '{latest}'"
         if self._run(f"SELECT 1 FROM state.ahead WHERE {come} LIMIT 1"):
             self._run(f"INSERT INTO state.touched SELECT tbl, card FROM state.ahead WHERE {come}")
             self._run(f"DELETE FROM state.ahead WHERE {come}")
 
     def _at_once(self, group: Sequence[CompiledRule], turn: _Turn) -> Changes:
-        """Rules whose hits more records can only add to: at every judgement, for the cards touched since the last."""
+        """Evaluate monotone rules (more records only add hits) for cards touched since."""
         if any(rule.id in turn.anew for rule in group):
             return self._judged(group, self._judge.everybody(), turn)
         touched = self._touched_rollups(group[0])
@@ -209,7 +209,7 @@ class Triggers:
         return f"SELECT card FROM state.touched WHERE tbl IN ({names})"
 
     def _from_hour(self, rule: CompiledRule) -> datetime | None:
-        """Where a rule judges hour by hour, the first hour that was touched."""
+        """The first touched hour, for a rule with hourly windows; None for others."""
         if rule.rule.window is not Window.HOUR:
             return None
         firsts = [
@@ -223,11 +223,11 @@ class Triggers:
         return bool(self._run(f"SELECT 1 FROM state.hits WHERE rule = '{rule.id}' LIMIT 1"))
 
     def _when_due(self, rule: CompiledRule, turn: _Turn) -> Changes:
-        """Absences: the cards whose moment has come, and those with a hit that something happened to."""
+        """Evaluate absences: cards whose due time has come, and touched cards with a hit."""
         if rule.id in turn.anew:
-            # a rule that also fires at once has just judged everybody
+            # a rule that is also monotone has just evaluated all cards
             return Counter() if rule.rule.monotone else self._judged([rule], self._judge.everybody(), turn)
-        # at an end, who waits only for a day to be over is judged by what is certain
+        # at the end of records, a due time that only waits for the day to end counts as reached
         mark = turn.now_of(rule) + (timedelta(days=1) if turn.final else timedelta())
         parts = [f"SELECT card FROM state.due WHERE rule = '{rule.id}' AND due_at <= TIMESTAMP '{mark}'"]
         touched = self._touched_rollups(rule)
@@ -240,7 +240,7 @@ class Triggers:
         return self._judged([rule], "SELECT card FROM asked", turn)
 
     def _when_closed(self, rule: CompiledRule, turn: _Turn) -> Changes:
-        """Ratios over days: all cards that were active on the days that are over now."""
+        """Evaluate daily ratios for all cards active on the days that have ended."""
         before, reached = turn.progress.closed.get(rule.id), turn.moments[rule.id].reached
         if reached > LONG_AGO:
             turn.progress.closed[rule.id] = reached.date()
@@ -260,7 +260,7 @@ class Triggers:
         return changes
 
     def _newcomers(self, begin: datetime) -> str:
-        """Cards of devices that a card came into since `begin`: the whole box is another one now."""
+        """A SELECT of all cards of devices that received a new card since `begin`."""
         shelf = self._shelves["card_devices"]
         devices = shelf.restricted(shelf.rollup.only(("first_seen",)), "imei IS NOT NULL", None)
         return (
@@ -270,7 +270,7 @@ class Triggers:
 
 
 def _alike(rules: Sequence[CompiledRule]) -> Iterator[list[CompiledRule]]:
-    """Rules that read the same, under the same conditions, are judged over the same cards together."""
+    """Group rules with the same inputs and conditions; they share their cards."""
     groups: dict[object, list[CompiledRule]] = {}
     for rule in rules:
         touches = tuple(sorted((name, text) for name, text in rule.touches.items() if name in rule.rollups))

@@ -1,1 +1,1 @@
-"""What the batch engines and the live engine share: DuckDB, hits, coverage of the records."""
+"""Shared by the batch and live engines: DuckDB, hits, coverage of the records."""

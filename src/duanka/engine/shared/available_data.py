@@ -1,4 +1,4 @@
-"""What a delivery holds, and so which rules can run on it and how much of a rollup they need."""
+"""Data present in a delivery: decides which rules can run and what they need."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from duanka.engine.sql.render import Value, condition
 
 @dataclass(frozen=True)
 class AvailableData:
-    """`columns`: table -> columns with at least one value; `lists`: those of the policy with at least one row.
+    """Columns, policy lists and times available to rules.
 
-    `values`: the three moments that every rule may name, see engine/sql/render.py.
+    `columns`: table -> columns with at least one value. `lists`: policy lists with at least one row. `values`: the
+    three times that every rule may name, see engine/sql/render.py.
     """
 
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -25,7 +26,7 @@ class AvailableData:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def lacks(self, rule: Rule) -> tuple[str, ...]:
-        """What `rule` needs and is not there."""
+        """Inputs that `rule` requires and that are missing."""
 
         def there(need: str) -> bool:
             table, _, column = need.partition(".")
@@ -36,11 +37,11 @@ class AvailableData:
         return tuple(need for need in rule.needs if not there(need))
 
     def without(self, rule: Rule) -> tuple[str, ...]:
-        """The tables that `rule` would also have read."""
+        """Optional tables of `rule` that are missing."""
         return tuple(t for t in rule.wants if not self.columns.get(t))
 
     def narrow(self, rollup: Rollup, rules: Sequence[tuple[Rule, Mapping[str, Literal]]]) -> str:
-        """What any of `rules` may need of `rollup`, as one condition; empty: all of it."""
+        """Condition for the groups of `rollup` that any of `rules` needs; "": all of them."""
         readers = [(rule, limits) for rule, limits in rules if rollup.name in rule.reads]
         if not readers or any(rollup.name not in rule.narrow for rule, _ in readers):
             return ""
@@ -49,7 +50,7 @@ class AvailableData:
         )
 
     def counting_cards(self) -> str:
-        """The SELECT that counts the cards of the register, or without one those in the records."""
+        """SELECT of the number of cards in the register or, without one, in the records."""
         if "cards" in self.columns:
             return "SELECT count(*) FROM cards"
         records = [name for name in self.columns if TABLES[name].record]
@@ -57,5 +58,5 @@ class AvailableData:
 
 
 def moments(found: RecordCoverage) -> dict[str, Value]:
-    """The moments that rules name with `$`."""
+    """The times that rules name with `$`."""
     return {"as_of": found.until, "records_from": found.since, "records_until": found.certain}

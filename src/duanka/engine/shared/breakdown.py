@@ -1,4 +1,4 @@
-"""Where and when the cards at risk are: counted over the register, the devices and the hits."""
+"""Breakdown of the cards at risk by place and time."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def profile(
     run_on_hits: Run | None = None,
     tables: Mapping[str, str] | None = None,
 ) -> Profile:
-    """Count over the table `at_risk` (card) and what is `built`; `run_on_hits`: where the hits are, if elsewhere.
+    """Count the cards of the table `at_risk` (card) over the tables in `built`.
 
-    `tables`: how cards, outlets, card_devices and hits are called, where not by these names.
+    `run_on_hits`: runs SQL where the hits are, if not by `run`. `tables`: actual names of cards, outlets, card_devices
+    and hits, where they differ.
     """
     called = {**{name: name for name in _TABLES}, **(tables or {})}
 
@@ -45,7 +46,7 @@ def profile(
         )
         return tuple(Share(*row) for row in rows)
 
-    # Hits of a register's condition may lie years back; the plot shows the last two months.
+    # hits on register data may lie years back; the plot shows the last two months
     days = (run_on_hits or run)(
         f"SELECT CAST(seen_at AS DATE) AS day, rule, count(*) FROM {called['hits']} WHERE seen_at >="
         f" (SELECT max(seen_at) - INTERVAL 60 DAYS FROM {called['hits']}) GROUP BY ALL ORDER BY 1, 2"

@@ -1,8 +1,8 @@
-"""Which event time the records cover, and the views that hide everything else.
+"""Event time covered by the records, and views limited to it.
 
-Records of a wrong clock (1970, 2099, one switch that is a year ahead) must not make every card look asleep or every
-silence certain. So in a table of any size, days that lie more than a week off the rest, none of which holds half of the
-median day, are strays: counted, reported, not seen.
+Records of a wrong clock (1970, 2099, one switch a year ahead) must not make every card look dormant or every absence
+certain. Days are strays when a gap of more than a week separates them from the rest and none of them holds half as
+many records as the median day. Strays are counted and reported, but no rule sees them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 Run = Callable[[str], Rows]
 _MOMENT, _HOUR = timedelta(microseconds=1), timedelta(hours=1)
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
-_SOLID_SHARE = 0.5  # of the median day: less is what one switch of many may send with a wrong clock
-_STRAYS_FROM = 100  # records on the median day; a smaller table is too thin to tell strays from days
-_USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these reach
+_SOLID_SHARE = 0.5  # share of the median day; one switch of many with a wrong clock sends less
+_STRAYS_FROM = 100  # minimum records on the median day; smaller tables are too sparse to find strays
+_USE = ("calls", "messages", "data_days")  # an absence of use is certain only where all of these have records
 
 
 class Day(NamedTuple):
-    """How many records a day has, and the last of them."""
+    """Number of records of a day and the time of the last one."""
 
     day: date
     records: int
@@ -47,7 +47,10 @@ class Day(NamedTuple):
 
 
 def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> RecordCoverage:
-    """Find the Span of record tables (`sources`: name -> SQL source); UnreadableInput when all are empty."""
+    """Find the coverage of record tables; UnreadableInput when all are empty.
+
+    `sources`: table name -> SQL source; `as_of`: the current time that a person gave, if any.
+    """
     days = {
         name: [Day(*row) for row in run(_DAYS.format(moment=TABLES[name].time, source=source))]
         for name, source in sources.items()
@@ -69,7 +72,7 @@ def of_records(sources: Mapping[str, str], as_of: datetime | None, run: Run) -> 
         first=min(first.values()),
         since=since(first),
         until=until,
-        certain=as_of or reach,  # whoever says what "now" is says that the records reach it
+        certain=as_of or reach,  # giving `as_of` asserts that the records are complete up to it
         outside=outside,
         reach=reach,
         as_of=as_of,
@@ -87,7 +90,7 @@ _DAYS = (
 
 
 def without_strays(days: Sequence[Day]) -> Sequence[Day]:
-    """The days of a table, in their order, without those of a wrong clock."""
+    """The days of a table, in order, without days of a wrong clock."""
     typical = median(d.records for d in days)
     if typical < _STRAYS_FROM:
         return days
@@ -101,33 +104,33 @@ def without_strays(days: Sequence[Day]) -> Sequence[Day]:
 
 
 def by_day(table: str) -> bool:
-    """Whether records of `table` speak for a whole day."""
+    """Whether records of `table` are daily totals."""
     moment = TABLES[table].time
     return moment is not None and TABLES[table].column(moment).kind is ColumnKind.DAY
 
 
 def since(first: Mapping[str, datetime]) -> datetime:
-    """From when on every kind of use is in the records; `first`: record table -> the begin of its first day."""
+    """Time from which on every kind of use is covered; `first`: table -> first day."""
     return max([first[name] for name in _USE if name in first] or first.values())
 
 
 def end_of_records(lasts: Mapping[str, datetime]) -> tuple[datetime, datetime]:
-    """Where all records reach, and the midnight after it; `lasts`: record table -> its last event."""
+    """The end of all records and the midnight after it; `lasts`: table -> last event."""
     reach = max(_end(table, last) for table, last in lasts.items())
     return reach, datetime.combine(reach - _MOMENT, time()) + _DAY
 
 
 def _end(table: str, last: datetime) -> datetime:
-    """The full hour after the last record; data volumes speak for their whole day."""
+    """The full hour after the last record; for daily totals, the end of the day."""
     return last + _DAY if by_day(table) else last.replace(minute=0, second=0, microsecond=0) + _HOUR
 
 
 def known(
     table: Table, source: str, until: datetime, columns: Sequence[str] = (), passes: str | None = None
 ) -> str:
-    """A SELECT of a register's rows, of `columns` or all, that shows what is known at `until`.
+    """SELECT of a register's rows as known at `until`, with `columns` or all columns.
 
-    `passes`: a source of who passed the second verification, for the register of cards; None: nobody did.
+    `passes`: SQL source (card, passed_at) of passed second verifications, for the register of cards; None: no passes.
     """
     now = f"TIMESTAMP '{until}'"
     if table.name != "cards":
@@ -147,20 +150,20 @@ def known(
 def seen(
     table: Table, source: str, span: RecordCoverage, columns: Sequence[str] = (), passes: str | None = None
 ) -> str:
-    """A SELECT over `source` that shows what is known at `span.until`, and nothing after it.
+    """SELECT over `source` limited to what is known at `span.until`.
 
-    `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`. `passes`: as of `known`. Who passed
-    did, whether or not the records reach that moment; only an `as_of` that a person said hides what came after it.
+    `columns`: all columns of `source`, for an engine whose SQL has no `* REPLACE`. `passes`: as in `known`. A pass
+    counts even if it is later than the records; only an `as_of` given by a person hides later ones.
     """
     if table.name == "cases" and span.as_of is None:
-        # the police confirmed it, whether or not the records reach that moment: the card is to be stopped now
+        # a case confirmed by the police counts even if it is later than the records: the card is to be stopped now
         return f"SELECT {', '.join(columns) or '*'} FROM {source}"
     if not table.record:
         if passes and span.as_of:
             passes = f"(SELECT * FROM {passes} WHERE passed_at <= TIMESTAMP '{span.as_of}')"
         return known(table, source, span.until, columns, passes)
     first, until = f"TIMESTAMP '{span.first}'", f"TIMESTAMP '{span.until}'"
-    if by_day(table.name):  # a day's total is known when the day is over
+    if by_day(table.name):  # a daily total is known at the end of the day
         return (
             f"SELECT * FROM {source} WHERE {table.time} >= CAST({first} AS DATE)"
             f" AND {table.time} < CAST({until} AS DATE)"

@@ -1,4 +1,4 @@
-"""DuckDB in this process: opening it, running statements, and the types of the canonical tables in it."""
+"""DuckDB helpers: open, run statements, types of the canonical tables."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 def arrow_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
-    """`rows` as Arrow, with every column of `table`; what a row does not say is null."""
+    """`rows` as Arrow with every column of `table`; missing values are null."""
     schema = arrow_schema(table)
     return pa.Table.from_pylist([{c: row.get(c) for c in schema.names} for row in rows], schema=schema)
 
 
 def pass_rows(passes: Mapping[str, datetime]) -> pa.Table:
-    """Card -> when its holder last passed, as Arrow: card, passed_at."""
+    """`passes` (card -> local time of the last pass) as Arrow: card, passed_at."""
     schema = pa.schema([("card", pa.string()), ("passed_at", pa.timestamp("us"))])
     return pa.table([list(passes), list(passes.values())], schema=schema)
 
 
 def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """A new database in memory; `work` holds what spills beyond `memory`, for example "700MB"."""
+    """Open a database in memory that spills to `work` beyond `memory` ("700MB")."""
     work.mkdir(parents=True, exist_ok=True)
     db = duckdb.connect(":memory:")
     bound(db, work, memory, threads)
@@ -56,7 +56,7 @@ def opened(work: Path, memory: str, threads: int | None) -> duckdb.DuckDBPyConne
 
 
 def bound(db: duckdb.DuckDBPyConnection, work: Path, memory: str, threads: int | None) -> None:
-    """Keep a database within `memory` and `threads` (None: all cores); what is more spills to `work`."""
+    """Limit a database to `memory` and `threads` (None: all cores); spill to `work`."""
     settings = {
         "memory_limit": memory,
         "temp_directory": str(work / "spill"),
@@ -68,21 +68,21 @@ def bound(db: duckdb.DuckDBPyConnection, work: Path, memory: str, threads: int |
 
 
 def write_parquet(run_it: Callable[[str], Rows], select: str, path: Path) -> None:
-    """Write what `select` gives to `path`, whole or not at all."""
+    """Write the result of `select` to `path`, atomically."""
     unfinished = path.with_suffix(".unfinished")
     run_it(f"COPY ({select}) TO {quoted(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
     unfinished.replace(path)
 
 
 def register(db: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
-    """Make the table `name` of `rows`."""
+    """Create the table `name` from `rows`."""
     db.register(f"{name}_rows", rows)
     run(db, f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_rows")
     db.unregister(f"{name}_rows")
 
 
 def run(db: duckdb.DuckDBPyConnection, sql: str) -> Rows:
-    """Run `sql`; a result is read whole before the next statement."""
+    """Run `sql` and return all rows."""
     with plainly():
         return db.execute(sql).fetchall()
 
@@ -91,13 +91,13 @@ _NO_ROOM = ("no space left", "file too large", "quota exceeded")
 
 
 def quoted(text: str) -> str:
-    """`text` as an SQL literal of DuckDB."""
+    """`text` as a DuckDB string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """What stops DuckDB from outside, as the rest of the house knows it: Ctrl-C, and a disk that is full."""
+    """Convert DuckDB's errors for Ctrl-C and a full disk to the usual exceptions."""
     try:
         yield
     except duckdb.IOException as error:

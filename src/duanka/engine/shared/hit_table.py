@@ -1,4 +1,4 @@
-"""The hits of one scan, in the table `hits` of a local DuckDB, whichever engine found them."""
+"""Hits of one scan in the table `hits` of a local DuckDB, used by both engines."""
 
 from __future__ import annotations
 
@@ -21,34 +21,36 @@ _ROWS_AT_ONCE = 20_000
 
 
 class HitTable:
-    """The hits in `db`, which when asked for cards also has the tables or views `cases` (card, case_id, signed_by) and
-    `places` (card, operator, home_city), one row a card.
+    """The hits in `db`.
+
+    `cards` also needs the tables or views `cases` (card, case_id, signed_by) and `places` (card, operator, home_city;
+    one row a card).
     """
 
     def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
         self._db = db
 
     def begin(self) -> None:
-        """Start with no hit."""
+        """Create the empty table."""
         self._run(
             "CREATE OR REPLACE TABLE hits (card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR)"
         )
 
     def taking(self, rule: str, columns: Sequence[str], source: str) -> str:
-        """The statement that takes the rows of the SELECT `source` as hits of `rule`, each once.
+        """INSERT of the distinct rows of the SELECT `source` as hits of `rule`.
 
-        `columns`: card, seen_at and the evidence, in order.
+        `columns`: card, seen_at and the columns of evidence, in order.
         """
         return f"INSERT INTO hits SELECT card, {quoted(rule)}, seen_at, evidence FROM ({hit_rows(columns, source)})"
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Put ready hits in: for the examples of rules that read `hits`."""
+        """Insert given hits, for the examples of rules that read `hits`."""
         for row in rows:
             values = [row[name] for name in ("card", "rule", "seen_at", "evidence")]
             self._db.execute("INSERT INTO hits VALUES (?, ?, ?, ?)", values)
 
     def counts(self, rule: str) -> tuple[int, int]:
-        """How many hits `rule` has, and on how many cards."""
+        """Number of hits of `rule`, and of cards with one."""
         hits, cards = self._run(
             f"SELECT count(*), count(DISTINCT card) FROM hits WHERE rule = {quoted(rule)}"
         )[0]
@@ -61,21 +63,21 @@ class HitTable:
         )
 
     def forget(self, rule: str) -> None:
-        """Take the hits of `rule` back."""
+        """Delete the hits of `rule`."""
         self._run(f"DELETE FROM hits WHERE rule = {quoted(rule)}")
 
     def write(self, path: Path) -> None:
-        """Write hits.parquet, sorted, whole or not at all."""
+        """Write hits.parquet, sorted and atomically."""
         write_parquet(self._run, sorted_hits("hits"), path)
 
     def cards(self) -> Iterator[CardHits]:
-        """Each card with a hit or a police case, cards in order."""
+        """Each card with a hit or a police case, ordered by card."""
         with plainly():
             result = self._db.execute(cards_with_hits("hits", "cases", "places"))
         yield from by_card(_rows(result))
 
     def read_at_risk(self, cards_at_risk: Path) -> None:
-        """Make the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
+        """Create the table `at_risk`, see `at_risk`."""
         self._run(at_risk(cards_at_risk))
 
     def _run(self, sql: str) -> Rows:
@@ -83,7 +85,7 @@ class HitTable:
 
 
 def at_risk(cards_at_risk: Path) -> str:
-    """The statement that makes the table `at_risk` (card): those of cards_at_risk.csv with an action beyond watch."""
+    """CREATE of `at_risk` (card): cards_at_risk.csv without those only watched."""
     return (
         "CREATE OR REPLACE TEMP TABLE at_risk AS SELECT card FROM"
         f" read_csv({quoted(str(cards_at_risk))}, header = true, all_varchar = true)"
@@ -92,7 +94,7 @@ def at_risk(cards_at_risk: Path) -> str:
 
 
 def hit_columns(rule: Rule) -> tuple[str, ...]:
-    """The columns that the SQL of `rule` gives; RuleError unless they begin with card and seen_at."""
+    """Result columns of `rule`; RuleError unless the first are card and seen_at."""
     columns = output_columns(rule.sql)
     if columns[:2] != ("card", "seen_at"):
         raise RuleError(f"rule {rule.id}: its SQL must give card, seen_at and the evidence, not {columns}")
@@ -100,9 +102,9 @@ def hit_columns(rule: Rule) -> tuple[str, ...]:
 
 
 def hit_rows(columns: Sequence[str], source: str) -> str:
-    """The SELECT of card, seen_at and evidence (JSON) over the rows of a rule's SELECT `source`, each once.
+    """SELECT of distinct card, seen_at, evidence (JSON) over a rule's SELECT `source`.
 
-    `columns`: what `source` gives, see `hit_columns`.
+    `columns`: the columns of `source`, see `hit_columns`.
     """
     fields = ", ".join(f"{quoted(name)}, {name}" for name in columns[2:])
     return (
@@ -112,14 +114,15 @@ def hit_rows(columns: Sequence[str], source: str) -> str:
 
 
 def sorted_hits(hits: str) -> str:
-    """The SELECT of what hits.parquet holds, from the table `hits`."""
+    """SELECT of the content of hits.parquet from the table `hits`."""
     return f"SELECT card, rule, seen_at, evidence FROM {hits} ORDER BY card, rule, seen_at, evidence"
 
 
 def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", more: str = "") -> str:
-    """The SELECT that `by_card` reads: of each card that fulfils `which`, its hits by rule, its cases and its place.
+    """SELECT that `by_card` reads: hits by rule, cases and place of each card.
 
-    `hits`, `cases`, `places`: the tables; `more`: another SELECT of cards, which may have neither hit nor case.
+    `hits`, `cases`, `places`: names of the tables. `which`: condition on hits and cases. `more`: a SELECT of further
+    cards, which may have neither hit nor case.
     """
     also = f"UNION ALL SELECT DISTINCT card{', NULL' * 8} FROM ({more})" if more else ""
     return f"""
@@ -135,7 +138,7 @@ def cards_with_hits(hits: str, cases: str, places: str, which: str = "TRUE", mor
 
 
 def by_card(rows: Iterable[tuple[Any, ...]]) -> Iterator[CardHits]:
-    """The rows of `cards_with_hits`, card by card."""
+    """Group the rows of `cards_with_hits` by card."""
     for card, group in groupby(rows, key=itemgetter(0)):
         of_card = list(group)
         hits = tuple(

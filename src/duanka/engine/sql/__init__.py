@@ -1,1 +1,1 @@
-"""The SQL of rules and rollups: limits filled in, translated for the engine that runs it."""
+"""SQL of rules and rollups: fills in limits, translates to the engine's dialect."""

@@ -1,8 +1,8 @@
-"""A rule's SQL with its limits filled in, in the dialect of the engine that runs it.
+"""Renders a rule's SQL: fills in limits and writes it in the engine's dialect.
 
-Rules are written once, in DuckDB's dialect, with `$name` for a limit, and for three moments: `$as_of` (now),
-`$records_from` and `$records_until` (between them an absence of use is certain).
-Literals are put in through the syntax tree, never by pasting text, so both engines see the same statement.
+Rules are written once, in DuckDB's dialect, with `$name` for a limit and for three times: `$as_of` (now),
+`$records_from` and `$records_until` (between these two an absence of use is certain).
+Literals are inserted into the syntax tree, never by pasting text, so both engines run the same statement.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
 
 @lru_cache(1024)
 def _tree(sql: str) -> exp.Expr:
-    """The syntax tree, for reading: the same few statements are asked about again and again. `transform` copies it."""
+    """The syntax tree of `sql`, cached: do not modify it (`transform` copies)."""
     return sqlglot.parse_one(sql, read="duckdb")
 
 
 def _literal(value: Value) -> exp.Expression:
     if isinstance(value, datetime):
-        moment = exp.DataType.build("TIMESTAMP", dialect="duckdb")  # without a zone, in either dialect
+        moment = exp.DataType.build("TIMESTAMP", dialect="duckdb")  # without a time zone in both dialects
         return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), moment)
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
@@ -52,8 +52,8 @@ def render(
 ) -> str:
     """Return `sql` with every `$name` replaced from `values`, written in `dialect`.
 
-    `left`: names that stay parameters, for a statement that runs again and again; `renamed`: table -> the table that
-    is read in its place. Raises RuleError when the SQL does not parse or names a value that is not given.
+    `left`: names that stay parameters, for a statement that runs repeatedly. `renamed`: table -> table read in its
+    place. Raises RuleError when the SQL does not parse or names a missing value.
     """
     try:
         tree = _tree(sql)
@@ -85,13 +85,16 @@ def condition(
     left: Collection[str] = (),
     renamed: Mapping[str, str] = _AS_THEY_ARE,
 ) -> str:
-    """The same for a bare condition, such as a rule's `narrow`, in DuckDB's dialect."""
+    """Render a bare condition, such as a rule's `narrow`, in DuckDB's dialect."""
     prefix = "SELECT 1 WHERE "
     return render(prefix + sql, values, left=left, renamed=renamed)[len(prefix) :]
 
 
 def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str, str]]:
-    """`sql` for Spark without the rounding of its result columns, and that rounding in DuckDB's words, by column."""
+    """`sql` for Spark without rounding, and by column the rounding as DuckDB SQL.
+
+    Only rounding of result columns is removed, see `without_rounding`.
+    """
     query = sqlglot.parse_one(render(sql, values), read="duckdb")
     if not isinstance(query, exp.Query):
         raise RuleError("SQL must be one SELECT")
@@ -101,7 +104,7 @@ def split_rounding(sql: str, values: Mapping[str, Value]) -> tuple[str, dict[str
 
 @lru_cache(1024)
 def output_columns(sql: str) -> tuple[str, ...]:
-    """Names of the columns that a statement gives, in order."""
+    """Names of the result columns of a statement, in order."""
     tree = _tree(sql)
     if not isinstance(tree, exp.Query):
         raise RuleError("SQL must be one SELECT")
@@ -110,21 +113,21 @@ def output_columns(sql: str) -> tuple[str, ...]:
 
 @lru_cache(1024)
 def columns(sql: str) -> frozenset[str]:
-    """Names of all columns that a statement mentions, wherever they come from."""
+    """Names of all columns mentioned anywhere in a statement."""
     tree = _tree(sql)
     return frozenset(node.name for node in tree.find_all(exp.Column))
 
 
 @lru_cache(1024)
 def parameters(sql: str) -> frozenset[str]:
-    """Names behind `$` in a statement."""
+    """Names of the `$` parameters of a statement."""
     tree = _tree(sql)
     return frozenset(node.name for node in tree.find_all(exp.Parameter, exp.Placeholder))
 
 
 @lru_cache(1024)
 def tables(sql: str) -> frozenset[str]:
-    """Names of the tables that a statement reads, without its own named steps."""
+    """Names of the tables that a statement reads, without its own CTEs."""
     tree = _tree(sql)
     steps = {cte.alias for cte in tree.find_all(exp.CTE)}
     return frozenset(t.name for t in tree.find_all(exp.Table)) - steps

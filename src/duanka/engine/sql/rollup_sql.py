@@ -1,4 +1,4 @@
-"""SQL for a rollup from its declaration: one aggregation per source, then one that merges the partial rollups."""
+"""SQL of a rollup: one aggregation a source, then a merge of the partial rollups."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from duanka.engine.sql.render import columns, tables
 
 
 def rollups_for(rules: Sequence[Rule]) -> list[Rollup]:
-    """The rollups that `rules` read, in the order to build them, each with the aggregates that are read of it."""
+    """Rollups that `rules` read, in build order, reduced to the aggregates they read."""
     texts = [text for rule in rules for text in (rule.sql, rule.unsure) if text]
     texts += [f"SELECT 1 WHERE {text}" for rule in rules for text in rule.narrow.values()]
     reads = [(tables(text), columns(text)) for text in texts]
     wanted: list[Rollup] = []
-    for rollup in reversed(ROLLUPS.values()):  # what is built from a rollup comes after it
+    for rollup in reversed(ROLLUPS.values()):  # a rollup built from another comes after it in ROLLUPS
         mentioned = [names for sources, names in reads if rollup.name in sources]
         if mentioned:
             lean = rollup.only(frozenset().union(*mentioned))
@@ -32,7 +32,7 @@ TYPES = {MergeOperation.SUM: "BIGINT", MergeOperation.MIN: "TIMESTAMP", MergeOpe
 
 
 def _partial(aggregate: Aggregate, part: RollupSource) -> str:
-    """One aggregate of one part; a source that says nothing adds 0 to a sum and nothing to an extreme."""
+    """One aggregate of one source; without a value it gives 0 for a sum, else NULL."""
     value = part.values.get(aggregate.name)
     if value is None:
         nothing = "0" if aggregate.how is MergeOperation.SUM else "NULL"
@@ -46,7 +46,7 @@ def _partial(aggregate: Aggregate, part: RollupSource) -> str:
 
 
 def part_sql(rollup: Rollup, part: RollupSource, narrow: str = "") -> str:
-    """The partial rollup of one source; `narrow` is a condition over the rollup's keys."""
+    """SELECT of one source's partial rollup; `narrow`: condition on the rollup's keys."""
     given = ", ".join([*rollup.keys, *(_partial(a, part) for a in rollup.aggregates)])
     computed = [f"{expression} AS {key}" for key, expression in part.keys.items() if expression != key]
     source = f"(SELECT *, {', '.join(computed)} FROM {part.source})" if computed else part.source
@@ -56,7 +56,7 @@ def part_sql(rollup: Rollup, part: RollupSource, narrow: str = "") -> str:
 
 
 def merge_sql(rollup: Rollup, partials: Sequence[str]) -> str:
-    """Merge partial rollups, given as statements, into one."""
+    """SELECT that merges partial rollups, given as statements."""
     if len(partials) == 1:
         return partials[0]
     merged = ", ".join(f"{a.how}({a.name}) AS {a.name}" for a in rollup.aggregates)
@@ -66,6 +66,6 @@ def merge_sql(rollup: Rollup, partials: Sequence[str]) -> str:
 
 
 def rollup_sql(rollup: Rollup, sources: Collection[str], narrow: str = "") -> str:
-    """The whole rollup over those `sources` that the data has (names of raw tables and built rollups)."""
+    """SELECT of the whole rollup over the available `sources` (tables and rollups)."""
     parts = [part_sql(rollup, part, narrow) for part in rollup.parts if part.source in sources]
     return merge_sql(rollup, parts or [part_sql(rollup, part, "FALSE") for part in rollup.parts])

@@ -1,6 +1,6 @@
-"""Where Spark's SQL means something else than the same text in DuckDB, the syntax tree is made to say what we mean.
+"""Rewrites of the syntax tree where the same SQL differs between DuckDB and Spark.
 
-What sqlglot already writes differently (starts_with, FILTER, the order of NULL, intervals) is not repeated here.
+Differences that sqlglot already translates (starts_with, FILTER, the order of NULL, intervals) are not repeated here.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ def _divided(node: exp.Expr) -> exp.Expr:
 
 
 def _truncated(node: exp.Expr) -> exp.Expr:
-    """Spark's date_trunc gives a time with a zone; ours have none."""
+    """Cast date_trunc to a time without zone; Spark returns one with a zone."""
     return exp.cast(node, "TIMESTAMPNTZ")
 
 
 def _moved(node: exp.Expr) -> exp.Expr:
-    """A day plus hours is a time in DuckDB and Spark, and in Sail a day, which loses the hours."""
+    """Cast a day before hours are added; Sail would return a day and lose the hours."""
     if any(str(i.unit).upper().rstrip("S") in _SHORT for i in node.expression.find_all(exp.Interval)):
         node.set("this", exp.cast(node.this, "TIMESTAMPNTZ"))
     return node
 
 
 def _grouped(node: exp.Expr) -> exp.Expr:
-    """GROUP BY ALL is spelled out: not every server behind Spark Connect knows it."""
+    """Expand GROUP BY ALL, which not every Spark Connect server supports."""
     group = node.args.get("group")
     if isinstance(node, exp.Select) and group is not None and group.args.get("all"):
         keys = [e.unalias() for e in node.selects if not e.find(exp.AggFunc)]
@@ -42,7 +42,7 @@ def _grouped(node: exp.Expr) -> exp.Expr:
 
 
 def _ranged(node: exp.Expr) -> exp.Expr:
-    """A range of days is counted in whole numbers: Sail takes a range of intervals for one without a bound."""
+    """Write a RANGE of days in integers; Sail treats one of intervals as unbounded."""
     spec, order = node.args.get("spec"), node.args.get("order")
     if spec is None or order is None or str(spec.args.get("kind")).upper() != "RANGE":
         return node
@@ -70,17 +70,17 @@ _DIVISIONS: _Repairs = {exp.Div: _divided, exp.IntDiv: _divided, exp.Mod: _divid
 
 
 def without_zero(tree: exp.Expr) -> exp.Expr:
-    """`tree` so that what is divided by zero is unknown: DuckDB says infinite, or stops; Spark stops."""
+    """`tree` with NULL for division by zero (DuckDB: infinity or error; Spark: error)."""
     return _repaired(tree, _DIVISIONS)
 
 
 def repaired(tree: exp.Expr) -> exp.Expr:
-    """`tree`, read as DuckDB's, so that written as Spark's it means the same."""
+    """`tree`, parsed as DuckDB, rewritten to mean the same when written as Spark."""
     return _repaired(tree, _REPAIRS)
 
 
 def _repaired(tree: exp.Expr, repairs: _Repairs) -> exp.Expr:
-    for node in list(tree.walk(bfs=False))[::-1]:  # from the leaves, so that no replaced node is met again
+    for node in list(tree.walk(bfs=False))[::-1]:  # leaves first, so that no replaced node is visited again
         repair = repairs.get(type(node))
         if repair is None:
             continue
@@ -94,9 +94,10 @@ def _repaired(tree: exp.Expr, repairs: _Repairs) -> exp.Expr:
 
 
 def without_rounding(query: exp.Query) -> dict[str, str]:
-    """Take what rounds out of the result columns of `query`; return by column how to do it afterwards, in DuckDB.
+    """Remove rounding from the result columns of `query`; return it as column -> SQL.
 
-    0.0375 is a hair less than it looks. DuckDB rounds it to 0.037, Spark to 0.038; so one of them rounds for both.
+    The SQL is DuckDB's, which rounds for both engines: the binary value of 0.0375 is slightly smaller; DuckDB rounds
+    it to 0.037, Spark to 0.038.
     """
     afterwards = {}
     for column in query.selects:

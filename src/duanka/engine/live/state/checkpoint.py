@@ -1,4 +1,4 @@
-"""How far the live engine has come: one small document, kept with the state in the same transaction."""
+"""Checkpoint of the live engine: a JSON document committed with the state."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ VERSION = 3
 
 
 class SourceProgress(BaseModel):
-    """How far one source has come with one table.
+    """Progress of one source in one table.
 
-    `floor`: what came before the source was known has been judged without it. `joined_at`, `begun`: the clock and the
-    event at which a source came that was not there from the start; None for one that was.
+    `floor`: windows before it were evaluated without this source. `joined_at` (wall clock) and `begun` (event time):
+    when a source appeared that was not there from the start; None for one that was.
     """
 
     name: str
@@ -29,7 +29,7 @@ class SourceProgress(BaseModel):
 
 
 class Generation(BaseModel):
-    """One table of partial rollups. `first` and `last`: the windows it holds, for rollups that have any."""
+    """One table of partial rollups; `first`, `last`: its windows, where it has any."""
 
     number: int
     rows: int = 0
@@ -39,7 +39,7 @@ class Generation(BaseModel):
 
 
 class Merging(BaseModel):
-    """A merge under way: the generations `inputs` become `output`; `slices` of it are written."""
+    """A merge in progress of generations `inputs` into `output`; `slices` are done."""
 
     inputs: list[int]
     output: int
@@ -48,7 +48,7 @@ class Merging(BaseModel):
 
 
 class ShelfProgress(BaseModel):
-    """The generations of a rollup; `judged`: rows of the open one, `fresh`, that rules have seen."""
+    """Generations of a rollup; `judged`: evaluated rows of the open one, `fresh`."""
 
     fresh: Generation = Generation(number=0)
     sealed: list[Generation] = []
@@ -57,21 +57,22 @@ class ShelfProgress(BaseModel):
 
     @property
     def numbers(self) -> list[int]:
-        """Its tables."""
+        """The numbers of all its tables."""
         merged = [self.merging.output] if self.merging else []
         return [*(g.number for g in self.sealed), self.fresh.number, *merged]
 
 
 class Checkpoint(BaseModel):
-    """All of it. `marks`: rule -> now as it last saw it; `closed`: rule -> days before it are judged.
+    """The whole checkpoint.
 
-    `firsts`, `lasts`: table -> first and last event; `days`: record table -> day -> its records and their last event,
-    None in a state of an earlier version; `filled`: table -> columns with a value; `since`: from when
-    on absences were certain at the last judgement; `able`: rules that could run then; `seen`: registers showed what
-    is known then. `history`: what is read was there at the start, so nothing of it is late and no window closes.
-    `horizon`: windows before it are forgotten. `certain`, `midnight`: the end that was last assumed.
-    `forgotten`: table -> before when it is not known any more which records came. `policy`: fingerprint of the
-    policy under which the decisions were told last; empty where that is not known.
+    `marks`: rule -> its watermark at the last evaluation; `closed`: rule -> days before this one are evaluated.
+    `firsts`, `lasts`: table -> first and last event. `days`: record table -> day -> number of records and last event;
+    None in a state of an earlier version. `filled`: table -> columns that hold a value.
+    At the last evaluation: `since`: absences were certain from here on; `able`: rules that could run; `seen`: time as
+    of which registers were read; `certain`, `midnight`: the end of records, if one was assumed.
+    `history`: the backlog is being read, so no record is late and no window closes. `horizon`: windows before it are
+    deleted. `forgotten`: table -> time before which repeats are no longer detected, so records are late.
+    `policy`: fingerprint of the policy of the last published decisions; empty if unknown.
     """
 
     version: int = VERSION
@@ -96,11 +97,11 @@ class Checkpoint(BaseModel):
     midnight: datetime | None = None
     forgotten: dict[str, datetime] = {}
     policy: str = ""
-    held: dict[str, datetime] = {}  # rule -> since when, by the clock, new sources alone hold it up
+    held: dict[str, datetime] = {}  # rule -> wall-clock time since which only new sources delay it
 
 
 def version_in(document: object) -> int | None:
-    """The version that a stored progress says it is of; None where it says none."""
+    """The version stored in a checkpoint document; None if there is none."""
     try:
         said = json.loads(str(document))
     except (ValueError, RecursionError):

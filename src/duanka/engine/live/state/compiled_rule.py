@@ -1,4 +1,4 @@
-"""A rule made ready to run again and again: limits filled in, the three moments left as parameters."""
+"""A rule compiled for repeated runs: limits filled in, times left as parameters."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Mention = tuple[frozenset[str], frozenset[str]]
 
 @dataclass(frozen=True, eq=False)
 class CompiledRule:
-    """A rule with its limits. `sql` and `due` are DuckDB's, with the MOMENTS as named parameters.
+    """A rule with its limits; `sql` and `due` are DuckDB SQL, MOMENTS its parameters.
 
-    `select`: its rows as `hits` has them; `mentions`: tables and columns that its statements name;
-    `feeds`: record tables that feed the rollups it reads; its "now" is what all of these have come to.
-    `touches`: rollup or register -> condition on new rows of it that concern the rule ("" all of them).
+    `select`: its hits in the columns of the table `hits`. `mentions`: tables and columns named in its statements.
+    `feeds`: record tables behind the rollups it reads; its watermark is the minimum over these. `touches`: rollup or
+    register -> condition on new rows that are relevant for the rule ("": all of them).
     """
 
     rule: Rule
@@ -60,12 +60,12 @@ class CompiledRule:
 
     @property
     def closes(self) -> bool:
-        """Whether it fires when a day is over."""
+        """Whether it is evaluated at the end of a day."""
         return not self.rule.monotone and not self.due and bool(self.rollups)
 
 
 def prepare(rule: Rule, limits: Mapping[str, Literal]) -> CompiledRule:
-    """Fill `limits` into the SQL of `rule`."""
+    """Compile `rule` with `limits`."""
     narrow = {name: _condition(text, limits) for name, text in rule.narrow.items()}
     own = set(LISTS) | {"cards"}
     touches = {name: "" for name in rule.reads if name in ROLLUPS or name in TABLES}
@@ -108,7 +108,7 @@ def _mentions(*statements: str) -> tuple[Mention, ...]:
 
 
 def lean_for(prepared: list[CompiledRule], *, narrowed: bool) -> list[Rollup]:
-    """The rollups that these rules read, with the aggregates that are read of them."""
+    """The rollups that these rules read, reduced to the aggregates they read."""
     mentions = [one for rule in prepared for one in rule.mentions]
     if narrowed:
         mentions += [one for rule in prepared for one in rule.narrow_mentions]
@@ -121,5 +121,5 @@ def lean_for(prepared: list[CompiledRule], *, narrowed: bool) -> list[Rollup]:
 
 
 def reaches_back(prepared: CompiledRule) -> timedelta:
-    """How long before a window the rule looks; practically for ever where it judges whole lives."""
+    """Look-back of the rule before a window; unlimited in effect for whole-life rules."""
     return _FAR if prepared.rule.window is Window.LIFE else prepared.rule.look_back

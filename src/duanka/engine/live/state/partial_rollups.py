@@ -1,7 +1,7 @@
-"""What a batch adds to a rollup: grouped where its rows share keys, row by row where they hardly do.
+"""Partial rollup of a batch: pre-aggregated, or one row a record.
 
-Readers merge partials anyway, so both say the same. With many more cards than records in a batch grouping costs more
-than the few rows that it saves.
+Readers merge partials anyway, so both give the same result. When few records of a batch share a key, grouping costs
+more than it saves.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Collection
 from duanka.domain.rollups import MergeOperation, Rollup, RollupSource
 from duanka.engine.sql.rollup_sql import TYPES, rollup_sql
 
-_ALIKE = 0.7  # of the rows left after grouping: above, it is not worth its while
-_TRY_AGAIN = 50  # batches
+_ALIKE = 0.7  # rows after grouping per record; above this share, grouping does not pay
+_TRY_AGAIN = 50  # batches after which grouping is tried again
 
 
 class AdaptiveAggregation:
-    """Chooses for one rollup, by what grouping brought the last time."""
+    """Chooses whether to group one rollup, by the reduction measured last."""
 
     def __init__(self, rollup: Rollup) -> None:
         self._rollup = rollup
@@ -24,7 +24,7 @@ class AdaptiveAggregation:
         self._batches = 0
 
     def select(self, sources: Collection[str]) -> str:
-        """The statement that gives the partial rollup over those tables of the batch that it has."""
+        """The SELECT of the partial rollup over `sources`, the tables in the batch."""
         self._batches += 1
         if self._grouped or self._batches % _TRY_AGAIN == 0:
             self._grouped = True
@@ -33,13 +33,13 @@ class AdaptiveAggregation:
         return " UNION ALL ".join(parts)
 
     def learn(self, records: int, rows: int) -> None:
-        """Of so many `records` grouping left so many `rows`."""
+        """Record that `records` became `rows` partial rows."""
         if self._grouped and records:
             self._grouped = rows <= _ALIKE * records
 
 
 def by_row_sql(rollup: Rollup, part: RollupSource) -> str:
-    """A partial rollup of one source with a row per record."""
+    """The SELECT of a partial rollup of one source with one row a record."""
     values = []
     for aggregate in rollup.aggregates:
         value = part.values.get(aggregate.name)

@@ -1,8 +1,8 @@
-"""A rollup as it grows: every batch appends partials to its open generation; sealed ones are merged in slices.
+"""Storage of a live rollup: append to an open generation, compact the sealed ones.
 
-Readers merge what they read, so a merge changes no answer: it only makes the state smaller. It writes a new
-generation beside the old ones, one slice of cards per step, and takes their place when the last slice is in;
-so no batch ever waits for more than a slice.
+Readers merge the partials they read, so compaction changes no result; it only makes the state smaller. A merge writes
+a new generation beside its inputs, one slice of cards a step, and replaces them after the last slice. So a batch never
+waits for more than one slice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Run = Callable[[str], list[tuple[Any, ...]]]
 SLICES = 8
 _WEEK = timedelta(days=7)
 SEAL_ROWS = 6_000_000
-_SOONER = 8  # while nothing comes, smaller generations are merged too: rules read less
+_SOONER = 8  # divides the sealing size while idle, so that small generations are merged too
 _KEY_TYPES = {"day": "DATE", "hour": "TIMESTAMP"}
 
 
@@ -34,11 +34,14 @@ class RollupStore:
         self._seal_rows = seal_rows
 
     def create(self) -> None:
-        """Make the open generation's table."""
+        """Create the table of the open generation."""
         self._make(self.progress.fresh.number)
 
     def _make(self, number: int, *, packed: bool = False) -> None:
-        """Make a generation's table; what batches append to is not packed, which would cost them most of their time."""
+        """Create the table of a generation.
+
+        The open generation is not `packed` (compressed): compression would dominate the time to append a batch.
+        """
         how = "" if packed else " USING COMPRESSION uncompressed"
         columns = [f"{key} {_KEY_TYPES.get(key, 'VARCHAR')}{how}" for key in self.rollup.keys]
         columns += [f"{a.name} {TYPES[a.how]}{how}" for a in self.rollup.aggregates]
@@ -48,7 +51,7 @@ class RollupStore:
         return f"state.{self.rollup.name}_{number}"
 
     def add(self, select: str) -> int:
-        """Append the partial rollup that `select` gives; returns its rows."""
+        """Append the partial rollup `select`; returns its number of rows."""
         columns = ", ".join(self.rollup.columns)
         rows = int(
             self._run(f"INSERT INTO {self._table(self.progress.fresh.number)} ({columns}) {select}")[0][0]
@@ -57,32 +60,32 @@ class RollupStore:
         return rows
 
     def stretch(self, first: datetime, last: datetime) -> None:
-        """The open generation now holds windows from `first` to `last`."""
+        """Extend the window range of the open generation by `first` to `last`."""
         fresh = self.progress.fresh
         fresh.first = min(fresh.first or first, first)
         fresh.last = max(fresh.last or last, last)
 
     @property
     def unjudged(self) -> str:
-        """FROM and WHERE of the partials that no rule has seen yet."""
+        """FROM and WHERE of the partials not evaluated yet."""
         return f"{self._table(self.progress.fresh.number)} WHERE rowid >= {self.progress.judged}"
 
     @property
     def waits(self) -> bool:
-        """Whether there are partials that no rule has seen yet."""
+        """Whether there are partials not evaluated yet."""
         return self.progress.fresh.rows > self.progress.judged
 
     @property
     def unmerged(self) -> int:
-        """Sealed generations that wait to be merged."""
+        """Number of sealed generations not merged yet."""
         return sum(not generation.merged for generation in self.progress.sealed)
 
     def judged(self) -> None:
-        """The rules have seen everything."""
+        """Mark all partials as evaluated."""
         self.progress.judged = self.progress.fresh.rows
 
     def restricted(self, lean: Rollup, where: str, since: datetime | None) -> str:
-        """The merged rollup with `lean`'s aggregates, of rows that fulfil `where` and lie in windows from `since`."""
+        """SELECT of the merged rollup with `lean`'s aggregates, by `where` and `since`."""
         keys = ", ".join(lean.keys)
         columns = ", ".join(lean.columns)
         sums = [
@@ -94,20 +97,23 @@ class RollupStore:
         return f"SELECT {keys}{''.join(sums)} FROM ({self.raw(columns, since)}) WHERE {where} GROUP BY {keys}"
 
     def raw(self, columns: str, since: datetime | None = None) -> str:
-        """These columns of all partials in windows from `since`, unmerged: a key may come more than once."""
+        """`columns` of all partials in windows from `since`, unmerged: keys may repeat."""
         later = f" WHERE {self.window} >= TIMESTAMP '{since}'" if since and self.window else ""
         parts = (f"SELECT {columns} FROM {self._table(g.number)}{later}" for g in self._from(since))
         return " UNION ALL ".join(parts)
 
     def _from(self, since: datetime | None) -> list[Generation]:
-        """The generations that may hold windows from `since`; at least the open one."""
+        """The generations that may hold windows from `since`, always with the open one."""
         fresh = self.progress.fresh
         if since is None or not self.window:
             return [*self.progress.sealed, fresh]
         return [*(g for g in self.progress.sealed if g.last is not None and g.last >= since), fresh]
 
     def seal(self, closed: datetime | None = None, *, quiet: bool = False) -> None:
-        """Begin a new generation when the open one is large, or holds windows before `closed`; sooner when `quiet`."""
+        """Seal the open generation when it is large or holds windows before `closed`.
+
+        `quiet`: nothing arrives, so a smaller one is sealed too. One with unevaluated rows stays open.
+        """
         fresh = self.progress.fresh
         large = self._seal_rows // _SOONER if quiet else self._seal_rows
         over = closed is not None and self.window and fresh.first is not None and fresh.first < closed
@@ -123,7 +129,7 @@ class RollupStore:
         return 1 + max([g.number for g in (*self.progress.sealed, self.progress.fresh)] + merging)
 
     def merge_some(self) -> bool:
-        """Do one slice of the merge that is due; False when nothing is."""
+        """Merge one slice; False when there is nothing to merge."""
         if self.progress.merging is None and not self._begin():
             return False
         merging = self.progress.merging
@@ -156,7 +162,7 @@ class RollupStore:
 
     @staticmethod
     def _near(raw: list[Generation]) -> list[Generation]:
-        """What has windows stays apart by time, a week together, to be dropped by time."""
+        """Generations within one week of the first: later dropped together by age."""
         begin = raw[0].first
         return [g for g in raw if begin is None or g.last is None or g.last - begin <= _WEEK] or raw[:1]
 

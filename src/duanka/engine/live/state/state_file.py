@@ -1,4 +1,4 @@
-"""The live state: one DuckDB file, and the document that says how far it has come; whole batches or nothing."""
+"""Live state: one DuckDB file with the checkpoint inside; commits whole batches."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from duanka.engine.shared.duckdb_database import TYPES, bound
 
 STATE = "live.duckdb"
 REGISTERS = tuple(name for name, table in TABLES.items() if not table.record)
-_WAL = "256MB"  # the log that a restart reads again; a smaller one is emptied more often, and each time costs
-_HEADERS = 3 * 4096  # of a DuckDB file
+_WAL = "256MB"  # size of the log that a restart replays; a smaller one is flushed more often
+_HEADERS = 3 * 4096  # bytes of the headers of a DuckDB file
 _NO_ROOM = (
     duckdb.IOException,
     duckdb.FatalException,
     duckdb.OutOfMemoryException,
     duckdb.TransactionException,  # a commit that could not be written
 )
-# tables that a state of version 1 may lack: made empty, its cases are told and its passes read then
+# tables that a state of version 1 may lack; created empty, then its cases are logged and its passes read
 _LATER = ("confirmed", "passes")
 _TABLES = {
     "positions": "origin VARCHAR, done BIGINT",
@@ -38,32 +38,32 @@ _TABLES = {
     "ahead": "tbl VARCHAR, card VARCHAR, due_at TIMESTAMP",
     "again": "rule VARCHAR, card VARCHAR",
     "due": "rule VARCHAR, card VARCHAR, due_at TIMESTAMP",
-    "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases that are among the changes
-    "passes": "card VARCHAR, passed_at TIMESTAMP",  # who passed the second verification, as judged by
+    "confirmed": "card VARCHAR, case_id VARCHAR, signed_by VARCHAR",  # police cases already logged as changes
+    "passes": "card VARCHAR, passed_at TIMESTAMP",  # passes of the second verification, as last evaluated
     "hits": "card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
     "changes": "seq BIGINT, kind VARCHAR, card VARCHAR, rule VARCHAR, seen_at TIMESTAMP, evidence VARCHAR",
 }
 
 
 class LiveState:
-    """The file in `folder`. `again` is called when `progress` was taken back to what the file says."""
+    """The file in `folder`; `again` is called when a rollback has replaced `progress`."""
 
     def __init__(self, folder: Path, *, memory: str, threads: int | None, again: Callable[[], None]) -> None:
         self.db = _opened(folder)
         self._folder = folder
         self._again = again
         self._busy = False
-        self._ours = False  # a committed progress of ours stands in the file
+        self._ours = False  # whether the file holds a committed checkpoint
         self.progress = Checkpoint()
         bound(self.db, folder, memory, threads)
         self.run(f"SET checkpoint_threshold = '{_WAL}'")
 
     def run(self, sql: str) -> Rows:
-        """Run one statement and read its result whole."""
+        """Run one statement and return all rows."""
         return self.db.execute(sql).fetchall()
 
     def restore(self, *, history: bool) -> None:
-        """Read the progress, or begin a new state that reads history first."""
+        """Read the checkpoint or create a state, which with `history` reads the backlog."""
         self.run("CREATE SCHEMA IF NOT EXISTS state")
         there = {
             name for (name,) in self.run("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'state'")
@@ -84,7 +84,7 @@ class LiveState:
         self.progress = Checkpoint(history=history, days={})
 
     def _read(self, there: set[str]) -> Checkpoint:
-        """The progress, if it is one of ours, and the tables that it speaks of are there."""
+        """The stored checkpoint; DuankaError if its version or its tables do not fit."""
         found = self.run("SELECT value FROM state.progress") if "progress" in there else []
         try:
             progress = Checkpoint.model_validate_json(found[0][0] if found else "")
@@ -107,7 +107,7 @@ class LiveState:
         )
 
     def keep_positions(self, positions: Mapping[str, int]) -> None:
-        """How far every origin is read, in the open transaction."""
+        """Store the position of each origin, in the open transaction."""
         if positions:
             given = pa.table({"origin": list(positions), "done": list(positions.values())})
             self.db.register("given", given)
@@ -117,7 +117,7 @@ class LiveState:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Work in the open transaction; after a failure the state is again what was last committed."""
+        """Open a transaction if there is none; roll back to the last commit on failure."""
         try:
             if not self._busy:
                 self.run("BEGIN")
@@ -133,7 +133,7 @@ class LiveState:
             raise
 
     def commit(self) -> None:
-        """Everything since the last commit is there for good."""
+        """Commit everything since the last commit, with the checkpoint."""
         document = self.progress.model_dump_json()
         self.db.execute("UPDATE state.progress SET value = ?", [document]).fetchall()
         self.run("COMMIT")
@@ -145,7 +145,7 @@ class LiveState:
         try:
             self.run("ROLLBACK")
             found = self.run("SELECT value FROM state.progress") if self._ours else []
-        except duckdb.Error:  # the file is out of reach: whoever opens it again finds the last whole batch
+        except duckdb.Error:  # file unreachable: the next run opens it at the last committed batch
             return
         if self._ours:
             self.progress = Checkpoint.model_validate_json(found[0][0])
@@ -174,7 +174,7 @@ def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _without_stub(path: Path) -> None:
-    """Drop a database whose making broke off before it could hold anything: DuckDB itself would not open it."""
+    """Delete an empty file left by an interrupted creation; DuckDB would not open it."""
     if path.is_file() and 0 < path.stat().st_size < _HEADERS:
         with path.open("rb") as file:
             begun = file.read(12)[8:] == b"DUCK"

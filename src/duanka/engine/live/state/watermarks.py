@@ -1,10 +1,11 @@
-"""Watermarks: how far each source has come, and with them, each rule.
+"""Watermarks of sources and rules.
 
-A source is complete to its latest event less the lateness it is allowed. A rule's "now" is what all sources of the
-tables that feed it are complete to. A source that nobody has heard of for long is silent: it is reported, and holds
-nobody up; what it still delivers for windows that were judged without it is late. Heard is what brings later events:
-a source that delivers the same hours again and again would else hold everybody up for ever. A new source holds up who
-was there before it no longer than a silent one, whatever other new ones come, until it has gone on for as long.
+The watermark of a source is its latest event less its allowed lateness. The watermark of a rule is the minimum over
+the sources of the tables that feed it. A source without progress for a configured time is silent: it is reported and
+no longer delays the rules; what it still delivers for windows evaluated without it is late. Only later events count as
+progress, because a source that repeats the same hours would otherwise delay the rules for ever. A new source delays
+the rules at most as long as a silent one, however many other new ones follow, until it has proven itself by
+progressing for the same time.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ from duanka.engine.shared.coverage import Day, by_day, since, without_strays
 
 _DAY = timedelta(days=1)
 LONG_AGO = datetime(1, 1, 1)
-_MOST_SOURCES = 2_000  # whoever delivers under ever new names shares one mark then
+_MOST_SOURCES = 2_000  # beyond it, new source names share one watermark a table
 _OTHERS = "(others)/{}"
 
 
 class Watermarks:
-    """Reads and moves the marks in `progress`."""
+    """Computes and advances the watermarks stored in `progress`."""
 
     def __init__(self, progress: Checkpoint, lateness: Lateness) -> None:
         self._progress = progress
         self._lateness = lateness
 
     def expect(self, sources: Mapping[str, str], now: datetime) -> None:
-        """Wait for these sources (name -> table) from the start, although nothing came from them yet."""
+        """Register `sources` (name -> table), to wait for them before their first record."""
         for name, table in sources.items():
             heard = SourceProgress(name=name, table=table, heard_at=now)
             self._progress.sources.setdefault(_key(name, table), heard)
 
     def begin(self, now: datetime) -> None:
-        """A run begins: what was not delivered while none was there is not held against the sources."""
+        """Start a run: downtime of the engine does not count as silence of a source."""
         self._progress.held.clear()
         for source in self._progress.sources.values():
             source.heard_at = max(source.heard_at or now, now)
@@ -47,11 +48,11 @@ class Watermarks:
     def source(
         self, name: str, table: str, prepared: Collection[CompiledRule], now: datetime
     ) -> SourceProgress:
-        """The progress of a source that delivers; a new one begins where the rules have come to without it."""
+        """Progress of a delivering source; its floor is what was evaluated without it."""
         found = self._known(name, table, now)
         judged = max(self._judged(table, prepared), self._progress.forgotten.get(table, LONG_AGO))
         if judged > LONG_AGO and not self._progress.history:
-            # also after a silence: what was judged without it stays judged
+            # also after silence: windows evaluated without the source stay closed
             found.floor = judged
         found.heard_at = found.heard_at or now
         return found
@@ -65,7 +66,7 @@ class Watermarks:
 
     @staticmethod
     def advance(source: SourceProgress, high: datetime, now: datetime) -> None:
-        """Events of the source came up to `high`: it counts as heard by as much as they went on."""
+        """Record events up to `high`; `heard_at` advances by as much, at most to `now`."""
         if source.high is None or source.heard_at is None:
             source.high, source.heard_at, source.begun = high, now, high
         elif high > source.high:
@@ -73,12 +74,12 @@ class Watermarks:
             source.high = high
 
     def _judged(self, table: str, prepared: Collection[CompiledRule]) -> datetime:
-        """To where rules that `table` feeds have judged."""
+        """Latest watermark of the rules fed by `table`."""
         marks = self._progress.marks
         return max((marks[p.id] for p in prepared if table in p.feeds and p.id in marks), default=LONG_AGO)
 
     def over(self, prepared: Collection[CompiledRule]) -> dict[str, datetime]:
-        """By table, before when whatever a source still delivers is late; what was forgotten once stays so."""
+        """Table -> time before which any record is late; never moves back."""
         found: dict[str, datetime] = {}
         for source in self._progress.sources.values():
             before = max(self._complete(source), self._judged(source.table, prepared))
@@ -87,7 +88,7 @@ class Watermarks:
         return {table: max(moment, known.get(table, moment)) for table, moment in found.items()}
 
     def late_before(self, source: SourceProgress) -> datetime | None:
-        """Events of the source before this moment come too late."""
+        """Time before which events of the source are late; None while reading the backlog."""
         if self._progress.history:
             return None
         return max(self._complete(source), source.floor or LONG_AGO)
@@ -96,7 +97,7 @@ class Watermarks:
         if source.high is None:
             return source.floor or LONG_AGO
         behind = source.high - self._lateness.of(source.name) if source.high - LONG_AGO > _DAY else LONG_AGO
-        if by_day(source.table):  # whole days: what lies before the start of a day cannot reach into it
+        if by_day(source.table):  # daily totals: round up to whole days
             begin = datetime.combine(behind, time())
             behind = begin if begin == behind else begin + _DAY
         return max(behind, source.floor or LONG_AGO)
@@ -106,23 +107,23 @@ class Watermarks:
         return source.heard_at is not None and now - source.heard_at > patience
 
     def of_rule(self, prepared: CompiledRule, now: datetime) -> datetime | None:
-        """What all sources of its tables are complete to; None while nothing is known or history is read."""
+        """Watermark of a rule; None before any data and while reading the backlog."""
         if self._progress.history:
             return None
         feeding = [s for s in self._progress.sources.values() if s.table in prepared.feeds]
         if not feeding:
             return self.latest()
         heard = self._heard(prepared, [s for s in feeding if not self._silent(s, now)], now)
-        if not heard:  # all are silent: time stands still
+        if not heard:  # all are silent: the watermark stays
             return self._progress.marks.get(prepared.id)
-        # a source that is new holds time up; it does not turn it back
+        # a new source may hold the watermark, but never moves it back
         mark = max(min(heard), self._progress.marks.get(prepared.id, LONG_AGO))
         return mark if mark > LONG_AGO else None
 
     def _heard(
         self, prepared: CompiledRule, sources: Sequence[SourceProgress], now: datetime
     ) -> Sequence[datetime]:
-        """What the sources are complete to that hold the rule up: new ones for a while, all of them together."""
+        """Watermarks of the sources the rule waits for; new ones only for a limited time."""
         known = [self._complete(s) for s in sources if self._proven(s, now)]
         new = [self._complete(s) for s in sources if not self._proven(s, now)]
         if not known or not new or min(new) >= min(known):
@@ -132,7 +133,7 @@ class Watermarks:
         return known if now - since > self._lateness.silent else [*known, *new]
 
     def _proven(self, source: SourceProgress, now: datetime) -> bool:
-        """Whether a source was there from the start, or has gone on since for as long as others wait for it."""
+        """Whether a source was there from the start or has progressed for long enough."""
         if source.joined_at is None:
             return True
         patience = self._lateness.silence_of(source.name, source.table)
@@ -140,12 +141,12 @@ class Watermarks:
         return went_on >= patience and now - source.joined_at >= patience
 
     def latest(self) -> datetime | None:
-        """The latest event of all: what rules that fire at once take for now."""
+        """The latest event of all tables: the current time of rules that fire immediately."""
         ends = [end_of(table, last) for table, last in self._progress.lasts.items() if TABLES[table].record]
         return max(ends, default=None)
 
     def since(self) -> datetime | None:
-        """From here on every kind of use is in the records."""
+        """Time from which on every kind of use is covered by records."""
         first = {
             table: datetime.combine(moment, time())
             for table, moment in self._progress.firsts.items()
@@ -155,19 +156,19 @@ class Watermarks:
         return since(first) if first else None
 
     def lasts(self) -> dict[str, datetime]:
-        """The last event of each record table, but for days of a wrong clock."""
+        """The last event of each record table, without days of a wrong clock."""
         lasts = {table: last for table, last in self._progress.lasts.items() if TABLES[table].record}
         return lasts | {table: days[-1].last for table, days in self._covered().items()}
 
     def _covered(self) -> dict[str, Sequence[Day]]:
-        """The days that the records of each table cover; a few records of a wrong clock begin and end nothing."""
+        """The days that each table covers, without days of a wrong clock."""
         return {
             table: without_strays([Day(day, *days[day]) for day in sorted(days)])
             for table, days in (self._progress.days or {}).items()
         }
 
     def coverage(self) -> Coverage | None:
-        """The days that the records of each table cover and that are not forgotten; None before the first record."""
+        """The days covered by each table, within retention; None before the first record."""
         begin = (self._progress.horizon or LONG_AGO).date()
         known = {table: [day for day in days if day.day >= begin] for table, days in self._covered().items()}
         covered = {table: days for table, days in known.items() if days}
@@ -178,7 +179,7 @@ class Watermarks:
         return Coverage(first, last, {table: len(days) for table, days in covered.items()})
 
     def sources(self, now: datetime) -> Iterator[SourceReach]:
-        """How far each source has come."""
+        """Progress of each source, ordered by name."""
         for source in sorted(self._progress.sources.values(), key=lambda s: (s.name, s.table)):
             if source.high is not None or source.records:
                 yield SourceReach(
@@ -197,5 +198,5 @@ def _key(name: str, table: str) -> str:
 
 
 def end_of(table: str, last: datetime) -> datetime:
-    """The end of what an event says: the moment itself, the whole day for a day's total."""
+    """End of what an event covers: its own time; for daily totals, the end of the day."""
     return last + _DAY if by_day(table) else last
