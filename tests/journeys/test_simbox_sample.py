@@ -25,5 +25,5 @@ def test_the_scan_names_sim_box_numbers(shared: Path, tmp_path: Path) -> None:
         answer = {row["A_Num"]: row["is_fraud"] == "1" for row in csv.DictReader(file)}
     named = {row["card"] for row in cards_at_risk(tmp_path / "out")}
     right = {card for card in named if answer[card]}
-    # README tells these figures as they are: 10 numbers, 5 of them fraud, in three days
+    # docs/DETECTION.md tells these figures as they are: 10 numbers, 5 of them fraud, in three days
     assert (len(right), len(named), sum(answer.values())) == (1, 1, 5)
