@@ -1,4 +1,4 @@
-"""Every setting, in one place; read from the environment (DUANKA_...), then from duanka.toml of the place."""
+"""All settings, read from the environment (DUANKA_...), then from duanka.toml."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from duanka.domain.passed_cards import PURPOSE, PassFile
 from duanka.domain.sealing import derived
 from duanka.domain.text import Language
 
-PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker writes it whenever somebody passes
-SOURCES_FILE = "case-sources.json"  # in the folder `orders`; written whenever the sources change
+PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker rewrites it after each passed verification
+SOURCES_FILE = "case-sources.json"  # in the folder `orders`; rewritten when the sources change
 
 
 class Settings(BaseModel):
@@ -117,12 +117,15 @@ class Settings(BaseModel):
 
     @property
     def key(self) -> bytes | None:
-        """`holder_key`, as intake hashes with it."""
+        """The bytes of `holder_key`, for the HMAC of intake."""
         return self.holder_key.get_secret_value().encode() if self.holder_key else None
 
     @property
     def known_secret(self) -> bytes | None:
-        """The secret of this installation, as set or as kept; None where there is none. None is made here."""
+        """The secret of this installation, from settings or file.
+
+        None where there is none. Reading never creates a secret.
+        """
         if self.secret:
             return self.secret.get_secret_value().encode()
         try:
@@ -133,18 +136,22 @@ class Settings(BaseModel):
 
     @property
     def decision_key(self) -> bytes | None:
-        """The key that seals decisions; None without a secret."""
+        """Key that seals decisions; None without a secret."""
         secret = self.known_secret
         return derived(secret, "decisions") if secret else None
 
     @property
     def sources_file(self) -> Path:
-        """Where the sealed list of sources of police cases is kept."""
+        """Path of the sealed list of sources of police cases."""
         return self.case_sources or self.orders / SOURCES_FILE
 
     @property
     def trusted_sources(self) -> tuple[CaseSource, ...]:
-        """Whose signature of police cases counts; none where no list is kept. DuankaError: its seal does not hold."""
+        """Sources whose signature of police cases counts; empty without a list.
+
+        UnreadableInput, MissingKey or another DuankaError: the list cannot be read, or its seal does not
+        verify.
+        """
         path = self.sources_file
         secret = self.known_secret
         try:
@@ -161,11 +168,14 @@ class Settings(BaseModel):
 
     @property
     def passes_file(self) -> Path:
-        """Where the sealed list of passes is kept."""
+        """Path of the sealed list of passed verifications."""
         return self.passes or self.orders / PASSES_FILE
 
     def passes_in(self, zone: OperatorZone) -> PassFile:
-        """Who passed, for records whose times are local to `zone`. Nothing is read yet."""
+        """The list of passed verifications, for records with times local to `zone`.
+
+        The file is not read yet.
+        """
         secret = self.known_secret
         key = derived(secret, PURPOSE) if secret else None
         return PassFile(self.passes_file, key, zone, required=self.passes is not None)
@@ -173,7 +183,10 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Resolved:
-    """The settings in force. `sources`: for each name where its value is from; `place`: folder of duanka.toml."""
+    """The settings in force.
+
+    `sources`: setting -> where its value comes from; `place`: folder of duanka.toml.
+    """
 
     settings: Settings
     sources: Mapping[str, str]
@@ -181,12 +194,15 @@ class Resolved:
 
 
 def load_settings() -> Settings:
-    """The settings of this process: environment, else duanka.toml, else default. DuankaError names what is wrong."""
+    """Load the settings: environment, else duanka.toml, else default.
+
+    DuankaError: a setting is invalid.
+    """
     return resolve_settings().settings
 
 
 def resolve_settings() -> Resolved:
-    """As `load_settings`, with where each value is from."""
+    """As `load_settings`, with the source of each value."""
     found, errors = _resolve()
     if errors:
         raise errors[0]
@@ -194,14 +210,15 @@ def resolve_settings() -> Resolved:
 
 
 def check_settings() -> tuple[Resolved, tuple[DuankaError, ...]]:
-    """The settings in force and every error in them; a setting that is wrong has its default here."""
+    """The settings in force, and all errors; an invalid setting has its default."""
     return _resolve()
 
 
 def unknown_variables() -> dict[str, str]:
-    """Variables of the environment that begin as ours do and are none: name -> the nearest of ours, or an empty text.
+    """Unknown environment variables that begin with DUANKA_.
 
-    Where nobody says so, a slip of the pen leaves the default in force.
+    Returns name -> most similar known variable, or "". Without this check, a misspelt variable would silently
+    leave the default in force.
     """
     known = [variable(name) for name in _NAMES] + [HOME]
     ours = [name for name in os.environ if name.startswith("DUANKA_") and name not in known]
@@ -209,13 +226,13 @@ def unknown_variables() -> dict[str, str]:
 
 
 def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
-    """What can be read, and what is wrong: first where the settings are, then each value."""
+    """The readable settings and all errors: of the folder, then of each value."""
     errors: list[DuankaError] = []
     place, content = _place_and_content(errors)
     environment = {name: os.environ.get(variable(name), "") for name in _NAMES}
     if (
         environment["secret"] or environment["secret_file"]
-    ):  # one of them replaces what the file says of either
+    ):  # either variable overrides both entries of the file
         content = {key: value for key, value in content.items() if key not in ("secret", "secret_file")}
     values: dict[str, object] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")
@@ -243,7 +260,7 @@ def _resolve() -> tuple[Resolved, tuple[DuankaError, ...]]:
 
 
 def _place_and_content(errors: list[DuankaError]) -> tuple[Path | None, dict[str, object]]:
-    """The place and what its file says, without keys that are unknown."""
+    """The folder of duanka.toml and its content without unknown keys."""
     try:
         place = find_place()
         content = read_place(place) if place else {}
@@ -263,7 +280,7 @@ def _invalid(name: str, message: str, source: str) -> DuankaError:
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Environment variable of a setting."""
     return f"DUANKA_{name.upper()}"
 
 
@@ -312,14 +329,14 @@ def _secret_in(file: Path, named_by: str) -> str:
 
 
 _IS_SECRET = tuple(n for n, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
-_SECRETS = tuple(name for name in _IS_SECRET if name != "secret")  # `secret_file` is a setting of its own
+_SECRETS = tuple(name for name in _IS_SECRET if name != "secret")  # `secret_file` is a separate setting
 _NAMES = (*Settings.model_fields, *(f"{name}_file" for name in _SECRETS))
 _PATHS = tuple(n for n, field in Settings.model_fields.items() if "Path" in str(field.annotation))
 _URLS = ("database_url", "message_centre")
 
 
 def setting_names() -> dict[str, str]:
-    """Every environment variable that is read, and what it means."""
+    """Every environment variable that is read -> its description."""
     return {
         f"DUANKA_{name.upper()}": " ".join((field.description or "").split())
         for name, field in Settings.model_fields.items()
@@ -327,7 +344,7 @@ def setting_names() -> dict[str, str]:
 
 
 def in_force(settings: Settings) -> dict[str, str]:
-    """Every setting as this process has it; of a secret only whether it is set."""
+    """Environment variable -> value in this process; secrets are replaced by a note."""
     values = ((f"DUANKA_{name.upper()}", getattr(settings, name)) for name in Settings.model_fields)
     return {name: _shown(value) for name, value in values}
 

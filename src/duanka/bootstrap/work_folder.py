@@ -1,4 +1,4 @@
-"""Place of an installation: the folder with its duanka.toml, and the setting values found there."""
+"""Working folder of an installation: its duanka.toml, and the settings in it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _chosen: ContextVar[Path | None] = ContextVar("chosen", default=None)
 
 
 def choose(folder: Path | None) -> None:
-    """Use this folder in the commands of this process, as --home names it; None: search for one."""
+    """Use this folder in the commands of this process (--home); None: search for one."""
     _chosen.set(folder)
 
 
 def find_place() -> Path | None:
-    """The place: --home, else DUANKA_HOME, else the nearest folder upward with a duanka.toml, else None.
+    """Find the folder: --home, else DUANKA_HOME, else the nearest parent, else None.
 
-    DuankaError: --home or DUANKA_HOME names a folder without duanka.toml.
+    The nearest parent is the current folder or the closest one above it with a duanka.toml. DuankaError:
+    --home or DUANKA_HOME names a folder without duanka.toml.
     """
     named, by = _chosen.get(), "--home"
     if named is None and os.environ.get(HOME):
@@ -41,9 +42,9 @@ def find_place() -> Path | None:
 
 
 def read_place(place: Path) -> dict[str, object]:
-    """The values in duanka.toml of `place`.
+    """Read the values in duanka.toml of `place`.
 
-    DuankaError: it cannot be read, belongs to another user, or can be written by others.
+    DuankaError: the file cannot be read, belongs to another user, or is writable by everybody.
     """
     path = place / FILE
     try:
@@ -64,7 +65,7 @@ def read_place(place: Path) -> dict[str, object]:
 
 
 def unknown_keys(place: Path, content: Mapping[str, object], known: Collection[str]) -> list[DuankaError]:
-    """An error for each key of duanka.toml that is no setting."""
+    """One error for each key of duanka.toml that is not a setting."""
     errors = []
     for key in content:
         if key not in known:

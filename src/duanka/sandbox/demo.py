@@ -1,4 +1,7 @@
-"""`duanka demo --network`: an invented gang meets a real network. Every part is real; only the people are invented."""
+"""`duanka demo --network`: simulated fraud cards in a real network on loopback.
+
+Home register, proxies, message centre and worker are the real programs; only the people are simulated.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ from duanka.sandbox.network import OwnNetwork
 from duanka.sandbox.phones import send_message
 
 _CARDS, _DAYS, _SEED = 3_000, 7, 3
-_GANG = 5  # cards that the story follows
-_WAITS = 60.0
+_CARDS_SHOWN = 5  # fraud cards shown in the demonstration
+_WAIT_SECONDS = 60.0
 _CLERK = Person("counter-clerk", Role.DESK, "counter clerk (invented)")
 _VICTIM = "8613911112222"
 _IN_FORCE = {
@@ -41,18 +44,18 @@ _TEXT = "【公安局】您涉嫌洗钱，请将资金转入安全账户，配�
 
 @dataclass
 class DemoClock:
-    """The demonstration's clock: it can be moved on by a day."""
+    """Clock of the demonstration, which can be advanced by a day."""
 
     moved: timedelta = timedelta()
 
     def __call__(self) -> datetime:
-        """Now, as the demonstration has it."""
+        """Current time of the demonstration."""
         return app_orders.now() + self.moved
 
 
 @dataclass
 class Story:
-    """What the demonstration tells, line by line, and what it works with."""
+    """Output and services of the demonstration."""
 
     say: Callable[[str], None]
     network: OwnNetwork
@@ -62,7 +65,7 @@ class Story:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def call(self, card: str, peer: str) -> str:
-        """Call, and say how it went."""
+        """Place a call; returns its outcome as text."""
         with self.network.phone() as phone:
             answer = phone.call(card, peer)
         return f"{answer.code} {answer.reason}" + (
@@ -70,25 +73,31 @@ class Story:
         )
 
     def text(self, card: str, peer: str, text: str) -> str:
-        """Send a message through the message proxy, and say how it went."""
+        """Send a message through the message proxy; returns its outcome as text."""
         password = self.network.centre.behaviour.password
         status = send_message(self.network.messages.address, card, peer, text, password=password)
         return f"status {status:#04x} " + ("accepted" if status == 0 else "refused")
 
     def until(self, what: str, true: Callable[[], bool]) -> None:
-        """Wait for it, and keep how long it took."""
+        """Wait for a condition and record how long it took.
+
+        DuankaError: it is not met within _WAIT_SECONDS seconds.
+        """
         began = time.monotonic()
         while not true():
-            if time.monotonic() - began > _WAITS:
+            if time.monotonic() - began > _WAIT_SECONDS:
                 raise DuankaError(
-                    f"{what} did not happen within {_WAITS:.0f} s; the logs are beside the parts"
+                    f"{what} did not happen within {_WAIT_SECONDS:.0f} s; the logs are beside the parts"
                 )
             time.sleep(0.01)
         self.seconds[what] = time.monotonic() - began
 
 
 def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
-    """Tell the story in `folder`, which must be new or empty. DuankaError names the part that is not installed."""
+    """Run the demonstration in `folder`, which must be new or empty.
+
+    DuankaError: the folder is not empty, or a required program is not installed.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise DuankaError(f"{folder} is not empty; choose another with --out")
     say(f"1. An invented province of {_CARDS:,} cards with fraud gangs, and a scan of its records ...")
@@ -118,9 +127,9 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
 
 
 def trust_invented_police(settings: Settings, public_key: Path) -> None:
-    """Begin a new order book with two invented supervisors, who let the signature of the invented police count.
+    """Create an order book that trusts the key of the simulated police.
 
-    DuankaError: the order book has people already, and invented ones do not decide there.
+    Two simulated supervisors propose and approve it. DuankaError: the order book already has persons.
     """
     with app_orders.desk(settings, app.policy_named(settings.policy), create=True) as here:
         moment = app_orders.now()
@@ -134,7 +143,7 @@ def trust_invented_police(settings: Settings, public_key: Path) -> None:
             ) from None
         second = here.persons.join(invitation, "wang.invented", "Wang (invented)", moment)
         first, other = here.keys.who(key), here.keys.who(second)
-        assert first is not None  # noqa: S101  # both were just made
+        assert first is not None  # noqa: S101  # both keys were just created
         assert other is not None  # noqa: S101
         number = here.case_sources.propose(
             "invented.police", public_key_of(public_key.read_bytes()), first, moment
@@ -160,7 +169,10 @@ def _town(settings: Settings, folder: Path, say: Callable[[str], None]) -> Itera
 
 
 def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
-    """Decisions become orders, orders become notices. Some fraud cards, and an honest one that was asked too."""
+    """Turn decisions into orders and notices.
+
+    Returns some fraud cards with an open verification, and an honest one.
+    """
     received = app_orders.take(story.here, scan, SYSTEM).received
     story.say(
         f"3. {received.opened} holders are asked to prove who they are; {received.stopped} cards that the police"
@@ -169,7 +181,7 @@ def _asked(story: Story, province: Path, scan: Path) -> tuple[list[str], str]:
     truth = pl.read_parquet(province / "truth.parquet")
     fraud = dict(truth.select("card", "fraud").iter_rows())
     orders = _open(story, State.OPENED, State.NOTIFIED)
-    gang = [card for card in orders if fraud.get(card)][:_GANG]
+    gang = [card for card in orders if fraud.get(card)][:_CARDS_SHOWN]
     honest = [card for card in orders if not fraud.get(card)]
     if not gang or not honest:
         raise DuankaError("this invented province has no gang card or no wrongly asked one; this is a defect")
@@ -208,7 +220,7 @@ def _dark(story: Story, gang: list[str], honest: str) -> None:
 
 
 def _stage(story: Story, cards: list[str], state: NetworkState) -> None:
-    """Wait until every element has `state` in force, and say how long it took."""
+    """Wait until every element reports `state` for the cards; print the time it took."""
     what = f"hours over → {state} everywhere"
     story.until(what, lambda: story.network.in_force(cards, state))
     story.say(f"   {_IN_FORCE[state]} after {story.seconds[what]:.2f} s")
@@ -219,7 +231,7 @@ def _back(story: Story, honest: str) -> None:
         "6. One of them was honest. The holder comes to the counter with document and card, and passes:"
     )
     order = story.here.reading.last(honest, Kind.VERIFICATION)
-    assert order is not None  # noqa: S101  # it was asked
+    assert order is not None  # noqa: S101  # the card has an order
     story.here.book.act(order.id, Event.PASS, _CLERK, "document, person and card in hand", story.clock())
     story.until("passed → restored everywhere", lambda: story.network.in_force([honest], NetworkState.ACTIVE))
     story.say(f"   restored everywhere after {story.seconds['passed → restored everywhere']:.2f} s")

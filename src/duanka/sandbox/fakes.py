@@ -1,6 +1,6 @@
-"""An element and a message centre that exist in memory only, for those who build on the contract and test with it.
+"""In-memory network element and notice sender, for tests of their callers.
 
-With a journal they are as durable as real ones, and several processes may use the same one at once.
+With a journal they are as durable as real ones, and several processes may share one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from duanka.domain.network import ElementRefused, NetworkState, Receipt, Unknown
 from duanka.domain.phone_masking import masked_card
 from duanka.network.card_text import CARD
 
-_BLOCK = 1 << 20
+_READ_BYTES = 1 << 20
 
 
 @dataclass
 class Faults:
-    """What goes wrong; may be changed at any time. `deaf`: acts, and the answer is lost. `delay`: seconds per call."""
+    """Injected faults; may be changed at any time.
+
+    `deaf`: the action is carried out but its answer is lost. `delay`: seconds per call.
+    """
 
     down: bool = False
     deaf: bool = False
@@ -35,9 +38,9 @@ class Faults:
 
 
 class FakeElement:
-    """An Element. With a `journal` it is as durable as a real one: what a killed process left is read again.
+    """In-memory Element. With a `journal`, its state survives a killed process.
 
-    The journal has a line of JSON for each act: time, card, state, and whether it changed anything.
+    The journal has one JSON line for each action: time, card, state, and whether it changed anything.
     """
 
     def __init__(self, name: str = "fake", journal: Path | None = None, faults: Faults | None = None) -> None:
@@ -47,35 +50,35 @@ class FakeElement:
         self._journal = _Journal(journal)
 
     def bar_outgoing(self, card: str) -> None:
-        """Bar it."""
+        """Bar outgoing calls of the card."""
         self._put(card, NetworkState.OUTGOING_BARRED)
 
     def suspend(self, card: str) -> None:
-        """Suspend it."""
+        """Suspend the card."""
         self._put(card, NetworkState.SUSPENDED)
 
     def restore(self, card: str) -> None:
-        """Restore it."""
+        """Restore the card."""
         self._put(card, NetworkState.ACTIVE)
 
     def state_of(self, card: str) -> NetworkState:
-        """What was last asked for."""
+        """The state last requested for the card."""
         self._reached(card)
         self._catch_up()
         return self._states.get(card, NetworkState.ACTIVE)
 
     def shows(self, state: NetworkState) -> NetworkState:
-        """It can do all of them."""
+        """Return `state`: this element supports all states."""
         return state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """Every card that is not active."""
+        """Every card that is not active, with its state."""
         self._reached()
         self._catch_up()
         yield from [(card, state) for card, state in self._states.items() if state is not NetworkState.ACTIVE]
 
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
-        """These and no other; all of them, or on a fault none."""
+        """Replace the whole list atomically; a fault leaves it unchanged."""
         self._reached(*cards)
         with self._journal.alone():
             self._catch_up()
@@ -87,7 +90,7 @@ class FakeElement:
         self._answer()
 
     def close(self) -> None:
-        """Close the journal; the next call opens it again."""
+        """Close the journal; the next call reopens it."""
         self._journal.close()
 
     def _reached(self, *cards: str) -> None:
@@ -126,13 +129,13 @@ class FakeElement:
         self._states.update(states)
 
     def _catch_up(self) -> None:
-        """Read what others did meanwhile."""
+        """Read what other processes wrote."""
         self._states.update((line["card"], NetworkState(line["state"])) for line in self._journal.news())
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A notice that was handed in."""
+    """A notice that was sent."""
 
     message_id: str
     card: str
@@ -140,10 +143,11 @@ class Sent:
 
 
 class FakeSender:
-    """A NoticeSender. `auto`: each notice is delivered at the next look; else by `deliver` and `fail` alone.
+    """In-memory NoticeSender.
 
-    `now`: the time of receipts, aware UTC; may be changed. With a `journal`, a line of JSON for each notice: message
-    id, card, text; what a killed process handed in is read again, receipts are not kept.
+    `auto`: each notice is delivered at the next poll; otherwise only by `deliver` and `fail`. `now`: time of
+    receipts, UTC with zone; may be changed. With a `journal`, each notice is one JSON line (message id, card,
+    text) and survives a killed process; receipts are not kept.
     """
 
     def __init__(
@@ -169,7 +173,10 @@ class FakeSender:
         return list(self._sent)
 
     def send(self, card: str, text: str) -> str:
-        """Take a notice; Unreachable while `down`, Refused for cards in `refusing`."""
+        """Accept a notice.
+
+        Unreachable: while `down`. ElementRefused: `card` is in `refusing`.
+        """
         if self.down:
             raise Unreachable(f"{self.name} is down")
         if card in self.refusing:
@@ -184,20 +191,20 @@ class FakeSender:
         return notice.message_id
 
     def deliver(self, card: str) -> None:
-        """Let a receipt come for every notice to `card` that has none: it reached the handset."""
+        """Create a delivery receipt for every notice to `card` without one."""
         self._receipt(card, True, "")
 
     def fail(self, card: str, detail: str = "EXPIRED") -> None:
-        """Let a receipt come for every notice to `card` that has none: it did not."""
+        """Create a failure receipt for every notice to `card` without one."""
         self._receipt(card, False, detail)
 
     def receipts(self) -> Iterable[Receipt]:
-        """Those that came since the last look."""
+        """The receipts since the last poll."""
         came, self._receipts = self._receipts, []
         return came
 
     def close(self) -> None:
-        """Close the journal; the next call opens it again."""
+        """Close the journal; the next call reopens it."""
         self._journal.close()
 
     def _receipt(self, card: str, delivered: bool, detail: str) -> None:
@@ -215,23 +222,23 @@ class FakeSender:
 
 
 def read_journal(journal: Path) -> list[dict[str, Any]]:
-    """The acts in a journal, oldest first."""
+    """The actions in a journal, oldest first."""
     if not journal.exists():
         return []
     return [json.loads(line) for line in journal.read_bytes().splitlines()]
 
 
 class _Journal:
-    """Lines of JSON that outlive a process and that several may write. Without a path there is nothing to keep."""
+    """Append-only file of JSON lines, shared by processes; without a path, a no-op."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: int | None = None
-        self._read = 0  # bytes of whole lines that are known here
+        self._read = 0  # bytes of complete lines already read
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """While nobody else writes: a killed process lets go of the lock."""
+        """Hold the exclusive file lock; it is released if the process is killed."""
         if (file := self._opened()) is None:
             yield
             return
@@ -242,22 +249,22 @@ class _Journal:
             fcntl.flock(file, fcntl.LOCK_UN)
 
     def news(self) -> list[dict[str, Any]]:
-        """The lines that others wrote since the last look."""
+        """The lines written by others since the last read."""
         if (file := self._opened()) is None:
             return []
         new = b""
-        while block := os.pread(file, _BLOCK, self._read + len(new)):
+        while block := os.pread(file, _READ_BYTES, self._read + len(new)):
             new += block
         whole = new[: new.rfind(b"\n") + 1]
         self._read += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
 
     def write(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Add lines; only while `alone` and after the news."""
+        """Append lines. Requires `alone`, and `news` called before."""
         written = b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
         if (file := self._opened()) is not None and written:
             if os.fstat(file).st_size > self._read:
-                os.ftruncate(file, self._read)  # half a line of a process that was killed in the middle of it
+                os.ftruncate(file, self._read)  # a line cut short by a killed process
             self._read += os.write(file, written)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A real home register of our own: OsmoHLR on a loopback address, with invented subscribers."""
+"""Sandbox home register: OsmoHLR on a loopback address with test subscribers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from duanka.domain.private_files import private_folder
 from duanka.network.hlr.element import HomeRegister
 from duanka.network.process import OWN_PART_SECONDS, OwnPart, OwnProcess, answers, free_address, program
 
-_VTY, _CTRL, _GSUP = 4258, 4259, 4222  # version 1.5 has no choice of ports, so it gets an address of its own
+_VTY, _CTRL, _GSUP = 4258, 4259, 4222  # version 1.5 has fixed ports, so each instance has its own address
 _CONFIG = """\
 log stderr
  logging filter all 1
@@ -27,7 +27,7 @@ hlr
 
 
 class OwnRegister(OwnPart):
-    """OsmoHLR in `folder`; a context manager. DuankaError where it is not installed."""
+    """OsmoHLR in `folder`; a context manager. DuankaError: it is not installed."""
 
     def __init__(self, folder: Path) -> None:
         self._program = program("osmo-hlr", "osmo-hlr")
@@ -40,13 +40,16 @@ class OwnRegister(OwnPart):
         self._config.write_text(_CONFIG.format(host=self.host, database=self.database.resolve()))
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the process and wait until it answers."""
         command = [self._program, "-c", str(self._config), "-l", str(self.database)]
         self._process = OwnProcess(command, self._folder / "osmo-hlr.log")
         self._process.until(lambda: all(answers(self.host, port) for port in (_VTY, _CTRL, _GSUP)))
 
     def add(self, cards: Iterable[str], first_imsi: int = 460_000_000_000_001) -> dict[str, str]:
-        """Register cards, card -> IMSI, in both services; while it runs, which made the database."""
+        """Register cards in both services; returns card -> IMSI.
+
+        The process must be running, since it creates the database.
+        """
         with sqlite3.connect(self.database, timeout=30) as database:
             known = database.execute("SELECT count(*) FROM subscriber").fetchone()[0]
             imsis = {card: str(first_imsi + known + number) for number, card in enumerate(cards)}
@@ -57,5 +60,5 @@ class OwnRegister(OwnPart):
         return imsis
 
     def element(self, seconds: float = OWN_PART_SECONDS) -> HomeRegister:
-        """The register as orders see it."""
+        """Client of the register, as the worker uses it."""
         return HomeRegister(self.vty, self.ctrl, seconds=seconds, services=self._folder / "services.sqlite")

@@ -1,4 +1,4 @@
-"""A real message proxy of our own: the process, on loopback, for demonstrations, tests and benchmarks."""
+"""Sandbox message proxy: the real process on loopback."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from duanka.network.sms.proxy.relay import LinkLimits
 
 
 class OwnMessageProxy(OwnPart):
-    """The message proxy in `folder`, before the message centre at `smsc`; a context manager.
+    """Message proxy in `folder` before the message centre at `smsc`.
 
-    `listen`: None for a free port of loopback.
+    A context manager. `listen`: None for a free port of loopback.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class OwnMessageProxy(OwnPart):
         )
 
     def start(self) -> None:
-        """Start it, and wait until it carries messages and takes orders."""
+        """Start the process and wait until it relays messages and accepts commands."""
         self._settings.write()
         command = [sys.executable, "-m", "duanka.network.sms.proxy.process", str(self.folder)]
         self._process = OwnProcess(command, self.folder / "proxy.log")
         self._process.until(self._ready)
 
     def element(self, seconds: float = OWN_PART_SECONDS) -> MessageProxy:
-        """The proxy as orders see it."""
+        """Client of the proxy, as the worker uses it."""
         return MessageProxy(self.folder, seconds=seconds)
 
     def _ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""A whole network of our own on loopback: home register, call proxy, message proxy, message centre, and telephones."""
+"""Sandbox network: home register, both proxies, message centre, telephones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from duanka.sandbox.smsc import OwnShortMessageCentre
 
 
 class OwnNetwork:
-    """Every part is the real one, in `folder`; a context manager. DuankaError names the part that is not installed."""
+    """The network's real programs in `folder` on loopback; a context manager.
+
+    DuankaError: a program is not installed.
+    """
 
     def __init__(self, folder: Path, policy: Policy) -> None:
         self._parts = contextlib.ExitStack()
@@ -52,7 +55,7 @@ class OwnNetwork:
         self._parts.close()
 
     def settings(self, orders: Path, **more: object) -> Settings:
-        """The settings with which orders go to these parts; the order book in `orders`."""
+        """Settings that send orders to this network; order book in `orders`."""
         behaviour = self.centre.behaviour
         host, port = self.centre.address
         return Settings(
@@ -65,11 +68,11 @@ class OwnNetwork:
         )
 
     def add(self, cards: Iterable[str]) -> dict[str, str]:
-        """Register cards, card -> IMSI."""
+        """Register cards; returns card -> IMSI."""
         return self.register.add(cards)
 
     def in_force(self, cards: Collection[str], state: NetworkState) -> bool:
-        """Whether every element has `state` in force for every one of these cards, by its own word."""
+        """Whether every element reports `state` for each of these cards."""
         for element in (self.register.element(), self.calls.element(), self.messages.element()):
             with contextlib.closing(element):
                 if any(element.state_of(card) is not element.shows(state) for card in cards):

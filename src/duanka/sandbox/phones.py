@@ -1,6 +1,7 @@
-"""Small telephones for the demonstration and tests: one that calls, one that answers, and one that sends messages.
+"""Minimal SIP telephones and SMPP client for the demonstration and tests.
 
-They speak as much of RFC 3261 as a call that is answered, refused and ended needs; they are no measure of a proxy.
+They implement only as much of RFC 3261 as is needed for calls that are answered, refused and ended; they do
+not measure a proxy's conformance.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ import smpplib.consts
 from duanka.domain.network import Unreachable
 from duanka.network.process import OWN_PART_SECONDS
 
-_T1 = 0.5  # seconds until a request is sent again; doubles (RFC 3261, 17.1.1.1)
-_MOST = 65_535
-_FINAL = 200
+_T1 = 0.5  # seconds until a request is retransmitted; doubles (RFC 3261, 17.1.1.1)
+_DATAGRAM_BYTES = 65_535
+_FIRST_FINAL_CODE = 200
 
 Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class CallAnswer:
-    """The final answer to a call. `seconds`: from the first request to it."""
+    """Final answer to a call. `seconds`: time from the first request."""
 
     code: int
     reason: str
@@ -37,7 +38,7 @@ class CallAnswer:
 
 
 class Phone:
-    """Calls through the proxy at `proxy`."""
+    """Telephone that calls through the proxy at `proxy`."""
 
     def __init__(self, proxy: Address, *, seconds: float = OWN_PART_SECONDS) -> None:
         self._proxy, self._within = proxy, seconds
@@ -54,13 +55,16 @@ class Phone:
         self._socket.close()
 
     def call(self, card: str, peer: str) -> CallAnswer:
-        """Call `peer` from `card`; an answered call is ended at once. Unreachable without a final answer in time."""
+        """Call `peer` from `card`; an answered call is ended at once.
+
+        Unreachable: no final answer in time.
+        """
         call_id, branch, began = uuid4().hex, f"z9hG4bK{uuid4().hex}", time.monotonic()
         invite = self._request("INVITE", card, peer, call_id, branch, 1)
         answer, raw = self._ask(invite, call_id, "INVITE", began)
         to = raw.get("to", f"<sip:{peer}@{self._proxy[0]}>")
         if answer.code < 300:
-            # the acknowledgement of an answered call is a request of its own (RFC 3261, 13.2.2.4)
+            # the ACK of an answered call is a transaction of its own (RFC 3261, 13.2.2.4)
             self._send(self._request("ACK", card, peer, call_id, f"z9hG4bK{uuid4().hex}", 1, to))
             bye = self._request("BYE", card, peer, call_id, f"z9hG4bK{uuid4().hex}", 2, to)
             self._ask(bye, call_id, "BYE", time.monotonic())
@@ -93,7 +97,7 @@ class Phone:
         while (left := began + self._within - time.monotonic()) > 0:
             self._socket.settimeout(max(0.001, min(left, again - time.monotonic())))
             try:
-                code, reason, headers = _read(self._socket.recv(_MOST))
+                code, reason, headers = _read(self._socket.recv(_DATAGRAM_BYTES))
             except TimeoutError:
                 if time.monotonic() >= again:
                     self._send(request)
@@ -103,7 +107,7 @@ class Phone:
             except ConnectionError:
                 continue
             mine = headers.get("call-id") == call_id and headers.get("cseq", "").endswith(method)
-            if mine and code >= _FINAL:
+            if mine and code >= _FIRST_FINAL_CODE:
                 return CallAnswer(code, reason, headers, time.monotonic() - began), headers
         raise Unreachable(f"no answer from the call proxy at {self._proxy[0]}:{self._proxy[1]}")
 
@@ -112,7 +116,7 @@ class Phone:
 
 
 class Switchboard:
-    """Answers every call at a free port of loopback, and counts them by who was called."""
+    """Answers every call at a free port of loopback; counts calls by called number."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -138,13 +142,13 @@ class Switchboard:
     def _serve(self) -> None:
         while not self._ending.is_set():
             try:
-                data, source = self._socket.recvfrom(_MOST)
+                data, source = self._socket.recvfrom(_DATAGRAM_BYTES)
             except (TimeoutError, ConnectionError):
                 continue
             found = re.match(
                 r"(INVITE|BYE|OPTIONS|CANCEL) sips?:\+?([^@;>\s]*)", data.decode(errors="replace")
             )
-            if found:  # an ACK is answered by nothing
+            if found:  # an ACK has no answer
                 self._note(found[1], found[2], data)
                 self._socket.sendto(self._ok(data), source)
 
@@ -167,7 +171,7 @@ class Switchboard:
 
 
 def send_message(address: Address, sender: str, receiver: str, text: str, *, password: str = "secret") -> int:  # noqa: S107  # loopback
-    """Send a short message as a client of the message path does; the SMPP status of the answer."""
+    """Send one short message as an SMPP client; returns the SMPP status."""
     client = smpplib.client.Client(*address, allow_unknown_opt_params=True)
     client.connect()
     try:
@@ -188,7 +192,7 @@ def send_message(address: Address, sender: str, receiver: str, text: str, *, pas
 
 
 def _read(data: bytes) -> tuple[int, str, dict[str, str]]:
-    """Code, reason and headers of an answer; code 0 for what is none."""
+    """Parse a SIP response to (code, reason, headers); code 0 if it is none."""
     text = data.decode(errors="replace")
     found = re.match(r"SIP/2\.0 (\d{3}) ([^\r\n]*)", text)
     return (int(found[1]), found[2], _headers(text)) if found else (0, "", {})

@@ -1,9 +1,9 @@
-"""A small real message centre (SMSC) of our own: SMPP 3.4 on loopback, for demonstrations, tests and benchmarks.
+"""Sandbox message centre (SMSC): SMPP 3.4 on loopback.
 
-    python -m duanka.sandbox.smsc HOST PORT MOST [JOURNAL]    # for benchmarks: remembers nothing
+    python -m duanka.sandbox.smsc HOST PORT MOST [JOURNAL]    # for benchmarks; keeps no messages
 
-It takes binds with a password, submissions with receipts, queries and links that are asked about; a receipt that
-nobody acknowledged is delivered again at the next bind.
+It supports binds with a password, submissions with receipts, queries and enquire_link; an unacknowledged
+receipt is delivered again at the next bind.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from duanka.domain.errors import DuankaError
 from duanka.network.process import free_port
 from duanka.sandbox.smsc_sessions import AcceptedMessage, Behaviour, MessageCentre
 
-_STARTS_WITHIN = 10.0
+_START_SECONDS = 10.0
 
 
 class OwnShortMessageCentre:
-    """A MessageCentre in a thread; a context manager. `listen`: None for a free port of loopback."""
+    """MessageCentre in a thread; a context manager.
+
+    `listen`: None for a free port of loopback.
+    """
 
     def __init__(self, behaviour: Behaviour | None = None, listen: tuple[str, int] | None = None) -> None:
         self.centre = MessageCentre(behaviour)
@@ -46,16 +49,16 @@ class OwnShortMessageCentre:
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it behaves."""
+        """The behaviour, which may be changed at any time."""
         return self.centre.behaviour
 
     @property
     def accepted(self) -> list[AcceptedMessage]:
-        """What it took, oldest first."""
+        """Accepted messages, oldest first."""
         return list(self.centre.accepted)
 
     def start(self) -> None:
-        """Start it, and wait until it listens; at the same address as before."""
+        """Start it and wait until it listens; a restart reuses the address."""
         started, failed = threading.Event(), list[BaseException]()
 
         def run() -> None:
@@ -73,24 +76,24 @@ class OwnShortMessageCentre:
 
         self._thread = threading.Thread(target=run, name="own-smsc", daemon=True)
         self._thread.start()
-        if not started.wait(_STARTS_WITHIN) or failed:
+        if not started.wait(_START_SECONDS) or failed:
             host, port = self.address
             raise DuankaError(f"our own message centre cannot listen at {host}:{port}: {failed or 'silent'}")
 
     def stop(self) -> None:
-        """End it and every connection; what it took and what waits for delivery stays with it."""
+        """Stop it and close all connections; accepted messages and receipts are kept."""
         if self._thread and self._loop and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_STARTS_WITHIN)
+            self._thread.join(_START_SECONDS)
         self._thread = None
 
     def call(self, what: Callable[[], Any]) -> None:
-        """Do something in the centre's own thread, soon."""
+        """Run a function in the centre's event loop."""
         assert self._loop is not None, "it is not started"  # noqa: S101
         self._loop.call_soon_threadsafe(what)
 
     def deaf(self, deaf: bool) -> None:
-        """Stop reading from every client, or read again."""
+        """Stop or resume reading from all clients."""
 
         def change() -> None:
             self.behaviour.deaf = deaf
@@ -104,7 +107,7 @@ class OwnShortMessageCentre:
         self.call(self.centre.deliver_held)
 
     def hang_up(self) -> None:
-        """End every connection, and go on listening."""
+        """Close all connections and keep listening."""
 
         def close() -> None:
             for session in list(self.centre.sessions):

@@ -1,4 +1,4 @@
-"""The sessions of a small real message centre (SMSC): SMPP 3.4 as its side speaks it. See smsc.py."""
+"""SMPP 3.4 server sessions of the sandbox message centre; see smsc.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SYSTEM_ID = "duanka-smsc"
 
 @dataclass(frozen=True)
 class AcceptedMessage:
-    """A message that the centre took. `unit`: its bytes as they came."""
+    """An accepted message. `unit`: the PDU as received."""
 
     message_id: str
     system_id: str
@@ -31,34 +31,34 @@ class AcceptedMessage:
 
     @property
     def source(self) -> str:
-        """Who sent it, as written."""
+        """Source address as written."""
         return self.submission.source.number
 
     @property
     def destination(self) -> str:
-        """The first destination, as written."""
+        """First destination address as written."""
         return self.submission.destinations[0].number
 
     @property
     def text(self) -> str:
-        """What a handset would show of it."""
+        """The text as a handset would show it."""
         _, message, payload = part_of(self.submission)
         return claimed(self.submission.data_coding, message or payload)
 
 
 @dataclass
 class Behaviour:
-    """How the centre behaves; may be changed while it runs.
+    """Behaviour of the message centre; may be changed while it runs.
 
-    `off`: destinations whose messages fail. `status`: other than 0, every submission is refused with it. `slow`:
-    seconds before each answer. `most`: answers a second, as a licence allows; 0 for any number. `silent`: takes bytes
-    and answers nothing. `deaf`: does not even read. `receipts`: delivered when asked for; without, they wait for
-    `deliver_held`. `tags`: receipts have their id in a tag too. `hexadecimal`: message ids in answers are hexadecimal,
-    decimal in the text of receipts, as with some centres in the field. `remember`: how many messages are kept in
-    `accepted`.
+    `off`: destinations whose messages fail. `status`: unless 0, every submission is refused with it. `slow`:
+    seconds before each answer. `most`: answers per second, as limited by a licence; 0: no limit. `silent`:
+    reads but never answers. `deaf`: does not read. `receipts`: deliver receipts when requested; otherwise
+    they wait for `deliver_held`. `tags`: receipts also have their id in a tag. `hexadecimal`: message ids are
+    hexadecimal in answers and decimal in the text of receipts, as with some centres in the field. `remember`:
+    number of messages kept in `accepted`.
     """
 
-    passwords: dict[str, str] = field(default_factory=dict)  # of each system_id; `password` for all others
+    passwords: dict[str, str] = field(default_factory=dict)  # by system_id; `password` for all others
     password: str = "secret"  # noqa: S105  # loopback only
     off: set[str] = field(default_factory=set)
     status: int = smpp.OK
@@ -73,7 +73,10 @@ class Behaviour:
 
 
 class MessageCentre:
-    """The centre itself, in one event loop. `journal`: a file where each message is safe before it is answered."""
+    """The message centre, in one event loop.
+
+    `journal`: file to which each message is written and synced before its answer.
+    """
 
     def __init__(self, behaviour: Behaviour | None = None, journal: Path | None = None) -> None:
         self.behaviour = behaviour or Behaviour()
@@ -87,14 +90,14 @@ class MessageCentre:
         self._ids = itertools.count(1)
         self._begun = int(datetime.now(UTC).timestamp()) % 10_000_000
         self._held: list[tuple[SmscSession, bytes]] = []
-        self._waiting: dict[str, deque[bytes]] = {}  # receipts of those who are not bound
+        self._waiting: dict[str, deque[bytes]] = {}  # system_id -> receipts of clients that are not bound
 
     def session(self) -> asyncio.Protocol:
-        """The protocol of a new connection."""
+        """Protocol of a new connection."""
         return SmscSession(self)
 
     def take(self, session: SmscSession, submission: Submission, unit: bytes) -> str:
-        """Accept a message; its id as it stands in the answer."""
+        """Accept a message; returns its id as written in the answer."""
         number = self._begun * 1_000_000 + next(self._ids)
         named = f"{number:X}" if self.behaviour.hexadecimal else str(number)
         self.taken += 1
@@ -113,26 +116,29 @@ class MessageCentre:
         return named
 
     def deliver_held(self) -> None:
-        """The receipts that were held back while `receipts` was off."""
+        """Deliver the receipts held back while `receipts` was off."""
         held, self._held = self._held, []
         for session, receipt in held:
             self.deliver(session, receipt)
 
     def make_safe(self) -> None:
-        """What was taken survives a power cut; then it may be answered."""
+        """Sync accepted messages to disk, so that they may be answered."""
         if self._unsafe and self._journal:
             os.fdatasync(self._journal.fileno())
             self._unsafe = False
 
     def turn(self) -> float:
-        """The moment when the next answer may be given, as loops count seconds."""
+        """Time of the next permitted answer, on the clock of the event loop."""
         now = asyncio.get_running_loop().time()
         if self.behaviour.most:
             now = self._free_at = max(now, self._free_at) + 1 / self.behaviour.most
         return now
 
     def deliver(self, session: SmscSession, receipt: bytes) -> None:
-        """To the session that sent the message, or another one of the same client, or when the client binds again."""
+        """Deliver a receipt to the session of the message, or another of the same client.
+
+        Without such a session, it waits for the next bind of the client.
+        """
         fellows = [session, *(one for one in self.sessions if one.system_id == session.system_id)]
         for one in fellows:
             if one.receives:
@@ -141,16 +147,16 @@ class MessageCentre:
         self.keep(session.system_id, [receipt])
 
     def keep(self, system_id: str, receipts: Iterable[bytes]) -> None:
-        """Until the client binds again."""
+        """Keep receipts until the client binds again."""
         self._waiting.setdefault(system_id, deque()).extend(receipts)
 
     def kept(self, system_id: str) -> deque[bytes]:
-        """What waited for this client."""
+        """Remove and return the receipts waiting for this client."""
         return self._waiting.pop(system_id, deque())
 
 
 class SmscSession(asyncio.Protocol):
-    """One client's connection."""
+    """One client connection."""
 
     def __init__(self, centre: MessageCentre) -> None:
         self._centre = centre
@@ -163,18 +169,18 @@ class SmscSession(asyncio.Protocol):
 
     @property
     def receives(self) -> bool:
-        """Whether receipts may be delivered to it."""
+        """Whether the session may receive receipts."""
         return self._bound in (smpp.BIND_RECEIVER, smpp.BIND_TRANSCEIVER) and self._transport is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is there; it must bind next."""
+        """Begin a session; the client must bind next."""
         self._transport = cast(asyncio.Transport, transport)
         self._centre.sessions.add(self)
         if self._centre.behaviour.deaf:
             self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """What it did not acknowledge comes again when it binds again."""
+        """Keep unacknowledged receipts for the next bind."""
         self._centre.sessions.discard(self)
         self._transport = None
         if self._unacknowledged:
@@ -182,7 +188,7 @@ class SmscSession(asyncio.Protocol):
             self._unacknowledged = {}
 
     def hear(self, *, deaf: bool) -> None:
-        """Read, or do not read for now."""
+        """Pause or resume reading."""
         if self._transport and not self._transport.is_closing():
             if deaf:
                 self._transport.pause_reading()
@@ -190,19 +196,19 @@ class SmscSession(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def close(self) -> None:
-        """End the connection as a centre that goes down does."""
+        """Close the connection, as a centre does when it shuts down."""
         if self._transport:
             self._transport.abort()
 
     def deliver(self, receipt: bytes) -> None:
-        """Send a receipt; it is kept until it is acknowledged."""
+        """Send a receipt and keep it until acknowledged."""
         number = next(self._numbers)
         self._unacknowledged[number] = receipt
         if self._transport:
             self._transport.write(smpp.unit(smpp.DELIVER_SM, number, receipt))
 
     def data_received(self, data: bytes) -> None:
-        """Answer whole units."""
+        """Answer all complete PDUs."""
         data = self._rest + data
         at = 0
         answers = []
@@ -226,7 +232,7 @@ class SmscSession(asyncio.Protocol):
         if behaviour.silent or not answers or self._transport is None:
             return
         if behaviour.slow or behaviour.most:
-            for answer in answers:  # one by one, as a licence paces them
+            for answer in answers:  # separately, as `most` limits them
                 asyncio.get_running_loop().call_at(self._centre.turn() + behaviour.slow, self._write, answer)
         else:
             self._transport.write(b"".join(answers))
@@ -290,14 +296,14 @@ class SmscSession(asyncio.Protocol):
 def _receipt(
     number: int, named: str, source: SmppAddress, destination: SmppAddress, behaviour: Behaviour
 ) -> bytes:
-    """The body of a deliver_sm (SMPP 3.4, appendix B)."""
+    """Body of a deliver_sm receipt (SMPP 3.4, appendix B)."""
     delivered = destination.number not in behaviour.off
     now = datetime.now(UTC).strftime("%y%m%d%H%M")
     text = (
         f"id:{number} sub:001 dlvrd:{delivered:03d} submit date:{now} done date:{now} "
         f"stat:{'DELIVRD' if delivered else 'UNDELIV'} err:{0 if delivered else 27:03d} text:"
     )
-    # the tag holds the id as the answer had it
+    # the tag holds the id in the form of the answer
     state = bytes((2 if delivered else 5,))
     optional = [(smpp.RECEIPTED_ID, smpp.text(named)), (smpp.MESSAGE_STATE, state)] if behaviour.tags else []
     whole = smpp.submit_sm(

@@ -1,4 +1,4 @@
-"""SPECIFICATION.md read by machine: states from the tests that ran, and what a project lead confirmed."""
+"""Requirements of SPECIFICATION.md: states shown by tests, and confirmations."""
 
 from duanka.specification.confirmations import (
     FILE,

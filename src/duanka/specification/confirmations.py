@@ -1,4 +1,4 @@
-"""CONFIRMED.toml: which requirements a project lead confirmed, in which words, and what they chose."""
+"""CONFIRMED.toml: confirmed requirements, their wording, and chosen answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _KEYS = ("text", "by", "on", "choose", "note")
 
 @dataclass(frozen=True)
 class Confirmation:
-    """One requirement as it was confirmed. `text`: digest of its words; `choose`: codes of answers, one a question."""
+    """Confirmation of one requirement.
+
+    `text`: digest of its wording when confirmed; `choose`: codes of chosen answers, one per question.
+    """
 
     number: str
     text: str
@@ -38,16 +41,19 @@ class Confirmation:
     note: str = ""
 
     def standing(self, requirement: Requirement) -> Standing:
-        """Whether it still holds for the words of now."""
+        """Whether it still applies to the present wording."""
         return "confirmed" if self.text == requirement.digest else "confirm again"
 
     def chose(self, question: OpenQuestion) -> str:
-        """The answer that was chosen for a question; "": ours stands."""
+        """Code of the answer chosen for a question; "": the default answer applies."""
         return next((answer.code for answer in question.answers if answer.code in self.choose), "")
 
 
 def read_confirmations(path: Path) -> dict[str, Confirmation]:
-    """Read by number; nothing where there is no file. UnreadableInput names what is wrong and what to do."""
+    """Read confirmations by requirement number; empty without a file.
+
+    UnreadableInput: the file is invalid; the message names the next step.
+    """
     if not path.exists():
         return {}
     try:
@@ -93,10 +99,10 @@ def confirm(
     choose: Iterable[str] = (),
     note: str = "",
 ) -> Confirmation:
-    """Record that `by` confirmed a requirement as it reads now.
+    """Record that `by` confirmed a requirement in its present wording.
 
-    What was said of it before is replaced, but for answers to questions that `choose` leaves out: they stay.
-    DuankaError: there is no such requirement or answer, or nobody is named.
+    Replaces an earlier confirmation, but keeps its answers to questions that are not in `choose`.
+    DuankaError: no such requirement or answer, or `by` is empty.
     """
     requirement = named(requirements, number)
     by, note = (" ".join(text.split()) for text in (by, note))
@@ -119,7 +125,7 @@ def confirm(
 
 
 def _chosen(requirement: Requirement, choose: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
-    """The answer to each question that has one, in the order of the questions."""
+    """The chosen answers, in the order of the questions."""
     answers = {answer.code: question for question in requirement.questions for answer in question.answers}
     asked = dict[int, str]()
     for code in choose:
@@ -135,7 +141,7 @@ def _chosen(requirement: Requirement, choose: tuple[str, ...], before: tuple[str
             raise DuankaError(
                 f"{asked[at]} and {code} answer the same question of {requirement.number}: choose one"
             )
-    for code in before:  # an answer that the document has no more is none
+    for code in before:  # an answer no longer in the document is dropped
         if code in answers:
             asked.setdefault(requirement.questions.index(answers[code]), code)
     return tuple(asked[at] for at in sorted(asked))
@@ -156,17 +162,20 @@ def _toml(one: Confirmation) -> str:
 
 
 def _text(text: str) -> str:
-    """A TOML string: JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    """Encode a TOML string; its escapes are those of JSON.
+
+    The exception is DEL, which JSON leaves raw.
+    """
     return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def standing_of(requirement: Requirement, confirmations: Mapping[str, Confirmation]) -> Standing:
-    """Whether a requirement is confirmed as it reads now."""
+    """Whether a requirement is confirmed in its present wording."""
     found = confirmations.get(requirement.number)
     return found.standing(requirement) if found else "not confirmed"
 
 
 def unknown_numbers(requirements: Sequence[Requirement], confirmations: Mapping[str, Any]) -> list[str]:
-    """Numbers that were confirmed and are requirements no more."""
+    """Confirmed numbers that are no longer requirements."""
     known = {one.number for one in requirements}
     return [number for number in confirmations if number not in known]

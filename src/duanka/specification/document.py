@@ -1,4 +1,4 @@
-"""SPECIFICATION.md read by machine: requirements with their source, and the questions that are to be confirmed."""
+"""Parser of SPECIFICATION.md: requirements with sources, and open questions."""
 
 from __future__ import annotations
 
@@ -26,29 +26,30 @@ _ITEM = re.compile(r"^- \*\*(.+?)\*\*:(?: (.*))?$")
 _STATE = re.compile(r"(works|partly|not yet)\b(.*)", re.DOTALL)
 _ANSWER = re.compile(r"^`([a-z0-9]+(?:-[a-z0-9]+)*)`: (.+)$", re.DOTALL)
 _GRADE = re.compile(r"\((S[123]|K)\)")
-# what a lead confirms; state and room change as things are built, and nobody has to confirm that
+# the part that a project lead confirms; state and room change during development without a new confirmation
 _CONFIRMED = ("Source", "出处", "Means", "含义", "Shown by", "验收")
 
 
 @dataclass(frozen=True)
 class AnswerOption:
-    """A possible answer to a question: a code to choose it by, and what it says in English · Chinese."""
+    """A possible answer to a question: its code, and its text as English · Chinese."""
 
     code: str
     text: str
 
     @property
     def words(self) -> BilingualText:
-        """What it says, in two languages."""
+        """The text in two languages."""
         return in_two(self.text)
 
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """What the sources leave open. `chosen`: our answer; `others`: those that a lead may choose instead.
+    """A question that the sources leave open.
 
-    `changed_by`: the setting that changes it, or what else would; `would`: what another answer would do, in words.
-    `measured_by`: the command that measures it on records, "" where none can.
+    `chosen`: the default answer; `others`: the alternatives. `changed_by`: the setting, or other change, that
+    selects another answer; `would`: its effect in words. `measured_by`: the command that measures this effect
+    on records; "": none.
     """
 
     number: str
@@ -61,15 +62,16 @@ class OpenQuestion:
 
     @property
     def answers(self) -> tuple[AnswerOption, ...]:
-        """All answers, ours first."""
+        """All answers, the default first."""
         return (self.chosen, *self.others)
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """A numbered requirement. `state`: what the document gives it, `still`: what is said beside it.
+    """A numbered requirement.
 
-    `items`: name -> text of everything that is said about it, in Markdown.
+    `state`: as stated in the document; `still`: the remark beside it. `items`: name -> text of each item in
+    Markdown.
     """
 
     number: str
@@ -81,12 +83,12 @@ class Requirement:
 
     @property
     def grades(self) -> tuple[str, ...]:
-        """Grades of its sources, as the document names them."""
+        """Grades of its sources, as named in the document."""
         return tuple(dict.fromkeys(_GRADE.findall(self.items.get("Source", ""))))
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what a lead confirms, however it is wrapped: 16 hexadecimal digits."""
+        """SHA-256 of the confirmed items, independent of line breaks: 16 hex digits."""
         texts = [self.number, self.title, *(f"{name}: {self.items.get(name, '')}" for name in _CONFIRMED)]
         for one in self.questions:
             answers = [f"{answer.code}: {answer.text}" for answer in one.answers]
@@ -97,7 +99,7 @@ class Requirement:
 
 @dataclass
 class _Section:
-    """A part of the page under a heading, item by item."""
+    """A heading of the document with its items."""
 
     number: str
     title: str
@@ -107,9 +109,9 @@ class _Section:
 
 @dataclass(frozen=True)
 class Preface:
-    """What a reader has to know first, in two languages.
+    """Introduction for readers, in two languages.
 
-    `sources`: source and grade; `words`: word and meaning; `limits`: what the system does not do.
+    `sources`: source and grade; `words`: term and meaning; `limits`: what the system does not do.
     """
 
     sources: tuple[tuple[BilingualText, str], ...]
@@ -118,7 +120,7 @@ class Preface:
 
 
 def read_preface(path: Path) -> Preface:
-    """Read the words and the limits; none where the page has no such part."""
+    """Read the introduction; parts missing in the document are empty."""
     text = path.read_text(encoding="utf-8")
     sources = tuple((BilingualText(zh, en), grade) for en, zh, grade in _rows(_part(text, "Sources")))
     words = tuple((word, BilingualText(zh, en)) for word, zh, en in _rows(_part(text, "Words")))
@@ -127,13 +129,13 @@ def read_preface(path: Path) -> Preface:
 
 
 def in_two(text: str) -> BilingualText:
-    """A text as the document has it, English · Chinese; one without a point is the same in both."""
+    """Split `English · Chinese`; a text without the separator is the same in both."""
     en, _, zh = text.rpartition(" · ")
     return BilingualText(zh, en or zh)
 
 
 def _rows(table: str) -> list[list[str]]:
-    """Rows of a table with three columns, without its head."""
+    """Rows of a table with three columns, without its header."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     return [row for row in rows if len(row) == 3 and not set(row[1]) <= set("-: ")][1:]
 
@@ -144,7 +146,10 @@ def _part(text: str, title: str) -> str:
 
 
 def read(path: Path) -> tuple[Requirement, ...]:
-    """Read the requirements in order; UnreadableInput where one has no state, or a question says too little."""
+    """Read the requirements in document order.
+
+    UnreadableInput: a requirement has no state, or a question is incomplete.
+    """
     sections = _sections(path.read_text(encoding="utf-8"))
     questions = [_question(path, one) for one in sections if one.question]
     found = [_requirement(path, one, questions) for one in sections if not one.question]
@@ -156,7 +161,7 @@ def read(path: Path) -> tuple[Requirement, ...]:
 
 
 def named(requirements: Sequence[Requirement], number: str) -> Requirement:
-    """The requirement of this number; DuankaError, with the nearest one, when there is none."""
+    """The requirement with this number. DuankaError: none; names the most similar one."""
     by_number = {one.number: one for one in requirements}
     if found := by_number.get(number.upper()):
         return found
@@ -214,7 +219,7 @@ def _question(path: Path, section: _Section) -> OpenQuestion:
 
 
 def _listed(text: str) -> list[str]:
-    """The entries of a list, one a line that begins with a code."""
+    """Entries of a list, one per line that begins with a code."""
     entries = list[str]()
     for line in text.splitlines():
         if line.startswith("`") or not entries:

@@ -1,4 +1,4 @@
-"""Evidence: which tests of which run showed each requirement, and of which code that run was."""
+"""Evidence of each requirement: tests, run, and digests of the code that ran."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from duanka.domain.errors import UnreadableInput
 
-RESULTS = "build/requirements.json"  # written by every whole test run, in the form of the evidence
-EVIDENCE = Path(__file__).with_name("evidence.json")  # shipped; `make evidence` writes it
-FOLDERS = ("src", "tests", "policies", "mappings")  # the code that a run is of
-_OURS = ("evidence.json", "measured.json")  # written from runs, so no part of what ran
-_DIGITS = 12  # of SHA-256: two files of one path do not collide by chance
+RESULTS = "build/requirements.json"  # written by every complete test run, in the format of the evidence
+EVIDENCE = Path(__file__).with_name("evidence.json")  # shipped; written by `make evidence`
+FOLDERS = ("src", "tests", "policies", "mappings")  # code covered by the digests
+_GENERATED = ("evidence.json", "measured.json")  # derived from runs, so not part of the code
+_DIGEST_DIGITS = 12  # of SHA-256; sufficient against accidental collisions
 _AGAIN = "`make test`, then `make evidence`, writes it again"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """How the tests of one requirement went in one test file."""
+    """Counts of passed and failed tests of one requirement in one file."""
 
     passed: int
     failed: int
@@ -28,11 +28,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class EvidenceRun:
-    """One run of the whole test suite.
+    """One run of the complete test suite.
 
-    `date`: when it began, ISO; `version` of Duanka, `python` and `system`: on what; `tests`: all that ran.
-    `files`: path -> digest of every file of the code as the run found it. `shown`: requirement -> test file -> counts;
-    a skipped test shows nothing and counts as failed. `failed`: ids of the tests of requirements that did not pass.
+    `date`: start, ISO 8601. `version`: of Duanka. `python`, `system`: the platform. `tests`: number of tests
+    run. `files`: path -> digest of each code file when the run started. `shown`: requirement -> test file ->
+    counts; a skipped test counts as failed. `failed`: ids of tests of requirements that did not pass.
     """
 
     date: str
@@ -46,7 +46,7 @@ class EvidenceRun:
 
     @property
     def key(self) -> str:
-        """SHA-256 over paths and digests of the code: 16 hexadecimal digits."""
+        """SHA-256 over paths and digests of the code: 16 hex digits."""
         lines = "".join(f"{path} {digest}\n" for path, digest in sorted(self.files.items()))
         return sha256(lines.encode()).hexdigest()[:16]
 
@@ -66,7 +66,7 @@ def evidence_of(
     tests: int,
     files: Mapping[str, str],
 ) -> EvidenceRun:
-    """Evidence from a run's outcomes: requirement -> test id -> passed."""
+    """Build evidence from outcomes: requirement -> test id -> passed."""
     shown = dict[str, dict[str, Shown]]()
     for number, by_test in sorted(outcomes.items()):
         found = dict[str, Shown]()
@@ -80,13 +80,16 @@ def evidence_of(
 
 
 def write(evidence: EvidenceRun, path: Path) -> None:
-    """Write evidence as JSON, a line for each file, so that a change is small; for everybody to read."""
+    """Write evidence as JSON, one line per file, readable by everybody.
+
+    The format keeps differences in version control small.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(evidence), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def results(path: Path) -> EvidenceRun | None:
-    """Read evidence; None when there is no file. UnreadableInput when it holds anything else."""
+    """Read evidence; None without a file. UnreadableInput: the content is invalid."""
     if not path.is_file():
         return None
     try:
@@ -107,7 +110,7 @@ def results(path: Path) -> EvidenceRun | None:
 
 
 def code_of(root: Path) -> dict[str, str]:
-    """Path -> digest of every file of the code under `root`, whatever version control says of it."""
+    """Path -> digest of each code file under `root`; independent of version control."""
     return {
         path.relative_to(root).as_posix(): _digest(path)
         for folder in FOLDERS
@@ -118,19 +121,20 @@ def code_of(root: Path) -> dict[str, str]:
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix != ".pyc" and path.name not in _OURS and path.is_file():
+        if not hidden and path.suffix != ".pyc" and path.name not in _GENERATED and path.is_file():
             yield path
 
 
 def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:_DIGITS]
+    return sha256(path.read_bytes()).hexdigest()[:_DIGEST_DIGITS]
 
 
 @dataclass(frozen=True)
 class Age:
-    """What changed since a run. `changed`: files that were changed, added or removed; `whole`: all could be compared.
+    """Differences since a run.
 
-    Without the sources (an installed package) only the program itself can be.
+    `changed`: files changed, added or removed. `whole`: whether all files could be compared; in an installed
+    package without sources, only the program itself can.
     """
 
     changed: tuple[str, ...]
@@ -138,7 +142,10 @@ class Age:
 
 
 def age(evidence: EvidenceRun, root: Path | None, package: Path) -> Age:
-    """Compare the code of a run with that of now. `root`: of the sources; None: only `package` is here."""
+    """Compare the code of a run with the present code.
+
+    `root`: root of the sources; None: only the installed `package` is present.
+    """
     if root is not None:
         return Age(_differing(evidence.files, code_of(root)), whole=True)
     prefix = "src/duanka/"

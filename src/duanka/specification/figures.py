@@ -1,4 +1,4 @@
-"""Figures of the open questions: what another answer would do, measured on records, with the command that made them."""
+"""Measured effects of other answers to the open questions, with their commands."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from duanka.domain.errors import UnreadableInput
 
-MEASURED = Path(__file__).with_name("measured.json")  # shipped; `duanka spec measure` writes it
+MEASURED = Path(__file__).with_name("measured.json")  # shipped; written by `duanka spec measure`
 
 
 @dataclass(frozen=True)
 class MeasuredRow:
-    """A count of cards, and who they are by the truth of an invented province."""
+    """A number of cards, and who they are by the labels of the simulation."""
 
     what: str
     what_zh: str
@@ -25,7 +25,7 @@ class MeasuredRow:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one command told."""
+    """Result of one command."""
 
     command: str
     rows: tuple[MeasuredRow, ...]
@@ -33,16 +33,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class MeasuredFigures:
-    """All that was measured on one set of records.
+    """All measurements on one set of records.
 
-    `date`: ISO; `data`: the folder of the records, or the command that makes them.
+    `date`: ISO 8601; `data`: the folder of the records, or the command that generates them.
     """
 
     date: str
     version: str
     data: str
     cards: int
-    measured: Mapping[str, Measured]  # by the command as SPECIFICATION.md has it
+    measured: Mapping[str, Measured]  # command, as written in SPECIFICATION.md -> result
 
 
 def write_figures(figures: MeasuredFigures, path: Path) -> None:
@@ -51,7 +51,10 @@ def write_figures(figures: MeasuredFigures, path: Path) -> None:
 
 
 def read_figures(path: Path, *, named: bool) -> MeasuredFigures | None:
-    """Read figures; None where there are none, UnreadableInput where they were `named` or hold anything else."""
+    """Read figures; None where `path` does not exist and was not `named`.
+
+    UnreadableInput: a named file does not exist, or the content is invalid.
+    """
     if not named and not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""The state of each requirement: what SPECIFICATION.md says, and no better than the tests show."""
+"""State of each requirement: as in SPECIFICATION.md, limited by test results."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from duanka.specification.evidence import EvidenceRun
 
 
 def state_of(requirement: Requirement, ran: EvidenceRun | None) -> tuple[State, int]:
-    """The state that the tests show, and how many there are.
+    """State supported by tests, and the number of tests.
 
-    Without a test it is `not yet`, whatever the document hopes; with a failed one at most `partly`. That a
-    requirement is met in part is for the document to say: tests cannot know what nobody wrote.
+    Without a test it is `not yet`, whatever the document says; with a failed test, at most `partly`. Only the
+    document can say that a requirement is met in part: tests cannot know what is missing.
     """
     if ran is None:
         return requirement.state, 0

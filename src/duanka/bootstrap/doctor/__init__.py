@@ -1,4 +1,7 @@
-"""`duanka doctor`: examines an installation and changes nothing. One check: one small function in `CHECKS`."""
+"""`duanka doctor`: examines an installation without changing it.
+
+Each check is one small function in `CHECKS`.
+"""
 
 from duanka.bootstrap.doctor.checks import CHECKS
 from duanka.bootstrap.doctor.examination import (

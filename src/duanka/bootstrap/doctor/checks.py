@@ -1,4 +1,7 @@
-"""Every check of `duanka doctor`, in the order of its lines. A new one: a function, and a line here."""
+"""All checks of `duanka doctor`, in output order.
+
+To add a check, write its function and add a line here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check is given, what it gives back, and how all of them run at once, each within its time."""
+"""Input and output of a check, and parallel execution of all checks with timeouts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from duanka.ledger.db.database import NoOrderBook
 from duanka.orders.monitoring.backlog import Backlog, backlog
 from duanka.orders.monitoring.condition import Condition, condition
 
-CHECK_SECONDS = 5.0  # that a check may take
-ALL_SECONDS = 8.0  # that all of them may take, so that the command ends within ten
+CHECK_SECONDS = 5.0  # timeout of one check
+ALL_SECONDS = 8.0  # timeout of all checks, so that the command ends within 10 s
 
 
 class Level(StrEnum):
-    """How a finding is. A FAULT keeps something from working; a WARNING may soon, or costs something."""
+    """Severity of a finding.
+
+    A FAULT keeps something from working; a WARNING may lead to a fault, or wastes something.
+    """
 
     OK = "OK"
     WARNING = "WARNING"
@@ -33,7 +36,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: how it is, and what to do next where it is not well. Holds no secret and no whole number."""
+    """One line of output: a state and, unless it is OK, the next step.
+
+    Contains no secret and no complete phone number.
+    """
 
     level: Level
     text: str
@@ -41,29 +47,32 @@ class Finding:
 
 
 def ok(text: str) -> Finding:
-    """All is well, or something is not set up that need not be."""
+    """It works, or is optional and not configured."""
     return Finding(Level.OK, text)
 
 
 def warning(text: str, next_step: str) -> Finding:
-    """It works, and somebody should look."""
+    """It works, but needs attention."""
     return Finding(Level.WARNING, text, next_step)
 
 
 def fault(text: str, next_step: str = "") -> Finding:
-    """It does not work. `next_step` may be empty where `text` is an error that names it."""
+    """It does not work.
+
+    `next_step` may be empty where `text` is an error message that already names it.
+    """
     return Finding(Level.FAULT, text, next_step)
 
 
 class NoBook(DuankaError):
-    """The order book cannot be opened; `not_begun`: for there is none."""
+    """The order book cannot be opened. `not_begun`: because it does not exist yet."""
 
     not_begun = False
 
 
 @dataclass
 class OpenedOrderBook:
-    """The order book, opened once to be read, for all checks that ask of it."""
+    """The order book, opened read-only once for all checks that need it."""
 
     desk: OrderDesk
     condition: Condition
@@ -72,7 +81,10 @@ class OpenedOrderBook:
 
 @dataclass
 class Installation:
-    """What the checks are given. `errors`: of the settings, where a wrong one has its default."""
+    """What a check examines.
+
+    `errors`: of the settings; invalid ones have their default.
+    """
 
     resolved: Resolved
     errors: tuple[DuankaError, ...]
@@ -90,7 +102,10 @@ class Installation:
         return self.resolved.settings
 
     def book(self) -> OpenedOrderBook:
-        """The order book; the same NoBook for everybody where it cannot be opened."""
+        """The opened order book.
+
+        Where it cannot be opened, every call raises the same NoBook.
+        """
         with self._lock:
             if self._book is None:
                 self._book = self._opened()
@@ -108,19 +123,19 @@ class Installation:
             told = NoBook(str(error))
             told.not_begun = isinstance(error, NoOrderBook)
             return told
-        except Exception as error:  # a spoilt file, a server that dies in between: said once, by one check
+        except Exception as error:  # a corrupt file, or a lost connection; reported by one check only
             return NoBook(
                 f"the order book cannot be read ({type(error).__name__}); `duanka audit verify` says more, and"
                 " docs/OPERATIONS.md how to restore a backup"
             )
 
     def close(self) -> None:
-        """Give the order book back."""
+        """Close the order book."""
         self._open.close()
 
 
 def installation(nats: str | None = None, remote: str | None = None) -> Installation:
-    """The installation that this process would work with, as far as its settings can be read."""
+    """The installation of this process, as far as its settings can be read."""
     resolved, errors = check_settings()
     policy_error = None
     try:
@@ -132,10 +147,10 @@ def installation(nats: str | None = None, remote: str | None = None) -> Installa
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """A check. `look`: what it finds, a finding for each line; a DuankaError that it raises is a fault.
+    """A check. `look`: returns its findings; a DuankaError it raises is a fault.
 
-    `needs_book`: it asks of the order book, and says nothing where that cannot be opened: the check of the database
-    says why, once.
+    `needs_book`: the check needs the order book, and is skipped where that cannot be opened; the check of the
+    database reports the cause. `seconds`: timeout.
     """
 
     name: str
@@ -146,7 +161,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True)
 class DoctorResult:
-    """One line of the examination."""
+    """One line of output."""
 
     check: str
     finding: Finding
@@ -155,7 +170,10 @@ class DoctorResult:
 def examine(
     found: Installation, checks: Sequence[DoctorCheck], seconds: float = ALL_SECONDS
 ) -> list[DoctorResult]:
-    """Run all checks at once; the results in the order of `checks`. One that takes too long is a fault of its own."""
+    """Run all checks in parallel; results are in the order of `checks`.
+
+    `seconds`: timeout of all checks. A check that exceeds its timeout is reported as a fault.
+    """
     done: dict[str, list[Finding]] = {}
 
     def run(check: DoctorCheck) -> None:
@@ -194,5 +212,5 @@ def _looked(check: DoctorCheck, found: Installation) -> list[Finding]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return [fault(f"{where}{error.strerror or error}", "put the file, folder or address right")]
-    except Exception as error:  # a defect of a check must not cost the others
+    except Exception as error:  # a defective check must not prevent the others
         return [fault(f"this check failed itself ({type(error).__name__})", "please report it")]

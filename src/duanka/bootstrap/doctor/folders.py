@@ -1,4 +1,4 @@
-"""Checks of folders and files: there, writable, with room, for their owner alone, on a disk of this machine."""
+"""Checks of folders and files: existence, permissions, free space, local disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duanka.bootstrap.work_folder import FILE
 from duanka.domain.private_files import UMASK
 
 _MB = 1 << 20
-LEAST_ROOM, ENOUGH_ROOM = 100 * _MB, 2048 * _MB  # bytes free: below the first nothing works for long
+LEAST_ROOM, ENOUGH_ROOM = 100 * _MB, 2048 * _MB  # free bytes: fault below the first, warning below the second
 NETWORK_FILE_SYSTEMS = (
     "nfs",
     "cifs",
@@ -27,11 +27,11 @@ NETWORK_FILE_SYSTEMS = (
     "beegfs",
 )
 _MOUNTS = Path("/proc/self/mountinfo")
-_ESCAPED = (("\\040", " "), ("\\011", "\t"), ("\\134", "\\"))  # of the kernel, in a name
+_ESCAPED = (("\\040", " "), ("\\011", "\t"), ("\\134", "\\"))  # escapes in /proc/self/mountinfo
 
 
 def orders(found: Installation) -> Iterator[Finding]:
-    """The folder of order book, secret and live records."""
+    """Check the folder of order book, secret and live records."""
     folder = found.settings.orders
     if not folder.exists():
         known = found.resolved.place or found.resolved.sources["orders"] != "default"
@@ -53,7 +53,7 @@ def orders(found: Installation) -> Iterator[Finding]:
 
 
 def others(found: Installation) -> Iterator[Finding]:
-    """The folders that are set for records, lists and what spills."""
+    """Check the configured folders for records, lists and temporary data."""
     own = found.settings
     named = {"DUANKA_INBOX": own.inbox, "DUANKA_OUT": own.out, "DUANKA_DECISIONS": own.decisions}
     named["DUANKA_WORK"] = own.work
@@ -69,7 +69,7 @@ def others(found: Installation) -> Iterator[Finding]:
 
 def _other(name: str, folder: Path) -> Iterator[Finding]:
     if not folder.exists():
-        made = name in ("DUANKA_OUT", "DUANKA_WORK")  # by a scan
+        made = name in ("DUANKA_OUT", "DUANKA_WORK")  # created by a scan
         text = f"{name}: {folder} is not there"
         hint = f"mkdir -m 700 {folder}, or put {name} right"
         yield warning(text, hint) if made else fault(text, hint)
@@ -78,7 +78,7 @@ def _other(name: str, folder: Path) -> Iterator[Finding]:
 
 
 def _troubles(folder: Path, name: str, *, private: bool) -> Iterator[Finding]:
-    """What is wrong with a folder that is there."""
+    """Findings about an existing path."""
     if not folder.is_dir():
         yield fault(f"{name}: {folder} is no folder", f"name a folder in {name}")
         return
@@ -107,7 +107,7 @@ def _close(folder: Path) -> str:
 
 
 def _free(folder: Path) -> int:
-    """Bytes that a user may still write; none where no file can be made any more."""
+    """Free bytes for an unprivileged user; 0 where no inode is free."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize if found.f_favail or not found.f_files else 0
 
@@ -118,13 +118,13 @@ def _room(folder: Path) -> str:
 
 
 def private_files(found: Installation) -> Iterator[Finding]:
-    """Secrets and the order book are for their owner alone."""
+    """Check that only the owner can read secrets and the order book."""
     seen, troubles = 0, 0
     for path, secret in _kept_files(found).items():
         try:
             mode = path.stat().st_mode
         except OSError:
-            continue  # whoever needs it says so
+            continue  # reported by the check that needs the file
         seen += 1
         if mode & UMASK:
             troubles += 1
@@ -139,7 +139,7 @@ def private_files(found: Installation) -> Iterator[Finding]:
 
 
 def _kept_files(found: Installation) -> dict[Path, bool]:
-    """Files that hold numbers or a secret -> whether it is a secret."""
+    """Files with phone numbers or secrets -> whether the file is a secret."""
     own, sources = found.settings, found.resolved.sources
     files = {(own.secret_file or own.orders / "secret"): True}
     for name, source in sources.items():
@@ -152,7 +152,10 @@ def _kept_files(found: Installation) -> dict[Path, bool]:
 
 
 def network_file_system(folder: Path, mounts: str) -> str | None:
-    """The kind of a network file system that `folder` lies on; None: it lies on a disk. `mounts`: mountinfo(5)."""
+    """Type of the network file system that holds `folder`; None: a local disk.
+
+    `mounts`: text in the format of mountinfo(5).
+    """
     here = folder.resolve()
     best, kind = Path(), ""
     for line in mounts.splitlines():
@@ -164,6 +167,6 @@ def network_file_system(folder: Path, mounts: str) -> str | None:
         for written, meant in _ESCAPED:
             name = name.replace(written, meant)
         point = Path(name)
-        if here.is_relative_to(point) and len(point.parts) >= len(best.parts):  # the last one mounted counts
+        if here.is_relative_to(point) and len(point.parts) >= len(best.parts):  # later mounts cover earlier
             best, kind = point, after.split(" ")[0]
     return kind if kind.startswith(NETWORK_FILE_SYSTEMS) else None

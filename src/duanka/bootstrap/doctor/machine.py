@@ -1,4 +1,4 @@
-"""Checks of the machine: its zone, its clock, its memory and its cores."""
+"""Checks of the machine: time zone, clock, memory, cores."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone
 from duanka.ledger.monitoring.clock_guard import IDLE, JUMP, SOURCE
 
-SERVER_DIFFERS = timedelta(seconds=5)  # a database server's clock from ours
-FACE_WORKER = 400 << 20  # bytes: measured 340 MB
-_HALF_A_YEAR = timedelta(days=182)  # so that a zone with summer time is not taken for one without
+SERVER_DIFFERS = timedelta(seconds=5)  # tolerated difference from the clock of a database server
+FACE_WORKER = 400 << 20  # bytes; 340 MB measured
+_HALF_A_YEAR = timedelta(days=182)  # half a year apart, daylight saving time shows
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _MEMINFO = Path("/proc/meminfo")
 
 
 def zone(found: Installation) -> Iterator[Finding]:
-    """The machine's zone is the operator's, or somebody knows that it is not."""
+    """Check that the machine's zone equals the operator's, or differs on purpose."""
     operator = OperatorZone(found.policy.orders.zone)
     now = app_orders.now()
     named = os.environ.get("TZ", "").lstrip(":")
@@ -56,7 +56,7 @@ def _written(at: datetime) -> str:
 
 
 def clock(found: Installation) -> Iterator[Finding]:
-    """The clock is where the order book's rows and a database server say."""
+    """Check the clock against the order book and a database server."""
     now = app_orders.now()
     operator = OperatorZone(found.policy.orders.zone)
     said = operator.written(now)
@@ -92,7 +92,7 @@ def clock(found: Installation) -> Iterator[Finding]:
 
 
 def memory(found: Installation) -> Iterator[Finding]:
-    """What the settings allow is there."""
+    """Check that the configured memory is available."""
     try:
         scan = app.in_bytes(found.settings.memory)
         app.engine_memory(found.settings.memory)
@@ -115,7 +115,7 @@ def memory(found: Installation) -> Iterator[Finding]:
 
 
 def _memory() -> tuple[int, int]:
-    """Bytes that there are, and that are free: of the machine, or of the container that limits us."""
+    """(total, free) bytes of the machine, or of the container where that is less."""
     kept = {
         name: int(value.split()[0]) << 10
         for name, _, value in (line.partition(":") for line in _MEMINFO.read_text().splitlines())
@@ -138,7 +138,7 @@ def _gb(size: int) -> str:
 
 
 def threads(found: Installation) -> Iterator[Finding]:
-    """No more threads than cores."""
+    """Check that no more threads are configured than there are cores."""
     cores = len(os.sched_getaffinity(0))
     own = found.settings
     if own.threads and own.threads > cores:

@@ -1,4 +1,7 @@
-"""Checks of the network: home register, call proxy, message proxy, short message centre; asked, never told."""
+"""Checks of home register, call proxy, message proxy and message centre.
+
+Read-only.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,15 @@ from duanka.network.hlr.element import HomeRegister
 from duanka.network.sip.element import CallProxy
 from duanka.network.sms.element import MessageProxy
 
-SECONDS = 3.0  # that an element may take to answer
-WAITING_SECONDS = 60.0  # that a change may wait for an element before somebody should look
+SECONDS = 3.0  # timeout for the answer of an element
+WAITING_SECONDS = 60.0  # age of a pending change that causes a warning
 _COMMANDS = {CALL_PROXY: "duanka call-proxy", MESSAGE_PROXY: "duanka message-proxy"}
 
 
 def elements(found: Installation) -> Iterator[Finding]:
-    """Settings and order book name the same elements, and there are any."""
+    """Check that elements are configured, and are the same in settings and order book."""
     with suppress(NoBook):
-        found.book().desk.elements.check(_by_settings(found))  # ElementDiffers says what to do
+        found.book().desk.elements.check(_by_settings(found))  # ElementDiffers names the next step
     named = _addresses(found)
     if named:
         yield ok(", ".join(f"{name} {where}" for name, where in named.items()))
@@ -35,8 +38,8 @@ def elements(found: Installation) -> Iterator[Finding]:
 
 
 def home_register(found: Installation) -> Iterator[Finding]:
-    """Both of its interfaces answer."""
-    elements_of(found.settings)  # DuankaError: how it is written
+    """Check that both interfaces answer."""
+    elements_of(found.settings)  # raises DuankaError for a malformed address
     where = _addresses(found).get(HOME_REGISTER)
     if where is None:
         yield _not_set_up(HOME_REGISTER)
@@ -53,7 +56,7 @@ def home_register(found: Installation) -> Iterator[Finding]:
 
 
 def call_proxy(found: Installation) -> Iterator[Finding]:
-    """It answers, and its list is the order book's."""
+    """Check that it answers and that its list matches the order book."""
     where = _addresses(found).get(CALL_PROXY)
     if where is None:
         yield _not_set_up(CALL_PROXY)
@@ -63,7 +66,7 @@ def call_proxy(found: Installation) -> Iterator[Finding]:
 
 
 def message_proxy(found: Installation) -> Iterator[Finding]:
-    """It answers, and its list is the order book's."""
+    """Check that it answers and that its list matches the order book."""
     where = _addresses(found).get(MESSAGE_PROXY)
     if where is None:
         yield _not_set_up(MESSAGE_PROXY)
@@ -75,7 +78,7 @@ def message_proxy(found: Installation) -> Iterator[Finding]:
 
 
 def message_centre(found: Installation) -> Iterator[Finding]:
-    """It lets us in: a bind is tried and given back."""
+    """Check the credentials with a bind that is released at once."""
     sender = Network(found.settings.model_copy(update={"home_register": None})).message_centre()
     if sender is None:
         yield warning(
@@ -92,7 +95,7 @@ def message_centre(found: Installation) -> Iterator[Finding]:
 
 
 def _addresses(found: Installation) -> dict[str, str]:
-    """The elements that orders go to: by the order book, and by the settings where it does not know them yet."""
+    """Element -> address: from the order book, else from the settings."""
     named = _by_settings(found)
     with suppress(NoBook):
         named |= found.book().desk.elements.addresses()
@@ -100,7 +103,10 @@ def _addresses(found: Installation) -> dict[str, str]:
 
 
 def _by_settings(found: Installation) -> dict[str, str]:
-    """The elements of the settings, but for a home register that is written wrongly: its own check says so."""
+    """Element -> address from the settings.
+
+    Omits a malformed home register, which its own check reports.
+    """
     try:
         return elements_of(found.settings)
     except DuankaError:
@@ -119,10 +125,10 @@ def _folder(folder: Path, name: str) -> list[Finding]:
 
 
 def _list(found: Installation, name: str, proxy: CallProxy | MessageProxy) -> Iterator[Finding]:
-    """Whether the proxy answers, and what its list holds against what the order book wants."""
+    """Check that the proxy answers, and compare its list with the order book."""
     try:
         if isinstance(proxy, CallProxy):
-            held, origin = proxy.count(), ListOrigin.FILE  # of a spoilt list there is an alarm
+            held, origin = proxy.count(), ListOrigin.FILE  # a corrupt list raises an alarm
         else:
             said = proxy.status()
             held, origin = int(said["cards"]), ListOrigin(said.get("list_from", ListOrigin.FILE))
@@ -157,7 +163,7 @@ def _wanted(found: Installation) -> int | None:
 
 
 def _waiting(found: Installation, name: str) -> list[Finding]:
-    """Changes that the element was not told for too long."""
+    """Warning where changes for the element have been pending for too long."""
     try:
         backlog = found.book().backlog
     except NoBook:

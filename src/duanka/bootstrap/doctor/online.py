@@ -1,4 +1,4 @@
-"""Checks of the second verification online: who judges faces, and where registered photos come from."""
+"""Checks of online verification: face checker and registered photos."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from duanka.identity.reference_photos import HttpTimeouts
 from duanka.identity.vendor import vendor_of
 
 PATIENCE = HttpTimeouts(connect=2.0, read=3.0, whole=4.0)
-_NOBODY = "00000"  # a number of the right form that is nobody's
-_LOOKED_AT = 1000  # names in a folder of photos
+_UNKNOWN_CARD = "00000"  # a well-formed number that no card has
+_FILES_READ = 1000  # file names read from a folder of photos
 
 
 def faces(found: Installation) -> Iterator[Finding]:
-    """Somebody judges faces: the parts and weights here, or a vendor that answers."""
+    """Check the face checker: local software and weights, or the vendor's answer."""
     own = found.settings
     if not own.face:
         yield ok("not set up (DUANKA_FACE): holders verify at the counter alone")
@@ -31,7 +31,7 @@ def faces(found: Installation) -> Iterator[Finding]:
             yield fault(why)
             return
         for name in WEIGHTS:
-            weights(name)  # WeightsMissing says what to do
+            weights(name)  # WeightsMissing names the next step
         yield ok(f"embedded: {len(WEIGHTS)} models, as measured; {own.face_workers} worker(s)")
     else:
         yield from _vendor(found, own.face)
@@ -60,7 +60,7 @@ def _vendor(found: Installation, address: str) -> Iterator[Finding]:
 
 
 def photos(found: Installation) -> Iterator[Finding]:
-    """Registered photos can be had."""
+    """Check that registered photos can be fetched."""
     own = found.settings
     if not own.reference_photos:
         text = "not set up (DUANKA_REFERENCE_PHOTOS)"
@@ -73,7 +73,7 @@ def photos(found: Installation) -> Iterator[Finding]:
         own.reference_photos, key.get_secret_value() if key else None, PATIENCE
     )
     try:
-        store.fetch(_NOBODY)
+        store.fetch(_UNKNOWN_CARD)
     except Exception as error:
         yield fault(_told(error), "see DUANKA_REFERENCE_PHOTOS and DUANKA_REFERENCE_PHOTOS_KEY")
         return
@@ -84,12 +84,12 @@ def photos(found: Installation) -> Iterator[Finding]:
 
 
 def _in_folder(folder: Path) -> Finding:
-    with os.scandir(folder) as names:  # there may be millions
-        first = [one.name for one in islice(names, _LOOKED_AT)]
+    with os.scandir(folder) as names:  # the folder may hold millions of files
+        first = [one.name for one in islice(names, _FILES_READ)]
     usable = sum(map(reference_photos.is_photo_name, first))
     if not usable:
         return warning(f"{folder} holds no photo named CARD.jpg, CARD.jpeg or CARD.png", "put them there")
-    more = "at least " if len(first) == _LOOKED_AT else ""
+    more = "at least " if len(first) == _FILES_READ else ""
     return ok(f"{folder}: {more}{usable:,} photo(s)")
 
 

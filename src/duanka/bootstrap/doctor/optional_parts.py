@@ -1,4 +1,4 @@
-"""Checks of parts that an operator may have: NATS and Spark, asked for a greeting and nothing more."""
+"""Checks of optional parts, NATS and Spark: wait for their greeting only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from duanka.domain.errors import DuankaError
 
 SECONDS = 3.0
 _NATS_PORT, _SPARK_PORT = 4222, 15002
-_HELLO = (
+_HTTP2_PREFACE = (
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 )  # HTTP/2 (RFC 9113): preface, empty SETTINGS
-_SETTINGS = 0x04  # kind of the frame that an HTTP/2 server answers with
+_SETTINGS_FRAME = 0x04  # type of the first frame of an HTTP/2 server
 
 
 def nats(found: Installation) -> Iterator[Finding]:
-    """A JetStream server greets us at the address of --nats."""
+    """Check that a JetStream server answers at the address of --nats."""
     if not found.nats:
         yield ok("not asked for (--nats URL)")
         return
@@ -46,7 +46,7 @@ def nats(found: Installation) -> Iterator[Finding]:
 
 
 def spark(found: Installation) -> Iterator[Finding]:
-    """A Spark Connect server answers at DUANKA_REMOTE or --remote."""
+    """Check that a Spark Connect server answers at DUANKA_REMOTE or --remote."""
     if not found.remote:
         yield ok("not set up (DUANKA_REMOTE): scans run here")
         return
@@ -61,14 +61,14 @@ def spark(found: Installation) -> Iterator[Finding]:
     over_tls = any(one.strip("/").lower() == "use_ssl=true" for one in options)
     try:
         with _connected(host, port, over_tls=over_tls) as connection:
-            connection.sendall(_HELLO)
+            connection.sendall(_HTTP2_PREFACE)
             answered = connection.recv(9)
     except OSError as error:
         yield fault(
             f"{host}:{port}: no Spark Connect server ({_why(error)})", "start it, or check the address"
         )
         return
-    if len(answered) < 9 or answered[3] != _SETTINGS:
+    if len(answered) < 9 or answered[3] != _SETTINGS_FRAME:
         yield warning(f"{host}:{port} answers, and not as Spark Connect does", "check port and use_ssl=true")
     else:
         yield ok(f"{host}:{port} answers")
@@ -97,7 +97,7 @@ def _host_and_port(url: str, usual: int) -> tuple[str, int]:
     try:
         parts = urlsplit(url if "//" in url else f"//{url}")
         return parts.hostname or "127.0.0.1", parts.port or usual
-    except ValueError:  # which may quote a password
+    except ValueError:  # the message may quote a password
         raise DuankaError(
             "the URL has no host and port; write it like nats://host:4222 or sc://host:15002"
         ) from None

@@ -1,4 +1,4 @@
-"""Checks of the order book: its database, backups, people, and what is wrong by its own account."""
+"""Checks of the order book: database, backups, persons, alarms."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from duanka.domain.phone_masking import masked_text
 from duanka.ledger.db.database import SCHEMA_VERSION
 from duanka.ledger.people.persons import REQUEST_DAYS
 
-BACKUP_DAYS = 2  # of a daily backup, one may have failed
+BACKUP_DAYS = 2  # tolerates one failed daily backup
 _MOST_ALARMS = 5
 
 
 def database(found: Installation) -> Iterator[Finding]:
-    """It answers, is of this version, and the secret fits its seal; it is not an older copy of itself."""
+    """Check that the database answers and has this version, seal and trail.
+
+    The secret must fit its seal, and it must not be older than the kept end of its audit trail.
+    """
     try:
         book = found.book()
     except NoBook as error:
@@ -33,7 +36,7 @@ def database(found: Installation) -> Iterator[Finding]:
 
 
 def backup(found: Installation) -> Iterator[Finding]:
-    """A copy of it was made not long ago."""
+    """Check the age of the last backup."""
     book, now = found.book(), app_orders.now()
     if not book.desk.store.embedded:
         yield ok("of a database server: pg_dump or the server's archive makes it; Duanka cannot see its age")
@@ -50,7 +53,10 @@ def backup(found: Installation) -> Iterator[Finding]:
 
 
 def people(found: Installation) -> Iterator[Finding]:
-    """Two people can act, two of them as supervisors: nobody stops a card alone, nor lets anybody in."""
+    """Check that two persons can act, and that two supervisors exist.
+
+    Four eyes: nobody restricts a card alone or admits a person alone.
+    """
     now = found.book().condition
     if not now.people:
         yield fault("nobody has a key", "`duanka persons init ID` gives the first one")
@@ -73,7 +79,7 @@ def people(found: Installation) -> Iterator[Finding]:
 
 
 def invitations(found: Installation) -> Iterator[Finding]:
-    """What lets somebody in and ends by itself: invitations, and proposals that wait."""
+    """Check invitations and pending proposals, which expire."""
     book, now = found.book().condition, app_orders.now()
     zone = OperatorZone(found.policy.orders.zone)
     still = [end for end in book.invitations if end > now]
@@ -93,7 +99,7 @@ def invitations(found: Installation) -> Iterator[Finding]:
 
 
 def alarms(found: Installation) -> Iterator[Finding]:
-    """No alarm is open, and no order is overdue."""
+    """Check that no alarm is open and no order is overdue."""
     book = found.book()
     raised = book.condition.alarms
     cleared = "`duanka orders alarms` says since when; it ends once that works again"

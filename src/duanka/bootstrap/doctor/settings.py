@@ -1,4 +1,4 @@
-"""Checks of the settings: each valid, none misspelt, and where they are from."""
+"""Checks of the settings: validity, spelling, source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duanka.domain.errors import DuankaError
 
 
 def settings(found: Installation) -> Iterator[Finding]:
-    """Every setting is valid, and every DUANKA_ variable is a setting."""
+    """Check that every setting is valid and every DUANKA_ variable is known."""
     wrong = [*found.errors, *([found.policy_error] if found.policy_error else []), *_unusable(found)]
     yield from (fault(str(error)) for error in wrong)
     strange = unknown_variables()
@@ -26,7 +26,7 @@ def settings(found: Installation) -> Iterator[Finding]:
 
 
 def _unusable(found: Installation) -> Iterator[DuankaError]:
-    """Errors of values that only their user reads."""
+    """Errors of values that are otherwise read only on use."""
     own = found.settings
     for read in (
         lambda: TrustedProxies(own.trusted_proxies or ""),
@@ -41,13 +41,13 @@ def _unusable(found: Installation) -> Iterator[DuankaError]:
 
 
 def _check_secret(own: Settings) -> None:
-    """MissingKey: the file of the secret cannot be read, or is none."""
+    """MissingKey: the file of the secret cannot be read or holds no secret."""
     if own.secret_file:
         app_orders.secret_of(own)
 
 
 def _check_passes(own: Settings) -> None:
-    """DuankaError: the list of who passed cannot be read."""
+    """DuankaError: the list of passed verifications cannot be read."""
     if own.passes and not os.access(own.passes, os.R_OK):
         raise DuankaError(
             f"DUANKA_PASSES: {own.passes} cannot be read; `duanka orders passes --export` writes it"
@@ -55,7 +55,7 @@ def _check_passes(own: Settings) -> None:
 
 
 def place(found: Installation) -> Iterator[Finding]:
-    """Where the settings are from."""
+    """Report where the settings come from."""
     if found.resolved.place:
         yield ok(str(found.resolved.place))
     else:
