@@ -1,4 +1,7 @@
-"""An invented province with known truth, calibrated on measured users: for demonstration, evaluation and tests."""
+"""An invented province with known ground truth, for demos, evaluation and tests.
+
+Its levels are calibrated on measured users.
+"""
 
 from duanka.simulator.gangs import Strategy
 from duanka.simulator.signing import PUBLIC_KEY

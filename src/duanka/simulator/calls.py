@@ -1,4 +1,4 @@
-"""The calls of a day: how many each card makes, to whom, when, how long, and the other side's row."""
+"""Generates the calls of a day: count, peer, time, length, and the peer's own row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from duanka.simulator.province import (
 )
 from duanka.simulator.traits import DAY, PARTNERS, Traits
 
-LONGEST = 7_200  # seconds; operators cut calls of two hours
+LONGEST = 7_200  # seconds; operators cut calls after two hours
 
 # Weight of each hour of the day, in the order of people.*_RHYTHM. The first is fitted to the measured busiest hours
 # of honest users (peaks 10-11 and 17-18), the second to those of fraud users (flat from 10 to 17).
@@ -35,7 +35,10 @@ RHYTHMS: tuple[tuple[float, ...], ...] = (
 
 @dataclass(frozen=True)
 class CallRows:
-    """Calls as columns of one length. peer is a number; at: second of the window; forwarded 0: not forwarded."""
+    """Calls as columns of equal length.
+
+    peer: phone number. at: second of the window. forwarded: number forwarded from, 0 for none.
+    """
 
     card: Ints
     peer: Ints
@@ -51,7 +54,7 @@ class CallRows:
 
 
 def stack(parts: list[CallRows]) -> CallRows:
-    """Put rows under one another."""
+    """Concatenate rows."""
     return CallRows(*(np.concatenate([getattr(p, n) for p in parts]) for n in CallRows.__dataclass_fields__))
 
 
@@ -65,18 +68,18 @@ _HOURS: NDArray[np.int64] = np.stack(
 
 @dataclass(frozen=True)
 class CallDay:
-    """What the calls of one day depend on: the cards of this turn, and who is in use."""
+    """Input of one day's calls for one group of cards."""
 
     traits: Traits
     numbers: Ints  # own number of every card
-    cards: Ints  # cards whose calls are invented in this turn
+    cards: Ints  # cards whose calls are generated in this group
     day: int
     weekend: bool
     callable_cards: Ints  # voice cards in use today, as targets of strangers
     mood: Floats  # factor of the day for every card
 
     def counts(self, rates: Floats, rng: np.random.Generator) -> Ints:
-        """Draw how often each card of the turn does what happens at `rates` per day."""
+        """Draw the number of events of each card of the group, at `rates` per day."""
         t, cards = self.traits, self.cards
         expected = rates[cards] * self.mood[cards]
         if self.weekend:
@@ -86,7 +89,10 @@ class CallDay:
 
 
 def invent_calls(today: CallDay, rng: np.random.Generator) -> CallRows:
-    """Invent the calls of one day; a call between two cards of the province stands twice, once per subscriber."""
+    """Generate the calls of one day.
+
+    A call between two cards of the province gives two rows, one per subscriber.
+    """
     t = today.traits
     parts = []
     for out, rates in ((True, t.out_rate), (False, t.in_rate)):
@@ -118,7 +124,7 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator
     other = np.full(n, -1, dtype=np.int64)
     ours = at[rng.random(len(at)) < t.ours[some]]
     if len(today.callable_cards):
-        # The word decides, so that a list dialled twice reaches the same card of ours twice.
+        # Chosen by hash, so that a list dialled twice reaches the same card of the province twice.
         other[ours] = today.callable_cards[below(words[ours], len(today.callable_cards))]
         peer[ours] = today.numbers[other[ours]]
     chance = (t.answer_out if out else t.answer_in)[card]
@@ -127,7 +133,10 @@ def _with_others(today: CallDay, card: Ints, out: bool, rng: np.random.Generator
 
 
 def _short_codes(t: Traits, card: Ints, peer: Ints, out: bool, rng: np.random.Generator) -> None:
-    """Let some calls of people (not of boxes) go to banks, operators and public lines, or come from them."""
+    """Replace the peer of some calls of people (not SIM boxes) by short codes.
+
+    These are numbers of banks, operators, public lines and emergency services.
+    """
     lines = np.concatenate((BANKS, OPERATOR_LINES, PUBLIC_LINES))
     chance = rng.random(len(card))
     at = np.flatnonzero((chance < (0.014 if out else 0.02)) & (t.day_strangers[card] == 4.0))
@@ -159,7 +168,7 @@ def _calls(
     if len(at):
         some = card[at]
         second[at] = _back_to_back(some, seconds[at], t.burst_from[some], t.burst_span[some], rng)
-    # Incoming calls now and then come over another number of the same person.
+    # A few incoming calls are forwarded from another number of the same person.
     forwarded = np.zeros(n, dtype=np.int64)
     over = np.flatnonzero(~out & (rng.random(n) < 0.004))
     forwarded[over] = foreign_to_us(hashed(t.key[card[over]], 73))
@@ -167,14 +176,17 @@ def _calls(
 
 
 def _lengths(median: Floats, shape: Floats, rng: np.random.Generator) -> Ints:
-    """Draw call lengths: log-logistic, cut at LONGEST by drawing within the cut; at least 1 s."""
+    """Draw call lengths (s): log-logistic, truncated to 1 s and LONGEST."""
     most = 1.0 / (1.0 + (LONGEST / median) ** -shape)
     u = np.maximum(rng.random(len(median)) * most, 1e-9)
     return np.maximum(median * (u / (1.0 - u)) ** (1.0 / shape), 1.0).astype(np.int64)
 
 
 def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: np.random.Generator) -> Ints:
-    """Place the calls of each card one after the other within its turn; `card` comes grouped."""
+    """Place the calls of each card one after another within its turn.
+
+    `card` must be grouped. `start`, `span`: second of the day and length (s) of the turn.
+    """
     spent = (
         seconds + rng.integers(9, 26, len(card)) + rng.geometric(0.18, len(card))
     )  # ringing, then a short gap
@@ -184,12 +196,15 @@ def _back_to_back(card: Ints, seconds: Ints, start: Ints, span: Ints, rng: np.ra
     total = np.bincount(group, weights=spent, minlength=len(first))
     jitter = (rng.random(len(first)) * np.maximum(span[first] - total, 60)).astype(np.int64)
     place = start + jitter[group] + before - before[first][group]
-    # What does not fit into the turn is not dialled: the moment lies outside every life.
+    # Calls that do not fit into the turn get a time outside every card's life, so that they are dropped later.
     return np.asarray(np.where(place > start + span, -(1 << 40), place), dtype=np.int64)
 
 
 def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Generator) -> CallRows:
-    """Drop calls outside a card's life or with itself; add the row of the other side where it is a card of ours."""
+    """Drop impossible calls; add the peer's row where it is a card of the province.
+
+    Impossible are calls outside a card's life, with itself, or during another of its calls.
+    """
     t = today.traits
     keep = (rows.at >= t.alive_from[rows.card]) & (rows.at <= t.alive_until[rows.card])
     at = np.flatnonzero(other >= 0)
@@ -218,7 +233,7 @@ def _both_sides(today: CallDay, rows: CallRows, other: Ints, rng: np.random.Gene
 
 
 def _one_at_a_time(rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:
-    """A card in a call finds nobody else: who calls it meanwhile hears the busy tone, and it dials nobody."""
+    """During a call of a card, mark its incoming calls unanswered, drop outgoing ones."""
     order = np.argsort((rows.card << 32) + rows.at, kind="stable")
     rows, other = rows.where(order), other[order]
     base = rows.card << 32  # keeps the running maximum within the card
@@ -232,14 +247,14 @@ def _one_at_a_time(rows: CallRows, other: Ints) -> tuple[CallRows, Ints]:
 
 
 def _bridged(today: CallDay, rows: CallRows, rng: np.random.Generator) -> CallRows:
-    """Add, for each call that a bridging phone makes, the call that the phone beside it is on meanwhile."""
+    """Generate, for each call of a bridging phone, its partner phone's parallel call."""
     t = today.traits
     said = rows.where((t.bridge[rows.card] >= 0) & rows.out & (rows.peer > 10_000_000))
     ear, n = t.bridge[said.card], len(said.card)
     begun = said.at - rng.integers(3, 20, n)
     room = hashed(
         t.gang[ear].astype(np.uint64), 74, rng.integers(0, 5, n)
-    )  # the room uses a handful of lines
+    )  # the gang's call room uses a handful of lines
     peer = np.where(rng.random(n) < 0.6, numbers_abroad(room), foreign_to_us(room))
     lasting = said.seconds + (said.at - begun) + rng.integers(1, 9, n)
     lasting = np.where(said.answered, lasting, rng.integers(8, 40, n))

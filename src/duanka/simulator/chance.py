@@ -1,6 +1,6 @@
-"""Draws that need no memory: a value that depends on a seed and keys only, so that a card keeps its contacts.
+"""Stateless random draws: values are hashes of a seed and keys.
 
-Favourite contacts, phones and places of a card are hashes of (card, rank); nothing has to be stored between days.
+Favourite contacts, phones and places of a card are hashes of (card, rank), so nothing is stored between days.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _M2 = np.uint64(0x94D049BB133111EB)
 
 
 def mix(values: Hash) -> Hash:
-    """Scramble 64-bit words; the finaliser of splitmix64 (Steele, Lea, Flood 2014). Works on a copy."""
+    """Return hashed 64-bit words: finaliser of splitmix64 (Steele, Lea, Flood 2014)."""
     mixed = values + _STEP
     mixed ^= mixed >> np.uint64(30)
     mixed *= _M1
@@ -30,7 +30,7 @@ def mix(values: Hash) -> Hash:
 
 
 def hashed(keys: Hash, *more: Ints | Hash | int) -> Hash:
-    """Hash `keys` together with further keys (arrays of the same length, or one number for all)."""
+    """Hash `keys` with further keys (arrays of equal length, or one number for all)."""
     result = mix(keys)
     for key in more:
         if isinstance(key, int):
@@ -41,17 +41,17 @@ def hashed(keys: Hash, *more: Ints | Hash | int) -> Hash:
 
 
 def unit(words: Hash) -> Floats:
-    """Turn hashes into numbers in [0, 1)."""
+    """Map hashes to numbers in [0, 1)."""
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def below(words: Hash, limit: Ints | int) -> Ints:
-    """Turn hashes into whole numbers in [0, limit)."""
+    """Map hashes to integers in [0, limit)."""
     return np.asarray(unit(words) * limit, dtype=np.int64)
 
 
 def generator(seed: int, *where: int) -> np.random.Generator:
-    """Return the generator for one place of the work; equal arguments give equal draws."""
+    """Return a random generator; equal `seed` and `where` give equal draws."""
     return np.random.default_rng(np.random.SeedSequence([seed, *where]))
 
 
@@ -61,7 +61,10 @@ def words(rng: np.random.Generator, count: int) -> Hash:
 
 
 def apportion(total: int, shares: dict[str, float]) -> dict[str, int]:
-    """Split `total` by shares (they need not sum to 1) into whole numbers with the largest remainders."""
+    """Split `total` by shares into integers, by largest remainder.
+
+    The shares need not sum to 1.
+    """
     weight = sum(shares.values())
     exact = {name: total * share / weight for name, share in shares.items()} if weight else {}
     parts = {name: int(value) for name, value in exact.items()}

@@ -1,4 +1,4 @@
-"""Which phone each card sits in: own phones with their changes, or the slots of a gang's devices."""
+"""Phone of each card on each day: own phones, or slots of a gang's devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from duanka.simulator.chance import Hash, Ints, below, hashed, mix
 from duanka.simulator.traits import Traits
 
-# Spring Festival of the years that a window is likely to cover.
+# Spring Festival dates of the years that a simulated window is likely to cover.
 _SPRING_FESTIVALS = tuple(
     date.fromisoformat(day)
     for day in (
@@ -27,7 +27,10 @@ _SPRING_FESTIVALS = tuple(
 
 
 def imeis(words: Hash, sim_slot: Ints) -> Ints:
-    """Turn hashes into 15-digit IMEIs with a valid check digit; type codes are invented (8690....)."""
+    """Map hashes to 15-digit IMEIs with a valid check digit; type codes are invented.
+
+    These begin with 8690. `sim_slot` is added to the serial number.
+    """
     fourteen = (86_900_000 + below(words, 9_000)) * 1_000_000 + (mix(words) % np.uint64(999_998)).astype(
         np.int64
     )
@@ -44,7 +47,7 @@ def imeis(words: Hash, sim_slot: Ints) -> Ints:
 
 
 def festive(day: date) -> float:
-    """Factor on honest changes of phones: presents at New Year and Spring Festival."""
+    """Factor on phone changes of honest cards, high at New Year and Spring Festival."""
     new_year = day.month == 1 and day.day <= 6
     spring = any(abs((day - feast).days - 3) <= 4 for feast in _SPRING_FESTIVALS)
     return 6.0 if new_year or spring else 1.0
@@ -52,15 +55,15 @@ def festive(day: date) -> float:
 
 @dataclass
 class DevicePool:
-    """The phones of all cards on the day last asked for."""
+    """The phones of all cards on the current day."""
 
     traits: Traits
-    version: Ints  # how many times a card has moved to a new phone
+    version: Ints  # number of the current phone among the card's own
     newest: Ints
     imei: Ints  # 15 digits, per card
 
     def text(self) -> pl.Series:
-        """Return today's IMEIs as text, one per card."""
+        """Return the current IMEIs as text, one per card."""
         return pl.Series("imei", self.imei).cast(pl.String)
 
 
@@ -73,7 +76,7 @@ def first_devices(traits: Traits) -> DevicePool:
 
 
 def next_day(devices: DevicePool, day: int, today: date, rng: np.random.Generator) -> None:
-    """Let cards change phones for `day`; slots of gangs move as their gang decides."""
+    """Advance to `day`: change some phones and rotate cards over gang slots."""
     t = devices.traits
     chance = np.where(t.strategy == 0, t.swap * festive(today), t.swap)
     swapping = np.flatnonzero(rng.random(t.count) < np.minimum(chance, 0.95))
@@ -87,7 +90,10 @@ def next_day(devices: DevicePool, day: int, today: date, rng: np.random.Generato
 
 
 def shift_of(shift_key: Ints, day: int) -> Ints:
-    """How far the cards of a device have moved over its slots by `day`; the key's last digit is the days per move."""
+    """Number of slots that the cards of a device have moved by `day`.
+
+    `shift_key` modulo 100 is the number of days per move; 0: they stay.
+    """
     pace = shift_key % 100
     return np.where(pace > 0, (day + shift_key // 100 % 7) // np.maximum(pace, 1), 0)
 

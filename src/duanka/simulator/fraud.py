@@ -1,6 +1,6 @@
-"""What the cards of gangs do.
+"""Behaviour of the cards of gangs, by role.
 
-Levels are fitted to 1,962 fraud users of Sichuan, 2019-20; forms follow published police reports (K).
+Levels are fitted to 1,962 fraud users of Sichuan, 2019-20; patterns follow published police reports (K).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from duanka.simulator.people import EVASIVE_RHYTHM, FLAT_RHYTHM
 from duanka.simulator.province import OPERATORS, Places
 from duanka.simulator.traits import DAY, EVASIVE, Traits, lognormal, set_calls, silence
 
-# A card's turns in its slot: three a day, or the whole day; start and length in seconds.
+# Turns of a card in its slot, as (start, length) in seconds of the day: three turns, or the whole day.
 TURNS = ((33_600, 9_600), (43_500, 9_600), (53_400, 9_600))
 WHOLE_DAY = ((34_200, 28_800),)
-MOST_IN_TURN, MOST_IN_DAY = 200, 500  # attempts that fit into a turn of 2 h 40 min, into 8 h
-UNKNOWN_PLACE = 0.38  # of measured fraud users have calls without any place
+MOST_IN_TURN, MOST_IN_DAY = 200, 500  # call attempts that fit into a turn of 2 h 40 min, into 8 h
+UNKNOWN_PLACE = 0.38  # share of measured fraud users whose calls have no place
 
 
 @dataclass
 class Cast:
-    """What the role functions share: the world's traits, its gangs, and the next free slot of gang devices."""
+    """Shared state of the role functions; `next_slot`: next free gang device slot."""
 
     traits: Traits
     places: Places
@@ -41,7 +41,7 @@ class Cast:
 
 
 def cast_gangs(cast: Cast, at: dict[tuple[int, str], Ints], seed: int) -> None:
-    """Turn the cards `at[strategy, role]` into the gangs' cards."""
+    """Assign the cards `at[strategy, role]` to gangs and give them their roles."""
     for (strategy, role), cards in at.items():
         if len(cards):
             rng = generator(seed, 21, strategy, sorted(_ROLES).index(role))
@@ -51,7 +51,7 @@ def cast_gangs(cast: Cast, at: dict[tuple[int, str], Ints], seed: int) -> None:
 
 
 def _plain(t: Traits, at: Ints, rng: np.random.Generator) -> None:
-    """Give the cards what all cards of gangs have in common: no home life, few messages, some complaints."""
+    """Set common traits of gang cards: no commute, few messages, some complaints."""
     t.work_county[at], t.away[at], t.trip[at] = -1, 0.0, 0.0
     t.link_rate[at] = 0.0
     t.codes_in[at], t.notices_in[at], t.texts_out[at] = 0.05, 0.12, 0.0
@@ -67,14 +67,17 @@ def _plain(t: Traits, at: Ints, rng: np.random.Generator) -> None:
 def _dial_lists(
     t: Traits, at: Ints, rng: np.random.Generator, connected: float, spread: float, most: float
 ) -> None:
-    """Let the cards dial strangers from lists: `connected` answered calls a day, at most `most` attempts."""
+    """Set call traits for dialling lists of strangers.
+
+    `connected`: median of answered calls a day; `spread`: sigma of its logarithm; `most`: maximum attempts a day.
+    """
     t.answer_out[at] = rng.uniform(0.18, 0.42, len(at))
     volume = lognormal(rng, connected, spread * 1.15, spread, len(at))
     volume = np.minimum(volume, most * t.answer_out[at])
     returned = np.where(rng.random(len(at)) < 0.45, 0.0, rng.uniform(0.0, 0.06, len(at)))
     set_calls(t, at, volume, volume * returned)
     t.stranger_out[at], t.stranger_in[at] = rng.uniform(0.93, 1.0, len(at)), 0.9
-    # Lists are dialled more than once: the day's list is 0.8 to 10 times the day's attempts.
+    # The list of a day holds 0.8 to 10 times the attempts of the day, so some numbers are dialled more than once.
     t.day_strangers[at] = t.out_rate[at] * lognormal(rng, 1.5, 0.9, 0.9, len(at))
     t.favourites[at] = 6.0
     t.median_seconds[at] = np.clip(lognormal(rng, 53, 0.8, 0.75, len(at)), 8, 500)
@@ -94,7 +97,7 @@ def _sim_box(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> N
 
 
 def _fill_boxes(cast: Cast, at: Ints, rng: np.random.Generator) -> None:
-    """Spread a gang's cards over its boxes: at most 15 of 32 to 128 slots, a whole box stands at one site."""
+    """Spread a gang's cards over at most 15 boxes of 32 to 128 slots, one site a box."""
     t = cast.traits
     boxes = int(np.clip(len(at) // 36, 1, 15))
     lost = rng.random()
@@ -103,7 +106,7 @@ def _fill_boxes(cast: Cast, at: Ints, rng: np.random.Generator) -> None:
         turns = WHOLE_DAY if rng.random() < 0.42 else TURNS
         size = next((s for s in (32, 64, 128) if s * len(turns) * 0.8 >= len(cards)), 128)
         t.county[cards], t.cell[cards] = t.county[cards[0]], t.cell[cards[0]]
-        # Boxes with unknown place are spread evenly, so that one large box does not decide the share.
+        # Spread boxes with unknown place evenly, so that one large box does not dominate the share.
         unknown = int((number + 1 + lost) * UNKNOWN_PLACE) > int((number + lost) * UNKNOWN_PLACE)
         t.unknown_place[cards] = 1 + number % 2 if unknown else 0
         # Days per move over the slots; 0: each card stays in its slot.
@@ -112,21 +115,21 @@ def _fill_boxes(cast: Cast, at: Ints, rng: np.random.Generator) -> None:
         t.shift_key[cards] = (t.pool[cards[0]] + number) * 100_000 + int(rng.integers(7)) * 100 + pace
         most = MOST_IN_TURN if len(turns) > 1 else MOST_IN_DAY
         t.out_rate[cards] = np.minimum(t.out_rate[cards] * 1.3 * most / MOST_IN_TURN, most)
-        late = int(rng.integers(-1_800, 3_600))  # every box has its own switching-on
+        late = int(rng.integers(-1_800, 3_600))  # offset (s) of this box's start of the day
         _seat(t, cards, size, tuple((start + late, length) for start, length in turns))
-        # One switch for the whole box: every card rests on the same days of the week.
+        # The whole box is switched off together: all its cards rest at weekends, or none.
         t.weekend[cards] = float(rng.choice([0.0, 0.9, 1.0]))
 
 
 def _seat(t: Traits, cards: Ints, slots: int, turns: tuple[tuple[int, int], ...]) -> None:
-    """Give every card a slot and a turn of the day that no other living card has; they follow one another."""
+    """Give every card a (slot, turn) pair that no other living card has."""
     free = [(-(1 << 40), slot, turn) for slot in range(slots) for turn in range(len(turns))]
     heapq.heapify(free)
     for card in cards[np.argsort(t.alive_from[cards], kind="stable")]:
         until, slot, turn = heapq.heappop(free)
         t.slot[card] = slot
         t.burst_from[card], t.burst_span[card] = turns[turn]
-        # In a full box a card waits for its seat, as long as some of its life is left.
+        # In a full box a card starts when a pair is free, but at least one day before its life ends.
         t.alive_from[card] = max(int(t.alive_from[card]), min(until, int(t.alive_until[card]) - DAY))
         heapq.heappush(free, (int(t.alive_until[card]), slot, turn))
 
@@ -142,13 +145,13 @@ def _unused_stock(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator)
 
 
 def _member(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
-    """Operators and minders lead a life of their own and go to the site by day."""
+    """Operators and minders: ordinary use, and work at the gang's site."""
     t = cast.traits
     monthly = np.minimum(lognormal(rng, 140, 1.0, 1.4, len(at)), 5_000)
     t.answer_out[at], t.answer_in[at] = 0.72, 0.72
     share = rng.uniform(0.4, 0.7, len(at))
     set_calls(t, at, monthly * share / 30, monthly * (1 - share) / 30)
-    t.link_rate[at] = 0.1 * monthly / 30  # they talk to one another
+    t.link_rate[at] = 0.1 * monthly / 30  # calls among members
     t.favourites[at], t.stranger_out[at], t.stranger_in[at] = 20.0, 0.06, 0.08
     t.day_strangers[at], t.rhythm[at], t.unknown_place[at] = 4.0, 0, 0
     t.work_county[at], t.work_cell[at] = t.county[at], t.cell[at]
@@ -166,7 +169,7 @@ def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generato
     t.answer_out[at] = rng.uniform(0.35, 0.6, n)
     dialled = t.out_rate[at] * 0.6
     set_calls(t, at, dialled * t.answer_out[at], dialled * rng.uniform(0.0, 0.06, n))
-    # Calls among themselves make the cards look answered and called back.
+    # Calls among the gang's cards raise the rates of answered calls and call-backs.
     t.link_rate[at] = t.out_rate[at] * rng.uniform(0.05, 0.25, n)
     t.stranger_out[at] = rng.uniform(0.75, 0.95, n)
     t.rhythm[at], t.weekend[at] = EVASIVE_RHYTHM, 0.75
@@ -182,7 +185,7 @@ def _evasive_caller(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generato
 
 
 def _bridge_phone(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
-    """Two phones side by side: one is called by the room abroad, the other dials the victim."""
+    """Pairs of phones: one is called by the call room abroad, the other dials victims."""
     t = cast.traits
     live(t, at, rng, cast.days, 14.0, 0.6)
     _dial_lists(t, at, rng, 11.0, 0.5, 60.0)
@@ -209,7 +212,7 @@ def _code_receiver(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator
     t.platforms[at] = rng.integers(40, 240, n)
     t.accounts[at] = lognormal(rng, 14, 0.5, 0.5, n)
     t.complaints[at] = 0.001
-    if evasive:  # a few calls and some data, so that the card is not silent
+    if evasive:  # a few calls and some data, to avoid looking unused
         t.out_rate[at], t.answer_out[at], t.stranger_out[at] = 0.12, 0.9, 0.1
         t.megabytes[at] = 8.0
     for gang in cast.gangs:
@@ -239,7 +242,7 @@ def _mule_abroad(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) 
 
 
 def _resold_dormant(cast: Cast, at: Ints, evasive: bool, rng: np.random.Generator) -> None:
-    """Old cards asleep for months, bought up and woken in another phone."""
+    """Old cards unused for months, resold and used in another phone."""
     t, n = cast.traits, len(at)
     live(t, at, rng, cast.days, 10.0, 0.8)
     t.alive_until[at] -= np.minimum(t.alive_from[at], 0)

@@ -1,4 +1,4 @@
-"""Gangs: who is in them, where their sites are, where their cards were opened, and how long a card lives."""
+"""Gangs: members, sites, outlets that opened their cards, life of a card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duanka.simulator.traits import DAY, EVASIVE, NAIVE, Traits
 
 Strategy = Literal["naive", "evasive", "mixed"]
 
-# Shares within a gang (K). The naive gang is the one of the R11 case: boxes first, stock in the drawer, a few people.
+# Shares of roles within a gang (K). The naive gang follows the R11 case: mostly boxes, unused stock, a few people.
 NAIVE_ROLES: dict[str, float] = {
     "sim_box": 0.57,
     "unused_stock": 0.06,
@@ -41,7 +41,10 @@ _NAIVE_PART: dict[str, float] = {"naive": 1.0, "evasive": 0.0, "mixed": 0.56}
 
 @dataclass(frozen=True)
 class Gang:
-    """One gang. sites: (county, cell) of its rooms, the first holds most; outlets: stalls that open its cards."""
+    """One gang.
+
+    sites: (county, cell) of its rooms, the largest first. outlets: stalls that open its cards.
+    """
 
     number: int
     name: str
@@ -52,16 +55,17 @@ class Gang:
 
 
 def fraud_counts(cards: int, strategy: Strategy) -> dict[tuple[int, str], int]:
-    """Return how many of `cards` fraud cards play each (strategy, role), in a fixed order."""
+    """Return the number of cards by (strategy, role), in a fixed order; sum: `cards`."""
     naive = round(cards * _NAIVE_PART[strategy])
     counts = {(NAIVE, role): k for role, k in apportion(naive, NAIVE_ROLES).items()}
     return counts | {(EVASIVE, role): k for role, k in apportion(cards - naive, EVASIVE_ROLES).items()}
 
 
 def found_gangs(cards: int, strategy: Strategy, places: Places, stalls: Ints, seed: int) -> list[Gang]:
-    """Found the gangs of a world with `cards` fraud cards; `stalls[county]` is the first outlet of a county.
+    """Create the gangs of a world with `cards` fraud cards.
 
-    Sizes are heavy-tailed: one gang holds about half the cards of its kind (R11: 5,800 of 13,000 at one site).
+    `stalls[county]`: first outlet of the county. Sizes are heavy-tailed: one gang holds about half the cards of its
+    kind (R11: 5,800 of 13,000 at one site).
     """
     rng = generator(seed, 20)
     gangs: list[Gang] = []
@@ -87,7 +91,7 @@ def found_gangs(cards: int, strategy: Strategy, places: Places, stalls: Ints, se
 
 
 def enlist(traits: Traits, at: Ints, gangs: list[Gang], strategy: int, rng: np.random.Generator) -> None:
-    """Share the cards `at` among the gangs of `strategy` and move them to the gang's first site."""
+    """Distribute the cards `at` over the gangs of `strategy` and the gangs' sites."""
     own = [gang for gang in gangs if gang.strategy == strategy]
     parts = apportion(len(at), {gang.name: gang.weight for gang in own})
     member = np.repeat([gang.number for gang in own], [parts[gang.name] for gang in own])
@@ -102,23 +106,23 @@ def enlist(traits: Traits, at: Ints, gangs: list[Gang], strategy: int, rng: np.r
 
 
 def live(traits: Traits, at: Ints, rng: np.random.Generator, days: int, median: float, spread: float) -> None:
-    """Give the cards `at` a short life (log-normal days) that touches the window."""
+    """Give the cards `at` a short life (log-normal, days) that overlaps the window."""
     life = np.clip(median * np.exp(spread * rng.standard_normal(len(at))), 1.0, 240.0)
     touch = np.minimum(1.0, life / 2)
     begin = -life + touch + rng.random(len(at)) * (days - 2 * touch + life)
     hour = rng.integers(8 * 3600, 10 * 3600, len(at))
     traits.alive_from[at] = np.floor(begin).astype(np.int64) * DAY + hour
     traits.alive_until[at] = traits.alive_from[at] + (np.ceil(life) * DAY).astype(np.int64) - hour + 20 * 3600
-    # A life that would end before the window begins is seen for its last day.
+    # A life that would end before the window begins is extended to 20:00 of the first day.
     traits.alive_until[at] = np.maximum(traits.alive_until[at], 20 * 3600)
 
 
 def open_in_bulk(
     traits: Traits, at: Ints, gangs: list[Gang], rng: np.random.Generator, batch: int, crowded: float
 ) -> None:
-    """Open the cards `at` in batches through the gang's stalls, some days before their first use.
+    """Open the cards `at` in batches at the gang's stalls, some days before first use.
 
-    `crowded` is the share of cards whose document carries five or more (other people's names).
+    `batch`: cards per batch. `crowded`: share of cards whose document (another person's) carries five or more.
     """
     for gang in gangs:
         mine = at[traits.gang[at] == gang.number]
@@ -136,7 +140,7 @@ def open_in_bulk(
 
 def _share_documents(traits: Traits, cards: Ints, rng: np.random.Generator, crowded: float) -> None:
     place = 0
-    # Documents are drawn by document, the share is wanted by card: 7 and 1.8 cards on an average one.
+    # Convert the share of cards into a share of documents: large ones carry 7 cards on average, small ones 1.8.
     large = crowded / 7 / (crowded / 7 + (1 - crowded) / 1.8)
     while place < len(cards):
         size = (

@@ -1,6 +1,6 @@
-"""Honest cards: ordinary people and the look-alikes that a careless rule mistakes for fraud.
+"""Honest cards: ordinary people, and look-alikes that a careless rule flags.
 
-Shares are ours (K): large enough that each look-alike is met in every world of a few thousand cards.
+The shares are assumptions (K), large enough that every world of a few thousand cards has each kind of look-alike.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ HONEST_ROLES: dict[str, float] = {
     "phone_trader": 0.0004,
     "shopper": 0.03,
 }
-NEW_CUSTOMERS_PER_DAY = 0.001  # of the cards; at most a tenth of a world is new
+NEW_CUSTOMERS_PER_DAY = 0.001  # share of the cards; at most a tenth of a world is new
 
 PERSON_RHYTHM, FLAT_RHYTHM, DAY_RHYTHM, DESK_RHYTHM, LONG_RHYTHM, EVASIVE_RHYTHM = range(6)
 
 
 def honest_counts(cards: int, days: int) -> dict[str, int]:
-    """Return how many of `cards` honest cards play each role, in a fixed order."""
+    """Return the number of honest cards by role, in a fixed order; sum: `cards`."""
     shares = dict(HONEST_ROLES)
     shares["new_customer"] = min(0.1, NEW_CUSTOMERS_PER_DAY * days)
     shares["person"] -= shares["new_customer"] * 0.7
     counts = apportion(cards, shares)
-    # Every look-alike is present even in a world of a few hundred cards.
+    # At least one card for each look-alike, even in a world of a few hundred cards.
     for name, count in counts.items():
         if count == 0 and counts["person"] > cards // 2:
             counts[name], counts["person"] = 1, counts["person"] - 1
@@ -51,7 +51,7 @@ def honest_counts(cards: int, days: int) -> dict[str, int]:
 
 
 def settle_people(traits: Traits, at: dict[str, Ints], places: Places, seed: int, days: int) -> None:
-    """Turn the ordinary cards `at[role]` into their roles and hand out documents."""
+    """Give the cards `at[role]` the traits of their role and assign documents."""
     traits.holder[:] = np.arange(traits.count)
     for number, (role, change) in enumerate(_CHANGES.items()):
         change(traits, at[role], places, generator(seed, 10, number))
@@ -67,7 +67,7 @@ def _courier(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> N
     volume = lognormal(rng, 45, 0.4, 0.4, len(at))
     set_calls(t, at, volume, volume * rng.uniform(0.3, 0.6, len(at)))
     t.stranger_out[at], t.stranger_in[at] = 0.93, 0.88
-    t.day_strangers[at] = volume * 1.1  # the receiver of a parcel calls back
+    t.day_strangers[at] = volume * 1.1  # small enough that receivers of parcels call back
     t.median_seconds[at] = rng.uniform(14, 24, len(at))
     t.rhythm[at], t.wander[at] = DAY_RHYTHM, 1
     t.weekend[at] = 0.95
@@ -111,7 +111,7 @@ def _desk(t: Traits, at: Ints) -> None:
     t.work_county[at], t.away[at], t.trip[at], t.swap[at] = -1, 0.0, 0.0, 0.0003
     t.texts_out[at], t.accounts[at] = 0.0, 0.3
     t.holder[at] = t.holder[at[0]] + np.arange(len(at)) // 20 if len(at) else 0
-    t.cell[at] = t.cell[at[np.arange(len(at)) // 20 * 20]]  # one desk room per organisation
+    t.cell[at] = t.cell[at[np.arange(len(at)) // 20 * 20]]  # one office per organisation
     t.county[at] = t.county[at[np.arange(len(at)) // 20 * 20]]
 
 
@@ -169,7 +169,7 @@ def _fleet(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> Non
 def _honest_iot(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> None:
     silence(t, at)
     t.iot[at] = t.organisation[at] = True
-    t.operator[at] %= 3  # resale brands sell no cards for machines here
+    t.operator[at] %= 3  # resale brands sell no IoT cards here
     t.holder[at] = t.holder[at[0]] + np.arange(len(at)) // 120 if len(at) else 0
     t.megabytes[at] = lognormal(rng, 0.4, 1.0, 1.0, len(at))
     t.notices_in[at] = t.codes_in[at] = t.accounts[at] = t.swap[at] = 0.0
@@ -183,7 +183,7 @@ def _dual_sim(t: Traits, at: Ints, places: Places, rng: np.random.Generator) -> 
     first, second = at[: len(at) // 2 * 2 : 2], at[1::2]
     for shared in (t.holder, t.county, t.cell, t.work_county, t.work_cell, t.device):
         shared[second] = shared[first]
-    # The second slot has the neighbouring IMEI; cheap phones show one IMEI for both.
+    # The second slot has the next IMEI; 15% (cheap phones) use one IMEI for both slots.
     t.sim_slot[second] = rng.random(len(second)) > 0.15
     for mine in (t.swap, t.away, t.trip):
         mine[second] = mine[first]
@@ -224,7 +224,7 @@ _CHANGES: dict[str, Callable[[Traits, Ints, Places, np.random.Generator], None]]
 def _new_customers(t: Traits, at: Ints, days: int, rng: np.random.Generator) -> None:
     n = len(at)
     t.opened[at] = rng.integers(0, days, n) * DAY + rng.integers(9 * 3600, 20 * 3600, n)
-    # Most try the card in the shop; some put it into the phone in the evening, a few wait for days.
+    # Most use the card within the hour, in the shop; some in the evening, a few after days.
     wait = rng.exponential(2_000, n) + 60
     late = rng.random(n)
     wait = np.where(late < 0.18, rng.exponential(6 * 3600, n) + 600, wait)
@@ -234,7 +234,7 @@ def _new_customers(t: Traits, at: Ints, days: int, rng: np.random.Generator) -> 
 
 
 def _documents(t: Traits, at: dict[str, Ints], rng: np.random.Generator) -> None:
-    """Several cards of one person: families of 3 to 7, pairs, the spare card of the old."""
+    """Assign shared documents: families of 3 to 7, pairs, spare cards of the elderly."""
     family = at["family"]
     place = 0
     while place < len(family):
@@ -257,9 +257,10 @@ def _documents(t: Traits, at: dict[str, Ints], rng: np.random.Generator) -> None
 
 
 def pair_partners(t: Traits, among: Flags, seed: int) -> None:
-    """Tie cards of alike volume and city to partners of the province, both ways: partner of partner = card.
+    """Pair cards of similar volume and city as mutual call partners.
 
-    `among` marks the cards that take part; a rank XOR a fixed mask is its own inverse.
+    `among`: mask of the cards that take part. Ranks are paired by XOR with a fixed mask, which is its own inverse, so
+    the partner of a card's partner is the card.
     """
     rng = generator(seed, 13)
     inside = np.flatnonzero(among & (t.link_rate > 0))

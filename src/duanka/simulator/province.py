@@ -1,4 +1,7 @@
-"""An invented province: its places, cells, operators, numbers and short codes. Nothing here is a real place."""
+"""An invented province: places, cells, operators, phone numbers, short codes.
+
+No place in it is real.
+"""
 
 from __future__ import annotations
 
@@ -43,15 +46,16 @@ BANKS = np.array(
 OPERATOR_LINES = np.array([10086, 10010, 10000], dtype=np.int64)
 PUBLIC_LINES = np.array([12306, 12345, 12315, 96110, 95338, 95311, 95105], dtype=np.int64)
 EMERGENCY = np.array([110, 120, 119], dtype=np.int64)
-# Platforms send their codes from 1069...: invented tails, most traffic from few of them.
+# Sender numbers of platforms: 1069 and invented digits; few of them send most messages.
 PLATFORMS = 1_069_000_000 + (np.arange(240, dtype=np.int64) * 40_503 + 17_017) % 1_000_000
 
 
 @dataclass(frozen=True)
 class Places:
-    """Every place a card can be seen in. Home counties come first, then elsewhere, then abroad.
+    """All places where a card can be seen: home counties, other provinces, abroad.
 
-    codes: six-digit text per place; first_cell, cells: int64 per place, into `cell_names`.
+    codes: six-digit text per place. first_cell, cells: index of the place's first cell in `cell_names`, and number of
+    its cells.
     """
 
     codes: pl.Series
@@ -75,7 +79,7 @@ class Places:
         return self.home + ELSEWHERE, self.home + ELSEWHERE + len(ABROAD)
 
     def near(self, words: Hash, county: Ints) -> Ints:
-        """Pick a place near `county` by hash: mostly the same city, else the province, seldom outside."""
+        """Pick a place near `county` by hash: same city 55%, province 38%, outside 7%."""
         kind = unit(mix(words))
         same_city = county // COUNTIES * COUNTIES + below(words, COUNTIES)
         province = below(words, self.home)
@@ -84,10 +88,10 @@ class Places:
 
 
 def build_places(cards: int) -> Places:
-    """Lay out the places for a world of `cards` cards: about one cell per 60 cards, as in a sparse province."""
+    """Create the places of a world of `cards` cards, with about one cell per 60 cards."""
     codes = [f"99{c:02d}{k:02d}" for c in range(1, CITIES + 1) for k in range(1, COUNTIES + 1)]
     home = len(codes)
-    # City sizes follow a Zipf-like law; the first county of a city is its centre.
+    # City sizes follow a Zipf-like law; the first county of a city is its centre and twice as large.
     weight = np.array(
         [(2.0 if k == 0 else 1.0) / (c + 1.0) ** 0.7 for c in range(CITIES) for k in range(COUNTIES)]
     )
@@ -113,7 +117,7 @@ def build_places(cards: int) -> Places:
 
 
 def own_numbers(keys: Hash, operator: Ints, iot: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
-    """Give every card of the province a number 861xx5ddddddd; the seven digits are unique by construction."""
+    """Return one number 861xx5ddddddd per card; the last seven digits are unique."""
     count = len(keys)
     tail = (np.arange(count, dtype=np.int64) * 7_368_787 + 1_234_577) % 10_000_000
     prefix = np.zeros(count, dtype=np.int64)
@@ -125,7 +129,10 @@ def own_numbers(keys: Hash, operator: Ints, iot: np.ndarray[tuple[int, ...], np.
 
 
 def foreign_to_us(words: Hash) -> Ints:
-    """Turn hashes into numbers of other networks: mobiles that never look like ours (8th digit 5), some landlines."""
+    """Map hashes to numbers outside the province: mobiles and, one in 16, landlines.
+
+    The mobiles never have the 5 that marks numbers of the province, see `own_numbers`.
+    """
     flat = np.array([p for group in _PREFIXES for p in group], dtype=np.int64)
     low = (words % np.uint64(90_000_000)).astype(np.int64)
     high = words >> np.uint64(40)
@@ -137,12 +144,12 @@ def foreign_to_us(words: Hash) -> Ints:
 
 
 def numbers_abroad(words: Hash) -> Ints:
-    """Turn hashes into numbers of other countries (E.164 without +)."""
+    """Map hashes to numbers of other countries (E.164 without +)."""
     country = _COUNTRIES[(words >> np.uint64(40)).astype(np.int64) % len(_COUNTRIES)]
     return country * 100_000_000 + 20_000_000 + (words % np.uint64(70_000_000)).astype(np.int64)
 
 
 def platform_numbers(words: Hash, variety: Ints | int) -> Ints:
-    """Turn hashes into senders of codes and notices; `variety` platforms, few of them send most."""
+    """Map hashes to one of `variety` platform numbers; few of them send most."""
     rank = np.asarray(np.power(np.asarray(variety, dtype=np.float64) + 1.0, unit(words)), dtype=np.int64) - 1
     return PLATFORMS[np.minimum(rank, len(PLATFORMS) - 1)]

@@ -1,4 +1,4 @@
-"""The registers of a world: cards, outlets, accounts, and what becomes known later: complaints, confirmed cases."""
+"""Registers of a world: cards, outlets, accounts, complaints, confirmed cases."""
 
 from __future__ import annotations
 
@@ -30,19 +30,22 @@ _CATEGORIES = (
 
 @dataclass(frozen=True)
 class WindowClock:
-    """Turns seconds of the window into times."""
+    """Converts seconds of the window to local times."""
 
     start: date
 
     def times(self, name: str, seconds: Ints) -> pl.Series:
-        """Return naive local times with microseconds."""
+        """Return a Series of naive local times in microseconds."""
         zero = int((datetime.combine(self.start, datetime.min.time()) - datetime(1970, 1, 1)).total_seconds())
         return pl.Series(name, (seconds + zero) * 1_000_000, dtype=pl.Int64).cast(pl.Datetime("us"))
 
 
 @dataclass(frozen=True)
 class Outlets:
-    """Shops: outlets of a county are first[county] .. first[county] + count[county]; every fourth is a stall."""
+    """Outlets of a county: first[county] and the next ones, count[county] in all.
+
+    Every fourth outlet is a stall, which sells cards of all operators.
+    """
 
     first: Ints
     count: Ints
@@ -50,7 +53,7 @@ class Outlets:
 
 
 def build_outlets(cards: int, places: Places) -> Outlets:
-    """Lay out about one outlet per 500 cards, at least 16 per county so that stalls exist everywhere."""
+    """Create about one outlet per 500 cards, at least 16 per county, a quarter stalls."""
     quads = np.maximum(4, (cards * places.weight / 2000).astype(np.int64))
     count = quads * 4
     first = np.concatenate(([0], np.cumsum(count)[:-1])).astype(np.int64)
@@ -58,7 +61,10 @@ def build_outlets(cards: int, places: Places) -> Outlets:
 
 
 def assign_outlets(traits: Traits, outlets: Outlets) -> None:
-    """Give every card an outlet of its county: one of its operator, or a stall; resale cards come from stalls."""
+    """Give every card an outlet of its county: its operator's, or a stall.
+
+    Cards of resale brands always come from stalls.
+    """
     words = hashed(traits.key, 91)
     quad = below(words, outlets.count[traits.county] // 4)
     stall = (unit(mix(words)) < 0.25) | (traits.operator >= len(OPERATORS))
@@ -72,7 +78,7 @@ def _outlet_names(numbers: Ints) -> pl.Series:
 
 
 def outlets_table(outlets: Outlets, places: Places) -> pl.DataFrame:
-    """Return the table of outlets; stalls sell cards of all operators, so their operator is unknown."""
+    """Return the table of outlets; stalls have no operator."""
     numbers = np.arange(len(outlets.county), dtype=np.int64)
     kind = numbers % 4
     city = places.codes.gather(outlets.county)
@@ -85,7 +91,7 @@ def outlets_table(outlets: Outlets, places: Places) -> pl.DataFrame:
 
 
 def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowClock, seed: int) -> pl.DataFrame:
-    """Return the register of cards, in the order of their numbers."""
+    """Return the register of cards, sorted by number."""
     t, n = traits, traits.count
     rng = generator(seed, 30)
     operator = np.asarray(t.operator)
@@ -98,7 +104,7 @@ def cards_table(traits: Traits, numbers: Ints, places: Places, clock: WindowCloc
     checked = np.where(
         rng.random(n) < 0.25, t.opened + (rng.random(n) * np.maximum(-t.opened, 0)).astype(np.int64), t.opened
     )
-    # Old stock of resale brands was opened before real-name checks were strict.
+    # Fewer cards of resale brands are verified: old stock was opened before real-name checks became strict.
     verified = rng.random(n) < np.where(operator >= len(OPERATORS), 0.7, 0.93)
     bound = imeis(hashed(t.device, 61, 0), t.sim_slot)
     foreign_phone = t.iot & (t.strategy > 0)
@@ -135,7 +141,7 @@ def _hex(words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> pl.Series:
 
 
 def _known(values: pl.Series, known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> pl.Series:
-    """Blank out what is not known."""
+    """Return `values` with null where `known` is False."""
     frame = pl.DataFrame({"value": values, "known": known})
     return frame.select(pl.when("known").then("value"))["value"]
 
@@ -155,7 +161,7 @@ def truth_table(traits: Traits, numbers: Ints, roles: tuple[str, ...], gang_name
 
 
 def accounts_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
-    """Return internet accounts bound to cards; bound between opening and the end of the window."""
+    """Return internet accounts, bound between the card's opening and the window's end."""
     rng = generator(seed, 31)
     card = np.repeat(np.arange(traits.count), rng.poisson(traits.accounts))
     pick = rng.integers(0, len(PLATFORM_NAMES), len(card))
@@ -176,12 +182,12 @@ def accounts_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int,
 
 
 def complaints_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
-    """Return complaints: many about cards of gangs, a few mistaken ones about honest cards."""
+    """Return complaints: many about gang cards, a few mistaken ones about others."""
     rng = generator(seed, 32)
     begin = np.maximum(traits.alive_from, 0)
     end = np.minimum(traits.alive_until, days * DAY)
     lived = np.maximum(end - begin, 0)
-    # Who complains once is often one of several: the rate differs from card to card.
+    # Complaints cluster: the rate varies between cards (gamma-distributed).
     rate = traits.complaints * lived / DAY * rng.gamma(0.6, 1 / 0.6, traits.count)
     card = np.repeat(np.arange(traits.count), rng.poisson(rate))
     at = (
@@ -201,7 +207,7 @@ def complaints_table(traits: Traits, numbers: Ints, clock: WindowClock, days: in
 
 
 def cases_table(traits: Traits, numbers: Ints, clock: WindowClock, days: int, seed: int) -> pl.DataFrame:
-    """Return police-confirmed cards: about 4% of the gangs' cards, a day or more after they came into use."""
+    """Return police cases: about 4% of gang cards, at least a day after first use."""
     rng = generator(seed, 33)
     seen = np.maximum(traits.alive_from, 0) + DAY
     card = np.flatnonzero((traits.strategy > 0) & (seen < days * DAY) & (rng.random(traits.count) < 0.045))

@@ -1,4 +1,4 @@
-"""What cards leave behind besides calls: messages, sightings, data volume."""
+"""Generates the records of a day besides calls: messages, sightings, data volumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WAKING = np.cumsum(np.array(RHYTHMS[4]) / np.sum(RHYTHMS[4]))
 
 @dataclass(frozen=True)
 class MessageRows:
-    """Messages as columns of one length; at: second of the window."""
+    """Messages as columns of equal length; at: second of the window."""
 
     card: Ints
     peer: Ints
@@ -25,7 +25,7 @@ class MessageRows:
 
 
 def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
-    """Draw seconds of the window: any waking hour; a card of a box shows itself in its turn only."""
+    """Draw times (s of the window): waking hours; for box cards, within their turn."""
     hour = np.searchsorted(_WAKING, rng.random(len(card))).astype(np.int64)
     second = np.minimum(hour, 23) * 3600 + rng.integers(0, 3600, len(card))
     turn = t.burst_from[card]
@@ -34,7 +34,7 @@ def _moments(t: Traits, card: Ints, day: int, rng: np.random.Generator) -> Ints:
 
 
 def invent_messages(today: CallDay, rng: np.random.Generator) -> MessageRows:
-    """Invent the messages of one day: codes of platforms, notices, texts to favourites and own partners."""
+    """Generate the messages of one day: platform codes, notices, texts to contacts."""
     t = today.traits
     code = np.repeat(today.cards, today.counts(t.codes_in, rng))
     notice = np.repeat(today.cards, today.counts(t.notices_in, rng))
@@ -70,7 +70,7 @@ def _received_too(today: CallDay, rows: MessageRows, other: Ints) -> MessageRows
 
     keep = alive(rows.card) & ((other < 0) | alive(other))
     card, peer, out, at, other = rows.card[keep], rows.peer[keep], rows.out[keep], rows.at[keep], other[keep]
-    # Texts are mostly answered by app; the answer by message is left out, the arrival is not.
+    # Partners receive the text but send no reply by message: most replies go through an app.
     to = np.flatnonzero(other >= 0)
     return MessageRows(
         np.concatenate((card, other[to])),
@@ -81,11 +81,11 @@ def _received_too(today: CallDay, rows: MessageRows, other: Ints) -> MessageRows
 
 
 def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Invent location updates: (card, second of the window)."""
+    """Generate location updates: (card, second of the window)."""
     t = today.traits
     card = np.repeat(today.cards, today.counts(t.sightings, rng))
     at = _moments(t, card, today.day, rng)
-    # A card that is put into a phone attaches within moments.
+    # A new card attaches to the network within seconds.
     start = t.alive_from[today.cards]
     fresh = today.cards[
         (start >= today.day * DAY) & (start < (today.day + 1) * DAY) & (t.sightings[today.cards] > 0)
@@ -96,7 +96,7 @@ def invent_sightings(today: CallDay, rng: np.random.Generator) -> tuple[Ints, In
 
 
 def invent_data(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Invent data volumes of the day: (card, bytes)."""
+    """Generate the data volumes of the day: (card, bytes)."""
     t, cards = today.traits, today.cards
     used = (t.alive_from[cards] < (today.day + 1) * DAY) & (t.alive_until[cards] > today.day * DAY)
     card = cards[used & (t.megabytes[cards] > 0) & (rng.random(len(cards)) < 0.96)]
@@ -107,7 +107,10 @@ def invent_data(today: CallDay, rng: np.random.Generator) -> tuple[Ints, Ints]:
 def invent_shop_visits(
     today: CallDay, trader_role: int, rng: np.random.Generator
 ) -> tuple[Ints, Ints, Ints, Ints]:
-    """Invent the cards that customers try in a second-hand phone of a shop: (card, second, trader, phone 0..3)."""
+    """Generate cards that customers try in a second-hand phone of a shop.
+
+    Returns (card, second of the window, trader, phone 0..3).
+    """
     t = today.traits
     traders = np.flatnonzero(t.role == trader_role)
     trader = np.repeat(traders, rng.poisson(1.4, len(traders))) if len(today.callable_cards) else traders[:0]

@@ -1,4 +1,4 @@
-"""The invented police sign their cases: a key by the world's seed, its public half beside the records."""
+"""Signature of the invented police under their cases, with a key from the seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ PUBLIC_KEY = "police.pub"
 
 
 def sign_cases(out: Path, seed: int) -> None:
-    """Sign cases.parquet in `out`, and write the public key. Nobody's key: whoever knows the seed has it."""
+    """Sign cases.parquet in `out` and write the public key.
+
+    The private key is not secret: it is derived from the seed.
+    """
     key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"invented police {seed}".encode()).digest())
     signature = base64.b64encode(key.sign((out / "cases.parquet").read_bytes())) + b"\n"
     (out / f"cases.parquet{SIGNATURE_ENDING}").write_bytes(signature)

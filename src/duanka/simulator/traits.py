@@ -1,7 +1,7 @@
-"""What a card is and does, as one array per trait: people and gangs fill it in, the daily records read it.
+"""Traits of all cards, one array per trait: set by roles, read by the generators.
 
-Arrays have the length of the world (one entry per card). Times are seconds from the start of the window (negative:
-before it), rates are per day.
+Arrays have one entry per card. Times are seconds from the start of the window (negative: before it); rates are per
+day.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from duanka.simulator.chance import Flags, Floats, Hash, Ints, generator, mix
 from duanka.simulator.province import Places
 
 DAY = 86_400
-ANSWERED_OUT, ANSWERED_IN = 0.76, 0.72  # honest people: three of four calls are taken (K)
+ANSWERED_OUT, ANSWERED_IN = 0.76, 0.72  # honest people: about three of four calls are answered (K)
 HONEST, NAIVE, EVASIVE = 0, 1, 2
 STRATEGIES = ("honest", "naive", "evasive")
 PARTNERS = 3
@@ -24,14 +24,14 @@ Bytes = NDArray[np.int8]
 
 @dataclass
 class Traits:
-    """All traits of all cards; see the module for units."""
+    """All traits of all cards; units as in the module's docstring."""
 
     # who
-    key: Hash  # the card's own random word
+    key: Hash  # random word, unique per card
     role: Bytes  # index into the list of roles
     strategy: Bytes  # HONEST, NAIVE, EVASIVE
     gang: Ints  # -1: none
-    holder: Ints  # number of the document
+    holder: Ints  # number of the identity document
     organisation: Flags
     iot: Flags
     operator: Ints  # 0..2 network, 3.. resale
@@ -41,51 +41,51 @@ class Traits:
     alive_until: Ints
     idle_days: Floats  # days between last use and the window, for cards older than it; nan: never used
     # calls
-    out_rate: Floats  # attempts to others than partners
+    out_rate: Floats  # call attempts to others than partners
     in_rate: Floats
-    link_rate: Floats  # attempts started with own partners
+    link_rate: Floats  # call attempts to own partners
     partners: NDArray[np.int32]  # (cards, PARTNERS), -1: none
     answer_out: Floats
     answer_in: Floats
-    favourites: Floats  # size of the circle that the card mostly talks to
-    stranger_out: Floats  # chance that the other side is not of the circle
+    favourites: Floats  # size of the circle of contacts
+    stranger_out: Floats  # chance that the peer is outside the circle
     stranger_in: Floats
-    bridge: Ints  # the phone beside it that hears what it says; -1: none
-    day_strangers: Floats  # customers of the day; 0: every stranger is new, as from a list
+    bridge: Ints  # the partner card connected to the call room; -1: none
+    day_strangers: Floats  # number of different strangers a day; 0: every stranger is new
     ours: Floats  # chance that a stranger is a card of this province
     foreign: Floats  # chance that a peer is abroad
     median_seconds: Floats
-    shape: Floats  # of the log-logistic length
+    shape: Floats  # shape parameter of the log-logistic length
     rhythm: Bytes  # index into calls.RHYTHMS
     weekend: Floats  # factor on rates
-    burst_from: Ints  # second of the day at which dialling back to back begins; -1: calls come one by one
-    burst_span: Ints  # seconds that its turn in the slot lasts
+    burst_from: Ints  # second of the day at which back-to-back dialling begins; -1: no such dialling
+    burst_span: Ints  # length of its turn in the slot (s)
     # places
     county: Ints
     cell: Ints  # within the county
-    work_county: Ints  # -1: does not leave
+    work_county: Ints  # -1: no workplace
     work_cell: Ints
     away: Floats  # chance per day of an outing
     away_places: Floats
     trip: Floats  # chance per 12 days of a trip
     trip_kind: Bytes  # index into whereabouts.TRIPS
-    wander: Bytes  # 0 stays in its cell, 1 another cell every hour, 2 two cells of a site, 3 a site of the gang per day
-    unknown_place: Bytes  # 0 no, 1 city unknown, 2 city and cell unknown in calls and messages
+    wander: Bytes  # 0: own cell, 1: another cell an hour, 2: two cells of a site, 3: another cell a day
+    unknown_place: Bytes  # in calls and messages: 0: none, 1: city, 2: city and cell unknown
     # devices
-    device: Hash  # word of the phone it sits in
-    sim_slot: Ints  # second slot of a two-card phone: the neighbouring IMEI
-    swap: Floats  # chance per day of another phone
-    back: Floats  # chance that a swap goes back to an earlier phone
-    pool: Ints  # first slot of the gang's devices; -1: own phones
+    device: Hash  # random word of its first phone
+    sim_slot: Ints  # 1: second slot of a dual-SIM phone, with the next IMEI
+    swap: Floats  # chance per day of a change of phone
+    back: Floats  # chance that a change returns to an earlier phone
+    pool: Ints  # first slot of its gang device; -1: own phones
     pool_size: Ints
     slot: Ints
-    shift_key: Ints  # cards with one key move over the slots together; -1: alone
+    shift_key: Ints  # cards with equal keys move over the slots together; -1: alone
     # other use
     codes_in: Floats  # messages from platforms
-    platforms: Ints  # how many platforms write
-    notices_in: Floats  # banks, operator, public lines
+    platforms: Ints  # number of platforms that send codes
+    notices_in: Floats  # from banks, operator, public lines
     texts_out: Floats
-    megabytes: Floats  # median of a day; 0: no data
+    megabytes: Floats  # median per day; 0: no data
     sightings: Floats
     accounts: Floats
     complaints: Floats  # per day alive
@@ -97,7 +97,7 @@ class Traits:
 
 
 def blank(count: int, seed: int) -> Traits:
-    """Return traits of `count` cards that do nothing yet."""
+    """Return traits of `count` cards without any activity."""
     words = mix(np.arange(count, dtype=np.uint64) ^ np.uint64(generator(seed, 1).integers(2**62)))
     kinds: dict[str, type[np.generic]] = {
         "Bytes": np.int8,
@@ -129,13 +129,16 @@ def blank(count: int, seed: int) -> Traits:
 
 
 def lognormal(rng: np.random.Generator, median: float, low: float, high: float, count: int) -> Floats:
-    """Draw around `median`; `low` and `high` are the spreads (sigma of the logarithm) below and above it."""
+    """Draw from a log-normal around `median` with different spreads on each side.
+
+    `low`, `high`: sigma of the logarithm below and above the median.
+    """
     z = rng.standard_normal(count)
     return np.asarray(median * np.exp(np.where(z < 0, low * z, high * z)), dtype=np.float64)
 
 
 def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Floats:
-    """Give every card the habits of an ordinary person; roles then change what differs.
+    """Give every card the traits of an ordinary person, to be adjusted by its role.
 
     Returns connected calls per 30 days (median 62). Spreads are fitted to 4,144 normal users of Sichuan, 2019-20.
     """
@@ -167,7 +170,7 @@ def draw_ordinary(traits: Traits, places: Places, seed: int, days: int) -> Float
 def _draw_calls(traits: Traits, monthly: Floats, rng: np.random.Generator) -> None:
     n = traits.count
     share = 1 / (1 + np.exp(-(0.08 + 0.82 * rng.standard_normal(n))))
-    # Who hardly calls often only calls out: median share .86 in the lowest eighth of the measured users.
+    # Cards with few calls often make only outgoing ones: median share 0.86 in the lowest eighth of measured users.
     only_out = rng.random(n) < np.where(monthly < 16, 0.38, np.where(monthly < 40, 0.08, 0.015))
     share[only_out] = 1.0
     linked = (share > 0.3) & (share < 0.75) & (rng.random(n) < 0.8)
@@ -212,14 +215,14 @@ def shrink(traits: Traits, at: Ints, factor: float) -> None:
 
 
 def silence(traits: Traits, at: Ints) -> None:
-    """Let the cards `at` neither call nor write, be reached by no one but notices."""
+    """Remove calls, texts and data of the cards `at`; codes and notices still arrive."""
     shrink(traits, at, 0.0)
     traits.texts_out[at] = 0.0
     traits.megabytes[at] = 0.0
 
 
 def set_calls(traits: Traits, at: Ints, connected_out: Floats, connected_in: Floats) -> None:
-    """Give the cards `at` these connected calls per day, partners left out."""
+    """Give the cards `at` these answered calls per day, and none with partners."""
     traits.link_rate[at] = 0.0
     traits.out_rate[at] = connected_out / traits.answer_out[at]
     traits.in_rate[at] = connected_in / traits.answer_in[at]

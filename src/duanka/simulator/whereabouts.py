@@ -1,4 +1,4 @@
-"""Where each card is on a day: at home, at work, on an outing, on a trip, or wherever its gang puts it."""
+"""Place of each card on a day: home, work, outing, trip, or the gang's site."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from duanka.simulator.province import Places
 from duanka.simulator.traits import Traits
 
 NEVER = 1 << 40
-# kind -> (block of days, shortest and longest stay, chances of: other province, high-risk area, abroad,
-# fraud-prone place, border)
+# kind of trip -> (block of days with at most one trip, shortest and longest stay in days, chances of: other province,
+# high-risk area, abroad, fraud-prone place, border)
 TRIPS: tuple[tuple[int, int, int, tuple[float, float, float, float, float]], ...] = (
     (12, 1, 4, (0.93, 0.03, 0.04, 0.0, 0.0)),
     (12, 2, 7, (0.66, 0.17, 0.15, 0.02, 0.0)),
@@ -23,7 +23,7 @@ TRIPS: tuple[tuple[int, int, int, tuple[float, float, float, float, float]], ...
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """The places of one day, for every card: `at` tells place and cell at given seconds of the day."""
+    """Places of all cards on one day; `at` gives place and cell at a given second."""
 
     traits: Traits
     places: Places
@@ -35,7 +35,10 @@ class Whereabouts:
     outing_until: Ints
 
     def at(self, card: Ints, second: Ints) -> tuple[Ints, Ints]:
-        """Return (place, cell number over all places) of `card` at `second` of the day; arrays of one length."""
+        """Return (place, cell) of `card` at `second` of the day, arrays of equal length.
+
+        The cell is an index into `Places.cell_names`.
+        """
         t = self.traits
         place, cell = t.county[card], t.cell[card]
         hour = second // 3600
@@ -47,7 +50,7 @@ class Whereabouts:
         trip = self.trip[card]
         moved = out | (trip >= 0)
         place = np.where(trip >= 0, trip, np.where(out, self.outing[card], place))
-        # Most cards are where they live or work: only the moving ones are worth a hash.
+        # Most cards are at home or work; hashes are computed only for the moving ones, to save time.
         restless = np.flatnonzero(moved | (t.wander[card] > 0))
         some, there = card[restless], place[restless]
         words = hashed(t.key[some], 41, hour[restless] + 24 * self.day)
@@ -60,7 +63,7 @@ class Whereabouts:
 
 
 def on_day(traits: Traits, places: Places, day: int, workday: bool) -> Whereabouts:
-    """Lay down where the cards are on `day` (0 = first day of the window)."""
+    """Determine where the cards are on `day` (0 = first day of the window)."""
     key = traits.key
     trip = _trips(traits, places, day)
     words = hashed(key, 43, day)
@@ -70,7 +73,7 @@ def on_day(traits: Traits, places: Places, day: int, workday: bool) -> Whereabou
     start = np.full(len(key), NEVER, dtype=np.int64)
     until = np.full(len(key), NEVER, dtype=np.int64)
     at = np.flatnonzero(going)
-    # Outings go to few places often and to others seldom: rank ~ 1/r among the card's own list.
+    # Few places are visited often: the rank in the card's own list has probability ~ 1/rank.
     rank = np.power(traits.away_places[at] + 1.0, unit(hashed(key[at], 44, day))).astype(np.int64)
     outing[at] = places.near(hashed(key[at], 45, rank), traits.county[at])
     start[at] = (6.0 * 3600 + unit(hashed(key[at], 46, day)) * 11 * 3600).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Invents a whole world: settles the people, founds the gangs, then writes day after day."""
+"""Generates a world: people, gangs, registers, then the records day by day."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ from duanka.simulator.writing import Scene, write_day
 ROLES = (*HONEST_ROLES, "new_customer", *FRAUD_ROLES)
 FRAUD_SHARE = 0.02
 RECORDS = ("calls", "messages", "sightings", "data_days")
-_TURN = 250_000  # cards whose day is invented at once: bounds the memory of a day
+_TURN = 250_000  # cards generated at once; bounds the memory of a day
 _SILENT = Silent()
 
 
 @dataclass(frozen=True)
 class World:
-    """What was written: rows and path (file or folder) of each table, cards by role, cards of gangs."""
+    """What was written: rows and path (file or folder) by table, cards by role.
+
+    fraud: number of gang cards.
+    """
 
     out: Path
     rows: dict[str, int]
@@ -53,7 +56,7 @@ class World:
 
 @dataclass(frozen=True)
 class _Province:
-    """Everything that stays the same from day to day."""
+    """Everything that does not change from day to day."""
 
     traits: Traits
     places: Places
@@ -73,12 +76,12 @@ def simulate(
     progress: Progress = _SILENT,
     fraud_share: float = FRAUD_SHARE,
 ) -> World:
-    """Write an invented province of `cards` cards over `days` days to the empty directory `out`.
+    """Write an invented province to the empty directory `out`.
 
-    The tables stand in the native format (domain/schema.py); beside them truth.parquet (card, fraud, gang, role,
-    strategy), world.toml (the arguments and the invented area lists), and the signature of the invented police with
-    their public key. Equal arguments give equal tables.
-    Raises DuankaError when an argument is out of range or `out` holds something.
+    `cards`, `days`: its size; `start`: first day. Writes the tables in the native format (domain/schema.py),
+    truth.parquet (card, fraud, gang, role, strategy), world.toml (the arguments and the invented area lists), and the
+    signature of the invented police with their public key. Equal arguments give equal tables. Raises DuankaError when
+    an argument is out of range or `out` is not empty.
     """
     _check(out, cards, days, strategy, fraud_share)
     progress.step("settling the province", 0, 1)
@@ -157,14 +160,14 @@ def _registers(province: _Province, clock: WindowClock, days: int, seed: int) ->
 def _live_through(
     out: Path, province: _Province, clock: WindowClock, days: int, seed: int, progress: Progress
 ) -> dict[str, int]:
-    """Write the records of all days; returns the rows per table."""
+    """Write the records of all days; returns the number of rows per table."""
     traits, numbers = province.traits, province.numbers
     for table in RECORDS:
         (out / table).mkdir()
     devices = first_devices(traits)
     text = pl.Series("card", numbers).cast(pl.String)
     rows = dict.fromkeys(RECORDS, 0)
-    # Turns take every k-th card, so that gangs do not fill one of them.
+    # Each group takes every k-th card, so that gang cards are spread over the groups.
     turns = -(-traits.count // _TURN)
     for day in range(days):
         progress.step("inventing calls", day, days)

@@ -1,4 +1,4 @@
-"""Turns a day's invented rows into the canonical tables, one Parquet file per table and day."""
+"""Writes a day's records as canonical tables, one Parquet file per table and day."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _DIRECTIONS = pl.Series(["in", "out"])
 
 @dataclass(frozen=True)
 class Scene:
-    """One day of the world, ready to be looked at. card, imei: text per card; seed: of the day's draws."""
+    """Input for the records of one day; card, imei: text per card."""
 
-    calls: list[CallDay]  # one per turn
+    calls: list[CallDay]  # one per group of cards
     where: Whereabouts
     clock: WindowClock
     card: pl.Series
@@ -38,7 +38,10 @@ class Scene:
         return self.where.day
 
     def seen(self, card: Ints, at: Ints, *, recorded: bool) -> tuple[pl.Series, pl.Series, pl.Series]:
-        """Return (imei, cell, city) of `card` at second `at`; `recorded`: as the usage records tell it."""
+        """Return (imei, cell, city) of `card` at second `at` of the window.
+
+        `recorded`: null where the card's usage records have no place.
+        """
         place, cell = self.where.at(card, np.clip(at - self.day * DAY, 0, DAY - 1))
         places, unknown = self.where.places, self.where.traits.unknown_place[card]
         if recorded:  # -1 is out of bounds and becomes null
@@ -47,7 +50,7 @@ class Scene:
 
 
 def _pick(values: pl.Series, index: Ints) -> pl.Series:
-    """Gather by index; -1 gives null."""
+    """Gather `values` by index; -1 gives null."""
     absent = index < 0
     if not absent.any():
         return values.gather(index)
@@ -55,7 +58,7 @@ def _pick(values: pl.Series, index: Ints) -> pl.Series:
 
 
 def write_day(out: Path, scene: Scene, today: date) -> dict[str, int]:
-    """Write all record tables of one day under `out`; returns the rows of each."""
+    """Write all record tables of one day under `out`; returns the rows by table."""
     rows = {}
     for table, frames in (
         ("calls", _calls(scene)),
