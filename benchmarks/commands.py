@@ -18,7 +18,8 @@ from pathlib import Path
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.policies import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.domain.order import Kind, OrderDecision, RequestedAction
+from duanka.domain.order import Kind
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import SCHEMA_VERSION
 from duanka.orders.service import OrderService

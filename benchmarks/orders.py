@@ -32,7 +32,8 @@ from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.cli.shell.process import prepare_process
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
-from duanka.domain.order import SYSTEM, Event, Kind, OrderDecision, RequestedAction
+from duanka.domain.order import SYSTEM, Event, Kind
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen

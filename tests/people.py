@@ -16,7 +16,8 @@ from duanka.domain.person import Person, Role, Scope
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
-from duanka.ledger.people.persons import PersonProposal, Persons
+from duanka.ledger.people.persons import Persons
+from duanka.ledger.people.requests import PersonProposal
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST, SECOND = Person("first.supervisor", Role.SUPERVISOR), Person("second.supervisor", Role.SUPERVISOR)

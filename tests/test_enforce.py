@@ -20,7 +20,8 @@ import databases
 from databases import Postgres
 from duanka.application.enforcement_worker import PURGE, Duty, Enforcement, Enforcing, duties
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Kind, OrderDecision, Person, RequestedAction, Role
+from duanka.domain.order import Kind, Person, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail

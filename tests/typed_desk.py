@@ -17,7 +17,7 @@ from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.cli import main as cli
 from duanka.cli.shell.process import ERR, OUT
-from duanka.domain.order import OrderDecision, RequestedAction
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import Role
 from duanka.domain.text import BilingualText
 from people import People

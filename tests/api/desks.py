@@ -18,7 +18,8 @@ from fastapi import FastAPI
 
 from duanka.api import BASE, RequestLimits, create_api
 from duanka.domain.identity import Consent
-from duanka.domain.order import Kind, Order, OrderDecision, RequestedAction, Role
+from duanka.domain.order import Kind, Order, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail

@@ -36,7 +36,7 @@ from duanka.domain.order import (
 from duanka.domain.person import WITH_KEYS, Person, Role, Scope
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
-from duanka.ledger.people.persons import PersonProposal
+from duanka.ledger.people.requests import PersonProposal
 from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.service import OrderService
 from people import People

@@ -12,7 +12,8 @@ from duanka.domain.decision import Tier
 from duanka.domain.evidence import Evidence
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.order import Event, Kind, RequestedAction, State
+from duanka.domain.order import Event, Kind, State
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.person import Role
 from duanka.domain.policy import Deciding
 from duanka.domain.rule import Action, Grade, Window
@@ -22,8 +23,8 @@ from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ingest.guessing.proposal import Sureness
 from duanka.ingest.model.reasons import QuarantineReason
 from duanka.ledger.people.case_sources import SourceState
-from duanka.ledger.people.persons import PersonProposal as AskedOfPersons
-from duanka.ledger.people.persons import RequestOutcome
+from duanka.ledger.people.requests import PersonProposal as AskedOfPersons
+from duanka.ledger.people.requests import RequestOutcome
 from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome

@@ -17,7 +17,8 @@ from duanka.bootstrap.orders import OrderDesk, desk
 from duanka.bootstrap.scan import policy_named
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Event, Kind, OrderDecision, Person, RequestedAction, Role
+from duanka.domain.order import Event, Kind, Person, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.db import tables
 from duanka.ledger.db.columns import UtcMicroseconds

@@ -26,7 +26,8 @@ from duanka.bootstrap.scan import policy_named
 from duanka.domain.identity import Step
 from duanka.domain.identity_policy import IdentityPolicy
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Kind, Order, OrderDecision, RequestedAction, State
+from duanka.domain.order import Kind, Order, State
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.identity.embedded.checker import steps_of
 from duanka.sandbox.network import OwnNetwork

@@ -20,7 +20,8 @@ from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.identity import CheckReason, Consent, Frame, Gesture, Outcome, Step, Verdict
-from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderDecision, RequestedAction
+from duanka.domain.order import SYSTEM, Event, Kind, Order
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import HOLDER, Role
 from duanka.domain.text import BilingualText
 from people import people_of

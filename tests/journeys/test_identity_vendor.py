@@ -18,7 +18,8 @@ from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused, Consent, Frame, SessionStage
-from duanka.domain.order import Kind, OrderDecision, RequestedAction, State
+from duanka.domain.order import Kind, State
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from photo_server import Say
 from vendor_server import StubVendor, picture, vendor_server

@@ -19,7 +19,8 @@ from duanka.bootstrap.orders import OrderDesk, desk
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
 from duanka.domain.network import Element, ManyAtOnce, NetworkState
-from duanka.domain.order import Event, Kind, Order, OrderDecision, Person, RequestedAction, Role, State
+from duanka.domain.order import Event, Kind, Order, Person, Role, State
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.orders.dispatch.outbox import EnactedRow, Outbox
 from duanka.orders.monitoring.refusals import refused

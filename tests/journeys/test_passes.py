@@ -16,16 +16,8 @@ from duanka.bootstrap import serve as app_serve
 from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.scan import policy_named
 from duanka.bootstrap.settings import Settings
-from duanka.domain.order import (
-    SYSTEM,
-    Event,
-    Kind,
-    OrderDecision,
-    PermissionDenied,
-    Person,
-    RequestedAction,
-    Role,
-)
+from duanka.domain.order import SYSTEM, Event, Kind, PermissionDenied, Person, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import Scope
 from duanka.domain.text import BilingualText
 from waiting import until

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 
 from duanka.domain.bulk_action import Act, ActState
-from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderDecision, Person, RequestedAction, Role
+from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail

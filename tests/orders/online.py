@@ -27,7 +27,8 @@ from duanka.domain.identity import (
     VerificationProgress,
 )
 from duanka.domain.identity_policy import IdentityPolicy
-from duanka.domain.order import SYSTEM, Event, Order, RequestedAction
+from duanka.domain.order import SYSTEM, Event, Order
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices

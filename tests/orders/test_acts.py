@@ -566,8 +566,8 @@ def test_what_is_no_card_for_sure_is_refused(text: str) -> None:
 
 def test_what_one_person_proposes_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """By one key nobody fills the database, nor the list that others look through."""
-    monkeypatch.setattr("duanka.orders.bulk_actions.service.MOST_WAITING", 2)
-    monkeypatch.setattr("duanka.orders.bulk_actions.service.MOST_CARDS_WAITING", 5)
+    monkeypatch.setattr("duanka.orders.bulk_actions.conditions.MOST_WAITING", 2)
+    monkeypatch.setattr("duanka.orders.bulk_actions.conditions.MOST_CARDS_WAITING", 5)
     acts = ActService(book_on(store))
     first = acts.propose(Event.SUSPEND, [card(n) for n in range(4)], WHY, DESK, NOW)
     with pytest.raises(OrderError, match="wait for a second person"):

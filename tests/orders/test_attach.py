@@ -26,23 +26,15 @@ from books import (
     restriction,
     verification,
 )
-from duanka.domain.order import (
-    SYSTEM,
-    Event,
-    Kind,
-    NoSuchTransition,
-    OrderDecision,
-    OrderError,
-    RequestedAction,
-    State,
-)
+from duanka.domain.order import SYSTEM, Event, Kind, NoSuchTransition, OrderError, State
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.person import HOLDER
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, notices, orders
 from duanka.orders.bulk_actions.service import ActService
-from duanka.orders.service import Received
+from duanka.orders.receiving import Received
 
 
 def _notices(store: Store) -> list[str]:

@@ -18,7 +18,7 @@ from duanka.domain.order import (
 )
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import case_sources
+from duanka.ledger.db.tables_people import case_sources
 from duanka.ledger.people.case_sources import CaseSources
 
 THIRD = Person("sun", Role.SUPERVISOR)

@@ -31,10 +31,10 @@ from duanka.domain.order import (
     NoSuchTransition,
     Order,
     Person,
-    RequestedAction,
     Role,
     State,
 )
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
 from duanka.domain.text import BilingualText

@@ -14,12 +14,14 @@ from duanka.domain.person import Scope
 from duanka.ledger.audit.kept_end import ACCEPTED, KeptEnds, TrailGuard
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import audit, persons
+from duanka.ledger.db.tables import audit
+from duanka.ledger.db.tables_people import persons
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.kept_people import PEOPLE_FILE, KeptPeople
 from duanka.ledger.people.keys import Keys
-from duanka.ledger.people.persons import PersonProposal, Persons
+from duanka.ledger.people.persons import Persons
+from duanka.ledger.people.requests import PersonProposal
 from people import FIRST, SECOND, People
 
 TRAIL, MINUTE = Trail(KEY), timedelta(minutes=1)

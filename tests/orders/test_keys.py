@@ -11,10 +11,11 @@ from duanka.domain.person import Scope
 from duanka.ledger.audit.row_digests import PERSONS
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import audit, invitations, person_requests, persons
-from duanka.ledger.db.tables import keys as table
+from duanka.ledger.db.tables import audit
+from duanka.ledger.db.tables_people import invitations, person_requests, persons
+from duanka.ledger.db.tables_people import keys as table
 from duanka.ledger.people.keys import Keys, half_hash, key_hash, new_half
-from duanka.ledger.people.persons import PersonProposal
+from duanka.ledger.people.requests import PersonProposal
 from people import FIRST, SECOND, People
 
 TRAIL = Trail(KEY)

@@ -13,7 +13,8 @@ from sqlalchemy import insert, select
 
 from books import DESK, HOUR, NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
-from duanka.domain.order import Event, RequestedAction
+from duanka.domain.order import Event
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.phone_masking import masked_card
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms as alarms_table

@@ -26,7 +26,8 @@ from duanka.domain.person import RESERVED_IDS, BadPerson, Scope, display_name, p
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit
-from duanka.ledger.people.persons import INVITATION_DAYS, REQUEST_DAYS, PersonProposal, Persons
+from duanka.ledger.people.persons import INVITATION_DAYS, Persons
+from duanka.ledger.people.requests import REQUEST_DAYS, PersonProposal
 from people import AT, FIRST, SECOND, People
 from typed_desk import TypedDesk
 
@@ -276,7 +277,7 @@ def test_the_roles_of_nobody_cannot_be_given(store: Store) -> None:
 
 
 def test_what_one_person_proposes_of_people_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("duanka.ledger.people.persons.MOST_WAITING", 2)
+    monkeypatch.setattr("duanka.ledger.people.requests.MOST_WAITING", 2)
     people = People(store, TRAIL)
     people.add("wang", Role.DESK)
     for number in range(2):

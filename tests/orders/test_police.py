@@ -14,15 +14,16 @@ from duanka.domain.order import (
     OrderError,
     PermissionDenied,
     Person,
-    RequestedAction,
     Role,
     State,
 )
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.bulk_actions.withdrawal import Which, Withdrawals
-from duanka.orders.service import OrderService, Received
+from duanka.orders.receiving import Received
+from duanka.orders.service import OrderService
 
 WHY = BilingualText("窝点", "a farm")
 

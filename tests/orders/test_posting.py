@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from books import DESK, HOUR, NOW, POLICE, book_on, card, demand, verification
 from duanka.domain.network import ElementRefused, NetworkError, Receipt, UnknownCard, Unreachable
-from duanka.domain.order import Event, Order, OrderError, RequestedAction, State
+from duanka.domain.order import Event, Order, OrderError, State
+from duanka.domain.order_decision import RequestedAction
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import alarms as alarms_table
 from duanka.ledger.db.tables import notice_parts, notices

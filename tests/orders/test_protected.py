@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from books import NOW, POLICE, book_on, card, delivered, demand, restriction
 from duanka.domain.network import NetworkState
-from duanka.domain.order import ProtectedCard, RequestedAction, State
+from duanka.domain.order import ProtectedCard, State
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.phone_number import PROTECTED_LINES, parse
 from duanka.ledger.db.database import Store

@@ -29,11 +29,11 @@ from duanka.domain.order import (
     OrderError,
     PermissionDenied,
     Person,
-    RequestedAction,
     Role,
     State,
     UnknownOrder,
 )
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.database import Store

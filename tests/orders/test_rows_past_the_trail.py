@@ -31,21 +31,13 @@ from duanka.ledger.audit.row_digests import CARDS, NAMED, ORDERS, AuditedTable
 from duanka.ledger.audit.trail import Fault, Trail
 from duanka.ledger.db.columns import UtcMicroseconds
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import (
-    act_cards,
-    act_places,
-    acts,
-    audit,
-    cards,
-    keys,
-    orders,
-    person_requests,
-    persons,
-)
+from duanka.ledger.db.tables import act_cards, act_places, acts, audit, cards, orders
 from duanka.ledger.db.tables_identity import checks, counter_checks
 from duanka.ledger.db.tables_installation import elements
+from duanka.ledger.db.tables_people import keys, person_requests, persons
 from duanka.ledger.monitoring.alarms import AlarmService
-from duanka.ledger.people.persons import PersonProposal, Persons
+from duanka.ledger.people.persons import Persons
+from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.orders.bulk_actions.service import ActService
 from online import UNSURE, Online

@@ -15,7 +15,7 @@ from duanka.ledger.audit.kept_end import KeptEnds
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.case_sources import CaseSources
-from duanka.ledger.people.persons import PersonProposal
+from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext

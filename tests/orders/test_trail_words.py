@@ -9,7 +9,7 @@ from pathlib import Path
 from duanka.domain.order import TRANSITIONS, Event, Kind
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail_texts import row_words
-from duanka.ledger.people.persons import PersonProposal
+from duanka.ledger.people.requests import PersonProposal
 from duanka.orders.dispatch import notice_texts
 
 SOURCE = Path(notice_texts.__file__).parents[2]

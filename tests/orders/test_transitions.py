@@ -29,12 +29,12 @@ from duanka.domain.order import (
     OrderError,
     PermissionDenied,
     Person,
-    RequestedAction,
     Role,
     State,
     in_the_network,
     moved,
 )
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Fault, Trail

@@ -13,7 +13,7 @@ from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.case_sources import CaseSources
-from duanka.ledger.people.persons import PersonProposal
+from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.effects import happen

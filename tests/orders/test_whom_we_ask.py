@@ -25,7 +25,8 @@ from books import (
     verification,
 )
 from duanka.domain.network import NetworkState
-from duanka.domain.order import SYSTEM, Event, Order, OrderDecision, RequestedAction, TooManyHolders
+from duanka.domain.order import SYSTEM, Event, Order, TooManyHolders
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import DeadlineStage, OrderPolicy
 from duanka.domain.person import HOLDER
 from duanka.domain.text import BilingualText
@@ -38,7 +39,8 @@ from duanka.orders.dispatch.notice_texts import NoticeTexts
 from duanka.orders.monitoring.waiting import WaitingOrders
 from duanka.orders.queries.service import Filter, OrderQueries, ViewerContext
 from duanka.orders.queries.statistics import alarms as raised
-from duanka.orders.service import OrderService, Received
+from duanka.orders.receiving import Received
+from duanka.orders.service import OrderService
 from waiting import HANG
 
 DAY = 24 * HOUR

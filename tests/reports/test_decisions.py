@@ -8,7 +8,7 @@ import pytest
 from duanka.domain.decision import Tier
 from duanka.domain.errors import DuankaError
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.order import OrderDecision, RequestedAction
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.rule import Action
 from duanka.domain.text import BilingualText
 from duanka.reports import DecisionFile, DecisionList

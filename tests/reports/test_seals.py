@@ -10,7 +10,7 @@ import pytest
 
 from duanka.domain.decision import Tier
 from duanka.domain.findings import CardAtRisk
-from duanka.domain.order import OrderDecision
+from duanka.domain.order_decision import OrderDecision
 from duanka.domain.rule import Action
 from duanka.domain.sealing import run_of
 from duanka.domain.text import BilingualText

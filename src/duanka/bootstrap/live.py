@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 
 from duanka.application.scan import Tally, without_rules
 from duanka.application.stream import (
@@ -27,6 +23,7 @@ from duanka.application.stream import (
 )
 from duanka.bootstrap import scan as app
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.signals import stopped_by_signals
 from duanka.domain.errors import DuankaError, UnreadableInput
 from duanka.domain.findings import CardAtRisk, Findings, LiveAccount, ShadowRule
 from duanka.domain.judgement import CLAIMED, Judgement, Shadows
@@ -369,39 +366,6 @@ def _telemetry(
     )
     said(f"Metrics: {telemetry.url}/metrics, health: {telemetry.url}/healthz")
     return telemetry
-
-
-@contextlib.contextmanager
-def stopped_by_signals(stop: Callable[[], object], ending: Callable[[], None]) -> Iterator[None]:
-    """End the run in order at the first Ctrl-C or SIGTERM; at a second one, at once.
-
-    Nothing is lost either way. A signal handler interrupts the main thread anywhere, possibly while it holds
-    the lock that `stop` takes. The handler therefore only writes to a pipe, and a separate thread ends the
-    run.
-    """
-    heard_here, told = os.pipe()
-
-    def heard(number: int, frame: FrameType | None) -> None:
-        del frame
-        os.write(told, b".")
-        signal.signal(number, signal.default_int_handler)
-
-    def wait_for_one() -> None:
-        if os.read(heard_here, 1):
-            ending()
-            stop()
-
-    waiter = threading.Thread(target=wait_for_one, name="signals", daemon=True)
-    waiter.start()
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(told)
-        waiter.join()
-        os.close(heard_here)
 
 
 def lateness(texts: Sequence[str], silent: str) -> Lateness:

@@ -18,7 +18,8 @@ from duanka.domain.case_source import listed
 from duanka.domain.errors import DuankaError, MissingKey
 from duanka.domain.evidence import had_a_hand_in
 from duanka.domain.local_time import use_zone
-from duanka.domain.order import Kind, NoSuchTransition, OrderDecision, OrderError, Person
+from duanka.domain.order import Kind, NoSuchTransition, OrderError, Person
+from duanka.domain.order_decision import OrderDecision
 from duanka.domain.passed_cards import PURPOSE
 from duanka.domain.policy import Policy
 from duanka.domain.private_files import write_private

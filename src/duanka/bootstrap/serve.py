@@ -21,10 +21,11 @@ from duanka.application.online_verification import OnlineVerification
 from duanka.application.supervision import Running, Supervisor
 from duanka.bootstrap import identity as app_identity
 from duanka.bootstrap import orders as app_orders
-from duanka.bootstrap.live import LiveOutcome, LiveRun, stopped_by_signals
+from duanka.bootstrap.live import LiveOutcome, LiveRun
 from duanka.bootstrap.orders import CALL_PROXY, HOME_REGISTER, MESSAGE_PROXY, OrderDesk, register_ports
 from duanka.bootstrap.serve_parts import ServeParts, Supervision, not_set_up
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.signals import stopped_by_signals
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import Element, KeptList, NoticeSender, RefusalSource
 from duanka.domain.order_policy import OrderPolicy

@@ -12,7 +12,8 @@ from datetime import date, datetime
 from duanka.domain.evidence import Evidence
 from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.network import NetworkState
-from duanka.domain.order import CLOSED, Kind, Order, RequestedAction, State
+from duanka.domain.order import CLOSED, Kind, Order, State
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import told_to_holder

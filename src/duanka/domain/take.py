@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from duanka.domain.order import OrderDecision, RequestedAction
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.text import BilingualText
 
 TIERS = ("", "low", "medium", "high", "extreme")  # the lightest first

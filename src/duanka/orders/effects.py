@@ -23,11 +23,11 @@ from duanka.domain.order import (
     OrderError,
     PermissionDenied,
     Person,
-    RequestedAction,
     Role,
     State,
 )
 from duanka.domain.order_commands import only_the_police, typed
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText
 from duanka.domain.told_reason import NOT_PASSED, TOO_LATE
 from duanka.ledger.db.bulk import among

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, RowMapping, select, text
 
-from duanka.domain.order import Order, OrderDecision
+from duanka.domain.order import Order
+from duanka.domain.order_decision import OrderDecision
 from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import PASSED_ORDERS, orders

@@ -17,7 +17,7 @@ from duanka.domain.bulk_action import card_of
 from duanka.domain.caller_answer import answer
 from duanka.domain.order import Kind, NoSuchTransition, State
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
-from duanka.orders.service import Received, receive_in
+from duanka.orders.receiving import Received, receive_in
 
 router = APIRouter(route_class=access.KeyFirstRoute)
 

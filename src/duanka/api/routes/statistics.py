@@ -14,7 +14,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, HealthReport, Here
 from duanka.api.http.openapi import errors
 from duanka.api.schemas import requests as asked
-from duanka.api.schemas import responses as shown
+from duanka.api.schemas import statistics_responses as shown
 from duanka.api.schemas.errors import Problem, too_many
 from duanka.api.schemas.staff_responses import PersonShown
 from duanka.domain.authority import Permission

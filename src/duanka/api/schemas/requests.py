@@ -12,8 +12,9 @@ from pydantic.alias_generators import to_camel
 
 from duanka.domain.bulk_action import card_of
 from duanka.domain.counter_check import MOST_LETTERS, CounterCheck, Document
-from duanka.domain.order import Event, Grounds, Kind, OrderDecision, State
-from duanka.domain.order import RequestedAction as AskedFor
+from duanka.domain.order import Event, Grounds, Kind, State
+from duanka.domain.order_decision import OrderDecision
+from duanka.domain.order_decision import RequestedAction as AskedFor
 from duanka.domain.text import BilingualText
 from duanka.orders.queries.listing import Sort
 

@@ -10,7 +10,7 @@ from duanka.bootstrap.doctor.examination import Finding, Installation, NoBook, f
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.phone_masking import masked_text
 from duanka.ledger.db.database import SCHEMA_VERSION
-from duanka.ledger.people.persons import REQUEST_DAYS
+from duanka.ledger.people.requests import REQUEST_DAYS
 
 BACKUP_DAYS = 2  # tolerates one failed daily backup
 _MOST_ALARMS = 5

@@ -20,11 +20,11 @@ from duanka.rules import RULES
 if TYPE_CHECKING:
     from duanka.bootstrap import scan as app
     from duanka.cli.detection import backtest_tables as backtest
-    from duanka.cli.detection import scan_tables as tables
+    from duanka.cli.detection import rules_tables as tables
 else:
     app = lazily("duanka.bootstrap.scan")
     backtest = lazily("duanka.cli.detection.backtest_tables")
-    tables = lazily("duanka.cli.detection.scan_tables")
+    tables = lazily("duanka.cli.detection.rules_tables")
 
 rules_cli = typer.Typer(help="The catalogue of rules: list, show, test, backtest.", no_args_is_help=True)
 

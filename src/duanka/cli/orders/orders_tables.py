@@ -29,7 +29,8 @@ from duanka.domain.hit_summary import decoded_summaries
 from duanka.domain.identity import TOLD
 from duanka.domain.identity import Outcome as CheckOutcome
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.order import Kind, Order, RequestedAction, State
+from duanka.domain.order import Kind, Order, State
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.phone_masking import masked_text
 from duanka.domain.text import BilingualText

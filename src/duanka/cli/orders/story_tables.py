@@ -15,7 +15,8 @@ from duanka.cli.shell.process import Prose
 from duanka.domain.evidence import Evidence
 from duanka.domain.local_time import operator_zone
 from duanka.domain.network import Carried, NetworkState, RefusalReason
-from duanka.domain.order import Kind, RequestedAction, State
+from duanka.domain.order import Kind, State
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.person import Role
 from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail_texts import field_words, row_words

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from duanka.bootstrap.settings import Settings
     from duanka.cli.people import persons_tables as tables
     from duanka.ledger.people import persons as people
+    from duanka.ledger.people import requests
 else:
     app_orders = lazily("duanka.bootstrap.orders")
     tables = lazily("duanka.cli.people.persons_tables")
     people = lazily("duanka.ledger.people.persons")
+    requests = lazily("duanka.ledger.people.requests")
 
 RoleName = Literal["desk", "supervisor", "regulator", "police"]
 _ROLES = choices(BilingualText("角色", "role"), WITH_KEYS)
@@ -132,7 +134,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Propose a person; prints the first half of their key, who approves is shown the second."""
         wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
         with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(people.PersonProposal.PERSON, wanted, by, app_orders.now())
+            asked = here.persons.propose(requests.PersonProposal.PERSON, wanted, by, app_orders.now())
         _show_proposed(out, *asked)
 
     @command(persons, Permission.PROPOSE_PERSON)
@@ -146,7 +148,7 @@ def _add_proposing(persons: typer.Typer, out: Console, at_desk: AtDesk) -> None:
         """Propose another role, name and scope for a person: all of it as it is to be."""
         wanted = Person(person, Role(role), name or person, scope_of(operators or [], cities or []))
         with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(people.PersonProposal.CHANGE, wanted, by, app_orders.now())
+            asked = here.persons.propose(requests.PersonProposal.CHANGE, wanted, by, app_orders.now())
         _show_proposed(out, *asked)
 
 
@@ -199,7 +201,7 @@ def _add_keys(cli: typer.Typer, out: Console, at_desk: AtDesk) -> typer.Typer:
         """Propose another key for a person; prints its first half, who approves is shown the second."""
         wanted = Person(person, Role.DESK)
         with at_desk(Permission.PROPOSE_PERSON) as (here, by):
-            asked = here.persons.propose(people.PersonProposal.KEY, wanted, by, app_orders.now())
+            asked = here.persons.propose(requests.PersonProposal.KEY, wanted, by, app_orders.now())
         _show_proposed(out, *asked)
 
     @command(keys, Permission.LIST_PERSONS, "list")
@@ -254,7 +256,7 @@ def _show_invitation(out: Console, invitation: str) -> None:
     say(out, f"下一步由第二名主管：{join}", f"Next, by the second supervisor: {join}")
 
 
-def _show_proposed(out: Console, asked: people.PersonRequest, half: str | None) -> None:
+def _show_proposed(out: Console, asked: requests.PersonRequest, half: str | None) -> None:
     out.print(tables.request_page(asked), highlight=False)
     whose, approve = asked.person.id, f"duanka persons approve {asked.id}"
     if half:

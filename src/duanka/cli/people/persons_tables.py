@@ -12,7 +12,8 @@ from duanka.cli.shell.language import shown, term
 from duanka.domain.person import Person, Role, Scope
 from duanka.domain.text import BilingualText
 from duanka.ledger.people.keys import Key
-from duanka.ledger.people.persons import ListedPerson, PersonProposal, PersonRequest, RequestOutcome
+from duanka.ledger.people.persons import ListedPerson
+from duanka.ledger.people.requests import PersonProposal, PersonRequest, RequestOutcome
 
 _PERSON, _NAME, _ROLE = (
     BilingualText("人员", "person"),

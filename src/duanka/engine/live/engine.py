@@ -18,9 +18,10 @@ from duanka.domain.findings import LiveAccount
 from duanka.domain.passed_cards import Passes
 from duanka.domain.policy import LISTS
 from duanka.domain.rule import Literal, Rule
-from duanka.domain.schema import TABLES, Table
+from duanka.domain.schema import Table
 from duanka.domain.streaming import Batch, BatchResult, Lateness, LiveReason
 from duanka.domain.take import Coverage
+from duanka.engine.live import registers
 from duanka.engine.live.account import Accounts
 from duanka.engine.live.announcements import announce_again, announce_cases
 from duanka.engine.live.batch_filter import BatchFilter, FilterContext, nothing_lost
@@ -40,7 +41,6 @@ from duanka.engine.shared.coverage import end_of_records
 from duanka.engine.shared.duckdb_database import arrow_rows
 from duanka.engine.sql.rollup_sql import rollups_for
 
-_KEYED = {"cards": "card", "outlets": "outlet"}
 _UNMERGED = 8  # unmerged generations of a rollup from which on a batch merges some itself
 _MARGIN = timedelta(days=3)
 _KEEP = timedelta(days=100)  # the longest look-back of a rule, plus some days
@@ -291,49 +291,18 @@ class Live:
 
     def _upsert(self, register: str) -> None:
         """Upsert register rows; only rows that differ mark their card as touched."""
-        columns = ", ".join(c.name for c in TABLES[register].columns)
-        key = _KEYED.get(register)
-        last = (
-            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY place DESC, line DESC) = 1"
-            if key
-            else ""
-        )
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE news AS SELECT {columns} FROM given_{register}{last}"
-            f" EXCEPT SELECT {columns} FROM state.{register}"
-        )
+        registers.find_news(self._run, register)
         judged = register != "outlets" and self._progress.since is not None
         if judged and register == "cards":
-            self._left_behind()
-        if register == "cards":
-            self._moved()
-        if key:
-            self._run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
-        self._run(f"INSERT INTO state.{register} SELECT {columns} FROM news")
+            registers.touch_left_behind(self._run)
+        if register == "cards" and (moved := registers.moved_cards(self._run)):
+            # A decision names operator and city: when the register changes either, publish it again.
+            self._told_again += announce_again(self._state.db, self._run, self._progress, moved)
+        registers.take_news(self._run, register)
         self._cases_came |= register == "cases"
         if judged:  # the first evaluation covers all cards anyway
             self._run(f"INSERT INTO state.touched SELECT DISTINCT '{register}', card FROM news")
             self._triggers.look_ahead(register, "news", self._marks.latest())
-
-    def _left_behind(self) -> None:
-        """Mark the previous holder's cards as touched when a card changes hands."""
-        self._run(
-            "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM state.cards WHERE holder IN"
-            " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
-            " OR n.holder IS NULL)"
-        )
-
-    def _moved(self) -> None:
-        """Republish decisions whose card changed operator or city, since they name both."""
-        moved = self._run(
-            "SELECT n.card FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
-            " (SELECT card FROM state.hits UNION SELECT card FROM state.confirmed)"
-            " AND (coalesce(n.operator, '') <> coalesce(c.operator, '')"
-            " OR coalesce(n.home_city, '') <> coalesce(c.home_city, ''))"
-        )
-        if moved:
-            cards = [card for (card,) in moved]
-            self._told_again += announce_again(self._state.db, self._run, self._progress, cards)
 
     def lacks(self) -> dict[str, tuple[str, ...]]:
         """Rules that cannot run yet -> the missing inputs, as "table.column"."""

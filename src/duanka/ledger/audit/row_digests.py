@@ -22,18 +22,10 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, sel
 from duanka.domain.identity import Outcome
 from duanka.ledger.db.bulk import among, dictionaries, in_parts
 from duanka.ledger.db.columns import storable
-from duanka.ledger.db.tables import (
-    act_cards,
-    act_places,
-    acts,
-    cards,
-    keys,
-    orders,
-    person_requests,
-    persons,
-)
+from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
 from duanka.ledger.db.tables_identity import checks, counter_checks
 from duanka.ledger.db.tables_installation import elements
+from duanka.ledger.db.tables_people import keys, person_requests, persons
 
 FOUND = "#found"  # behind the label of a row: its digest before the transaction
 SAME = "="  # the digest did not change

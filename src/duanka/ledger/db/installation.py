@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, insert, inspect, select, update
 
 import duanka.ledger.db.tables_identity  # its tables are made with the others
+import duanka.ledger.db.tables_people  # and these
 import duanka.ledger.db.tables_takes  # noqa: F401  # and these
 from duanka.domain.errors import DuankaError
 from duanka.domain.text import BilingualText

@@ -226,62 +226,6 @@ audit_head = Table(
     Column("seal", String(64), nullable=False, server_default=""),  # keyed: only we say where the trail ends
 )
 
-# People who act. `id` is compared and stands in the trail; a scope is names joined by |, empty: all.
-persons = Table(
-    "persons",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("display_name", Text, nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("operators", Text, nullable=False, server_default=""),
-    Column("cities", Text, nullable=False, server_default=""),
-    Column("created_at", UtcMicroseconds, nullable=False),
-    Column("disabled_at", UtcMicroseconds),
-)
-
-# What one person proposed about people and a supervisor decides: a person, a change of one, or a key.
-person_requests = Table(
-    "person_requests",
-    metadata,
-    Column("id", String(16), primary_key=True),
-    Column("what", String(8), nullable=False),  # person, change, key
-    Column("person", String(32), nullable=False),
-    Column("display_name", Text, nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("operators", Text, nullable=False),
-    Column("cities", Text, nullable=False),
-    Column("half", String(64)),  # SHA-256 of the half of the key that the proposer was shown
-    Column("proposed_by", String(32), nullable=False),
-    Column("proposed_at", UtcMicroseconds, nullable=False),
-    Column("decided_by", String(32)),
-    Column("decided_at", UtcMicroseconds),
-    Column("outcome", String(16)),  # approved, rejected
-    index_of_some("one_open_request", "person", unique=True, where="decided_at IS NULL"),
-)
-
-# The invitation for the second supervisor, by a hash: used once.
-invitations = Table(
-    "invitations",
-    metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("made_by", String(32), nullable=False),
-    Column("made_at", UtcMicroseconds, nullable=False),
-    Column("expires_at", UtcMicroseconds, nullable=False),
-    Column("used_at", UtcMicroseconds),
-)
-
-keys = Table(
-    "keys",
-    metadata,
-    Column("id", String(16), primary_key=True),
-    Column("person", String(32), nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("created_at", UtcMicroseconds, nullable=False),
-    Column("proposed_by", String(32), nullable=False),
-    Column("approved_by", String(32), nullable=False),
-    Column("revoked_at", UtcMicroseconds),
-    Index("keys_of_person", "person"),
-)
 
 # What a person asks for one card or for ten thousand; `approved_by` is somebody else.
 acts = Table(
@@ -357,19 +301,6 @@ positions = Table(
     Column("digest", String(64)),  # of everything up to there: a file that was replaced is another file
 )
 
-# Whose signature of police cases counts; `seal`: keyed, a row without it was not written by us.
-case_sources = Table(
-    "case_sources",
-    metadata,
-    Column("id", String(16), primary_key=True),
-    Column("name", String(32), nullable=False),
-    Column("public_key", String(64), nullable=False),
-    Column("proposed_by", String(32), nullable=False),
-    Column("proposed_at", UtcMicroseconds, nullable=False),
-    Column("approved_by", String(32)),
-    Column("removed_at", UtcMicroseconds),
-    Column("seal", String(64), nullable=False),
-)
 
 # Sealed decisions that were taken: run and number. Each counts once, whatever file or copy it comes from.
 decisions_taken = Table(

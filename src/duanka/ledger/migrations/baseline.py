@@ -31,7 +31,8 @@ from duanka.ledger.audit.row_digests import (
     text_of,
 )
 from duanka.ledger.audit.trail import AuditEntry, Trail
-from duanka.ledger.db.tables import cards, orders, person_requests
+from duanka.ledger.db.tables import cards, orders
+from duanka.ledger.db.tables_people import person_requests
 from duanka.ledger.migrations.trail_facts import TrailFacts
 
 _AT_ONCE = 400

@@ -22,7 +22,7 @@ from duanka.domain.text import WordedEnum
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
-from duanka.ledger.db.tables import case_sources
+from duanka.ledger.db.tables_people import case_sources
 from duanka.ledger.people.keys import Kept, acts_still
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")

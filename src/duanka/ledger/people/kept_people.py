@@ -24,8 +24,9 @@ from duanka.ledger.audit.kept_end import ACCEPTED, END_FILE, TrailEnd, missing
 from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import audit, keys, persons
+from duanka.ledger.db.tables import audit
 from duanka.ledger.db.tables_installation import installation
+from duanka.ledger.db.tables_people import keys, persons
 from duanka.ledger.people.keys import person_of
 
 PEOPLE_FILE = "audit-people.json"

@@ -24,7 +24,8 @@ from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
-from duanka.ledger.db.tables import audit_head, keys, persons
+from duanka.ledger.db.tables import audit_head
+from duanka.ledger.db.tables_people import keys, persons
 
 _log = logging.getLogger("duanka.ledger.people.keys")
 

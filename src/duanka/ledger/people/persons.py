@@ -17,19 +17,17 @@ from duanka.domain.authority import Permission, authorize, gives
 from duanka.domain.order import (
     SYSTEM,
     NeedsSecondPerson,
-    NoSuchTransition,
     OrderError,
     Person,
     Role,
     UnknownOrder,
 )
 from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
-from duanka.domain.text import WordedEnum
 from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id
-from duanka.ledger.db.tables import invitations, person_requests, persons
+from duanka.ledger.db.tables_people import invitations, person_requests, persons
 from duanka.ledger.people.keys import (
     PREFIX,
     Kept,
@@ -43,41 +41,19 @@ from duanka.ledger.people.keys import (
     put_key,
     supervisors_with_keys,
 )
+from duanka.ledger.people.requests import (
+    PersonProposal,
+    PersonRequest,
+    RequestOutcome,
+    not_too_many,
+    nothing_waits,
+    request_of,
+    request_row,
+    waiting_request,
+)
 
 INVITATION_PREFIX = "di_"
 INVITATION_DAYS = 3
-REQUEST_DAYS = 14
-MOST_WAITING = 50  # proposals of one person
-
-
-class PersonProposal(WordedEnum):
-    """What is proposed about a person."""
-
-    PERSON = "person", "新增人员"
-    CHANGE = "change", "变更人员"
-    KEY = "key", "新增密钥"
-
-
-class RequestOutcome(WordedEnum):
-    """What became of a request about a person."""
-
-    APPROVED = "approved", "已通过"
-    REJECTED = "rejected", "已否决"
-    TOO_OLD = "too_old", "已过期"
-
-
-@dataclass(frozen=True)
-class PersonRequest:
-    """What was proposed about a person. `person` is as they would be; `outcome`: None while it waits."""
-
-    id: str
-    what: PersonProposal
-    person: Person
-    proposed_by: str
-    proposed_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    outcome: str | None
 
 
 @dataclass(frozen=True)
@@ -168,8 +144,8 @@ class Persons:
         with self._store.writing() as connection:
             one_at_a_time(connection)
             wanted = self._checked(connection, what, person, by)
-            _nothing_waits(connection, wanted.id, now)
-            _not_too_many(connection, by)
+            nothing_waits(connection, wanted.id, now)
+            not_too_many(connection, by)
             half = None if what is PersonProposal.CHANGE else new_half()
             number = new_id("P")
             row = {
@@ -184,7 +160,7 @@ class Persons:
             connection.execute(insert(person_requests).values(row))
             told = {"request": number, "what": what.value, **_facts(wanted)}
             self._trail.append(connection, [AuditEntry(now, by, "person.propose", wanted.id, after=told)])
-            return _request_of(_request(connection, number)), half and f"{PREFIX}{half}"
+            return request_of(request_row(connection, number)), half and f"{PREFIX}{half}"
 
     def approve(self, number: str, by: Person, why: str, now: datetime) -> tuple[PersonRequest, str | None]:
         """Put into force what somebody else proposed; and the second half of the key, where it brings one.
@@ -195,8 +171,8 @@ class Persons:
         _why(why)
         with self._store.writing() as connection:
             one_at_a_time(connection)
-            row = _waiting(connection, number, now)
-            request = _request_of(row)
+            row = waiting_request(connection, number, now)
+            request = request_of(row)
             if same_person(by.id, request.proposed_by) or same_person(by.id, request.person.id):
                 raise NeedsSecondPerson(
                     f"{by.id} proposed {number} or is whom it is about: another supervisor must approve it"
@@ -235,7 +211,7 @@ class Persons:
         _why(why)
         with self._store.writing() as connection:
             one_at_a_time(connection)
-            request = _request_of(_waiting(connection, number, None))
+            request = request_of(waiting_request(connection, number, None))
             decided = self._decide(connection, number, RequestOutcome.REJECTED, by, now)
             told = {"request": number}
             entry = AuditEntry(now, by, f"{request.what}.reject", request.person.id, why.strip(), {}, told)
@@ -275,7 +251,7 @@ class Persons:
         query = select(person_requests).where(person_requests.c.decided_at.is_(None))
         with self._store.reading() as connection:
             rows = connection.execute(query.order_by(person_requests.c.proposed_at)).mappings().all()
-        return [_request_of(row) for row in rows]
+        return [request_of(row) for row in rows]
 
     # --- inside ---
 
@@ -315,7 +291,7 @@ class Persons:
     ) -> PersonRequest:
         values = {"decided_by": by.id, "decided_at": now, "outcome": outcome.value}
         connection.execute(update(person_requests).where(person_requests.c.id == number).values(values))
-        return _request_of(_request(connection, number))
+        return request_of(request_row(connection, number))
 
 
 def _checked(connection: Connection, what: PersonProposal, person: Person) -> Person:
@@ -334,28 +310,6 @@ def _checked(connection: Connection, what: PersonProposal, person: Person) -> Pe
     return Person(person.id, person.role, display_name(person.display_name), person.scope)
 
 
-def _nothing_waits(connection: Connection, person: str, now: datetime) -> None:
-    """One thing at a time is proposed about a person; what nobody decided in time gives way."""
-    mine = (person_requests.c.person == person, person_requests.c.decided_at.is_(None))
-    row = connection.execute(select(person_requests).where(*mine)).mappings().first()
-    if row is None:
-        return
-    if not _too_old(row, now):
-        raise OrderError(f"{row['id']} about {person} waits already: let it be approved or rejected first")
-    over = {"decided_at": now, "outcome": RequestOutcome.TOO_OLD.value}
-    connection.execute(update(person_requests).where(person_requests.c.id == row["id"]).values(over))
-
-
-def _not_too_many(connection: Connection, by: Person) -> None:
-    """OrderError where what one person proposed would be more than anybody can look at."""
-    mine = (person_requests.c.proposed_by == by.id, person_requests.c.decided_at.is_(None))
-    count = connection.execute(select(func.count()).select_from(person_requests).where(*mine)).scalar_one()
-    if count >= MOST_WAITING:
-        raise OrderError(
-            f"{count} proposals of {by.id} about people wait already: let some be approved or rejected first"
-        )
-
-
 def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> None:
     """Fewer than two could never make another one: whoever is last would be alone for ever."""
     if before and gives_all(before) and supervisors_with_keys(connection) < 2:
@@ -370,33 +324,6 @@ def _whole_key(connection: Connection, person: Person, by: str, now: datetime) -
     first, second = new_half(), new_half()
     hashed = key_hash(half_hash(first), half_hash(second))
     return f"{PREFIX}{first}{second}", put_key(connection, person.id, hashed, by[:32], person.id, now)
-
-
-def _waiting(connection: Connection, number: str, now: datetime | None) -> RowMapping:
-    row = _request(connection, number)
-    if row["decided_at"]:
-        raise NoSuchTransition(f"{number} was {row['outcome']} by {row['decided_by']}")
-    if now and _too_old(row, now):
-        raise NoSuchTransition(f"{number} is older than {REQUEST_DAYS} days; propose it anew")
-    return row
-
-
-def _too_old(row: RowMapping, now: datetime) -> bool:
-    return bool(row["proposed_at"] + timedelta(days=REQUEST_DAYS) <= now)
-
-
-def _request(connection: Connection, number: str) -> RowMapping:
-    query = select(person_requests).where(person_requests.c.id == number)
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        raise UnknownOrder(f"nothing was proposed as {number[:16]!r}; `duanka persons list` names what waits")
-    return row
-
-
-def _request_of(row: RowMapping) -> PersonRequest:
-    person = person_of({**row, "id": row["person"]})
-    names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome")
-    return PersonRequest(row["id"], PersonProposal(row["what"]), person, *(row[name] for name in names))
 
 
 def _find(connection: Connection, person: str) -> RowMapping | None:

@@ -11,25 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, insert, select, update
 
-from duanka.domain.authority import Permission, authorize, move_permission
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import end_of_measure
-from duanka.domain.bulk_action import LIFTS, MOST_CARDS, Act, ActState, Skipped, can_be_asked, numbers_of
-from duanka.domain.evidence import had_a_hand_in, ran_out
+from duanka.domain.bulk_action import LIFTS, Act, ActState, Skipped, numbers_of
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import (
     SYSTEM,
     Event,
     Grounds,
-    Kind,
     NeedsSecondPerson,
     NoSuchTransition,
     OrderError,
-    PermissionDenied,
     Person,
-    ProtectedCard,
-    Role,
 )
 from duanka.domain.person import same_person
 from duanka.domain.text import BilingualText
@@ -39,8 +34,16 @@ from duanka.ledger.db.tables import act_cards, acts
 from duanka.ledger.monitoring.isolation import in_one_line, is_outage
 from duanka.ledger.people.keys import acts_still
 from duanka.ledger.people.places import acts_in
-from duanka.ledger.unit_of_work.four_eyes import takes_two
-from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.bulk_actions.conditions import (
+    left_out,
+    may_ask,
+    may_reject,
+    not_too_many,
+    nothing_left,
+    one_person_suffices,
+    still_to_decide,
+)
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry, skip_one
 from duanka.orders.bulk_actions.review import put_places, seen_act, strike
 from duanka.orders.bulk_actions.undo import must_be_undoable, put_back, stop_short, undoing, with_undoing
@@ -48,7 +51,6 @@ from duanka.orders.proposals import store_act
 from duanka.orders.service import OrderService
 
 _CARD_OF, _ACT = BilingualText("批量操作中的号码", "a card of"), BilingualText("批量操作", "the act")
-MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # awaiting approval per proposer
 
 
 class ActService:
@@ -74,7 +76,7 @@ class ActService:
 
         OrderError: a number is malformed (the message names it), or every card would be skipped.
         """
-        _may_ask(event, by)
+        may_ask(event, by)
         numbers, repeated = numbers_of(cards)
         grounds = self._grounds(grounds_or_reason)
         if (event is Event.PUNISH) != (until is not None):
@@ -84,10 +86,10 @@ class ActService:
         until = end_of_measure(until, now) if until else None
 
         def work(turn: UnitOfWork) -> str:
-            left_out = _left_out(turn, numbers)
-            if len(left_out) == len(numbers):
-                raise _nothing_left(turn, left_out)
-            alone = _suffices(turn, event, numbers)
+            skipped = left_out(turn, numbers)
+            if len(skipped) == len(numbers):
+                raise nothing_left(turn, skipped)
+            alone = one_person_suffices(turn, event, numbers)
             if not alone:
                 not_too_many(turn, by, len(numbers))
             act = Act(
@@ -98,15 +100,15 @@ class ActService:
                 proposed_by=by.id,
                 proposed_at=now,
                 total=len(numbers),
-                skipped=len(left_out),
+                skipped=len(skipped),
                 approved_at=now if alone else None,
                 until=until,
             )
             store_act(turn, act)
             put_places(turn, act.id, numbers, by)
-            turn.connection.execute(insert(act_cards), _rows(act.id, numbers, left_out))
+            turn.connection.execute(insert(act_cards), _rows(act.id, numbers, skipped))
             said: dict[str, object] = {"event": event.value, "state": act.state.value, "cards": len(numbers)}
-            said |= {"skipped": len(left_out), "named_twice": repeated, "two_people": not alone}
+            said |= {"skipped": len(skipped), "named_twice": repeated, "two_people": not alone}
             if until:
                 said["until"] = until.isoformat()
             turn.note(by, "act.propose", act.id, grounds.reason.en, {}, said)
@@ -135,7 +137,7 @@ class ActService:
                     f"{act_id} was changed past the audit trail since: reject it (`duanka audit verify` says what)"
                 )
             if row["verification"]:
-                _still_to_decide(turn, row, by)
+                still_to_decide(turn, row, by)
             if row["until"] and row["until"] <= now:
                 raise OrderError(
                     f"{act_id} would have ended on {operator_zone().written(row['until'])}; propose it anew"
@@ -160,7 +162,7 @@ class ActService:
         def work(turn: UnitOfWork) -> None:
             row = _locked(turn, act_id, by)
             _is(row, ActState.PROPOSED, "reject")
-            _rejects(turn, row, by)
+            may_reject(turn, row, by)
             _move(turn, row, ActState.REJECTED, by, "act.reject", why, finished_at=now)
 
         self.book.turn(work, now)
@@ -321,77 +323,13 @@ def _carry_one(turn: UnitOfWork, act_id: str) -> int:
     return carry(turn, [row], 1) if row["state"] == ActState.RUNNING and row["finished_at"] is None else 0
 
 
-def _may_ask(event: Event, by: Person) -> None:
-    if not can_be_asked(event):
-        raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
-    authorize(by, Permission.PROPOSE_ACT)
-    authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
-
-
-def _suffices(turn: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
-    """Whether one person is enough: lifting, unless a tier takes two, or by policy."""
-    if event in LIFTS:
-        turn.lock(list(numbers))
-        return not any(takes_two(turn, card) for card in numbers)
-    return not turn.policy.two_people
-
-
-def _still_to_decide(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
-    """Check that the approver took no part in the verification, and it is undecided."""
-    order = turn.order(row["verification"])
-    if not ran_out(order):
-        raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
-    if had_a_hand_in(order, by.id):
-        raise NeedsSecondPerson(f"{by.id} had a hand in {order.id}: somebody else must approve {row['id']}")
-
-
-def _rejects(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
-    """Check that `by` is supervisor or proposer, and took no part in the verification."""
-    if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
-        raise NeedsSecondPerson(
-            f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
-        )
-    if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
-        raise PermissionDenied(
-            f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it"
-        )
-
-
-def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
-    """OrderError if too much of `by` awaits approval: nobody may fill the database."""
-    turn.one_at_a_time(by)
-    waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
-        acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
-    )
-    count, total = turn.connection.execute(waiting).one()
-    if count >= MOST_WAITING or total + more > MOST_CARDS_WAITING:
-        raise OrderError(
-            f"{count} acts of {by.id} on {total} cards wait for a second person, and at most {MOST_WAITING} on"
-            f" {MOST_CARDS_WAITING} cards wait at once: let some be approved or rejected first"
-        )
-
-
-def _left_out(turn: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
-    """Map the cards that no bulk action may touch to the reason."""
-    gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
-    mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
-    return gone | mine
-
-
-def _nothing_left(turn: UnitOfWork, left_out: dict[str, str]) -> OrderError:
-    card, why = next(iter(left_out.items()))
-    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-    kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
-    return kind(f"nothing is left to do: {card} is {why}{more}")
-
-
-def _rows(act_id: str, numbers: Iterable[str], left_out: dict[str, str]) -> list[dict[str, object]]:
+def _rows(act_id: str, numbers: Iterable[str], skipped: dict[str, str]) -> list[dict[str, object]]:
     return [
         {
             "act_id": act_id,
             "card": card,
-            "outcome": SKIPPED if card in left_out else None,
-            "why": left_out.get(card),
+            "outcome": SKIPPED if card in skipped else None,
+            "why": skipped.get(card),
         }
         for card in numbers
     ]

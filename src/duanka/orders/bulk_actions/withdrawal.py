@@ -30,9 +30,10 @@ from duanka.ledger.db.tables_takes import taken_orders
 from duanka.ledger.people.places import orders_in
 from duanka.ledger.unit_of_work.four_eyes import withdrawing_takes_two
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
+from duanka.orders.bulk_actions.conditions import not_too_many
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, carry
 from duanka.orders.bulk_actions.review import put_places, seen_act
-from duanka.orders.bulk_actions.service import ActService, not_too_many
+from duanka.orders.bulk_actions.service import ActService
 from duanka.orders.proposals import store_act
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
 from duanka.domain.errors import DuankaError
 from duanka.domain.network import ElementRefused, NoticeSender, UnknownCard
-from duanka.domain.order import Order, RequestedAction
+from duanka.domain.order import Order
+from duanka.domain.order_decision import RequestedAction
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import notices, orders
 from duanka.ledger.monitoring.alarms import AlarmService

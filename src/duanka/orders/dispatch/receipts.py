@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from duanka.domain.network import NoticeSender, Receipt
-from duanka.domain.order import SYSTEM, Event, NoSuchTransition, RequestedAction
+from duanka.domain.order import SYSTEM, Event, NoSuchTransition
+from duanka.domain.order_decision import RequestedAction
 from duanka.domain.text import BilingualText, WordedEnum
 from duanka.ledger.db.bulk import in_parts
 from duanka.ledger.db.tables import notice_parts, notices

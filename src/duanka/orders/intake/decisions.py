@@ -13,15 +13,8 @@ from zlib import crc32
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.order import (
-    SYSTEM,
-    Kind,
-    OrderDecision,
-    PermissionDenied,
-    Person,
-    RequestedAction,
-    TooManyHolders,
-)
+from duanka.domain.order import SYSTEM, Kind, PermissionDenied, Person, TooManyHolders
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.police_reasons import CLAIMED
 from duanka.domain.take import EVERYTHING, Choice, coverage_of
 from duanka.domain.text import BilingualText
@@ -35,7 +28,8 @@ from duanka.orders.intake.kept_decisions import forget_replaced, settle, sort, u
 from duanka.orders.intake.take_record import Narrower, TakeRecord, folder_of
 from duanka.orders.monitoring.offsets import position_of, remember
 from duanka.orders.monitoring.waiting import UNSIGNED, watch_claims
-from duanka.orders.service import NOT_BEGUN, OrderService, Received, receive_in
+from duanka.orders.receiving import NOT_BEGUN, Received, receive_in
+from duanka.orders.service import OrderService
 
 _AT_ONCE = 500
 _DECISION = BilingualText(

@@ -14,7 +14,8 @@ from typing import Protocol
 from sqlalchemy import Connection, RowMapping, delete, select
 
 from duanka.domain.errors import UnreadableInput
-from duanka.domain.order import OrderDecision, Person, RequestedAction
+from duanka.domain.order import Person
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.take import Choice
 from duanka.domain.text import WordedEnum
 from duanka.ledger.db.bulk import among, in_parts, upsert

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
 
-from duanka.domain.order import SYSTEM, OrderDecision, Person
+from duanka.domain.order import SYSTEM, Person
+from duanka.domain.order_decision import OrderDecision
 from duanka.domain.take import Choice, Coverage, as_json, coverage_of
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, in_parts, put_rows

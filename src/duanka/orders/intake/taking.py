@@ -11,14 +11,8 @@ from itertools import chain
 from sqlalchemy import Connection, RowMapping, select, update
 
 from duanka.domain.authority import Permission, authorize
-from duanka.domain.order import (
-    OrderDecision,
-    PermissionDenied,
-    Person,
-    RequestedAction,
-    State,
-    TooManyHolders,
-)
+from duanka.domain.order import PermissionDenied, Person, State, TooManyHolders
+from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.take import EVERYTHING, Choice, coverage_of, heaviest_first
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.bulk import among, in_parts
@@ -39,7 +33,8 @@ from duanka.orders.intake.kept_decisions import (
 )
 from duanka.orders.intake.take_record import Narrower, TakeRecord
 from duanka.orders.monitoring.offsets import position_of
-from duanka.orders.service import OrderService, Received, receive_in, receive_one
+from duanka.orders.receiving import Received, receive_in, receive_one
+from duanka.orders.service import OrderService
 
 HELD = "held"  # source of a take of held decisions
 HELD_FOR_TWO = "decisions held"  # source of an alarm

@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from duanka.ledger.db.database import Store
-from duanka.ledger.db.tables import alarms, audit, cards, invitations, keys, person_requests, persons
+from duanka.ledger.db.tables import alarms, audit, cards
+from duanka.ledger.db.tables_people import invitations, keys, person_requests, persons
 from duanka.ledger.people.keys import supervisors_with_keys
 
 BACKUP = "book.backup"  # audit trail entry of a backup on SQLite

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from duanka.domain.identity import (
     Challenge,
@@ -32,8 +32,7 @@ from duanka.domain.order import SYSTEM, Event, Kind, Order, State, UnknownOrder,
 from duanka.domain.person import HOLDER
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import orders
-from duanka.ledger.db.tables_identity import checks, frames_seen
-from duanka.ledger.db.tables_identity import sessions as sessions_table
+from duanka.ledger.db.tables_identity import checks
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.effects import happen
 from duanka.orders.service import OrderService
@@ -53,11 +52,11 @@ from duanka.orders.verification.attempts import (
 from duanka.orders.verification.links import Links, LinkState, OtherBrowser
 from duanka.orders.verification.pictures import CAPTURED, REFERENCE, Pictures, PictureSealed
 from duanka.orders.verification.recordings import Recordings
+from duanka.orders.verification.retention import forget_old
 from duanka.orders.verification.verdicts import as_its_tier_wants, keep
 
 NO_REFERENCE = "photo.unusable"  # in the trail
 _ASK_AGAIN = 10  # seconds after which who finds us busy tries again
-_AT_ONCE = 5000  # frames that are forgotten in one transaction
 _BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _TO_COUNTER_FROM = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.IN_PROGRESS)
 _SUBMITTED_FROM = states_before(Kind.VERIFICATION, Event.SUBMIT)
@@ -338,21 +337,9 @@ class Checks:
     def purge(self, now: datetime) -> int:
         """Delete pictures, sessions and hashes of frames whose time is over; above 0: there may be more at once."""
         left = self._pictures.purge(now)
-        links = timedelta(hours=self._book.terms.policy.link_hours)
-        frames_before = now - links - timedelta(minutes=self._policy.session_minutes)
-        old = select(frames_seen.c.hash).where(frames_seen.c.at < frames_before)
-        over = select(sessions_table.c.id).where(sessions_table.c.expires_at < now - links)
-        with self._book.store.reading() as connection:
-            if not any(connection.execute(query.limit(1)).first() for query in (old, over)):
-                return left
-
-        def work(connection: Connection) -> int:
-            sessions.forget(connection, now - links)
-            some = delete(frames_seen).where(frames_seen.c.hash.in_(old.limit(_AT_ONCE)))
-            return connection.execute(some).rowcount
-
-        forgotten = self._book.store.transact(work)
-        return left + (forgotten if forgotten >= _AT_ONCE else 0)
+        sessions_before = now - timedelta(hours=self._book.terms.policy.link_hours)
+        frames_before = sessions_before - timedelta(minutes=self._policy.session_minutes)
+        return left + forget_old(self._book.store, sessions_before, frames_before)
 
     # --- inside ---
 

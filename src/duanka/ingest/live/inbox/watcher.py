@@ -23,6 +23,7 @@ from duanka.ingest.files.beginnings import Beginning, Beginnings, is_beginning
 from duanka.ingest.files.directory_walk import Unseen, walk
 from duanka.ingest.live.inbox import completeness as wholeness
 from duanka.ingest.live.inbox import file_names as naming
+from duanka.ingest.live.inbox.backlog import InboxBacklog
 from duanka.ingest.live.inbox.landed_file import (
     COST,
     FileState,
@@ -65,8 +66,7 @@ class DirectoryWatcher:
         self._fresh: set[str] = set()
         self._ready: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
-        self._backlog: dict[str, int] = {}
-        self._at_start: dict[str, KnownFile] | None = None  # what was there then and was not handed on
+        self._backlog = InboxBacklog()
         self._gone: list[str] = []
         began = time.monotonic()
         self._beginnings = Beginnings(feed, done)
@@ -185,16 +185,13 @@ class DirectoryWatcher:
 
     def waiting(self) -> IntakeBacklog:
         """Files not handed on to their end, and their bytes. May be asked by any thread."""
-        sizes = list(self._backlog.values())
-        at_start = None if self._at_start is None else list(self._at_start.values())
-        backlog = None if at_start is None else sum(not seen.barred for seen in at_start)
-        return IntakeBacklog(len(sizes), sum(sizes), backlog=backlog)
+        return self._backlog.counted()
 
     def handed_on(self, positions: Mapping[str, int]) -> None:
         """A batch with these positions went out. May be told by any thread."""
         for origin, position in positions.items():
             if position < 0:
-                self._no_longer_waits(origin)
+                self._backlog.remove(origin)
 
     def away(self, origin: str) -> None:
         """The file of `origin` was put away."""
@@ -208,13 +205,8 @@ class DirectoryWatcher:
     def _origin(self, name: str, seen: KnownFile) -> str:
         return f"{self._feed}:{display_name(name)}@{seen.size}@{seen.mtime}"
 
-    def _no_longer_waits(self, origin: str) -> None:
-        self._backlog.pop(origin, None)
-        if self._at_start is not None:
-            self._at_start.pop(origin, None)
-
     def _forget(self, origin: str) -> None:
-        self._no_longer_waits(origin)
+        self._backlog.remove(origin)
         self._gone.append(origin)
 
     def _look(self) -> None:
@@ -229,12 +221,8 @@ class DirectoryWatcher:
                     with suppress(FileNotFoundError):  # taken away since
                         self._meet(name, entry.stat(follow_symlinks=False))
             self._broken = ""
-            if self._at_start is None:
-                self._at_start = {
-                    self._origin(name, seen): seen
-                    for name, seen in self._files.items()
-                    if self._origin(name, seen) in self._backlog
-                }
+            if not self._backlog.begun:
+                self._backlog.begin({self._origin(name, seen): seen for name, seen in self._files.items()})
         except OSError as fault:
             # What cannot be seen now has not vanished.
             if str(fault) != self._broken:
@@ -272,7 +260,7 @@ class DirectoryWatcher:
                 return
             if seen.position:
                 self._forget(self._origin(name, seen))
-            self._no_longer_waits(self._origin(name, seen))
+            self._backlog.remove(self._origin(name, seen))
         kind, now = stat.S_IFMT(found.st_mode), time.monotonic()
         grows, hold = seen.changed(found.st_size, now) if seen else (now, 0.0)
         seen = KnownFile(
@@ -291,7 +279,7 @@ class DirectoryWatcher:
         elif not sources_of(name, self._mapping):
             seen.state = FileState.FOREIGN
         else:
-            self._backlog[origin] = seen.size
+            self._backlog.add(origin, seen.size)
             self._fresh.add(name)
 
     def _miss(self, now: float) -> None:
@@ -319,7 +307,7 @@ class DirectoryWatcher:
             )
         if seen.position:
             self._absent[origin] = (seen.position, time.monotonic())
-        self._no_longer_waits(origin)
+        self._backlog.remove(origin)
         self._fresh.discard(name)
         del self._files[name]
 

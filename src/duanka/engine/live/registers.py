@@ -1,0 +1,51 @@
+"""Register updates: find the rows that differ from the state, store them, and name the cards concerned."""
+
+from __future__ import annotations
+
+from duanka.domain.schema import TABLES
+from duanka.engine.live.state.rollup_store import Run
+
+_KEYED = {"cards": "card", "outlets": "outlet"}
+
+
+def find_news(run: Run, register: str) -> None:
+    """Create table `news`: the rows of `given_REGISTER` that differ, the last one per key."""
+    columns, key = _columns(register), _KEYED.get(register)
+    last = (
+        f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY place DESC, line DESC) = 1" if key else ""
+    )
+    run(
+        f"CREATE OR REPLACE TEMP TABLE news AS SELECT {columns} FROM given_{register}{last}"
+        f" EXCEPT SELECT {columns} FROM state.{register}"
+    )
+
+
+def take_news(run: Run, register: str) -> None:
+    """Upsert `news` into the register."""
+    if key := _KEYED.get(register):
+        run(f"DELETE FROM state.{register} WHERE {key} IN (SELECT {key} FROM news)")
+    run(f"INSERT INTO state.{register} SELECT {_columns(register)} FROM news")
+
+
+def touch_left_behind(run: Run) -> None:
+    """Mark the previous holder's cards as touched when a card changes hands."""
+    run(
+        "INSERT INTO state.touched SELECT DISTINCT 'cards', card FROM state.cards WHERE holder IN"
+        " (SELECT c.holder FROM state.cards c JOIN news n ON n.card = c.card WHERE c.holder <> n.holder"
+        " OR n.holder IS NULL)"
+    )
+
+
+def moved_cards(run: Run) -> list[str]:
+    """Cards with a published decision for which `news` has another operator or city."""
+    moved = run(
+        "SELECT n.card FROM news n LEFT JOIN state.cards c ON c.card = n.card WHERE n.card IN"
+        " (SELECT card FROM state.hits UNION SELECT card FROM state.confirmed)"
+        " AND (coalesce(n.operator, '') <> coalesce(c.operator, '')"
+        " OR coalesce(n.home_city, '') <> coalesce(c.home_city, ''))"
+    )
+    return [card for (card,) in moved]
+
+
+def _columns(register: str) -> str:
+    return ", ".join(column.name for column in TABLES[register].columns)

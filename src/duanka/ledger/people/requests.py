@@ -1,0 +1,98 @@
+"""What one person proposes about people and a supervisor decides: the rows, and how many may wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+
+from duanka.domain.order import NoSuchTransition, OrderError, Person, UnknownOrder
+from duanka.domain.text import WordedEnum
+from duanka.ledger.db.tables_people import person_requests
+from duanka.ledger.people.keys import person_of
+
+REQUEST_DAYS = 14
+MOST_WAITING = 50  # proposals of one person
+
+
+class PersonProposal(WordedEnum):
+    """What is proposed about a person."""
+
+    PERSON = "person", "新增人员"
+    CHANGE = "change", "变更人员"
+    KEY = "key", "新增密钥"
+
+
+class RequestOutcome(WordedEnum):
+    """What became of a request about a person."""
+
+    APPROVED = "approved", "已通过"
+    REJECTED = "rejected", "已否决"
+    TOO_OLD = "too_old", "已过期"
+
+
+@dataclass(frozen=True)
+class PersonRequest:
+    """What was proposed about a person. `person` is as they would be; `outcome`: None while it waits."""
+
+    id: str
+    what: PersonProposal
+    person: Person
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    outcome: str | None
+
+
+def nothing_waits(connection: Connection, person: str, now: datetime) -> None:
+    """One thing at a time is proposed about a person; what nobody decided in time gives way."""
+    mine = (person_requests.c.person == person, person_requests.c.decided_at.is_(None))
+    row = connection.execute(select(person_requests).where(*mine)).mappings().first()
+    if row is None:
+        return
+    if not _too_old(row, now):
+        raise OrderError(f"{row['id']} about {person} waits already: let it be approved or rejected first")
+    over = {"decided_at": now, "outcome": RequestOutcome.TOO_OLD.value}
+    connection.execute(update(person_requests).where(person_requests.c.id == row["id"]).values(over))
+
+
+def not_too_many(connection: Connection, by: Person) -> None:
+    """OrderError where what one person proposed would be more than anybody can look at."""
+    mine = (person_requests.c.proposed_by == by.id, person_requests.c.decided_at.is_(None))
+    count = connection.execute(select(func.count()).select_from(person_requests).where(*mine)).scalar_one()
+    if count >= MOST_WAITING:
+        raise OrderError(
+            f"{count} proposals of {by.id} about people wait already: let some be approved or rejected first"
+        )
+
+
+def waiting_request(connection: Connection, number: str, now: datetime | None) -> RowMapping:
+    """The row of a request that nobody decided yet; NoSuchTransition: it was decided, or is too old at `now`."""
+    row = request_row(connection, number)
+    if row["decided_at"]:
+        raise NoSuchTransition(f"{number} was {row['outcome']} by {row['decided_by']}")
+    if now and _too_old(row, now):
+        raise NoSuchTransition(f"{number} is older than {REQUEST_DAYS} days; propose it anew")
+    return row
+
+
+def _too_old(row: RowMapping, now: datetime) -> bool:
+    return bool(row["proposed_at"] + timedelta(days=REQUEST_DAYS) <= now)
+
+
+def request_row(connection: Connection, number: str) -> RowMapping:
+    """The row of a request; UnknownOrder without one."""
+    query = select(person_requests).where(person_requests.c.id == number)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise UnknownOrder(f"nothing was proposed as {number[:16]!r}; `duanka persons list` names what waits")
+    return row
+
+
+def request_of(row: RowMapping) -> PersonRequest:
+    """The request that a row holds."""
+    person = person_of({**row, "id": row["person"]})
+    names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome")
+    return PersonRequest(row["id"], PersonProposal(row["what"]), person, *(row[name] for name in names))

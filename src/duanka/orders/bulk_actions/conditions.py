@@ -1,0 +1,94 @@
+"""Conditions for proposing, approving and rejecting a bulk action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import RowMapping, func, select
+
+from duanka.domain.authority import Permission, authorize, move_permission
+from duanka.domain.bulk_action import LIFTS, MOST_CARDS, ActState, can_be_asked
+from duanka.domain.evidence import had_a_hand_in, ran_out
+from duanka.domain.order import (
+    Event,
+    Kind,
+    NeedsSecondPerson,
+    NoSuchTransition,
+    OrderError,
+    PermissionDenied,
+    Person,
+    ProtectedCard,
+    Role,
+)
+from duanka.domain.person import same_person
+from duanka.ledger.db.tables import acts
+from duanka.ledger.unit_of_work.four_eyes import takes_two
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork, cancelled
+
+MOST_WAITING, MOST_CARDS_WAITING = 500, 2 * MOST_CARDS  # awaiting approval per proposer
+
+
+def may_ask(event: Event, by: Person) -> None:
+    """Check that `by` may propose `event` for a list of cards."""
+    if not can_be_asked(event):
+        raise NoSuchTransition(f"{event} cannot be asked for a list of cards")
+    authorize(by, Permission.PROPOSE_ACT)
+    authorize(by, move_permission(Kind.VERIFICATION if event is Event.WITHDRAW else Kind.RESTRICTION, event))
+
+
+def one_person_suffices(turn: UnitOfWork, event: Event, numbers: Iterable[str]) -> bool:
+    """Whether one person is enough: lifting, unless a tier takes two, or by policy."""
+    if event in LIFTS:
+        turn.lock(list(numbers))
+        return not any(takes_two(turn, card) for card in numbers)
+    return not turn.policy.two_people
+
+
+def still_to_decide(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
+    """Check that the approver took no part in the verification, and it is undecided."""
+    order = turn.order(row["verification"])
+    if not ran_out(order):
+        raise NoSuchTransition(f"{order.id} is {order.state}: nothing is left to decide; reject {row['id']}")
+    if had_a_hand_in(order, by.id):
+        raise NeedsSecondPerson(f"{by.id} had a hand in {order.id}: somebody else must approve {row['id']}")
+
+
+def may_reject(turn: UnitOfWork, row: RowMapping, by: Person) -> None:
+    """Check that `by` is supervisor or proposer, and took no part in the verification."""
+    if row["verification"] and had_a_hand_in(turn.order(row["verification"]), by.id, row["proposed_by"]):
+        raise NeedsSecondPerson(
+            f"{by.id} had a hand in {row['verification']}: somebody else must reject {row['id']}"
+        )
+    if by.role is not Role.SUPERVISOR and not same_person(by.id, row["proposed_by"]):
+        raise PermissionDenied(
+            f"{by.id} may not reject {row['id']}; it takes a supervisor, or who proposed it"
+        )
+
+
+def not_too_many(turn: UnitOfWork, by: Person, more: int) -> None:
+    """OrderError if too much of `by` awaits approval: nobody may fill the database."""
+    turn.one_at_a_time(by)
+    waiting = select(func.count(), func.coalesce(func.sum(acts.c.total), 0)).where(
+        acts.c.proposed_by == by.id, acts.c.state == ActState.PROPOSED.value
+    )
+    count, total = turn.connection.execute(waiting).one()
+    if count >= MOST_WAITING or total + more > MOST_CARDS_WAITING:
+        raise OrderError(
+            f"{count} acts of {by.id} on {total} cards wait for a second person, and at most {MOST_WAITING} on"
+            f" {MOST_CARDS_WAITING} cards wait at once: let some be approved or rejected first"
+        )
+
+
+def left_out(turn: UnitOfWork, numbers: Iterable[str]) -> dict[str, str]:
+    """Map the cards that no bulk action may touch to the reason."""
+    gone = dict.fromkeys(cancelled(turn.connection, numbers), "cancelled for good")
+    mine = {card: "on the protected list: never touched" for card in numbers if turn.policy.protects(card)}
+    return gone | mine
+
+
+def nothing_left(turn: UnitOfWork, skipped: dict[str, str]) -> OrderError:
+    """The error for a bulk action of which every card is skipped."""
+    card, why = next(iter(skipped.items()))
+    more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    kind = ProtectedCard if turn.policy.protects(card) else NoSuchTransition
+    return kind(f"nothing is left to do: {card} is {why}{more}")
