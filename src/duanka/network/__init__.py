@@ -1,1 +1,1 @@
-"""What an operator's network is told about cards: one file per supplier, and a fake for those who build on it."""
+"""Adapters that enforce card states in a network, one package per element."""

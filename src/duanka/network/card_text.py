@@ -1,4 +1,4 @@
-"""Whether a text can be a card at all, for whoever puts it into a command."""
+"""Validation of a card number before it is put into a command to an element."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CARD = re.compile(r"[0-9]{1,15}")  # E.164 without +, as cards are named
 
 
 def checked(card: str) -> str:
-    """The card as it may stand in a command, digits and nothing else; UnknownCard for what is none."""
+    """Return `card` if it is 1 to 15 digits; raise UnknownCard otherwise."""
     if not CARD.fullmatch(card):
         raise UnknownCard(f"{masked_text(card)!r} is no card number")
     return card

@@ -1,4 +1,7 @@
-"""Whether the other side ended a connection while nobody was asking: what was restarted meanwhile answers again."""
+"""Detection of a connection that the peer closed while it was idle.
+
+After a restart of the peer the client can then reconnect instead of failing one call.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import socket
 
 
 def hung_up(connection: socket.socket) -> bool:
-    """Whether nothing can come any more, found out without waiting; what has come is left where it is."""
+    """Return whether the peer closed `connection`; does not block, consumes no data."""
     patience = connection.gettimeout()
-    connection.setblocking(False)  # with a timeout, recv would wait for as long
+    connection.setblocking(False)  # with a timeout set, recv would block until it expires
     try:
         return connection.recv(1, socket.MSG_PEEK) == b""
     except BlockingIOError:

@@ -1,4 +1,7 @@
-"""Keeps a log small that another process appends to: whoever sends malformed packets fills no disk."""
+"""Size limit of a log that another process appends to.
+
+Without it, a peer that sends malformed packets could fill the disk with parse errors.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ MOST_BYTES, KEPT_BYTES = 32 << 20, 4 << 20
 
 
 def keep_small(log: Path, most: int = MOST_BYTES, kept: int = KEPT_BYTES) -> None:
-    """Where `log` is larger than `most` bytes, keep its last `kept` as NAME.1 and empty it.
+    """Truncate `log` when it exceeds `most` bytes; its last `kept` bytes go to NAME.1.
 
-    Its writer has it open to append, as `>>` does, and goes on at the new end. What it wrote in the moment between is
-    lost. Nothing is raised: a log that cannot be kept small must not stop who looks after it.
+    The writer must have opened it in append mode (as `>>` does), and goes on at the new end. Lines written between copy
+    and truncation are lost. Raises nothing: a log that cannot be truncated must not stop the caller.
     """
     with contextlib.suppress(OSError):
         if log.stat().st_size <= most:
@@ -22,6 +25,6 @@ def keep_small(log: Path, most: int = MOST_BYTES, kept: int = KEPT_BYTES) -> Non
         with log.open("r+b") as file:
             file.seek(-kept, 2)
             end = file.read(kept)
-            with contextlib.suppress(OSError):  # the disk is full: all the more it is emptied
+            with contextlib.suppress(OSError):  # disk full: truncating matters more than the copy
                 write_private(log.with_name(f"{log.name}.1"), end.partition(b"\n")[2])
             file.truncate(0)

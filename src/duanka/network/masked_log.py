@@ -1,4 +1,7 @@
-"""A process of its own that masks the numbers in what another program says: its parse errors quote whole messages."""
+"""A helper process that masks phone numbers in another program's stderr.
+
+Parse errors of such programs quote whole messages.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,16 @@ import signal
 
 from duanka.domain.phone_masking import masked_log_line
 
-_MOST = 65_536  # bytes of one line; what is longer is parted
+_MOST = 65_536  # bytes of one line; a longer one is split
 _STDERR = 2
-_NICE = 10  # whoever floods a program with what it complains of takes nothing from what it does
+_NICE = 10  # nice level: a flood of error lines must not take CPU time from the program itself
 
 
 def mask_stderr() -> None:
-    """Let what this process says on stderr, and what it becomes by exec, go where it went, with numbers masked.
+    """Send stderr, also after exec, through a process that masks numbers.
 
-    The other process ends when nobody is left who could write. Whoever writes never waits for it: what finds its pipe
-    full is lost. It is no child of this process, which may become one that ends when a child of it does.
+    The helper ends when no writer is left. Writers never block on it: output that finds the pipe full is dropped. The
+    helper is not a child of this process, because a program started by exec may exit when one of its children does.
     """
     reads, writes = os.pipe()
     if between := os.fork():
@@ -32,7 +35,7 @@ def mask_stderr() -> None:
             os.setsid()
             os.chdir("/")
             os.nice(_NICE)
-            for ends in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends last, and by itself
+            for ends in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends when its input does
                 signal.signal(ends, signal.SIG_IGN)
             _pass_on(reads)
     finally:
@@ -58,5 +61,5 @@ def _write(text: bytes) -> None:
     while text:
         try:
             text = text[os.write(_STDERR, text) :]
-        except OSError:  # a full disk: what comes later may find room
+        except OSError:  # disk full: later lines may find room
             return

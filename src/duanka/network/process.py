@@ -1,4 +1,4 @@
-"""Starts a real part of the network on loopback, for demonstrations, tests and benchmarks, and ends it again."""
+"""Start and stop of network programs on loopback, for demos, tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.private_files import UMASK, private_file
 
 _LAST_WORDS_SECONDS = 2.0
-OWN_PART_SECONDS = 120.0  # it shares a machine with what else is tried there: only a hang takes so long
+OWN_PART_SECONDS = 120.0  # generous, as the machine is shared: only a hang takes so long
 
 
 def program(name: str, package: str) -> str:
-    """Where a program is; DuankaError with the package that brings it."""
+    """Return the path of a program; DuankaError naming the package that provides it."""
     found = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
     if not found:
         raise DuankaError(f"{name} is not installed: apt-get install {package}")
@@ -31,14 +31,14 @@ def program(name: str, package: str) -> str:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
-    """A port of loopback that is free now."""
+    """Return a loopback port that is free now."""
     with socket.socket(socket.AF_INET, kind) as free:
         free.bind((host, 0))
         return int(free.getsockname()[1])
 
 
 def free_address(ports: Sequence[int]) -> str:
-    """A loopback address at which `ports` are free: for programs whose ports are fixed."""
+    """Return a loopback address at which these fixed `ports` are free."""
     for _ in range(200):
         host = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}.{random.randint(1, 254)}"  # noqa: S311
         taken = 0
@@ -51,7 +51,7 @@ def free_address(ports: Sequence[int]) -> str:
 
 
 class OwnProcess:
-    """A process of our own, with all its children, its output in `log`."""
+    """A subprocess in its own process group, with its output in `log`."""
 
     def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
         self._log = log
@@ -70,11 +70,11 @@ class OwnProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process has not ended."""
         return self._process.poll() is None
 
     def until(self, ready: Callable[[], bool], within: float = OWN_PART_SECONDS) -> None:
-        """Wait until `ready`; DuankaError with its last words when it ends or takes longer."""
+        """Wait until `ready`; DuankaError with the log's end if it fails or takes longer."""
         end = time.monotonic() + within
         while not ready():
             if not self.running or time.monotonic() > end:
@@ -86,18 +86,21 @@ class OwnProcess:
             time.sleep(0.02)
 
     def _last_words(self) -> list[str]:
-        """The end of the log; what masks it may write a moment longer than the process lives."""
+        """Return the end of the log.
+
+        The masking helper may write a moment longer than the process lives.
+        """
         until = time.monotonic() + _LAST_WORDS_SECONDS
         while self._log.stat().st_size <= self._said_before and time.monotonic() < until:
             time.sleep(0.02)
         return self._log.read_text(errors="replace").strip().splitlines()[-3:]
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it and its children."""
+        """Stop the process and its children."""
         self._signal(how)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(OWN_PART_SECONDS)
-        self._signal(signal.SIGKILL)  # children that did not hear
+        self._signal(signal.SIGKILL)  # children that ignored the first signal
         self._process.wait()
 
     def _signal(self, how: signal.Signals) -> None:
@@ -108,7 +111,7 @@ class OwnProcess:
 
 
 class OwnPart:
-    """A real part in a process of its own, started and ended by a context."""
+    """A network program in a process of its own, as a context manager."""
 
     _process: OwnProcess | None = None
 
@@ -123,23 +126,23 @@ class OwnPart:
 
     @property
     def pid(self) -> int:
-        """Of the process that leads the others; their group has the same number."""
+        """Id of the process that leads the group; also the id of the group."""
         assert self._process is not None, "it is not started"  # noqa: S101
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the program and wait until it answers."""
         raise NotImplementedError
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it and its children."""
+        """Stop the program and its children."""
         if self._process:
             self._process.end(how)
         self._process = None
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether something listens at this TCP port."""
+    """Return whether something listens at this TCP port."""
     with socket.socket() as tried:
         tried.settimeout(1)
         return tried.connect_ex((host, port)) == 0

@@ -1,4 +1,4 @@
-"""What an element refused, in a file that it writes by itself and that we read when we can."""
+"""SQLite file of refusals: written by a proxy, read and pruned by orders."""
 
 from __future__ import annotations
 
@@ -23,43 +23,44 @@ CREATE TABLE IF NOT EXISTS refused (
 );
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY);
 """
-# A position is an epoch, 31 bits, and a number in it, 32 bits. SQLite counts on from where its sequence stands. Epochs
-# of one file grow; the first is drawn by lot, and so is each step, so that no other file or copy has the same.
+# A position is an epoch (31 bits) and a row number in it (32 bits), which SQLite counts on from its sequence. Epochs
+# of one file grow; the first one and each step are random, so that no other file or copy shares an epoch.
 _EPOCH_BITS, _LAST_EPOCH = 32, (1 << 31) - 1
 _FIRST_EPOCHS, _STEPS = 1 << 30, 4096
-# All rows in one statement: row by row, a thread would wait for the interpreter's lock at each of them.
+# All rows in one statement: with one call per row a thread would wait for the interpreter lock at each of them.
 _ADDED = """
 INSERT OR IGNORE INTO refused (key, at, card, peer, reason, detail)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
   json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]') FROM json_each(?)
 """
 _LOG = logging.getLogger(__name__)
-_WAITS = 5.0  # seconds for the other side to finish a write
+_WAITS = 5.0  # seconds to wait for the lock of the other side
 
 
 class RefusedFile:
-    """The file at `path`. `at` in it is seconds since 1970, UTC, as text."""
+    """The file at `path`. Column `at`: seconds since 1970, UTC, as text."""
 
     def __init__(self, path: Path, element: str, carried: Carried) -> None:
         self._path, self._element, self._carried = path, element, carried
 
     def make(self) -> None:
-        """Make it where it is missing, and begin an epoch: a position of another file or of a copy means nothing here.
+        """Create the file if missing, and begin an epoch.
 
-        A file that is no database is put aside (`NAME.spoilt`), and an empty one takes its place.
+        The epoch makes positions of another file, or of a copy, invalid here. A file that is not a database is moved
+        aside (`NAME.spoilt`) and replaced by an empty one.
         """
         try:
             self._begin_epoch()
         except (
             OSError,
             sqlite3.OperationalError,
-        ) as error:  # locked, full, not allowed: the file may be whole
+        ) as error:  # locked, full, no permission: the file itself may be intact
             raise Unreachable(f"{self._path} cannot be written: {error}") from error
         except sqlite3.DatabaseError as error:
             self._renew(error)
 
     def _renew(self, error: Exception) -> None:
-        """Put a file that is no database, or no whole one, aside: a later refusal is worth more than an old one."""
+        """Move a damaged file aside: recording later refusals matters more than old ones."""
         try:
             aside = put_aside(self._path)
             _LOG.error(
@@ -78,7 +79,7 @@ class RefusedFile:
                     not database.execute("SELECT count(*) FROM epochs").fetchone()[0]
                     and (database.execute("SELECT count(*) FROM refused").fetchone()[0])
                 ):
-                    database.execute("INSERT INTO epochs VALUES (0)")  # as an earlier version wrote it
+                    database.execute("INSERT INTO epochs VALUES (0)")  # the file of an earlier version
                 last = database.execute("SELECT max(epoch) FROM epochs").fetchone()[0]
                 step = secrets.randbelow(_STEPS if last else _FIRST_EPOCHS)
                 epoch = min((last or 0) + 1 + step, _LAST_EPOCH)
@@ -90,16 +91,16 @@ class RefusedFile:
                     )
 
     def add(self, rows: Iterable[tuple[str, float, str, str, str, str]]) -> None:
-        """Add (key, at, card, peer, reason, detail); a key that is there stays as it is."""
+        """Add (key, at, card, peer, reason, detail); a key that exists is not changed."""
         given = json.dumps([(key, f"{at:.6f}", *rest) for key, at, *rest in rows])
-        if not self._path.exists():  # somebody removed it under us
+        if not self._path.exists():  # the file was removed meanwhile
             self.make()
         try:
             self._insert(given)
         except Unreachable as error:
             if (
                 type(error.__cause__) is not sqlite3.DatabaseError
-            ):  # OperationalError and others are no spoilt file
+            ):  # only DatabaseError itself means a damaged file, not its subclasses
                 raise
             self._renew(error)
             self._insert(given)
@@ -110,9 +111,9 @@ class RefusedFile:
             database.execute(_ADDED, (given,))
 
     def read(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """What stands behind position `after`, and the position to go on from.
+        """Return refusals after position `after`, and the position to continue from.
 
-        Everything, where `after` is of no epoch of this file: it was made anew since.
+        All of them if `after` belongs to no epoch of this file: the file was created anew.
         """
         with self._open() as database:
             rows = database.execute(
@@ -125,7 +126,7 @@ class RefusedFile:
     def _refusal(
         self, position: int, key: str, at: str, card: str, peer: str, reason: str, detail: str
     ) -> Refusal | None:
-        """None for a row that cannot be one: it is said, and stops no other."""
+        """Parse a row; log an invalid one and return None, so that others are read."""
         try:
             moment, why = datetime.fromtimestamp(float(at), UTC), RefusalReason(reason)
         except (ValueError, TypeError, OverflowError, OSError) as error:
@@ -134,7 +135,7 @@ class RefusedFile:
         return Refusal(self._element, key, moment, self._carried, card, peer, why, detail)
 
     def forget(self, before: int) -> None:
-        """Remove positions up to `before`; nothing where `before` is of no epoch of this file."""
+        """Delete positions up to `before`; nothing if its epoch is not of this file."""
         with self._open() as database:
             if _is_of(database, before):
                 database.execute("DELETE FROM refused WHERE id <= ?", (before,))
@@ -159,12 +160,15 @@ def _is_of(database: sqlite3.Connection, position: int) -> bool:
 
 
 def _lenient(text: bytes) -> str:
-    """What an element wrote of a caller may be no UTF-8."""
+    """Decode text that may not be UTF-8: an element stores what a caller sent."""
     return text.decode("utf-8", "replace")
 
 
 def put_aside(path: Path) -> Path:
-    """Move a spoilt SQLite file out of the way, with what belongs to it; where it lies now, one generation kept."""
+    """Move a damaged SQLite file and its side files away; one generation is kept.
+
+    Returns where it lies now.
+    """
     aside = path.with_name(f"{path.name}.spoilt")
     with contextlib.suppress(FileNotFoundError):
         path.replace(aside)

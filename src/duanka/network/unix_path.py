@@ -1,4 +1,4 @@
-"""Sockets in the file system whose path may be longer than the 108 bytes of an address."""
+"""Unix sockets whose path may exceed the limit of 108 bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def reachable(path: Path) -> Iterator[str]:
-    """A short address of the socket at `path`, for as long as the context lasts."""
+    """Yield a short address of the socket at `path`, valid within the context."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

@@ -1,4 +1,7 @@
-"""The control interface of Osmocom programs: read a variable. Frames are IPA: length, stream, kind, text."""
+"""Client of the Osmocom control interface (CTRL): reads variables.
+
+Frames are IPA: length, stream, type, text.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ Address = tuple[str, int]
 
 
 class Ctrl:
-    """One connection, opened at the first question and again after it broke."""
+    """One CTRL connection, opened on first use and reopened after it broke."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._socket: socket.socket | None = None
-        self._read = b""  # and not looked at yet
+        self._read = b""  # received, not parsed yet
         self._numbers = itertools.count(1)
 
     def get(self, variable: str, until: float) -> str:
-        """The value of `variable`; Refused with the words of the other side where it has none.
+        """Return the value of `variable`; raise ElementRefused with the peer's message.
 
-        `until`: when the answer must be there, in `time.monotonic()`; Unreachable after that.
+        `until`: deadline in `time.monotonic()` seconds; Unreachable after it.
         """
         (said,) = self.get_all([variable], until)
         if isinstance(said, ElementRefused):
@@ -37,7 +40,10 @@ class Ctrl:
         return said
 
     def get_all(self, variables: Sequence[str], until: float) -> list[str | ElementRefused]:
-        """The values of `variables`, all asked at once, in their order; Refused in place of one that has none."""
+        """Return the values of `variables` in order, from pipelined requests.
+
+        An ElementRefused stands in place of a variable that has no value.
+        """
         numbers = {str(next(self._numbers)): variable for variable in variables}
         try:
             if self._socket and hung_up(self._socket):
@@ -58,7 +64,7 @@ class Ctrl:
         ]
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._socket:
             self._socket.close()
         self._socket, self._read = None, b""
@@ -72,7 +78,7 @@ class Ctrl:
     def _replies(
         self, connection: socket.socket, numbers: Collection[str], until: float
     ) -> dict[str, tuple[str, str]]:
-        """Number -> kind and text of its reply; traps, which come unasked, are passed over."""
+        """Return request number -> (type, text) of its reply; traps are skipped."""
         replies = dict[str, tuple[str, str]]()
         while len(replies) < len(numbers):
             length, stream, extension = _HEAD.unpack(self._exactly(connection, _HEAD.size, until))

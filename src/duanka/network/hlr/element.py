@@ -1,12 +1,12 @@
-"""The home register (归属位置寄存器): OsmoHLR, through its terminal, read back through its control interface.
+"""Home register (归属位置寄存器): OsmoHLR, changed over VTY, read back over CTRL.
 
-A change by the terminal also takes the card out of the switches that it is attached to; the control interface alone
-would only write the database. The register lets a card in or keeps it out: it cannot bar one direction. A card that
-is barred outgoing stays attached here, and the call and message proxies do the barring.
+A change over VTY also detaches the card from the switches that serve it; CTRL would only write the database. The
+register can let a card in or keep it out; it cannot bar one direction. A card that is barred outgoing therefore stays
+attached here, and the call and message proxies do the barring.
 
-Neither interface is taken at its word. The terminal says nothing when it did what it was asked, and nothing either
-when its database was locked; it calls a card unknown whenever it could not read it. So every change is read back,
-and a card is unknown only when the control interface says so too.
+Neither interface is trusted alone. VTY prints nothing on success, and also prints nothing when the database was
+locked; it reports a card as unknown whenever it could not read it. So every change is read back over CTRL, and a card
+is unknown only when CTRL says so too.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from duanka.network.hlr.vty import Address, Vty
 _NOBODY = re.compile(r"no (such )?subscriber", re.IGNORECASE)
 _NONE_SO = "% No matching subscriber"
 _SHOWN = re.compile(r"\s*Subscribers Shown: ([0-9]+)")
-_AGAIN = 0.05  # seconds between tries while the register's database is locked
-_IN, _OUT = (True, True), (False, False)  # circuit-switched, packet-switched
+_AGAIN = 0.05  # seconds between retries while the register's database is locked
+_IN, _OUT = (True, True), (False, False)  # (circuit-switched, packet-switched)
 _MODES = {_IN: "cs+ps", _OUT: "none", (True, False): "cs", (False, True): "ps"}
 
 
 class HomeRegister:
-    """An Element on one OsmoHLR. `vty`, `ctrl`: where its two interfaces listen; `seconds`: the most a call takes.
+    """Element adapter of one OsmoHLR.
 
-    `restricted` may take longer, as long as the list keeps coming: it pauses no longer than `seconds`. A card is found
-    under its number with and without the country. `services`: the file that keeps what cards had that were in one
-    service only; None: known as long as this value lives.
+    `vty`, `ctrl`: addresses of its two interfaces. `seconds`: time limit of a call; `restricted` may take longer as
+    long as the list keeps coming without a pause of more than `seconds`. A card is found under its number with and
+    without the country code. `services`: file that keeps what cards could use before a suspension where that was one
+    service only; None: kept in memory.
     """
 
     def __init__(
@@ -56,19 +57,19 @@ class HomeRegister:
         self._vty, self._ctrl = Vty(vty), Ctrl(ctrl)
 
     def bar_outgoing(self, card: str) -> None:
-        """Leave the card attached, or let it in again: the register cannot bar one direction."""
+        """Keep the card attached or attach it: the register cannot bar one direction."""
         self.put({card: NetworkState.OUTGOING_BARRED})
 
     def suspend(self, card: str) -> None:
-        """Keep the card out of circuit- and packet-switched service, and detach it where it is."""
+        """Remove circuit- and packet-switched service, and detach the card where it is."""
         self.put({card: NetworkState.SUSPENDED})
 
     def restore(self, card: str) -> None:
-        """Let the card into what it had; one that is let into something is left as the operator has it."""
+        """Give back the services the card had; a card that has any service is not changed."""
         self.put({card: NetworkState.ACTIVE})
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Many changes, each step of all of them asked at once; where one fails, any may be made."""
+        """Change many cards with pipelined requests; on an error any may be changed."""
         until = self._until()
         held, kept = self._access(list(cards), until), self._before.among(cards)
         changes, before = dict[str, Services](), dict[str, Services]()
@@ -86,7 +87,10 @@ class HomeRegister:
                 self._before.forget(card)
 
     def _change(self, changes: Mapping[str, Services], before: Mapping[str, Services], until: float) -> None:
-        """Change what stored numbers are let into. What is done by half is not what their cards had `before`."""
+        """Apply service changes; on failure keep the services that cards had `before`.
+
+        A change that was made by half must not be taken for what the card had.
+        """
         try:
             self._allow(changes, until)
         except NetworkError:
@@ -97,25 +101,28 @@ class HomeRegister:
             raise
 
     def state_of(self, card: str) -> NetworkState:
-        """Read back from the register's database."""
+        """Read the state of the card back from the register's database."""
         _, access = self._access([card], self._until())[card]
         return NetworkState.SUSPENDED if access == _OUT else NetworkState.ACTIVE
 
     def shows(self, state: NetworkState) -> NetworkState:
-        """A card that is barred outgoing looks active here."""
+        """A card that is barred outgoing is reported as active here."""
         return NetworkState.SUSPENDED if state is NetworkState.SUSPENDED else NetworkState.ACTIVE
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """Cards that are kept out of both services; those without one of them alone are the operator's."""
+        """List cards without any service.
+
+        A card that lacks only one service was set so by the operator.
+        """
         lines = self._vty.ask("show subscribers cs off", self._until(), silence=self._seconds)
         rows = [
             line.split() for line in lines if line[:1].isdigit()
-        ]  # id, MSISDN, IMSI, IMEI, and what it may use
+        ]  # id, MSISDN, IMSI, IMEI, and the services it may use
         last = lines[-1] if lines else ""
         shown = _SHOWN.fullmatch(last)
         if last.startswith(_NONE_SO):
             return
-        if not shown or int(shown[1]) != len(rows):  # half a list would look like cards that were let in
+        if not shown or int(shown[1]) != len(rows):  # a truncated list would make cards look restored
             raise ElementRefused(
                 f"{self.name} does not list its subscribers: {last.lstrip('% ') or 'no answer'}"
             )
@@ -124,14 +131,14 @@ class HomeRegister:
                 yield identity(row[1]), NetworkState.SUSPENDED
 
     def check_interfaces(self) -> None:
-        """Ask both interfaces something harmless. Unreachable, Refused: one does not answer as it should."""
+        """Send a harmless request to both interfaces; raise Unreachable or ElementRefused."""
         until = self._until()
         self._vty.ask("show version", until)
-        with contextlib.suppress(ElementRefused):  # a register without such a card answers, too
+        with contextlib.suppress(ElementRefused):  # a register without this card answers, too
             self._ctrl.get("subscriber.by-msisdn-0.info", until)
 
     def close(self) -> None:
-        """End both connections."""
+        """Close both connections."""
         self._vty.close()
         self._ctrl.close()
 
@@ -139,7 +146,7 @@ class HomeRegister:
         return time.monotonic() + self._seconds
 
     def _access(self, cards: Sequence[str], until: float) -> dict[str, tuple[str, Services]]:
-        """Under which number each card is stored, and whether it is let into circuit- and packet-switched service."""
+        """Return card -> (number it is stored under, services it may use)."""
         found = dict[str, tuple[str, Services]]()
         for card in cards:
             checked(card)
@@ -156,7 +163,7 @@ class HomeRegister:
         return found
 
     def _services(self, stored: Sequence[str], until: float) -> list[Services | ElementRefused]:
-        """What these stored numbers are let into, in their order; Refused in place of one that it does not know."""
+        """Return the services of stored numbers in order; ElementRefused if unknown."""
         variables = [f"subscriber.by-msisdn-{number}.info" for number in stored]
         said = self._ctrl.get_all(variables, until) if stored else []
         return [
@@ -165,7 +172,10 @@ class HomeRegister:
         ]
 
     def _allow(self, changes: Mapping[str, Services], until: float) -> None:
-        """Change them until all are read back changed, for half of the time: a lock on the database passes."""
+        """Change services and read them back until all match, for half of the time left.
+
+        Retries because the register's database may be locked for a moment.
+        """
         give_up = until - self._seconds / 2
         while changes:
             commands = [
@@ -196,12 +206,12 @@ class HomeRegister:
 
 
 def _at_home(card: str) -> bool:
-    """Whether the register may have the card under its number without the country."""
+    """Return whether the register may store the card without the country code."""
     return card.startswith("86") and identity(card[2:]) == card
 
 
 def _services_in(said: str, stored: str) -> Services | ElementRefused:
-    """What the control interface says of a number; Refused where it does not say it, or of another one."""
+    """Parse the CTRL reply about `stored`; ElementRefused if about another number."""
     facts = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
     if "nam_cs" not in facts or "nam_ps" not in facts:
         return ElementRefused(f"it answered without the access mode of {masked_card(stored)}")

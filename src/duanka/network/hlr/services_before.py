@@ -1,4 +1,7 @@
-"""What a card was let into before it was suspended, where that was one service: the home register does not keep it."""
+"""Services that a card had before its suspension, where it had only one of them.
+
+The home register does not keep this, so a restoration could not give the same back.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,18 @@ from typing import Any
 from duanka.domain.network import Unreachable
 from duanka.domain.private_files import private_database
 
-Services = tuple[bool, bool]  # circuit-switched, packet-switched
+Services = tuple[bool, bool]  # (circuit-switched, packet-switched)
 
 _MADE = (
     "CREATE TABLE IF NOT EXISTS services (card TEXT PRIMARY KEY, cs INTEGER NOT NULL, ps INTEGER NOT NULL)"
 )
-_WAITS = 2.0  # seconds for another process to finish a write
+_WAITS = 2.0  # seconds to wait for the lock of another writer
 
 
 class ServicesBefore:
-    """The file at `path`, made when something is kept first; None: kept as long as this value lives.
+    """SQLite file at `path`, created at the first write; None: kept in memory.
 
-    Unreachable where the file cannot be read or written.
+    Raises Unreachable where the file cannot be read or written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -30,7 +33,7 @@ class ServicesBefore:
         self._held: dict[str, Services] = {}
 
     def keep(self, card: str, services: Services) -> None:
-        """Remember what the card was let into, if nothing is kept of it yet; durable when it returns."""
+        """Store the card's services unless some are stored already; durable on return."""
         if self._path is None:
             self._held.setdefault(card, services)
         else:
@@ -39,7 +42,7 @@ class ServicesBefore:
             )
 
     def among(self, cards: Collection[str]) -> dict[str, Services]:
-        """What those of these cards were let into of which anything is kept."""
+        """Return the stored services of those `cards` that have any."""
         if self._path is None or not self._path.exists():
             return {card: self._held[card] for card in cards if card in self._held}
         rows = self._do(
@@ -50,7 +53,7 @@ class ServicesBefore:
         return {card: (bool(cs), bool(ps)) for card, cs, ps in rows}
 
     def forget(self, card: str) -> None:
-        """The card has back what it had."""
+        """Remove the card's entry: its services were given back."""
         if self._path is None:
             self._held.pop(card, None)
         else:

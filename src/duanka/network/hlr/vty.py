@@ -1,4 +1,4 @@
-"""The text terminal of Osmocom programs: one command, one answer."""
+"""Client of the Osmocom text terminal (VTY): one command, one answer."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from duanka.network.closed_socket import hung_up
 
 _PROMPT = re.compile(rb"(?:^|\r\n)[\w.-]+[>#] ?$")
 _PASSWORD = re.compile(rb"(?:^|\r?\n)Password: ?$")
-_OPTIONS = re.compile(rb"\xff[\xfb-\xfe].")  # what a telnet would negotiate
-_MOST = 512 << 20  # bytes of one answer: eight million subscribers
+_OPTIONS = re.compile(rb"\xff[\xfb-\xfe].")  # telnet option negotiation
+_MOST = 512 << 20  # bytes of one answer: room for eight million subscribers
 
 Address = tuple[str, int]
 
 
 class _NotLetInError(Exception):
-    """The other side answers, and asks who is there."""
+    """The peer answers, but asks for a password."""
 
 
 class Vty:
-    """One connection, opened at the first command and again after it broke.
+    """One VTY connection, opened on first use and reopened after it broke.
 
-    Raises Unreachable where nobody answers in time; whether the command was carried out is unknown then. Refused where
-    it asks for a password.
+    Raises Unreachable if there is no answer in time (it is then unknown whether the command was carried out), and
+    ElementRefused if the terminal asks for a password.
     """
 
     def __init__(self, address: Address) -> None:
@@ -34,16 +34,16 @@ class Vty:
         self._socket: socket.socket | None = None
 
     def ask(self, command: str, until: float, *, silence: float = 0.0) -> list[str]:
-        """Give `command`; the lines of its answer, without echo and prompt.
+        """Run `command`; return the lines of its answer without echo and prompt.
 
-        `until`: when the answer must be whole, in `time.monotonic()`; `silence`: seconds that it may pause for
-        after that, for a list of any length.
+        `until`: deadline of the complete answer in `time.monotonic()` seconds. `silence`: seconds that a long answer
+        may pause after the deadline, so that a list of any length can be read.
         """
         (lines,) = self.ask_all([command], until, silence=silence)
         return lines
 
     def ask_all(self, commands: Sequence[str], until: float, *, silence: float = 0.0) -> list[list[str]]:
-        """As `ask`, many commands at once; the lines of each answer, in the order of the commands."""
+        """Like `ask` for many pipelined commands; answers in the order of commands."""
         for command in commands:
             if "\r" in command or "\n" in command:
                 raise ElementRefused(f"a command is one line: {command!r}")
@@ -68,7 +68,7 @@ class Vty:
         return [[line for line in lines if line] for lines in answers]
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._socket:
             self._socket.close()
         self._socket = None
@@ -79,7 +79,7 @@ class Vty:
         )
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._answer(connection, until)  # the greeting
-        for command in (b"enable\r", b"terminal length 0\r"):  # 0: long answers do not stop at a page
+        for command in (b"enable\r", b"terminal length 0\r"):  # 0: no paging of long answers
             connection.sendall(command)
             self._answer(connection, until)
         return connection
@@ -87,7 +87,7 @@ class Vty:
     def _answers(
         self, connection: socket.socket, commands: Sequence[str], until: float, silence: float
     ) -> list[list[str]]:
-        """The lines between the echo of each command and the next prompt."""
+        """Return the lines between the echo of each command and the next prompt."""
         text = ""
         while True:
             text += self._answer(connection, until, silence).decode(errors="replace")

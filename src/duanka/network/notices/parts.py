@@ -1,4 +1,7 @@
-"""A notice cut into short messages, and the receipts of them read. SMPP 3.4, 3GPP TS 23.040."""
+"""Splitting a notice into short messages, and parsing its delivery receipts.
+
+Sources: SMPP 3.4, 3GPP TS 23.040.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _GSM_CODES = {letter: bytes((code,)) for code, letter in enumerate(GSM) if lette
     letter: bytes((0x1B, code)) for code, letter in GSM_EXTENSION.items()
 }
 _GSM_CODING, _UCS2_CODING = 0, 8
-# In one message, and in each of several; septets, and 16-bit units.
+# Capacity of a single message, and of each part of several: septets, and 16-bit units.
 _SEPTETS, _SEPTETS_OF_PART = 160, 153
 _UNITS, _UNITS_OF_PART = 70, 67
 _MOST_PARTS = 255
@@ -27,34 +30,40 @@ _STATES = {2: "DELIVRD", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIV", 7: "UNKNOWN",
 
 
 class MessageIds(StrEnum):
-    """How a centre writes the id of one message in its answer and in the text of the receipt; both occur."""
+    """How an SMSC writes a message id in its response and in a receipt's text."""
 
     SAME = "same"
-    HEXADECIMAL_ANSWERS = "hexadecimal_answers"  # decimal in receipts
-    HEXADECIMAL_RECEIPTS = "hexadecimal_receipts"  # decimal in answers
+    HEXADECIMAL_ANSWERS = "hexadecimal_answers"  # decimal in the receipt's text
+    HEXADECIMAL_RECEIPTS = "hexadecimal_receipts"  # decimal in the response
 
     def of_answer(self, said: str) -> str:
-        """As it is kept: for a centre that writes two forms, decimal without leading zeros."""
+        """Normalise an id from a submit response.
+
+        Decimal without leading zeros where response and receipt use different forms.
+        """
         return (
             _decimal(said, 16 if self is self.HEXADECIMAL_ANSWERS else 10) if self is not self.SAME else said
         )
 
     def of_receipt(self, said: str) -> str:
-        """The id in the text of a receipt, as it is kept. The tag receipted_message_id has the answer's form."""
+        """Normalise an id from a receipt's text.
+
+        The tag receipted_message_id has the form of the response instead.
+        """
         return (
             _decimal(said, 16 if self is self.HEXADECIMAL_RECEIPTS else 10) if self is not self.SAME else said
         )
 
 
 class Cut(NamedTuple):
-    """`parts`: bytes of each message, with the header of parts where there are several."""
+    """A split text. `parts`: bytes of each message; several have a header each."""
 
     data_coding: int
     parts: Sequence[bytes]
 
 
 class Said(NamedTuple):
-    """What a receipt says. `state`: as in SMPP 3.4, appendix B; empty for one that is not final."""
+    """Content of a receipt. `state`: SMPP 3.4, appendix B; empty if not final."""
 
     message_id: str
     delivered: bool
@@ -62,9 +71,10 @@ class Said(NamedTuple):
 
 
 def cut(text: str, whose: str) -> Cut:
-    """`text` in GSM letters where all of it can be, UCS-2 otherwise; Refused beyond 255 parts.
+    """Split `text`: GSM 7-bit if possible, UCS-2 otherwise.
 
-    The same text to `whose` has the same reference each time: parts that are sent again complete what is there.
+    ElementRefused beyond 255 parts. The same text to `whose` always gets the same reference, so that parts which are
+    sent again complete the message.
     """
     if all(letter in _GSM_CODES for letter in text):
         coding, most, most_of_part = _GSM_CODING, _SEPTETS, _SEPTETS_OF_PART
@@ -72,9 +82,7 @@ def cut(text: str, whose: str) -> Cut:
         size = 1
     else:
         coding, most, most_of_part = _UCS2_CODING, _UNITS, _UNITS_OF_PART
-        letters = [
-            letter.encode("utf-16-be", "replace") for letter in text
-        ]  # a pair of surrogates stays together
+        letters = [letter.encode("utf-16-be", "replace") for letter in text]  # a surrogate pair is not split
         size = 2
     whole = b"".join(letters)
     if len(whole) <= most * size:
@@ -88,7 +96,7 @@ def cut(text: str, whose: str) -> Cut:
 
 
 def said(text: bytes, receipted_id: str, state: int | None, ids: MessageIds) -> Said | None:
-    """What a receipt says, from its text and its tags; None: it names no message, so nobody can use it."""
+    """Parse a receipt from its text and its tags; None if it names no message."""
     fields = {key.lower(): value for key, value in _FIELD.findall(text.decode("latin-1"))}
     if receipted_id:
         message_id = ids.of_answer(receipted_id)

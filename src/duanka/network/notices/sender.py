@@ -1,4 +1,7 @@
-"""Hands notices to the operator's short message centre over SMPP 3.4, and gets the receipts. See docs/NETWORK.md."""
+"""Notice sender: submits to the operator's SMSC over SMPP 3.4 and reads receipts.
+
+See docs/NETWORK.md.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from duanka.network.notices.parts import Cut, MessageIds, cut, said
 from duanka.network.smpp import codec as smpp
 
 _BUSY = (smpp.ALREADY_BOUND, smpp.SYSTEM_ERROR, smpp.QUEUE_FULL, smpp.THROTTLED, smpp.TRY_LATER)
-_NUMBER, _SHORT_CODE, _ISDN = 1, 3, 1  # types of number: international, of the network; numbering plan
+_NUMBER, _SHORT_CODE, _ISDN = 1, 3, 1  # TON international, network specific; NPI ISDN
 _ASK_FOR_RECEIPT = 1
 _AT_ONCE = 1000
 _Client = smpplib.client.Client
@@ -36,11 +39,12 @@ Address = tuple[str, int]
 
 
 class ShortMessageCentre:
-    """A NoticeSender on the centre at `address`, bound as transceiver.
+    """NoticeSender on the SMSC at `address`, bound as transceiver.
 
-    `short_code`: whom notices come from. `seconds`: the most that a call takes. `keep`: seconds of silence after which
-    the link is tried. `ids`: how the centre writes message ids. Nothing happens between calls: call `receipts` every
-    few seconds, or the centre may think that nobody is there.
+    `short_code`: source address of notices. `seconds`: time limit of a call. `keep`: seconds of silence after which an
+    `short_code`: source address of notices. `seconds`: time limit of a call. `keep`: seconds of silence after which
+    an enquire_link is sent. `ids`: how the SMSC writes message ids. There is no background thread: call `receipts`
+    every few seconds, or the SMSC may close the link as idle.
     """
 
     def __init__(
@@ -68,9 +72,10 @@ class ShortMessageCentre:
         self._unacknowledged: list[int] = []
 
     def send(self, card: str, text: str) -> str:
-        """Hand in all parts; their ids joined by commas, in the order of the parts.
+        """Submit all parts of `text`; return their message ids, comma-separated, in order.
 
-        Unreachable: some parts may have been taken; send the whole again. UnknownCard: the centre knows no such number.
+        Unreachable: some parts may have been accepted; send the whole text again. UnknownCard: the SMSC knows no
+        such number.
         """
         until = time.monotonic() + self._seconds
         try:
@@ -98,10 +103,10 @@ class ShortMessageCentre:
         return ",".join(self._ids.of_answer(message_id) for _, message_id in answers)
 
     def receipts(self) -> Iterable[Receipt]:
-        """One receipt for each part whose fate is known, each with one id; raises NetworkError where the link is down.
+        """Yield one receipt, with one message id, per part whose outcome is final.
 
-        What this call gives is acknowledged to the centre by the next one, so that it comes again after a crash
-        in between: the same receipt may come twice.
+        Receipts are acknowledged to the SMSC only by the next call, so that they come again after a crash in between:
+        the same receipt may be yielded twice. Raises NetworkError if the link is down.
         """
         until = time.monotonic() + self._seconds
         try:
@@ -125,7 +130,7 @@ class ShortMessageCentre:
         return new
 
     def close(self) -> None:
-        """Give the connection back. Receipts of the last call that nobody asked beyond come again."""
+        """Close the connection; receipts that were not acknowledged will come again."""
         client, self._client = self._client, None
         self._new, self._given, self._unacknowledged = [], [], []
         if client is not None:
@@ -133,13 +138,13 @@ class ShortMessageCentre:
 
     @property
     def where(self) -> str:
-        """Host and port."""
+        """Return the SMSC's host and port."""
         return "{}:{}".format(*self._address)
 
     def try_bind(self, seconds: float) -> None:
-        """Bind and unbind on a link of its own, as transmitter: receipts stay for whoever is there to keep them.
+        """Bind and unbind on a separate link; as transmitter, it consumes no receipt.
 
-        Unreachable: no answer, or not now. Refused: the account or its password is not right.
+        Unreachable: no answer, or temporarily unavailable. ElementRefused: account or password is wrong.
         """
         try:
             client = self._linked(time.monotonic() + seconds, "bind_transmitter")
@@ -193,7 +198,7 @@ class ShortMessageCentre:
         return bool(select.select([client._socket], [], [], within)[0])
 
     def _read(self, client: Any, until: float) -> None:
-        """One unit, waited for no longer than `until`."""
+        """Read and handle one PDU; TimeoutError after `until`."""
         if not self._readable(client, _left(until)):
             raise TimeoutError("silent")
         client._socket.settimeout(_left(until))
@@ -218,7 +223,7 @@ class ShortMessageCentre:
         if unit.esm_class & 0x3C == smpp.IS_RECEIPT:
             text = unit.short_message or getattr(unit, "message_payload", None) or b""
             receipt = said(text, _letters(unit.receipted_message_id), unit.message_state, self._ids)
-        if receipt is None or not receipt.state:  # an answer of a person, or a state on the way
+        if receipt is None or not receipt.state:  # a message from a person, or an intermediate state
             self._acknowledge(client, unit.sequence)
             return
         detail = "" if receipt.delivered else receipt.state
@@ -237,7 +242,7 @@ class ShortMessageCentre:
             self._read(client, until)
 
     def _lost(self, error: Exception) -> NetworkError:
-        """The link is of no use any more; what was read and not given comes again after the next bind."""
+        """Close the link; unacknowledged receipts come again after the next bind."""
         self.close()
         host, port = self._address
         return Unreachable(f"{self.name} at {host}:{port} does not answer: {str(error) or 'silent'}")

@@ -1,1 +1,1 @@
-"""Call proxy: Kamailio, its configuration, lists and control line."""
+"""Call proxy: Kamailio with its configuration, its lists and its control socket."""

@@ -1,4 +1,7 @@
-"""The call proxy: Kamailio, which judges every call from tables in its own memory. See docs/NETWORK.md."""
+"""Call proxy adapter: Kamailio checks every call against tables in its memory.
+
+See docs/NETWORK.md.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from duanka.network.sip.lists import CallLists, other
 
 CONTROL, REFUSED, LOG = "control.sock", "refused.sqlite", "kamailio.log"
 _ACTIVE = NetworkState.ACTIVE
-_NOT_THERE = (404, 500)  # what Kamailio answers when a table has no such key
-_LOADS_WITHIN = 300.0  # seconds: a million entries take about 15
+_NOT_THERE = (404, 500)  # Kamailio's error codes for a key that is not in a table
+_LOADS_WITHIN = 300.0  # seconds to load a list: a million entries take about 15
 
 
 class CallProxy:
-    """An Element, a WholeList and a RefusalSource on the Kamailio whose files are in `folder`, on this machine."""
+    """Element, WholeList and RefusalSource of the Kamailio in `folder`."""
 
     def __init__(self, folder: Path, *, name: str = "call_proxy", seconds: float = 4.0) -> None:
         self.name, self._seconds = name, seconds
@@ -35,33 +38,33 @@ class CallProxy:
         self.put({card: NetworkState.OUTGOING_BARRED})
 
     def suspend(self, card: str) -> None:
-        """Refuse calls from the card and to it."""
+        """Refuse calls from and to the card."""
         self.put({card: NetworkState.SUSPENDED})
 
     def restore(self, card: str) -> None:
-        """Let its calls pass."""
+        """Allow calls of the card."""
         self.put({card: NetworkState.ACTIVE})
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Many changes with one write to the disk; where it fails, some may be made."""
+        """Change many cards with one disk write; on an error some may be changed."""
         until = time.monotonic() + self._seconds
         states = {checked(card): None if state is _ACTIVE else state for card, state in cards.items()}
         with self._lists.locked():
-            # the disk first: what is acknowledged is loaded again by a Kamailio that dies the moment after
+            # disk first: if Kamailio dies now, it loads an acknowledged change at its next start
             self._lists.put(states)
             self._tell(self._live(), states, until)
 
     def state_of(self, card: str) -> NetworkState:
-        """Asked of Kamailio itself, not of our list."""
+        """Read the state from Kamailio itself, not from the list on disk."""
         checked(card)
         return next(self._states([card]))
 
     def shows(self, state: NetworkState) -> NetworkState:
-        """The proxy can do all of them."""
+        """The proxy supports every state."""
         return state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """What Kamailio does, asked of it for every card of the list on disk. Where they differ it loads the list."""
+        """Yield Kamailio's state of every listed card; reload its list if it differs."""
         cards, states = self._held()
         if self._differs([card for card, state in zip(cards, states, strict=True) if state is _ACTIVE]):
             self._exchange(self._lists.copy)
@@ -72,9 +75,10 @@ class CallProxy:
                 yield card, state
 
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
-        """Fill the other list, then let it count, between two calls. Single changes meanwhile are in it.
+        """Fill the inactive list, then switch to it between two calls.
 
-        Takes seconds (100,000 cards about two), more than `seconds`; Refused while another list is being loaded.
+        Single changes made meanwhile are included. Takes seconds (100,000 cards about two), which may exceed `seconds`;
+        ElementRefused while another list is being loaded.
         """
         for card in cards:
             checked(card)
@@ -82,33 +86,33 @@ class CallProxy:
         self._lists.keep_copy()
 
     def count(self) -> int:
-        """Cards on the list that counts, asked of Kamailio itself."""
+        """Return the number of cards on the active list, read from Kamailio itself."""
         held = {str(one["name"]): int(one["all"]) for one in self._rpc.ask("htable.stats")}
         return held[self._live()]
 
     def list_origin(self) -> ListOrigin:
-        """What the lists on disk were read from at the last start at which they were spoilt.
+        """Return what the disk lists were restored from when they were last found damaged.
 
-        Asked every few seconds, so it also keeps the log of Kamailio small, where that lies in the folder.
+        Polled every few seconds, so it also limits the size of Kamailio's log where that lies in the folder.
         """
         keep_small(self._log)
         return self._lists.origin
 
     def confirm_list(self) -> None:
-        """They agree with the order book."""
+        """Record that the lists agree with the orders."""
         with self._lists.locked():
             self._lists.confirm()
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """What Kamailio refused and wrote down after position `after`."""
+        """Return what Kamailio refused after position `after`."""
         return self._refused.read(after, limit)
 
     def forget(self, before: int) -> None:
-        """Remove what is recorded elsewhere."""
+        """Delete refusals that are recorded elsewhere."""
         self._refused.forget(before)
 
     def close(self) -> None:
-        """Give sockets and files back."""
+        """Close sockets and files."""
         self._rpc.close()
         self._lists.close()
 
@@ -119,22 +123,22 @@ class CallProxy:
                 filling = self._lists.begin()
             self._load(filling, fill)
             with self._lists.locked():
-                # the disk first, so that a Kamailio which starts at any moment of this has every change too
+                # disk first, so that a Kamailio which starts at any moment of this loads every change
                 changed = self._lists.changed()
                 self._lists.end(filling)
                 self._tell(filling, changed)
                 self._rpc.ask("htable.sets", "live", "list", filling)
-            with contextlib.suppress(NetworkError):  # memory given back; the next exchange does it too
+            with contextlib.suppress(NetworkError):  # frees memory only; the next switch of lists does it too
                 self._rpc.ask("htable.flush", other(filling), seconds=_LOADS_WITHIN)
 
     def _load(self, filling: str, fill: Callable[[str], None]) -> None:
-        """Outside the lock: it takes seconds, and single changes must not wait for it."""
+        """Load and activate a list without holding the lock: it takes seconds."""
         try:
             fill(filling)
             self._rpc.ask("htable.reload", filling, seconds=_LOADS_WITHIN)
         except NetworkError as error:
             with contextlib.suppress(NetworkError), self._lists.locked():
-                self._lists.abandon()  # what is too much for its memory must not be loaded at the next start
+                self._lists.abandon()  # a list too large for Kamailio's memory must not be loaded at its next start
             if isinstance(error, RpcError):
                 raise ElementRefused(
                     f"the call proxy did not load the list ({error}): start it with more `entries`"
@@ -142,7 +146,7 @@ class CallProxy:
             raise
 
     def _agree(self) -> None:
-        """Where an exchange was cut off before its last step, take the step: the disk says which list counts."""
+        """Complete an interrupted switch of lists; the disk says which is active."""
         if self._live() == self._lists.live:
             return
         with self._lists.locked():
@@ -155,7 +159,10 @@ class CallProxy:
         return cards, list(self._states(cards))
 
     def _differs(self, odd: Sequence[str]) -> bool:
-        """Whether Kamailio lacks one of the `odd` cards, or holds more than the disk; not what changes just now."""
+        """Return whether Kamailio lacks an `odd` card or has more than the disk.
+
+        Cards that are being changed at this moment are not counted.
+        """
         with self._lists.locked():
             held = {str(one["name"]): int(one["all"]) for one in self._rpc.ask("htable.stats")}
             missing = [card for card in odd if self._lists.has(card)]
@@ -164,7 +171,7 @@ class CallProxy:
     def _tell(
         self, table: str, states: Mapping[str, NetworkState | None], until: float | None = None
     ) -> None:
-        """Put these cards into the table, or take them out: None."""
+        """Write cards into Kamailio's table; state None removes the card."""
         asked = [
             ("htable.sets", (table, card, state.value)) if state else ("htable.delete", (table, card))
             for card, state in states.items()

@@ -1,4 +1,4 @@
-"""Kamailio's JSON-RPC over its datagram socket: many questions on their way at once, each with its answer."""
+"""Client of Kamailio's JSON-RPC over a datagram socket, with pipelined requests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from duanka.domain.network import ElementRefused, Unreachable
 from duanka.network.unix_path import reachable
 
-_AHEAD = 8  # questions on their way: a datagram socket queues ten, and what finds it full is lost
+_AHEAD = 8  # requests in flight: a datagram socket queues ten, and drops what finds the queue full
 _MOST = 65_535
 
 Question = tuple[str, tuple[object, ...]]
 
 
 class RpcError(ElementRefused):
-    """The other side answered with an error. `code`: its number."""
+    """Kamailio answered with an error. `code`: its number."""
 
     def __init__(self, code: int, said: str) -> None:
         super().__init__(said)
@@ -28,7 +28,10 @@ class RpcError(ElementRefused):
 
 
 class JsonRpc:
-    """Asks the socket at `path`. `seconds`: the most that an answer takes. Raises Unreachable, RpcError."""
+    """Client of the socket at `path`. `seconds`: time limit of one answer.
+
+    Raises Unreachable and RpcError.
+    """
 
     def __init__(self, path: Path, *, seconds: float = 4.0) -> None:
         self._path, self._seconds = path, seconds
@@ -36,7 +39,7 @@ class JsonRpc:
         self._socket: socket.socket | None = None
 
     def ask(self, method: str, *parameters: object, seconds: float | None = None) -> Any:
-        """One question; its result."""
+        """Send one request; return its result."""
         answer = next(iter(self.ask_all([(method, parameters)], seconds=seconds)))
         if isinstance(answer, RpcError):
             raise answer
@@ -45,9 +48,9 @@ class JsonRpc:
     def ask_all(
         self, questions: Iterable[Question], *, seconds: float | None = None, until: float | None = None
     ) -> Iterator[Any]:
-        """Many questions; their results or RpcErrors in the same order.
+        """Send many requests; yield their results or RpcErrors in the same order.
 
-        `seconds`: that one answer may take; `until`: when all must be there, in `time.monotonic()`.
+        `seconds`: time limit of one answer. `until`: deadline of all of them in `time.monotonic()` seconds.
         """
         left = iter(questions)
         while some := list(itertools.islice(left, _AHEAD)):
@@ -55,7 +58,7 @@ class JsonRpc:
             yield from self._some(some, most if until is None else min(most, until - time.monotonic()))
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         if self._socket:
             self._socket.close()
         self._socket = None
@@ -77,7 +80,7 @@ class JsonRpc:
                 if said.get("id") in numbers:
                     answers[said["id"]] = _result(said)
         except (OSError, ValueError) as error:
-            self.close()  # an answer that comes late must not be taken for one to the next question
+            self.close()  # a late answer must not be matched to the next request
             raise Unreachable(
                 f"the call proxy at {self._path} does not answer: {str(error) or 'silent'}"
             ) from error
@@ -86,7 +89,7 @@ class JsonRpc:
 
 def _bound() -> socket.socket:
     asking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    asking.bind("")  # the kernel names it: nothing is left behind on any disk
+    asking.bind("")  # autobind to an abstract address: leaves no file behind
     return asking
 
 

@@ -1,4 +1,4 @@
-"""A real call proxy of our own: Kamailio with the configuration that we write."""
+"""Kamailio as call proxy: writes its configuration, starts and stops it."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from duanka.network.sip.number_patterns import number_patterns
 
 Address = tuple[str, int]
 _CONFIG, _VIA_SECRET = "kamailio.cfg", "via.secret"
-_CALL_SECONDS = 4 * 3600  # how long an answered call is known
-_AT_ONCE = 1000  # refusals in one write; with those of one round the most that a kill loses
+_CALL_SECONDS = 4 * 3600  # seconds for which an answered call is remembered
+_AT_ONCE = 1000  # refusals per write; with those of one interval, the most that a kill loses
 
 
 class OwnCallProxy(OwnPart):
-    """Kamailio in `folder`, which passes on to `next_hop` what it does not refuse; a context manager.
+    """Kamailio in `folder`, forwarding accepted calls to `next_hop`; context manager.
 
-    `listen`: None for a free port of loopback. `redress`: where a refused caller learns why and objects (RFC 8688).
-    `emergency`: numbers that pass beside those that always do. `entries`: how many cards the lists are made for.
-    `megabytes`: of shared memory; None for what two full lists and the waiting refusals take. `write_every`: seconds
-    between two writes of refusals; `waiting`: how many wait while the disk takes none, beyond which the oldest are
-    lost. DuankaError where Kamailio is missing.
+    `listen`: None for a free loopback port. `redress`: URL where a refused caller learns why and can object (RFC 8688).
+    `emergency`: numbers that always pass, beside the built-in ones. `entries`: number of cards the lists are sized for.
+    `megabytes`: shared memory; None for what two full lists and the waiting refusals need. `write_every`: seconds
+    between two writes of refusals. `waiting`: refusals buffered while the disk accepts none; beyond that the oldest
+    are lost. DuankaError if Kamailio is missing.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class OwnCallProxy(OwnPart):
     ) -> None:
         self._program = program("kamailio", "kamailio kamailio-sqlite-modules")
         self._entries = entries
-        # a card takes about 210 bytes, twice while lists are exchanged; a refusal that waits about 400, and a million
-        # answered calls 160 to 240 MB
+        # A card takes about 210 bytes, twice that during a switch of lists; a waiting refusal about 400; a million
+        # answered calls 160 to 240 MB.
         self._megabytes = megabytes or 320 + entries // 2200 + waiting // 2000
         self.folder = folder.resolve()
         make(self.folder)
@@ -70,7 +70,7 @@ class OwnCallProxy(OwnPart):
             host=self.address[0],
             port=self.address[1],
             workers=workers,
-            size=max(8, min(20, entries.bit_length() - 2)),  # about four entries in a slot of the table
+            size=max(8, min(20, entries.bit_length() - 2)),  # about four entries per hash slot
             queue=waiting,
             every=int(write_every * 1_000_000),
             redress=_in_header(redress),
@@ -79,18 +79,18 @@ class OwnCallProxy(OwnPart):
         )
 
     def _write_config(self, **values: object) -> None:
-        """Write the configuration, which holds a secret: for our eyes alone."""
+        """Write the configuration, readable by its owner only: it holds a secret."""
         plain = Environment(
             loader=FunctionLoader(_template),
             undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701  # no page
+            autoescape=False,  # noqa: S701  # no HTML
             keep_trailing_newline=True,
         )
         written = plain.get_template(f"{_CONFIG}.j2").render(
             version=__version__,
             lists=self.folder / LISTS,
             refused=self.folder / REFUSED,
-            socket=f"/proc/self/cwd/{CONTROL}",  # short, however long the folder's own path is
+            socket=f"/proc/self/cwd/{CONTROL}",  # a short path, however long the folder's own path is
             at_once=_AT_ONCE,
             secret=_secret(self.folder),
             call_seconds=_CALL_SECONDS,
@@ -101,35 +101,35 @@ class OwnCallProxy(OwnPart):
         (self.folder / _CONFIG).chmod(0o600)
 
     def start(self, within: float = OWN_PART_SECONDS) -> None:
-        """Start it, or anew where it runs, and wait until it has loaded its lists and answers."""
+        """Start or restart Kamailio, and wait until it has loaded its lists and answers."""
         self.stop()
         self._end_left_over()
         (self.folder / CONTROL).unlink(missing_ok=True)
-        make(self.folder)  # also lists that were spoilt since this value was made
-        # db_sqlite waits for no lock, and who closes the file as the last one locks it for a moment: that is us, later
+        make(self.folder)  # repairs lists that were damaged since this value was created
+        # db_sqlite does not wait for locks, and the last one to close the file locks it briefly: keep it open
         with contextlib.closing(CallLists(self.folder, seconds=OWN_PART_SECONDS)) as kept_open:
             with contextlib.suppress(ElementRefused), kept_open.exchanging():
-                kept_open.abandon()  # half a list that a crash left
+                kept_open.abandon()  # a half-filled list that a crash left
             self._process = OwnProcess(self.command(), self.folder / LOG, self.folder)
             self._process.until(self._ready, within)
 
     def command(self) -> list[str]:
-        """The command line; it puts spoilt lists right before it becomes Kamailio, whose folder is `folder`."""
+        """Return the command line, which repairs damaged lists and then execs Kamailio."""
         here = str(self.folder)
-        # a process that loads a list holds all its rows for a moment; memory that is not touched costs nothing
+        # a process that loads a list holds all its rows for a moment; untouched memory costs nothing
         memory = ["-m", str(self._megabytes), "-M", str(16 + self._entries // 1500)]
-        # Where none is named, packages of Kamailio take the allocator that looks for faults of Kamailio itself: a call
-        # costs a quarter more with it, and the exchange of a list two to three times as much.
+        # Kamailio's packages default to a debugging allocator: a call costs a quarter more with it, and a switch of
+        # lists takes two to three times as long.
         memory += ["-x", "fm", "-X", "fm"]
         begin = [sys.executable, "-m", "duanka.network.sip.kamailio_start", here]
         return [*begin, self._program, *memory, "-f", _CONFIG, "-DD", "-E", "-w", here, "-Y", here]
 
     def element(self, seconds: float = OWN_PART_SECONDS) -> CallProxy:
-        """The proxy as orders see it."""
+        """Return the element adapter of this proxy."""
         return CallProxy(self.folder, seconds=seconds)
 
     def _end_left_over(self) -> None:
-        """A Kamailio whose parent was killed goes on serving: what still works in this folder ends first."""
+        """Stop a Kamailio that still serves this folder after its parent was killed."""
         until = time.monotonic() + OWN_PART_SECONDS
         while (left := self._left_over()) and time.monotonic() < until:
             for process in left:
@@ -161,7 +161,7 @@ def _template(name: str) -> str:
 
 
 def _secret(folder: Path) -> str:
-    """What marks our Via, kept over restarts so that answers which are under way still come through."""
+    """Return the secret in our Via headers; kept, so late replies pass a restart."""
     path = folder / _VIA_SECRET
     if not path.exists():
         with open(path, "w", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
@@ -170,7 +170,7 @@ def _secret(folder: Path) -> str:
 
 
 def _in_header(url: str) -> str:
-    """A URL as it stands in a quoted string of Kamailio, where $ begins a variable."""
+    """Escape a URL for a quoted string of Kamailio, where $ begins a variable."""
     if not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", url):
         raise DuankaError(f"{url!r} is no URL for a way of redress: write it percent-encoded, https://...")
     return url.replace("$", "$$")

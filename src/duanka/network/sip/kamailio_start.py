@@ -1,7 +1,7 @@
-"""Starts Kamailio with lists that it can load: `python -m duanka.network.sip.kamailio_start FOLDER COMMAND...`.
+"""Start Kamailio: `python -m duanka.network.sip.kamailio_start FOLDER COMMAND...`.
 
-Kamailio ends where it cannot read its lists, and then no emergency call passes either. So they are looked through, and
-put right where they are spoilt, before it takes the place of this process. What it logs has its numbers masked.
+Kamailio exits if it cannot read its lists, and then not even emergency calls pass. So the lists are checked, and
+repaired if damaged, before this process execs Kamailio. Phone numbers in its log are masked.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def start(folder: Path, command: list[str]) -> None:
-    """Become `command`, in `folder`; returns never."""
+    """Exec `command` in `folder`; does not return."""
     try:
         make(folder)
         RefusedFile(folder / REFUSED, "call_proxy", Carried.CALL).make()
-    except (OSError, sqlite3.Error, DuankaError) as error:  # a full disk: what is there may still be loaded
+    except (OSError, sqlite3.Error, DuankaError) as error:  # disk full: the existing lists may still load
         _LOG.error("the files in %s cannot be looked through: %s", folder, error)
     mask_stderr()
     os.chdir(folder)

@@ -1,4 +1,7 @@
-"""The two block lists of a call proxy on disk: what it loads when it starts, written before it is told."""
+"""The two block lists of a call proxy on disk.
+
+Kamailio loads the active one at its start; every change is written here before Kamailio gets it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _SPOILT = (
 )
 _STATES = (NetworkState.OUTGOING_BARRED.value, NetworkState.SUSPENDED.value)
 _AT_ONCE = 5_000
-_POLLED = 0.0005  # seconds between two looks at a lock
+_POLLED = 0.0005  # polling interval (s) for a lock
 _MADE = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS a (card TEXT PRIMARY KEY, state TEXT NOT NULL);
@@ -38,9 +41,10 @@ INSERT OR IGNORE INTO live VALUES ('list', 'a');
 
 
 def make(folder: Path) -> None:
-    """Make what a call proxy in `folder` keeps, where it is missing or spoilt.
+    """Create the files of a call proxy in `folder` where they are missing or damaged.
 
-    Calls never depend on that file: a spoilt one is put aside, the last good copy takes its place, else an empty list.
+    Calls never depend on this file: a damaged one is moved aside and replaced by its last good copy, else by an empty
+    list.
     """
     private_folder(folder)
     path, copy = folder / LISTS, folder / GOOD_COPY
@@ -48,7 +52,7 @@ def make(folder: Path) -> None:
         if copy.exists() and not path.exists():
             raise sqlite3.DatabaseError("it is gone")
         _check(path)
-    except sqlite3.OperationalError as error:  # locked, full, not allowed: the file itself may be whole
+    except sqlite3.OperationalError as error:  # locked, full, no permission: the file itself may be intact
         _LOG.error("%s cannot be looked through (%s): the call proxy starts with it as it is", path, error)
     except sqlite3.DatabaseError as error:
         aside = put_aside(path)
@@ -71,7 +75,7 @@ def make(folder: Path) -> None:
 
 
 def _check(path: Path) -> None:
-    """Make the tables where they are missing, and read all of them; sqlite3.DatabaseError where that is impossible."""
+    """Create missing tables and read all of them; sqlite3.DatabaseError if unreadable."""
     with contextlib.closing(sqlite3.connect(private_database(path))) as database:
         database.executescript(_MADE)
         if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
@@ -84,7 +88,7 @@ def _check(path: Path) -> None:
 
 
 def other(table: str) -> str:
-    """The list that does not count when `table` does."""
+    """Return the name of the list other than `table`."""
     return "b" if table == "a" else "a"
 
 
@@ -97,44 +101,50 @@ def _taken(lock: TextIO) -> bool:
 
 
 class CallLists:
-    """The lists in `folder`. `locked` keeps other processes out for a moment; a change is durable when it returns."""
+    """The lists in `folder`.
+
+    `locked` excludes other processes. A change is durable when the method returns.
+    """
 
     def __init__(self, folder: Path, *, seconds: float) -> None:
         self._folder, self._seconds = folder, seconds
         self._database: sqlite3.Connection | None = None
-        self._inode: int | None = None  # of the file that it opened
+        self._inode: int | None = None  # of the file that is open
 
     def close(self) -> None:
-        """Give the database back."""
+        """Close the database."""
         if self._database:
             self._database.close()
         self._database = None
 
     @property
     def live(self) -> str:
-        """Which list counts: a or b."""
+        """Return the name of the active list: a or b."""
         return str(self._one("SELECT list FROM live WHERE name = 'list'") or "a")
 
     @property
     def filling(self) -> str | None:
-        """Which list is being filled, to take over from the other."""
+        """Return the name of the list that is being filled to become active, if any."""
         found = self._one("SELECT list FROM live WHERE name = 'filling'")
         return str(found) if found else None
 
     @property
     def origin(self) -> ListOrigin:
-        """What the lists were read from when they were last spoilt; FILE once confirmed."""
+        """Return what the lists were last restored from; FILE once confirmed."""
         found = self._one("SELECT list FROM live WHERE name = 'origin'")
         return next((one for one in ListOrigin if one.value == found), ListOrigin.FILE)
 
     def confirm(self) -> None:
-        """Note that the lists agree with the order book."""
+        """Record that the lists agree with the orders."""
         with self._writing() as database:
             database.execute("DELETE FROM live WHERE name = 'origin'")
 
     @contextmanager
     def locked(self, name: str = "lists.lock") -> Iterator[None]:
-        """One process at a time, so that disk and memory change in the same order. Unreachable: it took too long."""
+        """Hold a lock between processes, so that disk and memory change in the same order.
+
+        Unreachable if it is not obtained in time.
+        """
         until = time.monotonic() + self._seconds
         with self._lock(name) as lock:
             while not _taken(lock):
@@ -145,7 +155,7 @@ class CallLists:
 
     @contextmanager
     def exchanging(self) -> Iterator[None]:
-        """One exchange of the whole list at a time; Refused where another is under way."""
+        """Allow one switch of the whole list at a time; ElementRefused while another runs."""
         with self._lock("exchange.lock") as lock:
             if not _taken(lock):
                 raise ElementRefused(
@@ -154,7 +164,7 @@ class CallLists:
             yield
 
     def put(self, cards: Mapping[str, NetworkState | None]) -> None:
-        """Change these cards, also in the list that is being filled."""
+        """Change these cards, also in a list that is being filled."""
         with self._writing() as database:
             live, filling = self.live, self.filling
             for card, state in cards.items():
@@ -166,7 +176,7 @@ class CallLists:
                 )
 
     def begin(self) -> str:
-        """Empty the list that does not count, and remember single changes from here on; its name."""
+        """Empty the inactive list, start recording single changes; return its name."""
         filling = other(self.live)
         with self._writing() as database:
             database.execute("INSERT OR REPLACE INTO live VALUES ('filling', ?)", (filling,))
@@ -175,20 +185,20 @@ class CallLists:
         return filling
 
     def fill(self, filling: str, cards: Mapping[str, NetworkState]) -> None:
-        """Put `cards` into the list that does not count yet."""
+        """Write `cards` into the inactive list."""
         rows = [(card, state.value) for card, state in cards.items() if state is not NetworkState.ACTIVE]
-        for at in range(0, len(rows), _AT_ONCE):  # in pieces, and single changes are let in between them
+        for at in range(0, len(rows), _AT_ONCE):  # in batches, so that single changes can run in between
             with self.locked(), self._writing() as database:
                 database.executemany(f"INSERT INTO {filling} VALUES (?, ?)", rows[at : at + _AT_ONCE])
             time.sleep(2 * _POLLED)
 
     def copy(self, filling: str) -> None:
-        """Put what counts now into the list that does not count yet."""
+        """Copy the active list into the inactive one."""
         with self._writing() as database:
             database.execute(f"INSERT INTO {filling} SELECT card, state FROM {self.live}")
 
     def keep_copy(self) -> None:
-        """Write what counts beside its file, where it changed since the last copy."""
+        """Copy the active list to a file beside it, if it changed since the last copy."""
         path, copy = self._folder / LISTS, self._folder / GOOD_COPY
         written = [one.stat().st_mtime_ns for one in (path, path.with_name(f"{LISTS}-wal")) if one.exists()]
         if copy.exists() and copy.stat().st_mtime_ns > max(written, default=0):
@@ -204,36 +214,36 @@ class CallLists:
             raise Unreachable(f"the lists of the call proxy cannot be copied: {error}") from error
 
     def changed(self) -> dict[str, NetworkState | None]:
-        """What changed one by one while a list was filled, as it is last."""
+        """Return the single changes made while a list was being filled, latest state each."""
         rows = self._reading("SELECT card, state FROM changed ORDER BY id")
         return {card: NetworkState(state) if state else None for card, state in rows}
 
     def end(self, filled: str) -> None:
-        """From now on `filled` counts, with what changed meanwhile; the other one is empty."""
+        """Activate `filled` with the changes made meanwhile; empty the other list."""
         with self._writing() as database:
             for card, state in self.changed().items():
                 _put(database, filled, card, state)
             database.execute("UPDATE live SET list = ? WHERE name = 'list'", (filled,))
             database.execute("DELETE FROM live WHERE name = 'filling'")
-            database.execute(f"DELETE FROM {other(filled)}")  # quick: a whole table
+            database.execute(f"DELETE FROM {other(filled)}")  # fast: no WHERE, so SQLite truncates the table
 
     def abandon(self) -> None:
-        """Empty the list that does not count."""
+        """Empty the inactive list."""
         with self._writing() as database:
             database.execute("DELETE FROM live WHERE name = 'filling'")
             database.execute("DELETE FROM changed")
             database.execute(f"DELETE FROM {other(self.live)}")
 
     def cards(self) -> list[str]:
-        """The cards on the list that counts."""
+        """Return the cards on the active list."""
         return [str(card) for (card,) in self._reading(f"SELECT card FROM {self.live}")]
 
     def has(self, card: str) -> bool:
-        """Whether the card is on the list that counts."""
+        """Return whether the card is on the active list."""
         return bool(self._reading(f"SELECT 1 FROM {self.live} WHERE card = ?", card))
 
     def count(self) -> int:
-        """How many cards are on the list that counts."""
+        """Return the number of cards on the active list."""
         return int(str(self._one(f"SELECT count(*) FROM {self.live}")))
 
     @contextmanager
@@ -270,7 +280,7 @@ class CallLists:
             ) from error
 
     def _open(self) -> sqlite3.Connection:
-        if self._database and not self._is_in_place():  # SQLite would go on with a file that no start reads
+        if self._database and not self._is_in_place():  # SQLite would keep using the deleted file
             self.close()
         if self._database is None:
             try:

@@ -1,4 +1,4 @@
-"""The one grammar of numbers as patterns of Kamailio's configuration."""
+"""Phone-number grammar as regular expressions for Kamailio's configuration."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from duanka.domain import phone_number as grammar
 from duanka.domain.phone_number import ProtectedNumbers
 
-# Who calls, and who diverted the call, beside From: what is vouched for, what is claimed (RFC 3325, 5806, 7044).
+# Headers that name a caller or diverting party beside From: asserted or merely claimed (RFC 3325, 5806, 7044).
 IDENTITY_HEADERS = (
     *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"),
 )
-# Blanks and marks of other alphabets in UTF-8, and a no-break space in Latin-1.
+# Blanks, dashes and invisible marks in UTF-8, and a no-break space in Latin-1.
 _INVISIBLE = (
     "\u00a0\u00ad\u2009\u2010\u2011\u2012\u2013\u2014\u2015\u200b\u200e\u200f"
     "\u202a\u202c\u202d\u202f\u2212\u3000\ufeff\udca0"
 )
-LEAST_DIGITS = 10  # of every form of a subscriber
+LEAST_DIGITS = 10  # shortest form of a subscriber number
 _BRACED = re.compile(r"(\[[^]]+\])\{([0-9]+)(?:,([0-9]+))?\}")
 
 
 def number_patterns(protected: ProtectedNumbers) -> dict[str, object]:
-    """Values of the configuration's template. `protected`: whom every card may call."""
+    """Return the template values. `protected`: numbers that every card may call."""
     return {
         "sos": grammar.SENT_SOS,
         "short_context": f"^{grammar.SHORT_CONTEXT}$",
@@ -48,7 +48,7 @@ def number_patterns(protected: ProtectedNumbers) -> dict[str, object]:
 
 
 def _without_braces(pattern: str) -> str:
-    """`pattern` without counts in braces, which would end a transformation of Kamailio's."""
+    """Rewrite `{n}` counts: a brace would end a Kamailio transformation."""
 
     def repeated(found: re.Match[str]) -> str:
         atom, least, most = found[1], int(found[2]), int(found[3] or found[2])

@@ -1,1 +1,1 @@
-"""SMPP 3.4: units, texts, numbers."""
+"""SMPP 3.4: PDUs, message texts, numbers."""

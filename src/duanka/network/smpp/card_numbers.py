@@ -1,4 +1,4 @@
-"""Numbers as short messages carry them, and those that nothing may hold up."""
+"""Phone numbers in SMPP addresses, and the emergency numbers that always pass."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from functools import lru_cache
 from duanka.domain.phone_number import MOBILE, ProtectedNumbers, identity
 from duanka.network.smpp.codec import SmppAddress
 
-_LONGEST = 200  # letters: SMPP allows 65, and a URI may be a number
+_LONGEST = 200  # characters: SMPP allows 65, and a URI may stand for a number
 _PLAIN = re.compile(
     f"(?:86)?({MOBILE})"
 )  # as `identity` and ProtectedNumbers read it too, without their caches
-# A gateway's code before the number of a handset: messages to and from it are the handset's.
+# A gateway's prefix before the number of a handset: such messages are treated as the handset's.
 _BEHIND_GATEWAY = re.compile(f"10658({MOBILE})")
 
 
 def e164(address: SmppAddress) -> str:
-    """Digits with country code, whatever type is claimed; service numbers and names of senders as they stand."""
-    if plain := _PLAIN.fullmatch(address.number):  # nearly all
+    """Return digits with country code, whatever type of number is claimed.
+
+    Service numbers and alphanumeric senders are returned unchanged.
+    """
+    if plain := _PLAIN.fullmatch(address.number):  # fast path of nearly all addresses
         return f"86{plain[1]}"
-    if len(address.number) > _LONGEST:  # no number: and no cache keeps kilobytes of what a client invents
+    if len(address.number) > _LONGEST:  # not a number; and such client input must not fill the caches
         return address.number[:_LONGEST]
     number = identity(_as_text(address.number))
     if number.startswith("10658") and (found := _BEHIND_GATEWAY.fullmatch(number)):
@@ -30,7 +33,7 @@ def e164(address: SmppAddress) -> str:
 
 
 def _as_text(written: str) -> str:
-    """Bytes of an address that are UTF-8 read as such: full-width digits are digits."""
+    """Decode address bytes that are UTF-8, so that full-width digits count as digits."""
     if written.isascii():
         return written
     try:
@@ -40,12 +43,15 @@ def _as_text(written: str) -> str:
 
 
 def is_service(number: str) -> bool:
-    """Whether a sender is a short code or a name, whose rate its contract sets: 10086, 95588, 1069..."""
+    """Return whether a sender is a short code or a name (10086, 95588, 1069...).
+
+    Its rate is set by contract, so no rate limit applies.
+    """
     return len(number) <= 8 or number.startswith("10") or not (number.isascii() and number.isdigit())
 
 
 class EmergencyNumbers:
-    """Those that are always protected, and `more`; `in` asks of a number as it is written."""
+    """Built-in emergency numbers and `more`; `in` takes a number as written."""
 
     def __init__(self, more: tuple[str, ...] = ()) -> None:
         protected = ProtectedNumbers(more)
@@ -53,10 +59,10 @@ class EmergencyNumbers:
         self._form = lru_cache(maxsize=8192)(protected.__contains__)
 
     def others(self, destinations: Iterable[SmppAddress]) -> list[str]:
-        """E.164 of the destinations that are none of them."""
+        """Return the E.164 form of the destinations that are not emergency numbers."""
         found = []
         for one in destinations:
-            if plain := _PLAIN.fullmatch(one.number):  # nearly all
+            if plain := _PLAIN.fullmatch(one.number):  # fast path of nearly all addresses
                 number = f"86{plain[1]}"
                 if number not in self._subscribers:
                     found.append(number)

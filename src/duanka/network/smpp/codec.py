@@ -1,6 +1,6 @@
-"""SMPP 3.4 as bytes: where a unit ends, what a submission says, and how an answer is written.
+"""SMPP 3.4 codec: splits bytes into PDUs, parses submissions, writes answers.
 
-Nothing here changes a unit: the message proxy passes on the bytes that it was given.
+PDUs are never modified in place: the message proxy forwards the bytes that it received.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-HEAD = struct.Struct(">IIII")  # length of all, command, status, sequence number
+HEAD = struct.Struct(">IIII")  # total length, command, status, sequence number
 _TLV = struct.Struct(">HH")
 
 BIND_RECEIVER, BIND_TRANSMITTER, QUERY_SM, SUBMIT_SM, DELIVER_SM = 0x01, 0x02, 0x03, 0x04, 0x05
@@ -27,20 +27,20 @@ QUEUE_FULL, THROTTLED, TRY_LATER, REFUSED_BY_APPLICATION, NO_SUCH_MESSAGE = 0x14
 MESSAGE_STATE, PAYLOAD, RECEIPTED_ID = 0x0427, 0x0424, 0x001E
 SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 
-HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: user data header; delivery receipt
-# Before the text of a message to one destination: service type, source, destination, esm_class to validity, length.
+HAS_HEADER, IS_RECEIPT = 0x40, 0x04  # in esm_class: has a user data header; is a delivery receipt
+# Fields before the text of a submit_sm: service type, source, destination, esm_class to validity, length.
 _TO_ONE = re.compile(rb"([^\0]*+)\0(..[^\0]*+)\0(..[^\0]*+)\0(...[^\0]*+)\0([^\0]*+)\0(.....)", re.DOTALL)
-_TO_NUMBER, _TO_LIST = 1, 2  # kinds of a destination in a submit_multi
-_ZEROS = 4  # bytes behind a text that its length does not count
-LONGEST = 70_000  # bytes of one unit: a payload of 65,535 and all fields
+_TO_NUMBER, _TO_LIST = 1, 2  # destination kinds in a submit_multi: number, distribution list
+_ZEROS = 4  # most zero bytes after a text that its length may leave out
+LONGEST = 70_000  # bytes of one PDU: a payload of 65,535 and all other fields
 
 
 class Malformed(ValueError):
-    """The bytes are no unit of SMPP 3.4."""
+    """The bytes are not an SMPP 3.4 PDU."""
 
 
 class SmppAddress(NamedTuple):
-    """A number as the unit has it: type of number, numbering plan, and the digits or letters."""
+    """An address: type of number, numbering plan, and the digits or letters."""
 
     ton: int
     npi: int
@@ -48,9 +48,9 @@ class SmppAddress(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """What submit_sm, data_sm, submit_multi or replace_sm says.
+    """Fields of a submit_sm, data_sm, submit_multi, replace_sm or deliver_sm.
 
-    `parameters`: the optional ones in their order, a tag as often as it stands there.
+    `parameters`: optional parameters in order; a tag may occur more than once.
     """
 
     command: int
@@ -70,25 +70,26 @@ class Submission(NamedTuple):
 
     @property
     def tlvs(self) -> Mapping[int, bytes]:
-        """The optional parameters by tag; the last where one stands there twice."""
+        """Optional parameters by tag; the last one where a tag occurs twice."""
         return dict(self.parameters)
 
     @property
     def payloads(self) -> tuple[bytes, ...]:
-        """Texts that do not fit into a short message."""
+        """All message_payload values: texts too long for `message`."""
         return tuple(value for tag, value in self.parameters if tag == PAYLOAD)
 
     @property
     def payload(self) -> bytes:
-        """The text that stands for `message` when that is empty."""
+        """The text that replaces an empty `message`."""
         return self.payloads[-1] if self.payloads else b""
 
 
 def submission(unit: bytes) -> Submission:
-    """Read a whole unit of one of SUBMISSIONS, or a deliver_sm; Malformed where its fields do not fit its length.
+    """Parse a submission PDU or deliver_sm; Malformed if it contradicts its length.
 
-    What stands behind the fields need not be optional parameters: peers end a text with a zero byte that its length
-    does not count, and more. It is read as far as it can be.
+
+    Bytes after the fields need not be optional parameters: some peers end a text with a zero byte that its length
+    does not count, or with other bytes. They are parsed as far as possible.
     """
     _, command, _, sequence = HEAD.unpack_from(unit)
     if command not in (SUBMIT_MULTI, DATA_SM, REPLACE_SM):
@@ -122,7 +123,10 @@ def submission(unit: bytes) -> Submission:
 
 
 def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
-    """A submit_sm or deliver_sm, which nearly all are: all fields by one pattern, a third of the time of one by one."""
+    """Parse a submit_sm or deliver_sm with one regular expression.
+
+    Nearly all PDUs are of these kinds; it takes a third of the time of parsing field by field.
+    """
     fields = _TO_ONE.match(unit, HEAD.size)
     if fields is None:
         raise Malformed("a submission ends before its fields do")
@@ -150,7 +154,7 @@ def _to_one(unit: bytes, command: int, sequence: int) -> Submission:
 
 
 def _replacement(unit: bytes, sequence: int) -> Submission:
-    """A replace_sm: it names a message that was sent before, so neither destination nor alphabet."""
+    """Parse a replace_sm; it has neither destinations nor a data_coding."""
     _, at = _text(unit, HEAD.size)
     source, at = _address(unit, at)
     schedule, at = _text(unit, at)
@@ -165,9 +169,9 @@ def _replacement(unit: bytes, sequence: int) -> Submission:
 
 
 def parameters(unit: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
-    """The optional parameters from `at` to the end, as far as they can be read: tag and value.
+    """Parse optional parameters from `at` on, as far as possible: (tag, value).
 
-    Where they do not fill the unit, they are also looked for behind zero bytes that a length does not count.
+    If they do not fill the PDU, parsing is tried again after zero bytes that a length did not count.
     """
     found, whole = _parameters(unit, at)
     skipped = 0
@@ -184,13 +188,16 @@ def _parameters(unit: bytes, at: int) -> tuple[list[tuple[int, bytes]], bool]:
     while at + _TLV.size <= size:
         tag, length = _TLV.unpack_from(unit, at)
         at += _TLV.size
-        found.append((tag, unit[at : at + length]))  # the last one may be cut off
+        found.append((tag, unit[at : at + length]))  # the last one may be truncated
         at += length
     return found, at == size
 
 
 def length_of(received: bytes, at: int, longest: int = LONGEST) -> int:
-    """Of the unit that begins at `at`, whose first four bytes are there; Malformed where it cannot be true."""
+    """Return the length of the PDU at `at`, whose first four bytes must be there.
+
+    Malformed if the length is impossible.
+    """
     length = int.from_bytes(received[at : at + 4], "big")
     if not HEAD.size <= length <= longest:
         raise Malformed(f"a unit of {length} bytes")
@@ -198,7 +205,7 @@ def length_of(received: bytes, at: int, longest: int = LONGEST) -> int:
 
 
 def units(received: bytes, longest: int = LONGEST) -> Iterator[bytes]:
-    """The whole units at the beginning of `received`."""
+    """Yield the complete PDUs at the beginning of `received`."""
     at = 0
     while at + 4 <= len(received):
         end = at + length_of(received, at, longest)
@@ -209,23 +216,23 @@ def units(received: bytes, longest: int = LONGEST) -> Iterator[bytes]:
 
 
 def unit(command: int, sequence: int, body: bytes = b"", status: int = OK) -> bytes:
-    """One whole unit."""
+    """Encode a whole PDU."""
     return HEAD.pack(HEAD.size + len(body), command, status, sequence) + body
 
 
 def answer(to: bytes, status: int, body: bytes = b"") -> bytes:
-    """The response to the unit `to`: its command and sequence number, and `status`."""
+    """Encode the response, with `status`, to the PDU `to`."""
     _, command, _, sequence = HEAD.unpack_from(to)
     return unit(command | RESPONSE, sequence, body, status)
 
 
 def text(value: str) -> bytes:
-    """A field that ends with a zero byte."""
+    """Encode a zero-terminated field."""
     return value.encode("latin-1") + b"\0"
 
 
 def texts(body: bytes, at: int, count: int) -> tuple[list[str], int]:
-    """`count` fields that end with a zero byte, from `at`, and where the next begins."""
+    """Parse `count` zero-terminated fields at `at`; return them and the next offset."""
     found = []
     for _ in range(count):
         one, at = _text(body, at)
@@ -234,7 +241,7 @@ def texts(body: bytes, at: int, count: int) -> tuple[list[str], int]:
 
 
 def tlv(tag: int, value: bytes) -> bytes:
-    """One optional parameter."""
+    """Encode one optional parameter."""
     return _TLV.pack(tag, len(value)) + value
 
 
@@ -250,7 +257,7 @@ def submit_sm(
     optional: Iterable[tuple[int, bytes]] = (),
     command: int = SUBMIT_SM,
 ) -> bytes:
-    """A whole submit_sm, or a deliver_sm, which has the same fields."""
+    """Encode a submit_sm, or a deliver_sm, which has the same fields."""
     body = b"".join(
         (
             b"\0",
@@ -279,9 +286,10 @@ def _address(body: bytes, at: int) -> tuple[SmppAddress, int]:
 
 
 def only_to(unit: bytes, keep: Callable[[str], bool]) -> tuple[bytes, list[bytes]]:
-    """A submit_multi to those of its destinations alone whose number `keep` takes, and the others.
+    """Reduce a submit_multi to the destinations whose number `keep` accepts.
 
-    The others as the answer names them: type, plan, number with its zero byte. Nothing else of the unit is changed.
+    Returns the PDU and the removed destinations as a response names them (type, plan, zero-terminated number). All
+    other bytes stay the same.
     """
     _, at = _text(unit, HEAD.size)
     _, at = _address(unit, at)
@@ -299,7 +307,7 @@ def only_to(unit: bytes, keep: Callable[[str], bool]) -> tuple[bytes, list[bytes
 
 
 def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:
-    """The answer to a submit_multi that was taken, which says of those `left_out` that they were not, for `status`."""
+    """Add `left_out` destinations, with `status`, to an OK submit_multi_resp."""
     message_id, _, rest = answer[HEAD.size :].partition(b"\0")
     more = b"".join(one + status.to_bytes(4, "big") for one in left_out)
     count = bytes((min((rest[0] if rest else 0) + len(left_out), 255),))
@@ -308,7 +316,10 @@ def partly(answer: bytes, left_out: Sequence[bytes], status: int) -> bytes:
 
 
 def _destinations(body: bytes, at: int) -> tuple[tuple[SmppAddress, ...], int]:
-    """Of a submit_multi: numbers; a distribution list stands as an address that is no number, whatever its name is."""
+    """Parse the destinations of a submit_multi.
+
+    A distribution list becomes an address that is not a number, whatever its name is.
+    """
     found = []
     count, at = body[at], at + 1
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Parts of long texts, kept until their fellows come, and read together in every alphabet."""
+"""Buffer of message parts: joins and decodes them as they arrive."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from duanka.network.smpp.text_encodings import READERS, claimed, gsm_text, readings_again
 
-_GAP = "〇"  # where a part is missing: a letter, so that no word reaches over it
-_VARIANTS = 4  # of one part number: sent again, in another alphabet, replaced
-_LONGEST = 4096  # bytes of a part that are kept: its beginning and its end
-_READ_TOGETHER = 32_768  # bytes of parts around the newest one
-_TAILS = 32  # ways in which a word may have begun; as claimed comes first
-_EDGE = 24  # characters of a part in which a word may begin that ends in the next
+_GAP = "〇"  # stands for a missing part; a letter, so that no keyword matches across it
+_VARIANTS = 4  # kept of one part number: resent, in another alphabet, replaced
+_LONGEST = 4096  # bytes kept of a part: its beginning and its end
+_READ_TOGETHER = 32_768  # bytes of parts read together, around the newest one
+_TAILS = 32  # candidate beginnings of a word at the end of a part; as claimed comes first
+_EDGE = 24  # characters at the end of a part that may begin a word
 _OVERHEAD = 400  # bytes that a part costs beside its text
-_LOOKED_THROUGH, _REPLACED_IN = 5000, 32  # messages that a replacement is tried in
+_LOOKED_THROUGH, _REPLACED_IN = 5000, 32  # messages searched for a replacement; messages it is tried in
 _PLAUSIBLE_SHARE = 0.6
 
 
@@ -25,7 +25,7 @@ _ASCII = bytes(range(0x80))
 
 class _Variant(NamedTuple):
     data: bytes
-    texts: tuple[str, ...]  # as claimed, and other readings that look like a text
+    texts: tuple[str, ...]  # as claimed, and other plausible readings
 
     @property
     def cost(self) -> int:
@@ -33,14 +33,17 @@ class _Variant(NamedTuple):
 
 
 class _Message:
-    """The parts of one message, and when the first came."""
+    """The parts of one message, and when the first arrived."""
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
         self.parts: dict[int, list[_Variant]] = {}
 
     def put(self, number: int, variant: _Variant) -> int:
-        """Add a variant of a part, the first and the latest are kept; by how much the cost grew."""
+        """Add a variant of a part; return by how many bytes the cost grew.
+
+        The first and the latest variants are kept.
+        """
         known = self.parts.setdefault(number, [])
         if any(one.data == variant.data and one.texts == variant.texts for one in known):
             return 0
@@ -53,10 +56,10 @@ class _Message:
 
 
 class JoinedParts:
-    """The latest parts of long messages, for as long as `seconds` and at most `most` bytes in all.
+    """The latest parts of long messages, kept up to `seconds` and `most` bytes in all.
 
-    A message is known by whose it is (account, sender, destination) and its reference. Totals are not compared: a part
-    may claim another one than its fellows.
+    The key of a message is (account, sender, destination) and its reference. Totals are not compared, as parts of one
+    message may claim different ones.
     """
 
     def __init__(self, *, most: int = 32_000_000, seconds: float = 3600.0) -> None:
@@ -75,7 +78,7 @@ class JoinedParts:
         data_coding: int,
         now: float,
     ) -> Iterator[str]:
-        """Keep a part for each of the peers; what is known of the whole message with it, in every reading."""
+        """Store a part for each peer; yield every reading of the message with it."""
         self._make_room(now)
         variant = _variant(data, data_coding)
         read: set[tuple[tuple[int, int], ...]] = set()
@@ -87,13 +90,13 @@ class JoinedParts:
                 message = self._held[key] = _Message(now)
             self._cost += message.put(number, variant)
             same = tuple((at, id(one)) for at, known in message.parts.items() for one in known)
-            if same not in read:  # to many destinations at once it is one text
+            if same not in read:  # to many destinations at once it is the same text
                 read.add(same)
                 texts += _joined(message.parts, number)
         return iter(texts)
 
     def replaced(self, account: str, sender: str, data: bytes, data_coding: int) -> Iterator[str]:
-        """A text that may take the place of any part that the sender sent: what the messages are with it."""
+        """Yield the messages as they would read if this text replaced any part of them."""
         variant = _variant(data, data_coding)
         found = 0
         for looked, ((whose, who, _, _), message) in enumerate(reversed(self._held.items())):
@@ -127,13 +130,19 @@ def _looks_written(text: str) -> bool:
 
 
 def usual_characters(text: str) -> int:
-    """How many of its characters are those of Chinese and English texts: GB 2312, printable ASCII, ends of lines."""
+    """Count the characters common in Chinese and English texts.
+
+    GB 2312, printable ASCII, line ends.
+    """
     octets = text.encode("gb2312", "ignore")
     return len(octets.translate(None, _NOT_WRITTEN)) - len(octets.translate(None, _ASCII)) // 2
 
 
 def _joined(parts: dict[int, list[_Variant]], newest: int) -> list[str]:
-    """The texts of the parts around the newest: their bytes joined in each alphabet, and alphabets mixed."""
+    """Return the texts of the parts around `newest`.
+
+    Their bytes joined and decoded in each alphabet, and one text with the alphabets mixed.
+    """
     numbers = _around(parts, newest)
     texts = []
     several = any(len(parts[number]) > 1 for number in numbers)
@@ -164,9 +173,9 @@ def _around(parts: dict[int, list[_Variant]], newest: int) -> list[int]:
 
 
 def _mixed(parts: dict[int, list[_Variant]], numbers: list[int]) -> str:
-    """All readings of all parts one behind the other, and each way in which one part may go on in the next.
+    """Return all readings of all parts, and all ways to continue in the next part.
 
-    A part of a few characters may lie in the middle of a word: what comes before it goes on through it.
+    A part of a few characters may be the middle of a word, so the text before it continues through it.
     """
     pieces: list[str] = []
     tails: list[str] = []

@@ -1,4 +1,4 @@
-"""What a submission says: its fields without headers, and which part of a longer text each of them is."""
+"""Text fields of a submission, and the parts of a longer text they may be."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from duanka.network.smpp.codec import (
 )
 
 T = TypeVar("T")
-_REFERENCE_8, _REFERENCE_16 = 0x00, 0x08  # information elements of a header
-# A header by its looks, where the bit that should announce it is missing.
+_REFERENCE_8, _REFERENCE_16 = 0x00, 0x08  # information elements: 8-bit and 16-bit concatenation
+# Bytes that look like such a header, in case the bit that announces it is missing.
 _LIKE_HEADER = (b"\x05\x00\x03", b"\x06\x08\x04")
-_MOST = 4  # of fields, references or parts that one message has more of than any honest one: the first and the last
+_MOST = 4  # fields, references or parts per message: honest ones have fewer; first and last ones are kept
 
 
 class MessagePart(NamedTuple):
-    """Which part of a longer message this is: `number` of `total`, counted from 1."""
+    """Position in a longer message: `number` of `total`, counted from 1."""
 
     reference: int
     total: int
@@ -30,14 +30,17 @@ class MessagePart(NamedTuple):
 
 
 class Content(NamedTuple):
-    """Bytes that a handset may show, and the parts that they may be."""
+    """Bytes that a handset may show, and the message parts that they may be."""
 
     data: bytes
     parts: tuple[MessagePart, ...]
 
 
 def whole_text(submission: Submission) -> bytes | None:
-    """The text of nearly all submissions, which can be shown in one way alone; None where `contents_of` must say."""
+    """Return the text of a submission that can be shown in one way only.
+
+    That is nearly all of them. None: use `contents_of`.
+    """
     if submission.parameters or submission.esm_class & HAS_HEADER or submission.command == REPLACE_SM:
         return None
     message = submission.message
@@ -45,10 +48,11 @@ def whole_text(submission: Submission) -> bytes | None:
 
 
 def contents_of(submission: Submission) -> list[Content]:
-    """Every way in which the fields of a submission may be shown: with and without header, each alone and joined.
+    """Return every way in which a handset may show the fields of a submission.
 
-    A header that contradicts itself (it is longer than the text, its elements do not fill it) is taken off as far as it
-    can be read; what follows it, the text with it, and the text behind its first byte are all judged.
+    With and without header, each field alone and all joined. An inconsistent header (longer than the text, or not
+    filled by its elements) is removed as far as it can be parsed; then the rest, the text with the header, and the
+    text from its second byte are all returned.
     """
     only = whole_text(submission)
     if only is not None:
@@ -77,7 +81,7 @@ def contents_of(submission: Submission) -> list[Content]:
 
 
 def part_of(submission: Submission) -> tuple[MessagePart | None, bytes, bytes]:
-    """The part that a submission is by its announced header, and its message and payload without that header."""
+    """Return the part that the header announces; message and payload without it."""
     message, payload = submission.message, submission.payload
     parts: tuple[MessagePart, ...] = ()
     if submission.esm_class & HAS_HEADER:
@@ -100,7 +104,7 @@ def _sar_parts(submission: Submission) -> tuple[MessagePart, ...]:
 
 
 def _without_header(field: bytes) -> tuple[tuple[MessagePart, ...], bytes, bool]:
-    """The parts that a header names, what stands behind it, and whether the header is whole."""
+    """Return the parts named by a header, the bytes after it, and whether it is valid."""
     if not field:
         return (), b"", True
     at, end = 1, 1 + field[0]
@@ -116,7 +120,7 @@ def _without_header(field: bytes) -> tuple[tuple[MessagePart, ...], bytes, bool]
             parts.append(MessagePart(value[0], value[1], value[2]))
         elif kind == _REFERENCE_16 and length == 4:
             parts.append(MessagePart(value[0] << 8 | value[1], value[2], value[3]))
-        elif not fits:  # the text begins here, as far as anybody can tell
+        elif not fits:  # best guess: the text begins here
             break
         at += 2 + length
     return _possible(parts), field[end if fits else at :], fits and at == end
@@ -127,5 +131,8 @@ def _possible(parts: list[MessagePart]) -> tuple[MessagePart, ...]:
 
 
 def _ends(some: list[T]) -> list[T]:
-    """Those that a handset or centre may take where there are too many: the first and the last."""
+    """Return the first and last few of too many.
+
+    Handsets and SMSCs differ in which of several they take.
+    """
     return some if len(some) <= _MOST else [*some[: _MOST // 2], *some[-_MOST // 2 :]]

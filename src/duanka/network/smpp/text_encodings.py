@@ -1,4 +1,4 @@
-"""The texts that a handset may show of a message's bytes: every alphabet, whatever `data_coding` claims."""
+"""Decoding of a message in every alphabet that a handset may show it in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-# 3GPP TS 23.038: the default alphabet, one character a septet; 0x1B opens the extension.
+# 3GPP TS 23.038: the default alphabet, one character per septet; 0x1B opens the extension table.
 GSM = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -17,7 +17,7 @@ GSM_EXTENSION = {
 }  # fmt: skip
 _EXTENDED = {"\x1b" + GSM[code]: letter for code, letter in GSM_EXTENSION.items()}
 _ESCAPE = "\x1b"
-_OF_ALL_BYTES = GSM + GSM  # centres that make septets of bytes drop the eighth bit
+_OF_ALL_BYTES = GSM + GSM  # SMSCs that pack bytes into septets drop the eighth bit
 _ASCII, _LATIN, _BINARY, _UCS2, _GBK = 1, 3, 4, 8, 15
 _BY_CODING = {5: "shift_jis", 6: "iso8859_5", 7: "iso8859_8", 10: "iso2022_jp", 13: "euc_jp", 14: "euc_kr"}
 _CONTROLS = bytes([*range(0x20), 0x7F, *range(0x80, 0xA0), 0xFF])
@@ -30,21 +30,21 @@ _WAP_ENDINGS = {b"\x85": b".com/", b"\x86": b".edu/", b"\x87": b".net/", b"\x88"
 _WAP_ENDING = re.compile(rb"\x00([\x85-\x88])\x03?")
 _GB18030 = codecs.getdecoder("gb18030")
 _LITTLE_ENDIAN = b"\xff\xfe"
-_LONGEST_PACKED = 255  # bytes of a short message: septets are packed in no payload
+_LONGEST_PACKED = 255  # bytes of a short message; a payload is never packed
 
 Reader = Callable[[bytes], str]
 
 
 def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
-    """What a handset may show, what `data_coding` claims first.
+    """Return the texts that a handset may show; the claimed one comes first.
 
-    Gateways and centres have an alphabet of each account for `data_coding` 0, swap bytes, or pass on what handsets
-    guess: so every alphabet is read under every value.
+    Gateways and SMSCs use an alphabet per account for `data_coding` 0, swap bytes, or pass on what handsets guess: so
+    every alphabet is tried under every value.
     """
     if not message:
         return ()
     alphabet = alphabet_of(data_coding)
-    # a message that claims two bytes a character is no text of one byte a character, but where it is ASCII alone
+    # a message that claims two bytes per character is not also read as one byte per character, unless it is pure ASCII
     if alphabet in (_UCS2, _GBK) and not message.isascii():
         utf16_be, gbk = _utf16_be(message), _gbk(message)
         first = gbk if alphabet == _GBK else utf16_be
@@ -61,12 +61,12 @@ def readings(data_coding: int, message: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-# A part of a longer text is read for its own sake, and again for each longer text that it may be a part of.
+# The same part is decoded alone, and again for each longer text that it may belong to.
 readings_again = lru_cache(maxsize=4)(readings)
 
 
 def claimed(data_coding: int, message: bytes) -> str:
-    """The one text that `data_coding` claims; Latin-1 where it claims none that fits."""
+    """Decode as `data_coding` claims; Latin-1 where that is not possible."""
     alphabet = alphabet_of(data_coding)
     if alphabet == _UCS2:
         return _utf16_le(message[2:]) if message.startswith(_LITTLE_ENDIAN) else _utf16_be(message)
@@ -78,22 +78,22 @@ def claimed(data_coding: int, message: bytes) -> str:
 
 
 def alphabet_of(data_coding: int) -> int:
-    """SMPP's own values up to 15; above them the data coding scheme of 3GPP TS 23.038."""
+    """Return SMPP's own values up to 15; above, the coding scheme of 3GPP TS 23.038."""
     if data_coding <= _GBK:
         return data_coding
     group = data_coding >> 4
     if group == 0xF:
         return _BINARY if data_coding & 0x04 else 0
-    if group >= 0xC:  # message waiting
+    if group >= 0xC:  # message waiting indication
         return _UCS2 if group == 0xE else 0
     return (0, _BINARY, _UCS2, _BINARY)[(data_coding >> 2) & 0x03]
 
 
 def gsm_text(message: bytes) -> str:
-    """Septets in bytes -> text.
+    """Decode unpacked GSM 7-bit text (one septet per byte).
 
-    An escape that opens nothing shows the letter behind it. Letters of national tables are read as those of the default
-    table; a to z, digits and the dot are at the same places in all of them.
+    An escape that opens nothing shows the character behind it. National tables are read as the default table; a to z,
+    digits and the dot have the same codes in all of them.
     """
     found, _ = codecs.charmap_decode(message, "ignore", _OF_ALL_BYTES)
     if _ESCAPE in found:
@@ -126,17 +126,17 @@ def _ascii(message: bytes) -> str:
 
 
 def _seven_bits(message: bytes) -> str:
-    """As centres show it that drop the eighth bit."""
+    """Decode as SMSCs do that drop the eighth bit."""
     return "" if message.isascii() else message.translate(_WITHOUT_EIGHTH, _CONTROLS).decode("ascii")
 
 
 _OF_SEVERAL: tuple[Reader, ...] = (_utf16_be, _utf16_le, _utf8, _gbk)
 READERS: tuple[Reader, ...] = (*_OF_SEVERAL, _ascii, _seven_bits)
-"""Each gives the text, or nothing where another reader gives the same."""
+"""Each returns the text, or an empty one where another reader gives the same."""
 
 
 def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
-    """Of values that claim an alphabet of one byte, or septets."""
+    """Yield readers for codings of one byte or one septet per character."""
     if data_coding in _BY_CODING:
         yield lambda one: one.decode(_BY_CODING[data_coding], "ignore")
     yield gsm_text
@@ -148,20 +148,23 @@ def _more_readers(data_coding: int, message: bytes) -> Iterator[Reader]:
         and _NOT_PLAIN.search(message)
     ):
         yield lambda one: gsm_text(_unpacked(one, 0))
-        yield lambda one: gsm_text(_unpacked(one, 1))  # behind a header of six bytes
+        yield lambda one: gsm_text(_unpacked(one, 1))  # after a header of six bytes
 
 
 def _wap_link(message: bytes) -> str:
-    """A link of a service indication (WAP-167): its usual endings are written as one byte between two strings."""
+    """Decode a link of a service indication (WAP-167).
+
+    One byte there stands for a usual ending of a link.
+    """
     whole = _WAP_ENDING.sub(lambda found: _WAP_ENDINGS[found[1]], message)
     return whole.translate(_BLANKS).decode("ascii")
 
 
 def _unpacked(message: bytes, fill: int) -> bytes:
-    """Septets without gaps (3GPP TS 23.038, 6.1.2) -> septets in bytes; `fill`: bits before the first.
+    """Unpack septets (3GPP TS 23.038, 6.1.2); `fill`: bits before the first.
 
-    All at once: the upper half of the septets moves away from the lower by as many bits as that has septets, then the
-    same in each half, down to single ones.
+    Works on the whole message as one integer: the upper half of the septets is shifted away from the lower by one bit
+    per septet of a half, then the same within each half, down to single septets.
     """
     count = (8 * len(message) - fill) // 7
     bits = int.from_bytes(message, "little") >> fill & (1 << 7 * count) - 1
@@ -172,7 +175,7 @@ def _unpacked(message: bytes, fill: int) -> bytes:
 
 
 def _halves(most: int) -> Iterator[tuple[int, int, int]]:
-    """For 2^n septets, at least `most`: septets of a half, bits of the lower halves and of the upper ones."""
+    """Yield the steps for at least `most` septets: half size, lower mask, upper mask."""
     half = 1 << (most - 1).bit_length() - 1
     whole = 2 * half
     while half:

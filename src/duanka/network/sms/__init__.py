@@ -1,1 +1,1 @@
-"""Message proxy as orders see it."""
+"""Adapter of the message proxy for orders."""

@@ -1,4 +1,7 @@
-"""The message proxy as orders see it: an element, a whole list, a source of refusals. See docs/NETWORK.md."""
+"""Message proxy adapter: an element, a whole list, a source of refusals.
+
+See docs/NETWORK.md.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ _PAGE, _CHUNK = 10_000, 5_000
 
 
 class MessageProxy:
-    """An Element, a WholeList and a RefusalSource on the message proxy in `folder`, on this machine.
+    """Element, WholeList and RefusalSource of the message proxy in `folder`.
 
-    `seconds`: the most that a call takes. A list of a million cards takes some; give it a value of its own for that.
+    `seconds`: time limit of a call. A list of a million cards takes several; use a larger value for that.
     """
 
     def __init__(self, folder: Path, *, name: str = "message_proxy", seconds: float = 4.0) -> None:
@@ -42,27 +45,27 @@ class MessageProxy:
         self.put({card: NetworkState.OUTGOING_BARRED})
 
     def suspend(self, card: str) -> None:
-        """Refuse messages from the card and to it."""
+        """Refuse messages from and to the card."""
         self.put({card: NetworkState.SUSPENDED})
 
     def restore(self, card: str) -> None:
-        """Let its messages pass."""
+        """Allow messages of the card."""
         self.put({card: NetworkState.ACTIVE})
 
     def put(self, cards: Mapping[str, NetworkState]) -> None:
-        """Many changes, all or none of them, for the price of one."""
+        """Change many cards in one transaction: all or none."""
         self._line.ask("set", cards=_rows(cards))
 
     def state_of(self, card: str) -> NetworkState:
-        """By what the proxy judges messages now."""
+        """Return the state by which the proxy judges messages now."""
         return NetworkState(self._line.ask("states", cards=[checked(card)])["states"][0])
 
     def shows(self, state: NetworkState) -> NetworkState:
-        """The proxy can do all of them."""
+        """The proxy supports every state."""
         return state
 
     def restricted(self) -> Iterator[tuple[str, NetworkState]]:
-        """In the order of their digits."""
+        """Yield restricted cards in the order of their digits."""
         after = ""
         while page := self._line.ask("page", after=after, limit=_PAGE)["cards"]:
             for card, state in page:
@@ -70,7 +73,7 @@ class MessageProxy:
             after = page[-1][0]
 
     def replace_all(self, cards: Mapping[str, NetworkState]) -> None:
-        """Handed over in pieces, in effect in one: between two messages."""
+        """Send the list in pieces; it takes effect at once, between two messages."""
         rows = _rows(cards)
         pieces = [rows[at : at + _CHUNK] for at in range(0, len(rows), _CHUNK)] or [[]]
         steps: list[tuple[str, dict[str, Any]]] = [
@@ -79,33 +82,36 @@ class MessageProxy:
         self._line.ask_all([*steps, ("exchange", {"count": len(rows)})])
 
     def refusals(self, after: int, limit: int) -> tuple[Sequence[Refusal], int]:
-        """What the proxy refused and wrote down after position `after`."""
+        """Return what the proxy refused after position `after`."""
         return self._refused.read(after, limit)
 
     def forget(self, before: int) -> None:
-        """Remove what is recorded elsewhere."""
+        """Delete refusals that are recorded elsewhere."""
         self._refused.forget(before)
 
     def status(self) -> dict[str, Any]:
-        """Since the proxy started: links, passed, refused by reason, malformed, lost; and cards on its list."""
+        """Return counts since the proxy started.
+
+        Links, passed, refused by reason, malformed, lost; and the number of cards on its list.
+        """
         said = self._line.ask("status")
         return {key: value for key, value in said.items() if key != "id"}
 
     def list_origin(self) -> ListOrigin:
-        """What its list was read from; a proxy of an earlier version, which does not say, counts as FILE."""
+        """Return what the list was read from; FILE for versions that do not say."""
         return ListOrigin(self.status().get("list_from", ListOrigin.FILE))
 
     def confirm_list(self) -> None:
-        """Its list agrees with the order book."""
+        """Record that the list agrees with the orders."""
         self._line.ask("confirm")
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._line.close()
 
 
 class _Line:
-    """Questions and answers, a line of JSON each."""
+    """Requests and answers, one line of JSON each."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._seconds = path, seconds
@@ -114,18 +120,18 @@ class _Line:
         self._read = b""
 
     def ask(self, what: str, **words: Any) -> dict[str, Any]:
-        """One question; its answer."""
+        """Send one request; return its answer."""
         return self.ask_all([(what, words)])[0]
 
     def ask_all(self, questions: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-        """One question after another over one connection, within the seconds of one call."""
+        """Send requests one after another on one connection, within the time of one call."""
         until = time.monotonic() + self._seconds
         fresh = self._socket is None
         try:
             try:
                 return [self._asked(what, words, until) for what, words in questions]
             except (BrokenPipeError, ConnectionResetError, EOFError):
-                # the proxy was started again since the last call; asking twice is asking once
+                # the proxy restarted since the last call; requests are idempotent
                 if fresh:
                     raise
                 self.close()
@@ -135,7 +141,7 @@ class _Line:
             raise Unreachable(f"the message proxy at {self._path} does not answer: {error}") from error
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._socket:
             self._socket.close()
         self._socket, self._read = None, b""

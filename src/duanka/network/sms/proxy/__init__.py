@@ -1,1 +1,1 @@
-"""The message proxy's process: relay, verdict, lists, control line."""
+"""The message proxy's process: relay, verdict, lists, control socket."""

@@ -1,4 +1,4 @@
-"""The message proxy's list of restricted cards: in memory for every message, in SQLite for the day after a crash."""
+"""The message proxy's list of restricted cards: read from memory, kept in SQLite."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS restricted (card TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS origin (of TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-# Many rows in one statement: row by row, a thread would wait for the interpreter's lock at each of them, and messages
-# hold that nearly always. `WHERE true` tells the parser that ON CONFLICT is no join.
+# Many rows per statement: with one call per row a thread would wait for the interpreter lock at each of them, and the
+# message loop holds it nearly always. `WHERE true` tells the parser that ON CONFLICT does not belong to a join.
 _PUT = """
 INSERT INTO restricted SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
 ON CONFLICT (card) DO UPDATE SET state = excluded.state
@@ -31,15 +31,15 @@ SELECT json_group_array(json_array(card, state))
 FROM (SELECT card, state FROM restricted WHERE card > ? ORDER BY card LIMIT ?)
 """
 _LOG = logging.getLogger(__name__)
-_AT_ONCE = 10_000  # rows whose text is made while messages wait: some milliseconds
+_AT_ONCE = 10_000  # rows serialised at once, while messages wait: a few milliseconds
 
 
 class MessageList:
-    """Cards and states in the file at `path`.
+    """Restricted cards and their states, in the file at `path`.
 
-    `write` and `write_whole` return when the change is durable, and only then is it in `cards`. One thread writes at a
-    time; any may read `cards`, which is exchanged as a whole. A spoilt file ends no process: its last good copy
-    counts, else an empty list (`origin`), and an error is logged. That stays so over restarts until `confirm`.
+    `write` and `write_whole` return when the change is durable, and only then is it in `cards`. One thread writes at
+    a time; any thread may read `cards`, which is replaced as a whole. A damaged file does not stop the process: the
+    last good copy is used, else an empty list (`origin`), and an error is logged; over restarts too, until `confirm`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class MessageList:
             if self._copy.exists() and not (path.exists() and path.stat().st_size):
                 raise sqlite3.DatabaseError("it is empty or gone, and was not")
             self._open()
-        except sqlite3.OperationalError:  # locked, full, not allowed: the file itself may be whole
+        except sqlite3.OperationalError:  # locked, full, no permission: the file itself may be intact
             raise
         except sqlite3.DatabaseError as error:
             self._fall_back(error)
@@ -83,7 +83,10 @@ class MessageList:
         return known
 
     def _fall_back(self, error: sqlite3.DatabaseError) -> None:
-        """The last good copy, else an empty list: messages pass, and the comparison of the orders tells the rest."""
+        """Use the last good copy, else an empty list.
+
+        Messages keep passing, and reconciliation of the orders restores the list.
+        """
         aside = put_aside(self._path)
         origin = ListOrigin.NOTHING
         if self._copy.exists():
@@ -102,7 +105,7 @@ class MessageList:
         )
 
     def confirm(self) -> None:
-        """Note that the list agrees with the order book."""
+        """Record that the list agrees with the orders."""
         if self.origin is not ListOrigin.FILE:
             self._durably(lambda: self._note_origin(ListOrigin.FILE))
 
@@ -114,7 +117,7 @@ class MessageList:
         self.origin = origin
 
     def keep_copy(self) -> None:
-        """Write the list beside its file where it changed since the last copy."""
+        """Copy the list to a file beside it, if it changed since the last copy."""
         if self._copied:
             return
         fresh = self._copy.with_name(f"{self._copy.name}.new")
@@ -126,7 +129,7 @@ class MessageList:
         self._copied = True
 
     def _rewrite(self, error: sqlite3.DatabaseError) -> None:
-        """The file was lost while we ran: what counts is in memory."""
+        """Write a lost file anew from memory, which is authoritative while we run."""
         _LOG.error("%s is spoilt (%s): written anew from memory", self._path, error)
         self._file.close()
         put_aside(self._path)
@@ -139,9 +142,9 @@ class MessageList:
         self._exchange([(card, state.value) for card, state in cards.items()])
 
     def write(self, changes: Mapping[str, NetworkState]) -> None:
-        """Put these cards into these states."""
+        """Set the states of these cards."""
         changed = {card: state for card, state in changes.items() if self.state_of(card) is not state}
-        if not changed:  # what is in memory is on disk
+        if not changed:  # what is in memory is on disk already
             return
         put = [(card, state.value) for card, state in changed.items() if state is not NetworkState.ACTIVE]
         gone = [card for card, state in changed.items() if state is NetworkState.ACTIVE]
@@ -153,7 +156,7 @@ class MessageList:
                 self.cards[card] = state
 
     def write_whole(self, cards: Mapping[str, NetworkState]) -> None:
-        """Restrict these and no other."""
+        """Restrict exactly these cards."""
         whole: dict[str, NetworkState] = {
             card: state for card, state in cards.items() if state is not NetworkState.ACTIVE
         }
@@ -162,22 +165,22 @@ class MessageList:
         self.cards = whole
 
     def state_of(self, card: str) -> NetworkState:
-        """As messages are judged now."""
+        """Return the state by which messages are judged now."""
         return self.cards.get(card, NetworkState.ACTIVE)
 
     def page(self, after: str, limit: int) -> list[tuple[str, str]]:
-        """Cards behind `after` in the order of their digits, with their states."""
+        """Return cards after `after` in the order of their digits, with their states."""
         rows = json.loads(self._file.execute(_PAGE, (after, limit)).fetchone()[0])
         return [(card, state) for card, state in rows]
 
     def _durably(self, change: Callable[[], None]) -> None:
-        """Make the change in the file; where the file is spoilt or gone, write it anew before."""
+        """Apply the change to the file; if that is damaged or gone, write it anew first."""
         try:
             if not self._path.exists() or self._path.stat().st_ino != self._inode:
                 raise sqlite3.DatabaseError("another file lies in its place, or none")
             change()
         except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:  # OperationalError and others are no spoilt file
+            if type(error) is not sqlite3.DatabaseError:  # subclasses do not mean damage
                 raise
             self._rewrite(error)
             change()
@@ -203,7 +206,7 @@ class MessageList:
 
 
 class _Transaction:
-    """All or nothing. The connection is in autocommit mode, so that nothing begins by itself."""
+    """Transaction on a connection in autocommit mode: all or nothing."""
 
     def __init__(self, file: sqlite3.Connection) -> None:
         self._file = file
@@ -215,5 +218,5 @@ class _Transaction:
         if kind is None:
             self._file.execute("COMMIT")
             return
-        with contextlib.suppress(sqlite3.Error):  # of a spoilt file the transaction has ended by itself
+        with contextlib.suppress(sqlite3.Error):  # in a damaged file the transaction is closed already
             self._file.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""How the message proxy is told what to refuse: lines of JSON on a socket in its folder, an answer to each."""
+"""Control socket of the message proxy: one JSON line per request, one per answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_AT_ONCE = 50_000
 
 
 class Control:
-    """Answers one line after another. The list has a thread of its own: messages never wait for a disk."""
+    """Answers requests; the list has a thread, so messages never wait for a disk."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Control:
         self._talking: set[asyncio.Task[None]] = set()
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until it ends."""
+        """Serve one connection until it ends."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
         self._talking.add(task)
@@ -38,14 +38,14 @@ class Control:
                 answer = await self._answer(line, staged)
                 writer.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
                 await writer.drain()
-        except (ConnectionError, ValueError):  # gone, or a line without end
+        except (ConnectionError, ValueError):  # closed, or an endless line
             pass
         finally:
             self._talking.discard(task)
             writer.close()
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         for task in self._talking:
             task.cancel()
 
@@ -56,7 +56,7 @@ class Control:
             return {"id": request.get("id"), **await self._done(request, staged)}
         except (KeyError, TypeError, ValueError) as error:
             return {"id": request.get("id"), "error": f"not understood: {error}"}
-        except Exception as error:  # a full disk must be told, not end the connection
+        except Exception as error:  # e.g. a full disk: report it, keep the connection
             return {"id": request.get("id"), "error": f"{type(error).__name__}: {error}"}
 
     async def _done(self, request: dict[str, Any], staged: dict[str, NetworkState]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One client of the message proxy and its own connection to the message centre."""
+"""One client of the message proxy and its own connection to the SMSC."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from duanka.network.sms.proxy.verdict import NOT_COUNTED
 if TYPE_CHECKING:
     from duanka.network.sms.proxy.relay import Relay
 
-_AHEAD = 256 * 1024  # bytes that wait for a slow reader before its writer is held back
+_AHEAD = 256 * 1024  # bytes buffered for a slow reader before its writer is paused
 _CLOSES_WITHIN = 5.0
-# A client that sends without pause shares the loop with all others: some milliseconds, then it is their turn.
+# A client that sends without pause yields to the other clients of the event loop after some milliseconds.
 _TURN_SECONDS, _ANSWERED_IN_A_TURN = 0.005, 64 * 1024
 _HEAD, _HEAD_OF = smpp.HEAD.size, smpp.HEAD.unpack_from
-_LONGEST_ACCOUNT = 64  # SMPP allows 15
+_LONGEST_ACCOUNT = 64  # characters; SMPP allows 15
 
 
 def _answers(*commands: int) -> frozenset[int]:
@@ -32,7 +32,7 @@ _SUBMISSIONS = smpp.SUBMISSIONS | {smpp.REPLACE_SM}
 _TRANSMITTER_ONLY = frozenset((smpp.SUBMIT_SM, smpp.SUBMIT_MULTI, smpp.REPLACE_SM))
 _UNBOUND = smpp.UNBIND | smpp.RESPONSE
 _MULTI = smpp.SUBMIT_MULTI | smpp.RESPONSE
-_MOST_LEFT_OUT = 1_000  # submissions to many whose answers one link awaits
+_MOST_LEFT_OUT = 1_000  # partly forwarded submit_multi whose responses one link awaits
 _OF_CLIENT = smpp.BINDS | {_UNBOUND}
 _BOUND = _answers(*smpp.BINDS)
 _TAKEN = _answers(*_SUBMISSIONS)
@@ -40,7 +40,7 @@ _OF_CENTRE = _BOUND | _TAKEN | {_UNBOUND, smpp.GENERIC_NACK}
 
 
 class _Binding(NamedTuple):
-    """A bind that waits for the centre's answer."""
+    """A bind that waits for the SMSC's response."""
 
     sequence: int
     command: int
@@ -48,28 +48,27 @@ class _Binding(NamedTuple):
 
 
 class Link:
-    """One client and its own connection to the centre.
+    """One client and its own connection to the SMSC.
 
-    Judged are submissions of a client that the centre has let in. What comes behind a bind waits for the centre's
-    answer to it, so that no submission is judged before that.
+    Submissions are judged only after the SMSC accepted the client's bind; what follows a bind waits for the response.
     """
 
     def __init__(self, relay: Relay) -> None:
         self.relay = relay
         self.client, self.centre = _ClientSide(self), _CentreSide(self)
-        self.bound = 0  # the command by which it bound
+        self.bound = 0  # the command by which it bound; 0: unbound
         self.account = ""
         self.binding: _Binding | None = None
         self.outstanding = OutstandingSubmissions()
-        self.instead = b""  # of a submission that is refused: what goes to the emergency numbers in it
-        self._left_out: dict[int, list[bytes]] = {}  # sequence number -> whom that does not reach
+        self.instead = b""  # sent instead of a refused submit_multi: the same to its emergency numbers only
+        self._left_out: dict[int, list[bytes]] = {}  # sequence number -> destinations that were removed
         self._host = ""
         self._unbound_since = 0.0
         self._connecting: asyncio.Task[None] | None = None
         self._closing_at: float | None = None
 
     def begun(self, host: str) -> None:
-        """The client is there."""
+        """Register the client's connection and connect to the SMSC."""
         self._host, self._unbound_since = host, asyncio.get_running_loop().time()
         if not self.relay.admit(self, host):
             self.client.abort()
@@ -78,7 +77,7 @@ class Link:
         self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
     def close(self) -> None:
-        """What is written still goes out, then both connections end."""
+        """Close both connections after flushing what is written."""
         if self._closing_at is None:
             self._closing_at = asyncio.get_running_loop().time()
         if self._connecting and not self._connecting.done():
@@ -89,14 +88,14 @@ class Link:
             self.relay.discard(self)
 
     def abort(self) -> None:
-        """End both connections at once."""
+        """Close both connections at once."""
         self.close()
         self.client.abort()
         self.centre.abort()
         self.relay.discard(self)
 
     def look(self) -> None:
-        """Close it where it has not bound in time, a unit does not end, or nothing came for too long."""
+        """Close the link on a time-out: no bind, an incomplete PDU, or idle."""
         now, limits = asyncio.get_running_loop().time(), self.relay.limits
         client, centre = self.client, self.centre
         if self._closing_at is not None:
@@ -110,7 +109,7 @@ class Link:
             self.close()
 
     def judged(self, command: int, sequence: int, unit: bytes) -> bytes | None:
-        """The answer to a submission that does not pass; None: it goes on to the centre."""
+        """Return the response to a refused submission; None: it goes on to the SMSC."""
         if not self.bound or (self.bound == smpp.BIND_RECEIVER and command in _TRANSMITTER_ONLY):
             return self.relay.refuse_unbound(unit)
         answer, position = self.relay.refuse(unit, self.account)
@@ -126,18 +125,18 @@ class Link:
 
     @property
     def leaves_out(self) -> bool:
-        """Whether an answer that is awaited is about some of the destinations alone."""
+        """Whether a response is awaited that covers only some of the destinations."""
         return bool(self._left_out)
 
     def completed(self, status: int, sequence: int, answer: bytes) -> bytes:
-        """The centre's answer to a submit_multi, with those whom we left out."""
+        """Add the removed destinations to the SMSC's response to a submit_multi."""
         left_out = self._left_out.pop(sequence, None)
         if left_out is None or status != smpp.OK:
             return answer
         return smpp.partly(answer, left_out, smpp.REFUSED_BY_APPLICATION)
 
     def passes(self, command: int, sequence: int, unit: bytes) -> bool:
-        """A bind or the answer to an unbind goes on to the centre; whether what follows must wait."""
+        """Note a bind or unbind_resp; return whether further input must wait."""
         if command == _UNBOUND:
             self._unbind()
         elif not self.bound:
@@ -147,9 +146,9 @@ class Link:
         return False
 
     def answered(self, command: int, status: int, sequence: int, unit: bytes) -> None:
-        """The centre answered a submission, or ended the session; told after the client has the answer.
+        """Handle an SMSC response or unbind, after it was forwarded to the client.
 
-        `unit`: of a submit_multi alone.
+        `unit`: the PDU of a submit_multi_resp; empty otherwise.
         """
         if command in _TAKEN:
             position = self.outstanding.answered(sequence)
@@ -180,13 +179,13 @@ class Link:
             async with asyncio.timeout(self.relay.limits.connect):
                 await loop.create_connection(lambda: self.centre, *self.relay.centre)
         except (OSError, TimeoutError):
-            self.close()  # the client sees it, and tries again
+            self.close()  # the client notices, and retries
             return
         self.client.go_on()
 
 
 class _Side(asyncio.Protocol):
-    """One of the two connections of a link: cuts what comes into units."""
+    """One of the two connections of a link: splits the input into PDUs."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -211,13 +210,13 @@ class _Side(asyncio.Protocol):
         self._link.close()
 
     def hold(self) -> None:
-        """Read no more for now."""
+        """Pause reading; calls are counted."""
         self.held += 1
         if self.held == 1 and self._transport and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def release(self) -> None:
-        """Read on, when nobody else holds it."""
+        """Resume reading once every `hold` is released."""
         self.held -= 1
         self.heard_at = self.rest_since = self._time()
         if self.held == 0 and self._transport and not self._transport.is_closing():
@@ -236,14 +235,14 @@ class _Side(asyncio.Protocol):
             self._transport.abort()
 
     def complain(self) -> None:
-        """What came is no SMPP, or too late: say so, and end the link."""
+        """Answer input that is not SMPP, or too late, and close the link."""
         if not self.gone:
             self.write(smpp.unit(smpp.GENERIC_NACK, 0, status=smpp.BAD_LENGTH))
         self._link.close()
 
 
 class _ClientSide(_Side):
-    """Looks at submissions on their way to the centre."""
+    """Judges submissions on their way to the SMSC."""
 
     _waits_for_turn = False
 
@@ -253,18 +252,18 @@ class _ClientSide(_Side):
         self._link.begun(str(peer[0]) if peer else "")
 
     def hold_once(self) -> None:
-        """Ask again: a connection that has just begun may not have heard that it is held."""
+        """Pause again: a new connection may have ignored the first pause."""
         if self._transport and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def go_on(self) -> None:
-        """What it was held for is there: the centre's connection, its answer to a bind, or its next turn."""
+        """Continue after a wait: SMSC connected, bind answered, or the next turn has come."""
         self._waits_for_turn = False
         self.release()
-        self.data_received(b"")  # what came before it could be held
+        self.data_received(b"")  # process what arrived before the pause took effect
 
     def pause_writing(self) -> None:
-        # its own answers wait for it too: a client that reads nothing may not write either
+        # responses to the client are buffered too: one that reads nothing may not send either
         self.hold()
         self._link.centre.hold()
 
@@ -287,11 +286,11 @@ class _ClientSide(_Side):
             self.rest_since = self.heard_at
 
     def _carry(self, data: bytes) -> int:
-        """Pass on or answer the whole units of `data`; where the rest begins."""
+        """Forward or answer the whole PDUs in `data`; return where the rest begins."""
         link, centre = self._link, self._link.centre
         longest, size = link.relay.limits.longest, len(data)
-        turn_ends = monotonic() + _TURN_SECONDS  # the loop knows only when its round began
-        passing = at = 0  # passing: where what may go on in one piece begins
+        turn_ends = monotonic() + _TURN_SECONDS  # loop.time() may be older
+        passing = at = 0  # passing: start of the bytes not forwarded yet
         while at + _HEAD <= size and not self._waits_for_turn:
             length, command, _, sequence = _HEAD_OF(data, at)
             end = at + length
@@ -325,7 +324,7 @@ class _ClientSide(_Side):
 
 
 class _CentreSide(_Side):
-    """Passes on what the centre says, in whole units, so that an answer of ours never falls into one of its own."""
+    """Forwards whole PDUs of the SMSC, so that our responses never split one."""
 
     def pause_writing(self) -> None:
         self._link.client.hold()
@@ -340,7 +339,7 @@ class _CentreSide(_Side):
         longest, at, size = self._link.relay.limits.longest, 0, len(data)
         told = []
         changed: list[bytes] = []
-        begin = 0  # where what goes on as it is begins
+        begin = 0  # start of the bytes that are forwarded unchanged
         while at + _HEAD <= size:
             length, command, status, sequence = _HEAD_OF(data, at)
             end = at + length
@@ -366,7 +365,7 @@ class _CentreSide(_Side):
             status,
             sequence,
             unit,
-        ) in told:  # behind the answer itself: what waited is answered after it
+        ) in told:  # after forwarding: held input is processed after the response
             answered(command, status, sequence, unit)
         if size >= _ANSWERED_IN_A_TURN:
             self.hold()
@@ -374,12 +373,12 @@ class _CentreSide(_Side):
 
 
 def _is_no_unit(data: bytes, at: int, longest: int) -> bool:
-    """Whether what begins at `at`, a whole unit or not, has a length that no unit has."""
+    """Return whether the length at `at` is impossible; the PDU may be incomplete."""
     return at + 4 <= len(data) and not _HEAD <= int.from_bytes(data[at : at + 4], "big") <= longest
 
 
 def _account(bind: bytes) -> str:
-    """The system_id of a bind; centres do not all tell capitals from small letters."""
+    """Return a bind's system_id in lower case: not every SMSC is case-sensitive."""
     return bind[_HEAD:].partition(b"\0")[0][:_LONGEST_ACCOUNT].decode("latin-1").strip().casefold()
 
 

@@ -1,4 +1,4 @@
-"""Submissions of one link that the message centre has not answered yet, and where the rate counted them."""
+"""Submissions without a response yet, with their rate-counter position."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ _NOT_COUNTED = -1
 
 
 class OutstandingSubmissions:
-    """Sequence number -> position in the rate.
+    """Sequence number -> position in the rate counter.
 
-    A client may use one number for several submissions at once. Whose answer comes first cannot be told then, so
-    none of them is taken back: otherwise a submission made to fail would give back the count of one that passed.
-    `most`: with more under way nothing is taken back any more on this link.
+    A client may reuse a number while a submission is in flight. It is then unknown which one a response belongs to,
+    so none of them is refunded: otherwise a submission made to fail would refund one that passed.
+
+    `most`: with more in flight, nothing is refunded on this link any more.
     """
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
-        self._positions: dict[int, int] = {}  # -n: n submissions under one number
+        self._positions: dict[int, int] = {}  # -n: n submissions share a number
         self._full = False
 
     def sent(self, sequence: int, position: int) -> None:
-        """A submission goes to the centre; `position` -1: it was not counted."""
+        """Record a submission sent to the SMSC; `position` -1: it was not counted."""
         if self._full:
             return
         known = self._positions.get(sequence)
@@ -32,7 +33,7 @@ class OutstandingSubmissions:
             self._positions.clear()
 
     def answered(self, sequence: int) -> int:
-        """The position that the answer to `sequence` speaks of; -1: none, or it cannot be told."""
+        """Return the position of the submission `sequence`; -1: none, or ambiguous."""
         known = self._positions.pop(sequence, _NOT_COUNTED)
         if known < _NOT_COUNTED:
             self._positions[sequence] = known + 1

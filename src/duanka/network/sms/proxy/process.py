@@ -1,4 +1,6 @@
-"""The message proxy's process: SMPP 3.4 between clients and the message centre. See docs/NETWORK.md.
+"""Message proxy process: SMPP 3.4 between clients and the SMSC.
+
+See docs/NETWORK.md.
 
 python -m duanka.network.sms.proxy.process FOLDER    # with the settings in FOLDER/settings.json
 """
@@ -39,7 +41,7 @@ from duanka.network.unix_path import reachable
 
 CONTROL, SETTINGS, REFUSED = "control.sock", "settings.json", "refused.sqlite"
 _LIST, _LOCK = "restricted.sqlite", "lock"
-_SWITCHES = 0.001  # seconds that list and record wait for the interpreter at most while messages keep it busy
+_SWITCHES = 0.001  # interpreter switch interval (s): longest wait of the list and log threads for the busy message loop
 _LOG = logging.getLogger(__name__)
 
 Address = tuple[str, int]
@@ -47,11 +49,12 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class ProxySettings:
-    """`folder`: where the proxy keeps its list, what it refused, and its control socket. `centre`: the SMSC.
+    """Settings of the message proxy.
 
-    `emergency`: destinations that always pass, beside those that always do. `write_every`: seconds until
-    a refusal is on disk, which is what a kill -9 may cost. `copy_every`: seconds between two copies of a list that
-    changes.
+    `folder`: list, refusal log and control socket. `centre`: SMSC address.
+
+    `emergency`: destinations that always pass, beside the built-in ones. `write_every`: seconds between writes of
+    refusals, which is what a kill -9 may lose. `copy_every`: seconds between two copies of a changing list.
     """
 
     folder: Path
@@ -64,7 +67,7 @@ class ProxySettings:
     limits: LinkLimits = field(default_factory=LinkLimits)
 
     def write(self) -> None:
-        """Into the folder, for a process that is started there."""
+        """Write the settings into the folder, for a process started there."""
         said = json.dumps({**asdict(self), "folder": None}, ensure_ascii=False, indent=1)
         make_private(self.folder)
         with open(self.folder / SETTINGS, "w", encoding="utf-8", opener=_for_us_alone) as file:
@@ -72,7 +75,7 @@ class ProxySettings:
 
     @classmethod
     def read(cls, folder: Path) -> ProxySettings:
-        """What `write` wrote; DuankaError where it is missing or spoilt."""
+        """Read what `write` wrote; DuankaError if it is missing or invalid."""
         try:
             said = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
             said["folder"] = folder
@@ -99,7 +102,10 @@ def run_proxy(
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Carry messages until SIGTERM or SIGINT. `text`: instead of the policy's lists. DuankaError where it cannot."""
+    """Relay messages until SIGTERM or SIGINT; DuankaError if it cannot start.
+
+    `text`: replaces the policy's text lists.
+    """
     os.umask(0o077)
     make_private(settings.folder)
     sys.setswitchinterval(_SWITCHES)
@@ -177,7 +183,7 @@ class _Process:
                 _LOG.warning("the copy of the list is not written: %s", error)
 
     def _close_list(self) -> None:
-        with contextlib.suppress(OSError, sqlite3.Error):  # the file itself has everything
+        with contextlib.suppress(OSError, sqlite3.Error):  # optional: the main file is complete without it
             self._cards.keep_copy()
         self._cards.close()
 
@@ -197,7 +203,7 @@ class _Process:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder where it is missing; it and what lies in it is for its owner alone, from now on."""
+    """Create the folder if missing; make it and its files readable by the owner only."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     for one in folder.iterdir():
@@ -210,7 +216,7 @@ def _for_us_alone(path: str, flags: int) -> int:
 
 
 def _allow_descriptors(limits: LinkLimits) -> None:
-    """Two connections for each link, and some for files; as many of them as the system allows."""
+    """Raise the limit of open files: two connections per link, and some files."""
     wanted = 2 * (limits.links + limits.unbound) + 100
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -224,7 +230,7 @@ def _allow_descriptors(limits: LinkLimits) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One process works in a folder: two would each refuse by half of what both were told."""
+    """Lock the folder: each of two processes would get only half of the changes."""
     with private_file(folder / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,7 +242,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _control_socket(folder: Path) -> socket.socket:
-    """Only who may write into the folder may bar cards."""
+    """Open the control socket; only users who may write into the folder may bar cards."""
     (folder / CONTROL).unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -251,7 +257,7 @@ def _control_socket(folder: Path) -> socket.socket:
 
 
 def main() -> int:
-    """Run in the folder that is named on the command line."""
+    """Run in the folder named on the command line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         run_proxy(ProxySettings.read(Path(sys.argv[1])))

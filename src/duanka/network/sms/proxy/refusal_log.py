@@ -1,4 +1,4 @@
-"""Writes down what the message proxy refused, off the path of messages."""
+"""Buffered log of what the message proxy refused, written off the message path."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from duanka.network.refusal_store import RefusedFile
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 20_000
-_LETTERS, _DETAIL = 64, 200  # of a number or name, and of a reason
+_LETTERS, _DETAIL = 64, 200  # characters kept of a number or name, and of a reason
 
 
 class RefusalRecord:
-    """`add` writes nothing and costs nearly nothing; `write`, in a thread of its own, writes what was added.
+    """Buffers refusals with `add`, which is cheap; `write`, in a thread, stores them.
 
-    `most`: refusals that wait while the disk takes none; what comes beyond is refused, and counted in `lost`.
+    `most`: refusals buffered while the disk accepts none; more are dropped and counted in `lost`.
     """
 
     def __init__(self, file: RefusedFile, *, most: int = 200_000) -> None:
         self._file, self._most = file, most
-        # unique over starts, also where the last moments before a crash were never written
+        # keys stay unique over restarts, also if the last refusals before a crash were never written
         self._begun, self._numbers = secrets.token_hex(8), itertools.count(1)
         self._waiting: deque[tuple[str, float, str, str, str, str]] = deque()
         self.lost = 0
 
     def add(self, at: datetime, card: str, peer: str, reason: RefusalReason, detail: str) -> None:
-        """Keep one refusal."""
+        """Buffer one refusal."""
         if len(self._waiting) >= self._most:
             self.lost += 1
             return
@@ -39,7 +39,7 @@ class RefusalRecord:
         self._waiting.append(row)
 
     def write(self) -> None:
-        """Write what waits; where the disk takes nothing it goes on waiting."""
+        """Write the buffer; if the disk accepts nothing, keep it for the next call."""
         while self._waiting:
             some = list(itertools.islice(self._waiting.copy(), _AT_ONCE))
             try:

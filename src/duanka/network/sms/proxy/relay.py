@@ -1,4 +1,4 @@
-"""Carries SMPP between clients and the message centre, unit by unit and unchanged; answers what it refuses."""
+"""SMPP relay: forwards PDUs unchanged, answers the refused ones."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from duanka.network.sms.proxy.link import Link
 from duanka.network.sms.proxy.unbound_links import UnboundLinks
 from duanka.network.sms.proxy.verdict import NOT_COUNTED, MessageJudge
 
-_EXPIRY_SECONDS, _EXPIRED_AT_ONCE = 0.05, 4_000  # a few milliseconds: messages do not wait for it
+_EXPIRY_SECONDS, _EXPIRED_AT_ONCE = 0.05, 4_000  # expiry runs: a few ms each at most
 
 
 class Keeping(Protocol):
-    """Where refusals are kept."""
+    """Store of refusals."""
 
     def add(self, at: datetime, card: str, peer: str, reason: RefusalReason, detail: str) -> None:
-        """Keep one."""
+        """Store one refusal."""
 
 
 @dataclass(frozen=True)
 class LinkLimits:
-    """What a link may cost. Seconds, and bytes of one unit.
+    """Resource limits of links: times in seconds, sizes in bytes of one PDU.
 
-    `links`: clients that are bound. `unbound`, `unbound_of_address`: connections that are not, in all and of one
-    address.
+    `links`: bound clients. `unbound`, `unbound_of_address`: connections without a bind, in all and per address.
     """
 
     links: int = 500
@@ -38,15 +37,13 @@ class LinkLimits:
     unbound_of_address: int = 50
     longest: int = smpp.LONGEST
     connect: float = 5.0
-    begin: float = (
-        10.0  # from the connection's start, or from an unbind, until the centre has let the client in
-    )
-    rest: float = 30.0  # from the first byte of a unit until its last
+    begin: float = 10.0  # from connecting, or from an unbind, until the SMSC accepts the bind
+    rest: float = 30.0  # from the first byte of a PDU to its last
     idle: float = 900.0  # without a byte in either direction
 
 
 class Relay:
-    """All links between clients and the message centre at `centre`."""
+    """All links between clients and the SMSC at `centre`."""
 
     def __init__(
         self,
@@ -67,11 +64,11 @@ class Relay:
         self.unbound = UnboundLinks[Link](self.limits.unbound, self.limits.unbound_of_address)
 
     def client(self) -> asyncio.Protocol:
-        """The protocol of a new connection from a client."""
+        """Create the protocol of a new client connection."""
         return Link(self).client
 
     def admit(self, link: Link, host: str) -> bool:
-        """Whether there is room for one more client; makes room among those that have not bound."""
+        """Return whether one more client fits; may displace one that has not bound."""
         if len(self.links) - len(self.unbound) >= self.limits.links:
             return False
         self.links.add(link)
@@ -79,19 +76,19 @@ class Relay:
         return True
 
     def watch_unbound(self, link: Link, host: str) -> None:
-        """The link has not bound, or not any more."""
+        """Register a link that is not bound, or no longer."""
         displaced = self.unbound.add(link, host)
         if displaced is not None:
             self.displaced += 1
             displaced.abort()
 
     def discard(self, link: Link) -> None:
-        """The link is gone."""
+        """Remove a closed link."""
         self.links.discard(link)
         self.unbound.discard(link)
 
     def refuse(self, unit: bytes, account: str) -> tuple[bytes | None, int]:
-        """The answer to a submission that does not pass, or None and the position of its count."""
+        """Return the response to a refused submission, or None and its rate position."""
         try:
             submission = smpp.submission(unit)
         except smpp.Malformed:
@@ -106,9 +103,10 @@ class Relay:
         return smpp.answer(unit, smpp.REFUSED_BY_APPLICATION), NOT_COUNTED
 
     def for_emergency(self, unit: bytes) -> tuple[bytes, list[bytes]] | None:
-        """A refused submit_multi to its emergency numbers alone, and whom it does not reach; None: it has none.
+        """Reduce a refused submit_multi to its emergency numbers.
 
-        What goes to many must not keep the call for help among them.
+        Returns the PDU and the destinations it leaves out; None if it has no emergency number. A refusal must not
+        hold back a call for help among many destinations.
         """
         try:
             helping, left_out = smpp.only_to(unit, self.judge.is_emergency)
@@ -120,24 +118,24 @@ class Relay:
         return helping, left_out
 
     def refuse_unbound(self, unit: bytes) -> bytes:
-        """The answer to a submission of a client that the centre has not let in: judged and recorded is nothing."""
+        """Answer a submission of an unbound client; nothing is judged or recorded."""
         self.not_bound += 1
         return smpp.answer(unit, smpp.NOT_BOUND)
 
     async def watch(self) -> None:
-        """End links that are half open or stuck; for ever."""
+        """Close links that are half open or stuck, forever."""
         while True:
             await asyncio.sleep(min(1.0, self.limits.begin / 4, self.limits.rest / 4))
             for link in list(self.links):
                 link.look()
 
     async def expire_counts(self) -> None:
-        """Forget counts of the rate in small pieces, also when no message comes; for ever."""
+        """Expire rate counts in small batches, also without traffic, forever."""
         while True:
             await asyncio.sleep(_EXPIRY_SECONDS)
             self.judge.expire(_EXPIRED_AT_ONCE)
 
     def close(self) -> None:
-        """End all links."""
+        """Close all links."""
         for link in list(self.links):
             link.close()

@@ -1,4 +1,4 @@
-"""Counts messages per client account and sender over a sliding minute, in bounded memory."""
+"""Messages per account and sender in a sliding minute, counted in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,35 +7,38 @@ import mmap
 WINDOW_SECONDS = 60.0
 _CELL_BITS = 21
 _CELL_MASK = (1 << _CELL_BITS) - 1
-_LOG_ENTRIES = 1 << 22  # messages in a minute: twice what one proxy carries
+_LOG_ENTRIES = 1 << 22  # messages per minute: twice what one proxy carries
 _EXPIRED_PER_CALL = 64
 
 
 class SenderRate:
-    """Sliding-window counter of (account, sender); up to `per_minute` messages, one or more, may pass.
+    """Sliding-window counter of (account, sender); allows up to `per_minute` messages.
 
-    Three arrays of counters are indexed by three parts of one keyed hash, and the smallest of the three is the count
-    (a counting sketch with exact expiry). So nothing is evicted, however many senders are named, and nobody resets a
-    count by naming others. It never counts too few. It counts too many where a sender meets others in all three
-    arrays: with 70,000 senders at their limit about one sender in 25,000, otherwise one in billions. The hash is
-    keyed per process: nobody can choose whom to meet.
+    A counting sketch with exact expiry: three arrays of counters are indexed by three parts of one keyed hash, and
+    the smallest of the three is the count. So nothing is evicted, however many senders are named, and nobody resets a
+    count by naming others. It never counts too few. It counts too many where a sender collides with others in all
+    three arrays: with 70,000 senders at their limit about one sender in 25,000, otherwise one in billions. The hash
+    is keyed per process: nobody can choose whom to collide with.
 
-    Memory is 25 MB of counters and 75 MB of log at most, and only what is used of it. Not thread-safe. Times are
-    seconds that only grow.
+    Memory: at most 25 MB of counters and 75 MB of log, allocated as used. Not thread-safe. Times are monotonic
+    seconds.
     """
 
     def __init__(self, per_minute: int, *, log_entries: int = _LOG_ENTRIES) -> None:
         self.per_minute = per_minute
         self._cells = tuple(memoryview(mmap.mmap(-1, 4 << _CELL_BITS)).cast("I") for _ in range(3))
-        # the log: a ring of what was counted, oldest first, so that expiry is exact
+        # the log: a ring buffer of what was counted, oldest first, for exact expiry
         self._entries = log_entries
         self._hashes = memoryview(mmap.mmap(-1, 8 * log_entries)).cast("q")
         self._times = memoryview(mmap.mmap(-1, 8 * log_entries)).cast("d")
         self._amounts = memoryview(mmap.mmap(-1, 2 * log_entries)).cast("H")
-        self._begin = self._end = 0  # positions grow for ever; their remainder is the place in the ring
+        self._begin = self._end = 0  # positions only grow; modulo the size they index the ring
 
     def take(self, account: str, sender: str, messages: int, now: float) -> int | None:
-        """Count them where that many more stay within the limit: the position for `refund`. None: they do not."""
+        """Count `messages` if they stay within the limit.
+
+        Returns the position for `refund`; None if the limit is reached.
+        """
         end, entries, times = self._end, self._entries, self._times
         if self._begin < end and times[self._begin % entries] <= now - WINDOW_SECONDS:
             self.expire(now, _EXPIRED_PER_CALL)
@@ -59,7 +62,7 @@ class SenderRate:
         return end
 
     def refund(self, position: int, messages: int | None = None) -> None:
-        """Take back what was counted at this position, all or so many: the centre did not take it."""
+        """Take back all, or `messages`, of what `position` counted: the SMSC refused it."""
         if self._begin <= position < self._end:
             place = position % self._entries
             counted = self._amounts[place]
@@ -68,7 +71,7 @@ class SenderRate:
             self._amounts[place] = counted - back
 
     def expire(self, now: float, most: int) -> bool:
-        """Forget up to `most` messages that are a minute old; whether there are more of them."""
+        """Expire up to `most` messages older than a minute; return whether more are left."""
         limit = now - WINDOW_SECONDS
         for _ in range(most):
             if self._begin == self._end or self._times[self._begin % self._entries] > limit:

@@ -1,4 +1,4 @@
-"""Keyword sets and denied links of a policy, found also where a text tries to hide them."""
+"""Keyword sets and denied links of a policy, matched also in obfuscated texts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from urllib.parse import unquote
 
 from duanka.domain.order_policy import MessagePolicy
 
-_NOT_LETTERS = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]+")  # fillers count as letters, and show nothing
+_NOT_LETTERS = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]+")  # fillers are letters by category, but invisible
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff]"
 )
 _DOTS = str.maketrans(dict.fromkeys("。｡·•∙‧・⋅․．", "."))
-# Where a link may be at all: most texts have none, and need no more than this.
+# Quick test for texts that can contain a link at all; most texts fail it.
 _MAY_BE_LINK = re.compile(r"[0-9a-z\u0370-\u04ff\u0500-\u052f]\W*(?:[.。｡·•∙‧・⋅․．点]|dot)")
 _SPELT_DOT = re.compile(
     r"[\[({<【]\s*(?:\.|dot|点)\s*[\])}>】]|(?<=[a-z0-9])\s*点\s*(?=[a-z0-9])|(?<=[a-z0-9])\s+dot\s+(?=[a-z0-9])"
@@ -26,17 +26,17 @@ _SPELT_DOT = re.compile(
 _AROUND_DOT = re.compile(r"(?<=[a-z0-9-])\s*\.\s*(?=[a-z0-9])")
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 _SPREAD = re.compile(r"(?<![a-z0-9])[a-z0-9](?: +[a-z0-9](?![a-z0-9]))+")
-# From the beginning of a run of letters alone, and never given back: a run of 60,000 is looked through once.
+# Matches from the start of a run of letters, with possessive quantifiers: a run of 60,000 is scanned only once.
 _HOST = re.compile(r"(?<![a-z0-9-])-*+[a-z0-9][a-z0-9-]*+(?:\.[a-z0-9-]++)+")
 # Letters of other scripts that look like Latin ones.
 _LOOK_ALIKE_PAIRS = tuple(zip("авеіјкмнорсԁтухԛѕԝαβεικνορτυχ", "abeijkmhopcdtyxqswabeiknoptux", strict=True))
 _LOOK_ALIKES = str.maketrans(dict(_LOOK_ALIKE_PAIRS))
-# Where characters have another form: all but the ideographs and syllables that are themselves.
+# Blocks with characters that normalisation changes: all but ideographs and syllables, which are their own form.
 _WITH_FORMS = (
     *(range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0xD800)),
     *(range(0xE000, 0x20000), range(0x2F800, 0x2FA20)),
 )
-# Characters that most texts have, the commonest first: no set is looked for by one of them if it has another.
+# Common characters, most frequent first: a keyword set is indexed by one of them only if it has no other.
 _COMMON = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里"
     "用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日"
@@ -46,21 +46,21 @@ _COMMON = (
 
 class _Search(Protocol):
     def __call__(self, text: str, start: int = 0, /) -> re.Match[str] | None:
-        """The first place at or behind `start`."""
+        """Return the first match at or after `start`."""
 
 
 class TextLists:
-    """A TextVerdict: refuses a text that has all words of a keyword set, or a link on the list.
+    """Refuses a text that has all words of a keyword set, or a denied link.
 
     Words are compared without spaces, punctuation, invisible characters, width and case. A link is a host, which
-    stands for all hosts under it, or a host with a path. What it does not see: words in other characters of the same
-    sound, traditional for simplified characters, text in pictures.
+    includes all its subdomains, or a host with a path. Not detected: words in other characters of the same sound,
+    traditional instead of simplified characters, text in pictures.
     """
 
     def __init__(self, policy: MessagePolicy) -> None:
         sets = [(tuple(letters(word) for word in words), "+".join(words)) for words in policy.keywords]
         sets = [(words, named) for words, named in sets if words and all(words)]
-        # by one letter that a text must have for the set to stand in it: no other set is looked for
+        # indexed by one letter that a text must contain for the set to match; other sets are not searched
         self._sets: dict[str, list[tuple[str, tuple[str, ...], str]]] = {}
         for (words, named), letter in zip(
             sets, _distinguishing(["".join(one) for one, _ in sets]), strict=True
@@ -74,7 +74,7 @@ class TextLists:
             if host.strip("."):
                 self._hosts.setdefault(host.strip("."), []).append(path)
         self._most_labels = max((host.count(".") + 1 for host in self._hosts), default=1)
-        # raw character -> letters of sets that it may be; letter -> finds one more letter of a set of its own
+        # raw character -> index letters it may stand for; index letter -> search for a second letter of its sets
         self._set_letters_of: dict[str, list[str]] = {}
         self._second_letter: dict[str, _Search] = {}
         for letter, of_letter in self._sets.items():
@@ -84,7 +84,7 @@ class TextLists:
             self._second_letter[letter] = _any_of(written_forms(frozenset(_distinguishing(others))))
         set_letters = frozenset(self._set_letters_of)
         hosts = [letters(host) for host in self._hosts if letters(host)]
-        # what a dot can be made of, as it is written
+        # every written form of a dot
         dots = written_forms(frozenset("." + "".join(map(chr, _DOTS)) + "点")) if hosts else frozenset[str]()
         spelt = [written_forms(frozenset(letter)) for letter in "dot"]
         self._set_letter, self._dot = _any_of(set_letters), _any_of(dots)
@@ -95,14 +95,14 @@ class TextLists:
         self._any_letter = _any_of(set_letters | host_letters)
 
     def first_hit(self, texts: Iterable[str]) -> str | None:
-        """What `of` says of the first text that it refuses; None: of none.
+        """Return the reason for the first text that is refused; None if none is.
 
-        Nearly all texts end at one search through all of them: they have none of the letters that no set or link can
-        do without. A text that has one is looked through alone.
+        One search through all texts settles nearly all of them: they contain none of the letters that every keyword
+        set or link needs. Only texts that do are examined one by one.
         """
         texts = tuple(texts)
         joined = "".join(texts)
-        if "%" in joined and self._hosts:  # a browser reads %2e in a host as the dot that it is
+        if "%" in joined and self._hosts:  # a browser decodes %2e in a host
             texts = (*texts, *(unquote(one) for one in texts if _ESCAPED.search(one)))
             joined = "".join(texts)
         found = self._any_letter(joined)
@@ -118,11 +118,11 @@ class TextLists:
         return None
 
     def of(self, text: str) -> str | None:
-        """Which keyword set or link it has; None: neither."""
+        """Return the keyword set or link found in `text`; None if neither."""
         return self.first_hit((text,))
 
     def _hit(self, text: str) -> str | None:
-        """The same of a text that has a letter of a set or of a host."""
+        """Examine a text that contains an index letter of a set or of a host."""
         sets = self._set_letter(text)
         links = (self._host_letter(text) if sets else True) and (self._dot(text) or self._has_spelt_dot(text))
         if sets and not self._may_have_set(text):
@@ -142,7 +142,10 @@ class TextLists:
         return None
 
     def _may_have_set(self, text: str) -> bool:
-        """Whether two letters of one set stand in it, where the set has two: most garbage ends here."""
+        """Return whether two letters of one set occur (one for a set of one letter).
+
+        This filters out most random text.
+        """
         for form in set(self._all_set_letters(text)):
             for letter in self._set_letters_of.get(form, ()):
                 if self._second_letter[letter](text):
@@ -168,7 +171,7 @@ class TextLists:
 
 
 def letters(text: str) -> str:
-    """Letters and digits alone, of one width and case."""
+    """Return letters and digits only, with width and case normalised."""
     return _NOT_LETTERS.sub("", _of_one_width(text))
 
 
@@ -177,7 +180,7 @@ def _of_one_width(text: str) -> str:
 
 
 def _as_link(plain: str) -> str:
-    """As a browser would be given it: dots are dots, nothing is spread out or invisible."""
+    """Normalise dot forms; remove invisible characters and spaces inside a word."""
     plain = _INVISIBLE.sub("", plain.translate(_DOTS))
     if "点" in plain or "dot" in plain or "[" in plain or "(" in plain:
         plain = _SPELT_DOT.sub(".", plain)
@@ -186,7 +189,7 @@ def _as_link(plain: str) -> str:
 
 
 def written_forms(wanted: frozenset[str]) -> frozenset[str]:
-    """All characters of which reading a text or a link may make one of `wanted`, alone or with marks behind them."""
+    """Return all characters that normalise to one of `wanted`, with marks or without."""
     alike = {letter for letter, latin in _LOOK_ALIKE_PAIRS if latin in wanted}
     plain = wanted | alike
     parts = {part for letter in plain for part in unicodedata.normalize("NFD", letter)[:1]}
@@ -195,9 +198,10 @@ def written_forms(wanted: frozenset[str]) -> frozenset[str]:
 
 
 def _any_of(characters: frozenset[str]) -> _Search:
-    """Finds the first of these characters in a text; any beyond 0xFFFF when one of those is meant.
+    """Return a search for the first of these characters.
 
-    Up to there a pattern looks a character up, beyond it compares it with one after another.
+    Beyond U+FFFF it matches any character if one of those is wanted: up to there a pattern looks characters up in a
+    table, beyond it compares them one by one.
     """
     return _either(characters).search
 
@@ -210,7 +214,7 @@ def _either(characters: frozenset[str]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def _forms() -> dict[str, set[str]]:
-    """Letter -> characters that become it, or it and others, by width and case."""
+    """Return letter -> characters that width or case normalisation turns into it."""
     found: dict[str, set[str]] = {}
     for block in _WITH_FORMS:
         for character in map(chr, block):
@@ -222,7 +226,7 @@ def _forms() -> dict[str, set[str]]:
 
 
 def _distinguishing(texts: list[str]) -> list[str]:
-    """One letter of each text: few different ones in all, and none that most messages have where there is another."""
+    """Choose a letter of each text: few in all, common ones only if needed."""
     left = {number: set(text) - set(_COMMON) or {_rarest(text)} for number, text in enumerate(texts)}
     chosen: dict[int, str] = {}
     while left:
@@ -235,4 +239,4 @@ def _distinguishing(texts: list[str]) -> list[str]:
 
 
 def _rarest(text: str) -> str:
-    return max(text, key=_COMMON.find)  # the commonest come first
+    return max(text, key=_COMMON.find)  # _COMMON lists the most frequent first

@@ -1,4 +1,4 @@
-"""Connections that have not bound yet: few at a time, and the newcomer is never the one who goes."""
+"""Connections that have not bound yet, limited by displacing the oldest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ L = TypeVar("L")
 
 
 class UnboundLinks(Generic[L]):
-    """At most `most` in all and `most_of_address` of one address (IPv6: one /64).
+    """At most `most` links in all and `most_of_address` per address (IPv6: per /64).
 
-    Who is over the limit displaces the oldest of the address that holds the most, so that a flood of connections
-    displaces itself: an honest client binds in milliseconds.
+    Over the limit, a new link displaces the oldest one of the address with the most links, so that a flood of
+    connections displaces itself: an honest client binds in milliseconds.
     """
 
     def __init__(self, most: int, most_of_address: int) -> None:
@@ -28,7 +28,7 @@ class UnboundLinks(Generic[L]):
         return link in self._links
 
     def add(self, link: L, host: str) -> L | None:
-        """Add a link; the one that it displaces."""
+        """Add a link; return the one that it displaces, if any."""
         address = _network_of(host)
         self._links[link] = address
         self._of_address[address] += 1
@@ -43,7 +43,7 @@ class UnboundLinks(Generic[L]):
         return oldest
 
     def discard(self, link: L) -> None:
-        """It bound, or is gone."""
+        """Remove a link that bound or closed."""
         if (address := self._links.pop(link, None)) is not None:
             self._of_address[address] -= 1
             if not self._of_address[address]:

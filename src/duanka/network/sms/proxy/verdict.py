@@ -1,4 +1,4 @@
-"""Whether a message may pass: blocked numbers, rate, text. No network here, and no clock but the one it is given."""
+"""Message verdict: blocked numbers, rate, text; without I/O."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from duanka.network.sms.proxy.sender_rate import SenderRate
 from duanka.network.sms.proxy.text_rules import TextLists
 
 NOT_COUNTED = -1
-# Letters in which a replacement is looked for, in every reading of all that it may replace: at most 0.3 s, in which no
-# message of anybody passes.
+# Characters read to judge a replacement against all messages it may change: at most 0.3 s, in which no other message
+# passes.
 _REPLACED_LETTERS = 1_000_000
 
 
 class MessageRefused(NamedTuple):
-    """Why a message does not pass. `card`: its sender, `peer`: whom it was for."""
+    """Why a message is refused. `card`: its sender, `peer`: its recipient."""
 
     reason: RefusalReason
     card: str
@@ -32,10 +32,10 @@ class MessageRefused(NamedTuple):
 
 
 class MessageJudge:
-    """Judges submissions one after another.
+    """Judges submissions one by one.
 
-    `cards`: looked up at each message, E.164 without + -> state. `text`: None for the lists of the policy.
-    `clock`: seconds that only grow. `emergency`: numbers beside those that always pass.
+    `cards`: read for each message, E.164 without + -> state. `text`: None for the lists of the policy. `clock`:
+    monotonic seconds. `emergency`: numbers that always pass, beside the built-in ones.
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class MessageJudge:
         self._parts = JoinedParts()
 
     def of(self, submission: Submission, account: str = "") -> MessageRefused | None:
-        """None: it may pass."""
+        """Return why the submission is refused; None if it may pass."""
         return self.check(submission, account)[0]
 
     def check(self, submission: Submission, account: str) -> tuple[MessageRefused | None, int]:
-        """Why it does not pass, or None and the position by which `not_taken` gives its count back.
+        """Return why it is refused, or None and the position to refund with `not_taken`.
 
-        `account`: the client, as the centre let it in. Each account has its own minute of a sender: a client that
-        uses another's number uses up nothing of it.
+        `account`: the client as the SMSC accepted it. The rate is counted per account and sender, so that a client
+        which uses another's number uses up nothing of it.
         """
         sender = e164(submission.source)
-        replaces = submission.command == REPLACE_SM  # whom it goes to the message that it replaces said
-        to = submission.destinations or (SmppAddress(0, 0, ""),)  # to nobody is not to an emergency number
+        replaces = submission.command == REPLACE_SM  # a replace_sm names no destination
+        to = submission.destinations or (SmppAddress(0, 0, ""),)  # none: not an emergency number
         judged = [""] if replaces else self._emergency.others(to)
         if not judged:
             return None, NOT_COUNTED
@@ -90,16 +90,16 @@ class MessageJudge:
         return None, position
 
     def is_emergency(self, number: str) -> bool:
-        """Whether a destination is reached by whoever sends, whatever is sent."""
+        """Return whether messages to this number always pass."""
         return number in self._emergency
 
     def not_taken(self, position: int, messages: int | None = None) -> None:
-        """The centre refused what was counted at this position, or so many of its destinations."""
+        """Refund what was counted at `position`, or `messages` of it: the SMSC refused it."""
         if self._rate and position != NOT_COUNTED:
             self._rate.refund(position, messages)
 
     def expire(self, most: int) -> bool:
-        """Forget up to `most` counts that are a minute old; whether there are more of them."""
+        """Expire up to `most` counts older than a minute; return whether more are left."""
         return self._rate is not None and self._rate.expire(self._clock(), most)
 
     def _blocked(self, sender: str, written: str, peers: list[str]) -> MessageRefused | None:
@@ -124,7 +124,7 @@ class MessageJudge:
         if submission.command == REPLACE_SM:
             return why or self._why_replacement(contents, coding, account, sender)
         for content in contents:
-            if content.parts:  # kept also when it was refused: its fellows must not pass either
+            if content.parts:  # also if refused already: the other parts must not pass either
                 why = self._why_joined(content, coding, account, sender, peers, now) or why
         return why
 
@@ -154,5 +154,5 @@ class MessageJudge:
 
 
 def _first_hit_of(verdict: TextVerdict) -> Callable[[Iterable[str]], str | None]:
-    """What a verdict that is not of our lists says of the first text that it refuses."""
+    """Return `first_hit` for a verdict that only judges single texts."""
     return lambda texts: next((why for text in texts if (why := verdict.of(text))), None)
